@@ -1,0 +1,54 @@
+"""`python -m services.<name> serve|migrate`: the same two words for every service."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from servicekit import telemetry
+from servicekit.migrations import migrate
+from servicekit.settings import TelemetrySettings
+
+log = structlog.get_logger()
+
+
+def run(service: str, serve: Callable[[], Awaitable[None]], migrations: Path | None = None) -> None:
+    """Do what the command line says.
+
+    Args:
+        service: its short name, also the name of its schema.
+        serve: runs until a signal comes.
+        migrations: where its SQL files are; None when it owns no schema.
+
+    Raises:
+        SystemExit: the command is unknown, or a setting is missing.
+    """
+    command = sys.argv[1] if len(sys.argv) == 2 else ""
+    if command == "serve":
+        uvloop.run(_awaited(serve))
+    elif command == "migrate" and migrations is not None:
+        _migrate(service, migrations)
+    else:
+        raise SystemExit(f"usage: python -m services.{service} serve{'|migrate' if migrations else ''}")
+
+
+async def _awaited(serve: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await serve()
+    finally:
+        telemetry.shutdown()
+
+
+def _migrate(service: str, migrations: Path) -> None:
+    variable = f"{service.upper()}_MIGRATIONS_DSN"
+    dsn = os.environ.get(variable)
+    if not dsn:
+        raise SystemExit(f"{variable}: set it to the DSN of the role that owns schema {service}")
+    telemetry.configure(service, TelemetrySettings())
+    for name in migrate(dsn, migrations, service):
+        log.info("migration.applied", name=name)

@@ -1,0 +1,175 @@
+"""The one error vocabulary of the suite: a kind, a reason, a message that is safe to show.
+
+    ServiceError
+     ├── InvalidRequest       the caller must change the request
+     ├── Unauthenticated      who are you?
+     ├── PermissionDenied     known, but not allowed
+     ├── NotFound             absent, or someone else's
+     ├── Conflict             it clashes with what exists
+     ├── QuotaExceeded        a limit, quota or budget is spent
+     ├── ProviderFailed       an upstream answered wrongly
+     ├── Unavailable          try again later
+     ├── DeadlineExceeded     time ran out
+     └── Internal             our fault; details stay in the log
+
+Domain and use cases raise these; `servicekit.rpc_errors` carries them over gRPC; the gateway's
+`problems` renders them over HTTP. Nothing else maps errors.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ErrorReason(StrEnum):
+    """Why a request failed. Values are stable: clients see them as `error.code` in lower case."""
+
+    INVALID_REQUEST = "INVALID_REQUEST"
+    INVALID_PARAMETERS = "INVALID_PARAMETERS"
+    UNSUPPORTED_PARAMETER = "UNSUPPORTED_PARAMETER"
+    CONTEXT_LENGTH_EXCEEDED = "CONTEXT_LENGTH_EXCEEDED"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    AUTH_REQUIRED = "AUTH_REQUIRED"
+    INVALID_KEY = "INVALID_KEY"
+    KEY_EXPIRED = "KEY_EXPIRED"
+    INVALID_TOKEN = "INVALID_TOKEN"
+    TOKEN_EXPIRED = "TOKEN_EXPIRED"
+    INSUFFICIENT_SCOPE = "INSUFFICIENT_SCOPE"
+    MODEL_NOT_ALLOWED = "MODEL_NOT_ALLOWED"
+    IP_NOT_ALLOWED = "IP_NOT_ALLOWED"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    NOT_FOUND = "NOT_FOUND"
+    MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
+    CONFLICT = "CONFLICT"
+    RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    CONCURRENT_LIMIT = "CONCURRENT_LIMIT"
+    BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
+    CONTENT_FILTER = "CONTENT_FILTER"
+    PROVIDER_ERROR = "PROVIDER_ERROR"
+    PROVIDER_RATE_LIMITED = "PROVIDER_RATE_LIMITED"
+    PROVIDER_CREDENTIALS = "PROVIDER_CREDENTIALS"
+    PROVIDER_QUOTA_EXHAUSTED = "PROVIDER_QUOTA_EXHAUSTED"
+    PROVIDER_TIMEOUT = "PROVIDER_TIMEOUT"
+    PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
+    MODEL_WITHOUT_PRICE = "MODEL_WITHOUT_PRICE"
+    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    DATABASE_ERROR = "DATABASE_ERROR"
+    CACHE_ERROR = "CACHE_ERROR"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+class ServiceError(Exception):
+    """A failure that crosses a border.
+
+    Args:
+        reason: the stable code.
+        message: a sentence for the caller; never a secret, a prompt or a stack trace.
+        param: the field at fault, as the caller wrote it ("messages[0].content").
+        retry_after_s: when trying again can help.
+        details: further facts for the caller, all strings.
+    """
+
+    kind: ClassVar[str] = "internal"
+
+    def __init__(
+        self,
+        reason: ErrorReason,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        details: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
+        self.details = details or {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.reason.value}: {self.message})"
+
+
+class InvalidRequest(ServiceError):
+    """The caller must change the request."""
+
+    kind = "invalid_request"
+
+
+class Unauthenticated(ServiceError):
+    """Nobody we know, or a credential that no longer counts."""
+
+    kind = "unauthenticated"
+
+
+class PermissionDenied(ServiceError):
+    """Known, but not allowed to do this."""
+
+    kind = "permission_denied"
+
+
+class NotFound(ServiceError):
+    """Absent, or someone else's: the caller cannot tell which."""
+
+    kind = "not_found"
+
+
+class Conflict(ServiceError):
+    """It clashes with what exists."""
+
+    kind = "conflict"
+
+
+class QuotaExceeded(ServiceError):
+    """A limit, quota or budget is spent."""
+
+    kind = "quota_exceeded"
+
+
+class ProviderFailed(ServiceError):
+    """An upstream answered wrongly or refused us."""
+
+    kind = "provider_failed"
+
+
+class Unavailable(ServiceError):
+    """Something we need is down; trying again later can help."""
+
+    kind = "unavailable"
+
+
+class DeadlineExceeded(ServiceError):
+    """Time ran out before the answer came."""
+
+    kind = "deadline_exceeded"
+
+
+class Internal(ServiceError):
+    """Our fault. The message is fixed; the cause is in the log."""
+
+    kind = "internal"
+
+    def __init__(self, message: str = "Internal error.") -> None:
+        super().__init__(ErrorReason.INTERNAL_ERROR, message)
+
+
+KINDS: dict[str, type[ServiceError]] = {
+    kind.kind: kind
+    for kind in (
+        InvalidRequest,
+        Unauthenticated,
+        PermissionDenied,
+        NotFound,
+        Conflict,
+        QuotaExceeded,
+        ProviderFailed,
+        Unavailable,
+        DeadlineExceeded,
+        Internal,
+    )
+}

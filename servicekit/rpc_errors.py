@@ -1,0 +1,91 @@
+"""ServiceError <-> gRPC status. The only file that names `grpc.StatusCode` for errors.
+
+On the wire an error is the status code of its kind, its message, and one trailer
+`razvilka-error-bin` with the rest as JSON. (google.rpc.Status details would carry the same at ten times
+the cost of building three nested protobuf messages on a path that overload makes hot.)
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import grpc
+
+from servicekit.errors import (
+    KINDS,
+    Conflict,
+    DeadlineExceeded,
+    ErrorReason,
+    Internal,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    ProviderFailed,
+    QuotaExceeded,
+    ServiceError,
+    Unauthenticated,
+    Unavailable,
+)
+
+TRAILER: Final = "razvilka-error-bin"
+
+STATUS_OF_KIND: Final[dict[type[ServiceError], grpc.StatusCode]] = {
+    InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
+    NotFound: grpc.StatusCode.NOT_FOUND,
+    Conflict: grpc.StatusCode.ALREADY_EXISTS,
+    QuotaExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ProviderFailed: grpc.StatusCode.ABORTED,
+    Unavailable: grpc.StatusCode.UNAVAILABLE,
+    DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
+    Internal: grpc.StatusCode.INTERNAL,
+}
+
+
+def encode(error: ServiceError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, str | bytes], ...]]:
+    """Return the status code, message and trailing metadata that carry `error`."""
+    body = {
+        "kind": error.kind,
+        "reason": error.reason.value,
+        "param": error.param,
+        "retry_after_s": error.retry_after_s,
+        "details": error.details,
+    }
+    return STATUS_OF_KIND[type(error)], error.message, ((TRAILER, json.dumps(body).encode()),)
+
+
+def decode(error: grpc.aio.AioRpcError) -> ServiceError:
+    """Rebuild the ServiceError that `encode` carried, or name the transport's own failure."""
+    for key, value in error.trailing_metadata() or ():
+        if key == TRAILER:
+            return _from_trailer(bytes(value) if not isinstance(value, str) else value.encode(), error.details() or "")
+    return _transport_failure(error)
+
+
+def _from_trailer(trailer: bytes, message: str) -> ServiceError:
+    try:
+        body = json.loads(trailer)
+        kind = KINDS[body["kind"]]
+        reason = ErrorReason(body["reason"])
+    except (ValueError, KeyError, TypeError):
+        return Internal()
+    if kind is Internal:
+        return Internal(message)
+    return kind(
+        reason, message, param=body.get("param"), retry_after_s=body.get("retry_after_s"), details=body.get("details")
+    )
+
+
+def _transport_failure(error: grpc.aio.AioRpcError) -> ServiceError:
+    code = error.code()
+    if code == grpc.StatusCode.DEADLINE_EXCEEDED:
+        return DeadlineExceeded(ErrorReason.DEADLINE_EXCEEDED, "The time for this request ran out.")
+    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+        return Unavailable(
+            ErrorReason.SERVICE_UNAVAILABLE, "A part of the service is unavailable. Try again.", retry_after_s=1.0
+        )
+    if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return InvalidRequest(ErrorReason.PAYLOAD_TOO_LARGE, "The request or its answer is too large.")
+    return Internal()

@@ -1,0 +1,182 @@
+"""Every gRPC server is born here: errors, deadlines, logs, metrics, traces, health, graceful stop.
+
+A service author writes handlers only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from opentelemetry.trace import SpanKind
+from prometheus_client import Gauge, Histogram
+
+from servicekit import lifecycle
+from servicekit.call import CallContext, enter_call, from_metadata
+from servicekit.errors import DeadlineExceeded, ErrorReason, Internal, ServiceError
+from servicekit.rpc_errors import encode
+from servicekit.settings import GrpcSettings
+from servicekit.telemetry import start_span
+
+log = structlog.get_logger()
+
+# Leave 20 ms so that the caller hears *which* hop timed out before its own deadline fires.
+HOP_MARGIN_S: Final = 0.020
+HEALTH_EVERY_S: Final = 1.0
+
+SECONDS = Histogram(
+    "razvilka_rpc_server_seconds",
+    "Seconds one RPC took, by method and outcome (a stream: until its end).",
+    ["method", "outcome"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+)
+IN_FLIGHT = Gauge("razvilka_rpc_server_in_flight", "RPCs being served.", ["method"])
+
+Register = Callable[[grpc.aio.Server], None]
+Ready = Callable[[], Awaitable[bool]]
+
+
+@asynccontextmanager
+async def running_server(settings: GrpcSettings, register: Register, ready: Ready) -> AsyncIterator[int]:
+    """Serve until the block is left; yield the port. Calls under way get `grace_s` to end.
+
+    Args:
+        settings: where to listen.
+        register: adds the servicers.
+        ready: tells whether the service can do its work; polled for `grpc.health.v1`.
+    """
+    server = grpc.aio.server(interceptors=[_Interceptor()], options=_options(settings))
+    register(server)
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    port = server.add_insecure_port(f"{settings.host}:{settings.port}")
+    await checks.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+    await server.start()
+    log.info("rpc.listening", host=settings.host, port=port)
+    async with lifecycle.background() as tasks:
+        tasks.start(_poll_health(checks, ready), name="health")
+        try:
+            yield port
+        finally:
+            await checks.enter_graceful_shutdown()
+            await server.stop(settings.grace_s)
+
+
+def _options(settings: GrpcSettings) -> list[tuple[str, Any]]:
+    limit = settings.max_message_mb * 1024 * 1024
+    return [
+        ("grpc.max_receive_message_length", limit),
+        ("grpc.max_send_message_length", limit),
+        ("grpc.so_reuseport", 0),
+        ("grpc.http2.min_ping_interval_without_data_ms", 5000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+
+
+async def _poll_health(checks: health.aio.HealthServicer, ready: Ready) -> None:
+    while True:
+        try:
+            serving = await asyncio.wait_for(ready(), timeout=5.0)
+        except Exception:
+            log.exception("health.failed")
+            serving = False
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        await checks.set("", status)
+        await asyncio.sleep(HEALTH_EVERY_S)
+
+
+class _Interceptor(grpc.aio.ServerInterceptor):
+    """Wraps each handler once; the wrapped handler is kept by method name."""
+
+    def __init__(self) -> None:
+        self._wrapped: dict[str, Any] = {}
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        """Return the wrapped handler of the method called."""
+        wrapped = self._wrapped.get(details.method)
+        if wrapped is None:
+            handler = await continuation(details)
+            if handler is None or details.method.startswith("/grpc.health."):
+                return handler
+            wrapped = self._wrapped[details.method] = _wrap(handler, details.method.rpartition("/")[2])
+        return wrapped
+
+
+def _wrap(handler: Any, method: str) -> Any:
+    if handler.response_streaming:
+        serve_stream = handler.unary_stream
+
+        async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+            async with _served(method, context):
+                async for message in serve_stream(request, context):
+                    yield message
+
+        return grpc.unary_stream_rpc_method_handler(stream, handler.request_deserializer, handler.response_serializer)
+    serve_unary = handler.unary_unary
+
+    async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        async with _served(method, context):
+            return await serve_unary(request, context)
+
+    return grpc.unary_unary_rpc_method_handler(unary, handler.request_deserializer, handler.response_serializer)
+
+
+def _served(method: str, context: grpc.aio.ServicerContext[Any, Any]) -> AbstractAsyncContextManager[None]:
+    return _Served(method, context)
+
+
+class _Served:
+    """Around one call: context in, deadline, error translation, metrics and span out."""
+
+    __slots__ = ("_call", "_context", "_deadline", "_method", "_span", "_started")
+
+    def __init__(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        self._method = method
+        self._context = context
+
+    async def __aenter__(self) -> None:
+        self._started = time.perf_counter()
+        IN_FLIGHT.labels(self._method).inc()
+        call = from_metadata(self._context.invocation_metadata() or ())
+        self._span = start_span(self._method, call.trace, kind=SpanKind.SERVER)
+        self._call = CallContext(call.request_id, self._span.context)
+        enter_call(self._call)
+        remaining = self._context.time_remaining()
+        self._deadline = asyncio.timeout(None if remaining is None else max(0.0, remaining - HOP_MARGIN_S))
+        await self._deadline.__aenter__()
+
+    async def __aexit__(self, kind: Any, exc: BaseException | None, tb: Any) -> None:
+        failure = exc
+        try:
+            await self._deadline.__aexit__(kind, exc, tb)
+        except TimeoutError as timeout:
+            failure = timeout if self._deadline.expired() else exc
+        if failure is None:
+            self._close("OK")
+        elif isinstance(failure, asyncio.CancelledError | GeneratorExit):
+            self._close("CANCELLED")
+        else:
+            error = self._as_service_error(failure)
+            self._close(error.reason.value)
+            await self._context.abort(*encode(error))
+
+    def _close(self, outcome: str) -> None:
+        if outcome != "OK":
+            self._span.fail(outcome)
+        self._span.__exit__(None, None, None)
+        IN_FLIGHT.labels(self._method).dec()
+        SECONDS.labels(self._method, outcome).observe(time.perf_counter() - self._started)
+
+    def _as_service_error(self, failure: BaseException) -> ServiceError:
+        if isinstance(failure, ServiceError):
+            return failure
+        if isinstance(failure, TimeoutError) and self._deadline.expired():
+            return DeadlineExceeded(ErrorReason.DEADLINE_EXCEEDED, f"{self._method} ran out of time.")
+        log.error("rpc.failed", method=self._method, request_id=self._call.request_id, exc_info=failure)
+        return Internal()

@@ -1,0 +1,110 @@
+"""Parts of settings that every service nests in its own class.
+
+A service's class sets `env_prefix="AUTH_"`, `env_nested_delimiter="_"` and `env_nested_max_split=1`
+(`SERVICE_CONFIG`), so that the part `postgres` and its field `dsn` are read from `AUTH_POSTGRES_DSN`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+T = TypeVar("T", bound=BaseSettings)
+
+
+class Part(BaseModel):
+    """A frozen group of settings; unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class PostgresSettings(Part):
+    """Where the service's own schema lives."""
+
+    dsn: SecretStr
+    """postgresql://role:password@host:port/database of the service's own role."""
+    pool_min: int = Field(1, ge=0)
+    """Connections that are kept open."""
+    pool_max: int = Field(8, ge=1)
+    """Connections at most."""
+    connect_timeout_s: float = Field(5.0, gt=0)
+    """Seconds to wait for a connection."""
+    statement_timeout_s: float = Field(10.0, gt=0)
+    """Seconds after which a statement is given up."""
+
+
+class RedisSettings(Part):
+    """The shared Redis."""
+
+    url: SecretStr
+    """redis://[user:password@]host:port/db, or unix:///path.sock."""
+    timeout_ms: int = Field(100, gt=0)
+    """Milliseconds to wait for a connection or an answer before Redis counts as lost."""
+    pool_max: int = Field(64, ge=1)
+    """Connections at most."""
+
+
+class GrpcSettings(Part):
+    """Where the service listens for the gateway."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 0
+    """Port to listen on; 0 takes a free one."""
+    max_message_mb: int = Field(24, ge=1)
+    """Megabytes of one message at most; above the gateway's body limit (a JSON body grows when re-encoded)."""
+    grace_s: float = Field(25.0, ge=0)
+    """Seconds that calls under way are given after SIGTERM."""
+
+
+class MetricsSettings(Part):
+    """Where Prometheus scrapes."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 0
+    """Port to listen on; 0 turns it off."""
+
+
+class TelemetrySettings(Part):
+    """Logs and traces."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is written."""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """auto: JSON unless standard output is a terminal."""
+    otlp_endpoint: str = ""
+    """host:port or URL of an OTLP/gRPC collector; empty: no traces are exported."""
+    sample_ratio: float = Field(1.0, ge=0, le=1)
+    """Share of traces begun here that are exported; a caller's own decision is kept."""
+
+
+SERVICE_CONFIG = SettingsConfigDict(
+    frozen=True,
+    env_nested_delimiter="_",
+    env_nested_max_split=1,
+    extra="ignore",
+    use_attribute_docstrings=True,
+    hide_input_in_errors=True,
+)
+
+
+def load(settings: type[T]) -> T:
+    """Read settings from the environment; bad ones end the process with the variable's name.
+
+    Raises:
+        SystemExit: a setting is missing or wrong; the message has one line for each.
+    """
+    try:
+        return settings()
+    except ValidationError as exc:
+        prefix = settings.model_config.get("env_prefix", "")
+        lines = [
+            f"{prefix}{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']}" for error in exc.errors()
+        ]
+        raise SystemExit("bad settings:\n  " + "\n  ".join(lines)) from None

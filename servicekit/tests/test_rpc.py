@@ -1,0 +1,156 @@
+"""The kit's gRPC server and client, over a real socket, with a servicer of their own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import pytest
+from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
+
+from servicekit import rpc_client
+from servicekit.call import CallContext, current_call
+from servicekit.errors import (
+    KINDS,
+    DeadlineExceeded,
+    ErrorReason,
+    Internal,
+    NotFound,
+    QuotaExceeded,
+    ServiceError,
+    Unavailable,
+)
+from servicekit.rpc_errors import STATUS_OF_KIND
+from servicekit.rpc_server import running_server
+from servicekit.settings import GrpcSettings
+from servicekit.telemetry import begin_trace
+
+
+class Servicer(usage_pb2_grpc.UsageServiceServicer):
+    """Answers by the user id: an error to raise, or what the call's context is."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+        self.cancelled = asyncio.Event()
+
+    async def GetSpend(self, request: Any, context: Any) -> Any:
+        if self.error is not None:
+            raise self.error
+        if request.user_id == "slow":
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                self.cancelled.set()
+                raise
+        return usage_pb2.GetSpendResponse(requests=len(current_call().request_id))
+
+
+@asynccontextmanager
+async def served(servicer: Servicer, *, ready: bool = True) -> AsyncIterator[grpc.aio.Channel]:
+    async def is_ready() -> bool:
+        return ready
+
+    def register(server: grpc.aio.Server) -> None:
+        usage_pb2_grpc.add_UsageServiceServicer_to_server(servicer, server)
+
+    async with (
+        running_server(GrpcSettings(grace_s=0), register, is_ready) as port,
+        rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        yield channel
+
+
+async def get_spend(channel: grpc.aio.Channel, user_id: str = "u", deadline_s: float = 5.0) -> Any:
+    stub: Any = usage_pb2_grpc.UsageServiceStub(channel)
+    call = CallContext("request-7", begin_trace(None))
+    return await rpc_client.unary(
+        stub.GetSpend, usage_pb2.GetSpendRequest(user_id=user_id), deadline_s=deadline_s, call=call
+    )
+
+
+async def test_every_kind_of_error_crosses_the_border_whole() -> None:
+    """Kind, reason, message, field, details and retry-after arrive as they were raised."""
+    servicer = Servicer()
+    async with served(servicer) as channel:
+        for kind in KINDS.values():
+            raised = Internal("m") if kind is Internal else _error_of(kind)
+            servicer.error = raised
+
+            with pytest.raises(kind) as caught:
+                await get_spend(channel)
+
+            seen = caught.value
+            assert (seen.reason, seen.message, seen.param) == (raised.reason, raised.message, raised.param)
+            assert (seen.retry_after_s, seen.details) == (raised.retry_after_s, raised.details)
+
+
+def _error_of(kind: type[ServiceError]) -> ServiceError:
+    return kind(ErrorReason.QUOTA_EXCEEDED, "сообщение", param="n", retry_after_s=1.5, details={"limit": "20"})
+
+
+def test_every_kind_has_a_status_of_its_own() -> None:
+    """A new kind without a row fails here, and no two kinds share a status."""
+    assert set(STATUS_OF_KIND) == set(KINDS.values())
+    assert len(set(STATUS_OF_KIND.values())) == len(STATUS_OF_KIND)
+
+
+async def test_an_unknown_exception_shows_the_caller_nothing() -> None:
+    """What went wrong inside stays in the log."""
+    servicer = Servicer()
+    servicer.error = RuntimeError("password=hunter2")
+    async with served(servicer) as channel:
+        with pytest.raises(Internal) as caught:
+            await get_spend(channel)
+
+    assert "hunter2" not in caught.value.message
+
+
+async def test_a_call_past_its_deadline_is_cancelled_on_both_sides() -> None:
+    """The server's work ends too; the caller hears which method was slow."""
+    servicer = Servicer()
+    async with served(servicer) as channel:
+        with pytest.raises(DeadlineExceeded) as caught:
+            await get_spend(channel, "slow", deadline_s=0.2)
+        await asyncio.wait_for(servicer.cancelled.wait(), 5)
+
+    assert caught.value.reason is ErrorReason.DEADLINE_EXCEEDED
+
+
+async def test_the_request_id_travels_with_the_call() -> None:
+    """The handler sees the context that the caller sent."""
+    async with served(Servicer()) as channel:
+        answer = await get_spend(channel)
+
+    assert answer.requests == len("request-7")
+
+
+async def test_a_service_that_is_not_there_is_unavailable() -> None:
+    """A refused connection is an error of its own kind, with a hint to try again."""
+    async with rpc_client.open_channel("127.0.0.1:1") as channel:
+        with pytest.raises(Unavailable) as caught:
+            await get_spend(channel, deadline_s=2.0)
+
+    assert caught.value.retry_after_s is not None
+
+
+@pytest.mark.parametrize("ready", [True, False])
+async def test_health_says_what_the_service_says_of_itself(ready: bool) -> None:
+    """grpc.health.v1 follows the `ready` callback."""
+    async with served(Servicer(), ready=ready) as channel:
+        async with asyncio.timeout(5):
+            while await rpc_client.is_serving(channel) is not ready:
+                await asyncio.sleep(0.01)
+
+        assert await rpc_client.is_serving(channel) is ready
+
+
+async def test_not_found_keeps_its_type_for_except_clauses() -> None:
+    """Callers catch by kind."""
+    servicer = Servicer()
+    servicer.error = NotFound(ErrorReason.NOT_FOUND, "no such request")
+    async with served(servicer) as channel:
+        with pytest.raises(NotFound):
+            await get_spend(channel)
+
+    assert not issubclass(NotFound, QuotaExceeded)
