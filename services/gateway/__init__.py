@@ -1,0 +1,1 @@
+"""The HTTP edge: the public API, admission, the metering journal."""

@@ -1,0 +1,1 @@
+"""May this request pass? One Redis script over all limits, its Python face, and what holds when Redis is lost."""

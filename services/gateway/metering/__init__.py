@@ -1,0 +1,1 @@
+"""What did this request cost? Journal, settle, ship, recover, reap."""
