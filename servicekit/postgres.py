@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
 import asyncpg
 
+from servicekit.errors import ErrorReason, Unavailable
 from servicekit.settings import PostgresSettings
+
+# PostgreSQL is not there, refuses us, is full, or was told to stop. Errors of our own SQL are not among these.
+LOST: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
 
 
 @asynccontextmanager
@@ -38,3 +53,14 @@ async def is_alive(pool: asyncpg.Pool) -> bool:
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return False
     return True
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Raise `Unavailable` in place of any error that says PostgreSQL cannot be used now."""
+    try:
+        yield
+    except LOST as exc:
+        raise Unavailable(
+            ErrorReason.DATABASE_ERROR, "The database is unavailable. Try again.", retry_after_s=1.0
+        ) from exc
