@@ -1,0 +1,162 @@
+"""`make bench`: print what a request costs. See docs/performance.md for how to read it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from bench import processes
+from bench.load import Result, Target, closed_loop, open_loop
+from bench.suite import Suite, running_suite
+
+CONNECTIONS: Final = 64
+PROMPT: Final = "Перечисли стоянки у реки и скажи, какая ближе к дороге. " * 4
+MARK: Final = "<!-- bench -->"
+CPU_ROOMS: Final = (*processes.SERVICES, "redis", "postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One model, streamed or not."""
+
+    name: str
+    model: str
+    stream: bool
+
+    def body(self) -> bytes:
+        """Return the request's JSON."""
+        messages = [
+            {"role": "system", "content": "Ты помогаешь диспетчеру."},
+            *({"role": "user" if i % 2 == 0 else "assistant", "content": PROMPT} for i in range(6)),
+            {"role": "user", "content": PROMPT + "[[chunks:20]]"},
+        ]
+        fields = {"model": self.model, "messages": messages, "max_tokens": 200, "stream": self.stream}
+        return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+CASES: Final = [
+    Case("plain, minimal upstream", "bench-model", False),
+    Case("stream of 20, minimal upstream", "bench-model", True),
+    Case("plain, YandexGPT emulator", "yandexgpt:latest", False),
+    Case("stream of 20, YandexGPT emulator", "yandexgpt:latest", True),
+    Case("plain, GigaChat emulator", "gigachat-pro", False),
+    Case("stream of 20, GigaChat emulator", "gigachat-pro", True),
+]
+
+
+def main() -> None:
+    """Run what the command line asks for and print the tables."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of one window")
+    parser.add_argument("--only", default="", help="run only the cases whose name has this text")
+    parser.add_argument("--long", action="store_true", help="add 200 requests/s for 60 s")
+    parser.add_argument("--write", type=Path, help="replace the table in this Markdown file")
+    arguments = parser.parse_args()
+    cases = [case for case in CASES if arguments.only in case.name]
+    home = Path(os.environ.get("RAZVILKA_HOME", ".razvilka")) / "bench"
+    with running_suite(home) as suite:
+        lines = uvloop.run(_run(suite, cases, arguments.seconds, long=arguments.long))
+    if arguments.write:
+        _write(arguments.write, lines)
+
+
+async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool) -> list[str]:
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+        lines.append(line)
+
+    for case in cases:
+        await closed_loop(_through(suite, case), connections=8, seconds=2.0)
+    for line in _closed_head():
+        say(line)
+    for case in cases:
+        say(await _closed_row(suite, case, seconds))
+    for line in _open_head():
+        say(line)
+    for case in cases:
+        for rate in (50, 200):
+            say(await _open_row(suite, case, rate, seconds))
+    if long:
+        say(await _open_row(suite, cases[0], 200, 60.0))
+    say("")
+    peak = processes.sample(suite.home).rss_mib
+    say("Memory at the end, MiB: " + ", ".join(f"{room} {peak[room]:.0f}" for room in sorted(peak)))
+    return lines
+
+
+def _through(suite: Suite, case: Case) -> Target:
+    return Target(f"{suite.url}/v1/chat/completions", suite.key, case.body())
+
+
+def _direct(suite: Suite, case: Case) -> Target:
+    return Target(f"{suite.upstream_url}/chat/completions", "bench-upstream-key", case.body())
+
+
+def _closed_head() -> Iterator[str]:
+    yield f"**{CONNECTIONS} connections, closed loop**"
+    yield ""
+    yield from _table_head(
+        "case", "answers/s", "p50 ms", "p99 ms", "errors", "CPU ms a request: all services", *CPU_ROOMS
+    )
+
+
+async def _closed_row(suite: Suite, case: Case, seconds: float) -> str:
+    before = processes.sample(suite.home).cpu_s
+    result = await closed_loop(_through(suite, case), connections=CONNECTIONS, seconds=seconds)
+    # Records are shipped within 50 ms; a short wait counts their cost into this row.
+    await asyncio.sleep(0.5)
+    after = processes.sample(suite.home).cpu_s
+    cpu = {room: 1000 * (after[room] - before.get(room, 0.0)) / max(1, result.done) for room in after}
+    ours = sum(cpu.get(room, 0.0) for room in processes.SERVICES)
+    cells = [f"{result.done / result.seconds:.0f}", f"{result.percentile(0.5):.1f}", f"{result.percentile(0.99):.1f}"]
+    cells += [str(result.errors), f"**{ours:.2f}**"]
+    cells += [f"{cpu.get(room, 0.0):.3f}" for room in CPU_ROOMS]
+    return f"| {case.name} | " + " | ".join(cells) + " |"
+
+
+def _table_head(*titles: str) -> Iterator[str]:
+    yield "| " + " | ".join(titles) + " |"
+    yield "|" + "---|" * len(titles)
+
+
+def _open_head() -> Iterator[str]:
+    yield ""
+    yield "**Open loop, latency from the due time; added = ours minus the upstream alone at the same rate**"
+    yield ""
+    figures = ("p50 ms", "p95", "p99", "added p50", "added p95", "added p99", "first byte p50", "errors")
+    yield from _table_head("case", "requests/s", "seconds", *figures)
+
+
+async def _open_row(suite: Suite, case: Case, rate: int, seconds: float) -> str:
+    alone: Result | None = None
+    if case.model == "bench-model":
+        alone = await open_loop(_direct(suite, case), rate=rate, seconds=min(seconds, 10.0))
+    ours = await open_loop(_through(suite, case), rate=rate, seconds=seconds)
+    shares = (0.5, 0.95, 0.99)
+    cells = [str(rate), f"{seconds:.0f}", *(f"{ours.percentile(share):.1f}" for share in shares)]
+    cells += [f"{ours.percentile(share) - alone.percentile(share):.1f}" if alone else "–" for share in shares]
+    cells += [f"{ours.percentile(0.5, first_byte=True):.1f}", str(ours.errors + ours.unfinished)]
+    return f"| {case.name} | " + " | ".join(cells) + " |"
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    text = path.read_text()
+    if text.count(MARK) != 2:
+        sys.exit(f"{path}: expected two lines {MARK} around the table")
+    head, _, tail = text.split(MARK)
+    path.write_text(head + MARK + "\n\n" + "\n".join(lines) + "\n\n" + MARK + tail)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Closed- and open-loop load over raw keep-alive connections (uvloop + httptools: ~15 µs a request).
+
+The open loop counts latency from when a request was *due*, not from when it could be sent, so a stalled
+server cannot hide its stall (coordinated omission).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import urlsplit
+
+import httptools
+
+
+@dataclass(slots=True)
+class Result:
+    """What one run saw; times in seconds."""
+
+    seconds: float
+    latencies: list[float] = field(default_factory=list)
+    first_bytes: list[float] = field(default_factory=list)
+    errors: int = 0
+    unfinished: int = 0
+
+    @property
+    def done(self) -> int:
+        """Requests answered 200."""
+        return len(self.latencies)
+
+    def percentile(self, share: float, *, first_byte: bool = False) -> float:
+        """Return the latency below which `share` of the answers lie, in milliseconds."""
+        values = sorted(self.first_bytes if first_byte else self.latencies)
+        return values[min(len(values) - 1, int(share * len(values)))] * 1000 if values else float("nan")
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection; one request at a time."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._done: asyncio.Future[bool] | None = None
+        self.first_byte_at = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember the transport."""
+        # uvloop's transports are no subclass of asyncio.Transport.
+        self._transport = cast(asyncio.Transport, transport)
+        self._parser = httptools.HttpResponseParser(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser."""
+        self._parser.feed_data(data)
+
+    def on_body(self, body: bytes) -> None:
+        """Note when the first byte of the body came, and whether a stream reported an error."""
+        if not self.first_byte_at:
+            self.first_byte_at = time.perf_counter()
+        if body.startswith(b"event: error"):
+            self._failed = True
+
+    def on_message_complete(self) -> None:
+        """Finish the request."""
+        if self._done is not None and not self._done.done():
+            self._done.set_result(self._parser.get_status_code() == 200 and not self._failed)
+        self._parser = httptools.HttpResponseParser(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail the request under way."""
+        self._transport = None
+        if self._done is not None and not self._done.done():
+            self._done.set_result(False)
+
+    async def request(self, data: bytes) -> bool:
+        """Send one request; return whether it was answered 200 to its end."""
+        if self._transport is None:
+            return False
+        self.first_byte_at = 0.0
+        self._failed = False
+        self._done = asyncio.get_running_loop().create_future()
+        self._transport.write(data)
+        return await self._done
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to send which request."""
+
+    url: str
+    key: str
+    body: bytes
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        parts = urlsplit(self.url)
+        return parts.hostname or "127.0.0.1", parts.port or 80
+
+    def encoded(self) -> bytes:
+        """Return the request's bytes."""
+        parts = urlsplit(self.url)
+        head = (
+            f"POST {parts.path} HTTP/1.1\r\nhost: {parts.netloc}\r\nauthorization: Bearer {self.key}\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(self.body)}\r\n\r\n"
+        )
+        return head.encode() + self.body
+
+
+async def _connect(target: Target) -> Connection:
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_connection(Connection, *target.address)
+    return connection
+
+
+async def closed_loop(target: Target, *, connections: int, seconds: float) -> Result:
+    """Keep `connections` requests in flight for `seconds`."""
+    data = target.encoded()
+    result = Result(seconds)
+    started = time.perf_counter()
+    end = started + seconds
+
+    async def worker() -> None:
+        connection = await _connect(target)
+        while (sent := time.perf_counter()) < end:
+            if await connection.request(data):
+                result.latencies.append(time.perf_counter() - sent)
+                result.first_bytes.append(connection.first_byte_at - sent)
+            else:
+                result.errors += 1
+                connection.close()
+                connection = await _connect(target)
+        connection.close()
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(connections):
+            tasks.create_task(worker())
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+async def open_loop(target: Target, *, rate: float, seconds: float, drain_s: float = 30.0) -> Result:
+    """Send `rate` requests a second for `seconds`, whether or not earlier ones have been answered."""
+    data = target.encoded()
+    result = Result(seconds)
+    idle: deque[Connection] = deque([await _connect(target) for _ in range(16)])
+    started = time.perf_counter() + 0.05
+
+    async def one(due: float) -> None:
+        connection = idle.pop() if idle else await _connect(target)
+        if await connection.request(data):
+            result.latencies.append(time.perf_counter() - due)
+            result.first_bytes.append(connection.first_byte_at - due)
+            idle.append(connection)
+        else:
+            result.errors += 1
+            connection.close()
+
+    pending: set[asyncio.Task[None]] = set()
+    for number in range(int(rate * seconds)):
+        due = started + number / rate
+        if (wait := due - time.perf_counter()) > 0:
+            await asyncio.sleep(wait)
+        task = asyncio.create_task(one(due))
+        pending.add(task)
+        task.add_done_callback(pending.discard)
+    if pending:
+        _, late = await asyncio.wait(set(pending), timeout=drain_s)
+        result.unfinished = len(late)
+        for task in late:
+            task.cancel()
+    for connection in idle:
+        connection.close()
+    return result
