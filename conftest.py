@@ -1,0 +1,3 @@
+"""Register the fixtures that every room's tests use."""
+
+pytest_plugins = ["servicekit.testing.plugin"]

@@ -1,0 +1,114 @@
+"""Servers that live as long as one test process: a folder, a lock on it, and the processes in it."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from tools.servers import postgres, redis
+from tools.servers.errors import ServerError
+from tools.servers.ports import free_port
+
+ATTEMPTS = 3
+STOP_DEADLINE_S = 10
+
+
+@contextlib.contextmanager
+def session_folder() -> Iterator[Path]:
+    """Yield a folder of this test process; what killed test processes left behind is removed first."""
+    root = Path(tempfile.gettempdir()) / f"razvilka-tests-{os.getuid()}"
+    root.mkdir(mode=0o755, exist_ok=True)
+    for left in root.iterdir():
+        _remove_if_abandoned(left)
+    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
+    # Another user than ours may have to enter: PostgreSQL started by root may run as nobody.
+    folder.chmod(0o755)
+    with _locked(folder):
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[IO[str]]:
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield lock
+
+
+def _remove_if_abandoned(folder: Path) -> None:
+    try:
+        with _locked(folder):
+            for process in psutil.process_iter(["cmdline"]):
+                if any(str(folder) in argument for argument in process.info["cmdline"] or ()):
+                    with contextlib.suppress(psutil.Error):
+                        process.kill()
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError:
+        return  # locked by a living test process, or just being made or removed by one
+
+
+@contextlib.contextmanager
+def throwaway_postgres(folder: Path) -> Iterator[str]:
+    """Run PostgreSQL in the folder and yield its superuser's DSN."""
+    password = "throwaway"
+    for attempt in range(1, ATTEMPTS + 1):
+        # Between choosing a free port and listening on it somebody else may take it: choose again.
+        server = postgres.prepare(folder / "postgres", free_port())
+        server.initialise(password, durable=False)
+        with _running(server.command(*postgres.THROWAWAY), folder / "postgres.log", signal.SIGINT) as process:
+            try:
+                postgres.wait_until_ready(server.dsn(password), process_ended=lambda: process.poll() is not None)
+            except ServerError:
+                if attempt == ATTEMPTS:
+                    raise
+                continue
+            yield server.dsn(password)
+            return
+
+
+@contextlib.contextmanager
+def throwaway_redis(folder: Path) -> Iterator[str]:
+    """Run Redis in the folder and yield the URL of its database 0."""
+    for attempt in range(1, ATTEMPTS + 1):
+        server = redis.prepare(folder / "redis", free_port())
+        with _running(server.command(durable=False), folder / "redis.log", signal.SIGTERM) as process:
+            try:
+                redis.wait_until_ready(server.url, process_ended=lambda: process.poll() is not None)
+            except ServerError:
+                if attempt == ATTEMPTS:
+                    raise
+                continue
+            yield server.url
+            return
+
+
+@contextlib.contextmanager
+def _running(command: list[str], log: Path, stop_signal: signal.Signals) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("ab") as output:
+        # An own process group: Ctrl-C in a terminal must reach pytest only, which then stops the server in order.
+        process = subprocess.Popen(
+            command,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=postgres.neutral_environment(),
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(stop_signal)
+        try:
+            process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,1 @@
+"""Small tested programs that `make` calls; nothing here runs in production."""

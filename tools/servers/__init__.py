@@ -1,0 +1,1 @@
+"""Real PostgreSQL and Redis servers on a machine that has neither, for `make up` and the tests."""

@@ -1,0 +1,47 @@
+"""TCP ports on the loopback interface: find a free one, say who holds a busy one."""
+
+import socket
+
+import psutil
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port() -> int:
+    """Return a port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Say whether a server could bind the port on loopback now."""
+    with socket.socket() as probe:
+        # Servers set this too; without it a port in TIME_WAIT looks taken for a minute after `make down`.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def holder(port: int) -> str:
+    """Return "name (pid 123)" of whoever listens on the port, or "another process" when the system won't tell."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.Error:
+        return "another process"
+    for connection in connections:
+        if connection.status != psutil.CONN_LISTEN or not connection.laddr or not connection.pid:
+            continue
+        if connection.laddr.port == port:
+            return _describe(connection.pid)
+    return "another process"
+
+
+def _describe(pid: int) -> str:
+    try:
+        return f"{psutil.Process(pid).name()} (pid {pid})"
+    except psutil.Error:
+        return f"pid {pid}"
