@@ -11,7 +11,7 @@ from psycopg import sql
 from servicekit.migrations import migrate
 from tools.servers.bootstrap import all_roles, bootstrap, role
 
-REPOSITORY: Final = Path(__file__).parents[2]
+SERVICES: Final = Path(__file__).parents[2] / "services"
 # One constant for all: test processes that share a server must not change the roles' passwords under each other.
 PASSWORD: Final = "razvilka-test"
 
@@ -19,9 +19,10 @@ PASSWORD: Final = "razvilka-test"
 class Databases:
     """Databases on one server, made on demand and dropped at the end."""
 
-    def __init__(self, admin_dsn: str) -> None:
+    def __init__(self, admin_dsn: str, services: Path = SERVICES) -> None:
         """Use the server; nothing happens until a database is asked for."""
         self._admin_dsn = admin_dsn
+        self._services = services
         self._run = secrets.token_hex(4)
         self._templates: dict[str, str] = {}
         self._made = 0
@@ -42,6 +43,11 @@ class Databases:
         """Drop the database a DSN of `create` names, whoever is still connected."""
         self._drop_database(urlsplit(dsn).path.removeprefix("/"))
 
+    @property
+    def template_names(self) -> list[str]:
+        """Return the databases that live until `drop_templates`."""
+        return list(self._templates.values())
+
     def drop_templates(self) -> None:
         """Drop what was made for the whole session."""
         for name in self._templates.values():
@@ -56,7 +62,7 @@ class Databases:
         try:
             parts = urlsplit(self._admin_dsn)
             bootstrap(urlunsplit(parts._replace(path=f"/{name}")), dict.fromkeys(all_roles(), PASSWORD))
-            migrate(self.dsn(service, name, owner=True), REPOSITORY / "services" / service / "migrations", service)
+            migrate(self.dsn(service, name, owner=True), self._services / service / "migrations", service)
             self._seal(name)
         except BaseException:
             self._drop_database(self._templates.pop(service))

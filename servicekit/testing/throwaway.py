@@ -43,13 +43,22 @@ def _locked(folder: Path) -> Iterator[IO[str]]:
         yield lock
 
 
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """Return the processes that name the folder in their command line or stand in it (Redis renames itself)."""
+    found = psutil.process_iter(["cmdline", "cwd"])
+    return [
+        process
+        for process in found
+        if any(str(folder) in text for text in (*(process.info["cmdline"] or ()), process.info["cwd"] or ""))
+    ]
+
+
 def _remove_if_abandoned(folder: Path) -> None:
     try:
         with _locked(folder):
-            for process in psutil.process_iter(["cmdline"]):
-                if any(str(folder) in argument for argument in process.info["cmdline"] or ()):
-                    with contextlib.suppress(psutil.Error):
-                        process.kill()
+            for process in processes_in(folder):
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
             shutil.rmtree(folder, ignore_errors=True)
     except OSError:
         return  # locked by a living test process, or just being made or removed by one
