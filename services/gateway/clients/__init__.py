@@ -1,0 +1,1 @@
+"""The border to the other services: protobuf stays inside, values come out."""

@@ -1,0 +1,104 @@
+"""Checked request -> razvilka.router.v1.Prompt."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from razvilka.router.v1 import router_pb2 as pb
+
+from services.gateway.schemas import ChatMessage, ChatRequest, NamedToolChoice, ResponseFormat, Tool, other_json
+
+_ROLES: Final = {
+    "system": pb.ROLE_SYSTEM,
+    "developer": pb.ROLE_SYSTEM,
+    "user": pb.ROLE_USER,
+    "assistant": pb.ROLE_ASSISTANT,
+    "tool": pb.ROLE_TOOL,
+}
+
+
+class _PartHead(msgspec.Struct, gc=False):
+    """The two fields of a content part that have a place of their own."""
+
+    type: str
+    text: str | None = None
+
+
+_PART: Final = msgspec.json.Decoder(_PartHead)
+
+
+def to_prompt(request: ChatRequest, model: str) -> pb.Prompt:
+    """Return the prompt for the router; `model` is the catalogue's id of what was asked."""
+    prompt = pb.Prompt(
+        model=model,
+        messages=[_message(message) for message in request.messages or ()],
+        temperature=request.temperature,
+        top_p=request.top_p,
+        max_tokens=request.max_completion_tokens or request.max_tokens,
+        n=request.n,
+        parallel_tool_calls=request.parallel_tool_calls,
+        reasoning_effort=request.reasoning_effort or "",
+        other_json=other_json(request),
+    )
+    if request.stop:
+        prompt.stop.extend([request.stop] if isinstance(request.stop, str) else request.stop)
+    if request.tools:
+        prompt.tools.extend(_tool(tool) for tool in request.tools)
+    if request.tool_choice is not None:
+        prompt.tool_choice.CopyFrom(_tool_choice(request.tool_choice))
+    if request.response_format is not None:
+        prompt.response_format.CopyFrom(_response_format(request.response_format))
+    return prompt
+
+
+def _message(message: ChatMessage) -> pb.Message:
+    content = message.content
+    if type(content) is str and message.tool_calls is None and message.role in ("user", "system", "developer"):
+        return pb.Message(role=_ROLES[message.role], content=content, name=message.name or "")
+    return pb.Message(
+        role=_ROLES[message.role],
+        content=content if isinstance(content, str) else "",
+        parts=[_part(raw) for raw in content] if isinstance(content, list) else None,
+        name=message.name or "",
+        tool_calls=[
+            pb.ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments, index=index)
+            for index, call in enumerate(message.tool_calls or ())
+        ],
+        tool_call_id=message.tool_call_id or "",
+    )
+
+
+def _part(raw: msgspec.Raw) -> pb.ContentPart:
+    head = _PART.decode(raw)
+    if head.type == "text":
+        return pb.ContentPart(type="text", text=head.text or "")
+    return pb.ContentPart(type=head.type, json=bytes(raw))
+
+
+def _tool(tool: Tool) -> pb.Tool:
+    function = tool.function
+    return pb.Tool(
+        name=function.name,
+        description=function.description or "",
+        parameters_json=msgspec.json.encode(function.parameters) if function.parameters is not None else b"",
+        strict=function.strict,
+    )
+
+
+def _tool_choice(choice: str | NamedToolChoice) -> pb.ToolChoice:
+    if isinstance(choice, NamedToolChoice):
+        return pb.ToolChoice(mode="function", function_name=choice.function.name)
+    return pb.ToolChoice(mode=choice)
+
+
+def _response_format(form: ResponseFormat) -> pb.ResponseFormat:
+    schema = form.json_schema
+    if schema is None:
+        return pb.ResponseFormat(type=form.type)
+    return pb.ResponseFormat(
+        type=form.type,
+        name=schema.name,
+        schema_json=msgspec.json.encode(schema.schema) if schema.schema is not None else b"",
+        strict=schema.strict,
+    )

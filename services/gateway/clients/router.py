@@ -1,0 +1,208 @@
+"""The router service, as the gateway needs it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC
+
+import grpc
+import msgspec
+from razvilka.router.v1 import router_pb2 as pb
+from razvilka.router.v1 import router_pb2_grpc
+
+from servicekit import rpc_client
+from servicekit.call import CallContext
+from services.gateway.accounting import Attempt, Price, TokenUsage
+from services.gateway.answer import (
+    FINISH_REASONS,
+    Choice,
+    Completion,
+    Delta,
+    Embeddings,
+    End,
+    ModelStatus,
+    Route,
+    StreamPart,
+    ToolCallPart,
+)
+from services.gateway.catalog import Catalog, DatedPrice, Model
+from services.gateway.clients.moments import moment, to_unix_us
+from services.gateway.clients.prompt import to_prompt
+from services.gateway.schemas import ChatRequest
+
+LIST_DEADLINE_S = 5.0
+
+
+class RouterClient:
+    """Asks models, and what models there are."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
+        self._stub = router_pb2_grpc.RouterServiceStub(channel)
+
+    async def complete(self, request: ChatRequest, model: str, *, deadline_s: float, call: CallContext) -> Completion:
+        """Return the whole answer.
+
+        Raises:
+            ServiceError: what the router says went wrong.
+        """
+        message = pb.CompleteRequest(request_id=call.request_id, prompt=to_prompt(request, model))
+        answer = await rpc_client.unary(self._stub.Complete, message, deadline_s=deadline_s, call=call)
+        return Completion(_route(answer.route), tuple(map(_choice, answer.choices)), _end(answer.end))
+
+    async def stream(
+        self, request: ChatRequest, model: str, *, deadline_s: float, call: CallContext
+    ) -> AsyncIterator[StreamPart]:
+        """Yield the answer as it is made; leaving the iteration cancels it.
+
+        Raises:
+            ServiceError: what the router says went wrong, before or after the first part.
+        """
+        message = pb.StreamRequest(request_id=call.request_id, prompt=to_prompt(request, model))
+        async for part in rpc_client.stream(self._stub.Stream, message, deadline_s=deadline_s, call=call):
+            yield _part(part)
+
+    async def embed(
+        self,
+        inputs: Sequence[str],
+        model: str,
+        *,
+        dimensions: int | None,
+        user: str | None,
+        deadline_s: float,
+        call: CallContext,
+    ) -> Embeddings:
+        """Return one vector for each input, in order.
+
+        Raises:
+            ServiceError: what the router says went wrong.
+        """
+        message = pb.EmbedRequest(
+            request_id=call.request_id,
+            model=model,
+            input=inputs,
+            dimensions=dimensions,
+            other_json={"user": msgspec.json.encode(user)} if user is not None else None,
+        )
+        answer = await rpc_client.unary(self._stub.Embed, message, deadline_s=deadline_s, call=call)
+        ordered = sorted(answer.embeddings, key=lambda embedding: embedding.index)
+        return Embeddings(
+            _route(answer.route), tuple(list(embedding.values) for embedding in ordered), _end(answer.end)
+        )
+
+    async def list_models(self) -> Catalog:
+        """Return the whole catalogue."""
+        answer = await rpc_client.unary(self._stub.ListModels, pb.ListModelsRequest(), deadline_s=LIST_DEADLINE_S)
+        return Catalog(tuple(map(model_from_proto, answer.models)), answer.version)
+
+    async def provider_status(self, call: CallContext) -> list[ModelStatus]:
+        """Return what the router has seen of each provider and model version."""
+        answer = await rpc_client.unary(
+            self._stub.GetProviderStatus, pb.GetProviderStatusRequest(), deadline_s=LIST_DEADLINE_S, call=call
+        )
+        return [
+            ModelStatus(
+                status.provider,
+                status.model,
+                status.status,
+                status.latency_ms,
+                status.error_rate,
+                to_unix_us(status.updated_at) / 1e6,
+            )
+            for status in answer.models
+        ]
+
+    async def is_serving(self) -> bool:
+        """Tell whether the service is ready."""
+        return await rpc_client.is_serving(self._channel)
+
+
+def model_from_proto(message: pb.Model) -> Model:
+    """Convert at the border."""
+    return Model(
+        id=message.id,
+        provider=message.provider,
+        kind=message.kind or "chat",
+        prices=tuple(sorted(map(_price, message.prices), key=lambda dated: dated.valid_from)),
+        aliases=tuple(message.aliases),
+        name=message.name or message.id,
+        version=message.version,
+        resolved_model=message.resolved_model,
+        context_length=message.context_length,
+        max_output_tokens=message.max_output_tokens,
+        modality=message.modality or "text->text",
+        supported_features=tuple(message.supported_features),
+        supported_parameters=tuple(message.supported_parameters),
+        default_parameters=dict(message.default_parameters),
+        shutdown_at=moment(message, "shutdown_at"),
+        deprecated_at=moment(message, "deprecated_at"),
+        created_at=moment(message, "created_at"),
+        description=message.description,
+        fallbacks=tuple(message.fallbacks),
+        chars_per_token=message.chars_per_token or 3.0,
+        tokens_per_message=message.tokens_per_message,
+        on_disconnect=message.on_disconnect or "cancel",
+    )
+
+
+def _price(message: pb.Price) -> DatedPrice:
+    # proto3 cannot say "absent"; no price for cached input means the price of input.
+    price = Price(
+        message.version,
+        message.input_micro_rub_per_1k,
+        message.output_micro_rub_per_1k,
+        message.cached_micro_rub_per_1k or None,
+    )
+    return DatedPrice(price, message.valid_from.ToDatetime(tzinfo=UTC))
+
+
+def _route(message: pb.Route) -> Route:
+    return Route(message.provider, message.model, message.resolved_model, tuple(message.dropped_params))
+
+
+def _usage(message: pb.Usage) -> TokenUsage:
+    return TokenUsage(message.prompt_tokens, message.completion_tokens, message.cached_tokens, message.reasoning_tokens)
+
+
+def _end(message: pb.End) -> End:
+    return End(
+        _usage(message.usage) if message.HasField("usage") else None,
+        message.usage.estimated,
+        tuple(
+            Attempt(attempt.provider, attempt.model, attempt.reason, attempt.latency_ms) for attempt in message.attempts
+        ),
+        message.system_fingerprint,
+    )
+
+
+def _tool_calls(calls: Sequence[pb.ToolCall]) -> tuple[ToolCallPart, ...]:
+    return tuple(ToolCallPart(call.index, call.id, call.name, call.arguments) for call in calls)
+
+
+def _choice(message: pb.Choice) -> Choice:
+    return Choice(
+        message.index,
+        None if message.content_is_null else message.content,
+        message.reasoning_content,
+        _tool_calls(message.tool_calls),
+        FINISH_REASONS[message.finish_reason],
+    )
+
+
+def _delta(message: pb.Delta) -> Delta:
+    return Delta(
+        message.choice_index,
+        message.content,
+        message.reasoning_content,
+        _tool_calls(message.tool_calls) if message.tool_calls else (),
+        FINISH_REASONS[message.finish_reason],
+    )
+
+
+def _part(message: pb.StreamResponse) -> StreamPart:
+    return StreamPart(
+        tuple([_delta(delta) for delta in message.deltas]),
+        _route(message.route) if message.HasField("route") else None,
+        _usage(message.progress) if message.HasField("progress") else None,
+        _end(message.end) if message.HasField("end") else None,
+    )

@@ -1,0 +1,133 @@
+"""ErrorReason -> HTTP status, code and body. The one place.
+
+Every error body carries both dialects: release 1.0's `error.code, message, details` and OpenAI's
+`error.type, param`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from servicekit.errors import ErrorReason, ServiceError
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How one reason looks over HTTP."""
+
+    status: int
+    type: str
+    retryable: bool = False
+
+
+_BAD_REQUEST: Final = "invalid_request_error"
+_AUTHENTICATION: Final = "authentication_error"
+_PERMISSION: Final = "permission_error"
+_RATE_LIMIT: Final = "rate_limit_error"
+_QUOTA: Final = "insufficient_quota"
+_SERVER: Final = "server_error"
+
+RENDERING: Final[dict[ErrorReason, Rendering]] = {
+    ErrorReason.INVALID_REQUEST: Rendering(400, _BAD_REQUEST),
+    ErrorReason.INVALID_PARAMETERS: Rendering(400, _BAD_REQUEST),
+    ErrorReason.UNSUPPORTED_PARAMETER: Rendering(400, _BAD_REQUEST),
+    ErrorReason.CONTEXT_LENGTH_EXCEEDED: Rendering(400, _BAD_REQUEST),
+    ErrorReason.CONTENT_FILTER: Rendering(400, _BAD_REQUEST),
+    ErrorReason.AUTH_REQUIRED: Rendering(401, _AUTHENTICATION),
+    ErrorReason.INVALID_KEY: Rendering(401, _AUTHENTICATION),
+    ErrorReason.KEY_EXPIRED: Rendering(401, _AUTHENTICATION),
+    ErrorReason.INVALID_TOKEN: Rendering(401, _AUTHENTICATION),
+    ErrorReason.TOKEN_EXPIRED: Rendering(401, _AUTHENTICATION),
+    ErrorReason.INSUFFICIENT_SCOPE: Rendering(403, _PERMISSION),
+    ErrorReason.MODEL_NOT_ALLOWED: Rendering(403, _PERMISSION),
+    ErrorReason.IP_NOT_ALLOWED: Rendering(403, _PERMISSION),
+    ErrorReason.PERMISSION_DENIED: Rendering(403, _PERMISSION),
+    ErrorReason.NOT_FOUND: Rendering(404, _BAD_REQUEST),
+    ErrorReason.MODEL_NOT_FOUND: Rendering(404, _BAD_REQUEST),
+    ErrorReason.METHOD_NOT_ALLOWED: Rendering(405, _BAD_REQUEST),
+    ErrorReason.CONFLICT: Rendering(409, _BAD_REQUEST),
+    ErrorReason.PAYLOAD_TOO_LARGE: Rendering(413, _BAD_REQUEST),
+    ErrorReason.UNSUPPORTED_MEDIA_TYPE: Rendering(415, _BAD_REQUEST),
+    ErrorReason.RATE_LIMIT_EXCEEDED: Rendering(429, _RATE_LIMIT, retryable=True),
+    ErrorReason.CONCURRENT_LIMIT: Rendering(429, _RATE_LIMIT, retryable=True),
+    # A spent day or budget does not come back within a client's retries.
+    ErrorReason.QUOTA_EXCEEDED: Rendering(429, _QUOTA),
+    ErrorReason.BUDGET_EXCEEDED: Rendering(429, _QUOTA),
+    ErrorReason.INTERNAL_ERROR: Rendering(500, _SERVER, retryable=True),
+    ErrorReason.PROVIDER_ERROR: Rendering(502, _SERVER, retryable=True),
+    ErrorReason.PROVIDER_CREDENTIALS: Rendering(502, _SERVER),
+    # 503, not 429: it is our allowance at the provider that is spent, not the caller's here.
+    ErrorReason.PROVIDER_RATE_LIMITED: Rendering(503, _SERVER, retryable=True),
+    ErrorReason.PROVIDER_QUOTA_EXHAUSTED: Rendering(503, _SERVER),
+    ErrorReason.PROVIDER_UNAVAILABLE: Rendering(503, _SERVER, retryable=True),
+    ErrorReason.MODEL_WITHOUT_PRICE: Rendering(503, _SERVER),
+    ErrorReason.SERVICE_UNAVAILABLE: Rendering(503, _SERVER, retryable=True),
+    ErrorReason.DATABASE_ERROR: Rendering(503, _SERVER, retryable=True),
+    ErrorReason.CACHE_ERROR: Rendering(503, _SERVER, retryable=True),
+    ErrorReason.PROVIDER_TIMEOUT: Rendering(504, _SERVER, retryable=True),
+    ErrorReason.DEADLINE_EXCEEDED: Rendering(504, _SERVER, retryable=True),
+}
+
+_CHALLENGE: Final = {
+    ErrorReason.AUTH_REQUIRED: b'Bearer realm="razvilka"',
+    ErrorReason.INVALID_KEY: b'Bearer realm="razvilka", error="invalid_token"',
+    ErrorReason.KEY_EXPIRED: b'Bearer realm="razvilka", error="invalid_token"',
+    ErrorReason.INVALID_TOKEN: b'Bearer realm="razvilka", error="invalid_token"',
+    ErrorReason.TOKEN_EXPIRED: b'Bearer realm="razvilka", error="invalid_token"',
+}
+
+
+def status_of(error: ServiceError) -> int:
+    """Return the HTTP status."""
+    return RENDERING[error.reason].status
+
+
+def code_of(error: ServiceError) -> str:
+    """Return `error.code` as clients and metrics see it."""
+    return error.reason.value.lower()
+
+
+def body_of(error: ServiceError, request_id: str) -> dict[str, Any]:
+    """Return the error object in both dialects."""
+    return {
+        "error": {
+            "code": code_of(error),
+            "message": error.message,
+            "type": RENDERING[error.reason].type,
+            "param": error.param,
+            "details": {**error.details, "request_id": request_id},
+        }
+    }
+
+
+def encode_body(error: ServiceError, request_id: str) -> bytes:
+    """Return `body_of` as JSON."""
+    return msgspec.json.encode(body_of(error, request_id))
+
+
+def headers_of(error: ServiceError) -> Headers:
+    """Return the headers that explain the error: when to try again, how to authenticate."""
+    rendering = RENDERING[error.reason]
+    headers: Headers = []
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after_s))).encode()))
+    if rendering.status >= 429 and not rendering.retryable:
+        # The official client retries every 429 and 5xx unless it is told not to.
+        headers.append((b"x-should-retry", b"false"))
+    challenge = _challenge(error)
+    if challenge:
+        headers.append((b"www-authenticate", challenge))
+    return headers
+
+
+def _challenge(error: ServiceError) -> bytes | None:
+    if error.reason is ErrorReason.INSUFFICIENT_SCOPE:
+        scope = error.details.get("required_scope", "")
+        return f'Bearer realm="razvilka", error="insufficient_scope", scope="{scope}"'.encode("ascii", "replace")
+    return _CHALLENGE.get(error.reason)

@@ -1,0 +1,1 @@
+"""The paths of the public API, one module per resource."""

@@ -1,0 +1,230 @@
+"""Wire models of the hot routes: what a body must look like, decoded and checked by msgspec in one pass.
+
+Unknown fields are ignored (clients are newer than we are). Known OpenAI parameters that only some provider
+understands are typed too, so that a wrong type is refused here, and travel on as `other_json`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+MAX_MESSAGES: Final = 1000
+MAX_TOKENS: Final = 10_000_000
+
+ModelId = Annotated[
+    str, Meta(min_length=1, max_length=256, description="A model id: `yandexgpt:latest`, `gigachat-pro`.")
+]
+TokenCount = Annotated[int, Meta(ge=1, le=MAX_TOKENS)]
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Temperature = Annotated[float, Meta(ge=0, le=2)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Choices = Annotated[int, Meta(ge=1, le=128)]
+StopList = Annotated[list[Annotated[str, Meta(min_length=1, max_length=1024)]], Meta(max_length=4)]
+Bias = Annotated[float, Meta(ge=-100, le=100)]
+FunctionName = Annotated[str, Meta(pattern="^[a-zA-Z0-9_.-]{1,64}$")]
+ShortText = Annotated[str, Meta(max_length=1024)]
+
+
+class FunctionCall(Struct, gc=False):
+    """A function the model wants called; `arguments` is JSON text."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=256)]
+    arguments: str = ""
+
+
+class ToolCall(Struct, gc=False):
+    """One call in an assistant message."""
+
+    function: FunctionCall
+    id: Annotated[str, Meta(min_length=1, max_length=1024)]
+    type: Literal["function"] = "function"
+
+
+class ContentPart(Struct, gc=False):
+    """One part of a message that is a list."""
+
+    type: Literal["text", "image_url", "input_audio", "file", "refusal"]
+    text: str | None = None
+    image_url: dict[str, Any] | None = None
+    input_audio: dict[str, Any] | None = None
+    file: dict[str, Any] | None = None
+    refusal: str | None = None
+
+
+class ChatMessage(Struct, gc=False):
+    """One message of a conversation."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[Raw] | None = None
+    name: Annotated[str, Meta(max_length=256)] | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: Annotated[str, Meta(max_length=1024)] | None = None
+    function_call: FunctionCall | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+
+
+class FunctionDefinition(Struct, gc=False):
+    """What a function does and takes."""
+
+    name: FunctionName
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class Tool(Struct, gc=False):
+    """A tool the model may call."""
+
+    function: FunctionDefinition
+    type: Literal["function"]
+
+
+class FunctionNamed(Struct, gc=False):
+    """A function by its name."""
+
+    name: FunctionName
+
+
+class NamedToolChoice(Struct, gc=False):
+    """Force one function."""
+
+    function: FunctionNamed
+    type: Literal["function"]
+
+
+class JsonSchemaFormat(Struct, gc=False):
+    """The schema an answer must follow."""
+
+    name: FunctionName
+    schema: dict[str, Any] | None = None
+    description: str | None = None
+    strict: bool | None = None
+
+
+class ResponseFormat(Struct, gc=False):
+    """The form of the answer."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchemaFormat | None = None
+
+
+class StreamOptions(Struct, gc=False):
+    """What a stream also says."""
+
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class ChatRequest(Struct, gc=False):
+    """Body of POST /v1/chat/completions. `prompt` may stand in place of `messages` (release 1.0)."""
+
+    model: ModelId
+    messages: Annotated[list[ChatMessage], Meta(max_length=MAX_MESSAGES)] | None = None
+    prompt: str | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: Temperature | None = None
+    top_p: Probability | None = None
+    max_tokens: TokenCount | None = None
+    max_completion_tokens: TokenCount | None = None
+    n: Choices | None = None
+    stop: str | StopList | None = None
+    tools: Annotated[list[Tool], Meta(max_length=128)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    functions: Annotated[list[FunctionDefinition], Meta(max_length=128)] | None = None
+    function_call: Literal["none", "auto"] | FunctionNamed | None = None
+    audio: dict[str, Any] | None = None
+    frequency_penalty: Penalty | None = None
+    logit_bias: dict[str, Bias] | None = None
+    logprobs: bool | None = None
+    metadata: dict[str, str] | None = None
+    modalities: list[Literal["text", "audio"]] | None = None
+    moderation: dict[str, Any] | None = None
+    prediction: dict[str, Any] | None = None
+    presence_penalty: Penalty | None = None
+    prompt_cache_key: ShortText | None = None
+    prompt_cache_options: dict[str, Any] | None = None
+    prompt_cache_retention: ShortText | None = None
+    safety_identifier: ShortText | None = None
+    seed: Int64 | None = None
+    service_tier: ShortText | None = None
+    store: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    user: ShortText | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+    web_search_options: dict[str, Any] | None = None
+
+
+OTHER_CHAT_PARAMETERS: Final = (
+    "audio",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "metadata",
+    "modalities",
+    "moderation",
+    "prediction",
+    "presence_penalty",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "seed",
+    "service_tier",
+    "store",
+    "top_logprobs",
+    "user",
+    "verbosity",
+    "web_search_options",
+)
+
+
+class CompletionRequest(Struct, gc=False):
+    """Body of POST /v1/completions, the older form."""
+
+    model: ModelId
+    prompt: str | Annotated[list[Raw], Meta(min_length=1, max_length=128)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: Temperature | None = None
+    top_p: Probability | None = None
+    max_tokens: TokenCount | None = None
+    n: Choices | None = None
+    stop: str | StopList | None = None
+    best_of: Choices | None = None
+    echo: bool | None = None
+    suffix: str | None = None
+    frequency_penalty: Penalty | None = None
+    logit_bias: dict[str, Bias] | None = None
+    logprobs: Annotated[int, Meta(ge=0, le=5)] | None = None
+    presence_penalty: Penalty | None = None
+    seed: Int64 | None = None
+    user: ShortText | None = None
+
+
+class EmbeddingRequest(Struct, gc=False):
+    """Body of POST /v1/embeddings."""
+
+    model: ModelId
+    input: str | Annotated[list[Raw], Meta(min_length=1, max_length=2048)]
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: Annotated[int, Meta(ge=1, le=65_536)] | None = None
+    user: ShortText | None = None
+
+
+def other_json(request: ChatRequest) -> dict[str, bytes]:
+    """Return the rare parameters that were given, as JSON by name."""
+    given = {}
+    for name in OTHER_CHAT_PARAMETERS:
+        value = getattr(request, name)
+        if value is not None:
+            given[name] = msgspec.json.encode(value)
+    return given

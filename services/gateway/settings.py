@@ -1,0 +1,106 @@
+"""Settings of the gateway, read once from GATEWAY_* variables."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from servicekit.settings import SERVICE_CONFIG, MetricsSettings, Part, Port, RedisSettings, TelemetrySettings
+
+Network = IPv4Network | IPv6Network
+
+
+class LimitSettings(Part):
+    """What one request may weigh."""
+
+    body_mb: int = Field(10, ge=1, le=20)
+    """Megabytes of a request body at most."""
+    json_depth: int = Field(64, ge=8, le=512)
+    """Levels of nesting in a JSON body at most."""
+    header_kb: int = Field(16, ge=4)
+    """Kilobytes of the request line and headers at most."""
+    header_s: float = Field(10.0, gt=0)
+    """Seconds a client has to send its headers."""
+    body_s: float = Field(60.0, gt=0)
+    """Seconds a client has to send its body."""
+
+
+class StreamSettings(Part):
+    """How answers reach slow clients, and what happens when clients leave."""
+
+    keepalive_s: float = Field(15.0, gt=0)
+    """Seconds of silence after which a stream gets a comment, so that proxies keep it open."""
+    write_s: float = Field(30.0, gt=0)
+    """Seconds a client may read nothing before its stream is cut (and billed)."""
+    drain_s: float = Field(30.0, ge=0)
+    """Seconds an answer is read on after its client left, where the provider bills it anyway."""
+    drain_tokens: int = Field(4096, ge=0)
+    """Tokens that are read on at most after the client left."""
+
+
+class GatewaySettings(BaseSettings):
+    """Everything the gateway can be told."""
+
+    model_config = SettingsConfigDict(**{**SERVICE_CONFIG, "env_prefix": "GATEWAY_"})
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Port = 8080
+    """Port to listen on; 0 takes a free one."""
+    environment: Literal["development", "production"] = "development"
+    """production: no /docs and no /openapi.json."""
+    auth_target: str = "127.0.0.1:50051"
+    """host:port of the auth service."""
+    router_target: str = "127.0.0.1:50052"
+    """host:port of the router service."""
+    usage_target: str = "127.0.0.1:50053"
+    """host:port of the usage service."""
+    journal_dir: Path = Path(".razvilka/journal")
+    """Directory of the metering journal; durable, one gateway per directory tree is fine."""
+    redis: RedisSettings
+    """Limits, holds and revocations."""
+    metrics: MetricsSettings = MetricsSettings()
+    """Where Prometheus scrapes."""
+    telemetry: TelemetrySettings = TelemetrySettings()
+    """Logs and traces."""
+    limit: LimitSettings = LimitSettings()
+    """What one request may weigh."""
+    stream: StreamSettings = StreamSettings()
+    """How answers reach slow clients."""
+    request_timeout_s: float = Field(600.0, gt=0)
+    """Seconds one request may take in all."""
+    auth_timeout_s: float = Field(2.0, gt=0)
+    """Seconds to wait for the auth service."""
+    key_cache_s: float = Field(5.0, ge=0, le=5)
+    """Seconds a verified key is believed without asking again; at most 5: what a lost revocation can cost."""
+    key_stale_s: float = Field(300.0, ge=0)
+    """Seconds a verified key is believed while the auth service is down."""
+    catalog_refresh_s: float = Field(3.0, gt=0)
+    """Seconds between two looks at the router's catalogue."""
+    catalog_max_age_s: float = Field(600.0, gt=0)
+    """Seconds the last catalogue is used while the router is down."""
+    trusted_proxies: str = ""
+    """Networks whose X-Forwarded-For is believed, comma-separated (10.0.0.0/8); empty: none."""
+    hsts: bool = False
+    """Send Strict-Transport-Security: only where TLS is in front."""
+    grace_s: float = Field(30.0, ge=0)
+    """Seconds from SIGTERM to the end; streams are cut with an error event 10 s earlier."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks_parse(cls, value: str) -> str:
+        _networks(value)
+        return value
+
+    @property
+    def trusted_networks(self) -> tuple[Network, ...]:
+        """`trusted_proxies`, parsed."""
+        return _networks(self.trusted_proxies)
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
