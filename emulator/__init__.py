@@ -1,0 +1,1 @@
+"""YandexGPT, GigaChat and a plain OpenAI-compatible upstream on the wire, with faults on demand."""

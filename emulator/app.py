@@ -1,0 +1,96 @@
+"""Composition root: surfaces on listeners, started and stopped in order."""
+
+import ssl
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from emulator.control import ControlSurface
+from emulator.core import Core, Surface
+from emulator.gigachat.oauth import GigaChatAccess, GigaChatAuthSurface
+from emulator.gigachat.surface import GigaChatSurface, PasswordSurface
+from emulator.settings import EmulatorSettings
+from emulator.tls import make_certificates, server_context
+from emulator.yandex.auth import YandexAccess
+from emulator.yandex.surface import YandexSurface
+
+
+@dataclass(slots=True)
+class Addresses:
+    """Where a running emulator answers; the tls twins are empty when TLS is off."""
+
+    control_url: str = ""
+    yandex_url: str = ""
+    gigachat_url: str = ""
+    gigachat_auth_url: str = ""
+    openai_url: str = ""
+    tls: dict[str, str] = field(default_factory=dict)
+    ca_path: str = ""
+
+
+class Emulator:
+    """One emulator: its state and its listeners."""
+
+    def __init__(self, settings: EmulatorSettings, core: Core | None = None) -> None:
+        """Build the surfaces; nothing listens yet."""
+        self.settings = settings
+        self.core = core or Core(settings)
+        self.yandex = YandexAccess(self.core)
+        self.gigachat = GigaChatAccess(self.core)
+        self.addresses = Addresses()
+        self._runners: list[web.ServerRunner] = []
+
+    async def start(self) -> Addresses:
+        """Listen on every port of the settings; return where."""
+        settings = self.settings
+        yandex = YandexSurface(self.core, self.yandex)
+        gigachat = GigaChatSurface(self.core, self.gigachat)
+        PasswordSurface(gigachat)
+        auth = GigaChatAuthSurface(self.core, self.gigachat)
+        control = ControlSurface(self)
+        plain: list[tuple[str, Surface, int, int]] = [
+            ("yandex", yandex, settings.yandex_port, settings.yandex_tls_port),
+            ("gigachat", gigachat, settings.gigachat_port, settings.gigachat_tls_port),
+            ("gigachat_auth", auth, settings.gigachat_auth_port, settings.gigachat_auth_tls_port),
+        ]
+        context = self._tls_context()
+        for name, surface, port, tls_port in plain:
+            runner = await self._runner(surface)
+            setattr(self.addresses, f"{name}_url", await self._listen(runner, port, None))
+            if context is not None:
+                self.addresses.tls[name] = await self._listen(runner, tls_port, context)
+        self.addresses.control_url = await self._listen(await self._runner(control), settings.control_port, None)
+        return self.addresses
+
+    async def stop(self) -> None:
+        """Stop listening and end every connection, stalled ones too."""
+        for runner in self._runners:
+            await runner.cleanup()
+        self._runners.clear()
+
+    def _tls_context(self) -> ssl.SSLContext | None:
+        if not self.settings.tls:
+            return None
+        files = make_certificates(self.settings.tls_dir, self.settings.shown_host)
+        self.addresses.ca_path = str(files.ca)
+        return server_context(files)
+
+    async def _runner(self, surface: Surface) -> web.ServerRunner:
+        limit = self.settings.max_body_bytes
+
+        def make_request(message, payload, protocol, writer, task):  # type: ignore[no-untyped-def]
+            loop = protocol._loop
+            return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=limit)
+
+        server = web.Server(surface.handle, request_factory=make_request, handler_cancellation=True, access_log=None)
+        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.1)
+        await runner.setup()
+        self._runners.append(runner)
+        return runner
+
+    async def _listen(self, runner: web.ServerRunner, port: int, context: ssl.SSLContext | None) -> str:
+        site = web.TCPSite(runner, self.settings.host, port, ssl_context=context, backlog=1024)
+        await site.start()
+        scheme = "http" if context is None else "https"
+        sockets = site._server.sockets  # type: ignore[union-attr]
+        return f"{scheme}://{self.settings.shown_host}:{sockets[0].getsockname()[1]}"

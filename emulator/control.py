@@ -1,0 +1,133 @@
+"""The control API: faults by script, replays, ground truth, credentials, limits. Under `/control/`."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from emulator.core import Call, Surface
+from emulator.faults import FAULTS, Rule, make_fault
+from emulator.golden_files import golden_names, load_document
+from emulator.settings import ServiceAccount
+from emulator.wire import Exchange, Reply, SentResponse, content_length, head
+
+if TYPE_CHECKING:
+    from emulator.app import Emulator
+
+_RULE_FIELDS = ("provider", "model", "operation", "times", "skip", "chance")
+
+
+class ControlSurface(Surface):
+    """Not a provider: its calls leave no trace in the ground truth."""
+
+    provider = "control"
+
+    def __init__(self, emulator: "Emulator") -> None:
+        """Register the routes."""
+        super().__init__(emulator.core)
+        self._emulator = emulator
+        self._handlers = {
+            "GET /control/health": self._health,
+            "GET /control/addresses": self._addresses,
+            "GET /control/faults": self._list_faults,
+            "POST /control/faults": self._add_fault,
+            "POST /control/replays": self._replay,
+            "GET /control/golden": self._golden,
+            "GET /control/ground-truth": self._ground_truth,
+            "POST /control/reset": self._reset,
+            "POST /control/credentials": self._add_credential,
+            "DELETE /control/credentials": self._revoke_credential,
+            "POST /control/tokens/expire": self._expire_tokens,
+            "POST /control/limits": self._set_limits,
+        }
+
+    async def handle(self, request: web.BaseRequest) -> SentResponse:
+        """Serve one control call; mistakes are 400 with the reason."""
+        exchange = Exchange(request, await request.read())
+        handler = self._handlers.get(f"{request.method} {request.path}")
+        status = 200
+        try:
+            found: Any = {"error": "no such control path", "paths": list(self._handlers)}
+            if handler is None:
+                status = 404
+            else:
+                body = exchange.json() if exchange.body else {}
+                found = handler(body | dict(request.query))
+        except (ValueError, LookupError, TypeError) as error:
+            status, found = 400, {"error": f"{type(error).__name__}: {error}"}
+        data = msgspec.json.encode(found)
+        exchange.write(head(Reply([data], status), content_length(len(data))) + data)
+        return exchange.finished()
+
+    def unknown_path(self, call: Call) -> Reply:
+        """Never asked: handle() does it all."""
+        return Reply([b""], 404)
+
+    def _health(self, body: dict[str, Any]) -> Any:
+        return {"status": "ok"}
+
+    def _addresses(self, body: dict[str, Any]) -> Any:
+        addresses = self._emulator.addresses
+        return {name: getattr(addresses, name) for name in type(addresses).__dataclass_fields__}
+
+    def _list_faults(self, body: dict[str, Any]) -> Any:
+        return {"known": FAULTS, "pending": self.core.faults.pending()}
+
+    def _add_fault(self, body: dict[str, Any]) -> Any:
+        fault = make_fault(str(body["fault"]), body.get("args") or {})
+        self.core.faults.add(Rule(fault, **{key: body[key] for key in _RULE_FIELDS if key in body}))
+        return {"pending": self.core.faults.pending()}
+
+    def _replay(self, body: dict[str, Any]) -> Any:
+        self.core.golden.replay(str(body["name"]))
+        return {"queued": body["name"]}
+
+    def _golden(self, body: dict[str, Any]) -> Any:
+        return load_document(str(body["name"])) if "name" in body else golden_names()
+
+    def _ground_truth(self, body: dict[str, Any]) -> Any:
+        entries = self.core.ground_truth.since(int(body.get("since", 0)))
+        wanted = {key: body[key] for key in ("provider", "operation", "model", "ended") if key in body}
+        return [entry for entry in entries if all(getattr(entry, key) == wanted[key] for key in wanted)]
+
+    def _reset(self, body: dict[str, Any]) -> Any:
+        self.core.reset()
+        return {"status": "clean"}
+
+    def _add_credential(self, body: dict[str, Any]) -> Any:
+        kind, emulator = body["kind"], self._emulator
+        if kind == "yandex_api_key":
+            emulator.yandex.api_keys[str(body["key"])] = str(body["folder"])
+        elif kind == "yandex_service_account":
+            account = ServiceAccount(id=body["id"], public_key=body["public_key"], folder=body["folder"])
+            emulator.yandex.service_accounts[str(body["key_id"])] = account
+        elif kind == "gigachat":
+            emulator.gigachat.credentials[str(body["key"])] = str(body["scope"])
+        else:
+            raise ValueError(f"unknown kind {kind!r}")
+        return {"added": kind}
+
+    def _revoke_credential(self, body: dict[str, Any]) -> Any:
+        key, emulator = str(body["key"]), self._emulator
+        emulator.yandex.api_keys.pop(key, None)
+        emulator.yandex.service_accounts.pop(key, None)
+        emulator.gigachat.revoke(key)
+        return {"revoked": True}
+
+    def _expire_tokens(self, body: dict[str, Any]) -> Any:
+        provider, ended = body.get("provider"), 0
+        if provider in (None, "yandex"):
+            ended += self._emulator.yandex.expire_tokens()
+        if provider in (None, "gigachat"):
+            ended += self._emulator.gigachat.expire_tokens()
+        return {"expired": ended}
+
+    def _set_limits(self, body: dict[str, Any]) -> Any:
+        """Set gauges by their settings' names, and `packages`: model -> tokens left."""
+        body = dict(body)
+        self._emulator.gigachat.packages.update(body.pop("packages", {}))
+        for name, value in body.items():
+            if name not in ("yandex_max_sessions", "gigachat_max_parallel", "gigachat_token_calls_per_s"):
+                raise ValueError(f"unknown limit {name!r}")
+            self.core.limits[name] = int(value)
+        return {"limits": self.core.limits, "packages": self._emulator.gigachat.packages}

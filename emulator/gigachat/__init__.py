@@ -1,0 +1,1 @@
+"""GigaChat on the wire."""

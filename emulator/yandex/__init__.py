@@ -1,0 +1,1 @@
+"""Yandex Cloud AI Studio on the wire."""

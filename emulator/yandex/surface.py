@@ -1,0 +1,227 @@
+"""The routes of the Yandex listener: native REST, IAM, metadata, operations; `/v1` is in `openai_surface`."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from emulator import tokenizer
+from emulator.answer import Ask
+from emulator.core import Call, Core, Surface
+from emulator.embedding import vector
+from emulator.wire import Exchange, RefusalError, Reply
+from emulator.yandex.auth import Unauthenticated, YandexAccess
+from emulator.yandex.errors import error_body
+from emulator.yandex.models import EMBEDDERS, MODELS, ModelUri, parse_uri
+from emulator.yandex.native_format import (
+    MODEL_VERSION,
+    InvalidRequestError,
+    read_request,
+    request_pieces,
+    response,
+    stream_lines,
+)
+
+_NATIVE: Final = "POST /foundationModels/v1/"
+
+
+class YandexSurface(Surface):
+    """Everything that answers under Yandex's hosts."""
+
+    provider = "yandex"
+
+    def __init__(self, core: Core, access: YandexAccess) -> None:
+        """Register the native routes."""
+        super().__init__(core)
+        self.access = access
+        self.routes = {
+            _NATIVE + "completion": ("chat", self.completion),
+            _NATIVE + "tokenize": ("tokenize", self.tokenize),
+            _NATIVE + "tokenizeCompletion": ("tokenize", self.tokenize_completion),
+            _NATIVE + "textEmbedding": ("embeddings", self.text_embedding),
+        }
+
+    def headers(self, call_or_exchange: Call | Exchange) -> bytes:
+        """Return the headers that support would ask for; the client's own id is echoed."""
+        exchange = call_or_exchange.exchange if isinstance(call_or_exchange, Call) else call_or_exchange
+        request_id = self.core.new_id().encode()
+        client_id = exchange.header("x-client-request-id")
+        echo = b"" if client_id is None else b"x-client-request-id: %b\r\n" % client_id.encode("latin-1", "replace")
+        return b"server: ycalb\r\nx-request-id: %b\r\nx-server-trace-id: %b:1\r\n%b" % (request_id, request_id, echo)
+
+    def error(self, call: Call, code: int, message: str | None = None) -> Reply:
+        """Return a native error."""
+        return Reply([error_body(code, message)], code, headers=self.headers(call))
+
+    def refuse(self, call: Call, code: int, message: str | None = None) -> RefusalError:
+        """Return the exception that ends a call with this error."""
+        return RefusalError(self.error(call, code, message))
+
+    def bad_json(self, call: Call) -> Reply:
+        """Answer a body that is no JSON."""
+        return self.error(call, 400, "Request is malformed: invalid JSON")
+
+    def unknown_path(self, call: Call) -> Reply:
+        """Answer as the balancer does: plain text."""
+        return Reply([b"404 page not found\n"], 404, b"text/plain; charset=utf-8", b"server: ycalb\r\n")
+
+    def authenticate(self, call: Call, *, keys_as_bearer: bool = False) -> str | None:
+        """Return the caller's folder (None: any) or refuse with 401."""
+        authorization = call.exchange.header("authorization")
+        entry = call.entry
+        entry.request_id = call.exchange.header("x-client-request-id")
+        call.note_credential(authorization or "")
+        try:
+            return self.access.folder_of(authorization, keys_as_bearer=keys_as_bearer)
+        except Unauthenticated as reason:
+            raise self.refuse(call, 401, str(reason)) from None
+
+    def check_folder(self, call: Call, folder: str | None, *named: str | None) -> None:
+        """Refuse when a folder named in URI or header is not the caller's."""
+        for other in named:
+            if folder is not None and other is not None and other != folder:
+                text = f"Specified folder ID '{other}' does not match with service account folder ID '{folder}'"
+                raise self.refuse(call, 400, text)
+
+    def checked_uri(self, call: Call, uri: object, scheme: str) -> ModelUri:
+        """Return the model URI, or refuse."""
+        found = parse_uri(uri)
+        if found is None or found.scheme != scheme:
+            raise self.refuse(call, 400, "invalid model_uri")
+        known = MODELS if scheme == "gpt" else EMBEDDERS
+        if found.name.split("~")[0] not in known:
+            raise self.refuse(call, 404, "Failed to get model")
+        return found
+
+    def enter_session(self, call: Call, folder: str | None) -> None:
+        """Take a place in the folder's gauge of generations, or refuse with 429."""
+        settings, core = self.core.settings, self.core
+        hourly = core.window(f"yandex-hour:{folder}", settings.yandex_generations_per_hour, 3600)
+        if not hourly.enter(core.now()):
+            limit = settings.yandex_generations_per_hour
+            name = "ai.textGenerationCompletionRequestsPerHour.rate rate"
+            raise self.refuse(call, 429, f"{name} quota limit exceed: allowed {limit} requests")
+        limit = core.limits.get("yandex_max_sessions", settings.yandex_max_sessions)
+        gauge = core.gauge(f"yandex:{folder}", limit)
+        if not gauge.enter():
+            name = "ai.textGenerationCompletionSessionsCount.count gauge"
+            raise self.refuse(call, 429, f"{name} quota limit exceed: allowed {limit} requests")
+        call.releases.append(gauge.leave)
+
+    def check_rate(self, call: Call, name: str, limit: int) -> None:
+        """Refuse when a per-second quota is used up."""
+        if not self.core.window(f"yandex:{name}", limit, 1.0).enter(self.core.now()):
+            raise self.refuse(call, 429, f"{name} rate quota limit exceed: allowed {limit} requests")
+
+    def read(self, call: Call, parse: Callable[[dict[str, Any]], Ask]) -> Ask:
+        """Return the question of the body, or refuse with 400."""
+        body = call.exchange.json()
+        if not isinstance(body, dict):
+            raise self.refuse(call, 400, "Request is malformed")
+        try:
+            return parse(body)
+        except InvalidRequestError as reason:
+            raise self.refuse(call, 400, str(reason)) from None
+        except (KeyError, TypeError, AttributeError):
+            raise self.refuse(call, 400, "Request is malformed") from None
+
+    async def completion(self, call: Call) -> Reply:
+        """`/foundationModels/v1/completion`: streams NDJSON, or one line."""
+        folder = self.authenticate(call)
+        ask = self.read(call, read_request)
+        call.note_ask(ask)
+        fault = call.choose_fault(model=ask.model, ask=ask)
+        instead = self.instead(call, fault)
+        if instead is not None:
+            return instead
+        self.check_model(call, ask, folder)
+        self.enter_session(call, folder)
+        answer = call.compose(ask, fault)
+        reply = Reply((), headers=self.headers(call), fault=fault, latency_s=self.core.latency_s(ask, fault))
+        if ask.stream:
+            reply.frames, reply.marks = stream_lines(answer)
+            reply.streamed, reply.gap_s = True, call.gap_s(ask)
+        else:
+            reply.frames, reply.marks = [b'{"result":' + response(answer) + b"}\n"], [answer.completion_tokens]
+        return reply
+
+    def check_model(self, call: Call, ask: Ask, folder: str | None) -> ModelUri:
+        """Refuse an unknown model, a foreign folder, a prompt beyond the window."""
+        uri = self.checked_uri(call, ask.model, "gpt")
+        self.check_folder(call, folder, uri.folder, call.exchange.header("x-folder-id"))
+        model = MODELS[uri.name.split("~")[0]]
+        if not model.native:
+            raise self.refuse(call, 404, "Failed to get model")
+        if ask.prompt_tokens > model.window:
+            limit, got = model.window, ask.prompt_tokens
+            raise self.refuse(call, 400, f"number of input tokens must be no more than {limit}, got {got}")
+        return uri
+
+    async def tokenize(self, call: Call) -> Reply:
+        """`/foundationModels/v1/tokenize`."""
+        body, instead = self._free_call(call, "ai.textGenerationTokenizeRequestsPerSecond")
+        if instead is not None:
+            return instead
+        found = [("<s>", True), *((piece, False) for piece in tokenizer.pieces(str(body.get("text", ""))))]
+        return self._tokens(call, found)
+
+    async def tokenize_completion(self, call: Call) -> Reply:
+        """`/foundationModels/v1/tokenizeCompletion`: template tokens included."""
+        body, instead = self._free_call(call, "ai.textGenerationTokenizeRequestsPerSecond")
+        if instead is not None:
+            return instead
+        self.read(call, read_request)
+        return self._tokens(call, request_pieces(body))
+
+    def _free_call(self, call: Call, quota: str) -> tuple[dict[str, Any], Reply | None]:
+        folder = self.authenticate(call)
+        body = call.exchange.json()
+        model = str(body.get("modelUri"))
+        call.entry.model = model
+        instead = self.instead(call, call.choose_fault(model=model))
+        if instead is None:
+            uri = self.checked_uri(call, model, "gpt")
+            self.check_folder(call, folder, uri.folder, call.exchange.header("x-folder-id"))
+            self.check_rate(call, quota, self.core.settings.yandex_tokenizer_per_s)
+        return body, instead
+
+    def _tokens(self, call: Call, found: list[tuple[str, bool]]) -> Reply:
+        tokens = [{"id": str(token_id(text)), "text": text, "special": special} for text, special in found]
+        call.entry.prompt_tokens = len(tokens)
+        body = msgspec.json.encode({"tokens": tokens, "modelVersion": MODEL_VERSION})
+        return Reply([body], headers=self.headers(call))
+
+    async def text_embedding(self, call: Call) -> Reply:
+        """`/foundationModels/v1/textEmbedding`."""
+        folder = self.authenticate(call)
+        body = call.exchange.json()
+        call.entry.model = str(body.get("modelUri"))
+        fault = call.choose_fault(model=call.entry.model)
+        instead = self.instead(call, fault)
+        if instead is not None:
+            return instead
+        uri = self.checked_uri(call, body.get("modelUri"), "emb")
+        self.check_folder(call, folder, uri.folder, call.exchange.header("x-folder-id"))
+        self.check_rate(call, "ai.textEmbeddingsRequestsPerSecond", self.core.settings.yandex_embeddings_per_s)
+        text, tokens = str(body.get("text", "")), tokenizer.count(str(body.get("text", ""))) + 1
+        if not text:
+            raise self.refuse(call, 400, "text length is 0, which is outside the range (0, 100000]")
+        if tokens > 2048:
+            raise self.refuse(call, 400, f"number of input tokens must be no more than 2048, got {tokens}")
+        call.entry.prompt_tokens = tokens
+        size = int(body.get("dim") or EMBEDDERS[uri.name])
+        found = {"embedding": vector(text, size), "numTokens": str(tokens), "modelVersion": "06.12.2023"}
+        return Reply([msgspec.json.encode(found)], headers=self.headers(call), fault=fault)
+
+
+def token_id(piece: str) -> int:
+    """Return a stable number for a token."""
+    special = {"<s>": 1, "[NL]": 3, "[SEP]": 4}
+    return special.get(piece) or 100 + sum(ord(letter) * 31**place for place, letter in enumerate(piece)) % 128_000
+
+
+def timestamp(seconds: float, *, nanoseconds: bool = False) -> str:
+    """Return RFC 3339 in UTC as Yandex prints it."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "123Z" if nanoseconds else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
