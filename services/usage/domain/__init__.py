@@ -1,0 +1,1 @@
+"""Usage records, their validation, batches and rollups: values and pure functions."""

@@ -1,0 +1,80 @@
+"""A batch as it will be stored: each request id once, in one order that all writers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from services.usage.domain.months import month_of
+from services.usage.domain.record import Rejected, Source, UsageRecord, check
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records fit to be stored, sorted by request id; what was left out is counted."""
+
+    records: tuple[UsageRecord, ...]
+    duplicates: int
+    conflicting: tuple[str, ...]
+    rejected: tuple[Rejected, ...]
+
+    def months(self) -> set[date]:
+        """Return the first days of the months whose partitions the records need."""
+        return {month_of(record.created_at.date()) for record in self.records}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do about records whose ids are stored already, with other content or the same."""
+
+    replacements: tuple[UsageRecord, ...]
+    conflicting: tuple[str, ...]
+
+
+def fold(records: Iterable[UsageRecord], *, now: datetime) -> Batch:
+    """Return the batch that stores `records`: unfit ones named, repeated ids once."""
+    kept: dict[str, UsageRecord] = {}
+    rejected: list[Rejected] = []
+    conflicting: list[str] = []
+    duplicates = 0
+    for record in records:
+        problem = check(record, now=now)
+        if problem is not None:
+            rejected.append(problem)
+            continue
+        earlier = kept.setdefault(record.request_id, record)
+        if earlier is record:
+            continue
+        duplicates += 1
+        if gives_way(earlier, record):
+            kept[record.request_id] = record
+        elif conflicts(earlier, record):
+            conflicting.append(record.request_id)
+    ordered = tuple(kept[request_id] for request_id in sorted(kept))
+    return Batch(ordered, duplicates, tuple(conflicting), tuple(rejected))
+
+
+def judge(records: Iterable[UsageRecord], stored: Mapping[str, UsageRecord]) -> Verdict:
+    """Compare records that were not inserted with what is stored under their ids."""
+    replacements: list[UsageRecord] = []
+    conflicting: list[str] = []
+    for record in records:
+        earlier = stored.get(record.request_id)
+        if earlier is None:
+            continue
+        if gives_way(earlier, record):
+            replacements.append(record)
+        elif conflicts(earlier, record):
+            conflicting.append(record.request_id)
+    return Verdict(tuple(replacements), tuple(conflicting))
+
+
+def gives_way(earlier: UsageRecord, later: UsageRecord) -> bool:
+    """Tell whether `later` replaces `earlier`: a reaper's guess gives way to what the journal knows."""
+    return earlier.source is Source.REAPED and later.source is not Source.REAPED
+
+
+def conflicts(earlier: UsageRecord, later: UsageRecord) -> bool:
+    """Tell whether two records of one id contradict each other; a reaper's late guess contradicts nothing."""
+    return later.source is not Source.REAPED and later != earlier

@@ -1,0 +1,48 @@
+"""Who gets which instance; what starts and stops in which order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
+
+from servicekit import lifecycle, telemetry
+from servicekit.clock import Clock, SystemClock
+from servicekit.postgres import open_pool
+from servicekit.rpc_server import running_server
+from services.usage.ingest import Ingest
+from services.usage.rpc import UsageServicer
+from services.usage.settings import UsageSettings
+from services.usage.spending import Spending
+from services.usage.store import UsageStore
+from services.usage.upkeep import Upkeep
+
+
+async def serve(settings: UsageSettings) -> None:
+    """Serve until a signal comes. PostgreSQL may be down: the service is then up, but not ready."""
+    telemetry.configure("usage", settings.telemetry)
+    telemetry.serve_metrics(settings.metrics)
+    async with running(settings, clock=SystemClock()):
+        await lifecycle.stop_requested()
+
+
+@asynccontextmanager
+async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int]:
+    """Run the service while the block lasts; yield its port."""
+    async with open_pool(settings.postgres) as pool, lifecycle.background() as tasks:
+        store = UsageStore(pool)
+        upkeep = Upkeep(store, settings.partitions, settings.invariants, clock=clock)
+        rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
+        ingest = Ingest(store, settings.ingest, clock=clock, rng=rng)
+        servicer = UsageServicer(ingest, Spending(store), upkeep)
+
+        def register(server: grpc.aio.Server) -> None:
+            add_UsageServiceServicer_to_server(servicer, server)
+
+        async with running_server(settings.grpc, register, store.is_ready) as port:
+            tasks.start(upkeep.keep_partitions(), name="partitions")
+            tasks.start(upkeep.keep_checking(), name="invariants")
+            yield port

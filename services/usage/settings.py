@@ -1,0 +1,56 @@
+"""Settings of usage, read once from USAGE_* variables."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from servicekit.settings import (
+    SERVICE_CONFIG,
+    GrpcSettings,
+    MetricsSettings,
+    Part,
+    PostgresSettings,
+    TelemetrySettings,
+)
+
+
+class IngestSettings(Part):
+    """How batches of records are stored."""
+
+    batch_max: int = Field(5000, ge=1)
+    """Records in one call at most."""
+    tries_max: int = Field(5, ge=1)
+    """Times a transaction is tried when PostgreSQL ends it by a deadlock or a serialization failure."""
+
+
+class PartitionSettings(Part):
+    """The monthly partitions of the usage table."""
+
+    months_ahead: int = Field(2, ge=1, le=2)
+    """Months after this one whose partitions are made before they are needed."""
+    every_s: float = Field(3600.0, gt=0)
+    """Seconds from one look at the partitions to the next."""
+
+
+class InvariantSettings(Part):
+    """The job that compares rows with rollups."""
+
+    every_s: float = Field(300.0, gt=0)
+    """Seconds from one check to the next."""
+    days: int = Field(2, ge=1)
+    """UTC days that a check covers, today included."""
+
+
+class UsageSettings(BaseSettings):
+    """Everything the service can be told."""
+
+    model_config = SettingsConfigDict(**SERVICE_CONFIG | {"env_prefix": "USAGE_"})
+
+    postgres: PostgresSettings
+    grpc: GrpcSettings = GrpcSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    ingest: IngestSettings = IngestSettings()
+    partitions: PartitionSettings = PartitionSettings()
+    invariants: InvariantSettings = InvariantSettings()

@@ -1,0 +1,48 @@
+"""What was spent: whole days from the rollup, the rest of the first day from rows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.usage.domain.spend import Span, Spend, Subject
+from services.usage.store.connection import Connection
+
+# One statement sees one snapshot: a row and its rollup become visible together.
+SUM_SPEND: Final = """
+    SELECT
+        coalesce(sum(cost_micro_rub), 0)::bigint AS cost_micro_rub,
+        coalesce(sum(requests), 0)::bigint AS requests,
+        coalesce(sum(tokens_input), 0)::bigint AS tokens_input,
+        coalesce(sum(tokens_output), 0)::bigint AS tokens_output
+    FROM (
+        SELECT cost_micro_rub, requests, tokens_input, tokens_output
+        FROM usage.rollup_day
+        WHERE user_id = $1
+            AND ($2::text = '' OR key_id = $2)
+            AND ($3::text = '' OR grant_id = $3)
+            AND day >= $4
+        UNION ALL
+        SELECT (cost * 1000000)::bigint, 1, tokens_input, tokens_output
+        FROM usage.usage
+        WHERE user_id = $1
+            AND ($2::text = '' OR key_id = $2)
+            AND ($3::text = '' OR grant_id = $3)
+            AND created_at >= $5
+            AND created_at < $6
+    ) AS parts
+"""
+
+
+async def sum_spend(connection: Connection, subject: Subject, span: Span) -> Spend:
+    """Return what the subject spent in the span."""
+    row = await connection.fetchrow(
+        SUM_SPEND,
+        subject.user_id,
+        subject.key_id,
+        subject.grant_id,
+        span.first_whole_day,
+        span.rows_from,
+        span.rows_until,
+    )
+    assert row is not None  # an aggregate without GROUP BY has one row
+    return Spend(**dict(row))

@@ -1,0 +1,136 @@
+"""UsageStore: everything the service asks of PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from typing import Final
+
+import asyncpg
+
+from servicekit.errors import Unavailable
+from servicekit.postgres import database_errors
+from services.usage.domain.invariant import CheckResult
+from services.usage.domain.record import UsageRecord
+from services.usage.domain.rollup import Rollups
+from services.usage.domain.spend import Span, Spend, Subject
+from services.usage.store import checks, partitions, records, rollups, spend
+from services.usage.store.connection import Connection
+
+READY: Final = "SELECT to_regclass('usage.rollup_hour_latency') IS NOT NULL AND NOT pg_is_in_recovery()"
+
+_REFUSED: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
+_COLLIDED: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class Collision(Exception):
+    """Two transactions got in each other's way; this one was undone and may be tried again."""
+
+
+class Refusal(Exception):
+    """PostgreSQL will never store this batch as it is."""
+
+
+class Transaction:
+    """One transaction of a writer. Call in this order, which all writers share: insert, lock, replace, add."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def insert(self, batch: Sequence[UsageRecord]) -> set[str]:
+        """Insert records sorted by id; return the ids of those that were not there yet."""
+        return await records.insert(self._connection, batch)
+
+    async def find(self, batch: Sequence[UsageRecord]) -> dict[str, UsageRecord]:
+        """Return what is stored under the ids of these records."""
+        return await records.find(self._connection, batch)
+
+    async def lock_reaped(self, batch: Sequence[UsageRecord]) -> dict[str, UsageRecord]:
+        """Lock and return the rows under the ids of these records that are still a reaper's guess."""
+        return await records.lock_reaped(self._connection, batch)
+
+    async def replace(self, batch: Sequence[UsageRecord]) -> None:
+        """Overwrite the stored rows of these ids."""
+        await records.replace(self._connection, batch)
+
+    async def add(self, changes: Rollups) -> None:
+        """Add the changes to the rollups."""
+        await rollups.add(self._connection, changes)
+
+
+class UsageStore:
+    """Schema `usage` behind a pool. Each method raises `Unavailable` while PostgreSQL cannot be reached."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+        self._months: set[date] = set()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Yield a transaction; it commits, durably, when the block ends well."""
+        try:
+            async with self._connection() as connection, connection.transaction():
+                yield Transaction(connection)
+        except _COLLIDED as exc:
+            raise Collision from exc
+        except _REFUSED as exc:
+            raise Refusal from exc
+
+    async def find_refused(self, batch: Sequence[UsageRecord]) -> dict[str, str]:
+        """Try each record alone, store none, and return what PostgreSQL says about those it refuses."""
+        refused: dict[str, str] = {}
+        async with self._connection() as connection:
+            trial = connection.transaction()
+            await trial.start()
+            try:
+                for record in batch:
+                    try:
+                        async with connection.transaction():
+                            await records.insert(connection, [record])
+                    except _REFUSED as exc:
+                        refused[record.request_id] = f"is refused by the database ({exc.sqlstate})"
+            finally:
+                await trial.rollback()
+        return refused
+
+    async def ensure_months(self, months: set[date]) -> None:
+        """Make the partitions that are missing for months given by their first days."""
+        for month in sorted(months - self._months):
+            async with self._connection() as connection:
+                if await partitions.ensure_month(connection, month):
+                    self._months.add(month)
+
+    async def count_strays(self) -> int:
+        """Return how many rows belong to no month's partition."""
+        async with self._connection() as connection:
+            return await partitions.count_strays(connection)
+
+    async def find_of_user(self, user_id: str, request_id: str) -> UsageRecord | None:
+        """Return one request of one user."""
+        async with self._connection() as connection:
+            return await records.find_of_user(connection, user_id, request_id)
+
+    async def sum_spend(self, subject: Subject, span: Span) -> Spend:
+        """Return what the subject spent in the span."""
+        async with self._connection() as connection:
+            return await spend.sum_spend(connection, subject, span)
+
+    async def check(self, since: datetime) -> CheckResult:
+        """Compare rows and rollups since the start of a UTC day."""
+        async with self._connection() as connection:
+            return await checks.check(connection, since)
+
+    async def is_ready(self) -> bool:
+        """Tell whether the migrated database answers within a second and can be written to."""
+        try:
+            async with self._connection() as connection:
+                return bool(await connection.fetchval(READY, timeout=1.0))
+        except Unavailable:
+            return False
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        with database_errors():
+            async with self._pool.acquire() as connection:
+                yield connection

@@ -1,0 +1,83 @@
+"""What usage does by itself: partitions ahead of time, and a check that rows and rollups agree."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from servicekit.clock import Clock
+from servicekit.errors import ServiceError
+from services.usage import metrics
+from services.usage.domain.invariant import CheckResult, Invariant
+from services.usage.domain.months import months_from
+from services.usage.domain.spend import start_of
+from services.usage.settings import InvariantSettings, PartitionSettings
+from services.usage.store import UsageStore
+
+log = structlog.get_logger()
+
+# A job that failed (PostgreSQL is down) is tried again soon: partitions are needed before the first row.
+RETRY_S: Final = 10.0
+
+
+class Upkeep:
+    """The background jobs, and the check on demand."""
+
+    def __init__(
+        self, store: UsageStore, partitions: PartitionSettings, invariants: InvariantSettings, *, clock: Clock
+    ) -> None:
+        self._store = store
+        self._partitions = partitions
+        self._invariants = invariants
+        self._clock = clock
+
+    async def keep_partitions(self) -> None:
+        """Make the partitions of the coming months, again and again."""
+        await self._repeat("partitions", self._partitions.every_s, self.make_partitions)
+
+    async def keep_checking(self) -> None:
+        """Check the invariants of the last days, again and again."""
+        await self._repeat("invariants", self._invariants.every_s, self.check_recent)
+
+    async def make_partitions(self) -> None:
+        """Make the partitions of this month and the coming ones; count the rows that have none."""
+        await self._store.ensure_months(set(months_from(self._clock.now().date(), self._partitions.months_ahead)))
+        strays = await self._store.count_strays()
+        metrics.DEFAULT_PARTITION_ROWS.set(strays)
+        if strays:
+            log.error("usage.rows_without_partition", rows=strays)
+
+    async def check_recent(self) -> None:
+        """Check the last days and export what is broken."""
+        result = await self.check_since(None)
+        for invariant in Invariant:
+            metrics.INVARIANTS_BROKEN.labels(invariant.value).set(result.counts[invariant])
+        metrics.INVARIANT_ROWS.set(result.rows_checked)
+        metrics.INVARIANTS_CHECKED_SECONDS.set(self._clock.now().timestamp())
+        for broken in result.broken:
+            log.error("usage.invariant_broken", invariant=broken.invariant.value, detail=broken.detail)
+
+    async def check_since(self, since: datetime | None) -> CheckResult:
+        """Return what is broken since the start of that UTC day; None means what the job checks."""
+        if since is None:
+            day = self._clock.now().date() - timedelta(days=self._invariants.days - 1)
+        else:
+            day = since.astimezone(UTC).date()
+        return await self._store.check(start_of(max(day, date(1970, 1, 1))))
+
+    async def _repeat(self, job: str, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            wait_s = every_s
+            try:
+                await work()
+            except ServiceError as exc:
+                metrics.UPKEEP_FAILURES.labels(job).inc()
+                log.warning("usage.upkeep_failed", job=job, reason=exc.reason.value)
+                wait_s = min(RETRY_S, every_s)
+            except Exception:
+                metrics.UPKEEP_FAILURES.labels(job).inc()
+                log.exception("usage.upkeep_failed", job=job)
+            await self._clock.sleep(wait_s)
