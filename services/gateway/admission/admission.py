@@ -1,13 +1,84 @@
-"""The face of admission: admit, settle, cancel (interface first; the work follows)."""
+"""The face of admission: admit, settle, cancel.
+
+    admit ──▶ one script ──▶ admitted / refused
+      │          └─ counters missing ─▶ rebuild from usage, once more
+      └─ Redis lost ─▶ this gateway's share of the limits
+    settle ─▶ one script; Redis lost ─▶ later, in the background
+
+The lifecycle owns `open_admission`; the edge calls `admit`, and metering calls `settle`.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from redis.asyncio import Redis
+
+from servicekit.clock import Clock, SystemClock
+from servicekit.errors import ErrorReason, Unavailable
+from servicekit.failpoints import failpoint
+from servicekit.lifecycle import Background
 from services.gateway.accounting import Ticket
-from services.gateway.admission.request import AdmissionRequest, Admitted
+from services.gateway.admission import metrics
+from services.gateway.admission.breaker import Breaker
+from services.gateway.admission.budgets import BudgetRebuild, SpendOf
+from services.gateway.admission.codec import (
+    ADMITTED,
+    COLD,
+    DECIDE,
+    LATE,
+    admit_payload,
+    refusal_of,
+    report_of,
+    settle_payload,
+)
+from services.gateway.admission.late_settles import LateSettles
+from services.gateway.admission.leases import Leases
+from services.gateway.admission.local_limits import LocalLimits
+from services.gateway.admission.options import AdmissionOptions
+from services.gateway.admission.periods import budget_key, details_key
+from services.gateway.admission.redis_time import RedisTime
+from services.gateway.admission.replicas import Replicas
+from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Admitted
+from services.gateway.admission.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.scripts import ADMIT, SETTLE
+
+# Decide; rebuild what is missing; decide; a period or a flush may come between: a third time, then give up.
+ATTEMPTS = 3
 
 
 class Admission:
     """Decides whether a request may pass, and gives back what it did not use."""
+
+    def __init__(
+        self,
+        runner: ScriptRunner,
+        rebuild: BudgetRebuild,
+        local: LocalLimits,
+        leases: Leases,
+        late: LateSettles,
+        *,
+        clock: Clock,
+        options: AdmissionOptions,
+    ) -> None:
+        self._runner = runner
+        self._rebuild = rebuild
+        self._local = local
+        self._leases = leases
+        self._late = late
+        self._clock = clock
+        self._options = options
+        self._lease_us = int(options.lease_s * 1e6)
+        self._time = RedisTime(clock)
+
+    @property
+    def running(self) -> int:
+        """Return how many admitted requests are not settled yet."""
+        return len(self._leases)
 
     async def admit(self, request: AdmissionRequest) -> Admitted:
         """Admit the request in one round trip.
@@ -15,14 +86,136 @@ class Admission:
         Raises:
             AdmissionRefused: a limit, quota or budget is spent (RATE_LIMIT_EXCEEDED, QUOTA_EXCEEDED,
                 CONCURRENT_LIMIT, BUDGET_EXCEEDED); nothing was consumed.
-            Unavailable: Redis is lost and this caller's budget cannot be checked any more.
+            Unavailable: this caller's budget cannot be checked right now.
         """
-        raise NotImplementedError
+        began = self._clock.monotonic()
+        try:
+            admitted = await self._admit_by_redis(request)
+            metrics.DEGRADED.set(0)
+        except RedisLost:
+            admitted = self._admit_locally(request)
+        except AdmissionRefused as refused:
+            _count(refused)
+            raise
+        except asyncio.CancelledError:
+            # The script may run all the same; this follows it on the same connection.
+            self._late.add(*self._settlement(Ticket(request.user_id, request.request_id), 0, 0))
+            raise
+        self._leases.add(request, admitted.ticket)
+        self._local.occupy(request)
+        metrics.ADMIT_SECONDS.observe(self._clock.monotonic() - began)
+        return admitted
 
     async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int) -> None:
-        """Give back leases, turn the hold into `cost_micro_rub`, refund tokens; idempotent, never raises, bounded."""
-        raise NotImplementedError
+        """Give back leases, turn the hold into `cost_micro_rub`, refund or charge tokens.
+
+        Idempotent by request id, from any process. It never raises and takes no longer than the timeout of Redis;
+        what Redis misses is settled in the background.
+        """
+        self._leases.remove(ticket.request_id)
+        self._local.release(ticket.request_id)
+        key, payload = self._settlement(ticket, tokens, cost_micro_rub)
+        try:
+            await self._runner.run(SETTLE, key, payload)
+        except RedisLost:
+            self._late.add(key, payload)
 
     async def cancel(self, ticket: Ticket) -> None:
         """Settle a request that never reached a provider."""
-        raise NotImplementedError
+        await self.settle(ticket, 0, 0)
+
+    def _settlement(self, ticket: Ticket, tokens: int, cost_micro_rub: int) -> tuple[str, bytes]:
+        return details_key(ticket.user_id), settle_payload(ticket, tokens, cost_micro_rub, self._time.now_us())
+
+    async def _admit_by_redis(self, request: AdmissionRequest) -> Admitted:
+        for _ in range(ATTEMPTS):
+            answer = await self._ask(request)
+            verdict = answer[0]
+            if verdict == ADMITTED:
+                return self._admitted(request, answer)
+            if verdict == COLD:
+                keys = [budget_key(request.user_id, request.budgets[at - 1], answer[1]) for at in answer[2:]]
+                await self._rebuild.fill(keys)
+            elif verdict != LATE:
+                raise refusal_of(request, answer)
+        raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "Limits cannot be checked right now.", retry_after_s=1.0)
+
+    async def _ask(self, request: AdmissionRequest) -> list[Any]:
+        deadline_us = self._time.deadline_us(self._options.timeout_s)
+        payload = admit_payload(request, mode=DECIDE, deadline_us=deadline_us, lease_us=self._lease_us)
+        answer: list[Any] = await self._runner.run(ADMIT, details_key(request.user_id), payload)
+        failpoint("gateway.before_admit_reply")
+        self._time.learn(answer[1])
+        return answer
+
+    def _admitted(self, request: AdmissionRequest, answer: list[int]) -> Admitted:
+        keys: tuple[str, ...] = ()
+        if request.budgets:
+            keys = tuple(budget_key(request.user_id, budget, answer[1]) for budget in request.budgets)
+            for key, remainder in zip(keys, answer[14:], strict=True):
+                self._local.remember(key, remainder)
+        ticket = Ticket(request.user_id, request.request_id, answer[1], keys)
+        return Admitted(ticket, report_of(answer))
+
+    def _admit_locally(self, request: AdmissionRequest) -> Admitted:
+        metrics.DEGRADED.set(1)
+        metrics.DEGRADED_REQUESTS.inc()
+        keys = tuple(budget_key(request.user_id, budget, self._time.now_us()) for budget in request.budgets)
+        try:
+            report = self._local.admit(request, keys)
+        except (AdmissionRefused, Unavailable) as exc:
+            # Redis may have admitted it before its answer was lost.
+            self._late.add(*self._settlement(Ticket(request.user_id, request.request_id), 0, 0))
+            if isinstance(exc, AdmissionRefused):
+                _count(exc)
+            raise
+        return Admitted(Ticket(request.user_id, request.request_id, 0, keys), report, degraded=True)
+
+
+def _count(refused: AdmissionRefused) -> None:
+    if refused.report.violated is not None:
+        metrics.HIT[refused.report.violated].inc()
+
+
+@asynccontextmanager
+async def open_admission(
+    client: Redis,
+    spend_of: SpendOf,
+    *,
+    boot_id: str,
+    options: AdmissionOptions | None = None,
+    clock: Clock | None = None,
+    rng: random.Random | None = None,
+) -> AsyncIterator[Admission]:
+    """Yield admission with its background work; on leaving, late settles get one second."""
+    options, clock = options or AdmissionOptions(), clock or SystemClock()
+    breaker = Breaker(
+        clock,
+        max_failures=options.breaker_failures,
+        max_failing_s=options.breaker_failing_s,
+        open_s=options.breaker_open_s,
+    )
+    runner = ScriptRunner(client, breaker, timeout_s=options.timeout_s)
+    replicas = Replicas(client, clock, boot_id=boot_id, fixed=options.replicas)
+    late = LateSettles(runner, clock, rng or random.SystemRandom(), limit=options.max_late_settles)
+    leases = Leases(runner, clock, options)
+    owner = Background()
+    rebuild = BudgetRebuild(runner, spend_of, owner, timeout_s=options.rebuild_timeout_s)
+    local = LocalLimits(clock, options, replicas=replicas.count)
+    for work, name in (
+        (runner.serve(), "admission.runner"),
+        (replicas.serve(), "admission.replicas"),
+        (late.serve(), "admission.late_settles"),
+        (leases.serve(), "admission.leases"),
+    ):
+        owner.start(work, name=name)
+    try:
+        yield Admission(runner, rebuild, local, leases, late, clock=clock, options=options)
+    finally:
+        try:
+            async with asyncio.timeout(1.0):
+                await late.drained()
+                await replicas.leave()
+        except TimeoutError:
+            pass
+        await owner.drain(0.0)

@@ -1,10 +1,110 @@
-"""Rate-limit headers: release 1.0's, OpenAI's and the IETF draft's, from one report."""
+"""Rate-limit headers: release 1.0's, OpenAI's and the IETF draft's, from one report.
+
+    X-RateLimit-Limit / -Remaining / -Reset             requests; Reset in Unix seconds (release 1.0)
+    x-ratelimit-{limit,remaining,reset}-{requests,tokens}   OpenAI; reset as "1m30s"
+    RateLimit-Policy, RateLimit                         draft-ietf-httpapi-ratelimit-headers-10
+    Retry-After                                         seconds, never earlier than RateLimit's t
+
+The tightest of user, key and model version is reported; nothing of other callers shows.
+"""
 
 from __future__ import annotations
 
-from services.gateway.admission.request import LimitReport
+import math
+from functools import lru_cache
+
+from services.gateway.admission.request import Dimension, Figure, LimitReport
+
+Header = tuple[bytes, bytes]
+
+_PARAMETERS = {
+    Dimension.REQUESTS_PER_MINUTE: ";w=60",
+    Dimension.REQUESTS_PER_DAY: ";w=86400",
+    Dimension.TOKENS_PER_MINUTE: ';w=60;qu="tokens"',
+    Dimension.CONCURRENCY: ';qu="concurrent-requests"',
+}
+_REQUESTS = (Dimension.REQUESTS_PER_MINUTE, Dimension.REQUESTS_PER_DAY)
 
 
-def rate_limit_headers(report: LimitReport, *, now_s: float) -> list[tuple[bytes, bytes]]:
-    """Return the headers of an answer; `now_s` is the wall clock in Unix seconds."""
-    raise NotImplementedError
+def rate_limit_headers(report: LimitReport, *, now_s: float) -> list[Header]:
+    """Return the headers of an answer, names in lower case; `now_s` is the wall clock in Unix seconds."""
+    headers: list[Header] = []
+    figures = report.figures
+    if figures:
+        requests = _tightest(figures, _REQUESTS)
+        if requests is not None:
+            headers += _legacy(requests, _wait(requests, report), now_s)
+            headers += _openai(requests, b"requests", _wait(requests, report))
+        tokens = _tightest(figures, (Dimension.TOKENS_PER_MINUTE,))
+        if tokens is not None:
+            headers += _openai(tokens, b"tokens", _wait(tokens, report))
+        headers.append((b"ratelimit-policy", _policy(tuple((figure.dimension, figure.limit) for figure in figures))))
+        headers.append((b"ratelimit", _ietf(report)))
+    if report.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % _whole(report.retry_after_s)))
+    return headers
+
+
+def _tightest(figures: tuple[Figure, ...], among: tuple[Dimension, ...]) -> Figure | None:
+    found: Figure | None = None
+    for figure in figures:
+        if figure.dimension in among and (found is None or figure.remaining < found.remaining):
+            found = figure
+    return found
+
+
+def _wait(figure: Figure, report: LimitReport) -> float:
+    """Return the seconds until this limit helps again: what it refused for, else until it is whole."""
+    if figure.dimension is report.violated and report.retry_after_s is not None:
+        return report.retry_after_s
+    return figure.reset_s
+
+
+def _whole(seconds: float) -> int:
+    return max(1, math.ceil(seconds))
+
+
+def _legacy(figure: Figure, reset_s: float, now_s: float) -> list[Header]:
+    return [
+        (b"x-ratelimit-limit", b"%d" % figure.limit),
+        (b"x-ratelimit-remaining", b"%d" % figure.remaining),
+        (b"x-ratelimit-reset", b"%d" % math.ceil(now_s + reset_s)),
+    ]
+
+
+def _openai(figure: Figure, unit: bytes, reset_s: float) -> list[Header]:
+    return [
+        (b"x-ratelimit-limit-" + unit, b"%d" % figure.limit),
+        (b"x-ratelimit-remaining-" + unit, b"%d" % figure.remaining),
+        (b"x-ratelimit-reset-" + unit, duration(reset_s)),
+    ]
+
+
+def duration(seconds: float) -> bytes:
+    """Return seconds the way OpenAI writes them: "20ms", "1.5s", "6m0s", "1h2m3s"."""
+    milliseconds = max(0, math.ceil(seconds * 1000))
+    if milliseconds < 1000:
+        return b"%dms" % milliseconds
+    minutes, rest = divmod(milliseconds, 60_000)
+    tail = f"{rest / 1000:g}s"
+    if not minutes:
+        return tail.encode()
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h{minutes}m{tail}" if hours else f"{minutes}m{tail}").encode()
+
+
+@lru_cache(maxsize=1024)
+def _policy(limits: tuple[tuple[Dimension, int], ...]) -> bytes:
+    return ", ".join(f'"{dimension}";q={limit}{_PARAMETERS[dimension]}' for dimension, limit in limits).encode()
+
+
+def _ietf(report: LimitReport) -> bytes:
+    """Return the one member that the caller will hit first."""
+    by_dimension = {figure.dimension: figure for figure in report.figures}
+    figure = by_dimension.get(report.violated) if report.violated else None
+    if figure is None:
+        figure = min(report.figures, key=lambda each: each.remaining / each.limit)
+    if figure.dimension is Dimension.CONCURRENCY:
+        # Slots come back when requests end: nobody knows when, so there is no t.
+        return b'"%b";r=%d' % (figure.dimension.encode(), figure.remaining)
+    return b'"%b";r=%d;t=%d' % (figure.dimension.encode(), figure.remaining, math.ceil(_wait(figure, report)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from services.gateway.accounting import HoldFacts, Ticket
 from servicekit.errors import ErrorReason, QuotaExceeded
+from services.gateway.accounting import HoldFacts, Ticket
 
 
 class Dimension(StrEnum):

@@ -1,0 +1,75 @@
+"""Looks through the holds of all users in Redis: for the reaper, the recovery and the invariants."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Final, cast
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+
+from services.gateway.accounting import Hold, HoldFacts
+from services.gateway.admission.periods import details_key
+
+log = structlog.get_logger()
+
+PATTERN: Final = "gw:{*}:h"
+SCAN_COUNT: Final = 1000
+PAGE: Final = 500
+
+_unpack = msgspec.msgpack.Decoder(tuple[int, int, list[Any], list[str], str]).decode
+_facts = msgspec.json.Decoder(HoldFacts).decode
+
+
+class Holds:
+    """Holds as they are in Redis now. SCAN needs no index that could be lost or grow stale."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    async def expired(self, *, older_than_s: float) -> AsyncIterator[Hold]:
+        """Yield holds whose owner stopped renewing them so long ago.
+
+        Raises:
+            RedisError: Redis is lost; try again later.
+        """
+        seconds, _ = await self._client.time()
+        async for hold in self._until(f"{int((seconds - older_than_s) * 1e6)}"):
+            yield hold
+
+    async def all(self) -> AsyncIterator[Hold]:
+        """Yield every hold.
+
+        Raises:
+            RedisError: Redis is lost; try again later.
+        """
+        async for hold in self._until("+inf"):
+            yield hold
+
+    async def _until(self, latest: str) -> AsyncIterator[Hold]:
+        async for key in self._client.scan_iter(match=PATTERN, count=SCAN_COUNT, _type="zset"):
+            name = key.decode() if isinstance(key, bytes) else str(key)
+            user_id = name.removeprefix("gw:{").removesuffix("}:h")
+            due: list[tuple[bytes, float]] = cast(
+                Any, await self._client.zrangebyscore(name, "-inf", latest, start=0, num=PAGE, withscores=True)
+            )
+            if not due:
+                continue
+            ids = [request_id for request_id, _ in due]
+            details: list[bytes | None] = cast(Any, await self._client.hmget(details_key(user_id), ids))
+            for (request_id, expires_at_us), raw in zip(due, details, strict=True):
+                hold = self._read(user_id, request_id.decode(), int(expires_at_us), raw)
+                if hold is not None:
+                    yield hold
+
+    @staticmethod
+    def _read(user_id: str, request_id: str, expires_at_us: int, raw: bytes | None) -> Hold | None:
+        if raw is None:
+            return None  # settled between the two reads
+        try:
+            _, amount, _, _, facts = _unpack(raw)
+            return Hold(user_id, request_id, expires_at_us, amount, _facts(facts))
+        except msgspec.DecodeError as exc:
+            log.error("admission.hold_unreadable", request_id=request_id, error=str(exc))
+            return None

@@ -1,0 +1,84 @@
+"""The requests this gateway is running: their leases and holds are prolonged, and restored when Redis lost them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from servicekit.clock import Clock
+from services.gateway.accounting import Ticket
+from services.gateway.admission import metrics
+from services.gateway.admission.codec import RESTORE, admit_payload, pack
+from services.gateway.admission.options import AdmissionOptions
+from services.gateway.admission.periods import details_key
+from services.gateway.admission.request import AdmissionRequest
+from services.gateway.admission.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.scripts import ADMIT, RENEW
+
+log = structlog.get_logger()
+
+Running = tuple[AdmissionRequest, Ticket, float]
+# Requests of one user in one script call: bounds how long the script keeps Redis busy.
+CHUNK: Final = 200
+
+
+class Leases:
+    """Requests between admit and settle, by id."""
+
+    def __init__(self, runner: ScriptRunner, clock: Clock, options: AdmissionOptions) -> None:
+        self._runner = runner
+        self._clock = clock
+        self._options = options
+        self._lease_us = int(options.lease_s * 1e6)
+        self._running: dict[str, Running] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def add(self, request: AdmissionRequest, ticket: Ticket) -> None:
+        """Begin to care for a request."""
+        self._running[request.request_id] = (request, ticket, self._clock.monotonic())
+
+    def remove(self, request_id: str) -> bool:
+        """End it; tell whether it was ours."""
+        return self._running.pop(request_id, None) is not None
+
+    async def serve(self) -> None:
+        """Renew in time, for ever; cancel it to stop."""
+        while True:
+            await self._clock.sleep(self._options.renew_every_s)
+            try:
+                await self.renew()
+            except RedisLost as exc:
+                log.warning("admission.renewal_missed", running=len(self._running), error=str(exc))
+
+    async def renew(self) -> None:
+        """Prolong every request that has run for half an interval; all users share a few round trips.
+
+        Raises:
+            RedisLost: nothing is prolonged until the next time.
+        """
+        since = self._clock.monotonic() - self._options.renew_every_s / 2
+        by_user: dict[str, list[str]] = {}
+        for request_id, (request, _, began) in self._running.items():
+            if began <= since:
+                by_user.setdefault(request.user_id, []).append(request_id)
+        chunks = [
+            (user_id, ids[at : at + CHUNK]) for user_id, ids in by_user.items() for at in range(0, len(ids), CHUNK)
+        ]
+        await asyncio.gather(*(self._renew_user(user_id, ids) for user_id, ids in chunks))
+
+    async def _renew_user(self, user_id: str, request_ids: list[str]) -> None:
+        missing = await self._runner.run(RENEW, details_key(user_id), pack((self._lease_us, request_ids)))
+        for request_id in missing:
+            running = self._running.get(request_id.decode())
+            # Settled while the answer was on its way: restoring it would leave a hold for ever.
+            if running is not None:
+                await self._restore(running[0])
+
+    async def _restore(self, request: AdmissionRequest) -> None:
+        payload = admit_payload(request, mode=RESTORE, deadline_us=0, lease_us=self._lease_us)
+        await self._runner.run(ADMIT, details_key(request.user_id), payload)
+        metrics.RESTORED.inc()

@@ -1,0 +1,32 @@
+"""What admission counts. Children are bound once: a label lookup costs more than the increment."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.gateway.admission.request import Dimension
+
+_HIT = Counter("razvilka_gateway_limits_hit_total", "Requests refused, by the limit that was hit.", ["dimension"])
+HIT = {dimension: _HIT.labels(dimension.value) for dimension in Dimension}
+DEGRADED = Gauge("razvilka_gateway_limits_degraded", "1 while Redis is lost and limits are enforced locally.")
+DEGRADED_REQUESTS = Counter(
+    "razvilka_gateway_limits_degraded_requests_total", "Requests decided by local limits because Redis was lost."
+)
+ADMIT_SECONDS = Histogram(
+    "razvilka_gateway_admission_seconds",
+    "Time to decide whether a request may pass.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
+)
+LATE_SETTLES = Gauge("razvilka_gateway_admission_late_settles", "Settles that wait for Redis to come back.")
+LOST_SETTLES = Counter(
+    "razvilka_gateway_admission_lost_settles_total",
+    "Settles given up because too many waited; the reaper repairs them.",
+)
+REBUILT = Counter("razvilka_gateway_budget_rebuilt_total", "Budget counters rebuilt from stored usage.")
+RECONCILED = Counter(
+    "razvilka_gateway_budget_reconciled_total",
+    "Budget counters at rest that differed from stored usage and were corrected.",
+)
+RESTORED = Counter(
+    "razvilka_gateway_holds_restored_total", "Holds of running requests written again after Redis lost them."
+)

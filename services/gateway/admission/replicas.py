@@ -1,0 +1,57 @@
+"""How many gateways share the limits: each registers in Redis; the last count is remembered when Redis is gone."""
+
+from __future__ import annotations
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from servicekit.clock import Clock
+
+log = structlog.get_logger()
+
+KEY = "gw:replicas"
+BEAT_S = 5.0
+GONE_AFTER_S = 20
+
+
+class Replicas:
+    """This gateway's heartbeat and the number of all of them."""
+
+    def __init__(self, client: Redis, clock: Clock, *, boot_id: str, fixed: int = 0) -> None:
+        self._client = client
+        self._clock = clock
+        self._boot_id = boot_id
+        self._fixed = fixed
+        self._seen = 1
+
+    def count(self) -> int:
+        """Return the setting, or how many were alive when Redis last answered."""
+        return self._fixed or self._seen
+
+    async def serve(self) -> None:
+        """Beat, for ever; cancel it to stop."""
+        while True:
+            await self.beat()
+            await self._clock.sleep(BEAT_S)
+
+    async def beat(self) -> None:
+        """Say that this gateway lives and count the others; a lost Redis changes nothing."""
+        try:
+            seconds, _ = await self._client.time()
+            async with self._client.pipeline(transaction=False) as pipe:
+                pipe.zadd(KEY, {self._boot_id: seconds + GONE_AFTER_S})
+                pipe.zremrangebyscore(KEY, "-inf", seconds)
+                pipe.zcard(KEY)
+                answers = await pipe.execute()
+        except (RedisError, OSError, TimeoutError) as exc:
+            log.debug("admission.heartbeat_missed", error=type(exc).__name__)
+        else:
+            self._seen = max(1, int(answers[-1]))
+
+    async def leave(self) -> None:
+        """Take this gateway out of the count."""
+        try:
+            await self._client.zrem(KEY, self._boot_id)
+        except (RedisError, OSError, TimeoutError) as exc:
+            log.debug("admission.leave_missed", error=type(exc).__name__)
