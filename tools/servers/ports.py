@@ -26,6 +26,18 @@ def is_free(port: int) -> bool:
     return True
 
 
+def is_allowed(port: int) -> bool:
+    """Say whether this user may listen on the port at all (those below 1024 are often root's)."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((LOOPBACK, port))
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+    return True
+
+
 def holder(port: int) -> str:
     """Return "name (pid 123)" of whoever listens on the port, or "another process" when the system won't tell."""
     try:

@@ -1,0 +1,162 @@
+"""Which settings each program gets: what the suite knows, overridden by what the caller's environment says."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from tools.servers.bootstrap import role
+from tools.servers.ports import LOOPBACK
+from tools.servers.postgres import PostgresServer
+from tools.stack.errors import StackError
+from tools.stack.home import Home
+
+DATABASE: Final = "razvilka"
+SERVICES: Final = ("auth", "router", "usage", "gateway")
+PREFIXES: Final = {**{service: f"{service.upper()}_" for service in SERVICES}, "emulator": "EMULATOR_"}
+SYSTEM_NAMES: Final = frozenset({"PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"})
+SYSTEM_PREFIXES: Final = ("LANG", "LC_", "SSL_CERT_", "OTEL_", "PYTHON", "RAZVILKA_", "COVERAGE_")
+PROXY_NAMES: Final = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"})
+# What the emulator knows as its demo accounts.
+EMULATOR_YANDEX_KEY: Final = "AQVN-emulator-demo-key"
+EMULATOR_YANDEX_FOLDER: Final = "b1gemulatorfolder000"
+EMULATOR_GIGACHAT_CREDENTIALS: Final = "ZW11bGF0b3I6c2VjcmV0"
+# The suite's names for a real provider's access -> the router's settings.
+YANDEX_VARIABLES: Final = {
+    "YC_API_KEY": "ROUTER_YANDEX_API_KEY",
+    "YC_FOLDER_ID": "ROUTER_YANDEX_FOLDER_ID",
+    "YC_BASE_URL": "ROUTER_YANDEX_BASE_URL",
+}
+GIGACHAT_VARIABLES: Final = {
+    "GIGACHAT_CREDENTIALS": "ROUTER_GIGACHAT_CREDENTIALS",
+    "GIGACHAT_SCOPE": "ROUTER_GIGACHAT_SCOPE",
+    "GIGACHAT_BASE_URL": "ROUTER_GIGACHAT_BASE_URL",
+    "GIGACHAT_AUTH_URL": "ROUTER_GIGACHAT_AUTH_URL",
+    "GIGACHAT_CA_BUNDLE": "ROUTER_GIGACHAT_CA_BUNDLE",
+}
+
+
+class Environments:
+    """Makes the environment of each program."""
+
+    def __init__(
+        self,
+        home: Home,
+        caller: Mapping[str, str],
+        *,
+        ports: Mapping[str, str],
+        secrets: Mapping[str, str],
+        postgres: PostgresServer,
+    ) -> None:
+        self._home = home
+        self._caller = caller
+        self._ports = ports
+        self._secrets = secrets
+        self._postgres = postgres
+
+    @property
+    def redis_url(self) -> str:
+        """Return the suite's own Redis."""
+        return f"redis://{LOOPBACK}:{self._ports['REDIS_PORT']}/0"
+
+    def stores(self) -> dict[str, str]:
+        """Return what PostgreSQL and Redis need: nothing that differs between two terminals, or they would restart."""
+        return {name: value for name, value in self._caller.items() if name in ("PATH", "HOME", "LD_LIBRARY_PATH")}
+
+    def system(self) -> dict[str, str]:
+        """Return what any process of this machine needs from its caller."""
+        return {name: value for name, value in self._caller.items() if _is_system(name)}
+
+    def of(self, program: str) -> dict[str, str]:
+        """Return the environment of a service or of the emulator; the caller's own settings win."""
+        ours = {"auth": self._auth, "router": self._router, "usage": self._usage, "gateway": self._gateway}
+        settings = ours[program]() if program in ours else {"EMULATOR_TLS_DIR": str(self._home.root / "emulator-tls")}
+        prefix = PREFIXES[program]
+        listens = {name: port for name, port in self._ports.items() if name.startswith(prefix)}
+        own = {name: value for name, value in self._caller.items() if name.startswith(prefix)}
+        return self._base(program) | listens | settings | own
+
+    def migrations(self, service: str) -> dict[str, str]:
+        """Return the environment of a service's migrations, which run as the schema's owner."""
+        variable = f"{service.upper()}_MIGRATIONS_DSN"
+        return {variable: self._dsn(service, owner=True)} | self.of(service)
+
+    def _base(self, program: str) -> dict[str, str]:
+        if program != "router":
+            return self.system()
+        # An upstream's key is in a variable that only its configuration file names, so the router sees all of them.
+        others = tuple(prefix for name, prefix in PREFIXES.items() if name != program)
+        return {name: value for name, value in self._caller.items() if not name.startswith(others)}
+
+    def _dsn(self, service: str, *, owner: bool = False) -> str:
+        name = role(service, owner=owner)
+        return self._postgres.dsn(self._secrets[name], user=name, database=DATABASE)
+
+    def _auth(self) -> dict[str, str]:
+        return {
+            "AUTH_POSTGRES_DSN": self._dsn("auth"),
+            "AUTH_REDIS_URL": self.redis_url,
+            "AUTH_KEY_PEPPER": self._secrets["key_pepper"],
+        }
+
+    def _usage(self) -> dict[str, str]:
+        return {"USAGE_POSTGRES_DSN": self._dsn("usage")}
+
+    def _router(self) -> dict[str, str]:
+        stores = {"ROUTER_POSTGRES_DSN": self._dsn("router"), "ROUTER_REDIS_URL": self.redis_url}
+        return stores | self._yandex() | self._gigachat() | self._upstreams()
+
+    def _gateway(self) -> dict[str, str]:
+        targets = {
+            f"GATEWAY_{service.upper()}_TARGET": f"{LOOPBACK}:{self._ports[f'{service.upper()}_GRPC_PORT']}"
+            for service in ("auth", "router", "usage")
+        }
+        return targets | {
+            "GATEWAY_REDIS_URL": self.redis_url,
+            "GATEWAY_JOURNAL_DIR": str(self._home.root / "journal"),
+        }
+
+    def _yandex(self) -> dict[str, str]:
+        given = self._translated(YANDEX_VARIABLES)
+        if bool(self._caller.get("YC_API_KEY")) != bool(self._caller.get("YC_FOLDER_ID")):
+            raise StackError("YC_API_KEY and YC_FOLDER_ID belong together: set both or neither")
+        if self._caller.get("YC_API_KEY"):
+            return given
+        return {
+            "ROUTER_YANDEX_API_KEY": EMULATOR_YANDEX_KEY,
+            "ROUTER_YANDEX_FOLDER_ID": EMULATOR_YANDEX_FOLDER,
+            "ROUTER_YANDEX_BASE_URL": self._emulator_url("EMULATOR_YANDEX_PORT"),
+        } | given
+
+    def _gigachat(self) -> dict[str, str]:
+        given = self._translated(GIGACHAT_VARIABLES)
+        if self._caller.get("GIGACHAT_CREDENTIALS"):
+            return given
+        return {
+            "ROUTER_GIGACHAT_CREDENTIALS": EMULATOR_GIGACHAT_CREDENTIALS,
+            "ROUTER_GIGACHAT_BASE_URL": self._emulator_url("EMULATOR_GIGACHAT_PORT"),
+            "ROUTER_GIGACHAT_AUTH_URL": self._emulator_url("EMULATOR_GIGACHAT_AUTH_PORT"),
+        } | given
+
+    def _upstreams(self) -> dict[str, str]:
+        named = self._caller.get("RAZVILKA_UPSTREAMS")
+        if not named:
+            return {}
+        file = Path(named).expanduser().resolve()
+        if not file.is_file():
+            raise StackError(f"RAZVILKA_UPSTREAMS={named}: there is no such file")
+        return {"ROUTER_UPSTREAMS_FILE": str(file)}
+
+    def _translated(self, names: Mapping[str, str]) -> dict[str, str]:
+        return {ours: self._caller[theirs] for theirs, ours in names.items() if self._caller.get(theirs)}
+
+    def _emulator_url(self, port_variable: str) -> str:
+        return f"http://{LOOPBACK}:{self._ports[port_variable]}"
+
+
+def uses_emulator(caller: Mapping[str, str]) -> bool:
+    """Say whether a provider is left for the emulator to play."""
+    return not (caller.get("YC_API_KEY") and caller.get("GIGACHAT_CREDENTIALS"))
+
+
+def _is_system(name: str) -> bool:
+    return name in SYSTEM_NAMES or name.upper() in PROXY_NAMES or name.startswith(SYSTEM_PREFIXES)

@@ -1,0 +1,59 @@
+"""Wait until the gateway says that it and everything behind it can serve."""
+
+import time
+from typing import Final
+
+import httpx
+
+from tools.stack.errors import StackError
+from tools.stack.home import Home
+from tools.stack.supervisor import GAVE_UP, Supervisor
+
+DEADLINE_S: Final = 90.0
+# A program that fails at once is started again and again; after this many seconds of it nobody should wait on.
+PATIENCE_WITH_RESTARTS_S: Final = 12.0
+
+
+def wait_until_ready(home: Home, supervisor: Supervisor, url: str) -> None:
+    """Return when `/ready` answers 200.
+
+    Raises:
+        StackError: a program does not start, or the time is over.
+    """
+    began = time.monotonic()
+    with httpx.Client(trust_env=False, timeout=2.0) as client:
+        while not is_ready(client, url):
+            waited_s = time.monotonic() - began
+            fail_if_stuck(home, supervisor, waited_s=waited_s)
+            if waited_s > DEADLINE_S:
+                raise StackError(f"the gateway is not ready after {DEADLINE_S:.0f} s: see make status and make logs")
+            time.sleep(0.1)
+
+
+def is_ready(client: httpx.Client, url: str) -> bool:
+    """Say whether `/ready` answers 200 now."""
+    try:
+        return client.get(f"{url}/ready").status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def fail_if_stuck(home: Home, supervisor: Supervisor, *, waited_s: float) -> None:
+    """Raise when a program has given up, or keeps failing for too long.
+
+    Raises:
+        StackError: with the last line the program wrote.
+    """
+    for process in supervisor.states():
+        restarting = process.state == "BACKOFF" and waited_s > PATIENCE_WITH_RESTARTS_S
+        if process.state == GAVE_UP or restarting:
+            raise StackError(f"{process.name} does not start: {last_line(home, process.name)} (make logs shows more)")
+
+
+def last_line(home: Home, program: str) -> str:
+    """Return the last line of a program's log."""
+    try:
+        lines = home.log(program).read_text(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1][:300] if lines else "it wrote nothing"

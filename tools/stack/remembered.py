@@ -1,0 +1,88 @@
+"""Ports and secrets: chosen or generated once, remembered in the suite's folder."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Final
+
+from tools.servers import ports
+from tools.servers.bootstrap import all_roles
+from tools.servers.postgres import SUPERUSER
+from tools.stack.errors import StackError
+from tools.stack.home import Home, read_json, write_private
+
+GATEWAY_PORT: Final = "GATEWAY_PORT"
+DEFAULT_GATEWAY_PORT: Final = "8080"
+# The variable that sets a port is also its name here; a caller's own value always wins.
+PORT_VARIABLES: Final = (
+    "POSTGRES_PORT",
+    "REDIS_PORT",
+    "EMULATOR_CONTROL_PORT",
+    "EMULATOR_YANDEX_PORT",
+    "EMULATOR_GIGACHAT_PORT",
+    "EMULATOR_GIGACHAT_AUTH_PORT",
+    "EMULATOR_OPENAI_PORT",
+    "EMULATOR_YANDEX_TLS_PORT",
+    "EMULATOR_GIGACHAT_TLS_PORT",
+    "EMULATOR_GIGACHAT_AUTH_TLS_PORT",
+    "EMULATOR_OPENAI_TLS_PORT",
+    "AUTH_GRPC_PORT",
+    "AUTH_METRICS_PORT",
+    "ROUTER_GRPC_PORT",
+    "ROUTER_METRICS_PORT",
+    "USAGE_GRPC_PORT",
+    "USAGE_METRICS_PORT",
+    "GATEWAY_METRICS_PORT",
+)
+
+
+def remembered_ports(home: Home, environment: Mapping[str, str], *, running: bool) -> dict[str, str]:
+    """Return a port for every listener.
+
+    Args:
+        home: where they are remembered.
+        environment: the caller's; its ports win.
+        running: the suite is up, so its own ports are busy and right.
+
+    Raises:
+        StackError: a port that was asked for is taken.
+    """
+    file = home.run / "ports.json"
+    known = read_json(file)
+    chosen = {name: environment.get(name) or _usable(known.get(name), running=running) for name in PORT_VARIABLES}
+    asked = environment.get(GATEWAY_PORT) or environment.get("RAZVILKA_PORT") or DEFAULT_GATEWAY_PORT
+    chosen[GATEWAY_PORT] = asked
+    if not running or asked != known.get(GATEWAY_PORT):
+        _require_free(asked)
+    write_private(file, json.dumps(chosen, indent=2))
+    return chosen
+
+
+def _usable(port: str | None, *, running: bool) -> str:
+    if port is not None and (running or ports.is_free(int(port))):
+        return port
+    return str(ports.free_port())
+
+
+def _require_free(port: str) -> None:
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise StackError(f"RAZVILKA_PORT={port} is not a port number")
+    if int(port) < 1024 and not ports.is_allowed(int(port)):
+        raise StackError(f"port {port} needs root: choose one above 1023, for example RAZVILKA_PORT=8081 make up")
+    if not ports.is_free(int(port)):
+        raise StackError(
+            f"port {port} is in use by {ports.holder(int(port))}: stop it or choose another, "
+            f"for example RAZVILKA_PORT={int(port) % 65535 + 1} make up"
+        )
+
+
+def remembered_secrets(home: Home) -> dict[str, str]:
+    """Return the passwords of PostgreSQL's roles by role name, and `key_pepper`."""
+    # Next to the data they open, and as durable: losing them would lock the data away.
+    file = home.root / "secrets.json"
+    known = read_json(file)
+    wanted = {name: secrets.token_urlsafe(24) for name in (SUPERUSER, *all_roles(), "key_pepper")}
+    merged = wanted | known
+    if merged != known:
+        write_private(file, json.dumps(merged, indent=2))
+    return merged

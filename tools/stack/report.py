@@ -1,0 +1,45 @@
+"""What `make up` and `make status` print."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from tools.stack.demo import Demo
+from tools.stack.up import Stack
+
+REAL: Final = "the real provider"
+EXAMPLE: Final = """\
+curl -sN {url}/v1/chat/completions \\
+  -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
+  -d '{{"model": "yandexgpt:latest", "stream": true, "messages": [{{"role": "user", "content": "Привет!"}}]}}'"""
+
+
+def announcement(stack: Stack, demo: Demo, caller: dict[str, str]) -> str:
+    """Return the table of a suite that has just become ready."""
+    rows = [
+        ("address", f"{demo.url}/v1"),
+        ("API key", demo.api_key),
+        ("admin key", demo.admin_key),
+        ("YandexGPT", REAL if caller.get("YC_API_KEY") else _emulated(stack, "EMULATOR_YANDEX_PORT")),
+        ("GigaChat", REAL if caller.get("GIGACHAT_CREDENTIALS") else _emulated(stack, "EMULATOR_GIGACHAT_PORT")),
+        *([("upstreams", caller["RAZVILKA_UPSTREAMS"])] if caller.get("RAZVILKA_UPSTREAMS") else []),
+        ("metrics", f"http://127.0.0.1:{stack.ports['GATEWAY_METRICS_PORT']}/metrics"),
+        ("data, logs", str(stack.home.root)),
+        ("for scripts", str(stack.home.demo_env)),
+    ]
+    return f"{table(rows)}\n\n{EXAMPLE.format(url=demo.url, key=demo.api_key)}"
+
+
+def process_table(stack_states: Sequence[tuple[str, str, str]]) -> str:
+    """Return the programs with their states."""
+    rows = [(name, f"{state:<9} {description}") for name, state, description in stack_states]
+    return table(rows)
+
+
+def table(rows: Sequence[tuple[str, str]]) -> str:
+    """Return two aligned columns."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)
+
+
+def _emulated(stack: Stack, port: str) -> str:
+    return f"emulator, http://127.0.0.1:{stack.ports[port]}"

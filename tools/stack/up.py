@@ -1,0 +1,120 @@
+"""Start the suite: stores, schemas, emulator, services, demo account. Doing it twice changes nothing."""
+
+import asyncio
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tools.servers import bootstrap, postgres, redis
+from tools.servers.postgres import SUPERUSER, PostgresServer
+from tools.servers.redis import RedisServer
+from tools.stack.demo import Demo, ensure_demo
+from tools.stack.environments import DATABASE, Environments
+from tools.stack.errors import StackError
+from tools.stack.home import REPOSITORY, Home
+from tools.stack.leftovers import end_leftovers
+from tools.stack.program import Program
+from tools.stack.programs import EDGE, STORES, all_programs, migration_command
+from tools.stack.readiness import wait_until_ready
+from tools.stack.remembered import GATEWAY_PORT, remembered_ports, remembered_secrets
+from tools.stack.supervisor import Supervisor
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A suite that is described but need not run."""
+
+    home: Home
+    supervisor: Supervisor
+    postgres: PostgresServer
+    redis: RedisServer
+    environments: Environments
+    programs: list[Program]
+    ports: dict[str, str]
+    secrets: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        """Return where clients send their requests."""
+        gateway = self.environments.of("gateway")
+        host = gateway.get("GATEWAY_HOST", "127.0.0.1")
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
+        return f"http://{shown}:{self.ports[GATEWAY_PORT]}"
+
+    def admin_dsn(self, database: str) -> str:
+        """Return the superuser's DSN."""
+        return self.postgres.dsn(self.secrets[SUPERUSER], database=database)
+
+
+def describe(home: Home, caller: Mapping[str, str]) -> Stack:
+    """Return the suite of a folder for a caller's environment; nothing is started.
+
+    Raises:
+        ServerError: something it needs is missing, taken or contradictory.
+    """
+    home.prepare()
+    supervisor = Supervisor(home)
+    running = supervisor.is_running()
+    if not running:
+        end_leftovers(home)
+    ports = remembered_ports(home, caller, running=running)
+    secrets = remembered_secrets(home)
+    postgres_server = postgres.prepare(home.postgres, int(ports["POSTGRES_PORT"]))
+    redis_server = redis.prepare(home.redis, int(ports["REDIS_PORT"]))
+    environments = Environments(home, caller, ports=ports, secrets=secrets, postgres=postgres_server)
+    programs = all_programs(home, caller, environments, postgres=postgres_server, redis=redis_server)
+    return Stack(home, supervisor, postgres_server, redis_server, environments, programs, ports, secrets)
+
+
+def bring_up(stack: Stack, say: Say) -> Demo:
+    """Start everything, wait until it serves, and return the demo account.
+
+    Raises:
+        ServerError: a program does not start.
+    """
+    say("PostgreSQL and Redis")
+    start_stores(stack)
+    say("database schemas")
+    prepare_database(stack)
+    say("services")
+    for program in stack.programs:
+        if STORES < program.stage <= EDGE:
+            stack.supervisor.start(program.name)
+    wait_until_ready(stack.home, stack.supervisor, stack.url)
+    target = f"127.0.0.1:{stack.ports['AUTH_GRPC_PORT']}"
+    return asyncio.run(ensure_demo(stack.home, auth_target=target, url=stack.url))
+
+
+def start_stores(stack: Stack) -> None:
+    """Start PostgreSQL and Redis under the supervisor and wait until they answer."""
+    stack.postgres.initialise(stack.secrets[SUPERUSER], durable=True)
+    stack.supervisor.apply(stack.programs)
+    stack.supervisor.start("postgres")
+    stack.supervisor.start("redis")
+    postgres.wait_until_ready(stack.admin_dsn("postgres"), process_ended=lambda: _gave_up(stack, "postgres"))
+    redis.wait_until_ready(stack.environments.redis_url, process_ended=lambda: _gave_up(stack, "redis"))
+
+
+def _gave_up(stack: Stack, name: str) -> bool:
+    return any(process.name == name and process.state == "FATAL" for process in stack.supervisor.states())
+
+
+def prepare_database(stack: Stack) -> None:
+    """Make the database, its roles and schemas, and run every service's migrations.
+
+    Raises:
+        StackError: a migration failed.
+    """
+    bootstrap.create_database(stack.admin_dsn("postgres"), DATABASE)
+    passwords = {name: stack.secrets[name] for name in bootstrap.all_roles()}
+    bootstrap.bootstrap(stack.admin_dsn(DATABASE), passwords)
+    for service in bootstrap.SCHEMAS:
+        environment = stack.environments.migrations(service)
+        done = subprocess.run(
+            migration_command(service), cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
+            raise StackError(f"the migrations of {service} failed: {said[-1]}")
