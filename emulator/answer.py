@@ -43,6 +43,7 @@ class Ask:
     json_schema: dict[str, Any] | None = None
     reasoning: bool = False
     stops: Sequence[str] = ()
+    file_ids: Sequence[str] = ()
     sampling: dict[str, Any] = field(default_factory=dict)
     cached_tokens: int = 0
     directions: Directions = field(default_factory=lambda: NOTHING)
@@ -100,10 +101,8 @@ def compose(ask: Ask, *, tokens_per_chunk: int, fault: Fault | None) -> Answer:
         reasoning = min(reasoning, ask.max_tokens)
     room = None if ask.max_tokens is None else ask.max_tokens - reasoning
     calls = [] if fault is not None and fault.name == "content_filter" else _calls(ask, seed)
-    if calls:
-        answer = _call_answer(ask, calls)
-    else:
-        answer = _text_answer(ask, seed, room, tokens_per_chunk, fault)
+    said = _call_answer(ask, calls) if calls else None
+    answer = said or _text_answer(ask, seed, room, tokens_per_chunk, fault)
     answer.reasoning_tokens = reasoning
     answer.cached_tokens = min(ask.directions.cached or ask.cached_tokens, ask.prompt_tokens)
     answer.fault = fault

@@ -7,11 +7,16 @@ from aiohttp import web
 
 from emulator.control import ControlSurface
 from emulator.core import Core, Surface
+from emulator.gigachat.files import FileRoutes
+from emulator.gigachat.more import MoreRoutes
 from emulator.gigachat.oauth import GigaChatAccess, GigaChatAuthSurface
 from emulator.gigachat.surface import GigaChatSurface, PasswordSurface
+from emulator.openai_upstream import OpenAIUpstream
 from emulator.settings import EmulatorSettings
 from emulator.tls import make_certificates, server_context
 from emulator.yandex.auth import YandexAccess
+from emulator.yandex.iam_surface import IamSurface, OperationsSurface
+from emulator.yandex.openai_surface import YandexOpenAISurface
 from emulator.yandex.surface import YandexSurface
 
 
@@ -37,6 +42,7 @@ class Emulator:
         self.core = core or Core(settings)
         self.yandex = YandexAccess(self.core)
         self.gigachat = GigaChatAccess(self.core)
+        self.openai = OpenAIUpstream(self.core)
         self.addresses = Addresses()
         self._runners: list[web.ServerRunner] = []
 
@@ -44,13 +50,19 @@ class Emulator:
         """Listen on every port of the settings; return where."""
         settings = self.settings
         yandex = YandexSurface(self.core, self.yandex)
+        IamSurface(yandex)
+        OperationsSurface(yandex)
+        YandexOpenAISurface(yandex)
         gigachat = GigaChatSurface(self.core, self.gigachat)
         PasswordSurface(gigachat)
+        MoreRoutes(gigachat)
+        FileRoutes(gigachat)
         auth = GigaChatAuthSurface(self.core, self.gigachat)
         control = ControlSurface(self)
         plain: list[tuple[str, Surface, int, int]] = [
             ("yandex", yandex, settings.yandex_port, settings.yandex_tls_port),
             ("gigachat", gigachat, settings.gigachat_port, settings.gigachat_tls_port),
+            ("openai", self.openai, settings.openai_port, settings.openai_tls_port),
             ("gigachat_auth", auth, settings.gigachat_auth_port, settings.gigachat_auth_tls_port),
         ]
         context = self._tls_context()

@@ -103,6 +103,8 @@ class ControlSurface(Surface):
             emulator.yandex.service_accounts[str(body["key_id"])] = account
         elif kind == "gigachat":
             emulator.gigachat.credentials[str(body["key"])] = str(body["scope"])
+        elif kind == "openai":
+            emulator.openai.api_keys.add(str(body["key"]))
         else:
             raise ValueError(f"unknown kind {kind!r}")
         return {"added": kind}
@@ -112,6 +114,7 @@ class ControlSurface(Surface):
         emulator.yandex.api_keys.pop(key, None)
         emulator.yandex.service_accounts.pop(key, None)
         emulator.gigachat.revoke(key)
+        emulator.openai.api_keys.discard(key)
         return {"revoked": True}
 
     def _expire_tokens(self, body: dict[str, Any]) -> Any:

@@ -95,12 +95,13 @@ class Core:
 class Call:
     """One call in the making: the exchange, its ground-truth entry and what must be undone at the end."""
 
-    __slots__ = ("core", "entry", "exchange", "provider", "releases")
+    __slots__ = ("core", "entry", "exchange", "fault", "provider", "releases")
 
     def __init__(self, core: Core, exchange: Exchange, entry: Entry, provider: str) -> None:
         """Tie them together."""
         self.core, self.exchange, self.entry, self.provider = core, exchange, entry, provider
         self.releases: list[Callable[[], None]] = []
+        self.fault: Fault | None = None
 
     def note_ask(self, ask: Ask) -> None:
         """Write down what was asked, and read the directions that the prompt holds."""
@@ -125,10 +126,13 @@ class Call:
         else:
             fault = core.faults.take(self.provider, self.entry.operation, model)
             wanted = ask.directions.fault if fault is None and ask is not None else None
+            if fault is None and "~" in model:
+                fault = parse_fault(model.split("~", 1)[1])
             if wanted is not None and ask is not None and core.may_strike(wanted, self.provider, ask.prompt):
                 fault = wanted
         if fault is not None:
             self.entry.fault = fault.name
+        self.fault = fault
         return fault
 
     def compose(self, ask: Ask, fault: Fault | None) -> Answer:
@@ -154,10 +158,18 @@ class Surface:
         """Subclasses fill `routes`: "METHOD /path" -> (operation, handler)."""
         self.core = core
         self.routes: dict[str, tuple[str, Route]] = {}
+        # "METHOD /path/" -> the same for paths that end in an id.
+        self.prefixes: list[tuple[str, str, Route]] = []
 
     def find(self, method: str, path: str) -> tuple[str, Route] | None:
-        """Return operation and handler; a surface with variable paths overrides this."""
-        return self.routes.get(f"{method} {path}")
+        """Return operation and handler."""
+        wanted = f"{method} {path}"
+        found = self.routes.get(wanted)
+        if found is None:
+            for prefix, operation, route in self.prefixes:
+                if wanted.startswith(prefix):
+                    return operation, route
+        return found
 
     def unknown_path(self, call: Call) -> Reply:
         """Answer a path that the provider does not have."""

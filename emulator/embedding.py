@@ -1,20 +1,27 @@
 """Toy embeddings: the same text has the same unit vector, texts that share words are closer."""
 
 import math
+import random
 import zlib
 from functools import lru_cache
 
 from emulator.tokenizer import pieces
 
+# Enough to tell texts apart, few enough that a page of text does not hold up the loop.
+_WORDS_USED = 16
+
 
 @lru_cache(maxsize=512)
 def vector(text: str, size: int) -> list[float]:
     """Return a unit vector of the given size."""
-    sums = [0.0] * size
-    for piece in pieces(text.lower()) or [""]:
-        state = zlib.crc32(piece.encode())
-        for place in range(size):
-            state = (state * 1103515245 + 12345) & 0x7FFFFFFF
-            sums[place] += (state >> 8) / 0x400000 - 1.0
+    words = list(dict.fromkeys(pieces(text.lower())))[:_WORDS_USED] or [""]
+    rows = [_row(word, size) for word in words]
+    sums = [sum(column) for column in zip(*rows, strict=True)]
     norm = math.sqrt(sum(number * number for number in sums)) or 1.0
     return [round(number / norm, 8) for number in sums]
+
+
+@lru_cache(maxsize=2048)
+def _row(word: str, size: int) -> list[float]:
+    dice = random.Random(zlib.crc32(word.encode()))  # noqa: S311 - deterministic on purpose
+    return [dice.random() - 0.5 for _ in range(size)]

@@ -1,7 +1,8 @@
 """Directions that a test writes into the prompt, since a gateway does not forward headers.
 
-`[[tokens:50]]`, `[[chunks:20]]`, `[[gap:10]]`, `[[latency:100]]` (milliseconds), `[[cached:8]]`, `[[text:exact answer]]`,
-`[[call:NAME {"key": 1}]]` (several: parallel calls), `[[fault:cut_mid_stream after=3 on=yandex times=1]]`.
+`[[tokens:50]]`, `[[chunks:20]]`, `[[gap:10]]` and `[[latency:100]]` (milliseconds), `[[cached:8]]`,
+`[[text:exact answer]]`, `[[call:NAME {"key": 1}]]` (several: parallel calls),
+`[[fault:cut_mid_stream after=3 on=yandex times=1]]`.
 """
 
 import json

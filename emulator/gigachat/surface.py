@@ -40,6 +40,7 @@ class GigaChatSurface(Surface):
         super().__init__(core)
         self.access = access
         self._sessions: dict[str, int] = {}
+        self.knows_file: Callable[[str], bool] = lambda file_id: False
         self.add("POST", "/v1/chat/completions", "chat", self.chat)
 
     def add(self, method: str, path: str, operation: str, route: Route) -> None:
@@ -155,6 +156,9 @@ class GigaChatSurface(Surface):
             raise self.refuse(call, 422, "Requested model does not support functions")
         if ask.prompt_tokens > model.window:
             raise self.refuse(call, 413)
+        for file_id in ask.file_ids:
+            if not self.knows_file(file_id):
+                raise self.refuse(call, 404, "No such file")
         return model
 
     def _cache_prefix(self, call: Call, ask: Ask) -> None:

@@ -8,6 +8,7 @@ from emulator import tokenizer
 from emulator.answer import Answer, Ask, Tool, dump
 from emulator.gigachat.models import Model
 from emulator.gigachat.rules import BrokenRuleError, check_functions, check_order, check_ranges
+from emulator.text import passage
 
 FINISH: Final = {"stop": "stop", "length": "length", "tool_calls": "function_call", "content_filter": "blacklist"}
 _NOT_SAMPLING: Final = frozenset({"model", "messages", "functions"})
@@ -36,6 +37,8 @@ def read_request(body: dict[str, Any]) -> Ask:
         one_call=True,
         sampling={key: value for key, value in body.items() if key not in _NOT_SAMPLING},
     )
+    if body.get("reasoning_effort"):
+        ask.reasoning = True
     response_format = body.get("response_format") or {}
     if response_format.get("type") == "json_schema":
         ask.json_schema = response_format.get("schema") or {}
@@ -60,6 +63,7 @@ def _read_messages(ask: Ask, messages: list[dict[str, Any]]) -> None:
         ask.after_tool_result = message["role"] == "function"
         if message["role"] == "user":
             ask.prompt = content
+            ask.file_ids = [*ask.file_ids, *map(str, message.get("attachments") or ())]
         if message.get("function_call"):
             content += " " + dump(message["function_call"])
         ask.prompt_chars += len(content)
@@ -82,6 +86,8 @@ class Writer:
         """Return the body of a plain answer."""
         answer = self._answer
         message: dict[str, Any] = {"content": answer.text, "role": "assistant"}
+        if answer.reasoning_tokens:
+            message["reasoning_content"] = self._reasoning()
         if answer.calls:
             message |= self._function_call()
         inner = b'{"message":%b,"index":0,"finish_reason":"%b"}' % (msgspec.json.encode(message), self._finish())
@@ -106,14 +112,20 @@ class Writer:
 
     def _text_events(self) -> tuple[list[bytes], list[int]]:
         answer, frames, marks, start = self._answer, list[bytes](), list[int](), 0
+        hidden = answer.reasoning_tokens
         if answer.has("in_progress"):
             wait = b'{"content":"\\u0416\\u0434\\u0438\\u0442\\u0435 10 \\u0441","role":"function_in_progress","name":"text2image"}'  # noqa: E501
             frames.append(self._event(wait))
             marks.append(0)
         role = b',"role":"assistant"'
+        if hidden:
+            thought = msgspec.json.encode(self._reasoning())
+            frames.append(self._event(b'{"content":"","reasoning_content":%b%b}' % (thought, role)))
+            marks.append(hidden)
+            role = b""
         for end, shown in answer.borders():
             frames.append(self._event(b'{"content":%b%b}' % (msgspec.json.encode(answer.text[start:end]), role)))
-            marks.append(shown)
+            marks.append(shown + hidden)
             start, role = end, b""
         return frames, marks
 
@@ -129,6 +141,9 @@ class Writer:
                 delta, finish, self._tail, self._usage(),
             )  # fmt: skip
         return b'data: {"choices":[{"delta":%b,"index":0}],%b}\n\n' % (delta, self._tail)
+
+    def _reasoning(self) -> str:
+        return passage(self._answer.prompt_tokens, self._answer.reasoning_tokens).text
 
     def _finish(self) -> bytes:
         return FINISH[self._answer.finish].encode()

@@ -1,0 +1,135 @@
+"""GigaChat's file store: upload, list, read, delete."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from emulator import tokenizer
+from emulator.core import Call
+from emulator.gigachat.surface import JSON_UTF8, GigaChatSurface
+from emulator.wire import Reply
+
+MEGABYTE: Final = 1024 * 1024
+LARGEST: Final = {"audio": 35 * MEGABYTE, "image": 15 * MEGABYTE, "text": 40 * MEGABYTE}
+WINDOW: Final = 131_072
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """An uploaded file."""
+
+    id: str
+    name: str
+    content_type: str
+    purpose: str
+    data: bytes
+    created_at: int
+
+    def described(self) -> dict[str, Any]:
+        """Return what the API says about it."""
+        return {
+            "id": self.id,
+            "object": "file",
+            "bytes": len(self.data),
+            "created_at": self.created_at,
+            "filename": self.name,
+            "purpose": self.purpose,
+            "access_policy": "private",
+        }
+
+
+class FileRoutes:
+    """Adds `/files` to the API listener."""
+
+    def __init__(self, surface: GigaChatSurface) -> None:
+        """Register the routes."""
+        self._surface, self._core = surface, surface.core
+        self._files: dict[str, StoredFile] = {}
+        for version in ("/v1", "/v2"):
+            surface.add("POST", f"{version}/files", "files", self.upload)
+            surface.add("GET", f"{version}/files", "files", self.list)
+            for prefix in (version, f"/api{version}"):
+                surface.prefixes.append((f"GET {prefix}/files/", "files", self.read))
+                surface.prefixes.append((f"POST {prefix}/files/", "files", self.delete))
+        surface.knows_file = self._files.__contains__
+
+    def _begin(self, call: Call) -> Reply | None:
+        self._surface.authenticate(call)
+        return self._surface.instead(call, call.choose_fault())
+
+    def _reply(self, call: Call, found: Any) -> Reply:
+        return Reply([msgspec.json.encode(found)], 200, JSON_UTF8, self._surface.headers(call), fault=call.fault)
+
+    async def upload(self, call: Call) -> Reply:
+        """`POST /files`, multipart: `file` and `purpose=general`."""
+        instead = self._begin(call)
+        if instead is not None:
+            return instead
+        parts = _form_parts(call.exchange.header("content-type") or "", call.exchange.body)
+        if "file" not in parts or parts.get("purpose", ("", "", b""))[2] != b"general":
+            raise self._surface.refuse(call, 400, "file and purpose=general are required")
+        name, content_type, data = parts["file"]
+        kind = content_type.split("/", 1)[0]
+        if len(data) > LARGEST.get(kind, 40 * MEGABYTE):
+            raise self._surface.refuse(call, 413)
+        if kind == "text" and tokenizer.count(data.decode("utf-8", "replace")) > WINDOW:
+            raise self._surface.refuse(call, 422, "file is longer than the window of the model")
+        file_id = self._core.new_id()
+        stored = StoredFile(file_id, name, content_type, "general", data, int(self._core.now()))
+        if len(self._files) >= 1_000:
+            self._files.pop(next(iter(self._files)))
+        self._files[file_id] = stored
+        return self._reply(call, stored.described())
+
+    async def list(self, call: Call) -> Reply:
+        """`GET /files`."""
+        instead = self._begin(call)
+        return instead or self._reply(call, {"data": [stored.described() for stored in self._files.values()]})
+
+    async def read(self, call: Call) -> Reply:
+        """`GET /files/{id}` and `GET /files/{id}/content`."""
+        instead = self._begin(call)
+        if instead is not None:
+            return instead
+        file_id, _, rest = call.exchange.request.path.partition("/files/")[2].partition("/")
+        stored = self._files.get(file_id)
+        if stored is None:
+            raise self._surface.refuse(call, 404, "No such file")
+        if rest == "content":
+            return Reply([stored.data], 200, stored.content_type.encode(), self._surface.headers(call))
+        return self._reply(call, stored.described())
+
+    async def delete(self, call: Call) -> Reply:
+        """`POST /files/{id}/delete`."""
+        instead = self._begin(call)
+        if instead is not None:
+            return instead
+        file_id = call.exchange.request.path.partition("/files/")[2].partition("/")[0]
+        if self._files.pop(file_id, None) is None:
+            raise self._surface.refuse(call, 404, "No such file")
+        return self._reply(call, {"id": file_id, "deleted": True})
+
+
+def _form_parts(content_type: str, body: bytes) -> dict[str, tuple[str, str, bytes]]:
+    """Return multipart fields: name -> (file name, content type, bytes)."""
+    boundary = _parameter(content_type, "boundary")
+    found: dict[str, tuple[str, str, bytes]] = {}
+    for part in body.split(b"--" + boundary.encode())[1:-1]:
+        head, _, data = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        lines = {name.strip().lower(): value.strip() for name, _, value in map(_header, head.split(b"\r\n"))}
+        disposition = lines.get("content-disposition", "")
+        kind = lines.get("content-type", "text/plain")
+        found[_parameter(disposition, "name")] = (_parameter(disposition, "filename"), kind, data.removesuffix(b"\r\n"))
+    return found
+
+
+def _header(line: bytes) -> tuple[str, str, str]:
+    return line.decode("utf-8", "replace").partition(":")
+
+
+def _parameter(header: str, name: str) -> str:
+    """Return `name=value` or `name="value"` of a header."""
+    match = re.search(rf'(?:^|[;\s]){name}="?([^";]*)"?', header)
+    return match.group(1) if match else ""
