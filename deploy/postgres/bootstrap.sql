@@ -30,6 +30,8 @@ BEGIN
             END IF;
             EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role_name);
             EXECUTE format('ALTER ROLE %I SET search_path = %I', role_name, svc);
+            -- What was answered as stored survives a crash, also on a server that is tuned for speed.
+            EXECUTE format('ALTER ROLE %I SET synchronous_commit = on', role_name);
         END LOOP;
         role_name := 'razvilka_' || svc;
 

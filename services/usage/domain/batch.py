@@ -43,8 +43,9 @@ def fold(records: Iterable[UsageRecord], *, now: datetime) -> Batch:
         if problem is not None:
             rejected.append(problem)
             continue
-        earlier = kept.setdefault(record.request_id, record)
-        if earlier is record:
+        earlier = kept.get(record.request_id)
+        if earlier is None:
+            kept[record.request_id] = record
             continue
         duplicates += 1
         if gives_way(earlier, record):
