@@ -1,0 +1,84 @@
+# The only commands anyone types. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Another Python than the one found: PYTHON=/path/to/python make setup
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+READY := $(VENV)/.ready
+PROTOS := $(wildcard protos/razvilka/*/v1/*.proto)
+# Two processes: more than two cores would help, but each starts its own PostgreSQL.
+TEST_PROCESSES ?= 2
+ARGS ?=
+
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup up down status logs psql test lint fmt types protos protos-check env-example bench chaos check clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Install everything into .venv (done once; again only when requirements change)
+
+$(READY): requirements.lock pyproject.toml
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" UV_VERSION="$(UV_VERSION)" bash tools/setup.sh
+	@touch $@
+
+up: $(READY) ## Start the whole suite and print an address, a key and a curl that works
+	@$(BIN)/python -m tools.stack up
+
+down: $(READY) ## Stop what `make up` started; the data stays
+	@$(BIN)/python -m tools.stack down
+
+status: $(READY) ## Show the running processes
+	@$(BIN)/python -m tools.stack status
+
+logs: $(READY) ## Follow the logs; ARGS=gateway for one program
+	@$(BIN)/python -m tools.stack logs $(ARGS)
+
+psql: $(READY) ## Open psql in the suite's database; ARGS='-c "SELECT 1"' for one statement
+	@$(BIN)/python -m tools.stack psql $(ARGS)
+
+test: $(READY) ## Run every test
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)
+
+lint: $(READY) protos-check ## Check style, types, import rules and generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m tools.env_example --check
+
+fmt: $(READY) ## Format the code and fix what can be fixed
+	@$(BIN)/ruff check --fix --exit-zero --quiet .
+	@$(BIN)/ruff format .
+
+types: $(READY) ## Check types only
+	@$(BIN)/mypy .
+
+protos: $(READY) ## Generate protos/gen from the .proto files
+	@$(BIN)/python -m tools.protos
+
+protos-check: $(READY) ## Fail when protos/gen differs from the .proto files
+	@$(BIN)/python -m tools.protos --check
+
+env-example: $(READY) ## Generate .env.example from the settings classes
+	@$(BIN)/python -m tools.env_example
+
+bench: $(READY) ## Measure throughput, added latency, CPU and memory
+	@$(BIN)/python -m bench $(ARGS)
+
+chaos: $(READY) ## Kill processes at random under load and count the usage rows
+	@$(BIN)/python -m pytest -p no:xdist -m chaos -o addopts="-p no:valkey --import-mode=importlib" --timeout 3600 tests $(ARGS)
+
+check: lint test ## What the build server runs
+
+clean: ## Remove the environment, caches and generated data (stops the suite first)
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m tools.stack down; fi
+	@rm -rf $(VENV) .razvilka .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
