@@ -16,7 +16,7 @@ import uvloop
 
 from bench import processes
 from bench.load import Result, Target, closed_loop, open_loop
-from bench.suite import Suite, running_suite
+from bench.suite import UPSTREAM_KEY, Suite, running_suite
 
 CONNECTIONS: Final = 64
 PROMPT: Final = "Перечисли стоянки у реки и скажи, какая ближе к дороге. " * 4
@@ -90,17 +90,17 @@ async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool) -
     if long:
         say(await _open_row(suite, cases[0], 200, 60.0))
     say("")
-    peak = processes.sample(suite.home).rss_mib
+    peak = processes.sample(suite.pids()).rss_mib
     say("Memory at the end, MiB: " + ", ".join(f"{room} {peak[room]:.0f}" for room in sorted(peak)))
     return lines
 
 
 def _through(suite: Suite, case: Case) -> Target:
-    return Target(f"{suite.url}/v1/chat/completions", suite.key, case.body())
+    return Target(f"{suite.stack.url}/v1/chat/completions", suite.demo.api_key, case.body())
 
 
 def _direct(suite: Suite, case: Case) -> Target:
-    return Target(f"{suite.upstream_url}/chat/completions", "bench-upstream-key", case.body())
+    return Target(f"{suite.upstream_url}/chat/completions", UPSTREAM_KEY, case.body())
 
 
 def _closed_head() -> Iterator[str]:
@@ -112,11 +112,11 @@ def _closed_head() -> Iterator[str]:
 
 
 async def _closed_row(suite: Suite, case: Case, seconds: float) -> str:
-    before = processes.sample(suite.home).cpu_s
+    before = processes.sample(suite.pids()).cpu_s
     result = await closed_loop(_through(suite, case), connections=CONNECTIONS, seconds=seconds)
     # Records are shipped within 50 ms; a short wait counts their cost into this row.
     await asyncio.sleep(0.5)
-    after = processes.sample(suite.home).cpu_s
+    after = processes.sample(suite.pids()).cpu_s
     cpu = {room: 1000 * (after[room] - before.get(room, 0.0)) / max(1, result.done) for room in after}
     ours = sum(cpu.get(room, 0.0) for room in processes.SERVICES)
     cells = [f"{result.done / result.seconds:.0f}", f"{result.percentile(0.5):.1f}", f"{result.percentile(0.99):.1f}"]

@@ -1,17 +1,23 @@
-"""A suite of its own for one bench run: own home, own port, a minimal upstream beside the emulator."""
+"""A suite of its own for one run: own home, own ports, and what a measurement needs to know of it."""
 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tools.servers.ports import free_port
+from tools.stack.__main__ import down
+from tools.stack.demo import Demo
+from tools.stack.home import Home
+from tools.stack.up import Stack, bring_up, describe
+
+UPSTREAM_KEY: Final = "bench-upstream-key"
 UPSTREAMS: Final = """\
 upstreams:
   - name: bench
@@ -28,49 +34,34 @@ upstreams:
 class Suite:
     """A running suite."""
 
-    home: Path
-    url: str
-    key: str
+    stack: Stack
+    demo: Demo
     upstream_url: str
 
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def read_env(path: Path) -> dict[str, str]:
-    """Read NAME=value lines."""
-    lines = (line.strip() for line in path.read_text().splitlines())
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    def pids(self) -> dict[str, int]:
+        """Return the process of every program that runs now."""
+        return {state.name: state.pid for state in self.stack.supervisor.states() if state.state == "RUNNING"}
 
 
 @contextmanager
-def running_suite(home: Path) -> Iterator[Suite]:
-    """Bring up everything for the block and take it down after it."""
-    home = home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
+def running_suite(root: Path, environment: Mapping[str, str] | None = None) -> Iterator[Suite]:
+    """Bring up everything for the block, with a minimal upstream beside the emulator, and take it down after it."""
+    home = Home(root.resolve())
+    home.prepare()
     port = free_port()
-    upstreams = home / "upstreams.yaml"
+    upstreams = home.root / "upstreams.yaml"
     upstreams.write_text(UPSTREAMS.format(port=port))
-    env = os.environ | {
-        "RAZVILKA_HOME": str(home),
+    caller = os.environ | {
         "RAZVILKA_PORT": str(free_port()),
         "RAZVILKA_UPSTREAMS": str(upstreams),
-        "BENCH_UPSTREAM_KEY": "bench-upstream-key",
+        "BENCH_UPSTREAM_KEY": UPSTREAM_KEY,
+        **(environment or {}),
     }
     upstream = subprocess.Popen([sys.executable, "-m", "bench.upstream", str(port)])  # noqa: S603
     try:
-        _stack("up", env)
-        demo = read_env(home / "demo.env")
-        yield Suite(home, demo["RAZVILKA_URL"], demo["RAZVILKA_API_KEY"], f"http://127.0.0.1:{port}/v1")
+        stack = describe(home, caller)
+        yield Suite(stack, bring_up(stack, lambda _: None), f"http://127.0.0.1:{port}/v1")
     finally:
-        _stack("down", env)
+        down(home, [])
         upstream.terminate()
         upstream.wait()
-
-
-def _stack(command: str, env: dict[str, str]) -> None:
-    subprocess.run([sys.executable, "-m", "tools.stack", command], env=env, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
