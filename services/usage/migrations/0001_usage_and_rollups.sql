@@ -135,7 +135,9 @@ BEGIN
     IF first_day < date '2023-01-01' OR lower_bound > now() + interval '3 months' THEN
         RETURN false;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtext('usage.ensure_month'));
+    -- ATTACH takes this lock anyway. An advisory one would not do: waiting for it does not refresh what this session
+    -- remembers of the catalogue, and the second of two callers would not see the first one's table.
+    LOCK TABLE usage.usage IN SHARE UPDATE EXCLUSIVE MODE;
     IF to_regclass('usage.' || name) IS NOT NULL THEN
         RETURN true;
     END IF;

@@ -19,7 +19,7 @@ async def ensure_month(connection: Connection, month: date) -> bool:
     """
     try:
         return bool(await connection.fetchval(ENSURE_MONTH, month))
-    except asyncpg.LockNotAvailableError:
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
         return False
 
 

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
+from typing import TypeAlias
 
 import asyncpg
+import pytest
+from prometheus_client import REGISTRY
 
-from services.usage.domain.record import Source
+from servicekit.errors import InvalidRequest, Unavailable
+from servicekit.testing import FakeClock
+from servicekit.testing.databases import Databases
+from servicekit.testing.fake_clock import MIDDAY
+from servicekit.testing.plugin import MakeDatabaseDsn
+from services.usage.domain.record import Source, UsageRecord
 from services.usage.ingest import Ingest
+from services.usage.settings import IngestSettings
+from services.usage.store import UsageStore
 from services.usage.tests.records import record
 from services.usage.upkeep import Upkeep
 
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
-async def test_a_batch_sent_twice_is_stored_once(
-    ingest: Ingest, upkeep: Upkeep, pool: asyncpg.Pool[asyncpg.Record]
-) -> None:
+
+def counted(name: str, **labels: str) -> float:
+    """Return a counter's value now."""
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_a_batch_sent_twice_is_stored_once(ingest: Ingest, upkeep: Upkeep, pool: Pool) -> None:
     """A lost answer costs nothing: the second call finds everything there."""
     batch = [record(number) for number in range(20)]
 
@@ -28,7 +47,7 @@ async def test_a_batch_sent_twice_is_stored_once(
     assert (result.broken, result.rows_checked) == ((), 20)
 
 
-async def test_a_reaped_guess_is_replaced_once(ingest: Ingest, upkeep: Upkeep) -> None:
+async def test_a_reaped_guess_is_replaced_once(ingest: Ingest, upkeep: Upkeep, pool: Pool) -> None:
     """The journal's record takes the place of the reaper's guess, the next one is a duplicate."""
     known = record(1)
     guess = replace(known, source=Source.REAPED, cost_micro_rub=999, model="gigachat", first_token_ms=0, key_id="")
@@ -36,4 +55,163 @@ async def test_a_reaped_guess_is_replaced_once(ingest: Ingest, upkeep: Upkeep) -
     outcomes = [await ingest.record([one]) for one in (guess, known, known, guess)]
 
     assert [(o.inserted, o.replaced, o.duplicates) for o in outcomes] == [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 1)]
+    assert await pool.fetchval("SELECT sum(cost_micro_rub) FROM usage.rollup_hour_user") == known.cost_micro_rub
     assert (await upkeep.check_since(None)).broken == ()
+
+
+async def test_two_journals_replace_one_guess_once(ingest: Ingest, upkeep: Upkeep) -> None:
+    """The row's lock lets one of them through; the other finds no guess any more."""
+    guess = replace(record(1), source=Source.REAPED, cost_micro_rub=5)
+    await ingest.record([guess])
+
+    outcomes = await asyncio.gather(*[ingest.record([record(1), record(2)]) for _ in range(5)])
+
+    assert sum(outcome.replaced for outcome in outcomes) == 1
+    assert sum(outcome.inserted for outcome in outcomes) == 1
+    assert (await upkeep.check_since(None)).broken == ()
+
+
+async def test_a_contradiction_keeps_the_first_and_is_counted(ingest: Ingest, store: UsageStore) -> None:
+    """Two different bills for one request are a bug somewhere: seen, not summed."""
+    before = counted("razvilka_usage_conflicting_duplicates_total")
+    await ingest.record([record(1)])
+
+    outcome = await ingest.record([replace(record(1), tokens_output=51), record(2)])
+
+    assert (outcome.inserted, outcome.duplicates) == (1, 1)
+    assert await store.find_of_user("user-1", record(1).request_id) == record(1)
+    assert counted("razvilka_usage_conflicting_duplicates_total") == before + 1
+
+
+async def test_unfit_records_are_named_and_the_others_stored(ingest: Ingest, upkeep: Upkeep) -> None:
+    """One poisoned record must not hold up a journal."""
+    unfit = replace(record(1), tokens_input=-1)
+
+    outcome = await ingest.record([unfit, record(2)])
+
+    assert outcome.inserted == 1
+    assert [(problem.request_id, problem.field) for problem in outcome.rejected] == [(unfit.request_id, "tokens_input")]
+    assert (await upkeep.check_since(None)).rows_checked == 1
+
+
+async def test_a_batch_of_nothing_needs_no_database(clock: FakeClock) -> None:
+    """Only unfit records: the answer comes without a transaction."""
+    async with asyncpg.create_pool("postgresql://nobody@127.0.0.1:1/none", min_size=0) as pool:
+        ingest = Ingest(UsageStore(pool), IngestSettings(), clock=clock, rng=random.Random(1))
+
+        outcome = await ingest.record([replace(record(1), user_id="")])
+
+    assert len(outcome.rejected) == 1
+
+
+@pytest.fixture
+async def owner(pool: Pool, databases: Databases) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """Yield a connection of the schema's owner, who may run DDL."""
+    database = await pool.fetchval("SELECT current_database()")
+    connection = await asyncpg.connect(databases.dsn("usage", database, owner=True))
+    yield connection
+    await connection.close()
+
+
+async def test_what_only_the_database_refuses_is_named_too(
+    ingest: Ingest, upkeep: Upkeep, owner: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    """A rule that our validation does not know costs one record, not the batch and not the journal behind it."""
+    await owner.execute("ALTER TABLE usage.usage ADD CONSTRAINT unknown_rule CHECK (model <> 'poison')")
+    poison = replace(record(1), model="poison")
+
+    outcome = await ingest.record([record(0), poison, record(2)])
+
+    assert outcome.inserted == 2
+    assert [(problem.request_id, problem.field) for problem in outcome.rejected] == [(poison.request_id, "record")]
+    assert (await upkeep.check_since(None)).broken == ()
+
+
+async def test_refuses_a_batch_above_the_limit(store: UsageStore, clock: FakeClock) -> None:
+    """A batch of any size would hold its locks for any time."""
+    ingest = Ingest(store, IngestSettings(batch_max=2), clock=clock, rng=random.Random(1))
+
+    with pytest.raises(InvalidRequest):
+        await ingest.record([record(number) for number in range(3)])
+
+
+async def test_a_deadlock_is_tried_again(ingest: Ingest, upkeep: Upkeep, pool: Pool, clock: FakeClock) -> None:
+    """PostgreSQL ends one of two writers that wait for each other; the caller does not notice."""
+    await ingest.record([record(1)])
+    before = counted("razvilka_usage_transaction_retries_total")
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("UPDATE usage.rollup_hour_platform SET requests = requests")
+        writing = asyncio.ensure_future(ingest.record([record(2)]))
+        await wait_until_blocked(pool)
+
+        # The writer holds the day's row and wants the platform's: now both wait, and the writer was first.
+        await other.execute("UPDATE usage.rollup_day SET requests = requests")
+    clock_moves = asyncio.ensure_future(keep_moving(clock))
+    outcome = await writing
+    clock_moves.cancel()
+
+    assert outcome.inserted == 1
+    assert counted("razvilka_usage_transaction_retries_total") == before + 1
+    assert (await upkeep.check_since(None)).broken == ()
+
+
+async def wait_until_blocked(pool: Pool) -> None:
+    """Return when some connection of this database waits for a lock."""
+    blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while not await pool.fetchval(blocked):
+        await asyncio.sleep(0)
+
+
+async def keep_moving(clock: FakeClock) -> None:
+    """Let sleepers of a stopped clock go on."""
+    while True:
+        clock.advance(1.0)
+        await asyncio.sleep(0)
+
+
+async def test_an_unreachable_database_is_an_outage(clock: FakeClock) -> None:
+    """The gateway keeps the batch in its journal and sends it again."""
+    async with asyncpg.create_pool("postgresql://nobody@127.0.0.1:1/none", min_size=0) as pool:
+        ingest = Ingest(UsageStore(pool), IngestSettings(), clock=clock, rng=random.Random(1))
+
+        with pytest.raises(Unavailable) as caught:
+            await ingest.record([record(1)])
+
+    assert caught.value.retry_after_s
+
+
+def overlapping_batches(task: int, rng: random.Random) -> list[list[UsageRecord]]:
+    """Return batches whose ids and rollup rows other tasks write too, each task in an order of its own."""
+    numbers = [rng.randrange(400) for _ in range(600)]
+    records = [
+        replace(
+            record(number, MIDDAY - timedelta(minutes=number)),
+            user_id=f"user-{number % 5}",
+            model=f"model-{number % 3}",
+            cost_micro_rub=number + 1,
+        )
+        for number in numbers
+    ]
+    return [records[start : start + 60] for start in range(0, len(records), 60)]
+
+
+async def test_eight_writers_of_the_same_keys_do_not_deadlock(
+    make_database_dsn: MakeDatabaseDsn, clock: FakeClock
+) -> None:
+    """Everybody takes locks in one order, so that no transaction is ever repeated; sums are exact."""
+    before = counted("razvilka_usage_transaction_retries_total")
+    async with asyncpg.create_pool(await make_database_dsn("usage"), min_size=8, max_size=8) as pool:
+        store = UsageStore(pool)
+        ingest = Ingest(store, IngestSettings(), clock=clock, rng=random.Random(1))
+        batches = [overlapping_batches(task, random.Random(task)) for task in range(8)]
+
+        async def write(task: int) -> int:
+            return sum([(await ingest.record(batch)).inserted for batch in batches[task]])
+
+        inserted = await asyncio.gather(*[write(task) for task in range(8)])
+
+        expected = {one.request_id: one.cost_micro_rub for task in batches for batch in task for one in batch}
+        assert sum(inserted) == len(expected)
+        assert await pool.fetchval("SELECT sum(cost_micro_rub) FROM usage.rollup_day") == sum(expected.values())
+        assert (await store.check(MIDDAY - timedelta(days=2, hours=12))).broken == ()
+    assert counted("razvilka_usage_transaction_retries_total") == before
