@@ -1,0 +1,1 @@
+"""Router: which model of which provider answers, and what did it say?"""

@@ -1,0 +1,89 @@
+"""The model catalogue as values: what can be asked for, what answers, and what it costs when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from servicekit.errors import ErrorReason, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Micro-roubles per 1,000 tokens, VAT included, from `valid_from` until the next price."""
+
+    version: str
+    input_micro_rub_per_1k: int
+    output_micro_rub_per_1k: int
+    cached_micro_rub_per_1k: int
+    valid_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that a caller can name."""
+
+    id: str
+    provider: str
+    resolved_model: str
+    prices: Sequence[Price]
+    aliases: Sequence[str] = ()
+    name: str = ""
+    version: str = ""
+    kind: str = "chat"
+    surface: str = ""
+    context_length: int = 0
+    max_output_tokens: int = 0
+    modality: str = "text->text"
+    features: frozenset[str] = frozenset()
+    supported_parameters: Sequence[str] = ()
+    default_parameters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    fallbacks: Sequence[str] = ()
+    priority: int = 0
+    enabled: bool = True
+    created_at: datetime | None = None
+    deprecated_at: datetime | None = None
+    shutdown_at: datetime | None = None
+    description: str = ""
+    chars_per_token: float = 4.0
+    tokens_per_message: int = 0
+    on_disconnect: str = "cancel"
+
+    def is_served(self, now: datetime) -> bool:
+        """Tell whether the model may be asked: switched on and not past its shutdown."""
+        return self.enabled and (self.shutdown_at is None or now < self.shutdown_at)
+
+
+class Catalog:
+    """All models by id and alias; immutable."""
+
+    def __init__(self, models: Sequence[Model], version: str) -> None:
+        self.models = tuple(models)
+        self.version = version
+        self._by_name: dict[str, Model] = {}
+        for model in models:
+            for name in (model.id, *model.aliases):
+                self._by_name.setdefault(name, model)
+                self._by_name.setdefault(name.lower(), model)
+
+    def find(self, name: str) -> Model | None:
+        """Return the model of this id or alias; letter case does not matter."""
+        return self._by_name.get(name) or self._by_name.get(name.lower())
+
+    def served(self, name: str, now: datetime) -> Model:
+        """Return the model that `name` stands for and that may be asked.
+
+        Raises:
+            NotFound: unknown, switched off, or shut down.
+        """
+        model = self.find(name)
+        if model is None or not model.enabled:
+            raise NotFound(ErrorReason.MODEL_NOT_FOUND, f"The model '{name[:200]}' does not exist.", param="model")
+        if not model.is_served(now):
+            day = model.shutdown_at.date().isoformat() if model.shutdown_at else ""
+            raise NotFound(
+                ErrorReason.MODEL_NOT_FOUND, f"The model '{model.id}' was shut down on {day}.", param="model"
+            )
+        return model

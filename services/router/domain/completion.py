@@ -1,0 +1,242 @@
+"""What is asked and what is answered, in OpenAI's terms; no provider's dialect, no wire format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+
+
+class Role(StrEnum):
+    """Who speaks in a message."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+class FinishReason(Enum):
+    """Why an answer ended. A plain Enum: members are compared by identity on the hot path."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    CONTENT_FILTER = "content_filter"
+
+
+@dataclass(slots=True)
+class ToolCall:
+    """One call the model wants made; `arguments` is JSON text, in a stream maybe a piece of it."""
+
+    id: str
+    name: str
+    arguments: str
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ContentPart:
+    """A part of a message; parts other than text keep the caller's JSON."""
+
+    type: str
+    text: str = ""
+    json: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of the conversation."""
+
+    role: Role
+    content: str = ""
+    parts: Sequence[ContentPart] = ()
+    name: str = ""
+    tool_calls: Sequence[ToolCall] = ()
+    tool_call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may call; `parameters_json` is its JSON Schema."""
+
+    name: str
+    description: str = ""
+    parameters_json: bytes = b""
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """`none`, `auto`, `required`, or `function` with its name."""
+
+    mode: str
+    function_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFormat:
+    """`text`, `json_object`, or `json_schema` with its schema."""
+
+    type: str
+    name: str = ""
+    schema_json: bytes = b""
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One chat completion as it was asked for; None and empty mean: not given."""
+
+    model: str
+    messages: Sequence[Message]
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    n: int | None = None
+    stop: Sequence[str] = ()
+    tools: Sequence[Tool] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    reasoning_effort: str = ""
+    other_json: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Usage:
+    """Tokens; prompt includes cached, completion includes reasoning."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.estimated or other.estimated,
+        )
+
+
+@dataclass(slots=True)
+class Delta:
+    """A piece of one choice."""
+
+    choice_index: int = 0
+    content: str = ""
+    reasoning_content: str = ""
+    tool_calls: Sequence[ToolCall] = ()
+    finish_reason: FinishReason | None = None
+
+    @property
+    def says_something(self) -> bool:
+        """Whether the caller would see it: from then on nothing may be retried."""
+        return bool(self.content or self.reasoning_content or self.tool_calls or self.finish_reason)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one network read brought: the deltas that piled up, and the usage so far when it was said."""
+
+    deltas: list[Delta]
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What answers, known before the first token."""
+
+    provider: str
+    model: str
+    resolved_model: str
+    dropped_params: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of one model; `reason` is empty when it answered."""
+
+    provider: str
+    model: str
+    reason: str
+    latency_ms: int
+    provider_request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How the answer ended."""
+
+    usage: Usage
+    attempts: Sequence[Attempt]
+    system_fingerprint: str = ""
+
+
+@dataclass(slots=True)
+class Choice:
+    """One whole answer; content is None when there is nothing but tool calls."""
+
+    index: int
+    content: str | None
+    finish_reason: FinishReason
+    reasoning_content: str = ""
+    tool_calls: Sequence[ToolCall] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider said as a whole."""
+
+    choices: Sequence[Choice]
+    usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole chat completion with where it came from."""
+
+    route: Route
+    choices: Sequence[Choice]
+    end: End
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPart:
+    """One message of a streamed completion: the route comes with the first one, the end with the last."""
+
+    deltas: Sequence[Delta] = ()
+    route: Route | None = None
+    progress: Usage | None = None
+    end: End | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingInput:
+    """Texts that shall become vectors."""
+
+    model: str
+    texts: Sequence[str]
+    dimensions: int | None = None
+    other_json: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """What a provider made of the texts, in their order."""
+
+    values: Sequence[Sequence[float]]
+    usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Vectors with where they came from."""
+
+    route: Route
+    vectors: Sequence[Sequence[float]]
+    end: End

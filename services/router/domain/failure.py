@@ -1,0 +1,147 @@
+"""What a provider's failure means: try the same model again, the next one, or stop?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from servicekit.errors import ErrorReason, ServiceError
+
+MAX_ATTEMPTS: Final = 3
+# A longer Retry-After is not worth holding the caller's connection for.
+LONGEST_WAIT_S: Final = 2.0
+BACKOFF_S: Final = 0.1
+# Set in an error's details by an adapter that knows that the same call fails again (501, a bad address).
+FINAL_DETAIL: Final = "final"
+
+
+class FailureClass(Enum):
+    """Failures that are treated alike."""
+
+    TRANSIENT = "transient"
+    """Refused, reset, DNS, TLS: probably not executed."""
+    CAPACITY = "capacity"
+    """A limit of ours at the provider is reached."""
+    CREDENTIAL = "credential"
+    """Our key, rights or money: another provider may still answer."""
+    SERVER = "server"
+    """The provider failed or spoke nonsense."""
+    SLOW = "slow"
+    """The provider did not answer in time."""
+    TOO_LONG = "too_long"
+    """The prompt does not fit the model."""
+    CLIENT = "client"
+    """The caller must change the request."""
+    OURS = "ours"
+    """Our own fault or deadline."""
+
+
+_CLASS_OF: Final[dict[ErrorReason, FailureClass]] = {
+    ErrorReason.PROVIDER_UNAVAILABLE: FailureClass.TRANSIENT,
+    ErrorReason.PROVIDER_RATE_LIMITED: FailureClass.CAPACITY,
+    ErrorReason.PROVIDER_CREDENTIALS: FailureClass.CREDENTIAL,
+    ErrorReason.PROVIDER_QUOTA_EXHAUSTED: FailureClass.CREDENTIAL,
+    ErrorReason.PROVIDER_ERROR: FailureClass.SERVER,
+    ErrorReason.PROVIDER_TIMEOUT: FailureClass.SLOW,
+    ErrorReason.CONTEXT_LENGTH_EXCEEDED: FailureClass.TOO_LONG,
+    ErrorReason.INVALID_REQUEST: FailureClass.CLIENT,
+    ErrorReason.INVALID_PARAMETERS: FailureClass.CLIENT,
+    ErrorReason.UNSUPPORTED_PARAMETER: FailureClass.CLIENT,
+    ErrorReason.PAYLOAD_TOO_LARGE: FailureClass.CLIENT,
+    ErrorReason.CONTENT_FILTER: FailureClass.CLIENT,
+    ErrorReason.MODEL_NOT_FOUND: FailureClass.CLIENT,
+}
+
+_RETRY_SAME: Final = frozenset({FailureClass.TRANSIENT, FailureClass.SERVER, FailureClass.CAPACITY})
+_TRY_NEXT: Final = frozenset(
+    {
+        FailureClass.TRANSIENT,
+        FailureClass.SERVER,
+        FailureClass.CAPACITY,
+        FailureClass.CREDENTIAL,
+        FailureClass.SLOW,
+        FailureClass.TOO_LONG,
+    }
+)
+
+
+class Verdict(Enum):
+    """What to do after a failure."""
+
+    RETRY = "retry"
+    NEXT = "next"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict, and how long to wait before acting on it."""
+
+    verdict: Verdict
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Where a request stands when an attempt failed."""
+
+    attempts: int
+    """Tries so far, over all candidates, the failed one included."""
+    attempts_of_candidate: int
+    """Tries of the failed candidate."""
+    has_next: bool
+    """Whether another candidate is left that can take the request."""
+    next_is_larger: bool
+    """Whether that candidate has a larger context window."""
+    remaining_s: float | None
+    """Seconds until the caller's deadline; None: no deadline."""
+
+
+_STOP: Final = Decision(Verdict.STOP)
+
+
+def classify(error: ServiceError) -> FailureClass:
+    """Return the class of `error`; what has no row is our own."""
+    return _CLASS_OF.get(error.reason, FailureClass.OURS)
+
+
+def counts_against_provider(error: ServiceError) -> bool:
+    """Tell whether `error` says something about the provider's health (and not about the request)."""
+    return classify(error) in (
+        FailureClass.TRANSIENT,
+        FailureClass.SERVER,
+        FailureClass.SLOW,
+        FailureClass.CAPACITY,
+        FailureClass.CREDENTIAL,
+    )
+
+
+def decide(error: ServiceError, situation: Situation, chance: float) -> Decision:
+    """Return what to do after an attempt failed before its first content.
+
+    Args:
+        error: how it failed.
+        situation: what was tried and what is left.
+        chance: a number in [0, 1) for the jitter.
+    """
+    failure = classify(error)
+    if situation.attempts >= MAX_ATTEMPTS:
+        return _STOP
+    goes_on = failure in _TRY_NEXT and situation.has_next
+    if failure is FailureClass.TOO_LONG:
+        return Decision(Verdict.NEXT) if goes_on and situation.next_is_larger else _STOP
+    if failure is FailureClass.CAPACITY and goes_on:
+        return Decision(Verdict.NEXT)
+    if failure in _RETRY_SAME and situation.attempts_of_candidate == 1 and FINAL_DETAIL not in error.details:
+        wait_s = _wait(error, situation.attempts, chance)
+        if wait_s <= LONGEST_WAIT_S and (situation.remaining_s is None or wait_s < situation.remaining_s):
+            return Decision(Verdict.RETRY, wait_s)
+    return Decision(Verdict.NEXT) if goes_on else _STOP
+
+
+def _wait(error: ServiceError, attempts: int, chance: float) -> float:
+    """Return the provider's own wish, else full jitter: base 100 ms, doubled each try, at most 2 s."""
+    if error.retry_after_s is not None:
+        return max(0.0, error.retry_after_s)
+    return min(LONGEST_WAIT_S, BACKOFF_S * 2.0**attempts) * chance

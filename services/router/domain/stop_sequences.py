@@ -1,0 +1,43 @@
+"""Stop sequences for providers that have none: cut at the first match, also across pieces of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class StopCutter:
+    """Passes text on until a stop sequence begins; holds back what may turn out to be the start of one."""
+
+    __slots__ = ("_held", "_stops", "matched")
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stops = tuple(stop for stop in stops if stop)
+        self._held = ""
+        self.matched = False
+
+    def feed(self, text: str) -> str:
+        """Return what may be shown now; after a match nothing more is."""
+        if self.matched:
+            return ""
+        window = self._held + text
+        ends = [at for stop in self._stops if (at := window.find(stop)) >= 0]
+        if ends:
+            self.matched = True
+            self._held = ""
+            return window[: min(ends)]
+        keep = max((_overlap(window, stop) for stop in self._stops), default=0)
+        self._held = window[len(window) - keep :]
+        return window[: len(window) - keep]
+
+    def flush(self) -> str:
+        """Return what was held back when the text ended without a match."""
+        held, self._held = self._held, ""
+        return held
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Return the length of the longest end of `text` that begins `stop`."""
+    for size in range(min(len(stop) - 1, len(text)), 0, -1):
+        if text.endswith(stop[:size]):
+            return size
+    return 0

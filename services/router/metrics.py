@@ -1,0 +1,51 @@
+"""What the router counts. Labels come from the catalogue and from ErrorReason: closed sets."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+ATTEMPTS: Final = Counter(
+    "razvilka_router_attempts_total",
+    "Calls to a provider's model by outcome (OK or an error reason).",
+    ["provider", "model", "outcome"],
+)
+FIRST_CONTENT: Final = Histogram(
+    "razvilka_router_first_content_seconds",
+    "Seconds from the call to its first content (a whole answer: to its end).",
+    ["provider", "model"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120),
+)
+RETRIES: Final = Counter(
+    "razvilka_router_retries_total", "Calls repeated to the same model, by reason.", ["provider", "reason"]
+)
+FALLBACKS: Final = Counter(
+    "razvilka_router_fallbacks_total", "Requests moved on to another model, by reason.", ["provider", "model", "reason"]
+)
+TOKENS: Final = Counter(
+    "razvilka_router_tokens_total", "Tokens by direction (input, output).", ["provider", "model", "direction"]
+)
+ESTIMATED: Final = Counter(
+    "razvilka_router_usage_estimated_total", "Answers whose usage the provider did not say.", ["provider"]
+)
+STREAM_REWRITES: Final = Counter(
+    "razvilka_router_stream_rewrites_total", "Streams whose provider changed text that was already out.", ["provider"]
+)
+UNKNOWN_FINISHES: Final = Counter(
+    "razvilka_router_unknown_finishes_total", "Answers with a finish reason we do not know.", ["provider"]
+)
+TOKEN_REFRESHES: Final = Counter(
+    "razvilka_router_token_refreshes_total",
+    "Provider access tokens got, by source (issued, shared).",
+    ["provider", "source"],
+)
+CATALOG_RELOADS: Final = Counter(
+    "razvilka_router_catalog_reloads_total", "Reloads of the catalogue by outcome (ok, refused).", ["outcome"]
+)
+CATALOG_MODELS: Final = Gauge(
+    "razvilka_router_catalog_models", "Models that can be asked for, by provider.", ["provider"]
+)
+STORE_FAILURES: Final = Counter(
+    "razvilka_router_store_failures_total", "PostgreSQL or Redis could not be used; served without.", ["store"]
+)

@@ -1,0 +1,1 @@
+"""One module per vendor's dialect, and the plumbing they share."""

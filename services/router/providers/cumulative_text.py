@@ -1,0 +1,66 @@
+"""Deltas out of texts that each repeat the whole answer so far, and may change their mind about it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_ZWJ: Final = "\u200d"
+
+
+class CumulativeText:
+    """Turns growing texts into what is new. What is out cannot be recalled, so a rewrite is waited out."""
+
+    __slots__ = ("_hold_back", "rewrites", "sent")
+
+    def __init__(self, hold_back: int = 0) -> None:
+        self.sent = ""
+        self.rewrites = 0
+        self._hold_back = hold_back
+
+    def partial(self, text: str) -> str:
+        """Return what may be shown of a text that will go on; nothing while it contradicts what is out."""
+        if not text.startswith(self.sent):
+            # A shorter text that agrees is no rewrite: it was held back by us, or the provider stutters.
+            if not self.sent.startswith(text):
+                self.rewrites += 1
+            return ""
+        return self._emit(text, max(len(self.sent), _whole_graphemes(text, len(text) - self._hold_back)))
+
+    def final(self, text: str) -> str:
+        """Return the rest: all that follows what is out, or what the last text has beyond their common beginning."""
+        if text.startswith(self.sent):
+            return self._emit(text, len(text))
+        self.rewrites += 1
+        common = _common_prefix(self.sent, text)
+        self.sent = text
+        return text[common:]
+
+    def _emit(self, text: str, end: int) -> str:
+        fresh = text[len(self.sent) : end]
+        if fresh:
+            self.sent = text[:end]
+        return fresh
+
+
+def _common_prefix(one: str, other: str) -> int:
+    length = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        length += 1
+    return length
+
+
+def _whole_graphemes(text: str, end: int) -> int:
+    """Return the largest cut <= `end` that does not part an emoji from what may still join it."""
+    if end <= 0:
+        return 0
+    while end > 0 and _may_join(text[end - 1]):
+        end -= 1
+    return end
+
+
+def _may_join(character: str) -> bool:
+    """Tell whether the next text may extend this character: emoji, flags, modifiers and the joiner itself."""
+    code = ord(character)
+    return code >= 0x1F000 or character == _ZWJ or 0xFE00 <= code <= 0xFE0F or 0x2600 <= code <= 0x27BF

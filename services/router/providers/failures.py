@@ -1,0 +1,127 @@
+"""The errors that adapters raise, each with one fixed sentence that is safe to show."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+
+from servicekit.clock import Clock
+from servicekit.errors import (
+    DeadlineExceeded,
+    ErrorReason,
+    InvalidRequest,
+    NotFound,
+    ProviderFailed,
+    ServiceError,
+    Unavailable,
+)
+from services.router.domain.failure import FINAL_DETAIL
+
+_FINAL = {FINAL_DETAIL: "yes"}
+_LONGEST_MESSAGE = 500
+
+
+def unreachable(why: str = "The provider could not be reached.") -> ServiceError:
+    """Nothing was answered: refused, reset, DNS, TLS."""
+    return Unavailable(ErrorReason.PROVIDER_UNAVAILABLE, why, retry_after_s=1.0)
+
+
+def unavailable() -> ServiceError:
+    """The provider says it is down for a moment."""
+    return ProviderFailed(ErrorReason.PROVIDER_ERROR, "The provider is temporarily unavailable.")
+
+
+def broken(why: str = "The provider failed.") -> ServiceError:
+    """The provider failed or spoke nonsense; the same call may work again."""
+    return ProviderFailed(ErrorReason.PROVIDER_ERROR, why)
+
+
+def broken_for_good(why: str) -> ServiceError:
+    """The provider cannot do this; the same call fails again."""
+    return ProviderFailed(ErrorReason.PROVIDER_ERROR, why, details=dict(_FINAL))
+
+
+def slow(why: str = "The provider did not answer in time.") -> ServiceError:
+    """A time limit of ours or of the provider's ran out."""
+    return DeadlineExceeded(ErrorReason.PROVIDER_TIMEOUT, why)
+
+
+def refused_us(why: str = "The provider refused the router's credentials.") -> ServiceError:
+    """Our key or rights: nothing the caller can change."""
+    return ProviderFailed(ErrorReason.PROVIDER_CREDENTIALS, why)
+
+
+def no_credentials(provider: str) -> ServiceError:
+    """The operator has not given any credentials."""
+    return ProviderFailed(ErrorReason.PROVIDER_CREDENTIALS, f"No credentials are configured for {provider}.")
+
+
+def out_of_money() -> ServiceError:
+    """The package or account at the provider is spent."""
+    return ProviderFailed(ErrorReason.PROVIDER_QUOTA_EXHAUSTED, "The account at the provider is spent.")
+
+
+def rate_limited(retry_after_s: float | None, *, limit: str = "", waits_long: bool = False) -> ServiceError:
+    """A limit of ours at the provider is reached.
+
+    Args:
+        retry_after_s: the provider's own wish.
+        limit: `concurrency` or `rate`, when known.
+        waits_long: a pause of seconds does not help.
+    """
+    details = {"limit": limit} if limit else {}
+    return Unavailable(
+        ErrorReason.PROVIDER_RATE_LIMITED,
+        "The provider's limit is reached. Try again later.",
+        retry_after_s=retry_after_s,
+        details=details | _FINAL if waits_long else details,
+    )
+
+
+def no_such_model() -> ServiceError:
+    """The provider does not know the model (any more)."""
+    return NotFound(ErrorReason.MODEL_NOT_FOUND, "The provider does not know this model.", param="model")
+
+
+def too_long(message: str = "") -> ServiceError:
+    """The prompt does not fit."""
+    return InvalidRequest(
+        ErrorReason.CONTEXT_LENGTH_EXCEEDED,
+        shortened(message) or "The prompt is longer than the model's context window.",
+        param="messages",
+    )
+
+
+def bad_request(message: str, param: str | None = None) -> ServiceError:
+    """The provider refused what the caller asked for; its own sentence helps the caller."""
+    text = shortened(message) or "The provider refused the request."
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param=param)
+
+
+def invalid(param: str, message: str) -> ServiceError:
+    """The caller's value cannot be mapped."""
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)
+
+
+def unsupported(param: str, provider: str, why: str = "") -> ServiceError:
+    """The provider has no such thing and leaving it out would change the meaning."""
+    text = f"'{param}' is not supported by {provider}" + (f": {why}." if why else ".")
+    return InvalidRequest(ErrorReason.UNSUPPORTED_PARAMETER, text, param=param)
+
+
+def shortened(message: str) -> str:
+    """Return a foreign sentence fit for a header and a log: one line, bounded."""
+    return " ".join(message.split())[:_LONGEST_MESSAGE]
+
+
+def retry_after(value: str | None, clock: Clock) -> float | None:
+    """Return the seconds a Retry-After header asks for; None when absent or senseless."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - clock.now()).total_seconds())
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,307 @@
+"""What speakers of the OpenAI dialect answer: whole answers, SSE chunks, vectors, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from servicekit.clock import Clock
+from servicekit.errors import ServiceError
+from services.router import metrics
+from services.router.domain.completion import Answer, Batch, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
+from services.router.domain.stop_sequences import StopCutter
+from services.router.domain.tool_call_id import CallState, ToolCallIds
+from services.router.providers import failures
+from services.router.providers.openai_dialect import Quirks
+from services.router.providers.parameters import arguments_text
+
+FINISH_OF: Final[dict[str, FinishReason]] = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+}
+DONE: Final = b"[DONE]"
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: Any = None
+
+
+class _Call(msgspec.Struct):
+    index: int = 0
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Said(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[_Call] | None = None
+
+
+class _Choice(msgspec.Struct):
+    index: int = 0
+    delta: _Said | None = None
+    message: _Said | None = None
+    finish_reason: str | None = None
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    system_fingerprint: str | None = None
+    error: Any = None
+
+
+class _Vector(msgspec.Struct):
+    embedding: list[float]
+    index: int = 0
+
+
+class _Vectors(msgspec.Struct):
+    data: list[_Vector]
+    usage: _Usage | None = None
+
+
+_CHUNK: Final = msgspec.json.Decoder(_Chunk)
+_VECTORS: Final = msgspec.json.Decoder(_Vectors)
+_NOTHING_SAID: Final = _Said()
+
+
+def _decoded(body: bytes, clock: Clock) -> _Chunk:
+    try:
+        chunk = _CHUNK.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise failures.broken("The provider's answer is malformed.") from exc
+    if chunk.error:
+        raise openai_error(_status_inside(chunk.error), {}, chunk.error, clock)
+    return chunk
+
+
+def _usage(raw: _Usage | None) -> Usage | None:
+    if raw is None or raw.prompt_tokens is None:
+        return None
+    cached = (raw.prompt_tokens_details.cached_tokens or 0) if raw.prompt_tokens_details else 0
+    reasoning = (raw.completion_tokens_details.reasoning_tokens or 0) if raw.completion_tokens_details else 0
+    return Usage(raw.prompt_tokens, raw.completion_tokens or 0, cached, reasoning)
+
+
+def _finish(reason: str, provider: str) -> FinishReason:
+    known = FINISH_OF.get(reason)
+    if known is None:
+        metrics.UNKNOWN_FINISHES.labels(provider).inc()
+        return FinishReason.STOP
+    return known
+
+
+class _Calls:
+    """Gives each tool call an id that can be told apart, and keeps those that can be already."""
+
+    def __init__(self, ids: ToolCallIds, quirks: Quirks) -> None:
+        self._ids = ids
+        self._quirks = quirks
+
+    def of(self, calls: Sequence[_Call], *, number: bool) -> list[ToolCall]:
+        return [self._one(call, at if number else call.index) for at, call in enumerate(calls)]
+
+    def _one(self, call: _Call, index: int) -> ToolCall:
+        function = call.function or _Function()
+        name = function.name or ""
+        arguments = "" if function.arguments is None else arguments_text(function.arguments)
+        return ToolCall(self._id(call, name), name, arguments, index)
+
+    def _id(self, call: _Call, name: str) -> str:
+        if self._quirks.own_call_ids and call.id:
+            return call.id
+        # A later piece of a call has neither id nor name and needs none.
+        return self._ids.encode(CallState(name, call.id or "")) if name or call.id else ""
+
+
+def whole_answer(body: bytes, ids: ToolCallIds, quirks: Quirks, clock: Clock) -> tuple[Answer, str]:
+    """Return the answer and the model's build.
+
+    Raises:
+        ServiceError: an error inside, or nonsense.
+    """
+    chunk = _decoded(body, clock)
+    if not chunk.choices:
+        raise failures.broken("The provider's answer is empty.")
+    calls = _Calls(ids, quirks)
+    choices = [_whole_choice(choice, calls, quirks) for choice in chunk.choices]
+    return Answer(choices, _usage(chunk.usage)), chunk.system_fingerprint or ""
+
+
+def _whole_choice(choice: _Choice, calls: _Calls, quirks: Quirks) -> Choice:
+    said = choice.message or _NOTHING_SAID
+    made = calls.of(said.tool_calls or (), number=True)
+    content = said.content or ""
+    if quirks.leaked_marker:
+        content = content.partition(quirks.leaked_marker)[0]
+    finish = FinishReason.TOOL_CALLS if made and not choice.finish_reason else None
+    finish = finish or _finish(choice.finish_reason or "stop", quirks.provider)
+    return Choice(choice.index, None if made and not content else content, finish, said.reasoning_content or "", made)
+
+
+class ChunkStream:
+    """Maps the events of one stream to batches; knows which choices have ended."""
+
+    def __init__(self, ids: ToolCallIds, quirks: Quirks, clock: Clock, *, choices: int = 1) -> None:
+        self._calls = _Calls(ids, quirks)
+        self._quirks = quirks
+        self._clock = clock
+        self._open = set(range(choices))
+        self._called: set[int] = set()
+        self._markers: dict[int, StopCutter] = {}
+        self.done = False
+        self.fingerprint = ""
+
+    def feed(self, events: Sequence[tuple[str, bytes]]) -> Batch | None:
+        """Return what is new in `events`; None when nothing is.
+
+        Raises:
+            ServiceError: an error event, or nonsense.
+        """
+        deltas: list[Delta] = []
+        usage: Usage | None = None
+        for _, data in events:
+            if self.done:
+                break
+            if data.strip() == DONE:
+                self.done = True
+                deltas.extend(self._ends())
+                break
+            chunk = _decoded(data, self._clock)
+            usage = _usage(chunk.usage) or usage
+            self.fingerprint = chunk.system_fingerprint or self.fingerprint
+            deltas.extend(delta for choice in chunk.choices or () if (delta := self._delta(choice)).says_something)
+        return Batch(deltas, usage) if deltas or usage is not None else None
+
+    @property
+    def all_finished(self) -> bool:
+        """Whether every choice has said why it ended."""
+        return not self._open
+
+    def _delta(self, choice: _Choice) -> Delta:
+        said = choice.delta or choice.message or _NOTHING_SAID
+        calls = self._calls.of(said.tool_calls, number=False) if said.tool_calls else ()
+        if calls:
+            self._called.add(choice.index)
+        content = self._shown(choice.index, said.content or "")
+        finish = None
+        if choice.finish_reason and choice.index in self._open:
+            finish = _finish(choice.finish_reason, self._quirks.provider)
+            self._open.discard(choice.index)
+            content += self._rest(choice.index)
+        return Delta(choice.index, content, said.reasoning_content or "", calls, finish)
+
+    def _shown(self, index: int, content: str) -> str:
+        if not self._quirks.leaked_marker or not content:
+            return content
+        return self._markers.setdefault(index, StopCutter([self._quirks.leaked_marker])).feed(content)
+
+    def _rest(self, index: int) -> str:
+        marker = self._markers.get(index)
+        return marker.flush() if marker is not None else ""
+
+    def _ends(self) -> list[Delta]:
+        """Return the ends that were not said: Alice AI says none after a tool call."""
+        ends = [Delta(index, self._rest(index), "", (), self._unsaid_finish(index)) for index in sorted(self._open)]
+        self._open.clear()
+        return ends
+
+    def _unsaid_finish(self, index: int) -> FinishReason:
+        if index in self._called:
+            return FinishReason.TOOL_CALLS
+        metrics.UNKNOWN_FINISHES.labels(self._quirks.provider).inc()
+        return FinishReason.STOP
+
+
+def vectors(body: bytes) -> Vectors:
+    """Return the embeddings of an answer, in the order of the texts.
+
+    Raises:
+        ProviderFailed: nonsense.
+    """
+    try:
+        decoded = _VECTORS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise failures.broken("The provider's answer is malformed.") from exc
+    ordered = sorted(decoded.data, key=lambda item: item.index)
+    return Vectors([item.embedding for item in ordered], _usage(decoded.usage))
+
+
+def _status_inside(error: Any) -> int:
+    """Return the HTTP status that an error inside a 200 stands for."""
+    for key in ("code", "status", "httpCode"):
+        value = error.get(key) if isinstance(error, dict) else None
+        if isinstance(value, int) and 400 <= value < 600:
+            return value
+    return 500
+
+
+def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> ServiceError:
+    """Return the error of an HTTP answer that is not 200; the body may be anything."""
+    try:
+        error = msgspec.json.decode(body, type=_Chunk).error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        error = None
+    return openai_error(status, headers, error, clock)
+
+
+def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clock) -> ServiceError:
+    """Return the ServiceError of an OpenAI-style error; decided by status, refined by its code."""
+    text, code, param = _fields(error)
+    if code == "insufficient_quota" or status == 402:
+        return failures.out_of_money()
+    if code == "context_length_exceeded" or status == 413 or (status in (400, 422) and _says_too_long(text)):
+        return failures.too_long(text)
+    if status == 429:
+        return failures.rate_limited(failures.retry_after(headers.get("Retry-After"), clock))
+    if status in (401, 403):
+        return failures.refused_us()
+    if status == 404:
+        return failures.no_such_model()
+    if status in (400, 405, 415, 422):
+        return failures.bad_request("" if "model uri" in text.lower() else text, param)
+    if status in (408, 504):
+        return failures.slow("The provider ran out of time.")
+    if status == 501 or 300 <= status < 400:
+        return failures.broken_for_good("The provider does not take this call.")
+    return failures.unavailable() if status in (502, 503, 529) else failures.broken()
+
+
+def _fields(error: Any) -> tuple[str, str, str | None]:
+    if not isinstance(error, dict):
+        return (error if isinstance(error, str) else ""), "", None
+    text, code, param = error.get("message") or error.get("error"), error.get("code"), error.get("param")
+    return (
+        text if isinstance(text, str) else "",
+        code if isinstance(code, str) else "",
+        param if isinstance(param, str) and param else None,
+    )
+
+
+def _says_too_long(text: str) -> bool:
+    lowered = text.lower()
+    return (
+        "maximum context length" in lowered
+        or "number of input tokens must be no more than" in lowered
+        or "which is outside the range (0," in lowered
+    )

@@ -1,0 +1,61 @@
+"""What every provider offers the router."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from services.router.domain.catalog import Model
+from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a provider does itself; the rest is emulated around it."""
+
+    stop: bool
+    """Cuts at stop sequences."""
+    choices: bool
+    """Makes n answers of one call."""
+
+
+@dataclass(slots=True)
+class ProviderCall:
+    """One call: what it needs to know, and what is learned on the way (also when it fails)."""
+
+    model: Model
+    request_id: str
+    headers: dict[str, str]
+    """Trace context for the provider."""
+    dropped: list[str] = field(default_factory=list)
+    """Parameters that were left out; complete before the first batch."""
+    provider_request_id: str = ""
+    """The provider's own id, for support cases."""
+    fingerprint: str = ""
+    """The build of the model that answered."""
+
+
+class Provider(Protocol):
+    """One vendor. Methods raise ServiceError and nothing else."""
+
+    name: str
+
+    def traits(self, model: Model) -> Traits:
+        """Return what the provider does itself for this model."""
+        ...
+
+    async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
+        """Return the whole answer."""
+        ...
+
+    def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
+        """Yield the answer as it is made; closing the generator closes the provider's connection.
+
+        The last delta of each choice carries a finish reason, or the stream raises.
+        """
+        ...
+
+    async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
+        """Return one vector for each text."""
+        ...
