@@ -41,6 +41,7 @@ from services.gateway.admission.leases import Leases
 from services.gateway.admission.local_limits import LocalLimits
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.periods import budget_key, details_key
+from services.gateway.admission.reconcile import Reconciler
 from services.gateway.admission.redis_time import RedisTime
 from services.gateway.admission.replicas import Replicas
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Admitted
@@ -91,7 +92,6 @@ class Admission:
         began = self._clock.monotonic()
         try:
             admitted = await self._admit_by_redis(request)
-            metrics.DEGRADED.set(0)
         except RedisLost:
             admitted = self._admit_locally(request)
         except AdmissionRefused as refused:
@@ -158,7 +158,6 @@ class Admission:
         return Admitted(ticket, report_of(answer))
 
     def _admit_locally(self, request: AdmissionRequest) -> Admitted:
-        metrics.DEGRADED.set(1)
         metrics.DEGRADED_REQUESTS.inc()
         keys = tuple(budget_key(request.user_id, budget, self._time.now_us()) for budget in request.budgets)
         try:
@@ -195,10 +194,12 @@ async def open_admission(
         max_failing_s=options.breaker_failing_s,
         open_s=options.breaker_open_s,
     )
+    metrics.DEGRADED.set_function(lambda: float(not breaker.is_closed))
     runner = ScriptRunner(client, breaker, timeout_s=options.timeout_s)
     replicas = Replicas(client, clock, boot_id=boot_id, fixed=options.replicas)
     late = LateSettles(runner, clock, rng or random.SystemRandom(), limit=options.max_late_settles)
     leases = Leases(runner, clock, options)
+    reconciler = Reconciler(client, runner, spend_of, clock=clock, every_s=options.reconcile_every_s)
     owner = Background()
     rebuild = BudgetRebuild(runner, spend_of, owner, timeout_s=options.rebuild_timeout_s)
     local = LocalLimits(clock, options, replicas=replicas.count)
@@ -207,6 +208,7 @@ async def open_admission(
         (replicas.serve(), "admission.replicas"),
         (late.serve(), "admission.late_settles"),
         (leases.serve(), "admission.leases"),
+        (reconciler.serve(), "admission.reconcile"),
     ):
         owner.start(work, name=name)
     try:

@@ -52,16 +52,19 @@ class Holds:
             name = key.decode() if isinstance(key, bytes) else str(key)
             user_id = name.removeprefix("gw:{").removesuffix("}:h")
             due: list[tuple[bytes, float]] = cast(
-                Any, await self._client.zrangebyscore(name, "-inf", latest, start=0, num=PAGE, withscores=True)
+                Any, await self._client.zrangebyscore(name, "-inf", latest, withscores=True)
             )
-            if not due:
-                continue
-            ids = [request_id for request_id, _ in due]
-            details: list[bytes | None] = cast(Any, await self._client.hmget(details_key(user_id), ids))
-            for (request_id, expires_at_us), raw in zip(due, details, strict=True):
-                hold = self._read(user_id, request_id.decode(), int(expires_at_us), raw)
-                if hold is not None:
+            for at in range(0, len(due), PAGE):
+                async for hold in self._details(user_id, due[at : at + PAGE]):
                     yield hold
+
+    async def _details(self, user_id: str, due: list[tuple[bytes, float]]) -> AsyncIterator[Hold]:
+        ids = [request_id for request_id, _ in due]
+        details: list[bytes | None] = cast(Any, await self._client.hmget(details_key(user_id), ids))
+        for (request_id, expires_at_us), raw in zip(due, details, strict=True):
+            hold = self._read(user_id, request_id.decode(), int(expires_at_us), raw)
+            if hold is not None:
+                yield hold
 
     @staticmethod
     def _read(user_id: str, request_id: str, expires_at_us: int, raw: bytes | None) -> Hold | None:

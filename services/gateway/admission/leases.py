@@ -50,6 +50,7 @@ class Leases:
         while True:
             await self._clock.sleep(self._options.renew_every_s)
             try:
+                await self._runner.probe()
                 await self.renew()
             except RedisLost as exc:
                 log.warning("admission.renewal_missed", running=len(self._running), error=str(exc))

@@ -36,9 +36,13 @@ class LocalLimits:
         self._running: dict[str, int] = {}
         self._owned: dict[str, list[str]] = {}
         self._remainders: OrderedDict[str, int] = OrderedDict()
+        # What this gateway may still spend of a budget on its own; ends when Redis speaks again.
+        self._allowances: dict[str, int] = {}
 
     def remember(self, budget_key: str, remainder: int) -> None:
         """Keep what a budget had left when Redis last said so."""
+        if self._allowances:
+            self._allowances.pop(budget_key, None)
         self._remainders[budget_key] = remainder
         self._remainders.move_to_end(budget_key)
         if len(self._remainders) > MAX_REMAINDERS:
@@ -58,7 +62,7 @@ class LocalLimits:
         for subject in subjects:
             self._take(request, subject)
         for key in budget_keys:
-            self._remainders[key] -= request.hold_micro_rub
+            self._allowances[key] -= request.hold_micro_rub
         return LimitReport(tuple(self._figures(request.user_id, subjects)))
 
     def release(self, request_id: str) -> None:
@@ -99,12 +103,11 @@ class LocalLimits:
 
     def _check_budgets(self, request: AdmissionRequest, budget_keys: tuple[str, ...]) -> None:
         for budget, key in zip(request.budgets, budget_keys, strict=True):
-            cap = int(budget.limit_micro_rub * self._options.degraded_budget_share)
-            known = self._remainders.get(key)
-            # The last word of Redis was the remainder for all gateways; each may spend its part of it at most.
-            if known is None or known > cap:
-                self.remember(key, cap if known is None else min(cap, known // max(1, self._replicas())))
-            if request.hold_micro_rub > self._remainders[key]:
+            if key not in self._allowances:
+                cap = int(budget.limit_micro_rub * self._options.degraded_budget_share)
+                left = min(cap, max(0, self._remainders.get(key, cap)))
+                self._allowances[key] = left // max(1, self._replicas())
+            if request.hold_micro_rub > self._allowances[key]:
                 raise Unavailable(
                     ErrorReason.SERVICE_UNAVAILABLE,
                     "Spending cannot be checked right now; try again shortly.",

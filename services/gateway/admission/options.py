@@ -17,6 +17,7 @@ class AdmissionOptions:
         local_share: part of `limit / replicas` that a gateway grants while Redis is lost.
         degraded_budget_share: part of a budget that one gateway may spend at most while Redis is lost.
         rebuild_timeout_s: how long a caller waits for its budget's counters to be rebuilt.
+        reconcile_every_s: how often budget counters at rest are compared with stored usage.
         max_late_settles: how many settles wait for Redis at most; the reaper repairs what is given up.
     """
 
@@ -31,3 +32,4 @@ class AdmissionOptions:
     degraded_budget_share: float = 0.01
     rebuild_timeout_s: float = 2.0
     max_late_settles: int = 20_000
+    reconcile_every_s: float = 300.0

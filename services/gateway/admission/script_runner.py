@@ -8,6 +8,7 @@ authentication, protocol) stays redis-py's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from typing import Any, Final
 
@@ -16,11 +17,12 @@ from redis.asyncio import Connection, Redis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from services.gateway.admission.breaker import Breaker
-from services.gateway.admission.scripts import Script
+from services.gateway.admission.scripts import RENEW, Script
 
 log = structlog.get_logger()
 
 MAX_BATCH: Final = 128
+NOTHING_TO_RENEW: Final = b"\x92\x00\x90"  # msgpack [0, []]
 Call = tuple[Script, bytes, bytes, "asyncio.Future[Any]"]
 
 
@@ -51,6 +53,12 @@ class ScriptRunner:
         self._waiting.append((script, key.encode(), payload, answer))
         self._wake.set()
         return await answer
+
+    async def probe(self) -> None:
+        """Find out whether Redis is back when nobody else asks."""
+        if not self._breaker.is_closed:
+            with contextlib.suppress(RedisLost):
+                await self.run(RENEW, "gw:{probe}:d", NOTHING_TO_RENEW)
 
     async def serve(self) -> None:
         """Send what waits, for ever; cancel it to stop."""

@@ -1,34 +1,264 @@
-"""The face of metering (interface first; the work follows)."""
+"""The face of metering: a meter for each dispatched request, and the work behind it.
+
+    dispatched ─▶ journal DISPATCHED
+    progress   ─▶ journal PROGRESS, each 256 tokens or 1 s
+    settle     ─▶ journal SETTLED ─▶ admission ─▶ (background) usage.Record
+
+The lifecycle owns `open_metering`; closing drains, syncs and removes what nobody needs.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+from redis.asyncio import Redis
+
+from servicekit.clock import Clock, SystemClock
+from servicekit.errors import ErrorReason, Unavailable
+from servicekit.failpoints import failpoint
+from servicekit.lifecycle import Background
+from services.gateway.accounting import Source
+from services.gateway.metering import metrics
+from services.gateway.metering.dead_letters import DeadLetters
+from services.gateway.metering.journal import Journal, JournalFull
+from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.outcome import Dispatched, Outcome
+from services.gateway.metering.ports import FindsHolds, Record, Settles
+from services.gateway.metering.reaper import Reaper
+from services.gateway.metering.records import Probe, Progress, Settled, Voided, encode
+from services.gateway.metering.recovery import Recovery
+from services.gateway.metering.segments import DEAD_LETTERS
+from services.gateway.metering.settle import usage_record
+from services.gateway.metering.shipper import Shipper
+
+log = structlog.get_logger()
+
+TICK_S = 1.0
 
 
 class Meter:
-    """One dispatched request."""
+    """One dispatched request, until it is settled or voided."""
+
+    __slots__ = ("_ended", "_last_s", "_last_tokens", "_metering", "facts", "segment")
+
+    def __init__(self, metering: Metering, facts: Dispatched, segment: int, now_s: float) -> None:
+        self._metering = metering
+        self.facts = facts
+        self.segment = segment
+        self._last_tokens = 0
+        self._last_s = now_s
+        self._ended = False
+
+    @property
+    def delivered_tokens(self) -> int:
+        """Return the delivered tokens that were last journalled."""
+        return self._last_tokens
 
     def progress(self, delivered_tokens: int) -> None:
         """Say how many output tokens the caller has by now in total; journals each 256 tokens or 1 s."""
-        raise NotImplementedError
+        now_s = self._metering.clock.monotonic()
+        options = self._metering.options
+        gained = delivered_tokens - self._last_tokens
+        if gained >= options.progress_tokens or (gained > 0 and now_s - self._last_s >= options.progress_s):
+            self._last_tokens, self._last_s = delivered_tokens, now_s
+            self._metering.note_progress(self.facts.ticket.request_id, delivered_tokens)
 
     async def settle(self, outcome: Outcome) -> int:
-        """Journal the exact usage, then settle the admission; returns the cost in micro-roubles. Call it once."""
-        raise NotImplementedError
+        """Journal what it cost, then settle the admission; return the cost in micro-roubles.
+
+        When this is called nothing can be lost any more, even if the task is cancelled while it waits. The first call
+        counts; it never raises and takes no longer than the timeout of Redis.
+        """
+        if self._ended:
+            return 0
+        self._ended = True
+        return await self._metering.settle(self, outcome)
 
     async def void(self) -> None:
         """Nothing was asked of a provider after all: no row, no cost."""
-        raise NotImplementedError
+        if not self._ended:
+            self._ended = True
+            await self._metering.void(self)
 
 
 class Metering:
-    """Journals, settles and ships; owned by the lifecycle."""
+    """Journals, settles and ships."""
+
+    def __init__(
+        self, journal: Journal, shipper: Shipper, admission: Settles, *, clock: Clock, options: MeteringOptions
+    ) -> None:
+        self._journal = journal
+        self._shipper = shipper
+        self._admission = admission
+        self._meters: set[Meter] = set()
+        self.clock = clock
+        self.options = options
 
     @property
     def is_ready(self) -> bool:
         """Tell whether the journal takes records (False: the disk is full or gone)."""
-        raise NotImplementedError
+        return self._journal.is_ready
+
+    @property
+    def open_requests(self) -> int:
+        """Return how many requests are dispatched and not ended."""
+        return len(self._meters)
+
+    @property
+    def unshipped(self) -> int:
+        """Return how many rows the usage service has not confirmed."""
+        return self._shipper.pending
 
     def dispatched(self, facts: Dispatched) -> Meter:
-        """Journal that a request goes out. Raises Unavailable when the journal cannot be written."""
-        raise NotImplementedError
+        """Journal that a request goes out; nothing may be asked of a provider before this returns.
+
+        Raises:
+            Unavailable: the journal takes no records; cancel the admission.
+        """
+        try:
+            segment = self._journal.append(encode(facts))
+        except JournalFull as exc:
+            raise Unavailable(
+                ErrorReason.SERVICE_UNAVAILABLE, "The service cannot account for requests right now.", retry_after_s=5.0
+            ) from exc
+        self._journal.begin_request(segment)
+        meter = Meter(self, facts, segment, self.clock.monotonic())
+        self._meters.add(meter)
+        failpoint("gateway.after_dispatched")
+        return meter
+
+    def note_progress(self, request_id: str, delivered_tokens: int) -> None:
+        """Journal progress; a full disk costs precision only."""
+        try:
+            self._journal.append(encode(Progress(request_id, delivered_tokens)))
+        except JournalFull:
+            return
+        failpoint("gateway.mid_stream")
+
+    async def settle(self, meter: Meter, outcome: Outcome) -> int:
+        """End a metered request."""
+        record = usage_record(meter.facts, outcome)
+        failpoint("gateway.before_settled")
+        settled = Settled(record, meter.facts.ticket, self.now_us())
+        try:
+            self.append_settled(settled)
+        except JournalFull:
+            self._shipper.add_unjournalled(record)
+        if record.source is Source.ESTIMATED:
+            metrics.ESTIMATED.inc()
+        self._end(meter)
+        failpoint("gateway.after_settled")
+        await self._admission.settle(settled.ticket, settled.tokens, record.cost_micro_rub)
+        return record.cost_micro_rub
+
+    async def void(self, meter: Meter) -> None:
+        """End a metered request that reached nobody."""
+        try:
+            self._journal.append(encode(Voided(meter.facts.ticket.request_id)))
+        except JournalFull:
+            log.warning("metering.void_not_journalled", request_id=meter.facts.ticket.request_id)
+        self._end(meter)
+        await self._admission.settle(meter.facts.ticket, 0, 0)
+
+    def append_settled(self, settled: Settled) -> None:
+        """Journal a row to ship.
+
+        Raises:
+            JournalFull: it is not in the journal.
+        """
+        self._journal.append(encode(settled))
+        self._shipper.wake()
+
+    def now_us(self) -> int:
+        """Return the wall clock in microseconds."""
+        return int(self.clock.now().timestamp() * 1e6)
+
+    async def serve(self) -> None:
+        """Sync, carry old requests forward, try a full disk again: once a second, for ever; cancel it to stop."""
+        while True:
+            await self.clock.sleep(TICK_S)
+            self._shipper.observe()
+            try:
+                self._carry_forward()
+                if not self.is_ready:
+                    self._journal.append(encode(Probe(self.now_us())))
+                await self._journal.sync()
+            except (JournalFull, OSError) as exc:
+                log.warning("journal.tick_failed", error=str(exc))
+
+    def _carry_forward(self) -> None:
+        """Write the oldest open requests anew, so that one long stream does not keep every segment after it."""
+        while self._journal.segments > self.options.carry_segments:
+            oldest = self._journal.oldest
+            kept = [meter for meter in self._meters if meter.segment == oldest]
+            for meter in kept:
+                segment = self._journal.append(encode(meter.facts))
+                if meter.delivered_tokens:
+                    self._journal.append(encode(Progress(meter.facts.ticket.request_id, meter.delivered_tokens)))
+                self._journal.begin_request(segment)
+                self._journal.end_request(meter.segment)
+                meter.segment = segment
+            self._journal.acknowledge(self._shipper.place)
+            if self._journal.oldest == oldest:
+                return  # not shipped yet
+
+    def _end(self, meter: Meter) -> None:
+        self._meters.discard(meter)
+        self._journal.end_request(meter.segment)
+
+
+@asynccontextmanager
+async def open_metering(
+    root: Path,
+    client: Redis,
+    record: Record,
+    admission: Settles,
+    holds: FindsHolds,
+    *,
+    boot_id: str,
+    options: MeteringOptions | None = None,
+    clock: Clock | None = None,
+    rng: random.Random | None = None,
+) -> AsyncIterator[Metering]:
+    """Yield metering with its background work; on leaving, drain (bounded), sync, close.
+
+    Raises:
+        JournalLocked: the boot id is in use.
+        OSError: the journal's folder cannot be written.
+    """
+    options, clock = options or MeteringOptions(), clock or SystemClock()
+    journal = Journal.open(root, boot_id, segment_bytes=options.segment_bytes)
+    metrics.READY.set(1)
+    dead_letters = DeadLetters(root / DEAD_LETTERS)
+    shipper = Shipper(journal, record, dead_letters, clock=clock, rng=rng or random.SystemRandom(), options=options)
+    metering = Metering(journal, shipper, admission, clock=clock, options=options)
+    recovery = Recovery(
+        root,
+        journal.directory,
+        append=metering.append_settled,
+        admission=admission,
+        holds=holds,
+        clock=clock,
+    )
+    reaper = Reaper(client, holds, record, admission, dead_letters, clock=clock, options=options)
+    owner = Background()
+    owner.start(shipper.serve(), name="metering.shipper")
+    owner.start(metering.serve(), name="metering.tick")
+    owner.start(recovery.serve(), name="metering.recovery")
+    owner.start(reaper.serve(), name="metering.reaper")
+    try:
+        yield metering
+    finally:
+        try:
+            async with asyncio.timeout(options.drain_at_stop_s):
+                await shipper.drained()
+        except TimeoutError:
+            log.warning("metering.stopped_with_backlog", records=shipper.pending)
+        finally:
+            await owner.drain(0.0)
+            journal.close(remove=shipper.pending == 0 and metering.open_requests == 0)

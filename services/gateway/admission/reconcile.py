@@ -1,0 +1,84 @@
+"""Budget counters at rest are compared with stored usage and corrected.
+
+Rebuilding after a lost Redis can miss rows that were still on their way, so `used` may be too low for a while: it is
+raised as soon as the stored rows say more. It is lowered only when the same difference has been seen twice with nothing
+spent between, because rows may still lie in the journal of some gateway.
+"""
+
+from __future__ import annotations
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from servicekit.clock import Clock
+from servicekit.errors import ServiceError
+from services.gateway.admission import metrics
+from services.gateway.admission.budgets import SpendOf
+from services.gateway.admission.codec import pack
+from services.gateway.admission.periods import details_key, parse_budget_key
+from services.gateway.admission.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.scripts import RECONCILE
+
+log = structlog.get_logger()
+
+PATTERN = "gw:{*}:b:*"
+LOCK = "gw:elected:reconcile"
+
+
+class Reconciler:
+    """Looks at every budget counter that moved since it was last found right."""
+
+    def __init__(self, client: Redis, runner: ScriptRunner, spend_of: SpendOf, *, clock: Clock, every_s: float) -> None:
+        self._client = client
+        self._runner = runner
+        self._spend_of = spend_of
+        self._clock = clock
+        self._every_s = every_s
+        self._right: dict[str, int] = {}
+        self._too_high: dict[str, tuple[int, int]] = {}
+
+    async def serve(self) -> None:
+        """Reconcile, one gateway at a time, for ever; cancel it to stop."""
+        while True:
+            await self._clock.sleep(self._every_s)
+            try:
+                # Whoever is first does it; the lock runs out by itself before the next round.
+                if await self._client.set(LOCK, "1", nx=True, px=int(self._every_s * 900)):
+                    await self.run_once()
+            except (RedisError, RedisLost, OSError, TimeoutError, ServiceError) as exc:
+                log.warning("admission.reconcile_missed", error=type(exc).__name__)
+
+    async def run_once(self) -> int:
+        """Compare and correct; return how many counters were corrected."""
+        corrected = 0
+        seen: set[str] = set()
+        async for raw in self._client.scan_iter(match=PATTERN, count=1000, _type="hash"):
+            key = raw.decode() if isinstance(raw, bytes) else str(raw)
+            seen.add(key)
+            corrected += await self._check(key)
+        for memory in (self._right, self._too_high):
+            for gone in memory.keys() - seen:
+                del memory[gone]
+        return corrected
+
+    async def _check(self, key: str) -> bool:
+        counters = await self._client.hmget(key, ["u", "h"])
+        used, held = (int(value or 0) for value in counters)
+        if counters[0] is None or held or self._right.get(key) == used:
+            return False
+        user_id, subject, since = parse_budget_key(key)
+        spent = await self._spend_of(user_id, subject, since)
+        if spent == used:
+            self._right[key] = used
+            self._too_high.pop(key, None)
+            return False
+        if spent < used and self._too_high.get(key) != (used, spent):
+            self._too_high[key] = (used, spent)
+            return False
+        if await self._runner.run(RECONCILE, details_key(user_id), pack((key, used, spent))):
+            self._too_high.pop(key, None)
+            metrics.RECONCILED.inc()
+            log.warning("admission.budget_corrected", subject=subject.partition(":")[0], difference=spent - used)
+            return True
+        return False

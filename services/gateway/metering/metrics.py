@@ -1,0 +1,19 @@
+"""What metering counts."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+DEPTH = Gauge("razvilka_gateway_journal_unacked_records", "Settled records that the usage service has not confirmed.")
+OLDEST = Gauge("razvilka_gateway_journal_oldest_unacked_seconds", "Age of the oldest unconfirmed record.")
+READY = Gauge("razvilka_gateway_journal_ready", "1 while the journal takes records.")
+SHIPPED = Counter("razvilka_gateway_usage_shipped_total", "Records confirmed by the usage service.")
+RETRIES = Counter("razvilka_gateway_usage_ship_retries_total", "Batches that had to be sent again.")
+DEAD_LETTERED = Counter("razvilka_gateway_usage_dead_lettered_total", "Records that the usage service will never take.")
+REAPED = Counter("razvilka_gateway_usage_reaped_total", "Holds without an owner that were billed by their estimate.")
+ESTIMATED = Counter("razvilka_gateway_usage_estimated_total", "Rows billed by our own count.")
+RECOVERED = Counter("razvilka_gateway_journal_recovered_total", "Requests settled from the journal of a dead process.")
+CORRUPT = Counter("razvilka_gateway_journal_corrupt_total", "Damaged places found in journals; the file is kept aside.")
+UNJOURNALLED = Counter(
+    "razvilka_gateway_journal_bypassed_total", "Records shipped from memory because the journal took no more."
+)

@@ -1,0 +1,173 @@
+"""At start: what dead gateways on this disk left unsaid is said.
+
+SETTLED is copied to the living journal, from where it is shipped; DISPATCHED without an end is settled by the
+interrupted rule; a hold of that boot that its journal does not know was never dispatched and is cancelled. Everything
+here may happen twice (a crash in the middle, two gateways at once): request ids make it harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+from redis.exceptions import RedisError
+
+from servicekit.clock import Clock
+from services.gateway.accounting import Hold
+from services.gateway.metering import metrics
+from services.gateway.metering.journal import JournalFull
+from services.gateway.metering.journal_reader import read_dead, read_segment
+from services.gateway.metering.outcome import Dispatched
+from services.gateway.metering.ports import FindsHolds, Settles
+from services.gateway.metering.records import Progress, Settled, Voided, decode, is_settled
+from services.gateway.metering.segments import LOCK, DirectoryLock, remove_directory, segment_numbers, segment_path
+from services.gateway.metering.settle import interrupted, usage_record
+
+log = structlog.get_logger()
+
+# Records between two turns of the event loop: recovery must not stall the living.
+PAUSE_EVERY = 500
+AGAIN_S = 60.0
+
+
+class OpenRequests:
+    """What a dead journal says began and never ended; memory grows with what was running, not with the journal."""
+
+    def __init__(self, holds: dict[str, Hold]) -> None:
+        self.dispatched: dict[str, Dispatched] = {}
+        self.delivered: dict[str, int] = {}
+        self._holds = holds
+        self._billed: set[str] = set()
+
+    @property
+    def never_dispatched(self) -> list[Hold]:
+        """Return the holds for which no provider was asked."""
+        return [hold for request_id, hold in self._holds.items() if request_id not in self._billed]
+
+    def see(self, payload: bytes) -> None:
+        """Read the next record."""
+        try:
+            record = decode(payload)
+        except msgspec.DecodeError as exc:
+            metrics.CORRUPT.inc()
+            log.error("journal.unreadable_record", error=str(exc))
+            return
+        if isinstance(record, Dispatched):
+            self.dispatched[record.ticket.request_id] = record
+            self._bill(record.ticket.request_id)
+        elif isinstance(record, Progress):
+            self.delivered[record.request_id] = record.delivered_tokens
+        elif isinstance(record, Settled):
+            self._close(record.ticket.request_id)
+            self._bill(record.ticket.request_id)
+        elif isinstance(record, Voided):
+            self._close(record.request_id)
+            self._billed.discard(record.request_id)
+
+    def _close(self, request_id: str) -> None:
+        self.dispatched.pop(request_id, None)
+        self.delivered.pop(request_id, None)
+
+    def _bill(self, request_id: str) -> None:
+        if request_id in self._holds:
+            self._billed.add(request_id)
+
+
+class Recovery:
+    """Works through the directories of dead boots."""
+
+    def __init__(
+        self,
+        root: Path,
+        own_directory: Path,
+        *,
+        append: Callable[[Settled], None],
+        admission: Settles,
+        holds: FindsHolds,
+        clock: Clock,
+    ) -> None:
+        self._root = root
+        self._own_directory = own_directory
+        self._append = append
+        self._admission = admission
+        self._holds = holds
+        self._clock = clock
+
+    async def serve(self) -> None:
+        """Recover now and every minute (a neighbour on this disk may die later); cancel it to stop."""
+        while True:
+            try:
+                await self.run()
+            except (JournalFull, OSError) as exc:
+                log.error("metering.recovery_failed", error=str(exc))
+            await self._clock.sleep(AGAIN_S)
+
+    async def run(self) -> int:
+        """Adopt every dead journal; return how many requests were settled from them.
+
+        Raises:
+            JournalFull: the living journal takes no more; the dead ones stay for the next start.
+        """
+        recovered = 0
+        for directory in sorted(self._root.iterdir()):
+            if directory == self._own_directory or not (directory / LOCK).exists():
+                continue
+            lock = DirectoryLock.take(directory)
+            if lock is None:
+                continue
+            try:
+                recovered += await self._adopt(directory)
+            finally:
+                lock.free()
+        return recovered
+
+    async def _adopt(self, directory: Path) -> int:
+        requests = OpenRequests(await self._holds_of(directory.name))
+        for at, (_, payload) in enumerate(read_dead(directory)):
+            requests.see(payload)
+            if at % PAUSE_EVERY == 0:
+                await asyncio.sleep(0)
+        count = await self._settle_open(requests)
+        for number in segment_numbers(directory):
+            count += await self._copy_settled(directory, number)
+        for hold in requests.never_dispatched:
+            await self._admission.settle(hold.ticket, 0, 0)
+        remove_directory(directory)
+        metrics.RECOVERED.inc(count)
+        log.info("metering.recovered", boot_id=directory.name, requests=count, interrupted=len(requests.dispatched))
+        return count
+
+    async def _settle_open(self, requests: OpenRequests) -> int:
+        for request_id, dispatched in requests.dispatched.items():
+            outcome = interrupted(requests.delivered.get(request_id, 0))
+            record = usage_record(dispatched, outcome)
+            metrics.ESTIMATED.inc()
+            await self._settle(Settled(record, dispatched.ticket, int(self._clock.now().timestamp() * 1e6)))
+        return len(requests.dispatched)
+
+    async def _copy_settled(self, directory: Path, number: int) -> int:
+        count = 0
+        for _, payload in read_segment(directory, number):
+            if is_settled(payload):
+                with contextlib.suppress(msgspec.DecodeError):  # counted when it was first read
+                    settled = decode(payload)
+                    assert isinstance(settled, Settled)
+                    await self._settle(settled)
+                    count += 1
+        segment_path(directory, number).unlink()
+        return count
+
+    async def _settle(self, settled: Settled) -> None:
+        self._append(settled)
+        await self._admission.settle(settled.ticket, settled.tokens, settled.record.cost_micro_rub)
+
+    async def _holds_of(self, boot_id: str) -> dict[str, Hold]:
+        try:
+            return {hold.request_id: hold async for hold in self._holds.all() if hold.facts.boot_id == boot_id}
+        except (RedisError, OSError, TimeoutError) as exc:
+            log.warning("metering.holds_unseen", boot_id=boot_id, error=type(exc).__name__)
+            return {}
