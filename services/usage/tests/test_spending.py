@@ -1,0 +1,111 @@
+"""Sums of what was spent: exact for any moment."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from servicekit.errors import InvalidRequest, NotFound
+from servicekit.testing.fake_clock import MIDDAY
+from services.usage.domain.record import UsageRecord
+from services.usage.domain.spend import span_since
+from services.usage.ingest import Ingest
+from services.usage.spending import Spending
+from services.usage.store import UsageStore
+from services.usage.tests.records import record
+
+
+@pytest.fixture
+def spending(store: UsageStore) -> Spending:
+    """Return what answers the questions."""
+    return Spending(store)
+
+
+@pytest.fixture
+async def records(ingest: Ingest) -> list[UsageRecord]:
+    """Return 300 stored requests of the last five days, of two users with keys and grants."""
+    rng = random.Random(11)
+    made = [
+        replace(
+            record(number, MIDDAY - timedelta(milliseconds=rng.randrange(5 * 86_400_000))),
+            user_id=rng.choice(["user-1", "user-2"]),
+            key_id=rng.choice(["", "key-1", "key-2"]),
+            grant_id=rng.choice(["", "grant-1"]),
+            cost_micro_rub=rng.randrange(1_000_000),
+        )
+        for number in range(300)
+    ]
+    await ingest.record(made)
+    return made
+
+
+@pytest.mark.parametrize("subject", ["user:user-1", "key:key-1", "grant:grant-1"])
+@pytest.mark.parametrize(
+    "since",
+    [
+        None,
+        datetime(2026, 11, 1, tzinfo=UTC),
+        datetime(2026, 11, 21, tzinfo=UTC),
+        datetime(2026, 11, 21, 7, 30, 0, 1, tzinfo=UTC),
+        datetime(2026, 11, 23, 11, 59, 59, tzinfo=UTC),
+        datetime(2027, 1, 1, tzinfo=UTC),
+    ],
+    ids=["ever", "month", "day", "any moment", "today", "future"],
+)
+async def test_sums_exactly_what_was_spent_since(
+    spending: Spending, records: list[UsageRecord], subject: str, since: datetime | None
+) -> None:
+    """Whole days come from the rollup, the rest of the first day from rows, and together they are exact."""
+    kind, _, name = subject.partition(":")
+    mine = [
+        one
+        for one in records
+        if one.user_id == "user-1" and getattr(one, f"{kind}_id") == name and (not since or one.created_at >= since)
+    ]
+
+    spend = await spending.sum_since("user-1", subject, since)
+
+    assert spend.cost_micro_rub == sum(one.cost_micro_rub for one in mine)
+    assert (spend.requests, spend.tokens_input) == (len(mine), 100 * len(mine))
+
+
+@pytest.mark.parametrize("subject", ["", "user:user-2", "user:", "key:", "team:x", "user-1"])
+async def test_refuses_a_subject_that_is_not_this_users(spending: Spending, subject: str) -> None:
+    """A user's sum never answers for another."""
+    with pytest.raises(InvalidRequest) as caught:
+        await spending.sum_since("user-1", subject, None)
+
+    assert caught.value.param == "subject"
+
+
+@pytest.mark.parametrize("user_id", ["", "user\0"])
+async def test_refuses_a_missing_user(spending: Spending, user_id: str) -> None:
+    """Without a user there is no sum."""
+    with pytest.raises(InvalidRequest):
+        await spending.sum_since(user_id, f"user:{user_id}", None)
+
+
+@pytest.mark.parametrize("since", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+async def test_any_moment_of_the_calendar_has_a_span(spending: Spending, since: datetime) -> None:
+    """The calendar's ends neither overflow nor fail."""
+    assert span_since(since).rows_from <= span_since(since).rows_until
+    assert (await spending.sum_since("user-1", "user:user-1", since)).requests == 0
+
+
+async def test_finds_a_request_of_its_user_only(spending: Spending, records: list[UsageRecord]) -> None:
+    """Someone else's request is absent."""
+    one = records[0]
+
+    assert await spending.find_request(one.user_id, one.request_id) == one
+    with pytest.raises(NotFound):
+        await spending.find_request("someone-else", one.request_id)
+
+
+@pytest.mark.parametrize("request_id", ["", "chatcmpl-1", "0" * 36, "'; DROP TABLE usage.usage; --", "\0" * 36])
+async def test_what_is_no_id_is_not_found(spending: Spending, request_id: str) -> None:
+    """Never an error of the database."""
+    with pytest.raises(NotFound):
+        await spending.find_request("user-1", request_id)
