@@ -71,6 +71,9 @@ class Environments:
         ours = {"auth": self._auth, "router": self._router, "usage": self._usage, "gateway": self._gateway}
         settings = ours[program]() if program in ours else {"EMULATOR_TLS_DIR": str(self._home.root / "emulator-tls")}
         prefix = PREFIXES[program]
+        collector = self._caller.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+        if collector and program in SERVICES:
+            settings[f"{prefix}TELEMETRY_OTLP_ENDPOINT"] = collector
         listens = {name: port for name, port in self._ports.items() if name.startswith(prefix)}
         own = {name: value for name, value in self._caller.items() if name.startswith(prefix)}
         return self._base(program) | listens | settings | own
@@ -125,6 +128,7 @@ class Environments:
             "ROUTER_YANDEX_API_KEY": EMULATOR_YANDEX_KEY,
             "ROUTER_YANDEX_FOLDER_ID": EMULATOR_YANDEX_FOLDER,
             "ROUTER_YANDEX_BASE_URL": self._emulator_url("EMULATOR_YANDEX_PORT"),
+            "ROUTER_YANDEX_IAM_URL": self._emulator_url("EMULATOR_YANDEX_PORT") + "/iam/v1/tokens",
         } | given
 
     def _gigachat(self) -> dict[str, str]:
@@ -133,8 +137,8 @@ class Environments:
             return given
         return {
             "ROUTER_GIGACHAT_CREDENTIALS": EMULATOR_GIGACHAT_CREDENTIALS,
-            "ROUTER_GIGACHAT_BASE_URL": self._emulator_url("EMULATOR_GIGACHAT_PORT"),
-            "ROUTER_GIGACHAT_AUTH_URL": self._emulator_url("EMULATOR_GIGACHAT_AUTH_PORT"),
+            "ROUTER_GIGACHAT_BASE_URL": self._emulator_url("EMULATOR_GIGACHAT_PORT") + "/v1",
+            "ROUTER_GIGACHAT_AUTH_URL": self._emulator_url("EMULATOR_GIGACHAT_AUTH_PORT") + "/api/v2/oauth",
         } | given
 
     def _upstreams(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from tools.stack.demo import Demo
+from tools.demo_account import Demo
 from tools.stack.up import Stack
 
 REAL: Final = "the real provider"

@@ -5,10 +5,10 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tools.demo_account import Demo, ensure_demo
 from tools.servers import bootstrap, postgres, redis
 from tools.servers.postgres import SUPERUSER, PostgresServer
 from tools.servers.redis import RedisServer
-from tools.stack.demo import Demo, ensure_demo
 from tools.stack.environments import DATABASE, Environments
 from tools.stack.errors import StackError
 from tools.stack.home import REPOSITORY, Home
@@ -84,7 +84,7 @@ def bring_up(stack: Stack, say: Say) -> Demo:
             stack.supervisor.start(program.name)
     wait_until_ready(stack.home, stack.supervisor, stack.url)
     target = f"127.0.0.1:{stack.ports['AUTH_GRPC_PORT']}"
-    return asyncio.run(ensure_demo(stack.home, auth_target=target, url=stack.url))
+    return asyncio.run(ensure_demo(stack.home.demo_env, auth_target=target, url=stack.url))
 
 
 def start_stores(stack: Stack) -> None:

@@ -1,14 +1,19 @@
-"""The demo account: a user of the enterprise tier, a key and an administrator's key, made once."""
+"""The demo account: a user of the enterprise tier, a key and an administrator's key, made once.
 
+`python -m tools.demo_account AUTH_TARGET FILE URL` keeps them in FILE and prints what is in it.
+"""
+
+import asyncio
 import secrets
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from razvilka.auth.v1 import auth_pb2, auth_pb2_grpc
 
 from servicekit.errors import Conflict, NotFound, Unauthenticated
 from servicekit.rpc_client import open_channel, unary
-from tools.stack.home import Home, write_private
 
 EMAIL: Final = "demo@example.com"
 DEADLINE_S: Final = 15.0
@@ -17,17 +22,23 @@ FIELDS: Final = ("RAZVILKA_URL", "RAZVILKA_API_KEY", "RAZVILKA_ADMIN_KEY", "RAZV
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What `demo.env` holds."""
+    """What the file holds."""
 
     url: str
     api_key: str
     admin_key: str
     user_id: str
 
+    @property
+    def text(self) -> str:
+        """Return the file's text: one variable a line."""
+        values = (self.url, self.api_key, self.admin_key, self.user_id)
+        return "".join(f"{name}={value}\n" for name, value in zip(FIELDS, values, strict=True))
 
-async def ensure_demo(home: Home, *, auth_target: str, url: str) -> Demo:
-    """Return a demo account whose keys work, making what is missing, and write `demo.env`."""
-    known = read_demo_env(home)
+
+async def ensure_demo(file: Path, *, auth_target: str, url: str) -> Demo:
+    """Return a demo account whose keys work, making what is missing, and write the file."""
+    known = read_env_file(file)
     async with open_channel(auth_target) as channel:
         auth = _Auth(auth_pb2_grpc.AuthServiceStub(channel))
         api_key, admin_key = known.get("RAZVILKA_API_KEY", ""), known.get("RAZVILKA_ADMIN_KEY", "")
@@ -38,18 +49,24 @@ async def ensure_demo(home: Home, *, auth_target: str, url: str) -> Demo:
         if await auth.holder(admin_key) is None:
             admin_key = await auth.new_key(user_id, "demo administrator", ["admin"])
     demo = Demo(url, api_key, admin_key, user_id)
-    values = (demo.url, demo.api_key, demo.admin_key, demo.user_id)
-    write_private(home.demo_env, "".join(f"{name}={value}\n" for name, value in zip(FIELDS, values, strict=True)))
+    _write_private(file, demo.text)
     return demo
 
 
-def read_demo_env(home: Home) -> dict[str, str]:
-    """Return what `demo.env` says, {} when there is none."""
+def read_env_file(file: Path) -> dict[str, str]:
+    """Return the variables of a file of NAME=value lines, {} when there is none."""
     try:
-        lines = home.demo_env.read_text().splitlines()
+        lines = file.read_text().splitlines()
     except FileNotFoundError:
         return {}
     return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def _write_private(file: Path, text: str) -> None:
+    draft = file.with_name(f"{file.name}.new")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    draft.replace(file)
 
 
 class _Auth:
@@ -88,3 +105,8 @@ class _Auth:
         request = auth_pb2.CreateApiKeyRequest(user_id=user_id, name=name, scopes=scopes)
         answer = await unary(self._stub.CreateApiKey, request, deadline_s=DEADLINE_S, wait_for_ready=True)
         return str(answer.secret)
+
+
+if __name__ == "__main__":
+    made = asyncio.run(ensure_demo(Path(sys.argv[2]), auth_target=sys.argv[1], url=sys.argv[3]))
+    sys.stdout.write(made.text)
