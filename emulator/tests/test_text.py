@@ -1,0 +1,64 @@
+"""Deterministic texts and instances of schemas."""
+
+import json
+
+import pytest
+
+from emulator import tokenizer
+from emulator.text import RING, json_text, passage
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 2, 57, RING, 3 * RING + 5])
+def test_a_passage_has_exactly_the_tokens_asked_for(tokens: int) -> None:
+    """Any length works, beyond the ring of words too."""
+    found = passage(123_456, tokens)
+
+    assert tokenizer.count(found.text) == found.tokens == tokens
+    assert found.text[: found.end_of(tokens)] == found.text
+
+
+def test_the_same_seed_has_the_same_words_and_a_longer_one_begins_alike() -> None:
+    """An answer cut by max_tokens is a prefix of the whole one."""
+    assert passage(7, 30).text.startswith(passage(7, 10).text)
+    assert passage(7, 30).text != passage(8, 30).text
+
+
+def test_json_fits_its_schema() -> None:
+    """Every keyword that structured output uses is honoured."""
+    schema = {
+        "type": "object",
+        "properties": {
+            "camp": {"type": "string", "minLength": 30},
+            "kind": {"enum": ["a", "b"]},
+            "metres": {"type": "integer", "minimum": 400, "maximum": 410},
+            "share": {"type": "number", "maximum": 2, "minimum": 1},
+            "open": {"type": "boolean"},
+            "note": {"type": ["null", "string"]},
+            "rivers": {"type": "array", "minItems": 2, "items": {"$ref": "#/$defs/river"}},
+            "none": {"type": "null"},
+            "fixed": {"const": 5},
+        },
+        "$defs": {"river": {"type": "object", "properties": {"name": {"anyOf": [{"type": "string"}]}}}},
+    }
+
+    found = json.loads(json_text(schema, 11))
+
+    assert len(found["camp"]) >= 30
+    assert found["kind"] in ("a", "b")
+    assert 400 <= found["metres"] <= 410
+    assert 1 <= found["share"] <= 2
+    assert [set(river) for river in found["rivers"]] == [{"name"}, {"name"}]
+    assert found["none"] is None
+    assert found["fixed"] == 5
+
+
+def test_a_schema_that_contains_itself_ends() -> None:
+    """A recursive schema yields a finite instance."""
+    schema = {"type": "object", "properties": {"child": {"$ref": "#"}, "items": {"type": "array"}}}
+
+    assert json.loads(json_text(schema, 1))["child"]
+
+
+def test_without_a_schema_any_object_will_do() -> None:
+    """json_object gets an object."""
+    assert set(json.loads(json_text(None, 1))) == {"answer"}
