@@ -1,0 +1,46 @@
+"""Who sits at the browser: what OAuth needs to know of a login session, and who can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A live login session.
+
+    Args:
+        id: the public id; the secret is in the cookie only.
+        user_id: whose.
+        email: the address shown as "you are logged in as".
+        authenticated_at: when the password (and second factor) was last given: OpenID's `auth_time`.
+        is_admin: whether this person may hand out the scope `admin`.
+    """
+
+    id: str
+    user_id: str
+    email: str
+    authenticated_at: datetime
+    is_admin: bool = False
+
+
+class Sessions(Protocol):
+    """Finds login sessions."""
+
+    async def find(self, secret: str) -> Session | None:
+        """Return the live session of a cookie's secret; None for anything else, whatever bytes it has.
+
+        Raises:
+            Unavailable: the sessions cannot be read now. Never answer None for that: it would log people out.
+        """
+        ...
+
+
+class NoSessions:
+    """Nobody is ever logged in."""
+
+    async def find(self, secret: str) -> Session | None:
+        """Return None."""
+        return None
