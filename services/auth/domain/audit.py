@@ -1,0 +1,90 @@
+"""The audit log: rows that are only ever added, each sealed with the hash of the one before.
+
+PostgreSQL computes the hash when a row is inserted (migration 0001), one writer at a time; `entry_hash` is the same
+rule in Python, for checking. A changed, removed or inserted row breaks the chain at that place. Cutting off the newest
+rows does not, so the head (number and hash) is also logged from time to time, out of the database's reach.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+GENESIS: Final = bytes(32)
+# The actor of what no account asked for.
+SYSTEM: Final = "system"
+
+
+class AuditAction(StrEnum):
+    """What was done."""
+
+    USER_CREATED = "user.created"
+    KEY_CREATED = "key.created"
+    KEY_REHASHED = "key.rehashed"
+    KEY_REVOKED = "key.revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """Something worth keeping: who did what to whom. Never a secret.
+
+    Args:
+        at: when.
+        actor: `user:<id>` or `system`.
+        action: what.
+        subject: `user:<id>`, `key:<id>` and so on.
+        details: further facts, such as the request id.
+    """
+
+    at: datetime
+    actor: str
+    action: AuditAction
+    subject: str
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """A stored event in its place in the chain; `details` is the JSON text exactly as it is stored."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    details: str
+    previous_hash: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """The last row that was seen to be whole."""
+
+    seq: int = 0
+    hash: bytes = GENESIS
+
+
+def entry_hash(row: AuditRow) -> bytes:
+    """Return the hash that belongs to the row's content and its predecessor.
+
+    Each part is preceded by its length in bytes, so that no two different rows give the same text.
+    """
+    at = row.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    parts = (row.previous_hash.hex(), str(row.seq), at, row.actor, row.action, row.subject, row.details)
+    text = "".join(f"{len(part.encode())}:{part}" for part in parts)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def follow_chain(head: ChainHead, rows: Iterable[AuditRow]) -> tuple[ChainHead, int | None]:
+    """Walk from `head` over the rows after it; return the last good one and the number of the first bad one."""
+    for row in rows:
+        follows = row.seq == head.seq + 1 and row.previous_hash == head.hash
+        if not follows or entry_hash(row) != row.hash:
+            return head, head.seq + 1
+        head = ChainHead(row.seq, row.hash)
+    return head, None
