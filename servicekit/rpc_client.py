@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -56,7 +56,7 @@ async def unary(
 
 async def stream(
     method: Any, request: Any, *, deadline_s: float, call: CallContext | None = None
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any, None]:
     """Call a server-streaming RPC; leaving the iteration early cancels it on the server.
 
     Raises:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import UTC
 
 import grpc
@@ -52,15 +53,17 @@ class RouterClient:
 
     async def stream(
         self, request: ChatRequest, model: str, *, deadline_s: float, call: CallContext
-    ) -> AsyncIterator[StreamPart]:
+    ) -> AsyncGenerator[StreamPart, None]:
         """Yield the answer as it is made; leaving the iteration cancels it.
 
         Raises:
             ServiceError: what the router says went wrong, before or after the first part.
         """
         message = pb.StreamRequest(request_id=call.request_id, prompt=to_prompt(request, model))
-        async for part in rpc_client.stream(self._stub.Stream, message, deadline_s=deadline_s, call=call):
-            yield _part(part)
+        # aclosing: left early, the call must be cancelled now, not when the garbage collector comes.
+        async with aclosing(rpc_client.stream(self._stub.Stream, message, deadline_s=deadline_s, call=call)) as parts:
+            async for part in parts:
+                yield _part(part)
 
     async def embed(
         self,

@@ -1,0 +1,139 @@
+"""build_app: the routes of the public API under one outermost layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError
+from servicekit.lifecycle import Background
+from services.gateway.access import CHAT, COMPLETIONS, EMBEDDINGS, NEEDS, check_every_route
+from services.gateway.authn import Authenticator
+from services.gateway.catalog import CatalogWatch
+from services.gateway.clients.router import RouterClient
+from services.gateway.clients.usage import UsageClient
+from services.gateway.completions import CompletionService
+from services.gateway.cut import OpenCuts
+from services.gateway.description import TITLE, VERSION, describe
+from services.gateway.edge import Edge
+from services.gateway.exchange import exchange_of
+from services.gateway.passage import Tollgate
+from services.gateway.problems import code_of, encode_body, headers_of, status_of
+from services.gateway.readiness import Readiness
+from services.gateway.routes.auth_key import auth_key_router
+from services.gateway.routes.chat import ChatCompletions
+from services.gateway.routes.completions import TextCompletions
+from services.gateway.routes.desk import Desk
+from services.gateway.routes.embeddings import EmbeddingsEndpoint
+from services.gateway.routes.health import health_router
+from services.gateway.routes.models import models_router
+from services.gateway.routes.providers import providers_router
+from services.gateway.routes.requests import requests_router
+from services.gateway.settings import GatewaySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the routes are made of; the composition root builds it."""
+
+    settings: GatewaySettings
+    authenticator: Authenticator
+    catalog: CatalogWatch
+    router: RouterClient
+    usage: UsageClient
+    tollgate: Tollgate
+    readiness: Readiness
+    cuts: OpenCuts
+    tasks: Background
+    clock: Clock
+
+
+def build_app(parts: Parts) -> FastAPI:
+    """Return the application.
+
+    Raises:
+        RuntimeError: a route has no row in the table of what it needs.
+    """
+    shown = parts.settings.environment != "production"
+    app = FastAPI(
+        title=TITLE,
+        version=VERSION,
+        docs_url="/docs" if shown else None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        openapi_url="/openapi.json" if shown else None,
+        redirect_slashes=False,
+        dependencies=[Depends(_gatekeeper(parts.authenticator))],
+    )
+    _add_hot_routes(app, parts)
+    for router in (
+        models_router(parts.catalog, parts.clock),
+        requests_router(parts.usage),
+        auth_key_router(parts.usage, parts.clock),
+        providers_router(parts.router),
+        health_router(parts.readiness),
+    ):
+        app.include_router(router)
+    check_every_route(app.routes)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_middleware(Edge, hsts=parts.settings.hsts)
+    describe(app)
+    return app
+
+
+def _add_hot_routes(app: FastAPI, parts: Parts) -> None:
+    settings = parts.settings
+    desk = Desk(parts.authenticator, parts.catalog, settings.limit, parts.clock)
+    service = CompletionService(parts.tollgate, parts.router, settings, tasks=parts.tasks, cuts=parts.cuts)
+    embeddings = EmbeddingsEndpoint(desk, parts.tollgate, parts.router, settings, parts.cuts)
+    # First in the list: routing tries them in order.
+    app.router.routes[:0] = [
+        Route(CHAT, ChatCompletions(desk, service), methods=["POST"]),
+        Route(COMPLETIONS, TextCompletions(desk, service), methods=["POST"]),
+        Route(EMBEDDINGS, embeddings, methods=["POST"]),
+    ]
+
+
+def _gatekeeper(authenticator: Authenticator):  # type: ignore[no-untyped-def]
+    async def enter(request: Request) -> None:
+        await authenticator.enter(exchange_of(request.scope), NEEDS[request.scope["route"].path])
+
+    return enter
+
+
+async def _http_exception(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    if exc.status_code == 405:
+        error: ServiceError = InvalidRequest(
+            ErrorReason.METHOD_NOT_ALLOWED, f"The method {request.method[:16]} is not allowed here."
+        )
+    elif exc.status_code == 404:
+        error = NotFound(ErrorReason.NOT_FOUND, "There is nothing at this path.")
+    else:
+        error = InvalidRequest(ErrorReason.INVALID_REQUEST, "The request cannot be understood.")
+    return _rendered(request, error, dict(exc.headers or {}))
+
+
+async def _validation_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, RequestValidationError)
+    first = exc.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    error = InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{first['msg']} (field `{field}`).", param=field)
+    return _rendered(request, error, {})
+
+
+def _rendered(request: Request, error: ServiceError, headers: dict[str, str]) -> Response:
+    exchange = exchange_of(request.scope)
+    exchange.error_code = code_of(error)
+    response = Response(
+        encode_body(error, exchange.request_id), status_of(error), headers, media_type="application/json"
+    )
+    response.raw_headers.extend(headers_of(error))
+    return response

@@ -1,0 +1,105 @@
+"""Bearer credential -> Caller."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+
+from starlette.types import Scope
+
+from servicekit.call import CallContext
+from servicekit.errors import ErrorReason, PermissionDenied, Unauthenticated
+from services.gateway.access import Need, Open, check_scope
+from services.gateway.caller import Caller
+from services.gateway.exchange import Exchange
+from services.gateway.key_cache import KeyCache
+from services.gateway.settings import Network
+
+MAX_KEY_LENGTH: Final = 512
+VerifyApiKey = Callable[[str, CallContext], Awaitable[Caller]]
+Address = IPv4Address | IPv6Address
+
+
+class Authenticator:
+    """Tells who calls, and refuses who may not."""
+
+    def __init__(self, verify: VerifyApiKey, cache: KeyCache, *, trusted: Sequence[Network]) -> None:
+        self._verify = verify
+        self._cache = cache
+        self._trusted = tuple(trusted)
+
+    async def enter(self, exchange: Exchange, need: Need) -> None:
+        """Authenticate the exchange for a route that needs `need`; afterwards it has a caller.
+
+        Raises:
+            Unauthenticated: no credential, or one that does not count.
+            PermissionDenied: the scope is missing, or the address is not on the key's list.
+            Unavailable: the credential cannot be checked at the moment.
+        """
+        if need is Open.EVERYONE:
+            return
+        key = bearer_of(exchange.authorization)
+        digest = self._cache.digest(key)
+        caller = await self._cache.get(digest, lambda: self._verify(key.decode(), exchange.call))
+        exchange.caller = caller
+        if caller.networks:
+            self._check_address(caller, exchange.scope)
+        check_scope(caller, need)
+
+    def _check_address(self, caller: Caller, scope: Scope) -> None:
+        address = client_address(scope, self._trusted)
+        if address is None or not _within(address, caller.networks):
+            raise PermissionDenied(ErrorReason.IP_NOT_ALLOWED, "This credential may not be used from this address.")
+
+
+def bearer_of(authorization: bytes) -> bytes:
+    """Return the key in an Authorization header.
+
+    Raises:
+        Unauthenticated: there is none, or it cannot be a key.
+    """
+    if not authorization:
+        raise Unauthenticated(
+            ErrorReason.AUTH_REQUIRED, "An API key is needed: send it as `Authorization: Bearer <key>`."
+        )
+    scheme, _, key = authorization.partition(b" ")
+    if scheme.lower() != b"bearer":
+        raise Unauthenticated(ErrorReason.AUTH_REQUIRED, "The Authorization header must have the form `Bearer <key>`.")
+    key = key.strip()
+    if not key or len(key) > MAX_KEY_LENGTH or not _printable(key):
+        raise Unauthenticated(ErrorReason.INVALID_KEY, "The API key is not valid.")
+    return key
+
+
+def _printable(key: bytes) -> bool:
+    # Keys of release 1.0 are any text without spaces; control characters were never in them.
+    return key.isascii() and key.decode().isprintable() and b" " not in key
+
+
+def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
+    """Return where the request comes from; X-Forwarded-For is believed only from trusted proxies, right to left."""
+    peer = _address(scope["client"][0]) if scope.get("client") else None
+    if peer is None or not _within(peer, trusted):
+        return peer
+    hops = [hop for name, value in scope["headers"] if name == b"x-forwarded-for" for hop in value.split(b",")]
+    for hop in reversed(hops):
+        address = _address(hop.decode("latin-1").strip())
+        if address is None:
+            return None
+        if not _within(address, trusted):
+            return address
+        peer = address
+    return peer
+
+
+def _address(text: str) -> Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def _within(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks)

@@ -1,0 +1,202 @@
+"""The composition root: settings -> clients -> admission -> metering -> app -> serve, and the way back."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from servicekit import lifecycle, telemetry
+from servicekit.clock import Clock, SystemClock
+from servicekit.lifecycle import Background
+from servicekit.redis import open_redis
+from servicekit.rpc_client import open_channel
+from services.gateway import cut
+from services.gateway.admission.admission import open_admission
+from services.gateway.admission.holds import Holds
+from services.gateway.app import Parts, build_app
+from services.gateway.authn import Authenticator
+from services.gateway.catalog import CatalogWatch
+from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.router import RouterClient
+from services.gateway.clients.usage import UsageClient
+from services.gateway.cut import OpenCuts
+from services.gateway.http_protocol import with_limits
+from services.gateway.key_cache import KeyCache
+from services.gateway.metering.metering import Metering, open_metering
+from services.gateway.passage import Tollgate
+from services.gateway.readiness import Check, Readiness
+from services.gateway.revocations import RevocationListener
+from services.gateway.settings import GatewaySettings
+
+log = structlog.get_logger()
+
+# Between "cut the streams" and the end: error events go out, journals drain.
+CUT_BEFORE_END_S = 10.0
+SETTLE_GRACE_S = 5.0
+
+
+async def serve(settings: GatewaySettings) -> None:
+    """Serve until a signal comes, then stop as a good neighbour does."""
+    telemetry.configure("gateway", settings.telemetry)
+    telemetry.serve_metrics(settings.metrics)
+    async with open_gateway(settings) as gateway:
+        log.info("gateway.listening", host=settings.host, port=gateway.port)
+        await lifecycle.stop_requested()
+        log.info("gateway.stopping", streams=len(gateway.cuts))
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A running gateway."""
+
+    port: int
+    app: FastAPI
+    readiness: Readiness
+    cuts: OpenCuts
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """The three services behind the gateway."""
+
+    auth: AuthClient
+    router: RouterClient
+    usage: UsageClient
+
+
+@asynccontextmanager
+async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) -> AsyncIterator[Gateway]:
+    """Yield a gateway that listens; leaving the block stops it gracefully, within `grace_s`."""
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        redis = await stack.enter_async_context(open_redis(settings.redis))
+        clients = await _open_clients(stack, settings)
+        gate, metering, settling = await _open_tollgate(stack, settings, redis, clients, clock)
+        catalog = CatalogWatch(
+            clients.router.list_models,
+            clock=clock,
+            refresh_s=settings.catalog_refresh_s,
+            max_age_s=settings.catalog_max_age_s,
+        )
+        cache = KeyCache(clock, fresh_s=settings.key_cache_s, stale_s=settings.key_stale_s)
+        readiness = Readiness(_checks(clients, catalog, metering), clock)
+        parts = Parts(
+            settings=settings,
+            authenticator=Authenticator(clients.auth.verify_api_key, cache, trusted=settings.trusted_networks),
+            catalog=catalog,
+            router=clients.router,
+            usage=clients.usage,
+            tollgate=gate,
+            readiness=readiness,
+            cuts=OpenCuts(),
+            tasks=settling,
+            clock=clock,
+        )
+        app = build_app(parts)
+        work = await stack.enter_async_context(lifecycle.background())
+        work.start(catalog.run(), name="catalog")
+        work.start(RevocationListener(redis, cache, clock).run(), name="revocations")
+        work.start(readiness.run(), name="readiness")
+        port = await stack.enter_async_context(_listening(app, parts))
+        yield Gateway(port, app, readiness, parts.cuts)
+
+
+async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Clients:
+    auth, router, usage = [
+        await stack.enter_async_context(open_channel(target))
+        for target in (settings.auth_target, settings.router_target, settings.usage_target)
+    ]
+    return Clients(AuthClient(auth, deadline_s=settings.auth_timeout_s), RouterClient(router), UsageClient(usage))
+
+
+async def _open_tollgate(
+    stack: AsyncExitStack, settings: GatewaySettings, redis: Redis, clients: Clients, clock: Clock
+) -> tuple[Tollgate, Metering, Background]:
+    boot_id = uuid.uuid4().hex
+    admission = await stack.enter_async_context(
+        open_admission(redis, clients.usage.get_spend, boot_id=boot_id, clock=clock)
+    )
+    metering = await stack.enter_async_context(
+        open_metering(
+            settings.journal_dir,
+            redis,
+            clients.usage.record,
+            admission,
+            Holds(redis),
+            boot_id=boot_id,
+            clock=clock,
+        )
+    )
+    settling = await stack.enter_async_context(lifecycle.background(grace_s=SETTLE_GRACE_S))
+    return Tollgate(admission, metering, boot_id=boot_id, clock=clock, tasks=settling), metering, settling
+
+
+def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict[str, Check]:
+    async def has_catalog() -> bool:
+        return catalog.is_ready
+
+    async def has_journal() -> bool:
+        return metering.is_ready
+
+    # Not usage and not Redis: without them requests are served all the same, and settled later.
+    return {
+        "auth": clients.auth.is_serving,
+        "router": clients.router.is_serving,
+        "catalog": has_catalog,
+        "journal": has_journal,
+    }
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the lifecycle has them."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+@asynccontextmanager
+async def _listening(app: FastAPI, parts: Parts) -> AsyncIterator[int]:
+    settings = parts.settings
+    listener = socket.create_server((settings.host, settings.port), backlog=2048, reuse_port=False)
+    port: int = listener.getsockname()[1]
+    server = _Server(_uvicorn_config(app, settings))
+    async with lifecycle.background(grace_s=5.0) as owner:
+        serving = owner.start(server.serve(sockets=[listener]), name="http")
+        try:
+            yield port
+        finally:
+            parts.readiness.stop()
+            server.should_exit = True
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(max(0.0, settings.grace_s - CUT_BEFORE_END_S), parts.cuts.end_all, cut.SHUTDOWN)
+            await asyncio.wait({serving}, timeout=settings.grace_s + 5.0)
+            timer.cancel()
+
+
+def _uvicorn_config(app: FastAPI, settings: GatewaySettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        # httptools by name: without it uvicorn would silently take a parser three times as slow.
+        http=with_limits(settings.limit),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # X-Forwarded-For is read by `authn`, from trusted proxies only.
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=math.ceil(settings.grace_s),
+    )
