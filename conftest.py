@@ -1,3 +1,3 @@
 """Register the fixtures that every room's tests use."""
 
-pytest_plugins = ["servicekit.testing.plugin", "emulator.pytest_plugin"]
+pytest_plugins = ["servicekit.testing.plugin", "emulator.pytest_plugin", "tools.stack.pytest_plugin"]

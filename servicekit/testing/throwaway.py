@@ -44,21 +44,27 @@ def _locked(folder: Path) -> Iterator[IO[str]]:
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:
-    """Return the processes that name the folder in their command line or stand in it (Redis renames itself)."""
-    found = psutil.process_iter(["cmdline", "cwd"])
-    return [
-        process
-        for process in found
-        if any(str(folder) in text for text in (*(process.info["cmdline"] or ()), process.info["cwd"] or ""))
-    ]
+    """Return the processes that name the folder in their command line or environment, or stand in it."""
+    return [process for process in psutil.process_iter() if any(str(folder) in text for text in _traces(process))]
+
+
+def _traces(process: psutil.Process) -> list[str]:
+    try:
+        # Redis and PostgreSQL write over the first two, but stand in their data folder.
+        return [*process.cmdline(), process.environ().get("RAZVILKA_STACK", ""), process.cwd()]
+    except (psutil.Error, OSError):
+        return []
 
 
 def _remove_if_abandoned(folder: Path) -> None:
     try:
         with _locked(folder):
-            for process in processes_in(folder):
-                with contextlib.suppress(psutil.Error):
-                    process.kill()
+            # Again until there is none: a supervisor restarts what is killed before it.
+            while found := processes_in(folder):
+                for process in found:
+                    with contextlib.suppress(psutil.Error):
+                        process.kill()
+                psutil.wait_procs(found, timeout=1)
             shutil.rmtree(folder, ignore_errors=True)
     except OSError:
         return  # locked by a living test process, or just being made or removed by one

@@ -13,18 +13,14 @@ from tools.servers.errors import ServerError
 from tools.servers.ports import LOOPBACK
 from tools.servers.postgres import SUPERUSER
 from tools.stack import report
+from tools.stack.down import bring_down
 from tools.stack.environments import DATABASE
 from tools.stack.errors import StackError
 from tools.stack.home import Home, home_of, read_json
-from tools.stack.leftovers import end_leftovers
-from tools.stack.programs import STOP_ORDER
 from tools.stack.readiness import is_ready
 from tools.stack.remembered import GATEWAY_PORT
 from tools.stack.supervisor import Supervisor
 from tools.stack.up import bring_up, describe
-
-# Above the longest time that a program may take to end in order, `Program.stop_wait_s`.
-STOP_DEADLINE_S: Final = 90.0
 
 
 def up(home: Home, _arguments: list[str]) -> None:
@@ -43,14 +39,8 @@ def down(home: Home, _arguments: list[str]) -> None:
         print("nothing runs here")
         return
     with home.locked():
-        supervisor = Supervisor(home)
-        running = supervisor.is_running()
-        if running:
-            for names in STOP_ORDER:
-                supervisor.stop(names, deadline_s=STOP_DEADLINE_S)
-            supervisor.shut_down()
-        left = end_leftovers(home)
-    print("stopped; the data is kept in " + str(home.root) if running or left else "nothing runs here")
+        something = bring_down(home)
+    print("stopped; the data is kept in " + str(home.root) if something else "nothing runs here")
 
 
 def status(home: Home, _arguments: list[str]) -> None:

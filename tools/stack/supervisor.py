@@ -121,8 +121,8 @@ class Supervisor:
         give_up_at = time.monotonic() + START_DEADLINE_S
         while not self.is_running():
             if done.returncode != 0 or time.monotonic() > give_up_at:
-                said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
-                raise StackError(f"the supervisor does not start: {said[-1]}")
+                said = (done.stderr or done.stdout).strip().partition("\n")[0] or "no message"
+                raise StackError(f"the supervisor does not start: {said}")
             time.sleep(0.02)
 
     def _calls(self) -> Any:

@@ -31,6 +31,7 @@ chmod = 0600
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 """
 
+# Programs write their logs themselves, see launch.py.
 # The digest makes the supervisor see a changed program when only its settings file changed.
 PROGRAM: Final = """
 [program:{name}]
@@ -43,8 +44,7 @@ startsecs = 1
 startretries = 20
 stopsignal = {stop_signal}
 stopwaitsecs = {stop_wait_s}
-stdout_logfile = {log}
-stdout_logfile_maxbytes = 0
+stdout_logfile = NONE
 redirect_stderr = true
 """
 
@@ -70,7 +70,6 @@ def _section(home: Home, program: Program) -> str:
         stage=program.stage,
         stop_signal=program.stop_signal,
         stop_wait_s=program.stop_wait_s,
-        log=_escaped(str(home.log(program.name))),
     )
 
 
