@@ -18,7 +18,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test lint fmt types protos protos-check env-example bench chaos check clean
+.PHONY: help setup up down status logs psql test lint fmt types protos protos-check env-example bench chaos lock check clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -73,8 +73,13 @@ env-example: $(READY) ## Generate .env.example from the settings classes
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)
 
-chaos: $(READY) ## Kill processes at random under load and count the usage rows
-	@$(BIN)/python -m pytest -p no:xdist -m chaos -o addopts="-p no:valkey --import-mode=importlib" --timeout 3600 tests $(ARGS)
+chaos: $(READY) ## Kill processes at random under load and audit the books; ARGS="--kills 100"
+	@$(BIN)/python -m tools.chaos $(ARGS)
+
+lock: $(READY) ## Resolve the dependencies anew into the two lock files
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --all-extras pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header -c requirements.lock pyproject.toml \
+	  -o requirements-runtime.lock
 
 check: lint test ## What the build server runs
 

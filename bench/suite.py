@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tools.demo_account import Demo
 from tools.servers.ports import free_port
-from tools.stack.__main__ import down
-from tools.stack.demo import Demo
+from tools.stack.down import bring_down
 from tools.stack.home import Home
 from tools.stack.up import Stack, bring_up, describe
 
@@ -62,6 +62,6 @@ def running_suite(root: Path, environment: Mapping[str, str] | None = None) -> I
         stack = describe(home, caller)
         yield Suite(stack, bring_up(stack, lambda _: None), f"http://127.0.0.1:{port}/v1")
     finally:
-        down(home, [])
+        bring_down(home)
         upstream.terminate()
         upstream.wait()
