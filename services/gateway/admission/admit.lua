@@ -58,10 +58,12 @@ local known = redis.call('HEXISTS', KEYS[1], rid) == 1
 if mode == 1 and known then return {1, now} end
 
 -- Read and decide.
-local figures = {-1, 0, 0, -1, 0, 0, -1, 0, 0, -1, 0, 0}
+-- What to report if it is admitted, and if it is refused and nothing was taken.
+local taken = {-1, 0, 0, -1, 0, 0, -1, 0, 0, -1, 0, 0}
+local untouched = {-1, 0, 0, -1, 0, 0, -1, 0, 0, -1, 0, 0}
 local retry, hit, hit_subject = -1, 0, 0
 
-local function note(dimension, limit, remaining, reset)
+local function note(figures, dimension, limit, remaining, reset)
   local at = dimension * 3 - 2
   if figures[at] < 0 or remaining < figures[at + 1] then
     figures[at], figures[at + 1], figures[at + 2] = limit, remaining, reset
@@ -77,13 +79,9 @@ local function gcra(stored, limit, cost, dimension, subject)
   local new = tat + cost * step
   -- Half a unit of tolerance keeps rounding from refusing the last unit of a burst.
   local over = new - now - WINDOW
-  if not known and over > step / 2 then
-    refuse(dimension, subject, over)
-    note(dimension, limit, math.floor((WINDOW - (tat - now)) / step + 0.5), tat - now)
-  else
-    if known then new = tat end
-    note(dimension, limit, math.floor((WINDOW - (new - now)) / step + 0.5), new - now)
-  end
+  if known then new = tat elseif over > step / 2 then refuse(dimension, subject, over) end
+  note(untouched, dimension, limit, math.floor((WINDOW - (tat - now)) / step + 0.5), tat - now)
+  note(taken, dimension, limit, math.floor((WINDOW - (new - now)) / step + 0.5), new - now)
   return new
 end
 
@@ -101,8 +99,12 @@ for i, s in ipairs(subjects) do
     if s[3] > 0 then
       local count = tonumber(state[3] or -1) == today and tonumber(state[4]) or 0
       local reset = (today + 1) * DAY - now
-      if not known and count >= s[3] then refuse(RPD, i, reset) elseif not known then count = count + 1 end
-      note(RPD, s[3], math.max(0, s[3] - count), reset)
+      note(untouched, RPD, s[3], s[3] - count, reset)
+      if not known then
+        if count >= s[3] then refuse(RPD, i, reset) end
+        count = count + 1
+      end
+      note(taken, RPD, s[3], s[3] - count, reset)
       fields[#fields + 1], fields[#fields + 2] = 'd', int(today)
       fields[#fields + 1], fields[#fields + 2] = 'n', int(count)
       latest = math.max(latest, (today + 1) * DAY)
@@ -118,9 +120,12 @@ for i, s in ipairs(subjects) do
   end
   if s[5] > 0 then
     local running = redis.call('ZCOUNT', prefix .. 'c:' .. s[1], '(' .. int(now), '+inf')
-    if mode == 0 and not known and running >= s[5] then refuse(CONCURRENCY, i, CONCURRENCY_RETRY)
-    elseif not known then running = running + 1 end
-    note(CONCURRENCY, s[5], math.max(0, s[5] - running), 0)
+    note(untouched, CONCURRENCY, s[5], s[5] - running, 0)
+    if not known then
+      if mode == 0 and running >= s[5] then refuse(CONCURRENCY, i, CONCURRENCY_RETRY) end
+      running = running + 1
+    end
+    note(taken, CONCURRENCY, s[5], s[5] - running, 0)
   end
 end
 
@@ -141,6 +146,7 @@ end
 if mode == 0 and #cold > 2 then return cold end
 
 local answer = {retry < 0 and 1 or 0, now}
+local figures = retry < 0 and taken or untouched
 for i = 1, 12 do answer[#answer + 1] = figures[i] end
 if retry >= 0 then
   answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = hit, hit_subject, retry

@@ -41,7 +41,7 @@ if raw then
   end
   for _, key in ipairs(held_by) do
     if redis.call('HEXISTS', key, 'u') == 1 then
-      if redis.call('HINCRBY', key, 'h', int(-hold)) < 0 then redis.call('HSET', key, 'h', 0) end
+      if redis.call('HINCRBY', key, 'h', int(0 - hold)) < 0 then redis.call('HSET', key, 'h', 0) end
       redis.call('HINCRBY', key, 'u', int(cost))
     end
   end

@@ -1,0 +1,112 @@
+"""What the tests of admission and metering share: requests, limits, an opened admission."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import redis.asyncio
+
+from services.gateway.accounting import HoldFacts
+from services.gateway.admission.admission import Admission, open_admission
+from services.gateway.admission.options import AdmissionOptions
+from services.gateway.admission.request import AdmissionRequest, Budget, BudgetPeriod, Limits
+
+USER = "018f0000-0000-7000-8000-000000000001"
+KEY = "018f0000-0000-7000-8000-000000000002"
+MODEL = "yandexgpt:latest"
+# A loaded test machine may take longer than production allows Redis.
+PATIENT = AdmissionOptions(timeout_s=5.0, replicas=1)
+
+
+def facts(**changes: Any) -> HoldFacts:
+    """Return hold facts of a plain request."""
+    given = {
+        "boot_id": "boot",
+        "key_id": KEY,
+        "provider": "yandexgpt",
+        "model": MODEL,
+        "price_version": "v1",
+        "input_tokens": 10,
+        "input_cost_micro_rub": 4,
+        "started_at_us": 1_795_000_000_000_000,
+    }
+    return HoldFacts(**{**given, **changes})
+
+
+def request(
+    *,
+    user: Limits | None = None,
+    key: Limits | None = None,
+    model: Limits | None = None,
+    budgets: tuple[Budget, ...] = (),
+    tokens: int = 100,
+    hold: int = 1000,
+    request_id: str | None = None,
+    **changes: Any,
+) -> AdmissionRequest:
+    """Return a request; without an id it gets a new one."""
+    return AdmissionRequest(
+        request_id=request_id or str(uuid.uuid4()),
+        user_id=USER,
+        key_id=KEY,
+        model=MODEL,
+        estimated_tokens=tokens,
+        hold_micro_rub=hold,
+        facts=facts(**changes),
+        user_limits=user or Limits(),
+        key_limits=key or Limits(),
+        model_limits=model or Limits(),
+        budgets=budgets,
+    )
+
+
+def budget(limit: int, period: BudgetPeriod = BudgetPeriod.MONTH, subject: str = f"user:{USER}") -> Budget:
+    """Return a budget."""
+    return Budget(subject, period, limit)
+
+
+class Ledger:
+    """Stands for the usage service: what each subject has spent."""
+
+    def __init__(self, spent: int = 0) -> None:
+        self.spent = spent
+        self.asked: list[tuple[str, str, datetime | None]] = []
+
+    async def spend_of(self, user_id: str, subject: str, since: datetime | None) -> int:
+        """Return what was spent."""
+        self.asked.append((user_id, subject, since))
+        return self.spent
+
+
+@asynccontextmanager
+async def admission_on(
+    url: str, ledger: Ledger | None = None, options: AdmissionOptions = PATIENT, **changes: Any
+) -> AsyncIterator[Admission]:
+    """Yield an admission on a client of its own."""
+    async with (
+        redis.asyncio.from_url(url) as client,
+        open_admission(client, (ledger or Ledger()).spend_of, boot_id="boot", options=options, **changes) as admission,
+    ):
+        yield admission
+
+
+async def counters(client: redis.asyncio.Redis) -> dict[str, int]:
+    """Return used and held of the only budget there is."""
+    (name,) = await client.keys("gw:{*}:b:*")
+    found = await client.hgetall(name)
+    return {"used": int(found[b"u"]), "held": int(found[b"h"])}
+
+
+async def leftovers(client: redis.asyncio.Redis) -> list[bytes]:
+    """Return the keys of holds and leases: none at rest."""
+    return [key for pattern in ("gw:{*}:h", "gw:{*}:d", "gw:{*}:c:*") for key in await client.keys(pattern)]
+
+
+def unpacked(raw: bytes) -> Any:
+    """Return a hold's details."""
+    return msgspec.msgpack.decode(raw)
