@@ -21,7 +21,7 @@ from services.router.settings import HttpSettings
 # Enough for any error document; a larger one is somebody's joke.
 ERROR_BYTES: Final = 64 * 1024
 # The end of a chunked body comes right after its last event, or the connection is not worth keeping.
-LINGER_S: Final = 0.25
+LINGER_S: Final = 0.1
 # A token or a deletion takes milliseconds; whoever waits for it has other things to do.
 SHORT_CALL_S: Final = 10.0
 

@@ -14,7 +14,8 @@ from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.http import HttpClient, Reply
 from services.router.providers.openai_dialect import OpenAIDialect, Quirks, texts_body
-from services.router.providers.openai_response import error_of, vectors
+from services.router.providers.openai_errors import error_of
+from services.router.providers.openai_response import vectors
 from services.router.providers.openai_transport import complete_openai, stream_openai
 from services.router.providers.provider import ProviderCall, Traits
 

@@ -1,20 +1,20 @@
-"""What speakers of the OpenAI dialect answer: whole answers, SSE chunks, vectors, errors."""
+"""What speakers of the OpenAI dialect answer: whole answers, SSE chunks, vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
 from services.router import metrics
 from services.router.domain.completion import Answer, Batch, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
 from services.router.domain.stop_sequences import StopCutter
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
 from services.router.providers.openai_dialect import Quirks
+from services.router.providers.openai_errors import openai_error, status_inside
 from services.router.providers.parameters import arguments_text
 
 FINISH_OF: Final[dict[str, FinishReason]] = {
@@ -91,7 +91,7 @@ def _decoded(body: bytes, clock: Clock) -> _Chunk:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
     if chunk.error:
-        raise openai_error(_status_inside(chunk.error), {}, chunk.error, clock)
+        raise openai_error(status_inside(chunk.error), {}, chunk.error, clock)
     return chunk
 
 
@@ -245,63 +245,3 @@ def vectors(body: bytes) -> Vectors:
         raise failures.broken("The provider's answer is malformed.") from exc
     ordered = sorted(decoded.data, key=lambda item: item.index)
     return Vectors([item.embedding for item in ordered], _usage(decoded.usage))
-
-
-def _status_inside(error: Any) -> int:
-    """Return the HTTP status that an error inside a 200 stands for."""
-    for key in ("code", "status", "httpCode"):
-        value = error.get(key) if isinstance(error, dict) else None
-        if isinstance(value, int) and 400 <= value < 600:
-            return value
-    return 500
-
-
-def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> ServiceError:
-    """Return the error of an HTTP answer that is not 200; the body may be anything."""
-    try:
-        error = msgspec.json.decode(body, type=_Chunk).error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        error = None
-    return openai_error(status, headers, error, clock)
-
-
-def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clock) -> ServiceError:
-    """Return the ServiceError of an OpenAI-style error; decided by status, refined by its code."""
-    text, code, param = _fields(error)
-    if code == "insufficient_quota" or status == 402:
-        return failures.out_of_money()
-    if code == "context_length_exceeded" or status == 413 or (status in (400, 422) and _says_too_long(text)):
-        return failures.too_long(text)
-    if status == 429:
-        return failures.rate_limited(failures.retry_after(headers.get("Retry-After"), clock))
-    if status in (401, 403):
-        return failures.refused_us()
-    if status == 404:
-        return failures.no_such_model()
-    if status in (400, 405, 415, 422):
-        return failures.bad_request("" if "model uri" in text.lower() else text, param)
-    if status in (408, 504):
-        return failures.slow("The provider ran out of time.")
-    if status == 501 or 300 <= status < 400:
-        return failures.broken_for_good("The provider does not take this call.")
-    return failures.unavailable() if status in (502, 503, 529) else failures.broken()
-
-
-def _fields(error: Any) -> tuple[str, str, str | None]:
-    if not isinstance(error, dict):
-        return (error if isinstance(error, str) else ""), "", None
-    text, code, param = error.get("message") or error.get("error"), error.get("code"), error.get("param")
-    return (
-        text if isinstance(text, str) else "",
-        code if isinstance(code, str) else "",
-        param if isinstance(param, str) and param else None,
-    )
-
-
-def _says_too_long(text: str) -> bool:
-    lowered = text.lower()
-    return (
-        "maximum context length" in lowered
-        or "number of input tokens must be no more than" in lowered
-        or "which is outside the range (0," in lowered
-    )

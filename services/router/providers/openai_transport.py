@@ -8,7 +8,8 @@ from services.router.domain.completion import Answer, Batch, Prompt
 from services.router.providers import failures
 from services.router.providers.http import OpenReply, Reply
 from services.router.providers.openai_dialect import OpenAIDialect
-from services.router.providers.openai_response import ChunkStream, error_of, whole_answer
+from services.router.providers.openai_errors import error_of
+from services.router.providers.openai_response import ChunkStream, whole_answer
 from services.router.providers.provider import ProviderCall
 from services.router.providers.sse import SseDecoder
 

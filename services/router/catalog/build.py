@@ -1,0 +1,184 @@
+"""From checked documents to the catalogue of one moment: channels resolved, prices dated and versioned."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+
+from services.router.catalog.document import (
+    ChannelEntry,
+    ModelEntry,
+    PriceEntry,
+    ProviderDocument,
+    UpstreamEntry,
+    UpstreamModel,
+)
+from services.router.domain.catalog import Catalog, Model, Price
+
+
+class CatalogError(ValueError):
+    """The files contradict themselves; the message names file-level ids and is fit for a log."""
+
+
+def build_catalog(documents: Sequence[ProviderDocument], upstreams: Sequence[UpstreamEntry], now: datetime) -> Catalog:
+    """Return the catalogue as of `now`.
+
+    Raises:
+        CatalogError: a model without a price, a name used twice, a channel or fallback to nowhere.
+    """
+    models: list[Model] = []
+    for document in documents:
+        models.extend(_provider_models(document, now))
+    for upstream in upstreams:
+        models.extend(_upstream_model(entry, upstream) for entry in upstream.models)
+    _check(models)
+    return Catalog(models, catalog_version(models))
+
+
+def catalog_version(models: Sequence[Model]) -> str:
+    """Return a name that changes whenever a model or a price does."""
+    # repr of frozensets follows the hash seed; replicas must agree.
+    facts = sorted(repr((replace(model, features=frozenset()), sorted(model.features))) for model in models)
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+
+def _provider_models(document: ProviderDocument, now: datetime) -> Iterator[Model]:
+    by_id = {entry.id: entry for entry in document.models}
+    for entry in document.models:
+        if entry.listed:
+            yield _model(entry, document)
+    for channel in document.channels:
+        yield _channel_model(channel, by_id, document, now)
+
+
+def _model(entry: ModelEntry, document: ProviderDocument) -> Model:
+    if not entry.prices:
+        raise CatalogError(f"{document.provider}: model {entry.id!r} has no price")
+    parameters = entry.supported_parameters
+    return Model(
+        id=entry.id,
+        provider=document.provider,
+        resolved_model=entry.uri,
+        prices=tuple(_price(entry.id, price) for price in sorted(entry.prices, key=lambda price: price.valid_from)),
+        aliases=entry.aliases,
+        name=entry.name or entry.id,
+        kind=entry.kind,
+        surface=entry.surface,
+        context_length=entry.context_length,
+        max_output_tokens=entry.max_output_tokens,
+        modality=entry.modality,
+        features=frozenset(entry.features),
+        supported_parameters=document.supported_parameters if parameters is None else parameters,
+        default_parameters=MappingProxyType({**document.default_parameters, **entry.default_parameters}),
+        fallbacks=entry.fallbacks,
+        priority=entry.priority,
+        enabled=entry.enabled,
+        created_at=entry.created_at,
+        deprecated_at=entry.deprecated_at,
+        shutdown_at=entry.shutdown_at,
+        description=entry.description,
+        chars_per_token=entry.chars_per_token or document.chars_per_token,
+        tokens_per_message=(
+            document.tokens_per_message if entry.tokens_per_message is None else entry.tokens_per_message
+        ),
+        on_disconnect=document.on_disconnect,
+    )
+
+
+def _price(model_id: str, entry: PriceEntry) -> Price:
+    cached = entry.input if entry.cached is None else entry.cached
+    return Price(
+        version=f"{model_id}@{entry.valid_from:%Y-%m-%d}",
+        input_micro_rub_per_1k=_micro(entry.input),
+        output_micro_rub_per_1k=_micro(entry.output),
+        cached_micro_rub_per_1k=_micro(cached),
+        valid_from=entry.valid_from,
+    )
+
+
+def _micro(roubles: Decimal) -> int:
+    return int(roubles * 1_000_000)
+
+
+def _channel_model(
+    channel: ChannelEntry, by_id: dict[str, ModelEntry], document: ProviderDocument, now: datetime
+) -> Model:
+    periods = sorted(channel.periods, key=lambda period: period.since)
+    targets = []
+    for period in periods:
+        if period.model not in by_id:
+            raise CatalogError(f"{document.provider}: channel {channel.id!r} points at unknown {period.model!r}")
+        targets.append(_model(by_id[period.model], document))
+    current = max((at for at, period in enumerate(periods) if period.since <= now), default=0)
+    ends = [*(period.since for period in periods[1:]), None]
+    prices = [
+        price
+        for target, period, end in zip(targets, periods, ends, strict=True)
+        for price in _during(target.prices, period.since, end)
+    ]
+    target = targets[current]
+    return replace(
+        target,
+        id=channel.id,
+        prices=tuple(prices),
+        aliases=channel.aliases,
+        name=channel.name or channel.id,
+        version=channel.version,
+        fallbacks=target.fallbacks if channel.fallbacks is None else channel.fallbacks,
+        priority=channel.priority,
+        enabled=channel.enabled and target.enabled,
+        created_at=channel.created_at or target.created_at,
+        deprecated_at=channel.deprecated_at or target.deprecated_at,
+        shutdown_at=channel.shutdown_at or target.shutdown_at,
+        description=channel.description or target.description,
+    )
+
+
+def _during(prices: Sequence[Price], since: datetime, until: datetime | None) -> Iterator[Price]:
+    """Yield the prices of a model while a channel points at it; the first one starts with the period."""
+    for price, following in zip(prices, [*prices[1:], None], strict=True):
+        ends = following.valid_from if following is not None else None
+        starts_in_time = until is None or price.valid_from < until
+        if starts_in_time and (ends is None or ends > since):
+            yield replace(price, valid_from=max(price.valid_from, since))
+
+
+def _upstream_model(entry: UpstreamModel, upstream: UpstreamEntry) -> Model:
+    prices = [*entry.prices, *([entry.price] if entry.price is not None else [])]
+    if not prices:
+        raise CatalogError(f"upstream {upstream.name!r}: model {entry.id!r} has no price")
+    return Model(
+        id=entry.id,
+        provider=upstream.name,
+        resolved_model=entry.uri or entry.id,
+        prices=tuple(_price(entry.id, price) for price in sorted(prices, key=lambda price: price.valid_from)),
+        aliases=entry.aliases,
+        name=entry.name or entry.id,
+        kind=entry.kind,
+        surface="openai",
+        context_length=entry.context_length,
+        max_output_tokens=entry.max_output_tokens,
+        features=frozenset(entry.features),
+        fallbacks=entry.fallbacks,
+        chars_per_token=entry.chars_per_token,
+        tokens_per_message=4,
+        on_disconnect=upstream.on_disconnect,
+    )
+
+
+def _check(models: Sequence[Model]) -> None:
+    owner: dict[str, str] = {}
+    for model in models:
+        for name in {model.id.lower(), *(alias.lower() for alias in model.aliases)}:
+            if owner.setdefault(name, model.id) != model.id:
+                raise CatalogError(f"the name {name!r} stands for both {owner[name]!r} and {model.id!r}")
+    if len({model.id for model in models}) != len(models):
+        raise CatalogError("two models have the same id")
+    for model in models:
+        for fallback in model.fallbacks:
+            if fallback.lower() not in owner:
+                raise CatalogError(f"model {model.id!r} falls back to unknown {fallback!r}")

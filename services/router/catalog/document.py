@@ -1,0 +1,157 @@
+"""The shape of a catalogue file. Prices are written in roubles per 1,000 tokens, as price lists have them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def _midnight(value: object) -> object:
+    """Read a day as its first moment in UTC."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime.combine(value, time(), UTC)
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_midnight)]
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PriceEntry(_Document):
+    """A price from a day on, and where it was read."""
+
+    valid_from: Moment
+    input: Decimal = Field(ge=0)
+    output: Decimal = Field(ge=0)
+    cached: Decimal | None = Field(None, ge=0)
+    """None: cached tokens cost what input costs."""
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _exact(self) -> Self:
+        for amount in (self.input, self.output, self.cached or Decimal()):
+            if amount * 1_000_000 != int(amount * 1_000_000):
+                raise ValueError("a price has more than six decimals")
+        return self
+
+
+class ModelEntry(_Document):
+    """One model of the provider, with its price."""
+
+    id: Name
+    """What callers may write; a channel's target need not be listed under a name of its own."""
+    uri: Name
+    """What the provider is asked for."""
+    name: str = ""
+    aliases: tuple[Name, ...] = ()
+    kind: Literal["chat", "embedding"] = "chat"
+    surface: Literal["", "native", "openai"] = ""
+    listed: bool = True
+    """False: reachable through channels only."""
+    enabled: bool = True
+    context_length: int = Field(gt=0)
+    max_output_tokens: int = Field(0, ge=0)
+    modality: str = "text->text"
+    features: tuple[str, ...] = ()
+    supported_parameters: tuple[str, ...] | None = None
+    """None: the provider's."""
+    default_parameters: dict[str, float] = {}
+    fallbacks: tuple[Name, ...] = ()
+    priority: int = 0
+    created_at: Moment | None = None
+    deprecated_at: Moment | None = None
+    shutdown_at: Moment | None = None
+    description: str = ""
+    chars_per_token: float | None = Field(None, gt=0)
+    tokens_per_message: int | None = Field(None, ge=0)
+    prices: tuple[PriceEntry, ...] = ()
+
+
+class Period(_Document):
+    """From when on a channel points at which model."""
+
+    since: Moment
+    model: Name
+
+
+class ChannelEntry(_Document):
+    """A name that points at one model now and at another later."""
+
+    id: Name
+    name: str = ""
+    version: Literal["latest", "rc", "deprecated", ""] = ""
+    aliases: tuple[Name, ...] = ()
+    periods: tuple[Period, ...] = Field(min_length=1)
+    fallbacks: tuple[Name, ...] | None = None
+    """None: those of the model it points at."""
+    priority: int = 0
+    enabled: bool = True
+    created_at: Moment | None = None
+    deprecated_at: Moment | None = None
+    shutdown_at: Moment | None = None
+    description: str = ""
+
+
+class ProviderDocument(_Document):
+    """One catalogue file."""
+
+    provider: Name
+    on_disconnect: Literal["cancel", "drain"] = "cancel"
+    chars_per_token: float = Field(3.0, gt=0)
+    tokens_per_message: int = Field(4, ge=0)
+    supported_parameters: tuple[str, ...] = ()
+    default_parameters: dict[str, float] = {}
+    models: tuple[ModelEntry, ...] = Field(min_length=1)
+    channels: tuple[ChannelEntry, ...] = ()
+
+
+class UpstreamModel(_Document):
+    """A model of an OpenAI-compatible upstream; prices as in the catalogue, or just one pair."""
+
+    id: Name
+    uri: str = ""
+    """What the upstream is asked for; empty: the id."""
+    name: str = ""
+    aliases: tuple[Name, ...] = ()
+    kind: Literal["chat", "embedding"] = "chat"
+    context_length: int = Field(gt=0, alias="window")
+    max_output_tokens: int = Field(4096, ge=0)
+    features: tuple[str, ...] = ("streaming", "tools", "json_object", "json_schema")
+    fallbacks: tuple[Name, ...] = ()
+    chars_per_token: float = Field(3.5, gt=0)
+    price: PriceEntry | None = None
+    prices: tuple[PriceEntry, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _priced_since_ever(cls, data: object) -> object:
+        """Read a price without a date as one that always held."""
+        if isinstance(data, dict) and isinstance(data.get("price"), dict):
+            price = {"valid_from": date(2020, 1, 1), **data["price"]}
+            return {**data, "price": price}
+        return data
+
+
+class UpstreamEntry(_Document):
+    """One OpenAI-compatible upstream."""
+
+    name: Name
+    base_url: str = Field(pattern=r"^https?://")
+    api_key_env: str = ""
+    """Environment variable with its key; empty: it takes none."""
+    stream_usage: bool = True
+    on_disconnect: Literal["cancel", "drain"] = "cancel"
+    models: tuple[UpstreamModel, ...] = Field(min_length=1)
+
+
+class UpstreamsDocument(_Document):
+    """The file that ROUTER_UPSTREAMS_FILE names."""
+
+    upstreams: tuple[UpstreamEntry, ...]

@@ -1,0 +1,70 @@
+"""Reading the catalogue's files, and noticing when one of them changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from services.router.catalog.build import CatalogError
+from services.router.catalog.document import ProviderDocument, UpstreamEntry, UpstreamsDocument
+
+SHIPPED = Path(__file__).parent
+D = TypeVar("D", bound=BaseModel)
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the files say."""
+
+    documents: Sequence[ProviderDocument]
+    upstreams: Sequence[UpstreamEntry]
+
+
+class CatalogFiles:
+    """The directory of catalogue files and the file of upstreams. Methods block; call them in a thread."""
+
+    def __init__(self, directory: Path | None, upstreams_file: Path | None) -> None:
+        self._directory = directory or SHIPPED
+        self._upstreams_file = upstreams_file
+
+    def stamp(self) -> Stamp:
+        """Return what changes when a file is written, added or removed."""
+        found = []
+        for path in self._paths():
+            try:
+                stat = path.stat()
+            except FileNotFoundError:
+                continue
+            found.append((str(path), stat.st_mtime_ns, stat.st_size))
+        return tuple(found)
+
+    def read(self) -> Files:
+        """Return the checked contents.
+
+        Raises:
+            CatalogError: a file cannot be read, or has a field that is wrong; one line for each.
+        """
+        documents = [_read(path, ProviderDocument) for path in sorted(self._directory.glob("*.yaml"))]
+        if not documents:
+            raise CatalogError(f"{self._directory}: no catalogue files")
+        upstreams = _read(self._upstreams_file, UpstreamsDocument).upstreams if self._upstreams_file else ()
+        return Files(documents, upstreams)
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._directory.glob("*.yaml")) + ([self._upstreams_file] if self._upstreams_file else [])
+
+
+def _read(path: Path, shape: type[D]) -> D:
+    try:
+        return shape.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise CatalogError(f"{path}: cannot be read: {exc}") from exc
+    except ValidationError as exc:
+        lines = [f"{path}: {'.'.join(map(str, error['loc'])) or 'file'}: {error['msg']}" for error in exc.errors()]
+        raise CatalogError("\n".join(lines)) from exc

@@ -1,0 +1,102 @@
+"""What an administrator wants otherwise than the catalogue files say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from services.router.domain.catalog import Model, Price
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Patches by model id, and prices by model id."""
+
+    patches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    prices: Mapping[str, Sequence[Price]] = field(default_factory=dict)
+
+
+class BadPatch(ValueError):
+    """A patch names an unknown field or a value of the wrong type."""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise BadPatch("must be text")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise BadPatch("must be true or false")
+    return value
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise BadPatch("must be a whole number")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise BadPatch("must be a list of texts")
+    return tuple(map(_text, value))
+
+
+def _moment(value: object) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(_text(value))
+    except ValueError as exc:
+        raise BadPatch("must be a date") from exc
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _features(value: object) -> frozenset[str]:
+    return frozenset(_texts(value))
+
+
+# Name in the patch -> field of Model and how its value is read.
+FIELDS: Final[dict[str, tuple[str, Any]]] = {
+    "uri": ("resolved_model", _text),
+    "name": ("name", _text),
+    "description": ("description", _text),
+    "enabled": ("enabled", _flag),
+    "context_length": ("context_length", _count),
+    "max_output_tokens": ("max_output_tokens", _count),
+    "priority": ("priority", lambda value: value if isinstance(value, int) else _count(value)),
+    "features": ("features", _features),
+    "supported_parameters": ("supported_parameters", _texts),
+    "fallbacks": ("fallbacks", _texts),
+    "deprecated_at": ("deprecated_at", _moment),
+    "shutdown_at": ("shutdown_at", _moment),
+    "on_disconnect": ("on_disconnect", _text),
+}
+
+
+def patched(model: Model, patch: Mapping[str, Any]) -> Model:
+    """Return the model with the patch's fields.
+
+    Raises:
+        BadPatch: an unknown field, or a value of the wrong type.
+    """
+    changes: dict[str, Any] = {}
+    for name, value in patch.items():
+        if name not in FIELDS:
+            raise BadPatch(f"{name}: unknown field")
+        field_name, read = FIELDS[name]
+        try:
+            changes[field_name] = read(value)
+        except BadPatch as exc:
+            raise BadPatch(f"{name}: {exc}") from exc
+    return replace(model, **changes)
+
+
+def with_prices(model: Model, prices: Sequence[Price]) -> Model:
+    """Return the model with further prices; one of the same moment replaces the file's."""
+    by_moment = {price.valid_from: price for price in (*model.prices, *prices)}
+    return replace(model, prices=tuple(by_moment[moment] for moment in sorted(by_moment)))

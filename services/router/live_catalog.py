@@ -1,0 +1,148 @@
+"""The catalogue in force: files and overrides, read again when they change; a bad change is refused and named."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+
+from servicekit.clock import Clock
+from services.router import metrics
+from services.router.cache import ChannelCache
+from services.router.catalog.build import CatalogError, build_catalog, catalog_version
+from services.router.catalog.files import CatalogFiles, Files, Stamp
+from services.router.domain.catalog import Catalog, Model
+from services.router.domain.overrides import BadPatch, Overrides, patched, with_prices
+from services.router.store import UNUSABLE, RouterStore
+
+log = structlog.get_logger()
+
+
+class LiveCatalog:
+    """Holds the newest good catalogue; requests under way keep the one they began with."""
+
+    def __init__(self, files: CatalogFiles, store: RouterStore, channels: ChannelCache, clock: Clock) -> None:
+        self._files = files
+        self._store = store
+        self._channels = channels
+        self._clock = clock
+        self._stamp: Stamp = files.stamp()
+        self._contents: Files = files.read()
+        self._overrides = Overrides()
+        self._resolved: dict[str, tuple[str, datetime]] = {}
+        self._catalog = build_catalog(self._contents.documents, self._contents.upstreams, clock.now())
+        self._react: Callable[[Files], None] = lambda _: None
+        self._publish(self._catalog)
+
+    def current(self) -> Catalog:
+        """Return the catalogue in force."""
+        return self._catalog
+
+    @property
+    def contents(self) -> Files:
+        """What the files said when they were last good."""
+        return self._contents
+
+    def resolved_at(self, channel: str) -> datetime | None:
+        """Return when the channel's present model was first seen."""
+        entry = self._resolved.get(channel)
+        return entry[1] if entry is not None else None
+
+    def on_files(self, react: Callable[[Files], None]) -> None:
+        """Call `react` with the files' contents before a changed catalogue counts."""
+        self._react = react
+
+    async def watch_files(self, every_s: float) -> None:
+        """Read the files again whenever one changes."""
+        while True:
+            await self._clock.sleep(every_s)
+            await self.look_at_files()
+
+    async def watch_overrides(self, every_s: float) -> None:
+        """Fetch the overrides and move the channels whose day has come."""
+        while True:
+            await self.look_at_overrides()
+            await self.look_at_channels()
+            await self._clock.sleep(every_s)
+
+    async def look_at_files(self) -> None:
+        """Take over changed files; keep the last good ones when they are bad."""
+        stamp = await asyncio.to_thread(self._files.stamp)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            contents = await asyncio.to_thread(self._files.read)
+            build_catalog(contents.documents, contents.upstreams, self._clock.now())
+        except CatalogError as exc:
+            metrics.CATALOG_RELOADS.labels("refused").inc()
+            log.error("router.catalog_refused", reason=str(exc))
+            return
+        self._contents = contents
+        # Providers first: a model must never be offered before somebody can be asked for it.
+        self._react(contents)
+        self._rebuild(contents, self._overrides)
+        metrics.CATALOG_RELOADS.labels("ok").inc()
+
+    async def look_at_overrides(self) -> None:
+        """Take over the administrator's changes; without PostgreSQL the last known ones stay."""
+        try:
+            overrides = await self._store.find_overrides()
+        except UNUSABLE as exc:
+            metrics.STORE_FAILURES.labels("postgres").inc()
+            log.warning("router.overrides_unavailable", reason=type(exc).__name__)
+            overrides = self._overrides
+        try:
+            # Also without a change: a channel's day may have come.
+            self._rebuild(self._contents, overrides)
+        except CatalogError as exc:
+            log.error("router.overrides_refused", reason=str(exc))
+            return
+        self._overrides = overrides
+
+    async def look_at_channels(self) -> None:
+        """Note in Redis which model each channel stands for, with the date on which that was first seen."""
+        known = await self._channels.load()
+        for model in self._catalog.models:
+            if not model.version:
+                continue
+            entry = (known if known is not None else self._resolved).get(model.id)
+            if entry is None or entry[0] != model.resolved_model:
+                if entry is not None:
+                    log.info("router.channel_moved", channel=model.id, before=entry[0], now=model.resolved_model)
+                entry = (model.resolved_model, self._clock.now())
+                await self._channels.save(model.id, *entry)
+            self._resolved[model.id] = entry
+
+    def _rebuild(self, contents: Files, overrides: Overrides) -> None:
+        built = build_catalog(contents.documents, contents.upstreams, self._clock.now())
+        models = _overridden(built.models, overrides)
+        version = catalog_version(models)
+        if version != self._catalog.version:
+            self._publish(Catalog(models, version))
+
+    def _publish(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        log.info("router.catalog_loaded", version=catalog.version, models=len(catalog.models))
+        counts: dict[str, int] = {}
+        for model in catalog.models:
+            counts[model.provider] = counts.get(model.provider, 0) + 1
+        for provider, count in counts.items():
+            metrics.CATALOG_MODELS.labels(provider).set(count)
+
+
+def _overridden(models: Sequence[Model], overrides: Overrides) -> list[Model]:
+    """Return the models with what the administrator changed; a bad patch is named and left out."""
+    changed = []
+    for model in models:
+        patch = overrides.patches.get(model.id)
+        if patch:
+            try:
+                model = patched(model, patch)
+            except BadPatch as exc:
+                log.error("router.override_refused", model=model.id, reason=str(exc))
+        prices = overrides.prices.get(model.id)
+        changed.append(with_prices(model, prices) if prices else model)
+    return changed

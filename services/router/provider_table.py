@@ -1,0 +1,76 @@
+"""Which providers there are: the two built in, and the configured upstreams; kept in step with the catalogue."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from servicekit.clock import Clock
+from servicekit.lifecycle import Background
+from services.router.catalog.document import UpstreamEntry
+from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers.access_token import TokenShare
+from services.router.providers.gigachat import GigaChatProvider
+from services.router.providers.http import HttpClient
+from services.router.providers.openai_compatible import OpenAICompatibleProvider, Upstream
+from services.router.providers.provider import Provider
+from services.router.providers.yandexgpt import YandexGPTProvider
+from services.router.settings import RouterSettings
+
+log = structlog.get_logger()
+
+
+def tool_call_ids(settings: RouterSettings) -> ToolCallIds:
+    """Return the ids of tool calls; their key is configured, or follows from credentials that all replicas share."""
+    configured = settings.tool_call_key.get_secret_value()
+    parts = [settings.yandex.api_key.get_secret_value(), settings.gigachat.credentials.get_secret_value()]
+    secret = configured or "\0".join(parts)
+    return ToolCallIds(hashlib.sha256(b"razvilka tool call ids\0" + secret.encode()).digest())
+
+
+def built_in_providers(
+    settings: RouterSettings, http: HttpClient, share: TokenShare, tasks: Background, clock: Clock
+) -> dict[str, Provider]:
+    """Return the providers that every router has."""
+    ids = tool_call_ids(settings)
+    yandex = YandexGPTProvider(settings.yandex, http, ids, clock)
+    gigachat = GigaChatProvider(settings.gigachat, http, ids, share, tasks, clock, uuid.uuid4)
+    return {yandex.name: yandex, gigachat.name: gigachat}
+
+
+class ProviderTable:
+    """Adds the upstreams of a (changed) file to the table that requests look into."""
+
+    def __init__(
+        self, built_in: Mapping[str, Provider], settings: RouterSettings, http: HttpClient, clock: Clock
+    ) -> None:
+        self.providers: dict[str, Provider] = dict(built_in)
+        self._built_in = frozenset(built_in)
+        self._ids = tool_call_ids(settings)
+        self._http = http
+        self._clock = clock
+        self._known: Sequence[UpstreamEntry] = ()
+
+    def take_over(self, upstreams: Sequence[UpstreamEntry]) -> None:
+        """Make the table hold exactly these upstreams beside the built-in providers."""
+        if upstreams == self._known:
+            return
+        self._known = upstreams
+        wanted = {entry.name: entry for entry in upstreams if entry.name not in self._built_in}
+        for name in set(self.providers) - self._built_in - set(wanted):
+            del self.providers[name]
+        for name, entry in wanted.items():
+            self.providers[name] = OpenAICompatibleProvider(_upstream(entry), self._http, self._ids, self._clock)
+        log.info("router.upstreams", names=sorted(wanted))
+
+
+def _upstream(entry: UpstreamEntry) -> Upstream:
+    # The file names the variable that holds the key, so that the file itself holds no secret.
+    key = os.environ.get(entry.api_key_env, "").strip() if entry.api_key_env else ""
+    if entry.api_key_env and not key:
+        log.warning("router.upstream_without_key", upstream=entry.name, variable=entry.api_key_env)
+    return Upstream(entry.name, entry.base_url, key, bool(entry.api_key_env), entry.stream_usage)

@@ -1,0 +1,258 @@
+"""The router's use cases: a whole answer, a streamed one, vectors, the catalogue, what was seen of the providers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
+from services.router import metrics
+from services.router.answers import streamed, whole
+from services.router.attempts import Attempts, Journey, Tried
+from services.router.domain.catalog import Catalog, Model
+from services.router.domain.completion import (
+    Answer,
+    Batch,
+    Completion,
+    Delta,
+    EmbeddingInput,
+    Embeddings,
+    End,
+    Prompt,
+    Route,
+    StreamPart,
+    Usage,
+    Vectors,
+)
+from services.router.domain.estimate import estimate_tokens, estimate_usage
+from services.router.domain.health import ModelHealth
+from services.router.domain.old_functions import modernised
+from services.router.domain.routing_policy import candidates
+from services.router.live_catalog import LiveCatalog
+from services.router.providers import failures
+from services.router.providers.provider import Provider, ProviderCall
+from services.router.status_reporter import StatusReporter
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may take."""
+
+    first_token_s: float
+    choices_max: int
+
+
+class _Opened:
+    """A stream that has shown its first content, with the batches read so far."""
+
+    __slots__ = ("batches", "first")
+
+    def __init__(self, batches: AsyncGenerator[Batch, None], first: list[Batch]) -> None:
+        self.batches = batches
+        self.first = first
+
+
+class RouterService:
+    """Answers requests by the catalogue in force."""
+
+    def __init__(
+        self, catalog: LiveCatalog, attempts: Attempts, statuses: StatusReporter, clock: Clock, limits: Limits
+    ) -> None:
+        self._catalog = catalog
+        self._attempts = attempts
+        self._statuses = statuses
+        self._clock = clock
+        self._limits = limits
+
+    async def complete(self, prompt: Prompt, request_id: str, remaining_s: float | None) -> Completion:
+        """Return one whole chat completion.
+
+        Raises:
+            ServiceError: the model, the request, or every provider tried.
+        """
+        journey = self._journey(prompt.model, "chat", request_id, remaining_s)
+        prompt = self._checked(prompt)
+
+        async def attempt(provider: Provider, call: ProviderCall) -> Answer:
+            return await whole(provider, prompt, call)
+
+        tried = await self._attempts.first_that_works(journey, attempt)
+        usage = tried.result.usage
+        if usage is None:
+            said = sum(len(choice.content or "") for choice in tried.result.choices)
+            usage = estimate_usage(prompt, tried.model, said)
+        return Completion(_route(tried), tried.result.choices, self._ended(tried, usage))
+
+    async def stream(
+        self, prompt: Prompt, request_id: str, remaining_s: float | None
+    ) -> AsyncGenerator[StreamPart, None]:
+        """Yield one chat completion as it is made: the route comes first, the end with the last part.
+
+        What piles up at the provider's connection while a part is being sent is read at once and sent as one part.
+
+        Raises:
+            ServiceError: as `complete` until the first part; later, when the answer breaks off.
+        """
+        journey = self._journey(prompt.model, "chat", request_id, remaining_s)
+        prompt = self._checked(prompt)
+
+        async def attempt(provider: Provider, call: ProviderCall) -> _Opened:
+            return await self._open(streamed(provider, prompt, call))
+
+        tried = await self._attempts.first_that_works(journey, attempt)
+        async with aclosing(self._parts(prompt, tried)) as parts:
+            async for part in parts:
+                yield part
+
+    async def _open(self, batches: AsyncGenerator[Batch, None]) -> _Opened:
+        """Read until there is content: until then the caller has seen nothing and another model may answer."""
+        read: list[Batch] = []
+        try:
+            async with asyncio.timeout(self._limits.first_token_s):
+                async for batch in batches:
+                    read.append(batch)
+                    if batch.deltas:
+                        return _Opened(batches, read)
+        except TimeoutError as exc:
+            await batches.aclose()
+            raise failures.slow("The provider began no answer in time.") from exc
+        except BaseException:
+            await batches.aclose()
+            raise
+        raise failures.broken("The provider's answer is empty.")
+
+    async def _parts(self, prompt: Prompt, tried: Tried[_Opened]) -> AsyncGenerator[StreamPart, None]:
+        route: Route | None = _route(tried)
+        progress = _Progress(prompt.n or 1)
+        outcome = "CANCELLED"
+        try:
+            for batch in tried.result.first:
+                progress.add(batch)
+            if not progress.is_ending:
+                yield progress.take(route)
+                route = None
+            async for batch in tried.result.batches:
+                progress.add(batch)
+                # The last deltas wait for the end, which follows in the same breath: one message instead of two.
+                if not progress.is_ending and progress.has_something:
+                    yield progress.take(route)
+                    route = None
+            usage = progress.usage or estimate_usage(prompt, tried.model, progress.characters)
+            outcome = ""
+            last = StreamPart(progress.deltas, route, None, self._ended(tried, usage))
+        except ServiceError as exc:
+            outcome = exc.reason.value
+            self._attempts.close(tried.model, tried.call, tried.span, tried.began, outcome, tried.attempts, exc)
+            exc.details["partial"] = "true"
+            raise
+        finally:
+            await tried.result.batches.aclose()
+            if outcome == "CANCELLED":
+                self._attempts.close(tried.model, tried.call, tried.span, tried.began, outcome, tried.attempts)
+        yield last
+
+    async def embed(self, texts: EmbeddingInput, request_id: str, remaining_s: float | None) -> Embeddings:
+        """Return one vector for each text.
+
+        Raises:
+            ServiceError: as `complete`.
+        """
+        journey = self._journey(texts.model, "embedding", request_id, remaining_s)
+
+        async def attempt(provider: Provider, call: ProviderCall) -> Vectors:
+            return await provider.embed(texts, call)
+
+        tried = await self._attempts.first_that_works(journey, attempt)
+        usage = tried.result.usage
+        if usage is None:
+            tokens = sum(estimate_tokens(len(text), tried.model.chars_per_token) for text in texts.texts)
+            usage = Usage(tokens, 0, estimated=True)
+        return Embeddings(_route(tried), tried.result.values, self._ended(tried, usage))
+
+    def models(self) -> tuple[Sequence[Model], str]:
+        """Return the models that can be asked for, and the catalogue's version."""
+        catalog = self._catalog.current()
+        now = self._clock.now()
+        return [model for model in catalog.models if model.is_served(now)], catalog.version
+
+    def statuses(self) -> list[ModelHealth]:
+        """Return what was seen of each model."""
+        return self._statuses.statuses(self._catalog.current())
+
+    def _journey(self, name: str, kind: str, request_id: str, remaining_s: float | None) -> Journey:
+        catalog: Catalog = self._catalog.current()
+        now = self._clock.now()
+        model = catalog.served(name, now)
+        if model.kind != kind:
+            raise InvalidRequest(
+                ErrorReason.INVALID_PARAMETERS, f"The model '{model.id}' is no {kind} model.", param="model"
+            )
+        chosen = [each for each in candidates(catalog, model, now) if each.provider in self._attempts.providers]
+        if not chosen:
+            raise failures.no_credentials(model.provider)
+        deadline = None if remaining_s is None else self._clock.monotonic() + remaining_s
+        return Journey(request_id, chosen, deadline)
+
+    def _checked(self, prompt: Prompt) -> Prompt:
+        if not prompt.messages:
+            raise failures.invalid("messages", "'messages' must not be empty.")
+        if prompt.n is not None and not 1 <= prompt.n <= self._limits.choices_max:
+            raise failures.invalid("n", f"'n' must be between 1 and {self._limits.choices_max}.")
+        return modernised(prompt)
+
+    def _ended(self, tried: Tried[Answer] | Tried[_Opened] | Tried[Vectors], usage: Usage) -> End:
+        model = tried.model
+        self._attempts.close(model, tried.call, tried.span, tried.began, "", tried.attempts)
+        metrics.TOKENS.labels(model.provider, model.id, "input").inc(usage.prompt_tokens)
+        metrics.TOKENS.labels(model.provider, model.id, "output").inc(usage.completion_tokens)
+        if usage.estimated:
+            metrics.ESTIMATED.labels(model.provider).inc()
+        return End(usage, tuple(tried.attempts), tried.call.fingerprint)
+
+
+class _Progress:
+    """What has been read and not been given out yet."""
+
+    __slots__ = ("_open_choices", "_said", "characters", "deltas", "usage")
+
+    def __init__(self, choices: int) -> None:
+        self._open_choices = choices
+        self._said: Usage | None = None
+        self.deltas: list[Delta] = []
+        self.usage: Usage | None = None
+        self.characters = 0
+
+    def add(self, batch: Batch) -> None:
+        """Take over a batch."""
+        self.deltas.extend(batch.deltas)
+        if batch.usage is not None:
+            self.usage = self._said = batch.usage
+        for delta in batch.deltas:
+            self.characters += len(delta.content) + len(delta.reasoning_content)
+            if delta.finish_reason is not None:
+                self._open_choices -= 1
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether every choice has its finish reason."""
+        return self._open_choices <= 0
+
+    @property
+    def has_something(self) -> bool:
+        """Whether there is anything to give out."""
+        return bool(self.deltas) or self._said is not None
+
+    def take(self, route: Route | None) -> StreamPart:
+        """Give out what was read."""
+        part = StreamPart(self.deltas, route, self._said)
+        self.deltas = []
+        self._said = None
+        return part
+
+
+def _route(tried: Tried[Answer] | Tried[_Opened] | Tried[Vectors]) -> Route:
+    model = tried.model
+    return Route(model.provider, model.id, model.resolved_model, tuple(dict.fromkeys(tried.call.dropped)))
