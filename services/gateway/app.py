@@ -72,6 +72,7 @@ def build_app(parts: Parts) -> FastAPI:
         dependencies=[Depends(_gatekeeper(parts.authenticator))],
     )
     _add_hot_routes(app, parts)
+    check_every_route(app.routes)
     for router in (
         models_router(parts.catalog, parts.clock),
         requests_router(parts.usage),
@@ -79,8 +80,8 @@ def build_app(parts: Parts) -> FastAPI:
         providers_router(parts.router),
         health_router(parts.readiness),
     ):
+        check_every_route(router.routes)
         app.include_router(router)
-    check_every_route(app.routes)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_middleware(Edge, hsts=parts.settings.hsts)

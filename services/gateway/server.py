@@ -63,6 +63,7 @@ class Gateway:
     app: FastAPI
     readiness: Readiness
     cuts: OpenCuts
+    catalog: CatalogWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         work.start(RevocationListener(redis, cache, clock).run(), name="revocations")
         work.start(readiness.run(), name="readiness")
         port = await stack.enter_async_context(_listening(app, parts))
-        yield Gateway(port, app, readiness, parts.cuts)
+        yield Gateway(port, app, readiness, parts.cuts, catalog)
 
 
 async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Clients:

@@ -1,0 +1,264 @@
+"""Small auth, router and usage services behind real gRPC, that do what a test tells them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from razvilka.auth.v1 import auth_pb2, auth_pb2_grpc
+from razvilka.router.v1 import router_pb2 as pb
+from razvilka.router.v1 import router_pb2_grpc
+from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
+
+from servicekit.errors import ErrorReason, NotFound, ServiceError, Unauthenticated, Unavailable
+from servicekit.rpc_server import running_server
+from servicekit.settings import GrpcSettings
+
+KEY = "rz_live_test_key"
+SCOPES = ("models:read", "completions:write", "embeddings:write", "usage:read")
+PRICE = pb.Price(
+    version="2026-01",
+    input_micro_rub_per_1k=200_000,
+    output_micro_rub_per_1k=400_000,
+    cached_micro_rub_per_1k=100_000,
+    valid_from=Timestamp(seconds=1_700_000_000),
+)
+SHUTDOWN = Timestamp(seconds=1_800_000_000)
+
+
+def caller(**changes: Any) -> auth_pb2.Caller:
+    """Return a caller with every scope and wide limits."""
+    wide = auth_pb2.Limits(
+        requests_per_minute=10_000, requests_per_day=1_000_000, tokens_per_minute=10**9, concurrent_requests=1000
+    )
+    given = {
+        "user_id": "user-1",
+        "key_id": "key-1",
+        "key_name": "laptop",
+        "tier": auth_pb2.TIER_PRO,
+        "scopes": SCOPES,
+        "user_limits": wide,
+    }
+    return auth_pb2.Caller(**{**given, **changes})
+
+
+def model(id: str, *aliases: str, **changes: Any) -> pb.Model:
+    """Return a chat model of the catalogue."""
+    given = {
+        "name": id,
+        "provider": "yandexgpt",
+        "version": "latest",
+        "resolved_model": f"{id}-build-7",
+        "kind": "chat",
+        "context_length": 32_768,
+        "max_output_tokens": 8_192,
+        "supported_parameters": ["temperature", "max_tokens", "tools"],
+        "default_parameters": {"temperature": 0.3},
+        "prices": [PRICE],
+        "chars_per_token": 3.0,
+        "tokens_per_message": 4,
+        "on_disconnect": "cancel",
+        "created_at": Timestamp(seconds=1_700_000_000),
+    }
+    return pb.Model(id=id, aliases=aliases, **{**given, **changes})
+
+
+MODELS = [
+    model("yandexgpt:latest", "yandexgpt"),
+    model("gigachat-pro", "gigachat/pro", provider="gigachat", version="", on_disconnect="drain"),
+    model("yandexgpt:deprecated", deprecated_at=Timestamp(seconds=1_750_000_000), shutdown_at=SHUTDOWN),
+    model("free-lunch", prices=[]),
+    model("text-embeddings", kind="embedding", provider="gigachat"),
+]
+
+
+class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
+    """Knows the keys that a test gives it."""
+
+    def __init__(self) -> None:
+        self.callers = {KEY: caller()}
+        self.failure: ServiceError | None = None
+        self.asked = 0
+        self.hold: asyncio.Event | None = None
+
+    async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:  # type: ignore[override]
+        self.asked += 1
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.failure is not None:
+            raise self.failure
+        if request.secret not in self.callers:
+            raise Unauthenticated(ErrorReason.INVALID_KEY, "The API key is not valid.")
+        return auth_pb2.VerifyApiKeyResponse(caller=self.callers[request.secret])
+
+
+class FakeRouter(router_pb2_grpc.RouterServiceServicer):
+    """Answers with `chunks`; `failure` comes before chunk number `fail_at`; `hold` keeps it before chunk `hold_at`."""
+
+    def __init__(self) -> None:
+        self.models = list(MODELS)
+        self.version = "1"
+        self.chunks = ["При", "вет", "!"]
+        self.failure: ServiceError | None = None
+        self.fail_at = 0
+        self.hold: asyncio.Event | None = None
+        self.hold_at = 1
+        self.usage: pb.Usage | None = pb.Usage(
+            prompt_tokens=10, completion_tokens=3, cached_tokens=4, reasoning_tokens=1
+        )
+        self.tool_calls: list[pb.ToolCall] = []
+        self.finish = pb.FINISH_REASON_STOP
+        self.dropped: list[str] = []
+        self.answering_model = ""
+        self.without_end = False
+        self.prompts: list[pb.Prompt] = []
+        self.metadata: dict[str, str] = {}
+        self.entered = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.was_cancelled = False
+        self.down = False
+
+    def _begin(self, prompt: pb.Prompt, context: Any) -> pb.Route:
+        self.prompts.append(prompt)
+        self.metadata = dict(context.invocation_metadata())
+        self.entered.set()
+        asked = self.answering_model or prompt.model
+        provider = next((known.provider for known in self.models if known.id == asked), "yandexgpt")
+        return pb.Route(provider=provider, model=asked, resolved_model=f"{asked}-build-7", dropped_params=self.dropped)
+
+    def _end(self) -> pb.End:
+        attempts = [pb.Attempt(provider="yandexgpt", model="yandexgpt:latest", latency_ms=12)]
+        return pb.End(usage=self.usage, attempts=attempts, system_fingerprint="build-7")
+
+    async def _pause(self, number: int) -> None:
+        if self.hold is not None and number == self.hold_at:
+            await self.hold.wait()
+        if self.failure is not None and number == self.fail_at:
+            raise self.failure
+
+    async def Complete(self, request: Any, context: Any) -> pb.CompleteResponse:  # type: ignore[override]
+        route = self._begin(request.prompt, context)
+        try:
+            await self._pause(self.hold_at if self.hold else self.fail_at)
+            choice = {"tool_calls": self.tool_calls, "finish_reason": self.finish}
+            text = "".join(self.chunks)
+            choices = [
+                pb.Choice(index=number, content=text, content_is_null=not text, **choice)
+                for number in range(request.prompt.n or 1)
+            ]
+            return pb.CompleteResponse(route=route, choices=choices, end=self._end())
+        except asyncio.CancelledError:
+            self.was_cancelled = True
+            raise
+        finally:
+            self.ended.set()
+
+    async def Stream(self, request: Any, context: Any) -> AsyncIterator[pb.StreamResponse]:  # type: ignore[override]
+        route: pb.Route | None = self._begin(request.prompt, context)
+        try:
+            for number, chunk in enumerate(self.chunks):
+                await self._pause(number)
+                yield pb.StreamResponse(route=route, deltas=[pb.Delta(content=chunk)])
+                route = None
+            await self._pause(len(self.chunks))
+            if self.tool_calls:
+                yield pb.StreamResponse(route=route, deltas=[pb.Delta(tool_calls=self.tool_calls)])
+            if not self.without_end:
+                yield pb.StreamResponse(deltas=[pb.Delta(finish_reason=self.finish)], end=self._end())
+        except (asyncio.CancelledError, GeneratorExit):
+            self.was_cancelled = True
+            raise
+        finally:
+            self.ended.set()
+
+    async def Embed(self, request: Any, context: Any) -> pb.EmbedResponse:  # type: ignore[override]
+        route = pb.Route(provider="gigachat", model=request.model, resolved_model="embed-2")
+        self.entered.set()
+        await self._pause(self.fail_at)
+        size = request.dimensions or 3
+        vectors = [pb.Embedding(index=at, values=[at + 0.5] * size) for at in reversed(range(len(request.input)))]
+        return pb.EmbedResponse(route=route, embeddings=vectors, end=pb.End(usage=pb.Usage(prompt_tokens=7)))
+
+    async def ListModels(self, request: Any, context: Any) -> pb.ListModelsResponse:  # type: ignore[override]
+        if self.down:
+            raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "down")
+        return pb.ListModelsResponse(models=self.models, version=self.version)
+
+    async def GetProviderStatus(self, request: Any, context: Any) -> pb.GetProviderStatusResponse:  # type: ignore[override]
+        now = Timestamp(seconds=1_795_435_200)
+        rows = [("yandexgpt", "yandexgpt:latest", "operational"), ("gigachat", "gigachat-pro", "down")]
+        return pb.GetProviderStatusResponse(
+            models=[
+                pb.ModelStatus(provider=p, model=m, status=s, latency_ms=250, error_rate=0.25, updated_at=now)
+                for p, m, s in rows
+            ]
+        )
+
+
+class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
+    """Keeps what is recorded."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, usage_pb2.UsageRecord] = {}
+        self.arrived = asyncio.Condition()
+        self.spend = 1_250_000
+
+    async def Record(self, request: Any, context: Any) -> usage_pb2.RecordResponse:  # type: ignore[override]
+        async with self.arrived:
+            for record in request.records:
+                self.rows.setdefault(record.request_id, record)
+            self.arrived.notify_all()
+        return usage_pb2.RecordResponse(inserted=len(request.records))
+
+    async def row(self, request_id: str = "") -> usage_pb2.UsageRecord:
+        """Return the row of a request (of the only one), waiting for it."""
+        async with asyncio.timeout(10), self.arrived:
+            await self.arrived.wait_for(lambda: request_id in self.rows if request_id else bool(self.rows))
+            if request_id:
+                return self.rows[request_id]
+            (only,) = self.rows.values()
+            return only
+
+    async def GetSpend(self, request: Any, context: Any) -> usage_pb2.GetSpendResponse:  # type: ignore[override]
+        return usage_pb2.GetSpendResponse(cost_micro_rub=self.spend)
+
+    async def GetRequest(self, request: Any, context: Any) -> usage_pb2.GetRequestResponse:  # type: ignore[override]
+        row = self.rows.get(request.request_id)
+        if row is None or row.user_id != request.user_id:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such request.")
+        return usage_pb2.GetRequestResponse(record=row)
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """The three services and where they listen."""
+
+    auth: FakeAuth
+    router: FakeRouter
+    usage: FakeUsage
+    targets: dict[str, str]
+
+
+async def _always() -> bool:
+    return True
+
+
+@asynccontextmanager
+async def running_backends() -> AsyncIterator[Backends]:
+    """Yield the three services, listening on free ports."""
+    auth, router, usage = FakeAuth(), FakeRouter(), FakeUsage()
+    registrations = {
+        "auth_target": lambda server: auth_pb2_grpc.add_AuthServiceServicer_to_server(auth, server),
+        "router_target": lambda server: router_pb2_grpc.add_RouterServiceServicer_to_server(router, server),
+        "usage_target": lambda server: usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server),
+    }
+    async with AsyncExitStack() as stack:
+        targets = {}
+        for name, register in registrations.items():
+            port = await stack.enter_async_context(running_server(GrpcSettings(grace_s=0.0), register, _always))
+            targets[name] = f"127.0.0.1:{port}"
+        yield Backends(auth, router, usage, targets)
