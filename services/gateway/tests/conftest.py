@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from servicekit.settings import RedisSettings
 from services.gateway.server import Gateway, open_gateway
@@ -37,30 +38,33 @@ async def backends() -> AsyncIterator[Backends]:
         yield running
 
 
+@asynccontextmanager
+async def running_edge(targets: dict[str, str], redis_url: str, journal: Path, **changes: Any) -> AsyncIterator[Edge]:
+    """Yield a gateway that is ready, and a client for it; keyword arguments are settings."""
+    given: dict[str, Any] = {
+        "port": 0,
+        "redis": RedisSettings(url=SecretStr(redis_url)),
+        "journal_dir": journal,
+        "grace_s": 0.5,
+        **targets,
+    }
+    settings = GatewaySettings(**{**given, **changes})
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with open_gateway(settings) as gateway:
+        await until_ready(gateway)
+        url = f"http://127.0.0.1:{gateway.port}"
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=20) as client:
+            yield Edge(gateway, client, settings)
+
+
 @pytest.fixture
 async def start_gateway(backends: Backends, redis_url: str, tmp_path: Path) -> AsyncIterator[StartGateway]:
     """Return a starter of gateways; keyword arguments are settings."""
     async with AsyncExitStack() as stack:
 
         async def start(**changes: Any) -> Edge:
-            given: dict[str, Any] = {
-                "port": 0,
-                "redis": RedisSettings(url=redis_url),  # type: ignore[arg-type]
-                "journal_dir": tmp_path / "journal",
-                "grace_s": 0.5,
-                **backends.targets,
-            }
-            settings = GatewaySettings(**{**given, **changes})
-            gateway = await stack.enter_async_context(open_gateway(settings))
-            client = await stack.enter_async_context(
-                httpx.AsyncClient(
-                    base_url=f"http://127.0.0.1:{gateway.port}",
-                    headers={"Authorization": f"Bearer {KEY}"},
-                    timeout=20,
-                )
-            )
-            await until_ready(gateway)
-            return Edge(gateway, client, settings)
+            running = running_edge(backends.targets, redis_url, tmp_path / "journal", **changes)
+            return await stack.enter_async_context(running)
 
         yield start
 
