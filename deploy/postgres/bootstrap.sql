@@ -13,8 +13,13 @@ DECLARE
     role_name text;
     password text;
 BEGIN
-    -- Roles belong to the whole server: two bootstraps at once would collide on the same catalogue rows.
-    PERFORM pg_advisory_xact_lock(hashtext('razvilka.bootstrap'));
+    -- Roles belong to the whole server, advisory locks to one database: only the shared catalogue itself keeps two
+    -- bootstraps of two databases apart. Logins go on. Where the administrator is no superuser, run one at a time.
+    BEGIN
+        LOCK TABLE pg_catalog.pg_authid IN SHARE ROW EXCLUSIVE MODE;
+    EXCEPTION WHEN insufficient_privilege THEN
+        RAISE NOTICE 'razvilka: bootstrapping without a lock';
+    END;
 
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     REVOKE ALL ON SCHEMA public FROM PUBLIC;

@@ -25,6 +25,7 @@ class Databases:
         self._services = services
         self._run = secrets.token_hex(4)
         self._templates: dict[str, str] = {}
+        self._copies: set[str] = set()
         self._made = 0
 
     def create(self, service: str) -> str:
@@ -33,6 +34,7 @@ class Databases:
         self._made += 1
         name = f"razvilka_test_{self._run}_{self._made}"
         self._create_database(name, template)
+        self._copies.add(name)
         return self.dsn(service, name)
 
     def dsn(self, service: str, database: str, *, owner: bool = False) -> str:
@@ -41,18 +43,21 @@ class Databases:
 
     def drop(self, dsn: str) -> None:
         """Drop the database a DSN of `create` names, whoever is still connected."""
-        self._drop_database(urlsplit(dsn).path.removeprefix("/"))
+        name = urlsplit(dsn).path.removeprefix("/")
+        self._drop_database(name)
+        self._copies.discard(name)
 
     @property
-    def template_names(self) -> list[str]:
-        """Return the databases that live until `drop_templates`."""
-        return list(self._templates.values())
+    def names(self) -> list[str]:
+        """Return the databases that exist because of this object."""
+        return [*self._templates.values(), *self._copies]
 
-    def drop_templates(self) -> None:
-        """Drop what was made for the whole session."""
-        for name in self._templates.values():
+    def drop_all(self) -> None:
+        """Drop everything that was made."""
+        for name in self.names:
             self._drop_database(name)
         self._templates.clear()
+        self._copies.clear()
 
     def _make_template(self, service: str) -> str:
         name = f"razvilka_test_{self._run}_{service}"

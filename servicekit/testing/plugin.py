@@ -38,7 +38,7 @@ def databases(postgres_admin_dsn: str) -> Iterator[Databases]:
     """Return the maker of throwaway databases."""
     made = Databases(postgres_admin_dsn)
     yield made
-    made.drop_templates()
+    made.drop_all()
 
 
 @pytest.fixture

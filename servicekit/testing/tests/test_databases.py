@@ -1,6 +1,7 @@
 """Throwaway databases and the rights that the bootstrap gives."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -22,7 +23,7 @@ def own_databases(postgres_admin_dsn: str, tmp_path: Path) -> Iterator[Databases
         (folder / "0001_things.sql").write_text(MIGRATION)
     made = Databases(postgres_admin_dsn, services=tmp_path)
     yield made
-    made.drop_templates()
+    made.drop_all()
 
 
 def run(dsn: str, statement: str) -> object:
@@ -95,4 +96,16 @@ def test_a_broken_migration_leaves_no_database(postgres_admin_dsn, tmp_path):
     with pytest.raises(Exception, match="syntax error"):
         broken.create("auth")
 
-    assert broken.template_names == []
+    assert broken.names == []
+
+
+def test_bootstraps_of_two_databases_at_once_do_not_collide(postgres_admin_dsn):
+    """Roles belong to the whole server; parallel test processes prepare their databases at the same moment."""
+    makers = [Databases(postgres_admin_dsn) for _ in range(4)]
+
+    with ThreadPoolExecutor() as threads:
+        made = list(threads.map(lambda maker: maker.create("usage"), makers))
+
+    for maker in makers:
+        maker.drop_all()
+    assert len(set(made)) == 4
