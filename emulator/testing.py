@@ -1,12 +1,14 @@
 """An emulator inside a test's own event loop, on free ports."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from emulator.app import Emulator
 from emulator.control_client import EmulatorControl
+from emulator.core import Core
 from emulator.settings import EmulatorSettings
 
 YANDEX_API_KEY: Final = "AQVN-emulator-demo-key"
@@ -41,9 +43,10 @@ class RunningEmulator:
 
 
 @asynccontextmanager
-async def running_emulator(**settings: Any) -> AsyncIterator[RunningEmulator]:
-    """Run an emulator on free ports; keyword arguments are fields of EmulatorSettings."""
-    emulator = Emulator(EmulatorSettings(**{**_FREE_PORTS, **settings}))
+async def running_emulator(*, now: Callable[[], float] = time.time, **settings: Any) -> AsyncIterator[RunningEmulator]:
+    """Run an emulator on free ports; keyword arguments are fields of EmulatorSettings, `now` is its clock."""
+    fields = EmulatorSettings(**{**_FREE_PORTS, **settings})
+    emulator = Emulator(fields, Core(fields, now=now))
     addresses = await emulator.start()
     try:
         async with EmulatorControl(addresses.control_url) as control:

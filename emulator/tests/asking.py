@@ -1,5 +1,6 @@
 """Sending a question and reading what comes back."""
 
+import base64
 import json
 from typing import Any
 
@@ -29,3 +30,9 @@ def sse(raw: str) -> list[Any]:
     """Return the JSON of each SSE event; [DONE] stays text."""
     data = [line.removeprefix("data: ") for line in raw.splitlines() if line.startswith("data: ")]
     return [item if item == "[DONE]" else json.loads(item) for item in data]
+
+
+def base64url_json(value: Any) -> str:
+    """Return one part of a JWT: bytes as they are, anything else as JSON."""
+    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
