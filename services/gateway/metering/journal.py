@@ -7,6 +7,7 @@ next `sync`. Segments are deleted in order, oldest first, so that a DISPATCHED n
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,9 +99,12 @@ class Journal:
                 self._next_segment()
             self._write(data)
         except OSError as exc:
-            if self.is_ready:
-                log.error("journal.full", error=exc.strerror, directory=str(self.directory))
+            was_ready = self.is_ready
             self._set_ready(False)
+            if was_ready:
+                # The log may lie on the same full disk.
+                with contextlib.suppress(OSError):
+                    log.error("journal.full", error=exc.strerror, directory=str(self.directory))
             raise JournalFull(exc.strerror or "write failed") from exc
         self._end += len(data)
         if not self.is_ready:

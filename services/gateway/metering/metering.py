@@ -96,6 +96,7 @@ class Metering:
         self._shipper = shipper
         self._admission = admission
         self._meters: set[Meter] = set()
+        self.recovering = True
         self.clock = clock
         self.options = options
 
@@ -174,6 +175,10 @@ class Metering:
         self._journal.append(encode(settled))
         self._shipper.wake()
 
+    def recovered(self) -> None:
+        """The journals of dead boots have been worked through once since the start."""
+        self.recovering = False
+
     def now_us(self) -> int:
         """Return the wall clock in microseconds."""
         return int(self.clock.now().timestamp() * 1e6)
@@ -249,7 +254,7 @@ async def open_metering(
     owner = Background()
     owner.start(shipper.serve(), name="metering.shipper")
     owner.start(metering.serve(), name="metering.tick")
-    owner.start(recovery.serve(), name="metering.recovery")
+    owner.start(recovery.serve(metering.recovered), name="metering.recovery")
     owner.start(reaper.serve(), name="metering.reaper")
     try:
         yield metering

@@ -97,13 +97,17 @@ class Recovery:
         self._holds = holds
         self._clock = clock
 
-    async def serve(self) -> None:
-        """Recover now and every minute (a neighbour on this disk may die later); cancel it to stop."""
+    async def serve(self, done: Callable[[], None]) -> None:
+        """Recover now and every minute (a neighbour on this disk may die later); cancel it to stop.
+
+        `done` is called after each round.
+        """
         while True:
             try:
                 await self.run()
             except (JournalFull, OSError) as exc:
                 log.error("metering.recovery_failed", error=str(exc))
+            done()
             await self._clock.sleep(AGAIN_S)
 
     async def run(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import time
+from datetime import datetime
 
 import pytest
 
@@ -85,7 +86,7 @@ async def test_more_tokens_than_estimated_become_debt(redis_url):
         with pytest.raises(AdmissionRefused) as refused:
             await admission.admit(request(user=limits, tokens=100))
 
-    assert 60 < refused.value.retry_after_s <= 67
+    assert 60 < (refused.value.retry_after_s or 0) <= 67
 
 
 async def test_a_request_above_a_minutes_tokens_waits_for_all_of_them(redis_url):
@@ -98,7 +99,7 @@ async def test_a_request_above_a_minutes_tokens_waits_for_all_of_them(redis_url)
             await admission.admit(request(user=limits, tokens=5000))
 
     assert "max_tokens" in refused.value.details["note"]
-    assert refused.value.retry_after_s <= 60
+    assert 0 < (refused.value.retry_after_s or 0) <= 60
 
 
 @pytest.mark.parametrize("period", list(BudgetPeriod), ids=str)
@@ -153,18 +154,19 @@ async def test_counters_are_rebuilt_by_one_question(redis_url, redis_client):
 
     assert sum(not isinstance(answer, BaseException) for answer in answers) == 10
     assert len(ledger.asked) == 1
-    assert ledger.asked[0][2].day == 1
+    since = ledger.asked[0][2]
+    assert since is not None
+    assert since.day == 1
 
 
 async def test_a_budget_without_a_known_spend_is_refused(redis_url):
     """When the usage service is away and Redis knows nothing, nobody may spend."""
 
-    async def away(*_: object) -> int:
-        raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "away")
+    class Away(Ledger):
+        async def spend_of(self, user_id: str, subject: str, since: datetime | None) -> int:
+            raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "away")
 
-    ledger = Ledger()
-    ledger.spend_of = away  # type: ignore[method-assign]
-    async with admission_on(redis_url, ledger) as admission:
+    async with admission_on(redis_url, Away()) as admission:
         with pytest.raises(Unavailable):
             await admission.admit(request(budgets=(budget(10_000),)))
 

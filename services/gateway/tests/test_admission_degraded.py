@@ -65,10 +65,9 @@ async def test_without_redis_a_gateway_grants_its_share(free_port):
             (Limits(concurrent_requests=10), 4),
             (Limits(tokens_per_minute=10_000), 40),
         ):
-            subject = {"model": limits}
-            admitted = [await admission.admit(request(**subject)) for _ in range(share)]
+            admitted = [await admission.admit(request(model=limits)) for _ in range(share)]
             with pytest.raises(AdmissionRefused):
-                await admission.admit(request(**subject))
+                await admission.admit(request(model=limits))
 
             assert all(each.degraded for each in admitted)
             for each in admitted:
@@ -84,14 +83,14 @@ async def test_without_redis_a_small_limit_still_grants_one(free_port):
 async def test_without_redis_a_budget_is_spent_up_to_a_cap(held_redis):
     """The last known remainder, at most one percent of the budget, shared by the gateways; then 503."""
     async with gateway(held_redis.url) as admission:
-        limited = {"budgets": (budget(1_000_000),), "hold": 1000}
-        await admission.admit(request(**limited))
+        budgets = (budget(1_000_000),)
+        await admission.admit(request(budgets=budgets, hold=1000))
         held_redis.freeze()
 
         for _ in range(5):
-            assert (await admission.admit(request(**limited))).degraded
+            assert (await admission.admit(request(budgets=budgets, hold=1000))).degraded
         with pytest.raises(Unavailable):
-            await admission.admit(request(**limited))
+            await admission.admit(request(budgets=budgets, hold=1000))
 
 
 async def test_a_hung_redis_costs_its_timeout_and_then_nothing(held_redis):

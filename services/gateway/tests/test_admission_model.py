@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import cast
 
 import msgspec
 import redis
@@ -103,14 +104,14 @@ class Real:
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
         client.flushdb()
-        client.eval(SEED.body, 1, DETAILS, msgspec.msgpack.encode([(BUDGET_KEY, 0)]))
+        client.eval(SEED.body.decode(), 1, DETAILS, msgspec.msgpack.encode([(BUDGET_KEY, 0)]))
 
     def admit(self, request_id, tokens, hold, subjects, budget):
         payload = (request_id, DECIDE, 0, LEASE, tokens, hold, subjects, [("user:u", "t", budget)], "{}")
-        return self.client.eval(ADMIT.body, 1, DETAILS, msgspec.msgpack.encode(payload))
+        return self.client.eval(ADMIT.body.decode(), 1, DETAILS, msgspec.msgpack.encode(payload))
 
     def settle(self, request_id, tokens, cost):
-        self.client.eval(SETTLE.body, 1, DETAILS, msgspec.msgpack.encode((request_id, tokens, cost, 1, 1, [])))
+        self.client.eval(SETTLE.body.decode(), 1, DETAILS, msgspec.msgpack.encode((request_id, tokens, cost, 1, 1, [])))
 
     def pause(self, microseconds: int) -> None:
         for key in self.client.keys(f"{PREFIX}s:*"):
@@ -120,7 +121,7 @@ class Real:
                     self.client.hset(key, name, f"{float(value) - microseconds:.2f}")
         for pattern in (f"{PREFIX}c:*", f"{PREFIX}h"):
             for key in self.client.keys(pattern):
-                for member in self.client.zrange(key, 0, -1):
+                for member in cast(list[bytes], self.client.zrange(key, 0, -1)):
                     self.client.zincrby(key, -microseconds, member)
 
     def now(self) -> int:
@@ -129,7 +130,7 @@ class Real:
 
     def counters(self) -> tuple[int, int]:
         used, held = self.client.hmget(BUDGET_KEY, "u", "h")
-        return int(used), int(held)
+        return int(used or 0), int(held or 0)
 
     def tpm(self, name: str) -> float:
         return float(self.client.hget(f"{PREFIX}s:{name}", "t") or 0)

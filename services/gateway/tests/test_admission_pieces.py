@@ -128,6 +128,7 @@ def test_a_budget_key_names_its_period(at, period):
         assert left is None
     else:
         assert start is not None
+        assert left is not None
         assert start <= at
         assert 0 < left <= 31 * 86_400
         assert budget_key("u", budget(1, period, "key:a:b"), now_us + int(left * 1e6)) != key

@@ -1,0 +1,89 @@
+"""What the tests of metering share: facts, outcomes, a sink that stores each request id once."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from servicekit.errors import ErrorReason, InvalidRequest, Unavailable
+from services.gateway.accounting import Hold, Price, Rejected, Status, Ticket, TokenUsage, UsageRecord
+from services.gateway.metering.outcome import Dispatched, Outcome
+
+PRICE = Price("v1", 400, 800)
+
+
+def dispatched(request_id: str | None = None, **changes: Any) -> Dispatched:
+    """Return the facts of a request that goes out."""
+    given: dict[str, Any] = {
+        "ticket": Ticket("user-1", request_id or str(uuid.uuid4()), 1),
+        "provider": "yandexgpt",
+        "model": "yandexgpt:latest",
+        "price": PRICE,
+        "input_tokens": 10,
+        "started_at_us": 1_795_000_000_000_000,
+        "key_id": "key-1",
+    }
+    return Dispatched(**{**given, **changes})
+
+
+def completed(tokens_input: int = 10, tokens_output: int = 20, **changes: Any) -> Outcome:
+    """Return a completed outcome with the provider's own count."""
+    return Outcome(status=Status.COMPLETED, usage=TokenUsage(tokens_input, tokens_output), **changes)
+
+
+class Sink:
+    """Stands for usage.Record: a set, with faults on demand."""
+
+    def __init__(self, *, seed: int = 0, fail_before: float = 0.0, fail_after: float = 0.0) -> None:
+        self.rows: dict[str, UsageRecord] = {}
+        self.batches: list[int] = []
+        self.poison: set[str] = set()
+        self.rejects: set[str] = set()
+        self.is_away = False
+        self._rng = random.Random(seed)
+        self._fail_before = fail_before
+        self._fail_after = fail_after
+
+    async def record(self, batch: Sequence[UsageRecord]) -> Sequence[Rejected]:
+        """Store what is new; fail before or after storing as told."""
+        if self.is_away or self._rng.random() < self._fail_before:
+            raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "away")
+        if any(row.request_id in self.poison for row in batch):
+            raise InvalidRequest(ErrorReason.INVALID_REQUEST, "poison", param="records")
+        self.batches.append(len(batch))
+        for row in batch:
+            if row.request_id not in self.rejects:
+                self.rows.setdefault(row.request_id, row)
+        if self._rng.random() < self._fail_after:
+            raise TimeoutError
+        return [Rejected(row.request_id, "cost", "no") for row in batch if row.request_id in self.rejects]
+
+
+class Settlements:
+    """Stands for admission: remembers what was settled."""
+
+    def __init__(self) -> None:
+        self.settled: list[tuple[str, int, int]] = []
+
+    async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int) -> None:
+        """Remember."""
+        self.settled.append((ticket.request_id, tokens, cost_micro_rub))
+
+
+class NoHolds:
+    """A Redis without holds."""
+
+    def __init__(self, holds: Sequence[Hold] = ()) -> None:
+        self.holds = list(holds)
+
+    async def expired(self, *, older_than_s: float) -> AsyncIterator[Hold]:
+        """Yield the holds given."""
+        for hold in self.holds:
+            yield hold
+
+    async def all(self) -> AsyncIterator[Hold]:
+        """Yield the holds given."""
+        for hold in self.holds:
+            yield hold
