@@ -1,0 +1,1 @@
+"""People: registration, login, second factor, sessions, profile, mail, leaving."""
