@@ -94,7 +94,7 @@ class EventWriter:
         """Send 200 and the headers: from here on failures are events."""
         self.started = True
         await self._send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *headers]})
-        self._arm(self._settings.keepalive_s)
+        self._arm(min(self._settings.keepalive_s, self._settings.write_s))
 
     async def write(self, frames: bytes) -> None:
         """Send frames; waits while the caller reads slower than the model writes."""
@@ -142,4 +142,5 @@ class EventWriter:
             if left <= 0:
                 self._tasks.start(self._keep_alive(), name="keepalive")
                 left = self._settings.keepalive_s
-        self._arm(max(left, 0.05))
+        # Not later than a write that begins now may take.
+        self._arm(max(0.05, min(left, self._settings.write_s)))

@@ -44,6 +44,8 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     ErrorReason.KEY_EXPIRED: Rendering(401, _AUTHENTICATION),
     ErrorReason.INVALID_TOKEN: Rendering(401, _AUTHENTICATION),
     ErrorReason.TOKEN_EXPIRED: Rendering(401, _AUTHENTICATION),
+    ErrorReason.INVALID_CREDENTIALS: Rendering(401, _AUTHENTICATION),
+    ErrorReason.SECOND_FACTOR_REQUIRED: Rendering(401, _AUTHENTICATION),
     ErrorReason.INSUFFICIENT_SCOPE: Rendering(403, _PERMISSION),
     ErrorReason.MODEL_NOT_ALLOWED: Rendering(403, _PERMISSION),
     ErrorReason.IP_NOT_ALLOWED: Rendering(403, _PERMISSION),
@@ -76,6 +78,8 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
 
 _CHALLENGE: Final = {
     ErrorReason.AUTH_REQUIRED: b'Bearer realm="razvilka"',
+    ErrorReason.INVALID_CREDENTIALS: b'Bearer realm="razvilka"',
+    ErrorReason.SECOND_FACTOR_REQUIRED: b'Bearer realm="razvilka"',
     ErrorReason.INVALID_KEY: b'Bearer realm="razvilka", error="invalid_token"',
     ErrorReason.KEY_EXPIRED: b'Bearer realm="razvilka", error="invalid_token"',
     ErrorReason.INVALID_TOKEN: b'Bearer realm="razvilka", error="invalid_token"',

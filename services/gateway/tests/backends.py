@@ -115,6 +115,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.dropped: list[str] = []
         self.answering_model = ""
         self.without_end = False
+        self.progress: pb.Usage | None = None
         self.prompts: list[pb.Prompt] = []
         self.metadata: dict[str, str] = {}
         self.entered = asyncio.Event()
@@ -162,7 +163,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         try:
             for number, chunk in enumerate(self.chunks):
                 await self._pause(number)
-                yield pb.StreamResponse(route=route, deltas=[pb.Delta(content=chunk)])
+                yield pb.StreamResponse(route=route, deltas=[pb.Delta(content=chunk)], progress=self.progress)
                 route = None
             await self._pause(len(self.chunks))
             if self.tool_calls:
