@@ -119,6 +119,10 @@ class Admission:
             await self._runner.run(SETTLE, key, payload)
         except RedisLost:
             self._late.add(key, payload)
+        except asyncio.CancelledError:
+            # Nobody would hear that it failed; a second settle is no harm.
+            self._late.add(key, payload)
+            raise
 
     async def cancel(self, ticket: Ticket) -> None:
         """Settle a request that never reached a provider."""

@@ -129,7 +129,7 @@ for i, s in ipairs(subjects) do
   end
 end
 
-local cold, remainders, keys = {2, now}, {}, {}
+local cold, remainders, keys, warm = {2, now}, {}, {}, {}
 for i, b in ipairs(budgets) do
   local key = budget_key(b[1], b[2])
   local counters = redis.call('HMGET', key, 'u', 'h')
@@ -138,9 +138,11 @@ for i, b in ipairs(budgets) do
     if mode == 0 and not known and hold > left then refuse(BUDGET, i, BUDGET_RETRY)
     elseif not known then left = left - hold end
     remainders[i] = left
-    keys[#keys + 1] = key
+    keys[#keys + 1], warm[#warm + 1] = key, key
   else
     cold[#cold + 1] = i
+    -- A restored hold names its budgets although they are lost too: the rebuild sums what it holds.
+    keys[#keys + 1] = key
   end
 end
 if mode == 0 and #cold > 2 then return cold end
@@ -177,7 +179,7 @@ for i, s in ipairs(subjects) do
     owned[#owned + 1] = {s[1], charged[i], s[4], s[5] > 0 and 1 or 0}
   end
 end
-for _, key in ipairs(keys) do
+for _, key in ipairs(warm) do
   redis.call('HINCRBY', key, 'h', int(hold))
   redis.call('PEXPIRE', key, 3456000000) -- 40 days: longer than a month; a lost counter is rebuilt
 end

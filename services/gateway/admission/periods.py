@@ -43,6 +43,13 @@ def parse_budget_key(key: str) -> tuple[str, str, datetime | None]:
     return user_id, subject, None
 
 
+def is_current(key: str, now_us: int) -> bool:
+    """Tell whether the period that a budget key names contains `now_us`."""
+    user_id, subject, _ = parse_budget_key(key)
+    period = BudgetPeriod(key.rpartition(":")[2][0])
+    return key == budget_key(user_id, Budget(subject, period, 0), now_us)
+
+
 def seconds_left(period: BudgetPeriod, now_us: int) -> float | None:
     """Return when the period ends, in seconds from now; None: never."""
     at = moment(now_us)

@@ -16,7 +16,7 @@ from servicekit.errors import ServiceError
 from services.gateway.admission import metrics
 from services.gateway.admission.budgets import SpendOf
 from services.gateway.admission.codec import pack
-from services.gateway.admission.periods import details_key, parse_budget_key
+from services.gateway.admission.periods import details_key, is_current, parse_budget_key
 from services.gateway.admission.script_runner import RedisLost, ScriptRunner
 from services.gateway.admission.scripts import RECONCILE
 
@@ -68,6 +68,8 @@ class Reconciler:
         if counters[0] is None or held or self._right.get(key) == used:
             return False
         user_id, subject, since = parse_budget_key(key)
+        if not is_current(key, int(self._clock.now().timestamp() * 1e6)):
+            return False  # its period is over: stored usage since it began says nothing about it
         spent = await self._spend_of(user_id, subject, since)
         if spent == used:
             self._right[key] = used

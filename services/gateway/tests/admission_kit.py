@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import redis.asyncio
 
 from services.gateway.accounting import HoldFacts
@@ -102,11 +101,6 @@ async def counters(client: redis.asyncio.Redis) -> dict[str, int]:
     return {"used": int(found[b"u"]), "held": int(found[b"h"])}
 
 
-async def leftovers(client: redis.asyncio.Redis) -> list[bytes]:
+async def leftovers(client: redis.asyncio.Redis) -> list[bytes | str]:
     """Return the keys of holds and leases: none at rest."""
     return [key for pattern in ("gw:{*}:h", "gw:{*}:d", "gw:{*}:c:*") for key in await client.keys(pattern)]
-
-
-def unpacked(raw: bytes) -> Any:
-    """Return a hold's details."""
-    return msgspec.msgpack.decode(raw)

@@ -163,3 +163,21 @@ async def test_a_settle_that_redis_missed_happens_later(held_redis):
 
         assert waited < 10 * QUICK.timeout_s
         assert await counters(client) == {"used": 77, "held": 0}
+
+
+async def test_a_settle_whose_task_is_cancelled_still_happens(held_redis):
+    """The client is gone, its task is cancelled, and Redis hangs: the hold is settled all the same."""
+    async with redis.asyncio.from_url(held_redis.url) as client, gateway(held_redis.url) as admission:
+        admitted = await admission.admit(request(budgets=(budget(10_000_000),)))
+        held_redis.freeze()
+        settling = asyncio.ensure_future(admission.settle(admitted.ticket, 1, 77))
+        await asyncio.sleep(0)
+        settling.cancel()
+        await asyncio.gather(settling, return_exceptions=True)
+        held_redis.thaw()
+
+        async with asyncio.timeout(20):
+            while await leftovers(client):
+                await asyncio.sleep(0.05)
+
+        assert await counters(client) == {"used": 77, "held": 0}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from servicekit.clock import Clock, SystemClock
 from servicekit.testing import FakeClock
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.breaker import Breaker
@@ -210,8 +211,8 @@ async def test_gateways_count_each_other(redis_client):
     assert Replicas(redis_client, FakeClock(), boot_id="c", fixed=7).count() == 7
 
 
-def reconciler(client, admission: Admission, ledger: Ledger) -> Reconciler:
-    return Reconciler(client, admission._runner, ledger.spend_of, clock=FakeClock(), every_s=300)
+def reconciler(client, admission: Admission, ledger: Ledger, clock: Clock | None = None) -> Reconciler:
+    return Reconciler(client, admission._runner, ledger.spend_of, clock=clock or SystemClock(), every_s=300)
 
 
 async def test_a_counter_below_the_stored_spend_is_raised_at_once(redis_url, redis_client):
@@ -240,6 +241,20 @@ async def test_a_counter_above_the_stored_spend_is_lowered_only_when_seen_twice(
         assert await reconcile.run_once() == 1
 
     assert (await counters(redis_client))["used"] == 100
+
+
+async def test_a_counter_of_a_past_period_is_left_alone(redis_url, redis_client):
+    """What was spent since last month began is not what last month cost."""
+    ledger = Ledger(100)
+    async with admission_on(redis_url, ledger) as admission:
+        admitted = await admission.admit(request(budgets=(budget(10_000),)))
+        await admission.settle(admitted.ticket, 0, 5)
+        ledger.spent = 900
+        later = FakeClock(datetime.now(UTC) + timedelta(days=32))
+
+        assert await reconciler(redis_client, admission, ledger, later).run_once() == 0
+
+    assert (await counters(redis_client))["used"] == 105
 
 
 async def test_a_counter_with_running_requests_is_left_alone(redis_url, redis_client):

@@ -262,9 +262,11 @@ async def test_the_reaper_releases_nothing_that_was_not_stored(tmp_path, redis_c
 
 async def test_one_gateway_at_a_time_does_the_chore(redis_client):
     """The second is not chosen while the first is at it, and is when it has finished or died."""
-    async with elected(redis_client, "chore", timeout_s=5) as first:
-        async with elected(redis_client, "chore", timeout_s=5) as second:
-            pass
+    async with (
+        elected(redis_client, "chore", timeout_s=5) as first,
+        elected(redis_client, "chore", timeout_s=5) as second,
+    ):
+        pass
     async with elected(redis_client, "chore", timeout_s=5) as third:
         pass
 
