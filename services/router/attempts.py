@@ -99,7 +99,10 @@ class Attempts:
         """Write down how an attempt ended; an empty reason means that it answered."""
         latency_ms = round((self._clock.monotonic() - began) * 1000)
         attempts.append(Attempt(model.provider, model.id, reason, latency_ms, call.provider_request_id))
-        metrics.ATTEMPTS.labels(model.provider, model.id, reason or "OK").inc()
+        if reason:
+            metrics.ATTEMPTS.labels(model.provider, model.id, reason).inc()
+        else:
+            metrics.of_model(model.provider, model.id).answered.inc()
         if call.provider_request_id:
             span.set("razvilka.provider_request_id", call.provider_request_id)
         if reason:
@@ -152,7 +155,7 @@ class Attempts:
     def _record(self, model: Model, began: float, *, failed: bool) -> None:
         now = self._clock.monotonic()
         if not failed:
-            metrics.FIRST_CONTENT.labels(model.provider, model.id).observe(now - began)
+            metrics.of_model(model.provider, model.id).first_content.observe(now - began)
         self._board.record(
             model.provider,
             model.id,

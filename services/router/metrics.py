@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -49,3 +50,23 @@ CATALOG_MODELS: Final = Gauge(
 STORE_FAILURES: Final = Counter(
     "razvilka_router_store_failures_total", "PostgreSQL or Redis could not be used; served without.", ["store"]
 )
+
+
+class ModelMetrics(NamedTuple):
+    """The children of one model, bound once: `labels()` costs more than the counting."""
+
+    answered: Counter
+    first_content: Histogram
+    tokens_in: Counter
+    tokens_out: Counter
+
+
+@cache
+def of_model(provider: str, model: str) -> ModelMetrics:
+    """Return what every answer of a model counts."""
+    return ModelMetrics(
+        ATTEMPTS.labels(provider, model, "OK"),
+        FIRST_CONTENT.labels(provider, model),
+        TOKENS.labels(provider, model, "input"),
+        TOKENS.labels(provider, model, "output"),
+    )

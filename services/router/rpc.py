@@ -66,7 +66,8 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
         """Answer as it is made."""
         prompt = prompt_from_proto(request.prompt)
         # Closed at once when the caller leaves: the provider's connection hangs on it.
-        async with aclosing(self._service.stream(prompt, request.request_id, context.time_remaining())) as parts:
+        parts = await self._service.stream(prompt, request.request_id, context.time_remaining())
+        async with aclosing(parts):
             async for part in parts:
                 yield part_to_proto(part)
 
@@ -147,10 +148,15 @@ def _response_format(message: pb.Prompt) -> ResponseFormat | None:
 
 
 def part_to_proto(part: StreamPart) -> pb.StreamResponse:
-    """Return one message of a stream."""
+    """Return one message of a stream. All but the first and the last are deltas and the usage so far."""
+    deltas = [delta_to_proto(delta) for delta in part.deltas]
+    if part.route is None and part.end is None:
+        if part.progress is None:
+            return pb.StreamResponse(deltas=deltas)
+        return pb.StreamResponse(deltas=deltas, progress=usage_to_proto(part.progress))
     return pb.StreamResponse(
         route=route_to_proto(part.route) if part.route is not None else None,
-        deltas=[delta_to_proto(delta) for delta in part.deltas],
+        deltas=deltas,
         progress=usage_to_proto(part.progress) if part.progress is not None else None,
         end=end_to_proto(part.end) if part.end is not None else None,
     )
@@ -159,6 +165,8 @@ def part_to_proto(part: StreamPart) -> pb.StreamResponse:
 def delta_to_proto(delta: Delta) -> pb.Delta:
     """Return one piece of a choice. Most are text and nothing else."""
     if delta.finish_reason is None and not delta.tool_calls and not delta.reasoning_content:
+        if not delta.choice_index:
+            return pb.Delta(content=delta.content)
         return pb.Delta(choice_index=delta.choice_index, content=delta.content)
     return pb.Delta(
         choice_index=delta.choice_index,
@@ -216,6 +224,8 @@ def route_to_proto(route: Route) -> pb.Route:
 
 def usage_to_proto(usage: Usage) -> pb.Usage:
     """Return token counts."""
+    if not (usage.cached_tokens or usage.reasoning_tokens or usage.estimated):
+        return pb.Usage(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
     return pb.Usage(
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,

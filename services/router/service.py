@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 
 from servicekit.clock import Clock
@@ -89,7 +88,9 @@ class RouterService:
     async def stream(
         self, prompt: Prompt, request_id: str, remaining_s: float | None
     ) -> AsyncGenerator[StreamPart, None]:
-        """Yield one chat completion as it is made: the route comes first, the end with the last part.
+        """Return one chat completion as it is made: the route comes first, the end with the last part.
+
+        It returns when there is content; closing the generator closes the provider's connection.
 
         What piles up at the provider's connection while a part is being sent is read at once and sent as one part.
 
@@ -103,9 +104,7 @@ class RouterService:
             return await self._open(streamed(provider, prompt, call))
 
         tried = await self._attempts.first_that_works(journey, attempt)
-        async with aclosing(self._parts(prompt, tried)) as parts:
-            async for part in parts:
-                yield part
+        return self._parts(prompt, tried)
 
     async def _open(self, batches: AsyncGenerator[Batch, None]) -> _Opened:
         """Read until there is content: until then the caller has seen nothing and another model may answer."""
@@ -206,8 +205,9 @@ class RouterService:
     def _ended(self, tried: Tried[Answer] | Tried[_Opened] | Tried[Vectors], usage: Usage) -> End:
         model = tried.model
         self._attempts.close(model, tried.call, tried.span, tried.began, "", tried.attempts)
-        metrics.TOKENS.labels(model.provider, model.id, "input").inc(usage.prompt_tokens)
-        metrics.TOKENS.labels(model.provider, model.id, "output").inc(usage.completion_tokens)
+        counted = metrics.of_model(model.provider, model.id)
+        counted.tokens_in.inc(usage.prompt_tokens)
+        counted.tokens_out.inc(usage.completion_tokens)
         if usage.estimated:
             metrics.ESTIMATED.labels(model.provider).inc()
         return End(usage, tuple(tried.attempts), tried.call.fingerprint)

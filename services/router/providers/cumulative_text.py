@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-_ZWJ: Final = "\u200d"
+# Below it nothing joins what follows, combining marks aside: those are never waited for, or each letter would be.
+_FIRST_JOINER: Final = "\u200d"
 
 
 class CumulativeText:
@@ -53,14 +54,12 @@ def _common_prefix(one: str, other: str) -> int:
 
 def _whole_graphemes(text: str, end: int) -> int:
     """Return the largest cut <= `end` that does not part an emoji from what may still join it."""
-    if end <= 0:
-        return 0
-    while end > 0 and _may_join(text[end - 1]):
+    while end > 0 and text[end - 1] >= _FIRST_JOINER and _may_join(text[end - 1]):
         end -= 1
-    return end
+    return max(0, end)
 
 
 def _may_join(character: str) -> bool:
     """Tell whether the next text may extend this character: emoji, flags, modifiers and the joiner itself."""
     code = ord(character)
-    return code >= 0x1F000 or character == _ZWJ or 0xFE00 <= code <= 0xFE0F or 0x2600 <= code <= 0x27BF
+    return code >= 0x1F000 or character == _FIRST_JOINER or 0xFE00 <= code <= 0xFE0F or 0x2600 <= code <= 0x27BF

@@ -83,29 +83,23 @@ class GigaChatProvider:
             answer = await self.complete(prompt, call)
             yield Batch([_as_delta(answer)], answer.usage)
             return
+        events = SseDecoder(self._http.line_bytes)
+        stream = SseStream(self._ids, self._clock)
         async with self._body(prompt, call, stream=True) as body, self._opened(body, call) as reply:
             if not reply.ok:
                 raise error_of(reply.status, reply.headers, await reply.error_body(), self._clock)
-            async for batch in self._batches(reply, call):
-                yield batch
-
-    async def _batches(self, reply: OpenReply, call: ProviderCall) -> AsyncGenerator[Batch, None]:
-        events = SseDecoder(self._http.line_bytes)
-        stream = SseStream(self._ids, self._clock)
-        while not stream.done:
-            chunk = await reply.read()
-            whole = events.feed(chunk) if chunk else events.finish()
-            if whole:
-                reply.progressed()
-                batch = stream.feed(whole)
-                call.fingerprint = stream.fingerprint
+            while not stream.done:
+                chunk = await reply.read()
+                batch = stream.feed(events.feed(chunk) if chunk else events.finish())
                 if batch is not None:
+                    reply.progressed()
+                    call.fingerprint = stream.fingerprint
                     yield batch
-            if not chunk:
-                if stream.finished:
+                if not chunk and not stream.finished:
+                    raise failures.broken("The provider's answer broke off.")
+                if not chunk:
                     return
-                raise failures.broken("The provider's answer broke off.")
-        await reply.linger()
+            await reply.linger()
 
     async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
         """Return one vector for each text."""

@@ -29,12 +29,12 @@ DONE: Final = b"[DONE]"
 _IN_PROGRESS: Final = "function_in_progress"
 
 
-class _Function(msgspec.Struct):
+class _Function(msgspec.Struct, gc=False):
     name: str = ""
     arguments: Any = None
 
 
-class _Said(msgspec.Struct):
+class _Said(msgspec.Struct, gc=False):
     content: str | None = None
     role: str = ""
     function_call: _Function | None = None
@@ -42,19 +42,19 @@ class _Said(msgspec.Struct):
     reasoning_content: str | None = None
 
 
-class _Choice(msgspec.Struct):
+class _Choice(msgspec.Struct, gc=False):
     delta: _Said | None = None
     message: _Said | None = None
     finish_reason: str | None = None
 
 
-class _Usage(msgspec.Struct):
+class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     precached_prompt_tokens: int | None = None
 
 
-class _Chunk(msgspec.Struct):
+class _Chunk(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     model: str = ""
@@ -63,17 +63,17 @@ class _Chunk(msgspec.Struct):
     error: Any = None
 
 
-class _VectorUsage(msgspec.Struct):
+class _VectorUsage(msgspec.Struct, gc=False):
     prompt_tokens: int = 0
 
 
-class _Vector(msgspec.Struct):
+class _Vector(msgspec.Struct, gc=False):
     embedding: list[float]
     index: int = 0
     usage: _VectorUsage | None = None
 
 
-class _Vectors(msgspec.Struct):
+class _Vectors(msgspec.Struct, gc=False):
     data: list[_Vector]
 
 

@@ -41,9 +41,13 @@ class Reply:
 
 
 class OpenReply:
-    """An answer whose body is still coming."""
+    """An answer whose body is still coming, watched for silence.
 
-    __slots__ = ("_content", "_event_by", "_idle_s", "_loop", "_response", "headers", "status")
+    One timer looks every `idle_s` whether an event has arrived since; the client's own read timer starts anew with
+    every byte, which costs more and lets one byte a second keep a dead stream open for ever.
+    """
+
+    __slots__ = ("_content", "_event_at", "_idle_s", "_loop", "_response", "_timed_out", "_timer", "headers", "status")
 
     def __init__(self, response: aiohttp.ClientResponse, idle_s: float) -> None:
         self.status = response.status
@@ -52,7 +56,9 @@ class OpenReply:
         self._content = response.content
         self._idle_s = idle_s
         self._loop = asyncio.get_running_loop()
-        self._event_by = self._loop.time() + idle_s
+        self._event_at = self._loop.time()
+        self._timed_out = False
+        self._timer = self._loop.call_later(idle_s, self._look)
 
     @property
     def ok(self) -> bool:
@@ -66,17 +72,28 @@ class OpenReply:
             ServiceError: the connection broke, or was idle too long.
         """
         try:
-            chunk = await self._content.readany()
+            return await self._content.readany()
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
+            if self._timed_out:
+                raise failures.slow("The provider stopped sending.") from exc
             raise translate(exc) from exc
-        # The socket's own timer starts anew with each byte: one byte a second would keep it quiet for ever.
-        if chunk and self._loop.time() > self._event_by:
-            raise failures.slow("The provider stopped sending.")
-        return chunk
 
     def progressed(self) -> None:
         """Note that a whole event has arrived."""
-        self._event_by = self._loop.time() + self._idle_s
+        self._event_at = self._loop.time()
+
+    def close(self) -> None:
+        """Give the connection up. After a body read to its end it is in the pool already."""
+        self._timer.cancel()
+        self._response.close()
+
+    def _look(self) -> None:
+        silent_s = self._loop.time() - self._event_at
+        if silent_s >= self._idle_s:
+            self._timed_out = True
+            self._response.close()
+        else:
+            self._timer = self._loop.call_later(self._idle_s - silent_s, self._look)
 
     async def linger(self) -> None:
         """After the last event: wait a moment for the end of the body, so that the connection can be used again."""
@@ -103,12 +120,7 @@ class HttpClient:
             total=settings.answer_s, sock_connect=settings.connect_s, ceil_threshold=3600
         )
         self._short = aiohttp.ClientTimeout(total=SHORT_CALL_S, sock_connect=settings.connect_s, ceil_threshold=3600)
-        self._stream = aiohttp.ClientTimeout(
-            total=None,
-            sock_connect=settings.connect_s,
-            sock_read=max(settings.idle_s, settings.first_token_s),
-            ceil_threshold=3600,
-        )
+        self._stream = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_s, ceil_threshold=3600)
         self.line_bytes = settings.line_kb * 1024
 
     async def post(self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True) -> Reply:
@@ -153,17 +165,18 @@ class HttpClient:
             ServiceError: as `post`, and from each read.
         """
         try:
-            response = await self._session.post(
-                url, data=data, headers=headers, timeout=self._stream, ssl=tls, allow_redirects=False
-            )
+            async with asyncio.timeout(self._settings.first_token_s):
+                response = await self._session.post(
+                    url, data=data, headers=headers, timeout=self._stream, ssl=tls, allow_redirects=False
+                )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise translate(exc) from exc
+        reply = OpenReply(response, self._settings.idle_s)
         try:
             _check_encoding(response)
-            yield OpenReply(response, self._settings.idle_s)
+            yield reply
         finally:
-            # A body read to its end gave its connection back already; any other is worth nothing.
-            response.close()
+            reply.close()
 
 
 async def _read_bounded(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:

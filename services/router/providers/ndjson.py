@@ -21,6 +21,8 @@ class LineBuffer:
         Raises:
             ProviderFailed: a line is longer than the limit.
         """
+        if self._size + len(chunk) > self._limit:
+            self._check(chunk)
         lines = chunk.split(b"\n")
         rest = lines.pop()
         if lines and self._pieces:
@@ -31,9 +33,13 @@ class LineBuffer:
         if rest:
             self._pieces.append(rest)
             self._size += len(rest)
-        if self._size > self._limit or any(len(line) > self._limit for line in lines):
-            raise failures.broken("The provider sent a line that is too long.")
         return lines
+
+    def _check(self, chunk: bytes) -> None:
+        """Look at the lengths only when a line can be too long at all."""
+        first, *others = map(len, chunk.split(b"\n"))
+        if self._size + first > self._limit or any(length > self._limit for length in others):
+            raise failures.broken("The provider sent a line that is too long.")
 
     def finish(self) -> bytes:
         """Return the last line, whose LF is missing; empty when there is none."""

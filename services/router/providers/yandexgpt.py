@@ -65,37 +65,35 @@ class YandexGPTProvider:
         answer, call.fingerprint = whole_answer(reply.body, self._ids)
         return answer
 
-    async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
+    def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
         """Yield the answer as it is made."""
+        openai = call.model.surface == OPENAI_SURFACE
+        return self._openai_stream(prompt, call) if openai else self._native_stream(prompt, call)
+
+    async def _openai_stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
+        body = self._dialect.body(prompt, call.model, self._uri(call.model), call.dropped, stream=True)
+        async with self._opened(self._openai_url, body, call) as reply:
+            async for batch in stream_openai(self._dialect, reply, self._http.line_bytes, prompt, call):
+                yield batch
+
+    async def _native_stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
         uri = self._uri(call.model)
-        if call.model.surface == OPENAI_SURFACE:
-            body = self._dialect.body(prompt, call.model, uri, call.dropped, stream=True)
-            async with self._opened(self._openai_url, body, call) as reply:
-                async for batch in stream_openai(self._dialect, reply, self._http.line_bytes, prompt, call):
-                    yield batch
-            return
         body = encode_body(native_body(prompt, call.model, uri, self._ids, call.dropped, stream=True))
+        lines = LineBuffer(self._http.line_bytes)
+        stream = NativeStream(self._ids, self._settings.hold_back_chars)
         async with self._opened(self._completion_url, body, call) as reply:
             if not reply.ok:
                 raise error_of(reply.status, await reply.error_body())
-            async for batch in self._native_batches(reply, call):
-                yield batch
-
-    async def _native_batches(self, reply: OpenReply, call: ProviderCall) -> AsyncGenerator[Batch, None]:
-        lines = LineBuffer(self._http.line_bytes)
-        stream = NativeStream(self._ids, self._settings.hold_back_chars)
-        while not stream.finished:
-            chunk = await reply.read()
-            whole = lines.feed(chunk) if chunk else [lines.finish()]
-            if whole:
-                reply.progressed()
-                batch = stream.feed(whole)
-                call.fingerprint = stream.fingerprint
+            while not stream.finished:
+                chunk = await reply.read()
+                batch = stream.feed(lines.feed(chunk) if chunk else [lines.finish()])
                 if batch is not None:
+                    reply.progressed()
+                    call.fingerprint = stream.fingerprint
                     yield batch
-            if not chunk and not stream.finished:
-                raise failures.broken("The provider's answer broke off.")
-        await reply.linger()
+                if not chunk and not stream.finished:
+                    raise failures.broken("The provider's answer broke off.")
+            await reply.linger()
 
     async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
         """Return one vector for each text: one call each."""

@@ -28,57 +28,57 @@ FINISH_OF: Final[dict[str, FinishReason]] = {
 }
 
 
-class _Function(msgspec.Struct):
+class _Function(msgspec.Struct, gc=False):
     name: str = ""
     arguments: Any = None
 
 
-class _Call(msgspec.Struct):
+class _Call(msgspec.Struct, gc=False):
     functionCall: _Function | None = None  # noqa: N815
 
 
-class _CallList(msgspec.Struct):
+class _CallList(msgspec.Struct, gc=False):
     toolCalls: list[_Call] | None = None  # noqa: N815
 
 
-class _Message(msgspec.Struct):
+class _Message(msgspec.Struct, gc=False):
     text: str | None = None
     toolCallList: _CallList | None = None  # noqa: N815
 
 
-class _Alternative(msgspec.Struct):
+class _Alternative(msgspec.Struct, gc=False):
     message: _Message | None = None
     status: str = ""
 
 
-class _Details(msgspec.Struct):
+class _Details(msgspec.Struct, gc=False):
     reasoningTokens: int | None = None  # noqa: N815
 
 
-class _Usage(msgspec.Struct):
+class _Usage(msgspec.Struct, gc=False):
     inputTextTokens: int = 0  # noqa: N815
     completionTokens: int = 0  # noqa: N815
     completionTokensDetails: _Details | None = None  # noqa: N815
 
 
-class _Result(msgspec.Struct):
+class _Result(msgspec.Struct, gc=False):
     alternatives: list[_Alternative] | None = None
     usage: _Usage | None = None
     modelVersion: str = ""  # noqa: N815
 
 
-class _Error(msgspec.Struct):
+class _Error(msgspec.Struct, gc=False):
     message: str = ""
     httpCode: int = 0  # noqa: N815
     grpcCode: int = 0  # noqa: N815
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, gc=False):
     result: _Result | None = None
     error: _Error | None = None
 
 
-class _Vector(msgspec.Struct):
+class _Vector(msgspec.Struct, gc=False):
     embedding: list[float]
     numTokens: int = 0  # noqa: N815
 
