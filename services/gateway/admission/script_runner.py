@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import structlog
@@ -22,6 +24,7 @@ from services.gateway.admission.scripts import RENEW, Script
 log = structlog.get_logger()
 
 MAX_BATCH: Final = 128
+LAST_PART_S: Final = 0.01
 NOTHING_TO_RENEW: Final = b"\x92\x00\x90"  # msgpack [0, []]
 Call = tuple[Script, bytes, bytes, "asyncio.Future[Any]"]
 
@@ -77,7 +80,7 @@ class ScriptRunner:
 
     async def _answer(self, batch: list[Call]) -> None:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with _fair_timeout(self._timeout_s):
                 answers = await self._exchange_again(batch)
         except (RedisError, OSError, TimeoutError) as exc:
             await self._failed(batch, exc)
@@ -163,6 +166,22 @@ class ScriptRunner:
         for _, _, _, waiter in calls:
             if not waiter.done():
                 waiter.set_exception(exc)
+
+
+@asynccontextmanager
+async def _fair_timeout(seconds: float) -> AsyncIterator[None]:
+    """Cancel the block after so long, but not for the loop's own delay.
+
+    When the loop itself was held up, the timer would fire before the answer that has long arrived is read: so the
+    last part of the time only begins once the loop runs again.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+        first = loop.call_later(seconds - LAST_PART_S, lambda: limit.reschedule(loop.time() + LAST_PART_S))
+        try:
+            yield
+        finally:
+            first.cancel()
 
 
 def _evalsha(call: Call) -> bytes:
