@@ -20,6 +20,11 @@ class Scope(StrEnum):
     COMPLETIONS_WRITE = "completions:write"
     EMBEDDINGS_WRITE = "embeddings:write"
     USAGE_READ = "usage:read"
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
+    PROFILE_READ = "profile:read"
+    PROFILE_WRITE = "profile:write"
+    CLIENTS_WRITE = "clients:write"
 
 
 class Open(StrEnum):
@@ -34,6 +39,24 @@ Need = Scope | Open
 CHAT: Final = "/v1/chat/completions"
 COMPLETIONS: Final = "/v1/completions"
 EMBEDDINGS: Final = "/v1/embeddings"
+
+OAUTH: Final = (
+    "/authorize", "/authorize/continue", "/authorize/consent", "/token", "/revoke", "/introspect", "/userinfo",
+    "/register", "/device_authorization", "/device", "/device/decide",
+)  # fmt: skip
+WELL_KNOWN: Final = (
+    "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/.well-known/jwks.json",
+    "/oauth/.well-known/oauth-authorization-server", "/oauth/.well-known/openid-configuration",
+    "/oauth/.well-known/jwks.json",
+)  # fmt: skip
+PAGES: Final = (
+    "/console", "/console/login", "/console/login/code", "/console/login/external/{provider_id}",
+    "/console/login/external/{provider_id}/callback", "/console/logout", "/console/registration",
+    "/console/verify-email", "/console/forgot-password", "/console/reset-password", "/console/password",
+    "/console/security", "/console/totp", "/console/totp/confirm", "/console/totp/disable", "/console/sessions",
+    "/console/applications", "/console/keys", "/console/keys/revoke", "/console/data", "/console/export",
+    "/console/delete", "/console/language", "/console/static/{name}", "/dev/outbox",
+)  # fmt: skip
 
 NEEDS: Final[dict[str, Need]] = {
     CHAT: Scope.COMPLETIONS_WRITE,
@@ -51,7 +74,35 @@ NEEDS: Final[dict[str, Need]] = {
     "/ready": Open.EVERYONE,
     "/docs": Open.EVERYONE,
     "/openapi.json": Open.EVERYONE,
+    # Management: what may be read and what may be changed are two things, so these rows name the method.
+    "GET /v1/users/me": Scope.PROFILE_READ,
+    "PATCH /v1/users/me": Scope.PROFILE_WRITE,
+    "DELETE /v1/users/me": Scope.PROFILE_WRITE,
+    "GET /v1/users/me/export": Scope.PROFILE_READ,
+    "GET /v1/sessions": Scope.PROFILE_READ,
+    "DELETE /v1/sessions/{session_id}": Scope.PROFILE_WRITE,
+    "GET /v1/grants": Scope.PROFILE_READ,
+    "DELETE /v1/grants/{grant_id}": Scope.PROFILE_WRITE,
+    "GET /v1/keys": Scope.KEYS_READ,
+    "POST /v1/keys": Scope.KEYS_WRITE,
+    "POST /v1/keys/{key_id}/rotate": Scope.KEYS_WRITE,
+    "DELETE /v1/keys/{key_id}": Scope.KEYS_WRITE,
+    "GET /v1/clients": Scope.CLIENTS_WRITE,
+    "POST /v1/clients": Scope.CLIENTS_WRITE,
+    "DELETE /v1/clients/{client_id}": Scope.CLIENTS_WRITE,
+    # The protocol authenticates its clients itself, and pages have sessions: see routes/oauth_*.py and account_*.py.
+    **dict.fromkeys((*OAUTH, *(f"/oauth{path}" for path in OAUTH), *WELL_KNOWN, *PAGES), Open.EVERYONE),
 }
+
+
+def need_of(method: str, path: str) -> Need:
+    """Return what a method on a route's path needs.
+
+    Raises:
+        KeyError: the table has no row.
+    """
+    need = NEEDS.get(path)
+    return NEEDS[f"{'GET' if method == 'HEAD' else method} {path}"] if need is None else need
 
 
 def check_every_route(routes: Iterable[BaseRoute]) -> None:
@@ -62,7 +113,8 @@ def check_every_route(routes: Iterable[BaseRoute]) -> None:
     """
     for route in routes:
         path = route.path if isinstance(route, Route) else None
-        if path is None or path not in NEEDS:
+        methods = (route.methods if isinstance(route, Route) else None) or {""}
+        if path is None or any(path not in NEEDS and f"{method} {path}" not in NEEDS for method in methods - {"HEAD"}):
             raise RuntimeError(f"route {path or route!r} has no row in services.gateway.access.NEEDS")
 
 

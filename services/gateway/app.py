@@ -13,9 +13,12 @@ from starlette.routing import Route
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError
 from servicekit.lifecycle import Background
-from services.gateway.access import CHAT, COMPLETIONS, EMBEDDINGS, NEEDS, check_every_route
+from services.gateway.access import CHAT, COMPLETIONS, EMBEDDINGS, check_every_route, need_of
 from services.gateway.authn import Authenticator
 from services.gateway.catalog import CatalogWatch
+from services.gateway.clients.accounts import AccountClient
+from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router import RouterClient
 from services.gateway.clients.usage import UsageClient
 from services.gateway.completions import CompletionService
@@ -23,6 +26,8 @@ from services.gateway.cut import OpenCuts
 from services.gateway.description import TITLE, VERSION, describe
 from services.gateway.edge import Edge
 from services.gateway.exchange import exchange_of
+from services.gateway.jwks import KeyRing
+from services.gateway.oauth_limit import OAuthLimit
 from services.gateway.passage import Tollgate
 from services.gateway.problems import code_of, encode_body, headers_of, status_of
 from services.gateway.readiness import Readiness
@@ -33,6 +38,9 @@ from services.gateway.routes.desk import Desk
 from services.gateway.routes.embeddings import EmbeddingsEndpoint
 from services.gateway.routes.health import health_router
 from services.gateway.routes.models import models_router
+from services.gateway.routes.oauth_endpoint import Cors, OAuthEndpoint
+from services.gateway.routes.oauth_metadata import MetadataEndpoints
+from services.gateway.routes.oauth_token import TokenEndpoints
 from services.gateway.routes.providers import providers_router
 from services.gateway.routes.requests import requests_router
 from services.gateway.settings import GatewaySettings
@@ -47,6 +55,11 @@ class Parts:
     catalog: CatalogWatch
     router: RouterClient
     usage: UsageClient
+    auth: AuthClient
+    oauth: OAuthClient
+    accounts: AccountClient
+    ring: KeyRing
+    limit: OAuthLimit
     tollgate: Tollgate
     readiness: Readiness
     cuts: OpenCuts
@@ -72,6 +85,7 @@ def build_app(parts: Parts) -> FastAPI:
         dependencies=[Depends(_gatekeeper(parts.authenticator))],
     )
     _add_hot_routes(app, parts)
+    _add_oauth_routes(app, parts)
     check_every_route(app.routes)
     for router in (
         models_router(parts.catalog, parts.clock),
@@ -102,9 +116,21 @@ def _add_hot_routes(app: FastAPI, parts: Parts) -> None:
     ]
 
 
+def _add_oauth_routes(app: FastAPI, parts: Parts) -> None:
+    """Add the endpoints of the protocol, each also under /oauth."""
+    cors = Cors(parts.settings.oauth.cors_list)
+    endpoints: list[OAuthEndpoint] = [
+        *TokenEndpoints(parts.oauth, parts.limit, cors).all(),
+        *MetadataEndpoints(parts.ring, cors).all(),
+    ]
+    for endpoint in endpoints:
+        for prefix in ("", "/oauth"):
+            app.router.routes.append(Route(prefix + endpoint.path, endpoint))
+
+
 def _gatekeeper(authenticator: Authenticator):  # type: ignore[no-untyped-def]
     async def enter(request: Request) -> None:
-        await authenticator.enter(exchange_of(request.scope), NEEDS[request.scope["route"].path])
+        await authenticator.enter(exchange_of(request.scope), need_of(request.method, request.scope["route"].path))
 
     return enter
 

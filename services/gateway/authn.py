@@ -9,14 +9,16 @@ from typing import Final
 from starlette.types import Scope
 
 from servicekit.call import CallContext
-from servicekit.errors import ErrorReason, PermissionDenied, Unauthenticated
+from servicekit.errors import ErrorReason, InvalidRequest, PermissionDenied, Unauthenticated
 from services.gateway.access import Need, Open, check_scope
 from services.gateway.caller import Caller
 from services.gateway.exchange import Exchange
 from services.gateway.key_cache import KeyCache
 from services.gateway.settings import Network
+from services.gateway.tokens import TokenDesk, is_token
 
 MAX_KEY_LENGTH: Final = 512
+MAX_TOKEN_LENGTH: Final = 8192
 VerifyApiKey = Callable[[str, CallContext], Awaitable[Caller]]
 Address = IPv4Address | IPv6Address
 
@@ -24,9 +26,10 @@ Address = IPv4Address | IPv6Address
 class Authenticator:
     """Tells who calls, and refuses who may not."""
 
-    def __init__(self, verify: VerifyApiKey, cache: KeyCache, *, trusted: Sequence[Network]) -> None:
+    def __init__(self, verify: VerifyApiKey, cache: KeyCache, tokens: TokenDesk, *, trusted: Sequence[Network]) -> None:
         self._verify = verify
         self._cache = cache
+        self._tokens = tokens
         self._trusted = tuple(trusted)
 
     async def enter(self, exchange: Exchange, need: Need) -> None:
@@ -39,9 +42,17 @@ class Authenticator:
         """
         if need is Open.EVERYONE:
             return
-        key = bearer_of(exchange.authorization)
-        digest = self._cache.digest(key)
-        caller = await self._cache.get(digest, lambda: self._verify(key.decode(), exchange.call))
+        if b"access_token=" in exchange.scope["query_string"]:
+            # RFC 9700 4.3.2: addresses end up in logs and histories.
+            raise InvalidRequest(
+                ErrorReason.INVALID_REQUEST, "Credentials belong into the Authorization header, not into the address."
+            )
+        credential = bearer_of(exchange.authorization)
+        if is_token(credential):
+            caller = await self._tokens.caller(credential, exchange.call)
+        else:
+            digest = self._cache.digest(credential)
+            caller = await self._cache.get(digest, lambda: self._verify(credential.decode(), exchange.call))
         exchange.caller = caller
         if caller.networks:
             self._check_address(caller, exchange.scope)
@@ -54,20 +65,21 @@ class Authenticator:
 
 
 def bearer_of(authorization: bytes) -> bytes:
-    """Return the key in an Authorization header.
+    """Return the key or access token in an Authorization header.
 
     Raises:
-        Unauthenticated: there is none, or it cannot be a key.
+        Unauthenticated: there is none, or it cannot be one.
     """
     if not authorization:
         raise Unauthenticated(
-            ErrorReason.AUTH_REQUIRED, "An API key is needed: send it as `Authorization: Bearer <key>`."
+            ErrorReason.AUTH_REQUIRED, "An API key or access token is needed: send it as `Authorization: Bearer <key>`."
         )
     scheme, _, key = authorization.partition(b" ")
     if scheme.lower() != b"bearer":
         raise Unauthenticated(ErrorReason.AUTH_REQUIRED, "The Authorization header must have the form `Bearer <key>`.")
     key = key.strip()
-    if not key or len(key) > MAX_KEY_LENGTH or not _printable(key):
+    longest = MAX_TOKEN_LENGTH if is_token(key) else MAX_KEY_LENGTH
+    if not key or len(key) > longest or not _printable(key):
         raise Unauthenticated(ErrorReason.INVALID_KEY, "The API key is not valid.")
     return key
 

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from services.gateway.access import CHAT, COMPLETIONS, EMBEDDINGS, NEEDS, Open
+from services.gateway.access import CHAT, COMPLETIONS, EMBEDDINGS, Open, need_of
 from services.gateway.problems import RENDERING
 from services.gateway.routes.shapes import ErrorBody
 from services.gateway.schemas import ChatRequest, CompletionRequest, ContentPart, EmbeddingRequest
@@ -82,8 +82,8 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     for path in _HOT:
         whole["paths"][path] = {"post": _hot_operation(path)}
     for path, item in whole["paths"].items():
-        for operation in item.values():
-            _add_common(path, operation)
+        for method, operation in item.items():
+            _add_common(method.upper(), path, operation)
     return whole
 
 
@@ -109,7 +109,7 @@ def _hot_operation(path: str) -> dict[str, Any]:
     }
 
 
-def _add_common(path: str, operation: dict[str, Any]) -> None:
+def _add_common(method: str, path: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     # FastAPI documents its own 422; our handler answers 400 with our body.
     responses.pop("422", None)
@@ -117,7 +117,7 @@ def _add_common(path: str, operation: dict[str, Any]) -> None:
     for status in sorted({rendering.status for rendering in RENDERING.values()}):
         responses.setdefault(str(status), {"description": "An error.", "content": body})
     template = path.replace("{model_id}", "{model_id:path}")
-    if NEEDS[template] is not Open.EVERYONE:
+    if need_of(method, template) is not Open.EVERYONE:
         operation["security"] = [{"key": []}]
 
 

@@ -23,7 +23,6 @@ SECURITY: Final[Headers] = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cache-control", b"no-store"),
 ]
 _API_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
@@ -62,9 +61,12 @@ class Edge:
                     *message["headers"],
                     *exchange.headers,
                     *self._fixed,
+                    (b"cache-control", exchange.cache_control),
                     (b"x-request-id", exchange.request_id.encode()),
                 ]
-                if exchange.scope["path"] not in _PAGES:
+                if exchange.policy:
+                    message["headers"].append((b"content-security-policy", exchange.policy))
+                elif exchange.scope["path"] not in _PAGES:
                     message["headers"].append(_API_POLICY)
             await send(message)
 

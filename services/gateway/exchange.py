@@ -25,6 +25,7 @@ class Exchange:
 
     __slots__ = (
         "authorization",
+        "cache_control",
         "call",
         "caller",
         "cost_micro_rub",
@@ -35,6 +36,7 @@ class Exchange:
         "headers",
         "method",
         "model",
+        "policy",
         "provider",
         "request_id",
         "requested_model",
@@ -60,6 +62,9 @@ class Exchange:
         self.status = 0
         self.caller: Caller | None = None
         self.headers: Headers = []
+        # In place of what the edge says everywhere else: how long to keep the answer, and what a page may do.
+        self.cache_control = b"no-store"
+        self.policy = b""
         self.authorization, traceparent, tracestate = _read(scope["headers"])
         self.span = start_span("gateway.request", begin_trace(traceparent, tracestate), kind=SpanKind.SERVER)
         self.call = CallContext(self.request_id, self.span.context)

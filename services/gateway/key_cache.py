@@ -1,4 +1,4 @@
-"""Verified keys, remembered for seconds by a keyed digest; the key itself is never kept."""
+"""Verified keys (and grants), remembered for seconds by a keyed digest; the key itself is never kept."""
 
 from __future__ import annotations
 
@@ -33,8 +33,11 @@ class _Entry:
 class KeyCache:
     """Remembers verdicts. One question at a time for one key, however many requests wait for it."""
 
-    def __init__(self, clock: Clock, *, fresh_s: float, stale_s: float) -> None:
+    def __init__(
+        self, clock: Clock, *, fresh_s: float, stale_s: float, outcomes: metrics.Outcomes = metrics.KEY_OUTCOMES
+    ) -> None:
         self._clock = clock
+        self._outcomes = outcomes
         self._fresh_s = fresh_s
         self._stale_s = stale_s
         # Per process and never written down: a dump of the cache does not help to guess keys.
@@ -44,6 +47,7 @@ class KeyCache:
         self._asking: dict[bytes, asyncio.Future[Caller]] = {}
         self._revoked: dict[str, float] = {}
         self._down_until = 0.0
+        self._forgettings = 0
 
     def digest(self, key: bytes) -> bytes:
         """Return the name under which a key is remembered."""
@@ -65,7 +69,7 @@ class KeyCache:
         """
         caller = self.fresh(digest)
         if caller is not None:
-            metrics.KEY_HIT.inc()
+            self._outcomes.hit.inc()
             return caller
         self._raise_known_refusal(digest)
         waiting = self._asking.get(digest)
@@ -97,6 +101,7 @@ class KeyCache:
         now = self._clock.monotonic()
         if now < self._down_until:
             return self._stale(digest, now)
+        forgettings = self._forgettings
         try:
             caller = await verify()
         except Unauthenticated as exc:
@@ -106,16 +111,20 @@ class KeyCache:
             self._down_until = self._clock.monotonic() + DOWN_S
             return self._stale(digest, now)
         self._down_until = 0.0
+        if forgettings != self._forgettings:
+            # Something ended meanwhile; this answer may be from before. Good for this request, not for the next.
+            self._entries.pop(digest, None)
+            return caller
         return self._remember(digest, caller)
 
     def _stale(self, digest: bytes, now: float) -> Caller:
         entry = self._entries.get(digest)
         if entry is None or now - entry.verified_at > self._stale_s:
-            metrics.KEY_UNAVAILABLE.inc()
+            self._outcomes.unavailable.inc()
             raise _cannot_ask()
         if self._has_expired(entry.caller):
             raise Unauthenticated(ErrorReason.KEY_EXPIRED, "The API key has expired.")
-        metrics.KEY_STALE.inc()
+        self._outcomes.stale.inc()
         return entry.caller
 
     def _has_expired(self, caller: Caller) -> bool:
@@ -125,7 +134,7 @@ class KeyCache:
         if caller.key_id in self._revoked:
             # Verified just before the revocation was stored, heard of just after it.
             raise _revoked()
-        metrics.KEY_VERIFIED.inc()
+        self._outcomes.verified.inc()
         if len(self._entries) >= MAX_ENTRIES:
             self._entries.pop(next(iter(self._entries)))
         self._entries.pop(digest, None)
@@ -133,7 +142,7 @@ class KeyCache:
         return caller
 
     def _refuse(self, digest: bytes, error: ServiceError) -> None:
-        metrics.KEY_REFUSED.inc()
+        self._outcomes.refused.inc()
         self._entries.pop(digest, None)
         if len(self._refusals) >= MAX_REFUSALS:
             self._refusals.pop(next(iter(self._refusals)))
@@ -145,7 +154,7 @@ class KeyCache:
             return
         until, error = refusal
         if self._clock.monotonic() < until:
-            metrics.KEY_HIT.inc()
+            self._outcomes.hit.inc()
             raise type(error)(error.reason, error.message, param=error.param, details=error.details)
         del self._refusals[digest]
 
@@ -158,6 +167,7 @@ class KeyCache:
 
     def forget_user(self, user_id: str) -> None:
         """Ask again about every key of a user."""
+        self._forgettings += 1
         self._drop(lambda caller: caller.user_id == user_id)
 
     def _drop(self, matches: Callable[[Caller], bool]) -> None:
@@ -167,7 +177,7 @@ class KeyCache:
 
 def _cannot_ask() -> Unavailable:
     return Unavailable(
-        ErrorReason.SERVICE_UNAVAILABLE, "The key cannot be checked at the moment. Try again.", retry_after_s=1.0
+        ErrorReason.SERVICE_UNAVAILABLE, "The credential cannot be checked at the moment. Try again.", retry_after_s=1.0
     )
 
 

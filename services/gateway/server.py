@@ -20,23 +20,29 @@ from servicekit.clock import Clock, SystemClock
 from servicekit.lifecycle import Background
 from servicekit.redis import open_redis
 from servicekit.rpc_client import open_channel
-from services.gateway import cut
+from services.gateway import cut, metrics
 from services.gateway.admission.admission import open_admission
 from services.gateway.admission.holds import Holds
 from services.gateway.app import Parts, build_app
 from services.gateway.authn import Authenticator
 from services.gateway.catalog import CatalogWatch
+from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router import RouterClient
 from services.gateway.clients.usage import UsageClient
 from services.gateway.cut import OpenCuts
 from services.gateway.http_protocol import with_limits
+from services.gateway.jwks import KeyRing
 from services.gateway.key_cache import KeyCache
 from services.gateway.metering.metering import Metering, open_metering
+from services.gateway.oauth_limit import OAuthLimit
 from services.gateway.passage import Tollgate
 from services.gateway.readiness import Check, Readiness
-from services.gateway.revocations import RevocationListener
+from services.gateway.revocations import Ending, RevocationListener, RevocationPoller
+from services.gateway.revoked import Revoked
 from services.gateway.settings import GatewaySettings
+from services.gateway.tokens import TokenDesk
 
 log = structlog.get_logger()
 
@@ -68,9 +74,11 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The three services behind the gateway."""
+    """The three services behind the gateway; auth has three faces."""
 
     auth: AuthClient
+    oauth: OAuthClient
+    accounts: AccountClient
     router: RouterClient
     usage: UsageClient
 
@@ -89,16 +97,23 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
             refresh_s=settings.catalog_refresh_s,
             max_age_s=settings.catalog_max_age_s,
         )
-        cache = KeyCache(clock, fresh_s=settings.key_cache_s, stale_s=settings.key_stale_s)
+        identity = _identity(settings, redis, clients, clock)
         readiness = Readiness(_checks(clients, catalog, metering), clock)
         parts = Parts(
             settings=settings,
-            authenticator=Authenticator(clients.auth.verify_api_key, cache, trusted=settings.trusted_networks),
+            authenticator=identity.authenticator,
             catalog=catalog,
             router=clients.router,
             usage=clients.usage,
             tollgate=gate,
             readiness=readiness,
+            auth=clients.auth,
+            oauth=clients.oauth,
+            accounts=clients.accounts,
+            ring=identity.ring,
+            limit=OAuthLimit(
+                redis, clock, per_minute=settings.oauth.requests_per_minute, trusted=settings.trusted_networks
+            ),
             cuts=OpenCuts(),
             tasks=settling,
             clock=clock,
@@ -106,7 +121,9 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
         work.start(catalog.run(), name="catalog")
-        work.start(RevocationListener(redis, cache, clock).run(), name="revocations")
+        work.start(identity.ring.run(), name="jwks")
+        work.start(identity.listener.run(), name="revocations")
+        work.start(identity.poller.run(), name="revocations_asked")
         work.start(readiness.run(), name="readiness")
         port = await stack.enter_async_context(_listening(app, parts))
         yield Gateway(port, app, readiness, parts.cuts, catalog)
@@ -117,7 +134,39 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Cli
         await stack.enter_async_context(open_channel(target))
         for target in (settings.auth_target, settings.router_target, settings.usage_target)
     ]
-    return Clients(AuthClient(auth, deadline_s=settings.auth_timeout_s), RouterClient(router), UsageClient(usage))
+    return Clients(
+        AuthClient(auth, deadline_s=settings.auth_timeout_s),
+        OAuthClient(auth, deadline_s=settings.auth_timeout_s),
+        AccountClient(auth, deadline_s=settings.account_timeout_s),
+        RouterClient(router),
+        UsageClient(usage),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """Who calls, and how it is heard that somebody may not any more."""
+
+    authenticator: Authenticator
+    ring: KeyRing
+    listener: RevocationListener
+    poller: RevocationPoller
+
+
+def _identity(settings: GatewaySettings, redis: Redis, clients: Clients, clock: Clock) -> _Identity:
+    fresh_s, stale_s = settings.key_cache_s, settings.key_stale_s
+    keys = KeyCache(clock, fresh_s=fresh_s, stale_s=stale_s)
+    grants = KeyCache(clock, fresh_s=fresh_s, stale_s=stale_s, outcomes=metrics.GRANT_OUTCOMES)
+    revoked = Revoked(clock)
+    ring = KeyRing(clients.oauth.get_keys, clock, max_age_s=settings.jwks_max_age_s)
+    desk = TokenDesk(ring, clients.oauth.get_grant, grants, revoked, clock)
+    ending = Ending(keys, grants, revoked, clock)
+    return _Identity(
+        Authenticator(clients.auth.verify_api_key, keys, desk, trusted=settings.trusted_networks),
+        ring,
+        RevocationListener(redis, ending, clock),
+        RevocationPoller(redis, clients.oauth.list_revocations, ending, clock),
+    )
 
 
 async def _open_tollgate(

@@ -42,6 +42,20 @@ class StreamSettings(Part):
     """Tokens that are read on at most after the client left."""
 
 
+class OAuthSettings(Part):
+    """The OAuth endpoints and the pages."""
+
+    requests_per_minute: int = Field(300, ge=0)
+    """Requests of OAuth endpoints and pages that one address may make a minute; 0: any number."""
+    cors_origins: str = "*"
+    """Pages that may call /token, /revoke, /userinfo and read the metadata: *, or origins separated by commas."""
+
+    @property
+    def cors_list(self) -> tuple[str, ...]:
+        """`cors_origins`, split."""
+        return tuple(part.strip() for part in self.cors_origins.split(",") if part.strip())
+
+
 class GatewaySettings(BaseSettings):
     """Everything the gateway can be told."""
 
@@ -71,6 +85,14 @@ class GatewaySettings(BaseSettings):
     """What one request may weigh."""
     stream: StreamSettings = StreamSettings()
     """How answers reach slow clients."""
+    oauth: OAuthSettings = OAuthSettings()
+    """The OAuth endpoints and the pages."""
+    public_url: str = ""
+    """Address of this gateway as browsers see it, without a slash at the end; empty: the issuer of the tokens."""
+    account_timeout_s: float = Field(10.0, gt=0)
+    """Seconds to wait for the auth service where passwords are hashed."""
+    jwks_max_age_s: float = Field(3600.0, gt=0)
+    """Seconds the public keys are used while the auth service cannot be asked for them."""
     request_timeout_s: float = Field(600.0, gt=0)
     """Seconds one request may take in all."""
     auth_timeout_s: float = Field(2.0, gt=0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from ipaddress import ip_network
-from typing import Final
 
 import grpc
 from razvilka.auth.v1 import auth_pb2 as pb
@@ -11,20 +11,15 @@ from razvilka.auth.v1 import auth_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.admission.request import Budget, BudgetPeriod, Limits
+from services.gateway.admission.request import Budget, Limits
 from services.gateway.caller import Caller
-from services.gateway.clients.moments import moment
-
-_TIERS: Final = {pb.TIER_FREE: "free", pb.TIER_PRO: "pro", pb.TIER_ENTERPRISE: "enterprise"}
-_PERIODS: Final = {
-    pb.BUDGET_PERIOD_DAY: BudgetPeriod.DAY,
-    pb.BUDGET_PERIOD_MONTH: BudgetPeriod.MONTH,
-    pb.BUDGET_PERIOD_TOTAL: BudgetPeriod.TOTAL,
-}
+from services.gateway.clients.moments import moment, timestamp
+from services.gateway.clients.periods import PERIODS, TIERS, period_to_proto
+from services.gateway.people import IssuedKey, KeyView, NewKey
 
 
 class AuthClient:
-    """Asks who holds a key."""
+    """Asks who holds a key, and manages keys for their owners."""
 
     def __init__(self, channel: grpc.aio.Channel, *, deadline_s: float) -> None:
         self._channel = channel
@@ -43,6 +38,43 @@ class AuthClient:
         )
         return caller_from_proto(answer.caller)
 
+    async def create_key(self, user_id: str, order: NewKey, call: CallContext) -> IssuedKey:
+        """Make a key for a user.
+
+        Raises:
+            InvalidRequest: a field is wrong; it is named.
+        """
+        request = pb.CreateApiKeyRequest(
+            user_id=user_id,
+            name=order.name,
+            scopes=order.scopes,
+            models=order.models,
+            ip_allow_list=order.ip_allow_list,
+            expires_at=timestamp(order.expires_at),
+            budget_micro_rub=order.budget_micro_rub,
+            budget_period=period_to_proto(order.budget_period),
+        )
+        answer = await rpc_client.unary(self._stub.CreateApiKey, request, deadline_s=self._deadline_s, call=call)
+        return IssuedKey(key_from_proto(answer.key), answer.secret)
+
+    async def list_keys(
+        self, user_id: str, call: CallContext, *, size: int = 50, page: str = ""
+    ) -> tuple[list[KeyView], str]:
+        """Return some of a user's keys, newest first, and where the next page begins ("": nowhere)."""
+        request = pb.ListApiKeysRequest(user_id=user_id, page_size=size, page_token=page)
+        answer = await rpc_client.unary(self._stub.ListApiKeys, request, deadline_s=self._deadline_s, call=call)
+        return [key_from_proto(key) for key in answer.keys], answer.next_page_token
+
+    async def revoke_key(self, user_id: str, key_id: str, call: CallContext) -> datetime | None:
+        """End a key; return since when it is ended.
+
+        Raises:
+            NotFound: absent, or someone else's.
+        """
+        request = pb.RevokeApiKeyRequest(user_id=user_id, key_id=key_id)
+        answer = await rpc_client.unary(self._stub.RevokeApiKey, request, deadline_s=self._deadline_s, call=call)
+        return moment(answer, "revoked_at")
+
     async def is_serving(self) -> bool:
         """Tell whether the service is ready."""
         return await rpc_client.is_serving(self._channel)
@@ -54,7 +86,7 @@ def caller_from_proto(message: pb.Caller) -> Caller:
         user_id=message.user_id,
         key_id=message.key_id,
         key_name=message.key_name,
-        tier=_TIERS.get(message.tier, "free"),
+        tier=TIERS.get(message.tier, "free"),
         scopes=frozenset(message.scopes),
         models=frozenset(message.models),
         networks=tuple(ip_network(block, strict=False) for block in message.ip_allow_list),
@@ -62,11 +94,30 @@ def caller_from_proto(message: pb.Caller) -> Caller:
         key_limits=_limits(message.key_limits),
         model_limits=_limits(message.model_limits),
         budgets=tuple(
-            Budget(budget.subject, _PERIODS[budget.period], budget.limit_micro_rub) for budget in message.budgets
+            Budget(budget.subject, PERIODS[budget.period], budget.limit_micro_rub) for budget in message.budgets
         ),
         expires_at=moment(message, "expires_at"),
         grant_id=message.grant_id,
         client_id=message.client_id,
+    )
+
+
+def key_from_proto(message: pb.ApiKey) -> KeyView:
+    """Convert at the border."""
+    return KeyView(
+        id=message.id,
+        name=message.name,
+        prefix=message.prefix,
+        last_four=message.last_four,
+        scopes=tuple(message.scopes),
+        models=tuple(message.models),
+        ip_allow_list=tuple(message.ip_allow_list),
+        created_at=moment(message, "created_at"),
+        expires_at=moment(message, "expires_at"),
+        last_used_at=moment(message, "last_used_at"),
+        revoked_at=moment(message, "revoked_at"),
+        budget_micro_rub=message.budget_micro_rub,
+        budget_period=PERIODS.get(message.budget_period),
     )
 
 

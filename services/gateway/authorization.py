@@ -1,0 +1,134 @@
+"""What the authorization server says, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.gateway.admission.request import BudgetPeriod
+
+# Ordered and with repetitions: the server decides what they mean.
+Params = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from."""
+
+    ip: str
+    user_agent: str
+
+
+class OAuthRefused(Exception):
+    """A protocol error (RFC 6749 5.2), ready to be answered."""
+
+    def __init__(
+        self,
+        error: str,
+        description: str,
+        status: int = 400,
+        *,
+        challenge_basic: bool = False,
+        retry_after_s: int = 0,
+    ) -> None:
+        super().__init__(error)
+        self.error = error
+        self.description = description
+        self.status = status
+        self.challenge_basic = challenge_basic
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A registered client."""
+
+    client_id: str
+    name: str
+    confidential: bool
+    redirect_uris: tuple[str, ...]
+    scopes: tuple[str, ...]
+    grant_types: tuple[str, ...]
+    auth_method: str
+    created_at: datetime | None
+    client_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What waits for the user. `email` is empty while nobody is logged in."""
+
+    pending_id: str
+    application: Application
+    scopes: tuple[str, ...]
+    email: str
+    login_hint: str
+    ui_locales: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorStep:
+    """Show an error; never redirect."""
+
+    error: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectStep:
+    """Send the browser to a registered address."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginStep:
+    """Ask who it is."""
+
+    pending: Pending
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentStep:
+    """Ask whether the application may."""
+
+    pending: Pending
+
+
+Step = ErrorStep | RedirectStep | LoginStep | ConsentStep
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a user allows an application; nothing but `scopes` restricts when empty or 0."""
+
+    approved: bool
+    scopes: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    budget_micro_rub: int = 0
+    budget_period: BudgetPeriod | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantView:
+    """An application that a user let in."""
+
+    grant_id: str
+    application: Application
+    scopes: tuple[str, ...]
+    models: tuple[str, ...]
+    budget_micro_rub: int
+    budget_period: BudgetPeriod | None
+    created_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewApplication:
+    """What a new client is to be."""
+
+    name: str
+    confidential: bool
+    redirect_uris: tuple[str, ...]
+    scopes: tuple[str, ...]
+    grant_types: tuple[str, ...]

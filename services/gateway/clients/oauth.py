@@ -1,0 +1,339 @@
+"""The authorization server behind the edge: it decides, the gateway shows and carries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+import msgspec
+from razvilka.auth.v1 import oauth_pb2 as pb
+from razvilka.auth.v1 import oauth_pb2_grpc
+
+from servicekit import rpc_client
+from servicekit.call import CallContext
+from servicekit.errors import Internal
+from services.gateway.authorization import (
+    Allowance,
+    Application,
+    ConsentStep,
+    ErrorStep,
+    GrantView,
+    LoginStep,
+    NewApplication,
+    OAuthRefused,
+    Origin,
+    Params,
+    Pending,
+    RedirectStep,
+    Step,
+)
+from services.gateway.caller import Caller
+from services.gateway.clients.auth import caller_from_proto
+from services.gateway.clients.moments import moment, timestamp
+from services.gateway.clients.periods import PERIODS, period_to_proto
+from services.gateway.jwks import IssuerKeys
+from services.gateway.revocations import Revocation
+
+
+class OAuthClient:
+    """Carries requests to the authorization server. `deadline_s` bounds each."""
+
+    def __init__(self, channel: grpc.aio.Channel, *, deadline_s: float) -> None:
+        self._stub = oauth_pb2_grpc.OAuthServiceStub(channel)
+        self._deadline_s = deadline_s
+
+    async def _ask(self, method: Any, request: Any, call: CallContext | None = None) -> Any:
+        return await rpc_client.unary(method, request, deadline_s=self._deadline_s, call=call)
+
+    async def authorize(
+        self, params: Params, session: str, origin: Origin, call: CallContext, *, pending_id: str = ""
+    ) -> Step:
+        """Return what must happen next with an authorization request, or with one that waited."""
+        request = pb.AuthorizeRequest(
+            params=params_to_proto(params), session_id=session, origin=origin_to_proto(origin), pending_id=pending_id
+        )
+        return _step(await self._ask(self._stub.Authorize, request, call))
+
+    async def decide_consent(
+        self, pending_id: str, session: str, allowance: Allowance, origin: Origin, call: CallContext
+    ) -> str:
+        """Record a decision; return where to send the browser.
+
+        Raises:
+            NotFound: nothing waits under this id for this session.
+        """
+        request = pb.DecideConsentRequest(
+            pending_id=pending_id,
+            session_id=session,
+            approved=allowance.approved,
+            scopes=allowance.scopes,
+            models=allowance.models,
+            budget_micro_rub=allowance.budget_micro_rub,
+            budget_period=period_to_proto(allowance.budget_period),
+            origin=origin_to_proto(origin),
+        )
+        answer = await self._ask(self._stub.DecideConsent, request, call)
+        return str(answer.redirect_url)
+
+    async def token(self, params: Params, authorization: str, origin: Origin, call: CallContext) -> bytes:
+        """Return the body of the token endpoint's answer.
+
+        Raises:
+            OAuthRefused: the protocol's errors.
+        """
+        request = pb.TokenRequest(
+            params=params_to_proto(params), authorization=authorization, origin=origin_to_proto(origin)
+        )
+        answer = await self._ask(self._stub.Token, request, call)
+        _raise_error(answer)
+        token: pb.Token = answer.token
+        body: dict[str, Any] = {
+            "access_token": token.access_token,
+            "token_type": "Bearer",
+            "expires_in": token.expires_in_s,
+        }
+        for name in ("refresh_token", "scope", "id_token", "issued_token_type"):
+            value = getattr(token, name)
+            if value:
+                body[name] = value
+        return msgspec.json.encode(body)
+
+    async def revoke(self, params: Params, authorization: str, origin: Origin, call: CallContext) -> bytes:
+        """End a token; return an empty body.
+
+        Raises:
+            OAuthRefused: the protocol's errors.
+        """
+        request = pb.RevokeRequest(
+            params=params_to_proto(params), authorization=authorization, origin=origin_to_proto(origin)
+        )
+        answer = await self._ask(self._stub.Revoke, request, call)
+        if answer.HasField("error"):
+            raise _refused(answer.error)
+        return b"{}"
+
+    async def introspect(self, params: Params, authorization: str, origin: Origin, call: CallContext) -> bytes:
+        """Return what a token is.
+
+        Raises:
+            OAuthRefused: the protocol's errors.
+        """
+        request = pb.IntrospectRequest(
+            params=params_to_proto(params), authorization=authorization, origin=origin_to_proto(origin)
+        )
+        answer = await self._ask(self._stub.Introspect, request, call)
+        _raise_error(answer)
+        return str(answer.claims_json).encode()
+
+    async def user_info(self, access_token: str, call: CallContext) -> bytes:
+        """Return the claims of a token's user.
+
+        Raises:
+            Unauthenticated: the token is not valid.
+            PermissionDenied: it lacks the scope `openid`.
+        """
+        answer = await self._ask(self._stub.UserInfo, pb.UserInfoRequest(access_token=access_token), call)
+        return str(answer.claims_json).encode()
+
+    async def register(self, metadata_json: str, authorization: str, origin: Origin, call: CallContext) -> bytes:
+        """Register an application (RFC 7591).
+
+        Raises:
+            OAuthRefused: the protocol's errors.
+        """
+        request = pb.RegisterClientRequest(
+            metadata_json=metadata_json, authorization=authorization, origin=origin_to_proto(origin)
+        )
+        answer = await self._ask(self._stub.RegisterClient, request, call)
+        _raise_error(answer)
+        return str(answer.client_json).encode()
+
+    async def start_device(self, params: Params, authorization: str, origin: Origin, call: CallContext) -> bytes:
+        """Begin a device's authorization (RFC 8628).
+
+        Raises:
+            OAuthRefused: the protocol's errors.
+        """
+        request = pb.StartDeviceRequest(
+            params=params_to_proto(params), authorization=authorization, origin=origin_to_proto(origin)
+        )
+        answer = await self._ask(self._stub.StartDevice, request, call)
+        _raise_error(answer)
+        return str(answer.device_json).encode()
+
+    async def find_device(self, user_code: str, session: str, origin: Origin, call: CallContext) -> Pending:
+        """Return what a user code asks for.
+
+        Raises:
+            NotFound: no such code.
+            QuotaExceeded: too many guesses.
+        """
+        request = pb.FindDeviceRequest(user_code=user_code, session_id=session, origin=origin_to_proto(origin))
+        return _pending((await self._ask(self._stub.FindDevice, request, call)).pending)
+
+    async def decide_device(
+        self, user_code: str, session: str, allowance: Allowance, origin: Origin, call: CallContext
+    ) -> None:
+        """Let a device in, or don't.
+
+        Raises:
+            NotFound: no such code.
+        """
+        request = pb.DecideDeviceRequest(
+            user_code=user_code,
+            session_id=session,
+            approved=allowance.approved,
+            models=allowance.models,
+            budget_micro_rub=allowance.budget_micro_rub,
+            budget_period=period_to_proto(allowance.budget_period),
+            origin=origin_to_proto(origin),
+        )
+        await self._ask(self._stub.DecideDevice, request, call)
+
+    async def get_keys(self) -> IssuerKeys:
+        """Return the public keys, and what tokens must say."""
+        answer = await self._ask(self._stub.GetKeys, pb.GetKeysRequest())
+        return IssuerKeys(
+            answer.jwks_json, answer.issuer, answer.audience, tuple(answer.algorithms), answer.metadata_json
+        )
+
+    async def get_grant(self, grant_id: str, user_id: str, call: CallContext) -> Caller:
+        """Return what a grant allows now.
+
+        Raises:
+            Unauthenticated: it is over, or never was.
+        """
+        answer = await self._ask(self._stub.GetGrant, pb.GetGrantRequest(grant_id=grant_id, user_id=user_id), call)
+        return caller_from_proto(answer.caller)
+
+    async def list_grants(self, user_id: str, call: CallContext) -> list[GrantView]:
+        """Return the applications a user let in."""
+        answer = await self._ask(self._stub.ListGrants, pb.ListGrantsRequest(user_id=user_id), call)
+        return [_grant(grant) for grant in answer.grants]
+
+    async def revoke_grant(self, user_id: str, grant_id: str, call: CallContext) -> None:
+        """End a grant with all its tokens.
+
+        Raises:
+            NotFound: absent, or someone else's.
+        """
+        await self._ask(self._stub.RevokeGrant, pb.RevokeGrantRequest(user_id=user_id, grant_id=grant_id), call)
+
+    async def create_client(self, owner: str, order: NewApplication, call: CallContext) -> tuple[Application, str]:
+        """Register a user's application; return it with its secret ("" for a public one).
+
+        Raises:
+            InvalidRequest: a field is wrong; it is named.
+        """
+        request = pb.CreateClientRequest(
+            owner_user_id=owner,
+            name=order.name,
+            confidential=order.confidential,
+            redirect_uris=order.redirect_uris,
+            scopes=order.scopes,
+            grant_types=order.grant_types,
+        )
+        answer = await self._ask(self._stub.CreateClient, request, call)
+        return _application(answer.client), str(answer.client_secret)
+
+    async def list_clients(self, owner: str, call: CallContext) -> list[Application]:
+        """Return a user's applications."""
+        answer = await self._ask(self._stub.ListClients, pb.ListClientsRequest(owner_user_id=owner), call)
+        return [_application(client) for client in answer.clients]
+
+    async def delete_client(self, owner: str, client_id: str, call: CallContext) -> None:
+        """End an application with all its grants.
+
+        Raises:
+            NotFound: absent, or someone else's.
+        """
+        await self._ask(self._stub.DeleteClient, pb.DeleteClientRequest(owner_user_id=owner, client_id=client_id), call)
+
+    async def list_revocations(self, since: datetime) -> tuple[list[Revocation], datetime]:
+        """Return what ended since a moment, and the next moment to ask for."""
+        answer = await self._ask(self._stub.ListRevocations, pb.ListRevocationsRequest(since=timestamp(since)))
+        revocations = [
+            Revocation(each.kind, each.id, int(each.revoked_at.ToDatetime(tzinfo=UTC).timestamp() * 1000))
+            for each in answer.revocations
+        ]
+        return revocations, moment(answer, "as_of") or since
+
+
+def origin_to_proto(origin: Origin) -> pb.Origin:
+    """Convert at the border."""
+    return pb.Origin(ip=origin.ip, user_agent=origin.user_agent)
+
+
+def params_to_proto(params: Params) -> Sequence[pb.Param]:
+    """Convert at the border; order and repetition stay."""
+    return [pb.Param(name=name, value=value) for name, value in params]
+
+
+def _raise_error(answer: Any) -> None:
+    if answer.WhichOneof("answer") == "error":
+        raise _refused(answer.error)
+    if answer.WhichOneof("answer") is None:
+        raise Internal()
+
+
+def _refused(error: pb.OAuthError) -> OAuthRefused:
+    return OAuthRefused(
+        error.error,
+        error.description,
+        error.http_status or 400,
+        challenge_basic=error.challenge_basic,
+        retry_after_s=error.retry_after_s,
+    )
+
+
+def _step(answer: pb.AuthorizeResponse) -> Step:
+    kind = answer.WhichOneof("next")
+    if kind == "redirect_url":
+        return RedirectStep(answer.redirect_url)
+    if kind == "login":
+        return LoginStep(_pending(answer.login))
+    if kind == "consent":
+        return ConsentStep(_pending(answer.consent))
+    if kind == "error_page":
+        return ErrorStep(answer.error_page.error, answer.error_page.description)
+    raise Internal()
+
+
+def _pending(message: pb.Pending) -> Pending:
+    return Pending(
+        message.pending_id,
+        _application(message.client),
+        tuple(message.scopes),
+        message.user.email,
+        message.login_hint,
+        message.ui_locales,
+    )
+
+
+def _application(message: pb.Client) -> Application:
+    return Application(
+        client_id=message.client_id,
+        name=message.name,
+        confidential=message.confidential,
+        redirect_uris=tuple(message.redirect_uris),
+        scopes=tuple(message.scopes),
+        grant_types=tuple(message.grant_types),
+        auth_method=message.token_endpoint_auth_method,
+        created_at=moment(message, "created_at"),
+        client_uri=message.client_uri,
+    )
+
+
+def _grant(message: pb.Grant) -> GrantView:
+    return GrantView(
+        grant_id=message.grant_id,
+        application=_application(message.client),
+        scopes=tuple(message.scopes),
+        models=tuple(message.models),
+        budget_micro_rub=message.budget.limit_micro_rub,
+        budget_period=PERIODS.get(message.budget.period) if message.budget.limit_micro_rub else None,
+        created_at=moment(message, "created_at"),
+        last_used_at=moment(message, "last_used_at"),
+    )

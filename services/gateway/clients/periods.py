@@ -1,0 +1,22 @@
+"""Budget periods and tiers at the border."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from razvilka.auth.v1 import auth_pb2 as pb
+
+from services.gateway.admission.request import BudgetPeriod
+
+TIERS: Final = {pb.TIER_FREE: "free", pb.TIER_PRO: "pro", pb.TIER_ENTERPRISE: "enterprise"}
+PERIODS: Final = {
+    pb.BUDGET_PERIOD_DAY: BudgetPeriod.DAY,
+    pb.BUDGET_PERIOD_MONTH: BudgetPeriod.MONTH,
+    pb.BUDGET_PERIOD_TOTAL: BudgetPeriod.TOTAL,
+}
+_NUMBERS: Final = {period: number for number, period in PERIODS.items()}
+
+
+def period_to_proto(period: BudgetPeriod | None) -> pb.BudgetPeriod.ValueType:
+    """Return the number of a period; unspecified for none."""
+    return pb.BUDGET_PERIOD_UNSPECIFIED if period is None else _NUMBERS[period]

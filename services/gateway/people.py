@@ -1,0 +1,123 @@
+"""Users, their sessions, keys and mails, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.gateway.admission.request import BudgetPeriod
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A user."""
+
+    user_id: str
+    email: str
+    email_verified: bool
+    name: str
+    language: str
+    time_zone: str
+    totp_enabled: bool
+    tier: str
+    has_password: bool
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A login session; `id` is public."""
+
+    id: str
+    created_at: datetime | None
+    last_seen_at: datetime | None
+    expires_at: datetime | None
+    ip: str
+    user_agent: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """A fresh session. `secret` belongs into the cookie and nowhere else."""
+
+    secret: str
+    session: SessionView
+    profile: Profile
+    return_to: str = ""
+
+    def __repr__(self) -> str:
+        return f"LoggedIn(session={self.session.id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Totp:
+    """A second factor that is being set up."""
+
+    secret: str
+    uri: str
+    qr_svg: str
+
+    def __repr__(self) -> str:
+        return "Totp()"
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalProvider:
+    """An OpenID provider that is set up."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail in the local outbox."""
+
+    to: str
+    subject: str
+    text: str
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """An API key as lists show it."""
+
+    id: str
+    name: str
+    prefix: str
+    last_four: str
+    scopes: tuple[str, ...]
+    models: tuple[str, ...]
+    ip_allow_list: tuple[str, ...]
+    created_at: datetime | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    budget_micro_rub: int
+    budget_period: BudgetPeriod | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """What a new key is to be; empty fields take the defaults of a key."""
+
+    name: str
+    scopes: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    ip_allow_list: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    budget_micro_rub: int = 0
+    budget_period: BudgetPeriod | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A key with its secret, which is shown this once."""
+
+    key: KeyView
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"IssuedKey(id={self.key.id})"
