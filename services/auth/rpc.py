@@ -141,6 +141,8 @@ def caller_to_proto(caller: Caller) -> pb.Caller:
             for budget in caller.budgets
         ],
         expires_at=moment_to_proto(caller.expires_at),
+        grant_id=caller.grant_id,
+        client_id=caller.client_id,
     )
 
 

@@ -7,11 +7,12 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import asyncpg
+import grpc
 import structlog
-from razvilka.auth.v1 import auth_pb2_grpc
+from razvilka.auth.v1 import auth_pb2_grpc, oauth_pb2_grpc
 
 from servicekit import lifecycle, postgres, redis, telemetry
 from servicekit.clock import Clock, SystemClock
@@ -20,14 +21,17 @@ from servicekit.lifecycle import Background
 from servicekit.rpc_server import running_server
 from services.auth.audit import AuditCheck
 from services.auth.cache import RevocationChannel
+from services.auth.domain.session import NoSessions, Sessions
 from services.auth.keys import ApiKeys
 from services.auth.last_use import LastUse
+from services.auth.oauth_assembly import AuthorizationServer, Surroundings, assemble
 from services.auth.pepper_census import PepperCensus
 from services.auth.revocation import RevocationFeed
 from services.auth.rpc import AuthServicer
 from services.auth.settings import AuthSettings, UpkeepSettings
 from services.auth.store.audit import AuditStore
 from services.auth.store.keys import KeyStore
+from services.auth.store.oauth_people import PeopleStore
 from services.auth.store.readiness import is_migrated
 from services.auth.store.revocations import RevocationStore
 from services.auth.store.users import UserStore
@@ -36,6 +40,9 @@ from services.auth.users import Users
 from services.auth.verification import KeyVerifier
 
 log = structlog.get_logger()
+
+# Often enough that a key is published in time: jwks_max_age_s is at least as long.
+SIGNING_KEYS_EVERY_S: Final = 60.0
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -49,8 +56,8 @@ async def serve(settings: AuthSettings) -> None:
 
 
 @asynccontextmanager
-async def running(settings: AuthSettings, clock: Clock) -> AsyncIterator[int]:
-    """Serve while the block runs; yield the port."""
+async def running(settings: AuthSettings, clock: Clock, *, sessions: Sessions | None = None) -> AsyncIterator[int]:
+    """Serve while the block runs; yield the port. `sessions` tell OAuth who is logged in."""
     async with AsyncExitStack() as opened:
         pool = await opened.enter_async_context(postgres.open_pool(settings.postgres))
         client = await opened.enter_async_context(redis.open_redis(settings.redis))
@@ -61,11 +68,18 @@ async def running(settings: AuthSettings, clock: Clock) -> AsyncIterator[int]:
         leftovers = await opened.enter_async_context(lifecycle.background(grace_s=5.0))
         keep = timedelta(seconds=settings.upkeep.revocation_keep_s)
         feed = RevocationFeed(RevocationStore(pool), RevocationChannel(client, keep=keep), clock=clock, keep=keep)
-        _start_jobs(jobs, settings, pool, feed, last_use, clock)
+        around = Surroundings(pool, client, feed, sessions or NoSessions(), PeopleStore(pool), clock)
+        oauth = assemble(settings, around)
+        _start_jobs(jobs, settings, pool, feed, last_use, oauth, clock)
         servicer = _servicer(settings, pool, feed, last_use, leftovers, clock)
-        register = functools.partial(auth_pb2_grpc.add_AuthServiceServicer_to_server, servicer)
+        register = functools.partial(_register, servicer, oauth)
         ready = functools.partial(is_migrated, pool)
         yield await opened.enter_async_context(running_server(settings.grpc, register, ready))
+
+
+def _register(servicer: AuthServicer, oauth: AuthorizationServer, server: grpc.aio.Server) -> None:
+    auth_pb2_grpc.add_AuthServiceServicer_to_server(servicer, server)
+    oauth_pb2_grpc.add_OAuthServiceServicer_to_server(oauth.servicer, server)
 
 
 def _servicer(
@@ -80,7 +94,13 @@ def _servicer(
 
 
 def _start_jobs(
-    jobs: Background, settings: AuthSettings, pool: Pool, feed: RevocationFeed, last_use: LastUse, clock: Clock
+    jobs: Background,
+    settings: AuthSettings,
+    pool: Pool,
+    feed: RevocationFeed,
+    last_use: LastUse,
+    oauth: AuthorizationServer,
+    clock: Clock,
 ) -> None:
     every: UpkeepSettings = settings.upkeep
     work = {
@@ -88,6 +108,8 @@ def _start_jobs(
         "revocations": (feed.sweep, every.revocation_sweep_every_s),
         "forget_revocations": (feed.forget, every.check_every_s),
         "audit_check": (AuditCheck(AuditStore(pool)).run, every.check_every_s),
+        "signing_keys": (oauth.ring.rotate, SIGNING_KEYS_EVERY_S),
+        "oauth_housekeeping": (oauth.housekeeping.run, every.check_every_s),
         "pepper_census": (PepperCensus(KeyStore(pool), settings.key.hasher()).run, every.check_every_s),
     }
     for name, (job, every_s) in work.items():

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr, field_validator
+from datetime import datetime, timedelta
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import AwareDatetime, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit.settings import (
@@ -14,11 +18,16 @@ from servicekit.settings import (
     RedisSettings,
     TelemetrySettings,
 )
+from services.auth.domain.claims import TokenTerms
 from services.auth.domain.key_hash import KeyHasher, Pepper
 from services.auth.domain.tier import Limits, Tier, TierLimits
 
 # HMAC-SHA256 gains nothing from more, and a shorter one could be guessed from a stolen table.
 MIN_PEPPER_LENGTH = 32
+MIN_TOKEN_LENGTH = 16
+DAY_S = 86_400
+# How far the clocks of those who verify tokens may differ from ours.
+TOKEN_LEEWAY_S = 60
 
 
 class KeySettings(Part):
@@ -113,6 +122,93 @@ class UpkeepSettings(Part):
     """Seconds between two checks of the audit log, of the peppers in use and of what may be forgotten."""
 
 
+class OAuthSettings(Part):
+    """The authorization server."""
+
+    issuer: str = "http://127.0.0.1:8080"
+    """The public address of the gateway, without a slash at the end: who issues tokens, and where its endpoints are."""
+    audience: str = ""
+    """What access tokens are for (`aud`); empty: the issuer."""
+    access_token_ttl_s: int = Field(900, ge=30, le=3600)
+    """Seconds an access token lives."""
+    refresh_idle_s: int = Field(30 * DAY_S, ge=60)
+    """Seconds after which a refresh token that is not used is over."""
+    refresh_absolute_s: int = Field(90 * DAY_S, ge=60)
+    """Seconds after which the user must let an application in again, however busy it is."""
+    code_ttl_s: int = Field(60, ge=1, le=600)
+    """Seconds within which an authorization code must be redeemed."""
+    pending_ttl_s: int = Field(900, ge=60)
+    """Seconds a user has to log in and decide."""
+    signing_key_secret: SecretStr = SecretStr("")
+    """Encrypts the private signing keys in the database, at least 32 characters; empty: derived from the key pepper."""
+    previous_signing_key_secrets: SecretStr = SecretStr("")
+    """Earlier such secrets, separated by commas: keys encrypted under them still sign until they are rotated."""
+    signing_key_rotate_s: int = Field(30 * DAY_S, ge=3600)
+    """Seconds a signing key signs before the next one takes over."""
+    jwks_max_age_s: int = Field(600, ge=60)
+    """Seconds that anybody may cache the public keys: a new key is published this long before it signs."""
+    registration_enabled: bool = False
+    """Whether applications may register themselves (RFC 7591)."""
+    registration_token: SecretStr = SecretStr("")
+    """The initial access token that such a registration needs."""
+    legacy_jwt_secret: SecretStr = SecretStr("")
+    """The secret of release 1.0: its tokens can be exchanged for 1.1 tokens; empty: they cannot."""
+    legacy_jwt_until: AwareDatetime | None = None
+    """When the exchange of 1.0 tokens ends, with time zone, like 2027-06-30T00:00:00Z; needed with the secret."""
+    device_code_ttl_s: int = Field(600, ge=60)
+    """Seconds a user has to let a device in."""
+    device_interval_s: int = Field(5, ge=1)
+    """Seconds a device waits between two questions."""
+    device_guesses: int = Field(10, ge=1)
+    """Wrong device codes that one address, and one account, may enter before it must wait."""
+    device_guess_window_s: int = Field(900, ge=60)
+    """Seconds after which wrong device codes are forgotten."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_issuer(cls, given: str) -> str:
+        parts = urlsplit(given)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+            raise ValueError("must be an http or https address without query and fragment")
+        if given.endswith("/"):
+            raise ValueError("must not end with a slash")
+        return given
+
+    @field_validator("signing_key_secret", "previous_signing_key_secrets")
+    @classmethod
+    def _long_enough(cls, given: SecretStr) -> SecretStr:
+        if any(len(secret) < MIN_PEPPER_LENGTH for secret in _split(given)):
+            raise ValueError(f"each secret must have at least {MIN_PEPPER_LENGTH} characters")
+        return given
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.registration_enabled and len(self.registration_token.get_secret_value()) < MIN_TOKEN_LENGTH:
+            raise ValueError(f"registration needs a registration_token of at least {MIN_TOKEN_LENGTH} characters")
+        if self.legacy_jwt_secret.get_secret_value() and self.legacy_jwt_until is None:
+            raise ValueError("legacy_jwt_secret needs legacy_jwt_until")
+        return self
+
+    def terms(self) -> TokenTerms:
+        """Return what all tokens have in common."""
+        return TokenTerms(self.issuer, self.audience or self.issuer, self.access_token_ttl_s)
+
+    @property
+    def legacy_end(self) -> datetime | None:
+        """Return when the exchange of 1.0 tokens ends; None when there is no exchange."""
+        return self.legacy_jwt_until if self.legacy_jwt_secret.get_secret_value() else None
+
+    @property
+    def refresh_idle(self) -> timedelta:
+        """Return how long an unused refresh token lives."""
+        return timedelta(seconds=self.refresh_idle_s)
+
+    @property
+    def refresh_absolute(self) -> timedelta:
+        """Return how long a grant lives."""
+        return timedelta(seconds=self.refresh_absolute_s)
+
+
 class AuthSettings(BaseSettings):
     """Settings of the auth service."""
 
@@ -124,10 +220,23 @@ class AuthSettings(BaseSettings):
     tier: TierSettings = TierSettings()
     keylimit: DimensionSettings = DimensionSettings()
     modellimit: DimensionSettings = DimensionSettings()
+    oauth: OAuthSettings = OAuthSettings()
     upkeep: UpkeepSettings = UpkeepSettings()
     grpc: GrpcSettings = GrpcSettings()
     metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+
+    @model_validator(mode="after")
+    def _revocations_outlive_tokens(self) -> Self:
+        if self.upkeep.revocation_keep_s < self.oauth.access_token_ttl_s + TOKEN_LEEWAY_S:
+            raise ValueError("upkeep.revocation_keep_s must exceed oauth.access_token_ttl_s by a minute")
+        return self
+
+    def signing_key_secrets(self) -> list[str]:
+        """Return the secrets that encrypt signing keys, the current one first."""
+        own = _split(self.oauth.signing_key_secret) + _split(self.oauth.previous_signing_key_secrets)
+        # Without an own secret the pepper serves: it is used through another key derivation, see oauth/key_sealing.py.
+        return [*own, self.key.pepper.get_secret_value(), *_split(self.key.previous_peppers)]
 
     def tier_limits(self) -> dict[Tier, TierLimits]:
         """Return what each tier may do: in all, with each key, on each model version."""

@@ -24,3 +24,5 @@ class Caller:
     limits: TierLimits
     budgets: tuple[Budget, ...]
     expires_at: datetime | None
+    grant_id: str = ""
+    client_id: str = ""

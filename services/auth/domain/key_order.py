@@ -42,11 +42,24 @@ def check_order(order: KeyOrder, now: datetime) -> KeyOrder:
         user_id=order.user_id,
         name=_name(order.name),
         scopes=order.scopes or DEFAULT_KEY_SCOPES,
-        models=_models(order.models),
+        models=check_models(order.models),
         ip_allow_list=_networks(order.ip_allow_list),
         budget=order.budget,
         expires_at=order.expires_at,
     )
+
+
+def check_models(given: Sequence[str]) -> tuple[str, ...]:
+    """Return the list of models without repetitions.
+
+    Raises:
+        InvalidRequest: too many, or one that cannot be a model's id.
+    """
+    _check_count("models", given)
+    for model in given:
+        if not 1 <= len(model) <= MAX_MODEL_LENGTH or not model.isprintable():
+            raise _invalid("models", f"A model id has 1 to {MAX_MODEL_LENGTH} printable characters.")
+    return tuple(dict.fromkeys(given))
 
 
 def _name(given: str) -> str:
@@ -54,14 +67,6 @@ def _name(given: str) -> str:
     if not 1 <= len(name) <= MAX_NAME_LENGTH or not name.isprintable():
         raise _invalid("name", f"The name must have 1 to {MAX_NAME_LENGTH} printable characters.")
     return name
-
-
-def _models(given: Sequence[str]) -> tuple[str, ...]:
-    _check_count("models", given)
-    for model in given:
-        if not 1 <= len(model) <= MAX_MODEL_LENGTH or not model.isprintable():
-            raise _invalid("models", f"A model id has 1 to {MAX_MODEL_LENGTH} printable characters.")
-    return tuple(dict.fromkeys(given))
 
 
 def _networks(given: Sequence[str]) -> tuple[str, ...]:

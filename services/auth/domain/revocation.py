@@ -11,6 +11,11 @@ class RevokedKind(StrEnum):
     """What kind of thing ended."""
 
     KEY = "key"
+    TOKEN = "token"  # one access token, by its jti
+    GRANT = "grant"
+    SESSION = "session"
+    USER = "user"
+    CLIENT = "client"
 
 
 @dataclass(frozen=True, slots=True)

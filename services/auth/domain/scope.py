@@ -24,12 +24,18 @@ class Scope(StrEnum):
     BUDGETS_WRITE = "budgets:write"
     CLIENTS_WRITE = "clients:write"
     ADMIN = "admin"
+    OPENID = "openid"
+    PROFILE = "profile"
+    EMAIL = "email"
 
 
 # What a key of release 1.0 could do, and so what a key gets when its owner names nothing.
 DEFAULT_KEY_SCOPES: Final = frozenset(
     {Scope.MODELS_READ, Scope.COMPLETIONS_WRITE, Scope.EMBEDDINGS_WRITE, Scope.USAGE_READ}
 )
+
+# Who the user is: for ID tokens and /userinfo. They give no right at the API.
+IDENTITY_SCOPES: Final = frozenset({Scope.OPENID, Scope.PROFILE, Scope.EMAIL})
 
 
 def parse_scopes(names: Iterable[str]) -> frozenset[Scope]:

@@ -44,6 +44,13 @@ WHERE until > $1
 ORDER BY number
 """
 
+READ_SINCE: Final = """
+SELECT number, kind, subject_id, revoked_at, until
+FROM auth.revocations
+WHERE until > $1 AND revoked_at >= $2
+ORDER BY number
+"""
+
 MARK_PUBLISHED: Final = """
 UPDATE auth.revocations
 SET published_at = $2
@@ -71,6 +78,11 @@ class RevocationStore:
         """Return all revocations that somebody might not know of yet, oldest first."""
         with database_errors():
             return [_from_row(row) for row in await self._pool.fetch(READ_LIVE, now)]
+
+    async def read_since(self, since: datetime, now: datetime) -> list[Revocation]:
+        """Return the revocations made since a moment that still matter, oldest first."""
+        with database_errors():
+            return [_from_row(row) for row in await self._pool.fetch(READ_SINCE, now, since)]
 
     async def mark_published(self, numbers: Sequence[int], at: datetime) -> None:
         """Note that the gateways have been told."""

@@ -1,0 +1,162 @@
+"""Signed tokens: one `sign`, one `verify`. The only module that imports python-jose.
+
+python-jose checks a signature well when it is given one algorithm and one key. Left to itself it looks at no `typ`,
+ignores `crit`, tries every key whatever the `kid`, and takes tokens without `aud` or `exp`. So it is asked about the
+signature only; everything else is checked here (RFC 8725, RFC 9068 4).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from jose import jwk, jws
+from jose.exceptions import JOSEError
+
+from servicekit.errors import ErrorReason, Unauthenticated
+
+# Ours have about 800 characters. What is longer is refused before anything is decoded.
+MAX_LENGTH: Final = 8192
+COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+# A key or its address inside the token is the attacker's; an unknown `crit` must not be ignored; `b64` changes the
+# signature's input, `zip` and `enc` belong to encryption.
+FORBIDDEN_HEADERS: Final = frozenset({"crit", "jwk", "jku", "x5u", "x5c", "b64", "zip", "enc"})
+SHARED_ALGORITHM: Final = "HS256"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that signs or verifies with exactly one algorithm. `kid` is empty for a shared secret."""
+
+    kid: str
+    algorithm: str
+    _key: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a token must be.
+
+    Args:
+        types: allowed `typ` headers, in lower case; "" stands for none at all.
+        issuer: exact `iss`; None: not looked at.
+        audience: what `aud` must be or contain; None: not looked at.
+        required: claims that must be there; `exp` always must.
+        leeway_s: seconds by which clocks may differ.
+    """
+
+    types: frozenset[str]
+    issuer: str | None
+    audience: str | None
+    required: frozenset[str] = frozenset()
+    leeway_s: int = 30
+
+
+def private_key(pem: str, *, kid: str, algorithm: str) -> Key:
+    """Return a key that signs."""
+    return Key(kid, algorithm, jwk.construct(pem, algorithm))
+
+
+def public_key(member: Mapping[str, Any]) -> Key:
+    """Return a key that verifies, from a member of a JWK set."""
+    algorithm = str(member["alg"])
+    return Key(str(member["kid"]), algorithm, jwk.construct(dict(member), algorithm))
+
+
+def shared_secret(secret: str) -> Key:
+    """Return a key of HS256."""
+    return Key("", SHARED_ALGORITHM, jwk.construct(secret, SHARED_ALGORITHM))
+
+
+def public_member(key: Key) -> dict[str, str]:
+    """Return the public half of a private key as a member of a JWK set."""
+    members = key._key.public_key().to_dict()
+    public = {name: value for name, value in members.items() if name in ("kty", "n", "e", "crv", "x", "y")}
+    return {**public, "kid": key.kid, "alg": key.algorithm, "use": "sig"}
+
+
+def sign(claims: Mapping[str, Any], key: Key, *, typ: str) -> str:
+    """Return the signed token."""
+    headers = {"typ": typ, "kid": key.kid} if key.kid else {"typ": typ}
+    return str(jws.sign(dict(claims), key._key, headers=headers, algorithm=key.algorithm))
+
+
+def verify(token: str, keys: Mapping[str, Key], expected: Expected, now: datetime) -> dict[str, Any]:
+    """Return the claims of a token that is what is expected. Looks up nothing but `keys`, by the token's `kid`.
+
+    Raises:
+        Unauthenticated: TOKEN_EXPIRED: all is right, but its time is over; INVALID_TOKEN: anything else.
+    """
+    if len(token) > MAX_LENGTH or not COMPACT.fullmatch(token):
+        raise _invalid()
+    header = _read_object(token.partition(".")[0])
+    key = keys.get(_text(header, "kid"))
+    if key is None or header.get("alg") != key.algorithm or FORBIDDEN_HEADERS & header.keys():
+        raise _invalid()
+    if _text(header, "typ").lower() not in expected.types:
+        raise _invalid()
+    try:
+        jws.verify(token, key._key, [key.algorithm])
+    except JOSEError as exc:
+        raise _invalid() from exc
+    claims = _read_object(token.split(".")[1])
+    _check_claims(claims, expected, now.timestamp())
+    return claims
+
+
+def _check_claims(claims: dict[str, Any], expected: Expected, now_s: float) -> None:
+    if not expected.required <= claims.keys():
+        raise _invalid()
+    if expected.issuer is not None and claims.get("iss") != expected.issuer:
+        raise _invalid()
+    if expected.audience is not None and not _is_for(claims.get("aud"), expected.audience):
+        raise _invalid()
+    for name in ("iat", "nbf"):
+        if name in claims and _moment(claims[name]) > now_s + expected.leeway_s:
+            raise _invalid()
+    if "exp" not in claims:
+        raise _invalid()
+    if _moment(claims["exp"]) <= now_s - expected.leeway_s:
+        raise Unauthenticated(ErrorReason.TOKEN_EXPIRED, "The token has expired.")
+
+
+def _is_for(aud: object, audience: str) -> bool:
+    return aud == audience or (isinstance(aud, list) and audience in aud)
+
+
+def _moment(value: object) -> float:
+    # NaN never gets here: JSON has none, and `_read_object` refuses what Python's parser adds.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _invalid()
+    return value
+
+
+def _text(header: dict[str, Any], name: str) -> str:
+    value = header.get(name, "")
+    if not isinstance(value, str):
+        raise _invalid()
+    return value
+
+
+def _read_object(segment: str) -> dict[str, Any]:
+    try:
+        raw = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+        read = json.loads(raw, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as exc:
+        raise _invalid() from exc
+    if not isinstance(read, dict):
+        raise _invalid()
+    return read
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def _invalid() -> Unauthenticated:
+    return Unauthenticated(ErrorReason.INVALID_TOKEN, "The token is not valid.")

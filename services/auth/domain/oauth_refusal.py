@@ -1,0 +1,65 @@
+"""What an OAuth endpoint answers when it does not do what was asked (RFC 6749 4.1.2.1 and 5.2)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class OAuthError(StrEnum):
+    """The error codes that we give."""
+
+    INVALID_REQUEST = "invalid_request"
+    INVALID_CLIENT = "invalid_client"
+    INVALID_GRANT = "invalid_grant"
+    UNAUTHORIZED_CLIENT = "unauthorized_client"
+    UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
+    UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
+    INVALID_SCOPE = "invalid_scope"
+    ACCESS_DENIED = "access_denied"
+    LOGIN_REQUIRED = "login_required"
+    CONSENT_REQUIRED = "consent_required"
+    REQUEST_NOT_SUPPORTED = "request_not_supported"
+    REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
+    REGISTRATION_NOT_SUPPORTED = "registration_not_supported"
+    AUTHORIZATION_PENDING = "authorization_pending"
+    SLOW_DOWN = "slow_down"
+    EXPIRED_TOKEN = "expired_token"
+    INVALID_TOKEN = "invalid_token"
+    INVALID_REDIRECT_URI = "invalid_redirect_uri"
+    INVALID_CLIENT_METADATA = "invalid_client_metadata"
+
+
+class OAuthRefusal(Exception):
+    """A protocol error on its way to its answer; caught where the answer is made.
+
+    Args:
+        error: the code.
+        description: a sentence of ours for the client's developer. Never a piece of the request: it goes into headers,
+            URLs and logs, where RFC 6749 allows printable ASCII without quotes and backslashes only.
+        http_status: of a direct answer; redirects don't use it.
+        challenge_basic: the client tried the Authorization header, so the answer names the scheme.
+    """
+
+    def __init__(
+        self, error: OAuthError, description: str, *, http_status: int = 400, challenge_basic: bool = False
+    ) -> None:
+        super().__init__(f"{error}: {description}")
+        self.error = error
+        self.description = description
+        self.http_status = http_status
+        self.challenge_basic = challenge_basic
+
+
+def invalid_request(description: str) -> OAuthRefusal:
+    """Return the refusal of a malformed request."""
+    return OAuthRefusal(OAuthError.INVALID_REQUEST, description)
+
+
+def invalid_grant(description: str) -> OAuthRefusal:
+    """Return the refusal of a code, refresh token or device code."""
+    return OAuthRefusal(OAuthError.INVALID_GRANT, description)
+
+
+def invalid_scope(description: str) -> OAuthRefusal:
+    """Return the refusal of a scope."""
+    return OAuthRefusal(OAuthError.INVALID_SCOPE, description)

@@ -1,0 +1,162 @@
+"""Applications: registered, found, listed, ended."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied
+from services.auth.domain.audit import AuditAction
+from services.auth.domain.client import EXCHANGE_CLIENT_ID, Client, hash_secret
+from services.auth.domain.client_order import (
+    CLIENT_ID,
+    ClientOrder,
+    as_metadata,
+    check_client_order,
+    order_from_metadata,
+)
+from services.auth.domain.identifier import check_id
+from services.auth.domain.oauth_refusal import OAuthError, OAuthRefusal
+from services.auth.domain.person import People
+from services.auth.domain.scope import Scope
+from services.auth.domain.token import SecretKind, new_secret
+from services.auth.oauth import metrics
+from services.auth.oauth.events import audit_event
+from services.auth.revocation import RevocationFeed
+from services.auth.store.oauth_clients import ClientStore
+
+ID_PREFIX: Final = "rz_app_"
+ADMINISTRATOR: Final = "administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """A new application with its secret, which exists nowhere else; empty for public ones."""
+
+    client: Client
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"NewClient(id={self.client.id})"
+
+
+class Clients:
+    """Use cases of applications."""
+
+    def __init__(
+        self,
+        store: ClientStore,
+        people: People,
+        feed: RevocationFeed,
+        *,
+        registration_token: str,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._people = people
+        self._feed = feed
+        self._registration_token = registration_token
+        self._clock = clock
+
+    async def find(self, client_id: str | None) -> Client | None:
+        """Return the application; None also for what cannot be an id."""
+        if client_id is None or not CLIENT_ID.fullmatch(client_id):
+            return None
+        return await self._store.find(client_id)
+
+    async def register(self, metadata_json: str, authorization: str) -> dict[str, Any] | OAuthRefusal:
+        """Answer the registration endpoint (RFC 7591): an application registers itself."""
+        try:
+            return await self._register(metadata_json, authorization)
+        except OAuthRefusal as refusal:
+            return refusal
+
+    async def _register(self, metadata_json: str, authorization: str) -> dict[str, Any]:
+        scheme, _, token = authorization.partition(" ")
+        genuine = hmac.compare_digest(hash_secret(token.strip()), hash_secret(self._registration_token))
+        if not self._registration_token:
+            raise OAuthRefusal(OAuthError.ACCESS_DENIED, "Clients cannot register themselves here.", http_status=403)
+        if scheme.lower() != "bearer" or not genuine:
+            raise OAuthRefusal(OAuthError.INVALID_TOKEN, "The initial access token is not valid.", http_status=401)
+        new = await self._insert(order_from_metadata(metadata_json), "", "dynamic")
+        return as_metadata(new.client, new.secret)
+
+    async def create(self, order: ClientOrder, client_id: str) -> NewClient:
+        """Register an application for its owner, or for an administrator when there is none.
+
+        Raises:
+            InvalidRequest: a field is wrong.
+            PermissionDenied: only an administrator's application may have the scope admin.
+            Conflict: the id is taken.
+            NotFound: there is no such owner.
+        """
+        if client_id and not CLIENT_ID.fullmatch(client_id):
+            raise _invalid("A client id has 1 to 128 of A-Z a-z 0-9 . _ ~ -", "client_id")
+        try:
+            checked = check_client_order(order, private_schemes=True)
+        except OAuthRefusal as refusal:
+            redirect = refusal.error is OAuthError.INVALID_REDIRECT_URI
+            raise _invalid(refusal.description, "redirect_uris" if redirect else "client") from refusal
+        if order.owner_user_id is not None:
+            await self._check_owner(order.owner_user_id, order.scopes)
+        return await self._insert(checked, client_id, "owner" if order.owner_user_id else ADMINISTRATOR)
+
+    async def list_of(self, owner_user_id: str) -> list[Client]:
+        """Return a user's applications, newest first; with no user everybody's."""
+        if owner_user_id:
+            check_id(owner_user_id, param="owner_user_id", noun="user")
+        return await self._store.list_of(owner_user_id or None)
+
+    async def delete(self, owner_user_id: str, client_id: str) -> None:
+        """End an application with all its grants; with no user as an administrator.
+
+        Raises:
+            NotFound: there is no such application, or it is somebody else's.
+        """
+        if owner_user_id:
+            check_id(owner_user_id, param="client_id", noun="application")
+        now = self._clock.now()
+        event = audit_event(
+            AuditAction.CLIENT_DELETED,
+            now,
+            actor=f"user:{owner_user_id}" if owner_user_id else ADMINISTRATOR,
+            subject=f"client:{client_id}",
+        )
+        deletable = CLIENT_ID.fullmatch(client_id) and client_id != EXCHANGE_CLIENT_ID
+        until = self._feed.believed_until(now)
+        ended = await self._store.delete(client_id, owner_user_id or None, event, until) if deletable else None
+        if ended is None:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such application.", param="client_id")
+        metrics.REVOCATIONS.labels(ended.kind.value).inc()
+        await self._feed.announce(ended)
+
+    async def _check_owner(self, owner_user_id: str, scopes: frozenset[Scope]) -> None:
+        check_id(owner_user_id, param="owner_user_id", noun="user")
+        owner = await self._people.find(owner_user_id)
+        if owner is None:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="owner_user_id")
+        if Scope.ADMIN in scopes and not owner.is_admin:
+            raise PermissionDenied(ErrorReason.PERMISSION_DENIED, "Only an administrator may ask for the scope admin.")
+
+    async def _insert(self, order: ClientOrder, client_id: str, how: str) -> NewClient:
+        now = self._clock.now()
+        secret = new_secret(SecretKind.CLIENT_SECRET) if order.is_confidential else ""
+        made_up = ID_PREFIX + secrets.token_hex(12)
+        client = order.becomes(client_id or made_up, hash_secret(secret) if secret else None, now)
+        event = audit_event(
+            AuditAction.CLIENT_REGISTERED,
+            now,
+            actor=f"user:{client.owner_user_id}" if client.owner_user_id else how,
+            subject=f"client:{client.id}",
+            how=how,
+        )
+        await self._store.insert(client, event)
+        metrics.CLIENTS_REGISTERED.labels(how).inc()
+        return NewClient(client, secret)
+
+
+def _invalid(message: str, param: str) -> InvalidRequest:
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)
