@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final
 
+import msgspec
 import structlog
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -30,6 +31,7 @@ from servicekit.settings import MetricsSettings, TelemetrySettings
 
 TRACEPARENT: Final = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 
+_encoder: Final = msgspec.json.Encoder(enc_hook=repr)
 _tracer: trace.Tracer | None = None
 _provider: TracerProvider | None = None
 _sample_ratio: float = 1.0
@@ -136,10 +138,15 @@ def _configure_traces(service: str, settings: TelemetrySettings) -> None:
     _tracer = _provider.get_tracer("razvilka")
 
 
+def _to_json(event: structlog.typing.EventDict, **_: object) -> str:
+    # A third of the time that json.dumps takes; one line a request makes it count.
+    return _encoder.encode(event).decode()
+
+
 def _configure_logs(service: str, settings: TelemetrySettings) -> None:
     console = settings.log_format == "console" or (settings.log_format == "auto" and sys.stdout.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(ensure_ascii=False)
+        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(serializer=_to_json)
     )
 
     def add_service(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -33,10 +34,11 @@ _UNKNOWN: Final = "unknown"
 
 
 class Edge:
-    """Wraps the whole application."""
+    """Wraps the whole application. The hot endpoints are reached from here, past every layer of the framework."""
 
-    def __init__(self, app: ASGIApp, *, hsts: bool) -> None:
+    def __init__(self, app: ASGIApp, hot: Mapping[str, ASGIApp], *, hsts: bool) -> None:
         self._app = app
+        self._hot = hot
         self._fixed = [*SECURITY, _HSTS] if hsts else SECURITY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,14 +75,15 @@ class Edge:
         return outward
 
     async def _serve(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        app = self._hot.get(exchange.scope["path"], self._app) if exchange.method == "POST" else self._app
         try:
-            await self._app(exchange.scope, receive, send)
+            await app(exchange.scope, receive, send)
         except ServiceError as exc:
             await refuse(exchange, exc, send)
         except ClientLeft:
             exchange.status = CLIENT_LEFT_STATUS
         except Exception:
-            log.exception("gateway.failed", request_id=exchange.request_id)
+            log.exception("gateway.failed", request_id=exchange.request_id, trace_id=exchange.call.trace.trace_id)
             await refuse(exchange, Internal(), send)
 
 
