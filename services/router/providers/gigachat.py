@@ -14,7 +14,7 @@ from yarl import URL
 from servicekit.clock import Clock
 from servicekit.lifecycle import Background
 from services.router.domain.catalog import Model
-from services.router.domain.completion import Answer, Batch, Delta, EmbeddingInput, Prompt, Usage, Vectors
+from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Usage, Vectors
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.access_token import TokenShare
@@ -25,6 +25,7 @@ from services.router.providers.gigachat_response import SseStream, error_of, vec
 from services.router.providers.gigachat_token import GigaChatTokens
 from services.router.providers.http import HttpClient, OpenReply, Reply, tls_for
 from services.router.providers.openai_dialect import texts_body
+from services.router.providers.openai_transport import as_batch
 from services.router.providers.provider import ProviderCall, Traits
 from services.router.providers.sse import SseDecoder
 from services.router.providers.yandexgpt_request import encode_body
@@ -81,7 +82,7 @@ class GigaChatProvider:
         """Yield the answer as it is made; one that must be JSON is checked first, so it comes whole."""
         if _wants_json(prompt):
             answer = await self.complete(prompt, call)
-            yield Batch([_as_delta(answer)], answer.usage)
+            yield as_batch(answer)
             return
         events = SseDecoder(self._http.line_bytes)
         stream = SseStream(self._ids, self._clock)
@@ -95,6 +96,8 @@ class GigaChatProvider:
                     reply.progressed()
                     call.fingerprint = stream.fingerprint
                     yield batch
+                if stream.failure is not None:
+                    raise stream.failure
                 if not chunk and not stream.finished:
                     raise failures.broken("The provider's answer broke off.")
                 if not chunk:
@@ -207,8 +210,3 @@ def _is_json(answer: Answer) -> bool:
 
 def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
     return one + other if one is not None and other is not None else None
-
-
-def _as_delta(answer: Answer) -> Delta:
-    choice = answer.choices[0]
-    return Delta(0, choice.content or "", choice.reasoning_content, choice.tool_calls, choice.finish_reason)

@@ -143,7 +143,7 @@ def whole_answer(body: bytes, ids: ToolCallIds, clock: Clock) -> tuple[Answer, s
 class SseStream:
     """Maps the events of one stream to batches."""
 
-    __slots__ = ("_clock", "_function", "_ids", "_state_id", "done", "fingerprint", "finished")
+    __slots__ = ("_clock", "_function", "_ids", "_state_id", "done", "failure", "fingerprint", "finished")
 
     def __init__(self, ids: ToolCallIds, clock: Clock) -> None:
         self._ids = ids
@@ -151,6 +151,7 @@ class SseStream:
         self._function: _Function | None = None
         self._state_id = ""
         self.done = False
+        self.failure: ServiceError | None = None
         self.finished = False
         self.fingerprint = ""
 
@@ -163,18 +164,30 @@ class SseStream:
         deltas: list[Delta] = []
         usage: Usage | None = None
         for _, data in events:
-            if data.strip() == DONE:
-                self.done = True
-                if not self.finished:
-                    deltas.append(self._end("function_call" if self._function else "stop", "", ""))
+            try:
+                usage = self._take(data, deltas) or usage
+            except ServiceError as exc:
+                if not deltas and usage is None:
+                    raise
+                # What came before the failure in the same read is given out first.
+                self.failure = exc
+            if self.done or self.failure is not None:
                 break
-            chunk = _decoded(data, self._clock)
-            usage = _usage(chunk.usage) or usage
-            if chunk.model:
-                self.fingerprint = _build(chunk.model)
-            if chunk.choices and not self.finished and (delta := self._delta(chunk.choices[0])) is not None:
-                deltas.append(delta)
         return Batch(deltas, usage) if deltas or usage is not None else None
+
+    def _take(self, data: bytes, deltas: list[Delta]) -> Usage | None:
+        """Add what one event says to `deltas`; return the usage when it says it."""
+        if data.strip() == DONE:
+            self.done = True
+            if not self.finished:
+                deltas.append(self._end("function_call" if self._function else "stop", "", ""))
+            return None
+        chunk = _decoded(data, self._clock)
+        if chunk.model:
+            self.fingerprint = _build(chunk.model)
+        if chunk.choices and not self.finished and (delta := self._delta(chunk.choices[0])) is not None:
+            deltas.append(delta)
+        return _usage(chunk.usage)
 
     def _delta(self, choice: _Choice) -> Delta | None:
         said = choice.delta or choice.message or _NOTHING_SAID

@@ -47,9 +47,21 @@ class OpenReply:
     every byte, which costs more and lets one byte a second keep a dead stream open for ever.
     """
 
-    __slots__ = ("_content", "_event_at", "_idle_s", "_loop", "_response", "_timed_out", "_timer", "headers", "status")
+    __slots__ = (
+        "_body_bytes",
+        "_content",
+        "_event_at",
+        "_idle_s",
+        "_loop",
+        "_response",
+        "_timed_out",
+        "_timer",
+        "headers",
+        "status",
+    )
 
-    def __init__(self, response: aiohttp.ClientResponse, idle_s: float) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, idle_s: float, body_bytes: int) -> None:
+        self._body_bytes = body_bytes
         self.status = response.status
         self.headers = response.headers
         self._response = response
@@ -104,6 +116,14 @@ class OpenReply:
                 await self._content.readany()
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
             return
+
+    async def body(self) -> bytes:
+        """Return the whole body of an answer that is no stream.
+
+        Raises:
+            ServiceError: it broke off, or is too large.
+        """
+        return await _read_bounded(self._response, self._body_bytes)
 
     async def error_body(self) -> bytes:
         """Return the beginning of the body, for an error's text."""
@@ -171,7 +191,7 @@ class HttpClient:
                 )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise translate(exc) from exc
-        reply = OpenReply(response, self._settings.idle_s)
+        reply = OpenReply(response, self._settings.idle_s, self._settings.body_mb * 1024 * 1024)
         try:
             _check_encoding(response)
             yield reply

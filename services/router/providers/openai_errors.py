@@ -22,7 +22,7 @@ def status_inside(error: Any) -> int:
         value = error.get(key) if isinstance(error, dict) else None
         if isinstance(value, int) and 400 <= value < 600:
             return value
-    return 500
+    return 400 if _says_too_long(_fields(error)[0]) else 500
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> ServiceError:

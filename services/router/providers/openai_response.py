@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from servicekit.clock import Clock
+from servicekit.errors import ServiceError
 from services.router import metrics
 from services.router.domain.completion import Answer, Batch, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
 from services.router.domain.stop_sequences import StopCutter
@@ -170,6 +171,7 @@ class ChunkStream:
         self._called: set[int] = set()
         self._markers: dict[int, StopCutter] = {}
         self.done = False
+        self.failure: ServiceError | None = None
         self.fingerprint = ""
 
     def feed(self, events: Sequence[tuple[str, bytes]]) -> Batch | None:
@@ -181,17 +183,30 @@ class ChunkStream:
         deltas: list[Delta] = []
         usage: Usage | None = None
         for _, data in events:
-            if self.done:
+            try:
+                usage = self._take(data, deltas) or usage
+            except ServiceError as exc:
+                if not deltas and usage is None:
+                    raise
+                # What came before the failure in the same read is given out first.
+                self.failure = exc
+            if self.done or self.failure is not None:
                 break
-            if data.strip() == DONE:
-                self.done = True
-                deltas.extend(self._ends())
-                break
-            chunk = _decoded(data, self._clock)
-            usage = _usage(chunk.usage) or usage
-            self.fingerprint = chunk.system_fingerprint or self.fingerprint
-            deltas.extend(delta for choice in chunk.choices or () if (delta := self._delta(choice)).says_something)
         return Batch(deltas, usage) if deltas or usage is not None else None
+
+    def _take(self, data: bytes, deltas: list[Delta]) -> Usage | None:
+        """Add what one event says to `deltas`; return the usage when it says it."""
+        if data.strip() == DONE:
+            self.done = True
+            deltas.extend(self._ends())
+            return None
+        chunk = _decoded(data, self._clock)
+        self.fingerprint = chunk.system_fingerprint or self.fingerprint
+        for choice in chunk.choices or ():
+            delta = self._delta(choice)
+            if delta.says_something:
+                deltas.append(delta)
+        return _usage(chunk.usage)
 
     @property
     def all_finished(self) -> bool:

@@ -91,6 +91,8 @@ class YandexGPTProvider:
                     reply.progressed()
                     call.fingerprint = stream.fingerprint
                     yield batch
+                if stream.failure is not None:
+                    raise stream.failure
                 if not chunk and not stream.finished:
                     raise failures.broken("The provider's answer broke off.")
             await reply.linger()

@@ -149,12 +149,13 @@ def whole_answer(body: bytes, ids: ToolCallIds) -> tuple[Answer, str]:
 class NativeStream:
     """Maps the lines of one stream to batches."""
 
-    __slots__ = ("_calls", "_ids", "_text", "fingerprint", "finished")
+    __slots__ = ("_calls", "_ids", "_text", "failure", "fingerprint", "finished")
 
     def __init__(self, ids: ToolCallIds, hold_back: int = 0) -> None:
         self._ids = ids
         self._text = CumulativeText(hold_back)
         self._calls: Sequence[_Call] = ()
+        self.failure: ServiceError | None = None
         self.finished = False
         self.fingerprint = ""
 
@@ -169,7 +170,14 @@ class NativeStream:
         for line in lines:
             if self.finished or not line.strip():
                 continue
-            result = _decoded(line)
+            try:
+                result = _decoded(line)
+            except ServiceError as exc:
+                if not deltas and usage is None:
+                    raise
+                # What came before the failure in the same read is given out first.
+                self.failure = exc
+                break
             usage = _usage(result.usage) or usage
             self.fingerprint = result.modelVersion or self.fingerprint
             if (delta := self._delta(_only(result))) is not None:

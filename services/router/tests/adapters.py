@@ -1,0 +1,208 @@
+"""Adapters against an emulator, and short ways to ask them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from emulator.testing import GIGACHAT_CREDENTIALS, OPENAI_API_KEY, YANDEX_API_KEY, YANDEX_FOLDER, RunningEmulator
+from servicekit import lifecycle
+from servicekit.clock import SystemClock
+from servicekit.settings import GrpcSettings, PostgresSettings, RedisSettings
+from services.router.catalog.build import build_catalog
+from services.router.catalog.document import UpstreamEntry
+from services.router.catalog.files import CatalogFiles
+from services.router.domain.catalog import Catalog, Model
+from services.router.domain.completion import Answer, Batch, FinishReason, Message, Prompt, Role, Usage
+from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers.gigachat import GigaChatProvider
+from services.router.providers.http import HttpClient, open_http
+from services.router.providers.openai_compatible import OpenAICompatibleProvider, Upstream
+from services.router.providers.provider import Provider, ProviderCall
+from services.router.providers.yandexgpt import YandexGPTProvider
+from services.router.settings import GigaChatSettings, HttpSettings, RouterSettings, YandexSettings
+
+IDS = ToolCallIds(b"a key of tests, thirty-two bytes")
+# Long enough for a loaded machine, short enough for a test that waits for it.
+HASTY = HttpSettings(connect_s=2.0, first_token_s=0.6, idle_s=0.6, answer_s=0.8, line_kb=512, body_mb=4)
+NOBODY_DSN = "postgresql://nobody:nothing@127.0.0.1:1/none"
+NOBODY_REDIS = "redis://127.0.0.1:1/0"
+
+
+class MemoryShare:
+    """A TokenShare within one process."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+        self.ttls: dict[str, float] = {}
+        self.locks: dict[str, str] = {}
+
+    async def get(self, key: str) -> bytes | None:
+        return self.values.get(key)
+
+    async def put(self, key: str, value: bytes, ttl_s: float) -> None:
+        self.values[key] = value
+        self.ttls[key] = ttl_s
+
+    async def lock(self, key: str, owner: str, ttl_s: float) -> bool | None:
+        return self.locks.setdefault(key, owner) == owner
+
+    async def unlock(self, key: str, owner: str) -> None:
+        if self.locks.get(key) == owner:
+            del self.locks[key]
+
+
+@dataclass(slots=True)
+class Adapters:
+    """One adapter of each kind, on one emulator."""
+
+    yandex: YandexGPTProvider
+    gigachat: GigaChatProvider
+    openai: OpenAICompatibleProvider
+    http: HttpClient
+    share: MemoryShare
+
+    def of(self, name: str) -> Provider:
+        providers: dict[str, Provider] = {
+            "yandexgpt": self.yandex,
+            "gigachat": self.gigachat,
+            "upstream": self.openai,
+        }
+        return providers[name]
+
+
+def yandex_settings(emulator: RunningEmulator, **more: Any) -> YandexSettings:
+    given = {"api_key": YANDEX_API_KEY, "folder_id": YANDEX_FOLDER, "base_url": emulator.yandex_url}
+    return YandexSettings(**{**given, **more})
+
+
+def gigachat_settings(emulator: RunningEmulator, **more: Any) -> GigaChatSettings:
+    given = {
+        "credentials": GIGACHAT_CREDENTIALS,
+        "base_url": f"{emulator.gigachat_url}/v1",
+        "auth_url": emulator.gigachat_auth_url,
+    }
+    return GigaChatSettings(**{**given, **more})
+
+
+def router_settings(emulator: RunningEmulator, **more: Any) -> RouterSettings:
+    given: dict[str, Any] = {
+        "grpc": GrpcSettings(port=0, grace_s=1.0),
+        "postgres": PostgresSettings(dsn=NOBODY_DSN),
+        "redis": RedisSettings(url=NOBODY_REDIS),
+        "yandex": yandex_settings(emulator),
+        "gigachat": gigachat_settings(emulator),
+        "http": HASTY,
+    }
+    return RouterSettings(**{**given, **more})
+
+
+@asynccontextmanager
+async def open_adapters(
+    emulator: RunningEmulator, http_settings: HttpSettings = HASTY, **yandex: Any
+) -> AsyncIterator[Adapters]:
+    """Yield adapters that give up soon."""
+    clock, share = SystemClock(), MemoryShare()
+    async with open_http(http_settings) as http, lifecycle.background(grace_s=1.0) as tasks:
+        upstream = Upstream("upstream", emulator.openai_url, OPENAI_API_KEY, needs_key=True)
+        yield Adapters(
+            YandexGPTProvider(yandex_settings(emulator, **yandex), http, IDS, clock),
+            GigaChatProvider(gigachat_settings(emulator), http, IDS, share, tasks, clock, uuid4),
+            OpenAICompatibleProvider(upstream, http, IDS, clock),
+            http,
+            share,
+        )
+
+
+UPSTREAM = UpstreamEntry.model_validate(
+    {
+        "name": "upstream",
+        "base_url": "http://127.0.0.1:1/v1",
+        "models": [{"id": "toy-large", "window": 8192, "price": {"input": 1, "output": 2}}],
+    }
+)
+
+
+def shipped_catalog(now: datetime | None = None) -> Catalog:
+    """Return the shipped catalogue with one upstream."""
+    return build_catalog(
+        CatalogFiles(None, None).read().documents, [UPSTREAM], now or datetime(2026, 11, 23, tzinfo=UTC)
+    )
+
+
+CATALOG = shipped_catalog()
+
+
+def model(name: str) -> Model:
+    found = CATALOG.find(name)
+    assert found is not None, name
+    return found
+
+
+# One model of each dialect.
+MODELS = {
+    "native": model("yandexgpt:latest"),
+    "v1": model("aliceai-llm-flash"),
+    "gigachat": model("gigachat-max"),
+    "upstream": model("toy-large"),
+}
+
+
+def call_for(dialect: str) -> ProviderCall:
+    return ProviderCall(MODELS[dialect], "0197-request", {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
+
+
+def user(text: str) -> Message:
+    return Message(Role.USER, text)
+
+
+def ask(text: str = "Сколько стоянок на карте?", **more: Any) -> Prompt:
+    return Prompt(model="", messages=more.pop("messages", [user(text)]), **more)
+
+
+@dataclass(slots=True)
+class Heard:
+    """What a stream said."""
+
+    pieces: list[str] = field(default_factory=list)
+    finish: FinishReason | None = None
+    calls: list[tuple[str, Any]] = field(default_factory=list)
+    usage: Usage | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+
+def hear(batches: list[Batch]) -> Heard:
+    heard = Heard()
+    for batch in batches:
+        heard.usage = batch.usage or heard.usage
+        for delta in batch.deltas:
+            if delta.content:
+                heard.pieces.append(delta.content)
+            heard.finish = delta.finish_reason or heard.finish
+            heard.calls.extend((call.name, json.loads(call.arguments)) for call in delta.tool_calls)
+    return heard
+
+
+async def listen(provider: Provider, prompt: Prompt, call: ProviderCall) -> Heard:
+    """Return what the stream says, to its end."""
+    return hear([batch async for batch in provider.stream(prompt, call)])
+
+
+def said(answer: Answer) -> Heard:
+    """Return a whole answer in the same form."""
+    choice = answer.choices[0]
+    calls = [(call.name, json.loads(call.arguments)) for call in choice.tool_calls]
+    return Heard([choice.content] if choice.content else [], choice.finish_reason, calls, answer.usage)
+
+
+async def obtain(provider: Provider, prompt: Prompt, call: ProviderCall, *, stream: bool) -> Heard:
+    """Ask in one of the two ways."""
+    return await listen(provider, prompt, call) if stream else said(await provider.complete(prompt, call))
