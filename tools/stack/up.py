@@ -110,11 +110,19 @@ def prepare_database(stack: Stack) -> None:
     bootstrap.create_database(stack.admin_dsn("postgres"), DATABASE)
     passwords = {name: stack.secrets[name] for name in bootstrap.all_roles()}
     bootstrap.bootstrap(stack.admin_dsn(DATABASE), passwords)
-    for service in bootstrap.SCHEMAS:
-        environment = stack.environments.migrations(service)
-        done = subprocess.run(
-            migration_command(service), cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
-            raise StackError(f"the migrations of {service} failed: {said[-1]}")
+    started = [(service, _start_migration(stack, service)) for service in bootstrap.SCHEMAS]
+    for service, process in started:
+        output = process.communicate()[0].strip().splitlines()
+        if process.returncode != 0:
+            raise StackError(f"the migrations of {service} failed: {output[-1] if output else 'no message'}")
+
+
+def _start_migration(stack: Stack, service: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        migration_command(service),
+        cwd=REPOSITORY,
+        env=stack.environments.migrations(service),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )

@@ -1,0 +1,142 @@
+"""The running suite as tests see it: addresses, keys, accounts, and what happens to its processes."""
+
+import asyncio
+import os
+import secrets
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import psutil
+import pytest
+from razvilka.auth.v1 import auth_pb2, auth_pb2_grpc
+
+from servicekit.rpc_client import open_channel, unary
+from tools.demo_account import Demo
+from tools.servers.ports import LOOPBACK
+from tools.stack.environments import DATABASE
+from tools.stack.readiness import wait_until_ready
+from tools.stack.up import Stack
+
+TIERS: Final = {"free": auth_pb2.TIER_FREE, "pro": auth_pb2.TIER_PRO, "enterprise": auth_pb2.TIER_ENTERPRISE}
+CHANGE_DEADLINE_S: Final = 60.0
+RPC_DEADLINE_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStack:
+    """A running suite; `own` is None when it was started by somebody else and only its HTTP face is in reach."""
+
+    demo: Demo
+    own: Stack | None
+
+    @property
+    def parts(self) -> Stack:
+        """Return what this process started; skip the test when that is nothing."""
+        if self.own is None:
+            pytest.skip("the suite was not started by the tests: its processes are out of reach")
+        return self.own
+
+    @property
+    def url(self) -> str:
+        """Return the gateway's address, without `/v1`."""
+        return self.demo.url
+
+    @property
+    def api_key(self) -> str:
+        """Return the key of the demo user (enterprise tier)."""
+        return self.demo.api_key
+
+    @property
+    def admin_key(self) -> str:
+        """Return a key with the scope `admin`."""
+        return self.demo.admin_key
+
+    @property
+    def emulator_url(self) -> str:
+        """Return the emulator's control address: faults are set and the ground truth is read there."""
+        return f"http://{LOOPBACK}:{self.parts.ports['EMULATOR_CONTROL_PORT']}"
+
+    @property
+    def auth_target(self) -> str:
+        """Return host:port of the auth service."""
+        return f"{LOOPBACK}:{self.parts.ports['AUTH_GRPC_PORT']}"
+
+    @property
+    def redis_url(self) -> str:
+        """Return the suite's Redis."""
+        return self.parts.environments.redis_url
+
+    def metrics_url(self, service: str) -> str:
+        """Return where a service's metrics are."""
+        return f"http://{LOOPBACK}:{self.parts.ports[f'{service.upper()}_METRICS_PORT']}/metrics"
+
+    def log(self, program: str) -> Path:
+        """Return a program's log."""
+        return self.parts.home.log(program)
+
+    def issue_key(self, *, tier: str = "enterprise", **fields: Any) -> str:
+        """Make a new account of `tier` and return a key of it; `fields` are those of CreateApiKeyRequest."""
+        return asyncio.run(_issue_key(self.auth_target, TIERS[tier], fields))
+
+    def revoke_key(self, key: str) -> None:
+        """Revoke a key at the auth service, as its owner would."""
+        asyncio.run(_revoke_key(self.auth_target, key))
+
+    def query(self, sql: str, *arguments: Any) -> list[Any]:
+        """Read from the suite's database as its superuser."""
+        return asyncio.run(_query(self.parts.admin_dsn(DATABASE), sql, arguments))
+
+    def pid(self, program: str) -> int:
+        """Return a program's process id, 0 when it does not run."""
+        return next((each.pid for each in self.parts.supervisor.states() if each.name == program), 0)
+
+    def kill(self, program: str) -> None:
+        """SIGKILL a program and return when the supervisor has started it again."""
+        killed = self.pid(program)
+        os.kill(killed, signal.SIGKILL)
+        give_up_at = time.monotonic() + CHANGE_DEADLINE_S
+        while self.pid(program) in (0, killed) or not psutil.pid_exists(self.pid(program)):
+            if time.monotonic() > give_up_at:
+                raise TimeoutError(f"{program} was not started again")
+            time.sleep(0.05)
+
+    def stop(self, program: str) -> None:
+        """Stop a program in order and leave it stopped."""
+        self.parts.supervisor.stop([program], deadline_s=CHANGE_DEADLINE_S)
+
+    def start(self, program: str) -> None:
+        """Start a stopped program."""
+        self.parts.supervisor.start(program)
+
+    def wait_until_ready(self) -> None:
+        """Return when the gateway says that everything can serve."""
+        wait_until_ready(self.parts.home, self.parts.supervisor, self.url)
+
+
+async def _issue_key(target: str, tier: Any, fields: dict[str, Any]) -> str:
+    async with open_channel(target) as channel:
+        stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
+        new_user = auth_pb2.CreateUserRequest(email=f"u{secrets.token_hex(6)}@example.com", tier=tier)
+        user = await unary(stub.CreateUser, new_user, deadline_s=RPC_DEADLINE_S)
+        new_key = auth_pb2.CreateApiKeyRequest(user_id=user.user.id, name="test", **fields)
+        return str((await unary(stub.CreateApiKey, new_key, deadline_s=RPC_DEADLINE_S)).secret)
+
+
+async def _revoke_key(target: str, key: str) -> None:
+    async with open_channel(target) as channel:
+        stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
+        holder = await unary(stub.VerifyApiKey, auth_pb2.VerifyApiKeyRequest(secret=key), deadline_s=RPC_DEADLINE_S)
+        revoke = auth_pb2.RevokeApiKeyRequest(user_id=holder.caller.user_id, key_id=holder.caller.key_id)
+        await unary(stub.RevokeApiKey, revoke, deadline_s=RPC_DEADLINE_S)
+
+
+async def _query(dsn: str, sql: str, arguments: tuple[Any, ...]) -> list[Any]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return list(await connection.fetch(sql, *arguments))
+    finally:
+        await connection.close()
