@@ -63,7 +63,7 @@ ORDER BY created_at, id
 """
 
 # The reason with which an account goes for good; the others leave the user's own applications alone.
-ACCOUNT_DELETED: Final = "account_deleted"
+ENDS_APPLICATIONS: Final = frozenset({"account_deleted"})
 
 
 class OAuthOfUser:
@@ -76,7 +76,7 @@ class OAuthOfUser:
         ended = [row["id"] for row in await connection.fetch(IDS_OF_USER, user_id)]
         revocations = await end_grants(connection, ended, at, until)
         await connection.execute(DELETE_CODES_OF_USER, user_id)
-        if reason == ACCOUNT_DELETED:
+        if reason in ENDS_APPLICATIONS:
             for row in await connection.fetch(DELETE_CLIENTS_OF, user_id):
                 revocations.append(await insert_revocation(connection, RevokedKind.CLIENT, row["id"], at, until))
         if revocations:

@@ -16,6 +16,7 @@ from servicekit.testing import FakeClock
 from servicekit.testing.plugin import MakeDatabaseDsn
 from services.auth.server import running
 from services.auth.settings import AuthSettings
+from services.auth.tests.planted_key import plant_signing_key
 
 PEPPER = "test-pepper-" + "p" * 32
 EARLIER_PEPPER = "test-pepper-" + "e" * 32
@@ -55,8 +56,10 @@ class AuthCaller:
 
 @pytest.fixture
 async def auth_dsn(make_database_dsn: MakeDatabaseDsn) -> str:
-    """Return the DSN of a fresh auth database."""
-    return await make_database_dsn("auth")
+    """Return the DSN of a fresh auth database that has a signing key: making one takes longer than most tests."""
+    dsn = await make_database_dsn("auth")
+    await plant_signing_key(dsn, PEPPER)
+    return dsn
 
 
 @pytest.fixture
