@@ -51,6 +51,7 @@ class Edge:
         try:
             with exchange.span:
                 await self._serve(exchange, receive, self._outward(exchange, send))
+                _describe(exchange)
         finally:
             metrics.IN_FLIGHT.dec()
             _close(exchange)
@@ -101,11 +102,26 @@ async def refuse(exchange: Exchange, error: ServiceError, send: Send) -> None:
     await send_json(send, status_of(error), encode_body(error, exchange.request_id), headers)
 
 
-def _close(exchange: Exchange) -> None:
-    seconds = exchange.elapsed_s
+def _describe(exchange: Exchange) -> None:
+    """Say in the span what the log line says."""
     # Nothing was sent: the caller left before.
     exchange.status = exchange.status or CLIENT_LEFT_STATUS
-    route = exchange.route = _route_of(exchange)
+    exchange.route = _route_of(exchange)
+    span = exchange.span
+    span.set("http.route", exchange.route)
+    span.set("http.response.status_code", exchange.status)
+    if exchange.model:
+        span.set("gen_ai.request.model", exchange.requested_model)
+        span.set("gen_ai.response.model", exchange.resolved_model)
+        span.set("gen_ai.usage.input_tokens", exchange.tokens_in)
+        span.set("gen_ai.usage.output_tokens", exchange.tokens_out)
+    if exchange.status >= 500:
+        span.fail(exchange.error_code or str(exchange.status))
+
+
+def _close(exchange: Exchange) -> None:
+    seconds = exchange.elapsed_s
+    route = exchange.route or _UNKNOWN
     method = exchange.method if exchange.method in _METHODS else _UNKNOWN
     metrics.requests(route, method, exchange.status).inc()
     metrics.seconds(route).observe(seconds)

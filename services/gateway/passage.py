@@ -85,16 +85,16 @@ class Passage:
 
     def delivered(self, chars: int, progress: TokenUsage | None) -> None:
         """Note what the caller has got: this is what a cut answer is billed by."""
-        if not self._chars and chars:
-            exchange = self._exchange
-            exchange.first_token_ms = exchange.elapsed_ms
-            metrics.first_token(self.route.provider, self.route.model).observe(exchange.elapsed_s)
-        self._chars += chars
+        self.note(chars)
         self._progress = progress or self._progress
         self._meter.progress(progress.tokens_output if progress else self.delivered_tokens)
 
     def note(self, chars: int) -> None:
-        """Note characters that go out together with the end."""
+        """Note characters without journalling them: the end that comes with them will be."""
+        if chars and not self._chars and self._fare.stream:
+            exchange = self._exchange
+            exchange.first_token_ms = exchange.elapsed_ms
+            metrics.first_token(self.route.provider, self.route.model).observe(exchange.elapsed_s)
         self._chars += chars
 
     @property

@@ -85,7 +85,7 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         self.asked = 0
         self.hold: asyncio.Event | None = None
 
-    async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:  # type: ignore[override]
+    async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:
         self.asked += 1
         if self.hold is not None:
             await self.hold.wait()
@@ -115,6 +115,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.dropped: list[str] = []
         self.answering_model = ""
         self.without_end = False
+        self.at_once = False
         self.progress: pb.Usage | None = None
         self.prompts: list[pb.Prompt] = []
         self.metadata: dict[str, str] = {}
@@ -141,14 +142,19 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         if self.failure is not None and number == self.fail_at:
             raise self.failure
 
-    async def Complete(self, request: Any, context: Any) -> pb.CompleteResponse:  # type: ignore[override]
+    async def Complete(self, request: Any, context: Any) -> pb.CompleteResponse:
         route = self._begin(request.prompt, context)
         try:
             await self._pause(self.hold_at if self.hold else self.fail_at)
-            choice = {"tool_calls": self.tool_calls, "finish_reason": self.finish}
             text = "".join(self.chunks)
             choices = [
-                pb.Choice(index=number, content=text, content_is_null=not text, **choice)
+                pb.Choice(
+                    index=number,
+                    content=text,
+                    content_is_null=not text,
+                    tool_calls=self.tool_calls,
+                    finish_reason=self.finish,
+                )
                 for number in range(request.prompt.n or 1)
             ]
             return pb.CompleteResponse(route=route, choices=choices, end=self._end())
@@ -158,8 +164,12 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         finally:
             self.ended.set()
 
-    async def Stream(self, request: Any, context: Any) -> AsyncIterator[pb.StreamResponse]:  # type: ignore[override]
+    async def Stream(self, request: Any, context: Any) -> AsyncIterator[pb.StreamResponse]:
         route: pb.Route | None = self._begin(request.prompt, context)
+        if self.at_once:
+            deltas = [pb.Delta(content="".join(self.chunks)), pb.Delta(finish_reason=self.finish)]
+            yield pb.StreamResponse(route=route, deltas=deltas, end=self._end())
+            return
         try:
             for number, chunk in enumerate(self.chunks):
                 await self._pause(number)
@@ -176,7 +186,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         finally:
             self.ended.set()
 
-    async def Embed(self, request: Any, context: Any) -> pb.EmbedResponse:  # type: ignore[override]
+    async def Embed(self, request: Any, context: Any) -> pb.EmbedResponse:
         route = pb.Route(provider="gigachat", model=request.model, resolved_model="embed-2")
         self.entered.set()
         await self._pause(self.fail_at)
@@ -184,12 +194,12 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         vectors = [pb.Embedding(index=at, values=[at + 0.5] * size) for at in reversed(range(len(request.input)))]
         return pb.EmbedResponse(route=route, embeddings=vectors, end=pb.End(usage=pb.Usage(prompt_tokens=7)))
 
-    async def ListModels(self, request: Any, context: Any) -> pb.ListModelsResponse:  # type: ignore[override]
+    async def ListModels(self, request: Any, context: Any) -> pb.ListModelsResponse:
         if self.down:
             raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "down")
         return pb.ListModelsResponse(models=self.models, version=self.version)
 
-    async def GetProviderStatus(self, request: Any, context: Any) -> pb.GetProviderStatusResponse:  # type: ignore[override]
+    async def GetProviderStatus(self, request: Any, context: Any) -> pb.GetProviderStatusResponse:
         now = Timestamp(seconds=1_795_435_200)
         rows = [("yandexgpt", "yandexgpt:latest", "operational"), ("gigachat", "gigachat-pro", "down")]
         return pb.GetProviderStatusResponse(
@@ -208,7 +218,7 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
         self.arrived = asyncio.Condition()
         self.spend = 1_250_000
 
-    async def Record(self, request: Any, context: Any) -> usage_pb2.RecordResponse:  # type: ignore[override]
+    async def Record(self, request: Any, context: Any) -> usage_pb2.RecordResponse:
         async with self.arrived:
             for record in request.records:
                 self.rows.setdefault(record.request_id, record)
@@ -224,10 +234,10 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
             (only,) = self.rows.values()
             return only
 
-    async def GetSpend(self, request: Any, context: Any) -> usage_pb2.GetSpendResponse:  # type: ignore[override]
+    async def GetSpend(self, request: Any, context: Any) -> usage_pb2.GetSpendResponse:
         return usage_pb2.GetSpendResponse(cost_micro_rub=self.spend)
 
-    async def GetRequest(self, request: Any, context: Any) -> usage_pb2.GetRequestResponse:  # type: ignore[override]
+    async def GetRequest(self, request: Any, context: Any) -> usage_pb2.GetRequestResponse:
         row = self.rows.get(request.request_id)
         if row is None or row.user_id != request.user_id:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such request.")

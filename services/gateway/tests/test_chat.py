@@ -115,6 +115,18 @@ async def test_a_stream_ends_with_usage_when_asked(edge: Edge) -> None:
     assert all(chunk["usage"] is None for chunk in chunks)
 
 
+async def test_a_stream_may_come_in_one_message(edge: Edge, backends: Backends) -> None:
+    """Under load the router merges everything; the caller still gets a whole stream, and the row a first token."""
+    backends.router.at_once = True
+
+    answer = await edge.client.post(PATH, json={**HELLO, "stream": True})
+
+    *chunks, done = events(answer.text)
+    assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks) == "Привет!"
+    assert done == "[DONE]"
+    assert (await backends.usage.row()).first_token_ms >= 1
+
+
 async def test_the_official_client_reads_both(edge: Edge) -> None:
     """The openai package parses answers and streams, and sees the cost as an extra field."""
     client = official(edge)
