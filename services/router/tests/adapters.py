@@ -28,8 +28,9 @@ from services.router.providers.yandexgpt import YandexGPTProvider
 from services.router.settings import GigaChatSettings, HttpSettings, RouterSettings, YandexSettings
 
 IDS = ToolCallIds(b"a key of tests, thirty-two bytes")
-# Long enough for a loaded machine, short enough for a test that waits for it.
-HASTY = HttpSettings(connect_s=2.0, first_token_s=0.6, idle_s=0.6, answer_s=0.8, line_kb=512, body_mb=4)
+# For tests that wait for a limit, and for all others on a loaded machine.
+HASTY = HttpSettings(connect_s=2.0, first_token_s=0.25, idle_s=0.25, answer_s=0.25, line_kb=512, body_mb=4)
+PATIENT = HttpSettings(connect_s=5.0, first_token_s=10.0, idle_s=10.0, answer_s=20.0, line_kb=512, body_mb=4)
 NOBODY_DSN = "postgresql://nobody:nothing@127.0.0.1:1/none"
 NOBODY_REDIS = "redis://127.0.0.1:1/0"
 
@@ -97,14 +98,14 @@ def router_settings(emulator: RunningEmulator, **more: Any) -> RouterSettings:
         "redis": RedisSettings(url=NOBODY_REDIS),
         "yandex": yandex_settings(emulator),
         "gigachat": gigachat_settings(emulator),
-        "http": HASTY,
+        "http": PATIENT,
     }
     return RouterSettings(**{**given, **more})
 
 
 @asynccontextmanager
 async def open_adapters(
-    emulator: RunningEmulator, http_settings: HttpSettings = HASTY, **yandex: Any
+    emulator: RunningEmulator, http_settings: HttpSettings = PATIENT, **yandex: Any
 ) -> AsyncIterator[Adapters]:
     """Yield adapters that give up soon."""
     clock, share = SystemClock(), MemoryShare()

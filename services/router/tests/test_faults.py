@@ -10,7 +10,7 @@ import pytest
 from emulator.testing import RunningEmulator
 from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import FinishReason
-from services.router.tests.adapters import Adapters, ask, call_for, obtain
+from services.router.tests.adapters import HASTY, PATIENT, Adapters, ask, call_for, obtain, open_adapters
 
 TEXT = "Северная стоянка ближе всех к реке: до неё четыреста метров по тропе."
 PROMPT = f"Привет [[text:{TEXT}]]"
@@ -81,7 +81,6 @@ async def outcome(adapters: Adapters, dialect: str, *, stream: bool) -> ErrorRea
     ids=[f"{row[0]}-{len(row[1])}-{n}" for n, row in enumerate(BREAKING)],
 )
 async def test_faults_become_errors_in_time(
-    adapters: Adapters,
     emulator: RunningEmulator,
     fault: str,
     args: Args,
@@ -93,7 +92,8 @@ async def test_faults_become_errors_in_time(
     """Whatever a provider does, the caller hears a ServiceError of the right class before our limits run out."""
     await emulator.control.fail(fault, operation="chat", **args)
 
-    async with asyncio.timeout(8):
+    limits = HASTY if plain == SLOW else PATIENT
+    async with open_adapters(emulator, limits) as adapters, asyncio.timeout(8):
         reason = await outcome(adapters, dialect, stream=stream)
 
     harmless_here = (fault, stream) in SURVIVED or (fault, dialect) in SURVIVED
