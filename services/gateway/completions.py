@@ -67,8 +67,8 @@ class CompletionService:
         """
         exchange = job.exchange
         async with await self._tollgate.open(exchange, job.fare) as passage:
-            ending = Cut()
-            with self._cuts.tracked(ending), self._departure(job, ending) as departure, ending:
+            ending = self._cuts.new()
+            with self._departure(job, ending) as departure, ending:
                 completion = await self._complete(job)
             if ending.cause:
                 await passage.interrupt(ending.cause)
@@ -88,9 +88,9 @@ class CompletionService:
             ServiceError: it failed before anything was sent.
         """
         async with await self._tollgate.open(job.exchange, job.fare) as passage:
-            relay = Relay(job, frames, passage, self._settings)
-            ending = relay.ending
-            with self._cuts.tracked(ending), self._departure(job, ending) as departure:
+            ending = self._cuts.new()
+            relay = Relay(job, frames, passage, ending, self._settings)
+            with self._departure(job, ending) as departure:
                 writer = EventWriter(job.send, departure, self._settings.stream, self._tasks)
                 try:
                     with ending:
@@ -126,7 +126,7 @@ class CompletionService:
 class Relay:
     """Carries one stream from the router to the caller, and remembers what its end needs."""
 
-    def __init__(self, job: Job, frames: Frames, passage: Passage, settings: GatewaySettings) -> None:
+    def __init__(self, job: Job, frames: Frames, passage: Passage, ending: Cut, settings: GatewaySettings) -> None:
         self._job = job
         self._frames = frames
         self._passage = passage
@@ -135,7 +135,7 @@ class Relay:
         self._end: End | None = None
         self._finish_reason = ""
         self._drained = 0
-        self.ending = Cut()
+        self._ending = ending
 
     async def run(self, parts: AsyncGenerator[StreamPart, None], writer: EventWriter, departure: Departure) -> None:
         """Write every part as it comes; what comes with the end waits until the end is settled."""
@@ -170,11 +170,11 @@ class Relay:
     def _drain(self, chars: int, departure: Departure) -> None:
         self._drained += chars
         if self._drained > self._settings.stream.drain_tokens * self._job.fare.model.chars_per_token:
-            self.ending.now(departure.cause)
+            self._ending.now(departure.cause)
 
     async def finish(self, writer: EventWriter, departure: Departure) -> None:
         """Settle, then send the last frames."""
-        cause = self.ending.cause
+        cause = self._ending.cause
         if cause:
             await self._passage.interrupt(cause)
             if cause == cut.SHUTDOWN:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Final
 
@@ -13,16 +11,38 @@ SLOW_READER: Final = "slow_reader"
 SHUTDOWN: Final = "shutdown"
 
 
+class OpenCuts:
+    """The blocks that run now, so that a stopping process can end them all."""
+
+    def __init__(self) -> None:
+        self.running: set[Cut] = set()
+
+    def __len__(self) -> int:
+        return len(self.running)
+
+    def new(self) -> Cut:
+        """Return a block that is known here while it runs."""
+        return Cut(self)
+
+    def end_all(self, cause: str) -> int:
+        """End every block; return how many there were."""
+        count = len(self.running)
+        for cut in list(self.running):
+            cut.now(cause)
+        return count
+
+
 class Cut:
     """A context manager that works as `asyncio.timeout` does: the first `now(cause)` ends the block, quietly.
 
     Afterwards `cause` says why; empty: the block ended by itself.
     """
 
-    __slots__ = ("_task", "cause")
+    __slots__ = ("_owner", "_task", "cause")
 
-    def __init__(self) -> None:
+    def __init__(self, owner: OpenCuts) -> None:
         self.cause = ""
+        self._owner = owner
         self._task: asyncio.Task[object] | None = None
 
     def now(self, cause: str) -> None:
@@ -33,37 +53,13 @@ class Cut:
 
     def __enter__(self) -> Cut:
         self._task = asyncio.current_task()
+        self._owner.running.add(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> bool:
+        self._owner.running.discard(self)
         task, self._task = self._task, None
         if not self.cause or task is None:
             return False
         # Only our own cancellation is swallowed: one from outside as well still counts.
         return task.uncancel() <= 0 and kind is not None and issubclass(kind, asyncio.CancelledError)
-
-
-class OpenCuts:
-    """The blocks that run now, so that a stopping process can end them all."""
-
-    def __init__(self) -> None:
-        self._cuts: set[Cut] = set()
-
-    def __len__(self) -> int:
-        return len(self._cuts)
-
-    @contextmanager
-    def tracked(self, cut: Cut) -> Iterator[None]:
-        """Know the block while it runs."""
-        self._cuts.add(cut)
-        try:
-            yield
-        finally:
-            self._cuts.discard(cut)
-
-    def end_all(self, cause: str) -> int:
-        """End every block; return how many there were."""
-        count = len(self._cuts)
-        for cut in list(self._cuts):
-            cut.now(cause)
-        return count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from services.gateway.access import check_model
 from services.gateway.accounting import HoldFacts, Price
@@ -133,6 +134,8 @@ def answer_headers(route: Route, model: Model) -> Headers:
     return headers
 
 
+# Names of models, providers and parameters: a small closed set, seen in every request.
+@lru_cache(maxsize=4096)
 def _header(text: str) -> bytes:
     """Return text from another service as a header value: nothing in it can end the header."""
     return "".join(char if " " <= char <= "~" else "?" for char in text).encode()

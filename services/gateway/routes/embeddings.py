@@ -13,7 +13,7 @@ from services.gateway.access import EMBEDDINGS, NEEDS
 from services.gateway.answer import Embeddings
 from services.gateway.body import ClientLeft, decode, read_body
 from services.gateway.clients.router import RouterClient
-from services.gateway.cut import Cut, OpenCuts
+from services.gateway.cut import OpenCuts
 from services.gateway.estimate import estimate_embedding
 from services.gateway.event_writer import Departure
 from services.gateway.exchange import Exchange, exchange_of
@@ -58,9 +58,9 @@ class EmbeddingsEndpoint:
         self, scope: Scope, send: Send, exchange: Exchange, fare: Fare, request: EmbeddingRequest, texts: list[str]
     ) -> None:
         async with await self._tollgate.open(exchange, fare) as passage:
-            ending = Cut()
+            ending = self._cuts.new()
             departure = Departure(scope, ending, fare.model.on_disconnect, self._settings.stream)
-            with self._cuts.tracked(ending), departure, ending:
+            with departure, ending:
                 embeddings = await self._embed(exchange, fare, request, texts)
             if ending.cause:
                 await passage.interrupt(ending.cause)

@@ -47,11 +47,13 @@ def by_provider(statuses: Sequence[ModelStatus]) -> list[dict[str, Any]]:
 
 
 def _provider(name: str, models: list[ModelStatus]) -> dict[str, Any]:
+    # Models that nobody has asked yet have no latency to speak of.
+    tried = [model for model in models if model.status != UNKNOWN] or models
     return {
         "provider": name,
         "status": overall([model.status for model in models]),
-        "latency_ms": round(sum(model.latency_ms for model in models) / len(models)),
-        "success_rate": round(1 - sum(model.error_rate for model in models) / len(models), 4),
+        "latency_ms": round(sum(model.latency_ms for model in tried) / len(tried)),
+        "success_rate": round(1 - sum(model.error_rate for model in tried) / len(tried), 4),
         "models": [
             {
                 "model": model.model,
