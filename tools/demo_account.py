@@ -6,7 +6,7 @@
 import asyncio
 import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +25,8 @@ class Demo:
     """What the file holds."""
 
     url: str
-    api_key: str
-    admin_key: str
+    api_key: str = field(repr=False)
+    admin_key: str = field(repr=False)
     user_id: str
 
     @property

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tools.demo_account import Demo, ensure_demo
 from tools.servers import bootstrap, postgres, redis
@@ -33,7 +33,7 @@ class Stack:
     environments: Environments
     programs: list[Program]
     ports: dict[str, str]
-    secrets: dict[str, str]
+    secrets: dict[str, str] = field(repr=False)
 
     @property
     def url(self) -> str:
