@@ -12,16 +12,17 @@ from typing import Final, TypeAlias
 import asyncpg
 import grpc
 import structlog
-from razvilka.auth.v1 import auth_pb2_grpc, oauth_pb2_grpc
+from razvilka.auth.v1 import account_pb2_grpc, auth_pb2_grpc, oauth_pb2_grpc
 
 from servicekit import lifecycle, postgres, redis, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
 from servicekit.rpc_server import running_server
+from services.auth.account_assembly import Accounts, AccountSurroundings, assemble_accounts
 from services.auth.audit import AuditCheck
 from services.auth.cache import RevocationChannel
-from services.auth.domain.session import NoSessions, Sessions
+from services.auth.domain.session import Sessions
 from services.auth.keys import ApiKeys
 from services.auth.last_use import LastUse
 from services.auth.oauth_assembly import AuthorizationServer, Surroundings, assemble
@@ -31,7 +32,7 @@ from services.auth.rpc import AuthServicer
 from services.auth.settings import AuthSettings, UpkeepSettings
 from services.auth.store.audit import AuditStore
 from services.auth.store.keys import KeyStore
-from services.auth.store.oauth_people import PeopleStore
+from services.auth.store.oauth_of_user import OAuthOfUser
 from services.auth.store.readiness import is_migrated
 from services.auth.store.revocations import RevocationStore
 from services.auth.store.users import UserStore
@@ -68,18 +69,22 @@ async def running(settings: AuthSettings, clock: Clock, *, sessions: Sessions | 
         leftovers = await opened.enter_async_context(lifecycle.background(grace_s=5.0))
         keep = timedelta(seconds=settings.upkeep.revocation_keep_s)
         feed = RevocationFeed(RevocationStore(pool), RevocationChannel(client, keep=keep), clock=clock, keep=keep)
-        around = Surroundings(pool, client, feed, sessions or NoSessions(), PeopleStore(pool), clock)
+        surroundings = AccountSurroundings(pool, client, feed, OAuthOfUser(), leftovers, clock)
+        accounts = assemble_accounts(settings, surroundings)
+        opened.callback(accounts.close)
+        around = Surroundings(pool, client, feed, sessions or accounts.sessions, accounts.people, clock)
         oauth = assemble(settings, around)
-        _start_jobs(jobs, settings, pool, feed, last_use, oauth, clock)
+        _start_jobs(jobs, settings, pool, feed, last_use, oauth, accounts, clock)
         servicer = _servicer(settings, pool, feed, last_use, leftovers, clock)
-        register = functools.partial(_register, servicer, oauth)
+        register = functools.partial(_register, servicer, oauth, accounts)
         ready = functools.partial(is_migrated, pool)
         yield await opened.enter_async_context(running_server(settings.grpc, register, ready))
 
 
-def _register(servicer: AuthServicer, oauth: AuthorizationServer, server: grpc.aio.Server) -> None:
+def _register(servicer: AuthServicer, oauth: AuthorizationServer, accounts: Accounts, server: grpc.aio.Server) -> None:
     auth_pb2_grpc.add_AuthServiceServicer_to_server(servicer, server)
     oauth_pb2_grpc.add_OAuthServiceServicer_to_server(oauth.servicer, server)
+    account_pb2_grpc.add_AccountServiceServicer_to_server(accounts.servicer, server)
 
 
 def _servicer(
@@ -100,6 +105,7 @@ def _start_jobs(
     feed: RevocationFeed,
     last_use: LastUse,
     oauth: AuthorizationServer,
+    accounts: Accounts,
     clock: Clock,
 ) -> None:
     every: UpkeepSettings = settings.upkeep
@@ -111,6 +117,7 @@ def _start_jobs(
         "signing_keys": (oauth.ring.rotate, SIGNING_KEYS_EVERY_S),
         "oauth_housekeeping": (oauth.housekeeping.run, every.check_every_s),
         "pepper_census": (PepperCensus(KeyStore(pool), settings.key.hasher()).run, every.check_every_s),
+        **accounts.jobs,
     }
     for name, (job, every_s) in work.items():
         jobs.start(repeat(job, name=name, every_s=every_s, clock=clock), name=name)

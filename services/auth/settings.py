@@ -18,6 +18,16 @@ from servicekit.settings import (
     RedisSettings,
     TelemetrySettings,
 )
+from services.auth.account_settings import (
+    AccountSettings,
+    AskSettings,
+    ExternalSettings,
+    GuessSettings,
+    PasswordSettings,
+    PublicSettings,
+    SessionSettings,
+    SmtpSettings,
+)
 from services.auth.domain.claims import TokenTerms
 from services.auth.domain.key_hash import KeyHasher, Pepper
 from services.auth.domain.tier import Limits, Tier, TierLimits
@@ -221,6 +231,18 @@ class AuthSettings(BaseSettings):
     keylimit: DimensionSettings = DimensionSettings()
     modellimit: DimensionSettings = DimensionSettings()
     oauth: OAuthSettings = OAuthSettings()
+    accounts: AccountSettings = AccountSettings()
+    public: PublicSettings = PublicSettings()
+    password: PasswordSettings = PasswordSettings()
+    session: SessionSettings = SessionSettings()
+    guess: GuessSettings = GuessSettings()
+    ask: AskSettings = AskSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    external: ExternalSettings = ExternalSettings()
+    demo: bool = False
+    """Whether accounts can be seeded: for a demonstration; refused where the issuer is on the network with https."""
+    outbox: bool = False
+    """Whether mails in the local outbox can be read: for a demonstration; refused like `demo`."""
     upkeep: UpkeepSettings = UpkeepSettings()
     grpc: GrpcSettings = GrpcSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -232,11 +254,22 @@ class AuthSettings(BaseSettings):
             raise ValueError("upkeep.revocation_keep_s must exceed oauth.access_token_ttl_s by a minute")
         return self
 
+    @model_validator(mode="after")
+    def _production_is_no_demo(self) -> Self:
+        if (self.demo or self.outbox) and self.oauth.issuer.startswith("https://"):
+            raise ValueError("demo and outbox are not for production: the issuer is an https address")
+        return self
+
     def signing_key_secrets(self) -> list[str]:
         """Return the secrets that encrypt signing keys, the current one first."""
         own = _split(self.oauth.signing_key_secret) + _split(self.oauth.previous_signing_key_secrets)
         # Without an own secret the pepper serves: it is used through another key derivation, see oauth/key_sealing.py.
         return [*own, self.key.pepper.get_secret_value(), *_split(self.key.previous_peppers)]
+
+    @property
+    def public_url(self) -> str:
+        """Return the address that links in mails begin with."""
+        return self.public.url or self.oauth.issuer
 
     def tier_limits(self) -> dict[Tier, TierLimits]:
         """Return what each tier may do: in all, with each key, on each model version."""

@@ -50,7 +50,7 @@ SELECT k.id, k.user_id, k.key_hash, k.hash_kind, k.pepper_id, k.name, k.prefix, 
        k.ip_allow_list, k.budget_micro_rub, k.budget_period, k.created_at, k.expires_at, k.last_used_at,
        k.revoked_at, u.tier
 FROM auth.api_keys AS k
-JOIN auth.users AS u ON u.id = k.user_id
+JOIN auth.users AS u ON u.id = k.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
 WHERE k.key_hash = ANY($1::text[])
 """
 

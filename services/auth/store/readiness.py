@@ -10,7 +10,7 @@ from servicekit.postgres import LOST
 
 # Fails while the migrations have not run, or the role may not read.
 PROBE: Final = """
-SELECT k.id, k.pepper_id, u.tier
+SELECT k.id, k.pepper_id, u.tier, u.session_epoch
 FROM auth.api_keys AS k
 JOIN auth.users AS u ON u.id = k.user_id
 LIMIT 0

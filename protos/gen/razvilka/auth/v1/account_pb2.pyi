@@ -719,11 +719,17 @@ class UpdateProfileRequest(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
+    CURRENT_PASSWORD_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     name: _builtins.str
     language: _builtins.str
     time_zone: _builtins.str
     email: _builtins.str
+    current_password: _builtins.str
+    """a new address needs it, unless the account has none"""
+    @_builtins.property
+    def origin(self) -> _oauth_pb2.Origin: ...
     def __init__(
         self,
         *,
@@ -732,10 +738,12 @@ class UpdateProfileRequest(_message.Message):
         language: _builtins.str | None = ...,
         time_zone: _builtins.str | None = ...,
         email: _builtins.str | None = ...,
+        current_password: _builtins.str = ...,
+        origin: _oauth_pb2.Origin | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_language", b"_language", "_name", b"_name", "_time_zone", b"_time_zone", "email", b"email", "language", b"language", "name", b"name", "time_zone", b"time_zone"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_language", b"_language", "_name", b"_name", "_time_zone", b"_time_zone", "email", b"email", "language", b"language", "name", b"name", "origin", b"origin", "time_zone", b"time_zone"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_language", b"_language", "_name", b"_name", "_time_zone", b"_time_zone", "email", b"email", "language", b"language", "name", b"name", "time_zone", b"time_zone", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_language", b"_language", "_name", b"_name", "_time_zone", b"_time_zone", "current_password", b"current_password", "email", b"email", "language", b"language", "name", b"name", "origin", b"origin", "time_zone", b"time_zone", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__email: _TypeAlias = _typing.Literal["email"]  # noqa: Y015
     _WhichOneofArgType__email: _TypeAlias = _typing.Literal["_email", b"_email"]  # noqa: Y015
@@ -821,8 +829,11 @@ class DeleteAccountRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     password: _builtins.str
+    session_id: _builtins.str
+    """secret; an account without a password needs a session younger than ten minutes"""
     @_builtins.property
     def origin(self) -> _oauth_pb2.Origin: ...
     def __init__(
@@ -831,10 +842,11 @@ class DeleteAccountRequest(_message.Message):
         user_id: _builtins.str = ...,
         password: _builtins.str = ...,
         origin: _oauth_pb2.Origin | None = ...,
+        session_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "password", b"password", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "password", b"password", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -972,9 +984,12 @@ class FinishExternalLoginRequest(_message.Message):
     STATE_COOKIE_FIELD_NUMBER: _builtins.int
     REDIRECT_URI_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    PREVIOUS_SESSION_ID_FIELD_NUMBER: _builtins.int
     provider_id: _builtins.str
     state_cookie: _builtins.str
     redirect_uri: _builtins.str
+    previous_session_id: _builtins.str
+    """ended, as in LoginRequest"""
     @_builtins.property
     def params(self) -> _containers.RepeatedCompositeFieldContainer[_oauth_pb2.Param]: ...
     @_builtins.property
@@ -987,10 +1002,11 @@ class FinishExternalLoginRequest(_message.Message):
         state_cookie: _builtins.str = ...,
         redirect_uri: _builtins.str = ...,
         origin: _oauth_pb2.Origin | None = ...,
+        previous_session_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "params", b"params", "provider_id", b"provider_id", "redirect_uri", b"redirect_uri", "state_cookie", b"state_cookie"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "params", b"params", "previous_session_id", b"previous_session_id", "provider_id", b"provider_id", "redirect_uri", b"redirect_uri", "state_cookie", b"state_cookie"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

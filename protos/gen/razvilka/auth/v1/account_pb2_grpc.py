@@ -240,6 +240,7 @@ class AccountServiceServicer:
 
     def GetProfile(self, request, context):
         """GetProfile and UpdateProfile: name, language, time zone, e-mail (a new address must be verified).
+        Errors: NOT_FOUND, INVALID_PARAMETERS, INVALID_CREDENTIALS (a new address without the password).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -267,6 +268,9 @@ class AccountServiceServicer:
 
     def StartExternalLogin(self, request, context):
         """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
+        Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
+        PROVIDER_ERROR, PERMISSION_DENIED (the provider does not vouch for the address of a new person),
+        CONFLICT (an account with a second factor has the address).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -57,14 +57,20 @@ class AccountServiceStub:
     ConfirmTotp: _grpc.UnaryUnaryMultiCallable[_account_pb2.ConfirmTotpRequest, _account_pb2.ConfirmTotpResponse]
     DisableTotp: _grpc.UnaryUnaryMultiCallable[_account_pb2.DisableTotpRequest, _account_pb2.DisableTotpResponse]
     GetProfile: _grpc.UnaryUnaryMultiCallable[_account_pb2.GetProfileRequest, _account_pb2.GetProfileResponse]
-    """GetProfile and UpdateProfile: name, language, time zone, e-mail (a new address must be verified)."""
+    """GetProfile and UpdateProfile: name, language, time zone, e-mail (a new address must be verified).
+    Errors: NOT_FOUND, INVALID_PARAMETERS, INVALID_CREDENTIALS (a new address without the password).
+    """
     UpdateProfile: _grpc.UnaryUnaryMultiCallable[_account_pb2.UpdateProfileRequest, _account_pb2.UpdateProfileResponse]
     ExportAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.ExportAccountRequest, _account_pb2.ExportAccountResponse]
     """ExportAccount returns everything auth knows of a user as JSON."""
     DeleteAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.DeleteAccountRequest, _account_pb2.DeleteAccountResponse]
     """DeleteAccount ends everything of a user. Needs the password (or a fresh session when there is none)."""
     StartExternalLogin: _grpc.UnaryUnaryMultiCallable[_account_pb2.StartExternalLoginRequest, _account_pb2.StartExternalLoginResponse]
-    """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back."""
+    """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
+    Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
+    PROVIDER_ERROR, PERMISSION_DENIED (the provider does not vouch for the address of a new person),
+    CONFLICT (an account with a second factor has the address).
+    """
     FinishExternalLogin: _grpc.UnaryUnaryMultiCallable[_account_pb2.FinishExternalLoginRequest, _account_pb2.FinishExternalLoginResponse]
     ListExternalProviders: _grpc.UnaryUnaryMultiCallable[_account_pb2.ListExternalProvidersRequest, _account_pb2.ListExternalProvidersResponse]
     """ListExternalProviders names the OpenID providers that are set up."""
@@ -102,14 +108,20 @@ class AccountServiceAsyncStub(AccountServiceStub):
     ConfirmTotp: _aio.UnaryUnaryMultiCallable[_account_pb2.ConfirmTotpRequest, _account_pb2.ConfirmTotpResponse]  # type: ignore[assignment]
     DisableTotp: _aio.UnaryUnaryMultiCallable[_account_pb2.DisableTotpRequest, _account_pb2.DisableTotpResponse]  # type: ignore[assignment]
     GetProfile: _aio.UnaryUnaryMultiCallable[_account_pb2.GetProfileRequest, _account_pb2.GetProfileResponse]  # type: ignore[assignment]
-    """GetProfile and UpdateProfile: name, language, time zone, e-mail (a new address must be verified)."""
+    """GetProfile and UpdateProfile: name, language, time zone, e-mail (a new address must be verified).
+    Errors: NOT_FOUND, INVALID_PARAMETERS, INVALID_CREDENTIALS (a new address without the password).
+    """
     UpdateProfile: _aio.UnaryUnaryMultiCallable[_account_pb2.UpdateProfileRequest, _account_pb2.UpdateProfileResponse]  # type: ignore[assignment]
     ExportAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.ExportAccountRequest, _account_pb2.ExportAccountResponse]  # type: ignore[assignment]
     """ExportAccount returns everything auth knows of a user as JSON."""
     DeleteAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.DeleteAccountRequest, _account_pb2.DeleteAccountResponse]  # type: ignore[assignment]
     """DeleteAccount ends everything of a user. Needs the password (or a fresh session when there is none)."""
     StartExternalLogin: _aio.UnaryUnaryMultiCallable[_account_pb2.StartExternalLoginRequest, _account_pb2.StartExternalLoginResponse]  # type: ignore[assignment]
-    """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back."""
+    """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
+    Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
+    PROVIDER_ERROR, PERMISSION_DENIED (the provider does not vouch for the address of a new person),
+    CONFLICT (an account with a second factor has the address).
+    """
     FinishExternalLogin: _aio.UnaryUnaryMultiCallable[_account_pb2.FinishExternalLoginRequest, _account_pb2.FinishExternalLoginResponse]  # type: ignore[assignment]
     ListExternalProviders: _aio.UnaryUnaryMultiCallable[_account_pb2.ListExternalProvidersRequest, _account_pb2.ListExternalProvidersResponse]  # type: ignore[assignment]
     """ListExternalProviders names the OpenID providers that are set up."""
@@ -228,7 +240,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_pb2.GetProfileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.GetProfileResponse, _abc.Awaitable[_account_pb2.GetProfileResponse]]:
-        """GetProfile and UpdateProfile: name, language, time zone, e-mail (a new address must be verified)."""
+        """GetProfile and UpdateProfile: name, language, time zone, e-mail (a new address must be verified).
+        Errors: NOT_FOUND, INVALID_PARAMETERS, INVALID_CREDENTIALS (a new address without the password).
+        """
 
     @_abc_1.abstractmethod
     def UpdateProfile(
@@ -259,7 +273,11 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_pb2.StartExternalLoginRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.StartExternalLoginResponse, _abc.Awaitable[_account_pb2.StartExternalLoginResponse]]:
-        """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back."""
+        """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
+        Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
+        PROVIDER_ERROR, PERMISSION_DENIED (the provider does not vouch for the address of a new person),
+        CONFLICT (an account with a second factor has the address).
+        """
 
     @_abc_1.abstractmethod
     def FinishExternalLogin(

@@ -54,6 +54,11 @@ class AuthServiceStub:
                 request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.RevokeApiKeyRequest.SerializeToString,
                 response_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.RevokeApiKeyResponse.FromString,
                 _registered_method=True)
+        self.RotateApiKey = channel.unary_unary(
+                '/razvilka.auth.v1.AuthService/RotateApiKey',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.RotateApiKeyRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.RotateApiKeyResponse.FromString,
+                _registered_method=True)
         self.VerifyApiKey = channel.unary_unary(
                 '/razvilka.auth.v1.AuthService/VerifyApiKey',
                 request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.VerifyApiKeyRequest.SerializeToString,
@@ -92,6 +97,14 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RotateApiKey(self, request, context):
+        """RotateApiKey issues a key like this one, which itself ends when the overlap is over. Errors: NOT_FOUND (absent,
+        ended, or someone else's), INVALID_PARAMETERS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def VerifyApiKey(self, request, context):
         """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked), KEY_EXPIRED.
         """
@@ -121,6 +134,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.RevokeApiKey,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.RevokeApiKeyRequest.FromString,
                     response_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.RevokeApiKeyResponse.SerializeToString,
+            ),
+            'RotateApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateApiKey,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.RotateApiKeyRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.RotateApiKeyResponse.SerializeToString,
             ),
             'VerifyApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyApiKey,
@@ -236,6 +254,33 @@ class AuthService:
             '/razvilka.auth.v1.AuthService/RevokeApiKey',
             razvilka_dot_auth_dot_v1_dot_auth__pb2.RevokeApiKeyRequest.SerializeToString,
             razvilka_dot_auth_dot_v1_dot_auth__pb2.RevokeApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.AuthService/RotateApiKey',
+            razvilka_dot_auth_dot_v1_dot_auth__pb2.RotateApiKeyRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_auth__pb2.RotateApiKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,10 @@ class AuthServiceStub:
     """ListApiKeys lists a user's keys, newest first, without their secrets."""
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.RevokeApiKeyRequest, _auth_pb2.RevokeApiKeyResponse]
     """RevokeApiKey ends a key on every gateway. Idempotent. Errors: NOT_FOUND (absent or someone else's)."""
+    RotateApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.RotateApiKeyRequest, _auth_pb2.RotateApiKeyResponse]
+    """RotateApiKey issues a key like this one, which itself ends when the overlap is over. Errors: NOT_FOUND (absent,
+    ended, or someone else's), INVALID_PARAMETERS.
+    """
     VerifyApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.VerifyApiKeyRequest, _auth_pb2.VerifyApiKeyResponse]
     """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked), KEY_EXPIRED."""
 
@@ -53,6 +57,10 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """ListApiKeys lists a user's keys, newest first, without their secrets."""
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.RevokeApiKeyRequest, _auth_pb2.RevokeApiKeyResponse]  # type: ignore[assignment]
     """RevokeApiKey ends a key on every gateway. Idempotent. Errors: NOT_FOUND (absent or someone else's)."""
+    RotateApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.RotateApiKeyRequest, _auth_pb2.RotateApiKeyResponse]  # type: ignore[assignment]
+    """RotateApiKey issues a key like this one, which itself ends when the overlap is over. Errors: NOT_FOUND (absent,
+    ended, or someone else's), INVALID_PARAMETERS.
+    """
     VerifyApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.VerifyApiKeyRequest, _auth_pb2.VerifyApiKeyResponse]  # type: ignore[assignment]
     """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked), KEY_EXPIRED."""
 
@@ -88,6 +96,16 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_pb2.RevokeApiKeyResponse, _abc.Awaitable[_auth_pb2.RevokeApiKeyResponse]]:
         """RevokeApiKey ends a key on every gateway. Idempotent. Errors: NOT_FOUND (absent or someone else's)."""
+
+    @_abc_1.abstractmethod
+    def RotateApiKey(
+        self,
+        request: _auth_pb2.RotateApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.RotateApiKeyResponse, _abc.Awaitable[_auth_pb2.RotateApiKeyResponse]]:
+        """RotateApiKey issues a key like this one, which itself ends when the overlap is over. Errors: NOT_FOUND (absent,
+        ended, or someone else's), INVALID_PARAMETERS.
+        """
 
     @_abc_1.abstractmethod
     def VerifyApiKey(

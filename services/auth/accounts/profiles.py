@@ -1,0 +1,88 @@
+"""What people see and change of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from services.auth.accounts.guard import Guard
+from services.auth.accounts.ledger import Change, Ledger
+from services.auth.accounts.passwords import usable_account
+from services.auth.accounts.proof import Reproof
+from services.auth.domain.account import Account, account_key
+from services.auth.domain.audit import AuditAction
+from services.auth.domain.guessing import Attempt
+from services.auth.domain.mail import MailKind, NewMail
+from services.auth.domain.origin import Origin
+from services.auth.domain.profile import check_language, check_name, check_time_zone
+from services.auth.domain.user import check_email
+from services.auth.store.accounts import AccountStore, update_profile
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileChange:
+    """What is to be changed; None leaves it. A new address needs the password, where there is one."""
+
+    name: str | None = None
+    language: str | None = None
+    time_zone: str | None = None
+    email: str | None = None
+    password: str = field(default="", repr=False)
+
+
+class Profiles:
+    """Use cases of profiles."""
+
+    def __init__(self, accounts: AccountStore, ledger: Ledger, mail_guard: Guard, reproof: Reproof) -> None:
+        self._accounts = accounts
+        self._ledger = ledger
+        self._mail_guard = mail_guard
+        self._reproof = reproof
+
+    async def get(self, user_id: str) -> Account:
+        """Return the account.
+
+        Raises:
+            NotFound: there is no such user.
+        """
+        return await usable_account(self._accounts, user_id)
+
+    async def update(self, user_id: str, wanted: ProfileChange, origin: Origin) -> Account:
+        """Change what is given; a new address counts only when a link mailed to it was followed.
+
+        Raises:
+            NotFound: there is no such user.
+            InvalidRequest: a field is wrong.
+            Unauthenticated: INVALID_CREDENTIALS: a new address needs the password.
+        """
+        account = await usable_account(self._accounts, user_id)
+        name = None if wanted.name is None else check_name(wanted.name)
+        language = None if wanted.language is None else check_language(wanted.language)
+        time_zone = None if wanted.time_zone is None else check_time_zone(wanted.time_zone)
+        address = await self._check_new_address(account, wanted, origin)
+        async with self._ledger.change(origin) as change:
+            if (name, language, time_zone) != (None, None, None):
+                await update_profile(
+                    *(change.connection, account.id),
+                    name=name,
+                    language=language,
+                    time_zone=time_zone,
+                    at=change.at,
+                )
+                change.note(AuditAction.PROFILE_CHANGED, account.id)
+            if address is not None:
+                await self._ask_for_address(change, account, address, language or account.language)
+        return await usable_account(self._accounts, user_id)
+
+    async def _check_new_address(self, account: Account, wanted: ProfileChange, origin: Origin) -> str | None:
+        if wanted.email is None or wanted.email.strip() == account.email:
+            return None
+        address = check_email(wanted.email)
+        if account.password_hash is not None:
+            await self._reproof.check_password(account, wanted.password, origin)
+        await self._mail_guard.admit(Attempt(account_key(address), origin))
+        return address
+
+    async def _ask_for_address(self, change: Change, account: Account, address: str, language: str) -> None:
+        await change.mail(NewMail(MailKind.EMAIL_CHANGE, address, language, account.id))
+        await change.mail(NewMail(MailKind.EMAIL_CHANGED, account.email, language, account.id))
+        change.note(AuditAction.EMAIL_CHANGE_ASKED, account.id)

@@ -1,0 +1,87 @@
+"""Accounts and mails for demonstrations and tests; refused unless the service is told that this is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from servicekit.errors import ErrorReason, Internal, PermissionDenied
+from services.auth import metrics
+from services.auth.accounts.ledger import Ledger
+from services.auth.accounts.password_hashing import PasswordHashing
+from services.auth.domain.account import NewAccount
+from services.auth.domain.audit import SYSTEM, AuditAction
+from services.auth.domain.origin import Origin
+from services.auth.domain.password import PasswordRules
+from services.auth.domain.profile import DEFAULT_LANGUAGE, check_name
+from services.auth.domain.tier import Tier
+from services.auth.domain.user import check_email
+from services.auth.store.accounts import find_account_by_email, insert_account, set_password, set_standing
+from services.auth.store.mails import KeptMail, MailStore
+
+OUTBOX_SHOWN = 100
+
+
+class Seeding:
+    """What a demonstration needs."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        mails: MailStore,
+        hashing: PasswordHashing,
+        rules: PasswordRules,
+        *,
+        may_seed: bool,
+        may_read_outbox: bool,
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self._ledger = ledger
+        self._mails = mails
+        self._hashing = hashing
+        self._rules = rules
+        self._may_seed = may_seed
+        self._may_read_outbox = may_read_outbox
+        self._new_id = new_id
+
+    async def seed(self, email: str, password: str, name: str, tier: Tier, *, is_admin: bool) -> str:
+        """Make or change a verified account; return its id.
+
+        Raises:
+            PermissionDenied: this is no demonstration.
+            InvalidRequest: a field is wrong.
+        """
+        if not self._may_seed:
+            raise _not_here()
+        address, shown = check_email(email), check_name(name)
+        hashed = await self._hashing.hash(self._rules.check(password, (address,)))
+        async with self._ledger.change(Origin()) as change:
+            new = NewAccount(str(self._new_id()), address, shown, DEFAULT_LANGUAGE, hashed, tier, is_admin)
+            if await insert_account(change.connection, new, change.at):
+                metrics.USERS_CREATED.inc()
+                user_id = new.id
+            else:
+                account = await find_account_by_email(change.connection, address)
+                if account is None:
+                    raise Internal
+                user_id = account.id
+                # The same password again ends nobody's session: a demonstration is seeded at each start.
+                if not await self._hashing.verify(account.password_hash, password):
+                    await set_password(change.connection, user_id, hashed, change.at)
+                await set_standing(change.connection, user_id, name=shown, tier=tier, is_admin=is_admin, at=change.at)
+            change.note(AuditAction.USER_SEEDED, user_id, actor=SYSTEM)
+        return user_id
+
+    async def outbox(self) -> list[KeptMail]:
+        """Return the newest mails of the local outbox.
+
+        Raises:
+            PermissionDenied: it is not to be read here.
+        """
+        if not self._may_read_outbox:
+            raise _not_here()
+        return await self._mails.list_outbox(OUTBOX_SHOWN)
+
+
+def _not_here() -> PermissionDenied:
+    return PermissionDenied(ErrorReason.PERMISSION_DENIED, "This is switched off here.")

@@ -1,0 +1,57 @@
+"""Who a person is at another OpenID provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTerms:
+    """What the operator says of a provider.
+
+    Args:
+        issuer: OpenID's issuer; empty for a provider that only speaks OAuth (Yandex ID): then all endpoints are given.
+        verifies_emails: this provider vouches for every address it tells, though it does not say `email_verified`.
+    """
+
+    id: str
+    name: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    issuer: str
+    authorize_url: str
+    token_url: str
+    userinfo_url: str
+    jwks_url: str
+    scopes: tuple[str, ...]
+    verifies_emails: bool
+    auth_method: Literal["client_secret_basic", "client_secret_post"]
+
+    @property
+    def identity_issuer(self) -> str:
+        """Return what its identities are stored under."""
+        return self.issuer or self.userinfo_url
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalIdentity:
+    """Issuer and subject are the identity; everything else may change and proves nothing by itself."""
+
+    issuer: str
+    subject: str
+    email: str
+    email_verified: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLogin:
+    """A browser that was sent to a provider and may come back once."""
+
+    provider_id: str
+    cookie_hash: str
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
+    redirect_uri: str
+    return_to: str

@@ -1,0 +1,39 @@
+"""Where a request came from: for guessing limits and the audit log. Nothing of it is believed to be well formed."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Final
+
+MAX_USER_AGENT: Final = 256
+# What neighbours of one attacker share: a small provider's block, a site's prefix.
+NETWORK_BITS: Final = {4: 24, 6: 48}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A cleaned origin; an address that is none is empty."""
+
+    ip: str = ""
+    user_agent: str = ""
+
+    @property
+    def network(self) -> str:
+        """Return the /24 or /48 around the address."""
+        if not self.ip:
+            return ""
+        address = ipaddress.ip_address(self.ip)
+        return str(ipaddress.ip_network(f"{self.ip}/{NETWORK_BITS[address.version]}", strict=False))
+
+
+def origin_of(ip: str, user_agent: str) -> Origin:
+    """Return the origin; IPv4 written as IPv6 is IPv4, so that nobody counts twice."""
+    try:
+        address = ipaddress.ip_address(ip.strip().partition("%")[0])
+    except ValueError:
+        text = ""
+    else:
+        text = str(getattr(address, "ipv4_mapped", None) or address)
+    shown = "".join(character if character.isprintable() else " " for character in user_agent)
+    return Origin(text, shown[:MAX_USER_AGENT])

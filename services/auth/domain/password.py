@@ -1,0 +1,72 @@
+"""Which passwords are accepted: long enough and not guessed first; no rules of composition (NIST SP 800-63B)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from servicekit.errors import ErrorReason, InvalidRequest
+
+# Own words of this product, which its guessers try first.
+OWN_WORDS: Final = ("razvilka", "развилка")
+MIN_WORD: Final = 4
+# A password of which that little is left when the known word is taken away is that word.
+MIN_REST: Final = 4
+
+
+def normal_form(given: str) -> str:
+    """Return the password as it is hashed: two keyboards that write one text differently give one password."""
+    return unicodedata.normalize("NFKC", given)
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordRules:
+    """Lengths in characters and the passwords that everybody tries, in lower case."""
+
+    common: frozenset[str]
+    min_length: int = 8
+    max_length: int = 256
+
+    def check(self, given: str, known_words: Iterable[str] = ()) -> str:
+        """Return the password in its normal form, whole: it is never cut.
+
+        Args:
+            given: as it was typed.
+            known_words: what a guesser knows of this person, such as the address.
+
+        Raises:
+            InvalidRequest: too short, too long, or one that is guessed first.
+        """
+        password = normal_form(given)
+        if not self.min_length <= len(password) <= self.max_length:
+            raise _refused(f"The password must have {self.min_length} to {self.max_length} characters.", "length")
+        if self._is_guessed_first(password.lower(), known_words):
+            raise _refused("This password is among the first that are tried. Choose another.", "common")
+        return password
+
+    def is_acceptable_guess(self, given: str) -> bool:
+        """Tell whether an entered password can be anybody's: what is too long is not hashed at all."""
+        return 0 < len(given) <= self.max_length
+
+    def _is_guessed_first(self, password: str, known_words: Iterable[str]) -> bool:
+        if password in self.common or len(set(password)) <= 2 or _is_run(password):
+            return True
+        words = [word.lower() for known in known_words for word in (known, *known.split("@"))]
+        return any(
+            len(word) >= MIN_WORD and word in password and len(password) - len(word) < MIN_REST
+            for word in (*OWN_WORDS, *words)
+        )
+
+
+def _is_run(password: str) -> bool:
+    steps = {ord(after) - ord(before) for before, after in pairwise(password)}
+    return steps in ({1}, {-1})
+
+
+def _refused(message: str, problem: str) -> InvalidRequest:
+    return InvalidRequest(
+        ErrorReason.INVALID_PARAMETERS, message, param="password", details={"problem": f"password_{problem}"}
+    )

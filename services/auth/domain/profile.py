@@ -1,0 +1,56 @@
+"""What people may say of themselves."""
+
+from __future__ import annotations
+
+import zoneinfo
+from functools import cache
+from typing import Final
+
+from servicekit.errors import ErrorReason, InvalidRequest
+
+LANGUAGES: Final = ("ru", "en")
+DEFAULT_LANGUAGE: Final = "ru"
+MAX_NAME: Final = 100
+
+
+def check_name(given: str) -> str:
+    """Return the name without surrounding blanks; it may be empty.
+
+    Raises:
+        InvalidRequest: too long, or not printable.
+    """
+    name = given.strip()
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise _invalid("name", f"The name must have at most {MAX_NAME} printable characters.")
+    return name
+
+
+def check_language(given: str) -> str:
+    """Return the language.
+
+    Raises:
+        InvalidRequest: we do not speak it.
+    """
+    if given not in LANGUAGES:
+        raise _invalid("language", f"The language must be one of: {', '.join(LANGUAGES)}.")
+    return given
+
+
+def check_time_zone(given: str) -> str:
+    """Return the IANA name.
+
+    Raises:
+        InvalidRequest: there is no such time zone.
+    """
+    if given not in _time_zones():
+        raise _invalid("time_zone", "This is not the IANA name of a time zone, such as Europe/Moscow.")
+    return given
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+def _invalid(param: str, message: str) -> InvalidRequest:
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)
