@@ -159,6 +159,11 @@ class Flow:
         }
         return await self.token(app, **{**form, **changes})
 
+    async def redeem_by_header(self, app: App) -> Any:
+        """Go all the way to tokens, with the secret in the Authorization header."""
+        form = {"grant_type": "authorization_code", "code": await self.code(app), "code_verifier": VERIFIER}
+        return await self.token(None, app.basic, **form)
+
     async def tokens(self, app: App, **changes: Any) -> Any:
         """Go all the way to tokens."""
         return await self.redeem(app, await self.code(app, **changes))
