@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -15,10 +17,11 @@ only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root must become 
 
 
 @pytest.fixture
-def open_folder(tmp_path: Path) -> Path:
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    return tmp_path
+def open_folder() -> Iterator[Path]:
+    """A folder that every user can enter; pytest's own are private."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def test_an_ordinary_user_needs_no_detour(monkeypatch, tmp_path):
