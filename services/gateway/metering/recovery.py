@@ -1,8 +1,9 @@
 """At start: what dead gateways on this disk left unsaid is said.
 
 SETTLED is copied to the living journal, from where it is shipped; DISPATCHED without an end is settled by the
-interrupted rule; a hold of that boot that its journal does not know was never dispatched and is cancelled. Everything
-here may happen twice (a crash in the middle, two gateways at once): request ids make it harmless.
+interrupted rule; a hold of that boot that its journal does not know was never dispatched and is cancelled: when Redis
+is away just then, as soon as it is back. Everything here may happen twice (a crash in the middle, two gateways at
+once): request ids make it harmless.
 """
 
 from __future__ import annotations
@@ -32,21 +33,21 @@ log = structlog.get_logger()
 # Records between two turns of the event loop: recovery must not stall the living.
 PAUSE_EVERY = 500
 AGAIN_S = 60.0
+# While the holds of a dead boot could not be looked through.
+UNEXPLAINED_AGAIN_S = 1.0
 
 
 class OpenRequests:
-    """What a dead journal says began and never ended; memory grows with what was running, not with the journal."""
+    """What a dead journal says began and never ended; memory grows with what was running, not with the journal.
 
-    def __init__(self, holds: dict[str, Hold]) -> None:
+    `holds` are those of the dead boot; None: Redis cannot say, so every id is remembered.
+    """
+
+    def __init__(self, holds: dict[str, Hold] | None) -> None:
         self.dispatched: dict[str, Dispatched] = {}
         self.delivered: dict[str, int] = {}
+        self.billed: set[str] = set()
         self._holds = holds
-        self._billed: set[str] = set()
-
-    @property
-    def never_dispatched(self) -> list[Hold]:
-        """Return the holds for which no provider was asked."""
-        return [hold for request_id, hold in self._holds.items() if request_id not in self._billed]
 
     def see(self, payload: bytes) -> None:
         """Read the next record."""
@@ -66,15 +67,15 @@ class OpenRequests:
             self._bill(record.ticket.request_id)
         elif isinstance(record, Voided):
             self._close(record.request_id)
-            self._billed.discard(record.request_id)
+            self.billed.discard(record.request_id)
 
     def _close(self, request_id: str) -> None:
         self.dispatched.pop(request_id, None)
         self.delivered.pop(request_id, None)
 
     def _bill(self, request_id: str) -> None:
-        if request_id in self._holds:
-            self._billed.add(request_id)
+        if self._holds is None or request_id in self._holds:
+            self.billed.add(request_id)
 
 
 class Recovery:
@@ -96,6 +97,8 @@ class Recovery:
         self._admission = admission
         self._holds = holds
         self._clock = clock
+        # Boots whose holds could not be seen, and the requests of each that are settled from its journal.
+        self._unexplained: dict[str, set[str]] = {}
 
     async def serve(self, done: Callable[[], None]) -> None:
         """Recover now and every minute (a neighbour on this disk may die later); cancel it to stop.
@@ -108,7 +111,7 @@ class Recovery:
             except (JournalFull, OSError) as exc:
                 log.error("metering.recovery_failed", error=str(exc))
             done()
-            await self._clock.sleep(AGAIN_S)
+            await self._clock.sleep(UNEXPLAINED_AGAIN_S if self._unexplained else AGAIN_S)
 
     async def run(self) -> int:
         """Adopt every dead journal; return how many requests were settled from them.
@@ -127,10 +130,13 @@ class Recovery:
                 recovered += await self._adopt(directory)
             finally:
                 lock.free()
+        await self._explain()
         return recovered
 
     async def _adopt(self, directory: Path) -> int:
-        requests = OpenRequests(await self._holds_of(directory.name))
+        boot_id = directory.name
+        holds = await self._holds_of(boot_id)
+        requests = OpenRequests(holds)
         for at, (_, payload) in enumerate(read_dead(directory)):
             requests.see(payload)
             if at % PAUSE_EVERY == 0:
@@ -138,12 +144,27 @@ class Recovery:
         count = await self._settle_open(requests)
         for number in segment_numbers(directory):
             count += await self._copy_settled(directory, number)
-        for hold in requests.never_dispatched:
-            await self._admission.settle(hold.ticket, 0, 0)
+        if holds is None:
+            self._unexplained[boot_id] = requests.billed
+        else:
+            await self._cancel_never_dispatched(holds, requests.billed)
         remove_directory(directory)
         metrics.RECOVERED.inc(count)
-        log.info("metering.recovered", boot_id=directory.name, requests=count, interrupted=len(requests.dispatched))
+        log.info("metering.recovered", boot_id=boot_id, requests=count, interrupted=len(requests.dispatched))
         return count
+
+    async def _explain(self) -> None:
+        """Look again for the holds of boots that died while Redis was away."""
+        for boot_id, billed in list(self._unexplained.items()):
+            holds = await self._holds_of(boot_id)
+            if holds is not None:
+                await self._cancel_never_dispatched(holds, billed)
+                del self._unexplained[boot_id]
+
+    async def _cancel_never_dispatched(self, holds: dict[str, Hold], billed: set[str]) -> None:
+        for request_id, hold in holds.items():
+            if request_id not in billed:
+                await self._admission.settle(hold.ticket, 0, 0)
 
     async def _settle_open(self, requests: OpenRequests) -> int:
         for request_id, dispatched in requests.dispatched.items():
@@ -169,9 +190,9 @@ class Recovery:
         self._append(settled)
         await self._admission.settle(settled.ticket, settled.tokens, settled.record.cost_micro_rub)
 
-    async def _holds_of(self, boot_id: str) -> dict[str, Hold]:
+    async def _holds_of(self, boot_id: str) -> dict[str, Hold] | None:
         try:
             return {hold.request_id: hold async for hold in self._holds.all() if hold.facts.boot_id == boot_id}
         except (RedisError, OSError, TimeoutError) as exc:
             log.warning("metering.holds_unseen", boot_id=boot_id, error=type(exc).__name__)
-            return {}
+            return None

@@ -1,0 +1,43 @@
+"""Recovery when Redis is away just then."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from servicekit.testing import FakeClock
+from services.gateway.accounting import Hold
+from services.gateway.metering.recovery import Recovery
+from services.gateway.tests.admission_kit import facts
+from services.gateway.tests.metering_kit import NoHolds, Settlements, dispatched
+from services.gateway.tests.test_metering import leave_journal
+
+
+class UnseenHolds(NoHolds):
+    """A Redis that is still loading when the gateway comes up."""
+
+    tries = 0
+
+    async def all(self) -> AsyncIterator[Hold]:
+        """Fail twice."""
+        self.tries += 1
+        if self.tries <= 2:
+            raise ConnectionError
+        async for hold in super().all():
+            yield hold
+
+
+async def test_recovery_cancels_what_never_went_out_when_redis_comes_back(tmp_path):
+    """Gateway and Redis died together: rows at once, and the hold that nobody explains goes when it can be seen."""
+    leave_journal(tmp_path, dispatched("cut"))
+    holds = UnseenHolds([Hold("user-1", name, 1, 500, facts(boot_id="dead")) for name in ("cut", "admitted")])
+    rows, admission = [], Settlements()
+    recovery = Recovery(
+        tmp_path, tmp_path / "own", append=rows.append, admission=admission, holds=holds, clock=FakeClock()
+    )
+
+    first, settled_at_first = await recovery.run(), [request_id for request_id, _, _ in admission.settled]
+    later = [await recovery.run(), await recovery.run()]
+
+    assert (first, later) == (1, [0, 0])
+    assert [row.ticket.request_id for row in rows] == settled_at_first == ["cut"]
+    assert [request_id for request_id, _, _ in admission.settled] == ["cut", "admitted"]
