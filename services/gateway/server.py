@@ -174,7 +174,9 @@ async def _open_tollgate(
 ) -> tuple[Tollgate, Metering, Background]:
     boot_id = uuid.uuid4().hex
     admission = await stack.enter_async_context(
-        open_admission(redis, clients.usage.get_spend, boot_id=boot_id, clock=clock)
+        open_admission(
+            redis, clients.usage.get_spend, boot_id=boot_id, options=settings.admission.options(), clock=clock
+        )
     )
     metering = await stack.enter_async_context(
         open_metering(
@@ -184,6 +186,7 @@ async def _open_tollgate(
             admission,
             Holds(redis),
             boot_id=boot_id,
+            options=settings.metering.options(),
             clock=clock,
         )
     )

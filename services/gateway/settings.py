@@ -10,6 +10,8 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit.settings import SERVICE_CONFIG, MetricsSettings, Part, Port, RedisSettings, TelemetrySettings
+from services.gateway.admission.options import AdmissionOptions
+from services.gateway.metering.options import MeteringOptions
 
 Network = IPv4Network | IPv6Network
 
@@ -56,6 +58,32 @@ class OAuthSettings(Part):
         return tuple(part.strip() for part in self.cors_origins.split(",") if part.strip())
 
 
+class AdmissionSettings(Part):
+    """How limits are kept."""
+
+    lease_s: float = Field(30.0, ge=1)
+    """Seconds after which the slots of a gateway that vanished are free again; renewed three times as often."""
+    replicas: int = Field(0, ge=0)
+    """Gateways that share the limits while Redis is lost; 0: as many as last registered."""
+
+    def options(self) -> AdmissionOptions:
+        """Return what admission is told."""
+        return AdmissionOptions(lease_s=self.lease_s, renew_every_s=self.lease_s / 3, replicas=self.replicas)
+
+
+class MeteringSettings(Part):
+    """How what a lost gateway left is billed."""
+
+    reap_every_s: float = Field(30.0, gt=0)
+    """Seconds between two looks for holds that nobody renews any more."""
+    reap_grace_s: float = Field(120.0, ge=0)
+    """Seconds after a hold's end in which a restarted gateway may still explain it from its journal."""
+
+    def options(self) -> MeteringOptions:
+        """Return what metering is told."""
+        return MeteringOptions(reap_every_s=self.reap_every_s, reap_grace_s=self.reap_grace_s)
+
+
 class GatewaySettings(BaseSettings):
     """Everything the gateway can be told."""
 
@@ -85,6 +113,10 @@ class GatewaySettings(BaseSettings):
     """What one request may weigh."""
     stream: StreamSettings = StreamSettings()
     """How answers reach slow clients."""
+    admission: AdmissionSettings = AdmissionSettings()
+    """How limits are kept."""
+    metering: MeteringSettings = MeteringSettings()
+    """How what a lost gateway left is billed."""
     oauth: OAuthSettings = OAuthSettings()
     """The OAuth endpoints and the pages."""
     public_url: str = ""
