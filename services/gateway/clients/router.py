@@ -149,13 +149,9 @@ def model_from_proto(message: pb.Model) -> Model:
 
 
 def _price(message: pb.Price) -> DatedPrice:
-    # proto3 cannot say "absent"; no price for cached input means the price of input.
-    price = Price(
-        message.version,
-        message.input_micro_rub_per_1k,
-        message.output_micro_rub_per_1k,
-        message.cached_micro_rub_per_1k or None,
-    )
+    # Zero is a price: GigaChat's cached input is free. Only an absent one means the price of input.
+    cached = message.cached_micro_rub_per_1k if message.HasField("cached_micro_rub_per_1k") else None
+    price = Price(message.version, message.input_micro_rub_per_1k, message.output_micro_rub_per_1k, cached)
     return DatedPrice(price, message.valid_from.ToDatetime(tzinfo=UTC))
 
 

@@ -777,6 +777,7 @@ class Price(_message.Message):
     input_micro_rub_per_1k: _builtins.int
     output_micro_rub_per_1k: _builtins.int
     cached_micro_rub_per_1k: _builtins.int
+    """0: cached input is free; absent: it costs what input costs"""
     @_builtins.property
     def valid_from(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -785,14 +786,16 @@ class Price(_message.Message):
         version: _builtins.str = ...,
         input_micro_rub_per_1k: _builtins.int = ...,
         output_micro_rub_per_1k: _builtins.int = ...,
-        cached_micro_rub_per_1k: _builtins.int = ...,
+        cached_micro_rub_per_1k: _builtins.int | None = ...,
         valid_from: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["valid_from", b"valid_from"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cached_micro_rub_per_1k", b"_cached_micro_rub_per_1k", "cached_micro_rub_per_1k", b"cached_micro_rub_per_1k", "valid_from", b"valid_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_micro_rub_per_1k", b"cached_micro_rub_per_1k", "input_micro_rub_per_1k", b"input_micro_rub_per_1k", "output_micro_rub_per_1k", b"output_micro_rub_per_1k", "valid_from", b"valid_from", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cached_micro_rub_per_1k", b"_cached_micro_rub_per_1k", "cached_micro_rub_per_1k", b"cached_micro_rub_per_1k", "input_micro_rub_per_1k", b"input_micro_rub_per_1k", "output_micro_rub_per_1k", b"output_micro_rub_per_1k", "valid_from", b"valid_from", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__cached_micro_rub_per_1k: _TypeAlias = _typing.Literal["cached_micro_rub_per_1k"]  # noqa: Y015
+    _WhichOneofArgType__cached_micro_rub_per_1k: _TypeAlias = _typing.Literal["_cached_micro_rub_per_1k", b"_cached_micro_rub_per_1k"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cached_micro_rub_per_1k) -> _WhichOneofReturnType__cached_micro_rub_per_1k | None: ...
 
 Global___Price: _TypeAlias = Price  # noqa: Y015
 
