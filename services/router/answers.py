@@ -7,12 +7,17 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
-from servicekit.errors import ServiceError
+import structlog
+
+from servicekit import lifecycle
+from servicekit.errors import Internal, ServiceError
 from services.router.domain.completion import Answer, Batch, Choice, Delta, FinishReason, Prompt, ToolCall, Usage
 from services.router.domain.stop_sequences import StopCutter
 from services.router.providers import failures
 from services.router.providers.parallel import in_parallel
 from services.router.providers.provider import Provider, ProviderCall
+
+log = structlog.get_logger()
 
 # What waits between the calls of one request and its reader: enough to keep all of them busy.
 _WAITING = 16
@@ -91,7 +96,7 @@ async def merged(sources: Sequence[AsyncGenerator[Batch, None]]) -> AsyncGenerat
     queue: asyncio.Queue[tuple[int, Batch | ServiceError | None]] = asyncio.Queue(_WAITING)
 
     async def pump(index: int, source: AsyncGenerator[Batch, None]) -> None:
-        # A failure travels in the queue: raised in the group it would cancel the reader outside of this generator.
+        # A failure travels in the queue: a task group would cancel the reader outside of this generator.
         try:
             async with aclosing(source):
                 async for batch in source:
@@ -99,25 +104,25 @@ async def merged(sources: Sequence[AsyncGenerator[Batch, None]]) -> AsyncGenerat
             await queue.put((index, None))
         except ServiceError as exc:
             await queue.put((index, exc))
+        except Exception:
+            log.exception("router.choice_failed")
+            await queue.put((index, Internal()))
 
     usages: list[Usage | None] = [None] * len(sources)
     running = len(sources)
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(pump(index, source)) for index, source in enumerate(sources)]
-        try:
-            while running:
-                index, item = await queue.get()
-                if isinstance(item, ServiceError):
-                    raise item
-                if item is None:
-                    running -= 1
-                    continue
-                usages[index] = item.usage or usages[index]
-                deltas = [replace(delta, choice_index=index) for delta in item.deltas]
-                yield Batch(deltas, _total(usages) if item.usage is not None else None)
-        finally:
-            for task in tasks:
-                task.cancel()
+    async with lifecycle.background() as pumps:
+        for index, source in enumerate(sources):
+            pumps.start(pump(index, source), name="router.choice")
+        while running:
+            index, item = await queue.get()
+            if isinstance(item, ServiceError):
+                raise item
+            if item is None:
+                running -= 1
+                continue
+            usages[index] = item.usage or usages[index]
+            deltas = [replace(delta, choice_index=index) for delta in item.deltas]
+            yield Batch(deltas, _total(usages) if item.usage is not None else None)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,172 @@
+"""What is emulated around a provider: n, stop, whole from streamed, JSON on demand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import pytest
+
+from emulator.testing import RunningEmulator
+from servicekit.errors import ErrorReason, ServiceError
+from services.router.answers import collected, merged, streamed, whole
+from services.router.domain.completion import Batch, Delta, FinishReason, ResponseFormat, ToolCall, Usage
+from services.router.tests.adapters import Adapters, ask, call_for, hear
+
+TEXT = "раз два три четыре пять шесть семь восемь девять десять"
+PROVIDER_OF = {"native": "yandexgpt", "v1": "yandexgpt", "gigachat": "gigachat"}
+
+
+@pytest.mark.parametrize("dialect", PROVIDER_OF)
+async def test_stop_cuts_streams_and_ends_the_provider_s_call(
+    adapters: Adapters, emulator: RunningEmulator, dialect: str
+) -> None:
+    """Finish is `stop`, the sequence itself is not shown, the rest is neither read nor waited for."""
+    prompt = ask(f"[[text:{TEXT}]] [[chunks:10]] [[gap:30]]", stop=["пять"])
+
+    batches = [batch async for batch in streamed(adapters.of(PROVIDER_OF[dialect]), prompt, call_for(dialect))]
+
+    heard = hear(batches)
+    assert (heard.text, heard.finish) == ("раз два три четыре ", FinishReason.STOP)
+    async with asyncio.timeout(5):
+        while not (ended := [call for call in await emulator.control.ground_truth() if call.get("ended")]):
+            await asyncio.sleep(0.01)
+    assert ended[-1]["delivered_tokens"] < 10
+
+
+@pytest.mark.parametrize("dialect", PROVIDER_OF)
+async def test_stop_cuts_whole_answers(adapters: Adapters, dialect: str) -> None:
+    """Also when nobody streams to the caller."""
+    answer = await whole(
+        adapters.of(PROVIDER_OF[dialect]), ask(f"[[text:{TEXT}]]", stop=["шесть", "пять"]), call_for(dialect)
+    )
+
+    assert answer.choices[0].content == "раз два три четыре "
+    assert answer.choices[0].finish_reason is FinishReason.STOP
+
+
+@pytest.mark.parametrize("dialect", PROVIDER_OF)
+async def test_n_is_made_of_n_calls(adapters: Adapters, emulator: RunningEmulator, dialect: str) -> None:
+    """Each choice has its number; usage is what all calls cost."""
+    provider, call = adapters.of(PROVIDER_OF[dialect]), call_for(dialect)
+
+    one = await whole(provider, ask("[[text:да]]"), call)
+    three = await whole(provider, ask("[[text:да]]", n=3), call)
+
+    assert [(choice.index, choice.content) for choice in three.choices] == [(0, "да"), (1, "да"), (2, "да")]
+    assert one.usage is not None
+    assert three.usage == one.usage + one.usage + one.usage
+
+
+async def test_streamed_n_carries_each_choice_s_number(adapters: Adapters) -> None:
+    """Choices come as they are made, and each of them ends."""
+    prompt = ask(f"[[text:{TEXT}]] [[chunks:4]]", n=3)
+
+    batches = [batch async for batch in streamed(adapters.yandex, prompt, call_for("native"))]
+
+    texts = dict.fromkeys(range(3), "")
+    for batch in batches:
+        for delta in batch.deltas:
+            texts[delta.choice_index] += delta.content
+    assert set(texts.values()) == {TEXT}
+    assert sum(delta.finish_reason is not None for batch in batches for delta in batch.deltas) == 3
+    assert batches[-1].usage is not None or any(batch.usage for batch in batches)
+
+
+async def test_one_failed_choice_fails_all(adapters: Adapters, emulator: RunningEmulator) -> None:
+    """And the others are ended, not left running."""
+    await emulator.control.fail("status", operation="chat", code=503, skip=1)
+
+    with pytest.raises(ServiceError) as caught:
+        await whole(adapters.yandex, ask(n=3), call_for("native"))
+
+    assert caught.value.reason is ErrorReason.PROVIDER_ERROR
+
+
+async def endless(closed: list[str], name: str) -> AsyncGenerator[Batch, None]:
+    try:
+        while True:
+            yield Batch([Delta(0, name)])
+            await asyncio.sleep(0)
+    finally:
+        closed.append(name)
+
+
+async def failing() -> AsyncGenerator[Batch, None]:
+    yield Batch([Delta(0, "x")])
+    raise ServiceError(ErrorReason.PROVIDER_ERROR, "broke off")
+
+
+async def test_leaving_a_merged_stream_closes_all_its_sources() -> None:
+    """No provider keeps generating for a caller who left."""
+    closed: list[str] = []
+
+    async with aclosing(merged([endless(closed, "a"), endless(closed, "b")])) as batches:
+        async for _ in batches:
+            break
+
+    assert sorted(closed) == ["a", "b"]
+
+
+async def test_a_failure_in_a_merged_stream_is_raised_as_itself() -> None:
+    """Not as a group, and not as a cancellation of the reader."""
+    closed: list[str] = []
+
+    with pytest.raises(ServiceError, match="broke off"):
+        async for _ in merged([endless(closed, "a"), failing()]):
+            pass
+
+    assert closed == ["a"]
+
+
+async def pieces(*batches: Batch) -> AsyncGenerator[Batch, None]:
+    for batch in batches:
+        yield batch
+
+
+async def test_pieces_of_a_tool_call_are_put_together() -> None:
+    """OpenAI-style streams send arguments bit by bit."""
+    answer = await collected(
+        pieces(
+            Batch([Delta(0, tool_calls=[ToolCall("id", "f", '{"a"', 0)])]),
+            Batch([Delta(0, tool_calls=[ToolCall("", "", ":1}", 0)])], Usage(1, 2)),
+            Batch([Delta(0, finish_reason=FinishReason.TOOL_CALLS)]),
+        )
+    )
+
+    assert answer.choices[0].tool_calls == [ToolCall("id", "f", '{"a":1}', 0)]
+    assert (answer.choices[0].content, answer.usage) == (None, Usage(1, 2))
+
+
+async def test_an_answer_without_an_end_is_none() -> None:
+    """Half an answer is not sold as a whole one."""
+    with pytest.raises(ServiceError):
+        await collected(pieces(Batch([Delta(0, "a")])))
+
+
+JSON_WANTED = ResponseFormat("json_object")
+
+
+async def test_gigachat_json_is_asked_for_checked_and_asked_again(
+    adapters: Adapters, emulator: RunningEmulator
+) -> None:
+    """It has no JSON mode: an answer that is none costs a second call, both are counted."""
+    prompt = ask('[[text:{"a":1}]]', response_format=JSON_WANTED)
+    good = await adapters.gigachat.complete(prompt, call_for("gigachat"))
+    assert good.choices[0].content == '{"a":1}'
+
+    with pytest.raises(ServiceError) as caught:
+        await adapters.gigachat.complete(ask("[[text:нет]]", response_format=JSON_WANTED), call_for("gigachat"))
+
+    assert caught.value.reason is ErrorReason.PROVIDER_ERROR
+    assert len(await emulator.control.ground_truth(operation="chat")) == 3
+
+
+async def test_gigachat_json_loses_its_markdown_fence(adapters: Adapters) -> None:
+    """The caller gets what json.loads can read."""
+    prompt = ask('[[text:```json\n{"a":1}\n```]]', response_format=JSON_WANTED)
+
+    batches = [batch async for batch in adapters.gigachat.stream(prompt, call_for("gigachat"))]
+
+    assert hear(batches).text == '{"a":1}'

@@ -1,0 +1,246 @@
+"""The catalogue: what is shipped, how it is read, when it is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from servicekit.errors import NotFound
+from services.router.catalog.build import CatalogError, build_catalog, catalog_version
+from services.router.catalog.document import ProviderDocument
+from services.router.catalog.files import CatalogFiles
+from services.router.domain.catalog import Catalog, Model
+from services.router.domain.overrides import BadPatch, patched, with_prices
+from services.router.domain.routing_policy import candidates
+from services.router.tests.adapters import CATALOG, shipped_catalog
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def found(name: str, catalog: Catalog = CATALOG) -> Model:
+    model = catalog.find(name)
+    assert model is not None, name
+    return model
+
+
+@pytest.mark.parametrize(
+    ("asked", "model_id", "resolved"),
+    [
+        ("yandexgpt", "yandexgpt:latest", "yandexgpt-5-pro"),
+        ("yandexgpt:latest", "yandexgpt:latest", "yandexgpt-5-pro"),
+        ("yandexgpt:rc", "yandexgpt:rc", "yandexgpt-5.1"),
+        ("yandexgpt:deprecated", "yandexgpt:deprecated", "yandexgpt-5-pro"),
+        ("yandexgpt-lite", "yandexgpt-lite:latest", "yandexgpt-5-lite"),
+        ("yandexgpt-lite:rc", "yandexgpt-lite:rc", "yandexgpt-5-lite"),
+        ("yandexgpt-32k:latest", "yandexgpt-32k:latest", "yandexgpt-5-pro"),
+        ("yandexgpt-32k:deprecated", "yandexgpt-32k:deprecated", "yandexgpt-5-pro"),
+        ("yandexgpt-5.1", "yandexgpt-5.1", "yandexgpt-5.1"),
+        ("yandexgpt-5-lite", "yandexgpt-5-lite", "yandexgpt-5-lite"),
+        ("aliceai-llm", "aliceai-llm", "aliceai-llm"),
+        ("gigachat", "gigachat", "GigaChat-2"),
+        ("gigachat-pro", "gigachat-pro", "GigaChat-2-Pro"),
+        ("gigachat/pro", "gigachat-pro", "GigaChat-2-Pro"),
+        ("gigachat/max", "gigachat-max", "GigaChat-2-Max"),
+        ("GigaChat-2-Max", "gigachat-max", "GigaChat-2-Max"),
+        ("GIGACHAT-PRO", "gigachat-pro", "GigaChat-2-Pro"),
+        ("Embeddings", "gigachat-embeddings", "Embeddings"),
+        ("text-search-doc", "text-search-doc", "text-search-doc/latest"),
+    ],
+)
+def test_names_of_the_public_api_are_found(asked: str, model_id: str, resolved: str) -> None:
+    """Channels, explicit names, and the slash forms of release 1.0."""
+    model = found(asked)
+
+    assert (model.id, model.resolved_model) == (model_id, resolved)
+
+
+def price_on(model: Model, day: str) -> int:
+    moment = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    return [price for price in model.prices if price.valid_from <= moment][-1].input_micro_rub_per_1k
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "micro_rub"),
+    [
+        ("yandexgpt", "2026-11-23", 1_200_000),
+        ("yandexgpt-lite", "2026-11-23", 200_000),
+        ("yandexgpt:rc", "2025-05-01", 1_200_000),
+        ("yandexgpt:rc", "2025-10-01", 400_000),
+        ("yandexgpt:rc", "2026-11-23", 800_000),
+        ("gigachat", "2026-01-31", 200_000),
+        ("gigachat", "2026-02-01", 65_000),
+        ("gigachat-pro", "2026-01-31", 1_500_000),
+        ("gigachat-pro", "2026-02-01", 500_000),
+        ("gigachat-max", "2026-01-31", 1_950_000),
+        ("gigachat-max", "2026-02-01", 650_000),
+        ("aliceai-llm-flash", "2026-11-23", 100_000),
+    ],
+)
+def test_prices_follow_the_day(name: str, day: str, micro_rub: int) -> None:
+    """A channel costs what the model behind it cost on that day."""
+    assert price_on(found(name), day) == micro_rub
+
+
+def test_every_shipped_model_has_what_estimates_and_bills_need() -> None:
+    """A model without a price or a window would be free or refused."""
+    for model in CATALOG.models:
+        assert model.prices, model.id
+        assert model.context_length > 0, model.id
+        assert model.chars_per_token > 0, model.id
+        assert model.kind == "embedding" or model.max_output_tokens > 0, model.id
+        assert model.on_disconnect in ("cancel", "drain"), model.id
+
+
+def test_cached_tokens_are_free_at_gigachat_and_cost_input_elsewhere() -> None:
+    """As the price lists say."""
+    assert found("gigachat").prices[-1].cached_micro_rub_per_1k == 0
+    assert found("yandexgpt").prices[-1].cached_micro_rub_per_1k == 1_200_000
+    assert found("deepseek-v4-flash").prices[-1].cached_micro_rub_per_1k == 75_000
+
+
+def test_a_model_past_its_end_is_refused_with_its_day() -> None:
+    """Retired is another message than unknown."""
+    with pytest.raises(NotFound, match="was shut down on 2026-09-30"):
+        CATALOG.served("qwen3-235b-a22b-fp8", NOW)
+    with pytest.raises(NotFound, match="does not exist"):
+        CATALOG.served("gpt-17", NOW)
+
+
+def test_channels_move_on_their_day() -> None:
+    """Before the switch the release candidate was the model before it."""
+    assert found("yandexgpt:rc", shipped_catalog(datetime(2025, 8, 27, tzinfo=UTC))).resolved_model == "yandexgpt-5-pro"
+
+
+def test_candidates_are_the_asked_model_and_then_its_fallbacks() -> None:
+    """A fallback to the very same model behind another name is none."""
+    names = [model.id for model in candidates(CATALOG, found("yandexgpt"), NOW)]
+    assert names == ["yandexgpt:latest", "yandexgpt-5.1"]
+
+    same = patched(found("yandexgpt"), {"fallbacks": ["yandexgpt:deprecated", "nobody", "text-search-doc", "gigachat"]})
+    assert [model.id for model in candidates(CATALOG, same, NOW)] == ["yandexgpt:latest", "gigachat"]
+
+
+def test_fallbacks_never_cost_more_than_was_asked_for() -> None:
+    """The caller's budget is held at the price of the model asked for."""
+    for model in CATALOG.models:
+        for fallback in candidates(CATALOG, model, NOW)[1:]:
+            assert price_on(fallback, "2026-11-23") <= price_on(model, "2026-11-23"), model.id
+
+
+def document(**changes: Any) -> ProviderDocument:
+    model = {
+        "id": "m", "uri": "m", "context_length": 10, "prices": [{"valid_from": "2026-01-01", "input": 1, "output": 1}]
+    }  # fmt: skip
+    return ProviderDocument.model_validate({"provider": "p", "models": [{**model, **changes}]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"prices": []}, "'m' has no price"),
+        ({"fallbacks": ["nobody"]}, "falls back to unknown 'nobody'"),
+    ],
+)
+def test_contradictions_are_refused(changes: dict[str, Any], complaint: str) -> None:
+    """One line that names the model."""
+    with pytest.raises(CatalogError, match=complaint):
+        build_catalog([document(**changes)], [], NOW)
+
+
+def test_two_models_of_one_name_are_refused() -> None:
+    """An alias must stand for one model."""
+    with pytest.raises(CatalogError, match="stands for both"):
+        build_catalog([document(), document(id="other", aliases=["M"])], [], NOW)
+
+
+def test_the_version_changes_with_a_price() -> None:
+    """The gateway notices by it that its copy is old."""
+    before = build_catalog([document()], [], NOW).version
+    dearer = document(prices=[{"valid_from": "2026-01-01", "input": 2, "output": 1}])
+
+    assert before == build_catalog([document()], [], NOW).version
+    assert before != build_catalog([dearer], [], NOW).version
+    assert catalog_version(CATALOG.models) == shipped_catalog(NOW).version
+
+
+UPSTREAMS: dict[str, Any] = {
+    "upstreams": [
+        {
+            "name": "local",
+            "base_url": "http://127.0.0.1:9999/v1",
+            "api_key_env": "LOCAL_KEY",
+            "models": [{"id": "toy", "window": 8192, "price": {"input": 0.1, "output": 0.2}}],
+        }
+    ]
+}
+
+
+def written(folder: Path, content: Any) -> Path:
+    file = folder / "upstreams.yaml"
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return file
+
+
+def test_upstreams_come_from_their_file(tmp_path: Path) -> None:
+    """Name, address, key variable, models with window and price."""
+    files = CatalogFiles(None, written(tmp_path, UPSTREAMS)).read()
+
+    model = found("toy", build_catalog(files.documents, files.upstreams, NOW))
+    assert (model.provider, model.context_length, price_on(model, "2026-11-23")) == ("local", 8192, 100_000)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ({"upstreams": [{**UPSTREAMS["upstreams"][0], "base_url": "ftp://x"}]}, "base_url"),
+        ({"upstreams": [{**UPSTREAMS["upstreams"][0], "models": [{"id": "toy"}]}]}, "window: Field required"),
+        ({"upstreams": [{**UPSTREAMS["upstreams"][0], "nmae": "x"}]}, "nmae: Extra inputs"),
+        ({"upstream": []}, "upstreams: Field required"),
+        (["x"], "file: Input should be"),
+    ],
+)
+def test_bad_upstream_files_are_refused_by_field(tmp_path: Path, content: Any, complaint: str) -> None:
+    """One line for each field that is wrong."""
+    with pytest.raises(CatalogError, match=complaint):
+        CatalogFiles(None, written(tmp_path, content)).read()
+
+
+def test_an_upstream_model_without_a_price_is_refused(tmp_path: Path) -> None:
+    """Refused, never free."""
+    entry = {**UPSTREAMS["upstreams"][0], "models": [{"id": "toy", "window": 10}]}
+    files = CatalogFiles(None, written(tmp_path, {"upstreams": [entry]})).read()
+
+    with pytest.raises(CatalogError, match="model 'toy' has no price"):
+        build_catalog(files.documents, files.upstreams, NOW)
+
+
+def test_patches_change_only_what_they_name() -> None:
+    """An administrator's word counts before the file's."""
+    before = found("yandexgpt")
+    after = patched(before, {"enabled": False, "shutdown_at": "2027-01-01", "fallbacks": ["gigachat"]})
+
+    assert (after.enabled, after.fallbacks) == (False, ("gigachat",))
+    assert after.shutdown_at == datetime(2027, 1, 1, tzinfo=UTC)
+    assert after.prices == before.prices
+
+
+@pytest.mark.parametrize("patch", [{"nmae": "x"}, {"enabled": 1}, {"fallbacks": "x"}, {"context_length": -1},
+                                   {"shutdown_at": "soon"}, {"uri": None}])  # fmt: skip
+def test_bad_patches_are_refused(patch: dict[str, Any]) -> None:
+    """A typing error must not take a model down."""
+    with pytest.raises(BadPatch, match=next(iter(patch))):
+        patched(found("yandexgpt"), patch)
+
+
+def test_prices_of_the_database_join_those_of_the_file() -> None:
+    """Sorted; one of the same moment wins."""
+    model = found("gigachat")
+    newer = found("gigachat-max").prices[-1]
+
+    joined = with_prices(model, [newer])
+
+    assert [price.version for price in joined.prices] == ["GigaChat-2@2025-03-01", "GigaChat-2-Max@2026-02-01"]
