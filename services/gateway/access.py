@@ -50,12 +50,11 @@ WELL_KNOWN: Final = (
     "/oauth/.well-known/jwks.json",
 )  # fmt: skip
 PAGES: Final = (
-    "/console", "/console/login", "/console/login/code", "/console/login/external/{provider_id}",
-    "/console/login/external/{provider_id}/callback", "/console/logout", "/console/registration",
-    "/console/verify-email", "/console/forgot-password", "/console/reset-password", "/console/password",
-    "/console/security", "/console/totp", "/console/totp/confirm", "/console/totp/disable", "/console/sessions",
-    "/console/applications", "/console/keys", "/console/keys/revoke", "/console/data", "/console/export",
-    "/console/delete", "/console/language", "/console/static/{name}", "/dev/outbox",
+    "/login", "/login/code", "/login/external/{provider_id}", "/login/external/{provider_id}/callback", "/logout",
+    "/registration", "/verify-email", "/forgot-password", "/reset-password",
+    "/console", "/console/security", "/console/password", "/console/totp", "/console/totp/confirm",
+    "/console/totp/disable", "/console/sessions", "/console/applications", "/console/keys", "/console/keys/revoke",
+    "/console/data", "/console/export", "/console/delete", "/console/static/{name}", "/dev/outbox",
 )  # fmt: skip
 
 NEEDS: Final[dict[str, Need]] = {

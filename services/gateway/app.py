@@ -32,18 +32,29 @@ from services.gateway.oauth_limit import OAuthLimit
 from services.gateway.passage import Tollgate
 from services.gateway.problems import code_of, encode_body, headers_of, status_of
 from services.gateway.readiness import Readiness
+from services.gateway.routes.account_access import AccessPages
+from services.gateway.routes.account_entry import EntryPages
+from services.gateway.routes.account_login import LoginPages
+from services.gateway.routes.account_pages import AccountPages
 from services.gateway.routes.auth_key import auth_key_router
 from services.gateway.routes.chat import ChatCompletions
 from services.gateway.routes.completions import TextCompletions
 from services.gateway.routes.desk import Desk
 from services.gateway.routes.embeddings import EmbeddingsEndpoint
 from services.gateway.routes.health import health_router
+from services.gateway.routes.manage_account import access_router, account_router
+from services.gateway.routes.manage_clients import clients_router
+from services.gateway.routes.manage_keys import keys_router
 from services.gateway.routes.models import models_router
+from services.gateway.routes.oauth_authorize import Authorization
+from services.gateway.routes.oauth_device import DevicePages
 from services.gateway.routes.oauth_endpoint import Cors, OAuthEndpoint
 from services.gateway.routes.oauth_metadata import MetadataEndpoints
 from services.gateway.routes.oauth_token import TokenEndpoints
+from services.gateway.routes.page import Page, Site
 from services.gateway.routes.providers import providers_router
 from services.gateway.routes.requests import requests_router
+from services.gateway.routes.static_file import STATIC_PATH, StaticFiles
 from services.gateway.settings import GatewaySettings
 
 
@@ -103,6 +114,7 @@ def build_app(parts: Parts) -> FastAPI:
     # Registered all the same: for other methods (405), and for the description.
     app.router.routes[:0] = [Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()]
     _add_oauth_routes(app, parts)
+    _add_pages(app, parts)
     check_every_route(app.routes)
     for router in (
         models_router(parts.catalog, parts.clock),
@@ -110,6 +122,10 @@ def build_app(parts: Parts) -> FastAPI:
         auth_key_router(parts.usage, parts.clock),
         providers_router(parts.router),
         health_router(parts.readiness),
+        account_router(parts.accounts, parts.limit),
+        access_router(parts.accounts, parts.oauth),
+        keys_router(parts.auth),
+        clients_router(parts.oauth),
     ):
         check_every_route(router.routes)
         app.include_router(router)
@@ -143,6 +159,26 @@ def _add_oauth_routes(app: FastAPI, parts: Parts) -> None:
     for endpoint in endpoints:
         for prefix in ("", "/oauth"):
             app.router.routes.append(Route(prefix + endpoint.path, endpoint))
+
+
+def _add_pages(app: FastAPI, parts: Parts) -> None:
+    """Add the pages for people; those of the protocol also under /oauth."""
+    settings = parts.settings
+    site = Site(parts.ring, parts.accounts, parts.limit, settings.public_url)
+    authorization = Authorization(site, parts.oauth, parts.catalog)
+    protocol: list[Page] = [*authorization.all(), *DevicePages(site, parts.oauth, parts.catalog).all()]
+    people: list[Page] = [
+        *LoginPages(site, authorization, parts.clock).all(),
+        *EntryPages(site).all(),
+        *AccountPages(site).all(),
+        *AccessPages(site, parts.oauth, parts.auth).all(outbox=settings.environment != "production"),
+    ]
+    routes = [
+        *((page.path, page) for page in (*protocol, *people)),
+        *((f"/oauth{page.path}", page) for page in protocol),
+    ]
+    app.router.routes.extend(Route(path, page) for path, page in routes)
+    app.router.routes.append(Route(STATIC_PATH, StaticFiles()))
 
 
 def _gatekeeper(authenticator: Authenticator):  # type: ignore[no-untyped-def]

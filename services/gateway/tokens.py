@@ -1,4 +1,4 @@
-"""Access token -> Caller: verified here, remembered by digest until it expires, joined with what its grant allows now."""
+"""Access token -> Caller: verified here, remembered by digest, joined with what its grant allows now."""
 
 from __future__ import annotations
 

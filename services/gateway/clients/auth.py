@@ -65,6 +65,16 @@ class AuthClient:
         answer = await rpc_client.unary(self._stub.ListApiKeys, request, deadline_s=self._deadline_s, call=call)
         return [key_from_proto(key) for key in answer.keys], answer.next_page_token
 
+    async def rotate_key(self, user_id: str, key_id: str, overlap_s: int, call: CallContext) -> IssuedKey:
+        """Make a key like this one, which ends after `overlap_s` seconds.
+
+        Raises:
+            NotFound: absent, ended, or someone else's.
+        """
+        request = pb.RotateApiKeyRequest(user_id=user_id, key_id=key_id, overlap_s=overlap_s)
+        answer = await rpc_client.unary(self._stub.RotateApiKey, request, deadline_s=self._deadline_s, call=call)
+        return IssuedKey(key_from_proto(answer.key), answer.secret)
+
     async def revoke_key(self, user_id: str, key_id: str, call: CallContext) -> datetime | None:
         """End a key; return since when it is ended.
 

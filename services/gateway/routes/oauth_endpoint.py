@@ -1,4 +1,4 @@
-"""What all OAuth endpoints for programs have in common: methods, limits, CORS, and errors in the protocol's own form."""
+"""What all OAuth endpoints for programs share: methods, limits, CORS, and errors in the form of the protocol."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from razvilka.auth.v1 import auth_pb2, auth_pb2_grpc
+from razvilka.auth.v1 import account_pb2_grpc, auth_pb2, auth_pb2_grpc, oauth_pb2_grpc
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.router.v1 import router_pb2_grpc
 from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
@@ -17,6 +17,7 @@ from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
 from servicekit.errors import ErrorReason, NotFound, ServiceError, Unauthenticated, Unavailable
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
+from services.gateway.tests.identity_backends import FakeAccounts, FakeOAuth
 
 KEY = "rz_live_test_key"
 SCOPES = ("models:read", "completions:write", "embeddings:write", "usage:read")
@@ -84,6 +85,7 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         self.failure: ServiceError | None = None
         self.asked = 0
         self.hold: asyncio.Event | None = None
+        self.ordered: Any = None
 
     async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:
         self.asked += 1
@@ -94,6 +96,27 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         if request.secret not in self.callers:
             raise Unauthenticated(ErrorReason.INVALID_KEY, "The API key is not valid.")
         return auth_pb2.VerifyApiKeyResponse(caller=self.callers[request.secret])
+
+    def key(self, **changes: Any) -> auth_pb2.ApiKey:
+        given = {"id": "key-1", "user_id": "user-1", "name": "laptop", "prefix": "rz_live_Ab3d", "last_four": "wxyz"}
+        return auth_pb2.ApiKey(**{**given, "scopes": SCOPES, **changes})
+
+    async def CreateApiKey(self, request: Any, context: Any) -> auth_pb2.CreateApiKeyResponse:  # type: ignore[override]
+        self.ordered = request
+        key = self.key(id="key-2", name=request.name, scopes=request.scopes, models=request.models)
+        return auth_pb2.CreateApiKeyResponse(key=key, secret="rz_live_fresh")
+
+    async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:  # type: ignore[override]
+        return auth_pb2.ListApiKeysResponse(keys=[self.key()])
+
+    async def RotateApiKey(self, request: Any, context: Any) -> auth_pb2.RotateApiKeyResponse:  # type: ignore[override]
+        self.ordered = request
+        return auth_pb2.RotateApiKeyResponse(key=self.key(id="key-2"), secret="rz_live_rotated")
+
+    async def RevokeApiKey(self, request: Any, context: Any) -> auth_pb2.RevokeApiKeyResponse:  # type: ignore[override]
+        if request.key_id != "key-1":
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
+        return auth_pb2.RevokeApiKeyResponse()
 
 
 class FakeRouter(router_pb2_grpc.RouterServiceServicer):
@@ -246,9 +269,11 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """The three services and where they listen."""
+    """The three services and where they listen; auth has three faces."""
 
     auth: FakeAuth
+    oauth: FakeOAuth
+    accounts: FakeAccounts
     router: FakeRouter
     usage: FakeUsage
     targets: dict[str, str]
@@ -262,8 +287,16 @@ async def _always() -> bool:
 async def running_backends() -> AsyncIterator[Backends]:
     """Yield the three services, listening on free ports."""
     auth, router, usage = FakeAuth(), FakeRouter(), FakeUsage()
+    oauth, accounts = FakeOAuth(), FakeAccounts()
+    oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
+
+    def register_auth(server: Any) -> None:
+        auth_pb2_grpc.add_AuthServiceServicer_to_server(auth, server)
+        oauth_pb2_grpc.add_OAuthServiceServicer_to_server(oauth, server)
+        account_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
+
     registrations = {
-        "auth_target": lambda server: auth_pb2_grpc.add_AuthServiceServicer_to_server(auth, server),
+        "auth_target": register_auth,
         "router_target": lambda server: router_pb2_grpc.add_RouterServiceServicer_to_server(router, server),
         "usage_target": lambda server: usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server),
     }
@@ -272,4 +305,4 @@ async def running_backends() -> AsyncIterator[Backends]:
         for name, register in registrations.items():
             port = await stack.enter_async_context(running_server(GrpcSettings(grace_s=0.0), register, _always))
             targets[name] = f"127.0.0.1:{port}"
-        yield Backends(auth, router, usage, targets)
+        yield Backends(auth, oauth, accounts, router, usage, targets)

@@ -1,0 +1,34 @@
+"""The files of the pages, under names that change with their content: browsers may keep them for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+FOLDER: Final = Path(__file__).parent / "static"
+PREFIX: Final = "/console/static/"
+CACHE: Final = b"public, max-age=31536000, immutable"
+_TYPES: Final = {".css": b"text/css; charset=utf-8", ".svg": b"image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """One file."""
+
+    media_type: bytes
+    body: bytes
+
+
+def _load() -> tuple[dict[str, StaticFile], dict[str, str]]:
+    files, urls = {}, {}
+    for path in sorted(FOLDER.iterdir()):
+        body = path.read_bytes()
+        name = f"{path.stem}.{sha256(body).hexdigest()[:12]}{path.suffix}"
+        files[name] = StaticFile(_TYPES[path.suffix], body)
+        urls[path.name] = PREFIX + name
+    return files, urls
+
+
+FILES, URLS = _load()

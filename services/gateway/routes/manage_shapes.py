@@ -1,0 +1,179 @@
+"""Bodies of the management API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+
+Period = Literal["day", "month", "total"]
+Text = StrictStr
+
+
+class Strict(BaseModel):
+    """A request body: unknown fields are mistakes, not wishes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class BudgetBody(Strict):
+    """A spending cap."""
+
+    limit_micro_rub: StrictInt = Field(gt=0, le=10**15)
+    period: Period
+
+
+class ProfileBody(BaseModel):
+    """A user."""
+
+    id: str
+    email: str
+    email_verified: bool
+    name: str
+    language: str
+    time_zone: str
+    tier: str
+    totp_enabled: bool
+    has_password: bool
+    created_at: datetime | None
+
+
+class ProfileChange(Strict):
+    """What to change; a new e-mail counts when it is confirmed."""
+
+    name: Text | None = Field(None, max_length=200)
+    language: Literal["ru", "en"] | None = None
+    time_zone: Text | None = Field(None, max_length=64)
+    email: Text | None = Field(None, max_length=254)
+
+
+class AccountDeletion(Strict):
+    """Proof that it is the owner."""
+
+    password: Text = Field("", max_length=1024)
+
+
+class KeyOut(BaseModel):
+    """An API key without its secret."""
+
+    id: str
+    name: str
+    prefix: str
+    last_four: str
+    scopes: list[str]
+    models: list[str]
+    ip_allow_list: list[str]
+    budget: BudgetBody | None
+    created_at: datetime | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class KeyMade(KeyOut):
+    """A fresh key with its secret, which is shown this once."""
+
+    key: str
+
+
+class KeyList(BaseModel):
+    """Some keys, newest first; `next_page` is null on the last page."""
+
+    data: list[KeyOut]
+    next_page: str | None
+
+
+class KeyOrderBody(Strict):
+    """What a new key is to be. Without scopes it gets those of a plain key, as far as the maker has them."""
+
+    name: Text = Field(min_length=1, max_length=100)
+    scopes: list[Text] = Field(default=[], max_length=32)
+    models: list[Text] = Field(default=[], max_length=100)
+    ip_allow_list: list[Text] = Field(default=[], max_length=100)
+    expires_at: datetime | None = None
+    budget: BudgetBody | None = None
+
+
+class RotationBody(Strict):
+    """How long the old key goes on working beside the new one."""
+
+    overlap_s: StrictInt = Field(3600, ge=0, le=30 * 86_400)
+
+
+class RevokedBody(BaseModel):
+    """It ended."""
+
+    id: str
+    revoked: bool = True
+
+
+class ClientOut(BaseModel):
+    """An OAuth application."""
+
+    client_id: str
+    name: str
+    confidential: bool
+    redirect_uris: list[str]
+    scopes: list[str]
+    grant_types: list[str]
+    token_endpoint_auth_method: str
+    created_at: datetime | None
+
+
+class ClientMade(ClientOut):
+    """A fresh application; the secret of a confidential one is shown this once."""
+
+    client_secret: str | None
+
+
+class ClientList(BaseModel):
+    """All applications of a user."""
+
+    data: list[ClientOut]
+
+
+class ClientOrderBody(Strict):
+    """What a new application is to be."""
+
+    name: Text = Field(min_length=1, max_length=100)
+    confidential: StrictBool = False
+    redirect_uris: list[Text] = Field(default=[], max_length=20)
+    scopes: list[Text] = Field(default=[], max_length=32)
+    grant_types: list[Text] = Field(default=["authorization_code", "refresh_token"], max_length=8)
+
+
+class GrantOut(BaseModel):
+    """An application that the user let in."""
+
+    id: str
+    client_id: str
+    client_name: str
+    scopes: list[str]
+    models: list[str]
+    budget: BudgetBody | None
+    created_at: datetime | None
+    last_used_at: datetime | None
+
+
+class GrantList(BaseModel):
+    """All of them."""
+
+    data: list[GrantOut]
+
+
+class SessionOut(BaseModel):
+    """A login session."""
+
+    id: str
+    ip: str
+    user_agent: str
+    created_at: datetime | None
+    last_seen_at: datetime | None
+    expires_at: datetime | None
+
+
+class SessionList(BaseModel):
+    """All of them."""
+
+    data: list[SessionOut]
