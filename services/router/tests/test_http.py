@@ -1,0 +1,112 @@
+"""The HTTP client's trust and manners."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from aiohttp import web
+from yarl import URL
+
+from emulator.testing import running_emulator
+from servicekit import lifecycle
+from servicekit.clock import SystemClock
+from servicekit.errors import ErrorReason, ServiceError
+from services.router.providers.failures import retry_after
+from services.router.providers.gigachat import GigaChatProvider
+from services.router.providers.http import open_http
+from services.router.providers.yandexgpt import YandexGPTProvider
+from services.router.settings import GigaChatSettings
+from services.router.tests.adapters import (
+    IDS,
+    PATIENT,
+    MemoryShare,
+    ask,
+    call_for,
+    gigachat_settings,
+    obtain,
+    yandex_settings,
+)
+
+
+async def test_the_russian_authority_counts_for_its_hosts_only(tmp_path: Path) -> None:
+    """GigaChat's bundle opens GigaChat; the same server under another provider's name stays closed."""
+    async with (
+        running_emulator(tls=True, tls_dir=tmp_path) as emulator,
+        open_http(PATIENT) as http,
+        lifecycle.background() as tasks,
+    ):
+
+        def gigachat(**more: Path) -> GigaChatProvider:
+            settings: GigaChatSettings = gigachat_settings(
+                emulator,
+                base_url=f"{emulator.tls['gigachat']}/v1",
+                auth_url=f"{emulator.tls['gigachat_auth']}/api/v2/oauth",
+                **more,
+            )
+            return GigaChatProvider(settings, http, IDS, MemoryShare(), tasks, SystemClock(), uuid4)
+
+        trusting = gigachat(ca_bundle=Path(emulator.ca_path))
+        yandex = YandexGPTProvider(yandex_settings(emulator, base_url=emulator.tls["yandex"]), http, IDS, SystemClock())
+
+        assert (await obtain(trusting, ask("[[text:да]]"), call_for("gigachat"), stream=True)).text == "да"
+        for provider, dialect in ((gigachat(), "gigachat"), (yandex, "native")):
+            with pytest.raises(ServiceError, match="certificate") as caught:
+                await obtain(provider, ask(), call_for(dialect), stream=False)
+            assert caught.value.reason is ErrorReason.PROVIDER_UNAVAILABLE
+
+
+async def test_connections_are_used_again() -> None:
+    """Whole answers and streams read to their end give their connection back; others' are closed."""
+    peers: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        peers.append(str(request.transport.get_extra_info("peername")) if request.transport else "")
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"line\n")
+        # The end of the body comes a little after its last line, as from a real server.
+        await asyncio.sleep(0.01)
+        return response
+
+    app = web.Application()
+    app.router.add_post("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    url = URL(f"http://{host}:{port}/")
+    try:
+        async with open_http(PATIENT) as http:
+            await http.post(url, b"", {})
+            async with http.stream(url, b"", {}) as reply:
+                assert await reply.read() == b"line\n"
+                await reply.linger()
+            async with http.stream(url, b"", {}) as reply:
+                assert await reply.read() == b"line\n"
+            await http.post(url, b"", {})
+    finally:
+        await runner.cleanup()
+
+    assert peers[0] == peers[1] == peers[2]
+    assert peers[3] != peers[2]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("2", 2.0),
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        ("soon", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+    ],
+)
+def test_retry_after_in_all_its_forms(header: str | None, seconds: float | None) -> None:
+    """Seconds, a date, a negative, nonsense."""
+    assert retry_after(header, SystemClock()) == seconds

@@ -1,0 +1,181 @@
+"""The catalogue in force: reloads, overrides, channels, and what happens when a source is bad or away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from servicekit import postgres, redis
+from servicekit.settings import PostgresSettings, RedisSettings
+from servicekit.testing import FakeClock
+from servicekit.testing.plugin import MakeDatabase
+from services.router.cache import ChannelCache
+from services.router.catalog.files import SHIPPED, CatalogFiles
+from services.router.domain.catalog import Model
+from services.router.domain.health import HealthBoard
+from services.router.live_catalog import LiveCatalog
+from services.router.status_reporter import StatusReporter
+from services.router.store import RouterStore
+from services.router.tests.adapters import NOBODY_DSN, NOBODY_REDIS
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a copy of the shipped catalogue that a test may change."""
+    return Path(shutil.copytree(SHIPPED, tmp_path / "catalog", ignore=shutil.ignore_patterns("*.py", "__pycache__")))
+
+
+def opened(folder: Path, pool: asyncpg.Pool[asyncpg.Record], client: Redis, clock: FakeClock) -> LiveCatalog:
+    return LiveCatalog(CatalogFiles(folder, None), RouterStore(pool), ChannelCache(client), clock)
+
+
+def model(live: LiveCatalog, name: str) -> Model:
+    found = live.current().find(name)
+    assert found is not None
+    return found
+
+
+def rewrite(file: Path, before: str, after: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert before in text
+    file.write_text(text.replace(before, after), encoding="utf-8")
+    # A clock that ticks too coarsely must not hide the change.
+    os.utime(file, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns + 1_000_000))
+
+
+async def test_a_changed_file_counts_within_one_look(
+    folder: Path, make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """No restart for a price; an untouched folder is not even read."""
+    live = opened(folder, await make_database("router"), redis_client, clock)
+    before = live.current()
+    await live.look_at_files()
+    assert live.current() is before
+
+    rewrite(folder / "gigachat.yaml", "input: 0.065", "input: 0.07")
+    await live.look_at_files()
+
+    assert model(live, "gigachat").prices[-1].input_micro_rub_per_1k == 70_000
+    assert live.current().version != before.version
+
+
+@pytest.mark.parametrize("damage", ["channels: [", "channels: 7", "provider: gigachat\nprovder: x", ""])
+async def test_a_bad_file_is_refused_and_the_last_good_catalogue_stays(
+    folder: Path, make_database: MakeDatabase, redis_client: Redis, clock: FakeClock, damage: str
+) -> None:
+    """A typing error at noon must not stop the traffic."""
+    live = opened(folder, await make_database("router"), redis_client, clock)
+    before = live.current()
+    good = (folder / "gigachat.yaml").read_text(encoding="utf-8")
+
+    (folder / "gigachat.yaml").write_text(damage)
+    await live.look_at_files()
+    assert live.current() is before
+
+    (folder / "gigachat.yaml").write_text(good.replace("input: 0.065", "input: 0.08"), encoding="utf-8")
+    await live.look_at_files()
+    assert model(live, "gigachat").prices[-1].input_micro_rub_per_1k == 80_000
+
+
+async def test_overrides_count_and_bad_ones_are_left_out(
+    folder: Path, make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """The administrator's word counts before the file's; one bad row spoils only itself."""
+    pool = await make_database("router")
+    live = opened(folder, pool, redis_client, clock)
+    for model_id, patch in {"gigachat-max": '{"enabled": false}', "gigachat-pro": '{"nmae": "x"}'}.items():
+        await pool.execute(
+            "INSERT INTO router.model_overrides (model_id, patch, updated_at) VALUES ($1, $2, $3)",
+            model_id, patch, NOW,
+        )  # fmt: skip
+    await pool.execute(
+        "INSERT INTO router.price_history (model_id, valid_from, input, output, updated_at)"
+        " VALUES ('gigachat', $1, 0.1, 0.1, $1)", NOW,
+    )  # fmt: skip
+
+    await live.look_at_overrides()
+
+    assert not model(live, "gigachat-max").enabled
+    assert model(live, "gigachat-pro").enabled
+    assert model(live, "gigachat").prices[-1].input_micro_rub_per_1k == 100_000
+
+
+async def test_channels_are_noted_in_redis_with_the_day_they_moved(
+    folder: Path, make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """Every replica and every restart knows since when a channel stands for its model."""
+    pool = await make_database("router")
+    live = opened(folder, pool, redis_client, clock)
+    await live.look_at_channels()
+    first = clock.now()
+    assert live.resolved_at("yandexgpt:latest") == first
+    switch = (first + timedelta(days=1)).date().isoformat()
+    rewrite(
+        folder / "yandexgpt.yaml",
+        "    periods:\n      - {since: 2025-02-25, model: yandexgpt-5-pro}\n  - id: yandexgpt:rc",
+        "    periods:\n      - {since: 2025-02-25, model: yandexgpt-5-pro}\n"
+        f"      - {{since: {switch}, model: yandexgpt-5.1}}\n  - id: yandexgpt:rc",
+    )
+    await live.look_at_files()
+
+    clock.advance(36 * 3600)
+    await live.look_at_overrides()
+    await live.look_at_channels()
+
+    assert model(live, "yandexgpt").resolved_model == "yandexgpt-5.1"
+    peer = opened(folder, pool, redis_client, clock)
+    clock.advance(3600)
+    await peer.look_at_channels()
+    assert peer.resolved_at("yandexgpt:latest") == first + timedelta(hours=36)
+    assert peer.resolved_at("yandexgpt:rc") == first
+
+
+async def test_everything_goes_on_without_postgresql_and_redis(folder: Path, clock: FakeClock) -> None:
+    """The files are enough; status is told from memory."""
+    async with (
+        postgres.open_pool(PostgresSettings(dsn=NOBODY_DSN)) as pool,
+        redis.open_redis(RedisSettings(url=NOBODY_REDIS)) as client,
+    ):
+        live = opened(folder, pool, client, clock)
+        board = HealthBoard()
+        board.record("gigachat", "gigachat", failed=False, latency_ms=5, now=clock.now(), monotonic=0.0)
+        reporter = StatusReporter(board, RouterStore(pool), clock)
+
+        await live.look_at_overrides()
+        await live.look_at_channels()
+        await reporter.exchange()
+
+    assert live.resolved_at("yandexgpt:latest") == clock.now()
+    told = {health.model: health.status for health in reporter.statuses(live.current())}
+    assert (told["gigachat"], told["gigachat-max"]) == ("operational", "unknown")
+
+
+async def test_routers_learn_of_each_other_s_troubles(
+    folder: Path, make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """A replica without traffic of its own still tells the truth; its own newer observation wins."""
+    pool = await make_database("router")
+    live = opened(folder, pool, redis_client, clock)
+    boards = HealthBoard(), HealthBoard()
+    one, two = (StatusReporter(board, RouterStore(pool), clock) for board in boards)
+    for _ in range(5):
+        boards[0].record("gigachat", "gigachat", failed=True, latency_ms=5, now=clock.now(), monotonic=0.0)
+
+    await one.exchange()
+    await two.exchange()
+
+    def told(reporter: StatusReporter) -> str:
+        return next(h.status for h in reporter.statuses(live.current()) if h.model == "gigachat")
+
+    assert (told(one), told(two)) == ("down", "down")
+    clock.advance(60)
+    boards[1].record("gigachat", "gigachat", failed=False, latency_ms=5, now=clock.now(), monotonic=60.0)
+    assert told(two) == "operational"

@@ -1,0 +1,194 @@
+"""The whole router behind its real gRPC server, on the emulator; without PostgreSQL and Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from razvilka.router.v1 import router_pb2 as pb
+
+from emulator.testing import RunningEmulator
+from servicekit import rpc_client
+from servicekit.call import CallContext
+from servicekit.errors import DeadlineExceeded, ErrorReason, InvalidRequest, NotFound, ServiceError
+from servicekit.telemetry import begin_trace
+from services.router.tests.adapters import HASTY
+from services.router.tests.running_router import Ask, Stub, complete, ends_of, prompt, router, stream, text_of
+
+
+@pytest.mark.parametrize("model", ["yandexgpt", "gigachat/pro", "aliceai-llm-flash"])
+async def test_answers_whole_and_streamed_alike(stub: Stub, model: str) -> None:
+    """Route first, end last, the same text and usage either way."""
+    asked = prompt(model, "[[text:раз два три четыре]] [[chunks:4]]")
+
+    whole = await complete(stub, asked)
+    parts = await stream(stub, asked)
+
+    assert whole.choices[0].content == text_of(parts) == "раз два три четыре"
+    assert whole.choices[0].finish_reason == pb.FINISH_REASON_STOP
+    assert parts[0].HasField("route")
+    assert not any(part.HasField("route") for part in parts[1:])
+    assert parts[-1].HasField("end")
+    assert parts[-1].deltas[-1].finish_reason == pb.FINISH_REASON_STOP
+    assert parts[0].route == whole.route
+    assert whole.end.usage.prompt_tokens > 0
+    assert [attempt.reason for attempt in parts[-1].end.attempts] == [""]
+    assert whole.end.attempts[0].provider_request_id
+
+
+async def test_says_what_answered_and_what_was_dropped(stub: Stub) -> None:
+    """The model as asked, as resolved, and the parameters that did not count."""
+    answer = await complete(stub, prompt("yandexgpt", top_p=0.5, other_json={"seed": b"1"}))
+
+    route = answer.route
+    assert (route.provider, route.model, route.resolved_model) == ("yandexgpt", "yandexgpt:latest", "yandexgpt-5-pro")
+    assert list(route.dropped_params) == ["seed", "top_p"]
+
+
+async def test_the_caller_s_ids_reach_the_provider(stub: Stub, emulator: RunningEmulator) -> None:
+    """Request id and trace go on to the provider's call."""
+    call = CallContext("0197-abc", begin_trace(f"00-{'c' * 32}-{'d' * 16}-01"))
+    for model in ("yandexgpt", "gigachat"):
+        request = pb.CompleteRequest(request_id=call.request_id, prompt=prompt(model))
+        await rpc_client.unary(stub.Complete, request, deadline_s=10, call=call)
+
+    calls = await emulator.control.ground_truth(operation="chat")
+    assert [entry["request_id"] for entry in calls] == ["0197-abc", "0197-abc"]
+
+
+async def test_embeds(stub: Stub) -> None:
+    """One vector for each text, in order, with usage."""
+    for model in ("text-search-doc", "Embeddings"):
+        request = pb.EmbedRequest(model=model, input=["раз", "два", "три"])
+        answer = await rpc_client.unary(stub.Embed, request, deadline_s=10)
+
+        assert [embedding.index for embedding in answer.embeddings] == [0, 1, 2]
+        assert all(embedding.values for embedding in answer.embeddings)
+        assert answer.end.usage.prompt_tokens > 0
+
+
+@pytest.mark.parametrize("ask", [complete, stream])
+@pytest.mark.parametrize(
+    ("asked", "kind", "reason", "param"),
+    [
+        (prompt("gpt-17"), NotFound, ErrorReason.MODEL_NOT_FOUND, "model"),
+        (prompt("text-search-doc"), InvalidRequest, ErrorReason.INVALID_PARAMETERS, "model"),
+        (pb.Prompt(model="yandexgpt"), InvalidRequest, ErrorReason.INVALID_PARAMETERS, "messages"),
+        (prompt("yandexgpt", ""), InvalidRequest, ErrorReason.INVALID_PARAMETERS, "messages"),
+        (prompt("yandexgpt", n=99), InvalidRequest, ErrorReason.INVALID_PARAMETERS, "n"),
+        (prompt("yandexgpt", n=0), InvalidRequest, ErrorReason.INVALID_PARAMETERS, "n"),
+        (
+            prompt("yandexgpt", other_json={"logit_bias": b'{"1":1}'}),
+            InvalidRequest,
+            ErrorReason.UNSUPPORTED_PARAMETER,
+            "logit_bias",
+        ),
+    ],
+)
+async def test_bad_requests_name_their_field(
+    stub: Stub, ask: Ask, asked: pb.Prompt, kind: type[ServiceError], reason: ErrorReason, param: str
+) -> None:
+    """The same over gRPC as in the process, before anything is sent to a provider."""
+    with pytest.raises(kind) as caught:
+        await ask(stub, asked)
+
+    assert (caught.value.reason, caught.value.param) == (reason, param)
+
+
+@pytest.mark.parametrize("ask", [complete, stream])
+async def test_a_reset_is_tried_once_more(stub: Stub, emulator: RunningEmulator, ask: Ask) -> None:
+    """The caller does not notice, the attempts say so."""
+    await emulator.control.fail("rst_before_headers", operation="chat")
+
+    answer = await ask(stub, prompt("yandexgpt-lite", "[[text:да]]"))
+
+    _, end = ends_of(answer)
+    assert [attempt.reason for attempt in end.attempts] == ["PROVIDER_UNAVAILABLE", ""]
+
+
+@pytest.mark.parametrize("ask", [complete, stream])
+async def test_falls_back_as_the_catalogue_says(stub: Stub, emulator: RunningEmulator, ask: Ask) -> None:
+    """A failing model is tried twice, then its fallback answers and is named."""
+    await emulator.control.fail("status", operation="chat", model="yandexgpt-5-pro", times=-1, code=500)
+
+    answer = await ask(stub, prompt("yandexgpt", "[[text:да]]"))
+
+    first, end = ends_of(answer)
+    assert first.route.model == "yandexgpt-5.1"
+    assert [(attempt.model, attempt.reason) for attempt in end.attempts] == [
+        ("yandexgpt:latest", "PROVIDER_ERROR"),
+        ("yandexgpt:latest", "PROVIDER_ERROR"),
+        ("yandexgpt-5.1", ""),
+    ]
+
+
+@pytest.mark.parametrize("ask", [complete, stream])
+async def test_gives_up_after_three_attempts_and_tells_them(stub: Stub, emulator: RunningEmulator, ask: Ask) -> None:
+    """The last failure is the answer; its details say what was tried."""
+    await emulator.control.fail("status", operation="chat", times=-1, code=503)
+
+    with pytest.raises(ServiceError) as caught:
+        await ask(stub, prompt("yandexgpt"))
+
+    assert caught.value.reason is ErrorReason.PROVIDER_ERROR
+    attempts = json.loads(caught.value.details["attempts"])
+    assert [attempt["model"] for attempt in attempts] == ["yandexgpt:latest", "yandexgpt:latest", "yandexgpt-5.1"]
+    assert len(await emulator.control.ground_truth(operation="chat")) == 3
+
+
+async def test_nothing_is_tried_again_after_content(stub: Stub, emulator: RunningEmulator) -> None:
+    """What was shown cannot be recalled: the stream ends with the error, and says that it is partial."""
+    await emulator.control.fail("cut_mid_stream", operation="chat", after=2)
+    heard: list[pb.StreamResponse] = []
+
+    with pytest.raises(ServiceError) as caught:
+        await stream(stub, prompt("yandexgpt", "[[tokens:30]] [[gap:20]]"), heard=heard)
+
+    assert text_of(heard)
+    assert caught.value.details["partial"] == "true"
+    assert heard[-1].progress.completion_tokens > 0
+    assert len(await emulator.control.ground_truth(operation="chat")) == 1
+
+
+@pytest.mark.parametrize("model", ["yandexgpt-lite", "gigachat"])
+async def test_a_stall_before_content_ends_in_time(emulator: RunningEmulator, model: str) -> None:
+    """A provider that says nothing costs the limit, not the caller's patience."""
+    await emulator.control.fail("stall_before_headers", operation="chat", times=-1)
+    async with router(emulator, http=HASTY) as stub:
+        with pytest.raises(ServiceError) as caught:
+            await stream(stub, prompt(model))
+
+    assert caught.value.reason is ErrorReason.PROVIDER_TIMEOUT
+
+
+async def test_the_caller_s_deadline_ends_the_provider_s_call(stub: Stub, emulator: RunningEmulator) -> None:
+    """Its time is over here first, with our own error."""
+    await emulator.control.fail("stall_before_headers", operation="chat", times=-1)
+
+    with pytest.raises(DeadlineExceeded):
+        await complete(stub, prompt("yandexgpt"), deadline_s=0.3)
+
+
+async def ended(emulator: RunningEmulator) -> dict[str, Any]:
+    """Wait until the emulator has seen the end of its call."""
+    async with asyncio.timeout(5):
+        while not (calls := [call for call in await emulator.control.ground_truth(operation="chat") if call["ended"]]):
+            await asyncio.sleep(0.01)
+    return calls[-1]
+
+
+@pytest.mark.parametrize("model", ["yandexgpt", "gigachat", "aliceai-llm-flash"])
+async def test_a_caller_who_leaves_ends_the_provider_s_call(stub: Stub, emulator: RunningEmulator, model: str) -> None:
+    """At once: a provider keeps generating, and billing, for as long as somebody reads."""
+    request = pb.StreamRequest(prompt=prompt(model, "[[tokens:300]] [[gap:20]]"))
+
+    async with aclosing(rpc_client.stream(stub.Stream, request, deadline_s=30)) as parts:
+        async for _ in parts:
+            break
+
+    call = await ended(emulator)
+    assert call["ended"] != "complete"
+    assert call["delivered_tokens"] < 100

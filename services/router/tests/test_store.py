@@ -1,0 +1,77 @@
+"""The router's SQL against a real PostgreSQL, as the service's own role."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from servicekit.testing.plugin import MakeDatabase
+from services.router.domain.health import ModelHealth
+from services.router.store import RouterStore
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+async def test_every_query_prepares(make_database: MakeDatabase) -> None:
+    """Each statement fits the migrated schema and the role's rights."""
+    pool = await make_database("router")
+    statements = [value for name, value in vars(RouterStore).items() if name.isupper()]
+
+    async with pool.acquire() as connection:
+        for statement in statements:
+            await connection.prepare(statement)
+
+    assert len(statements) == 4
+
+
+async def test_overrides_are_read_whole(make_database: MakeDatabase) -> None:
+    """Patches as they were written, prices in micro-roubles with a version of their own."""
+    pool = await make_database("router")
+    await pool.execute(
+        "INSERT INTO router.model_overrides (model_id, patch, updated_at) VALUES ($1, $2, $3)",
+        "yandexgpt:latest", '{"enabled": false}', NOW,
+    )  # fmt: skip
+    await pool.execute(
+        "INSERT INTO router.price_history (model_id, valid_from, input, output, updated_at)"
+        " VALUES ($1, $2, 0.065, 0.13, $2)",
+        "gigachat", NOW,
+    )  # fmt: skip
+
+    overrides = await RouterStore(pool).find_overrides()
+
+    assert overrides.patches == {"yandexgpt:latest": {"enabled": False}}
+    price = overrides.prices["gigachat"][0]
+    assert (price.input_micro_rub_per_1k, price.output_micro_rub_per_1k) == (65_000, 130_000)
+    assert (price.cached_micro_rub_per_1k, price.version) == (65_000, "gigachat@2026-11-23")
+
+
+async def test_an_older_observation_never_replaces_a_newer_one(make_database: MakeDatabase) -> None:
+    """Several routers write; the newest word stays."""
+    store = RouterStore(await make_database("router"))
+    new = ModelHealth("gigachat", "gigachat", "down", 900, 0.75, NOW)
+    old = ModelHealth("gigachat", "gigachat", "operational", 100, 0.0, NOW - timedelta(seconds=5))
+    other = ModelHealth("yandexgpt", "yandexgpt:latest", "operational", 50, 0.0, NOW)
+
+    await store.save_status([new, other])
+    await store.save_status([old])
+
+    assert sorted(await store.find_status(), key=lambda health: health.provider) == [new, other]
+
+
+async def test_the_service_may_not_change_the_schema(make_database: MakeDatabase) -> None:
+    """DDL is the migrations' business."""
+    pool = await make_database("router")
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await pool.execute("CREATE TABLE router.mine (id int)")
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1])
+async def test_rates_are_rates(make_database: MakeDatabase, rate: float) -> None:
+    """The table refuses what cannot be."""
+    store = RouterStore(await make_database("router"))
+
+    with pytest.raises(asyncpg.CheckViolationError):
+        await store.save_status([ModelHealth("p", "m", "down", 1, rate, NOW)])
