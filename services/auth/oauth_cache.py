@@ -60,7 +60,8 @@ class DeviceCache:
 
     def __init__(self, client: Redis, *, ttl_s: int) -> None:
         self._client = client
-        self._ttl_s = ttl_s
+        # Known for as long again: a device that is late hears that it is, not that it never was.
+        self._ttl_s = 2 * ttl_s
 
     async def put(self, device_code: str, flow: DeviceFlow) -> bool:
         """Keep a device; tell whether its user code was free."""
@@ -133,21 +134,27 @@ class GuessCounter:
         self._client = client
         self._window_s = window_s
 
-    async def count(self, *who: str) -> int:
-        """Return the highest number of wrong guesses that any of these has made.
+    async def begin(self, *who: str) -> int:
+        """Count a guess of all of these before it is looked at, and return the highest count.
+
+        Counting first leaves no gap in which many guesses at once would all see a low count.
 
         Raises:
             Unavailable: Redis is down.
         """
-        with cache_errors():
-            counts = await self._client.mget([GUESSES + name for name in who])
-        return max((int(count) for count in counts if count is not None), default=0)
-
-    async def add(self, *who: str) -> None:
-        """Count a wrong guess of all of these."""
         pipe = self._client.pipeline(transaction=True)
         for name in who:
             pipe.incr(GUESSES + name)
+            pipe.expire(GUESSES + name, self._window_s, nx=True)
+        with cache_errors():
+            answers = await pipe.execute()
+        return max(int(count) for count in answers[::2])
+
+    async def forgive(self, *who: str) -> None:
+        """Take back a guess that was right."""
+        pipe = self._client.pipeline(transaction=True)
+        for name in who:
+            pipe.decr(GUESSES + name)
             pipe.expire(GUESSES + name, self._window_s, nx=True)
         with cache_errors():
             await pipe.execute()

@@ -154,10 +154,10 @@ class DeviceFlows:
         """
         now = self._clock.now()
         flow = await self._cache.find(device_code) if is_a(SecretKind.DEVICE_CODE, device_code) else None
-        if flow is None or now >= flow.expires_at:
-            raise OAuthRefusal(OAuthError.EXPIRED_TOKEN, "The device code is unknown or has expired.")
-        if flow.client_id != client.id:
+        if flow is None or flow.client_id != client.id:
             raise invalid_grant("The device code is not valid.")
+        if now >= flow.expires_at:
+            raise OAuthRefusal(OAuthError.EXPIRED_TOKEN, "The device code has expired.")
         await self._check_pace(device_code)
         decision = await self._cache.decision(device_code)
         if decision is None:
@@ -208,7 +208,7 @@ class DeviceFlows:
 
     async def _find(self, typed: str, session: Session | None) -> tuple[str, FoundDevice]:
         guessers = _guessers(session)
-        if await self._guesses.count(*guessers) >= self._terms.guesses:
+        if await self._guesses.begin(*guessers) > self._terms.guesses:
             raise QuotaExceeded(
                 ErrorReason.RATE_LIMIT_EXCEEDED,
                 "Too many wrong codes. Try again later.",
@@ -218,8 +218,8 @@ class DeviceFlows:
         found = await self._cache.find_by_user_code(user_code) if user_code else None
         client = await self._clients.find(found[1].client_id) if found else None
         if found is None or client is None or self._clock.now() >= found[1].expires_at:
-            await self._guesses.add(*guessers)
             raise _no_such_device()
+        await self._guesses.forgive(*guessers)
         return found[0], FoundDevice(found[1], client, session)
 
     def _answer(self, device_code: str, flow: DeviceFlow) -> dict[str, Any]:
