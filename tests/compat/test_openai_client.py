@@ -204,9 +204,9 @@ def test_models_are_listed_and_found_by_every_name(client: openai.OpenAI) -> Non
 
 def test_a_wrong_key_is_an_authentication_error(stack: Any) -> None:
     """401 of the right class, with a code."""
-    with openai.OpenAI(base_url=f"{stack.url}/v1", api_key="rz_live_wrong", max_retries=0) as client:
-        with pytest.raises(openai.AuthenticationError) as caught:
-            client.models.list()
+    client = openai.OpenAI(base_url=f"{stack.url}/v1", api_key="rz_live_wrong", max_retries=0)
+    with client, pytest.raises(openai.AuthenticationError) as caught:
+        client.models.list()
 
     assert caught.value.code == "invalid_key"
 
@@ -230,13 +230,15 @@ def test_bad_messages_are_a_bad_request_that_names_the_field(client: openai.Open
 
 def test_too_many_requests_are_a_rate_limit_error(stack: Any) -> None:
     """A free-tier key is stopped after its 20 requests a minute, with the seconds to wait."""
-    key = stack.issue_key(tier="free")
-    with openai.OpenAI(base_url=f"{stack.url}/v1", api_key=key, max_retries=0) as client:
-        with pytest.raises(openai.RateLimitError) as caught:
-            for _ in range(21):
-                client.chat.completions.create(
-                    model="gigachat", messages=[{"role": "user", "content": "x"}], max_tokens=5
-                )
+    client = openai.OpenAI(base_url=f"{stack.url}/v1", api_key=stack.issue_key(tier="free"), max_retries=0)
+
+    def ask() -> None:
+        client.chat.completions.create(model="gigachat", messages=[{"role": "user", "content": "x"}], max_tokens=5)
+
+    for _ in range(20):
+        ask()
+    with client, pytest.raises(openai.RateLimitError) as caught:
+        ask()
 
     assert caught.value.code == "rate_limit_exceeded"
     assert int(caught.value.response.headers["retry-after"]) >= 1
