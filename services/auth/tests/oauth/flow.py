@@ -127,7 +127,7 @@ class Flow:
 
     async def decide(self, pending_id: str, *, approved: bool = True, **fields: Any) -> str:
         """Decide; return where the browser goes."""
-        given = {"session_id": self.session, "origin": ORIGIN} | fields
+        given: dict[str, Any] = {"session_id": self.session, "origin": ORIGIN} | fields
         answer = await self.call(pb.DecideConsentRequest(pending_id=pending_id, approved=approved, **given))
         return str(answer.redirect_url)
 
@@ -137,7 +137,7 @@ class Flow:
         url = step.redirect_url or await self.decide(step.consent.pending_id, **(allow or {}))
         return query_of(url)["code"]
 
-    async def token(self, app: App | None, authorization: str = "", **form: str | None) -> Any:
+    async def token(self, app: App | None, authorization: str = "", **form: Any) -> Any:
         """Post a form to the token endpoint; return the token or the error."""
         credentials = app.credentials if app and not authorization else {}
         pairs = [(name, value) for name, value in ({**credentials, **form}).items() if value is not None]
@@ -149,9 +149,9 @@ class Flow:
         answer = await self.call(request)
         return answer.token if answer.WhichOneof("answer") == "token" else answer.error
 
-    async def redeem(self, app: App, code: str, **changes: str | None) -> Any:
+    async def redeem(self, app: App, code: str, **changes: Any) -> Any:
         """Redeem a code."""
-        form = {
+        form: dict[str, Any] = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": app.redirect_uri,
@@ -168,7 +168,7 @@ class Flow:
         """Go all the way to tokens."""
         return await self.redeem(app, await self.code(app, **changes))
 
-    async def refresh(self, app: App, refresh_token: str, **changes: str | None) -> Any:
+    async def refresh(self, app: App, refresh_token: str, **changes: Any) -> Any:
         """Trade a refresh token."""
         return await self.token(app, grant_type="refresh_token", refresh_token=refresh_token, **changes)
 

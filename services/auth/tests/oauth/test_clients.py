@@ -70,7 +70,7 @@ async def test_bad_metadata_is_refused(flow: Flow) -> None:
         assert (await register(flow, {"redirect_uris": why})).error == "invalid_redirect_uri", why
     for text in ("", "[]", "{", "null", "7", "[" * 100_000, '{"a":' * 50_000, "x" * 2_000_000):
         assert (await register(flow, text)).error == "invalid_client_metadata", text[:9]
-    for member in (
+    members: list[dict[str, Any]] = [
         {"client_name": 7},
         {"client_name": "x" * 101},
         {"client_name": "a\x00"},
@@ -85,7 +85,8 @@ async def test_bad_metadata_is_refused(flow: Flow) -> None:
         {"response_types": ["token"]},
         {"token_endpoint_auth_method": "private_key_jwt"},
         {"software_statement": "eyJ"},
-    ):
+    ]
+    for member in members:
         assert (await register(flow, WEB | member)).error == "invalid_client_metadata", member
 
 

@@ -34,7 +34,7 @@ async def poll(flow: Flow, app: App, device: Any) -> Any:
 
 async def decide(flow: Flow, user_code: str, *, approved: bool = True, **fields: Any) -> None:
     """Enter the code."""
-    given = {"session_id": flow.session, "origin": ORIGIN} | fields
+    given: dict[str, Any] = {"session_id": flow.session, "origin": ORIGIN} | fields
     await flow.call(pb.DecideDeviceRequest(user_code=user_code, approved=approved, **given))
 
 

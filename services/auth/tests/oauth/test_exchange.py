@@ -32,7 +32,7 @@ def legacy_token(flow: Flow, secret: str = LEGACY_SECRET, **changes: Any) -> str
 
 async def exchange(flow: Flow, token: str, **form: str | None) -> Any:
     """Ask for a 1.1 token without being any client."""
-    given: dict[str, str | None] = {
+    given: dict[str, Any] = {
         "grant_type": EXCHANGE,
         "subject_token": token,
         "subject_token_type": JWT_TYPE,
