@@ -21,7 +21,7 @@ WORKDIR /app
 COPY --from=packages /opt/venv /opt/venv
 COPY protos/gen/razvilka protos/gen/razvilka
 COPY servicekit servicekit
-COPY tools/__init__.py tools/demo_account.py tools/
+COPY tools/__init__.py tools/demo_account.py tools/demo_calls.py tools/
 COPY services/__init__.py services/__init__.py
 COPY ${PACKAGE} ${PACKAGE}
 USER 10001:10001

@@ -1,56 +1,134 @@
-"""The demo account: a user of the enterprise tier, a key and an administrator's key, made once.
+"""The demo account, made once: a person of the enterprise tier, a key, an administrator's key, two OAuth clients.
 
 `python -m tools.demo_account AUTH_TARGET FILE URL` keeps them in FILE and prints what is in it.
 """
 
 import asyncio
+import os
 import secrets
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from razvilka.auth.v1 import auth_pb2, auth_pb2_grpc
+from razvilka.auth.v1 import oauth_pb2
 
-from servicekit.errors import Conflict, NotFound, Unauthenticated
-from servicekit.rpc_client import open_channel, unary
+from servicekit.errors import Conflict
+from servicekit.rpc_client import open_channel
+from tools.demo_calls import DemoCalls, DemoClient
 
 EMAIL: Final = "demo@example.com"
-DEADLINE_S: Final = 15.0
-FIELDS: Final = ("RAZVILKA_URL", "RAZVILKA_API_KEY", "RAZVILKA_ADMIN_KEY", "RAZVILKA_DEMO_USER_ID")
+REGISTRATION_TOKEN: Final = "RAZVILKA_REGISTRATION_TOKEN"
+# Of a loopback address any port will do; this one is what examples listen on.
+REDIRECT_URI: Final = "http://127.0.0.1:8399/callback"
+BROWSER_GRANTS: Final = ("authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code")
+SCOPES: Final = (
+    "models:read", "completions:write", "embeddings:write", "usage:read", "keys:read", "keys:write", "profile:read",
+    "profile:write", "reports:read", "budgets:write", "clients:write", "openid", "profile", "email",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What the file holds."""
+    """What the file holds; address and password are empty where people cannot be seeded."""
 
     url: str
     api_key: str = field(repr=False)
     admin_key: str = field(repr=False)
-    user_id: str
+    demo_user_id: str
+    demo_email: str = ""
+    demo_password: str = field(default="", repr=False)
+    public_client_id: str = ""
+    confidential_client_id: str = ""
+    confidential_client_secret: str = field(default="", repr=False)
+    registration_token: str = field(default="", repr=False)
 
     @property
     def text(self) -> str:
         """Return the file's text: one variable a line."""
-        values = (self.url, self.api_key, self.admin_key, self.user_id)
-        return "".join(f"{name}={value}\n" for name, value in zip(FIELDS, values, strict=True))
+        return "".join(f"{_variable(each.name)}={getattr(self, each.name)}\n" for each in fields(self))
 
 
-async def ensure_demo(file: Path, *, auth_target: str, url: str) -> Demo:
-    """Return a demo account whose keys work, making what is missing, and write the file."""
-    known = read_env_file(file)
+def demo_from(known: Mapping[str, str]) -> Demo:
+    """Return what a file said."""
+    return Demo(**{each.name: known.get(_variable(each.name), "") for each in fields(Demo)})
+
+
+def _variable(name: str) -> str:
+    return f"RAZVILKA_{name.upper()}"
+
+
+async def ensure_demo(file: Path, *, auth_target: str, url: str, registration_token: str = "") -> Demo:
+    """Return a demo account that works, making what is missing, and write the file."""
+    known = demo_from(read_env_file(file))
     async with open_channel(auth_target) as channel:
-        auth = _Auth(auth_pb2_grpc.AuthServiceStub(channel))
-        api_key, admin_key = known.get("RAZVILKA_API_KEY", ""), known.get("RAZVILKA_ADMIN_KEY", "")
-        user_id = await auth.holder(api_key)
-        if user_id is None:
-            user_id = await auth.user(known.get("RAZVILKA_DEMO_USER_ID"))
-            api_key = await auth.new_key(user_id, "demo", [])
-        if await auth.holder(admin_key) is None:
-            admin_key = await auth.new_key(user_id, "demo administrator", ["admin"])
-    demo = Demo(url, api_key, admin_key, user_id)
+        auth = DemoCalls(channel)
+        user_id, email, password = await _person(auth, known)
+        public, confidential = await _clients(auth, user_id, known)
+        demo = Demo(
+            url,
+            await _key(auth, user_id, known.api_key, "demo", ()),
+            await _key(auth, user_id, known.admin_key, "demo administrator", ("admin",)),
+            user_id,
+            email,
+            password,
+            public.client_id,
+            confidential.client_id,
+            confidential.secret,
+            registration_token,
+        )
     _write_private(file, demo.text)
     return demo
+
+
+async def _person(auth: DemoCalls, known: Demo) -> tuple[str, str, str]:
+    # The key's holder comes first: what was made before people could log in gets a password now.
+    known_id = await auth.holder(known.api_key) or known.demo_user_id
+    email = await auth.email_of(known_id) or known.demo_email or EMAIL
+    password = known.demo_password or secrets.token_urlsafe(18)
+    seeded = await auth.seed(email, password)
+    if seeded is not None:
+        return seeded, email, password
+    return await _keyholder(auth, known_id), "", ""
+
+
+async def _keyholder(auth: DemoCalls, known_id: str) -> str:
+    """Return a user for keys alone; a taken address whose id is forgotten gets a namesake."""
+    if known_id and await auth.email_of(known_id):
+        return known_id
+    try:
+        return await auth.new_user(EMAIL)
+    except Conflict:
+        name, _, domain = EMAIL.partition("@")
+        return await auth.new_user(f"{name}+{secrets.token_hex(4)}@{domain}")
+
+
+async def _key(auth: DemoCalls, user_id: str, known: str, name: str, scopes: tuple[str, ...]) -> str:
+    return known if await auth.holder(known) == user_id else await auth.new_key(user_id, name, scopes)
+
+
+async def _clients(auth: DemoCalls, user_id: str, known: Demo) -> tuple[DemoClient, DemoClient]:
+    there = await auth.client_ids(user_id)
+    public = DemoClient(known.public_client_id)
+    confidential = DemoClient(known.confidential_client_id, known.confidential_client_secret)
+    if public.client_id not in there:
+        public = await auth.new_client(_order(user_id, "Demo: public client", confidential=False))
+    if confidential.client_id not in there or not confidential.secret:
+        confidential = await auth.new_client(_order(user_id, "Demo: confidential client", confidential=True))
+    return public, confidential
+
+
+def _order(user_id: str, name: str, *, confidential: bool) -> oauth_pb2.CreateClientRequest:
+    own = ("client_credentials",) if confidential else ()
+    return oauth_pb2.CreateClientRequest(
+        owner_user_id=user_id,
+        name=name,
+        confidential=confidential,
+        redirect_uris=[REDIRECT_URI],
+        scopes=SCOPES,
+        grant_types=[*BROWSER_GRANTS, *own],
+    )
 
 
 def read_env_file(file: Path) -> dict[str, str]:
@@ -69,44 +147,12 @@ def _write_private(file: Path, text: str) -> None:
     draft.replace(file)
 
 
-class _Auth:
-    """The calls to the auth service that the demo account takes."""
-
-    def __init__(self, stub: auth_pb2_grpc.AuthServiceStub) -> None:
-        self._stub: Any = stub
-
-    async def holder(self, key: str) -> str | None:
-        """Return the user a key belongs to, None when it does not work."""
-        if not key:
-            return None
-        request = auth_pb2.VerifyApiKeyRequest(secret=key)
-        try:
-            answer = await unary(self._stub.VerifyApiKey, request, deadline_s=DEADLINE_S, wait_for_ready=True)
-        except (Unauthenticated, NotFound):
-            return None
-        return str(answer.caller.user_id)
-
-    async def user(self, known_id: str | None) -> str:
-        """Return the demo user's id; a taken e-mail whose id is forgotten gets a namesake."""
-        try:
-            return await self._create(EMAIL)
-        except Conflict:
-            if known_id:
-                return known_id
-        name, _, domain = EMAIL.partition("@")
-        return await self._create(f"{name}+{secrets.token_hex(4)}@{domain}")
-
-    async def _create(self, email: str) -> str:
-        request = auth_pb2.CreateUserRequest(email=email, tier=auth_pb2.TIER_ENTERPRISE)
-        answer = await unary(self._stub.CreateUser, request, deadline_s=DEADLINE_S, wait_for_ready=True)
-        return str(answer.user.id)
-
-    async def new_key(self, user_id: str, name: str, scopes: list[str]) -> str:
-        request = auth_pb2.CreateApiKeyRequest(user_id=user_id, name=name, scopes=scopes)
-        answer = await unary(self._stub.CreateApiKey, request, deadline_s=DEADLINE_S, wait_for_ready=True)
-        return str(answer.secret)
+async def main(auth_target: str, file: str, url: str) -> None:
+    """Make the account and print the file."""
+    token = os.environ.get(REGISTRATION_TOKEN, "")
+    made = await ensure_demo(Path(file), auth_target=auth_target, url=url, registration_token=token)
+    sys.stdout.write(made.text)
 
 
 if __name__ == "__main__":
-    made = asyncio.run(ensure_demo(Path(sys.argv[2]), auth_target=sys.argv[1], url=sys.argv[3]))
-    sys.stdout.write(made.text)
+    asyncio.run(main(*sys.argv[1:]))

@@ -9,6 +9,7 @@ from tools.servers.ports import LOOPBACK
 from tools.servers.postgres import PostgresServer
 from tools.stack.errors import StackError
 from tools.stack.home import Home
+from tools.stack.remembered import GATEWAY_PORT
 
 DATABASE: Final = "razvilka"
 SERVICES: Final = ("auth", "router", "usage", "gateway")
@@ -58,6 +59,18 @@ class Environments:
         """Return the suite's own Redis."""
         return f"redis://{LOOPBACK}:{self._ports['REDIS_PORT']}/0"
 
+    @property
+    def url(self) -> str:
+        """Return where clients send their requests."""
+        host = self._caller.get("GATEWAY_HOST", LOOPBACK)
+        shown = LOOPBACK if host in ("0.0.0.0", "::", "") else host
+        return f"http://{shown}:{self._ports[GATEWAY_PORT]}"
+
+    @property
+    def registration_token(self) -> str:
+        """Return what an application needs to register itself."""
+        return self._caller.get("AUTH_OAUTH_REGISTRATION_TOKEN") or self._secrets["registration_token"]
+
     def stores(self) -> dict[str, str]:
         """Return what PostgreSQL and Redis need: nothing that differs between two terminals, or they would restart."""
         return {name: value for name, value in self._caller.items() if name in ("PATH", "HOME", "LD_LIBRARY_PATH")}
@@ -95,10 +108,20 @@ class Environments:
         return self._postgres.dsn(self._secrets[name], user=name, database=DATABASE)
 
     def _auth(self) -> dict[str, str]:
+        issuer = self._caller.get("AUTH_OAUTH_ISSUER") or self.url
+        # Auth refuses to be a demonstration behind https.
+        is_demo = str(not issuer.startswith("https://")).lower()
         return {
             "AUTH_POSTGRES_DSN": self._dsn("auth"),
             "AUTH_REDIS_URL": self.redis_url,
             "AUTH_KEY_PEPPER": self._secrets["key_pepper"],
+            "AUTH_OAUTH_ISSUER": issuer,
+            "AUTH_OAUTH_SIGNING_KEY_SECRET": self._secrets["signing_key_secret"],
+            "AUTH_OAUTH_REGISTRATION_ENABLED": "true",
+            "AUTH_OAUTH_REGISTRATION_TOKEN": self.registration_token,
+            "AUTH_ACCOUNTS_SECRET": self._secrets["account_secret"],
+            "AUTH_DEMO": is_demo,
+            "AUTH_OUTBOX": is_demo,
         }
 
     def _usage(self) -> dict[str, str]:

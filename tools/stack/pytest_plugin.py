@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from tools.demo_account import FIELDS, Demo, read_env_file
+from tools.demo_account import demo_from, read_env_file
 from tools.servers import ports
 from tools.stack.down import bring_down
 from tools.stack.home import Home
@@ -39,8 +39,7 @@ def stack(servers_folder: Path) -> Iterator[RunningStack]:
     """Return the running suite: PostgreSQL, Redis, emulator and the four services, on free ports."""
     running = os.environ.get(DEMO_ENV_VARIABLE)
     if running:
-        known = read_env_file(Path(running))
-        yield RunningStack(Demo(*(known[name] for name in FIELDS)), None)
+        yield RunningStack(demo_from(read_env_file(Path(running))), None)
         return
     home = Home(servers_folder / "stack")
     parts = describe(home, _caller(servers_folder / "upstreams.yaml"))

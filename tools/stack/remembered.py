@@ -13,6 +13,8 @@ from tools.stack.home import Home, read_json, write_private
 
 GATEWAY_PORT: Final = "GATEWAY_PORT"
 DEFAULT_GATEWAY_PORT: Final = "8080"
+# Each at least 32 characters long: token_urlsafe(24) gives exactly that.
+AUTH_SECRETS: Final = ("key_pepper", "signing_key_secret", "account_secret", "registration_token")
 # The variable that sets a port is also its name here; a caller's own value always wins.
 PORT_VARIABLES: Final = (
     "POSTGRES_PORT",
@@ -77,11 +79,11 @@ def _require_free(port: str) -> None:
 
 
 def remembered_secrets(home: Home) -> dict[str, str]:
-    """Return the passwords of PostgreSQL's roles by role name, and `key_pepper`."""
+    """Return the passwords of PostgreSQL's roles by role name, and auth's own secrets (`AUTH_SECRETS`)."""
     # Next to the data they open, and as durable: losing them would lock the data away.
     file = home.root / "secrets.json"
     known = read_json(file)
-    wanted = {name: secrets.token_urlsafe(24) for name in (SUPERUSER, *all_roles(), "key_pepper")}
+    wanted = {name: secrets.token_urlsafe(24) for name in (SUPERUSER, *all_roles(), *AUTH_SECRETS)}
     merged = wanted | known
     if merged != known:
         write_private(file, json.dumps(merged, indent=2))

@@ -19,6 +19,8 @@ def announcement(stack: Stack, demo: Demo, caller: dict[str, str]) -> str:
         ("address", f"{demo.url}/v1"),
         ("API key", demo.api_key),
         ("admin key", demo.admin_key),
+        *([("log in", f"{demo.url}/login as {demo.demo_email}, {demo.demo_password}")] if demo.demo_email else []),
+        *([("mails", f"{demo.url}/dev/outbox")] if demo.demo_email else []),
         ("YandexGPT", REAL if caller.get("YC_API_KEY") else _emulated(stack, "EMULATOR_YANDEX_PORT")),
         ("GigaChat", REAL if caller.get("GIGACHAT_CREDENTIALS") else _emulated(stack, "EMULATOR_GIGACHAT_PORT")),
         *([("upstreams", caller["RAZVILKA_UPSTREAMS"])] if caller.get("RAZVILKA_UPSTREAMS") else []),

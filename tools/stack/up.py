@@ -16,7 +16,7 @@ from tools.stack.leftovers import end_leftovers
 from tools.stack.program import Program
 from tools.stack.programs import EDGE, STORES, all_programs, migration_command
 from tools.stack.readiness import wait_until_ready
-from tools.stack.remembered import GATEWAY_PORT, remembered_ports, remembered_secrets
+from tools.stack.remembered import remembered_ports, remembered_secrets
 from tools.stack.supervisor import Supervisor
 
 Say = Callable[[str], None]
@@ -38,10 +38,7 @@ class Stack:
     @property
     def url(self) -> str:
         """Return where clients send their requests."""
-        gateway = self.environments.of("gateway")
-        host = gateway.get("GATEWAY_HOST", "127.0.0.1")
-        shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
-        return f"http://{shown}:{self.ports[GATEWAY_PORT]}"
+        return self.environments.url
 
     def admin_dsn(self, database: str) -> str:
         """Return the superuser's DSN."""
@@ -84,7 +81,8 @@ def bring_up(stack: Stack, say: Say) -> Demo:
             stack.supervisor.start(program.name)
     wait_until_ready(stack.home, stack.supervisor, stack.url)
     target = f"127.0.0.1:{stack.ports['AUTH_GRPC_PORT']}"
-    return asyncio.run(ensure_demo(stack.home.demo_env, auth_target=target, url=stack.url))
+    token = stack.environments.registration_token
+    return asyncio.run(ensure_demo(stack.home.demo_env, auth_target=target, url=stack.url, registration_token=token))
 
 
 def start_stores(stack: Stack) -> None:

@@ -1,0 +1,60 @@
+"""The demo account in every state that a folder can be in."""
+
+import asyncio
+from dataclasses import replace
+
+from tools.demo_account import Demo, demo_from, ensure_demo, read_env_file
+
+OLD_FIELDS = ("RAZVILKA_URL", "RAZVILKA_API_KEY", "RAZVILKA_ADMIN_KEY", "RAZVILKA_DEMO_USER_ID")
+
+
+def ensure(stack, file) -> Demo:
+    demo = ensure_demo(file, auth_target=stack.auth_target, url=stack.url, registration_token="token")
+    return asyncio.run(demo)
+
+
+def test_the_file_says_what_was_made_and_says_it_again(stack, tmp_path):
+    """What is read back is what was written; nothing is made twice."""
+    file = tmp_path / "demo.env"
+    file.write_text(stack.demo.text)
+
+    again = ensure(stack, file)
+
+    assert again == replace(stack.demo, registration_token="token")
+    assert demo_from(read_env_file(file)) == again
+
+
+def test_a_file_of_the_release_before_keeps_its_keys_and_gains_the_rest(stack, tmp_path):
+    """Keys in scripts go on working; the person who holds them can log in from now on."""
+    file = tmp_path / "demo.env"
+    old = read_env_file_text(stack.demo.text, OLD_FIELDS)
+    file.write_text(old)
+
+    demo = ensure(stack, file)
+    ensure(stack, restored(stack, tmp_path))
+
+    assert (demo.api_key, demo.admin_key) == (stack.demo.api_key, stack.demo.admin_key)
+    assert (demo.demo_user_id, demo.demo_email) == (stack.demo.demo_user_id, stack.demo.demo_email)
+    assert demo.demo_password
+    assert demo.public_client_id
+    assert demo.confidential_client_secret
+
+
+def test_a_lost_file_makes_new_keys_for_the_same_person(stack, tmp_path):
+    """The address is known; so the person is, and gets a password that is known again."""
+    demo = ensure(stack, tmp_path / "demo.env")
+    ensure(stack, restored(stack, tmp_path))
+
+    assert demo.demo_user_id == stack.demo.demo_user_id
+    assert demo.api_key != stack.demo.api_key
+
+
+def read_env_file_text(text: str, names: tuple[str, ...]) -> str:
+    return "".join(f"{line}\n" for line in text.splitlines() if line.partition("=")[0] in names)
+
+
+def restored(stack, tmp_path):
+    """Give the person the password that the other tests know."""
+    file = tmp_path / "restored.env"
+    file.write_text(stack.demo.text)
+    return file
