@@ -47,7 +47,7 @@ class Sealer:
             CannotOpen: not ours, not for this owner, or changed.
         """
         key = self._keys.get(sealed[1:HEAD])
-        if sealed[:1] != VERSION or key is None:
+        if sealed[:1] != VERSION or key is None or len(sealed) < HEAD + NONCE:
             raise CannotOpen
         try:
             return key.decrypt(sealed[HEAD : HEAD + NONCE], sealed[HEAD + NONCE :], owner.encode())
