@@ -44,8 +44,9 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     ErrorReason.KEY_EXPIRED: Rendering(401, _AUTHENTICATION),
     ErrorReason.INVALID_TOKEN: Rendering(401, _AUTHENTICATION),
     ErrorReason.TOKEN_EXPIRED: Rendering(401, _AUTHENTICATION),
-    ErrorReason.INVALID_CREDENTIALS: Rendering(401, _AUTHENTICATION),
-    ErrorReason.SECOND_FACTOR_REQUIRED: Rendering(401, _AUTHENTICATION),
+    # The credential of the request is good; it is the password in its body that is not.
+    ErrorReason.INVALID_CREDENTIALS: Rendering(403, _PERMISSION),
+    ErrorReason.SECOND_FACTOR_REQUIRED: Rendering(403, _PERMISSION),
     ErrorReason.INSUFFICIENT_SCOPE: Rendering(403, _PERMISSION),
     ErrorReason.MODEL_NOT_ALLOWED: Rendering(403, _PERMISSION),
     ErrorReason.IP_NOT_ALLOWED: Rendering(403, _PERMISSION),

@@ -101,19 +101,19 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         given = {"id": "key-1", "user_id": "user-1", "name": "laptop", "prefix": "rz_live_Ab3d", "last_four": "wxyz"}
         return auth_pb2.ApiKey(**{**given, "scopes": SCOPES, **changes})
 
-    async def CreateApiKey(self, request: Any, context: Any) -> auth_pb2.CreateApiKeyResponse:  # type: ignore[override]
+    async def CreateApiKey(self, request: Any, context: Any) -> auth_pb2.CreateApiKeyResponse:
         self.ordered = request
         key = self.key(id="key-2", name=request.name, scopes=request.scopes, models=request.models)
         return auth_pb2.CreateApiKeyResponse(key=key, secret="rz_live_fresh")
 
-    async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:  # type: ignore[override]
+    async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
         return auth_pb2.ListApiKeysResponse(keys=[self.key()])
 
-    async def RotateApiKey(self, request: Any, context: Any) -> auth_pb2.RotateApiKeyResponse:  # type: ignore[override]
+    async def RotateApiKey(self, request: Any, context: Any) -> auth_pb2.RotateApiKeyResponse:
         self.ordered = request
         return auth_pb2.RotateApiKeyResponse(key=self.key(id="key-2"), secret="rz_live_rotated")
 
-    async def RevokeApiKey(self, request: Any, context: Any) -> auth_pb2.RevokeApiKeyResponse:  # type: ignore[override]
+    async def RevokeApiKey(self, request: Any, context: Any) -> auth_pb2.RevokeApiKeyResponse:
         if request.key_id != "key-1":
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
         return auth_pb2.RevokeApiKeyResponse()
