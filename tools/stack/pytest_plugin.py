@@ -58,6 +58,9 @@ def _caller(upstreams: Path) -> dict[str, str]:
         "RAZVILKA_UPSTREAMS": str(upstreams),
         "TOY_UPSTREAM_KEY": "sk-emulator",
         "EMULATOR_OPENAI_PORT": str(upstream_port),
+        # All tests come from one address; those of guessing say that they come from others.
+        "GATEWAY_OAUTH_REQUESTS_PER_MINUTE": "0",
+        "GATEWAY_TRUSTED_PROXIES": "127.0.0.1/32",
     }
 
 

@@ -1,0 +1,34 @@
+"""People of the tests: verified accounts with a password, made at the auth service as the demonstration's are."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2
+
+from servicekit.rpc_client import open_channel, unary
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who can log in."""
+
+    user_id: str
+    email: str
+    password: str = field(repr=False)
+
+
+def seed_person(auth_target: str, *, admin: bool = False) -> Person:
+    """Make a person of the enterprise tier."""
+    email, password = f"p{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(18)
+    return Person(asyncio.run(_seed(auth_target, email, password, admin)), email, password)
+
+
+async def _seed(auth_target: str, email: str, password: str, admin: bool) -> str:
+    async with open_channel(auth_target) as channel:
+        stub: Any = account_pb2_grpc.AccountServiceStub(channel)
+        request = account_pb2.SeedUserRequest(
+            email=email, password=password, name="Тест Тестов", tier=auth_pb2.TIER_ENTERPRISE, admin=admin
+        )
+        return str((await unary(stub.SeedUser, request, deadline_s=15)).user_id)
