@@ -20,6 +20,7 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
 from services.router.domain.failure import Situation, Verdict, counts_against_provider, decide
 from services.router.domain.health import HealthBoard
+from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
 
 log = structlog.get_logger()
@@ -74,7 +75,7 @@ class Attempts:
             span, call = self._begin(journey.request_id, model)
             began = self._clock.monotonic()
             try:
-                result = await attempt(self.providers[model.provider], call)
+                result = await attempt(self._provider(model), call)
             except ServiceError as exc:
                 self.close(model, call, span, began, exc.reason.value, journey.attempts, exc)
                 await self._after(exc, journey, model)
@@ -85,6 +86,13 @@ class Attempts:
             else:
                 self._record(model, began, failed=False)
                 return Tried(result, model, call, span, began, journey.attempts)
+
+    def _provider(self, model: Model) -> Provider:
+        provider = self.providers.get(model.provider)
+        if provider is None:
+            # An upstream that was taken out of its file while this request waited.
+            raise failures.no_credentials(model.provider)
+        return provider
 
     def close(
         self,

@@ -43,7 +43,8 @@ ROLES: Final = {
     pb.ROLE_ASSISTANT: Role.ASSISTANT,
     pb.ROLE_TOOL: Role.TOOL,
 }
-FINISH_REASONS: Final = {
+FINISH_REASONS: Final[dict[FinishReason | None, "pb.FinishReason.ValueType"]] = {
+    None: pb.FINISH_REASON_UNSPECIFIED,
     FinishReason.STOP: pb.FINISH_REASON_STOP,
     FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
     FinishReason.TOOL_CALLS: pb.FINISH_REASON_TOOL_CALLS,
@@ -173,9 +174,7 @@ def delta_to_proto(delta: Delta) -> pb.Delta:
         content=delta.content,
         reasoning_content=delta.reasoning_content,
         tool_calls=_calls_to_proto(delta.tool_calls),
-        finish_reason=(
-            pb.FINISH_REASON_UNSPECIFIED if delta.finish_reason is None else FINISH_REASONS[delta.finish_reason]
-        ),
+        finish_reason=FINISH_REASONS[delta.finish_reason],
     )
 
 
@@ -203,13 +202,10 @@ def _choice_to_proto(choice: Choice) -> pb.Choice:
     )
 
 
-def embeddings_to_proto(embeddings: Embeddings) -> pb.EmbedResponse:
+def embeddings_to_proto(made: Embeddings) -> pb.EmbedResponse:
     """Return vectors."""
-    return pb.EmbedResponse(
-        route=route_to_proto(embeddings.route),
-        embeddings=[pb.Embedding(index=index, values=values) for index, values in enumerate(embeddings.vectors)],
-        end=end_to_proto(embeddings.end),
-    )
+    embeddings = [pb.Embedding(index=index, values=values) for index, values in enumerate(made.vectors)]
+    return pb.EmbedResponse(route=route_to_proto(made.route), embeddings=embeddings, end=end_to_proto(made.end))
 
 
 def route_to_proto(route: Route) -> pb.Route:
@@ -296,11 +292,8 @@ def _price_to_proto(price: Price) -> pb.Price:
 def status_to_proto(health: ModelHealth) -> pb.ModelStatus:
     """Return what was seen of one model."""
     message = pb.ModelStatus(
-        provider=health.provider,
-        model=health.model,
-        status=health.status,
-        latency_ms=health.latency_ms,
-        error_rate=health.error_rate,
+        provider=health.provider, model=health.model, status=health.status, latency_ms=health.latency_ms
     )
+    message.error_rate = health.error_rate
     message.updated_at.FromDatetime(health.updated_at)
     return message

@@ -33,6 +33,9 @@ def build_catalog(documents: Sequence[ProviderDocument], upstreams: Sequence[Ups
     models: list[Model] = []
     for document in documents:
         models.extend(_provider_models(document, now))
+    names = [*{document.provider for document in documents}, *(upstream.name for upstream in upstreams)]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise CatalogError(f"two providers are called {min(twice)!r}")
     for upstream in upstreams:
         models.extend(_upstream_model(entry, upstream) for entry in upstream.models)
     _check(models)

@@ -9,9 +9,11 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+import structlog
 from yarl import URL
 
 from servicekit.clock import Clock
+from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Usage, Vectors
@@ -31,7 +33,9 @@ from services.router.providers.sse import SseDecoder
 from services.router.providers.yandexgpt_request import encode_body
 from services.router.settings import GigaChatSettings
 
-_NO_EMULATION_NEEDED: Final = Traits(stop=False, choices=False)
+log = structlog.get_logger()
+
+_ALL_EMULATED: Final = Traits(stop=False, choices=False)
 _FENCE: Final = "```"
 
 
@@ -63,7 +67,7 @@ class GigaChatProvider:
 
     def traits(self, model: Model) -> Traits:
         """API v1 has neither stop sequences nor several answers of one call."""
-        return _NO_EMULATION_NEEDED
+        return _ALL_EMULATED
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""
@@ -140,11 +144,13 @@ class GigaChatProvider:
                 self._tasks.start(self._delete(ids), name="gigachat.delete_files")
 
     async def _delete(self, file_ids: Sequence[str]) -> None:
-        token = await self._tokens.get()
-        for file_id in file_ids:
-            await self._http.post_briefly(
-                self._files_url / file_id / "delete", b"", {"Authorization": f"Bearer {token}"}, self._tls
-            )
+        try:
+            headers = {"Authorization": f"Bearer {await self._tokens.get()}"}
+            for file_id in file_ids:
+                await self._http.post_briefly(self._files_url / file_id / "delete", b"", headers, self._tls)
+        except ServiceError as exc:
+            # The caller has the answer; what stays behind is for a person to see.
+            log.warning("gigachat.files_not_deleted", files=len(file_ids), reason=exc.reason.value)
 
     async def _post(self, url: URL, data: Callable[[], Any], call: ProviderCall, *, json: bool = True) -> Reply:
         """Send `data()`; a refused token is renewed once and the call replayed once."""

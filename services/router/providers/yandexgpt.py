@@ -27,7 +27,7 @@ from services.router.settings import YandexSettings
 # The default quota is 10 a second; more at once would only earn refusals.
 EMBEDDINGS_AT_ONCE: Final = 8
 OPENAI_SURFACE: Final = "openai"
-_NO_EMULATION_NEEDED: Final = Traits(stop=False, choices=False)
+_ALL_EMULATED: Final = Traits(stop=False, choices=False)
 
 
 class YandexGPTProvider:
@@ -49,7 +49,7 @@ class YandexGPTProvider:
 
     def traits(self, model: Model) -> Traits:
         """Neither surface cuts at stop sequences or makes several answers of one call."""
-        return _NO_EMULATION_NEEDED
+        return _ALL_EMULATED
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""

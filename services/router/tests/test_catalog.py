@@ -157,6 +157,15 @@ def test_two_models_of_one_name_are_refused() -> None:
         build_catalog([document(), document(id="other", aliases=["M"])], [], NOW)
 
 
+def test_an_upstream_may_not_take_a_provider_s_name(tmp_path: Path) -> None:
+    """Its models would be asked of somebody else."""
+    content = {"upstreams": [{**UPSTREAMS["upstreams"][0], "name": "yandexgpt"}]}
+    files = CatalogFiles(None, written(tmp_path, content)).read()
+
+    with pytest.raises(CatalogError, match="two providers are called 'yandexgpt'"):
+        build_catalog(files.documents, files.upstreams, NOW)
+
+
 def test_the_version_changes_with_a_price() -> None:
     """The gateway notices by it that its copy is old."""
     before = build_catalog([document()], [], NOW).version

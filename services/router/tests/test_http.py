@@ -17,8 +17,9 @@ from servicekit.errors import ErrorReason, ServiceError
 from services.router.providers.failures import retry_after
 from services.router.providers.gigachat import GigaChatProvider
 from services.router.providers.http import open_http
+from services.router.providers.openai_compatible import OpenAICompatibleProvider, Upstream
 from services.router.providers.yandexgpt import YandexGPTProvider
-from services.router.settings import GigaChatSettings
+from services.router.settings import GigaChatSettings, YandexSettings
 from services.router.tests.adapters import (
     IDS,
     PATIENT,
@@ -93,6 +94,39 @@ async def test_connections_are_used_again() -> None:
 
     assert peers[0] == peers[1] == peers[2]
     assert peers[3] != peers[2]
+
+
+async def test_trace_and_request_id_travel_to_the_provider() -> None:
+    """Each dialect has its own header for the id; the trace context is W3C's."""
+    seen: list[dict[str, str]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(dict(request.headers))
+        return web.json_response({"error": {"message": "no"}}, status=400)
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    base = "http://{}:{}".format(*runner.addresses[0][:2])
+    try:
+        async with open_http(PATIENT) as http:
+            yandex = YandexSettings(api_key="key", folder_id="folder", base_url=base)
+            upstream = Upstream("upstream", base, "key")
+            for provider, dialect in (
+                (YandexGPTProvider(yandex, http, IDS, SystemClock()), "native"),
+                (OpenAICompatibleProvider(upstream, http, IDS, SystemClock()), "upstream"),
+            ):
+                with pytest.raises(ServiceError):
+                    await obtain(provider, ask(), call_for(dialect), stream=True)
+    finally:
+        await runner.cleanup()
+
+    assert [headers["traceparent"] for headers in seen] == [call_for("native").headers["traceparent"]] * 2
+    assert (seen[0]["x-client-request-id"], seen[1]["X-Request-ID"]) == ("0197-request", "0197-request")
+    assert seen[0]["x-data-logging-enabled"] == "false"
+    assert all(headers["Accept-Encoding"] == "identity" for headers in seen)
 
 
 @pytest.mark.parametrize(
