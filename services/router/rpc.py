@@ -43,7 +43,7 @@ ROLES: Final = {
     pb.ROLE_ASSISTANT: Role.ASSISTANT,
     pb.ROLE_TOOL: Role.TOOL,
 }
-FINISH_REASONS: Final[dict[FinishReason | None, "pb.FinishReason.ValueType"]] = {
+FINISH_REASONS: Final[dict[FinishReason | None, pb.FinishReason.ValueType]] = {
     None: pb.FINISH_REASON_UNSPECIFIED,
     FinishReason.STOP: pb.FINISH_REASON_STOP,
     FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
