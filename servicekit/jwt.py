@@ -13,8 +13,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, cast
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from jose import jwk, jws
 from jose.exceptions import JOSEError
 
@@ -26,6 +28,7 @@ COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 # A key or its address inside the token is the attacker's; an unknown `crit` must not be ignored; `b64` changes the
 # signature's input, `zip` and `enc` belong to encryption.
 FORBIDDEN_HEADERS: Final = frozenset({"crit", "jwk", "jku", "x5u", "x5c", "b64", "zip", "enc"})
+PrivateKey: TypeAlias = RSAPrivateKey | EllipticCurvePrivateKey
 SHARED_ALGORITHM: Final = "HS256"
 
 
@@ -57,9 +60,9 @@ class Expected:
     leeway_s: int = 30
 
 
-def private_key(pem: str, *, kid: str, algorithm: str) -> Key:
-    """Return a key that signs."""
-    return Key(kid, algorithm, jwk.construct(pem, algorithm))
+def private_key(private: str | PrivateKey, *, kid: str, algorithm: str) -> Key:
+    """Return a key that signs, from a PEM or a key of the cryptography package."""
+    return Key(kid, algorithm, jwk.construct(cast(Any, private), algorithm))
 
 
 def public_key(member: Mapping[str, Any]) -> Key:

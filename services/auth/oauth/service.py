@@ -112,15 +112,7 @@ class OAuthService:
             created_at=now,
             expires_at=now + self._lives.code,
         )
-        event = audit_event(
-            AuditAction.CONSENT_GIVEN,
-            now,
-            actor=f"user:{session.user_id}",
-            subject=f"grant:{grant_id}",
-            client_id=client_id,
-            scope=as_text(allowance.scopes),
-            asked="no" if consent else "yes",
-        )
+        event = consent_event(stored, asked=consent is None)
         if not await self._stores.codes.insert(digest(code), stored, event):
             raise NotFound(ErrorReason.NOT_FOUND, "The application or the account is gone.")
         return request.reply_to.with_code(code)
@@ -258,4 +250,17 @@ def issue_event(action: AuditAction, grant: Grant, now: datetime, jti: str) -> A
         user=grant.user_id,
         kind=grant.kind.value,
         scope=as_text(grant.allowance.scopes),
+    )
+
+
+def consent_event(code: AuthorizationCode, *, asked: bool) -> AuditEvent:
+    """Return the entry of a code that was given; `asked` tells whether the user saw the question."""
+    return audit_event(
+        AuditAction.CONSENT_GIVEN,
+        code.created_at,
+        actor=f"user:{code.user_id}",
+        subject=f"grant:{code.grant_id}",
+        client_id=code.client_id,
+        scope=as_text(code.allowance.scopes),
+        asked="yes" if asked else "no",
     )

@@ -26,16 +26,22 @@ def planted_pem() -> str:
     return private.private_bytes(*formats).decode()
 
 
+@functools.cache
 def planted_key() -> jwt.Key:
     """Return the key that signs."""
     return jwt.private_key(planted_pem(), kid=KID, algorithm="RS256")
 
 
-async def plant_signing_key(dsn: str, secret: str) -> None:
-    """Store the key as the service would have, under the secret that its settings give."""
+@functools.cache
+def _sealed(secret: str) -> bytes:
     private = serialization.load_pem_private_key(planted_pem().encode(), password=None)
     formats = (serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    sealed = KeySealer([secret]).seal(KID, private.private_bytes(*formats))
+    return KeySealer([secret]).seal(KID, private.private_bytes(*formats))
+
+
+async def plant_signing_key(dsn: str, secret: str) -> None:
+    """Store the key as the service would have, under the secret that its settings give."""
+    sealed = _sealed(secret)
     member = json.dumps(jwt.public_member(planted_key()))
     connection = await asyncpg.connect(dsn)
     try:

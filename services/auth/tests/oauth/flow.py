@@ -87,7 +87,11 @@ class Flow:
     async def log_in(self, email: str = "anna@example.ru", *, is_admin: bool = False) -> str:
         """Make a user who is logged in; return the session's secret."""
         answer = await rpc_client.unary(
-            self.auth.CreateUser, auth_pb2.CreateUserRequest(email=email, tier=auth_pb2.TIER_PRO), deadline_s=10.0
+            self.auth.CreateUser,
+            auth_pb2.CreateUserRequest(email=email, tier=auth_pb2.TIER_PRO),
+            deadline_s=10.0,
+            # The first call of a test: on a busy machine a connection may take its time.
+            wait_for_ready=True,
         )
         self.user_id = answer.user.id
         self.session = self.sessions.open(self.user_id, self.now(), is_admin=is_admin)

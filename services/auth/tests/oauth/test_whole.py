@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import asyncpg
 import pytest
 from prometheus_client import REGISTRY
+from razvilka.auth.v1 import account_pb2, auth_pb2
+from razvilka.auth.v1 import oauth_pb2 as pb
+from razvilka.auth.v1.account_pb2_grpc import AccountServiceStub
+from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
+from razvilka.auth.v1.oauth_pb2_grpc import OAuthServiceStub
 
+from servicekit import rpc_client
 from servicekit.errors import Unavailable
 from servicekit.testing import FakeClock
+from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.conftest import settings_for
 from services.auth.tests.oauth.conftest import StartOAuth
-from services.auth.tests.oauth.flow import Flow
+from services.auth.tests.oauth.flow import ORIGIN, Flow, MemorySessions
 
 
 async def test_tokens_do_not_need_redis(
@@ -85,3 +93,39 @@ async def test_housekeeping_forgets_what_is_long_over(
     assert await auth_pool.fetchval("SELECT count(*) FROM auth.oauth_grants") == 1
     assert await auth_pool.fetchval("SELECT count(*) FROM auth.oauth_codes") == 1
     assert await auth_pool.fetchval("SELECT count(*) FROM auth.oauth_refresh_tokens") == 2
+
+
+async def test_people_who_really_log_in(
+    oauth_settings: Callable[..., AuthSettings], clock: FakeClock, auth_dsn: str, redis_url: str
+) -> None:
+    """The whole way with accounts: login, consent, token, user info; logging out ends what the session gave."""
+    given = settings_for(
+        auth_dsn,
+        redis_url,
+        oauth={"issuer": "http://127.0.0.1:8080"},
+        demo=True,
+        password={"memory_kib": 64, "passes": 1},
+    )
+    async with running(given, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
+        accounts: Any = AccountServiceStub(channel)
+        flow = Flow(AuthServiceStub(channel), OAuthServiceStub(channel), MemorySessions(), clock.now)
+        who = {"email": "boris@example.ru", "password": "rowan-17 under Sampo"}
+        seed = account_pb2.SeedUserRequest(**who, name="Борис", tier=auth_pb2.TIER_PRO, admin=True)
+        flow.user_id = (await rpc_client.unary(accounts.SeedUser, seed, deadline_s=10.0)).user_id
+        login = await rpc_client.unary(accounts.Login, account_pb2.LoginRequest(**who, origin=ORIGIN), deadline_s=10.0)
+        flow.session = login.session_id
+        app = await flow.app(confidential=True, scopes=["openid", "profile", "email", "admin"])
+
+        token = await flow.tokens(app, scope="openid profile email admin")
+        told = json.loads((await flow.call(pb.UserInfoRequest(access_token=token.access_token))).claims_json)
+        live = await flow.introspect(app, token.access_token)
+        logout = account_pb2.LogoutRequest(session_id=flow.session)
+        await rpc_client.unary(accounts.Logout, logout, deadline_s=10.0)
+        over = await flow.introspect(app, token.access_token)
+        again = await flow.authorize(app, scope="openid")
+
+    assert (told["sub"], told["name"], told["email"]) == (flow.user_id, "Борис", "boris@example.ru")
+    assert told["email_verified"] is True
+    assert live["scope"] == "admin email openid profile"
+    assert over == {"active": False}
+    assert again.WhichOneof("next") == "login"
