@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from services.auth.domain.oauth_refusal import invalid_scope
+from services.auth.domain.person import Person
 from services.auth.domain.scope import DEFAULT_KEY_SCOPES, IDENTITY_SCOPES, Scope
 
 # OpenID Connect Core 11: asks for a refresh token, which clients get here anyway; otherwise to be ignored.
@@ -47,6 +48,11 @@ def own_scopes_for(given: str | None, allowed: frozenset[Scope]) -> frozenset[Sc
         OAuthRefusal: invalid_scope.
     """
     return scopes_for(given, allowed - IDENTITY_SCOPES)
+
+
+def still_granted(scopes: frozenset[Scope], person: Person) -> frozenset[Scope]:
+    """Return what of the granted scopes this person can still give: `admin` ends with the right to it."""
+    return scopes if person.is_admin else scopes - {Scope.ADMIN}
 
 
 def as_text(scopes: Iterable[Scope]) -> str:

@@ -16,7 +16,7 @@ from services.auth.domain.client import Client, GrantType
 from services.auth.domain.device import DeviceDecision, DeviceFlow, new_user_code, read_user_code, shown
 from services.auth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind
 from services.auth.domain.oauth_refusal import OAuthError, OAuthRefusal, invalid_grant
-from services.auth.domain.oauth_scope import as_text, scopes_for
+from services.auth.domain.oauth_scope import as_text, scopes_for, still_granted
 from services.auth.domain.person import People
 from services.auth.domain.scope import Scope
 from services.auth.domain.session import Session, Sessions
@@ -179,7 +179,7 @@ class DeviceFlows:
         # The grant's id was settled when the flow began: of any number of polls one makes it, also when Redis forgets.
         if person is None or not await self._grants.insert(grant, refresh, event):
             raise invalid_grant(GRANT_OVER)
-        access = AccessClaims(grant, grant.allowance.scopes, person.tier, jti, now)
+        access = AccessClaims(grant, still_granted(grant.allowance.scopes, person), person.tier, jti, now)
         return self._mint.make(key, access, GrantType.DEVICE_CODE, refresh_token=refresh_token)
 
     def _grant(self, flow: DeviceFlow, decision: DeviceDecision) -> Grant:

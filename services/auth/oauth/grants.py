@@ -13,6 +13,7 @@ from services.auth.domain.caller import Caller
 from services.auth.domain.client import Client
 from services.auth.domain.grant import Grant
 from services.auth.domain.identifier import check_id
+from services.auth.domain.oauth_scope import still_granted
 from services.auth.domain.person import People
 from services.auth.domain.revocation import Revocation
 from services.auth.domain.tier import Tier, TierLimits
@@ -74,7 +75,7 @@ class Grants:
             key_id="",
             key_name="",
             tier=person.tier,
-            scopes=grant.allowance.scopes,
+            scopes=still_granted(grant.allowance.scopes, person),
             models=grant.allowance.models,
             ip_allow_list=(),
             limits=self._limits[person.tier],

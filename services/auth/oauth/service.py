@@ -16,7 +16,7 @@ from services.auth.domain.client import Client, GrantType
 from services.auth.domain.code import AuthorizationCode
 from services.auth.domain.grant import GRANT_OVER, Allowance, Grant, check_refreshable
 from services.auth.domain.oauth_refusal import invalid_grant
-from services.auth.domain.oauth_scope import as_text, parse_scope
+from services.auth.domain.oauth_scope import as_text, parse_scope, still_granted
 from services.auth.domain.person import People, Person
 from services.auth.domain.revocation import Revocation
 from services.auth.domain.session import Session
@@ -143,7 +143,9 @@ class OAuthService:
             await self._announce_reuse("code", outcome.revocations if isinstance(outcome, Replayed) else None)
             raise invalid_grant("The code is not valid.")
         person = await self._person(outcome.grant)
-        access = AccessClaims(outcome.grant, outcome.grant.allowance.scopes, person.tier, jti, now)
+        access = AccessClaims(
+            outcome.grant, still_granted(outcome.grant.allowance.scopes, person), person.tier, jti, now
+        )
         return self._mint.make(
             key, access, GrantType.AUTHORIZATION_CODE, refresh_token=refresh_token, nonce=outcome.nonce
         )
@@ -173,7 +175,8 @@ class OAuthService:
             raise invalid_grant("The refresh token is not valid.")
         metrics.REFRESHES.inc()
         person = await self._person(outcome.grant)
-        access = AccessClaims(outcome.grant, wanted or outcome.grant.allowance.scopes, person.tier, jti, now)
+        scopes = still_granted(wanted or outcome.grant.allowance.scopes, person)
+        access = AccessClaims(outcome.grant, scopes, person.tier, jti, now)
         return self._mint.make(key, access, GrantType.REFRESH_TOKEN, refresh_token=successor)
 
     async def revoke_token(self, token: str, *, client: Client) -> None:

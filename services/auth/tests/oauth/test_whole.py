@@ -22,7 +22,7 @@ from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.conftest import settings_for
 from services.auth.tests.oauth.conftest import StartOAuth
-from services.auth.tests.oauth.flow import ORIGIN, Flow, MemorySessions
+from services.auth.tests.oauth.flow import ORIGIN, Flow, MemorySessions, claims_of
 
 
 async def test_tokens_do_not_need_redis(
@@ -96,9 +96,11 @@ async def test_housekeeping_forgets_what_is_long_over(
 
 
 async def test_people_who_really_log_in(
-    oauth_settings: Callable[..., AuthSettings], clock: FakeClock, auth_dsn: str, redis_url: str
+    clock: FakeClock, auth_dsn: str, redis_url: str, auth_pool: asyncpg.Pool[Any]
 ) -> None:
-    """The whole way with accounts: login, consent, token, user info; logging out ends what the session gave."""
+    """The whole way with accounts: login, consent, token, user info; what an administrator hands out ends with the
+    right to it, and logging out ends what the session gave.
+    """
     given = settings_for(
         auth_dsn,
         redis_url,
@@ -119,6 +121,11 @@ async def test_people_who_really_log_in(
         token = await flow.tokens(app, scope="openid profile email admin")
         told = json.loads((await flow.call(pb.UserInfoRequest(access_token=token.access_token))).claims_json)
         live = await flow.introspect(app, token.access_token)
+        gid = pb.GetGrantRequest(grant_id=claims_of(token.access_token)["gid"])
+        as_admin = await flow.call(gid)
+        await auth_pool.execute("UPDATE auth.users SET is_admin = false")
+        demoted = await flow.call(gid)
+        token = await flow.refresh(app, token.refresh_token)
         logout = account_pb2.LogoutRequest(session_id=flow.session)
         await rpc_client.unary(accounts.Logout, logout, deadline_s=10.0)
         over = await flow.introspect(app, token.access_token)
@@ -127,5 +134,8 @@ async def test_people_who_really_log_in(
     assert (told["sub"], told["name"], told["email"]) == (flow.user_id, "Борис", "boris@example.ru")
     assert told["email_verified"] is True
     assert live["scope"] == "admin email openid profile"
+    assert "admin" in as_admin.caller.scopes
+    assert "admin" not in demoted.caller.scopes
+    assert token.scope == "email openid profile"
     assert over == {"active": False}
     assert again.WhichOneof("next") == "login"
