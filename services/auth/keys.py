@@ -1,14 +1,16 @@
-"""API keys, for their owners: issue, list, revoke."""
+"""API keys, for their owners: issue, list, rotate, revoke."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from servicekit.call import current_call
 from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.auth import metrics
 from services.auth.domain import api_key, page
 from services.auth.domain.api_key import ApiKey
@@ -18,6 +20,9 @@ from services.auth.domain.key_hash import KeyHasher
 from services.auth.domain.key_order import KeyOrder, check_order
 from services.auth.revocation import RevocationFeed
 from services.auth.store.keys import KeyStore
+
+# Longer than a month, the old key was not rotated but doubled.
+MAX_OVERLAP_S: Final = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,37 @@ class ApiKeys:
         event = _event(AuditAction.KEY_CREATED, key.user_id, key.id, now)
         await self._store.insert(key, self._hasher.hash(secret), event)
         metrics.KEYS_ISSUED.inc()
+        return IssuedKey(key, secret)
+
+    async def rotate(self, user_id: str, key_id: str, overlap_s: int) -> IssuedKey:
+        """Issue a key like this one, which itself ends after `overlap_s` seconds; 0 ends it now, on every gateway.
+
+        Raises:
+            InvalidRequest: the overlap is out of bounds.
+            NotFound: the user has no such key, or it ended.
+        """
+        check_id(user_id, param="key_id", noun="key")
+        check_id(key_id, param="key_id", noun="key")
+        if not 0 <= overlap_s <= MAX_OVERLAP_S:
+            raise InvalidRequest(
+                ErrorReason.INVALID_PARAMETERS, f"The overlap must be 0 to {MAX_OVERLAP_S} seconds.", param="overlap_s"
+            )
+        now = self._clock.now()
+        secret, new_id = api_key.generate(), str(self._new_id())
+        prefix, last_four = api_key.shown_parts(secret)
+
+        def succeed(old: ApiKey) -> ApiKey:
+            return replace(
+                old, id=new_id, prefix=prefix, last_four=last_four, created_at=now, last_used_at=None, revoked_at=None
+            )
+
+        event = _event(AuditAction.KEY_ROTATED, user_id, key_id, now)
+        ends_at = now + timedelta(seconds=overlap_s)
+        key = await self._store.rotate((key_id, user_id), ends_at, succeed, self._hasher.hash(secret), event)
+        metrics.KEYS_ISSUED.inc()
+        if not overlap_s:
+            # It is over by its date already; this tells the gateways, which would believe in it for seconds.
+            await self.revoke(user_id, key_id)
         return IssuedKey(key, secret)
 
     async def list_page(self, user_id: str, *, size: int, page_token: str) -> KeyPage:

@@ -76,6 +76,11 @@ class AuthServicer(pb_grpc.AuthServiceServicer):
             keys=[key_to_proto(key) for key in page.keys], next_page_token=page.next_page_token
         )
 
+    async def RotateApiKey(self, request: pb.RotateApiKeyRequest, context: Context) -> pb.RotateApiKeyResponse:
+        """Issue a key in place of another, which goes on for a while."""
+        issued = await self._keys.rotate(request.user_id, request.key_id, request.overlap_s)
+        return pb.RotateApiKeyResponse(key=key_to_proto(issued.key), secret=issued.secret)
+
     async def RevokeApiKey(self, request: pb.RevokeApiKeyRequest, context: Context) -> pb.RevokeApiKeyResponse:
         """End a key on every gateway."""
         revoked_at = await self._keys.revoke(request.user_id, request.key_id)

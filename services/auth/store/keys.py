@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -60,6 +60,22 @@ SET revoked_at = $3
 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL
 """
 
+# Returns the row as it was: the successor inherits its own end, not the overlap's. LEAST passes over NULL.
+SHORTEN_KEY: Final = """
+WITH old AS (
+    SELECT id, user_id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
+           created_at, expires_at, last_used_at, revoked_at
+    FROM auth.api_keys
+    WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3)
+    FOR NO KEY UPDATE
+)
+UPDATE auth.api_keys AS k
+SET expires_at = LEAST(k.expires_at, $4)
+FROM old
+WHERE k.id = old.id
+RETURNING old.*
+"""
+
 FIND_REVOKED_AT: Final = """
 SELECT revoked_at
 FROM auth.api_keys
@@ -108,16 +124,43 @@ class KeyStore:
         Raises:
             NotFound: there is no such user.
         """
-        row = (key.id, key.user_id, stored.digest, stored.kind, stored.pepper_id, key.name, key.prefix, key.last_four)
-        lists = (sorted(key.scopes), list(key.models), list(key.ip_allow_list))
-        budget = (key.budget.limit_micro_rub, key.budget.period) if key.budget else (None, None)
         with database_errors():
             try:
                 async with self._pool.acquire() as connection, connection.transaction():
-                    await connection.execute(INSERT_KEY, *row, *lists, *budget, key.created_at, key.expires_at)
+                    await connection.execute(INSERT_KEY, *_values(key, stored))
                     await append_event(connection, event)
             except asyncpg.ForeignKeyViolationError as exc:
                 raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="user_id") from exc
+
+    async def rotate(
+        self,
+        old: tuple[str, str],
+        ends_at: datetime,
+        succeed: Callable[[ApiKey], ApiKey],
+        new: KeyHash,
+        event: AuditEvent,
+    ) -> ApiKey:
+        """End a live key at `ends_at` and store its successor; both or neither.
+
+        Args:
+            old: the ids of the key and of its user.
+            ends_at: when the old key ends, unless it would earlier.
+            succeed: makes the successor from the key as it is.
+            new: the hash of the successor's secret.
+            event: what the audit log says.
+
+        Raises:
+            NotFound: the user has no such key, or it ended.
+        """
+        with database_errors():
+            async with self._pool.acquire() as connection, connection.transaction():
+                row = await connection.fetchrow(SHORTEN_KEY, *old, event.at, ends_at)
+                if row is None:
+                    raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.", param="key_id")
+                key = succeed(key_from_row(row))
+                await connection.execute(INSERT_KEY, *_values(key, new))
+                await append_event(connection, event)
+        return key
 
     async def list_page(self, user_id: str, after: Cursor | None, limit: int) -> list[ApiKey]:
         """Return up to `limit` keys of a user, newest first, from behind the cursor on."""
@@ -175,3 +218,10 @@ class KeyStore:
         with database_errors():
             rows = await self._pool.fetch(COUNT_BY_PEPPER)
         return {row["pepper_id"]: row["keys"] for row in rows}
+
+
+def _values(key: ApiKey, stored: KeyHash) -> tuple[Any, ...]:
+    row = (key.id, key.user_id, stored.digest, stored.kind, stored.pepper_id, key.name, key.prefix, key.last_four)
+    lists = (sorted(key.scopes), list(key.models), list(key.ip_allow_list))
+    budget = (key.budget.limit_micro_rub, key.budget.period) if key.budget else (None, None)
+    return (*row, *lists, *budget, key.created_at, key.expires_at)
