@@ -95,3 +95,9 @@ def first(params: Params, name: str) -> str:
 def every(params: Params, name: str) -> tuple[str, ...]:
     """Return all values of a field of our own forms that are not empty."""
     return tuple(value for given, value in params if given == name and value)
+
+
+def ticked(params: Params, group: str) -> tuple[str, ...]:
+    """Return which boxes of a group are ticked: fields named "<group> <what>"."""
+    prefix = f"{group} "
+    return tuple(name.removeprefix(prefix) for name, value in params if name.startswith(prefix) and value)

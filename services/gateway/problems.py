@@ -79,8 +79,6 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
 
 _CHALLENGE: Final = {
     ErrorReason.AUTH_REQUIRED: b'Bearer realm="razvilka"',
-    ErrorReason.INVALID_CREDENTIALS: b'Bearer realm="razvilka"',
-    ErrorReason.SECOND_FACTOR_REQUIRED: b'Bearer realm="razvilka"',
     ErrorReason.INVALID_KEY: b'Bearer realm="razvilka", error="invalid_token"',
     ErrorReason.KEY_EXPIRED: b'Bearer realm="razvilka", error="invalid_token"',
     ErrorReason.INVALID_TOKEN: b'Bearer realm="razvilka", error="invalid_token"',

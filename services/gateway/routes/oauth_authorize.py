@@ -21,7 +21,7 @@ from services.gateway.catalog import CatalogWatch
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.console.pages import micro_rub_of
 from services.gateway.console.policy import form_targets
-from services.gateway.params import every, first
+from services.gateway.params import first, ticked
 from services.gateway.routes.page import Page, Site, error_page
 from services.gateway.routes.visit import PageAnswer, Sent, Shown, Visit
 
@@ -153,8 +153,8 @@ def allowance_of(visit: Visit) -> Allowance | None:
         return None
     return Allowance(
         approved=True,
-        scopes=every(visit.form, "scope"),
-        models=every(visit.form, "model"),
+        scopes=ticked(visit.form, "scope"),
+        models=ticked(visit.form, "model"),
         budget_micro_rub=budget,
         budget_period=period if budget else None,
     )

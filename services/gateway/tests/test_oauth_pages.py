@@ -17,9 +17,10 @@ async def test_a_whole_authorization_ends_at_the_client(edge: Edge, backends: Ba
         login = await client.get(AUTHORIZE)
         consent = await submit(client, form_of(login, "/login"), email=EMAIL, password=PASSWORD)
         form = form_of(consent, "/authorize/consent")
+        scopes = {name: value for name, value in form.fields.items() if not name.startswith("model ")}
         end = await client.post(
             form.action,
-            data={**form.fields, "decision": "approve", "budget": "500,50", "model": ["gigachat-pro"]},
+            data={**scopes, "decision": "approve", "budget": "500,50", "model gigachat-pro": "1"},
         )
 
     assert login.status_code == 200, login.text
@@ -33,6 +34,7 @@ async def test_a_whole_authorization_ends_at_the_client(edge: Edge, backends: Ba
     (decision,) = backends.oauth.decisions
     assert decision.approved
     assert decision.session_id == SESSION
+    assert sorted(decision.scopes) == ["completions:write", "models:read", "openid"]
     assert list(decision.models) == ["gigachat-pro"]
     assert (decision.budget_micro_rub, decision.budget_period) == (500_500_000, 2)
 
