@@ -14,7 +14,7 @@ from typing import Final
 
 import uvloop
 
-from bench import processes
+from bench import processes, verification
 from bench.load import Result, Target, closed_loop, open_loop
 from bench.suite import UPSTREAM_KEY, Suite, running_suite
 
@@ -89,6 +89,8 @@ async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool) -
             say(await _open_row(suite, case, rate, seconds))
     if long:
         say(await _open_row(suite, cases[0], 200, 60.0))
+    for line in verification.table(await verification.measure()):
+        say(line)
     say("")
     peak = processes.sample(suite.pids()).rss_mib
     say("Memory at the end, MiB: " + ", ".join(f"{room} {peak[room]:.0f}" for room in sorted(peak)))
