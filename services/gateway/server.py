@@ -23,6 +23,7 @@ from servicekit.rpc_client import open_channel
 from services.gateway import cut, metrics
 from services.gateway.admission.admission import open_admission
 from services.gateway.admission.holds import Holds
+from services.gateway.admission.options import AdmissionOptions
 from services.gateway.app import Parts, build_app
 from services.gateway.authn import Authenticator
 from services.gateway.catalog import CatalogWatch
@@ -36,6 +37,7 @@ from services.gateway.http_protocol import with_limits
 from services.gateway.jwks import KeyRing
 from services.gateway.key_cache import KeyCache
 from services.gateway.metering.metering import Metering, open_metering
+from services.gateway.metering.options import MeteringOptions
 from services.gateway.oauth_limit import OAuthLimit
 from services.gateway.passage import Tollgate
 from services.gateway.readiness import Check, Readiness
@@ -175,7 +177,7 @@ async def _open_tollgate(
     boot_id = uuid.uuid4().hex
     admission = await stack.enter_async_context(
         open_admission(
-            redis, clients.usage.get_spend, boot_id=boot_id, options=settings.admission.options(), clock=clock
+            redis, clients.usage.get_spend, boot_id=boot_id, options=_admission_options(settings), clock=clock
         )
     )
     metering = await stack.enter_async_context(
@@ -186,7 +188,7 @@ async def _open_tollgate(
             admission,
             Holds(redis),
             boot_id=boot_id,
-            options=settings.metering.options(),
+            options=_metering_options(settings),
             clock=clock,
         )
     )
@@ -253,3 +255,13 @@ def _uvicorn_config(app: FastAPI, settings: GatewaySettings) -> uvicorn.Config:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=math.ceil(settings.grace_s),
     )
+
+
+def _admission_options(settings: GatewaySettings) -> AdmissionOptions:
+    told = settings.admission
+    return AdmissionOptions(lease_s=told.lease_s, renew_every_s=told.lease_s / 3, replicas=told.replicas)
+
+
+def _metering_options(settings: GatewaySettings) -> MeteringOptions:
+    told = settings.metering
+    return MeteringOptions(reap_every_s=told.reap_every_s, reap_grace_s=told.reap_grace_s)

@@ -10,8 +10,6 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit.settings import SERVICE_CONFIG, MetricsSettings, Part, Port, RedisSettings, TelemetrySettings
-from services.gateway.admission.options import AdmissionOptions
-from services.gateway.metering.options import MeteringOptions
 
 Network = IPv4Network | IPv6Network
 
@@ -66,10 +64,6 @@ class AdmissionSettings(Part):
     replicas: int = Field(0, ge=0)
     """Gateways that share the limits while Redis is lost; 0: as many as last registered."""
 
-    def options(self) -> AdmissionOptions:
-        """Return what admission is told."""
-        return AdmissionOptions(lease_s=self.lease_s, renew_every_s=self.lease_s / 3, replicas=self.replicas)
-
 
 class MeteringSettings(Part):
     """How what a lost gateway left is billed."""
@@ -78,10 +72,6 @@ class MeteringSettings(Part):
     """Seconds between two looks for holds that nobody renews any more."""
     reap_grace_s: float = Field(120.0, ge=0)
     """Seconds after a hold's end in which a restarted gateway may still explain it from its journal."""
-
-    def options(self) -> MeteringOptions:
-        """Return what metering is told."""
-        return MeteringOptions(reap_every_s=self.reap_every_s, reap_grace_s=self.reap_grace_s)
 
 
 class GatewaySettings(BaseSettings):
