@@ -1,17 +1,25 @@
 """TCP ports on the loopback interface: find a free one, say who holds a busy one."""
 
+import random
 import socket
+from typing import Final
 
 import psutil
 
 LOOPBACK = "127.0.0.1"
+# Below the ports that systems give to outgoing connections (Linux: from 32768, others: from 49152): between our look
+# and the server's start such a connection, often one of the suite's own, would take the port and keep it.
+FREE_PORTS: Final = range(10_240, 32_768)
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on and that this process has not given to anybody else."""
+    while True:
+        port = random.SystemRandom().choice(FREE_PORTS)
+        if port not in _given and is_free(port):
+            _given.add(port)
+            return port
 
 
 def is_free(port: int) -> bool:
