@@ -259,7 +259,12 @@ def _uvicorn_config(app: FastAPI, settings: GatewaySettings) -> uvicorn.Config:
 
 def _admission_options(settings: GatewaySettings) -> AdmissionOptions:
     told = settings.admission
-    return AdmissionOptions(lease_s=told.lease_s, renew_every_s=told.lease_s / 3, replicas=told.replicas)
+    return AdmissionOptions(
+        lease_s=told.lease_s,
+        renew_every_s=told.lease_s / 3,
+        replicas=told.replicas,
+        reconcile_every_s=told.reconcile_every_s,
+    )
 
 
 def _metering_options(settings: GatewaySettings) -> MeteringOptions:

@@ -63,6 +63,8 @@ class AdmissionSettings(Part):
     """Seconds after which the slots of a gateway that vanished are free again; renewed three times as often."""
     replicas: int = Field(0, ge=0)
     """Gateways that share the limits while Redis is lost; 0: as many as last registered."""
+    reconcile_every_s: float = Field(300.0, gt=0)
+    """Seconds between two comparisons of budget counters with stored usage."""
 
 
 class MeteringSettings(Part):
