@@ -195,6 +195,7 @@ class Surface:
         entry = self.core.ground_truth.open(
             self.provider, operation, request.path, body=exchange.body, started_at=self.core.now()
         )
+        entry.traceparent = exchange.header("traceparent")
         call = Call(self.core, exchange, entry, self.provider)
         try:
             reply = await self._answer(call, route)

@@ -20,6 +20,7 @@ class Entry(msgspec.Struct):
     request_id: str | None = None
     session_id: str | None = None
     credential_sha256: str | None = None
+    traceparent: str | None = None
     model: str = ""
     stream: bool = False
     messages: int = 0
