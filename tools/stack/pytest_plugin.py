@@ -35,14 +35,20 @@ upstreams:
 
 
 @pytest.fixture(scope="session")
-def stack(servers_folder: Path) -> Iterator[RunningStack]:
+def stack_environment() -> dict[str, str]:
+    """Return more of the environment that `stack` is started in; a folder's conftest may have its own."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def stack(servers_folder: Path, stack_environment: dict[str, str]) -> Iterator[RunningStack]:
     """Return the running suite: PostgreSQL, Redis, emulator and the four services, on free ports."""
     running = os.environ.get(DEMO_ENV_VARIABLE)
     if running:
         yield RunningStack(demo_from(read_env_file(Path(running))), None)
         return
     home = Home(servers_folder / "stack")
-    parts = describe(home, _caller(servers_folder / "upstreams.yaml"))
+    parts = describe(home, _caller(servers_folder / "upstreams.yaml") | stack_environment)
     try:
         yield RunningStack(bring_up(parts, lambda _step: None), parts)
     finally:

@@ -27,6 +27,15 @@ RPC_DEADLINE_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """A user with one key."""
+
+    user_id: str
+    key_id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunningStack:
     """A running suite; `own` is None when it was started by somebody else and only its HTTP face is in reach."""
 
@@ -80,7 +89,11 @@ class RunningStack:
 
     def issue_key(self, *, tier: str = "enterprise", **fields: Any) -> str:
         """Make a new account of `tier` and return a key of it; `fields` are those of CreateApiKeyRequest."""
-        return asyncio.run(_issue_key(self.auth_target, TIERS[tier], fields))
+        return self.new_account(tier=tier, **fields).key
+
+    def new_account(self, *, tier: str = "enterprise", **fields: Any) -> Account:
+        """Make a new account of `tier` with one key; `fields` are those of CreateApiKeyRequest."""
+        return asyncio.run(_new_account(self.auth_target, TIERS[tier], fields))
 
     def revoke_key(self, key: str) -> None:
         """Revoke a key at the auth service, as its owner would."""
@@ -117,13 +130,14 @@ class RunningStack:
         wait_until_ready(self.parts.home, self.parts.supervisor, self.url)
 
 
-async def _issue_key(target: str, tier: Any, fields: dict[str, Any]) -> str:
+async def _new_account(target: str, tier: Any, fields: dict[str, Any]) -> Account:
     async with open_channel(target) as channel:
         stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
         new_user = auth_pb2.CreateUserRequest(email=f"u{secrets.token_hex(6)}@example.com", tier=tier)
         user = await unary(stub.CreateUser, new_user, deadline_s=RPC_DEADLINE_S)
         new_key = auth_pb2.CreateApiKeyRequest(user_id=user.user.id, name="test", **fields)
-        return str((await unary(stub.CreateApiKey, new_key, deadline_s=RPC_DEADLINE_S)).secret)
+        made = await unary(stub.CreateApiKey, new_key, deadline_s=RPC_DEADLINE_S)
+        return Account(user.user.id, made.key.id, made.secret)
 
 
 async def _revoke_key(target: str, key: str) -> None:
