@@ -110,7 +110,8 @@ class ExternalLogin:
         given = _single(params)
         pending = await self._take(provider_id, given, cookie, redirect_uri)
         # RFC 9207: an answer of another provider than the one that was asked.
-        if given.get("iss", provider.terms.issuer) != provider.terms.issuer:
+        issuer = provider.terms.issuer
+        if issuer and given.get("iss", issuer) != issuer:
             raise _bad_return()
         code = given.get("code", "")
         if "error" in given or not 1 <= len(code) <= MAX_CODE:
@@ -194,6 +195,4 @@ def _single(params: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _bad_return() -> Unauthenticated:
-    return Unauthenticated(
-        ErrorReason.INVALID_TOKEN, "This login was begun elsewhere, or is over. Try again."
-    )
+    return Unauthenticated(ErrorReason.INVALID_TOKEN, "This login was begun elsewhere, or is over. Try again.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -31,6 +32,13 @@ MAX_ANSWER: Final = 1024 * 1024
 # How long what a provider says of itself is believed; its keys are read anew when one is not known.
 METADATA_S: Final = 3600.0
 KEYS_AGAIN_S: Final = 60.0
+# Authlib talks by httpx2 where that is installed, else by httpx: their errors are relatives in name only.
+_BASES: Final = {base.__name__: base.__module__.partition(".")[0] for base in AsyncOAuth2Client.__mro__}
+HTTP_ERRORS: Final[tuple[type[Exception], ...]] = (httpx.HTTPError, sys.modules[_BASES["AsyncClient"]].HTTPError)
+NOT_CONFIRMED: Final[tuple[type[Exception], ...]] = (
+    *(*HTTP_ERRORS, AuthlibBaseError, JoseError),
+    *(ValueError, KeyError, TypeError, TimeoutError),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class OpenIdProvider:
                     endpoints.token, grant_type="authorization_code", code=code, code_verifier=verifier
                 )
                 claims = await self._claims(client, endpoints, token, nonce)
-        except (AuthlibBaseError, JoseError, httpx.HTTPError, ValueError, KeyError, TypeError, TimeoutError) as exc:
+        except NOT_CONFIRMED as exc:
             raise self._failed(exc) from exc
         return self._identity(claims)
 
@@ -125,7 +133,7 @@ class OpenIdProvider:
             if self._endpoints is None or now - self._endpoints[0] > METADATA_S:
                 try:
                     self._endpoints = (now, await self._read_endpoints())
-                except (httpx.HTTPError, ValueError, KeyError, TypeError) as exc:
+                except NOT_CONFIRMED as exc:
                     raise self._failed(exc) from exc
             return self._endpoints[1]
 
@@ -163,6 +171,8 @@ class OpenIdProvider:
             token_endpoint_auth_method=terms.auth_method,
             timeout=TIMEOUT_S,
             follow_redirects=False,
+            # Used at once or never: a short life is no reason to call it over.
+            leeway=0,
         ) as client:
             yield client
 

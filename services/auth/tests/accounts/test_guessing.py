@@ -13,7 +13,7 @@ from services.auth.accounts.guess_counters import GuessRules, LocalGuesses
 from services.auth.domain.guessing import Attempt, Dimension, Pause
 from services.auth.domain.origin import Origin, origin_of
 from services.auth.settings import AuthSettings
-from services.auth.tests.accounts.conftest import EMAIL, ELSEWHERE, HOME, PASSWORD, People, StartPeople
+from services.auth.tests.accounts.conftest import ELSEWHERE, EMAIL, HOME, PASSWORD, People, StartPeople
 from services.auth.tests.conftest import settings_for
 
 

@@ -37,9 +37,7 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
         pytest.param("old@example.ru", PASSWORD, id="account without a password"),
     ],
 )
-async def test_every_wrong_login_is_refused_alike(
-    people: People, auth_pool: Pool, email: str, password: str
-) -> None:
+async def test_every_wrong_login_is_refused_alike(people: People, auth_pool: Pool, email: str, password: str) -> None:
     """Rule 44: unknown user and wrong password have one answer."""
     await people.seed()
     disabled = await people.seed("disabled@example.ru")
@@ -95,7 +93,9 @@ async def test_logins_are_written_down_without_the_address(people: People, auth_
 
     await people.log_in()
 
-    rows = await auth_pool.fetch("SELECT action, details::text FROM auth.audit_log WHERE subject = $1", f"user:{user_id}")
+    rows = await auth_pool.fetch(
+        "SELECT action, details::text FROM auth.audit_log WHERE subject = $1", f"user:{user_id}"
+    )
     assert await audit_actions(auth_pool, user_id) == ["user.seeded", "user.logged_in"]
     assert '"ip": "203.0.113.7"' in rows[-1]["details"]
     assert not any(EMAIL in row["details"] for row in rows)
@@ -134,9 +134,7 @@ async def test_a_crowd_is_sent_away_before_it_starves_the_rest() -> None:
 async def test_default_parameters_are_the_ones_of_owasp(people_settings: AuthSettings) -> None:
     """Rule 43: argon2id with m=19456, t=2, p=1."""
     given = type(people_settings.password)()
-    hashing = PasswordHashing(
-        memory_kib=given.memory_kib, passes=given.passes, lanes=given.lanes, parallel=1, queue=1
-    )
+    hashing = PasswordHashing(memory_kib=given.memory_kib, passes=given.passes, lanes=given.lanes, parallel=1, queue=1)
 
     hashed = await hashing.hash("password")
 

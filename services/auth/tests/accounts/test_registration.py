@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
@@ -17,7 +17,8 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 def registration(**fields: str) -> pb.RegisterRequest:
     """Return a good registration with some fields changed."""
-    return pb.RegisterRequest(**({"email": EMAIL, "password": PASSWORD, "name": "Анна", "language": "en"} | fields))
+    given: dict[str, Any] = {"email": EMAIL, "password": PASSWORD, "name": "Анна", "language": "en"}
+    return pb.RegisterRequest(**(given | fields))
 
 
 @pytest.mark.parametrize(

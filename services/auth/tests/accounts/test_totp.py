@@ -28,7 +28,7 @@ async def test_wrong_codes_let_nobody_in(people: People) -> None:
     wrong = [pyotp.TOTP(pyotp.random_base32()).at(now), "abcdef", "١٢٣٤٥٦", "\0", "AAAA-BBBB-CCCC-DDDD", *away]
 
     bare = await people.refused_login(EMAIL, PASSWORD)
-    refusals = []
+    refusals: list[ServiceError] = []
     for code in wrong:
         refusals.append(await people.refused_login(EMAIL, PASSWORD, code=code, ip=f"10.0.{len(refusals)}.1"))
     wrong_password = await people.refused_login(code=totp.at(now), ip="10.1.0.1")
