@@ -1,1 +1,8 @@
 """What at least two services need and no service owns: plumbing, never business."""
+
+import os
+
+# gRPC reads this when it is first used, so it is set before anything of ours imports grpc. Its newer client transport
+# wakes four threads that compete with the event loop: without it a stream of 20 messages costs the caller 0.49 ms of
+# CPU instead of 0.80, and a unary call 0.10 instead of 0.14 (ADR 7).
+os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client")

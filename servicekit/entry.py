@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -30,11 +31,19 @@ def run(service: str, serve: Callable[[], Awaitable[None]], migrations: Path | N
     """
     command = sys.argv[1] if len(sys.argv) == 2 else ""
     if command == "serve":
+        _collect_garbage_seldom()
         uvloop.run(_awaited(serve))
     elif command == "migrate" and migrations is not None:
         _migrate(service, migrations)
     else:
         raise SystemExit(f"usage: python -m services.{service} serve{'|migrate' if migrations else ''}")
+
+
+def _collect_garbage_seldom() -> None:
+    # Nearly all garbage of a request dies by reference counting. The default (a look every 700 allocations, over all
+    # that was imported) took 8 % of a request's CPU; modules are exempt and looks are rarer.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 async def _awaited(serve: Callable[[], Awaitable[None]]) -> None:
