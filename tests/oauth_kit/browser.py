@@ -35,8 +35,8 @@ class Browser:
 
     def get(self, path: str, params: Params | None = None) -> httpx.Response:
         """Open a page; follow nothing."""
-        given = list(params.items()) if isinstance(params, Mapping) else list(params or [])
-        return self.http.get(path, params=given) if given else self.http.get(path)
+        given: Sequence[tuple[str, str]] = list(params.items()) if isinstance(params, Mapping) else params or []
+        return self.http.get(path, params=httpx.QueryParams(tuple(given))) if given else self.http.get(path)
 
     def send(self, form: Form, headers: Mapping[str, str] | None = None, **values: str | None) -> httpx.Response:
         """Send a form with these values."""
@@ -81,7 +81,7 @@ class Browser:
         raise AssertionError("the pages lead in a circle")
 
     def _is_own(self, location: str) -> bool:
-        return location.startswith("/") or location.startswith(f"{self.url}/")
+        return location.startswith(("/", f"{self.url}/"))
 
 
 def answer_in(location: str) -> dict[str, str]:

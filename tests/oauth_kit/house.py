@@ -28,12 +28,16 @@ class House:
         limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
         return httpx.Client(base_url=url or self.url, headers=headers, trust_env=False, timeout=30, limits=limits)
 
-    def person(self, *, admin: bool = False) -> Person:
-        """Make somebody; of a suite that was started elsewhere the demo person."""
+    def person(self) -> Person:
+        """Return somebody whose account stays as it is; of a suite that was started elsewhere the demo person."""
         if self.stack.own is None:
             demo = self.stack.demo
             return Person(demo.demo_user_id, demo.demo_email, demo.demo_password)
-        return seed_person(self.stack.auth_target, admin=admin)
+        return self.new_person()
+
+    def new_person(self) -> Person:
+        """Make somebody; skip the test where that cannot be."""
+        return seed_person(self.stack.auth_target)
 
     @contextlib.contextmanager
     def browser(self, person: Person | None = None, *, url: str = "", language: str = "en") -> Iterator[Browser]:

@@ -19,16 +19,16 @@ class Person:
     password: str = field(repr=False)
 
 
-def seed_person(auth_target: str, *, admin: bool = False) -> Person:
+def seed_person(auth_target: str) -> Person:
     """Make a person of the enterprise tier."""
     email, password = f"p{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(18)
-    return Person(asyncio.run(_seed(auth_target, email, password, admin)), email, password)
+    return Person(asyncio.run(_seed(auth_target, email, password)), email, password)
 
 
-async def _seed(auth_target: str, email: str, password: str, admin: bool) -> str:
+async def _seed(auth_target: str, email: str, password: str) -> str:
     async with open_channel(auth_target) as channel:
         stub: Any = account_pb2_grpc.AccountServiceStub(channel)
         request = account_pb2.SeedUserRequest(
-            email=email, password=password, name="Тест Тестов", tier=auth_pb2.TIER_ENTERPRISE, admin=admin
+            email=email, password=password, name="Тест Тестов", tier=auth_pb2.TIER_ENTERPRISE
         )
         return str((await unary(stub.SeedUser, request, deadline_s=15)).user_id)
