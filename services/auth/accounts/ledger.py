@@ -14,6 +14,7 @@ import asyncpg
 from servicekit.call import current_call
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.failpoints import failpoint
 from servicekit.postgres import database_errors
 from services.auth.domain.audit import AuditAction, AuditEvent
 from services.auth.domain.login_session import LoginSession
@@ -90,6 +91,7 @@ class Ledger:
                 raise Unavailable(
                     ErrorReason.DATABASE_ERROR, "The database is busy. Try again.", retry_after_s=1.0
                 ) from exc
+        failpoint("auth.account_committed")
         for revocation in change.revocations:
             await self._feed.announce(revocation)
         if change.has_mail:

@@ -21,6 +21,7 @@ from servicekit.errors import ServiceError
 from servicekit.testing import FakeClock
 from services.auth.server import running
 from services.auth.settings import AuthSettings
+from services.auth.tests.accounts.oidc_server import CLIENT_ID, CLIENT_SECRET, OidcServer, RunningOidcServer
 from services.auth.tests.conftest import AuthCaller, settings_for
 
 EMAIL = "anna@example.ru"
@@ -137,3 +138,35 @@ async def audit_actions(pool: asyncpg.Pool[asyncpg.Record], user_id: str) -> lis
     """Return what the audit log says was done to a user, in order."""
     rows = await pool.fetch("SELECT action FROM auth.audit_log WHERE subject = $1 ORDER BY seq", f"user:{user_id}")
     return [row["action"] for row in rows]
+
+
+@pytest.fixture
+async def provider(free_port: int) -> AsyncIterator[OidcServer]:
+    """Return a provider where Anna is logged in, her address verified."""
+    async with RunningOidcServer(free_port) as running:
+        running.person = {"sub": "248289761001", "email": EMAIL, "email_verified": True, "name": "Анна"}
+        yield running
+
+
+@pytest.fixture
+async def external_people(
+    start_people: StartPeople, provider: OidcServer, auth_dsn: str, redis_url: str
+) -> AsyncIterator[People]:
+    """Return people who may log in by that provider, or by one that only speaks OAuth, like Yandex ID."""
+    ours = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    oauth_only = {
+        "authorize_url": f"{provider.issuer}/authorize",
+        "token_url": f"{provider.issuer}/token",
+        "userinfo_url": f"{provider.issuer}/userinfo",
+        "scopes": ("login:email", "login:info"),
+        "verifies_emails": True,
+    }
+    providers = (
+        {"id": "test", "name": "Test ID", "issuer": provider.issuer, **ours},
+        {"id": "yandex", "name": "Yandex ID", **oauth_only, **ours},
+    )
+    settings = settings_for(
+        *(auth_dsn, redis_url), password=CHEAP, demo=True, outbox=True, external={"providers": providers}
+    )
+    async with start_people(settings) as found:
+        yield found
