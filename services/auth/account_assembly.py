@@ -144,7 +144,7 @@ def _parts(settings: AuthSettings, around: AccountSurroundings) -> _Parts:
         mail_guard=_guard("mail", settings.ask, around),
         hashing=hashing,
         rules=rules,
-        second_factor=SecondFactor(Sealer(settings.accounts.sealing_secrets(settings.key.pepper.get_secret_value()))),
+        second_factor=SecondFactor(Sealer(settings.account_secrets())),
         reproof=Reproof(login_guard, hashing, rules),
     )
 

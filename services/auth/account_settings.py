@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -33,9 +34,9 @@ class AccountSettings(Part):
             raise ValueError(f"each secret must have at least {MIN_SECRET_LENGTH} characters")
         return given
 
-    def sealing_secrets(self, otherwise: str) -> list[str]:
-        """Return the secrets, the current one first; `otherwise` comes last, for what was sealed without one."""
-        return [*_split(self.secret), *_split(self.previous_secrets), otherwise]
+    def sealing_secrets(self, peppers: Iterable[str]) -> list[str]:
+        """Return the secrets, the current one first; the peppers come last, for what was sealed without one."""
+        return [*_split(self.secret), *_split(self.previous_secrets), *peppers]
 
 
 def _split(secrets: SecretStr) -> list[str]:

@@ -266,6 +266,10 @@ class AuthSettings(BaseSettings):
         # Without an own secret the pepper serves: it is used through another key derivation, see oauth/key_sealing.py.
         return [*own, self.key.pepper.get_secret_value(), *_split(self.key.previous_peppers)]
 
+    def account_secrets(self) -> list[str]:
+        """Return the secrets that encrypt what accounts keep, the current one first."""
+        return self.accounts.sealing_secrets([self.key.pepper.get_secret_value(), *_split(self.key.previous_peppers)])
+
     @property
     def public_url(self) -> str:
         """Return the address that links in mails begin with."""

@@ -15,7 +15,7 @@ from razvilka.auth.v1 import account_pb2 as pb
 from servicekit.errors import ErrorReason, ServiceError
 from services.auth.accounts.sealing import CannotOpen, Sealer
 from services.auth.tests.accounts.conftest import EMAIL, PASSWORD, People, StartPeople, audit_actions
-from services.auth.tests.conftest import settings_for
+from services.auth.tests.conftest import PEPPER, settings_for
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -173,12 +173,20 @@ async def test_a_secret_opens_for_its_owner_only(people: People, auth_pool: Pool
     assert refusal.reason is ErrorReason.INVALID_CREDENTIALS
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"accounts": {"secret": "a new secret of the operator: long"}},
+        {"key": {"pepper": "a new pepper " + "n" * 32, "previous_peppers": PEPPER}},
+    ],
+    ids=["own secret", "pepper"],
+)
 async def test_the_sealing_secret_can_be_changed(
-    start_people: StartPeople, people: People, auth_dsn: str, redis_url: str
+    start_people: StartPeople, people: People, auth_dsn: str, redis_url: str, changed: dict[str, dict[str, str]]
 ) -> None:
     """What was sealed under an earlier secret still opens."""
     totp, _ = await people.enable_totp(await people.seed())
-    settings = settings_for(auth_dsn, redis_url, accounts={"secret": "a new secret of the operator: long"})
+    settings = settings_for(auth_dsn, redis_url, **changed)
 
     async with start_people(settings) as later:
         login = await later.log_in(code=totp.at(people.clock.now()))
