@@ -16,6 +16,7 @@ from yarl import URL
 
 from servicekit.errors import ServiceError
 from services.router.providers import failures
+from services.router.providers.connector import BodyEndingConnector
 from services.router.settings import HttpSettings
 
 # Enough for any error document; a larger one is somebody's joke.
@@ -251,7 +252,7 @@ def translate(exc: BaseException) -> ServiceError:
 @asynccontextmanager
 async def open_http(settings: HttpSettings) -> AsyncIterator[HttpClient]:
     """Yield the client; its connections are closed on leaving."""
-    connector = aiohttp.TCPConnector(
+    connector = BodyEndingConnector(
         limit=settings.connections,
         keepalive_timeout=settings.keepalive_s,
         ttl_dns_cache=60,

@@ -129,6 +129,35 @@ async def test_trace_and_request_id_travel_to_the_provider() -> None:
     assert all(headers["Accept-Encoding"] == "identity" for headers in seen)
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+async def test_a_body_that_turns_to_garbage_ends_at_once(stream: bool) -> None:
+    """The parser gives the connection up between two reads; whoever waits for the rest must hear of it."""
+    is_read = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nline\n\r\n")
+        await is_read.wait()
+        writer.write(b"no size\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, open_http(PATIENT) as http:
+        url = URL("http://{}:{}/".format(*server.sockets[0].getsockname()[:2]))
+        if stream:
+            async with http.stream(url, b"", {}) as reply:
+                assert await reply.read() == b"line\n"
+                is_read.set()
+                with pytest.raises(ServiceError) as caught:
+                    await reply.read()
+        else:
+            asyncio.get_running_loop().call_later(0.05, is_read.set)
+            with pytest.raises(ServiceError) as caught:
+                await http.post(url, b"", {})
+
+    assert caught.value.reason is ErrorReason.PROVIDER_ERROR
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
