@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
+from structlog.contextvars import bind_contextvars
+
 from servicekit.telemetry import TraceContext, begin_trace
 
 REQUEST_ID: Final = "x-request-id"
@@ -49,5 +51,6 @@ def current_call() -> CallContext:
 
 
 def enter_call(call: CallContext) -> None:
-    """Make `call` the current one for this task and what it starts."""
+    """Make `call` the current one for this task and what it starts; their log lines name it."""
     _current.set(call)
+    bind_contextvars(request_id=call.request_id, trace_id=call.trace.trace_id)
