@@ -19,6 +19,7 @@ from services.gateway.authn import Authenticator
 from services.gateway.catalog import CatalogWatch
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router import RouterClient
 from services.gateway.clients.usage import UsageClient
@@ -69,6 +70,7 @@ class Parts:
     usage: UsageClient
     auth: AuthClient
     oauth: OAuthClient
+    grants: GrantClient
     accounts: AccountClient
     ring: KeyRing
     limit: OAuthLimit
@@ -123,9 +125,9 @@ def build_app(parts: Parts) -> FastAPI:
         providers_router(parts.router),
         health_router(parts.readiness),
         account_router(parts.accounts, parts.limit),
-        access_router(parts.accounts, parts.oauth),
+        access_router(parts.accounts, parts.grants),
         keys_router(parts.auth),
-        clients_router(parts.oauth),
+        clients_router(parts.grants),
     ):
         check_every_route(router.routes)
         app.include_router(router)
@@ -171,7 +173,7 @@ def _add_pages(app: FastAPI, parts: Parts) -> None:
         *LoginPages(site, authorization, parts.clock).all(),
         *EntryPages(site).all(),
         *AccountPages(site).all(),
-        *AccessPages(site, parts.oauth, parts.auth).all(outbox=settings.environment != "production"),
+        *AccessPages(site, parts.grants, parts.auth).all(outbox=settings.environment != "production"),
     ]
     routes = [
         *((page.path, page) for page in (*protocol, *people)),

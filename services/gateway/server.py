@@ -29,6 +29,7 @@ from services.gateway.authn import Authenticator
 from services.gateway.catalog import CatalogWatch
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router import RouterClient
 from services.gateway.clients.usage import UsageClient
@@ -76,10 +77,11 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The three services behind the gateway; auth has three faces."""
+    """The three services behind the gateway; auth has several faces."""
 
     auth: AuthClient
     oauth: OAuthClient
+    grants: GrantClient
     accounts: AccountClient
     router: RouterClient
     usage: UsageClient
@@ -111,6 +113,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
             readiness=readiness,
             auth=clients.auth,
             oauth=clients.oauth,
+            grants=clients.grants,
             accounts=clients.accounts,
             ring=identity.ring,
             limit=OAuthLimit(
@@ -139,6 +142,7 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Cli
     return Clients(
         AuthClient(auth, deadline_s=settings.auth_timeout_s),
         OAuthClient(auth, deadline_s=settings.auth_timeout_s),
+        GrantClient(auth, deadline_s=settings.auth_timeout_s),
         AccountClient(auth, deadline_s=settings.account_timeout_s),
         RouterClient(router),
         UsageClient(usage),

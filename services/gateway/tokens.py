@@ -17,6 +17,7 @@ from services.gateway.key_cache import KeyCache
 from services.gateway.revoked import Revoked
 
 MAX_ENTRIES: Final = 20_000
+GRANT_SUBJECT: Final = "grant:"
 # (grant id, user id or "" when the client acts in its own name) -> what the grant allows.
 GetGrant = Callable[[str, str, CallContext], Awaitable[Caller]]
 
@@ -102,7 +103,7 @@ class TokenDesk:
             if token.user_id and grant.user_id != token.user_id:
                 raise _invalid()
             known.grant = grant
-            known.caller = replace(grant, scopes=grant.scopes & token.scopes)
+            known.caller = replace(grant, scopes=grant.scopes & token.scopes, grant_id=counted_under(grant))
         return known.caller
 
 
@@ -120,6 +121,16 @@ def _token_of(claims: dict[str, Any]) -> AccessToken:
         scopes=frozenset(texts["scope"].split()),
         expires_at_s=float(claims["exp"]) + LEEWAY_S,
     )
+
+
+def counted_under(grant: Caller) -> str:
+    """Return the grant under which spending is booked: the one whose budget it is.
+
+    An application that is authorized again without asking spends on from the first consent's budget. That is rebuilt
+    from the usage rows, so they must name it.
+    """
+    subjects = (budget.subject for budget in grant.budgets if budget.subject.startswith(GRANT_SUBJECT))
+    return next((subject.removeprefix(GRANT_SUBJECT) for subject in subjects), grant.grant_id)
 
 
 def is_token(credential: bytes) -> bool:

@@ -16,12 +16,9 @@ from servicekit.call import CallContext
 from servicekit.errors import Internal
 from services.gateway.authorization import (
     Allowance,
-    Application,
     ConsentStep,
     ErrorStep,
-    GrantView,
     LoginStep,
-    NewApplication,
     OAuthRefused,
     Origin,
     Params,
@@ -31,8 +28,9 @@ from services.gateway.authorization import (
 )
 from services.gateway.caller import Caller
 from services.gateway.clients.auth import caller_from_proto
+from services.gateway.clients.grants import application_from_proto
 from services.gateway.clients.moments import moment, timestamp
-from services.gateway.clients.periods import PERIODS, period_to_proto
+from services.gateway.clients.periods import period_to_proto
 from services.gateway.jwks import IssuerKeys
 from services.gateway.revocations import Revocation
 
@@ -208,49 +206,6 @@ class OAuthClient:
         answer = await self._ask(self._stub.GetGrant, pb.GetGrantRequest(grant_id=grant_id, user_id=user_id), call)
         return caller_from_proto(answer.caller)
 
-    async def list_grants(self, user_id: str, call: CallContext) -> list[GrantView]:
-        """Return the applications a user let in."""
-        answer = await self._ask(self._stub.ListGrants, pb.ListGrantsRequest(user_id=user_id), call)
-        return [_grant(grant) for grant in answer.grants]
-
-    async def revoke_grant(self, user_id: str, grant_id: str, call: CallContext) -> None:
-        """End a grant with all its tokens.
-
-        Raises:
-            NotFound: absent, or someone else's.
-        """
-        await self._ask(self._stub.RevokeGrant, pb.RevokeGrantRequest(user_id=user_id, grant_id=grant_id), call)
-
-    async def create_client(self, owner: str, order: NewApplication, call: CallContext) -> tuple[Application, str]:
-        """Register a user's application; return it with its secret ("" for a public one).
-
-        Raises:
-            InvalidRequest: a field is wrong; it is named.
-        """
-        request = pb.CreateClientRequest(
-            owner_user_id=owner,
-            name=order.name,
-            confidential=order.confidential,
-            redirect_uris=order.redirect_uris,
-            scopes=order.scopes,
-            grant_types=order.grant_types,
-        )
-        answer = await self._ask(self._stub.CreateClient, request, call)
-        return _application(answer.client), str(answer.client_secret)
-
-    async def list_clients(self, owner: str, call: CallContext) -> list[Application]:
-        """Return a user's applications."""
-        answer = await self._ask(self._stub.ListClients, pb.ListClientsRequest(owner_user_id=owner), call)
-        return [_application(client) for client in answer.clients]
-
-    async def delete_client(self, owner: str, client_id: str, call: CallContext) -> None:
-        """End an application with all its grants.
-
-        Raises:
-            NotFound: absent, or someone else's.
-        """
-        await self._ask(self._stub.DeleteClient, pb.DeleteClientRequest(owner_user_id=owner, client_id=client_id), call)
-
     async def list_revocations(self, since: datetime) -> tuple[list[Revocation], datetime]:
         """Return what ended since a moment, and the next moment to ask for."""
         answer = await self._ask(self._stub.ListRevocations, pb.ListRevocationsRequest(since=timestamp(since)))
@@ -304,36 +259,9 @@ def _step(answer: pb.AuthorizeResponse) -> Step:
 def _pending(message: pb.Pending) -> Pending:
     return Pending(
         message.pending_id,
-        _application(message.client),
+        application_from_proto(message.client),
         tuple(message.scopes),
         message.user.email,
         message.login_hint,
         message.ui_locales,
-    )
-
-
-def _application(message: pb.Client) -> Application:
-    return Application(
-        client_id=message.client_id,
-        name=message.name,
-        confidential=message.confidential,
-        redirect_uris=tuple(message.redirect_uris),
-        scopes=tuple(message.scopes),
-        grant_types=tuple(message.grant_types),
-        auth_method=message.token_endpoint_auth_method,
-        created_at=moment(message, "created_at"),
-        client_uri=message.client_uri,
-    )
-
-
-def _grant(message: pb.Grant) -> GrantView:
-    return GrantView(
-        grant_id=message.grant_id,
-        application=_application(message.client),
-        scopes=tuple(message.scopes),
-        models=tuple(message.models),
-        budget_micro_rub=message.budget.limit_micro_rub,
-        budget_period=PERIODS.get(message.budget.period) if message.budget.limit_micro_rub else None,
-        created_at=moment(message, "created_at"),
-        last_used_at=moment(message, "last_used_at"),
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 from servicekit.errors import InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.clients.auth import AuthClient
-from services.gateway.clients.oauth import OAuthClient
+from services.gateway.clients.grants import GrantClient
 from services.gateway.console.pages import micro_rub_of
 from services.gateway.params import every, first
 from services.gateway.people import NewKey
@@ -29,7 +29,7 @@ class AccessPages:
     """Applications, keys, export, deletion, mails."""
 
     site: Site
-    oauth: OAuthClient
+    grants: GrantClient
     auth: AuthClient
 
     def all(self, *, outbox: bool) -> list[Page]:
@@ -47,12 +47,12 @@ class AccessPages:
 
     async def show_applications(self, visit: Visit) -> PageAnswer:
         """List the applications that were let in."""
-        grants = await self.oauth.list_grants(visit.known_person.profile.user_id, visit.call)
+        grants = await self.grants.list_grants(visit.known_person.profile.user_id, visit.call)
         return Shown("applications.html", {"grants": grants})
 
     async def end_application(self, visit: Visit) -> PageAnswer:
         """End one with all its tokens."""
-        await self.oauth.revoke_grant(visit.known_person.profile.user_id, _field(visit, "grant_id"), visit.call)
+        await self.grants.revoke_grant(visit.known_person.profile.user_id, _field(visit, "grant_id"), visit.call)
         return Sent("/console/applications")
 
     async def show_keys(self, visit: Visit) -> PageAnswer:

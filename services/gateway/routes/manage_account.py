@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 
 from services.gateway.authorization import GrantView
 from services.gateway.clients.accounts import AccountClient
-from services.gateway.clients.oauth import OAuthClient
+from services.gateway.clients.grants import GrantClient
 from services.gateway.exchange import Exchange, current_exchange
 from services.gateway.oauth_limit import OAuthLimit
 from services.gateway.people import Profile, SessionView
@@ -57,7 +57,7 @@ def account_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
     return router
 
 
-def access_router(accounts: AccountClient, oauth: OAuthClient) -> APIRouter:
+def access_router(accounts: AccountClient, grants: GrantClient) -> APIRouter:
     """Return the routes of who else may act for the user."""
     router = APIRouter(tags=["account"])
 
@@ -76,13 +76,13 @@ def access_router(accounts: AccountClient, oauth: OAuthClient) -> APIRouter:
     @router.get("/v1/grants", response_model=GrantList)
     async def list_grants(exchange: Asked) -> dict[str, Any]:
         """List the applications that were let in, with their caps."""
-        grants = await oauth.list_grants(exchange.known_caller.user_id, exchange.call)
-        return {"data": [grant_body(grant) for grant in grants]}
+        let_in = await grants.list_grants(exchange.known_caller.user_id, exchange.call)
+        return {"data": [grant_body(grant) for grant in let_in]}
 
     @router.delete("/v1/grants/{grant_id}", response_model=RevokedBody)
     async def end_grant(exchange: Asked, grant_id: str) -> dict[str, Any]:
         """End an application's access with all its tokens."""
-        await oauth.revoke_grant(exchange.known_caller.user_id, grant_id, exchange.call)
+        await grants.revoke_grant(exchange.known_caller.user_id, grant_id, exchange.call)
         return {"id": grant_id}
 
     return router

@@ -7,21 +7,21 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from services.gateway.authorization import Application, NewApplication
-from services.gateway.clients.oauth import OAuthClient
+from services.gateway.clients.grants import GrantClient
 from services.gateway.exchange import Exchange, current_exchange
 from services.gateway.routes.manage_shapes import ClientList, ClientMade, ClientOrderBody, RevokedBody
 
 Asked = Annotated[Exchange, Depends(current_exchange)]
 
 
-def clients_router(oauth: OAuthClient) -> APIRouter:
+def clients_router(grants: GrantClient) -> APIRouter:
     """Return the routes."""
     router = APIRouter(tags=["clients"])
 
     @router.get("/v1/clients", response_model=ClientList)
     async def list_clients(exchange: Asked) -> dict[str, Any]:
         """List the applications."""
-        clients = await oauth.list_clients(exchange.known_caller.user_id, exchange.call)
+        clients = await grants.list_clients(exchange.known_caller.user_id, exchange.call)
         return {"data": [client_body(client) for client in clients]}
 
     @router.post("/v1/clients", response_model=ClientMade, status_code=201)
@@ -30,13 +30,13 @@ def clients_router(oauth: OAuthClient) -> APIRouter:
         wanted = NewApplication(
             order.name, order.confidential, tuple(order.redirect_uris), tuple(order.scopes), tuple(order.grant_types)
         )
-        client, secret = await oauth.create_client(exchange.known_caller.user_id, wanted, exchange.call)
+        client, secret = await grants.create_client(exchange.known_caller.user_id, wanted, exchange.call)
         return {**client_body(client), "client_secret": secret or None}
 
     @router.delete("/v1/clients/{client_id}", response_model=RevokedBody)
     async def delete_client(exchange: Asked, client_id: str) -> dict[str, Any]:
         """End an application with all its grants."""
-        await oauth.delete_client(exchange.known_caller.user_id, client_id, exchange.call)
+        await grants.delete_client(exchange.known_caller.user_id, client_id, exchange.call)
         return {"id": client_id}
 
     return router

@@ -77,6 +77,7 @@ class Authorization:
             **consent_values(pending, self.catalog),
             "pending_id": pending.pending_id,
             "hosts": hosts_of(pending.application),
+            "can_choose_scopes": True,
             "error": error,
             **_switch(pending.pending_id),
         }

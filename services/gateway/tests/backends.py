@@ -17,7 +17,8 @@ from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
 from servicekit.errors import ErrorReason, NotFound, ServiceError, Unauthenticated, Unavailable
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
-from services.gateway.tests.identity_backends import FakeAccounts, FakeOAuth
+from services.gateway.tests.account_backend import FakeAccounts
+from services.gateway.tests.identity_backends import FakeOAuth
 
 KEY = "rz_live_test_key"
 SCOPES = ("models:read", "completions:write", "embeddings:write", "usage:read")

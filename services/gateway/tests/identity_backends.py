@@ -1,4 +1,4 @@
-"""A small authorization server and account service behind real gRPC, that do what a test tells them."""
+"""A small authorization server behind real gRPC, that does what a test tells it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.protobuf.timestamp_pb2 import Timestamp
-from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, oauth_pb2, oauth_pb2_grpc
+from razvilka.auth.v1 import auth_pb2, oauth_pb2, oauth_pb2_grpc
 
 from servicekit import jwt
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, QuotaExceeded, Unauthenticated
+from servicekit.errors import ErrorReason, NotFound, QuotaExceeded, Unauthenticated
 
 ISSUER = "http://127.0.0.1:8080"
 AUDIENCE = "http://127.0.0.1:8080/api"
@@ -226,134 +226,3 @@ class FakeOAuth(oauth_pb2_grpc.OAuthServiceServicer):
         as_of = Timestamp()
         as_of.GetCurrentTime()
         return oauth_pb2.ListRevocationsResponse(revocations=self.revocations, as_of=as_of)
-
-
-class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
-    """Knows one person; with `totp` they need the code 123456."""
-
-    def __init__(self) -> None:
-        self.totp = False
-        self.profile = account_pb2.Profile(
-            user_id="user-1",
-            email=EMAIL,
-            email_verified=True,
-            name="Мари́я <b>",
-            language="ru",
-            time_zone="Europe/Moscow",
-            tier=auth_pb2.TIER_PRO,
-            has_password=True,
-        )
-        self.providers: list[account_pb2.ExternalProvider] = []
-        self.live = {SESSION}
-        self.requests: list[Any] = []
-        self.too_many = False
-        self.mails: list[account_pb2.Mail] = []
-
-    def session(self) -> account_pb2.Session:
-        return account_pb2.Session(id="sid-1", ip="127.0.0.1", user_agent="<script>alert(1)</script>", current=True)
-
-    async def Register(self, request: Any, context: Any) -> account_pb2.RegisterResponse:
-        self.requests.append(request)
-        if len(request.password) < 8:
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The password is too short.", param="password")
-        return account_pb2.RegisterResponse()
-
-    async def VerifyEmail(self, request: Any, context: Any) -> account_pb2.VerifyEmailResponse:
-        self.requests.append(request)
-        if request.token != "good":
-            raise Unauthenticated(ErrorReason.INVALID_TOKEN, "The link is not valid.")
-        return account_pb2.VerifyEmailResponse(user_id="user-1")
-
-    async def Login(self, request: Any, context: Any) -> account_pb2.LoginResponse:
-        self.requests.append(request)
-        if self.too_many:
-            raise QuotaExceeded(ErrorReason.RATE_LIMIT_EXCEEDED, "Too many attempts.", retry_after_s=17)
-        if (request.email, request.password) != (EMAIL, PASSWORD):
-            raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "Wrong e-mail or password.")
-        if self.totp and not request.totp_code:
-            raise Unauthenticated(ErrorReason.SECOND_FACTOR_REQUIRED, "A code is needed.")
-        if self.totp and request.totp_code != "123456":
-            raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "Wrong code.")
-        self.live.add(SESSION)
-        return account_pb2.LoginResponse(session_id=SESSION, session=self.session(), profile=self.profile)
-
-    async def Logout(self, request: Any, context: Any) -> account_pb2.LogoutResponse:
-        self.live.discard(request.session_id)
-        return account_pb2.LogoutResponse()
-
-    async def GetSession(self, request: Any, context: Any) -> account_pb2.GetSessionResponse:
-        if request.session_id not in self.live:
-            raise Unauthenticated(ErrorReason.INVALID_TOKEN, "There is no such session.")
-        return account_pb2.GetSessionResponse(session=self.session(), profile=self.profile)
-
-    async def ListSessions(self, request: Any, context: Any) -> account_pb2.ListSessionsResponse:
-        return account_pb2.ListSessionsResponse(sessions=[self.session()])
-
-    async def RevokeSession(self, request: Any, context: Any) -> account_pb2.RevokeSessionResponse:
-        if request.id != "sid-1":
-            raise NotFound(ErrorReason.NOT_FOUND, "There is no such session.")
-        return account_pb2.RevokeSessionResponse()
-
-    async def RequestPasswordReset(self, request: Any, context: Any) -> account_pb2.RequestPasswordResetResponse:
-        self.requests.append(request)
-        return account_pb2.RequestPasswordResetResponse()
-
-    async def ResetPassword(self, request: Any, context: Any) -> account_pb2.ResetPasswordResponse:
-        if request.token != "good":
-            raise Unauthenticated(ErrorReason.INVALID_TOKEN, "The link is not valid.")
-        return account_pb2.ResetPasswordResponse()
-
-    async def ChangePassword(self, request: Any, context: Any) -> account_pb2.ChangePasswordResponse:
-        self.requests.append(request)
-        if request.current_password != PASSWORD:
-            raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "Wrong password.")
-        return account_pb2.ChangePasswordResponse()
-
-    async def EnrollTotp(self, request: Any, context: Any) -> account_pb2.EnrollTotpResponse:
-        return account_pb2.EnrollTotpResponse(secret="JBSWY3DP", otpauth_uri="otpauth://totp/x", qr_svg="<svg/>")
-
-    async def ConfirmTotp(self, request: Any, context: Any) -> account_pb2.ConfirmTotpResponse:
-        if request.code != "123456":
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Wrong code.", param="code")
-        return account_pb2.ConfirmTotpResponse(recovery_codes=["aaaa-bbbb", "cccc-dddd"])
-
-    async def DisableTotp(self, request: Any, context: Any) -> account_pb2.DisableTotpResponse:
-        return account_pb2.DisableTotpResponse()
-
-    async def GetProfile(self, request: Any, context: Any) -> account_pb2.GetProfileResponse:
-        return account_pb2.GetProfileResponse(profile=self.profile)
-
-    async def UpdateProfile(self, request: Any, context: Any) -> account_pb2.UpdateProfileResponse:
-        self.requests.append(request)
-        for field in ("name", "language", "time_zone"):
-            if request.HasField(field):
-                setattr(self.profile, field, getattr(request, field))
-        return account_pb2.UpdateProfileResponse(profile=self.profile)
-
-    async def ExportAccount(self, request: Any, context: Any) -> account_pb2.ExportAccountResponse:
-        return account_pb2.ExportAccountResponse(account_json='{"user":{"id":"user-1"}}')
-
-    async def DeleteAccount(self, request: Any, context: Any) -> account_pb2.DeleteAccountResponse:
-        if request.password != PASSWORD:
-            raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "Wrong password.")
-        return account_pb2.DeleteAccountResponse()
-
-    async def StartExternalLogin(self, request: Any, context: Any) -> account_pb2.StartExternalLoginResponse:
-        self.requests.append(request)
-        return account_pb2.StartExternalLoginResponse(
-            redirect_url='https://id.example.com/authorize?a=1&b="2"', state_cookie="state-1"
-        )
-
-    async def FinishExternalLogin(self, request: Any, context: Any) -> account_pb2.FinishExternalLoginResponse:
-        self.requests.append(request)
-        if request.state_cookie != "state-1":
-            raise Unauthenticated(ErrorReason.INVALID_TOKEN, "This login was begun elsewhere.")
-        return account_pb2.FinishExternalLoginResponse(
-            session_id=SESSION, session=self.session(), profile=self.profile, return_to=f"pending:{PENDING}"
-        )
-
-    async def ListExternalProviders(self, request: Any, context: Any) -> account_pb2.ListExternalProvidersResponse:
-        return account_pb2.ListExternalProvidersResponse(providers=self.providers)
-
-    async def ListOutbox(self, request: Any, context: Any) -> account_pb2.ListOutboxResponse:
-        return account_pb2.ListOutboxResponse(mails=self.mails)

@@ -179,6 +179,18 @@ async def test_the_limits_of_the_grant_hold(edge: Edge, backends: Backends) -> N
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "model_not_allowed")
 
 
+async def test_spending_is_booked_to_the_consent_that_caps_it(edge: Edge, backends: Backends) -> None:
+    """Authorizing again without being asked does not fill the cap up: its rows name the first grant."""
+    cap = auth_pb2.Budget(subject="grant:first", period=auth_pb2.BUDGET_PERIOD_MONTH, limit_micro_rub=10**12)
+    backends.oauth.grants["grant-1"] = caller(grant_id="grant-1", key_id="", budgets=[cap])
+    backends.usage.spend = 0
+
+    answer = await edge.client.post(PAID, json=CHAT, headers={"authorization": f"Bearer {access_token()}"})
+
+    assert answer.status_code == 200, answer.text
+    assert (await backends.usage.row(answer.headers["x-request-id"])).grant_id == "first"
+
+
 async def test_a_client_in_its_own_name_is_its_owner(edge: Edge, backends: Backends) -> None:
     """client_credentials: the subject is the client, the bill is its owner's (RFC 9068 2.2)."""
     backends.oauth.grants["own"] = caller(user_id="owner-7", key_id="", grant_id="own", client_id="app-1")
