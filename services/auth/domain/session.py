@@ -36,11 +36,3 @@ class Sessions(Protocol):
             Unavailable: the sessions cannot be read now. Never answer None for that: it would log people out.
         """
         ...
-
-
-class NoSessions:
-    """Nobody is ever logged in."""
-
-    async def find(self, secret: str) -> Session | None:
-        """Return None."""
-        return None
