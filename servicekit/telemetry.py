@@ -146,7 +146,9 @@ def _to_json(event: structlog.typing.EventDict, **_: object) -> str:
 def _configure_logs(service: str, settings: TelemetrySettings) -> None:
     console = settings.log_format == "console" or (settings.log_format == "auto" and sys.stdout.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback) if console else structlog.processors.JSONRenderer(serializer=_to_json)
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if console
+        else structlog.processors.JSONRenderer(serializer=_to_json)
     )
 
     def add_service(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

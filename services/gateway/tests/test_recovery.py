@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 from servicekit.testing import FakeClock
 from services.gateway.accounting import Hold
@@ -30,7 +31,8 @@ async def test_recovery_cancels_what_never_went_out_when_redis_comes_back(tmp_pa
     """Gateway and Redis died together: rows at once, and the hold that nobody explains goes when it can be seen."""
     leave_journal(tmp_path, dispatched("cut"))
     holds = UnseenHolds([Hold("user-1", name, 1, 500, facts(boot_id="dead")) for name in ("cut", "admitted")])
-    rows, admission = [], Settlements()
+    rows: list[Any] = []
+    admission = Settlements()
     recovery = Recovery(
         tmp_path, tmp_path / "own", append=rows.append, admission=admission, holds=holds, clock=FakeClock()
     )
