@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.clock import Clock
@@ -85,6 +85,12 @@ class Application(FastAPI):
     """FastAPI behind the edge: its own layers cost the hot routes a tenth of their time, so those are not in them."""
 
     edge: Edge
+    known_routes: tuple[BaseRoute, ...]
+
+    def methods_at(self, scope: Scope) -> set[str]:
+        """Return the methods of every route at a path; the router itself only names those of the first."""
+        here = (route for route in self.known_routes if route.matches(scope)[0] is not Match.NONE)
+        return {method for route in here if isinstance(route, Route) for method in route.methods or ()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -117,7 +123,7 @@ def build_app(parts: Parts) -> FastAPI:
     app.router.routes[:0] = [Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()]
     _add_oauth_routes(app, parts)
     _add_pages(app, parts)
-    check_every_route(app.routes)
+    app.known_routes = tuple(app.routes)
     for router in (
         models_router(parts.catalog, parts.clock),
         requests_router(parts.usage),
@@ -129,8 +135,9 @@ def build_app(parts: Parts) -> FastAPI:
         keys_router(parts.auth),
         clients_router(parts.grants),
     ):
-        check_every_route(router.routes)
+        app.known_routes += tuple(router.routes)
         app.include_router(router)
+    check_every_route(app.known_routes)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(ServiceError, _service_error)
@@ -200,7 +207,10 @@ async def _http_exception(request: Request, exc: Exception) -> Response:
         error = NotFound(ErrorReason.NOT_FOUND, "There is nothing at this path.")
     else:
         error = InvalidRequest(ErrorReason.INVALID_REQUEST, "The request cannot be understood.")
-    return _rendered(request, error, dict(exc.headers or {}))
+    headers = dict(exc.headers or {})
+    if exc.status_code == 405:
+        headers = {"allow": ", ".join(sorted(request.app.methods_at(request.scope)))}
+    return _rendered(request, error, headers)
 
 
 async def _validation_error(request: Request, exc: Exception) -> Response:

@@ -187,3 +187,10 @@ async def test_a_key_in_the_wrong_header_is_no_key(edge: Edge) -> None:
         answer = await stranger.post(CHAT, json=chat(), headers={"x-api-key": KEY})
 
     assert answer.status_code == 401
+
+
+async def test_a_wrong_method_is_told_all_that_are_right(edge: Edge) -> None:
+    """Several routes may share a path: Allow names the methods of all of them."""
+    answer = await edge.client.put("/v1/keys")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
