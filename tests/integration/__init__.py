@@ -1,0 +1,1 @@
+"""The whole suite as real processes, through its public HTTP face."""

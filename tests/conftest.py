@@ -1,0 +1,32 @@
+"""How the suite is started for the tests of its public face."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.span_receiver import SpanReceiver, running_span_receiver
+
+# Everything on, as the strictest operator has it; and no test should wait half a minute for a provider that stalls.
+ENVIRONMENT: Final = {
+    **{f"{service}_TELEMETRY_LOG_LEVEL": "debug" for service in ("GATEWAY", "AUTH", "ROUTER", "USAGE")},
+    "OTEL_BSP_SCHEDULE_DELAY": "200",
+    "ROUTER_HTTP_FIRST_TOKEN_S": "4",
+    "ROUTER_HTTP_IDLE_S": "4",
+    "ROUTER_HTTP_ANSWER_S": "8",
+    "GATEWAY_METERING_REAP_EVERY_S": "1",
+    "GATEWAY_ADMISSION_RECONCILE_EVERY_S": "1",
+}
+
+
+@pytest.fixture(scope="session")
+def spans() -> Iterator[SpanReceiver]:
+    """A collector of traces that the suite exports to."""
+    with running_span_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def stack_environment(spans: SpanReceiver) -> dict[str, str]:
+    """More of the environment that `stack` is started in."""
+    return {**ENVIRONMENT, "OTEL_EXPORTER_OTLP_ENDPOINT": spans.endpoint}

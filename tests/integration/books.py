@@ -1,0 +1,72 @@
+"""The books: usage rows in PostgreSQL, holds and counters in Redis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+from tests.integration.waiting import wait_until
+from tools.stack.running_stack import RunningStack
+
+
+class Books:
+    """Reads the books of one user at a time, so that tests do not see each other."""
+
+    def __init__(self, stack: RunningStack) -> None:
+        self._stack = stack
+
+    def rows(self, user_id: str) -> list[Any]:
+        """Return the user's usage rows, oldest first; the id also as `request_id`, the cost also as `micro_rub`."""
+        return self._stack.query(
+            "SELECT *, id::text AS request_id, (cost * 1000000)::bigint AS micro_rub"
+            " FROM usage.usage WHERE user_id = $1 ORDER BY id",
+            user_id,
+        )
+
+    def wait_for_rows(self, user_id: str, count: int = 1, *, within_s: float = 30.0) -> list[Any]:
+        """Return the user's usage rows as soon as there are `count` of them."""
+        return wait_until(lambda: self.rows(user_id), lambda rows: len(rows) >= count, within_s=within_s)
+
+    def rollup(self, user_id: str) -> tuple[int, int]:
+        """Return requests and micro-roubles of the user's days."""
+        [found] = self._stack.query(
+            "SELECT coalesce(sum(requests), 0)::bigint AS n, coalesce(sum(cost_micro_rub), 0)::bigint AS cost"
+            " FROM usage.rollup_day WHERE user_id = $1",
+            user_id,
+        )
+        return found["n"], found["cost"]
+
+    def held(self, user_id: str) -> dict[str, int]:
+        """Return what Redis keeps open for a user, by key: nothing at rest."""
+        details = f"gw:{{{user_id}}}:d"
+        with redis.Redis.from_url(self._stack.redis_url) as client:
+            keys: Any = client.keys(f"gw:{{{user_id}}}:*")
+            leases = {key.decode(): client.zcard(key) for key in keys if client.type(key) == b"zset"}
+            found: dict[str, Any] = {details: client.hlen(details), **leases}
+        return {name: count for name, count in found.items() if count}
+
+    def wait_until_nothing_is_held(self, user_id: str, *, within_s: float = 30.0) -> None:
+        """Return when no hold and no lease is left."""
+        wait_until(lambda: self.held(user_id), lambda held: not held, within_s=within_s)
+
+    def budget_counters(self, user_id: str) -> dict[str, int]:
+        """Return `u`, used, and `h`, held, of the user's budgets in micro-roubles; {} when Redis has none."""
+        sums: dict[str, int] = {}
+        with redis.Redis.from_url(self._stack.redis_url) as client:
+            keys: Any = client.keys(f"gw:{{{user_id}}}:b:*")
+            for key in keys:
+                values: Any = client.hmget(key, "u", "h")
+                for name, value in zip("uh", values, strict=True):
+                    sums[name] = sums.get(name, 0) + round(float(value or 0))
+        return sums
+
+    def check(self, user_id: str) -> None:
+        """Assert that rows, rollups and (where there is one) the budget's counters agree, and that nothing is held."""
+        self.wait_until_nothing_is_held(user_id)
+        rows = self.rows(user_id)
+        spent = sum(row["micro_rub"] for row in rows)
+        assert len({row["request_id"] for row in rows}) == len(rows)
+        assert self.rollup(user_id) == (len(rows), spent)
+        # Counters that were rebuilt while a row was still on its way are corrected a moment later.
+        wait_until(lambda: self.budget_counters(user_id), lambda counters: counters in ({}, {"u": spent, "h": 0}))

@@ -1,0 +1,23 @@
+"""Wait for what happens in other processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def wait_until(read: Callable[[], T], is_right: Callable[[T], Any] = bool, *, within_s: float = 20.0) -> T:
+    """Return what `read` returns as soon as it is right.
+
+    Raises:
+        TimeoutError: with what was read last.
+    """
+    give_up_at = time.monotonic() + within_s
+    while not is_right(found := read()):
+        if time.monotonic() > give_up_at:
+            raise TimeoutError(f"after {within_s} s it is still {found!r}")
+        time.sleep(0.05)
+    return found
