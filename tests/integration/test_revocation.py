@@ -1,0 +1,95 @@
+"""A revoked key ends at every gateway: at once when the push arrives, within five seconds when it does not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import httpx
+import pytest
+import redis
+
+from tests.integration.processes import Processes, pause, resume
+from tests.integration.waiting import wait_until
+from tools.stack.running_stack import RunningStack
+
+PUSHED_WITHIN_S: Final = 1.0
+LOST_WITHIN_S: Final = 5.0
+# A busy machine may be late by this much with anything at all.
+SLACK_S: Final = 1.0
+
+
+@pytest.fixture(scope="module")
+def gateways(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """Addresses of two gateways."""
+    processes = Processes(stack, tmp_path_factory.mktemp("gateway"))
+    try:
+        yield [stack.url, processes.gateway().url]
+    finally:
+        processes.stop_all()
+
+
+def status(url: str, key: str) -> int:
+    """Return how a gateway answers a key."""
+    headers = {"authorization": f"Bearer {key}"}
+    return httpx.get(f"{url}/v1/models", headers=headers, trust_env=False, timeout=10).status_code
+
+
+def seconds_until_refused(urls: list[str], key: str) -> float:
+    """Return how long the slowest gateway goes on; asked in turns."""
+    began = time.monotonic()
+    wait_until(lambda: {status(url, key) for url in urls} == {401})
+    return time.monotonic() - began
+
+
+def known_key(stack: RunningStack, urls: list[str]) -> str:
+    """Return a key that every gateway has just verified."""
+    key = stack.issue_key()
+    assert {status(url, key) for url in urls} == {200}
+    return key
+
+
+def test_a_revoked_key_ends_everywhere_at_once(stack: RunningStack, gateways: list[str]) -> None:
+    """The revocation is pushed: no gateway believes its cache for longer than a second."""
+    key = known_key(stack, gateways)
+
+    stack.revoke_key(key)
+
+    assert seconds_until_refused(gateways, key) < PUSHED_WITHIN_S + SLACK_S
+
+
+def test_only_the_revoked_key_ends(stack: RunningStack, gateways: list[str]) -> None:
+    """Others of the same gateway work on."""
+    revoked, other = known_key(stack, gateways), known_key(stack, gateways)
+
+    stack.revoke_key(revoked)
+    seconds_until_refused(gateways, revoked)
+
+    assert {status(url, other) for url in gateways} == {200}
+
+
+def test_a_gateway_that_missed_the_push_catches_up(stack: RunningStack, gateways: list[str]) -> None:
+    """Its subscription is cut just before: it comes back and reads what was revoked meanwhile."""
+    key = known_key(stack, gateways)
+
+    with redis.Redis.from_url(stack.redis_url) as client:
+        client.client_kill_filter(_type="pubsub")
+    stack.revoke_key(key)
+
+    assert seconds_until_refused(gateways, key) < LOST_WITHIN_S + SLACK_S
+
+
+def test_without_redis_the_cache_ends_by_itself(stack: RunningStack, gateways: list[str]) -> None:
+    """Nobody can be told anything: five seconds are the most that a verified key is believed."""
+    key = known_key(stack, gateways)
+
+    pid = stack.pid("redis")
+    pause(pid)
+    try:
+        stack.revoke_key(key)
+        seconds = seconds_until_refused(gateways, key)
+    finally:
+        resume(pid)
+
+    assert seconds < LOST_WITHIN_S + SLACK_S
