@@ -1,0 +1,74 @@
+"""The running API keeps its own description, whatever is sent to it: schemathesis over /openapi.json."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from tools.stack.running_stack import RunningStack
+
+SECONDS: Final = 15
+EXAMPLES: Final = 20
+LEAST_CASES: Final = 300
+CHECKS: Final = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+    "response_headers_conformance",
+    "allow_header_conformance",
+)
+INFERENCE: Final = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models")
+
+
+@pytest.fixture
+def description(stack: RunningStack) -> dict[str, Any]:
+    """The description as the running gateway gives it."""
+    found: dict[str, Any] = httpx.get(f"{stack.url}/openapi.json", trust_env=False).json()
+    return found
+
+
+def test_every_operation_says_what_it_needs_and_how_it_fails(description: dict[str, Any]) -> None:
+    """A summary, a credential where one is needed, and an error body for 4xx and 5xx."""
+    operations = [(path, each) for path, item in description["paths"].items() for each in item.values()]
+
+    assert set(INFERENCE) <= set(description["paths"])
+    for path, operation in operations:
+        assert operation["summary"], path
+        assert path.startswith("/v1/") == ("security" in operation), path
+        for status in ("400", "401", "429", "500"):
+            schema = operation["responses"][status]["content"]["application/json"]["schema"]
+            assert schema == {"$ref": "#/components/schemas/ErrorBody"}, path
+
+
+def test_answers_are_as_described_and_never_5xx(stack: RunningStack, tmp_path: Path) -> None:
+    """Every operation, with what the description allows and with what it forbids, by a key of the ordinary scopes."""
+    program = Path(sysconfig.get_path("scripts")) / "schemathesis"
+    done = subprocess.run(
+        [
+            program, "run", f"{stack.url}/openapi.json",
+            "--header", f"Authorization: Bearer {stack.issue_key()}",
+            "--checks", ",".join(CHECKS),
+            "--phases", "examples,coverage,fuzzing",
+            "--max-examples", str(EXAMPLES),
+            "--max-time", str(SECONDS),
+            "--suppress-health-check", "all",
+            "--continue-on-failure",
+            "--no-color",
+        ],
+        cwd=tmp_path,  # it leaves a folder there
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    cases = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
+    assert cases, done.stdout[-2000:]
+    assert int(cases[1]) == int(cases[2]) > LEAST_CASES
