@@ -97,7 +97,8 @@ class Shipper:
             await self._wake.wait()
             await self._linger()
             self._wake.clear()
-            while await self.ship_batch():
+            # What came while a batch was on its way lingers too: small batches cost the usage service twice as much.
+            while await self.ship_batch() == self._options.batch:
                 if self._catching_up:
                     await self._clock.sleep(self._options.batch / self._options.drain_per_s)
             self._catching_up = False
@@ -108,8 +109,8 @@ class Shipper:
         self._wake.set()
         await self._idle.wait()
 
-    async def ship_batch(self) -> bool:
-        """Ship the next batch until it is confirmed; tell whether there was one."""
+    async def ship_batch(self) -> int:
+        """Ship the next batch until it is confirmed; return how many settled records of the journal were in it."""
         while self._unjournalled:
             record = self._unjournalled[0]
             await self._deliver([record])
@@ -124,7 +125,7 @@ class Shipper:
         self._journal.acknowledge(end)
         if not self.pending:
             self._idle.set()
-        return seen > 0
+        return seen
 
     async def _linger(self) -> None:
         """Let a batch gather, unless it is full or somebody waits for the end."""
