@@ -13,7 +13,7 @@ import pytest
 
 from tools.stack.running_stack import RunningStack
 
-SECONDS: Final = 15
+SECONDS: Final = 10
 EXAMPLES: Final = 20
 LEAST_CASES: Final = 300
 CHECKS: Final = (

@@ -7,10 +7,12 @@ with traces on, and then all that the suite has written is searched: logs, spans
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import secrets
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -80,12 +82,17 @@ def planted(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Ca
     canaries = Canaries(
         **{name: canary(name) for name in names}, wrong_key=f"rz_live_{canary('wrong')}", key=stack.issue_key()
     )
-    for model in MODELS:
-        for stream in (False, True):
+    ways = list(itertools.product(MODELS, (False, True)))
+    with ThreadPoolExecutor(8) as pool:
+        for model, stream in ways:
             _ask_well(stack, canaries, model, stream=stream)
-            for fault in FAULTS:
-                fault = fault.format(canary=canaries.completion)
-                _say(stack.url, canaries, model, f"[[chunks:3]] [[fault:{fault}]]", stream=stream)
+        asked = [
+            pool.submit(_say, stack.url, canaries, model, f"[[chunks:3]] [[fault:{fault}]]", stream=stream)
+            for model, stream in ways
+            for fault in (fault.format(canary=canaries.completion) for fault in FAULTS)
+        ]
+        for each in asked:
+            each.result()
     _go_wrong(stack, canaries)
     _die_with_a_journal(stack, canaries, tmp_path_factory.mktemp("journal"))
     return canaries
