@@ -18,7 +18,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test lint fmt types protos protos-check env-example bench chaos lock check clean
+.PHONY: help setup up down status logs psql test lint fmt types protos protos-check env-example oauth-demo bench chaos lock check clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ protos-check: $(READY) ## Fail when protos/gen differs from the .proto files
 
 env-example: $(READY) ## Generate .env.example from the settings classes
 	@$(BIN)/python -m tools.env_example
+
+oauth-demo: $(READY) ## Walk through the OAuth flow against the running suite; ARGS=--browser to do it yourself
+	@$(BIN)/python -m tools.oauth_demo $(ARGS)
 
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)

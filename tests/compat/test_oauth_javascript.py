@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from tests.oauth_kit.application import Application
-from tests.oauth_kit.browser import Browser
-from tests.oauth_kit.forms import form_with
 from tests.oauth_kit.house import House
 from tests.oauth_kit.node import Node, find_node
 from tests.oauth_kit.people import Person
+from tools.browser.browser import Browser
+from tools.browser.forms import form_with
 
 SCOPE = "openid email models:read"
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import httpx
 
-from tests.oauth_kit.browser import Browser, answer_in
 from tests.oauth_kit.people import Person
+from tools.browser.browser import Browser, answer_in
 
 SCOPE: Final = "models:read completions:write"
 FORM: Final = {"content-type": "application/x-www-form-urlencoded"}

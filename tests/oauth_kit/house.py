@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import httpx
 
 from tests.oauth_kit.application import Application
-from tests.oauth_kit.browser import Browser, any_address
 from tests.oauth_kit.people import Person, seed_person
+from tools.browser.browser import Browser, any_address
 from tools.demo_account import REDIRECT_URI
 from tools.stack.running_stack import RunningStack
 

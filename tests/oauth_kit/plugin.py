@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.oauth_kit.application import Application
-from tests.oauth_kit.browser import Browser
 from tests.oauth_kit.house import House
 from tests.oauth_kit.people import Person
+from tools.browser.browser import Browser
 from tools.stack.running_stack import RunningStack
 
 

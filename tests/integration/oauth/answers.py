@@ -5,7 +5,7 @@ from typing import Final
 
 import httpx
 
-from tests.oauth_kit.browser import answer_in
+from tools.browser.browser import answer_in
 
 # RFC 6749 4.1.2.1 and 5.2: what an error and its description may be made of.
 PLAIN: Final = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*")

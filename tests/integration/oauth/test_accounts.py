@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from tests.oauth_kit.browser import Browser, any_address
-from tests.oauth_kit.forms import form_with
 from tests.oauth_kit.house import House
 from tests.oauth_kit.people import Person
+from tools.browser.browser import Browser, any_address
+from tools.browser.forms import form_with
 
 
 def try_login(browser: Browser, email: str, password: str):

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from tests.oauth_kit.application import Application, Pkce
-from tests.oauth_kit.browser import Browser, answer_in
-from tests.oauth_kit.forms import form_with
 from tests.oauth_kit.house import House
 from tests.oauth_kit.people import Person
+from tools.browser.browser import Browser, answer_in
+from tools.browser.forms import form_with
 
 STATES = {
     "plus": "a+b",

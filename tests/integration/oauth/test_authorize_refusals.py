@@ -4,8 +4,8 @@ import pytest
 
 from tests.integration.oauth.answers import assert_error_page, assert_error_redirect, is_code_free
 from tests.oauth_kit.application import Application, Pkce
-from tests.oauth_kit.browser import Browser
 from tests.oauth_kit.house import House
+from tools.browser.browser import Browser
 
 WEB = "https://client.example/cb"
 LOOPBACK = "http://127.0.0.1:8400/cb"

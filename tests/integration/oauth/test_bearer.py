@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.integration.oauth.jwt_parts import claims_of, header_of, segment
 from tests.oauth_kit.application import Application, use
-from tests.oauth_kit.browser import Browser
 from tests.oauth_kit.house import House
 from tests.oauth_kit.people import Person
+from tools.browser.browser import Browser
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
 
 from tests.oauth_kit.application import Application, Pkce
-from tests.oauth_kit.browser import any_address
 from tests.oauth_kit.house import House
 from tests.oauth_kit.node import find_node
 from tests.oauth_kit.people import Person
+from tools.browser.browser import any_address
 
 TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

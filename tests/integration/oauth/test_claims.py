@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from services.auth.oauth.key_sealing import KeySealer
 from tests.integration.oauth.jwt_parts import claims_of, header_of, segment
 from tests.oauth_kit.application import Application, use
-from tests.oauth_kit.browser import Browser
 from tests.oauth_kit.house import House
+from tools.browser.browser import Browser
 
 GONE: Any = object()
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from tests.oauth_kit.application import Application, Given, Pkce, use
-from tests.oauth_kit.browser import answer_in
-from tests.oauth_kit.forms import form_with
 from tests.oauth_kit.house import House
+from tools.browser.browser import answer_in
+from tools.browser.forms import form_with
 
 KILLS = 4
 FLOWS = 6

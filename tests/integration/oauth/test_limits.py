@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.oauth_kit.application import Pkce
-from tests.oauth_kit.browser import any_address
 from tests.oauth_kit.gateways import another_gateway
 from tests.oauth_kit.house import House
+from tools.browser.browser import any_address
 
 PER_MINUTE = 20
 

@@ -4,10 +4,10 @@ import httpx
 import pytest
 
 from tests.oauth_kit.application import Application, Pkce
-from tests.oauth_kit.browser import Browser
-from tests.oauth_kit.forms import Form, form_with
 from tests.oauth_kit.house import House
 from tests.oauth_kit.people import Person
+from tools.browser.browser import Browser
+from tools.browser.forms import Form, form_with
 
 EVIL = "https://evil.example"
 

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from tests.oauth_kit.application import Application, Given, Pkce
-from tests.oauth_kit.browser import Browser
-from tests.oauth_kit.forms import form_with
 from tests.oauth_kit.gateways import another_gateway
 from tests.oauth_kit.house import House
+from tools.browser.browser import Browser
+from tools.browser.forms import form_with
 
 AT_ONCE = 50
 ROUNDS = 3

@@ -11,9 +11,9 @@ import pytest
 
 from tests.integration.oauth.jwt_parts import claims_of
 from tests.oauth_kit.application import Application, use
-from tests.oauth_kit.forms import form_with
 from tests.oauth_kit.gateways import LossyRedis, another_gateway, redis_port
 from tests.oauth_kit.house import House
+from tools.browser.forms import form_with
 
 PUSHED_S, LOST_S = 1.0, 5.0
 SCOPE = "models:read profile:read profile:write"

@@ -6,8 +6,8 @@ import pytest
 from tests.integration.oauth.answers import assert_refused
 from tests.integration.oauth.jwt_parts import claims_of, segment
 from tests.oauth_kit.application import Application, use
-from tests.oauth_kit.browser import Browser
 from tests.oauth_kit.people import Person
+from tools.browser.browser import Browser
 
 DEAD = {"active": False}
 

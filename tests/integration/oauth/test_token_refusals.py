@@ -7,8 +7,8 @@ import pytest
 
 from tests.integration.oauth.answers import assert_no_leak, assert_refused
 from tests.oauth_kit.application import Application, Given
-from tests.oauth_kit.browser import Browser
 from tests.oauth_kit.house import House
+from tools.browser.browser import Browser
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 CODE = Given("rz_ac_" + "x" * 43, "v" * 64, "http://127.0.0.1:8399/callback")

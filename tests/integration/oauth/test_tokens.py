@@ -7,9 +7,9 @@ import pytest
 from tests.integration.oauth.answers import assert_refused
 from tests.integration.oauth.jwt_parts import claims_of
 from tests.oauth_kit.application import SCOPE, Application, use
-from tests.oauth_kit.browser import Browser
-from tests.oauth_kit.forms import form_with
 from tests.oauth_kit.house import House
+from tools.browser.browser import Browser
+from tools.browser.forms import form_with
 
 SOON_S = 5.0
 

@@ -2,16 +2,31 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from tests.oauth_kit.forms import Form, form_with
-from tests.oauth_kit.people import Person
+from tools.browser.forms import Form, form_with
 
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
 MAX_STEPS = 12
+
+
+class Person(Protocol):
+    """Somebody who can log in."""
+
+    @property
+    def email(self) -> str:
+        """Return the address."""
+
+    @property
+    def password(self) -> str:
+        """Return the password."""
+
+
+class LostError(Exception):
+    """The pages lead nowhere."""
 
 
 def any_address() -> str:
@@ -53,7 +68,8 @@ class Browser:
     def log_in(self, person: Person) -> httpx.Response:
         """Log in on the page for it."""
         form = form_with(self.get("/login").text, "password")
-        assert form is not None
+        if form is None:
+            raise LostError("there is no login form")
         return self.send(form, email=person.email, password=person.password)
 
     def walk(self, answer: httpx.Response, person: Person | None, *, decision: str = "approve", **values: Any) -> str:
@@ -64,6 +80,9 @@ class Browser:
             person: who logs in.
             decision: what the person answers to consent.
             values: further fields of the consent form.
+
+        Raises:
+            LostError: there is a page that asks for something else.
         """
         for _ in range(MAX_STEPS):
             if answer.is_redirect:
@@ -77,15 +96,20 @@ class Browser:
                 answer = self.send(form, email=person.email, password=person.password)
                 person = None
             else:
-                raise AssertionError(f"the pages lead nowhere: {answer.status_code} {answer.text[:2000]}")
-        raise AssertionError("the pages lead in a circle")
+                raise LostError(f"the pages lead nowhere: {answer.status_code} {answer.text[:2000]}")
+        raise LostError("the pages lead in a circle")
 
     def _is_own(self, location: str) -> bool:
         return location.startswith(("/", f"{self.url}/"))
 
 
 def answer_in(location: str) -> dict[str, str]:
-    """Return the parameters a client gets by a redirect; a repeated one fails."""
+    """Return the parameters a client gets by a redirect.
+
+    Raises:
+        LostError: one came twice.
+    """
     answer = parse_qs(urlsplit(location).query, keep_blank_values=True, strict_parsing=True)
-    assert all(len(values) == 1 for values in answer.values()), answer
+    if any(len(values) != 1 for values in answer.values()):
+        raise LostError(f"a parameter came twice: {sorted(answer)}")
     return {name: values[0] for name, values in answer.items()}

@@ -1,0 +1,1 @@
+"""A browser without scripts, for the demo and for tests: cookies, redirects within the gateway, forms."""

@@ -1,0 +1,1 @@
+"""`make oauth-demo`: the whole OAuth flow against the running suite, step by step in a terminal."""
