@@ -1,10 +1,13 @@
 """Fixtures for tests of the authorization server's outside."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.oauth_kit.application import Application
+from tests.oauth_kit.gateways import another_gateway
 from tests.oauth_kit.house import House
 from tests.oauth_kit.people import Person
 from tools.browser.browser import Browser
@@ -49,6 +52,13 @@ def public(house: House) -> Application:
 def confidential(house: House) -> Application:
     """Return the demo's confidential client."""
     return house.confidential()
+
+
+@pytest.fixture(scope="session")
+def second(house: House, servers_folder: Path) -> Iterator[httpx.Client]:
+    """Return a client at a second gateway."""
+    with another_gateway(house.stack, servers_folder / "second-gateway") as url, house.client(url) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

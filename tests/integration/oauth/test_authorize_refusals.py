@@ -1,4 +1,4 @@
-"""Bad authorization requests: who must see a page, and who may be told by a redirect (reference section 5, row 1)."""
+"""Bad authorization requests: who must see a page, and who may be told by a redirect."""
 
 import pytest
 

@@ -34,8 +34,8 @@ DESK: Final = {"width": 1200, "height": 900}
 
 
 @pytest.fixture(scope="module")
-def chromium(house: House) -> Iterator[Chromium]:
-    """Chromium as it is installed on this machine."""
+def chromium(resident: Person) -> Iterator[Chromium]:
+    """Chromium as it is installed on this machine. Started last: beside Playwright's event loop no other can run."""
     program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
     if program is None:
         pytest.skip(f"there is no Chromium on this machine: none of {', '.join(PROGRAMS)}")
@@ -47,7 +47,7 @@ def chromium(house: House) -> Iterator[Chromium]:
 
 
 @pytest.fixture(scope="module")
-def axe(house: House) -> str:
+def axe() -> str:
     """The source of axe-core."""
     return (find_node().folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
 

@@ -15,7 +15,7 @@ from tests.oauth_kit.house import House
 from tools.browser.browser import answer_in
 from tools.browser.forms import form_with
 
-KILLS = 4
+KILLS = 2
 FLOWS = 6
 
 

@@ -1,6 +1,6 @@
 """One code, one refresh token, fifty at once over two gateways: at most one success (rules 26, 29; row races)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
@@ -9,20 +9,12 @@ import httpx
 import pytest
 
 from tests.oauth_kit.application import Application, Given, Pkce
-from tests.oauth_kit.gateways import another_gateway
 from tests.oauth_kit.house import House
 from tools.browser.browser import Browser
 from tools.browser.forms import form_with
 
 AT_ONCE = 50
 ROUNDS = 3
-
-
-@pytest.fixture(scope="module")
-def second(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A second gateway."""
-    with another_gateway(house.stack, tmp_path_factory.mktemp("second")) as url, house.client(url) as made:
-        yield made
 
 
 def together(ask: Callable[[int], httpx.Response]) -> list[httpx.Response]:

@@ -1,4 +1,4 @@
-"""Bad requests of the token endpoint (reference section 5, row /token; rules 20 to 25)."""
+"""Bad requests of the token endpoint (rules 20 to 25)."""
 
 import base64
 
