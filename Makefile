@@ -18,7 +18,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test lint fmt types protos protos-check env-example oauth-demo bench chaos lock check clean
+.PHONY: help setup up down status logs psql test lint fmt types protos protos-check env-example metrics-page oauth-demo bench chaos lock check clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -53,6 +53,7 @@ lint: $(READY) protos-check ## Check style, types, import rules and generated fi
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.env_example --check
+	@$(BIN)/python -m tools.metrics_page --check
 
 fmt: $(READY) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
@@ -66,6 +67,9 @@ protos: $(READY) ## Generate protos/gen from the .proto files
 
 protos-check: $(READY) ## Fail when protos/gen differs from the .proto files
 	@$(BIN)/python -m tools.protos --check
+
+metrics-page: $(READY) ## Generate docs/metrics.md from the declared metrics
+	@$(BIN)/python -m tools.metrics_page
 
 env-example: $(READY) ## Generate .env.example from the settings classes
 	@$(BIN)/python -m tools.env_example
