@@ -2,10 +2,14 @@
 
 Rebuilding after a lost Redis can miss rows that were still on their way, so `used` may be too low for a while: it is
 raised as soon as the stored rows say more. It is lowered only when the same difference has been seen twice with nothing
-spent between, because rows may still lie in the journal of some gateway.
+spent between, because rows may still lie in the journal of some gateway. They may lie there for longer than that (the
+usage service is away), and then a counter that is found right is wrong when they arrive: one that does not move is
+looked at again, ever more rarely.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import structlog
 from redis.asyncio import Redis
@@ -26,8 +30,21 @@ PATTERN = "gw:{*}:b:*"
 LOCK = "gw:elected:reconcile"
 
 
+# A counter at rest is looked at after 1, 2, 4, 8, 12, 12 ... rounds.
+LONGEST_REST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A counter that was found right, and how many rounds it is left alone as long as it does not move."""
+
+    used: int
+    rounds: int
+    next_round: int
+
+
 class Reconciler:
-    """Looks at every budget counter that moved since it was last found right."""
+    """Looks at every budget counter that moved since it was last found right, and now and then at the others."""
 
     def __init__(self, client: Redis, runner: ScriptRunner, spend_of: SpendOf, *, clock: Clock, every_s: float) -> None:
         self._client = client
@@ -35,7 +52,8 @@ class Reconciler:
         self._spend_of = spend_of
         self._clock = clock
         self._every_s = every_s
-        self._right: dict[str, int] = {}
+        self._right: dict[str, Rest] = {}
+        self._round = 0
         self._too_high: dict[str, tuple[int, int]] = {}
 
     async def serve(self) -> None:
@@ -52,6 +70,7 @@ class Reconciler:
     async def run_once(self) -> int:
         """Compare and correct; return how many counters were corrected."""
         corrected = 0
+        self._round += 1
         seen: set[str] = set()
         async for raw in self._client.scan_iter(match=PATTERN, count=1000, _type="hash"):
             key = raw.decode() if isinstance(raw, bytes) else str(raw)
@@ -65,14 +84,14 @@ class Reconciler:
     async def _check(self, key: str) -> bool:
         counters = await self._client.hmget(key, ["u", "h"])
         used, held = (int(value or 0) for value in counters)
-        if counters[0] is None or held or self._right.get(key) == used:
+        if counters[0] is None or held or self._rests(key, used):
             return False
         user_id, subject, since = parse_budget_key(key)
         if not is_current(key, int(self._clock.now().timestamp() * 1e6)):
             return False  # its period is over: stored usage since it began says nothing about it
         spent = await self._spend_of(user_id, subject, since)
         if spent == used:
-            self._right[key] = used
+            self._let_rest(key, used)
             self._too_high.pop(key, None)
             return False
         if spent < used and self._too_high.get(key) != (used, spent):
@@ -84,3 +103,12 @@ class Reconciler:
             log.warning("admission.budget_corrected", subject=subject.partition(":")[0], difference=spent - used)
             return True
         return False
+
+    def _rests(self, key: str, used: int) -> bool:
+        rest = self._right.get(key)
+        return rest is not None and rest.used == used and self._round < rest.next_round
+
+    def _let_rest(self, key: str, used: int) -> None:
+        rest = self._right.get(key)
+        rounds = min(LONGEST_REST, rest.rounds * 2) if rest is not None and rest.used == used else 1
+        self._right[key] = Rest(used, rounds, self._round + rounds)

@@ -268,3 +268,22 @@ async def test_a_counter_with_running_requests_is_left_alone(redis_url, redis_cl
 
     assert (await counters(redis_client))["used"] == 100
     assert USER in ledger.asked[0]
+
+
+async def test_a_counter_at_rest_is_looked_at_ever_more_rarely_but_never_forgotten(redis_url, redis_client):
+    """A row that lay in a journal for very long arrives after its counter was found right."""
+    ledger = Ledger(100)
+    async with admission_on(redis_url, ledger) as admission:
+        admitted = await admission.admit(request(budgets=(budget(10_000),)))
+        await admission.cancel(admitted.ticket)
+        reconcile = reconciler(redis_client, admission, ledger)
+        ledger.asked.clear()
+        for _ in range(40):
+            assert await reconcile.run_once() == 0
+        asked = len(ledger.asked)
+        ledger.spent = 105
+
+        assert sum([await reconcile.run_once() for _ in range(12)]) == 1
+
+    assert asked == 7
+    assert await counters(redis_client) == {"used": 105, "held": 0}
