@@ -28,14 +28,16 @@ class Books:
         """Return the user's usage rows as soon as there are `count` of them."""
         return wait_until(lambda: self.rows(user_id), lambda rows: len(rows) >= count, within_s=within_s)
 
-    def rollup(self, user_id: str) -> tuple[int, int]:
-        """Return requests and micro-roubles of the user's days."""
+    def sums(self, user_id: str) -> dict[str, tuple[int, int]]:
+        """Return requests and micro-roubles by `rows` and by `days`, read at one moment: rows may still arrive."""
         [found] = self._stack.query(
-            "SELECT coalesce(sum(requests), 0)::bigint AS n, coalesce(sum(cost_micro_rub), 0)::bigint AS cost"
-            " FROM usage.rollup_day WHERE user_id = $1",
+            "SELECT (SELECT count(*) FROM usage.usage WHERE user_id = $1) AS rows,"
+            " (SELECT coalesce(sum(cost) * 1000000, 0)::bigint FROM usage.usage WHERE user_id = $1) AS rows_cost,"
+            " (SELECT coalesce(sum(requests), 0)::bigint FROM usage.rollup_day WHERE user_id = $1) AS days,"
+            " (SELECT coalesce(sum(cost_micro_rub), 0)::bigint FROM usage.rollup_day WHERE user_id = $1) AS days_cost",
             user_id,
         )
-        return found["n"], found["cost"]
+        return {name: (found[name], found[f"{name}_cost"]) for name in ("rows", "days")}
 
     def held(self, user_id: str) -> dict[str, int]:
         """Return what Redis keeps open for a user, by key: nothing at rest."""
@@ -64,9 +66,12 @@ class Books:
     def check(self, user_id: str) -> None:
         """Assert that rows, rollups and (where there is one) the budget's counters agree, and that nothing is held."""
         self.wait_until_nothing_is_held(user_id)
-        rows = self.rows(user_id)
-        spent = sum(row["micro_rub"] for row in rows)
+        rows, sums = self.rows(user_id), self.sums(user_id)
         assert len({row["request_id"] for row in rows}) == len(rows)
-        assert self.rollup(user_id) == (len(rows), spent)
+        assert sums["rows"] == sums["days"]
         # Counters that were rebuilt while a row was still on its way are corrected a moment later.
-        wait_until(lambda: self.budget_counters(user_id), lambda counters: counters in ({}, {"u": spent, "h": 0}))
+        wait_until(
+            lambda: (self.budget_counters(user_id), self.sums(user_id)["rows"][1]),
+            lambda found: found[0] in ({}, {"u": found[1], "h": 0}),
+            within_s=40,
+        )
