@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -63,8 +64,8 @@ class Totp:
                 raise _already_on()
             change.note(AuditAction.TOTP_BEGUN, account.id)
         uri = pyotp.TOTP(secret).provisioning_uri(name=account.email, issuer_name=ISSUER)
-        picture = segno.make(uri, error="m").svg_inline(scale=4, border=4, light="#fff", title="QR")
-        return Enrolment(secret, uri, str(picture))
+        picture = _picture(uri)
+        return Enrolment(secret, uri, picture)
 
     async def confirm(self, user_id: str, code: str) -> list[str]:
         """Switch the second factor on by a first code; return the recovery codes, which are shown this once.
@@ -121,3 +122,9 @@ def _already_on() -> Conflict:
 
 def _notice(kind: MailKind, account: Account) -> NewMail:
     return NewMail(kind, account.email, account.language, account.id)
+
+
+def _picture(uri: str) -> str:
+    drawn = io.BytesIO()
+    segno.make(uri, error="m").save(drawn, kind="svg", scale=4, border=4, light="#fff", title="QR", xmldecl=False)
+    return drawn.getvalue().decode()
