@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import pyotp
 import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
@@ -34,7 +35,7 @@ DESK: Final = {"width": 1200, "height": 900}
 
 
 @pytest.fixture(scope="module")
-def chromium(resident: Person) -> Iterator[Chromium]:
+def chromium(resident: Person, newcomers: dict[str, Person]) -> Iterator[Chromium]:
     """Chromium as it is installed on this machine. Started last: beside Playwright's event loop no other can run."""
     program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
     if program is None:
@@ -64,6 +65,14 @@ def resident(house: House, public: Application) -> Person:
         )
         assert made.status_code == 201
     return person
+
+
+@pytest.fixture(scope="module")
+def newcomers(house: House) -> dict[str, Person]:
+    """Somebody for each language, whose second factor may be switched on; nobody where nobody can be made."""
+    if house.stack.own is None:
+        return {}
+    return {language: house.new_person() for language in ("ru", "en")}
 
 
 class Visitor:
@@ -100,6 +109,8 @@ class Visitor:
         self._picture(f"{name}-dark")
         # Of all rules only this one looks at colours; the others have said what they have to say.
         self._run_axe(name, {"type": "rule", "values": ["color-contrast"]})
+        broken = self.page.evaluate("[...document.images].filter(each => !each.naturalWidth).map(each => each.alt)")
+        assert broken == [], (name, broken)
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, (name, wide)
         assert self.troubles == [], (name, self.troubles)
@@ -169,6 +180,47 @@ def test_pages_follow_their_policy_and_are_accessible(
             # The profile has a language of its own; what is chosen on a page comes first.
             visitor.open(f"{path}?lang={language}")
             visitor.check(path.strip("/").replace("/", "-"), language)
+
+
+@pytest.mark.parametrize(("language", "size"), [("ru", PHONE), ("en", DESK)], ids=["ru-phone", "en-desk"])
+def test_pages_of_the_second_factor_and_of_devices_are_accessible(
+    chromium: Chromium, house: House, axe: str, newcomers: dict[str, Person], public: Application, language, size
+):
+    """The pages that are seen in the middle of something; and the second factor works as people use it."""
+    person = newcomers.get(language) or pytest.skip("nobody can be made in a suite that was started elsewhere")
+    with context_of(chromium, language, size) as context:
+        visitor = Visitor(context, house.url, axe, language)
+        page = visitor.page
+        visitor.open(f"/login?lang={language}")
+        visitor.log_in(person)
+        visitor.open("/console/security")
+        page.locator("form[action='/console/totp'] button").click()
+        visitor.check("totp", language)
+        codes = pyotp.TOTP(page.locator("p.secret").inner_text().replace(" ", ""))
+        page.locator("#code").fill(codes.now())
+        page.locator("#code").press("Enter")
+        visitor.check("recovery-codes", language)
+        recovery = page.locator(".codes li").first.inner_text()
+        visitor.open("/console/security")
+        visitor.check("security-on", language)
+        context.clear_cookies(name="razvilka_session")
+
+        visitor.open("/login")
+        visitor.log_in(person)
+        visitor.check("login-code", language)
+        page.locator("#code").fill("000000")
+        page.locator("#code").press("Enter")
+        visitor.check("login-code-wrong", language)
+        page.locator("#code").fill(recovery)
+        page.locator("#code").press("Enter")
+        page.wait_for_url("**/console")
+
+        asked = public.post("/device_authorization", scope="models:read completions:write").json()
+        visitor.open(asked["verification_uri_complete"])
+        page.locator("main form button").click()
+        visitor.check("device-confirm", language)
+        page.locator("button[value=approve]").click()
+        visitor.check("device-done", language)
 
 
 def test_everything_works_without_scripts(chromium: Chromium, house: House, resident: Person, public: Application):
