@@ -74,6 +74,11 @@ class Connection(asyncio.Protocol):
         if self._done is not None and not self._done.done():
             self._done.set_result(False)
 
+    @property
+    def is_open(self) -> bool:
+        """Say whether the server has not closed it."""
+        return self._transport is not None and not self._transport.is_closing()
+
     async def request(self, data: bytes) -> bool:
         """Send one request; return whether it was answered 200 to its end."""
         if self._transport is None:
@@ -154,6 +159,8 @@ async def open_loop(target: Target, *, rate: float, seconds: float, drain_s: flo
     started = time.perf_counter() + 0.05
 
     async def one(due: float) -> None:
+        while idle and not idle[-1].is_open:
+            idle.pop()
         connection = idle.pop() if idle else await _connect(target)
         if await connection.request(data):
             result.latencies.append(time.perf_counter() - due)
