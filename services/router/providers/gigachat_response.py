@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -11,9 +11,10 @@ import structlog
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router import metrics
-from services.router.domain.completion import Answer, Batch, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
+from services.router.domain.completion import Answer, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
+from services.router.providers.event_stream import EventStream
 from services.router.providers.parameters import arguments_text
 
 log = structlog.get_logger()
@@ -140,40 +141,18 @@ def whole_answer(body: bytes, ids: ToolCallIds, clock: Clock) -> tuple[Answer, s
     return Answer([choice], _usage(chunk.usage)), _build(chunk.model)
 
 
-class SseStream:
+class SseStream(EventStream):
     """Maps the events of one stream to batches."""
 
-    __slots__ = ("_clock", "_function", "_ids", "_state_id", "done", "failure", "fingerprint", "finished")
+    __slots__ = ("_clock", "_function", "_ids", "_state_id", "finished")
 
     def __init__(self, ids: ToolCallIds, clock: Clock) -> None:
+        super().__init__()
         self._ids = ids
         self._clock = clock
         self._function: _Function | None = None
         self._state_id = ""
-        self.done = False
-        self.failure: ServiceError | None = None
         self.finished = False
-        self.fingerprint = ""
-
-    def feed(self, events: Sequence[tuple[str, bytes]]) -> Batch | None:
-        """Return what is new in `events`; None when nothing is.
-
-        Raises:
-            ServiceError: an error event, or nonsense.
-        """
-        deltas: list[Delta] = []
-        usage: Usage | None = None
-        for _, data in events:
-            try:
-                usage = self._take(data, deltas) or usage
-            except ServiceError as exc:
-                if not deltas and usage is None:
-                    raise
-                # What came before the failure in the same read is given out first.
-                self.failure = exc
-            if self.done or self.failure is not None:
-                break
-        return Batch(deltas, usage) if deltas or usage is not None else None
 
     def _take(self, data: bytes, deltas: list[Delta]) -> Usage | None:
         """Add what one event says to `deltas`; return the usage when it says it."""

@@ -8,12 +8,12 @@ from typing import Any, Final
 import msgspec
 
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
 from services.router import metrics
-from services.router.domain.completion import Answer, Batch, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
+from services.router.domain.completion import Answer, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
 from services.router.domain.stop_sequences import StopCutter
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
+from services.router.providers.event_stream import EventStream
 from services.router.providers.openai_dialect import Quirks
 from services.router.providers.openai_errors import openai_error, status_inside
 from services.router.providers.parameters import arguments_text
@@ -160,39 +160,17 @@ def _whole_choice(choice: _Choice, calls: _Calls, quirks: Quirks) -> Choice:
     return Choice(choice.index, None if made and not content else content, finish, said.reasoning_content or "", made)
 
 
-class ChunkStream:
+class ChunkStream(EventStream):
     """Maps the events of one stream to batches; knows which choices have ended."""
 
     def __init__(self, ids: ToolCallIds, quirks: Quirks, clock: Clock, *, choices: int = 1) -> None:
+        super().__init__()
         self._calls = _Calls(ids, quirks)
         self._quirks = quirks
         self._clock = clock
         self._open = set(range(choices))
         self._called: set[int] = set()
         self._markers: dict[int, StopCutter] = {}
-        self.done = False
-        self.failure: ServiceError | None = None
-        self.fingerprint = ""
-
-    def feed(self, events: Sequence[tuple[str, bytes]]) -> Batch | None:
-        """Return what is new in `events`; None when nothing is.
-
-        Raises:
-            ServiceError: an error event, or nonsense.
-        """
-        deltas: list[Delta] = []
-        usage: Usage | None = None
-        for _, data in events:
-            try:
-                usage = self._take(data, deltas) or usage
-            except ServiceError as exc:
-                if not deltas and usage is None:
-                    raise
-                # What came before the failure in the same read is given out first.
-                self.failure = exc
-            if self.done or self.failure is not None:
-                break
-        return Batch(deltas, usage) if deltas or usage is not None else None
 
     def _take(self, data: bytes, deltas: list[Delta]) -> Usage | None:
         """Add what one event says to `deltas`; return the usage when it says it."""
