@@ -5,8 +5,9 @@ from typing import Final
 
 import httpx
 
+from tools.servers import ports
 from tools.stack.errors import StackError
-from tools.stack.home import Home
+from tools.stack.home import Home, read_json
 from tools.stack.supervisor import GAVE_UP, Supervisor
 
 DEADLINE_S: Final = 90.0
@@ -22,7 +23,7 @@ def wait_until_ready(home: Home, supervisor: Supervisor, url: str) -> None:
     """
     began = time.monotonic()
     with httpx.Client(trust_env=False, timeout=2.0) as client:
-        while not (everything_runs(supervisor) and is_ready(client, url)):
+        while not (everything_runs(home, supervisor) and is_ready(client, url)):
             waited_s = time.monotonic() - began
             fail_if_stuck(home, supervisor, waited_s=waited_s)
             if waited_s > DEADLINE_S:
@@ -30,9 +31,19 @@ def wait_until_ready(home: Home, supervisor: Supervisor, url: str) -> None:
             time.sleep(0.1)
 
 
-def everything_runs(supervisor: Supervisor) -> bool:
-    """Say whether every program that was started has stayed up for as long as the supervisor asks."""
-    return all(process.state in ("RUNNING", "STOPPED") for process in supervisor.states())
+def everything_runs(home: Home, supervisor: Supervisor) -> bool:
+    """Say whether every program that was started has stayed up, and every service listens.
+
+    On a busy machine a service that will refuse its settings may take longer to say so than the supervisor waits.
+    """
+    chosen = read_json(home.run / "ports.json")
+    for process in supervisor.states():
+        port = chosen.get(f"{process.name.upper()}_GRPC_PORT")
+        if process.state not in ("RUNNING", "STOPPED"):
+            return False
+        if process.state == "RUNNING" and port is not None and ports.is_free(int(port)):
+            return False
+    return True
 
 
 def is_ready(client: httpx.Client, url: str) -> bool:
