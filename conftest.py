@@ -1,5 +1,9 @@
 """Register the fixtures that every room's tests use."""
 
+from tests.stack_fixtures import spans, stack_environment
+
+__all__ = ["spans", "stack_environment"]
+
 pytest_plugins = [
     "servicekit.testing.plugin",
     "emulator.pytest_plugin",

@@ -36,7 +36,7 @@ upstreams:
 
 @pytest.fixture(scope="session")
 def stack_environment() -> dict[str, str]:
-    """Return more of the environment that `stack` is started in; a folder's conftest may have its own."""
+    """Return more of the environment that `stack` is started in; the root conftest may have its own."""
     return {}
 
 

@@ -1,4 +1,8 @@
-"""How the suite is started for the tests of its public face."""
+"""How the one suite of a test run is started, whichever test asks for it first.
+
+The root `conftest.py` takes these fixtures in: the suite is shared by all folders, so its environment must not depend
+on the folder of the first test that needs it.
+"""
 
 from collections.abc import Iterator
 from typing import Final
