@@ -92,8 +92,8 @@ async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool) -
     for line in verification.table(await verification.measure()):
         say(line)
     say("")
-    peak = processes.sample(suite.pids()).rss_mib
-    say("Memory at the end, MiB: " + ", ".join(f"{room} {peak[room]:.0f}" for room in sorted(peak)))
+    peak = processes.sample(suite.pids()).peak_mib
+    say("Peak memory, MiB: " + ", ".join(f"{room} {peak[room]:.0f}" for room in sorted(peak)))
     return lines
 
 

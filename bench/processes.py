@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -13,23 +14,33 @@ SERVICES: Final = ("gateway", "router", "auth", "usage")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """CPU seconds used so far and resident memory now, by program."""
+    """CPU seconds used so far and the most memory that was resident at once, by program."""
 
     cpu_s: dict[str, float]
-    rss_mib: dict[str, float]
+    peak_mib: dict[str, float]
 
 
 def sample(pids: Mapping[str, int]) -> Sample:
     """Read each program with its children."""
     cpu: dict[str, float] = {}
-    rss: dict[str, float] = {}
+    peak: dict[str, float] = {}
     for program, pid in pids.items():
         root = psutil.Process(pid)
         for process in (root, *root.children(recursive=True)):
             try:
                 times = process.cpu_times()
                 cpu[program] = cpu.get(program, 0.0) + times.user + times.system
-                rss[program] = rss.get(program, 0.0) + process.memory_info().rss / 2**20
+                peak[program] = peak.get(program, 0.0) + _peak_mib(process)
             except psutil.NoSuchProcess:
                 continue
-    return Sample(cpu, rss)
+    return Sample(cpu, peak)
+
+
+def _peak_mib(process: psutil.Process) -> float:
+    # Linux keeps the high-water mark; elsewhere what is resident now has to do.
+    status = Path(f"/proc/{process.pid}/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return float(process.memory_info().rss / 2**20)
