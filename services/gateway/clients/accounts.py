@@ -159,14 +159,23 @@ class AccountClient:
         language: str | None = None,
         time_zone: str | None = None,
         email: str | None = None,
+        current_password: str = "",
+        origin: Origin | None = None,
     ) -> Profile:
-        """Change what is given; a new address must be verified first.
+        """Change what is given; a new address needs the password and must be verified before it counts.
 
         Raises:
             InvalidRequest: a field is wrong; it is named.
+            Unauthenticated: a new address, and the password is wrong.
         """
         request = pb.UpdateProfileRequest(
-            user_id=user_id, name=name, language=language, time_zone=time_zone, email=email
+            user_id=user_id,
+            name=name,
+            language=language,
+            time_zone=time_zone,
+            email=email,
+            current_password=current_password,
+            origin=None if origin is None else origin_to_proto(origin),
         )
         return _profile((await self._ask(self._stub.UpdateProfile, request, call)).profile)
 

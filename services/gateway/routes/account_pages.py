@@ -61,11 +61,15 @@ class AccountPages:
                 language=_field(visit, "language") or None,
                 time_zone=_field(visit, "time_zone") or None,
                 email=email if moved else None,
+                current_password=_field(visit, "current_password"),
+                origin=visit.origin,
             )
         except InvalidRequest as exc:
             return self._profile_page(visit, error=fault_of(exc), status=400)
         except Conflict:
             return self._profile_page(visit, error="fault.email", status=400)
+        except (Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
+            return self._profile_page(visit, error=_wrong_password(exc), status=429 if _is_quota(exc) else 400)
         visit.person = Person(person.session, profile)
         visit.switch_to(profile.language)
         return self._profile_page(visit, notice="profile.confirm_email" if moved else "profile.saved")

@@ -36,10 +36,11 @@ def account_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
         return profile_body(await accounts.get_profile(exchange.known_caller.user_id, exchange.call))
 
     @router.patch("/v1/users/me", response_model=ProfileBody)
-    async def change_me(exchange: Asked, change: ProfileChange) -> dict[str, Any]:
-        """Change what is given."""
+    async def change_me(exchange: Asked, request: Request, change: ProfileChange) -> dict[str, Any]:
+        """Change what is given. A new e-mail takes the password and counts when it is confirmed."""
+        user_id, origin = exchange.known_caller.user_id, origin_of(request.scope, limit)
         given = change.model_dump(exclude_none=True)
-        return profile_body(await accounts.update_profile(exchange.known_caller.user_id, exchange.call, **given))
+        return profile_body(await accounts.update_profile(user_id, exchange.call, origin=origin, **given))
 
     @router.delete("/v1/users/me", status_code=204)
     async def delete_me(exchange: Asked, request: Request, proof: Annotated[AccountDeletion, Body()]) -> Response:

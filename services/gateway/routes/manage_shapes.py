@@ -46,6 +46,7 @@ class ProfileChange(Strict):
     language: Literal["ru", "en"] | None = None
     time_zone: Text | None = Field(None, max_length=64)
     email: Text | None = Field(None, max_length=254)
+    current_password: Text | None = Field(None, max_length=1024)
 
 
 class AccountDeletion(Strict):

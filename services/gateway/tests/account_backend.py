@@ -107,6 +107,8 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
 
     async def UpdateProfile(self, request: Any, context: Any) -> account_pb2.UpdateProfileResponse:
         self.requests.append(request)
+        if request.HasField("email") and request.current_password != PASSWORD:
+            raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "Wrong password.")
         for field in ("name", "language", "time_zone"):
             if request.HasField(field):
                 setattr(self.profile, field, getattr(request, field))

@@ -203,6 +203,20 @@ async def test_registration_tells_nobody_who_is_registered(edge: Edge, backends:
     assert backends.accounts.requests[0].language == "en"
 
 
+async def test_a_new_address_takes_the_password(edge: Edge, backends: Backends) -> None:
+    """Whoever finds an open browser cannot move the account to an address of his own."""
+    async with browser(edge) as client:
+        await log_in(client)
+        profile = form_of(await client.get("/console"), "/console")
+        without = await submit(client, profile, email="mine@example.com")
+        with_it = await submit(client, profile, email="mine@example.com", current_password=PASSWORD)
+
+    assert without.status_code == 400
+    assert with_it.status_code == 200
+    assert backends.accounts.requests[-1].email == "mine@example.com"
+    assert backends.accounts.requests[-1].origin.ip
+
+
 async def test_the_account_can_be_kept_without_scripts(edge: Edge, backends: Backends) -> None:
     """Profile, password, second factor, sessions, applications, keys, export and deletion are plain forms."""
     async with browser(edge) as client:
