@@ -46,15 +46,6 @@ async def open_pool(settings: PostgresSettings) -> AsyncIterator[asyncpg.Pool]:
         pool.terminate()
 
 
-async def is_alive(pool: asyncpg.Pool) -> bool:
-    """Tell whether PostgreSQL answers within a second."""
-    try:
-        await pool.fetchval("SELECT 1", timeout=1.0)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        return False
-    return True
-
-
 @contextmanager
 def database_errors() -> Iterator[None]:
     """Raise `Unavailable` in place of any error that says PostgreSQL cannot be used now."""

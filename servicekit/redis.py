@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from servicekit.settings import RedisSettings
 
@@ -35,11 +34,3 @@ async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
     finally:
         await client.aclose()
         await pool.disconnect()
-
-
-async def is_alive(client: Redis) -> bool:
-    """Tell whether Redis answers within its timeout."""
-    try:
-        return bool(await client.ping())
-    except (RedisError, OSError, TimeoutError):
-        return False
