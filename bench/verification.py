@@ -16,11 +16,11 @@ from servicekit import jwt
 from servicekit.call import CallContext
 from servicekit.clock import SystemClock
 from servicekit.telemetry import begin_trace
-from services.gateway.caller import Caller
-from services.gateway.jwks import IssuerKeys, KeyRing
-from services.gateway.key_cache import KeyCache
-from services.gateway.revoked import Revoked
-from services.gateway.tokens import TokenDesk
+from services.gateway.clients.caller import Caller
+from services.gateway.identity.access_tokens import TokenDesk
+from services.gateway.identity.key_cache import KeyCache
+from services.gateway.identity.key_sets import IssuerKeys, KeyRing
+from services.gateway.identity.revoked import Revoked
 
 ISSUER: Final = "https://api.example.com"
 COLD: Final = 2_000

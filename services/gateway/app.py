@@ -14,48 +14,48 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Internal, InvalidRequest, NotFound, ServiceError
 from servicekit.lifecycle import Background
-from services.gateway.access import CHAT, COMPLETIONS, EMBEDDINGS, check_every_route, need_of
-from services.gateway.authn import Authenticator
-from services.gateway.catalog import CatalogWatch
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router import RouterClient
 from services.gateway.clients.usage import UsageClient
-from services.gateway.completions import CompletionService
-from services.gateway.cut import OpenCuts
-from services.gateway.description import TITLE, VERSION, describe
-from services.gateway.edge import Edge
-from services.gateway.exchange import exchange_of
-from services.gateway.jwks import KeyRing
-from services.gateway.oauth_limit import OAuthLimit
-from services.gateway.passage import Tollgate
-from services.gateway.problems import code_of, encode_body, headers_of, status_of
-from services.gateway.readiness import Readiness
-from services.gateway.routes.account_access import AccessPages
-from services.gateway.routes.account_entry import EntryPages
-from services.gateway.routes.account_login import LoginPages
-from services.gateway.routes.account_pages import AccountPages
-from services.gateway.routes.auth_key import auth_key_router
-from services.gateway.routes.chat import ChatCompletions
-from services.gateway.routes.completions import TextCompletions
-from services.gateway.routes.desk import Desk
-from services.gateway.routes.embeddings import EmbeddingsEndpoint
-from services.gateway.routes.health import health_router
-from services.gateway.routes.manage_account import access_router, account_router
-from services.gateway.routes.manage_clients import clients_router
-from services.gateway.routes.manage_keys import keys_router
-from services.gateway.routes.models import models_router
-from services.gateway.routes.oauth_authorize import Authorization
-from services.gateway.routes.oauth_device import DevicePages
-from services.gateway.routes.oauth_endpoint import Cors, OAuthEndpoint
-from services.gateway.routes.oauth_metadata import MetadataEndpoints
-from services.gateway.routes.oauth_token import TokenEndpoints
-from services.gateway.routes.page import Page, Site
-from services.gateway.routes.providers import providers_router
-from services.gateway.routes.requests import requests_router
-from services.gateway.routes.static_file import STATIC_PATH, StaticFiles
+from services.gateway.console.access import AccessPages
+from services.gateway.console.account import AccountPages
+from services.gateway.console.login import LoginPages
+from services.gateway.console.registration import EntryPages
+from services.gateway.edge.api_description import TITLE, VERSION, describe
+from services.gateway.edge.cancellation import OpenCuts
+from services.gateway.edge.health import health_router
+from services.gateway.edge.middleware import Edge
+from services.gateway.edge.problems import code_of, encode_body, headers_of, status_of
+from services.gateway.edge.readiness import Readiness
+from services.gateway.edge.request_context import exchange_of
+from services.gateway.identity.access import CHAT, COMPLETIONS, EMBEDDINGS, check_every_route, need_of
+from services.gateway.identity.address_limit import OAuthLimit
+from services.gateway.identity.authentication import Authenticator
+from services.gateway.identity.key_sets import KeyRing
+from services.gateway.inference.completions import CompletionService
+from services.gateway.inference.paid_call import Tollgate
+from services.gateway.inference.routes.chat import ChatCompletions
+from services.gateway.inference.routes.dependencies import Desk
+from services.gateway.inference.routes.embeddings import EmbeddingsEndpoint
+from services.gateway.inference.routes.models import models_router
+from services.gateway.inference.routes.provider_status import providers_router
+from services.gateway.inference.routes.requests import requests_router
+from services.gateway.inference.routes.text_completions import TextCompletions
+from services.gateway.management.account import access_router, account_router
+from services.gateway.management.clients import clients_router
+from services.gateway.management.key_info import auth_key_router
+from services.gateway.management.keys import keys_router
+from services.gateway.oauth.authorize import Authorization
+from services.gateway.oauth.device import DevicePages
+from services.gateway.oauth.endpoint import Cors, OAuthEndpoint
+from services.gateway.oauth.metadata import MetadataEndpoints
+from services.gateway.oauth.token import TokenEndpoints
+from services.gateway.pages.page import Page, Site
+from services.gateway.pages.static_route import STATIC_PATH, StaticFiles
 from services.gateway.settings import GatewaySettings
 
 

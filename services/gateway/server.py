@@ -20,32 +20,33 @@ from servicekit.clock import Clock, SystemClock
 from servicekit.lifecycle import Background
 from servicekit.redis import open_redis
 from servicekit.rpc_client import open_channel
-from services.gateway import cut, metrics
+from services.gateway import metrics
 from services.gateway.admission.admission import open_admission
 from services.gateway.admission.holds import Holds
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.app import Parts, build_app
-from services.gateway.authn import Authenticator
-from services.gateway.catalog import CatalogWatch
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router import RouterClient
 from services.gateway.clients.usage import UsageClient
-from services.gateway.cut import OpenCuts
-from services.gateway.http_protocol import with_limits
-from services.gateway.jwks import KeyRing
-from services.gateway.key_cache import KeyCache
+from services.gateway.edge import cancellation as cut
+from services.gateway.edge.cancellation import OpenCuts
+from services.gateway.edge.http_protocol import with_limits
+from services.gateway.edge.readiness import Check, Readiness
+from services.gateway.identity.access_tokens import TokenDesk
+from services.gateway.identity.address_limit import OAuthLimit
+from services.gateway.identity.authentication import Authenticator
+from services.gateway.identity.key_cache import KeyCache
+from services.gateway.identity.key_sets import KeyRing
+from services.gateway.identity.revocations import Ending, RevocationListener, RevocationPoller
+from services.gateway.identity.revoked import Revoked
+from services.gateway.inference.paid_call import Tollgate
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.oauth_limit import OAuthLimit
-from services.gateway.passage import Tollgate
-from services.gateway.readiness import Check, Readiness
-from services.gateway.revocations import Ending, RevocationListener, RevocationPoller
-from services.gateway.revoked import Revoked
 from services.gateway.settings import GatewaySettings
-from services.gateway.tokens import TokenDesk
 
 log = structlog.get_logger()
 

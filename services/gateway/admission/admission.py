@@ -22,7 +22,6 @@ from servicekit.clock import Clock, SystemClock
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
-from services.gateway.accounting import Ticket
 from services.gateway.admission import metrics
 from services.gateway.admission.breaker import Breaker
 from services.gateway.admission.budgets import BudgetRebuild, SpendOf
@@ -47,6 +46,7 @@ from services.gateway.admission.replicas import Replicas
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Admitted
 from services.gateway.admission.script_runner import RedisLost, ScriptRunner
 from services.gateway.admission.scripts import ADMIT, SETTLE
+from services.gateway.metering.accounting import Ticket
 
 # Decide; rebuild what is missing; decide; a period or a flush may come between: a third time, then give up.
 ATTEMPTS = 3

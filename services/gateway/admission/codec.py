@@ -7,7 +7,6 @@ from typing import Any, Final
 import msgspec
 
 from servicekit.errors import ErrorReason
-from services.gateway.accounting import Ticket
 from services.gateway.admission.periods import seconds_left
 from services.gateway.admission.request import (
     AdmissionRefused,
@@ -17,6 +16,7 @@ from services.gateway.admission.request import (
     LimitReport,
     Limits,
 )
+from services.gateway.metering.accounting import Ticket
 
 REFUSED, ADMITTED, COLD, LATE = 0, 1, 2, 3
 DECIDE, RESTORE = 0, 1

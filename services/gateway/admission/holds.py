@@ -9,8 +9,8 @@ import msgspec
 import structlog
 from redis.asyncio import Redis
 
-from services.gateway.accounting import Hold, HoldFacts
 from services.gateway.admission.periods import details_key
+from services.gateway.metering.accounting import Hold, HoldFacts
 
 log = structlog.get_logger()
 

@@ -10,11 +10,11 @@ from razvilka.auth.v1 import account_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.authorization import Origin, Params
-from services.gateway.clients.moments import moment
+from services.gateway.clients.account_views import ExternalProvider, LoggedIn, Mail, Profile, SessionView, Totp
 from services.gateway.clients.oauth import origin_to_proto, params_to_proto
+from services.gateway.clients.oauth_views import Origin, Params
 from services.gateway.clients.periods import TIERS
-from services.gateway.people import ExternalProvider, LoggedIn, Mail, Profile, SessionView, Totp
+from services.gateway.clients.timestamps import moment
 
 
 class AccountClient:

@@ -12,10 +12,10 @@ from razvilka.auth.v1 import auth_pb2_grpc
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.admission.request import Budget, Limits
-from services.gateway.caller import Caller
-from services.gateway.clients.moments import moment, timestamp
+from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
+from services.gateway.clients.caller import Caller
 from services.gateway.clients.periods import PERIODS, TIERS, period_to_proto
-from services.gateway.people import IssuedKey, KeyView, NewKey
+from services.gateway.clients.timestamps import moment, timestamp
 
 
 class AuthClient:

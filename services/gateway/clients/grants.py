@@ -10,9 +10,9 @@ from razvilka.auth.v1 import oauth_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.authorization import Application, GrantView, NewApplication
-from services.gateway.clients.moments import moment
+from services.gateway.clients.oauth_views import Application, GrantView, NewApplication
 from services.gateway.clients.periods import PERIODS
+from services.gateway.clients.timestamps import moment
 
 
 class GrantClient:

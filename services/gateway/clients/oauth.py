@@ -14,7 +14,10 @@ from razvilka.auth.v1 import oauth_pb2_grpc
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from servicekit.errors import Internal
-from services.gateway.authorization import (
+from services.gateway.clients.auth import caller_from_proto
+from services.gateway.clients.caller import Caller
+from services.gateway.clients.grants import application_from_proto
+from services.gateway.clients.oauth_views import (
     Allowance,
     ConsentStep,
     ErrorStep,
@@ -26,13 +29,10 @@ from services.gateway.authorization import (
     RedirectStep,
     Step,
 )
-from services.gateway.caller import Caller
-from services.gateway.clients.auth import caller_from_proto
-from services.gateway.clients.grants import application_from_proto
-from services.gateway.clients.moments import moment, timestamp
 from services.gateway.clients.periods import period_to_proto
-from services.gateway.jwks import IssuerKeys
-from services.gateway.revocations import Revocation
+from services.gateway.clients.timestamps import moment, timestamp
+from services.gateway.identity.key_sets import IssuerKeys
+from services.gateway.identity.revocations import Revocation
 
 
 class OAuthClient:

@@ -7,7 +7,14 @@ from typing import Final
 import msgspec
 from razvilka.router.v1 import router_pb2 as pb
 
-from services.gateway.schemas import ChatMessage, ChatRequest, NamedToolChoice, ResponseFormat, Tool, other_json
+from services.gateway.inference.schemas import (
+    ChatMessage,
+    ChatRequest,
+    NamedToolChoice,
+    ResponseFormat,
+    Tool,
+    other_json,
+)
 
 _ROLES: Final = {
     "system": pb.ROLE_SYSTEM,

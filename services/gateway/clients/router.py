@@ -13,8 +13,8 @@ from razvilka.router.v1 import router_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.accounting import Attempt, Price, TokenUsage
-from services.gateway.answer import (
+from services.gateway.clients.catalog import Catalog, DatedPrice, Model
+from services.gateway.clients.completion import (
     FINISH_REASONS,
     Choice,
     Completion,
@@ -26,10 +26,10 @@ from services.gateway.answer import (
     StreamPart,
     ToolCallPart,
 )
-from services.gateway.catalog import Catalog, DatedPrice, Model
-from services.gateway.clients.moments import moment, to_unix_us
 from services.gateway.clients.prompt import to_prompt
-from services.gateway.schemas import ChatRequest
+from services.gateway.clients.timestamps import moment, to_unix_us
+from services.gateway.inference.schemas import ChatRequest
+from services.gateway.metering.accounting import Attempt, Price, TokenUsage
 
 LIST_DEADLINE_S = 5.0
 

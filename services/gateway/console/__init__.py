@@ -1,1 +1,4 @@
-"""Pages for people: templates, texts in two languages, cookies, forms and what a page may do."""
+"""The pages for people: log in, register, profile, security, sessions, applications, keys, data.
+
+They show and change only what the services behind the API allow.
+"""

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from services.gateway.accounting import Rejected, UsageRecord
 from services.gateway.metering import metrics
+from services.gateway.metering.accounting import Rejected, UsageRecord
 
 log = structlog.get_logger()
 

@@ -22,8 +22,8 @@ from servicekit.clock import Clock, SystemClock
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
-from services.gateway.accounting import Source
 from services.gateway.metering import metrics
+from services.gateway.metering.accounting import Source
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.journal import Journal, JournalFull
 from services.gateway.metering.options import MeteringOptions

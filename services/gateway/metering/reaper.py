@@ -14,8 +14,8 @@ from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest, ServiceError
-from services.gateway.accounting import Hold, Rejected, Source, Status, UsageRecord
 from services.gateway.metering import metrics
+from services.gateway.metering.accounting import Hold, Rejected, Source, Status, UsageRecord
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.elected import elected
 from services.gateway.metering.options import MeteringOptions

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from services.gateway.accounting import Ticket, UsageRecord
+from services.gateway.metering.accounting import Ticket, UsageRecord
 from services.gateway.metering.outcome import Dispatched
 
 

@@ -18,8 +18,8 @@ import structlog
 from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
-from services.gateway.accounting import Hold
 from services.gateway.metering import metrics
+from services.gateway.metering.accounting import Hold
 from services.gateway.metering.journal import JournalFull
 from services.gateway.metering.journal_reader import read_dead, read_segment
 from services.gateway.metering.outcome import Dispatched

@@ -11,7 +11,7 @@ The price is the one frozen at admission, or that of the fallback that answered;
 
 from __future__ import annotations
 
-from services.gateway.accounting import Price, Source, Status, TokenUsage, UsageRecord
+from services.gateway.metering.accounting import Price, Source, Status, TokenUsage, UsageRecord
 from services.gateway.metering.outcome import Dispatched, Outcome
 
 

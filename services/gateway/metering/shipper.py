@@ -18,8 +18,8 @@ import structlog
 from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest
 from servicekit.failpoints import failpoint
-from services.gateway.accounting import Rejected, UsageRecord
 from services.gateway.metering import metrics
+from services.gateway.metering.accounting import Rejected, UsageRecord
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.journal import Journal, Place
 from services.gateway.metering.journal_reader import JournalReader

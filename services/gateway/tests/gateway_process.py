@@ -18,10 +18,10 @@ import msgspec
 import redis.asyncio
 
 from servicekit.failpoints import failpoint
-from services.gateway.accounting import Rejected, UsageRecord
 from services.gateway.admission.admission import Admission, open_admission
 from services.gateway.admission.holds import Holds
 from services.gateway.admission.request import AdmissionRequest, Limits
+from services.gateway.metering.accounting import Rejected, UsageRecord
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.tests.admission_kit import PATIENT, Ledger, budget, request

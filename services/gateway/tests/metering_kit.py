@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from servicekit.errors import ErrorReason, InvalidRequest, Unavailable
-from services.gateway.accounting import Hold, Price, Rejected, Status, Ticket, TokenUsage, UsageRecord
+from services.gateway.metering.accounting import Hold, Price, Rejected, Status, Ticket, TokenUsage, UsageRecord
 from services.gateway.metering.outcome import Dispatched, Outcome
 
 PRICE = Price("v1", 400, 800)

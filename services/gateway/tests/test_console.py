@@ -6,12 +6,12 @@ import string
 
 import pytest
 
-from services.gateway.console.cookies import CookieJar
-from services.gateway.console.forms import form_token, is_own_origin, is_own_token
-from services.gateway.console.language import TEXTS, choose
-from services.gateway.console.pages import micro_rub_of, roubles_of
-from services.gateway.console.policy import form_targets
-from services.gateway.console.static_files import FILES
+from services.gateway.pages.cookies import CookieJar
+from services.gateway.pages.forms import form_token, is_own_origin, is_own_token
+from services.gateway.pages.language import TEXTS, choose
+from services.gateway.pages.policy import form_targets
+from services.gateway.pages.rendering import micro_rub_of, roubles_of
+from services.gateway.pages.static_files import FILES
 
 
 def _fields(text: str) -> set[str]:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from services.gateway.cut import CLIENT_LEFT, SHUTDOWN, OpenCuts
+from services.gateway.edge.cancellation import CLIENT_LEFT, SHUTDOWN, OpenCuts
 
 
 async def test_a_cut_ends_the_block_and_the_code_goes_on() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from servicekit.errors import ErrorReason, ServiceError, Unauthenticated, Unavailable
 from servicekit.testing.fake_clock import MIDDAY, FakeClock
-from services.gateway.caller import Caller
-from services.gateway.key_cache import KeyCache
+from services.gateway.clients.caller import Caller
+from services.gateway.identity.key_cache import KeyCache
 
 DOWN = Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "down")
 UNKNOWN = Unauthenticated(ErrorReason.INVALID_KEY, "The API key is not valid.")

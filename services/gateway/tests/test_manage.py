@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from razvilka.auth.v1 import auth_pb2, oauth_pb2
 
-from services.gateway.access import NEEDS, Scope
+from services.gateway.identity.access import NEEDS, Scope
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD

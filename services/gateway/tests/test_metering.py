@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from servicekit.errors import Unavailable
 from servicekit.testing import FakeClock
-from services.gateway.accounting import Hold, HoldFacts, Source, Status, UsageRecord
+from services.gateway.metering.accounting import Hold, HoldFacts, Source, Status, UsageRecord
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.elected import elected
 from services.gateway.metering.journal import Journal

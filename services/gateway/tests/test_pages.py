@@ -9,7 +9,7 @@ import httpx
 import pytest
 from razvilka.auth.v1 import account_pb2
 
-from services.gateway.access import PAGES
+from services.gateway.identity.access import PAGES
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD, SESSION

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from servicekit.errors import ErrorReason, Internal, PermissionDenied, QuotaExceeded, ServiceError, Unavailable
-from services.gateway.problems import RENDERING, body_of, code_of, encode_body, headers_of, status_of
+from services.gateway.edge.problems import RENDERING, body_of, code_of, encode_body, headers_of, status_of
 
 # Release 1.0's codes that still exist; clients may depend on each.
 CODES_OF_1_0 = {

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from servicekit.testing import FakeClock
-from services.gateway.accounting import Hold
+from services.gateway.metering.accounting import Hold
 from services.gateway.metering.recovery import Recovery
 from services.gateway.tests.admission_kit import facts
 from services.gateway.tests.metering_kit import NoHolds, Settlements, dispatched

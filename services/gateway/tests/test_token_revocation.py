@@ -14,7 +14,7 @@ from razvilka.auth.v1 import oauth_pb2
 from redis.asyncio import Redis
 
 from servicekit.errors import ErrorReason, Unavailable
-from services.gateway import revocations
+from services.gateway.identity import revocations
 from services.gateway.tests.backends import Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.identity_backends import access_token

@@ -1,0 +1,95 @@
+"""What the router says, as values: the answer, its route, its end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from services.gateway.metering.accounting import Attempt, TokenUsage
+
+# Index = razvilka.router.v1.FinishReason; the names are OpenAI's.
+FINISH_REASONS: Final = ("", "stop", "length", "tool_calls", "content_filter")
+
+
+class Route(Struct, frozen=True, gc=False):
+    """What answers, known before the first token."""
+
+    provider: str = ""
+    model: str = ""
+    resolved_model: str = ""
+    dropped_params: tuple[str, ...] = ()
+
+
+class ToolCallPart(Struct, gc=False):
+    """A tool call, or a piece of one."""
+
+    index: int
+    id: str
+    name: str
+    arguments: str
+
+
+class Delta(Struct, gc=False):
+    """A piece of one choice."""
+
+    index: int
+    content: str
+    reasoning: str
+    tool_calls: tuple[ToolCallPart, ...]
+    finish_reason: str
+
+
+class Choice(Struct, gc=False):
+    """One whole choice."""
+
+    index: int
+    content: str | None
+    reasoning: str
+    tool_calls: tuple[ToolCallPart, ...]
+    finish_reason: str
+
+
+class End(Struct, gc=False):
+    """How the answer ended. `usage` is None when the router did not say."""
+
+    usage: TokenUsage | None = None
+    usage_is_estimate: bool = False
+    attempts: tuple[Attempt, ...] = ()
+    system_fingerprint: str = ""
+
+
+class Completion(Struct, gc=False):
+    """A whole answer."""
+
+    route: Route
+    choices: tuple[Choice, ...]
+    end: End
+
+
+class StreamPart(Struct, gc=False):
+    """One message of a stream: any of its parts may be absent."""
+
+    deltas: tuple[Delta, ...]
+    route: Route | None = None
+    progress: TokenUsage | None = None
+    end: End | None = None
+
+
+class Embeddings(Struct, gc=False):
+    """Vectors, in the order of the inputs, as packed little-endian float32."""
+
+    route: Route
+    vectors: tuple[list[float], ...]
+    end: End
+
+
+class ModelStatus(Struct, gc=False):
+    """What the router has seen of one model version lately."""
+
+    provider: str
+    model: str
+    status: str
+    latency_ms: int
+    error_rate: float
+    updated_at_s: float

@@ -1,0 +1,115 @@
+"""One HTTP request on its way through the edge: its id, its trace, its caller, and what the log line will say."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from opentelemetry.trace import SpanKind
+from starlette.requests import Request
+from starlette.types import Scope
+
+from servicekit.call import CallContext
+from servicekit.telemetry import begin_trace, start_span
+from services.gateway.clients.caller import Caller
+from services.gateway.edge.problems import Headers
+from services.gateway.edge.request_id import new_request_id
+
+KEY: Final = "razvilka.exchange"
+# Nobody reads the answer: what nginx logs for it.
+CLIENT_LEFT_STATUS: Final = 499
+
+
+class Exchange:
+    """Mutable, owned by one request. `headers` go out with whatever is answered."""
+
+    __slots__ = (
+        "authorization",
+        "cache_control",
+        "call",
+        "caller",
+        "cost_micro_rub",
+        "cut",
+        "error_code",
+        "finish_reason",
+        "first_token_ms",
+        "headers",
+        "method",
+        "model",
+        "policy",
+        "provider",
+        "request_id",
+        "requested_model",
+        "resolved_model",
+        "route",
+        "scope",
+        "span",
+        "started",
+        "started_at_us",
+        "status",
+        "stream",
+        "tokens_in",
+        "tokens_out",
+    )
+
+    def __init__(self, scope: Scope) -> None:
+        self.started = time.perf_counter()
+        self.started_at_us = time.time_ns() // 1000
+        self.request_id = new_request_id()
+        self.scope = scope
+        self.method: str = scope["method"]
+        self.route = ""
+        self.status = 0
+        self.caller: Caller | None = None
+        self.headers: Headers = []
+        # In place of what the edge says everywhere else: how long to keep the answer, and what a page may do.
+        self.cache_control = b"no-store"
+        self.policy = b""
+        self.authorization, traceparent, tracestate = _read(scope["headers"])
+        self.span = start_span("gateway.request", begin_trace(traceparent, tracestate), kind=SpanKind.SERVER)
+        self.call = CallContext(self.request_id, self.span.context)
+        self.requested_model = self.model = self.provider = self.resolved_model = ""
+        self.finish_reason = self.error_code = self.cut = ""
+        self.stream = False
+        self.tokens_in = self.tokens_out = self.cost_micro_rub = self.first_token_ms = 0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the request came in."""
+        return time.perf_counter() - self.started
+
+    @property
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the request came in, at least one."""
+        return max(1, round((time.perf_counter() - self.started) * 1000))
+
+    @property
+    def known_caller(self) -> Caller:
+        """Return the caller of a route that needs one; the edge has authenticated it."""
+        if self.caller is None:
+            raise RuntimeError("the route was reached without a caller")
+        return self.caller
+
+
+def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, str | None, str | None]:
+    authorization, traceparent, tracestate = b"", None, None
+    for name, value in headers:
+        if name == b"authorization":
+            # Two credentials: which one counts would be a guess, so neither does.
+            authorization = value if not authorization else b"\x00"
+        elif name == b"traceparent":
+            traceparent = value.decode("latin-1")
+        elif name == b"tracestate" and len(value) <= 512:
+            tracestate = value.decode("latin-1")
+    return authorization, traceparent, tracestate
+
+
+def exchange_of(scope: Scope) -> Exchange:
+    """Return the exchange of an ASGI scope."""
+    exchange: Exchange = scope[KEY]
+    return exchange
+
+
+def current_exchange(request: Request) -> Exchange:
+    """Return the exchange, as a FastAPI dependency."""
+    return exchange_of(request.scope)

@@ -1,0 +1,142 @@
+"""Access token -> Caller: verified here, remembered by digest, joined with what its grant allows now."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from servicekit.call import CallContext
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, ServiceError, Unauthenticated
+from services.gateway import metrics
+from services.gateway.clients.caller import Caller
+from services.gateway.identity.key_cache import KeyCache
+from services.gateway.identity.key_sets import LEEWAY_S, KeyRing
+from services.gateway.identity.revoked import Revoked
+
+MAX_ENTRIES: Final = 20_000
+GRANT_SUBJECT: Final = "grant:"
+# (grant id, user id or "" when the client acts in its own name) -> what the grant allows.
+GetGrant = Callable[[str, str, CallContext], Awaitable[Caller]]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What a verified token says."""
+
+    jti: str
+    grant_id: str
+    session_id: str
+    client_id: str
+    user_id: str
+    scopes: frozenset[str]
+    expires_at_s: float
+
+
+class _Known:
+    """A verified token and the caller it made with the grant as it was last told."""
+
+    __slots__ = ("caller", "grant", "token")
+
+    def __init__(self, token: AccessToken) -> None:
+        self.token = token
+        self.grant: Caller | None = None
+        self.caller: Caller | None = None
+
+
+class TokenDesk:
+    """Tells who holds an access token."""
+
+    def __init__(self, ring: KeyRing, get_grant: GetGrant, grants: KeyCache, revoked: Revoked, clock: Clock) -> None:
+        self._ring = ring
+        self._get_grant = get_grant
+        self._grants = grants
+        self._revoked = revoked
+        self._clock = clock
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+
+    async def caller(self, token: bytes, call: CallContext) -> Caller:
+        """Return who holds the token.
+
+        Raises:
+            Unauthenticated: it is not valid, not any more, or its grant is over.
+            Unavailable: it cannot be checked at the moment.
+        """
+        digest = self._grants.digest(token)
+        known = self._known.get(digest)
+        if known is None or known.token.expires_at_s <= self._clock.now().timestamp():
+            known = await self._verified(digest, token.decode())
+        else:
+            metrics.TOKEN_HIT.inc()
+            self._known.move_to_end(digest)
+        if self._revoked.covers(known.token):
+            metrics.TOKEN_REVOKED.inc()
+            raise _invalid()
+        caller = await self._with_grant(known, call)
+        if self._revoked.covers(known.token):
+            # It ended while the grant was asked for.
+            raise _invalid()
+        return caller
+
+    async def _verified(self, digest: bytes, token: str) -> _Known:
+        self._known.pop(digest, None)
+        try:
+            known = _Known(_token_of(await self._ring.verify(token)))
+        except ServiceError as exc:
+            (metrics.TOKEN_REFUSED if isinstance(exc, Unauthenticated) else metrics.TOKEN_UNAVAILABLE).inc()
+            raise
+        metrics.TOKEN_VERIFIED.inc()
+        if len(self._known) >= MAX_ENTRIES:
+            self._known.popitem(last=False)
+        self._known[digest] = known
+        return known
+
+    async def _with_grant(self, known: _Known, call: CallContext) -> Caller:
+        token = known.token
+        name = token.grant_id.encode()
+        grant = self._grants.fresh(name)
+        if grant is None:
+            grant = await self._grants.get(name, lambda: self._get_grant(token.grant_id, token.user_id, call))
+        if known.caller is None or known.grant is not grant:
+            if token.user_id and grant.user_id != token.user_id:
+                raise _invalid()
+            known.grant = grant
+            known.caller = replace(grant, scopes=grant.scopes & token.scopes, grant_id=counted_under(grant))
+        return known.caller
+
+
+def _token_of(claims: dict[str, Any]) -> AccessToken:
+    texts = {name: claims.get(name, "") for name in ("jti", "gid", "sid", "client_id", "sub", "scope")}
+    if not all(isinstance(value, str) for value in texts.values()) or not (texts["jti"] and texts["gid"]):
+        raise _invalid()
+    return AccessToken(
+        jti=texts["jti"],
+        grant_id=texts["gid"],
+        session_id=texts["sid"],
+        client_id=texts["client_id"],
+        # A client that acts in its own name is its own subject (RFC 9068 2.2).
+        user_id="" if texts["sub"] == texts["client_id"] else texts["sub"],
+        scopes=frozenset(texts["scope"].split()),
+        expires_at_s=float(claims["exp"]) + LEEWAY_S,
+    )
+
+
+def counted_under(grant: Caller) -> str:
+    """Return the grant under which spending is booked: the one whose budget it is.
+
+    An application that is authorized again without asking spends on from the first consent's budget. That is rebuilt
+    from the usage rows, so they must name it.
+    """
+    subjects = (budget.subject for budget in grant.budgets if budget.subject.startswith(GRANT_SUBJECT))
+    return next((subject.removeprefix(GRANT_SUBJECT) for subject in subjects), grant.grant_id)
+
+
+def is_token(credential: bytes) -> bool:
+    """Tell whether a credential is meant as a JWT; keys have no dots and begin otherwise."""
+    return credential.startswith(b"eyJ") and credential.count(b".") == 2
+
+
+def _invalid() -> Unauthenticated:
+    return Unauthenticated(ErrorReason.INVALID_TOKEN, "The token is not valid.")

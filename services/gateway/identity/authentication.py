@@ -1,0 +1,117 @@
+"""Bearer credential -> Caller."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+
+from starlette.types import Scope
+
+from servicekit.call import CallContext
+from servicekit.errors import ErrorReason, InvalidRequest, PermissionDenied, Unauthenticated
+from services.gateway.clients.caller import Caller
+from services.gateway.edge.request_context import Exchange
+from services.gateway.identity.access import Need, Open, check_scope
+from services.gateway.identity.access_tokens import TokenDesk, is_token
+from services.gateway.identity.key_cache import KeyCache
+from services.gateway.settings import Network
+
+MAX_KEY_LENGTH: Final = 512
+MAX_TOKEN_LENGTH: Final = 8192
+VerifyApiKey = Callable[[str, CallContext], Awaitable[Caller]]
+Address = IPv4Address | IPv6Address
+
+
+class Authenticator:
+    """Tells who calls, and refuses who may not."""
+
+    def __init__(self, verify: VerifyApiKey, cache: KeyCache, tokens: TokenDesk, *, trusted: Sequence[Network]) -> None:
+        self._verify = verify
+        self._cache = cache
+        self._tokens = tokens
+        self._trusted = tuple(trusted)
+
+    async def enter(self, exchange: Exchange, need: Need) -> None:
+        """Authenticate the exchange for a route that needs `need`; afterwards it has a caller.
+
+        Raises:
+            Unauthenticated: no credential, or one that does not count.
+            PermissionDenied: the scope is missing, or the address is not on the key's list.
+            Unavailable: the credential cannot be checked at the moment.
+        """
+        if need is Open.EVERYONE:
+            return
+        if b"access_token=" in exchange.scope["query_string"]:
+            # RFC 9700 4.3.2: addresses end up in logs and histories.
+            raise InvalidRequest(
+                ErrorReason.INVALID_REQUEST, "Credentials belong into the Authorization header, not into the address."
+            )
+        credential = bearer_of(exchange.authorization)
+        if is_token(credential):
+            caller = await self._tokens.caller(credential, exchange.call)
+        else:
+            digest = self._cache.digest(credential)
+            caller = await self._cache.get(digest, lambda: self._verify(credential.decode(), exchange.call))
+        exchange.caller = caller
+        if caller.networks:
+            self._check_address(caller, exchange.scope)
+        check_scope(caller, need)
+
+    def _check_address(self, caller: Caller, scope: Scope) -> None:
+        address = client_address(scope, self._trusted)
+        if address is None or not _within(address, caller.networks):
+            raise PermissionDenied(ErrorReason.IP_NOT_ALLOWED, "This credential may not be used from this address.")
+
+
+def bearer_of(authorization: bytes) -> bytes:
+    """Return the key or access token in an Authorization header.
+
+    Raises:
+        Unauthenticated: there is none, or it cannot be one.
+    """
+    if not authorization:
+        raise Unauthenticated(
+            ErrorReason.AUTH_REQUIRED, "An API key or access token is needed: send it as `Authorization: Bearer <key>`."
+        )
+    scheme, _, key = authorization.partition(b" ")
+    if scheme.lower() != b"bearer":
+        raise Unauthenticated(ErrorReason.AUTH_REQUIRED, "The Authorization header must have the form `Bearer <key>`.")
+    key = key.strip()
+    longest = MAX_TOKEN_LENGTH if is_token(key) else MAX_KEY_LENGTH
+    if not key or len(key) > longest or not _printable(key):
+        raise Unauthenticated(ErrorReason.INVALID_KEY, "The API key is not valid.")
+    return key
+
+
+def _printable(key: bytes) -> bool:
+    # Keys of release 1.0 are any text without spaces; control characters were never in them.
+    return key.isascii() and key.decode().isprintable() and b" " not in key
+
+
+def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
+    """Return where the request comes from; X-Forwarded-For is believed only from trusted proxies, right to left."""
+    peer = _address(scope["client"][0]) if scope.get("client") else None
+    if peer is None or not _within(peer, trusted):
+        return peer
+    hops = [hop for name, value in scope["headers"] if name == b"x-forwarded-for" for hop in value.split(b",")]
+    for hop in reversed(hops):
+        address = _address(hop.decode("latin-1").strip())
+        if address is None:
+            return None
+        if not _within(address, trusted):
+            return address
+        peer = address
+    return peer
+
+
+def _address(text: str) -> Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def _within(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks)

@@ -1,0 +1,163 @@
+"""Hears what ended, so that it ends here within a second; asks every two seconds for what was not heard.
+
+Three ways in, one way on: the push over Redis, the set that Redis keeps for those who reconnect, and auth's own list,
+which is the truth. Any one of them is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from servicekit.clock import Clock
+from servicekit.errors import ServiceError
+from services.gateway import metrics
+from services.gateway.identity.key_cache import KeyCache
+from services.gateway.identity.revoked import KEEP_S, Revoked
+
+log = structlog.get_logger()
+
+CHANNEL: Final = "razvilka:auth:revoked"
+HISTORY: Final = "razvilka:auth:revocations"
+# A listener that hears nothing for this long asks the connection whether it still lives.
+POLL_S: Final = 1.0
+RECONNECT_S: Final = 0.5
+# A push can be lost without anybody noticing: with this, and the RPC's deadline, everything is known within five.
+ASK_EVERY_S: Final = 2.0
+# The first question: everything that a token can still be waiting for.
+FIRST_LOOK: Final = timedelta(seconds=KEEP_S)
+
+
+class Revocation(msgspec.Struct, frozen=True):
+    """What ended, and when in milliseconds since 1970."""
+
+    kind: str
+    id: str
+    at: int = 0
+
+
+# Since a moment -> what ended since then, and the next moment to ask for.
+ListRevocations = Callable[[datetime], Awaitable[tuple[list[Revocation], datetime]]]
+_DECODER: Final = msgspec.json.Decoder(Revocation)
+
+
+class Ending:
+    """Puts revocations into effect, each once."""
+
+    def __init__(self, keys: KeyCache, grants: KeyCache, revoked: Revoked, clock: Clock) -> None:
+        self._keys = keys
+        self._grants = grants
+        self._revoked = revoked
+        self._clock = clock
+        self._seen: dict[Revocation, float] = {}
+
+    def apply(self, revocations: Iterable[Revocation], source: str) -> None:
+        """Put them into effect. `source`: how they were heard of."""
+        for revocation in revocations:
+            if revocation not in self._seen:
+                self._note(revocation, source)
+                self._end(revocation)
+
+    def _note(self, revocation: Revocation, source: str) -> None:
+        now = self._clock.monotonic()
+        if len(self._seen) % 1000 == 999:
+            self._seen = {seen: until for seen, until in self._seen.items() if until > now}
+        self._seen[revocation] = now + KEEP_S
+        metrics.REVOCATIONS.labels(source).inc()
+        if revocation.at and source != "history":
+            waited = self._clock.now().timestamp() - revocation.at / 1000
+            metrics.REVOCATION_SECONDS.labels(source).observe(max(0.0, waited))
+
+    def _end(self, revocation: Revocation) -> None:
+        if revocation.kind == "key":
+            self._keys.revoke_key(revocation.id)
+        elif revocation.kind == "user":
+            # Asked again, not refused: what a user did after that moment counts.
+            self._keys.forget_user(revocation.id)
+            self._grants.forget_user(revocation.id)
+        elif not self._revoked.add(revocation.kind, revocation.id):
+            log.warning("revocations.unknown_kind", kind=revocation.kind)
+
+
+class RevocationListener:
+    """Hears pushes, and after every reconnection reads what was missed."""
+
+    def __init__(self, redis: Redis, ending: Ending, clock: Clock) -> None:
+        self._redis = redis
+        self._ending = ending
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Listen for ever."""
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError, TimeoutError) as exc:
+                log.warning("revocations.disconnected", error=type(exc).__name__)
+            metrics.LISTENING.set(0)
+            await self._clock.sleep(RECONNECT_S)
+
+    async def _listen(self) -> None:
+        async with self._redis.pubsub(ignore_subscribe_messages=False) as channel:
+            await channel.subscribe(CHANNEL)
+            while True:
+                message = await channel.get_message(timeout=POLL_S)
+                if message is None:
+                    await channel.ping()
+                elif message["type"] == "subscribe":
+                    # Only now: whatever is published from here on is heard, whatever came before is in the set.
+                    self._ending.apply(decoded(await self._redis.zrange(HISTORY, 0, -1)), "history")
+                    metrics.LISTENING.set(1)
+                elif message["type"] == "message":
+                    self._ending.apply(decoded([message["data"]]), "push")
+
+
+class RevocationPoller:
+    """Asks auth for its list; when auth is away, reads the set in Redis."""
+
+    def __init__(self, redis: Redis, list_revocations: ListRevocations, ending: Ending, clock: Clock) -> None:
+        self._redis = redis
+        self._list = list_revocations
+        self._ending = ending
+        self._clock = clock
+        self._since: datetime | None = None
+
+    async def run(self) -> None:
+        """Ask for ever."""
+        while True:
+            await self.ask()
+            await self._clock.sleep(ASK_EVERY_S)
+
+    async def ask(self) -> None:
+        """Ask once."""
+        first = self._since is None
+        since = self._since or self._clock.now() - FIRST_LOOK
+        try:
+            revocations, self._since = await self._list(since)
+            self._ending.apply(revocations, "history" if first else "list")
+        except ServiceError as exc:
+            log.warning("revocations.not_listed", reason=exc.reason.value)
+            await self._read_set()
+
+    async def _read_set(self) -> None:
+        recent = int((self._clock.now().timestamp() - 60) * 1000)
+        try:
+            self._ending.apply(decoded(await self._redis.zrangebyscore(HISTORY, recent, "+inf")), "set")
+        except (RedisError, OSError, TimeoutError):
+            # Nobody can be asked. Grants and keys are believed for seconds only, which bounds this too.
+            log.warning("revocations.nobody_to_ask")
+
+
+def decoded(payloads: Iterable[Any]) -> Iterable[Revocation]:
+    """Yield the revocations of these payloads; what cannot be read is logged and left out."""
+    for payload in payloads:
+        try:
+            yield _DECODER.decode(payload)
+        except msgspec.DecodeError:
+            log.warning("revocations.unreadable")

@@ -1,0 +1,134 @@
+"""A chat body -> the one form that the rest of the gateway knows: checked messages, no legacy fields."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.gateway.edge.body import wrong_field
+from services.gateway.inference.schemas import (
+    ChatMessage,
+    ChatRequest,
+    ContentPart,
+    FunctionNamed,
+    NamedToolChoice,
+    Tool,
+    ToolCall,
+)
+
+_PART: Final = msgspec.json.Decoder(ContentPart)
+_PLAIN: Final = frozenset(("user", "system", "developer"))
+_NEEDED: Final = {"text": "text", "image_url": "image_url", "input_audio": "input_audio", "file": "file"}
+
+
+def normalise(request: ChatRequest) -> bool:
+    """Check what types cannot say, and bring old forms to the new one, in place.
+
+    Returns:
+        Whether the caller speaks the old `functions` dialect and wants `function_call` back.
+
+    Raises:
+        InvalidRequest: a field is missing or contradicts another; it is named.
+    """
+    _join_prompt(request)
+    messages = request.messages
+    if not messages:
+        raise _invalid("messages", "At least one message is needed")
+    legacy = request.functions is not None
+    for index, message in enumerate(messages):
+        if type(message.content) is str and message.role in _PLAIN and message.tool_calls is None:
+            continue
+        _check_message(message, index)
+        legacy = _modernise(message, index) or legacy
+    _modernise_functions(request)
+    _check_together(request)
+    return legacy
+
+
+def _join_prompt(request: ChatRequest) -> None:
+    if request.prompt is None:
+        if request.messages is None:
+            raise _invalid("messages", "This field is required")
+        return
+    if request.messages is not None:
+        raise _invalid("prompt", "Give `messages` or `prompt`, not both")
+    if not request.prompt:
+        raise _invalid("prompt", "The prompt is empty")
+    request.messages = [ChatMessage(role="user", content=request.prompt)]
+
+
+def _check_message(message: ChatMessage, index: int) -> None:
+    where = f"messages[{index}]"
+    content = message.content
+    if isinstance(content, list):
+        if not content:
+            raise _invalid(f"{where}.content", "The list of parts is empty")
+        for number, raw in enumerate(content):
+            _check_part(raw, f"{where}.content[{number}]")
+    elif content is None and not (message.role == "assistant" and (message.tool_calls or message.function_call)):
+        raise _invalid(f"{where}.content", "This field is required")
+    if message.role == "tool" and not message.tool_call_id:
+        raise _invalid(f"{where}.tool_call_id", "A message of role `tool` needs the id of the call it answers")
+    if message.role == "function" and not message.name:
+        raise _invalid(f"{where}.name", "A message of role `function` needs the function's name")
+    if message.tool_calls is not None and message.role != "assistant":
+        raise _invalid(f"{where}.tool_calls", "Only messages of role `assistant` have tool calls")
+
+
+def _check_part(raw: msgspec.Raw, where: str) -> None:
+    try:
+        part = _PART.decode(raw)
+    except msgspec.ValidationError as exc:
+        raise wrong_field(exc, where) from None
+    needed = _NEEDED.get(part.type)
+    if needed and getattr(part, needed) is None:
+        raise _invalid(f"{where}.{needed}", "This field is required")
+
+
+def _modernise(message: ChatMessage, index: int) -> bool:
+    """Turn `function_call` and role `function` into tool calls; tell whether there was one."""
+    if message.role == "function":
+        message.role, message.tool_call_id = "tool", f"call_{message.name}"
+        return True
+    if message.function_call is None:
+        return False
+    if message.role != "assistant" or message.tool_calls:
+        raise _invalid(f"messages[{index}].function_call", "This field stands alone, in a message of role `assistant`")
+    call = message.function_call
+    message.tool_calls, message.function_call = [ToolCall(function=call, id=f"call_{call.name}")], None
+    return True
+
+
+def _modernise_functions(request: ChatRequest) -> None:
+    if request.functions is not None:
+        if request.tools is not None:
+            raise _invalid("functions", "Give `tools` or `functions`, not both")
+        if not request.functions:
+            raise _invalid("functions", "The list is empty")
+        request.tools = [Tool(function=function, type="function") for function in request.functions]
+    choice = request.function_call
+    if choice is not None and request.tool_choice is None:
+        request.tool_choice = (
+            NamedToolChoice(function=choice, type="function") if isinstance(choice, FunctionNamed) else choice
+        )
+
+
+def _check_together(request: ChatRequest) -> None:
+    choice = request.tool_choice
+    if choice is not None and choice != "none" and not request.tools:
+        raise _invalid("tool_choice", "It is only allowed together with `tools`")
+    if isinstance(choice, NamedToolChoice):
+        named = choice.function.name
+        if all(tool.function.name != named for tool in request.tools or ()):
+            raise _invalid("tool_choice.function.name", "`tools` has no function of this name")
+    if request.stream_options is not None and not request.stream:
+        raise _invalid("stream_options", "It is only allowed together with `stream: true`")
+    form = request.response_format
+    if form is not None and form.type == "json_schema" and form.json_schema is None:
+        raise _invalid("response_format.json_schema", "This field is required")
+
+
+def _invalid(param: str, problem: str) -> InvalidRequest:
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem} (field `{param}`).", param=param)

@@ -1,0 +1,115 @@
+"""Deltas -> SSE frames, byte for byte as OpenAI's. Only what varies is encoded; the rest is prepared once a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+from services.gateway.clients.completion import Delta, ToolCallPart
+from services.gateway.inference.openai_bodies import encode, legacy_finish
+
+DONE: Final = b"data: [DONE]\n\n"
+KEEPALIVE: Final = b": keep-alive\n\n"
+
+
+class Frames(Protocol):
+    """Writes the frames of one stream."""
+
+    def deltas(self, deltas: Sequence[Delta]) -> bytes:
+        """Return the frames of one router message, joined: one write."""
+        ...
+
+    def usage(self, usage: dict[str, Any]) -> bytes:
+        """Return the frame with the usage; empty when the caller did not ask for it."""
+        ...
+
+
+class ChatFrames:
+    """Frames of chat.completion.chunk objects."""
+
+    def __init__(self, *, id: str, created: int, model: str, include_usage: bool, legacy: bool) -> None:
+        head = encode({"id": id, "object": "chat.completion.chunk", "created": created, "model": model})[:-1]
+        self._head = b"data: " + head
+        self._include_usage = include_usage
+        self._legacy = legacy
+        # With include_usage every other chunk says `"usage":null`.
+        self._close = b'],"usage":null}\n\n' if include_usage else b"]}\n\n"
+        self._open: dict[int, bytes] = {}
+
+    def deltas(self, deltas: Sequence[Delta]) -> bytes:
+        """Return the frames of one router message, joined: one write."""
+        frames = []
+        for delta in deltas:
+            choice = self._open.get(delta.index)
+            if choice is None:
+                choice = self._open[delta.index] = self._choice(delta.index)
+                frames.append(choice + b'{"role":"assistant","content":"","refusal":null}' + self._after(b"null"))
+            if delta.content and not delta.reasoning:
+                frames.append(choice + b'{"content":' + encode(delta.content) + b"}" + self._after(b"null"))
+            elif delta.reasoning:
+                frames.append(choice + encode(_reasoned(delta)) + self._after(b"null"))
+            for call in delta.tool_calls:
+                frames.append(choice + encode(self._tool_call(call)) + self._after(b"null"))
+            if delta.finish_reason:
+                finish = legacy_finish(delta.finish_reason) if self._legacy else delta.finish_reason
+                frames.append(choice + b"{}" + self._after(encode(finish)))
+        return b"".join(frames)
+
+    def usage(self, usage: dict[str, Any]) -> bytes:
+        """Return the frame with the usage; empty when the caller did not ask for it."""
+        if not self._include_usage:
+            return b""
+        return self._head + b',"choices":[],"usage":' + encode(usage) + b"}\n\n"
+
+    def _choice(self, index: int) -> bytes:
+        return self._head + b',"choices":[{"index":%d,"delta":' % index
+
+    def _after(self, finish_reason: bytes) -> bytes:
+        return b',"logprobs":null,"finish_reason":' + finish_reason + b"}" + self._close
+
+    def _tool_call(self, call: ToolCallPart) -> dict[str, Any]:
+        # The first piece carries the name; later ones only more of the arguments.
+        function = {"name": call.name, "arguments": call.arguments} if call.name else {"arguments": call.arguments}
+        if self._legacy:
+            return {"function_call": function}
+        whole: dict[str, Any] = {"index": call.index}
+        if call.id:
+            whole |= {"id": call.id, "type": "function"}
+        return {"tool_calls": [{**whole, "function": function}]}
+
+
+def _reasoned(delta: Delta) -> dict[str, str]:
+    reasoned = {"reasoning_content": delta.reasoning}
+    return {**reasoned, "content": delta.content} if delta.content else reasoned
+
+
+class TextFrames:
+    """Frames of text_completion objects, the older form."""
+
+    def __init__(self, *, id: str, created: int, model: str, include_usage: bool, echo: list[str]) -> None:
+        head = encode({"id": id, "object": "text_completion", "created": created, "model": model})[:-1]
+        self._head = b"data: " + head
+        self._include_usage = include_usage
+        self._close = b'],"usage":null}\n\n' if include_usage else b"]}\n\n"
+        self._echo = dict(enumerate(echo))
+
+    def deltas(self, deltas: Sequence[Delta]) -> bytes:
+        """Return the frames of one router message, joined: one write."""
+        return b"".join([self._frame(delta) for delta in deltas])
+
+    def usage(self, usage: dict[str, Any]) -> bytes:
+        """Return the frame with the usage; empty when the caller did not ask for it."""
+        if not self._include_usage:
+            return b""
+        return self._head + b',"choices":[],"usage":' + encode(usage) + b"}\n\n"
+
+    def _frame(self, delta: Delta) -> bytes:
+        text = self._echo.pop(delta.index, "") + delta.content
+        choice = b',"choices":[{"text":%b,"index":%d,"logprobs":null,"finish_reason":%b}'
+        finish = encode(delta.finish_reason or None)
+        return self._head + choice % (encode(text), delta.index, finish) + self._close
+
+
+def error_frame(body: bytes) -> bytes:
+    """Return the frame that ends a broken stream; no [DONE] follows it."""
+    return b"event: error\ndata: " + body + b"\n\n"

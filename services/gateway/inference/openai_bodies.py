@@ -1,0 +1,138 @@
+"""Answer bodies in OpenAI's shapes: written by hand where it is hot, byte for byte what its clients expect."""
+
+from __future__ import annotations
+
+import struct
+from base64 import b64encode
+from typing import Any
+
+import msgspec
+
+from services.gateway.clients.completion import Choice, Completion, Embeddings, ToolCallPart
+from services.gateway.metering.accounting import TokenUsage
+
+encode = msgspec.json.encode
+
+
+def roubles(micro_rub: int) -> str:
+    """Return micro-roubles as decimal roubles, exactly."""
+    return f"{micro_rub // 1_000_000}.{micro_rub % 1_000_000:06d}"
+
+
+def usage_body(usage: TokenUsage, cost_micro_rub: int) -> dict[str, Any]:
+    """Return OpenAI's usage object, and beside it what the answer cost."""
+    return {
+        "prompt_tokens": usage.tokens_input,
+        "completion_tokens": usage.tokens_output,
+        "total_tokens": usage.tokens_input + usage.tokens_output,
+        "prompt_tokens_details": {"cached_tokens": usage.tokens_cached},
+        "completion_tokens_details": {"reasoning_tokens": usage.tokens_reasoning},
+        "cost_rub": roubles(cost_micro_rub),
+    }
+
+
+def answer_id(prefix: str, request_id: str) -> str:
+    """Return the id of an answer: GET /v1/generation?id= takes it."""
+    return f"{prefix}-{request_id.replace('-', '')}"
+
+
+def chat_completion(
+    completion: Completion, *, id: str, created: int, model: str, usage: dict[str, Any], legacy: bool
+) -> bytes:
+    """Return the body of a plain chat completion.
+
+    Args:
+        completion: what the router said.
+        id: of the answer.
+        created: Unix seconds.
+        model: as the caller wrote it.
+        usage: the usage object.
+        legacy: the caller speaks `functions`, so a call comes back as `function_call`.
+    """
+    return encode(
+        {
+            "id": id,
+            "object": "chat.completion",
+            "created": created,
+            "model": model,
+            "choices": [_chat_choice(choice, legacy) for choice in completion.choices],
+            "usage": usage,
+            "system_fingerprint": completion.end.system_fingerprint or None,
+        }
+    )
+
+
+def _chat_choice(choice: Choice, legacy: bool) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": choice.content, "refusal": None}
+    if choice.reasoning:
+        message["reasoning_content"] = choice.reasoning
+    finish = choice.finish_reason or "stop"
+    if choice.tool_calls:
+        message["content"] = choice.content or None
+        if legacy:
+            call = choice.tool_calls[0]
+            message["function_call"] = {"name": call.name, "arguments": call.arguments}
+            finish = legacy_finish(finish)
+        else:
+            message["tool_calls"] = [whole_tool_call(call) for call in choice.tool_calls]
+    return {"index": choice.index, "message": message, "logprobs": None, "finish_reason": finish}
+
+
+def legacy_finish(finish: str) -> str:
+    """Return the finish reason in the old `functions` dialect."""
+    return "function_call" if finish == "tool_calls" else finish
+
+
+def whole_tool_call(call: ToolCallPart) -> dict[str, Any]:
+    """Return a complete tool call."""
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def text_completion(
+    completion: Completion, *, id: str, created: int, model: str, usage: dict[str, Any], echo: list[str]
+) -> bytes:
+    """Return the body of a plain answer in the older form; `echo` has the text before each choice, or nothing."""
+    return encode(
+        {
+            "id": id,
+            "object": "text_completion",
+            "created": created,
+            "model": model,
+            "choices": [
+                {
+                    "text": (echo[choice.index] if echo else "") + (choice.content or ""),
+                    "index": choice.index,
+                    "logprobs": None,
+                    "finish_reason": choice.finish_reason or "stop",
+                }
+                for choice in completion.choices
+            ],
+            "usage": usage,
+            "system_fingerprint": completion.end.system_fingerprint or None,
+        }
+    )
+
+
+def embedding_list(
+    embeddings: Embeddings, *, model: str, usage: TokenUsage, cost_micro_rub: int, base64: bool
+) -> bytes:
+    """Return the body of an embeddings answer; base64 packs little-endian float32, as the official client asks."""
+    return encode(
+        {
+            "object": "list",
+            "data": [
+                {"object": "embedding", "index": index, "embedding": _packed(vector) if base64 else vector}
+                for index, vector in enumerate(embeddings.vectors)
+            ],
+            "model": model,
+            "usage": {
+                "prompt_tokens": usage.tokens_input,
+                "total_tokens": usage.tokens_input,
+                "cost_rub": roubles(cost_micro_rub),
+            },
+        }
+    )
+
+
+def _packed(vector: list[float]) -> str:
+    return b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -1,0 +1,230 @@
+"""The course of one paid request: admit, journal, answer, settle. Whatever happens in between, it settles once."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+from servicekit.clock import Clock
+from servicekit.errors import InvalidRequest, NotFound, PermissionDenied, ServiceError
+from servicekit.failpoints import failpoint
+from servicekit.lifecycle import Background
+from services.gateway import metrics
+from services.gateway.admission import headers as limit_headers
+from services.gateway.admission.admission import Admission
+from services.gateway.admission.request import AdmissionRefused, Admitted
+from services.gateway.clients.completion import End, Route
+from services.gateway.edge.problems import code_of, status_of
+from services.gateway.edge.request_context import CLIENT_LEFT_STATUS, Exchange
+from services.gateway.inference.estimate import tokens_of
+from services.gateway.inference.pricing import Fare, admission_request, answer_headers, dispatched
+from services.gateway.metering.accounting import Attempt, Price, Status, TokenUsage
+from services.gateway.metering.metering import Meter, Metering
+from services.gateway.metering.outcome import Outcome
+
+NOTHING = TokenUsage(0, 0)
+
+
+class Tollgate:
+    """Lets requests pass, one `Passage` each."""
+
+    def __init__(self, admission: Admission, metering: Metering, *, boot_id: str, clock: Clock, tasks: Background):
+        self._admission = admission
+        self._metering = metering
+        self._boot_id = boot_id
+        self._clock = clock
+        self._tasks = tasks
+
+    async def open(self, exchange: Exchange, fare: Fare) -> Passage:
+        """Admit the request and journal that it goes out.
+
+        Raises:
+            AdmissionRefused: a limit, quota or budget is spent.
+            Unavailable: it cannot be counted, so it may not pass.
+        """
+        admitted = await self._admit(exchange, fare)
+        failpoint("gateway.after_admit")
+        try:
+            meter = self._metering.dispatched(dispatched(exchange, fare, admitted))
+        except ServiceError:
+            await self._admission.cancel(admitted.ticket)
+            raise
+        return Passage(exchange, fare, meter, self._tasks)
+
+    async def _admit(self, exchange: Exchange, fare: Fare) -> Admitted:
+        now_s = self._clock.now().timestamp()
+        try:
+            admitted = await self._admission.admit(admission_request(exchange, fare, self._boot_id))
+        except AdmissionRefused as exc:
+            exchange.headers.extend(limit_headers.rate_limit_headers(exc.report, now_s=now_s))
+            raise
+        exchange.headers.extend(limit_headers.rate_limit_headers(admitted.report, now_s=now_s))
+        return admitted
+
+
+class Passage:
+    """One dispatched request. Leaving the block settles it, if nothing else did."""
+
+    def __init__(self, exchange: Exchange, fare: Fare, meter: Meter, tasks: Background) -> None:
+        self._exchange = exchange
+        self._fare = fare
+        self._meter = meter
+        self._tasks = tasks
+        self.settled = False
+        self._chars = 0
+        self._progress: TokenUsage | None = None
+        self.route = Route()
+
+    def routed(self, route: Route) -> None:
+        """Note what answers."""
+        self.route = route
+        exchange = self._exchange
+        exchange.provider, exchange.resolved_model = route.provider, route.resolved_model
+        exchange.model = route.model or exchange.model
+        exchange.headers.extend(answer_headers(route, self._fare.model))
+
+    def delivered(self, chars: int, progress: TokenUsage | None) -> None:
+        """Note what the caller has got: this is what a cut answer is billed by."""
+        self.note(chars)
+        self._progress = progress or self._progress
+        self._meter.progress(progress.tokens_output if progress else self.delivered_tokens)
+
+    def note(self, chars: int) -> None:
+        """Note characters without journalling them: the end that comes with them will be."""
+        if chars and not self._chars and self._fare.stream:
+            exchange = self._exchange
+            exchange.first_token_ms = exchange.elapsed_ms
+            metrics.first_token(self.route.provider, self.route.model).observe(exchange.elapsed_s)
+        self._chars += chars
+
+    @property
+    def delivered_tokens(self) -> int:
+        """Output tokens by the model's own ratio."""
+        return tokens_of(self._fare.model, self._chars) if self._chars else 0
+
+    def usage_of(self, end: End) -> tuple[TokenUsage, bool]:
+        """Return what the answer used, and whether that is our own count."""
+        if end.usage is not None:
+            return end.usage, end.usage_is_estimate
+        return TokenUsage(self._fare.estimate.input_tokens, self.delivered_tokens), True
+
+    async def complete(self, end: End, finish_reason: str, *, left: bool = False) -> int:
+        """Settle an answer that the provider ended; return its cost in micro-roubles.
+
+        Args:
+            end: how it ended.
+            finish_reason: of the first choice.
+            left: the caller hung up while it was being made.
+        """
+        usage, is_estimate = self.usage_of(end)
+        outcome = self._outcome(
+            Status.INTERRUPTED if left else Status.COMPLETED,
+            usage=usage,
+            usage_is_estimate=is_estimate,
+            finish_reason=finish_reason,
+            attempts=end.attempts,
+        )
+        return await self._settle(outcome)
+
+    async def interrupt(self, cause: str) -> int:
+        """Settle an answer that was cut from our side: what was delivered is billed."""
+        self._exchange.cut = cause
+        metrics.CUT.labels(cause).inc()
+        return await self._settle(
+            self._outcome(Status.INTERRUPTED, usage=self._progress, error_code=cause, http_status=CLIENT_LEFT_STATUS)
+        )
+
+    async def fail(self, error: ServiceError) -> int:
+        """Settle an answer that failed: nothing delivered, nothing billed."""
+        if not self._chars and isinstance(error, InvalidRequest | NotFound | PermissionDenied):
+            # The router refused the request as it stands: no provider saw it, so there is nothing to tell of.
+            self.settled = True
+            await self._meter.void()
+            return 0
+        return await self._failed(code_of(error), status_of(error))
+
+    async def _failed(self, code: str, http_status: int) -> int:
+        usage = self._progress if self._chars else NOTHING
+        return await self._settle(self._outcome(Status.FAILED, usage=usage, error_code=code, http_status=http_status))
+
+    def _outcome(
+        self,
+        status: Status,
+        *,
+        usage: TokenUsage | None,
+        usage_is_estimate: bool = False,
+        finish_reason: str = "",
+        error_code: str = "",
+        http_status: int = 200,
+        attempts: tuple[Attempt, ...] = (),
+    ) -> Outcome:
+        route, exchange = self.route, self._exchange
+        return Outcome(
+            status=status,
+            usage=usage,
+            usage_is_estimate=usage_is_estimate,
+            delivered_tokens=self.delivered_tokens,
+            provider=route.provider,
+            model=route.model,
+            resolved_model=route.resolved_model,
+            price=self._price_of_fallback(),
+            finish_reason=finish_reason,
+            error_code=error_code,
+            first_token_ms=exchange.first_token_ms,
+            latency_ms=exchange.elapsed_ms,
+            http_status=exchange.status or http_status,
+            attempts=attempts,
+        )
+
+    def _price_of_fallback(self) -> Price | None:
+        """Another model answered: its price, as it was when the request was admitted."""
+        answered = self.route.model
+        if not answered or answered == self._fare.model.id:
+            return None
+        model = self._fare.catalog.find(answered)
+        return None if model is None else model.known_price_at(self._fare.at)
+
+    async def _settle(self, outcome: Outcome) -> int:
+        self.settled = True
+        exchange = self._exchange
+        cost = exchange.cost_micro_rub = await self._meter.settle(outcome)
+        usage = outcome.usage or TokenUsage(self._fare.estimate.input_tokens, outcome.delivered_tokens)
+        exchange.tokens_in, exchange.tokens_out = usage.tokens_input, usage.tokens_output
+        exchange.finish_reason = outcome.finish_reason
+        exchange.error_code = exchange.error_code or outcome.error_code
+        model = self._fare.model
+        _count(metrics.billed(outcome.provider or model.provider, outcome.model or model.id), outcome, usage, cost)
+        return cost
+
+    async def __aenter__(self) -> Passage:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if self.settled:
+            return
+        if isinstance(exc, ServiceError):
+            await self.fail(exc)
+        elif isinstance(exc, asyncio.CancelledError):
+            # This task may not wait any more; the lifecycle's own task does.
+            self._tasks.start(self._interrupted("cancelled"), name="settle")
+        elif exc is not None:
+            await self._failed("internal_error", 500)
+        else:
+            await self.interrupt("unfinished")
+
+    async def _interrupted(self, cause: str) -> None:
+        await self.interrupt(cause)
+
+
+def _count(billed: metrics.Billed, outcome: Outcome, usage: TokenUsage, cost: int) -> None:
+    billed.tokens_in.inc(usage.tokens_input)
+    billed.tokens_out.inc(usage.tokens_output)
+    billed.cost.inc(cost)
+    counter = {
+        Status.COMPLETED: billed.completed,
+        Status.INTERRUPTED: billed.interrupted,
+        Status.FAILED: billed.failed,
+    }[outcome.status]
+    counter.inc()

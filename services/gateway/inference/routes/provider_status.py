@@ -1,0 +1,77 @@
+"""GET /v1/providers/status and /health/providers: how the providers are, as the router sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends
+
+from services.gateway.clients.completion import ModelStatus
+from services.gateway.clients.router import RouterClient
+from services.gateway.edge.answer_bodies import ProviderHealthBody, ProvidersBody
+from services.gateway.edge.request_context import Exchange, current_exchange
+
+OPERATIONAL: Final = "operational"
+DEGRADED: Final = "degraded"
+DOWN: Final = "down"
+UNKNOWN: Final = "unknown"
+Current = Annotated[Exchange, Depends(current_exchange)]
+
+
+def providers_router(client: RouterClient) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(tags=["providers"])
+
+    @router.get("/v1/providers/status", response_model=ProvidersBody)
+    async def get_status(exchange: Current) -> dict[str, Any]:
+        """Return state, latency and success rate of each provider and model version."""
+        return {"data": by_provider(await client.provider_status(exchange.call))}
+
+    @router.get("/health/providers", response_model=ProviderHealthBody)
+    async def get_health(exchange: Current) -> dict[str, Any]:
+        """Return the state of each provider in one word, for probes."""
+        providers = by_provider(await client.provider_status(exchange.call))
+        states = {provider["provider"]: provider["status"] for provider in providers}
+        return {"status": overall(list(states.values())), "providers": states}
+
+    return router
+
+
+def by_provider(statuses: Sequence[ModelStatus]) -> list[dict[str, Any]]:
+    """Return the states grouped by provider."""
+    ordered = sorted(statuses, key=lambda status: (status.provider, status.model))
+    return [_provider(name, list(models)) for name, models in groupby(ordered, key=lambda status: status.provider)]
+
+
+def _provider(name: str, models: list[ModelStatus]) -> dict[str, Any]:
+    # Models that nobody has asked yet have no latency to speak of.
+    tried = [model for model in models if model.status != UNKNOWN] or models
+    return {
+        "provider": name,
+        "status": overall([model.status for model in models]),
+        "latency_ms": round(sum(model.latency_ms for model in tried) / len(tried)),
+        "success_rate": round(1 - sum(model.error_rate for model in tried) / len(tried), 4),
+        "models": [
+            {
+                "model": model.model,
+                "status": model.status,
+                "latency_ms": model.latency_ms,
+                "success_rate": round(1 - model.error_rate, 4),
+                "updated_at": datetime.fromtimestamp(model.updated_at_s, UTC).isoformat(),
+            }
+            for model in models
+        ],
+    }
+
+
+def overall(states: Sequence[str]) -> str:
+    """Return one word for many: down only when all that were tried are down."""
+    known = {state for state in states if state != UNKNOWN}
+    if not known:
+        return UNKNOWN
+    if known == {OPERATIONAL}:
+        return OPERATIONAL
+    return DOWN if known == {DOWN} else DEGRADED

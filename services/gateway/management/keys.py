@@ -1,0 +1,174 @@
+"""/v1/keys: API keys for their owner. A credential never makes a key that may do more than itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query
+
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied
+from services.gateway.admission.request import BudgetPeriod
+from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
+from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.caller import Caller
+from services.gateway.edge.request_context import Exchange, current_exchange
+from services.gateway.management.bodies import (
+    BudgetBody,
+    KeyList,
+    KeyMade,
+    KeyOrderBody,
+    Period,
+    RevokedBody,
+    RotationBody,
+)
+
+Asked = Annotated[Exchange, Depends(current_exchange)]
+DEFAULT_SCOPES: Final = frozenset({"models:read", "completions:write", "embeddings:write", "usage:read"})
+PERIODS: Final[dict[Period, BudgetPeriod]] = {
+    "day": BudgetPeriod.DAY,
+    "month": BudgetPeriod.MONTH,
+    "total": BudgetPeriod.TOTAL,
+}
+PERIOD_NAMES: Final = {period: name for name, period in PERIODS.items()}
+
+
+def keys_router(auth: AuthClient) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(tags=["keys"])
+
+    @router.get("/v1/keys", response_model=KeyList)
+    async def list_keys(
+        exchange: Asked,
+        limit: Annotated[int, Query(ge=1, le=100)] = 50,
+        page: Annotated[str, Query(max_length=512)] = "",
+    ) -> dict[str, Any]:
+        """List the keys, newest first, without their secrets."""
+        keys, following = await auth.list_keys(exchange.known_caller.user_id, exchange.call, size=limit, page=page)
+        return {"data": [key_body(key) for key in keys], "next_page": following or None}
+
+    @router.post("/v1/keys", response_model=KeyMade, status_code=201)
+    async def create_key(exchange: Asked, order: KeyOrderBody) -> dict[str, Any]:
+        """Make a key. Its secret is in this answer and nowhere else."""
+        caller = exchange.known_caller
+        wanted = narrowed(order_of(order), caller)
+        return made_body(await auth.create_key(caller.user_id, wanted, exchange.call))
+
+    @router.post("/v1/keys/{key_id}/rotate", response_model=KeyMade, status_code=201)
+    async def rotate_key(exchange: Asked, key_id: str, rotation: RotationBody) -> dict[str, Any]:
+        """Make a key like this one; the old one goes on working for `overlap_s` seconds."""
+        caller = exchange.known_caller
+        check_may_make(caller, await _find(auth, exchange, key_id))
+        issued = await auth.rotate_key(caller.user_id, key_id, rotation.overlap_s, exchange.call)
+        return made_body(issued)
+
+    @router.delete("/v1/keys/{key_id}", response_model=RevokedBody)
+    async def revoke_key(exchange: Asked, key_id: str) -> dict[str, Any]:
+        """End a key on every gateway. Doing it again changes nothing."""
+        await auth.revoke_key(exchange.known_caller.user_id, key_id, exchange.call)
+        return {"id": key_id}
+
+    return router
+
+
+async def _find(auth: AuthClient, exchange: Exchange, key_id: str) -> NewKey:
+    page = ""
+    while True:
+        keys, page = await auth.list_keys(exchange.known_caller.user_id, exchange.call, size=100, page=page)
+        for key in keys:
+            if key.id == key_id and key.revoked_at is None:
+                return NewKey(key.name, key.scopes, key.models)
+        if not page:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
+
+
+def order_of(body: KeyOrderBody) -> NewKey:
+    """Return the order of a request body.
+
+    Raises:
+        InvalidRequest: a moment without a time zone.
+    """
+    expires_at = body.expires_at
+    if expires_at is not None and expires_at.tzinfo is None:
+        raise InvalidRequest(
+            ErrorReason.INVALID_PARAMETERS, "Give the time zone, as in 2027-01-31T00:00:00Z.", param="expires_at"
+        )
+    return NewKey(
+        name=body.name,
+        scopes=tuple(body.scopes),
+        models=tuple(body.models),
+        ip_allow_list=tuple(body.ip_allow_list),
+        expires_at=expires_at.astimezone(UTC) if expires_at else None,
+        budget_micro_rub=body.budget.limit_micro_rub if body.budget else 0,
+        budget_period=PERIODS[body.budget.period] if body.budget else None,
+    )
+
+
+def narrowed(order: NewKey, caller: Caller) -> NewKey:
+    """Return the order with the maker's own bounds filled in.
+
+    Raises:
+        PermissionDenied: it wants more than the maker has.
+    """
+    scopes = order.scopes or tuple(sorted(DEFAULT_SCOPES & caller.scopes))
+    order = replace(order, scopes=scopes, models=order.models or tuple(sorted(caller.models)))
+    check_may_make(caller, order)
+    if not scopes:
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Name the scopes of the key.", param="scopes")
+    return order
+
+
+def check_may_make(caller: Caller, order: NewKey) -> None:
+    """Refuse a key that would outgrow its maker.
+
+    Raises:
+        PermissionDenied: more scopes or models, or free of the maker's own budget or addresses.
+    """
+    more = set(order.scopes) - caller.scopes
+    if more:
+        raise PermissionDenied(
+            ErrorReason.INSUFFICIENT_SCOPE,
+            "A credential cannot make a key with scopes it lacks itself.",
+            param="scopes",
+            details={"required_scope": " ".join(sorted(more))},
+        )
+    if caller.models and not (order.models and set(order.models) <= caller.models):
+        raise PermissionDenied(
+            ErrorReason.PERMISSION_DENIED, "A credential cannot make a key for models it may not use.", param="models"
+        )
+    own_budget = any(not budget.subject.startswith("user:") for budget in caller.budgets)
+    if own_budget or caller.networks:
+        raise PermissionDenied(
+            ErrorReason.PERMISSION_DENIED, "A credential with a budget or an address list of its own makes no keys."
+        )
+
+
+def budget_body(limit_micro_rub: int, period: BudgetPeriod | None) -> BudgetBody | None:
+    """Return a cap as the API shows it."""
+    if not limit_micro_rub or period is None:
+        return None
+    return BudgetBody.model_construct(limit_micro_rub=limit_micro_rub, period=PERIOD_NAMES[period])
+
+
+def key_body(key: KeyView) -> dict[str, Any]:
+    """Return a key as lists show it."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "prefix": key.prefix,
+        "last_four": key.last_four,
+        "scopes": list(key.scopes),
+        "models": list(key.models),
+        "ip_allow_list": list(key.ip_allow_list),
+        "budget": budget_body(key.budget_micro_rub, key.budget_period),
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "last_used_at": key.last_used_at,
+        "revoked_at": key.revoked_at,
+    }
+
+
+def made_body(issued: IssuedKey) -> dict[str, Any]:
+    """Return a fresh key, this once with its secret."""
+    return {**key_body(issued.key), "key": issued.secret}

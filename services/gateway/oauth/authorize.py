@@ -1,0 +1,173 @@
+"""/authorize: what the authorization server decides, as pages. What waits is named by `pending_id`, in forms only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from services.gateway.admission.request import BudgetPeriod
+from services.gateway.clients.catalog import CatalogWatch
+from services.gateway.clients.oauth import OAuthClient
+from services.gateway.clients.oauth_views import (
+    Allowance,
+    Application,
+    ConsentStep,
+    ErrorStep,
+    LoginStep,
+    Pending,
+    RedirectStep,
+    Step,
+)
+from services.gateway.edge.params import first, ticked
+from services.gateway.pages.page import Page, Site, error_page
+from services.gateway.pages.policy import form_targets
+from services.gateway.pages.rendering import micro_rub_of
+from services.gateway.pages.visit import PageAnswer, Sent, Shown, Visit
+
+# They say who the user is and come with each other; there is nothing to untick.
+FIXED_SCOPES: Final = frozenset({"openid"})
+PAID_SCOPES: Final = frozenset({"completions:write", "embeddings:write"})
+PERIODS: Final = {"day": BudgetPeriod.DAY, "month": BudgetPeriod.MONTH, "total": BudgetPeriod.TOTAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """The authorization endpoint and its consent form."""
+
+    site: Site
+    oauth: OAuthClient
+    catalog: CatalogWatch
+
+    def all(self) -> list[Page]:
+        """Return the pages."""
+        return [
+            Page("/authorize", self.site, self.begin, self.begin, foreign_posts=True),
+            Page("/authorize/continue", self.site, None, self.show_again),
+            Page("/authorize/consent", self.site, None, self.decide),
+        ]
+
+    async def begin(self, visit: Visit) -> PageAnswer:
+        """Take an authorization request: from the query, or from the body of a post."""
+        params = visit.form if visit.scope["method"] == "POST" else visit.query
+        return await self._next(visit, await self.oauth.authorize(params, visit.session, visit.origin, visit.call))
+
+    async def show_again(self, visit: Visit) -> PageAnswer:
+        """Show the step that waits anew: in another language."""
+        return await self.go_on(visit, first(visit.form, "pending_id"))
+
+    async def go_on(self, visit: Visit, pending_id: str, *, error: str = "") -> PageAnswer:
+        """Go on with a request that waited."""
+        step = await self.oauth.authorize([], visit.session, visit.origin, visit.call, pending_id=pending_id)
+        return await self._next(visit, step, error=error)
+
+    async def _next(self, visit: Visit, step: Step, *, error: str = "") -> PageAnswer:
+        if isinstance(step, RedirectStep):
+            return Sent(step.url)
+        if isinstance(step, ErrorStep):
+            return error_page(step.error, step.description, 400)
+        visit.speak(step.pending.ui_locales)
+        if isinstance(step, LoginStep):
+            return await self.login_page(visit, pending=step.pending)
+        return self._consent_page(visit, step, error)
+
+    def _consent_page(self, visit: Visit, step: ConsentStep, error: str) -> Shown:
+        pending = step.pending
+        values = {
+            **consent_values(pending, self.catalog),
+            "pending_id": pending.pending_id,
+            "hosts": hosts_of(pending.application),
+            "can_choose_scopes": True,
+            "error": error,
+            **_switch(pending.pending_id),
+        }
+        targets = tuple(form_targets(pending.application.redirect_uris))
+        return Shown("consent.html", values, 400 if error else 200, targets=targets)
+
+    async def decide(self, visit: Visit) -> PageAnswer:
+        """Take the user's decision."""
+        pending_id = first(visit.form, "pending_id")
+        allowance = allowance_of(visit)
+        if allowance is None:
+            return await self.go_on(visit, pending_id, error="consent.bad_budget")
+        url = await self.oauth.decide_consent(pending_id, visit.session, allowance, visit.origin, visit.call)
+        return Sent(url)
+
+    async def login_page(
+        self,
+        visit: Visit,
+        *,
+        pending: Pending | None = None,
+        pending_id: str = "",
+        next_path: str = "",
+        error: str = "",
+        status: int = 200,
+        email: str = "",
+    ) -> Shown:
+        """Return the login form, which goes on with what waits, or leads to a page of ours."""
+        if pending is None and pending_id:
+            pending = await self.waiting(visit, pending_id)
+        values: dict[str, Any] = {
+            "application": pending.application if pending else None,
+            "pending_id": pending.pending_id if pending else pending_id,
+            "next": next_path,
+            "email": email or (pending.login_hint if pending else ""),
+            "error": error,
+            "providers": await self.site.accounts.list_external_providers(visit.call),
+        }
+        if values["pending_id"]:
+            values |= _switch(values["pending_id"])
+        targets = tuple(form_targets(pending.application.redirect_uris)) if pending else ()
+        return Shown("login.html", values, status, targets=targets)
+
+    async def waiting(self, visit: Visit, pending_id: str) -> Pending | None:
+        """Return the request that waits for a login; None when there is none any more."""
+        step = await self.oauth.authorize([], "", visit.origin, visit.call, pending_id=pending_id)
+        return step.pending if isinstance(step, LoginStep) else None
+
+
+def _switch(pending_id: str) -> dict[str, Any]:
+    return {"switch_fields": {"action": "/authorize/continue", "pending_id": pending_id}}
+
+
+def consent_values(pending: Pending, catalog: CatalogWatch) -> dict[str, Any]:
+    """Return what the user is asked about an application: scopes, and models and a budget where it can spend."""
+    paid = not PAID_SCOPES.isdisjoint(pending.scopes)
+    models = [(model.id, model.name) for model in catalog.current().models] if paid and catalog.is_ready else []
+    return {
+        "application": pending.application,
+        "email": pending.email,
+        "scopes": [scope for scope in pending.scopes if scope not in FIXED_SCOPES],
+        "fixed_scopes": [scope for scope in pending.scopes if scope in FIXED_SCOPES],
+        "models": models,
+        "paid": paid,
+    }
+
+
+def allowance_of(visit: Visit) -> Allowance | None:
+    """Return what a consent form says; None when its budget is no amount. Only "approve" approves."""
+    if first(visit.form, "decision") != "approve":
+        return Allowance(approved=False)
+    budget = micro_rub_of(first(visit.form, "budget"))
+    period = PERIODS.get(first(visit.form, "budget_period"), BudgetPeriod.MONTH)
+    if budget is None:
+        return None
+    return Allowance(
+        approved=True,
+        scopes=ticked(visit.form, "scope"),
+        models=ticked(visit.form, "model"),
+        budget_micro_rub=budget,
+        budget_period=period if budget else None,
+    )
+
+
+def hosts_of(application: Application) -> list[str]:
+    """Return where an application may send the browser, in words that a person can judge; "" is this computer."""
+    hosts: dict[str, None] = {}
+    for uri in application.redirect_uris:
+        parts = urlsplit(uri)
+        if parts.scheme not in ("http", "https"):
+            hosts[f"{parts.scheme}:"] = None
+        else:
+            hosts["" if parts.hostname in ("127.0.0.1", "::1", "localhost") else parts.hostname or ""] = None
+    return list(hosts)

@@ -1,0 +1,40 @@
+"""What the authorization server says of itself: RFC 8414, OpenID Connect Discovery, and its public keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import Receive, Scope
+
+from services.gateway.clients.oauth_views import Origin
+from services.gateway.edge.request_context import Exchange
+from services.gateway.identity.key_sets import KeyRing
+from services.gateway.oauth.endpoint import Answer, Cors, OAuthEndpoint
+
+# Auth publishes a key ten minutes before it signs; half of that is left for clocks and caches.
+CACHE: Final = b"public, max-age=300"
+METADATA_PATHS: Final = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
+JWKS_PATH: Final = "/.well-known/jwks.json"
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataEndpoints:
+    """Answers from what the key ring knows; nobody is asked."""
+
+    ring: KeyRing
+    cors: Cors
+
+    def all(self) -> list[OAuthEndpoint]:
+        """Return them."""
+        return [
+            *(self._endpoint(path, metadata=True) for path in METADATA_PATHS),
+            self._endpoint(JWKS_PATH, metadata=False),
+        ]
+
+    def _endpoint(self, path: str, *, metadata: bool) -> OAuthEndpoint:
+        async def handle(scope: Scope, receive: Receive, exchange: Exchange, origin: Origin) -> Answer:
+            told = await self.ring.told()
+            return 200, (told.metadata_json if metadata else told.jwks_json).encode()
+
+        return OAuthEndpoint(path, handle, None, ("GET", "HEAD"), self.cors, CACHE)

@@ -1,1 +1,0 @@
-"""The paths of the public API, one module per resource."""
