@@ -17,7 +17,7 @@ from servicekit.call import CallContext
 from servicekit.clock import SystemClock
 from servicekit.telemetry import begin_trace
 from services.gateway.clients.caller import Caller
-from services.gateway.identity.access_tokens import TokenDesk
+from services.gateway.identity.access_tokens import AccessTokenVerifier
 from services.gateway.identity.key_cache import KeyCache
 from services.gateway.identity.key_sets import IssuerKeys, KeyRing
 from services.gateway.identity.revoked import Revoked
@@ -86,17 +86,17 @@ async def _tokens() -> Cost:
     ring = KeyRing(fetch, clock, max_age_s=3600)
     await ring.told()
 
-    def desk() -> TokenDesk:
-        return TokenDesk(ring, get_grant, KeyCache(clock, fresh_s=3600, stale_s=0), Revoked(clock), clock)
+    def verifier() -> AccessTokenVerifier:
+        return AccessTokenVerifier(ring, get_grant, KeyCache(clock, fresh_s=3600, stale_s=0), Revoked(clock), clock)
 
-    warm = desk()
+    warm = verifier()
     cached = await _best(CACHED, lambda number: warm.caller(tokens[0], CALL))
-    cold = min([await _once(COLD, _each(desk(), tokens)) for _ in range(ROUNDS)])
+    cold = min([await _once(COLD, _each(verifier(), tokens)) for _ in range(ROUNDS)])
     return Cost("access token (RS256, 2048 bits)", cached, cold)
 
 
-def _each(desk: TokenDesk, tokens: list[bytes]) -> Callable[[int], Awaitable[object]]:
-    return lambda number: desk.caller(tokens[number], CALL)
+def _each(verifier: AccessTokenVerifier, tokens: list[bytes]) -> Callable[[int], Awaitable[object]]:
+    return lambda number: verifier.caller(tokens[number], CALL)
 
 
 def _token(key: jwt.Key, number: int) -> str:

@@ -26,20 +26,20 @@ from services.gateway.console.account import AccountPages
 from services.gateway.console.login import LoginPages
 from services.gateway.console.registration import EntryPages
 from services.gateway.edge.api_description import TITLE, VERSION, describe
-from services.gateway.edge.cancellation import OpenCuts
+from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.health import health_router
 from services.gateway.edge.middleware import Edge
 from services.gateway.edge.problems import code_of, encode_body, headers_of, status_of
 from services.gateway.edge.readiness import Readiness
-from services.gateway.edge.request_context import exchange_of
+from services.gateway.edge.request_context import context_of
 from services.gateway.identity.access import CHAT, COMPLETIONS, EMBEDDINGS, check_every_route, need_of
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.identity.key_sets import KeyRing
 from services.gateway.inference.completions import CompletionService
-from services.gateway.inference.paid_call import Tollgate
+from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.routes.chat import ChatCompletions
-from services.gateway.inference.routes.dependencies import Desk
+from services.gateway.inference.routes.dependencies import InferenceDependencies
 from services.gateway.inference.routes.embeddings import EmbeddingsEndpoint
 from services.gateway.inference.routes.models import models_router
 from services.gateway.inference.routes.provider_status import providers_router
@@ -74,9 +74,9 @@ class Parts:
     accounts: AccountClient
     ring: KeyRing
     limit: OAuthLimit
-    tollgate: Tollgate
+    paid_calls: PaidCalls
     readiness: Readiness
-    cuts: OpenCuts
+    cancellations: Cancellations
     tasks: Background
     clock: Clock
 
@@ -149,12 +149,14 @@ def build_app(parts: Parts) -> FastAPI:
 
 def _hot_endpoints(parts: Parts) -> dict[str, ASGIApp]:
     settings = parts.settings
-    desk = Desk(parts.authenticator, parts.catalog, settings.limit, parts.clock)
-    service = CompletionService(parts.tollgate, parts.router, settings, tasks=parts.tasks, cuts=parts.cuts)
+    needs = InferenceDependencies(parts.authenticator, parts.catalog, settings.limit, parts.clock)
+    service = CompletionService(
+        parts.paid_calls, parts.router, settings, tasks=parts.tasks, cancellations=parts.cancellations
+    )
     return {
-        CHAT: ChatCompletions(desk, service),
-        COMPLETIONS: TextCompletions(desk, service),
-        EMBEDDINGS: EmbeddingsEndpoint(desk, parts.tollgate, parts.router, settings, parts.cuts),
+        CHAT: ChatCompletions(needs, service),
+        COMPLETIONS: TextCompletions(needs, service),
+        EMBEDDINGS: EmbeddingsEndpoint(needs, parts.paid_calls, parts.router, settings, parts.cancellations),
     }
 
 
@@ -192,7 +194,7 @@ def _add_pages(app: FastAPI, parts: Parts) -> None:
 
 def _gatekeeper(authenticator: Authenticator):  # type: ignore[no-untyped-def]
     async def enter(request: Request) -> None:
-        await authenticator.enter(exchange_of(request.scope), need_of(request.method, request.scope["route"].path))
+        await authenticator.enter(context_of(request.scope), need_of(request.method, request.scope["route"].path))
 
     return enter
 
@@ -232,10 +234,10 @@ async def _unexpected(request: Request, exc: Exception) -> Response:
 
 
 def _rendered(request: Request, error: ServiceError, headers: dict[str, str]) -> Response:
-    exchange = exchange_of(request.scope)
-    exchange.error_code = code_of(error)
+    context = context_of(request.scope)
+    context.error_code = code_of(error)
     response = Response(
-        encode_body(error, exchange.request_id), status_of(error), headers, media_type="application/json"
+        encode_body(error, context.request_id), status_of(error), headers, media_type="application/json"
     )
     response.raw_headers.extend(headers_of(error))
     return response

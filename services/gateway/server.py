@@ -32,18 +32,18 @@ from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router import RouterClient
 from services.gateway.clients.usage import UsageClient
-from services.gateway.edge import cancellation as cut
-from services.gateway.edge.cancellation import OpenCuts
+from services.gateway.edge import cancellation
+from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.http_protocol import with_limits
 from services.gateway.edge.readiness import Check, Readiness
-from services.gateway.identity.access_tokens import TokenDesk
+from services.gateway.identity.access_tokens import AccessTokenVerifier
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.identity.key_cache import KeyCache
 from services.gateway.identity.key_sets import KeyRing
 from services.gateway.identity.revocations import Ending, RevocationListener, RevocationPoller
 from services.gateway.identity.revoked import Revoked
-from services.gateway.inference.paid_call import Tollgate
+from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.settings import GatewaySettings
@@ -62,7 +62,7 @@ async def serve(settings: GatewaySettings) -> None:
     async with open_gateway(settings) as gateway:
         log.info("gateway.listening", host=settings.host, port=gateway.port)
         await lifecycle.stop_requested()
-        log.info("gateway.stopping", streams=len(gateway.cuts))
+        log.info("gateway.stopping", streams=len(gateway.cancellations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Gateway:
     port: int
     app: FastAPI
     readiness: Readiness
-    cuts: OpenCuts
+    cancellations: Cancellations
     catalog: CatalogWatch
 
 
@@ -95,7 +95,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis))
         clients = await _open_clients(stack, settings)
-        gate, metering, settling = await _open_tollgate(stack, settings, redis, clients, clock)
+        gate, metering, settling = await _open_paid_calls(stack, settings, redis, clients, clock)
         catalog = CatalogWatch(
             clients.router.list_models,
             clock=clock,
@@ -110,7 +110,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
             catalog=catalog,
             router=clients.router,
             usage=clients.usage,
-            tollgate=gate,
+            paid_calls=gate,
             readiness=readiness,
             auth=clients.auth,
             oauth=clients.oauth,
@@ -120,7 +120,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
             limit=OAuthLimit(
                 redis, clock, per_minute=settings.oauth.requests_per_minute, trusted=settings.trusted_networks
             ),
-            cuts=OpenCuts(),
+            cancellations=Cancellations(),
             tasks=settling,
             clock=clock,
         )
@@ -132,7 +132,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         work.start(identity.poller.run(), name="revocations_asked")
         work.start(readiness.run(), name="readiness")
         port = await stack.enter_async_context(_listening(app, parts))
-        yield Gateway(port, app, readiness, parts.cuts, catalog)
+        yield Gateway(port, app, readiness, parts.cancellations, catalog)
 
 
 async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Clients:
@@ -166,19 +166,19 @@ def _identity(settings: GatewaySettings, redis: Redis, clients: Clients, clock: 
     grants = KeyCache(clock, fresh_s=fresh_s, stale_s=stale_s, outcomes=metrics.GRANT_OUTCOMES)
     revoked = Revoked(clock)
     ring = KeyRing(clients.oauth.get_keys, clock, max_age_s=settings.jwks_max_age_s)
-    desk = TokenDesk(ring, clients.oauth.get_grant, grants, revoked, clock)
+    tokens = AccessTokenVerifier(ring, clients.oauth.get_grant, grants, revoked, clock)
     ending = Ending(keys, grants, revoked, clock)
     return _Identity(
-        Authenticator(clients.auth.verify_api_key, keys, desk, trusted=settings.trusted_networks),
+        Authenticator(clients.auth.verify_api_key, keys, tokens, trusted=settings.trusted_networks),
         ring,
         RevocationListener(redis, ending, clock),
         RevocationPoller(redis, clients.oauth.list_revocations, ending, clock),
     )
 
 
-async def _open_tollgate(
+async def _open_paid_calls(
     stack: AsyncExitStack, settings: GatewaySettings, redis: Redis, clients: Clients, clock: Clock
-) -> tuple[Tollgate, Metering, Background]:
+) -> tuple[PaidCalls, Metering, Background]:
     boot_id = uuid.uuid4().hex
     admission = await stack.enter_async_context(
         open_admission(
@@ -198,7 +198,7 @@ async def _open_tollgate(
         )
     )
     settling = await stack.enter_async_context(lifecycle.background(grace_s=SETTLE_GRACE_S))
-    return Tollgate(admission, metering, boot_id=boot_id, clock=clock, tasks=settling), metering, settling
+    return PaidCalls(admission, metering, boot_id=boot_id, clock=clock, tasks=settling), metering, settling
 
 
 def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict[str, Check]:
@@ -240,7 +240,9 @@ async def _listening(app: FastAPI, parts: Parts) -> AsyncIterator[int]:
             parts.readiness.stop()
             server.should_exit = True
             loop = asyncio.get_running_loop()
-            timer = loop.call_later(max(0.0, settings.grace_s - CUT_BEFORE_END_S), parts.cuts.end_all, cut.SHUTDOWN)
+            timer = loop.call_later(
+                max(0.0, settings.grace_s - CUT_BEFORE_END_S), parts.cancellations.end_all, cancellation.SHUTDOWN
+            )
             await asyncio.wait({serving}, timeout=settings.grace_s + 5.0)
             timer.cancel()
 

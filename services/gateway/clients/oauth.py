@@ -21,18 +21,18 @@ from services.gateway.clients.oauth_views import (
     Allowance,
     ConsentStep,
     ErrorStep,
+    IssuerKeys,
     LoginStep,
     OAuthRefused,
     Origin,
     Params,
     Pending,
     RedirectStep,
+    Revocation,
     Step,
 )
 from services.gateway.clients.periods import period_to_proto
 from services.gateway.clients.timestamps import moment, timestamp
-from services.gateway.identity.key_sets import IssuerKeys
-from services.gateway.identity.revocations import Revocation
 
 
 class OAuthClient:

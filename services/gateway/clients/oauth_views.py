@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from services.gateway.admission.request import BudgetPeriod
 
 # Ordered and with repetitions: the server decides what they mean.
@@ -132,3 +134,22 @@ class NewApplication:
     redirect_uris: tuple[str, ...]
     scopes: tuple[str, ...]
     grant_types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerKeys:
+    """What auth says of its tokens."""
+
+    jwks_json: str
+    issuer: str
+    audience: str
+    algorithms: tuple[str, ...]
+    metadata_json: str
+
+
+class Revocation(msgspec.Struct, frozen=True):
+    """What ended, and when in milliseconds since 1970."""
+
+    kind: str
+    id: str
+    at: int = 0

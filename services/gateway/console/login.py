@@ -129,7 +129,7 @@ class LoginPages:
                 provider_id, visit.query, cookie, _callback(visit, provider_id), visit.origin, visit.call
             )
         except ServiceError as exc:
-            visit.exchange.error_code = exc.reason.value.lower()
+            visit.context.error_code = exc.reason.value.lower()
             return error_page("external_failed", "", 400)
         pending_id = logged_in.return_to.removeprefix(PENDING_PREFIX)
         is_pending = logged_in.return_to.startswith(PENDING_PREFIX)

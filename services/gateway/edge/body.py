@@ -24,7 +24,7 @@ _AT: Final = re.compile(r" - at `(?:key in )?\$\.?(.*?)`$", re.DOTALL)
 _ONCE: Final = (b'"model"', b'"messages"', b'"prompt"', b'"input"', b'"max_tokens"', b'"stream"', b'"n"', b'"tools"')
 
 
-class ClientLeft(Exception):
+class ClientDisconnected(Exception):
     """The caller hung up before the body was complete; there is nobody to answer."""
 
 
@@ -64,7 +64,7 @@ async def _read_on(message: Any, receive: Receive, limit: int) -> bytes:
     parts = bytearray()
     while True:
         if message["type"] == "http.disconnect":
-            raise ClientLeft
+            raise ClientDisconnected
         parts += message.get("body", b"")
         _within(parts, limit)
         if not message.get("more_body", False):

@@ -11,18 +11,18 @@ SLOW_READER: Final = "slow_reader"
 SHUTDOWN: Final = "shutdown"
 
 
-class OpenCuts:
+class Cancellations:
     """The blocks that run now, so that a stopping process can end them all."""
 
     def __init__(self) -> None:
-        self.running: set[Cut] = set()
+        self.running: set[Cancellation] = set()
 
     def __len__(self) -> int:
         return len(self.running)
 
-    def new(self) -> Cut:
+    def new(self) -> Cancellation:
         """Return a block that is known here while it runs."""
-        return Cut(self)
+        return Cancellation(self)
 
     def end_all(self, cause: str) -> int:
         """End every block; return how many there were."""
@@ -32,7 +32,7 @@ class OpenCuts:
         return count
 
 
-class Cut:
+class Cancellation:
     """A context manager that works as `asyncio.timeout` does: the first `now(cause)` ends the block, quietly.
 
     Afterwards `cause` says why; empty: the block ended by itself.
@@ -40,7 +40,7 @@ class Cut:
 
     __slots__ = ("_owner", "_task", "cause")
 
-    def __init__(self, owner: OpenCuts) -> None:
+    def __init__(self, owner: Cancellations) -> None:
         self.cause = ""
         self._owner = owner
         self._task: asyncio.Task[object] | None = None
@@ -51,7 +51,7 @@ class Cut:
             self.cause = cause
             self._task.cancel()
 
-    def __enter__(self) -> Cut:
+    def __enter__(self) -> Cancellation:
         self._task = asyncio.current_task()
         self._owner.running.add(self)
         return self

@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from servicekit.errors import Internal, ServiceError
 from services.gateway import metrics
 from services.gateway.edge import access_log
-from services.gateway.edge.body import ClientLeft
+from services.gateway.edge.body import ClientDisconnected
 from services.gateway.edge.problems import Headers, code_of, encode_body, headers_of, status_of
-from services.gateway.edge.request_context import CLIENT_LEFT_STATUS, KEY, Exchange
+from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, KEY, RequestContext
 from services.gateway.edge.respond import send_json
 
 log = structlog.get_logger()
@@ -47,91 +47,91 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = scope[KEY] = Exchange(scope)
+        context = scope[KEY] = RequestContext(scope)
         metrics.IN_FLIGHT.inc()
         try:
-            with exchange.span:
-                await self._serve(exchange, receive, self._outward(exchange, send))
-                _describe(exchange)
+            with context.span:
+                await self._serve(context, receive, self._outward(context, send))
+                _describe(context)
         finally:
             metrics.IN_FLIGHT.dec()
-            _close(exchange)
+            _close(context)
 
-    def _outward(self, exchange: Exchange, send: Send) -> Send:
+    def _outward(self, context: RequestContext, send: Send) -> Send:
         async def outward(message: Message) -> None:
             if message["type"] == "http.response.start":
-                exchange.status = message["status"]
+                context.status = message["status"]
                 message["headers"] = [
                     *message["headers"],
-                    *exchange.headers,
+                    *context.headers,
                     *self._fixed,
-                    (b"cache-control", exchange.cache_control),
-                    (b"x-request-id", exchange.request_id.encode()),
+                    (b"cache-control", context.cache_control),
+                    (b"x-request-id", context.request_id.encode()),
                 ]
-                if exchange.policy:
-                    message["headers"].append((b"content-security-policy", exchange.policy))
-                elif exchange.scope["path"] not in _PAGES:
+                if context.policy:
+                    message["headers"].append((b"content-security-policy", context.policy))
+                elif context.scope["path"] not in _PAGES:
                     message["headers"].append(_API_POLICY)
             await send(message)
 
         return outward
 
-    async def _serve(self, exchange: Exchange, receive: Receive, send: Send) -> None:
-        app = self._hot.get(exchange.scope["path"], self._app) if exchange.method == "POST" else self._app
+    async def _serve(self, context: RequestContext, receive: Receive, send: Send) -> None:
+        app = self._hot.get(context.scope["path"], self._app) if context.method == "POST" else self._app
         try:
-            await app(exchange.scope, receive, send)
+            await app(context.scope, receive, send)
         except ServiceError as exc:
-            await refuse(exchange, exc, send)
-        except ClientLeft:
-            exchange.status = CLIENT_LEFT_STATUS
+            await refuse(context, exc, send)
+        except ClientDisconnected:
+            context.status = CLIENT_CLOSED_REQUEST
         except Exception:
-            log.exception("gateway.failed", request_id=exchange.request_id, trace_id=exchange.call.trace.trace_id)
-            await refuse(exchange, Internal(), send)
+            log.exception("gateway.failed", request_id=context.request_id, trace_id=context.call.trace.trace_id)
+            await refuse(context, Internal(), send)
 
 
-async def refuse(exchange: Exchange, error: ServiceError, send: Send) -> None:
+async def refuse(context: RequestContext, error: ServiceError, send: Send) -> None:
     """Send the error, unless something was sent already: then the connection ends without an end of the body."""
-    exchange.error_code = code_of(error)
-    if exchange.status:
+    context.error_code = code_of(error)
+    if context.status:
         return
     headers = headers_of(error)
-    if any(name == b"retry-after" for name, _ in exchange.headers):
+    if any(name == b"retry-after" for name, _ in context.headers):
         headers = [header for header in headers if header[0] != b"retry-after"]
     if status_of(error) == 413:
         # The rest of the body is still on its way; nobody wants to read it.
         headers.append((b"connection", b"close"))
-    await send_json(send, status_of(error), encode_body(error, exchange.request_id), headers)
+    await send_json(send, status_of(error), encode_body(error, context.request_id), headers)
 
 
-def _describe(exchange: Exchange) -> None:
+def _describe(context: RequestContext) -> None:
     """Say in the span what the log line says."""
     # Nothing was sent: the caller left before.
-    exchange.status = exchange.status or CLIENT_LEFT_STATUS
-    exchange.route = _route_of(exchange)
-    span = exchange.span
-    span.set("http.route", exchange.route)
-    span.set("http.response.status_code", exchange.status)
-    if exchange.model:
-        span.set("gen_ai.request.model", exchange.requested_model)
-        span.set("gen_ai.response.model", exchange.resolved_model)
-        span.set("gen_ai.usage.input_tokens", exchange.tokens_in)
-        span.set("gen_ai.usage.output_tokens", exchange.tokens_out)
-    if exchange.status >= 500:
-        span.fail(exchange.error_code or str(exchange.status))
+    context.status = context.status or CLIENT_CLOSED_REQUEST
+    context.route = _route_of(context)
+    span = context.span
+    span.set("http.route", context.route)
+    span.set("http.response.status_code", context.status)
+    if context.model:
+        span.set("gen_ai.request.model", context.requested_model)
+        span.set("gen_ai.response.model", context.resolved_model)
+        span.set("gen_ai.usage.input_tokens", context.tokens_in)
+        span.set("gen_ai.usage.output_tokens", context.tokens_out)
+    if context.status >= 500:
+        span.fail(context.error_code or str(context.status))
 
 
-def _close(exchange: Exchange) -> None:
-    seconds = exchange.elapsed_s
-    route = exchange.route or _UNKNOWN
-    method = exchange.method if exchange.method in _METHODS else _UNKNOWN
-    metrics.requests(route, method, exchange.status).inc()
+def _close(context: RequestContext) -> None:
+    seconds = context.elapsed_s
+    route = context.route or _UNKNOWN
+    method = context.method if context.method in _METHODS else _UNKNOWN
+    metrics.requests(route, method, context.status).inc()
     metrics.seconds(route).observe(seconds)
-    if exchange.error_code:
-        metrics.ERRORS.labels(route, exchange.error_code).inc()
-    access_log.write(exchange, seconds)
+    if context.error_code:
+        metrics.ERRORS.labels(route, context.error_code).inc()
+    access_log.write(context, seconds)
 
 
-def _route_of(exchange: Exchange) -> str:
+def _route_of(context: RequestContext) -> str:
     """Return the template of the path, never the path itself: labels are a closed set."""
-    route = exchange.scope.get("route")
-    return getattr(route, "path", None) or exchange.route or _UNKNOWN
+    route = context.scope.get("route")
+    return getattr(route, "path", None) or context.route or _UNKNOWN

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.types import Receive, Scope
 
 from services.gateway.clients.oauth_views import OAuthRefused, Params
-from services.gateway.edge.body import ClientLeft
+from services.gateway.edge.body import ClientDisconnected
 
 MAX_BODY: Final = 56 * 1024
 MAX_PARAMS: Final = 200
@@ -73,7 +73,7 @@ async def read_small_body(scope: Scope, receive: Receive) -> bytes:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise ClientLeft
+                    raise ClientDisconnected
                 body += message.get("body", b"")
                 if len(body) > MAX_BODY:
                     raise _too_large()

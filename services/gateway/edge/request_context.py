@@ -15,12 +15,12 @@ from services.gateway.clients.caller import Caller
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.request_id import new_request_id
 
-KEY: Final = "razvilka.exchange"
+KEY: Final = "razvilka.request_context"
 # Nobody reads the answer: what nginx logs for it.
-CLIENT_LEFT_STATUS: Final = 499
+CLIENT_CLOSED_REQUEST: Final = 499
 
 
-class Exchange:
+class RequestContext:
     """Mutable, owned by one request. `headers` go out with whatever is answered."""
 
     __slots__ = (
@@ -104,12 +104,12 @@ def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, str | None, str | 
     return authorization, traceparent, tracestate
 
 
-def exchange_of(scope: Scope) -> Exchange:
-    """Return the exchange of an ASGI scope."""
-    exchange: Exchange = scope[KEY]
-    return exchange
+def context_of(scope: Scope) -> RequestContext:
+    """Return the context of an ASGI scope."""
+    context: RequestContext = scope[KEY]
+    return context
 
 
-def current_exchange(request: Request) -> Exchange:
-    """Return the exchange, as a FastAPI dependency."""
-    return exchange_of(request.scope)
+def current_context(request: Request) -> RequestContext:
+    """Return the context, as a FastAPI dependency."""
+    return context_of(request.scope)

@@ -46,7 +46,7 @@ class _Known:
         self.caller: Caller | None = None
 
 
-class TokenDesk:
+class AccessTokenVerifier:
     """Tells who holds an access token."""
 
     def __init__(self, ring: KeyRing, get_grant: GetGrant, grants: KeyCache, revoked: Revoked, clock: Clock) -> None:

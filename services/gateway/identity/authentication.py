@@ -11,9 +11,9 @@ from starlette.types import Scope
 from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, InvalidRequest, PermissionDenied, Unauthenticated
 from services.gateway.clients.caller import Caller
-from services.gateway.edge.request_context import Exchange
+from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.access import Need, Open, check_scope
-from services.gateway.identity.access_tokens import TokenDesk, is_token
+from services.gateway.identity.access_tokens import AccessTokenVerifier, is_token
 from services.gateway.identity.key_cache import KeyCache
 from services.gateway.settings import Network
 
@@ -26,14 +26,16 @@ Address = IPv4Address | IPv6Address
 class Authenticator:
     """Tells who calls, and refuses who may not."""
 
-    def __init__(self, verify: VerifyApiKey, cache: KeyCache, tokens: TokenDesk, *, trusted: Sequence[Network]) -> None:
+    def __init__(
+        self, verify: VerifyApiKey, cache: KeyCache, tokens: AccessTokenVerifier, *, trusted: Sequence[Network]
+    ) -> None:
         self._verify = verify
         self._cache = cache
         self._tokens = tokens
         self._trusted = tuple(trusted)
 
-    async def enter(self, exchange: Exchange, need: Need) -> None:
-        """Authenticate the exchange for a route that needs `need`; afterwards it has a caller.
+    async def enter(self, context: RequestContext, need: Need) -> None:
+        """Authenticate the request for a route that needs `need`; afterwards it has a caller.
 
         Raises:
             Unauthenticated: no credential, or one that does not count.
@@ -42,20 +44,20 @@ class Authenticator:
         """
         if need is Open.EVERYONE:
             return
-        if b"access_token=" in exchange.scope["query_string"]:
+        if b"access_token=" in context.scope["query_string"]:
             # RFC 9700 4.3.2: addresses end up in logs and histories.
             raise InvalidRequest(
                 ErrorReason.INVALID_REQUEST, "Credentials belong into the Authorization header, not into the address."
             )
-        credential = bearer_of(exchange.authorization)
+        credential = bearer_of(context.authorization)
         if is_token(credential):
-            caller = await self._tokens.caller(credential, exchange.call)
+            caller = await self._tokens.caller(credential, context.call)
         else:
             digest = self._cache.digest(credential)
-            caller = await self._cache.get(digest, lambda: self._verify(credential.decode(), exchange.call))
-        exchange.caller = caller
+            caller = await self._cache.get(digest, lambda: self._verify(credential.decode(), context.call))
+        context.caller = caller
         if caller.networks:
-            self._check_address(caller, exchange.scope)
+            self._check_address(caller, context.scope)
         check_scope(caller, need)
 
     def _check_address(self, caller: Caller, scope: Scope) -> None:

@@ -15,6 +15,7 @@ from servicekit import jwt
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, ServiceError, Unauthenticated, Unavailable
 from services.gateway import metrics
+from services.gateway.clients.oauth_views import IssuerKeys
 
 log = structlog.get_logger()
 
@@ -26,17 +27,6 @@ LEEWAY_S: Final = 30
 # A symmetric algorithm would turn the public key into a signing secret.
 ALGORITHMS: Final = frozenset({"RS256", "ES256"})
 REQUIRED: Final = frozenset({"iss", "aud", "exp", "iat", "jti", "sub", "client_id", "gid"})
-
-
-@dataclass(frozen=True, slots=True)
-class IssuerKeys:
-    """What auth says of its tokens."""
-
-    jwks_json: str
-    issuer: str
-    audience: str
-    algorithms: tuple[str, ...]
-    metadata_json: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.gateway import metrics
+from services.gateway.clients.oauth_views import Revocation
 from services.gateway.identity.key_cache import KeyCache
 from services.gateway.identity.revoked import KEEP_S, Revoked
 
@@ -32,14 +33,6 @@ RECONNECT_S: Final = 0.5
 ASK_EVERY_S: Final = 2.0
 # The first question: everything that a token can still be waiting for.
 FIRST_LOOK: Final = timedelta(seconds=KEEP_S)
-
-
-class Revocation(msgspec.Struct, frozen=True):
-    """What ended, and when in milliseconds since 1970."""
-
-    kind: str
-    id: str
-    at: int = 0
 
 
 # Since a moment -> what ended since then, and the next moment to ask for.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from starlette.types import Scope, Send
+from starlette.types import Send
 
 from servicekit.lifecycle import Background
-from services.gateway.edge import cancellation as cut
-from services.gateway.edge.cancellation import Cut
-from services.gateway.edge.http_protocol import CONNECTION
+from services.gateway.edge import cancellation
+from services.gateway.edge.client_disconnect import ClientDisconnect
 from services.gateway.edge.problems import Headers
 from services.gateway.inference.event_stream import KEEPALIVE
 from services.gateway.settings import StreamSettings
@@ -23,65 +21,12 @@ _HEADERS: Final[Headers] = [
 ]
 
 
-class Connection(Protocol):
-    """What the HTTP server lets a handler do to its connection."""
-
-    on_lost: Callable[[], None] | None
-
-    def abort(self) -> None:
-        """Hang up now."""
-        ...
-
-
-class Departure:
-    """Ends the work for a caller who left, as the provider's billing policy says: at once, or read on for a while."""
-
-    def __init__(self, scope: Scope, ending: Cut, policy: str, settings: StreamSettings) -> None:
-        self._connection: Connection | None = scope.get(CONNECTION)
-        self._ending = ending
-        self._drains = policy == "drain"
-        self._drain_s = settings.drain_s
-        self._timer: asyncio.TimerHandle | None = None
-        self.cause = ""
-
-    def __enter__(self) -> Departure:
-        if self._connection is not None:
-            self._connection.on_lost = self._lost
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._connection is not None:
-            self._connection.on_lost = None
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def hang_up(self, cause: str) -> None:
-        """Cut a caller that does not read; what follows is the same as when it had left."""
-        if not self.cause:
-            self.cause = cause
-            if self._connection is not None:
-                self._connection.abort()
-            else:
-                self._end()
-
-    def _lost(self) -> None:
-        self.cause = self.cause or cut.CLIENT_LEFT
-        self._end()
-
-    def _end(self) -> None:
-        if self._drains:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._drain_s, self._ending.now, self.cause)
-        else:
-            self._ending.now(self.cause)
-
-
 class EventWriter:
     """One stream's way out. One timer for each stream, re-armed only when it fires."""
 
-    def __init__(self, send: Send, departure: Departure, settings: StreamSettings, tasks: Background) -> None:
+    def __init__(self, send: Send, disconnect: ClientDisconnect, settings: StreamSettings, tasks: Background) -> None:
         self._send = send
-        self._departure = departure
+        self._disconnect = disconnect
         self._settings = settings
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
@@ -98,13 +43,13 @@ class EventWriter:
 
     async def write(self, frames: bytes) -> None:
         """Send frames; waits while the caller reads slower than the model writes."""
-        if frames and not self._departure.cause:
+        if frames and not self._disconnect.cause:
             await self._write({"type": "http.response.body", "body": frames, "more_body": True})
 
     async def finish(self, frames: bytes) -> None:
         """Send the last frames."""
         try:
-            if not self._departure.cause:
+            if not self._disconnect.cause:
                 await self._write({"type": "http.response.body", "body": frames, "more_body": False})
         finally:
             self.close()
@@ -136,7 +81,7 @@ class EventWriter:
         if self._writing_since is not None:
             left = self._writing_since + self._settings.write_s - now
             if left <= 0:
-                self._departure.hang_up(cut.SLOW_READER)
+                self._disconnect.hang_up(cancellation.SLOW_READER)
         else:
             left = self._last_write + self._settings.keepalive_s - now
             if left <= 0:

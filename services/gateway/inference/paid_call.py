@@ -15,9 +15,9 @@ from services.gateway.admission.admission import Admission
 from services.gateway.admission.request import AdmissionRefused, Admitted
 from services.gateway.clients.completion import End, Route
 from services.gateway.edge.problems import code_of, status_of
-from services.gateway.edge.request_context import CLIENT_LEFT_STATUS, Exchange
+from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
 from services.gateway.inference.estimate import tokens_of
-from services.gateway.inference.pricing import Fare, admission_request, answer_headers, dispatched
+from services.gateway.inference.pricing import PricedRequest, admission_request, answer_headers, dispatched
 from services.gateway.metering.accounting import Attempt, Price, Status, TokenUsage
 from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.outcome import Outcome
@@ -25,8 +25,8 @@ from services.gateway.metering.outcome import Outcome
 NOTHING = TokenUsage(0, 0)
 
 
-class Tollgate:
-    """Lets requests pass, one `Passage` each."""
+class PaidCalls:
+    """Lets requests pass, one `PaidCall` each."""
 
     def __init__(self, admission: Admission, metering: Metering, *, boot_id: str, clock: Clock, tasks: Background):
         self._admission = admission
@@ -35,39 +35,39 @@ class Tollgate:
         self._clock = clock
         self._tasks = tasks
 
-    async def open(self, exchange: Exchange, fare: Fare) -> Passage:
+    async def open(self, context: RequestContext, priced: PricedRequest) -> PaidCall:
         """Admit the request and journal that it goes out.
 
         Raises:
             AdmissionRefused: a limit, quota or budget is spent.
             Unavailable: it cannot be counted, so it may not pass.
         """
-        admitted = await self._admit(exchange, fare)
+        admitted = await self._admit(context, priced)
         failpoint("gateway.after_admit")
         try:
-            meter = self._metering.dispatched(dispatched(exchange, fare, admitted))
+            meter = self._metering.dispatched(dispatched(context, priced, admitted))
         except ServiceError:
             await self._admission.cancel(admitted.ticket)
             raise
-        return Passage(exchange, fare, meter, self._tasks)
+        return PaidCall(context, priced, meter, self._tasks)
 
-    async def _admit(self, exchange: Exchange, fare: Fare) -> Admitted:
+    async def _admit(self, context: RequestContext, priced: PricedRequest) -> Admitted:
         now_s = self._clock.now().timestamp()
         try:
-            admitted = await self._admission.admit(admission_request(exchange, fare, self._boot_id))
+            admitted = await self._admission.admit(admission_request(context, priced, self._boot_id))
         except AdmissionRefused as exc:
-            exchange.headers.extend(limit_headers.rate_limit_headers(exc.report, now_s=now_s))
+            context.headers.extend(limit_headers.rate_limit_headers(exc.report, now_s=now_s))
             raise
-        exchange.headers.extend(limit_headers.rate_limit_headers(admitted.report, now_s=now_s))
+        context.headers.extend(limit_headers.rate_limit_headers(admitted.report, now_s=now_s))
         return admitted
 
 
-class Passage:
+class PaidCall:
     """One dispatched request. Leaving the block settles it, if nothing else did."""
 
-    def __init__(self, exchange: Exchange, fare: Fare, meter: Meter, tasks: Background) -> None:
-        self._exchange = exchange
-        self._fare = fare
+    def __init__(self, context: RequestContext, priced: PricedRequest, meter: Meter, tasks: Background) -> None:
+        self._context = context
+        self._priced = priced
         self._meter = meter
         self._tasks = tasks
         self.settled = False
@@ -78,10 +78,10 @@ class Passage:
     def routed(self, route: Route) -> None:
         """Note what answers."""
         self.route = route
-        exchange = self._exchange
-        exchange.provider, exchange.resolved_model = route.provider, route.resolved_model
-        exchange.model = route.model or exchange.model
-        exchange.headers.extend(answer_headers(route, self._fare.model))
+        context = self._context
+        context.provider, context.resolved_model = route.provider, route.resolved_model
+        context.model = route.model or context.model
+        context.headers.extend(answer_headers(route, self._priced.model))
 
     def delivered(self, chars: int, progress: TokenUsage | None) -> None:
         """Note what the caller has got: this is what a cut answer is billed by."""
@@ -91,22 +91,22 @@ class Passage:
 
     def note(self, chars: int) -> None:
         """Note characters without journalling them: the end that comes with them will be."""
-        if chars and not self._chars and self._fare.stream:
-            exchange = self._exchange
-            exchange.first_token_ms = exchange.elapsed_ms
-            metrics.first_token(self.route.provider, self.route.model).observe(exchange.elapsed_s)
+        if chars and not self._chars and self._priced.stream:
+            context = self._context
+            context.first_token_ms = context.elapsed_ms
+            metrics.first_token(self.route.provider, self.route.model).observe(context.elapsed_s)
         self._chars += chars
 
     @property
     def delivered_tokens(self) -> int:
         """Output tokens by the model's own ratio."""
-        return tokens_of(self._fare.model, self._chars) if self._chars else 0
+        return tokens_of(self._priced.model, self._chars) if self._chars else 0
 
     def usage_of(self, end: End) -> tuple[TokenUsage, bool]:
         """Return what the answer used, and whether that is our own count."""
         if end.usage is not None:
             return end.usage, end.usage_is_estimate
-        return TokenUsage(self._fare.estimate.input_tokens, self.delivered_tokens), True
+        return TokenUsage(self._priced.estimate.input_tokens, self.delivered_tokens), True
 
     async def complete(self, end: End, finish_reason: str, *, left: bool = False) -> int:
         """Settle an answer that the provider ended; return its cost in micro-roubles.
@@ -128,10 +128,10 @@ class Passage:
 
     async def interrupt(self, cause: str) -> int:
         """Settle an answer that was cut from our side: what was delivered is billed."""
-        self._exchange.cut = cause
+        self._context.cut = cause
         metrics.CUT.labels(cause).inc()
         return await self._settle(
-            self._outcome(Status.INTERRUPTED, usage=self._progress, error_code=cause, http_status=CLIENT_LEFT_STATUS)
+            self._outcome(Status.INTERRUPTED, usage=self._progress, error_code=cause, http_status=CLIENT_CLOSED_REQUEST)
         )
 
     async def fail(self, error: ServiceError) -> int:
@@ -158,7 +158,7 @@ class Passage:
         http_status: int = 200,
         attempts: tuple[Attempt, ...] = (),
     ) -> Outcome:
-        route, exchange = self.route, self._exchange
+        route, context = self.route, self._context
         return Outcome(
             status=status,
             usage=usage,
@@ -170,33 +170,33 @@ class Passage:
             price=self._price_of_fallback(),
             finish_reason=finish_reason,
             error_code=error_code,
-            first_token_ms=exchange.first_token_ms,
-            latency_ms=exchange.elapsed_ms,
-            http_status=exchange.status or http_status,
+            first_token_ms=context.first_token_ms,
+            latency_ms=context.elapsed_ms,
+            http_status=context.status or http_status,
             attempts=attempts,
         )
 
     def _price_of_fallback(self) -> Price | None:
         """Another model answered: its price, as it was when the request was admitted."""
         answered = self.route.model
-        if not answered or answered == self._fare.model.id:
+        if not answered or answered == self._priced.model.id:
             return None
-        model = self._fare.catalog.find(answered)
-        return None if model is None else model.known_price_at(self._fare.at)
+        model = self._priced.catalog.find(answered)
+        return None if model is None else model.known_price_at(self._priced.at)
 
     async def _settle(self, outcome: Outcome) -> int:
         self.settled = True
-        exchange = self._exchange
-        cost = exchange.cost_micro_rub = await self._meter.settle(outcome)
-        usage = outcome.usage or TokenUsage(self._fare.estimate.input_tokens, outcome.delivered_tokens)
-        exchange.tokens_in, exchange.tokens_out = usage.tokens_input, usage.tokens_output
-        exchange.finish_reason = outcome.finish_reason
-        exchange.error_code = exchange.error_code or outcome.error_code
-        model = self._fare.model
+        context = self._context
+        cost = context.cost_micro_rub = await self._meter.settle(outcome)
+        usage = outcome.usage or TokenUsage(self._priced.estimate.input_tokens, outcome.delivered_tokens)
+        context.tokens_in, context.tokens_out = usage.tokens_input, usage.tokens_output
+        context.finish_reason = outcome.finish_reason
+        context.error_code = context.error_code or outcome.error_code
+        model = self._priced.model
         _count(metrics.billed(outcome.provider or model.provider, outcome.model or model.id), outcome, usage, cost)
         return cost
 
-    async def __aenter__(self) -> Passage:
+    async def __aenter__(self) -> PaidCall:
         return self
 
     async def __aexit__(

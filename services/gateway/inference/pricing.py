@@ -10,7 +10,7 @@ from services.gateway.admission.request import AdmissionRequest, Admitted
 from services.gateway.clients.catalog import Catalog, CatalogWatch, Model
 from services.gateway.clients.completion import Route
 from services.gateway.edge.problems import Headers
-from services.gateway.edge.request_context import Exchange
+from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.access import check_model
 from services.gateway.inference.estimate import Estimate
 from services.gateway.metering.accounting import HoldFacts, Price
@@ -27,7 +27,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Fare:
+class PricedRequest:
     """What is asked for, and the most it can cost. `at` is when its price was frozen."""
 
     choice: Choice
@@ -52,7 +52,7 @@ class Fare:
         return self.choice.price
 
 
-def choose_model(watch: CatalogWatch, exchange: Exchange, name: str, kind: str, now: datetime) -> Choice:
+def choose_model(watch: CatalogWatch, context: RequestContext, name: str, kind: str, now: datetime) -> Choice:
     """Return what the caller means by `name`, checked against its credential, with the price of now.
 
     Raises:
@@ -62,16 +62,16 @@ def choose_model(watch: CatalogWatch, exchange: Exchange, name: str, kind: str, 
     """
     catalog = watch.current()
     model = catalog.get_kind(name, kind)
-    check_model(exchange.known_caller, model)
-    exchange.requested_model, exchange.model, exchange.provider = name, model.id, model.provider
+    check_model(context.known_caller, model)
+    context.requested_model, context.model, context.provider = name, model.id, model.provider
     return Choice(catalog, model, model.price_at(now))
 
 
-def admission_request(exchange: Exchange, fare: Fare, boot_id: str) -> AdmissionRequest:
+def admission_request(context: RequestContext, priced: PricedRequest, boot_id: str) -> AdmissionRequest:
     """Return what admission is asked."""
-    caller, model, estimate = exchange.known_caller, fare.model, fare.estimate
+    caller, model, estimate = context.known_caller, priced.model, priced.estimate
     return AdmissionRequest(
-        request_id=exchange.request_id,
+        request_id=context.request_id,
         user_id=caller.user_id,
         key_id=caller.key_id,
         model=model.id,
@@ -82,15 +82,15 @@ def admission_request(exchange: Exchange, fare: Fare, boot_id: str) -> Admission
             key_id=caller.key_id,
             provider=model.provider,
             model=model.id,
-            price_version=fare.price.version,
+            price_version=priced.price.version,
             input_tokens=estimate.input_tokens,
-            input_cost_micro_rub=-(-estimate.input_tokens * fare.price.input_micro_rub_per_1k // 1000),
-            started_at_us=exchange.started_at_us,
+            input_cost_micro_rub=-(-estimate.input_tokens * priced.price.input_micro_rub_per_1k // 1000),
+            started_at_us=context.started_at_us,
             grant_id=caller.grant_id,
             client_id=caller.client_id,
-            requested_model=exchange.requested_model,
-            endpoint=fare.endpoint,
-            stream=fare.stream,
+            requested_model=context.requested_model,
+            endpoint=priced.endpoint,
+            stream=priced.stream,
         ),
         user_limits=caller.user_limits,
         key_limits=caller.key_limits,
@@ -99,23 +99,23 @@ def admission_request(exchange: Exchange, fare: Fare, boot_id: str) -> Admission
     )
 
 
-def dispatched(exchange: Exchange, fare: Fare, admitted: Admitted) -> Dispatched:
+def dispatched(context: RequestContext, priced: PricedRequest, admitted: Admitted) -> Dispatched:
     """Return what the journal keeps from here on."""
-    caller, model = exchange.known_caller, fare.model
+    caller, model = context.known_caller, priced.model
     return Dispatched(
         ticket=admitted.ticket,
         provider=model.provider,
         model=model.id,
-        price=fare.price,
-        input_tokens=fare.estimate.input_tokens,
-        started_at_us=exchange.started_at_us,
+        price=priced.price,
+        input_tokens=priced.estimate.input_tokens,
+        started_at_us=context.started_at_us,
         key_id=caller.key_id,
         grant_id=caller.grant_id,
         client_id=caller.client_id,
-        requested_model=exchange.requested_model,
-        endpoint=fare.endpoint,
-        stream=fare.stream,
-        trace_id=exchange.call.trace.trace_id,
+        requested_model=context.requested_model,
+        endpoint=priced.endpoint,
+        stream=priced.stream,
+        trace_id=context.call.trace.trace_id,
     )
 
 

@@ -10,7 +10,7 @@ from services.gateway.clients.account_views import Profile, SessionView
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth_views import GrantView
-from services.gateway.edge.request_context import Exchange, current_exchange
+from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.bodies import (
     AccountDeletion,
@@ -23,7 +23,7 @@ from services.gateway.management.bodies import (
 from services.gateway.management.keys import budget_body
 from services.gateway.oauth.endpoint import origin_of
 
-Asked = Annotated[Exchange, Depends(current_exchange)]
+Asked = Annotated[RequestContext, Depends(current_context)]
 
 
 def account_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
@@ -31,28 +31,28 @@ def account_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
     router = APIRouter(tags=["account"])
 
     @router.get("/v1/users/me", response_model=ProfileBody)
-    async def get_me(exchange: Asked) -> dict[str, Any]:
+    async def get_me(context: Asked) -> dict[str, Any]:
         """Return the user of this credential."""
-        return profile_body(await accounts.get_profile(exchange.known_caller.user_id, exchange.call))
+        return profile_body(await accounts.get_profile(context.known_caller.user_id, context.call))
 
     @router.patch("/v1/users/me", response_model=ProfileBody)
-    async def change_me(exchange: Asked, request: Request, change: ProfileChange) -> dict[str, Any]:
+    async def change_me(context: Asked, request: Request, change: ProfileChange) -> dict[str, Any]:
         """Change what is given. A new e-mail takes the password and counts when it is confirmed."""
-        user_id, origin = exchange.known_caller.user_id, origin_of(request.scope, limit)
+        user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit)
         given = change.model_dump(exclude_none=True)
-        return profile_body(await accounts.update_profile(user_id, exchange.call, origin=origin, **given))
+        return profile_body(await accounts.update_profile(user_id, context.call, origin=origin, **given))
 
     @router.delete("/v1/users/me", status_code=204)
-    async def delete_me(exchange: Asked, request: Request, proof: Annotated[AccountDeletion, Body()]) -> Response:
+    async def delete_me(context: Asked, request: Request, proof: Annotated[AccountDeletion, Body()]) -> Response:
         """End the account with its keys, sessions and applications. Takes the password."""
-        user_id, origin = exchange.known_caller.user_id, origin_of(request.scope, limit)
-        await accounts.delete_account(user_id, proof.password, origin, exchange.call)
+        user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit)
+        await accounts.delete_account(user_id, proof.password, origin, context.call)
         return Response(status_code=204)
 
     @router.get("/v1/users/me/export", response_model=dict[str, Any])
-    async def export_me(exchange: Asked) -> Response:
+    async def export_me(context: Asked) -> Response:
         """Return everything that is known of the user."""
-        body = await accounts.export_account(exchange.known_caller.user_id, exchange.call)
+        body = await accounts.export_account(context.known_caller.user_id, context.call)
         return Response(body, media_type="application/json")
 
     return router
@@ -63,27 +63,27 @@ def access_router(accounts: AccountClient, grants: GrantClient) -> APIRouter:
     router = APIRouter(tags=["account"])
 
     @router.get("/v1/sessions", response_model=SessionList)
-    async def list_sessions(exchange: Asked) -> dict[str, Any]:
+    async def list_sessions(context: Asked) -> dict[str, Any]:
         """List the login sessions."""
-        sessions = await accounts.list_sessions(exchange.known_caller.user_id, "", exchange.call)
+        sessions = await accounts.list_sessions(context.known_caller.user_id, "", context.call)
         return {"data": [session_body(session) for session in sessions]}
 
     @router.delete("/v1/sessions/{session_id}", response_model=RevokedBody)
-    async def end_session(exchange: Asked, session_id: str) -> dict[str, Any]:
+    async def end_session(context: Asked, session_id: str) -> dict[str, Any]:
         """End a login session."""
-        await accounts.revoke_session(exchange.known_caller.user_id, session_id, exchange.call)
+        await accounts.revoke_session(context.known_caller.user_id, session_id, context.call)
         return {"id": session_id}
 
     @router.get("/v1/grants", response_model=GrantList)
-    async def list_grants(exchange: Asked) -> dict[str, Any]:
+    async def list_grants(context: Asked) -> dict[str, Any]:
         """List the applications that were let in, with their caps."""
-        let_in = await grants.list_grants(exchange.known_caller.user_id, exchange.call)
+        let_in = await grants.list_grants(context.known_caller.user_id, context.call)
         return {"data": [grant_body(grant) for grant in let_in]}
 
     @router.delete("/v1/grants/{grant_id}", response_model=RevokedBody)
-    async def end_grant(exchange: Asked, grant_id: str) -> dict[str, Any]:
+    async def end_grant(context: Asked, grant_id: str) -> dict[str, Any]:
         """End an application's access with all its tokens."""
-        await grants.revoke_grant(exchange.known_caller.user_id, grant_id, exchange.call)
+        await grants.revoke_grant(context.known_caller.user_id, grant_id, context.call)
         return {"id": grant_id}
 
     return router

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends
 
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth_views import Application, NewApplication
-from services.gateway.edge.request_context import Exchange, current_exchange
+from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.management.bodies import ClientList, ClientMade, ClientOrderBody, RevokedBody
 
-Asked = Annotated[Exchange, Depends(current_exchange)]
+Asked = Annotated[RequestContext, Depends(current_context)]
 
 
 def clients_router(grants: GrantClient) -> APIRouter:
@@ -19,24 +19,24 @@ def clients_router(grants: GrantClient) -> APIRouter:
     router = APIRouter(tags=["clients"])
 
     @router.get("/v1/clients", response_model=ClientList)
-    async def list_clients(exchange: Asked) -> dict[str, Any]:
+    async def list_clients(context: Asked) -> dict[str, Any]:
         """List the applications."""
-        clients = await grants.list_clients(exchange.known_caller.user_id, exchange.call)
+        clients = await grants.list_clients(context.known_caller.user_id, context.call)
         return {"data": [client_body(client) for client in clients]}
 
     @router.post("/v1/clients", response_model=ClientMade, status_code=201)
-    async def create_client(exchange: Asked, order: ClientOrderBody) -> dict[str, Any]:
+    async def create_client(context: Asked, order: ClientOrderBody) -> dict[str, Any]:
         """Register an application. A secret is in this answer and nowhere else."""
         wanted = NewApplication(
             order.name, order.confidential, tuple(order.redirect_uris), tuple(order.scopes), tuple(order.grant_types)
         )
-        client, secret = await grants.create_client(exchange.known_caller.user_id, wanted, exchange.call)
+        client, secret = await grants.create_client(context.known_caller.user_id, wanted, context.call)
         return {**client_body(client), "client_secret": secret or None}
 
     @router.delete("/v1/clients/{client_id}", response_model=RevokedBody)
-    async def delete_client(exchange: Asked, client_id: str) -> dict[str, Any]:
+    async def delete_client(context: Asked, client_id: str) -> dict[str, Any]:
         """End an application with all its grants."""
-        await grants.delete_client(exchange.known_caller.user_id, client_id, exchange.call)
+        await grants.delete_client(context.known_caller.user_id, client_id, context.call)
         return {"id": client_id}
 
     return router

@@ -11,7 +11,7 @@ from services.gateway.admission.request import Budget, BudgetPeriod
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.usage import UsageClient
 from services.gateway.edge.answer_bodies import KeyBody
-from services.gateway.edge.request_context import Exchange, current_exchange
+from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.inference.openai_bodies import roubles
 
 _INTERVAL = "1m"
@@ -22,18 +22,18 @@ def auth_key_router(usage: UsageClient, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["keys"])
 
     @router.get("/v1/auth/key", response_model=KeyBody)
-    async def get_key(exchange: Annotated[Exchange, Depends(current_exchange)]) -> dict[str, Any]:
+    async def get_key(context: Annotated[RequestContext, Depends(current_context)]) -> dict[str, Any]:
         """Return the label, spend, budget and limits of the key that asks."""
-        caller = exchange.known_caller
+        caller = context.known_caller
         subject = f"key:{caller.key_id}" if caller.key_id else f"grant:{caller.grant_id}"
-        spent = await usage.get_spend(caller.user_id, subject, None, exchange.call)
+        spent = await usage.get_spend(caller.user_id, subject, None, context.call)
         budget = next((budget for budget in caller.budgets if budget.subject == subject), None)
         remaining = None
         if budget is not None:
             in_period = spent
             if budget.period is not BudgetPeriod.TOTAL:
                 since = _period_start(clock, budget)
-                in_period = await usage.get_spend(caller.user_id, subject, since, exchange.call)
+                in_period = await usage.get_spend(caller.user_id, subject, since, context.call)
             remaining = max(0, budget.limit_micro_rub - in_period)
         return {"data": key_body(caller, spent, budget, remaining)}
 

@@ -13,7 +13,7 @@ from services.gateway.admission.request import BudgetPeriod
 from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.caller import Caller
-from services.gateway.edge.request_context import Exchange, current_exchange
+from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.management.bodies import (
     BudgetBody,
     KeyList,
@@ -24,7 +24,7 @@ from services.gateway.management.bodies import (
     RotationBody,
 )
 
-Asked = Annotated[Exchange, Depends(current_exchange)]
+Asked = Annotated[RequestContext, Depends(current_context)]
 DEFAULT_SCOPES: Final = frozenset({"models:read", "completions:write", "embeddings:write", "usage:read"})
 PERIODS: Final[dict[Period, BudgetPeriod]] = {
     "day": BudgetPeriod.DAY,
@@ -40,42 +40,42 @@ def keys_router(auth: AuthClient) -> APIRouter:
 
     @router.get("/v1/keys", response_model=KeyList)
     async def list_keys(
-        exchange: Asked,
+        context: Asked,
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
         page: Annotated[str, Query(max_length=512)] = "",
     ) -> dict[str, Any]:
         """List the keys, newest first, without their secrets."""
-        keys, following = await auth.list_keys(exchange.known_caller.user_id, exchange.call, size=limit, page=page)
+        keys, following = await auth.list_keys(context.known_caller.user_id, context.call, size=limit, page=page)
         return {"data": [key_body(key) for key in keys], "next_page": following or None}
 
     @router.post("/v1/keys", response_model=KeyMade, status_code=201)
-    async def create_key(exchange: Asked, order: KeyOrderBody) -> dict[str, Any]:
+    async def create_key(context: Asked, order: KeyOrderBody) -> dict[str, Any]:
         """Make a key. Its secret is in this answer and nowhere else."""
-        caller = exchange.known_caller
+        caller = context.known_caller
         wanted = narrowed(order_of(order), caller)
-        return made_body(await auth.create_key(caller.user_id, wanted, exchange.call))
+        return made_body(await auth.create_key(caller.user_id, wanted, context.call))
 
     @router.post("/v1/keys/{key_id}/rotate", response_model=KeyMade, status_code=201)
-    async def rotate_key(exchange: Asked, key_id: str, rotation: RotationBody) -> dict[str, Any]:
+    async def rotate_key(context: Asked, key_id: str, rotation: RotationBody) -> dict[str, Any]:
         """Make a key like this one; the old one goes on working for `overlap_s` seconds."""
-        caller = exchange.known_caller
-        check_may_make(caller, await _find(auth, exchange, key_id))
-        issued = await auth.rotate_key(caller.user_id, key_id, rotation.overlap_s, exchange.call)
+        caller = context.known_caller
+        check_may_make(caller, await _find(auth, context, key_id))
+        issued = await auth.rotate_key(caller.user_id, key_id, rotation.overlap_s, context.call)
         return made_body(issued)
 
     @router.delete("/v1/keys/{key_id}", response_model=RevokedBody)
-    async def revoke_key(exchange: Asked, key_id: str) -> dict[str, Any]:
+    async def revoke_key(context: Asked, key_id: str) -> dict[str, Any]:
         """End a key on every gateway. Doing it again changes nothing."""
-        await auth.revoke_key(exchange.known_caller.user_id, key_id, exchange.call)
+        await auth.revoke_key(context.known_caller.user_id, key_id, context.call)
         return {"id": key_id}
 
     return router
 
 
-async def _find(auth: AuthClient, exchange: Exchange, key_id: str) -> NewKey:
+async def _find(auth: AuthClient, context: RequestContext, key_id: str) -> NewKey:
     page = ""
     while True:
-        keys, page = await auth.list_keys(exchange.known_caller.user_id, exchange.call, size=100, page=page)
+        keys, page = await auth.list_keys(context.known_caller.user_id, context.call, size=100, page=page)
         for key in keys:
             if key.id == key_id and key.revoked_at is None:
                 return NewKey(key.name, key.scopes, key.models)

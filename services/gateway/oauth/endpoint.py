@@ -21,13 +21,13 @@ from servicekit.errors import (
 )
 from services.gateway.clients.oauth_views import OAuthRefused, Origin
 from services.gateway.edge.problems import Headers, headers_of
-from services.gateway.edge.request_context import Exchange, exchange_of
+from services.gateway.edge.request_context import RequestContext, context_of
 from services.gateway.edge.respond import send_json
 from services.gateway.identity.address_limit import OAuthLimit
 
 Answer = tuple[int, bytes]
-# Scope, receive, exchange, origin -> status and JSON body.
-Handle = Callable[[Scope, Receive, Exchange, Origin], Awaitable[Answer]]
+# Scope, receive, context, origin -> status and JSON body.
+Handle = Callable[[Scope, Receive, RequestContext, Origin], Awaitable[Answer]]
 MAX_USER_AGENT: Final = 256
 _NO_STORE: Final[Headers] = [(b"pragma", b"no-cache")]
 _ERRORS: Final[dict[type[ServiceError], tuple[int, str]]] = {
@@ -70,8 +70,8 @@ class OAuthEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        exchange = exchange_of(scope)
-        exchange.route = self.path
+        context = context_of(scope)
+        context.route = self.path
         shared = self.cors.headers(scope) if self.cors else []
         if scope["method"] == "OPTIONS" and self.cors and header(scope, b"access-control-request-method"):
             await _preflight(send, self.methods, shared)
@@ -81,17 +81,17 @@ class OAuthEndpoint:
                 raise _not_allowed()
             if self.limit is not None:
                 await self.limit.count(scope)
-            status, body = await self.handle(scope, receive, exchange, origin_of(scope, self.limit))
+            status, body = await self.handle(scope, receive, context, origin_of(scope, self.limit))
         except OAuthRefused as exc:
             status, body, headers = exc.status, error_body(exc.error, exc.description), self._explain(exc)
-            exchange.error_code = exc.error
+            context.error_code = exc.error
         except ServiceError as exc:
             status, body, headers = _translated(exc)
-            exchange.error_code = exc.reason.value.lower()
+            context.error_code = exc.reason.value.lower()
         else:
             headers = []
         if self.cache and status == 200:
-            exchange.cache_control = self.cache
+            context.cache_control = self.cache
         else:
             headers = [*headers, *_NO_STORE]
         await send_json(send, status, b"" if scope["method"] == "HEAD" else body, [*headers, *shared])

@@ -8,7 +8,7 @@ from typing import Final
 from starlette.types import Receive, Scope
 
 from services.gateway.clients.oauth_views import Origin
-from services.gateway.edge.request_context import Exchange
+from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.key_sets import KeyRing
 from services.gateway.oauth.endpoint import Answer, Cors, OAuthEndpoint
 
@@ -33,7 +33,7 @@ class MetadataEndpoints:
         ]
 
     def _endpoint(self, path: str, *, metadata: bool) -> OAuthEndpoint:
-        async def handle(scope: Scope, receive: Receive, exchange: Exchange, origin: Origin) -> Answer:
+        async def handle(scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> Answer:
             told = await self.ring.told()
             return 200, (told.metadata_json if metadata else told.jwks_json).encode()
 

@@ -12,7 +12,7 @@ from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.oauth_views import OAuthRefused, Origin, Params
 from services.gateway.edge.params import content_type, read_form, read_small_body
-from services.gateway.edge.request_context import Exchange
+from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import bearer_of
 from services.gateway.oauth.endpoint import Answer, Cors, Handle, OAuthEndpoint
@@ -44,7 +44,7 @@ class TokenEndpoints:
             OAuthEndpoint("/userinfo", self._user_info, self.limit, ("GET", "POST"), self.cors),
         ]
 
-    async def _register(self, scope: Scope, receive: Receive, exchange: Exchange, origin: Origin) -> Answer:
+    async def _register(self, scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> Answer:
         if content_type(scope) != b"application/json":
             raise OAuthRefused("invalid_client_metadata", "The body must be application/json.")
         body = await read_small_body(scope, receive)
@@ -52,30 +52,30 @@ class TokenEndpoints:
             metadata = body.decode()
         except UnicodeDecodeError as exc:
             raise OAuthRefused("invalid_client_metadata", "The body is not valid UTF-8.") from exc
-        return 201, await self.oauth.register(metadata, _authorization(exchange), origin, exchange.call)
+        return 201, await self.oauth.register(metadata, _authorization(context), origin, context.call)
 
-    async def _user_info(self, scope: Scope, receive: Receive, exchange: Exchange, origin: Origin) -> Answer:
+    async def _user_info(self, scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> Answer:
         if b"access_token=" in scope["query_string"]:
             raise InvalidRequest(ErrorReason.INVALID_REQUEST, "The token belongs into the Authorization header.")
-        token = bearer_of(exchange.authorization).decode()
-        return 200, await self.oauth.user_info(token, exchange.call)
+        token = bearer_of(context.authorization).decode()
+        return 200, await self.oauth.user_info(token, context.call)
 
 
 def _form(ask: Ask) -> Handle:
-    async def handle(scope: Scope, receive: Receive, exchange: Exchange, origin: Origin) -> Answer:
+    async def handle(scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> Answer:
         if scope["query_string"]:
             # RFC 6749 3.2 and 2.3.1: addresses are logged, so nothing is read from them.
             raise OAuthRefused("invalid_request", "The parameters belong into the body.")
         params = await read_form(scope, receive)
-        return 200, await ask(params, _authorization(exchange), origin, exchange.call)
+        return 200, await ask(params, _authorization(context), origin, context.call)
 
     return handle
 
 
-def _authorization(exchange: Exchange) -> str:
+def _authorization(context: RequestContext) -> str:
     try:
-        text = exchange.authorization.decode("ascii")
+        text = context.authorization.decode("ascii")
     except UnicodeDecodeError as exc:
         raise OAuthRefused("invalid_request", "The Authorization header is not ASCII.") from exc
-    # Two such headers: see Exchange. One that says nothing at all is no authentication that anybody could mean.
+    # Two such headers: see RequestContext. One that says nothing at all is no authentication that anybody could mean.
     return "invalid" if text == "\0" else text

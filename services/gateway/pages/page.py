@@ -16,7 +16,7 @@ from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.oauth_views import OAuthRefused
 from services.gateway.edge.params import first, parse_params, read_form
 from services.gateway.edge.problems import Headers, headers_of, status_of
-from services.gateway.edge.request_context import Exchange, exchange_of
+from services.gateway.edge.request_context import RequestContext, context_of
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.key_sets import KeyRing
 from services.gateway.oauth.endpoint import header, origin_of
@@ -73,16 +73,16 @@ class Page:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        exchange = exchange_of(scope)
-        exchange.route = self.path
-        visit = _bare_visit(scope, exchange, self.site)
+        context = context_of(scope)
+        context.route = self.path
+        visit = _bare_visit(scope, context, self.site)
         try:
             answer = await self._answer(visit, receive)
         except OAuthRefused as exc:
-            exchange.error_code = exc.error
+            context.error_code = exc.error
             answer = self._refused(exc)
         except ServiceError as exc:
-            exchange.error_code = exc.reason.value.lower()
+            context.error_code = exc.reason.value.lower()
             answer = _failed(exc)
         except NotLoggedIn:
             answer = Sent(f"/login?next={quote(_own_address(visit), safe='')}")
@@ -140,8 +140,8 @@ async def require_person(visit: Visit, accounts: AccountClient) -> Person:
     return visit.person
 
 
-def _bare_visit(scope: Scope, exchange: Exchange, site: Site) -> Visit:
-    visit = Visit(scope, exchange, origin_of(scope, site.limit), CookieJar(secure=False), "", [])
+def _bare_visit(scope: Scope, context: RequestContext, site: Site) -> Visit:
+    visit = Visit(scope, context, origin_of(scope, site.limit), CookieJar(secure=False), "", [])
     visit.speak()
     return visit
 
@@ -191,17 +191,17 @@ def _failed(error: ServiceError) -> Shown:
 async def _send(send: Send, visit: Visit, answer: PageAnswer) -> None:
     headers: Headers = [(b"set-cookie", cookie) for cookie in visit.set_cookies]
     status, body = 200, b""
-    visit.exchange.policy = page_policy()
+    visit.context.policy = page_policy()
     if isinstance(answer, Sent):
         status = 303 if visit.scope["method"] == "POST" else 302
         headers.append((b"location", _header_value(answer.url)))
     elif isinstance(answer, Raw):
         body = answer.body
-        visit.exchange.cache_control = answer.cache_control
+        visit.context.cache_control = answer.cache_control
         headers += [(b"content-type", answer.media_type), *answer.headers]
     else:
         status, body = answer.status, _rendered(visit, answer)
-        visit.exchange.policy = page_policy(answer.targets)
+        visit.context.policy = page_policy(answer.targets)
         headers += [(b"content-type", _HTML), (b"pragma", b"no-cache"), *answer.headers]
     headers += [(b"x-frame-options", b"DENY"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})

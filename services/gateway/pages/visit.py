@@ -14,7 +14,7 @@ from services.gateway.clients.account_views import LoggedIn, Profile, SessionVie
 from services.gateway.clients.oauth_views import Origin, Params
 from services.gateway.edge.params import first
 from services.gateway.edge.problems import Headers
-from services.gateway.edge.request_context import Exchange
+from services.gateway.edge.request_context import RequestContext
 from services.gateway.oauth.endpoint import header
 from services.gateway.pages import cookies, forms
 from services.gateway.pages.cookies import CookieJar
@@ -36,7 +36,7 @@ class Visit:
     """A request for a page. Whatever is set here goes out with the answer."""
 
     scope: Scope
-    exchange: Exchange
+    context: RequestContext
     origin: Origin
     jar: CookieJar
     public_url: str
@@ -80,7 +80,7 @@ class Visit:
     @property
     def call(self) -> CallContext:
         """Return what travels with calls."""
-        return self.exchange.call
+        return self.context.call
 
     @property
     def path(self) -> str:

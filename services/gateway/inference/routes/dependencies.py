@@ -7,14 +7,14 @@ from datetime import datetime
 
 from servicekit.clock import Clock
 from services.gateway.clients.catalog import CatalogWatch
-from services.gateway.edge.request_context import Exchange
+from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.inference.pricing import Choice, choose_model
 from services.gateway.settings import LimitSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class InferenceDependencies:
     """The things the hot routes share."""
 
     authenticator: Authenticator
@@ -22,7 +22,7 @@ class Desk:
     limits: LimitSettings
     clock: Clock
 
-    def choose(self, exchange: Exchange, name: str, kind: str) -> tuple[Choice, datetime]:
+    def choose(self, context: RequestContext, name: str, kind: str) -> tuple[Choice, datetime]:
         """Return the model the caller means with its price, and the moment that price is frozen at."""
         now = self.clock.now()
-        return choose_model(self.catalog, exchange, name, kind, now), now
+        return choose_model(self.catalog, context, name, kind, now), now

@@ -12,13 +12,13 @@ from fastapi import APIRouter, Depends
 from services.gateway.clients.completion import ModelStatus
 from services.gateway.clients.router import RouterClient
 from services.gateway.edge.answer_bodies import ProviderHealthBody, ProvidersBody
-from services.gateway.edge.request_context import Exchange, current_exchange
+from services.gateway.edge.request_context import RequestContext, current_context
 
 OPERATIONAL: Final = "operational"
 DEGRADED: Final = "degraded"
 DOWN: Final = "down"
 UNKNOWN: Final = "unknown"
-Current = Annotated[Exchange, Depends(current_exchange)]
+Current = Annotated[RequestContext, Depends(current_context)]
 
 
 def providers_router(client: RouterClient) -> APIRouter:
@@ -26,14 +26,14 @@ def providers_router(client: RouterClient) -> APIRouter:
     router = APIRouter(tags=["providers"])
 
     @router.get("/v1/providers/status", response_model=ProvidersBody)
-    async def get_status(exchange: Current) -> dict[str, Any]:
+    async def get_status(context: Current) -> dict[str, Any]:
         """Return state, latency and success rate of each provider and model version."""
-        return {"data": by_provider(await client.provider_status(exchange.call))}
+        return {"data": by_provider(await client.provider_status(context.call))}
 
     @router.get("/health/providers", response_model=ProviderHealthBody)
-    async def get_health(exchange: Current) -> dict[str, Any]:
+    async def get_health(context: Current) -> dict[str, Any]:
         """Return the state of each provider in one word, for probes."""
-        providers = by_provider(await client.provider_status(exchange.call))
+        providers = by_provider(await client.provider_status(context.call))
         states = {provider["provider"]: provider["status"] for provider in providers}
         return {"status": overall(list(states.values())), "providers": states}
 

@@ -10,37 +10,37 @@ from fastapi import APIRouter, Depends, Query
 from servicekit.errors import ErrorReason, NotFound
 from services.gateway.clients.usage import UsageClient
 from services.gateway.edge.answer_bodies import GenerationBody, RequestBody
-from services.gateway.edge.request_context import Exchange, current_exchange
+from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.edge.request_id import parse_request_id
 from services.gateway.inference.openai_bodies import roubles
 from services.gateway.metering.accounting import Source, Status, UsageRecord
 
 _STATUS: Final = {Status.COMPLETED: "completed", Status.INTERRUPTED: "interrupted", Status.FAILED: "failed"}
 _SOURCE: Final = {Source.PROVIDER: "provider", Source.ESTIMATED: "estimate", Source.REAPED: "reaper"}
-Current = Annotated[Exchange, Depends(current_exchange)]
+Current = Annotated[RequestContext, Depends(current_context)]
 
 
 def requests_router(usage: UsageClient) -> APIRouter:
     """Return the routes; they show a caller its own requests only."""
     router = APIRouter(tags=["requests"])
 
-    async def find(exchange: Exchange, text: str, param: str) -> UsageRecord:
+    async def find(context: RequestContext, text: str, param: str) -> UsageRecord:
         request_id = parse_request_id(text)
         if request_id is None:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such request.", param=param)
-        return await usage.get_request(exchange.known_caller.user_id, request_id, exchange.call)
+        return await usage.get_request(context.known_caller.user_id, request_id, context.call)
 
     @router.get("/v1/generation", response_model=GenerationBody)
     async def get_generation(
-        exchange: Current, id: Annotated[str, Query(description="The `id` of an answer, or its x-request-id.")]
+        context: Current, id: Annotated[str, Query(description="The `id` of an answer, or its x-request-id.")]
     ) -> dict[str, Any]:
         """Return the statistics of one generation. It is there a moment after the answer ended."""
-        return {"data": generation_body(await find(exchange, id, "id"), id)}
+        return {"data": generation_body(await find(context, id, "id"), id)}
 
     @router.get("/v1/requests/{request_id}", response_model=RequestBody)
-    async def get_request(exchange: Current, request_id: str) -> dict[str, Any]:
+    async def get_request(context: Current, request_id: str) -> dict[str, Any]:
         """Explain one request: what was asked, which attempts were made, what it cost and why."""
-        return request_body(await find(exchange, request_id, "request_id"))
+        return request_body(await find(context, request_id, "request_id"))
 
     return router
 

@@ -9,14 +9,14 @@ from starlette.types import Receive, Scope, Send
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.body import decode, read_body
-from services.gateway.edge.request_context import exchange_of
+from services.gateway.edge.request_context import context_of
 from services.gateway.identity.access import COMPLETIONS, NEEDS
 from services.gateway.inference.completions import CompletionService, Job
 from services.gateway.inference.estimate import Estimate, estimate_chat
 from services.gateway.inference.event_stream import TextFrames
 from services.gateway.inference.openai_bodies import answer_id, text_completion
-from services.gateway.inference.pricing import Choice, Fare
-from services.gateway.inference.routes.dependencies import Desk
+from services.gateway.inference.pricing import Choice, PricedRequest
+from services.gateway.inference.routes.dependencies import InferenceDependencies
 from services.gateway.inference.schemas import ChatMessage, ChatRequest, CompletionRequest
 
 _DECODER: Final = msgspec.json.Decoder(CompletionRequest)
@@ -26,28 +26,28 @@ _TEXT: Final = msgspec.json.Decoder(str)
 class TextCompletions:
     """An ASGI endpoint."""
 
-    def __init__(self, desk: Desk, service: CompletionService) -> None:
-        self._desk = desk
+    def __init__(self, needs: InferenceDependencies, service: CompletionService) -> None:
+        self._needs = needs
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        exchange = exchange_of(scope)
-        desk = self._desk
-        exchange.route = COMPLETIONS
-        await desk.authenticator.enter(exchange, NEEDS[COMPLETIONS])
-        body = await read_body(scope, receive, desk.limits)
-        request = decode(_DECODER, body, max_depth=desk.limits.json_depth)
+        context = context_of(scope)
+        needs = self._needs
+        context.route = COMPLETIONS
+        await needs.authenticator.enter(context, NEEDS[COMPLETIONS])
+        body = await read_body(scope, receive, needs.limits)
+        request = decode(_DECODER, body, max_depth=needs.limits.json_depth)
         _refuse_unsupported(request)
         prompts = texts_of(request.prompt, "prompt")
-        exchange.stream = bool(request.stream)
-        choice, now = desk.choose(exchange, request.model, "chat")
+        context.stream = bool(request.stream)
+        choice, now = needs.choose(context, request.model, "chat")
         chats = [to_chat(request, prompt) for prompt in prompts]
-        fare = Fare(choice, _estimate(chats, choice), "completions", exchange.stream, now)
-        job = Job(scope, send, exchange, fare, chats)
-        id, created = answer_id("cmpl", exchange.request_id), int(now.timestamp())
+        priced = PricedRequest(choice, _estimate(chats, choice), "completions", context.stream, now)
+        job = Job(scope, send, context, priced, chats)
+        id, created = answer_id("cmpl", context.request_id), int(now.timestamp())
         echo = [prompt for prompt in prompts for _ in range(request.n or 1)] if request.echo else []
-        if exchange.stream:
+        if context.stream:
             include_usage = bool(request.stream_options and request.stream_options.include_usage)
             frames = TextFrames(id=id, created=created, model=request.model, include_usage=include_usage, echo=echo)
             await self._service.stream(job, frames)

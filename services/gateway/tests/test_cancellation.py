@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from services.gateway.edge.cancellation import CLIENT_LEFT, SHUTDOWN, OpenCuts
+from services.gateway.edge.cancellation import CLIENT_LEFT, SHUTDOWN, Cancellations
 
 
 async def test_a_cut_ends_the_block_and_the_code_goes_on() -> None:
     """No exception leaves the block; the task is not left cancelled."""
-    ending = OpenCuts().new()
+    ending = Cancellations().new()
     asyncio.get_running_loop().call_soon(ending.now, CLIENT_LEFT)
 
     with ending:
@@ -23,7 +23,7 @@ async def test_a_cut_ends_the_block_and_the_code_goes_on() -> None:
 
 async def test_the_first_cause_counts() -> None:
     """A second cut of the same block does nothing."""
-    cuts = OpenCuts()
+    cuts = Cancellations()
     ending = cuts.new()
 
     def twice() -> None:
@@ -40,7 +40,7 @@ async def test_the_first_cause_counts() -> None:
 
 async def test_a_block_that_has_ended_cannot_be_cut() -> None:
     """Too late is harmless."""
-    ending = OpenCuts().new()
+    ending = Cancellations().new()
     with ending:
         pass
 
@@ -52,7 +52,7 @@ async def test_a_block_that_has_ended_cannot_be_cut() -> None:
 
 async def test_cancellation_from_outside_still_counts() -> None:
     """When the task is cancelled as well, the cut does not hide it."""
-    ending = OpenCuts().new()
+    ending = Cancellations().new()
 
     async def work() -> None:
         with ending:
@@ -69,7 +69,7 @@ async def test_cancellation_from_outside_still_counts() -> None:
 
 async def test_errors_of_the_block_pass() -> None:
     """A failure stays a failure."""
-    ending = OpenCuts().new()
+    ending = Cancellations().new()
 
     with pytest.raises(ValueError, match="x"), ending:
         raise ValueError("x")
