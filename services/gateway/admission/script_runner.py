@@ -91,7 +91,7 @@ class ScriptRunner:
             self._deliver(batch, answers)
 
     async def _exchange_again(self, batch: list[Call]) -> list[Any]:
-        """Send the batch; once more on a new connection when the server had closed the old one (scripts are idempotent)."""
+        """Send it; once more on a new connection when the server had closed the old one: scripts are idempotent."""
         fresh = self._connection is None or not self._connection.is_connected
         try:
             return await self._exchange(batch)
