@@ -17,9 +17,10 @@ from servicekit.call import CallContext
 from servicekit.clock import SystemClock
 from servicekit.telemetry import begin_trace
 from services.gateway.clients.caller import Caller
+from services.gateway.clients.oauth_views import IssuerKeys
 from services.gateway.identity.access_tokens import AccessTokenVerifier
 from services.gateway.identity.key_cache import KeyCache
-from services.gateway.identity.key_sets import IssuerKeys, KeyRing
+from services.gateway.identity.key_sets import KeyRing
 from services.gateway.identity.revoked import Revoked
 
 ISSUER: Final = "https://api.example.com"
