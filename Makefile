@@ -47,11 +47,12 @@ psql: $(READY) ## Open psql in the suite's database; ARGS='-c "SELECT 1"' for on
 test: $(READY) ## Run every test
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)
 
-lint: $(READY) protos-check ## Check style, types, import rules, measures and generated files
+lint: $(READY) protos-check ## Check style, types, import rules, dead code, measures and generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports
+	@$(BIN)/vulture
 	@$(BIN)/python -m tools.measures
 	@$(BIN)/python -m tools.env_example --check
 	@$(BIN)/python -m tools.metrics_page --check
