@@ -18,10 +18,10 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test lint fmt types protos protos-check env-example metrics-page oauth-demo bench chaos lock check clean
+.PHONY: help setup up down status logs psql test test-under-load lint fmt types protos protos-check env-example metrics-page oauth-demo bench chaos lock check clean
 
 help: ## Show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Install everything into .venv (done once; again only when requirements change)
 
@@ -84,6 +84,9 @@ bench: $(READY) ## Measure throughput, added latency, CPU and memory
 
 chaos: $(READY) ## Kill processes at random under load and audit the books; ARGS="--kills 100"
 	@$(BIN)/python -m tools.chaos $(ARGS)
+
+test-under-load: $(READY) ## Run every test beside four busy processes: no result may depend on speed
+	@$(BIN)/python -m tools.under_load $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)
 
 lock: $(READY) ## Resolve the dependencies anew into the two lock files
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --all-extras pyproject.toml -o requirements.lock
