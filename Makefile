@@ -18,7 +18,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-under-load lint fmt types protos protos-check env-example metrics-page oauth-demo bench chaos lock check clean
+.PHONY: help setup up down status logs psql test test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo bench chaos lock check clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ bench: $(READY) ## Measure throughput, added latency, CPU and memory
 chaos: $(READY) ## Kill processes at random under load and audit the books; ARGS="--kills 100"
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
+mutation: $(READY) ## Change the code that counts money and see that tests notice; ARGS="'services.usage.*'" for a part
+	@$(BIN)/python -m tools.mutation $(ARGS)
+
 test-under-load: $(READY) ## Run every test beside four busy processes: no result may depend on speed
 	@$(BIN)/python -m tools.under_load $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)
 
@@ -97,5 +100,5 @@ check: lint test ## What the build server runs
 
 clean: ## Remove the environment, caches and generated data (stops the suite first)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m tools.stack down; fi
-	@rm -rf $(VENV) .razvilka .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .razvilka .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
