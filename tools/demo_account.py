@@ -19,6 +19,7 @@ from servicekit.rpc_client import open_channel
 from tools.demo_calls import DemoCalls, DemoClient
 
 EMAIL: Final = "demo@example.com"
+EXPORT: Final = "export "
 REGISTRATION_TOKEN: Final = "RAZVILKA_REGISTRATION_TOKEN"
 # Of a loopback address any port will do; this one is what examples listen on.
 REDIRECT_URI: Final = "http://127.0.0.1:8399/callback"
@@ -46,8 +47,8 @@ class Demo:
 
     @property
     def text(self) -> str:
-        """Return the file's text: one variable a line."""
-        return "".join(f"{_variable(each.name)}={getattr(self, each.name)}\n" for each in fields(self))
+        """Return the file's text, one exported variable a line: programs started after `source` see them too."""
+        return "".join(f"{EXPORT}{_variable(each.name)}={getattr(self, each.name)}\n" for each in fields(self))
 
 
 def demo_from(known: Mapping[str, str]) -> Demo:
@@ -132,12 +133,12 @@ def _order(user_id: str, name: str, *, confidential: bool) -> oauth_pb2.CreateCl
 
 
 def read_env_file(file: Path) -> dict[str, str]:
-    """Return the variables of a file of NAME=value lines, {} when there is none."""
+    """Return the variables of a file of `export NAME=value` or NAME=value lines, {} when there is none."""
     try:
         lines = file.read_text().splitlines()
     except FileNotFoundError:
         return {}
-    return dict(line.split("=", 1) for line in lines if "=" in line)
+    return dict(line.removeprefix(EXPORT).split("=", 1) for line in lines if "=" in line)
 
 
 def _write_private(file: Path, text: str) -> None:

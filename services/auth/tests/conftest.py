@@ -13,10 +13,10 @@ from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
 
 from servicekit import rpc_client
 from servicekit.testing import FakeClock
-from servicekit.testing.plugin import MakeDatabaseDsn
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.planted_key import plant_signing_key
+from tools.testing.plugin import MakeDatabaseDsn
 
 PEPPER = "test-pepper-" + "p" * 32
 EARLIER_PEPPER = "test-pepper-" + "e" * 32

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servicekit.testing.databases import Databases
 from services.auth.audit import BATCH, AuditCheck
 from services.auth.domain.audit import GENESIS, AuditAction, AuditEvent, AuditRow, entry_hash
 from services.auth.store.audit import AuditStore, append_event
+from tools.testing.databases import Databases
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -17,11 +17,11 @@ from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
 from servicekit import rpc_client
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
-from servicekit.testing.databases import Databases
 from services.auth.server import running
 from services.auth.tests.conftest import PEPPER, AuthCaller, settings_for
 from services.auth.tests.door import Door
 from services.auth.upkeep import repeat
+from tools.testing.databases import Databases
 
 
 async def until_readiness_is(channel: Any, serving: bool) -> None:

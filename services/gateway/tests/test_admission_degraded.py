@@ -14,11 +14,11 @@ import pytest
 import redis.asyncio
 
 from servicekit.errors import Unavailable
-from servicekit.testing.throwaway import throwaway_redis
 from services.gateway.admission.admission import Admission, open_admission
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.request import AdmissionRefused, Admitted, Limits
 from services.gateway.tests.admission_kit import Ledger, budget, counters, leftovers, request
+from tools.testing.throwaway import throwaway_redis
 
 QUICK = AdmissionOptions(timeout_s=0.1, breaker_open_s=0.3, replicas=2, renew_every_s=0.2)
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import httpx
 import msgspec
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from razvilka.auth.v1 import auth_pb2, oauth_pb2
 
@@ -79,15 +80,20 @@ def _forged(header: dict[str, Any], secret: bytes = b"", **changes: Any) -> str:
 
 
 def _public(encoding: serialization.Encoding) -> bytes:
-    public: RSAPublicKey = KEY_1._key.prepared_key.public_key()
+    public: RSAPublicKey = KEY_1._key.public_key
     return public.public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _with_header(**extra: Any) -> str:
     """Return a token signed by our own key with more in its header."""
-    from jose import jws
+    header = {"alg": "RS256", "typ": "at+jwt", "kid": "k1", **extra}
+    signed = ".".join(_segment(json.dumps(each).encode()) for each in (header, claims()))
+    signature = KEY_1._key.private_key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+    return f"{signed}.{_segment(signature)}"
 
-    return str(jws.sign(claims(), KEY_1._key, headers={"typ": "at+jwt", "kid": "k1", **extra}, algorithm="RS256"))
+
+def _segment(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 NOW = int(time.time())

@@ -14,7 +14,6 @@ from redis.asyncio import Redis
 from servicekit import postgres, redis
 from servicekit.settings import PostgresSettings, RedisSettings
 from servicekit.testing import FakeClock
-from servicekit.testing.plugin import MakeDatabase
 from services.router.cache import ChannelCache
 from services.router.catalog.files import SHIPPED, CatalogFiles
 from services.router.domain.catalog import Model
@@ -23,6 +22,7 @@ from services.router.live_catalog import LiveCatalog
 from services.router.status_reporter import StatusReporter
 from services.router.store import RouterStore
 from services.router.tests.adapters import NOBODY_DSN, NOBODY_REDIS
+from tools.testing.plugin import MakeDatabase
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -15,15 +15,15 @@ from prometheus_client import REGISTRY
 
 from servicekit.errors import InvalidRequest, Unavailable
 from servicekit.testing import FakeClock
-from servicekit.testing.databases import Databases
 from servicekit.testing.fake_clock import MIDDAY
-from servicekit.testing.plugin import MakeDatabaseDsn
 from services.usage.domain.record import Source, UsageRecord
 from services.usage.ingest import Ingest
 from services.usage.settings import IngestSettings
 from services.usage.store import UsageStore
 from services.usage.tests.records import record
 from services.usage.upkeep import Upkeep
+from tools.testing.databases import Databases
+from tools.testing.plugin import MakeDatabaseDsn
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 

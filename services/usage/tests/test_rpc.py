@@ -18,12 +18,12 @@ from servicekit.errors import ErrorReason, InvalidRequest, NotFound
 from servicekit.rpc_client import open_channel, unary
 from servicekit.settings import PostgresSettings
 from servicekit.testing import FakeClock
-from servicekit.testing.plugin import MakeDatabaseDsn
 from services.usage.domain.record import Attempt, Source, Status, UsageRecord
 from services.usage.rpc import moment_from_proto, record_from_proto, record_to_proto
 from services.usage.server import running
 from services.usage.settings import UsageSettings
 from services.usage.tests.records import record
+from tools.testing.plugin import MakeDatabaseDsn
 
 
 @pytest.fixture

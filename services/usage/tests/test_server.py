@@ -23,13 +23,13 @@ from servicekit.clock import SystemClock
 from servicekit.errors import ServiceError, Unavailable
 from servicekit.rpc_client import is_serving, open_channel, unary
 from servicekit.settings import PostgresSettings
-from servicekit.testing.databases import Databases
-from servicekit.testing.plugin import MakeDatabaseDsn
 from services.usage.rpc import record_to_proto
 from services.usage.server import running
 from services.usage.settings import UsageSettings
 from services.usage.store import UsageStore
 from services.usage.tests.records import record
+from tools.testing.databases import Databases
+from tools.testing.plugin import MakeDatabaseDsn
 
 Process: TypeAlias = asyncio.subprocess.Process
 

@@ -9,11 +9,11 @@ import asyncpg
 import pytest
 import redis.asyncio
 
-from servicekit.testing import throwaway
-from servicekit.testing.databases import Databases
 from servicekit.testing.fake_clock import FakeClock
-from servicekit.testing.found_servers import found_postgres, found_redis
 from tools.servers import ports
+from tools.testing import throwaway
+from tools.testing.databases import Databases
+from tools.testing.found_servers import found_postgres, found_redis
 
 MakeDatabase = Callable[[str], Awaitable["asyncpg.Pool[asyncpg.Record]"]]
 MakeDatabaseDsn = Callable[[str], Awaitable[str]]

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from servicekit.testing.databases import Databases
+from tools.testing.databases import Databases
 
 MIGRATION = """
 CREATE TABLE things (id bigint GENERATED ALWAYS AS IDENTITY, name text);

@@ -13,7 +13,7 @@ from docker.errors import DockerException
 from testcontainers.community.postgres import PostgresContainer
 from testcontainers.community.redis import RedisContainer
 
-from servicekit.testing import throwaway
+from tools.testing import throwaway
 
 POSTGRES_VARIABLE: Final = "RAZVILKA_TEST_POSTGRES_DSN"
 REDIS_VARIABLE: Final = "RAZVILKA_TEST_REDIS_URL"

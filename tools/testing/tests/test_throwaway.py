@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 import redis
 
-from servicekit.testing import found_servers, throwaway
+from tools.testing import found_servers, throwaway
 
 HOLD_A_SERVER = textwrap.dedent("""
     import sys, time
-    from servicekit.testing import throwaway
+    from tools.testing import throwaway
     with throwaway.session_folder() as folder, throwaway.throwaway_redis(folder) as url:
         print(folder, flush=True)
         time.sleep(60)
