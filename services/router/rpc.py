@@ -32,7 +32,7 @@ from services.router.domain.completion import (
     Usage,
 )
 from services.router.domain.health import ModelHealth
-from services.router.service import RouterService
+from services.router.routing.service import RouterService
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 

@@ -12,18 +12,18 @@ from razvilka.router.v1 import router_pb2_grpc
 from servicekit import lifecycle, postgres, redis, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.rpc_server import running_server
-from services.router.attempts import Attempts
 from services.router.cache import ChannelCache, RedisTokenShare
 from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
+from services.router.catalog.live import LiveCatalog
 from services.router.domain.health import HealthBoard
-from services.router.live_catalog import LiveCatalog
-from services.router.provider_table import ProviderTable, built_in_providers
 from services.router.providers.http import open_http
+from services.router.providers.table import ProviderTable, built_in_providers
+from services.router.routing.attempts import Attempts
+from services.router.routing.service import Limits, RouterService
 from services.router.rpc import RouterServicer
-from services.router.service import Limits, RouterService
 from services.router.settings import RouterSettings
-from services.router.status_reporter import StatusReporter
+from services.router.status.reporter import StatusReporter
 from services.router.store import RouterStore
 
 

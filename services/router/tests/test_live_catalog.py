@@ -17,10 +17,10 @@ from servicekit.testing import FakeClock
 from servicekit.testing.plugin import MakeDatabase
 from services.router.cache import ChannelCache
 from services.router.catalog.files import SHIPPED, CatalogFiles
+from services.router.catalog.live import LiveCatalog
 from services.router.domain.catalog import Model
 from services.router.domain.health import HealthBoard
-from services.router.live_catalog import LiveCatalog
-from services.router.status_reporter import StatusReporter
+from services.router.status.reporter import StatusReporter
 from services.router.store import RouterStore
 from services.router.tests.adapters import NOBODY_DSN, NOBODY_REDIS
 

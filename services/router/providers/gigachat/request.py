@@ -10,7 +10,7 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Prompt, ResponseFormat, Tool
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
-from services.router.providers.gigachat_messages import NAME, Attachments, messages_of
+from services.router.providers.gigachat.messages import NAME, Attachments, messages_of
 from services.router.providers.parameters import json_object, sort_out
 
 HOTTEST: Final = 2.0

@@ -16,9 +16,9 @@ from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import Batch, EmbeddingInput, Usage
 from services.router.domain.failure import FINAL_DETAIL
 from services.router.providers.provider import Provider
-from services.router.providers.yandexgpt_iam import YandexCredentials
+from services.router.providers.yandexgpt.iam import YandexCredentials
 from services.router.tests.adapters import Adapters, ask, call_for, listen, model, obtain, said, yandex_settings
-from services.router.tests.golden_results import (
+from services.router.tests.providers.golden_results import (
     CUTS,
     DIALECT_PROVIDER,
     ERRORS,

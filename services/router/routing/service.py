@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
 from services.router import metrics
-from services.router.answers import streamed, whole
-from services.router.attempts import Attempts, Journey, Tried
+from services.router.catalog.live import LiveCatalog
 from services.router.domain.catalog import Catalog, Model
 from services.router.domain.completion import (
     Answer,
@@ -30,10 +29,11 @@ from services.router.domain.estimate import estimate_tokens, estimate_usage
 from services.router.domain.health import ModelHealth
 from services.router.domain.old_functions import modernised
 from services.router.domain.routing_policy import candidates
-from services.router.live_catalog import LiveCatalog
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
-from services.router.status_reporter import StatusReporter
+from services.router.routing.answers import streamed, whole
+from services.router.routing.attempts import Attempts, Journey, Tried
+from services.router.status.reporter import StatusReporter
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from services.router.domain.stop_sequences import StopCutter
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
 from services.router.providers.event_stream import EventStream
-from services.router.providers.openai_dialect import Quirks
-from services.router.providers.openai_errors import openai_error, status_inside
+from services.router.providers.openai_dialect.errors import openai_error, status_inside
+from services.router.providers.openai_dialect.request import Quirks
 from services.router.providers.parameters import arguments_text
 
 FINISH_OF: Final[dict[str, FinishReason]] = {

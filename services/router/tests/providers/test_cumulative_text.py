@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.providers.cumulative_text import CumulativeText
+from services.router.providers.yandexgpt.cumulative_text import CumulativeText
 
 FAMILY = "👨\u200d👩\u200d👧"
 

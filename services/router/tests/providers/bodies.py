@@ -10,9 +10,9 @@ import pytest
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import ContentPart, Message, Prompt, Role
-from services.router.providers.gigachat_request import body_of
-from services.router.providers.openai_dialect import OpenAIDialect, Quirks
-from services.router.providers.yandexgpt_request import encode_body, native_body
+from services.router.providers.gigachat.request import body_of
+from services.router.providers.openai_dialect.request import OpenAIDialect, Quirks
+from services.router.providers.yandexgpt.request import encode_body, native_body
 from services.router.tests.adapters import IDS, MODELS
 
 URI = "gpt://folder/yandexgpt-5-pro"

@@ -15,8 +15,8 @@ from yarl import URL
 from servicekit.clock import Clock
 from services.router.domain.completion import ContentPart, Message, Prompt
 from services.router.providers import failures
-from services.router.providers.gigachat_messages import NAME
-from services.router.providers.gigachat_response import error_of
+from services.router.providers.gigachat.messages import NAME
+from services.router.providers.gigachat.response import error_of
 from services.router.providers.http import Reply
 from services.router.providers.parallel import in_parallel
 from services.router.providers.parameters import json_object

@@ -14,8 +14,8 @@ from services.router import metrics
 from services.router.domain.completion import Answer, Batch, Choice, Delta, FinishReason, ToolCall, Usage
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
-from services.router.providers.cumulative_text import CumulativeText
 from services.router.providers.parameters import arguments_text
+from services.router.providers.yandexgpt.cumulative_text import CumulativeText
 
 log = structlog.get_logger()
 

@@ -20,10 +20,10 @@ from services.router.domain.completion import (
     ToolChoice,
 )
 from services.router.domain.old_functions import modernised
-from services.router.providers.openai_dialect import OpenAIDialect, Quirks
-from services.router.providers.yandexgpt_request import encode_body, native_body
+from services.router.providers.openai_dialect.request import OpenAIDialect, Quirks
+from services.router.providers.yandexgpt.request import encode_body, native_body
 from services.router.tests.adapters import IDS, MODELS, ask, model
-from services.router.tests.bodies import AUDIO, FILE, IMAGE, URI, body, parts, refused
+from services.router.tests.providers.bodies import AUDIO, FILE, IMAGE, URI, body, parts, refused
 
 SCHEMA = b'{"type":"object","properties":{"camp":{"type":"string"}},"required":["camp"]}'
 CAMP = Tool("camp_distance", "how far", SCHEMA, True)

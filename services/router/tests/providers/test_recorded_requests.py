@@ -14,9 +14,9 @@ from services.router.domain.completion import (
     Tool,
     ToolChoice,
 )
-from services.router.providers.yandexgpt_request import encode_body, native_body
+from services.router.providers.yandexgpt.request import encode_body, native_body
 from services.router.tests.adapters import IDS, ask, model, user
-from services.router.tests.bodies import body
+from services.router.tests.providers.bodies import body
 
 SCHEMA = b'{"type":"object","properties":{"camp":{"type":"string"}},"required":["camp"]}'
 SAMPLES = {

@@ -17,10 +17,10 @@ from servicekit.errors import ErrorReason, ServiceError
 from servicekit.testing import FakeClock
 from services.router.cache import RedisTokenShare
 from services.router.providers.access_token import AccessToken, SharedToken, SingleFlight
-from services.router.providers.gigachat_token import unix_seconds
+from services.router.providers.gigachat.token import unix_seconds
 from services.router.providers.http import open_http
-from services.router.providers.yandexgpt import YandexGPTProvider
-from services.router.providers.yandexgpt_iam import YandexCredentials
+from services.router.providers.yandexgpt.iam import YandexCredentials
+from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.tests.adapters import (
     IDS,
     PATIENT,
@@ -33,8 +33,8 @@ from services.router.tests.adapters import (
     open_adapters,
     yandex_settings,
 )
-from services.router.tests.bodies import IMAGE, parts
-from services.router.tests.test_contract import authorised_key
+from services.router.tests.providers.bodies import IMAGE, parts
+from services.router.tests.providers.test_contract import authorised_key
 
 
 async def token_calls(emulator: RunningEmulator, provider: str) -> int:

@@ -14,7 +14,7 @@ from services.router.domain.completion import Message, Prompt, Role
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.parameters import is_given, json_object, json_value
-from services.router.providers.yandexgpt_request import encode_body
+from services.router.providers.yandexgpt.request import encode_body
 
 _YANDEX_DROPS: Final = frozenset({"seed", "store", "service_tier", "user", "metadata", "prediction", "modalities"})
 _YANDEX_REJECTS: Final = frozenset({"audio", "web_search_options", "logit_bias"})

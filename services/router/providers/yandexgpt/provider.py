@@ -15,13 +15,13 @@ from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.http import HttpClient, OpenReply, Reply, tls_for
 from services.router.providers.ndjson import LineBuffer
-from services.router.providers.openai_dialect import OpenAIDialect, Quirks
-from services.router.providers.openai_transport import complete_openai, stream_openai
+from services.router.providers.openai_dialect.request import OpenAIDialect, Quirks
+from services.router.providers.openai_dialect.transport import complete_openai, stream_openai
 from services.router.providers.parallel import in_parallel
 from services.router.providers.provider import ProviderCall, Traits
-from services.router.providers.yandexgpt_iam import YandexCredentials
-from services.router.providers.yandexgpt_request import NAME, encode_body, native_body
-from services.router.providers.yandexgpt_response import NativeStream, error_of, vector, whole_answer
+from services.router.providers.yandexgpt.iam import YandexCredentials
+from services.router.providers.yandexgpt.request import NAME, encode_body, native_body
+from services.router.providers.yandexgpt.response import NativeStream, error_of, vector, whole_answer
 from services.router.settings import YandexSettings
 
 # The default quota is 10 a second; more at once would only earn refusals.

@@ -16,9 +16,9 @@ from services.router.domain.completion import (
     ToolCall,
 )
 from services.router.domain.tool_call_id import CallState
-from services.router.providers.gigachat_files import files_of
+from services.router.providers.gigachat.files import files_of
 from services.router.tests.adapters import IDS, ask, user
-from services.router.tests.bodies import AUDIO, FILE, IMAGE, body, parts, refused
+from services.router.tests.providers.bodies import AUDIO, FILE, IMAGE, body, parts, refused
 
 SCHEMA = b'{"type":"object","properties":{"camp":{"type":"string"}},"required":["camp"]}'
 CAMP = Tool("camp_distance", "how far", SCHEMA, True)
