@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import sys
+from dataclasses import asdict
 
 import uvloop
 
@@ -19,8 +20,7 @@ async def serve(settings: EmulatorSettings) -> None:
         loop.add_signal_handler(number, stop.set)
     emulator = Emulator(settings)
     addresses = await emulator.start()
-    shown = {name: getattr(addresses, name) for name in type(addresses).__dataclass_fields__}
-    sys.stdout.write(json.dumps({"event": "emulator.listening", **shown}) + "\n")
+    sys.stdout.write(json.dumps({"event": "emulator.listening", **asdict(addresses)}) + "\n")
     sys.stdout.flush()
     try:
         await stop.wait()

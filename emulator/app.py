@@ -1,11 +1,10 @@
 """Composition root: surfaces on listeners, started and stopped in order."""
 
 import ssl
-from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from emulator.control import ControlSurface
+from emulator.control import Addresses, ControlSurface, Providers
 from emulator.core import Core, Surface
 from emulator.gigachat.files import FileRoutes
 from emulator.gigachat.more import MoreRoutes
@@ -20,19 +19,6 @@ from emulator.yandex.openai_surface import YandexOpenAISurface
 from emulator.yandex.surface import YandexSurface
 
 
-@dataclass(slots=True)
-class Addresses:
-    """Where a running emulator answers; the tls twins are empty when TLS is off."""
-
-    control_url: str = ""
-    yandex_url: str = ""
-    gigachat_url: str = ""
-    gigachat_auth_url: str = ""
-    openai_url: str = ""
-    tls: dict[str, str] = field(default_factory=dict)
-    ca_path: str = ""
-
-
 class Emulator:
     """One emulator: its state and its listeners."""
 
@@ -40,29 +26,27 @@ class Emulator:
         """Build the surfaces; nothing listens yet."""
         self.settings = settings
         self.core = core or Core(settings)
-        self.yandex = YandexAccess(self.core)
-        self.gigachat = GigaChatAccess(self.core)
-        self.openai = OpenAIUpstream(self.core)
+        self.providers = Providers(YandexAccess(self.core), GigaChatAccess(self.core), OpenAIUpstream(self.core))
         self.addresses = Addresses()
         self._runners: list[web.ServerRunner] = []
 
     async def start(self) -> Addresses:
         """Listen on every port of the settings; return where."""
         settings = self.settings
-        yandex = YandexSurface(self.core, self.yandex)
+        yandex = YandexSurface(self.core, self.providers.yandex)
         IamSurface(yandex)
         OperationsSurface(yandex)
         YandexOpenAISurface(yandex)
-        gigachat = GigaChatSurface(self.core, self.gigachat)
+        gigachat = GigaChatSurface(self.core, self.providers.gigachat)
         PasswordSurface(gigachat)
         MoreRoutes(gigachat)
         FileRoutes(gigachat)
-        auth = GigaChatAuthSurface(self.core, self.gigachat)
-        control = ControlSurface(self)
+        auth = GigaChatAuthSurface(self.core, self.providers.gigachat)
+        control = ControlSurface(self.core, self.providers, self.addresses)
         plain: list[tuple[str, Surface, int, int]] = [
             ("yandex", yandex, settings.yandex_port, settings.yandex_tls_port),
             ("gigachat", gigachat, settings.gigachat_port, settings.gigachat_tls_port),
-            ("openai", self.openai, settings.openai_port, settings.openai_tls_port),
+            ("openai", self.providers.openai, settings.openai_port, settings.openai_tls_port),
             ("gigachat_auth", auth, settings.gigachat_auth_port, settings.gigachat_auth_tls_port),
         ]
         context = self._tls_context()
