@@ -27,7 +27,6 @@ from services.router.domain.completion import (
 )
 from services.router.domain.estimate import estimate_tokens, estimate_usage
 from services.router.domain.health import ModelHealth
-from services.router.domain.old_functions import modernised
 from services.router.domain.routing_policy import candidates
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
@@ -73,7 +72,7 @@ class RouterService:
             ServiceError: the model, the request, or every provider tried.
         """
         journey = self._journey(prompt.model, "chat", request_id, remaining_s)
-        prompt = self._checked(prompt)
+        self._check(prompt)
 
         async def attempt(provider: Provider, call: ProviderCall) -> Answer:
             return await whole(provider, prompt, call)
@@ -98,7 +97,7 @@ class RouterService:
             ServiceError: as `complete` until the first part; later, when the answer breaks off.
         """
         journey = self._journey(prompt.model, "chat", request_id, remaining_s)
-        prompt = self._checked(prompt)
+        self._check(prompt)
 
         async def attempt(provider: Provider, call: ProviderCall) -> _Opened:
             return await self._open(streamed(provider, prompt, call))
@@ -195,12 +194,11 @@ class RouterService:
         deadline = None if remaining_s is None else self._clock.monotonic() + remaining_s
         return Journey(request_id, chosen, deadline)
 
-    def _checked(self, prompt: Prompt) -> Prompt:
+    def _check(self, prompt: Prompt) -> None:
         if not prompt.messages:
             raise failures.invalid("messages", "'messages' must not be empty.")
         if prompt.n is not None and not 1 <= prompt.n <= self._limits.choices_max:
             raise failures.invalid("n", f"'n' must be between 1 and {self._limits.choices_max}.")
-        return modernised(prompt)
 
     def _ended(self, tried: Tried[Answer] | Tried[_Opened] | Tried[Vectors], usage: Usage) -> End:
         model = tried.model

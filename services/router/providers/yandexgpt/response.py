@@ -70,7 +70,6 @@ class _Result(msgspec.Struct, gc=False):
 class _Error(msgspec.Struct, gc=False):
     message: str = ""
     httpCode: int = 0  # noqa: N815
-    grpcCode: int = 0  # noqa: N815
 
 
 class _Line(msgspec.Struct, gc=False):

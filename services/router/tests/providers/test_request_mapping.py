@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from servicekit.clock import SystemClock
-from servicekit.errors import ErrorReason, ServiceError
+from servicekit.errors import ErrorReason
 from services.router.domain.completion import (
     ContentPart,
     Message,
@@ -19,7 +19,6 @@ from services.router.domain.completion import (
     Tool,
     ToolChoice,
 )
-from services.router.domain.old_functions import modernised
 from services.router.providers.openai_dialect.request import OpenAIDialect, Quirks
 from services.router.providers.yandexgpt.request import encode_body, native_body
 from services.router.tests.adapters import IDS, MODELS, ask, model
@@ -169,8 +168,7 @@ DROPPED: list[tuple[str, dict[str, Any], list[str]]] = [
     ("v1", {"other_json": QUALITY}, list(QUALITY)),
     ("native", {"other_json": {"top_k": b"3"}}, ["top_k"]),
     # What asks for nothing is not worth naming.
-    ("native", {"other_json": {"seed": b"null", "frequency_penalty": b"0", "logprobs": b"false", "logit_bias": b"{}",
-                               "stream_options": b'{"include_usage":true}'}}, []),
+    ("native", {"other_json": {"seed": b"null", "frequency_penalty": b"0", "logprobs": b"false", "logit_bias": b"{}"}}, []),
 ]  # fmt: skip
 
 
@@ -244,28 +242,3 @@ def test_schemas_that_are_no_objects_are_refused(dialect: str, raw: bytes) -> No
 def test_lone_surrogates_are_refused(dialect: str) -> None:
     """They are no Unicode and cannot be sent."""
     assert refused(dialect, ask("\ud800"))[0] is ErrorReason.INVALID_PARAMETERS
-
-
-def test_old_functions_are_read_as_tools() -> None:
-    """`functions` and `function_call` of 2023 still work."""
-    old = ask(
-        other_json={
-            "functions": b'[{"name":"camp_distance","parameters":{"type":"object"}}]',
-            "function_call": b'{"name":"camp_distance"}',
-        }
-    )
-
-    made, dropped = body("native", modernised(old))
-
-    assert made["toolChoice"] == {"functionName": "camp_distance"}
-    assert made["tools"][0]["function"]["name"] == "camp_distance"
-    assert dropped == []
-
-
-@pytest.mark.parametrize("raw", [b"{", b"{}", b"[1]", b'[{"name":1}]'])
-def test_malformed_old_functions_are_refused(raw: bytes) -> None:
-    """With their own name."""
-    with pytest.raises(ServiceError) as caught:
-        modernised(ask(other_json={"functions": raw}))
-
-    assert (caught.value.reason, caught.value.param) == (ErrorReason.INVALID_PARAMETERS, "functions")
