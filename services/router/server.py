@@ -17,8 +17,8 @@ from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.health import HealthBoard
-from services.router.providers.http import open_http
 from services.router.providers.table import ProviderTable, built_in_providers
+from services.router.providers.transport.http import open_http
 from services.router.routing.attempts import Attempts
 from services.router.routing.service import Limits, RouterService
 from services.router.rpc import RouterServicer

@@ -13,11 +13,11 @@ from servicekit.clock import Clock
 from servicekit.lifecycle import Background
 from services.router.catalog.document import UpstreamEntry
 from services.router.domain.tool_call_id import ToolCallIds
-from services.router.providers.access_token import TokenShare
 from services.router.providers.gigachat.provider import GigaChatProvider
-from services.router.providers.http import HttpClient
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
 from services.router.providers.provider import Provider
+from services.router.providers.transport.access_token import TokenShare
+from services.router.providers.transport.http import HttpClient
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.settings import RouterSettings
 

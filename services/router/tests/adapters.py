@@ -21,9 +21,9 @@ from services.router.domain.catalog import Catalog, Model
 from services.router.domain.completion import Answer, Batch, FinishReason, Message, Prompt, Role, Usage
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.gigachat.provider import GigaChatProvider
-from services.router.providers.http import HttpClient, open_http
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
 from services.router.providers.provider import Provider, ProviderCall
+from services.router.providers.transport.http import HttpClient, open_http
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.settings import GigaChatSettings, HttpSettings, RouterSettings, YandexSettings
 

@@ -17,9 +17,9 @@ from services.router.domain.completion import ContentPart, Message, Prompt
 from services.router.providers import failures
 from services.router.providers.gigachat.messages import NAME
 from services.router.providers.gigachat.response import error_of
-from services.router.providers.http import Reply
 from services.router.providers.parallel import in_parallel
 from services.router.providers.parameters import json_object
+from services.router.providers.transport.http import Reply
 
 IMAGES_A_MESSAGE: Final = 1
 IMAGES_A_REQUEST: Final = 10

@@ -19,17 +19,17 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Usage, Vectors
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
-from services.router.providers.access_token import TokenShare
 from services.router.providers.gigachat.files import files_of, uploaded
 from services.router.providers.gigachat.messages import NAME
 from services.router.providers.gigachat.request import body_of
 from services.router.providers.gigachat.response import SseStream, error_of, vectors, whole_answer
 from services.router.providers.gigachat.token import GigaChatTokens
-from services.router.providers.http import HttpClient, OpenReply, Reply, tls_for
 from services.router.providers.openai_dialect.request import texts_body
 from services.router.providers.openai_dialect.transport import as_batch
 from services.router.providers.provider import ProviderCall, Traits
-from services.router.providers.sse import SseDecoder
+from services.router.providers.transport.access_token import TokenShare
+from services.router.providers.transport.http import HttpClient, OpenReply, Reply, tls_for
+from services.router.providers.transport.sse import SseDecoder
 from services.router.providers.yandexgpt.request import encode_body
 from services.router.settings import GigaChatSettings
 

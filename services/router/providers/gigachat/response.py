@@ -14,7 +14,7 @@ from services.router import metrics
 from services.router.domain.completion import Answer, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
-from services.router.providers.event_stream import EventStream
+from services.router.providers.answer_stream import EventStream
 from services.router.providers.parameters import arguments_text
 
 log = structlog.get_logger()

@@ -12,12 +12,12 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Vectors
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
-from services.router.providers.http import HttpClient, Reply
 from services.router.providers.openai_dialect.errors import error_of
 from services.router.providers.openai_dialect.request import OpenAIDialect, Quirks, texts_body
 from services.router.providers.openai_dialect.response import vectors
 from services.router.providers.openai_dialect.transport import complete_openai, stream_openai
 from services.router.providers.provider import ProviderCall, Traits
+from services.router.providers.transport.http import HttpClient, Reply
 
 _DOES_ALL = Traits(stop=True, choices=True)
 

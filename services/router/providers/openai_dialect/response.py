@@ -13,7 +13,7 @@ from services.router.domain.completion import Answer, Choice, Delta, FinishReaso
 from services.router.domain.stop_sequences import StopCutter
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
-from services.router.providers.event_stream import EventStream
+from services.router.providers.answer_stream import EventStream
 from services.router.providers.openai_dialect.errors import openai_error, status_inside
 from services.router.providers.openai_dialect.request import Quirks
 from services.router.providers.parameters import arguments_text

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from services.router.domain.completion import Answer, Batch, Delta, Prompt
 from services.router.providers import failures
-from services.router.providers.http import OpenReply, Reply
 from services.router.providers.openai_dialect.errors import error_of
 from services.router.providers.openai_dialect.request import OpenAIDialect
 from services.router.providers.openai_dialect.response import ChunkStream, whole_answer
 from services.router.providers.provider import ProviderCall
-from services.router.providers.sse import SseDecoder
+from services.router.providers.transport.http import OpenReply, Reply
+from services.router.providers.transport.sse import SseDecoder
 
 
 async def complete_openai(dialect: OpenAIDialect, post: Callable[[], Awaitable[Reply]], call: ProviderCall) -> Answer:

@@ -16,8 +16,8 @@ from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router import metrics
 from services.router.providers import failures
-from services.router.providers.access_token import EARLY_S, AccessToken, SingleFlight
-from services.router.providers.http import HttpClient, Reply, tls_for
+from services.router.providers.transport.access_token import EARLY_S, AccessToken, SingleFlight
+from services.router.providers.transport.http import HttpClient, Reply, tls_for
 from services.router.settings import YandexSettings
 
 # Tokens live up to 12 h; the provider's documentation and SDK renew hourly.

@@ -13,12 +13,12 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Usage, Vectors
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
-from services.router.providers.http import HttpClient, OpenReply, Reply, tls_for
-from services.router.providers.ndjson import LineBuffer
 from services.router.providers.openai_dialect.request import OpenAIDialect, Quirks
 from services.router.providers.openai_dialect.transport import complete_openai, stream_openai
 from services.router.providers.parallel import in_parallel
 from services.router.providers.provider import ProviderCall, Traits
+from services.router.providers.transport.http import HttpClient, OpenReply, Reply, tls_for
+from services.router.providers.transport.lines import LineBuffer
 from services.router.providers.yandexgpt.iam import YandexCredentials
 from services.router.providers.yandexgpt.request import NAME, encode_body, native_body
 from services.router.providers.yandexgpt.response import NativeStream, error_of, vector, whole_answer

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servicekit.errors import ServiceError
-from services.router.providers.ndjson import LineBuffer
-from services.router.providers.sse import SseDecoder
+from services.router.providers.transport.lines import LineBuffer
+from services.router.providers.transport.sse import SseDecoder
 
 LIMIT = 1000
 

@@ -16,9 +16,9 @@ from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
 from servicekit.testing import FakeClock
 from services.router.cache import RedisTokenShare
-from services.router.providers.access_token import AccessToken, SharedToken, SingleFlight
 from services.router.providers.gigachat.token import unix_seconds
-from services.router.providers.http import open_http
+from services.router.providers.transport.access_token import AccessToken, SharedToken, SingleFlight
+from services.router.providers.transport.http import open_http
 from services.router.providers.yandexgpt.iam import YandexCredentials
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.tests.adapters import (

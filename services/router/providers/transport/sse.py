@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.router.providers.ndjson import LineBuffer
+from services.router.providers.transport.lines import LineBuffer
 
 Event = tuple[str, bytes]
 _BOM = b"\xef\xbb\xbf"

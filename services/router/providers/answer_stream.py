@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from servicekit.errors import ServiceError
 from services.router.domain.completion import Batch, Delta, Usage
-from services.router.providers.sse import Event
+from services.router.providers.transport.sse import Event
 
 
 class EventStream(ABC):

@@ -16,7 +16,7 @@ from yarl import URL
 
 from servicekit.errors import ServiceError
 from services.router.providers import failures
-from services.router.providers.connector import BodyEndingConnector
+from services.router.providers.transport.connector import BodyEndingConnector
 from services.router.settings import HttpSettings
 
 # Enough for any error document; a larger one is somebody's joke.
