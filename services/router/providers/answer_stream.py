@@ -1,4 +1,4 @@
-"""What the event streams of two vendors have in common: events in, what is new in them out."""
+"""What the streamed answers of all vendors have in common: frames in, what is new in them out."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Sequence
 
 from servicekit.errors import ServiceError
 from services.router.domain.completion import Batch, Delta, Usage
-from services.router.providers.transport.sse import Event
 
 
-class EventStream(ABC):
-    """A streamed answer that is coming in as server-sent events.
+class AnswerStream(ABC):
+    """A streamed answer that is coming in, a frame (an event's data, a line) at a time.
 
     Attributes:
-        done: the vendor's last event has been read.
+        done: the vendor's last frame has been read.
         failure: what is to be raised once the batch before it has been given out.
         fingerprint: the vendor's model build, as far as known.
     """
@@ -26,15 +25,20 @@ class EventStream(ABC):
         self.failure: ServiceError | None = None
         self.fingerprint = ""
 
-    def feed(self, events: Sequence[Event]) -> Batch | None:
-        """Return what is new in `events`; None when nothing is.
+    @property
+    @abstractmethod
+    def is_whole(self) -> bool:
+        """Whether the body may end here: every choice has said why it ended."""
+
+    def feed(self, frames: Sequence[bytes]) -> Batch | None:
+        """Return what is new in `frames`; None when nothing is.
 
         Raises:
-            ServiceError: an error event, or nonsense.
+            ServiceError: an error frame, or nonsense.
         """
         deltas: list[Delta] = []
         usage: Usage | None = None
-        for _, data in events:
+        for data in frames:
             try:
                 usage = self._take(data, deltas) or usage
             except ServiceError as exc:
@@ -48,4 +52,4 @@ class EventStream(ABC):
 
     @abstractmethod
     def _take(self, data: bytes, deltas: list[Delta]) -> Usage | None:
-        """Add what one event says to `deltas`; return the usage when it says it."""
+        """Add what one frame says to `deltas`; return the usage when it says it."""

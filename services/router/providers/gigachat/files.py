@@ -10,15 +10,13 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
-from yarl import URL
 
-from servicekit.clock import Clock
 from services.router.domain.completion import ContentPart, Message, Prompt
 from services.router.providers import failures
 from services.router.providers.gigachat.messages import NAME
-from services.router.providers.gigachat.response import error_of
 from services.router.providers.parallel import in_parallel
 from services.router.providers.parameters import json_object
+from services.router.providers.reading import Replies, check
 from services.router.providers.transport.http import Reply
 
 IMAGES_A_MESSAGE: Final = 1
@@ -28,7 +26,8 @@ _MEGABYTE: Final = 1024 * 1024
 _LIMITS: Final = {"image": 15 * _MEGABYTE, "audio": 35 * _MEGABYTE, "text": 40 * _MEGABYTE}
 _EXTENSIONS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 
-Post = Callable[[URL, Callable[[], Any]], Awaitable[Reply]]
+Post = Callable[[Callable[[], Any]], Awaitable[Reply]]
+"""Sends a form to where files are taken; the form is made anew when it is sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +113,20 @@ def _checked(file: File, kind: str, param: str) -> File:
     return file
 
 
-async def uploaded(files: Sequence[File], url: URL, post: Post, clock: Clock) -> dict[int, list[str]]:
+async def uploaded(files: Sequence[File], post: Post, replies: Replies) -> dict[int, list[str]]:
     """Upload the files and return their ids by message number.
 
     Raises:
         ServiceError: the provider took one of them not.
     """
-    made = await in_parallel([_upload(file, url, post, clock) for file in files], AT_ONCE) if files else []
+    made = await in_parallel([_upload(file, post, replies) for file in files], AT_ONCE) if files else []
     by_message: dict[int, list[str]] = {}
     for file, file_id in zip(files, made, strict=True):
         by_message.setdefault(file.message, []).append(file_id)
     return by_message
 
 
-async def _upload(file: File, url: URL, post: Post, clock: Clock) -> str:
+async def _upload(file: File, post: Post, replies: Replies) -> str:
     def form() -> aiohttp.FormData:
         # A form can be sent once only; a replay after a refused token needs another.
         data = aiohttp.FormData()
@@ -135,9 +134,8 @@ async def _upload(file: File, url: URL, post: Post, clock: Clock) -> str:
         data.add_field("purpose", "general")
         return data
 
-    reply = await post(url, form)
-    if not reply.ok:
-        raise error_of(reply.status, reply.headers, reply.body, clock)
+    reply = await post(form)
+    check(replies, reply)
     try:
         return msgspec.json.decode(reply.body, type=_Uploaded).id
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:

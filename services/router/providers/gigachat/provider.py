@@ -21,16 +21,15 @@ from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.gigachat.files import files_of, uploaded
 from services.router.providers.gigachat.messages import NAME
+from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.gigachat.request import body_of
-from services.router.providers.gigachat.response import SseStream, error_of, vectors, whole_answer
-from services.router.providers.gigachat.token import GigaChatTokens
-from services.router.providers.openai_dialect.request import texts_body
-from services.router.providers.openai_dialect.transport import as_batch
+from services.router.providers.gigachat.token import credentials_of
+from services.router.providers.json_body import encode_body, texts_body
 from services.router.providers.provider import ProviderCall, Traits
+from services.router.providers.reading import as_batch, read_stream, read_vectors, read_whole
 from services.router.providers.transport.access_token import TokenShare
-from services.router.providers.transport.http import HttpClient, OpenReply, Reply, tls_for
-from services.router.providers.transport.sse import SseDecoder
-from services.router.providers.yandexgpt.request import encode_body
+from services.router.providers.transport.authorized import AUTHORIZATION, AuthorizedHttp
+from services.router.providers.transport.http import HttpClient, Reply, tls_for
 from services.router.settings import GigaChatSettings
 
 log = structlog.get_logger()
@@ -54,12 +53,13 @@ class GigaChatProvider:
         clock: Clock,
         new_id: Callable[[], UUID],
     ) -> None:
-        self._http = http
-        self._ids = ids
-        self._tasks = tasks
-        self._clock = clock
+        self._client = http
         self._tls = tls_for(settings.ca_bundle)
-        self._tokens = GigaChatTokens(settings, http, self._tls, share, clock, new_id)
+        self._credentials = credentials_of(settings, http, self._tls, share, clock, new_id)
+        self._http = AuthorizedHttp(http, self._credentials, self._tls)
+        self._ids = ids
+        self._replies = GigaChatReplies(ids, clock)
+        self._tasks = tasks
         base = settings.base_url.rstrip("/")
         self._chat_url = URL(f"{base}/chat/completions")
         self._embeddings_url = URL(f"{base}/embeddings")
@@ -82,31 +82,21 @@ class GigaChatProvider:
             raise failures.broken("The model did not answer with a JSON object.")
         return replace(second, usage=_sum(answer.usage, second.usage))
 
+    async def _ask(self, body: bytes, call: ProviderCall) -> Answer:
+        return read_whole(self._replies, await self._post(self._chat_url, body, call), call)
+
     async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
         """Yield the answer as it is made; one that must be JSON is checked first, so it comes whole."""
         if _wants_json(prompt):
-            answer = await self.complete(prompt, call)
-            yield as_batch(answer)
+            yield as_batch(await self.complete(prompt, call))
             return
-        events = SseDecoder(self._http.line_bytes)
-        stream = SseStream(self._ids, self._clock)
-        async with self._body(prompt, call, stream=True) as body, self._opened(body, call) as reply:
-            if not reply.ok:
-                raise error_of(reply.status, reply.headers, await reply.error_body(), self._clock)
-            while not stream.done:
-                chunk = await reply.read()
-                batch = stream.feed(events.feed(chunk) if chunk else events.finish())
-                if batch is not None:
-                    reply.progressed()
-                    call.fingerprint = stream.fingerprint
-                    yield batch
-                if stream.failure is not None:
-                    raise stream.failure
-                if not chunk and not stream.finished:
-                    raise failures.broken("The provider's answer broke off.")
-                if not chunk:
-                    return
-            await reply.linger()
+        headers = _json_headers(call) | {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        async with (
+            self._body(prompt, call, stream=True) as body,
+            self._http.stream(self._chat_url, body, headers, call) as reply,
+        ):
+            async for batch in read_stream(self._replies, reply, prompt, call):
+                yield batch
 
     async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
         """Return one vector for each text."""
@@ -114,28 +104,17 @@ class GigaChatProvider:
             raise failures.unsupported("dimensions", NAME)
         call.dropped.extend(name for name in texts.other_json if name != "encoding_format")
         body = texts_body(call.model.resolved_model, texts.texts, None)
-        reply = await self._post(self._embeddings_url, lambda: body, call)
-        if not reply.ok:
-            raise error_of(reply.status, reply.headers, reply.body, self._clock)
-        made = vectors(reply.body)
-        if len(made.values) != len(texts.texts):
-            raise failures.broken("The provider made another number of vectors than asked for.")
-        return made
-
-    async def _ask(self, body: bytes, call: ProviderCall) -> Answer:
-        reply = await self._post(self._chat_url, lambda: body, call)
-        if not reply.ok:
-            raise error_of(reply.status, reply.headers, reply.body, self._clock)
-        answer, call.fingerprint = whole_answer(reply.body, self._ids, self._clock)
-        return answer
+        return read_vectors(self._replies, await self._post(self._embeddings_url, body, call), len(texts.texts))
 
     @asynccontextmanager
     async def _body(self, prompt: Prompt, call: ProviderCall, *, stream: bool) -> AsyncIterator[bytes]:
         """Yield the request body; files it needs lie at the provider meanwhile."""
+
+        async def post(form: Callable[[], Any]) -> Reply:
+            return await self._http.post(self._files_url, form, _headers(call), call)
+
         files = files_of(prompt) if any(message.parts for message in prompt.messages) else []
-        attachments = await uploaded(
-            files, self._files_url, lambda url, data: self._post(url, data, call, json=False), self._clock
-        )
+        attachments = await uploaded(files, post, self._replies)
         try:
             yield encode_body(body_of(prompt, call.model, attachments, self._ids, call.dropped, stream=stream))
         finally:
@@ -145,52 +124,26 @@ class GigaChatProvider:
 
     async def _delete(self, file_ids: Sequence[str]) -> None:
         try:
-            headers = {"Authorization": f"Bearer {await self._tokens.get()}"}
+            headers = {AUTHORIZATION: await self._credentials.header()}
             for file_id in file_ids:
-                await self._http.post_briefly(self._files_url / file_id / "delete", b"", headers, self._tls)
+                await self._client.post_briefly(self._files_url / file_id / "delete", b"", headers, self._tls)
         except ServiceError as exc:
             # The caller has the answer; what stays behind is for a person to see.
             log.warning("gigachat.files_not_deleted", files=len(file_ids), reason=exc.reason.value)
 
-    async def _post(self, url: URL, data: Callable[[], Any], call: ProviderCall, *, json: bool = True) -> Reply:
-        """Send `data()`; a refused token is renewed once and the call replayed once."""
-        token = await self._tokens.get()
-        reply = await self._http.post(url, data(), _headers(call, token, json), self._tls)
-        if reply.status == 401:
-            token = await self._tokens.renew(token)
-            reply = await self._http.post(url, data(), _headers(call, token, json), self._tls)
-        call.provider_request_id = _request_id(reply)
-        return reply
-
-    @asynccontextmanager
-    async def _opened(self, body: bytes, call: ProviderCall) -> AsyncIterator[OpenReply]:
-        token = await self._tokens.get()
-        async with self._http.stream(self._chat_url, body, _stream_headers(call, token), self._tls) as reply:
-            if reply.status != 401:
-                call.provider_request_id = _request_id(reply)
-                yield reply
-                return
-        token = await self._tokens.renew(token)
-        async with self._http.stream(self._chat_url, body, _stream_headers(call, token), self._tls) as reply:
-            call.provider_request_id = _request_id(reply)
-            yield reply
+    async def _post(self, url: URL, body: bytes, call: ProviderCall) -> Reply:
+        return await self._http.post(url, lambda: body, _json_headers(call), call)
 
 
-def _headers(call: ProviderCall, token: str, json: bool) -> dict[str, str]:
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **call.headers}
-    if json:
-        headers["Content-Type"] = "application/json"
+def _headers(call: ProviderCall) -> dict[str, str]:
+    headers = {"Accept": "application/json", **call.headers}
     if call.request_id:
         headers["X-Request-ID"] = call.request_id
     return headers
 
 
-def _stream_headers(call: ProviderCall, token: str) -> dict[str, str]:
-    return {**_headers(call, token, True), "Accept": "text/event-stream", "Cache-Control": "no-store"}
-
-
-def _request_id(reply: Reply | OpenReply) -> str:
-    return (reply.headers.get("x-request-id") or "")[:128]
+def _json_headers(call: ProviderCall) -> dict[str, str]:
+    return _headers(call) | {"Content-Type": "application/json"}
 
 
 def _wants_json(prompt: Prompt) -> bool:

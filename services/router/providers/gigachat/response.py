@@ -14,7 +14,7 @@ from services.router import metrics
 from services.router.domain.completion import Answer, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
-from services.router.providers.answer_stream import EventStream
+from services.router.providers.answer_stream import AnswerStream
 from services.router.providers.parameters import arguments_text
 
 log = structlog.get_logger()
@@ -141,10 +141,10 @@ def whole_answer(body: bytes, ids: ToolCallIds, clock: Clock) -> tuple[Answer, s
     return Answer([choice], _usage(chunk.usage)), _build(chunk.model)
 
 
-class SseStream(EventStream):
+class SseStream(AnswerStream):
     """Maps the events of one stream to batches."""
 
-    __slots__ = ("_clock", "_function", "_ids", "_state_id", "finished")
+    __slots__ = ("_clock", "_finished", "_function", "_ids", "_state_id")
 
     def __init__(self, ids: ToolCallIds, clock: Clock) -> None:
         super().__init__()
@@ -152,19 +152,24 @@ class SseStream(EventStream):
         self._clock = clock
         self._function: _Function | None = None
         self._state_id = ""
-        self.finished = False
+        self._finished = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the answer has said why it ended."""
+        return self._finished
 
     def _take(self, data: bytes, deltas: list[Delta]) -> Usage | None:
         """Add what one event says to `deltas`; return the usage when it says it."""
         if data.strip() == DONE:
             self.done = True
-            if not self.finished:
+            if not self._finished:
                 deltas.append(self._end("function_call" if self._function else "stop", "", ""))
             return None
         chunk = _decoded(data, self._clock)
         if chunk.model:
             self.fingerprint = _build(chunk.model)
-        if chunk.choices and not self.finished and (delta := self._delta(chunk.choices[0])) is not None:
+        if chunk.choices and not self._finished and (delta := self._delta(chunk.choices[0])) is not None:
             deltas.append(delta)
         return _usage(chunk.usage)
 
@@ -181,7 +186,7 @@ class SseStream(EventStream):
 
     def _end(self, reason: str, content: str, reasoning: str) -> Delta:
         finish = _finish(reason)
-        self.finished = True
+        self._finished = True
         calls = [_tool_call(self._function, self._state_id, self._ids)] if self._function else []
         if calls and finish is FinishReason.STOP:
             finish = FinishReason.TOOL_CALLS

@@ -14,6 +14,7 @@ from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router.providers import failures
 from services.router.providers.transport.access_token import EARLY_S, AccessToken, SharedToken, SingleFlight, TokenShare
+from services.router.providers.transport.credentials import BearerTokens, Credentials, NoCredentials
 from services.router.providers.transport.http import HttpClient, Reply
 from services.router.settings import GigaChatSettings
 
@@ -26,52 +27,49 @@ class _Issued(msgspec.Struct):
     expires_at: float
 
 
-class GigaChatTokens:
-    """The current token, got once for all coroutines and all replicas."""
+def credentials_of(
+    settings: GigaChatSettings,
+    http: HttpClient,
+    tls: ssl.SSLContext | bool,
+    share: TokenShare,
+    clock: Clock,
+    new_id: Callable[[], UUID],
+) -> Credentials:
+    """Return the current token's header: got once for all coroutines and all replicas."""
+    # A newline copied with the key would show the key in a header error.
+    key = "".join(settings.credentials.get_secret_value().split())
+    if not key:
+        return NoCredentials("GigaChat")
+    issuer = TokenIssuer(key, settings, http, tls, new_id)
+    shared = SharedToken(issuer.issue, share, clock, provider="gigachat", secret=f"{settings.scope}\0{key}")
+    return BearerTokens(SingleFlight(shared.fetch, clock))
+
+
+class TokenIssuer:
+    """Asks the token service."""
 
     def __init__(
         self,
+        key: str,
         settings: GigaChatSettings,
         http: HttpClient,
         tls: ssl.SSLContext | bool,
-        share: TokenShare,
-        clock: Clock,
         new_id: Callable[[], UUID],
     ) -> None:
-        # A newline copied with the key would show the key in a header error.
-        self._credentials = "".join(settings.credentials.get_secret_value().split())
+        self._key = key
         self._scope = settings.scope
         self._url = URL(settings.auth_url)
         self._http = http
         self._tls = tls
         self._new_id = new_id
-        shared = SharedToken(
-            self._issue, share, clock, provider="gigachat", secret=f"{settings.scope}\0{self._credentials}"
-        )
-        self._tokens = SingleFlight(shared.fetch, clock)
 
-    async def get(self) -> str:
-        """Return a token that can be used now.
+    async def issue(self) -> AccessToken:
+        """Return a new token.
 
         Raises:
-            ServiceError: no credentials, or the provider gave none.
+            ServiceError: the service gave none.
         """
-        if not self._credentials:
-            raise failures.no_credentials("GigaChat")
-        return await self._tokens.get()
-
-    async def renew(self, refused: str) -> str:
-        """Return another token than `refused`, which the API did not take."""
-        return await self._tokens.renew(refused)
-
-    async def _issue(self) -> AccessToken:
-        headers = {
-            "Authorization": f"Basic {self._credentials}",
-            "RqUID": str(self._new_id()),
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Accept": "application/json",
-        }
-        reply = await self._http.post_briefly(self._url, f"scope={self._scope}".encode(), headers, self._tls)
+        reply = await self._http.post_briefly(self._url, f"scope={self._scope}".encode(), self._headers(), self._tls)
         if not reply.ok:
             raise oauth_error(reply)
         try:
@@ -79,6 +77,14 @@ class GigaChatTokens:
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise failures.broken("The provider's token service spoke nonsense.") from exc
         return AccessToken(issued.access_token, unix_seconds(issued.expires_at) - EARLY_S)
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Authorization": f"Basic {self._key}",
+            "RqUID": str(self._new_id()),
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        }
 
 
 def unix_seconds(expires_at: float) -> float:

@@ -1,72 +1,25 @@
-"""The OpenAI wire format as spoken by others: requests out, with what each speaker cannot take left out."""
+"""Requests in OpenAI's words, with what each speaker cannot take left out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-import msgspec
-
-from servicekit.clock import Clock
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Message, Prompt, Role
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
+from services.router.providers.json_body import encode_body
+from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.parameters import is_given, json_object, json_value
-from services.router.providers.yandexgpt.request import encode_body
-
-_YANDEX_DROPS: Final = frozenset({"seed", "store", "service_tier", "user", "metadata", "prediction", "modalities"})
-_YANDEX_REJECTS: Final = frozenset({"audio", "web_search_options", "logit_bias"})
 
 
-@dataclass(frozen=True, slots=True)
-class Quirks:
-    """Where a speaker of the dialect differs."""
-
-    provider: str = "openai"
-    """Label for metrics."""
-    drops: frozenset[str] = frozenset()
-    """Parameters that it does not take and that may be left out."""
-    rejects: frozenset[str] = frozenset()
-    """Parameters that it does not take and that may not."""
-    native_stop: bool = True
-    """It cuts at stop sequences itself."""
-    native_choices: bool = True
-    """It makes n answers of one call."""
-    asks_for_usage: bool = True
-    """It takes stream_options.include_usage."""
-    hottest: float = 2.0
-    """Its largest temperature."""
-    own_call_ids: bool = True
-    """Its tool call ids can be told apart (Yandex gives the function's name)."""
-    leaked_marker: str = ""
-    """Control text that leaks into the content after a forced call."""
-
-    @classmethod
-    def yandex(cls) -> Quirks:
-        """Return those of Yandex's /v1."""
-        return cls(
-            provider="yandexgpt",
-            drops=_YANDEX_DROPS,
-            rejects=_YANDEX_REJECTS,
-            native_stop=False,
-            native_choices=False,
-            asks_for_usage=False,
-            hottest=1.0,
-            own_call_ids=False,
-            leaked_marker="[TOOL_CALL_END]",
-        )
-
-
-class OpenAIDialect:
+class OpenAIRequests:
     """Says a prompt in OpenAI's words to one speaker."""
 
-    def __init__(self, name: str, ids: ToolCallIds, clock: Clock, quirks: Quirks | None = None) -> None:
-        self.name = name
-        self.ids = ids
-        self.clock = clock
-        self.quirks = quirks or Quirks()
+    def __init__(self, name: str, ids: ToolCallIds, quirks: Quirks) -> None:
+        self._name = name
+        self._ids = ids
+        self._quirks = quirks
 
     def body(self, prompt: Prompt, model: Model, wire_model: str, dropped: list[str], *, stream: bool) -> bytes:
         """Return the request body; what is left out is named in `dropped`.
@@ -85,7 +38,7 @@ class OpenAIDialect:
             body["response_format"] = _response_format(prompt)
         if stream:
             body["stream"] = True
-            if self.quirks.asks_for_usage:
+            if self._quirks.asks_for_usage:
                 body["stream_options"] = {"include_usage": True}
         return encode_body(body)
 
@@ -94,9 +47,9 @@ class OpenAIDialect:
         for name, raw in prompt.other_json.items():
             if not is_given(name, raw):
                 continue
-            if name in self.quirks.rejects or (name == "modalities" and self.quirks.drops and b'"audio"' in raw):
-                raise failures.unsupported(name, self.name)
-            if name in self.quirks.drops:
+            if name in self._quirks.rejects or (name == "modalities" and self._quirks.drops and b'"audio"' in raw):
+                raise failures.unsupported(name, self._name)
+            if name in self._quirks.drops:
                 dropped.append(name)
             else:
                 passed[name] = json_value(raw, name)
@@ -104,17 +57,17 @@ class OpenAIDialect:
 
     def _scalars(self, prompt: Prompt, model: Model, body: dict[str, Any], dropped: list[str]) -> None:
         if prompt.temperature is not None:
-            body["temperature"] = min(max(prompt.temperature, 0.0), self.quirks.hottest)
+            body["temperature"] = min(max(prompt.temperature, 0.0), self._quirks.hottest)
         if prompt.top_p is not None:
             body["top_p"] = prompt.top_p
         if prompt.max_tokens is not None:
             body["max_tokens"] = prompt.max_tokens
-        if prompt.stop and self.quirks.native_stop:
+        if prompt.stop and self._quirks.native_stop:
             body["stop"] = list(prompt.stop)
-        if prompt.n is not None and prompt.n > 1 and self.quirks.native_choices:
+        if prompt.n is not None and prompt.n > 1 and self._quirks.native_choices:
             body["n"] = prompt.n
         if prompt.reasoning_effort:
-            if self.quirks.drops and "reasoning" not in model.features:
+            if self._quirks.drops and "reasoning" not in model.features:
                 dropped.append("reasoning_effort")
             else:
                 body["reasoning_effort"] = prompt.reasoning_effort
@@ -150,9 +103,9 @@ class OpenAIDialect:
 
     def _foreign_id(self, call_id: str) -> str:
         """Return the id as the speaker gave it: ours carries it."""
-        if self.quirks.own_call_ids:
+        if self._quirks.own_call_ids:
             return call_id
-        state = self.ids.decode(call_id)
+        state = self._ids.decode(call_id)
         return (state.state or call_id) if state is not None else call_id
 
     def _content(self, message: Message, at: int, model: Model) -> str | list[Any]:
@@ -166,8 +119,8 @@ class OpenAIDialect:
             param = f"messages[{at}].content[{number}].type"
             if part.type == "image_url" and "vision" not in model.features:
                 raise failures.unsupported(param, model.id, "this model sees no images")
-            if part.type != "image_url" and self.quirks.drops:
-                raise failures.unsupported(param, self.name, f"'{part.type}' parts")
+            if part.type != "image_url" and self._quirks.drops:
+                raise failures.unsupported(param, self._name, f"'{part.type}' parts")
             parts.append(json_object(part.json, param))
         if all(part.type == "text" for part in message.parts):
             return "\n".join(part.text for part in message.parts)
@@ -196,14 +149,3 @@ def _response_format(prompt: Prompt) -> dict[str, Any]:
     if wanted.strict is not None:
         schema["strict"] = wanted.strict
     return {"type": "json_schema", "json_schema": schema}
-
-
-def texts_body(wire_model: str, texts: Sequence[str], dimensions: int | None) -> bytes:
-    """Return the body of an embeddings call."""
-    body: dict[str, Any] = {"model": wire_model, "input": list(texts)}
-    if dimensions is not None:
-        body["dimensions"] = dimensions
-    try:
-        return msgspec.json.encode(body)
-    except (UnicodeEncodeError, ValueError) as exc:
-        raise failures.invalid("input", "A text cannot be sent as JSON.") from exc

@@ -13,9 +13,9 @@ from services.router.domain.completion import Answer, Choice, Delta, FinishReaso
 from services.router.domain.stop_sequences import StopCutter
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
-from services.router.providers.answer_stream import EventStream
+from services.router.providers.answer_stream import AnswerStream
 from services.router.providers.openai_dialect.errors import openai_error, status_inside
-from services.router.providers.openai_dialect.request import Quirks
+from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.parameters import arguments_text
 
 FINISH_OF: Final[dict[str, FinishReason]] = {
@@ -160,7 +160,7 @@ def _whole_choice(choice: _Choice, calls: _Calls, quirks: Quirks) -> Choice:
     return Choice(choice.index, None if made and not content else content, finish, said.reasoning_content or "", made)
 
 
-class ChunkStream(EventStream):
+class ChunkStream(AnswerStream):
     """Maps the events of one stream to batches; knows which choices have ended."""
 
     def __init__(self, ids: ToolCallIds, quirks: Quirks, clock: Clock, *, choices: int = 1) -> None:
@@ -187,7 +187,7 @@ class ChunkStream(EventStream):
         return _usage(chunk.usage)
 
     @property
-    def all_finished(self) -> bool:
+    def is_whole(self) -> bool:
         """Whether every choice has said why it ended."""
         return not self._open
 

@@ -40,6 +40,9 @@ class Reply:
         """Whether the status is 200."""
         return self.status == 200
 
+    def close(self) -> None:
+        """Do nothing: a reply that was read is at its end, its connection in the pool."""
+
 
 # Rounds of the event loop between an arrival and its passing on. At rest they take microseconds; with 64 streams under
 # way a round is long, events of one stream pile up meanwhile and share a message: 11 instead of 20 a stream, 13 % less
@@ -64,20 +67,22 @@ class OpenReply:
         "_timed_out",
         "_timer",
         "headers",
+        "line_bytes",
         "status",
     )
 
-    def __init__(self, response: aiohttp.ClientResponse, idle_s: float, body_bytes: int) -> None:
-        self._body_bytes = body_bytes
+    def __init__(self, response: aiohttp.ClientResponse, settings: HttpSettings) -> None:
+        self._body_bytes = settings.body_mb * 1024 * 1024
+        self.line_bytes = settings.line_kb * 1024
         self.status = response.status
         self.headers = response.headers
         self._response = response
         self._content = response.content
-        self._idle_s = idle_s
+        self._idle_s = settings.idle_s
         self._loop = asyncio.get_running_loop()
         self._event_at = self._loop.time()
         self._timed_out = False
-        self._timer = self._loop.call_later(idle_s, self._look)
+        self._timer = self._loop.call_later(settings.idle_s, self._look)
 
     @property
     def ok(self) -> bool:
@@ -155,7 +160,6 @@ class HttpClient:
         )
         self._short = aiohttp.ClientTimeout(total=SHORT_CALL_S, sock_connect=settings.connect_s, ceil_threshold=3600)
         self._stream = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_s, ceil_threshold=3600)
-        self.line_bytes = settings.line_kb * 1024
 
     async def post(self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True) -> Reply:
         """Send `data` and return the whole answer.
@@ -189,14 +193,13 @@ class HttpClient:
         """As `post`, for what takes no time at the provider: tokens, deletions."""
         return await self._post(url, data, headers, tls, self._short)
 
-    @asynccontextmanager
-    async def stream(
+    async def open(
         self, url: URL, data: bytes, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
-    ) -> AsyncIterator[OpenReply]:
-        """Send `data` and yield the answer as it comes; leaving early closes the connection.
+    ) -> OpenReply:
+        """Send `data` and return the answer as soon as it begins; whoever asked closes it.
 
         Raises:
-            ServiceError: as `post`, and from each read.
+            ServiceError: as `post`.
         """
         try:
             async with asyncio.timeout(self._settings.first_token_s):
@@ -205,12 +208,12 @@ class HttpClient:
                 )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise translate(exc) from exc
-        reply = OpenReply(response, self._settings.idle_s, self._settings.body_mb * 1024 * 1024)
         try:
             _check_encoding(response)
-            yield reply
-        finally:
-            reply.close()
+        except ServiceError:
+            response.close()
+            raise
+        return OpenReply(response, self._settings)
 
 
 async def _read_bounded(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:

@@ -41,9 +41,9 @@ class LineBuffer:
         if self._size + first > self._limit or any(length > self._limit for length in others):
             raise failures.broken("The provider sent a line that is too long.")
 
-    def finish(self) -> bytes:
-        """Return the last line, whose LF is missing; empty when there is none."""
+    def finish(self) -> list[bytes]:
+        """Return the last line, whose LF is missing; nothing when there is none."""
         rest = b"".join(self._pieces)
         self._pieces.clear()
         self._size = 0
-        return rest
+        return [rest] if rest else []

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from services.router.providers.transport.lines import LineBuffer
 
-Event = tuple[str, bytes]
 _BOM = b"\xef\xbb\xbf"
 
 
 class SseDecoder:
-    """Gathers bytes to events (name, data); comments, ids and retry times are skipped."""
+    """Gathers bytes to the data of events; names, comments, ids and retry times are skipped.
 
-    __slots__ = ("_after_cr", "_data", "_lines", "_name", "_started")
+    No vendor says by an event's name what its data does not say.
+    """
+
+    __slots__ = ("_after_cr", "_data", "_lines", "_started")
 
     def __init__(self, limit: int) -> None:
         self._lines = LineBuffer(limit)
         self._data: list[bytes] = []
-        self._name = ""
         self._after_cr = False
         self._started = False
 
-    def feed(self, chunk: bytes) -> list[Event]:
+    def feed(self, chunk: bytes) -> list[bytes]:
         """Return the events that `chunk` completes.
 
         Raises:
@@ -30,20 +31,19 @@ class SseDecoder:
             chunk = self._line_feeds_only(chunk)
         return self._events(self._lines.feed(chunk))
 
-    def finish(self) -> list[Event]:
+    def finish(self) -> list[bytes]:
         """Return the event that the end of the body completes; its blank line may be missing."""
-        events = self._events([self._lines.finish(), b""])
+        events = self._events([*self._lines.finish(), b""])
         self._data.clear()
         return events
 
-    def _events(self, lines: list[bytes]) -> list[Event]:
-        events: list[Event] = []
+    def _events(self, lines: list[bytes]) -> list[bytes]:
+        events: list[bytes] = []
         for line in lines:
             if not line:
                 if self._data:
-                    events.append((self._name, self._data[0] if len(self._data) == 1 else b"\n".join(self._data)))
+                    events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
                     self._data = []
-                self._name = ""
             else:
                 self._field(line)
         return events
@@ -54,8 +54,6 @@ class SseDecoder:
             line = line.removeprefix(_BOM)
         if line.startswith(b"data:"):
             self._data.append(line[6:] if line[5:6] == b" " else line[5:])
-        elif line.startswith(b"event:"):
-            self._name = line[6:].removeprefix(b" ").decode("utf-8", "replace")
         elif line == b"data":
             self._data.append(b"")
 

@@ -17,6 +17,12 @@ from servicekit.errors import ServiceError
 from services.router import metrics
 from services.router.providers import failures
 from services.router.providers.transport.access_token import EARLY_S, AccessToken, SingleFlight
+from services.router.providers.transport.credentials import (
+    BearerTokens,
+    Credentials,
+    FixedHeader,
+    NoCredentials,
+)
 from services.router.providers.transport.http import HttpClient, Reply, tls_for
 from services.router.settings import YandexSettings
 
@@ -38,44 +44,38 @@ class _IamToken(msgspec.Struct):
     expiresAt: str  # noqa: N815
 
 
-class YandexCredentials:
-    """Gives the Authorization header; knows whether a refused one can be renewed."""
+def credentials_of(settings: YandexSettings, http: HttpClient, clock: Clock) -> Credentials:
+    """Return what is configured: an API key, an IAM token, or a key that is exchanged for IAM tokens.
 
-    def __init__(self, settings: YandexSettings, http: HttpClient, clock: Clock) -> None:
-        self._clock = clock
-        self._http = http
-        self._settings = settings
+    Raises:
+        SystemExit: the key's file is none.
+    """
+    if header := _fixed_header(settings):
+        return FixedHeader(header)
+    key = _read_key(settings.service_account_key_file)
+    if key is None:
+        return NoCredentials("YandexGPT")
+    return BearerTokens(SingleFlight(TokenExchange(key, settings, http, clock).issue, clock))
+
+
+class TokenExchange:
+    """Exchanges a service account's key for IAM tokens."""
+
+    def __init__(self, key: ServiceAccountKey, settings: YandexSettings, http: HttpClient, clock: Clock) -> None:
+        self._key = key
+        self._audience = settings.iam_audience
         self._url = URL(settings.iam_url)
         self._tls = tls_for(settings.ca_bundle)
-        self._fixed = _fixed_header(settings)
-        self._key = None if self._fixed else _read_key(settings.service_account_key_file)
-        self._tokens = SingleFlight(self._exchange, clock)
+        self._http = http
+        self._clock = clock
 
-    @property
-    def renewable(self) -> bool:
-        """Whether a refused header can be replaced by another."""
-        return self._key is not None
-
-    async def header(self) -> str:
-        """Return the Authorization header.
+    async def issue(self, _: AccessToken | None) -> AccessToken:
+        """Return a new token, whatever the old one was.
 
         Raises:
-            ServiceError: none is configured, or none could be got.
+            ServiceError: the service gave none.
         """
-        if self._fixed:
-            return self._fixed
-        if self._key is None:
-            raise failures.no_credentials("YandexGPT")
-        return "Bearer " + await self._tokens.get()
-
-    async def renewed(self, refused: str) -> str:
-        """Return another header than `refused`."""
-        return "Bearer " + await self._tokens.renew(refused.removeprefix("Bearer "))
-
-    async def _exchange(self, _: AccessToken | None) -> AccessToken:
-        if self._key is None:
-            raise failures.no_credentials("YandexGPT")
-        jwt = signed_jwt(self._key, self._settings.iam_audience, self._clock.now())
+        jwt = signed_jwt(self._key, self._audience, self._clock.now())
         reply = await self._http.post_briefly(
             self._url, msgspec.json.encode({"jwt": jwt}), {"Content-Type": "application/json"}, self._tls
         )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Message, Prompt, ResponseFormat, Role, Tool, ToolChoice
 from services.router.domain.tool_call_id import ToolCallIds
@@ -144,15 +142,3 @@ def _function_name(message: Message, at: int, names: Mapping[str, str], ids: Too
     raise failures.invalid(
         f"messages[{at}].tool_call_id", "'tool_call_id' names no tool call of the messages before it."
     )
-
-
-def encode_body(body: Mapping[str, Any]) -> bytes:
-    """Return the bytes to send.
-
-    Raises:
-        InvalidRequest: a text that is no Unicode (a lone surrogate).
-    """
-    try:
-        return msgspec.json.encode(body)
-    except (UnicodeEncodeError, ValueError, OverflowError, RecursionError) as exc:
-        raise failures.invalid("messages", "The request holds a value that cannot be sent as JSON.") from exc

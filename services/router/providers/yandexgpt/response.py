@@ -11,9 +11,10 @@ import structlog
 
 from servicekit.errors import ServiceError
 from services.router import metrics
-from services.router.domain.completion import Answer, Batch, Choice, Delta, FinishReason, ToolCall, Usage
+from services.router.domain.completion import Answer, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
+from services.router.providers.answer_stream import AnswerStream
 from services.router.providers.parameters import arguments_text
 from services.router.providers.yandexgpt.cumulative_text import CumulativeText
 
@@ -145,43 +146,31 @@ def whole_answer(body: bytes, ids: ToolCallIds) -> tuple[Answer, str]:
     return Answer([Choice(0, content, finish, "", calls)], _usage(result.usage)), result.modelVersion
 
 
-class NativeStream:
+class NativeStream(AnswerStream):
     """Maps the lines of one stream to batches."""
 
-    __slots__ = ("_calls", "_ids", "_text", "failure", "fingerprint", "finished")
+    __slots__ = ("_calls", "_ids", "_text")
 
     def __init__(self, ids: ToolCallIds, hold_back: int = 0) -> None:
+        super().__init__()
         self._ids = ids
         self._text = CumulativeText(hold_back)
         self._calls: Sequence[_Call] = ()
-        self.failure: ServiceError | None = None
-        self.finished = False
-        self.fingerprint = ""
 
-    def feed(self, lines: Sequence[bytes]) -> Batch | None:
-        """Return what is new in `lines`; None when nothing is.
+    @property
+    def is_whole(self) -> bool:
+        """Whether the last line has been read: none but the last says why the answer ended."""
+        return self.done
 
-        Raises:
-            ServiceError: an error line, or nonsense.
-        """
-        deltas: list[Delta] = []
-        usage: Usage | None = None
-        for line in lines:
-            if self.finished or not line.strip():
-                continue
-            try:
-                result = _decoded(line)
-            except ServiceError as exc:
-                if not deltas and usage is None:
-                    raise
-                # What came before the failure in the same read is given out first.
-                self.failure = exc
-                break
-            usage = _usage(result.usage) or usage
-            self.fingerprint = result.modelVersion or self.fingerprint
-            if (delta := self._delta(_only(result))) is not None:
-                deltas.append(delta)
-        return Batch(deltas, usage) if deltas or usage is not None else None
+    def _take(self, data: bytes, deltas: list[Delta]) -> Usage | None:
+        """Add what one line says to `deltas`; return the usage when it says it."""
+        if not data.strip():
+            return None
+        result = _decoded(data)
+        self.fingerprint = result.modelVersion or self.fingerprint
+        if (delta := self._delta(_only(result))) is not None:
+            deltas.append(delta)
+        return _usage(result.usage)
 
     def _delta(self, alternative: _Alternative) -> Delta | None:
         message = alternative.message or _Message()
@@ -190,7 +179,7 @@ class NativeStream:
         if alternative.status == PARTIAL:
             fresh = self._text.partial(message.text or "")
             return Delta(0, fresh) if fresh else None
-        self.finished = True
+        self.done = True
         # A list of calls has no text: what was said before it stands.
         fresh = self._text.final(message.text) if message.text else ""
         if self._text.rewrites:
@@ -200,8 +189,8 @@ class NativeStream:
         return Delta(0, fresh, "", calls, finish)
 
 
-def vector(body: bytes) -> tuple[list[float], int]:
-    """Return one embedding and its tokens.
+def vectors(body: bytes) -> Vectors:
+    """Return the one embedding that a reply holds.
 
     Raises:
         ProviderFailed: nonsense.
@@ -210,7 +199,7 @@ def vector(body: bytes) -> tuple[list[float], int]:
         decoded = _VECTOR.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
-    return decoded.embedding, decoded.numTokens
+    return Vectors([decoded.embedding], Usage(decoded.numTokens, 0))
 
 
 _TOO_MANY_TOKENS: Final = re.compile(r"number of input tokens must be no more than \d+")

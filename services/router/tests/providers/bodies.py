@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import ContentPart, Message, Prompt, Role
 from services.router.providers.gigachat.request import body_of
-from services.router.providers.openai_dialect.request import OpenAIDialect, Quirks
-from services.router.providers.yandexgpt.request import encode_body, native_body
+from services.router.providers.json_body import encode_body
+from services.router.providers.openai_dialect.quirks import Quirks
+from services.router.providers.openai_dialect.request import OpenAIRequests
+from services.router.providers.yandexgpt.quirks import QUIRKS
+from services.router.providers.yandexgpt.request import native_body
 from services.router.tests.adapters import IDS, MODELS
 
 URI = "gpt://folder/yandexgpt-5-pro"
@@ -32,8 +34,8 @@ def body(dialect: str, prompt: Prompt) -> tuple[dict[str, Any], list[str]]:
     elif dialect == "gigachat":
         made = encode_body(body_of(prompt, target, {}, IDS, dropped, stream=False))
     else:
-        quirks = Quirks.yandex() if dialect == "v1" else Quirks()
-        made = OpenAIDialect(dialect, IDS, SystemClock(), quirks).body(prompt, target, URI, dropped, stream=False)
+        quirks = QUIRKS if dialect == "v1" else Quirks()
+        made = OpenAIRequests(dialect, IDS, quirks).body(prompt, target, URI, dropped, stream=False)
     return msgspec.json.decode(made), dropped
 
 

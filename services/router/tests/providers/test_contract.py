@@ -16,7 +16,7 @@ from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import Batch, EmbeddingInput, Usage
 from services.router.domain.failure import FINAL_DETAIL
 from services.router.providers.provider import Provider
-from services.router.providers.yandexgpt.iam import YandexCredentials
+from services.router.providers.yandexgpt.iam import credentials_of
 from services.router.tests.adapters import Adapters, ask, call_for, listen, model, obtain, said, yandex_settings
 from services.router.tests.providers.golden_results import (
     CUTS,
@@ -163,14 +163,14 @@ async def test_answers_of_the_token_services(
     """Theirs give a token; any other shape is the provider's failure."""
     await emulator.control.replay(name)
     if name.startswith("gigachat"):
-        token = adapters.gigachat._tokens.get()
+        token = adapters.gigachat._credentials.header()
     else:
         file = tmp_path / "key.json"
         file.write_text(json.dumps(authorised_key()))
         settings = yandex_settings(
             emulator, api_key="", service_account_key_file=file, iam_url=f"{emulator.yandex_url}/iam/v1/tokens"
         )
-        token = YandexCredentials(settings, adapters.http, SystemClock()).header()
+        token = credentials_of(settings, adapters.http, SystemClock()).header()
 
     if name in STRAY_TOKENS:
         with pytest.raises(ServiceError) as caught:

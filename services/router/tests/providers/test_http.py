@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -83,10 +84,10 @@ async def test_connections_are_used_again() -> None:
     try:
         async with open_http(PATIENT) as http:
             await http.post(url, b"", {})
-            async with http.stream(url, b"", {}) as reply:
+            with closing(await http.open(url, b"", {})) as reply:
                 assert await reply.read() == b"line\n"
                 await reply.linger()
-            async with http.stream(url, b"", {}) as reply:
+            with closing(await http.open(url, b"", {})) as reply:
                 assert await reply.read() == b"line\n"
             await http.post(url, b"", {})
     finally:
@@ -145,7 +146,7 @@ async def test_a_body_that_turns_to_garbage_ends_at_once(stream: bool) -> None:
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, open_http(PATIENT) as http:
         url = URL("http://{}:{}/".format(*server.sockets[0].getsockname()[:2]))
         if stream:
-            async with http.stream(url, b"", {}) as reply:
+            with closing(await http.open(url, b"", {})) as reply:
                 assert await reply.read() == b"line\n"
                 is_read.set()
                 with pytest.raises(ServiceError) as caught:

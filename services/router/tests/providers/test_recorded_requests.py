@@ -14,7 +14,8 @@ from services.router.domain.completion import (
     Tool,
     ToolChoice,
 )
-from services.router.providers.yandexgpt.request import encode_body, native_body
+from services.router.providers.json_body import encode_body
+from services.router.providers.yandexgpt.request import native_body
 from services.router.tests.adapters import IDS, ask, model, user
 from services.router.tests.providers.bodies import body
 

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason
 from services.router.domain.completion import (
     ContentPart,
@@ -19,8 +18,10 @@ from services.router.domain.completion import (
     Tool,
     ToolChoice,
 )
-from services.router.providers.openai_dialect.request import OpenAIDialect, Quirks
-from services.router.providers.yandexgpt.request import encode_body, native_body
+from services.router.providers.json_body import encode_body
+from services.router.providers.openai_dialect.request import OpenAIRequests
+from services.router.providers.yandexgpt.quirks import QUIRKS
+from services.router.providers.yandexgpt.request import native_body
 from services.router.tests.adapters import IDS, MODELS, ask, model
 from services.router.tests.providers.bodies import AUDIO, FILE, IMAGE, URI, body, parts, refused
 
@@ -222,7 +223,7 @@ def test_what_changes_the_meaning_is_refused(dialect: str, fields: dict[str, Any
 def test_v1_takes_images_where_the_model_sees() -> None:
     """Vision models live on /v1."""
     seeing = model("qwen3.6-35b-a3b")
-    made = OpenAIDialect("v1", IDS, SystemClock(), Quirks.yandex()).body(
+    made = OpenAIRequests("v1", IDS, QUIRKS).body(
         ask(messages=parts(ContentPart("text", "что это?"), IMAGE)), seeing, URI, [], stream=False
     )
 

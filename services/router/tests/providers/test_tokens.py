@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from redis.asyncio import Redis
 
-from emulator.testing import YANDEX_FOLDER, RunningEmulator
+from emulator.testing import OPENAI_API_KEY, YANDEX_FOLDER, RunningEmulator
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
 from servicekit.testing import FakeClock
@@ -19,7 +19,7 @@ from services.router.cache import RedisTokenShare
 from services.router.providers.gigachat.token import unix_seconds
 from services.router.providers.transport.access_token import AccessToken, SharedToken, SingleFlight
 from services.router.providers.transport.http import open_http
-from services.router.providers.yandexgpt.iam import YandexCredentials
+from services.router.providers.yandexgpt.iam import credentials_of
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.tests.adapters import (
     IDS,
@@ -231,7 +231,7 @@ async def test_iam_tokens_are_renewed_hourly(emulator: RunningEmulator, tmp_path
         emulator, api_key="", service_account_key_file=file, iam_url=f"{emulator.yandex_url}/iam/v1/tokens"
     )
     async with open_http(PATIENT) as http:
-        credentials = YandexCredentials(settings, http, clock)
+        credentials = credentials_of(settings, http, clock)
         first = await credentials.header()
         clock.advance(timedelta(minutes=59).total_seconds())
         assert await credentials.header() == first
@@ -248,6 +248,18 @@ async def test_without_credentials_models_answer_so(emulator: RunningEmulator) -
             await adapters.yandex.complete(ask(), call_for("native"))
 
     assert caught.value.reason is ErrorReason.PROVIDER_CREDENTIALS
+
+
+async def test_a_refused_key_that_cannot_be_renewed_is_sent_once(adapters: Adapters, emulator: RunningEmulator) -> None:
+    """The same key again would be refused again."""
+    await emulator.control.revoke_credential(OPENAI_API_KEY)
+
+    for stream in (False, True):
+        with pytest.raises(ServiceError) as caught:
+            await obtain(adapters.openai, ask(), call_for("upstream"), stream=stream)
+        assert caught.value.reason is ErrorReason.PROVIDER_CREDENTIALS
+
+    assert len(await emulator.control.ground_truth(provider="openai")) == 2
 
 
 async def test_a_key_file_that_is_none_stops_the_start(emulator: RunningEmulator, tmp_path: Path) -> None:
