@@ -35,7 +35,8 @@ BREAKING: list[tuple[str, Args, set[ErrorReason], set[ErrorReason]]] = [
     ("content_length_short", {"by": 10}, BROKEN, BROKEN),
     ("content_length_long", {"by": 10}, CUT, CUT),
     ("chunked_garbage", {"after": 1}, CUT, CUT),
-    ("gzip_bomb", {"mb": 20}, BROKEN, BROKEN),
+    # Ten terabytes: refused for its head, so how long the body takes says nothing.
+    ("gzip_bomb", {"mb": 10_000_000}, BROKEN, BROKEN),
     ("long_line", {"mb": 10}, BROKEN, BROKEN),
     ("invalid_utf8", {"after": 1}, BROKEN, BROKEN),
     ("empty_body", {}, BROKEN, BROKEN),
