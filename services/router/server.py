@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -17,7 +18,8 @@ from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.health import HealthBoard
-from services.router.providers.table import ProviderTable, built_in_providers
+from services.router.providers.registry import Dependencies, built_in_providers
+from services.router.providers.table import ProviderTable, tool_call_ids
 from services.router.providers.transport.http import open_http
 from services.router.routing.attempts import Attempts
 from services.router.routing.service import Limits, RouterService
@@ -50,8 +52,9 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         leftovers = await opened.enter_async_context(lifecycle.background(grace_s=5.0))
         store, board = RouterStore(pool), HealthBoard()
         catalog = _catalog(settings, store, ChannelCache(client), clock)
-        built_in = built_in_providers(settings, http, RedisTokenShare(client), leftovers, clock)
-        table = ProviderTable(built_in, settings, http, clock)
+        ids = tool_call_ids(settings.tool_call_key, settings)
+        needs = Dependencies(http, ids, RedisTokenShare(client), leftovers, clock, uuid.uuid4)
+        table = ProviderTable(built_in_providers(settings, needs), http, ids, clock)
         table.take_over(catalog.contents.upstreams)
         catalog.on_files(lambda files: table.take_over(files.upstreams))
         statuses = StatusReporter(board, store, clock)

@@ -4,53 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import os
-import uuid
 from collections.abc import Mapping, Sequence
 
 import structlog
+from pydantic import SecretStr
 
 from servicekit.clock import Clock
-from servicekit.lifecycle import Background
 from services.router.catalog.document import UpstreamEntry
 from services.router.domain.tool_call_id import ToolCallIds
-from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
 from services.router.providers.provider import Provider
-from services.router.providers.transport.access_token import TokenShare
+from services.router.providers.registry import ProviderSettings, secrets_of
 from services.router.providers.transport.http import HttpClient
-from services.router.providers.yandexgpt.provider import YandexGPTProvider
-from services.router.settings import RouterSettings
 
 log = structlog.get_logger()
 
 
-def tool_call_ids(settings: RouterSettings) -> ToolCallIds:
+def tool_call_ids(configured: SecretStr, settings: ProviderSettings) -> ToolCallIds:
     """Return the ids of tool calls; their key is configured, or follows from credentials that all replicas share."""
-    configured = settings.tool_call_key.get_secret_value()
-    parts = [settings.yandex.api_key.get_secret_value(), settings.gigachat.credentials.get_secret_value()]
-    secret = configured or "\0".join(parts)
+    secret = configured.get_secret_value() or "\0".join(secrets_of(settings))
     return ToolCallIds(hashlib.sha256(b"razvilka tool call ids\0" + secret.encode()).digest())
-
-
-def built_in_providers(
-    settings: RouterSettings, http: HttpClient, share: TokenShare, tasks: Background, clock: Clock
-) -> dict[str, Provider]:
-    """Return the providers that every router has."""
-    ids = tool_call_ids(settings)
-    yandex = YandexGPTProvider(settings.yandex, http, ids, clock)
-    gigachat = GigaChatProvider(settings.gigachat, http, ids, share, tasks, clock, uuid.uuid4)
-    return {yandex.name: yandex, gigachat.name: gigachat}
 
 
 class ProviderTable:
     """Adds the upstreams of a (changed) file to the table that requests look into."""
 
-    def __init__(
-        self, built_in: Mapping[str, Provider], settings: RouterSettings, http: HttpClient, clock: Clock
-    ) -> None:
+    def __init__(self, built_in: Mapping[str, Provider], http: HttpClient, ids: ToolCallIds, clock: Clock) -> None:
         self.providers: dict[str, Provider] = dict(built_in)
         self._built_in = frozenset(built_in)
-        self._ids = tool_call_ids(settings)
+        self._ids = ids
         self._http = http
         self._clock = clock
         self._known: Sequence[UpstreamEntry] = ()

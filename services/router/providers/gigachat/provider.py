@@ -23,6 +23,7 @@ from services.router.providers.gigachat.files import files_of, uploaded
 from services.router.providers.gigachat.messages import NAME
 from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.gigachat.request import body_of
+from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.gigachat.token import credentials_of
 from services.router.providers.json_body import encode_body, texts_body
 from services.router.providers.provider import ProviderCall, Traits
@@ -30,7 +31,6 @@ from services.router.providers.reading import as_batch, read_stream, read_vector
 from services.router.providers.transport.access_token import TokenShare
 from services.router.providers.transport.authorized import AUTHORIZATION, AuthorizedHttp
 from services.router.providers.transport.http import HttpClient, Reply, tls_for
-from services.router.settings import GigaChatSettings
 
 log = structlog.get_logger()
 

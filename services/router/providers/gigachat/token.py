@@ -13,10 +13,10 @@ from yarl import URL
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router.providers import failures
+from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.transport.access_token import EARLY_S, AccessToken, SharedToken, SingleFlight, TokenShare
 from services.router.providers.transport.credentials import BearerTokens, Credentials, NoCredentials
 from services.router.providers.transport.http import HttpClient, Reply
-from services.router.settings import GigaChatSettings
 
 # The documentation's sample shows seconds, the service sends milliseconds; no second of this era is that large.
 FIRST_MILLISECOND: Final = 1e12

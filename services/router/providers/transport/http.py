@@ -17,7 +17,7 @@ from yarl import URL
 from servicekit.errors import ServiceError
 from services.router.providers import failures
 from services.router.providers.transport.connector import BodyEndingConnector
-from services.router.settings import HttpSettings
+from services.router.providers.transport.settings import HttpSettings
 
 # Enough for any error document; a larger one is somebody's joke.
 ERROR_BYTES: Final = 64 * 1024

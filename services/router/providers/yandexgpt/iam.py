@@ -24,7 +24,7 @@ from services.router.providers.transport.credentials import (
     NoCredentials,
 )
 from services.router.providers.transport.http import HttpClient, Reply, tls_for
-from services.router.settings import YandexSettings
+from services.router.providers.yandexgpt.settings import YandexSettings
 
 # Tokens live up to 12 h; the provider's documentation and SDK renew hourly.
 RENEW_S: Final = 3600.0

@@ -25,7 +25,7 @@ from services.router.providers.yandexgpt.iam import credentials_of
 from services.router.providers.yandexgpt.quirks import QUIRKS
 from services.router.providers.yandexgpt.replies import NativeReplies
 from services.router.providers.yandexgpt.request import NAME, native_body
-from services.router.settings import YandexSettings
+from services.router.providers.yandexgpt.settings import YandexSettings
 
 # The default quota is 10 a second; more at once would only earn refusals.
 EMBEDDINGS_AT_ONCE: Final = 8

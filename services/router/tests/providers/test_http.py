@@ -17,10 +17,11 @@ from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
 from services.router.providers.failures import retry_after
 from services.router.providers.gigachat.provider import GigaChatProvider
+from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
 from services.router.providers.transport.http import open_http
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
-from services.router.settings import GigaChatSettings, YandexSettings
+from services.router.providers.yandexgpt.settings import YandexSettings
 from services.router.tests.adapters import (
     IDS,
     PATIENT,
