@@ -273,8 +273,8 @@ def model_to_proto(model: Model) -> pb.Model:
         on_disconnect=model.on_disconnect,
     )
     for name in ("shutdown_at", "deprecated_at", "created_at"):
-        if (moment := getattr(model, name)) is not None:
-            getattr(message, name).FromDatetime(moment)
+        if (timestamp := getattr(model, name)) is not None:
+            getattr(message, name).FromDatetime(timestamp)
     return message
 
 

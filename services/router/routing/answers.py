@@ -91,28 +91,18 @@ def _cut(delta: Delta, cutter: StopCutter) -> Delta:
     return replace(delta, content=content)
 
 
+# A batch of a choice, or how the choice ended: None when it is whole.
+_Item = tuple[int, Batch | ServiceError | None]
+
+
 async def merged(sources: Sequence[AsyncGenerator[Batch, None]]) -> AsyncGenerator[Batch, None]:
     """Yield the batches of several calls as they come, each with its choice's number."""
-    queue: asyncio.Queue[tuple[int, Batch | ServiceError | None]] = asyncio.Queue(_WAITING)
-
-    async def pump(index: int, source: AsyncGenerator[Batch, None]) -> None:
-        # A failure travels in the queue: a task group would cancel the reader outside of this generator.
-        try:
-            async with aclosing(source):
-                async for batch in source:
-                    await queue.put((index, batch))
-            await queue.put((index, None))
-        except ServiceError as exc:
-            await queue.put((index, exc))
-        except Exception:
-            log.exception("router.choice_failed")
-            await queue.put((index, Internal()))
-
+    queue: asyncio.Queue[_Item] = asyncio.Queue(_WAITING)
     usages: list[Usage | None] = [None] * len(sources)
     running = len(sources)
-    async with lifecycle.background() as pumps:
+    async with lifecycle.background() as tasks:
         for index, source in enumerate(sources):
-            pumps.start(pump(index, source), name="router.choice")
+            tasks.start(_forward(index, source, queue), name="router.choice")
         while running:
             index, item = await queue.get()
             if isinstance(item, ServiceError):
@@ -123,6 +113,20 @@ async def merged(sources: Sequence[AsyncGenerator[Batch, None]]) -> AsyncGenerat
             usages[index] = item.usage or usages[index]
             deltas = [replace(delta, choice_index=index) for delta in item.deltas]
             yield Batch(deltas, _total(usages) if item.usage is not None else None)
+
+
+async def _forward(index: int, source: AsyncGenerator[Batch, None], queue: asyncio.Queue[_Item]) -> None:
+    # A failure travels in the queue: a task group would cancel the reader outside of this generator.
+    try:
+        async with aclosing(source):
+            async for batch in source:
+                await queue.put((index, batch))
+        await queue.put((index, None))
+    except ServiceError as exc:
+        await queue.put((index, exc))
+    except Exception:
+        log.exception("router.choice_failed")
+        await queue.put((index, Internal()))
 
 
 @dataclass(slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from servicekit.clock import Clock
@@ -31,7 +32,7 @@ from services.router.domain.routing_policy import candidates
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
 from services.router.routing.answers import streamed, whole
-from services.router.routing.attempts import Attempts, Journey, Tried
+from services.router.routing.attempts import Answered, Attempts, RoutedRequest, RoutingAttempt
 from services.router.status.reporter import StatusReporter
 
 
@@ -71,18 +72,18 @@ class RouterService:
         Raises:
             ServiceError: the model, the request, or every provider tried.
         """
-        journey = self._journey(prompt.model, "chat", request_id, remaining_s)
+        request = self._request(prompt.model, "chat", request_id, remaining_s)
         self._check(prompt)
 
-        async def attempt(provider: Provider, call: ProviderCall) -> Answer:
+        async def ask(provider: Provider, call: ProviderCall) -> Answer:
             return await whole(provider, prompt, call)
 
-        tried = await self._attempts.first_that_works(journey, attempt)
-        usage = tried.result.usage
+        answered = await self._attempts.first_that_works(request, ask)
+        usage = answered.result.usage
         if usage is None:
-            said = sum(len(choice.content or "") for choice in tried.result.choices)
-            usage = estimate_usage(prompt, tried.model, said)
-        return Completion(_route(tried), tried.result.choices, self._ended(tried, usage))
+            said = sum(len(choice.content or "") for choice in answered.result.choices)
+            usage = estimate_usage(prompt, answered.attempt.model, said)
+        return Completion(_route(answered.attempt), answered.result.choices, self._ended(answered.attempt, usage))
 
     async def stream(
         self, prompt: Prompt, request_id: str, remaining_s: float | None
@@ -96,14 +97,14 @@ class RouterService:
         Raises:
             ServiceError: as `complete` until the first part; later, when the answer breaks off.
         """
-        journey = self._journey(prompt.model, "chat", request_id, remaining_s)
+        request = self._request(prompt.model, "chat", request_id, remaining_s)
         self._check(prompt)
 
-        async def attempt(provider: Provider, call: ProviderCall) -> _Opened:
+        async def ask(provider: Provider, call: ProviderCall) -> _Opened:
             return await self._open(streamed(provider, prompt, call))
 
-        tried = await self._attempts.first_that_works(journey, attempt)
-        return self._parts(prompt, tried)
+        answered = await self._attempts.first_that_works(request, ask)
+        return self._parts(prompt, answered)
 
     async def _open(self, batches: AsyncGenerator[Batch, None]) -> _Opened:
         """Read until there is content: until then the caller has seen nothing and another model may answer."""
@@ -122,35 +123,38 @@ class RouterService:
             raise
         raise failures.broken("The provider's answer is empty.")
 
-    async def _parts(self, prompt: Prompt, tried: Tried[_Opened]) -> AsyncGenerator[StreamPart, None]:
-        route: Route | None = _route(tried)
-        progress = _Progress(prompt.n or 1)
-        outcome = "CANCELLED"
-        try:
-            for batch in tried.result.first:
+    async def _parts(self, prompt: Prompt, answered: Answered[_Opened]) -> AsyncGenerator[StreamPart, None]:
+        attempt, opened = answered.attempt, answered.result
+        progress = _Progress(prompt.n or 1, _route(attempt))
+        async with self._closing(attempt, opened.batches):
+            for batch in opened.first:
                 progress.add(batch)
             if not progress.is_ending:
-                yield progress.take(route)
-                route = None
-            async for batch in tried.result.batches:
+                yield progress.take()
+            async for batch in opened.batches:
                 progress.add(batch)
                 # The last deltas wait for the end, which follows in the same breath: one message instead of two.
                 if not progress.is_ending and progress.has_something:
-                    yield progress.take(route)
-                    route = None
-            usage = progress.usage or estimate_usage(prompt, tried.model, progress.characters)
-            outcome = ""
-            last = StreamPart(progress.deltas, route, None, self._ended(tried, usage))
+                    yield progress.take()
+            usage = progress.usage or estimate_usage(prompt, attempt.model, progress.characters)
+            last = progress.take_last(self._ended(attempt, usage))
+        yield last
+
+    @asynccontextmanager
+    async def _closing(self, attempt: RoutingAttempt, batches: AsyncGenerator[Batch, None]) -> AsyncIterator[None]:
+        """Close the provider's connection in any case, and write down how the stream ended when it ended badly."""
+        try:
+            yield
         except ServiceError as exc:
-            outcome = exc.reason.value
-            self._attempts.close(tried.model, tried.call, tried.span, tried.began, outcome, tried.attempts, exc)
+            self._attempts.close(attempt, exc.reason.value, exc)
             exc.details["partial"] = "true"
             raise
+        except BaseException:
+            # The caller left.
+            self._attempts.close(attempt, "CANCELLED")
+            raise
         finally:
-            await tried.result.batches.aclose()
-            if outcome == "CANCELLED":
-                self._attempts.close(tried.model, tried.call, tried.span, tried.began, outcome, tried.attempts)
-        yield last
+            await batches.aclose()
 
     async def embed(self, texts: EmbeddingInput, request_id: str, remaining_s: float | None) -> Embeddings:
         """Return one vector for each text.
@@ -158,17 +162,17 @@ class RouterService:
         Raises:
             ServiceError: as `complete`.
         """
-        journey = self._journey(texts.model, "embedding", request_id, remaining_s)
+        request = self._request(texts.model, "embedding", request_id, remaining_s)
 
-        async def attempt(provider: Provider, call: ProviderCall) -> Vectors:
+        async def ask(provider: Provider, call: ProviderCall) -> Vectors:
             return await provider.embed(texts, call)
 
-        tried = await self._attempts.first_that_works(journey, attempt)
-        usage = tried.result.usage
+        answered = await self._attempts.first_that_works(request, ask)
+        usage = answered.result.usage
         if usage is None:
-            tokens = sum(estimate_tokens(len(text), tried.model.chars_per_token) for text in texts.texts)
+            tokens = sum(estimate_tokens(len(text), answered.attempt.model.chars_per_token) for text in texts.texts)
             usage = Usage(tokens, 0, estimated=True)
-        return Embeddings(_route(tried), tried.result.values, self._ended(tried, usage))
+        return Embeddings(_route(answered.attempt), answered.result.values, self._ended(answered.attempt, usage))
 
     def models(self) -> tuple[Sequence[Model], str]:
         """Return the models that can be asked for, and the catalogue's version."""
@@ -180,7 +184,7 @@ class RouterService:
         """Return what was seen of each model."""
         return self._statuses.statuses(self._catalog.current())
 
-    def _journey(self, name: str, kind: str, request_id: str, remaining_s: float | None) -> Journey:
+    def _request(self, name: str, kind: str, request_id: str, remaining_s: float | None) -> RoutedRequest:
         catalog: Catalog = self._catalog.current()
         now = self._clock.now()
         model = catalog.served(name, now)
@@ -192,7 +196,7 @@ class RouterService:
         if not chosen:
             raise failures.no_credentials(model.provider)
         deadline = None if remaining_s is None else self._clock.monotonic() + remaining_s
-        return Journey(request_id, chosen, deadline)
+        return RoutedRequest(request_id, chosen, deadline)
 
     def _check(self, prompt: Prompt) -> None:
         if not prompt.messages:
@@ -200,32 +204,33 @@ class RouterService:
         if prompt.n is not None and not 1 <= prompt.n <= self._limits.choices_max:
             raise failures.invalid("n", f"'n' must be between 1 and {self._limits.choices_max}.")
 
-    def _ended(self, tried: Tried[Answer] | Tried[_Opened] | Tried[Vectors], usage: Usage) -> End:
-        model = tried.model
-        self._attempts.close(model, tried.call, tried.span, tried.began, "", tried.attempts)
+    def _ended(self, attempt: RoutingAttempt, usage: Usage) -> End:
+        self._attempts.close(attempt, "")
+        model = attempt.model
         counted = metrics.of_model(model.provider, model.id)
         counted.tokens_in.inc(usage.prompt_tokens)
         counted.tokens_out.inc(usage.completion_tokens)
         if usage.estimated:
             metrics.ESTIMATED.labels(model.provider).inc()
-        return End(usage, tuple(tried.attempts), tried.call.fingerprint)
+        return End(usage, tuple(attempt.request.attempts), attempt.call.fingerprint)
 
 
 class _Progress:
     """What has been read and not been given out yet."""
 
-    __slots__ = ("_open_choices", "_said", "characters", "deltas", "usage")
+    __slots__ = ("_deltas", "_open_choices", "_route", "_said", "characters", "usage")
 
-    def __init__(self, choices: int) -> None:
+    def __init__(self, choices: int, route: Route) -> None:
         self._open_choices = choices
+        self._route: Route | None = route
         self._said: Usage | None = None
-        self.deltas: list[Delta] = []
+        self._deltas: list[Delta] = []
         self.usage: Usage | None = None
         self.characters = 0
 
     def add(self, batch: Batch) -> None:
         """Take over a batch."""
-        self.deltas.extend(batch.deltas)
+        self._deltas.extend(batch.deltas)
         if batch.usage is not None:
             self.usage = self._said = batch.usage
         for delta in batch.deltas:
@@ -241,16 +246,19 @@ class _Progress:
     @property
     def has_something(self) -> bool:
         """Whether there is anything to give out."""
-        return bool(self.deltas) or self._said is not None
+        return bool(self._deltas) or self._said is not None
 
-    def take(self, route: Route | None) -> StreamPart:
-        """Give out what was read."""
-        part = StreamPart(self.deltas, route, self._said)
-        self.deltas = []
-        self._said = None
+    def take(self) -> StreamPart:
+        """Give out what was read; the route comes with the first part."""
+        part = StreamPart(self._deltas, self._route, self._said)
+        self._deltas, self._route, self._said = [], None, None
         return part
 
+    def take_last(self, end: End) -> StreamPart:
+        """Give out the rest with the end, which says the usage."""
+        return StreamPart(self._deltas, self._route, None, end)
 
-def _route(tried: Tried[Answer] | Tried[_Opened] | Tried[Vectors]) -> Route:
-    model = tried.model
-    return Route(model.provider, model.id, model.resolved_model, tuple(dict.fromkeys(tried.call.dropped)))
+
+def _route(attempt: RoutingAttempt) -> Route:
+    model = attempt.model
+    return Route(model.provider, model.id, model.resolved_model, tuple(dict.fromkeys(attempt.call.dropped)))

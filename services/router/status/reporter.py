@@ -7,7 +7,7 @@ import structlog
 from servicekit.clock import Clock
 from services.router import metrics
 from services.router.domain.catalog import Catalog
-from services.router.domain.health import HealthBoard, ModelHealth
+from services.router.domain.health import HealthTracker, ModelHealth
 from services.router.store import UNUSABLE, RouterStore
 
 log = structlog.get_logger()
@@ -16,8 +16,8 @@ log = structlog.get_logger()
 class StatusReporter:
     """Exchanges observations every few seconds."""
 
-    def __init__(self, board: HealthBoard, store: RouterStore, clock: Clock) -> None:
-        self._board = board
+    def __init__(self, tracker: HealthTracker, store: RouterStore, clock: Clock) -> None:
+        self._tracker = tracker
         self._store = store
         self._clock = clock
         self._peers: dict[tuple[str, str], ModelHealth] = {}
@@ -31,7 +31,7 @@ class StatusReporter:
 
     async def exchange(self) -> None:
         """Write what changed, then read what all have written."""
-        seen = [health for health in self._board if self._written.get((health.provider, health.model)) != health]
+        seen = [health for health in self._tracker if self._written.get((health.provider, health.model)) != health]
         try:
             if seen:
                 await self._store.save_status(seen)
@@ -46,7 +46,7 @@ class StatusReporter:
         return [self._one(model.provider, model.id) for model in catalog.models]
 
     def _one(self, provider: str, model: str) -> ModelHealth:
-        own, peer = self._board.find(provider, model), self._peers.get((provider, model))
+        own, peer = self._tracker.find(provider, model), self._peers.get((provider, model))
         if own is not None and peer is not None:
             return max(own, peer, key=lambda health: health.updated_at)
         return own or peer or ModelHealth(provider, model, "unknown", 0, 0.0, self._clock.now())

@@ -28,7 +28,7 @@ from services.router.domain.completion import (
     Usage,
     Vectors,
 )
-from services.router.domain.health import HealthBoard
+from services.router.domain.health import HealthTracker
 from services.router.providers import failures
 from services.router.providers.provider import ProviderCall, Traits
 from services.router.routing.attempts import Attempts
@@ -80,7 +80,7 @@ async def service(provider: BusyOnce, clock: FakeClock) -> AsyncIterator[RouterS
         postgres.open_pool(PostgresSettings(dsn=NOBODY_DSN)) as pool,
         redis.open_redis(RedisSettings(url=NOBODY_REDIS)) as client,
     ):
-        store, board = RouterStore(pool), HealthBoard()
+        store, board = RouterStore(pool), HealthTracker()
         catalog = LiveCatalog(CatalogFiles(None, None), store, ChannelCache(client), clock)
         attempts = Attempts({provider.name: provider}, board, clock, random.Random(1))
         yield RouterService(catalog, attempts, StatusReporter(board, store, clock), clock, Limits(30.0, 8))
