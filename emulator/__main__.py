@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import sys
-from dataclasses import asdict
 
 import uvloop
 
@@ -20,7 +19,7 @@ async def serve(settings: EmulatorSettings) -> None:
         loop.add_signal_handler(number, stop.set)
     emulator = Emulator(settings)
     addresses = await emulator.start()
-    sys.stdout.write(json.dumps({"event": "emulator.listening", **asdict(addresses)}) + "\n")
+    sys.stdout.write(json.dumps({"event": "emulator.listening", **addresses.shown()}) + "\n")
     sys.stdout.flush()
     try:
         await stop.wait()

@@ -52,10 +52,10 @@ class Emulator:
         context = self._tls_context()
         for name, surface, port, tls_port in plain:
             runner = await self._runner(surface)
-            setattr(self.addresses, f"{name}_url", await self._listen(runner, port, None))
+            self.addresses.urls[name] = await self._listen(runner, port, None)
             if context is not None:
                 self.addresses.tls[name] = await self._listen(runner, tls_port, context)
-        self.addresses.control_url = await self._listen(await self._runner(control), settings.control_port, None)
+        self.addresses.urls["control"] = await self._listen(await self._runner(control), settings.control_port, None)
         return self.addresses
 
     async def stop(self) -> None:

@@ -1,6 +1,6 @@
 """The control API: faults by script, replays, ground truth, credentials, limits. Under `/control/`."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -20,15 +20,16 @@ _RULE_FIELDS = ("provider", "model", "operation", "times", "skip", "chance")
 
 @dataclass(slots=True)
 class Addresses:
-    """Where a running emulator answers; the tls twins are empty when TLS is off."""
+    """Where a running emulator answers, by listener; `tls` is empty when TLS is off."""
 
-    control_url: str = ""
-    yandex_url: str = ""
-    gigachat_url: str = ""
-    gigachat_auth_url: str = ""
-    openai_url: str = ""
+    urls: dict[str, str] = field(default_factory=dict)
     tls: dict[str, str] = field(default_factory=dict)
     ca_path: str = ""
+
+    def shown(self) -> dict[str, Any]:
+        """Return them as the control API and the first log line say them: `yandex_url` and so on."""
+        named: dict[str, Any] = {f"{name}_url": url for name, url in self.urls.items()}
+        return named | {"tls": self.tls, "ca_path": self.ca_path}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class ControlSurface(Surface):
         return {"status": "ok"}
 
     def _addresses(self, body: dict[str, Any]) -> Any:
-        return asdict(self._running_at)
+        return self._running_at.shown()
 
     def _list_faults(self, body: dict[str, Any]) -> Any:
         return {"known": FAULTS, "pending": self.core.faults.pending()}

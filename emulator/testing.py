@@ -48,14 +48,15 @@ async def running_emulator(*, now: Callable[[], float] = time.time, **settings: 
     fields = EmulatorSettings(**{**_FREE_PORTS, **settings})
     emulator = Emulator(fields, Core(fields, now=now))
     addresses = await emulator.start()
+    urls = addresses.urls
     try:
-        async with EmulatorControl(addresses.control_url) as control:
+        async with EmulatorControl(urls["control"]) as control:
             yield RunningEmulator(
-                addresses.yandex_url,
-                addresses.gigachat_url,
-                addresses.gigachat_auth_url + "/api/v2/oauth",
-                addresses.openai_url + "/openai/v1",
-                addresses.control_url,
+                urls["yandex"],
+                urls["gigachat"],
+                urls["gigachat_auth"] + "/api/v2/oauth",
+                urls["openai"] + "/openai/v1",
+                urls["control"],
                 control,
                 addresses.tls,
                 addresses.ca_path,

@@ -47,4 +47,6 @@ def table(rows: Sequence[tuple[str, str]]) -> str:
 def _played_by(access: Access, stack: Stack, caller: dict[str, str]) -> str:
     if access.is_real(caller):
         return REAL
+    if not access.surface:
+        return "no credentials"
     return f"emulator, http://127.0.0.1:{stack.ports[f'EMULATOR_{access.surface.upper()}_PORT']}"

@@ -30,7 +30,8 @@ def test_a_row_names_settings_variables_and_listeners_that_exist(access: Access)
 
     assert {access.router_variable(name) for name in named} <= variables_of("router")
     assert set(access.needed) <= {each.name for each in access.variables}
-    assert f"{access.surface}_port" in EmulatorSettings.model_fields
+    assert not access.surface or f"{access.surface}_port" in EmulatorSettings.model_fields
+    assert bool(access.surface) == bool(access.emulated)
 
 
 @each_provider

@@ -29,7 +29,7 @@ class Access:
     key_setting: str
     """The setting that replicas share and nobody else knows."""
     surface: str
-    """The emulator's listener for it: `yandex` for EMULATOR_YANDEX_PORT."""
+    """The emulator's listener for it: `yandex` for EMULATOR_YANDEX_PORT; empty: the emulator does not play it."""
     needed: Sequence[str]
     """The variables that, all given, make it the real provider."""
     variables: Sequence[Variable]
