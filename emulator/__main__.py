@@ -8,7 +8,7 @@ import sys
 import uvloop
 
 from emulator.app import Emulator
-from emulator.settings import EmulatorSettings
+from emulator.listeners import EmulatorSettings
 
 
 async def serve(settings: EmulatorSettings) -> None:

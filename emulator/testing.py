@@ -9,7 +9,7 @@ from typing import Any, Final
 from emulator.app import Emulator
 from emulator.control_client import EmulatorControl
 from emulator.core import Core
-from emulator.settings import EmulatorSettings
+from emulator.listeners import EmulatorSettings
 
 YANDEX_API_KEY: Final = "AQVN-emulator-demo-key"
 YANDEX_FOLDER: Final = "b1gemulatorfolder000"

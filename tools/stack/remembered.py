@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
-from emulator.settings import EmulatorSettings
+from emulator.listeners import EmulatorSettings
 from tools.servers import ports
 from tools.servers.bootstrap import all_roles
 from tools.servers.postgres import SUPERUSER

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from emulator.settings import EmulatorSettings
+from emulator.listeners import EmulatorSettings
 from services.router.providers.access import Access
 from services.router.providers.registry import BUILT_IN
 from tools.settings_catalog import settings_of, variables_of
