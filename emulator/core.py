@@ -17,7 +17,7 @@ from emulator.golden_files import GoldenFiles, NoSuchGoldenError, load
 from emulator.ground_truth import Entry, GroundTruth
 from emulator.limits import Gauge, Window
 from emulator.markers import read_directions
-from emulator.settings import EmulatorSettings
+from emulator.settings import CoreSettings
 from emulator.wire import Exchange, RefusalError, Reply, SentResponse
 
 RATE_MESSAGE = "ai.textGenerationCompletionRequestsPerHour.rate rate quota limit exceed: allowed 100 requests"
@@ -27,7 +27,7 @@ Route = Callable[["Call"], Awaitable[Reply]]
 class Core:
     """The state of one emulator."""
 
-    def __init__(self, settings: EmulatorSettings, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, settings: CoreSettings, *, now: Callable[[], float] = time.time) -> None:
         """Build everything from the settings; `now` returns Unix seconds."""
         self.settings, self.now = settings, now
         self.faults = FaultScript(settings.random_seed)

@@ -1,14 +1,18 @@
 """Sending a reply the wrong way: cut, stalled, split, mislabelled."""
 
 import asyncio
-import gzip
-from collections.abc import Awaitable, Callable
-from functools import lru_cache
+import struct
+import zlib
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 from emulator.faults import Fault
 from emulator.ground_truth import Entry
 from emulator.wire import CHUNKED, LAST_CHUNK, Exchange, Reply, chunk, content_length, head
+
+_MEGABYTE: Final = 1024 * 1024
+# No name, no time, made by nobody in particular.
+_GZIP_HEAD: Final = b"\x1f\x8b\x08" + bytes(5) + b"\x02\xff"
 
 Misdelivery = Callable[[Exchange, Reply, Entry, Fault], Awaitable[None]]
 
@@ -125,14 +129,26 @@ async def _chunked_garbage(exchange: Exchange, reply: Reply, entry: Entry, fault
     exchange.close()
 
 
-@lru_cache(maxsize=2)
-def _bomb(megabytes: int) -> bytes:
-    return gzip.compress(bytes(megabytes * 1024 * 1024), compresslevel=9)
+def _bomb(megabytes: int) -> Iterator[bytes]:
+    """Yield a gzip body that unpacks to so many megabytes of zeros; each piece is made when it is asked for."""
+    zeros, checksum = bytes(_MEGABYTE), 0
+    deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    # After a full flush nothing refers back, so one megabyte's bytes serve for all.
+    block = deflate.compress(zeros) + deflate.flush(zlib.Z_FULL_FLUSH)
+    yield _GZIP_HEAD
+    for _ in range(megabytes):
+        checksum = zlib.crc32(zeros, checksum)
+        yield block
+    yield deflate.flush() + struct.pack("<II", checksum, megabytes * _MEGABYTE % 2**32)
 
 
 async def _gzip_bomb(exchange: Exchange, reply: Reply, entry: Entry, fault: Fault) -> None:
-    body = await asyncio.to_thread(_bomb, int(fault.number("mb", 100)))
-    exchange.write(head(reply, b"content-encoding: gzip\r\n" + content_length(len(body))) + body)
+    # The head goes out before the body is made: what a client does about it must not hang on how fast we compress.
+    exchange.write(head(reply, b"content-encoding: gzip\r\n" + CHUNKED))
+    for piece in _bomb(int(fault.number("mb", 100))):
+        exchange.write(chunk(piece))
+        await exchange.drain()
+    exchange.write(LAST_CHUNK)
 
 
 async def _long_line(exchange: Exchange, reply: Reply, entry: Entry, fault: Fault) -> None:
