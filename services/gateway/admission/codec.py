@@ -16,7 +16,7 @@ from services.gateway.admission.request import (
     LimitReport,
     Limits,
 )
-from services.gateway.metering.accounting import Ticket
+from services.gateway.metering.usage_record import Ticket
 
 REFUSED, ADMITTED, COLD, LATE = 0, 1, 2, 3
 DECIDE, RESTORE = 0, 1

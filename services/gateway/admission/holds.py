@@ -10,7 +10,7 @@ import structlog
 from redis.asyncio import Redis
 
 from services.gateway.admission.periods import details_key
-from services.gateway.metering.accounting import Hold, HoldFacts
+from services.gateway.metering.usage_record import Hold, HoldFacts
 
 log = structlog.get_logger()
 

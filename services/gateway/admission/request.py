@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from servicekit.errors import ErrorReason, QuotaExceeded
-from services.gateway.metering.accounting import HoldFacts, Ticket
+from services.gateway.metering.usage_record import HoldFacts, Ticket
 
 
 class Dimension(StrEnum):

@@ -13,7 +13,7 @@ from razvilka.usage.v1 import usage_pb2_grpc
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.timestamps import to_timestamp, to_unix_us
-from services.gateway.metering.accounting import Attempt, Rejected, Source, Status, UsageRecord
+from services.gateway.metering.usage_record import Attempt, Rejected, Source, Status, UsageRecord
 
 READ_DEADLINE_S = 2.0
 RECORD_DEADLINE_S = 10.0

@@ -18,9 +18,9 @@ from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
 from services.gateway.inference.estimate import tokens_of
 from services.gateway.inference.pricing import PricedRequest, admission_request, answer_headers, dispatched
-from services.gateway.metering.accounting import Attempt, Price, Status, TokenUsage
 from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.outcome import Outcome
+from services.gateway.metering.usage_record import Attempt, Price, Status, TokenUsage
 
 NOTHING = TokenUsage(0, 0)
 

@@ -13,8 +13,8 @@ from services.gateway.edge.problems import Headers
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.access import check_model
 from services.gateway.inference.estimate import Estimate
-from services.gateway.metering.accounting import HoldFacts, Price
 from services.gateway.metering.outcome import Dispatched
+from services.gateway.metering.usage_record import HoldFacts, Price
 
 
 @dataclass(frozen=True, slots=True)

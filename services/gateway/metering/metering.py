@@ -23,18 +23,18 @@ from servicekit.errors import ErrorReason, Unavailable
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
 from services.gateway.metering import metrics
-from services.gateway.metering.accounting import Source
 from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.journal import Journal, JournalFull
+from services.gateway.metering.expired_holds import Reaper
+from services.gateway.metering.interfaces import FindsHolds, Record, Settles
+from services.gateway.metering.journal.journal import Journal, JournalFull
+from services.gateway.metering.journal.records import Probe, Progress, Settled, Voided, encode
+from services.gateway.metering.journal.segments import DEAD_LETTERS
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.outcome import Dispatched, Outcome
-from services.gateway.metering.ports import FindsHolds, Record, Settles
-from services.gateway.metering.reaper import Reaper
-from services.gateway.metering.records import Probe, Progress, Settled, Voided, encode
 from services.gateway.metering.recovery import Recovery
-from services.gateway.metering.segments import DEAD_LETTERS
 from services.gateway.metering.settle import usage_record
 from services.gateway.metering.shipper import Shipper
+from services.gateway.metering.usage_record import Source
 
 log = structlog.get_logger()
 

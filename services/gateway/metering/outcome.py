@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from services.gateway.metering.accounting import Attempt, Price, Status, Ticket, TokenUsage
+from services.gateway.metering.usage_record import Attempt, Price, Status, Ticket, TokenUsage
 
 
 class Dispatched(msgspec.Struct, frozen=True, array_like=True, tag="D", kw_only=True):

@@ -19,14 +19,20 @@ from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
 from services.gateway.metering import metrics
-from services.gateway.metering.accounting import Hold
-from services.gateway.metering.journal import JournalFull
-from services.gateway.metering.journal_reader import read_dead, read_segment
+from services.gateway.metering.interfaces import FindsHolds, Settles
+from services.gateway.metering.journal.journal import JournalFull
+from services.gateway.metering.journal.reader import read_dead, read_segment
+from services.gateway.metering.journal.records import Progress, Settled, Voided, decode, is_settled
+from services.gateway.metering.journal.segments import (
+    LOCK,
+    DirectoryLock,
+    remove_directory,
+    segment_numbers,
+    segment_path,
+)
 from services.gateway.metering.outcome import Dispatched
-from services.gateway.metering.ports import FindsHolds, Settles
-from services.gateway.metering.records import Progress, Settled, Voided, decode, is_settled
-from services.gateway.metering.segments import LOCK, DirectoryLock, remove_directory, segment_numbers, segment_path
 from services.gateway.metering.settle import interrupted, usage_record
+from services.gateway.metering.usage_record import Hold
 
 log = structlog.get_logger()
 

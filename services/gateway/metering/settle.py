@@ -11,8 +11,8 @@ The price is the one frozen at admission, or that of the fallback that answered;
 
 from __future__ import annotations
 
-from services.gateway.metering.accounting import Price, Source, Status, TokenUsage, UsageRecord
 from services.gateway.metering.outcome import Dispatched, Outcome
+from services.gateway.metering.usage_record import Price, Source, Status, TokenUsage, UsageRecord
 
 
 def cost_micro_rub(usage: TokenUsage, price: Price) -> int:

@@ -19,13 +19,13 @@ from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest
 from servicekit.failpoints import failpoint
 from services.gateway.metering import metrics
-from services.gateway.metering.accounting import Rejected, UsageRecord
 from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.journal import Journal, Place
-from services.gateway.metering.journal_reader import JournalReader
+from services.gateway.metering.interfaces import Record
+from services.gateway.metering.journal.journal import Journal, Place
+from services.gateway.metering.journal.reader import JournalReader
+from services.gateway.metering.journal.records import Settled, decode, is_settled
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.metering.ports import Record
-from services.gateway.metering.records import Settled, decode, is_settled
+from services.gateway.metering.usage_record import Rejected, UsageRecord
 
 log = structlog.get_logger()
 

@@ -13,7 +13,7 @@ import redis.asyncio
 from services.gateway.admission.admission import Admission, open_admission
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.request import AdmissionRequest, Budget, BudgetPeriod, Limits
-from services.gateway.metering.accounting import HoldFacts
+from services.gateway.metering.usage_record import HoldFacts
 
 USER = "018f0000-0000-7000-8000-000000000001"
 KEY = "018f0000-0000-7000-8000-000000000002"

@@ -21,9 +21,9 @@ from servicekit.failpoints import failpoint
 from services.gateway.admission.admission import Admission, open_admission
 from services.gateway.admission.holds import Holds
 from services.gateway.admission.request import AdmissionRequest, Limits
-from services.gateway.metering.accounting import Rejected, UsageRecord
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
+from services.gateway.metering.usage_record import Rejected, UsageRecord
 from services.gateway.tests.admission_kit import PATIENT, Ledger, budget, request
 from services.gateway.tests.metering_kit import completed, dispatched
 

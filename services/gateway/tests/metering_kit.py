@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from servicekit.errors import ErrorReason, InvalidRequest, Unavailable
-from services.gateway.metering.accounting import Hold, Price, Rejected, Status, Ticket, TokenUsage, UsageRecord
 from services.gateway.metering.outcome import Dispatched, Outcome
+from services.gateway.metering.usage_record import Hold, Price, Rejected, Status, Ticket, TokenUsage, UsageRecord
 
 PRICE = Price("v1", 400, 800)
 

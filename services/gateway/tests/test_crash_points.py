@@ -13,11 +13,11 @@ import pytest
 
 from servicekit.testing import FakeClock
 from services.gateway.admission.holds import Holds
-from services.gateway.metering.accounting import Source, TokenUsage, UsageRecord
 from services.gateway.metering.dead_letters import DeadLetters
+from services.gateway.metering.expired_holds import Reaper
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.metering.reaper import Reaper
 from services.gateway.metering.settle import cost_micro_rub
+from services.gateway.metering.usage_record import Source, TokenUsage, UsageRecord
 from services.gateway.tests.admission_kit import admission_on, counters, leftovers
 from services.gateway.tests.gateway_process import INPUT_TOKENS, row_sink, stored_rows
 from services.gateway.tests.metering_kit import PRICE

@@ -12,17 +12,17 @@ from structlog.testing import capture_logs
 
 from servicekit.errors import Unavailable
 from servicekit.testing import FakeClock
-from services.gateway.metering.accounting import Hold, HoldFacts, Source, Status, UsageRecord
 from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.elected import elected
-from services.gateway.metering.journal import Journal
-from services.gateway.metering.journal_reader import read_dead
+from services.gateway.metering.expired_holds import Reaper
+from services.gateway.metering.journal.journal import Journal
+from services.gateway.metering.journal.reader import read_dead
+from services.gateway.metering.journal.records import JournalRecord, Progress, Settled, Voided, decode, encode
+from services.gateway.metering.journal.segments import segment_numbers
+from services.gateway.metering.leader_election import elected
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.outcome import Dispatched, Outcome
-from services.gateway.metering.reaper import Reaper
-from services.gateway.metering.records import JournalRecord, Progress, Settled, Voided, decode, encode
-from services.gateway.metering.segments import segment_numbers
+from services.gateway.metering.usage_record import Hold, HoldFacts, Source, Status, UsageRecord
 from services.gateway.tests.admission_kit import facts
 from services.gateway.tests.metering_kit import NoHolds, Settlements, Sink, completed, dispatched
 from services.gateway.tests.test_journal import files_no_larger_than

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from servicekit.testing import FakeClock
-from services.gateway.metering.accounting import Hold
 from services.gateway.metering.recovery import Recovery
+from services.gateway.metering.usage_record import Hold
 from services.gateway.tests.admission_kit import facts
 from services.gateway.tests.metering_kit import NoHolds, Settlements, dispatched
 from services.gateway.tests.test_metering import leave_journal

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.metering.accounting import Price, Source, Status, TokenUsage
 from services.gateway.metering.outcome import Outcome
 from services.gateway.metering.settle import cost_micro_rub, interrupted, usage_record
+from services.gateway.metering.usage_record import Price, Source, Status, TokenUsage
 from services.gateway.tests.metering_kit import PRICE, completed, dispatched
 
 tokens = st.integers(0, 10**7)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from servicekit.testing import FakeClock
 from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.journal import Journal
+from services.gateway.metering.journal.journal import Journal
+from services.gateway.metering.journal.records import Progress, Settled, encode
+from services.gateway.metering.journal.segments import segment_numbers
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.metering.records import Progress, Settled, encode
-from services.gateway.metering.segments import segment_numbers
 from services.gateway.metering.settle import usage_record
 from services.gateway.metering.shipper import Shipper
 from services.gateway.tests.metering_kit import Sink, completed, dispatched

@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from services.gateway.metering.accounting import Ticket, UsageRecord
 from services.gateway.metering.outcome import Dispatched
+from services.gateway.metering.usage_record import Ticket, UsageRecord
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True, tag="P"):

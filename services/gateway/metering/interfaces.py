@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
-from services.gateway.metering.accounting import Hold, Rejected, Ticket, UsageRecord
+from services.gateway.metering.usage_record import Hold, Rejected, Ticket, UsageRecord
 
 Record = Callable[[Sequence[UsageRecord]], Awaitable[Sequence[Rejected]]]
 """usage.Record: stores a batch once and returns what can never be stored.

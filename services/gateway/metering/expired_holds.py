@@ -15,11 +15,11 @@ from redis.exceptions import RedisError
 from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest, ServiceError
 from services.gateway.metering import metrics
-from services.gateway.metering.accounting import Hold, Rejected, Source, Status, UsageRecord
 from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.elected import elected
+from services.gateway.metering.interfaces import FindsHolds, Record, Settles
+from services.gateway.metering.leader_election import elected
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.metering.ports import FindsHolds, Record, Settles
+from services.gateway.metering.usage_record import Hold, Rejected, Source, Status, UsageRecord
 
 log = structlog.get_logger()
 
