@@ -1,11 +1,14 @@
-"""Values that admission, metering and the usage client share: what a request holds and what it cost.
+"""One request in three states: its facts when it goes out, its outcome when it has ended, and the row it becomes.
 
-They are msgspec structs because the journal and Redis store them; they import nothing of the gateway.
+They are msgspec structs because the journal and Redis store them; they import nothing of the gateway. No field has a
+default: who forgets one is told by the type checker and by the constructor. New fields go last; what an earlier
+version of the gateway wrote without them is read by `older_versions`.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import ClassVar
 
 import msgspec
 
@@ -53,55 +56,64 @@ class TokenUsage(msgspec.Struct, frozen=True, array_like=True):
     tokens_reasoning: int = 0
 
 
-class HoldFacts(msgspec.Struct, frozen=True):
-    """What Redis keeps beside a hold, so that a row can be written when the gateway and its disk are gone."""
+class RequestFacts(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What is known when a request goes out: with the ticket, enough for a row if nothing more is ever known.
+
+    Redis keeps them beside the hold, the journal in DISPATCHED.
+
+    Attributes:
+        boot_id: of the gateway that admitted it.
+        input_tokens: estimated.
+    """
+
+    FIELDS_OF_A_BILL: ClassVar = 7
 
     boot_id: str
     key_id: str
     provider: str
     model: str
-    price_version: str
+    price: Price
     input_tokens: int
-    input_cost_micro_rub: int
     started_at_us: int
-    grant_id: str = ""
-    client_id: str = ""
-    requested_model: str = ""
-    endpoint: str = "chat.completions"
-    stream: bool = False
+    grant_id: str
+    client_id: str
+    requested_model: str
+    endpoint: str
+    stream: bool
+    trace_id: str
 
 
-class Ticket(msgspec.Struct, frozen=True, array_like=True):
-    """What is needed to settle an admitted request, also by another process after a crash.
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How it ended.
 
     Attributes:
-        admitted_at_us: Redis time of the admission; 0 when Redis was lost and the request was admitted locally.
-        budget_keys: names of the budget counters of the periods that the request was admitted in.
+        usage: None when nobody said; explicit zeros are a value.
+        usage_is_estimate: the router counted by our rule because the provider did not say.
+        delivered_tokens: output tokens the gateway has seen, for the interrupted rule.
+        provider, model: of what answered; empty: what the request asked for.
+        price: of the model that answered, when a fallback did; None: the frozen one.
     """
 
-    user_id: str
-    request_id: str
-    admitted_at_us: int = 0
-    budget_keys: tuple[str, ...] = ()
-
-
-class Hold(msgspec.Struct, frozen=True):
-    """A hold found in Redis: whose, until when its owner promised to be alive, and its facts."""
-
-    user_id: str
-    request_id: str
-    expires_at_us: int
-    amount_micro_rub: int
-    facts: HoldFacts
-
-    @property
-    def ticket(self) -> Ticket:
-        """Return what settles this hold; its counters are named by the hold itself."""
-        return Ticket(self.user_id, self.request_id, self.expires_at_us)
+    status: Status
+    usage: TokenUsage | None
+    usage_is_estimate: bool
+    delivered_tokens: int
+    provider: str
+    model: str
+    resolved_model: str
+    price: Price | None
+    finish_reason: str
+    error_code: str
+    first_token_ms: int
+    latency_ms: int
+    http_status: int
+    attempts: tuple[Attempt, ...]
 
 
 class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """One row of usage.Record; fields and meanings are those of razvilka.usage.v1.UsageRecord."""
+
+    FIELDS_OF_A_BILL: ClassVar = 13
 
     request_id: str
     user_id: str
@@ -112,29 +124,29 @@ class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     cost_micro_rub: int
     price_version: str
     started_at_us: int
-    key_id: str = ""
-    grant_id: str = ""
-    client_id: str = ""
-    requested_model: str = ""
-    resolved_model: str = ""
-    endpoint: str = "chat.completions"
-    stream: bool = False
-    tokens_input: int = 0
-    tokens_output: int = 0
-    tokens_cached: int = 0
-    tokens_reasoning: int = 0
-    finish_reason: str = ""
-    error_code: str = ""
-    first_token_ms: int = 0
-    latency_ms: int = 0
-    http_status: int = 0
-    trace_id: str = ""
-    attempts: tuple[Attempt, ...] = ()
+    tokens_input: int
+    tokens_output: int
+    tokens_cached: int
+    tokens_reasoning: int
+    key_id: str
+    grant_id: str
+    client_id: str
+    requested_model: str
+    resolved_model: str
+    endpoint: str
+    stream: bool
+    finish_reason: str
+    error_code: str
+    first_token_ms: int
+    latency_ms: int
+    http_status: int
+    trace_id: str
+    attempts: tuple[Attempt, ...]
 
 
 class Rejected(msgspec.Struct, frozen=True):
     """A record that can never be stored, and why."""
 
     request_id: str
-    field: str = ""
-    message: str = ""
+    field: str
+    message: str

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
+from services.gateway.metering.hold import Hold
 from services.gateway.metering.recovery import Recovery
-from services.gateway.metering.usage_record import Hold
-from services.gateway.tests.admission_kit import facts
-from services.gateway.tests.metering_kit import NoHolds, Settlements, dispatched
+from services.gateway.tests.metering_kit import NoHolds, Settlements, dispatched, facts
 from services.gateway.tests.test_metering import leave_journal
 
 
@@ -22,7 +22,7 @@ class UnseenHolds(NoHolds):
         """Fail twice."""
         self.tries += 1
         if self.tries <= 2:
-            raise ConnectionError
+            raise Unavailable(ErrorReason.CACHE_ERROR, "loading")
         async for hold in super().all():
             yield hold
 

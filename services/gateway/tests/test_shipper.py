@@ -20,7 +20,8 @@ from services.gateway.metering.journal.segments import segment_numbers
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.settle import usage_record
 from services.gateway.metering.shipper import Shipper
-from services.gateway.tests.metering_kit import Sink, completed, dispatched
+from services.gateway.metering.usage_record import UsageRecord
+from services.gateway.tests.metering_kit import Sink, completed, dispatched, facts, ticket
 
 
 @asynccontextmanager
@@ -46,12 +47,16 @@ async def shipping(root: Path, sink: Sink, **options):
         journal.close(remove=False)
 
 
+def row(request_id: str) -> UsageRecord:
+    """Return the row of a completed request."""
+    return usage_record(ticket(request_id), facts(), completed())
+
+
 def settle(journal: Journal, shipper: Shipper, request_id: str) -> None:
     """Append what a settled request leaves in the journal."""
-    facts = dispatched(request_id)
-    journal.append(encode(facts))
+    journal.append(encode(dispatched(request_id)))
     journal.append(encode(Progress(request_id, 5)))
-    journal.append(encode(Settled(usage_record(facts, completed()), facts.ticket, 1)))
+    journal.append(encode(Settled(row(request_id), ticket(request_id), 1)))
     shipper.wake()
 
 
@@ -149,7 +154,7 @@ async def test_records_the_journal_could_not_take_are_shipped_from_memory(tmp_pa
     """A full disk at the end of a request does not lose its row."""
     sink = Sink()
     async with shipping(tmp_path, sink) as (_, shipper, _):
-        shipper.add_unjournalled(usage_record(dispatched("memory"), completed()))
+        shipper.add_unjournalled(row("memory"))
         await shipper.drained()
 
     assert sink.rows.keys() == {"memory"}
