@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from servicekit.rpc_client import open_channel, unary
 from servicekit.settings import PostgresSettings
 from servicekit.testing import FakeClock
 from servicekit.testing.plugin import MakeDatabaseDsn
-from services.usage.domain.record import Attempt, Source, Status, UsageRecord
+from services.usage.domain.record import COLUMNS, Attempt, Source, Status, UsageRecord
 from services.usage.rpc import moment_from_proto, record_from_proto, record_to_proto
 from services.usage.server import running
 from services.usage.settings import UsageSettings
@@ -118,17 +118,21 @@ async def test_checks_the_invariants(stub: Any) -> None:
 
 text = st.text(max_size=20)
 counts = st.integers(-(2**63), 2**63 - 1)
-SPECIAL: dict[str, Any] = {
-    "request_id": text.map(str.lower).filter(lambda drawn: drawn == drawn.lower()),
+BY_SQL_TYPE: dict[str, st.SearchStrategy[Any]] = {
+    "uuid": text.map(str.lower).filter(lambda drawn: drawn == drawn.lower()),
+    "text": text,
+    "integer": counts,
+    "bigint": counts,
+    "boolean": st.booleans(),
+    "timestamptz": st.none() | st.datetimes(timezones=st.just(UTC)),
+}
+SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "http_status": st.integers(-(2**31), 2**31 - 1),
-    "stream": st.booleans(),
     "attempts": st.lists(st.builds(Attempt, text, text, text, counts), max_size=3).map(tuple),
-    "started_at": st.none() | st.datetimes(timezones=st.just(UTC)),
     "status": st.none() | st.sampled_from(Status),
     "source": st.none() | st.sampled_from(Source),
 }
-PLAIN = {field.name: {"str": text, "int": counts}.get(str(field.type)) for field in fields(UsageRecord)}
-RECORDS = st.builds(UsageRecord, **PLAIN | SPECIAL)
+RECORDS = st.builds(UsageRecord, **{column.name: BY_SQL_TYPE[column.sql_type] for column in COLUMNS} | SPECIAL)
 
 
 @given(sent=RECORDS)
