@@ -110,9 +110,11 @@ class NoHolds:
 
     def __init__(self, holds: Sequence[Hold] = ()) -> None:
         self.holds = list(holds)
+        self.asked_older_than_s: list[float] = []
 
     async def expired(self, *, older_than_s: float) -> AsyncIterator[Hold]:
         """Yield the holds given."""
+        self.asked_older_than_s.append(older_than_s)
         for hold in self.holds:
             yield hold
 

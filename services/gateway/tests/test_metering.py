@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from servicekit.errors import Unavailable
 from servicekit.testing import FakeClock
 from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.expired_holds import ExpiredHolds
+from services.gateway.metering.expired_holds import BATCH, ExpiredHolds
 from services.gateway.metering.hold import Hold
 from services.gateway.metering.journal.journal import Journal
 from services.gateway.metering.journal.reader import read_dead
@@ -69,7 +69,7 @@ async def metering_in(
         holds or NoHolds(),
         boot_id=boot_id,
         clock=clock,
-        options=MeteringOptions(**{"linger_s": 0.001, "drain_at_stop_s": 5.0, **options}),
+        options=MeteringOptions(**{"linger_s": 0.001, "drain_at_stop_s": 300.0, **options}),
     ) as metering:
         while metering.recovering:
             await asyncio.sleep(0)
@@ -239,7 +239,7 @@ async def test_a_long_request_does_not_keep_old_segments(tmp_path, redis_client,
         await long.settle(completed())
 
     assert before > 3
-    assert any(isinstance(record, Dispatched) and record.ticket.request_id == "long" for record in said)
+    assert dispatched("long") in said
     assert Progress("long", 300) in said
 
 
@@ -280,6 +280,18 @@ async def test_an_expired_hold_is_released_only_when_its_row_is_stored(tmp_path,
     assert settled_while_away == []
     assert {name: row.source for name, row in sink.rows.items()} == {"a": Source.REAPED, "b": Source.REAPED}
     assert admission.settled == [("a", 10, 4), ("b", 10, 4), ("bad", 10, 4)]
+
+
+async def test_more_expired_holds_than_one_batch_are_each_billed_once(tmp_path, redis_client, sink, admission):
+    """A batch is sent, forgotten, and the next begins; the grace is asked for."""
+    names = [f"r{number}" for number in range(2 * BATCH + 1)]
+    holds = NoHolds([Hold("user-1", name, 1, 500, facts()) for name in names])
+
+    assert await expired_holds_of(redis_client, holds, sink, admission, tmp_path).bill() == len(names)
+
+    assert sink.batches == [BATCH, BATCH, 1]
+    assert admission.settled == [(name, 10, 4) for name in names]
+    assert holds.asked_older_than_s == [MeteringOptions().reap_grace_s]
 
 
 async def test_one_gateway_at_a_time_does_the_chore(redis_client):

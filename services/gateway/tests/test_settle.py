@@ -29,6 +29,12 @@ def test_a_cost_is_exact_and_rounded_up(tokens_input, tokens_output, cached, p_i
     assert exact <= cost < exact + 1
 
 
+def test_no_more_input_is_cached_than_there_is():
+    """A provider that says otherwise does not make the request cheaper than free."""
+    assert cost_micro_rub(TokenUsage(10, 0, 30), Price("v", 1000, 0, 100)) == 1
+    assert cost_micro_rub(TokenUsage(10, 0, 4), Price("v", 1000, 0, 100)) == 7
+
+
 CASES = {
     "provider's count": (completed(100, 50), 100, 50, Source.PROVIDER),
     "explicit zero is a value": (completed(0, 0), 0, 0, Source.PROVIDER),

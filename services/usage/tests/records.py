@@ -11,6 +11,9 @@ from uuid import UUID
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.domain.record import COLUMNS, EPOCH, Attempt, Source, Status, UsageRecord
 
+# Longer than any machine needs: a test that waits so long has failed, not been slow.
+LONG_S = 120.0
+
 
 def request_id(number: int, at: datetime = MIDDAY) -> str:
     """Return the UUIDv7 of a moment; the same number and moment give the same id."""

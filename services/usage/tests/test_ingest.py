@@ -134,6 +134,9 @@ async def test_refuses_a_batch_above_the_limit(store: UsageStore, clock: FakeClo
     """A batch of any size would hold its locks for any time."""
     ingest = Ingest(store, IngestSettings(batch_max=2), clock=clock, rng=random.Random(1))
 
+    at_the_limit = await ingest.record([record(number) for number in range(2)])
+
+    assert at_the_limit.inserted == 2
     with pytest.raises(InvalidRequest):
         await ingest.record([record(number) for number in range(3)])
 
