@@ -87,8 +87,8 @@ class Holds:
         if raw is None:
             return None  # settled between the two reads
         try:
-            _, amount, _, _, facts = _unpack(raw)
-            return Hold(user_id, request_id, expires_at_us, amount, decode_facts(facts))
+            *_, facts = _unpack(raw)
+            return Hold(user_id, request_id, expires_at_us, decode_facts(facts))
         except msgspec.DecodeError as exc:
             log.error("admission.hold_unreadable", request_id=request_id, error=str(exc))
             return None

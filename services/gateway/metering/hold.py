@@ -34,7 +34,6 @@ class Hold(msgspec.Struct, frozen=True):
     user_id: str
     request_id: str
     expires_at_us: int
-    amount_micro_rub: int
     facts: RequestFacts
 
     @property

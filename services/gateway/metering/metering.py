@@ -191,7 +191,7 @@ class Metering:
             try:
                 self._carry_forward()
                 if not self.is_ready:
-                    self._journal.append(encode(Probe(self.now_us())))
+                    self._journal.append(encode(Probe()))
                 await self._journal.sync()
             except (JournalFull, OSError) as exc:
                 log.warning("journal.tick_failed", error=str(exc))

@@ -190,7 +190,7 @@ async def test_recovery_bills_what_was_delivered_and_cancels_what_never_went_out
     )
     holds = NoHolds(
         [
-            Hold("user-1", name, 1, 500, facts(boot_id=boot))
+            Hold("user-1", name, 1, facts(boot_id=boot))
             for name, boot in (("cut", "dead"), ("voided", "dead"), ("admitted", "dead"), ("alive", "other"))
         ]
     )
@@ -266,7 +266,7 @@ def expired_holds_of(client, holds: NoHolds, sink: Sink, admission: Settlements,
 
 async def test_an_expired_hold_is_released_only_when_its_row_is_stored(tmp_path, redis_client, sink, admission):
     """While the usage service is away the holds stay; a row it will never take is set aside and its hold released."""
-    holds = NoHolds([Hold("user-1", name, 1, 500, facts()) for name in ("a", "b", "bad")])
+    holds = NoHolds([Hold("user-1", name, 1, facts()) for name in ("a", "b", "bad")])
     expired = expired_holds_of(redis_client, holds, sink, admission, tmp_path)
     sink.is_away = True
     with pytest.raises(Unavailable):
@@ -285,7 +285,7 @@ async def test_an_expired_hold_is_released_only_when_its_row_is_stored(tmp_path,
 async def test_more_expired_holds_than_one_batch_are_each_billed_once(tmp_path, redis_client, sink, admission):
     """A batch is sent, forgotten, and the next begins; the grace is asked for."""
     names = [f"r{number}" for number in range(2 * BATCH + 1)]
-    holds = NoHolds([Hold("user-1", name, 1, 500, facts()) for name in names])
+    holds = NoHolds([Hold("user-1", name, 1, facts()) for name in names])
 
     assert await expired_holds_of(redis_client, holds, sink, admission, tmp_path).bill() == len(names)
 

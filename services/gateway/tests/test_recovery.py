@@ -30,7 +30,7 @@ class UnseenHolds(NoHolds):
 async def test_recovery_cancels_what_never_went_out_when_redis_comes_back(tmp_path):
     """Gateway and Redis died together: rows at once, and the hold that nobody explains goes when it can be seen."""
     leave_journal(tmp_path, dispatched("cut"))
-    holds = UnseenHolds([Hold("user-1", name, 1, 500, facts(boot_id="dead")) for name in ("cut", "admitted")])
+    holds = UnseenHolds([Hold("user-1", name, 1, facts(boot_id="dead")) for name in ("cut", "admitted")])
     rows: list[Any] = []
     admission = Settlements()
     recovery = Recovery(

@@ -162,7 +162,7 @@ def test_every_fact_and_every_part_of_the_outcome_reaches_the_row():
 
 def test_a_hold_that_nobody_explains_becomes_a_row_with_all_its_facts():
     """The input estimate at its price, and everything that the hold kept."""
-    row = reaped_record(Hold("user-1", "r1", 1, 500, facts(input_tokens=2500)))
+    row = reaped_record(Hold("user-1", "r1", 1, facts(input_tokens=2500)))
 
     assert (row.request_id, row.user_id, row.status, row.source) == ("r1", "user-1", Status.INTERRUPTED, Source.REAPED)
     assert (row.tokens_input, row.tokens_output, row.cost_micro_rub, row.error_code) == (2500, 0, 1000, "gateway_lost")

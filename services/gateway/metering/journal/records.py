@@ -47,8 +47,6 @@ class Voided(msgspec.Struct, frozen=True, array_like=True, tag="V"):
 class Probe(msgspec.Struct, frozen=True, array_like=True, tag="N"):
     """Nothing: written to see whether the disk takes records again."""
 
-    at_us: int
-
 
 JournalRecord = Dispatched | Progress | Settled | Voided | Probe
 
