@@ -17,18 +17,18 @@ from services.gateway.metering.settle import reaped_record, usage_record
 from services.gateway.metering.usage_record import (
     Attempt,
     Outcome,
+    Price,
     RequestFacts,
     Source,
     Status,
     TokenUsage,
     UsageRecord,
 )
-from services.gateway.tests.metering_kit import completed, facts, outcome, ticket
+from services.gateway.tests.metering_kit import completed, facts, ticket
 
 # A value of each type, no two fields alike: what is forgotten or swapped shows.
-SPECIAL: dict[str, Any] = {
+BY_TYPE: dict[str, Any] = {
     "status": Status.INTERRUPTED,
-    "source": Source.ESTIMATED,
     "attempts": (Attempt("gigachat", "gigachat-pro", "timeout", 7), Attempt("yandexgpt", "yandexgpt", "", 9)),
 }
 
@@ -39,7 +39,7 @@ def full_record() -> UsageRecord:
         field.name: {str: f"text-{at}", int: 1000 + at, bool: True}.get(field.type)
         for at, field in enumerate(msgspec.structs.fields(UsageRecord))
     }
-    return UsageRecord(**(values | SPECIAL))
+    return UsageRecord(**(values | BY_TYPE | {"source": Source.ESTIMATED}))
 
 
 def test_the_row_has_the_fields_of_the_message_and_no_others():
@@ -136,19 +136,11 @@ def test_no_field_has_a_default(kind):
 
 def test_every_fact_and_every_part_of_the_outcome_reaches_the_row():
     """By name: what is known of a request is in its row."""
-    ended = outcome(
-        Status.FAILED,
-        usage=TokenUsage(11, 12, 3, 4),
-        provider="gigachat",
-        model="gigachat-pro",
-        resolved_model="gigachat-pro-2",
-        finish_reason="stop",
-        error_code="provider_error",
-        first_token_ms=21,
-        latency_ms=22,
-        http_status=502,
-        attempts=SPECIAL["attempts"],
-    )
+    values: dict[str, Any] = {
+        field.name: {str: f"text-{at}", int: 1000 + at, bool: True}.get(field.type)
+        for at, field in enumerate(msgspec.structs.fields(Outcome))
+    }
+    ended = Outcome(**(values | {"usage": TokenUsage(11, 12, 3, 4), "price": Price("v9", 1000, 2000)} | BY_TYPE))
 
     row = usage_record(ticket("r1"), facts(), ended)
 
