@@ -44,6 +44,7 @@ from services.gateway.identity.key_sets import KeyRing
 from services.gateway.identity.revocations import Ending, RevocationListener, RevocationPoller
 from services.gateway.identity.revoked import Revoked
 from services.gateway.inference.paid_call import PaidCalls
+from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.settings import GatewaySettings
@@ -188,7 +189,7 @@ async def _open_paid_calls(
     metering = await stack.enter_async_context(
         open_metering(
             settings.journal_dir,
-            redis,
+            LeaderElection(redis),
             clients.usage.record,
             admission,
             Holds(redis),

@@ -46,7 +46,7 @@ from services.gateway.admission.replicas import Replicas
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Admitted
 from services.gateway.admission.script_runner import RedisLost, ScriptRunner
 from services.gateway.admission.scripts import ADMIT, SETTLE
-from services.gateway.metering.accounting import Ticket
+from services.gateway.metering.hold import Ticket
 
 # Decide; rebuild what is missing; decide; a period or a flush may come between: a third time, then give up.
 ATTEMPTS = 3

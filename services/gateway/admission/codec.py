@@ -16,7 +16,7 @@ from services.gateway.admission.request import (
     LimitReport,
     Limits,
 )
-from services.gateway.metering.accounting import Ticket
+from services.gateway.metering.hold import Ticket, encode_facts
 
 REFUSED, ADMITTED, COLD, LATE = 0, 1, 2, 3
 DECIDE, RESTORE = 0, 1
@@ -38,7 +38,6 @@ MESSAGES: Final = {
 }
 
 _pack = msgspec.msgpack.Encoder().encode
-_json = msgspec.json.Encoder().encode
 
 Subject = tuple[str, int, int, int, int]
 
@@ -78,7 +77,7 @@ def admit_payload(request: AdmissionRequest, *, mode: int, deadline_us: int, lea
             request.hold_micro_rub,
             subjects_of(request),
             [(budget.subject, budget.period, budget.limit_micro_rub) for budget in request.budgets],
-            _json(request.facts).decode(),
+            encode_facts(request.facts),
         )
     )
 

@@ -1,16 +1,19 @@
-"""Looks through the holds of all users in Redis: for the reaper, the recovery and the invariants."""
+"""Looks through the holds of all users in Redis: for recovery, for billing those that expired."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, cast
 
 import msgspec
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
+from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.admission.periods import details_key
-from services.gateway.metering.accounting import Hold, HoldFacts
+from services.gateway.metering.hold import Hold, decode_facts
 
 log = structlog.get_logger()
 
@@ -19,7 +22,14 @@ SCAN_COUNT: Final = 1000
 PAGE: Final = 500
 
 _unpack = msgspec.msgpack.Decoder(tuple[int, int, list[Any], list[str], str]).decode
-_facts = msgspec.json.Decoder(HoldFacts).decode
+
+
+@contextmanager
+def _redis_errors() -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as exc:
+        raise Unavailable(ErrorReason.CACHE_ERROR, "Redis does not say what is held.") from exc
 
 
 class Holds:
@@ -32,9 +42,10 @@ class Holds:
         """Yield holds whose owner stopped renewing them so long ago.
 
         Raises:
-            RedisError: Redis is lost; try again later.
+            Unavailable: Redis is lost; try again later.
         """
-        seconds, _ = await self._client.time()
+        with _redis_errors():
+            seconds, _ = await self._client.time()
         async for hold in self._until(f"{int((seconds - older_than_s) * 1e6)}"):
             yield hold
 
@@ -42,12 +53,17 @@ class Holds:
         """Yield every hold.
 
         Raises:
-            RedisError: Redis is lost; try again later.
+            Unavailable: Redis is lost; try again later.
         """
         async for hold in self._until("+inf"):
             yield hold
 
     async def _until(self, latest: str) -> AsyncIterator[Hold]:
+        with _redis_errors():
+            async for hold in self._scan(latest):
+                yield hold
+
+    async def _scan(self, latest: str) -> AsyncIterator[Hold]:
         async for key in self._client.scan_iter(match=PATTERN, count=SCAN_COUNT, _type="zset"):
             name = key.decode() if isinstance(key, bytes) else str(key)
             user_id = name.removeprefix("gw:{").removesuffix("}:h")
@@ -71,8 +87,8 @@ class Holds:
         if raw is None:
             return None  # settled between the two reads
         try:
-            _, amount, _, _, facts = _unpack(raw)
-            return Hold(user_id, request_id, expires_at_us, amount, _facts(facts))
+            *_, facts = _unpack(raw)
+            return Hold(user_id, request_id, expires_at_us, decode_facts(facts))
         except msgspec.DecodeError as exc:
             log.error("admission.hold_unreadable", request_id=request_id, error=str(exc))
             return None

@@ -15,7 +15,7 @@ from services.gateway.admission.periods import details_key
 from services.gateway.admission.request import AdmissionRequest
 from services.gateway.admission.script_runner import RedisLost, ScriptRunner
 from services.gateway.admission.scripts import ADMIT, RENEW
-from services.gateway.metering.accounting import Ticket
+from services.gateway.metering.hold import Ticket
 
 log = structlog.get_logger()
 

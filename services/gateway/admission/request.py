@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from servicekit.errors import ErrorReason, QuotaExceeded
-from services.gateway.metering.accounting import HoldFacts, Ticket
+from services.gateway.metering.hold import Ticket
+from services.gateway.metering.usage_record import RequestFacts
 
 
 class Dimension(StrEnum):
@@ -71,7 +72,7 @@ class AdmissionRequest:
     model: str
     estimated_tokens: int
     hold_micro_rub: int
-    facts: HoldFacts
+    facts: RequestFacts
     user_limits: Limits = NO_LIMITS
     key_limits: Limits = NO_LIMITS
     model_limits: Limits = NO_LIMITS

@@ -11,7 +11,7 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError, Unavailable
-from services.gateway.metering.accounting import Price
+from services.gateway.metering.usage_record import Price
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from services.gateway.clients.catalog import Model
 from services.gateway.inference.schemas import ChatRequest, FunctionDefinition
-from services.gateway.metering.accounting import Price
+from services.gateway.metering.usage_record import Price
 
 # An image, sound or file costs tokens that nobody can tell beforehand; GigaChat and OpenAI models take 700 to 1,100.
 TOKENS_PER_ATTACHMENT: Final = 1000

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from services.gateway.clients.completion import Choice, Completion, Embeddings, ToolCallPart
-from services.gateway.metering.accounting import TokenUsage
+from services.gateway.metering.usage_record import TokenUsage
 
 encode = msgspec.json.encode
 

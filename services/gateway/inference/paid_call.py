@@ -17,10 +17,9 @@ from services.gateway.clients.completion import End, Route
 from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
 from services.gateway.inference.estimate import tokens_of
-from services.gateway.inference.pricing import PricedRequest, admission_request, answer_headers, dispatched
-from services.gateway.metering.accounting import Attempt, Price, Status, TokenUsage
+from services.gateway.inference.pricing import PricedRequest, admission_request, answer_headers, request_facts
 from services.gateway.metering.metering import Meter, Metering
-from services.gateway.metering.outcome import Outcome
+from services.gateway.metering.usage_record import Attempt, Outcome, Price, RequestFacts, Status, TokenUsage
 
 NOTHING = TokenUsage(0, 0)
 
@@ -42,19 +41,20 @@ class PaidCalls:
             AdmissionRefused: a limit, quota or budget is spent.
             Unavailable: it cannot be counted, so it may not pass.
         """
-        admitted = await self._admit(context, priced)
+        facts = request_facts(context, priced, self._boot_id)
+        admitted = await self._admit(context, priced, facts)
         failpoint("gateway.after_admit")
         try:
-            meter = self._metering.dispatched(dispatched(context, priced, admitted))
+            meter = self._metering.dispatched(admitted.ticket, facts)
         except ServiceError:
             await self._admission.cancel(admitted.ticket)
             raise
         return PaidCall(context, priced, meter, self._tasks)
 
-    async def _admit(self, context: RequestContext, priced: PricedRequest) -> Admitted:
+    async def _admit(self, context: RequestContext, priced: PricedRequest, facts: RequestFacts) -> Admitted:
         now_s = self._clock.now().timestamp()
         try:
-            admitted = await self._admission.admit(admission_request(context, priced, self._boot_id))
+            admitted = await self._admission.admit(admission_request(context, priced, facts))
         except AdmissionRefused as exc:
             context.headers.extend(limit_headers.rate_limit_headers(exc.report, now_s=now_s))
             raise

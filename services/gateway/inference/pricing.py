@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from services.gateway.admission.request import AdmissionRequest, Admitted
+from services.gateway.admission.request import AdmissionRequest
 from services.gateway.clients.catalog import Catalog, CatalogWatch, Model
 from services.gateway.clients.completion import Route
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.access import check_model
 from services.gateway.inference.estimate import Estimate
-from services.gateway.metering.accounting import HoldFacts, Price
-from services.gateway.metering.outcome import Dispatched
+from services.gateway.metering.usage_record import Price, RequestFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def choose_model(watch: CatalogWatch, context: RequestContext, name: str, kind: 
     return Choice(catalog, model, model.price_at(now))
 
 
-def admission_request(context: RequestContext, priced: PricedRequest, boot_id: str) -> AdmissionRequest:
+def admission_request(context: RequestContext, priced: PricedRequest, facts: RequestFacts) -> AdmissionRequest:
     """Return what admission is asked."""
     caller, model, estimate = context.known_caller, priced.model, priced.estimate
     return AdmissionRequest(
@@ -77,21 +76,7 @@ def admission_request(context: RequestContext, priced: PricedRequest, boot_id: s
         model=model.id,
         estimated_tokens=estimate.tokens,
         hold_micro_rub=estimate.hold_micro_rub,
-        facts=HoldFacts(
-            boot_id=boot_id,
-            key_id=caller.key_id,
-            provider=model.provider,
-            model=model.id,
-            price_version=priced.price.version,
-            input_tokens=estimate.input_tokens,
-            input_cost_micro_rub=-(-estimate.input_tokens * priced.price.input_micro_rub_per_1k // 1000),
-            started_at_us=context.started_at_us,
-            grant_id=caller.grant_id,
-            client_id=caller.client_id,
-            requested_model=context.requested_model,
-            endpoint=priced.endpoint,
-            stream=priced.stream,
-        ),
+        facts=facts,
         user_limits=caller.user_limits,
         key_limits=caller.key_limits,
         model_limits=caller.model_limits,
@@ -99,23 +84,23 @@ def admission_request(context: RequestContext, priced: PricedRequest, boot_id: s
     )
 
 
-def dispatched(context: RequestContext, priced: PricedRequest, admitted: Admitted) -> Dispatched:
-    """Return what the journal keeps from here on."""
+def request_facts(context: RequestContext, priced: PricedRequest, boot_id: str) -> RequestFacts:
+    """Return what the hold and the journal keep from here on."""
     caller, model = context.known_caller, priced.model
-    return Dispatched(
-        ticket=admitted.ticket,
+    return RequestFacts(
+        boot_id=boot_id,
+        key_id=caller.key_id,
+        grant_id=caller.grant_id,
+        client_id=caller.client_id,
         provider=model.provider,
         model=model.id,
         price=priced.price,
         input_tokens=priced.estimate.input_tokens,
-        started_at_us=context.started_at_us,
-        key_id=caller.key_id,
-        grant_id=caller.grant_id,
-        client_id=caller.client_id,
         requested_model=context.requested_model,
         endpoint=priced.endpoint,
         stream=priced.stream,
         trace_id=context.call.trace.trace_id,
+        started_at_us=context.started_at_us,
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import msgspec
 
 from services.gateway.clients.completion import Completion, End, StreamPart
-from services.gateway.metering.accounting import Attempt, TokenUsage
+from services.gateway.metering.usage_record import Attempt, TokenUsage
 
 
 def joined(answers: Sequence[Completion], choices_each: int) -> Completion:

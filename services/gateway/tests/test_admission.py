@@ -12,7 +12,7 @@ import pytest
 from servicekit.errors import ErrorReason, QuotaExceeded, Unavailable
 from services.gateway.admission.periods import details_key
 from services.gateway.admission.request import AdmissionRefused, BudgetPeriod, Dimension, Limits
-from services.gateway.metering.accounting import Ticket
+from services.gateway.metering.hold import Ticket
 from services.gateway.tests.admission_kit import (
     PATIENT,
     Ledger,

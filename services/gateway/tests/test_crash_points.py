@@ -13,11 +13,12 @@ import pytest
 
 from servicekit.testing import FakeClock
 from services.gateway.admission.holds import Holds
-from services.gateway.metering.accounting import Source, TokenUsage, UsageRecord
 from services.gateway.metering.dead_letters import DeadLetters
+from services.gateway.metering.expired_holds import ExpiredHolds
+from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.metering.reaper import Reaper
 from services.gateway.metering.settle import cost_micro_rub
+from services.gateway.metering.usage_record import Source, TokenUsage, UsageRecord
 from services.gateway.tests.admission_kit import admission_on, counters, leftovers
 from services.gateway.tests.gateway_process import INPUT_TOKENS, row_sink, stored_rows
 from services.gateway.tests.metering_kit import PRICE
@@ -100,8 +101,8 @@ async def test_a_gateway_lost_with_its_disk_is_billed_by_the_reaper(redis_url, r
     held = [hold.request_id async for hold in Holds(redis_client).all()]
 
     async with admission_on(redis_url) as admission:
-        reaper = Reaper(
-            redis_client,
+        expired = ExpiredHolds(
+            LeaderElection(redis_client),
             Holds(redis_client),
             row_sink(tmp_path),
             admission,
@@ -109,10 +110,10 @@ async def test_a_gateway_lost_with_its_disk_is_billed_by_the_reaper(redis_url, r
             clock=FakeClock(),
             options=MeteringOptions(reap_grace_s=120),
         )
-        too_early = await reaper.run_once()
+        too_early = await expired.bill()
         await let_expire(redis_client, seconds=30 + 121)
-        reaped = await reaper.run_once()
-        again = await reaper.run_once()
+        reaped = await expired.bill()
+        again = await expired.bill()
 
     assert (too_early, reaped, again) == (0, len(held), 0)
     rows = stored_rows(tmp_path)

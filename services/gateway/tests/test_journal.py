@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from services.gateway.metering.frames import frame, frames
-from services.gateway.metering.journal import Journal, JournalFull, JournalLocked, Place
-from services.gateway.metering.journal_reader import JournalReader, read_dead
-from services.gateway.metering.segments import DirectoryLock, segment_numbers, segment_path
+from services.gateway.metering.journal.frames import frame, frames
+from services.gateway.metering.journal.journal import Journal, JournalFull, JournalLocked, Place
+from services.gateway.metering.journal.reader import JournalReader, read_dead
+from services.gateway.metering.journal.segments import DirectoryLock, segment_numbers, segment_path
 
 payloads = st.lists(st.binary(min_size=1, max_size=300), max_size=40)
 

@@ -12,19 +12,35 @@ from structlog.testing import capture_logs
 
 from servicekit.errors import Unavailable
 from servicekit.testing import FakeClock
-from services.gateway.metering.accounting import Hold, HoldFacts, Source, Status, UsageRecord
 from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.elected import elected
-from services.gateway.metering.journal import Journal
-from services.gateway.metering.journal_reader import read_dead
+from services.gateway.metering.expired_holds import BATCH, ExpiredHolds
+from services.gateway.metering.hold import Hold
+from services.gateway.metering.journal.journal import Journal
+from services.gateway.metering.journal.reader import read_dead
+from services.gateway.metering.journal.records import (
+    Dispatched,
+    JournalRecord,
+    Progress,
+    Settled,
+    Voided,
+    decode,
+    encode,
+)
+from services.gateway.metering.journal.segments import segment_numbers
+from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.metering.outcome import Dispatched, Outcome
-from services.gateway.metering.reaper import Reaper
-from services.gateway.metering.records import JournalRecord, Progress, Settled, Voided, decode, encode
-from services.gateway.metering.segments import segment_numbers
-from services.gateway.tests.admission_kit import facts
-from services.gateway.tests.metering_kit import NoHolds, Settlements, Sink, completed, dispatched
+from services.gateway.metering.usage_record import RequestFacts, Source, Status, UsageRecord
+from services.gateway.tests.metering_kit import (
+    NoHolds,
+    Settlements,
+    Sink,
+    completed,
+    dispatched,
+    facts,
+    outcome,
+    ticket,
+)
 from services.gateway.tests.test_journal import files_no_larger_than
 
 
@@ -47,13 +63,13 @@ async def metering_in(
     """Yield metering whose recovery is done."""
     async with open_metering(
         root,
-        client,
+        LeaderElection(client),
         sink.record,
         admission,
         holds or NoHolds(),
         boot_id=boot_id,
         clock=clock,
-        options=MeteringOptions(**{"linger_s": 0.001, "drain_at_stop_s": 5.0, **options}),
+        options=MeteringOptions(**{"linger_s": 0.001, "drain_at_stop_s": 300.0, **options}),
     ) as metering:
         while metering.recovering:
             await asyncio.sleep(0)
@@ -68,7 +84,7 @@ def journalled(root: Path, boot_id: str = "boot") -> list[JournalRecord]:
 async def test_a_request_is_journalled_settled_and_shipped(tmp_path, redis_client, sink, admission):
     """DISPATCHED before the provider, SETTLED before admission, the row in the sink, nothing left on disk."""
     async with metering_in(tmp_path, redis_client, sink, admission) as metering:
-        meter = metering.dispatched(dispatched("r1"))
+        meter = metering.dispatched(ticket("r1"), facts())
         before = journalled(tmp_path)
         cost = await meter.settle(completed(10, 20))
         after = journalled(tmp_path)
@@ -85,7 +101,7 @@ async def test_progress_is_journalled_each_256_tokens_or_each_second(tmp_path, r
     """Not for each token, and not when nothing came."""
     clock = FakeClock()
     async with metering_in(tmp_path, redis_client, sink, admission, clock=clock) as metering:
-        meter = metering.dispatched(dispatched("r1"))
+        meter = metering.dispatched(ticket("r1"), facts())
         for delivered in (100, 255, 256, 300):
             meter.progress(delivered)
         clock.advance(1)
@@ -101,9 +117,9 @@ async def test_progress_is_journalled_each_256_tokens_or_each_second(tmp_path, r
 async def test_a_meter_settles_once(tmp_path, redis_client, sink, admission):
     """Whatever the edge calls after the first end is ignored."""
     async with metering_in(tmp_path, redis_client, sink, admission) as metering:
-        meter = metering.dispatched(dispatched("r1"))
+        meter = metering.dispatched(ticket("r1"), facts())
         await meter.settle(completed(10, 20))
-        await meter.settle(Outcome(status=Status.FAILED))
+        await meter.settle(outcome(Status.FAILED))
         await meter.void()
 
     assert len(admission.settled) == 1
@@ -113,7 +129,7 @@ async def test_a_meter_settles_once(tmp_path, redis_client, sink, admission):
 async def test_a_voided_request_leaves_no_row(tmp_path, redis_client, sink, admission):
     """It reached no provider: the hold goes, nothing is billed."""
     async with metering_in(tmp_path, redis_client, sink, admission) as metering:
-        await metering.dispatched(dispatched("r1")).void()
+        await metering.dispatched(ticket("r1"), facts()).void()
 
     assert sink.rows == {}
     assert admission.settled == [("r1", 0, 0)]
@@ -122,10 +138,10 @@ async def test_a_voided_request_leaves_no_row(tmp_path, redis_client, sink, admi
 async def test_a_full_disk_refuses_requests_and_keeps_the_rows_of_running_ones(tmp_path, redis_client, sink, admission):
     """Not ready, 503 for new ones; one that ends meanwhile is shipped from memory."""
     async with metering_in(tmp_path, redis_client, sink, admission) as metering:
-        running = metering.dispatched(dispatched("r1"))
+        running = metering.dispatched(ticket("r1"), facts())
         with capture_logs(), files_no_larger_than(1):
             with pytest.raises(Unavailable):
-                metering.dispatched(dispatched("r2"))
+                metering.dispatched(ticket("r2"), facts())
             was_ready = metering.is_ready
             await running.settle(completed())
         while metering.unshipped:
@@ -139,7 +155,7 @@ async def test_a_stop_while_the_usage_service_is_away_keeps_the_journal(tmp_path
     """What could not be shipped waits on disk, and the next start ships it."""
     sink.is_away = True
     async with metering_in(tmp_path, redis_client, sink, admission, drain_at_stop_s=0.05) as metering:
-        await metering.dispatched(dispatched("r1")).settle(completed())
+        await metering.dispatched(ticket("r1"), facts()).settle(completed())
     kept = journalled(tmp_path)
     sink.is_away = False
 
@@ -174,7 +190,7 @@ async def test_recovery_bills_what_was_delivered_and_cancels_what_never_went_out
     )
     holds = NoHolds(
         [
-            Hold("user-1", name, 1, 500, facts(boot_id=boot))
+            Hold("user-1", name, 1, facts(boot_id=boot))
             for name, boot in (("cut", "dead"), ("voided", "dead"), ("admitted", "dead"), ("alive", "other"))
         ]
     )
@@ -209,10 +225,10 @@ async def test_a_long_request_does_not_keep_old_segments(tmp_path, redis_client,
     async with metering_in(
         tmp_path, redis_client, sink, admission, clock=clock, segment_bytes=1000, carry_segments=2
     ) as metering:
-        long = metering.dispatched(dispatched("long"))
+        long = metering.dispatched(ticket("long"), facts())
         long.progress(300)
         for number in range(20):
-            await metering.dispatched(dispatched(f"r{number}")).settle(completed())
+            await metering.dispatched(ticket(f"r{number}"), facts()).settle(completed())
         while metering.unshipped:
             await asyncio.sleep(0.001)
         before = len(segment_numbers(tmp_path / "boot"))
@@ -223,51 +239,70 @@ async def test_a_long_request_does_not_keep_old_segments(tmp_path, redis_client,
         await long.settle(completed())
 
     assert before > 3
-    assert any(isinstance(record, Dispatched) and record.ticket.request_id == "long" for record in said)
+    assert dispatched("long") in said
     assert Progress("long", 300) in said
 
 
 def test_the_journal_holds_no_text_of_the_caller():
     """Its record types have no field that could carry a prompt, an answer or a key."""
-    kinds = (Dispatched, Progress, Settled, Voided, UsageRecord, HoldFacts)
+    kinds = (Dispatched, Progress, Settled, Voided, UsageRecord, RequestFacts)
     names = {name for kind in kinds for name in kind.__struct_fields__}
 
     assert not names & {"messages", "prompt", "content", "completion", "secret", "authorization", "api_key", "token"}
 
 
-def reaper_over(client, holds: NoHolds, sink: Sink, admission: Settlements, root: Path, clock: FakeClock) -> Reaper:
-    """Return a reaper of these holds."""
-    return Reaper(
-        client, holds, sink.record, admission, DeadLetters(root / "dead.jsonl"), clock=clock, options=MeteringOptions()
+def expired_holds_of(client, holds: NoHolds, sink: Sink, admission: Settlements, root: Path) -> ExpiredHolds:
+    """Return what bills these holds."""
+    return ExpiredHolds(
+        LeaderElection(client),
+        holds,
+        sink.record,
+        admission,
+        DeadLetters(root / "dead.jsonl"),
+        clock=FakeClock(),
+        options=MeteringOptions(),
     )
 
 
-async def test_the_reaper_releases_nothing_that_was_not_stored(tmp_path, redis_client, sink, admission):
+async def test_an_expired_hold_is_released_only_when_its_row_is_stored(tmp_path, redis_client, sink, admission):
     """While the usage service is away the holds stay; a row it will never take is set aside and its hold released."""
-    holds = NoHolds([Hold("user-1", name, 1, 500, facts()) for name in ("a", "b", "bad")])
-    reaper = reaper_over(redis_client, holds, sink, admission, tmp_path, FakeClock())
+    holds = NoHolds([Hold("user-1", name, 1, facts()) for name in ("a", "b", "bad")])
+    expired = expired_holds_of(redis_client, holds, sink, admission, tmp_path)
     sink.is_away = True
     with pytest.raises(Unavailable):
-        await reaper.run_once()
+        await expired.bill()
     settled_while_away = list(admission.settled)
     sink.is_away = False
     sink.poison = {"bad"}
 
-    assert await reaper.run_once() == 3
+    assert await expired.bill() == 3
 
     assert settled_while_away == []
     assert {name: row.source for name, row in sink.rows.items()} == {"a": Source.REAPED, "b": Source.REAPED}
     assert admission.settled == [("a", 10, 4), ("b", 10, 4), ("bad", 10, 4)]
 
 
+async def test_more_expired_holds_than_one_batch_are_each_billed_once(tmp_path, redis_client, sink, admission):
+    """A batch is sent, forgotten, and the next begins; the grace is asked for."""
+    names = [f"r{number}" for number in range(2 * BATCH + 1)]
+    holds = NoHolds([Hold("user-1", name, 1, facts()) for name in names])
+
+    assert await expired_holds_of(redis_client, holds, sink, admission, tmp_path).bill() == len(names)
+
+    assert sink.batches == [BATCH, BATCH, 1]
+    assert admission.settled == [(name, 10, 4) for name in names]
+    assert holds.asked_older_than_s == [MeteringOptions().reap_grace_s]
+
+
 async def test_one_gateway_at_a_time_does_the_chore(redis_client):
     """The second is not chosen while the first is at it, and is when it has finished or died."""
+    election = LeaderElection(redis_client)
     async with (
-        elected(redis_client, "chore", timeout_s=5) as first,
-        elected(redis_client, "chore", timeout_s=5) as second,
+        election.elected("chore", timeout_s=300) as first,
+        election.elected("chore", timeout_s=300) as second,
     ):
         pass
-    async with elected(redis_client, "chore", timeout_s=5) as third:
+    async with election.elected("chore", timeout_s=300) as third:
         pass
 
     assert (first, second, third) == (True, False, True)

@@ -11,16 +11,18 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from servicekit.testing import FakeClock
 from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.journal import Journal
+from services.gateway.metering.journal.journal import Journal
+from services.gateway.metering.journal.records import Progress, Settled, encode
+from services.gateway.metering.journal.segments import segment_numbers
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.metering.records import Progress, Settled, encode
-from services.gateway.metering.segments import segment_numbers
 from services.gateway.metering.settle import usage_record
 from services.gateway.metering.shipper import Shipper
-from services.gateway.tests.metering_kit import Sink, completed, dispatched
+from services.gateway.metering.usage_record import UsageRecord
+from services.gateway.tests.metering_kit import Sink, completed, dispatched, facts, ticket
 
 
 @asynccontextmanager
@@ -46,12 +48,16 @@ async def shipping(root: Path, sink: Sink, **options):
         journal.close(remove=False)
 
 
+def row(request_id: str) -> UsageRecord:
+    """Return the row of a completed request."""
+    return usage_record(ticket(request_id), facts(), completed())
+
+
 def settle(journal: Journal, shipper: Shipper, request_id: str) -> None:
     """Append what a settled request leaves in the journal."""
-    facts = dispatched(request_id)
-    journal.append(encode(facts))
+    journal.append(encode(dispatched(request_id)))
     journal.append(encode(Progress(request_id, 5)))
-    journal.append(encode(Settled(usage_record(facts, completed()), facts.ticket, 1)))
+    journal.append(encode(Settled(row(request_id), ticket(request_id), 1)))
     shipper.wake()
 
 
@@ -141,15 +147,51 @@ async def test_retries_wait_longer_each_time_up_to_a_bound(tmp_path):
         while len(clock.slept_s) < 12:
             await asyncio.sleep(0)
 
-    assert clock.slept_s[0] <= 0.1
-    assert all(1.0 <= wait <= 2.0 for wait in clock.slept_s[6:12])
+    bounds = [min(0.1 * 2**tried, 2.0) for tried in range(12)]
+    outside = [(wait, most) for wait, most in zip(clock.slept_s, bounds, strict=False) if not most / 2 <= wait <= most]
+    assert outside == []
 
 
 async def test_records_the_journal_could_not_take_are_shipped_from_memory(tmp_path):
     """A full disk at the end of a request does not lose its row."""
     sink = Sink()
     async with shipping(tmp_path, sink) as (_, shipper, _):
-        shipper.add_unjournalled(usage_record(dispatched("memory"), completed()))
+        shipper.add_unjournalled(row("memory"))
         await shipper.drained()
 
     assert sink.rows.keys() == {"memory"}
+
+
+async def test_a_settled_record_that_cannot_be_read_is_passed_over(tmp_path):
+    """It is counted as done with: the records behind it arrive, and nobody waits for it at the end."""
+    sink = Sink()
+    async with shipping(tmp_path, sink) as (journal, shipper, _):
+        settle(journal, shipper, "before")
+        journal.append(encode(["S", "damaged"]))
+        shipper.wake()
+        settle(journal, shipper, "behind")
+        with capture_logs():
+            await shipper.drained()
+        pending = shipper.pending
+
+    assert sink.rows.keys() == {"before", "behind"}
+    assert pending == 0
+
+
+async def test_once_a_backlog_is_worked_off_nothing_is_paced(tmp_path):
+    """The pace of an outage ends with it."""
+    sink = Sink()
+    sink.is_away = True
+    async with shipping(tmp_path, sink, batch=10) as (journal, shipper, clock):
+        settle(journal, shipper, "during")
+        while not clock.slept_s:
+            await asyncio.sleep(0)
+        sink.is_away = False
+        await shipper.drained()
+        waits_before = len(clock.slept_s)
+        for number in range(30):
+            settle(journal, shipper, f"r{number}")
+        await shipper.drained()
+
+    assert sink.batches == [1, 10, 10, 10]
+    assert clock.slept_s[waits_before:] == []

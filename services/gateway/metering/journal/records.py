@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from services.gateway.metering.accounting import Ticket, UsageRecord
-from services.gateway.metering.outcome import Dispatched
+from services.gateway.metering.hold import Ticket
+from services.gateway.metering.older_versions import with_zeros
+from services.gateway.metering.usage_record import UsageRecord
+
+
+class Dispatched(msgspec.Struct, frozen=True, array_like=True, tag="D"):
+    """It goes to a provider: `facts` are what its hold keeps too, in the same form (`hold.encode_facts`)."""
+
+    ticket: Ticket
+    facts: str
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True, tag="P"):
@@ -39,8 +47,6 @@ class Voided(msgspec.Struct, frozen=True, array_like=True, tag="V"):
 class Probe(msgspec.Struct, frozen=True, array_like=True, tag="N"):
     """Nothing: written to see whether the disk takes records again."""
 
-    at_us: int
-
 
 JournalRecord = Dispatched | Progress | Settled | Voided | Probe
 
@@ -50,13 +56,23 @@ _SETTLED_TAG: Final = b"\xa1S"
 
 
 def decode(payload: bytes) -> JournalRecord:
-    """Return the record.
+    """Return the record, also one that an earlier version wrote.
 
     Raises:
         msgspec.DecodeError: it is not one of ours.
     """
-    record: JournalRecord = _decode(payload)
+    try:
+        record: JournalRecord = _decode(payload)
+    except msgspec.ValidationError:
+        if not is_settled(payload):
+            raise
+        return _decode_older_settled(payload)
     return record
+
+
+def _decode_older_settled(payload: bytes) -> Settled:
+    tag, record, *rest = msgspec.msgpack.decode(payload, type=tuple[str, list[Any], Any, Any])
+    return msgspec.convert((tag, with_zeros(record, UsageRecord), *rest), Settled)
 
 
 def is_settled(payload: bytes) -> bool:

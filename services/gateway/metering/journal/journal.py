@@ -15,8 +15,8 @@ from pathlib import Path
 import structlog
 
 from services.gateway.metering import metrics
-from services.gateway.metering.frames import frame
-from services.gateway.metering.segments import DirectoryLock, remove_directory, segment_numbers, segment_path
+from services.gateway.metering.journal.frames import frame
+from services.gateway.metering.journal.segments import DirectoryLock, remove_directory, segment_numbers, segment_path
 
 log = structlog.get_logger()
 

@@ -10,9 +10,9 @@ from typing import Final
 import structlog
 
 from services.gateway.metering import metrics
-from services.gateway.metering.frames import HEADER, MAX_PAYLOAD, frames
-from services.gateway.metering.journal import Place
-from services.gateway.metering.segments import segment_numbers, segment_path
+from services.gateway.metering.journal.frames import HEADER, MAX_PAYLOAD, frames
+from services.gateway.metering.journal.journal import Place
+from services.gateway.metering.journal.segments import segment_numbers, segment_path
 
 log = structlog.get_logger()
 
