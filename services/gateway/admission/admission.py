@@ -23,7 +23,6 @@ from servicekit.errors import ErrorReason, Unavailable
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
 from services.gateway.admission import metrics
-from services.gateway.admission.breaker import Breaker
 from services.gateway.admission.budgets import BudgetRebuild, SpendOf
 from services.gateway.admission.codec import (
     ADMITTED,
@@ -35,17 +34,18 @@ from services.gateway.admission.codec import (
     report_of,
     settle_payload,
 )
+from services.gateway.admission.degraded.breaker import Breaker
+from services.gateway.admission.degraded.local_limits import LocalLimits
+from services.gateway.admission.degraded.redis_time import RedisTime
+from services.gateway.admission.degraded.replicas import Replicas
 from services.gateway.admission.late_settles import LateSettles
 from services.gateway.admission.leases import Leases
-from services.gateway.admission.local_limits import LocalLimits
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.periods import budget_key, details_key
 from services.gateway.admission.reconcile import Reconciler
-from services.gateway.admission.redis_time import RedisTime
-from services.gateway.admission.replicas import Replicas
+from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.redis.scripts import ADMIT, SETTLE
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Admitted
-from services.gateway.admission.script_runner import RedisLost, ScriptRunner
-from services.gateway.admission.scripts import ADMIT, SETTLE
 from services.gateway.metering.accounting import Ticket
 
 # Decide; rebuild what is missing; decide; a period or a flush may come between: a third time, then give up.

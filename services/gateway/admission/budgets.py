@@ -13,8 +13,8 @@ from servicekit.lifecycle import Background
 from services.gateway.admission import metrics
 from services.gateway.admission.codec import pack
 from services.gateway.admission.periods import details_key, parse_budget_key
-from services.gateway.admission.script_runner import ScriptRunner
-from services.gateway.admission.scripts import SEED
+from services.gateway.admission.redis.script_runner import ScriptRunner
+from services.gateway.admission.redis.scripts import SEED
 
 log = structlog.get_logger()
 

@@ -12,9 +12,9 @@ from services.gateway.admission import metrics
 from services.gateway.admission.codec import RESTORE, admit_payload, pack
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.periods import details_key
+from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.redis.scripts import ADMIT, RENEW
 from services.gateway.admission.request import AdmissionRequest
-from services.gateway.admission.script_runner import RedisLost, ScriptRunner
-from services.gateway.admission.scripts import ADMIT, RENEW
 from services.gateway.metering.accounting import Ticket
 
 log = structlog.get_logger()

@@ -21,8 +21,8 @@ from services.gateway.admission import metrics
 from services.gateway.admission.budgets import SpendOf
 from services.gateway.admission.codec import pack
 from services.gateway.admission.periods import details_key, is_current, parse_budget_key
-from services.gateway.admission.script_runner import RedisLost, ScriptRunner
-from services.gateway.admission.scripts import RECONCILE
+from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.redis.scripts import RECONCILE
 
 log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.gateway.admission.codec import ADMITTED, DECIDE, REFUSED
-from services.gateway.admission.scripts import ADMIT, SEED, SETTLE
+from services.gateway.admission.redis.scripts import ADMIT, SEED, SETTLE
 
 PREFIX = "gw:{u}:"
 DETAILS = f"{PREFIX}d"

@@ -18,8 +18,8 @@ import structlog
 from redis.asyncio import Connection, Redis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from services.gateway.admission.breaker import Breaker
-from services.gateway.admission.scripts import RENEW, Script
+from services.gateway.admission.degraded.breaker import Breaker
+from services.gateway.admission.redis.scripts import RENEW, Script
 
 log = structlog.get_logger()
 

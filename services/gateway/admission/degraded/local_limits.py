@@ -13,9 +13,9 @@ from typing import Final
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.admission.codec import Subject, refusal, subjects_of
+from services.gateway.admission.degraded.token_buckets import TokenBuckets
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.request import AdmissionRequest, Dimension, Figure, LimitReport
-from services.gateway.admission.token_buckets import TokenBuckets
 
 MAX_REMAINDERS: Final = 50_000
 BUDGET_RETRY_S: Final = 5.0
