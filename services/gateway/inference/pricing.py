@@ -92,9 +92,7 @@ def admission_request(context: RequestContext, priced: PricedRequest, boot_id: s
             endpoint=priced.endpoint,
             stream=priced.stream,
         ),
-        user_limits=caller.user_limits,
-        key_limits=caller.key_limits,
-        model_limits=caller.model_limits,
+        limits=caller.limits,
         budgets=caller.budgets,
     )
 

@@ -10,8 +10,9 @@ from datetime import datetime
 import pytest
 
 from servicekit.errors import ErrorReason, QuotaExceeded, Unavailable
-from services.gateway.admission.periods import details_key
-from services.gateway.admission.request import AdmissionRefused, BudgetPeriod, Dimension, Limits
+from services.gateway.admission.dimensions import Dimension, Limits
+from services.gateway.admission.keys import details_key
+from services.gateway.admission.request import AdmissionRefused, BudgetPeriod
 from services.gateway.metering.accounting import Ticket
 from services.gateway.tests.admission_kit import (
     PATIENT,

@@ -16,8 +16,9 @@ import redis.asyncio
 from servicekit.errors import Unavailable
 from servicekit.testing.throwaway import throwaway_redis
 from services.gateway.admission.admission import Admission, open_admission
+from services.gateway.admission.dimensions import Limits
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.admission.request import AdmissionRefused, Admitted, Limits
+from services.gateway.admission.request import AdmissionRefused, Admitted
 from services.gateway.tests.admission_kit import Ledger, budget, counters, leftovers, request
 
 QUICK = AdmissionOptions(timeout_s=0.1, breaker_open_s=0.3, replicas=2, renew_every_s=0.2)

@@ -1,189 +1,156 @@
 -- Admit one request over all its limits: read everything, decide, then write everything.
 --
--- KEYS[1]  gw:{user}:d, the hash of hold details; every other key is derived from it and shares its hash tag.
--- ARGV[1]  msgpack [request id, mode, deadline us, lease us, tokens, hold, subjects, budgets, facts]
---          mode      0 decide; 1 restore: the request is running already, only its lease and holds are lost
---          deadline  Redis time after which the caller has given up (0: none): a script that a hung server runs
---                    late must not leave a hold that nobody knows of
---          subjects  [[name, requests/min, requests/day, tokens/min, at once], ...], 0 = no limit
---          budgets   [[subject, period "d" | "m" | "t", limit], ...]
--- Answers  {1, now, figures..., remainder of each budget...}      admitted
---          {0, now, figures..., dimension, subject no, retry us}  refused, nothing was consumed
---          {2, now, budget no...}                                 these budgets have no counters: rebuild, then retry
---          {3, now}                                               too late
--- figures = limit, remaining, reset us of requests/min, requests/day, tokens/min, concurrency: the tightest
--- subject of each; limit -1 = not limited.
+-- ARGV[1]  msgpack AdmitCall of wire.py
+-- Answers  msgpack AdmitAnswer of wire.py: for each dimension the figures of its tightest subject
 --
--- Per subject a hash gw:{user}:s:<name> holds r and t (GCRA: theoretical arrival time of the next request or token,
--- microseconds) and d, n (day, requests in it). Lua's tostring keeps 14 digits, a time has 16: hence `us`. A double
--- of that size still has quarters of a microsecond, so two decimals lose nothing.
-local WINDOW = 60000000
-local DAY = 86400000000
-local RPM, RPD, TPM, CONCURRENCY, BUDGET = 1, 2, 3, 4, 5
-local CONCURRENCY_RETRY = 1000000
-local BUDGET_RETRY = 1e15
+-- deadline_us is there because a script that a hung server runs late must not leave a hold that nobody knows of.
+-- Per subject a hash (STATE) holds, by the name of the dimension, the theoretical arrival time of a bucket in
+-- microseconds, or a calendar count and beside it which window it counts.
+local a = read(ARGV[1])
+local request_id, hold = a.request_id, a.hold
+local deciding = a.mode == DECIDE
+local now = redis_now()
+local NEVER_US = 1e15
 
-local a = cmsgpack.unpack(ARGV[1])
-local rid, mode, deadline, lease, tokens, hold = a[1], a[2], a[3], a[4], a[5], a[6]
-local subjects, budgets, facts = a[7], a[8], a[9]
-local prefix = string.sub(KEYS[1], 1, -2)
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local today = math.floor(now / DAY)
-
-local function us(number) return string.format('%.2f', number) end
-local function int(number) return string.format('%.0f', number) end
-
--- Months since year 0, from days since 1970 (civil_from_days of Howard Hinnant).
-local function month_of(days)
-  local z = days + 719468
-  local era = math.floor(z / 146097)
-  local doe = z - era * 146097
-  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
-  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
-  local mp = math.floor((5 * doy + 2) / 153)
-  local month = mp < 10 and mp + 3 or mp - 9
-  return (yoe + era * 400 + (month <= 2 and 1 or 0)) * 12 + month - 1
-end
-
-local function budget_key(subject, period)
-  local label = ''
-  if period == 'd' then label = int(today) elseif period == 'm' then label = int(month_of(today)) end
-  return prefix .. 'b:' .. subject .. ':' .. period .. label
-end
-
-if deadline > 0 and now > deadline then return {3, now} end
+if a.deadline_us > 0 and now > a.deadline_us then return pack({verdict = LATE, now_us = now}) end
 -- A command that was sent twice (its connection broke before the answer) must count once.
-local known = redis.call('HEXISTS', KEYS[1], rid) == 1
-if mode == 1 and known then return {1, now} end
+local known = call('HEXISTS', KEYS[1], request_id) == 1
+if known and not deciding then return pack({verdict = ADMITTED, now_us = now}) end
 
 -- Read and decide.
--- What to report if it is admitted, and if it is refused and nothing was taken.
-local taken = {-1, 0, 0, -1, 0, 0, -1, 0, 0, -1, 0, 0}
-local untouched = {-1, 0, 0, -1, 0, 0, -1, 0, 0, -1, 0, 0}
-local retry, hit, hit_subject = -1, 0, 0
+local violated
 
-local function note(figures, dimension, limit, remaining, reset)
-  local at = dimension * 3 - 2
-  if figures[at] < 0 or remaining < figures[at + 1] then
-    figures[at], figures[at + 1], figures[at + 2] = limit, remaining, reset
+-- Keep the figures of the tightest subject in the dimension's row: what to report if the request is admitted, and if it
+-- is refused and nothing was taken.
+local function note(d, limit, untouched, taken, untouched_reset, taken_reset)
+  if not d.untouched or untouched < d.untouched then
+    d.untouched_limit, d.untouched, d.untouched_reset = limit, untouched, untouched_reset
+  end
+  if not d.taken or taken < d.taken then d.taken_limit, d.taken, d.taken_reset = limit, taken, taken_reset end
+end
+local function refuse(name, subject, limit, wait, period)
+  if not violated or wait > violated.retry_us then
+    violated = {dimension = name, subject = subject, limit = limit, retry_us = wait, period = period}
   end
 end
-local function refuse(dimension, subject, wait)
-  if wait > retry then retry, hit, hit_subject = wait, dimension, subject end
-end
--- The new arrival time after `cost` units; refuses when the bucket of `limit` units has fewer.
-local function gcra(stored, limit, cost, dimension, subject)
-  local tat = math.max(tonumber(stored or 0), now)
-  local step = WINDOW / limit
-  local new = tat + cost * step
-  -- Half a unit of tolerance keeps rounding from refusing the last unit of a burst.
-  local over = new - now - WINDOW
-  if known then new = tat elseif over > step / 2 then refuse(dimension, subject, over) end
-  note(untouched, dimension, limit, math.floor((WINDOW - (tat - now)) / step + 0.5), tat - now)
-  note(taken, dimension, limit, math.floor((WINDOW - (new - now)) / step + 0.5), new - now)
-  return new
+
+-- What is written for a subject, until when its state says something, and what settling may refund.
+local writes, latest, running, idle, charges = {}, {}, {}, {}, {}
+
+local function bucket(d, i, subject, limit, state)
+  local cost, window = 1, d.window_us
+  if d.unit == TOKENS then
+    -- More than a window's worth waits for a full bucket and takes it whole; the rest is debt at settle.
+    cost = math.min(a.tokens, limit)
+    if cost > 0 then
+      charges[#charges + 1] = {subject = subject, dimension = d.name, tokens = cost, step_us = window / limit}
+    end
+  end
+  local tat, new, wait = gcra(state[d.at], now, window, limit, cost)
+  if known then new = tat elseif wait > 0 then refuse(d.name, subject, limit, wait) end
+  local step, untouched_reset, taken_reset = window / limit, tat - now, new - now
+  local untouched = floor((window - untouched_reset) / step + 0.5)
+  note(d, limit, untouched, floor((window - taken_reset) / step + 0.5), untouched_reset, taken_reset)
+  local fields = writes[i]
+  fields[#fields + 1], fields[#fields + 2] = d.name, us(new)
+  latest[i] = max(latest[i], new)
 end
 
-local states, counts, charged, tats = {}, {}, {}, {}
-for i, s in ipairs(subjects) do
-  charged[i] = 0
-  if mode == 0 and (s[2] > 0 or s[3] > 0 or s[4] > 0) then
-    local key = prefix .. 's:' .. s[1]
-    local state = redis.call('HMGET', key, 'r', 't', 'd', 'n')
-    local fields, latest = {}, now
-    if s[2] > 0 then
-      local tat = gcra(state[1], s[2], 1, RPM, i)
-      fields[1], fields[2], latest = 'r', us(tat), tat
-    end
-    if s[3] > 0 then
-      local count = tonumber(state[3] or -1) == today and tonumber(state[4]) or 0
-      local reset = (today + 1) * DAY - now
-      note(untouched, RPD, s[3], s[3] - count, reset)
-      if not known then
-        if count >= s[3] then refuse(RPD, i, reset) end
-        count = count + 1
+local function calendar(d, i, subject, limit, state)
+  local window = floor(now / d.window_us)
+  local count = tonumber(state[d.at + 1] or -1) == window and tonumber(state[d.at]) or 0
+  local ends = (window + 1) * d.window_us
+  local after = known and count or count + 1
+  if not known and count >= limit then refuse(d.name, subject, limit, ends - now) end
+  note(d, limit, limit - count, limit - after, ends - now, ends - now)
+  local fields = writes[i]
+  local at = #fields
+  fields[at + 1], fields[at + 2], fields[at + 3], fields[at + 4] = d.name, int(after), d.window_field, int(window)
+  latest[i] = max(latest[i], ends)
+end
+
+local function slots(d, subject, limit)
+  local count = call('ZCOUNT', prefix .. RUNNING .. subject, '(' .. int(now), '+inf')
+  if not known and deciding and count >= limit then refuse(d.name, subject, limit, d.retry_us) end
+  note(d, limit, limit - count, limit - (known and count or count + 1), 0, 0)
+  running[#running + 1], idle[subject] = subject, count == 0
+end
+
+for i, subject in ipairs(a.subjects) do
+  local limits, name, state = subject.limits, subject.name, nil
+  for _, d in ipairs(DIMENSIONS) do
+    local limit = limits[d.name]
+    if limit and d.rule == SLOTS then
+      slots(d, name, limit)
+    elseif limit and deciding then
+      if not state then
+        state = read_state(prefix .. STATE .. name)
+        writes[i], latest[i] = {}, now
       end
-      note(taken, RPD, s[3], s[3] - count, reset)
-      fields[#fields + 1], fields[#fields + 2] = 'd', int(today)
-      fields[#fields + 1], fields[#fields + 2] = 'n', int(count)
-      latest = math.max(latest, (today + 1) * DAY)
+      if d.rule == BUCKET then bucket(d, i, name, limit, state) else calendar(d, i, name, limit, state) end
     end
-    if s[4] > 0 then
-      -- More than a minute's worth waits for a full bucket and takes it whole; the rest is debt at settle.
-      charged[i] = math.min(tokens, s[4])
-      local tat = gcra(state[2], s[4], charged[i], TPM, i)
-      fields[#fields + 1], fields[#fields + 2] = 't', us(tat)
-      latest = math.max(latest, tat)
-    end
-    states[i], tats[i] = fields, latest
-  end
-  if s[5] > 0 then
-    local running = redis.call('ZCOUNT', prefix .. 'c:' .. s[1], '(' .. int(now), '+inf')
-    note(untouched, CONCURRENCY, s[5], s[5] - running, 0)
-    if not known then
-      if mode == 0 and running >= s[5] then refuse(CONCURRENCY, i, CONCURRENCY_RETRY) end
-      running = running + 1
-    end
-    note(taken, CONCURRENCY, s[5], s[5] - running, 0)
   end
 end
 
-local cold, remainders, keys, warm = {2, now}, {}, {}, {}
-for i, b in ipairs(budgets) do
-  local key = budget_key(b[1], b[2])
-  local counters = redis.call('HMGET', key, 'u', 'h')
+local cold, budget_left, budget_keys, warm, endless = {}, {}, {}, {}, {}
+for i, budget in ipairs(a.budgets) do
+  local key = budget_key(budget.subject, budget.period, now)
+  local counters = call('HMGET', key, 'u', 'h')
+  -- A restored hold names its budgets although they are lost too: the rebuild sums what it holds.
+  budget_keys[i] = key
   if counters[1] then
-    local left = b[3] - tonumber(counters[1]) - tonumber(counters[2])
-    if mode == 0 and not known and hold > left then refuse(BUDGET, i, BUDGET_RETRY)
-    elseif not known then left = left - hold end
-    remainders[i] = left
-    keys[#keys + 1], warm[#warm + 1] = key, key
+    local rest = budget.limit - tonumber(counters[1]) - tonumber(counters[2])
+    if not known and deciding and hold > rest then
+      refuse(BUDGET, budget.subject, budget.limit, NEVER_US, budget.period)
+    elseif not known then
+      rest = rest - hold
+    end
+    budget_left[#budget_left + 1], warm[#warm + 1] = rest, key
+    endless[key] = budget.period == PERIOD_TOTAL
   else
-    cold[#cold + 1] = i
-    -- A restored hold names its budgets although they are lost too: the rebuild sums what it holds.
-    keys[#keys + 1] = key
+    cold[#cold + 1] = key
   end
 end
-if mode == 0 and #cold > 2 then return cold end
+if deciding and #cold > 0 then return pack({verdict = COLD, now_us = now, cold = cold}) end
 
-local answer = {retry < 0 and 1 or 0, now}
-local figures = retry < 0 and taken or untouched
-for i = 1, 12 do answer[#answer + 1] = figures[i] end
-if retry >= 0 then
-  answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = hit, hit_subject, retry
-  return answer
+local figures = {}
+for _, d in ipairs(DIMENSIONS) do
+  if d.taken then
+    local limit, remaining, reset = d.taken_limit, d.taken, d.taken_reset
+    if violated then limit, remaining, reset = d.untouched_limit, d.untouched, d.untouched_reset end
+    figures[#figures + 1] = {dimension = d.name, limit = limit, remaining = remaining, reset_us = floor(reset)}
+  end
 end
-if mode == 0 then
-  for i = 1, #budgets do answer[#answer + 1] = remainders[i] end
+if violated then
+  return pack({verdict = REFUSED, now_us = now, figures = figures, violated = violated})
 end
+local answer = pack({
+  verdict = ADMITTED, now_us = now, figures = figures,
+  budget_keys = deciding and budget_keys or nil, budget_left = deciding and budget_left or nil,
+})
 if known then return answer end
 
 -- Write.
-local expiry = int(now + lease)
-local owned = {}
-for i, s in ipairs(subjects) do
-  local fields = states[i]
-  if fields then
-    local key = prefix .. 's:' .. s[1]
-    redis.call('HSET', key, unpack(fields))
-    redis.call('PEXPIRE', key, int((tats[i] - now) / 1000 + 60000))
-  end
-  if s[5] > 0 then
-    local key = prefix .. 'c:' .. s[1]
-    redis.call('ZREMRANGEBYSCORE', key, '-inf', int(now))
-    redis.call('ZADD', key, expiry, rid)
-    redis.call('PEXPIRE', key, int(lease / 1000 + 1000))
-  end
-  if s[5] > 0 or charged[i] > 0 then
-    owned[#owned + 1] = {s[1], charged[i], s[4], s[5] > 0 and 1 or 0}
-  end
+local expiry = int(now + a.lease_us)
+for i, fields in pairs(writes) do
+  local key = prefix .. STATE .. a.subjects[i].name
+  call('HSET', key, unpack(fields))
+  call('PEXPIRE', key, state_ttl(latest[i], now))
+end
+for _, subject in ipairs(running) do
+  local key = prefix .. RUNNING .. subject
+  -- Whoever finds nobody running clears away what dead gateways left; renewals do the rest.
+  if idle[subject] then forget_expired(key, now) end
+  keep_running(key, expiry, a.lease_us, request_id)
 end
 for _, key in ipairs(warm) do
-  redis.call('HINCRBY', key, 'h', int(hold))
-  redis.call('PEXPIRE', key, 3456000000) -- 40 days: longer than a month; a lost counter is rebuilt
+  call('HINCRBY', key, 'h', int(hold))
+  -- A counter of a day or a month outlives its period as it is.
+  if endless[key] then call('PEXPIRE', key, COUNTER_TTL_MS) end
 end
-redis.call('HSET', KEYS[1], rid, cmsgpack.pack({now, hold, owned, keys, facts}))
-redis.call('ZADD', prefix .. 'h', expiry, rid)
-if mode == 1 then redis.call('SET', prefix .. 'x:' .. rid, '1', 'PX', 3600000) end
+call('HSET', KEYS[1], request_id, pack({
+  hold = hold, running = running, charges = charges, budget_keys = budget_keys, facts = a.facts,
+}))
+call('ZADD', prefix .. HOLDS, expiry, request_id)
+if not deciding then call('SET', prefix .. MARK .. request_id, '1', 'PX', MARK_TTL_MS) end
 return answer

@@ -1,26 +1,22 @@
 -- Prolong the leases and holds of one user's running requests.
 --
--- KEYS[1]  gw:{user}:d
--- ARGV[1]  msgpack [lease us, [request id, ...]]
+-- ARGV[1]  msgpack RenewCall of wire.py
 -- Answers  the ids whose hold is gone (Redis was flushed): their owner restores them
-local a = cmsgpack.unpack(ARGV[1])
-local prefix = string.sub(KEYS[1], 1, -2)
-local time = redis.call('TIME')
-local expiry = string.format('%.0f', time[1] * 1000000 + time[2] + a[1])
-local ttl = string.format('%.0f', a[1] / 1000 + 1000)
+local a = read(ARGV[1])
+local now = redis_now()
+local expiry = int(now + a.lease_us)
 local missing = {}
-for _, rid in ipairs(a[2]) do
-  local raw = redis.call('HGET', KEYS[1], rid)
+for _, request_id in ipairs(a.request_ids) do
+  local raw = call('HGET', KEYS[1], request_id)
   if raw then
-    redis.call('ZADD', prefix .. 'h', expiry, rid)
-    for _, s in ipairs(cmsgpack.unpack(raw)[3]) do
-      if s[4] == 1 then
-        redis.call('ZADD', prefix .. 'c:' .. s[1], expiry, rid)
-        redis.call('PEXPIRE', prefix .. 'c:' .. s[1], ttl)
-      end
+    call('ZADD', prefix .. HOLDS, expiry, request_id)
+    for _, subject in ipairs(read(raw).running) do
+      local key = prefix .. RUNNING .. subject
+      keep_running(key, expiry, a.lease_us, request_id)
+      forget_expired(key, now)
     end
   else
-    missing[#missing + 1] = rid
+    missing[#missing + 1] = request_id
   end
 end
 return missing
