@@ -127,11 +127,11 @@ async def test_a_renewal_clears_the_leases_of_the_dead(redis_client):
 
 async def test_the_counter_of_an_endless_budget_lives_as_long_as_it_is_used(redis_url, redis_client):
     """Each admission gives it another forty days."""
-    asked = {"budgets": (budget(10_000, BudgetPeriod.TOTAL),), "hold": 1}
+    budgets = (budget(10_000, BudgetPeriod.TOTAL),)
     async with admission_on(redis_url) as admission:
-        (key,) = (await admission.admit(request(**asked))).ticket.budget_keys
+        (key,) = (await admission.admit(request(budgets=budgets))).ticket.budget_keys
         await redis_client.pexpire(key, 60_000)
-        await admission.admit(request(**asked))
+        await admission.admit(request(budgets=budgets))
 
     assert await redis_client.pttl(key) > 39 * DAY_S * 1000
 

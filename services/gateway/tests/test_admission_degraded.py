@@ -91,6 +91,18 @@ async def test_without_redis_a_small_limit_still_grants_one(free_port):
         assert await admission.admit(request(user=Limits(concurrent_requests=1)))
 
 
+async def test_slots_that_redis_gave_are_taken_when_it_goes(held_redis):
+    """Four of ten at two gateways run already: this one's share is used up."""
+    limits = Limits(concurrent_requests=10)
+    async with gateway(held_redis.url) as admission:
+        for _ in range(4):
+            await by_redis(admission, user=limits)
+        held_redis.freeze()
+
+        with pytest.raises(AdmissionRefused):
+            await admission.admit(request(user=limits))
+
+
 async def test_without_redis_a_budget_is_spent_up_to_a_cap(held_redis):
     """The last known remainder, at most one percent of the budget, shared by the gateways; then 503."""
     async with gateway(held_redis.url) as admission:
