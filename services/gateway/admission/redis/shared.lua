@@ -27,7 +27,7 @@ local function gcra(stored, now, window, limit, cost)
   return tat, new, over > step / 2 and over or 0
 end
 
--- Write a bucket's state; it is forgotten when it has long been full.
+-- How long a subject's state is kept: until it has long been full, in milliseconds.
 local function state_ttl(latest, now) return int((latest - now) / 1000 + STATE_SPARE_MS) end
 
 -- Prolong a request's place among those that run.
