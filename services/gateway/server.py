@@ -22,8 +22,8 @@ from servicekit.redis import open_redis
 from servicekit.rpc_client import open_channel
 from services.gateway import metrics
 from services.gateway.admission.admission import open_admission
-from services.gateway.admission.holds import Holds
 from services.gateway.admission.options import AdmissionOptions
+from services.gateway.admission.redis.holds import Holds
 from services.gateway.app import Parts, build_app
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.auth import AuthClient

@@ -11,7 +11,8 @@ from razvilka.auth.v1 import auth_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.admission.request import Budget, Limits
+from services.gateway.admission.dimensions import LIMITED, CallerLimits, Limits, Scope
+from services.gateway.admission.request import Budget
 from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.periods import PERIODS, TIERS, period_to_proto
@@ -100,9 +101,11 @@ def caller_from_proto(message: pb.Caller) -> Caller:
         scopes=frozenset(message.scopes),
         models=frozenset(message.models),
         networks=tuple(ip_network(block, strict=False) for block in message.ip_allow_list),
-        user_limits=_limits(message.user_limits),
-        key_limits=_limits(message.key_limits),
-        model_limits=_limits(message.model_limits),
+        limits=CallerLimits(
+            user=_limits(message.user_limits, Scope.USER),
+            key=_limits(message.key_limits, Scope.KEY),
+            model=_limits(message.model_limits, Scope.MODEL),
+        ),
         budgets=tuple(
             Budget(budget.subject, PERIODS[budget.period], budget.limit_micro_rub) for budget in message.budgets
         ),
@@ -131,7 +134,6 @@ def key_from_proto(message: pb.ApiKey) -> KeyView:
     )
 
 
-def _limits(message: pb.Limits) -> Limits:
-    return Limits(
-        message.requests_per_minute, message.requests_per_day, message.tokens_per_minute, message.concurrent_requests
-    )
+def _limits(message: pb.Limits, scope: Scope) -> Limits:
+    """Read every limit that subjects of this scope may have; the fields bear the names of the settings."""
+    return Limits(**{row.setting: getattr(message, row.setting) for row in LIMITED if scope in row.scopes})

@@ -77,9 +77,7 @@ def admission_request(context: RequestContext, priced: PricedRequest, facts: Req
         estimated_tokens=estimate.tokens,
         hold_micro_rub=estimate.hold_micro_rub,
         facts=facts,
-        user_limits=caller.user_limits,
-        key_limits=caller.key_limits,
-        model_limits=caller.model_limits,
+        limits=caller.limits,
         budgets=caller.budgets,
     )
 

@@ -11,8 +11,9 @@ from typing import Any
 import redis.asyncio
 
 from services.gateway.admission.admission import Admission, open_admission
+from services.gateway.admission.dimensions import CallerLimits, Limits
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.admission.request import AdmissionRequest, Budget, BudgetPeriod, Limits
+from services.gateway.admission.request import AdmissionRequest, Budget, BudgetPeriod
 from services.gateway.tests.metering_kit import facts
 
 USER = "018f0000-0000-7000-8000-000000000001"
@@ -42,9 +43,7 @@ def request(
         estimated_tokens=tokens,
         hold_micro_rub=hold,
         facts=facts(key_id=KEY, **changes),
-        user_limits=user or Limits(),
-        key_limits=key or Limits(),
-        model_limits=model or Limits(),
+        limits=CallerLimits(user or Limits(), key or Limits(), model or Limits()),
         budgets=budgets,
     )
 

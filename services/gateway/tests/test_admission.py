@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import time
 from datetime import datetime
 
 import pytest
 
 from servicekit.errors import ErrorReason, QuotaExceeded, Unavailable
-from services.gateway.admission.periods import details_key
-from services.gateway.admission.request import AdmissionRefused, BudgetPeriod, Dimension, Limits
+from services.gateway.admission.dimensions import Dimension, Limits
+from services.gateway.admission.keys import details_key
+from services.gateway.admission.request import AdmissionRefused, BudgetPeriod
 from services.gateway.metering.hold import Ticket
 from services.gateway.tests.admission_kit import (
     PATIENT,
@@ -66,14 +66,15 @@ async def test_settling_gives_back_the_slot_and_the_unused_tokens(redis_url, red
     """After a settle with fewer tokens the next request sees the difference."""
     limits = Limits(tokens_per_minute=1000, concurrent_requests=1)
     async with admission_on(redis_url) as admission:
+        began = time.monotonic()
         first = await admission.admit(request(user=limits, tokens=900))
         await admission.settle(first.ticket, 100, 0)
 
         second = await admission.admit(request(user=limits, tokens=800))
+        refilled = (time.monotonic() - began) * 1000 / 60
 
-    assert {figure.dimension: figure.remaining for figure in second.report.figures}[
-        Dimension.TOKENS_PER_MINUTE
-    ] in range(100, 105)
+    left = {figure.dimension: figure.remaining for figure in second.report.figures}[Dimension.TOKENS_PER_MINUTE]
+    assert 100 <= left <= 101 + refilled
     assert len(await leftovers(redis_client)) == 3
 
 
@@ -82,12 +83,15 @@ async def test_more_tokens_than_estimated_become_debt(redis_url):
     limits = Limits(tokens_per_minute=1000)
     async with admission_on(redis_url) as admission:
         first = await admission.admit(request(user=limits, tokens=100))
+        began = time.monotonic()
         await admission.settle(first.ticket, 2000, 0)
 
         with pytest.raises(AdmissionRefused) as refused:
             await admission.admit(request(user=limits, tokens=100))
+        passed_s = time.monotonic() - began
 
-    assert 60 < (refused.value.retry_after_s or 0) <= 67
+    # 2,000 tokens are two minutes' worth; less what came back since.
+    assert 65.9 - passed_s <= (refused.value.retry_after_s or 0) <= 66.1
 
 
 async def test_a_request_above_a_minutes_tokens_waits_for_all_of_them(redis_url):
@@ -129,20 +133,6 @@ async def test_settling_twice_counts_once(redis_url, redis_client):
 
     assert await dump(redis_client) == once
     assert await counters(redis_client) == {"used": 700, "held": 0}
-
-
-async def test_two_hundred_callers_share_the_last_of_a_budget_exactly(redis_url, redis_client):
-    """floor(budget / hold) are admitted, no more and no less."""
-    async with admission_on(redis_url) as admission:
-        answers = await asyncio.gather(
-            *(admission.admit(request(budgets=(budget(7_999),), hold=1000)) for _ in range(200)),
-            return_exceptions=True,
-        )
-
-    refused = [answer for answer in answers if isinstance(answer, AdmissionRefused)]
-    assert len(answers) - len(refused) == 7
-    assert {answer.reason for answer in refused} == {ErrorReason.BUDGET_EXCEEDED}
-    assert await counters(redis_client) == {"used": 0, "held": 7000}
 
 
 async def test_counters_are_rebuilt_by_one_question(redis_url, redis_client):
@@ -240,18 +230,17 @@ async def test_the_same_request_sent_twice_counts_once(redis_url, redis_client):
     limits = Limits(requests_per_minute=5, requests_per_day=5, tokens_per_minute=500, concurrent_requests=1)
     same = request(user=limits, budgets=(budget(1000),))
     async with admission_on(redis_url) as admission:
-        await admission.admit(same)
+        first = await admission.admit(same)
         before = await dump(redis_client)
 
         again = await admission.admit(same)
+        refilled_s = (again.ticket.admitted_at_us - first.ticket.admitted_at_us) / 1e6
 
     assert await dump(redis_client) == before
-    assert {figure.dimension: figure.remaining for figure in again.report.figures} == {
-        Dimension.REQUESTS_PER_MINUTE: 4,
-        Dimension.REQUESTS_PER_DAY: 4,
-        Dimension.TOKENS_PER_MINUTE: 400,
-        Dimension.CONCURRENCY: 0,
-    }
+    left = {figure.dimension: figure.remaining for figure in again.report.figures}
+    assert (left[Dimension.REQUESTS_PER_DAY], left[Dimension.CONCURRENCY]) == (4, 0)
+    assert 4 <= left[Dimension.REQUESTS_PER_MINUTE] <= 4.5 + refilled_s * 5 / 60
+    assert 400 <= left[Dimension.TOKENS_PER_MINUTE] <= 400.5 + refilled_s * 500 / 60
 
 
 async def test_scripts_that_redis_forgot_are_sent_again(redis_url, redis_client):
@@ -290,62 +279,6 @@ async def test_an_unknown_ticket_settles_nothing(redis_url, redis_client):
         await admission.settle(Ticket("somebody", "unknown", 5, ("gw:{somebody}:b:user:x:t",)), 10, 10)
 
     assert await redis_client.keys("gw:{somebody}*") == []
-
-
-RACES = {
-    "user": Limits(requests_per_minute=100),
-    "key": Limits(requests_per_day=100),
-    "model": Limits(concurrent_requests=100),
-}
-
-RACERS = {
-    "user": lambda: request(user=RACES["user"]),
-    "key": lambda: request(key=RACES["key"]),
-    "model": lambda: request(model=RACES["model"]),
-}
-
-
-def race(url: str, results: multiprocessing.Queue[dict[str, int]]) -> None:
-    """Be one of several gateways: for each limit 25 tasks that ask 8 times, as fast as they can."""
-
-    async def run() -> dict[str, int]:
-        async with admission_on(url) as admission:
-            admitted = dict.fromkeys(RACES, 0)
-
-            async def one(subject: str) -> None:
-                for _ in range(8):
-                    try:
-                        await admission.admit(RACERS[subject]())
-                    except AdmissionRefused:
-                        continue
-                    admitted[subject] += 1
-
-            for subject in RACES:
-                await asyncio.gather(*(one(subject) for _ in range(25)))
-            return admitted
-
-    results.put(asyncio.run(run()))
-
-
-async def test_four_gateways_together_never_admit_above_a_limit(redis_url):
-    """4 processes with 25 tasks each ask 800 times for 100: per minute, per day, at once."""
-    context = multiprocessing.get_context("spawn")
-    results: multiprocessing.Queue[dict[str, int]] = context.Queue()
-    began = time.monotonic()
-    gateways = [context.Process(target=race, args=(redis_url, results)) for _ in range(4)]
-    for gateway in gateways:
-        gateway.start()
-
-    counts = [await asyncio.to_thread(results.get, True, 60) for _ in gateways]
-    for gateway in gateways:
-        gateway.join()
-
-    refill = int((time.monotonic() - began) * 100 / 60) + 1
-    total = {subject: sum(count[subject] for count in counts) for subject in RACES}
-    assert 100 <= total["user"] <= 100 + refill
-    # Midnight in the middle of the test would grant a second day.
-    assert total["key"] == 100 or (total["key"] <= 200 and int(time.time()) % 86_400 < 60)
-    assert total["model"] == 100
 
 
 async def dump(client) -> dict[bytes, object]:

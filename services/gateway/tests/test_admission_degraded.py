@@ -15,8 +15,9 @@ import redis.asyncio
 
 from servicekit.errors import Unavailable
 from services.gateway.admission.admission import Admission, open_admission
+from services.gateway.admission.dimensions import Limits
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.admission.request import AdmissionRefused, Admitted, Limits
+from services.gateway.admission.request import AdmissionRefused, Admitted
 from services.gateway.tests.admission_kit import Ledger, budget, counters, leftovers, request
 from tools.testing.throwaway import throwaway_redis
 
@@ -88,6 +89,18 @@ async def test_without_redis_a_small_limit_still_grants_one(free_port):
     """A limit below the number of gateways does not become an outage."""
     async with gateway(f"redis://127.0.0.1:{free_port}/0") as admission:
         assert await admission.admit(request(user=Limits(concurrent_requests=1)))
+
+
+async def test_slots_that_redis_gave_are_taken_when_it_goes(held_redis):
+    """Four of ten at two gateways run already: this one's share is used up."""
+    limits = Limits(concurrent_requests=10)
+    async with gateway(held_redis.url) as admission:
+        for _ in range(4):
+            await by_redis(admission, user=limits)
+        held_redis.freeze()
+
+        with pytest.raises(AdmissionRefused):
+            await admission.admit(request(user=limits))
 
 
 async def test_without_redis_a_budget_is_spent_up_to_a_cap(held_redis):

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-import msgspec
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.gateway.admission.codec import ADMITTED, DECIDE, REFUSED
-from services.gateway.admission.scripts import ADMIT, SEED, SETTLE
+from services.gateway.admission.redis.scripts import ADMIT, SEED, SETTLE
+from services.gateway.admission.wire import (
+    AdmitAnswer,
+    AdmitCall,
+    BudgetWire,
+    Mode,
+    SeedCall,
+    SettleCall,
+    SubjectWire,
+    Verdict,
+    pack,
+    read_answer,
+)
 
 PREFIX = "gw:{u}:"
+NAMES = ("rpm", "rpd", "tpm", "concurrency")
 DETAILS = f"{PREFIX}d"
 WINDOW = 60e6
 DAY = 86_400_000_000
@@ -104,18 +116,21 @@ class Real:
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
         client.flushdb()
-        client.eval(SEED.body.decode(), 1, DETAILS, msgspec.msgpack.encode([(BUDGET_KEY, 0)]))
+        client.eval(SEED.body.decode(), 1, DETAILS, pack(SeedCall(BUDGET_KEY, 0)))
 
-    def admit(self, request_id, tokens, hold, subjects, budget):
-        payload = (request_id, DECIDE, 0, LEASE, tokens, hold, subjects, [("user:u", "t", budget)], "{}")
-        return self.client.eval(ADMIT.body.decode(), 1, DETAILS, msgspec.msgpack.encode(payload))
+    def admit(self, request_id, tokens, hold, subjects, budget) -> AdmitAnswer:
+        wire = [SubjectWire(name, set_of(limits)) for name, *limits in subjects if any(limits)]
+        budgets = [BudgetWire("user:u", "t", budget)]
+        call = AdmitCall(request_id, Mode.DECIDE, 0, LEASE, tokens, hold, wire, budgets, "{}")
+        return read_answer(self.client.eval(ADMIT.body.decode(), 1, DETAILS, pack(call)))
 
     def settle(self, request_id, tokens, cost):
-        self.client.eval(SETTLE.body.decode(), 1, DETAILS, msgspec.msgpack.encode((request_id, tokens, cost, 1, 1, [])))
+        call = SettleCall(request_id, tokens, cost, 1, 1, ())
+        self.client.eval(SETTLE.body.decode(), 1, DETAILS, pack(call))
 
     def pause(self, microseconds: int) -> None:
         for key in self.client.keys(f"{PREFIX}s:*"):
-            for name in ("r", "t"):
+            for name in ("rpm", "tpm"):
                 value = self.client.hget(key, name)
                 if value is not None:
                     self.client.hset(key, name, f"{float(value) - microseconds:.2f}")
@@ -133,17 +148,22 @@ class Real:
         return int(used or 0), int(held or 0)
 
     def tpm(self, name: str) -> float:
-        return float(self.client.hget(f"{PREFIX}s:{name}", "t") or 0)
+        return float(self.client.hget(f"{PREFIX}s:{name}", "tpm") or 0)
 
 
-def check_figures(model: Model, answer: list[int], now: int) -> None:
+def set_of(limits: Sequence[int]) -> dict[str, int]:
+    return {name: limit for name, limit in zip(NAMES, limits, strict=True) if limit}
+
+
+def check_figures(model: Model, answer: AdmitAnswer, now: int) -> None:
     """The reported remainders are those of the tightest subject."""
-    for at, dimension in enumerate((1, 2, 3, 4)):
-        limited = [subject for subject in model.subjects if subject[dimension]]
-        told_limit, remaining = answer[2 + at * 3], answer[3 + at * 3]
+    figures = {figure.dimension: figure for figure in answer.figures}
+    for at, name in enumerate(NAMES):
+        limited = [subject for subject in model.subjects if subject[at + 1]]
         if not limited:
-            assert told_limit == -1
+            assert name not in figures
             continue
+        remaining = figures[name].remaining
         left = []
         for name, rpm, rpd, tpm, at_once in limited:
             left.append(
@@ -186,21 +206,22 @@ def test_the_scripts_do_what_the_model_does(redis_server_url, user, key, model_v
             request_id = f"r{step}"
             state = client.hgetall(f"{PREFIX}s:user")
             answer = real.admit(request_id, first, second, subjects, budget)
-            now = answer[1]
-            assert answer[0] == (ADMITTED if model.fits(first, second, now) else REFUSED)
-            if answer[0] == ADMITTED:
+            now = answer.now_us
+            assert answer.verdict == (Verdict.ADMITTED if model.fits(first, second, now) else Verdict.REFUSED)
+            if answer.verdict is Verdict.ADMITTED:
                 model.admit(request_id, first, second, now)
                 ids.append(request_id)
-                assert answer[14] == budget - model.used - model.held
+                assert answer.budget_left == (budget - model.used - model.held,)
             else:
                 assert client.hgetall(f"{PREFIX}s:user") == state
-                assert answer[16] > 0
+                assert answer.violated is not None
+                assert answer.violated.retry_us > 0
             check_figures(model, answer, now)
         elif name == "again" and ids:
             chosen = ids[first % len(ids)]
             if chosen in model.running:
                 tokens, hold, _ = model.running[chosen]
-                assert real.admit(chosen, tokens, hold, subjects, budget)[0] == ADMITTED
+                assert real.admit(chosen, tokens, hold, subjects, budget).verdict is Verdict.ADMITTED
         elif name == "settle" and ids:
             check_settle(model, real, ids[first % len(ids)], second, second)
         elif name == "pause":

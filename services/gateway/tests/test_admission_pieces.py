@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from servicekit.clock import Clock, SystemClock
 from servicekit.testing import FakeClock
 from services.gateway.admission.admission import Admission
-from services.gateway.admission.breaker import Breaker
+from services.gateway.admission.degraded.breaker import Breaker
+from services.gateway.admission.degraded.replicas import Replicas
+from services.gateway.admission.degraded.token_buckets import TokenBuckets
+from services.gateway.admission.dimensions import Dimension
 from services.gateway.admission.headers import duration, rate_limit_headers
-from services.gateway.admission.periods import budget_key, parse_budget_key, seconds_left
+from services.gateway.admission.keys import budget_key, parse_budget_key
+from services.gateway.admission.periods import seconds_left
 from services.gateway.admission.reconcile import Reconciler
-from services.gateway.admission.replicas import Replicas
-from services.gateway.admission.request import BudgetPeriod, Dimension, Figure, LimitReport
-from services.gateway.admission.token_buckets import TokenBuckets
+from services.gateway.admission.request import BudgetPeriod, Figure, LimitReport
 from services.gateway.tests.admission_kit import USER, Ledger, admission_on, budget, counters, request
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from servicekit.testing import FakeClock
-from services.gateway.admission.holds import Holds
+from services.gateway.admission.redis.holds import Holds
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.expired_holds import ExpiredHolds
 from services.gateway.metering.leader_election import LeaderElection

@@ -12,16 +12,14 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from servicekit.errors import ErrorReason, Unavailable
-from services.gateway.admission.periods import details_key
+from services.gateway.admission.keys import HOLDS_PATTERN, details_key, user_of_holds
+from services.gateway.admission.wire import read_hold
 from services.gateway.metering.hold import Hold, decode_facts
 
 log = structlog.get_logger()
 
-PATTERN: Final = "gw:{*}:h"
 SCAN_COUNT: Final = 1000
 PAGE: Final = 500
-
-_unpack = msgspec.msgpack.Decoder(tuple[int, int, list[Any], list[str], str]).decode
 
 
 @contextmanager
@@ -64,9 +62,9 @@ class Holds:
                 yield hold
 
     async def _scan(self, latest: str) -> AsyncIterator[Hold]:
-        async for key in self._client.scan_iter(match=PATTERN, count=SCAN_COUNT, _type="zset"):
+        async for key in self._client.scan_iter(match=HOLDS_PATTERN, count=SCAN_COUNT, _type="zset"):
             name = key.decode() if isinstance(key, bytes) else str(key)
-            user_id = name.removeprefix("gw:{").removesuffix("}:h")
+            user_id = user_of_holds(name)
             due: list[tuple[bytes, float]] = cast(
                 Any, await self._client.zrangebyscore(name, "-inf", latest, withscores=True)
             )
@@ -87,8 +85,7 @@ class Holds:
         if raw is None:
             return None  # settled between the two reads
         try:
-            *_, facts = _unpack(raw)
-            return Hold(user_id, request_id, expires_at_us, decode_facts(facts))
+            return Hold(user_id, request_id, expires_at_us, decode_facts(read_hold(raw).facts))
         except msgspec.DecodeError as exc:
             log.error("admission.hold_unreadable", request_id=request_id, error=str(exc))
             return None

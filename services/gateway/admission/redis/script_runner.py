@@ -18,14 +18,17 @@ import structlog
 from redis.asyncio import Connection, Redis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from services.gateway.admission.breaker import Breaker
-from services.gateway.admission.scripts import RENEW, Script
+from services.gateway.admission.degraded.breaker import Breaker
+from services.gateway.admission.keys import details_key
+from services.gateway.admission.redis.scripts import RENEW, Script
+from services.gateway.admission.wire import RenewCall, pack
 
 log = structlog.get_logger()
 
 MAX_BATCH: Final = 128
 LAST_PART_S: Final = 0.01
-NOTHING_TO_RENEW: Final = b"\x92\x00\x90"  # msgpack [0, []]
+PROBE_KEY: Final = details_key("probe")
+NOTHING_TO_RENEW: Final = pack(RenewCall(0, []))
 Call = tuple[Script, bytes, bytes, "asyncio.Future[Any]"]
 
 
@@ -61,7 +64,7 @@ class ScriptRunner:
         """Find out whether Redis is back when nobody else asks."""
         if not self._breaker.is_closed:
             with contextlib.suppress(RedisLost):
-                await self.run(RENEW, "gw:{probe}:d", NOTHING_TO_RENEW)
+                await self.run(RENEW, PROBE_KEY, NOTHING_TO_RENEW)
 
     async def serve(self) -> None:
         """Send what waits, for ever; cancel it to stop."""

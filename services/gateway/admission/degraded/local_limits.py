@@ -12,18 +12,16 @@ from typing import Final
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unavailable
-from services.gateway.admission.codec import Subject, refusal, subjects_of
+from services.gateway.admission.codec import refusal, subjects_of
+from services.gateway.admission.degraded.token_buckets import TokenBuckets
+from services.gateway.admission.dimensions import LIMITED, RATES, Dimension, DimensionRow, Rule, Unit
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.admission.request import AdmissionRequest, Dimension, Figure, LimitReport
-from services.gateway.admission.token_buckets import TokenBuckets
+from services.gateway.admission.request import AdmissionRequest, Figure, LimitReport
+from services.gateway.admission.wire import SubjectWire
 
 MAX_REMAINDERS: Final = 50_000
 BUDGET_RETRY_S: Final = 5.0
-WINDOWS_S: Final = {
-    Dimension.REQUESTS_PER_MINUTE: 60.0,
-    Dimension.REQUESTS_PER_DAY: 86_400.0,
-    Dimension.TOKENS_PER_MINUTE: 60.0,
-}
+SLOTS: Final = tuple(row for row in LIMITED if row.rule is Rule.SLOTS)
 
 
 class LocalLimits:
@@ -76,7 +74,11 @@ class LocalLimits:
 
     def occupy(self, request: AdmissionRequest) -> None:
         """Count a running request, also one that Redis admitted: its slot is taken when Redis goes."""
-        names = [_bucket(request.user_id, s[0], Dimension.CONCURRENCY) for s in subjects_of(request) if s[4]]
+        names = [
+            _bucket(request.user_id, subject.name, row.name)
+            for subject in subjects_of(request)
+            for row, _ in _set(SLOTS, subject)
+        ]
         if names and request.request_id not in self._owned:
             self._owned[request.request_id] = names
             for name in names:
@@ -86,20 +88,15 @@ class LocalLimits:
         """Return this gateway's part of a limit, at least one."""
         return max(1, int(limit * self._options.local_share / max(1, self._replicas())))
 
-    def _check(self, request: AdmissionRequest, subject: Subject) -> None:
-        name, _, _, _, at_once = subject
-        for dimension, limit, cost in _rates(subject, request.estimated_tokens):
-            wait_s = self._buckets.wait_s(
-                _bucket(request.user_id, name, dimension),
-                limit=self.share(limit),
-                window_s=WINDOWS_S[dimension],
-                cost=cost,
-            )
+    def _check(self, request: AdmissionRequest, subject: SubjectWire) -> None:
+        for row, limit in _set(RATES, subject):
+            name, cost = _bucket(request.user_id, subject.name, row.name), _cost(row, request)
+            wait_s = self._buckets.wait_s(name, limit=self.share(limit), window_s=row.window_s, cost=cost)
             if wait_s > 0:
-                raise refusal(dimension, name.partition(":")[0], limit, wait_s, (), request)
-        running = self._running.get(_bucket(request.user_id, name, Dimension.CONCURRENCY), 0)
-        if at_once and running >= self.share(at_once):
-            raise refusal(Dimension.CONCURRENCY, name.partition(":")[0], at_once, 1.0, (), request)
+                raise refusal(row, subject.name, limit, wait_s, (), request)
+        for row, limit in _set(SLOTS, subject):
+            if self._running.get(_bucket(request.user_id, subject.name, row.name), 0) >= self.share(limit):
+                raise refusal(row, subject.name, limit, row.retry_s, (), request)
 
     def _check_budgets(self, request: AdmissionRequest, budget_keys: tuple[str, ...]) -> None:
         for budget, key in zip(request.budgets, budget_keys, strict=True):
@@ -114,34 +111,34 @@ class LocalLimits:
                     retry_after_s=BUDGET_RETRY_S,
                 )
 
-    def _take(self, request: AdmissionRequest, subject: Subject) -> None:
-        for dimension, limit, cost in _rates(subject, request.estimated_tokens):
-            name = _bucket(request.user_id, subject[0], dimension)
-            self._buckets.take(name, limit=self.share(limit), window_s=WINDOWS_S[dimension], cost=cost)
+    def _take(self, request: AdmissionRequest, subject: SubjectWire) -> None:
+        for row, limit in _set(RATES, subject):
+            name, cost = _bucket(request.user_id, subject.name, row.name), _cost(row, request)
+            self._buckets.take(name, limit=self.share(limit), window_s=row.window_s, cost=cost)
 
-    def _figures(self, user_id: str, subjects: list[Subject]) -> list[Figure]:
+    def _figures(self, user_id: str, subjects: list[SubjectWire]) -> list[Figure]:
         found: dict[Dimension, Figure] = {}
         for subject in subjects:
-            for dimension, limit, _ in _rates(subject, 0):
-                name, share, window_s = _bucket(user_id, subject[0], dimension), self.share(limit), WINDOWS_S[dimension]
-                left = self._buckets.left(name, limit=share, window_s=window_s)
-                figure = Figure(dimension, limit, left, (share - left) * window_s / share)
-                if dimension not in found or figure.remaining < found[dimension].remaining:
-                    found[dimension] = figure
-        return [found[dimension] for dimension in WINDOWS_S if dimension in found]
+            for row, limit in _set(RATES, subject):
+                figure = self._figure(_bucket(user_id, subject.name, row.name), row, limit)
+                if row.name not in found or figure.remaining < found[row.name].remaining:
+                    found[row.name] = figure
+        return [found[row.name] for row in RATES if row.name in found]
+
+    def _figure(self, bucket: str, row: DimensionRow, limit: int) -> Figure:
+        share = self.share(limit)
+        left = self._buckets.left(bucket, limit=share, window_s=row.window_s)
+        return Figure(row.name, limit, left, (share - left) * row.window_s / share)
 
 
 def _bucket(user_id: str, subject: str, dimension: Dimension) -> str:
     return f"{user_id} {subject} {dimension}"
 
 
-def _rates(subject: Subject, tokens: int) -> list[tuple[Dimension, int, int]]:
-    _, rpm, rpd, tpm, _ = subject
-    found = []
-    if rpm:
-        found.append((Dimension.REQUESTS_PER_MINUTE, rpm, 1))
-    if rpd:
-        found.append((Dimension.REQUESTS_PER_DAY, rpd, 1))
-    if tpm:
-        found.append((Dimension.TOKENS_PER_MINUTE, tpm, tokens))
-    return found
+def _set(rows: tuple[DimensionRow, ...], subject: SubjectWire) -> list[tuple[DimensionRow, int]]:
+    """Return which of these limits the subject has."""
+    return [(row, subject.limits[row.name]) for row in rows if row.name in subject.limits]
+
+
+def _cost(row: DimensionRow, request: AdmissionRequest) -> int:
+    return request.estimated_tokens if row.unit is Unit.TOKENS else 1
