@@ -36,7 +36,7 @@ from services.gateway.identity.access import CHAT, COMPLETIONS, EMBEDDINGS, chec
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.identity.key_sets import KeyRing
-from services.gateway.inference.completions import CompletionService
+from services.gateway.inference.answers import Answers
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.routes.chat import ChatCompletions
 from services.gateway.inference.routes.dependencies import InferenceDependencies
@@ -150,9 +150,7 @@ def build_app(parts: Parts) -> FastAPI:
 def _hot_endpoints(parts: Parts) -> dict[str, ASGIApp]:
     settings = parts.settings
     needs = InferenceDependencies(parts.authenticator, parts.catalog, settings.limit, parts.clock)
-    service = CompletionService(
-        parts.paid_calls, parts.router, settings, tasks=parts.tasks, cancellations=parts.cancellations
-    )
+    service = Answers(parts.paid_calls, parts.router, settings, tasks=parts.tasks, cancellations=parts.cancellations)
     return {
         CHAT: ChatCompletions(needs, service),
         COMPLETIONS: TextCompletions(needs, service),

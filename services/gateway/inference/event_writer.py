@@ -9,7 +9,7 @@ from starlette.types import Send
 
 from servicekit.lifecycle import Background
 from services.gateway.edge import cancellation
-from services.gateway.edge.client_disconnect import ClientDisconnect
+from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.problems import Headers
 from services.gateway.inference.event_stream import KEEPALIVE
 from services.gateway.settings import StreamSettings
@@ -24,7 +24,7 @@ _HEADERS: Final[Headers] = [
 class EventWriter:
     """One stream's way out. One timer for each stream, re-armed only when it fires."""
 
-    def __init__(self, send: Send, disconnect: ClientDisconnect, settings: StreamSettings, tasks: Background) -> None:
+    def __init__(self, send: Send, disconnect: ClientConnection, settings: StreamSettings, tasks: Background) -> None:
         self._send = send
         self._disconnect = disconnect
         self._settings = settings

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from services.gateway.edge.body import decode, read_body
 from services.gateway.edge.request_context import context_of
 from services.gateway.identity.access import CHAT, NEEDS
-from services.gateway.inference.completions import CompletionService, Job
+from services.gateway.inference.answers import Answers, Job
 from services.gateway.inference.conversation import normalise
 from services.gateway.inference.estimate import estimate_chat
 from services.gateway.inference.event_stream import ChatFrames
@@ -25,7 +25,7 @@ _DECODER: Final = msgspec.json.Decoder(ChatRequest)
 class ChatCompletions:
     """An ASGI endpoint: FastAPI's own body parsing would cost as much as everything here."""
 
-    def __init__(self, needs: InferenceDependencies, service: CompletionService) -> None:
+    def __init__(self, needs: InferenceDependencies, service: Answers) -> None:
         self._needs = needs
         self._service = service
 

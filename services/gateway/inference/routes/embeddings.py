@@ -13,11 +13,11 @@ from services.gateway.clients.router import RouterClient
 from services.gateway.edge import cancellation
 from services.gateway.edge.body import ClientDisconnected, decode, read_body
 from services.gateway.edge.cancellation import Cancellations
+from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.request_context import RequestContext, context_of
 from services.gateway.edge.respond import send_json
 from services.gateway.identity.access import EMBEDDINGS, NEEDS
 from services.gateway.inference.estimate import estimate_embedding
-from services.gateway.inference.event_writer import ClientDisconnect
 from services.gateway.inference.openai_bodies import embedding_list
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import PricedRequest
@@ -70,7 +70,7 @@ class EmbeddingsEndpoint:
     ) -> None:
         async with await self._paid_calls.open(context, priced) as paid_call:
             ending = self._cancellations.new()
-            disconnect = ClientDisconnect(scope, ending, priced.model.on_disconnect, self._settings.stream)
+            disconnect = ClientConnection(scope, ending, priced.model.on_disconnect, self._settings.stream)
             with disconnect, ending:
                 embeddings = await self._embed(context, priced, request, texts)
             if ending.cause:

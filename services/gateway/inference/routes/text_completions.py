@@ -11,7 +11,7 @@ from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.body import decode, read_body
 from services.gateway.edge.request_context import context_of
 from services.gateway.identity.access import COMPLETIONS, NEEDS
-from services.gateway.inference.completions import CompletionService, Job
+from services.gateway.inference.answers import Answers, Job
 from services.gateway.inference.estimate import Estimate, estimate_chat
 from services.gateway.inference.event_stream import TextFrames
 from services.gateway.inference.openai_bodies import answer_id, text_completion
@@ -26,7 +26,7 @@ _TEXT: Final = msgspec.json.Decoder(str)
 class TextCompletions:
     """An ASGI endpoint."""
 
-    def __init__(self, needs: InferenceDependencies, service: CompletionService) -> None:
+    def __init__(self, needs: InferenceDependencies, service: Answers) -> None:
         self._needs = needs
         self._service = service
 

@@ -18,11 +18,12 @@ from services.gateway.clients.router import RouterClient
 from services.gateway.edge import cancellation
 from services.gateway.edge.body import ClientDisconnected
 from services.gateway.edge.cancellation import Cancellation, Cancellations
+from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.problems import code_of, encode_body
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.event_stream import DONE, Frames, error_frame
-from services.gateway.inference.event_writer import ClientDisconnect, EventWriter
+from services.gateway.inference.event_writer import EventWriter
 from services.gateway.inference.openai_bodies import roubles, usage_body
 from services.gateway.inference.paid_call import PaidCall, PaidCalls
 from services.gateway.inference.pricing import PricedRequest
@@ -46,7 +47,7 @@ class Job:
     requests: Sequence[ChatRequest]
 
 
-class CompletionService:
+class Answers:
     """Takes a job through the paid_calls, asks the router, settles, and sends the answer."""
 
     def __init__(
@@ -109,8 +110,8 @@ class CompletionService:
                 finally:
                     writer.close()
 
-    def _disconnect(self, job: Job, ending: Cancellation) -> ClientDisconnect:
-        return ClientDisconnect(job.scope, ending, job.priced.model.on_disconnect, self._settings.stream)
+    def _disconnect(self, job: Job, ending: Cancellation) -> ClientConnection:
+        return ClientConnection(job.scope, ending, job.priced.model.on_disconnect, self._settings.stream)
 
     def _deadline_s(self, job: Job) -> float:
         return max(0.001, self._settings.request_timeout_s - job.context.elapsed_s)
@@ -146,7 +147,7 @@ class Relay:
         self._ending = ending
 
     async def run(
-        self, parts: AsyncGenerator[StreamPart, None], writer: EventWriter, disconnect: ClientDisconnect
+        self, parts: AsyncGenerator[StreamPart, None], writer: EventWriter, disconnect: ClientConnection
     ) -> None:
         """Write every part as it comes; what comes with the end waits until the end is settled."""
         async with aclosing(parts):
@@ -177,12 +178,12 @@ class Relay:
                 self._finish_reason = delta.finish_reason
         return chars
 
-    def _drain(self, chars: int, disconnect: ClientDisconnect) -> None:
+    def _drain(self, chars: int, disconnect: ClientConnection) -> None:
         self._drained += chars
         if self._drained > self._settings.stream.drain_tokens * self._job.priced.model.chars_per_token:
             self._ending.now(disconnect.cause)
 
-    async def finish(self, writer: EventWriter, disconnect: ClientDisconnect) -> None:
+    async def finish(self, writer: EventWriter, disconnect: ClientConnection) -> None:
         """Settle, then send the last frames."""
         cause = self._ending.cause
         if cause:

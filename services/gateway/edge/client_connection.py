@@ -24,7 +24,7 @@ class Connection(Protocol):
         ...
 
 
-class ClientDisconnect:
+class ClientConnection:
     """Ends the work for a caller who left, as the provider's billing policy says: at once, or read on for a while."""
 
     def __init__(self, scope: Scope, ending: Cancellation, policy: str, settings: StreamSettings) -> None:
@@ -35,7 +35,7 @@ class ClientDisconnect:
         self._timer: asyncio.TimerHandle | None = None
         self.cause = ""
 
-    def __enter__(self) -> ClientDisconnect:
+    def __enter__(self) -> ClientConnection:
         if self._connection is not None:
             self._connection.on_lost = self._lost
         return self
