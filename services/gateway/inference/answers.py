@@ -1,155 +1,108 @@
-"""Answers chat prompts, whole or as a stream: the middle of the hot path, the same for both shapes of the API."""
+"""Asks the router inside a paid call and sends what it says: whole, or as it is made. Every paid route answers here."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import structlog
-from starlette.types import Scope, Send
+from starlette.types import Send
 
 from servicekit.errors import ErrorReason, Internal, ProviderFailed, ServiceError, Unavailable
 from servicekit.failpoints import failpoint
-from servicekit.lifecycle import Background
-from services.gateway.clients.completion import Completion, End, StreamPart
-from services.gateway.clients.router import RouterClient
+from services.gateway.clients.completion import Completion, Embeddings, End, StreamPart
 from services.gateway.edge import cancellation
 from services.gateway.edge.body import ClientDisconnected
-from services.gateway.edge.cancellation import Cancellation, Cancellations
-from services.gateway.edge.client_connection import ClientConnection
-from services.gateway.edge.problems import code_of, encode_body
+from services.gateway.edge.problems import code_of
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
-from services.gateway.inference.event_stream import DONE, Frames, error_frame
+from services.gateway.inference.answer_headers import cost_header
+from services.gateway.inference.event_stream import Frames
 from services.gateway.inference.event_writer import EventWriter
-from services.gateway.inference.openai_bodies import roubles, usage_body
+from services.gateway.inference.openai_bodies import roubles
 from services.gateway.inference.paid_call import PaidCall, PaidCalls
 from services.gateway.inference.pricing import PricedRequest
-from services.gateway.inference.prompt_list import chained, joined
-from services.gateway.inference.schemas import ChatRequest
-from services.gateway.settings import GatewaySettings
+from services.gateway.metering.accounting import TokenUsage
 
 log = structlog.get_logger()
 
-Render = Callable[[Completion, dict[str, Any]], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One paid request: where it came from, what it may cost, and the prompts to ask, mostly one."""
-
-    scope: Scope
-    send: Send
-    context: RequestContext
-    priced: PricedRequest
-    requests: Sequence[ChatRequest]
+Answer = TypeVar("Answer", bound=Completion | Embeddings)
+Ask = Callable[[PaidCall], Awaitable[Answer]]
+AskStream = Callable[[PaidCall], AsyncGenerator[StreamPart, None]]
+# From the answer, what it used and what it cost in micro-roubles to the body.
+Render = Callable[[Answer, TokenUsage, int], bytes]
 
 
 class Answers:
-    """Takes a job through the paid_calls, asks the router, settles, and sends the answer."""
+    """Sends the answers of paid calls."""
 
-    def __init__(
-        self,
-        paid_calls: PaidCalls,
-        router: RouterClient,
-        settings: GatewaySettings,
-        *,
-        tasks: Background,
-        cancellations: Cancellations,
-    ) -> None:
+    def __init__(self, paid_calls: PaidCalls) -> None:
         self._paid_calls = paid_calls
-        self._router = router
-        self._settings = settings
-        self._tasks = tasks
-        self._cancellations = cancellations
 
-    async def answer(self, job: Job, render: Render) -> None:
+    async def send_whole(
+        self, context: RequestContext, priced: PricedRequest, send: Send, *, ask: Ask[Answer], render: Render[Answer]
+    ) -> None:
         """Send a whole answer.
 
         Raises:
             ServiceError: it failed; nothing was sent.
             ClientDisconnected: there is nobody to send it to.
         """
-        context = job.context
-        async with await self._paid_calls.open(context, job.priced) as paid_call:
-            ending = self._cancellations.new()
-            with self._disconnect(job, ending) as disconnect, ending:
-                completion = await self._complete(job)
-            if ending.cause:
-                await paid_call.interrupt(ending.cause)
-                raise _stopping() if ending.cause == cancellation.SHUTDOWN else ClientDisconnected
-            paid_call.routed(completion.route)
-            paid_call.note(sum(len(choice.content or "") for choice in completion.choices))
-            finish = completion.choices[0].finish_reason if completion.choices else ""
-            cost = await paid_call.complete(completion.end, finish, left=bool(disconnect.cause))
+        async with self._paid_calls.open(context, priced) as call:
+            with call.cancellation:
+                answer = await ask(call)
+            if call.cancellation.cause:
+                await _settle_cancelled(call)
+                raise ClientDisconnected
+            call.routed(answer.route)
+            choices = answer.choices if isinstance(answer, Completion) else ()
+            call.note(sum(len(choice.content or "") for choice in choices))
+            cost = await call.complete(answer.end, choices[0].finish_reason if choices else "")
         failpoint("gateway.before_answer")
-        context.headers.append((b"x-razvilka-cost-micro-rub", str(cost).encode()))
-        await send_json(job.send, 200, render(completion, usage_body(paid_call.usage_of(completion.end)[0], cost)))
+        context.headers.append(cost_header(cost))
+        await send_json(send, 200, render(answer, call.usage_of(answer.end)[0], cost))
 
-    async def stream(self, job: Job, frames: Frames) -> None:
+    async def send_stream(
+        self, context: RequestContext, priced: PricedRequest, send: Send, *, ask: AskStream, frames: Frames
+    ) -> None:
         """Send an answer as it is made.
 
         Raises:
             ServiceError: it failed before anything was sent.
         """
-        async with await self._paid_calls.open(job.context, job.priced) as paid_call:
-            ending = self._cancellations.new()
-            relay = Relay(job, frames, paid_call, ending, self._settings)
-            with self._disconnect(job, ending) as disconnect:
-                writer = EventWriter(job.send, disconnect, self._settings.stream, self._tasks)
-                try:
-                    with ending:
-                        await relay.run(self._parts(job), writer, disconnect)
-                    await relay.finish(writer, disconnect)
-                except Exception as exc:
-                    if not writer.started:
-                        raise
-                    await relay.break_off(writer, _as_service_error(exc, job.context))
-                finally:
-                    writer.close()
-
-    def _disconnect(self, job: Job, ending: Cancellation) -> ClientConnection:
-        return ClientConnection(job.scope, ending, job.priced.model.on_disconnect, self._settings.stream)
-
-    def _deadline_s(self, job: Job) -> float:
-        return max(0.001, self._settings.request_timeout_s - job.context.elapsed_s)
-
-    async def _complete(self, job: Job) -> Completion:
-        model, call = job.priced.model.id, job.context.call
-        answers = [
-            await self._router.complete(request, model, deadline_s=self._deadline_s(job), call=call)
-            for request in job.requests
-        ]
-        return answers[0] if len(answers) == 1 else joined(answers, job.requests[0].n or 1)
-
-    def _parts(self, job: Job) -> AsyncGenerator[StreamPart, None]:
-        model, call, deadline_s = job.priced.model.id, job.context.call, self._deadline_s(job)
-        streams = [self._router.stream(request, model, deadline_s=deadline_s, call=call) for request in job.requests]
-        return streams[0] if len(streams) == 1 else chained(streams, job.requests[0].n or 1)
+        async with self._paid_calls.open(context, priced) as call:
+            settings = self._paid_calls.settings.stream
+            writer = EventWriter(send, call.client, settings, self._paid_calls.tasks)
+            relay = StreamRelay(call, frames, writer, drain_tokens=settings.drain_tokens)
+            try:
+                with call.cancellation:
+                    await relay.run(ask(call))
+                await relay.finish()
+            except Exception as exc:
+                if not writer.started:
+                    raise
+                await relay.break_off(_as_service_error(exc, context))
+            finally:
+                writer.close()
 
 
-class Relay:
+class StreamRelay:
     """Carries one stream from the router to the caller, and remembers what its end needs."""
 
-    def __init__(
-        self, job: Job, frames: Frames, paid_call: PaidCall, ending: Cancellation, settings: GatewaySettings
-    ) -> None:
-        self._job = job
+    def __init__(self, call: PaidCall, frames: Frames, writer: EventWriter, *, drain_tokens: int) -> None:
+        self._call = call
         self._frames = frames
-        self._paid_call = paid_call
-        self._settings = settings
-        self._held = b""
+        self._writer = writer
+        self._drain_chars = drain_tokens * call.priced.model.chars_per_token
+        self._drained_chars = 0
+        self._last_frames = b""
         self._end: End | None = None
         self._finish_reason = ""
-        self._drained = 0
-        self._ending = ending
 
-    async def run(
-        self, parts: AsyncGenerator[StreamPart, None], writer: EventWriter, disconnect: ClientConnection
-    ) -> None:
+    async def run(self, parts: AsyncGenerator[StreamPart, None]) -> None:
         """Write every part as it comes; what comes with the end waits until the end is settled."""
+        call, writer = self._call, self._writer
         async with aclosing(parts):
             async for part in parts:
                 chars = self._note(part)
@@ -157,18 +110,18 @@ class Relay:
                 if not writer.started:
                     await writer.start([])
                 if part.end is not None:
-                    self._end, self._held = part.end, frames
-                    self._paid_call.note(chars)
+                    self._end, self._last_frames = part.end, frames
+                    call.note(chars)
                     continue
                 await writer.write(frames)
-                self._paid_call.delivered(chars, part.progress)
+                call.delivered(chars, part.progress)
                 failpoint("gateway.after_part")
-                if disconnect.cause:
-                    self._drain(chars, disconnect)
+                if call.client.lost:
+                    self._drain(chars)
 
     def _note(self, part: StreamPart) -> int:
         if part.route is not None:
-            self._paid_call.routed(part.route)
+            self._call.routed(part.route)
         chars = 0
         for delta in part.deltas:
             chars += len(delta.content) + len(delta.reasoning)
@@ -178,37 +131,54 @@ class Relay:
                 self._finish_reason = delta.finish_reason
         return chars
 
-    def _drain(self, chars: int, disconnect: ClientConnection) -> None:
-        self._drained += chars
-        if self._drained > self._settings.stream.drain_tokens * self._job.priced.model.chars_per_token:
-            self._ending.now(disconnect.cause)
+    def _drain(self, chars: int) -> None:
+        self._drained_chars += chars
+        if self._drained_chars > self._drain_chars:
+            self._call.cancellation.now(self._call.client.lost)
 
-    async def finish(self, writer: EventWriter, disconnect: ClientConnection) -> None:
-        """Settle, then send the last frames."""
-        cause = self._ending.cause
-        if cause:
-            await self._paid_call.interrupt(cause)
-            if cause == cancellation.SHUTDOWN:
-                raise _stopping()
+    async def finish(self) -> None:
+        """Settle, then send the last frames.
+
+        Raises:
+            Unavailable: the stream was ended because this process stops.
+            ProviderFailed: it has no end.
+        """
+        call = self._call
+        if call.cancellation.cause:
+            await _settle_cancelled(call)
             return
         if self._end is None:
             raise ProviderFailed(ErrorReason.PROVIDER_ERROR, "The answer broke off without an end.")
-        cost = await self._paid_call.complete(self._end, self._finish_reason, left=bool(disconnect.cause))
+        cost = await call.complete(self._end, self._finish_reason)
         failpoint("gateway.before_answer")
-        usage = usage_body(self._paid_call.usage_of(self._end)[0], cost)
-        await writer.finish(self._held + self._frames.usage(usage) + DONE)
+        await self._writer.finish(self._last_frames + self._frames.end(call.usage_of(self._end)[0], cost))
 
-    async def break_off(self, writer: EventWriter, error: ServiceError) -> None:
+    async def break_off(self, error: ServiceError) -> None:
         """Settle what was delivered, and tell the caller that this is not the whole answer."""
-        context = self._job.context
+        call, context = self._call, self._call.context
         context.error_code = code_of(error)
-        cost = context.cost_micro_rub if self._paid_call.settled else await self._paid_call.fail(error)
+        cost = context.cost_micro_rub if call.settled else await call.fail(error)
         error.details = {**error.details, "partial": "true", "cost_rub": roubles(cost)}
-        await writer.finish(error_frame(encode_body(error, context.request_id)))
+        await self._writer.finish(self._frames.error(error, context.request_id))
 
 
-def _stopping() -> Unavailable:
-    return Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "This server is being restarted. Try again.", retry_after_s=1.0)
+async def _settle_cancelled(call: PaidCall) -> None:
+    """Settle a call whose work was ended from outside.
+
+    Raises:
+        Unavailable: because this process stops: the caller is still there to hear of it.
+    """
+    cause = call.cancellation.cause
+    await call.interrupt(cause)
+    if cause == cancellation.SHUTDOWN:
+        raise _restarting(call.priced.endpoint)
+
+
+def _restarting(endpoint: str) -> Unavailable:
+    # Callers of embeddings have never been told the second sentence; texts of errors are part of the API.
+    advice = "" if endpoint == "embeddings" else " Try again."
+    text = f"This server is being restarted.{advice}"
+    return Unavailable(ErrorReason.SERVICE_UNAVAILABLE, text, retry_after_s=1.0)
 
 
 def _as_service_error(failure: Exception, context: RequestContext) -> ServiceError:
