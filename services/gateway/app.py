@@ -13,7 +13,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Internal, InvalidRequest, NotFound, ServiceError
-from servicekit.lifecycle import Background
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
@@ -26,22 +25,22 @@ from services.gateway.console.account import AccountPages
 from services.gateway.console.login import LoginPages
 from services.gateway.console.registration import EntryPages
 from services.gateway.edge.api_description import TITLE, VERSION, describe
-from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.health import health_router
 from services.gateway.edge.middleware import Edge
 from services.gateway.edge.problems import code_of, encode_body, headers_of, status_of
 from services.gateway.edge.readiness import Readiness
 from services.gateway.edge.request_context import context_of
-from services.gateway.identity.access import CHAT, COMPLETIONS, EMBEDDINGS, check_every_route, need_of
+from services.gateway.identity.access import check_every_route, need_of
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.identity.key_sets import KeyRing
-from services.gateway.inference.completions import CompletionService
+from services.gateway.inference.answers import Answers
 from services.gateway.inference.paid_call import PaidCalls
+from services.gateway.inference.pricing import Pricing
 from services.gateway.inference.routes.chat import ChatCompletions
-from services.gateway.inference.routes.dependencies import InferenceDependencies
-from services.gateway.inference.routes.embeddings import EmbeddingsEndpoint
+from services.gateway.inference.routes.embeddings import EmbeddingsRoute
 from services.gateway.inference.routes.models import models_router
+from services.gateway.inference.routes.paid_route import InferenceDependencies
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.text_completions import TextCompletions
@@ -76,8 +75,6 @@ class Parts:
     limit: OAuthLimit
     paid_calls: PaidCalls
     readiness: Readiness
-    cancellations: Cancellations
-    tasks: Background
     clock: Clock
 
 
@@ -148,16 +145,15 @@ def build_app(parts: Parts) -> FastAPI:
 
 
 def _hot_endpoints(parts: Parts) -> dict[str, ASGIApp]:
-    settings = parts.settings
-    needs = InferenceDependencies(parts.authenticator, parts.catalog, settings.limit, parts.clock)
-    service = CompletionService(
-        parts.paid_calls, parts.router, settings, tasks=parts.tasks, cancellations=parts.cancellations
+    inference = InferenceDependencies(
+        authenticator=parts.authenticator,
+        limits=parts.settings.limit,
+        pricing=Pricing(parts.catalog, parts.clock),
+        router=parts.router,
+        answers=Answers(parts.paid_calls),
     )
-    return {
-        CHAT: ChatCompletions(needs, service),
-        COMPLETIONS: TextCompletions(needs, service),
-        EMBEDDINGS: EmbeddingsEndpoint(needs, parts.paid_calls, parts.router, settings, parts.cancellations),
-    }
+    routes = (ChatCompletions(inference), TextCompletions(inference), EmbeddingsRoute(inference))
+    return {route.path: route for route in routes}
 
 
 def _add_oauth_routes(app: FastAPI, parts: Parts) -> None:

@@ -17,7 +17,6 @@ from redis.asyncio import Redis
 
 from servicekit import lifecycle, telemetry
 from servicekit.clock import Clock, SystemClock
-from servicekit.lifecycle import Background
 from servicekit.redis import open_redis
 from servicekit.rpc_client import open_channel
 from services.gateway import metrics
@@ -96,7 +95,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis))
         clients = await _open_clients(stack, settings)
-        gate, metering, settling = await _open_paid_calls(stack, settings, redis, clients, clock)
+        paid_calls, metering = await _open_paid_calls(stack, settings, redis, clients, clock)
         catalog = CatalogWatch(
             clients.router.list_models,
             clock=clock,
@@ -111,7 +110,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
             catalog=catalog,
             router=clients.router,
             usage=clients.usage,
-            paid_calls=gate,
+            paid_calls=paid_calls,
             readiness=readiness,
             auth=clients.auth,
             oauth=clients.oauth,
@@ -121,8 +120,6 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
             limit=OAuthLimit(
                 redis, clock, per_minute=settings.oauth.requests_per_minute, trusted=settings.trusted_networks
             ),
-            cancellations=Cancellations(),
-            tasks=settling,
             clock=clock,
         )
         app = build_app(parts)
@@ -133,7 +130,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         work.start(identity.poller.run(), name="revocations_asked")
         work.start(readiness.run(), name="readiness")
         port = await stack.enter_async_context(_listening(app, parts))
-        yield Gateway(port, app, readiness, parts.cancellations, catalog)
+        yield Gateway(port, app, readiness, paid_calls.cancellations, catalog)
 
 
 async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Clients:
@@ -179,7 +176,7 @@ def _identity(settings: GatewaySettings, redis: Redis, clients: Clients, clock: 
 
 async def _open_paid_calls(
     stack: AsyncExitStack, settings: GatewaySettings, redis: Redis, clients: Clients, clock: Clock
-) -> tuple[PaidCalls, Metering, Background]:
+) -> tuple[PaidCalls, Metering]:
     boot_id = uuid.uuid4().hex
     admission = await stack.enter_async_context(
         open_admission(
@@ -199,7 +196,10 @@ async def _open_paid_calls(
         )
     )
     settling = await stack.enter_async_context(lifecycle.background(grace_s=SETTLE_GRACE_S))
-    return PaidCalls(admission, metering, boot_id=boot_id, clock=clock, tasks=settling), metering, settling
+    paid_calls = PaidCalls(
+        admission, metering, settings, boot_id=boot_id, clock=clock, tasks=settling, cancellations=Cancellations()
+    )
+    return paid_calls, metering
 
 
 def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict[str, Check]:
@@ -242,7 +242,9 @@ async def _listening(app: FastAPI, parts: Parts) -> AsyncIterator[int]:
             server.should_exit = True
             loop = asyncio.get_running_loop()
             timer = loop.call_later(
-                max(0.0, settings.grace_s - CUT_BEFORE_END_S), parts.cancellations.end_all, cancellation.SHUTDOWN
+                max(0.0, settings.grace_s - CUT_BEFORE_END_S),
+                parts.paid_calls.cancellations.end_all,
+                cancellation.SHUTDOWN,
             )
             await asyncio.wait({serving}, timeout=settings.grace_s + 5.0)
             timer.cancel()
