@@ -54,7 +54,7 @@ from services.gateway.oauth.device import DevicePages
 from services.gateway.oauth.endpoint import Cors, OAuthEndpoint
 from services.gateway.oauth.metadata import MetadataEndpoints
 from services.gateway.oauth.token import TokenEndpoints
-from services.gateway.pages.page import Page, Site
+from services.gateway.pages.page_endpoint import Page, Site
 from services.gateway.pages.static_route import STATIC_PATH, StaticFiles
 from services.gateway.settings import GatewaySettings
 

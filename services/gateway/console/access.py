@@ -11,9 +11,9 @@ from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.grants import GrantClient
 from services.gateway.edge.params import every, first
 from services.gateway.oauth.authorize import PERIODS
-from services.gateway.pages.page import Page, Site
+from services.gateway.pages.page_context import PageAnswer, Raw, Sent, Shown, Visit
+from services.gateway.pages.page_endpoint import Page, Site
 from services.gateway.pages.rendering import micro_rub_of
-from services.gateway.pages.visit import PageAnswer, Raw, Sent, Shown, Visit
 
 MAX_FIELD: Final = 1024
 # What the form offers; the rest is for the API.

@@ -9,8 +9,8 @@ from typing import Any, Final
 from servicekit.errors import Conflict, InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.console.registration import fault_of
 from services.gateway.edge.params import first
-from services.gateway.pages.page import Page, Site
-from services.gateway.pages.visit import PageAnswer, Person, Sent, Shown, Visit
+from services.gateway.pages.page_context import PageAnswer, Person, Sent, Shown, Visit
+from services.gateway.pages.page_endpoint import Page, Site
 
 MAX_FIELD: Final = 1024
 ZONES: Final = (

@@ -13,10 +13,10 @@ from services.gateway.edge.params import first
 from services.gateway.edge.problems import headers_of
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.pages import cookies
-from services.gateway.pages.page import Page, Site, error_page
+from services.gateway.pages.page_context import PageAnswer, Sent, Shown, Visit
+from services.gateway.pages.page_endpoint import Page, Site, error_page
 from services.gateway.pages.policy import form_targets
 from services.gateway.pages.sealed import seal, unseal
-from services.gateway.pages.visit import PageAnswer, Sent, Shown, Visit
 
 HOME: Final = "/console"
 # Where a login may lead: our own pages. Anything else would be an open redirect.

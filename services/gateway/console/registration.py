@@ -7,8 +7,8 @@ from typing import Final
 
 from servicekit.errors import InvalidRequest, Unauthenticated
 from services.gateway.edge.params import first
-from services.gateway.pages.page import Page, Site
-from services.gateway.pages.visit import PageAnswer, Shown, Visit
+from services.gateway.pages.page_context import PageAnswer, Shown, Visit
+from services.gateway.pages.page_endpoint import Page, Site
 
 MAX_FIELD: Final = 1024
 

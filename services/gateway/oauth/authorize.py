@@ -20,10 +20,10 @@ from services.gateway.clients.oauth_views import (
     Step,
 )
 from services.gateway.edge.params import first, ticked
-from services.gateway.pages.page import Page, Site, error_page
+from services.gateway.pages.page_context import PageAnswer, Sent, Shown, Visit
+from services.gateway.pages.page_endpoint import Page, Site, error_page
 from services.gateway.pages.policy import form_targets
 from services.gateway.pages.rendering import micro_rub_of
-from services.gateway.pages.visit import PageAnswer, Sent, Shown, Visit
 
 # They say who the user is and come with each other; there is nothing to untick.
 FIXED_SCOPES: Final = frozenset({"openid"})

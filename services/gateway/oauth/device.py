@@ -11,8 +11,8 @@ from services.gateway.clients.oauth import OAuthClient
 from services.gateway.edge.params import first
 from services.gateway.edge.problems import headers_of
 from services.gateway.oauth.authorize import allowance_of, consent_values
-from services.gateway.pages.page import Page, Site
-from services.gateway.pages.visit import PageAnswer, Shown, Visit
+from services.gateway.pages.page_context import PageAnswer, Shown, Visit
+from services.gateway.pages.page_endpoint import Page, Site
 
 MAX_CODE: Final = 40
 

@@ -22,9 +22,9 @@ from services.gateway.identity.key_sets import KeyRing
 from services.gateway.oauth.endpoint import header, origin_of
 from services.gateway.pages import forms
 from services.gateway.pages.cookies import CookieJar
+from services.gateway.pages.page_context import PageAnswer, Person, Raw, Sent, Shown, Visit
 from services.gateway.pages.policy import page_policy
 from services.gateway.pages.rendering import render
-from services.gateway.pages.visit import PageAnswer, Person, Raw, Sent, Shown, Visit
 
 log = structlog.get_logger()
 
