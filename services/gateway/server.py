@@ -20,11 +20,10 @@ from servicekit.clock import Clock, SystemClock
 from servicekit.lifecycle import Background
 from servicekit.redis import open_redis
 from servicekit.rpc_client import open_channel
-from services.gateway import metrics
 from services.gateway.admission.admission import open_admission
 from services.gateway.admission.holds import Holds
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.app import Parts, build_app
+from services.gateway.app import AppDependencies, build_app
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
@@ -40,8 +39,9 @@ from services.gateway.identity.access_tokens import AccessTokenVerifier
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.identity.key_cache import KeyCache
-from services.gateway.identity.key_sets import KeyRing
-from services.gateway.identity.revocations import Ending, RevocationListener, RevocationPoller
+from services.gateway.identity.key_sets import KeySet
+from services.gateway.identity.metrics import GRANT_OUTCOMES
+from services.gateway.identity.revocations import RevocationEffects, RevocationListener, RevocationPoller
 from services.gateway.identity.revoked import Revoked
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.metering.metering import Metering, open_metering
@@ -104,7 +104,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         )
         identity = _identity(settings, redis, clients, clock)
         readiness = Readiness(_checks(clients, catalog, metering), clock)
-        parts = Parts(
+        parts = AppDependencies(
             settings=settings,
             authenticator=identity.authenticator,
             catalog=catalog,
@@ -116,7 +116,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
             oauth=clients.oauth,
             grants=clients.grants,
             accounts=clients.accounts,
-            ring=identity.ring,
+            key_set=identity.key_set,
             limit=OAuthLimit(
                 redis, clock, per_minute=settings.oauth.requests_per_minute, trusted=settings.trusted_networks
             ),
@@ -127,7 +127,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
         work.start(catalog.run(), name="catalog")
-        work.start(identity.ring.run(), name="jwks")
+        work.start(identity.key_set.run(), name="jwks")
         work.start(identity.listener.run(), name="revocations")
         work.start(identity.poller.run(), name="revocations_asked")
         work.start(readiness.run(), name="readiness")
@@ -155,7 +155,7 @@ class _Identity:
     """Who calls, and how it is heard that somebody may not any more."""
 
     authenticator: Authenticator
-    ring: KeyRing
+    key_set: KeySet
     listener: RevocationListener
     poller: RevocationPoller
 
@@ -163,16 +163,16 @@ class _Identity:
 def _identity(settings: GatewaySettings, redis: Redis, clients: Clients, clock: Clock) -> _Identity:
     fresh_s, stale_s = settings.key_cache_s, settings.key_stale_s
     keys = KeyCache(clock, fresh_s=fresh_s, stale_s=stale_s)
-    grants = KeyCache(clock, fresh_s=fresh_s, stale_s=stale_s, outcomes=metrics.GRANT_OUTCOMES)
+    grants = KeyCache(clock, fresh_s=fresh_s, stale_s=stale_s, outcomes=GRANT_OUTCOMES)
     revoked = Revoked(clock)
-    ring = KeyRing(clients.oauth.get_keys, clock, max_age_s=settings.jwks_max_age_s)
-    tokens = AccessTokenVerifier(ring, clients.oauth.get_grant, grants, revoked, clock)
-    ending = Ending(keys, grants, revoked, clock)
+    key_set = KeySet(clients.oauth.get_keys, clock, max_age_s=settings.jwks_max_age_s)
+    tokens = AccessTokenVerifier(key_set, clients.oauth.get_grant, grants, revoked, clock)
+    effects = RevocationEffects(keys, grants, revoked, clock)
     return _Identity(
         Authenticator(clients.auth.verify_api_key, keys, tokens, trusted=settings.trusted_networks),
-        ring,
-        RevocationListener(redis, ending, clock),
-        RevocationPoller(redis, clients.oauth.list_revocations, ending, clock),
+        key_set,
+        RevocationListener(redis, effects, clock),
+        RevocationPoller(redis, clients.oauth.list_revocations, effects, clock),
     )
 
 
@@ -227,7 +227,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _listening(app: FastAPI, parts: Parts) -> AsyncIterator[int]:
+async def _listening(app: FastAPI, parts: AppDependencies) -> AsyncIterator[int]:
     settings = parts.settings
     listener = socket.create_server((settings.host, settings.port), backlog=2048, reuse_port=False)
     port: int = listener.getsockname()[1]

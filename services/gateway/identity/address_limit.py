@@ -15,8 +15,8 @@ from redis.exceptions import RedisError
 from starlette.types import Scope
 
 from servicekit.clock import Clock
-from services.gateway import metrics
 from services.gateway.clients.oauth_views import OAuthRefused
+from services.gateway.identity import metrics
 from services.gateway.identity.authentication import Address, client_address
 from services.gateway.settings import Network
 

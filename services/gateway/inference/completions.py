@@ -18,12 +18,13 @@ from services.gateway.clients.router import RouterClient
 from services.gateway.edge import cancellation
 from services.gateway.edge.body import ClientDisconnected
 from services.gateway.edge.cancellation import Cancellation, Cancellations
+from services.gateway.edge.money import roubles
 from services.gateway.edge.problems import code_of, encode_body
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.event_stream import DONE, Frames, error_frame
 from services.gateway.inference.event_writer import ClientDisconnect, EventWriter
-from services.gateway.inference.openai_bodies import roubles, usage_body
+from services.gateway.inference.openai_bodies import usage_body
 from services.gateway.inference.paid_call import PaidCall, PaidCalls
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.prompt_list import chained, joined

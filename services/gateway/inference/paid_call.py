@@ -9,13 +9,13 @@ from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest, NotFound, PermissionDenied, ServiceError
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
-from services.gateway import metrics
 from services.gateway.admission import headers as limit_headers
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.request import AdmissionRefused, Admitted
 from services.gateway.clients.completion import End, Route
 from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
+from services.gateway.inference import metrics
 from services.gateway.inference.estimate import tokens_of
 from services.gateway.inference.pricing import PricedRequest, admission_request, answer_headers, dispatched
 from services.gateway.metering.accounting import Attempt, Price, Status, TokenUsage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 
@@ -10,7 +10,9 @@ from services.gateway.clients.account_views import Profile, SessionView
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth_views import GrantView
+from services.gateway.edge.origin import origin_of
 from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.bodies import (
     AccountDeletion,
@@ -21,9 +23,19 @@ from services.gateway.management.bodies import (
     SessionList,
 )
 from services.gateway.management.keys import budget_body
-from services.gateway.oauth.endpoint import origin_of
 
 Asked = Annotated[RequestContext, Depends(current_context)]
+
+NEEDS: Final[Needs] = {
+    "GET /v1/users/me": Scope.PROFILE_READ,
+    "PATCH /v1/users/me": Scope.PROFILE_WRITE,
+    "DELETE /v1/users/me": Scope.PROFILE_WRITE,
+    "GET /v1/users/me/export": Scope.PROFILE_READ,
+    "GET /v1/sessions": Scope.PROFILE_READ,
+    "DELETE /v1/sessions/{session_id}": Scope.PROFILE_WRITE,
+    "GET /v1/grants": Scope.PROFILE_READ,
+    "DELETE /v1/grants/{grant_id}": Scope.PROFILE_WRITE,
+}
 
 
 def account_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
@@ -38,14 +50,14 @@ def account_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
     @router.patch("/v1/users/me", response_model=ProfileBody)
     async def change_me(context: Asked, request: Request, change: ProfileChange) -> dict[str, Any]:
         """Change what is given. A new e-mail takes the password and counts when it is confirmed."""
-        user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit)
+        user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit.address(request.scope))
         given = change.model_dump(exclude_none=True)
         return profile_body(await accounts.update_profile(user_id, context.call, origin=origin, **given))
 
     @router.delete("/v1/users/me", status_code=204)
     async def delete_me(context: Asked, request: Request, proof: Annotated[AccountDeletion, Body()]) -> Response:
         """End the account with its keys, sessions and applications. Takes the password."""
-        user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit)
+        user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit.address(request.scope))
         await accounts.delete_account(user_id, proof.password, origin, context.call)
         return Response(status_code=204)
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
 
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth_views import Application, NewApplication
 from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.identity.access import Needs, Scope
 from services.gateway.management.bodies import ClientList, ClientMade, ClientOrderBody, RevokedBody
 
 Asked = Annotated[RequestContext, Depends(current_context)]
+
+NEEDS: Final[Needs] = {
+    "GET /v1/clients": Scope.CLIENTS_WRITE,
+    "POST /v1/clients": Scope.CLIENTS_WRITE,
+    "DELETE /v1/clients/{client_id}": Scope.CLIENTS_WRITE,
+}
 
 
 def clients_router(grants: GrantClient) -> APIRouter:

@@ -9,13 +9,13 @@ from starlette.types import Receive, Scope, Send
 
 from services.gateway.edge.body import decode, read_body
 from services.gateway.edge.request_context import context_of
-from services.gateway.identity.access import CHAT, NEEDS
 from services.gateway.inference.completions import CompletionService, Job
 from services.gateway.inference.conversation import normalise
 from services.gateway.inference.estimate import estimate_chat
 from services.gateway.inference.event_stream import ChatFrames
 from services.gateway.inference.openai_bodies import answer_id, chat_completion
 from services.gateway.inference.pricing import PricedRequest
+from services.gateway.inference.routes.access import CHAT, NEEDS
 from services.gateway.inference.routes.dependencies import InferenceDependencies
 from services.gateway.inference.schemas import ChatRequest
 

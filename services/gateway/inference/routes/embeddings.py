@@ -15,12 +15,12 @@ from services.gateway.edge.body import ClientDisconnected, decode, read_body
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.request_context import RequestContext, context_of
 from services.gateway.edge.respond import send_json
-from services.gateway.identity.access import EMBEDDINGS, NEEDS
 from services.gateway.inference.estimate import estimate_embedding
 from services.gateway.inference.event_writer import ClientDisconnect
 from services.gateway.inference.openai_bodies import embedding_list
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import PricedRequest
+from services.gateway.inference.routes.access import EMBEDDINGS, NEEDS
 from services.gateway.inference.routes.dependencies import InferenceDependencies
 from services.gateway.inference.routes.text_completions import texts_of
 from services.gateway.inference.schemas import EmbeddingRequest

@@ -10,12 +10,12 @@ from starlette.types import Receive, Scope, Send
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.body import decode, read_body
 from services.gateway.edge.request_context import context_of
-from services.gateway.identity.access import COMPLETIONS, NEEDS
 from services.gateway.inference.completions import CompletionService, Job
 from services.gateway.inference.estimate import Estimate, estimate_chat
 from services.gateway.inference.event_stream import TextFrames
 from services.gateway.inference.openai_bodies import answer_id, text_completion
 from services.gateway.inference.pricing import Choice, PricedRequest
+from services.gateway.inference.routes.access import COMPLETIONS, NEEDS
 from services.gateway.inference.routes.dependencies import InferenceDependencies
 from services.gateway.inference.schemas import ChatMessage, ChatRequest, CompletionRequest
 
