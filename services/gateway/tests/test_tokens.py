@@ -90,7 +90,8 @@ def _with_header(**extra: Any) -> str:
     return str(jws.sign(claims(), KEY_1._key, headers={"typ": "at+jwt", "kid": "k1", **extra}, algorithm="RS256"))
 
 
-NOW = int(time.time())
+NOW = int(time.time())  # of the import, which may be long before the test runs
+LONG = 10 * 365 * 86_400
 STRANGE = signing_key("k1")
 BAD = {
     "another key under our kid": lambda: access_token(STRANGE),
@@ -118,8 +119,8 @@ BAD = {
     "no audience": lambda: access_token(aud=None),
     "expired": lambda: access_token(iat=NOW - 1000, exp=NOW - 100),
     "no expiry": lambda: access_token(exp=None),
-    "from the future": lambda: access_token(iat=NOW + 600),
-    "not valid yet": lambda: access_token(nbf=NOW + 600),
+    "from the future": lambda: access_token(iat=NOW + LONG, exp=NOW + LONG + 900),
+    "not valid yet": lambda: access_token(nbf=NOW + LONG),
     "no jti": lambda: access_token(jti=None),
     "no grant": lambda: access_token(gid=None),
     "no subject": lambda: access_token(sub=None),
