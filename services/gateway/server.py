@@ -265,15 +265,15 @@ def _uvicorn_config(app: FastAPI, settings: GatewaySettings) -> uvicorn.Config:
 
 
 def _admission_options(settings: GatewaySettings) -> AdmissionOptions:
-    told = settings.admission
+    given = settings.admission
     return AdmissionOptions(
-        lease_s=told.lease_s,
-        renew_every_s=told.lease_s / 3,
-        replicas=told.replicas,
-        reconcile_every_s=told.reconcile_every_s,
+        lease_s=given.lease_s,
+        renew_every_s=given.lease_s / 3,
+        replicas=given.replicas,
+        reconcile_every_s=given.reconcile_every_s,
     )
 
 
 def _metering_options(settings: GatewaySettings) -> MeteringOptions:
-    told = settings.metering
-    return MeteringOptions(reap_every_s=told.reap_every_s, reap_grace_s=told.reap_grace_s)
+    given = settings.metering
+    return MeteringOptions(reap_every_s=given.reap_every_s, reap_grace_s=given.reap_grace_s)

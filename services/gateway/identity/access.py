@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
-from types import MappingProxyType
 
 from starlette.routing import BaseRoute, Route
 
@@ -56,11 +55,6 @@ class AccessTable:
                 raise ValueError(f"what {sorted(twice)} need is said twice")
             self._needs.update(needs)
 
-    @property
-    def rows(self) -> Needs:
-        """What the rooms declare, joined."""
-        return MappingProxyType(self._needs)
-
     def need_of(self, method: str, path: str) -> Need:
         """Return what a method on a route's path needs.
 
@@ -68,7 +62,7 @@ class AccessTable:
             KeyError: no room has a row.
         """
         need = self._needs.get(path)
-        return self._needs[f"{'GET' if method == 'HEAD' else method} {path}"] if need is None else need
+        return self._needs[_row(method, path)] if need is None else need
 
     def check_every_route(self, routes: Iterable[BaseRoute]) -> None:
         """Stop the start when a route has no row.
@@ -82,8 +76,11 @@ class AccessTable:
                 raise RuntimeError(f"no room says what the route {path or route!r} needs")
 
     def _covers(self, path: str, methods: Collection[str]) -> bool:
-        named = {f"{method} {path}" for method in methods if method != "HEAD"}
-        return path in self._needs or named <= self._needs.keys()
+        return path in self._needs or {_row(method, path) for method in methods} <= self._needs.keys()
+
+
+def _row(method: str, path: str) -> str:
+    return f"{'GET' if method == 'HEAD' else method} {path}"
 
 
 def check_scope(caller: Caller, need: Need) -> None:

@@ -23,8 +23,9 @@ async def _answer(request: Request) -> Response:
         Route("/v1/secrets", _answer),
         Route("/v1/keys", _answer, methods=["GET", "POST"]),
         Mount("/v1/models", routes=[]),
+        Route("/v1/secrets", _answer, methods=["HEAD"]),
     ],
-    ids=["no row", "a row for another method", "no plain route"],
+    ids=["no row", "a row for another method", "no plain route", "no row for HEAD"],
 )
 def test_a_route_without_a_row_stops_the_start(route: Route | Mount) -> None:
     """Deny by default: the error names the route."""
