@@ -14,8 +14,7 @@ import pytest
 from tools.stack.running_stack import RunningStack
 
 # For each operation, beside one case for each limit that the description sets: so many cases, whatever the machine.
-EXAMPLES: Final = 3
-SEED: Final = 20261128
+EXAMPLES: Final = 5
 LEAST_CASES: Final = 1000
 CHECKS: Final = (
     "not_a_server_error",
@@ -48,6 +47,7 @@ def test_every_operation_says_what_it_needs_and_how_it_fails(description: dict[s
             assert schema == {"$ref": "#/components/schemas/ErrorBody"}, path
 
 
+@pytest.mark.timeout(600)
 def test_answers_are_as_described_and_never_5xx(stack: RunningStack, tmp_path: Path) -> None:
     """Every operation, with what the description allows and with what it forbids, by a key of the ordinary scopes."""
     program = Path(sysconfig.get_path("scripts")) / "schemathesis"
@@ -58,7 +58,6 @@ def test_answers_are_as_described_and_never_5xx(stack: RunningStack, tmp_path: P
             "--checks", ",".join(CHECKS),
             "--phases", "examples,coverage,fuzzing",
             "--max-examples", str(EXAMPLES),
-            "--seed", str(SEED),
             "--generation-deterministic",
             "--suppress-health-check", "all",
             "--continue-on-failure",
@@ -71,7 +70,6 @@ def test_answers_are_as_described_and_never_5xx(stack: RunningStack, tmp_path: P
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
-    print(done.stdout[-3000:])
     cases = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
     assert cases, done.stdout[-2000:]
     assert int(cases[1]) == int(cases[2]) > LEAST_CASES
