@@ -28,7 +28,8 @@ from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.identity_backends import access_token
 
 CLAIMS = {"token": "jti", "grant": "gid", "session": "sid", "client": "client_id", "user": "sub"}
-KINDS = (*CLAIMS, "key")
+# A kind of end -> the credentials that it ends.
+ENDS = {**{kind: {kind} for kind in (*CLAIMS, "key")}, "user": {"user", "key of the user"}}
 
 
 async def status(edge: Edge, credential: str) -> int:
@@ -44,14 +45,21 @@ def revocation(kind: str) -> dict[str, Any]:
 
 def credential_for_each_kind(backends: Backends) -> dict[str, str]:
     """Return a credential for every kind of end; each has names of its own in all it says."""
-    credentials = {"key": "rz_live_ended"}
+    credentials = {"key": "rz_live_ended", "key of the user": "rz_live_of_user"}
     backends.auth.callers["rz_live_ended"] = caller(key_id="ended-key", user_id="owner-of-key")
+    backends.auth.callers["rz_live_of_user"] = caller(key_id="another-key", user_id="ended-user")
     for kind, claim in CLAIMS.items():
-        said = {name: f"{name}-of-{kind}" for name in CLAIMS.values()} | {claim: f"ended-{kind}"}
+        said: dict[str, Any] = {name: f"{name}-of-{kind}" for name in CLAIMS.values()} | {claim: f"ended-{kind}"}
         credentials[kind] = access_token(**said)
         grant = caller(user_id=said["sub"], key_id="", grant_id=said["gid"])
         backends.oauth.grants[said["gid"]] = grant
     return credentials
+
+
+def forget_the_user(backends: Backends) -> None:
+    """Make auth say no for the user: after the end of a user everything of theirs is asked for again."""
+    del backends.oauth.grants["gid-of-user"]
+    del backends.auth.callers["rz_live_of_user"]
 
 
 async def until_refused(edge: Edge, credential: str) -> None:
@@ -92,21 +100,20 @@ async def test_a_push_of_each_kind_ends_what_it_names_and_nothing_else(
     edges, _ = await start_two(start_gateway, tmp_path)
     credentials = credential_for_each_kind(backends)
     await until_only_these_are_refused(edges, credentials, set())
-    # A user's grants are asked for again: it is auth that says no.
-    del backends.oauth.grants["gid-of-user"]
+    forget_the_user(backends)
     await until_only_these_are_refused(edges, credentials, set())
     before = pushes()
 
     ended: set[str] = set()
-    for kind in KINDS:
+    for kind, names in ENDS.items():
         await redis_client.publish(revocations.CHANNEL, json.dumps(revocation(kind)))
-        ended.add(kind)
+        ended |= names
         await until_only_these_are_refused(edges, credentials, ended)
 
-    assert pushes() - before == len(edges) * len(KINDS)
+    assert pushes() - before == len(edges) * len(ENDS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ENDS)
 async def test_a_lost_push_costs_one_question_to_auth(
     start_gateway: StartGateway, backends: Backends, tmp_path: Path, kind: str
 ) -> None:
@@ -114,7 +121,7 @@ async def test_a_lost_push_costs_one_question_to_auth(
     edges, clocks = await start_two(start_gateway, tmp_path)
     credentials = credential_for_each_kind(backends)
     await until_only_these_are_refused(edges, credentials, set())
-    del backends.oauth.grants["gid-of-user"]
+    forget_the_user(backends)
     at = Timestamp()
     at.GetCurrentTime()
 
@@ -123,7 +130,7 @@ async def test_a_lost_push_costs_one_question_to_auth(
     for clock in clocks:
         clock.advance(revocations.ASK_EVERY_S)
 
-    await until_only_these_are_refused(edges, credentials, {kind})
+    await until_only_these_are_refused(edges, credentials, ENDS[kind])
 
 
 async def test_the_set_in_redis_serves_when_auth_cannot_list(
