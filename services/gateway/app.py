@@ -54,8 +54,9 @@ from services.gateway.inference.routes.models import models_router
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.text_completions import TextCompletions
-from services.gateway.management import account, clients, key_info, keys
-from services.gateway.management.account import access_router, account_router
+from services.gateway.management import access, account, clients, key_info, keys
+from services.gateway.management.access import grants_router, sessions_router
+from services.gateway.management.account import account_router, profile_router
 from services.gateway.management.clients import clients_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
@@ -71,7 +72,8 @@ from services.gateway.settings import GatewaySettings
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, DOCS_PATH, OPENAPI_PATH), Open.EVERYONE)
-ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, key_info.NEEDS, account.NEEDS, keys.NEEDS, clients.NEEDS)
+MANAGEMENT_NEEDS: Final = (key_info.NEEDS, account.NEEDS, access.NEEDS, keys.NEEDS, clients.NEEDS)
+ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, *MANAGEMENT_NEEDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,8 @@ def build_app(parts: AppDependencies) -> FastAPI:
     """
     endpoints = {**_protocol_endpoints(parts), **_page_endpoints(parts)}
     # The protocol authenticates its clients itself, and pages have sessions.
-    access = AccessTable(*ROOM_NEEDS, dict.fromkeys(endpoints, Open.EVERYONE))
-    app = _bare_application(parts, access)
+    table = AccessTable(*ROOM_NEEDS, dict.fromkeys(endpoints, Open.EVERYONE))
+    app = _bare_application(parts, table)
     hot = _hot_endpoints(parts)
     # Registered all the same: for other methods (405), and for the description.
     app.router.routes[:0] = [Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()]
@@ -135,16 +137,16 @@ def build_app(parts: AppDependencies) -> FastAPI:
     for router in _routers(parts):
         app.known_routes += tuple(router.routes)
         app.include_router(router)
-    access.check_every_route(app.known_routes)
+    table.check_every_route(app.known_routes)
     add_exception_handlers(app, app.methods_at)
     app.edge = Edge(app.serve_by_framework, hot, hsts=parts.settings.hsts)
-    describe(app, _description(access))
+    describe(app, _description(table))
     return app
 
 
-def _bare_application(parts: AppDependencies, access: AccessTable) -> Application:
+def _bare_application(parts: AppDependencies, table: AccessTable) -> Application:
     async def authenticate(request: Request) -> None:
-        need = access.need_of(request.method, request.scope["route"].path)
+        need = table.need_of(request.method, request.scope["route"].path)
         await parts.authenticator.enter(context_of(request.scope), need)
 
     shown = parts.settings.environment != "production"
@@ -167,8 +169,10 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         auth_key_router(parts.usage, parts.clock),
         providers_router(parts.router),
         health_router(parts.readiness),
+        profile_router(parts.accounts, parts.limit),
         account_router(parts.accounts, parts.limit),
-        access_router(parts.accounts, parts.grants),
+        sessions_router(parts.accounts),
+        grants_router(parts.grants),
         keys_router(parts.auth),
         clients_router(parts.grants),
     )
@@ -216,9 +220,9 @@ def _page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
     }
 
 
-def _description(access: AccessTable) -> Description:
+def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
         components=components(),
-        needs_credential=lambda method, path: access.need_of(method, path) is not Open.EVERYONE,
+        needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )

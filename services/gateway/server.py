@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
-import socket
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
-import uvicorn
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
@@ -31,9 +27,8 @@ from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router import RouterClient
 from services.gateway.clients.usage import UsageClient
-from services.gateway.edge import cancellation
 from services.gateway.edge.cancellation import Cancellations
-from services.gateway.edge.http_protocol import with_limits
+from services.gateway.edge.http_server import listening
 from services.gateway.edge.readiness import Check, Readiness
 from services.gateway.identity.access_tokens import AccessTokenVerifier
 from services.gateway.identity.address_limit import OAuthLimit
@@ -50,8 +45,6 @@ from services.gateway.settings import GatewaySettings
 
 log = structlog.get_logger()
 
-# Between "cut the streams" and the end: error events go out, journals drain.
-CUT_BEFORE_END_S = 10.0
 SETTLE_GRACE_S = 5.0
 
 
@@ -95,44 +88,18 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis))
         clients = await _open_clients(stack, settings)
-        gate, metering, settling = await _open_paid_calls(stack, settings, redis, clients, clock)
-        catalog = CatalogWatch(
-            clients.router.list_models,
-            clock=clock,
-            refresh_s=settings.catalog_refresh_s,
-            max_age_s=settings.catalog_max_age_s,
-        )
+        paid = await _open_paid_calls(stack, settings, redis, clients, clock)
         identity = _identity(settings, redis, clients, clock)
-        readiness = Readiness(_checks(clients, catalog, metering), clock)
-        parts = AppDependencies(
-            settings=settings,
-            authenticator=identity.authenticator,
-            catalog=catalog,
-            router=clients.router,
-            usage=clients.usage,
-            paid_calls=gate,
-            readiness=readiness,
-            auth=clients.auth,
-            oauth=clients.oauth,
-            grants=clients.grants,
-            accounts=clients.accounts,
-            key_set=identity.key_set,
-            limit=OAuthLimit(
-                redis, clock, per_minute=settings.oauth.requests_per_minute, trusted=settings.trusted_networks
-            ),
-            cancellations=Cancellations(),
-            tasks=settling,
-            clock=clock,
-        )
+        parts = _dependencies(settings, clients, identity, paid, clock)
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
-        work.start(catalog.run(), name="catalog")
+        work.start(parts.catalog.run(), name="catalog")
         work.start(identity.key_set.run(), name="jwks")
         work.start(identity.listener.run(), name="revocations")
         work.start(identity.poller.run(), name="revocations_asked")
-        work.start(readiness.run(), name="readiness")
-        port = await stack.enter_async_context(_listening(app, parts))
-        yield Gateway(port, app, readiness, parts.cancellations, catalog)
+        work.start(parts.readiness.run(), name="readiness")
+        port = await stack.enter_async_context(listening(app, settings, parts.readiness, parts.cancellations))
+        yield Gateway(port, app, parts.readiness, parts.cancellations, parts.catalog)
 
 
 async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Clients:
@@ -150,12 +117,51 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Cli
     )
 
 
+def _catalog(settings: GatewaySettings, clients: Clients, clock: Clock) -> CatalogWatch:
+    return CatalogWatch(
+        clients.router.list_models,
+        clock=clock,
+        refresh_s=settings.catalog_refresh_s,
+        max_age_s=settings.catalog_max_age_s,
+    )
+
+
+def _dependencies(
+    settings: GatewaySettings,
+    clients: Clients,
+    identity: _Identity,
+    paid: tuple[PaidCalls, Metering, Background],
+    clock: Clock,
+) -> AppDependencies:
+    catalog = _catalog(settings, clients, clock)
+    paid_calls, metering, tasks = paid
+    return AppDependencies(
+        settings=settings,
+        authenticator=identity.authenticator,
+        catalog=catalog,
+        router=clients.router,
+        usage=clients.usage,
+        auth=clients.auth,
+        oauth=clients.oauth,
+        grants=clients.grants,
+        accounts=clients.accounts,
+        key_set=identity.key_set,
+        limit=identity.limit,
+        paid_calls=paid_calls,
+        readiness=Readiness(_checks(clients, catalog, metering), clock),
+        cancellations=Cancellations(),
+        tasks=tasks,
+        clock=clock,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Identity:
     """Who calls, and how it is heard that somebody may not any more."""
 
     authenticator: Authenticator
     key_set: KeySet
+    limit: OAuthLimit
     listener: RevocationListener
     poller: RevocationPoller
 
@@ -171,6 +177,7 @@ def _identity(settings: GatewaySettings, redis: Redis, clients: Clients, clock: 
     return _Identity(
         Authenticator(clients.auth.verify_api_key, keys, tokens, trusted=settings.trusted_networks),
         key_set,
+        OAuthLimit(redis, clock, per_minute=settings.oauth.requests_per_minute, trusted=settings.trusted_networks),
         RevocationListener(redis, effects, clock),
         RevocationPoller(redis, clients.oauth.list_revocations, effects, clock),
     )
@@ -215,53 +222,6 @@ def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict
         "catalog": has_catalog,
         "journal": has_journal,
     }
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the lifecycle has them."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
-@asynccontextmanager
-async def _listening(app: FastAPI, parts: AppDependencies) -> AsyncIterator[int]:
-    settings = parts.settings
-    listener = socket.create_server((settings.host, settings.port), backlog=2048, reuse_port=False)
-    port: int = listener.getsockname()[1]
-    server = _Server(_uvicorn_config(app, settings))
-    async with lifecycle.background(grace_s=5.0) as owner:
-        serving = owner.start(server.serve(sockets=[listener]), name="http")
-        try:
-            yield port
-        finally:
-            parts.readiness.stop()
-            server.should_exit = True
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(
-                max(0.0, settings.grace_s - CUT_BEFORE_END_S), parts.cancellations.end_all, cancellation.SHUTDOWN
-            )
-            await asyncio.wait({serving}, timeout=settings.grace_s + 5.0)
-            timer.cancel()
-
-
-def _uvicorn_config(app: FastAPI, settings: GatewaySettings) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        # httptools by name: without it uvicorn would silently take a parser three times as slow.
-        http=with_limits(settings.limit),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # X-Forwarded-For is read by `authn`, from trusted proxies only.
-        proxy_headers=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=math.ceil(settings.grace_s),
-    )
 
 
 def _admission_options(settings: GatewaySettings) -> AdmissionOptions:

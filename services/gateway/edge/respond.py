@@ -33,5 +33,7 @@ async def send_answer(send: Send, answer: Answer) -> None:
 
 
 async def send_json(send: Send, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
-    """Send `body`, JSON already, as the whole answer."""
-    await send_answer(send, json_answer(status, body, headers))
+    """Send `body`, JSON already, as the whole answer. For the hot routes: nothing between them and `send`."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [JSON, length, *headers]})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
