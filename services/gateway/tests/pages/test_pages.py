@@ -15,7 +15,7 @@ from services.gateway.pages.page_endpoint import Page
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD, SESSION
-from services.gateway.tests.identity_kit import AUTHORIZE, POLICY, browser, form_of, log_in, submit
+from services.gateway.tests.pages.browser import AUTHORIZE, POLICY, browser, form_of, log_in, submit
 
 OPEN = ["/login", "/logout", "/registration", "/verify-email?token=x", "/forgot-password", "/reset-password?token=x"]
 MEMBERS = [

@@ -22,7 +22,7 @@ from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.identity_backends import KEY_1, access_token, claims, signing_key
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 MODELS = "/v1/models"
 PAID = "/v1/chat/completions"
 CHAT = {"model": "yandexgpt", "messages": [{"role": "user", "content": "Привет"}]}
