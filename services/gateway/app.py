@@ -22,7 +22,6 @@ from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
 from services.gateway.console.login import LoginPages
 from services.gateway.console.registration import RegistrationPages
-from services.gateway.edge import health
 from services.gateway.edge.api_description import (
     DOCS_PATH,
     OPENAPI_PATH,
@@ -34,10 +33,11 @@ from services.gateway.edge.api_description import (
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.edge.errors.exception_handlers import add_exception_handlers
-from services.gateway.edge.health import health_router
 from services.gateway.edge.middleware import Edge
-from services.gateway.edge.readiness import Readiness
 from services.gateway.edge.request_context import context_of
+from services.gateway.edge.server import health
+from services.gateway.edge.server.health import health_router
+from services.gateway.edge.server.readiness import Readiness
 from services.gateway.identity.access import AccessTable, Needs, Open
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator

@@ -28,8 +28,8 @@ from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router import RouterClient
 from services.gateway.clients.usage import UsageClient
 from services.gateway.edge.cancellation import Cancellations
-from services.gateway.edge.http_server import listening
-from services.gateway.edge.readiness import Check, Readiness
+from services.gateway.edge.server.http_server import listening
+from services.gateway.edge.server.readiness import Check, Readiness
 from services.gateway.identity.access_tokens import AccessTokenVerifier
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator

@@ -15,8 +15,8 @@ from starlette.types import ASGIApp
 from servicekit import lifecycle
 from services.gateway.edge import cancellation
 from services.gateway.edge.cancellation import Cancellations
-from services.gateway.edge.http_protocol import with_limits
-from services.gateway.edge.readiness import Readiness
+from services.gateway.edge.server.http_protocol import with_limits
+from services.gateway.edge.server.readiness import Readiness
 from services.gateway.settings import GatewaySettings
 
 # Between "cut the streams" and the end: error events go out, journals drain.

@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from services.gateway.edge.readiness import Readiness
+from services.gateway.edge.server.readiness import Readiness
 
 PATHS: Final = ("/health", "/ready")
 
