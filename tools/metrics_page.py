@@ -11,7 +11,10 @@ FILE: Final = Path(__file__).parents[1] / "docs" / "metrics.md"
 # In this order: a metric is listed under the first room that declares it.
 ROOMS: Final = {
     "Every service": ("servicekit.rpc_server",),
-    "Gateway": ("services.gateway.metrics", "services.gateway.admission.metrics", "services.gateway.metering.metrics"),
+    "Gateway": tuple(
+        f"services.gateway.{room}.metrics"
+        for room in ("edge", "identity", "admission", "metering", "clients", "inference", "pages")
+    ),
     "Auth": ("services.auth.metrics", "services.auth.oauth.metrics"),
     "Router": ("services.router.metrics",),
     "Usage": ("services.usage.metrics",),

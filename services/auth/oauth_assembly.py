@@ -22,7 +22,7 @@ from services.auth.oauth.inspection import Inspection, TokenReader
 from services.auth.oauth.key_sealing import KeySealer
 from services.auth.oauth.mint import TokenMint
 from services.auth.oauth.service import Lives, OAuthService, OAuthStores
-from services.auth.oauth.signing_keys import KeyRing
+from services.auth.oauth.signing_keys import KeySet
 from services.auth.oauth.standing import StandingGrants
 from services.auth.oauth.token_endpoint import TokenEndpoint
 from services.auth.oauth_cache import DeviceCache, GuessCounter, PendingCache
@@ -56,7 +56,7 @@ class AuthorizationServer:
     """The servicer, and the jobs that must run beside it."""
 
     servicer: OAuthServicer
-    ring: KeyRing
+    ring: KeySet
     housekeeping: OAuthHousekeeping
 
 
@@ -69,7 +69,7 @@ def assemble(settings: AuthSettings, around: Surroundings) -> AuthorizationServe
     return AuthorizationServer(OAuthServicer(cases), ring, housekeeping)
 
 
-def _use_cases(settings: AuthSettings, around: Surroundings, ring: KeyRing, stores: OAuthStores) -> OAuthUseCases:
+def _use_cases(settings: AuthSettings, around: Surroundings, ring: KeySet, stores: OAuthStores) -> OAuthUseCases:
     given, terms, clock = settings.oauth, settings.oauth.terms(), around.clock
     mint, reader = TokenMint(ring, terms), TokenReader(ring, stores.grants, terms, clock=clock)
     inspection = Inspection(reader, stores.refresh, around.people, clock=clock)
@@ -98,7 +98,7 @@ def _use_cases(settings: AuthSettings, around: Surroundings, ring: KeyRing, stor
     )
 
 
-def _key_ring(settings: AuthSettings, around: Surroundings) -> KeyRing:
+def _key_ring(settings: AuthSettings, around: Surroundings) -> KeySet:
     given = settings.oauth
     rules = RotationRules(
         rotate=timedelta(seconds=given.signing_key_rotate_s),
@@ -106,7 +106,7 @@ def _key_ring(settings: AuthSettings, around: Surroundings) -> KeyRing:
         keep=timedelta(seconds=given.access_token_ttl_s + TOKEN_LEEWAY_S),
     )
     sealer = KeySealer(settings.signing_key_secrets())
-    return KeyRing(SigningKeyStore(around.pool), sealer, rules, clock=around.clock)
+    return KeySet(SigningKeyStore(around.pool), sealer, rules, clock=around.clock)
 
 
 def _clients(given: OAuthSettings, around: Surroundings) -> Clients:

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.auth.domain.claims import TokenTerms
 from services.auth.domain.metadata import SIGNING_ALGORITHM, server_metadata
-from services.auth.oauth.signing_keys import KeyRing
+from services.auth.oauth.signing_keys import KeySet
 from services.auth.oauth.standing import StandingGrants
 
 
@@ -24,7 +24,7 @@ class Description:
 class Discovery:
     """Publishes keys and metadata."""
 
-    def __init__(self, ring: KeyRing, standing: StandingGrants, terms: TokenTerms, *, registration: bool) -> None:
+    def __init__(self, ring: KeySet, standing: StandingGrants, terms: TokenTerms, *, registration: bool) -> None:
         self._ring = ring
         self._standing = standing
         self._terms = terms

@@ -13,7 +13,7 @@ from services.auth.domain.oauth_scope import as_text
 from services.auth.domain.person import People
 from services.auth.domain.scope import Scope, known_scopes
 from services.auth.domain.token import SecretKind, digest, is_a
-from services.auth.oauth.signing_keys import KeyRing
+from services.auth.oauth.signing_keys import KeySet
 from services.auth.store.oauth_grants import GrantStore
 from services.auth.store.oauth_refresh import RefreshStore
 
@@ -24,7 +24,7 @@ INACTIVE: Final[dict[str, Any]] = {"active": False}
 class TokenReader:
     """Reads our access tokens and looks up whether they still count."""
 
-    def __init__(self, ring: KeyRing, grants: GrantStore, terms: TokenTerms, *, clock: Clock) -> None:
+    def __init__(self, ring: KeySet, grants: GrantStore, terms: TokenTerms, *, clock: Clock) -> None:
         self._ring = ring
         self._grants = grants
         self._clock = clock

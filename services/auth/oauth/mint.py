@@ -16,13 +16,13 @@ from services.auth.domain.oauth_scope import as_text
 from services.auth.domain.scope import Scope
 from services.auth.domain.token import Token
 from services.auth.oauth import metrics
-from services.auth.oauth.signing_keys import KeyRing
+from services.auth.oauth.signing_keys import KeySet
 
 
 class TokenMint:
     """Signs access and ID tokens."""
 
-    def __init__(self, ring: KeyRing, terms: TokenTerms) -> None:
+    def __init__(self, ring: KeySet, terms: TokenTerms) -> None:
         self._ring = ring
         self._terms = terms
 

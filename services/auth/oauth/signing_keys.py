@@ -30,7 +30,7 @@ RSA_BITS: Final = 2048
 RELOAD_S: Final = 30.0
 
 
-class KeyRing:
+class KeySet:
     """Signing keys, remembered for half a minute."""
 
     def __init__(self, store: SigningKeyStore, sealer: KeySealer, rules: RotationRules, *, clock: Clock) -> None:

@@ -10,7 +10,7 @@ from starlette.types import Scope
 
 from services.gateway.edge import cancellation
 from services.gateway.edge.cancellation import Cancellation
-from services.gateway.edge.http_protocol import CONNECTION
+from services.gateway.edge.server.http_protocol import CONNECTION
 from services.gateway.settings import StreamSettings
 
 # A provider that bills the whole answer anyway: it is read on for a while, so that the row is exact.

@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 from starlette.types import Scope
 
 from servicekit.clock import Clock
-from services.gateway import metrics
 from services.gateway.admission.redis.shared_buckets import SharedBuckets
 from services.gateway.clients.oauth_views import OAuthRefused
+from services.gateway.identity import metrics
 from services.gateway.identity.authentication import Address, client_address
 from services.gateway.settings import Network
 

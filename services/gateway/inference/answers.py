@@ -14,13 +14,13 @@ from servicekit.failpoints import failpoint
 from services.gateway.clients.completion import Completion, Embeddings, End, StreamPart
 from services.gateway.edge import cancellation
 from services.gateway.edge.body import ClientDisconnected
+from services.gateway.edge.money import roubles
 from services.gateway.edge.problems import code_of
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.answer_headers import cost_header
 from services.gateway.inference.event_stream import Frames
 from services.gateway.inference.event_writer import EventWriter
-from services.gateway.inference.openai_bodies import roubles
 from services.gateway.inference.paid_call import PaidCall, PaidCalls
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.metering.usage_record import TokenUsage

@@ -10,14 +10,10 @@ from typing import Any
 import msgspec
 
 from services.gateway.clients.completion import Choice, Completion, Embeddings, ToolCallPart
+from services.gateway.edge.money import roubles
 from services.gateway.metering.usage_record import TokenUsage
 
 encode = msgspec.json.encode
-
-
-def roubles(micro_rub: int) -> str:
-    """Return micro-roubles as decimal roubles, exactly."""
-    return f"{micro_rub // 1_000_000}.{micro_rub % 1_000_000:06d}"
 
 
 def usage_body(usage: TokenUsage, cost_micro_rub: int) -> dict[str, Any]:

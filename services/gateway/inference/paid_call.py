@@ -9,7 +9,6 @@ from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest, NotFound, PermissionDenied, ServiceError
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
-from services.gateway import metrics
 from services.gateway.admission import headers as limit_headers
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.request import AdmissionRefused, Admitted
@@ -18,6 +17,7 @@ from services.gateway.edge.cancellation import Cancellation, Cancellations
 from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
+from services.gateway.inference import metrics
 from services.gateway.inference.answer_headers import answer_headers
 from services.gateway.inference.estimate import tokens_of
 from services.gateway.inference.pricing import PricedRequest, admission_request, request_facts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
 
@@ -10,11 +10,14 @@ from servicekit.clock import Clock
 from services.gateway.admission.request import Budget, BudgetPeriod
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.usage import UsageClient
-from services.gateway.edge.answer_bodies import KeyBody
+from services.gateway.edge.money import roubles
 from services.gateway.edge.request_context import RequestContext, current_context
-from services.gateway.inference.openai_bodies import roubles
+from services.gateway.identity.access import Needs, Open
+from services.gateway.management.bodies import KeyBody
 
 _INTERVAL = "1m"
+
+NEEDS: Final[Needs] = {"/v1/auth/key": Open.ANY_CREDENTIAL}
 
 
 def auth_key_router(usage: UsageClient, clock: Clock) -> APIRouter:

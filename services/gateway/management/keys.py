@@ -14,6 +14,7 @@ from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.caller import Caller
 from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.identity.access import Needs, Scope
 from services.gateway.management.bodies import (
     BudgetBody,
     KeyList,
@@ -32,6 +33,13 @@ PERIODS: Final[dict[Period, BudgetPeriod]] = {
     "total": BudgetPeriod.TOTAL,
 }
 PERIOD_NAMES: Final = {period: name for name, period in PERIODS.items()}
+
+NEEDS: Final[Needs] = {
+    "GET /v1/keys": Scope.KEYS_READ,
+    "POST /v1/keys": Scope.KEYS_WRITE,
+    "POST /v1/keys/{key_id}/rotate": Scope.KEYS_WRITE,
+    "DELETE /v1/keys/{key_id}": Scope.KEYS_WRITE,
+}
 
 
 def keys_router(auth: AuthClient) -> APIRouter:

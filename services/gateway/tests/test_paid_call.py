@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis.asyncio
 from razvilka.usage.v1 import usage_pb2
 from structlog.testing import capture_logs
 
+from services.gateway.admission.keys import details_key
 from services.gateway.admission.redis.holds import Holds
+from services.gateway.admission.wire import read_hold
 from services.gateway.edge.cancellation import SHUTDOWN
 from services.gateway.tests.admission_kit import leftovers
 from services.gateway.tests.backends import Backends
@@ -71,10 +73,11 @@ async def test_a_running_request_holds_the_most_that_it_can_cost(
         await backends.router.entered.wait()
 
         (held,) = [hold async for hold in Holds(redis_client).all()]
+        (kept,) = cast(Any, await redis_client.hmget(details_key(held.user_id), [held.request_id]))
 
         backends.router.hold.set()
     assert held.facts.input_tokens == tokens_in
-    assert held.amount_micro_rub == tokens_in * IN + tokens_out * OUT
+    assert read_hold(kept).hold == tokens_in * IN + tokens_out * OUT
     assert answer.result().status_code == 200
     assert await leftovers(redis_client) == []
 

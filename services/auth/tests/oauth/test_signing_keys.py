@@ -15,7 +15,7 @@ from servicekit import jwt
 from servicekit.testing import FakeClock
 from services.auth.domain.signing_key import RotationRules
 from services.auth.oauth.key_sealing import KeySealer
-from services.auth.oauth.signing_keys import KeyRing
+from services.auth.oauth.signing_keys import KeySet
 from services.auth.settings import AuthSettings
 from services.auth.store.oauth_keys import SigningKeyStore
 from services.auth.tests.conftest import PEPPER
@@ -27,12 +27,12 @@ RULES = RotationRules(rotate=30 * DAY, publish=timedelta(minutes=10), keep=timed
 ANY = jwt.Expected(frozenset({"at+jwt"}), None, None)
 
 
-def ring(pool: asyncpg.Pool[asyncpg.Record], clock: FakeClock, *secrets: str) -> KeyRing:
+def ring(pool: asyncpg.Pool[asyncpg.Record], clock: FakeClock, *secrets: str) -> KeySet:
     """Return a replica's key ring."""
-    return KeyRing(SigningKeyStore(pool), KeySealer(secrets or (PEPPER,)), RULES, clock=clock)
+    return KeySet(SigningKeyStore(pool), KeySealer(secrets or (PEPPER,)), RULES, clock=clock)
 
 
-async def kids(ring: KeyRing) -> list[str]:
+async def kids(ring: KeySet) -> list[str]:
     """Return what is published."""
     return [member["kid"] for member in await ring.published()]
 

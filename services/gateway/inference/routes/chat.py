@@ -8,12 +8,12 @@ from functools import partial
 from starlette.types import Send
 
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.identity.access import CHAT
 from services.gateway.inference.conversation import normalise
 from services.gateway.inference.estimate import estimate_chat
 from services.gateway.inference.event_stream import ChatFrames, includes_usage
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id, chat_completion
 from services.gateway.inference.prompt_list import PromptList
+from services.gateway.inference.routes.access import CHAT
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatRequest
 

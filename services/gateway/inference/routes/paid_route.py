@@ -17,10 +17,10 @@ from starlette.types import Receive, Scope, Send
 from services.gateway.clients.router import RouterClient
 from services.gateway.edge.body import decode, read_body
 from services.gateway.edge.request_context import RequestContext, context_of
-from services.gateway.identity.access import NEEDS
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.pricing import Pricing
+from services.gateway.inference.routes.access import NEEDS
 from services.gateway.settings import LimitSettings
 
 Body = TypeVar("Body")

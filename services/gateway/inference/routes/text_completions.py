@@ -9,11 +9,11 @@ from starlette.types import Send
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.identity.access import COMPLETIONS
 from services.gateway.inference.estimate import estimate_chats
 from services.gateway.inference.event_stream import TextFrames, includes_usage
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id, text_completion
 from services.gateway.inference.prompt_list import PromptList
+from services.gateway.inference.routes.access import COMPLETIONS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatMessage, ChatRequest, CompletionRequest
 from services.gateway.inference.texts import texts_of

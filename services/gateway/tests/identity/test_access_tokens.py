@@ -23,7 +23,7 @@ from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.identity_backends import KEY_1, access_token, claims, signing_key
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 MODELS = "/v1/models"
 PAID = "/v1/chat/completions"
 CHAT = {"model": "yandexgpt", "messages": [{"role": "user", "content": "Привет"}]}
@@ -96,7 +96,8 @@ def _segment(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-NOW = int(time.time())
+NOW = int(time.time())  # of the import, which may be long before the test runs
+LONG = 10 * 365 * 86_400
 STRANGE = signing_key("k1")
 BAD = {
     "another key under our kid": lambda: access_token(STRANGE),
@@ -124,8 +125,8 @@ BAD = {
     "no audience": lambda: access_token(aud=None),
     "expired": lambda: access_token(iat=NOW - 1000, exp=NOW - 100),
     "no expiry": lambda: access_token(exp=None),
-    "from the future": lambda: access_token(iat=NOW + 600),
-    "not valid yet": lambda: access_token(nbf=NOW + 600),
+    "from the future": lambda: access_token(iat=NOW + LONG, exp=NOW + LONG + 900),
+    "not valid yet": lambda: access_token(nbf=NOW + LONG),
     "no jti": lambda: access_token(jti=None),
     "no grant": lambda: access_token(gid=None),
     "no subject": lambda: access_token(sub=None),

@@ -8,7 +8,7 @@ from razvilka.auth.v1 import account_pb2
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD, PENDING, REDIRECT, SESSION
-from services.gateway.tests.identity_kit import AUTHORIZE, POLICY, browser, form_of, forms_of, log_in, submit
+from services.gateway.tests.pages.browser import AUTHORIZE, POLICY, browser, form_of, forms_of, log_in, submit
 
 
 async def test_a_whole_authorization_ends_at_the_client(edge: Edge, backends: Backends) -> None:

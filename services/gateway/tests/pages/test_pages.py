@@ -8,12 +8,14 @@ from typing import Any
 import httpx
 import pytest
 from razvilka.auth.v1 import account_pb2
+from starlette.routing import Route
 
-from services.gateway.identity.access import PAGES
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.pages.page_endpoint import Page
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD, SESSION
-from services.gateway.tests.identity_kit import AUTHORIZE, POLICY, browser, form_of, log_in, submit
+from services.gateway.tests.pages.browser import AUTHORIZE, POLICY, browser, form_of, log_in, submit
 
 OPEN = ["/login", "/logout", "/registration", "/verify-email?token=x", "/forgot-password", "/reset-password?token=x"]
 MEMBERS = [
@@ -51,6 +53,16 @@ def check_page(page: httpx.Response, language: str) -> None:
     labels = set(re.findall(r'<label for="([^"]+)"', page.text))
     visible = re.findall(r'<(?:input|select)[^>]*\sid="([^"]+)"', page.text)
     assert set(visible) <= labels, page.url
+
+
+def pages_of(edge: Edge) -> dict[str, Page]:
+    """Return all pages of a running gateway by their paths."""
+    endpoints = [(route.path, route.endpoint) for route in edge.gateway.app.routes if isinstance(route, Route)]
+    return {
+        path: endpoint.responder
+        for path, endpoint in endpoints
+        if isinstance(endpoint, Endpoint) and isinstance(endpoint.responder, Page)
+    }
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
@@ -133,17 +145,38 @@ async def test_only_our_own_pages_can_post_forms(
 
 async def test_every_form_is_checked(edge: Edge) -> None:
     """A post without a token is refused on every page that takes one (rule 13; deny by default)."""
-    posts = [path.replace("{provider_id}", "yandex") for path in PAGES if "{name}" not in path]
+    posts = [path for path, page in pages_of(edge).items() if "POST" in page.handlers and not page.foreign_posts]
     async with browser(edge) as client:
         await log_in(client)
         answers = {
-            path: (await client.post(path, data={"a": "b"}, headers={"sec-fetch-site": "same-origin"})).status_code
-            for path in [*posts, "/authorize/consent", "/authorize/continue", "/device", "/device/decide"]
+            path: (
+                await client.post(
+                    path.replace("{provider_id}", "yandex"), data={"a": "b"}, headers={"sec-fetch-site": "same-origin"}
+                )
+            ).status_code
+            for path in posts
         }
 
-    # 405: pages that only show something.
-    assert set(answers.values()) <= {403, 405}, answers
-    assert sum(status == 403 for status in answers.values()) >= 18
+    assert answers == dict.fromkeys(posts, 403)
+    assert len(posts) >= 18
+
+
+async def test_only_these_pages_are_open_to_everybody(edge: Edge) -> None:
+    """A page that is not on this list asks who it is for (deny by default)."""
+    pages = pages_of(edge)
+
+    assert {path for path, page in pages.items() if not page.login_required} == {
+        *(
+            "/login",
+            "/login/code",
+            "/login/external/{provider_id}",
+            "/login/external/{provider_id}/callback",
+            "/logout",
+        ),
+        *("/logout", "/registration", "/verify-email", "/forgot-password", "/reset-password", "/dev/outbox"),
+        *(f"{prefix}/authorize{step}" for prefix in ("", "/oauth") for step in ("", "/continue", "/consent")),
+    }
+    assert {path for path, page in pages.items() if page.foreign_posts} == {"/authorize", "/oauth/authorize"}
 
 
 async def test_cookies_are_for_us_alone(start_gateway: StartGateway) -> None:
@@ -289,7 +322,8 @@ async def test_the_sheet_may_be_kept_for_ever(edge: Edge) -> None:
 
     assert {file.status_code for file in files} == {200}
     assert {file.headers["cache-control"] for file in files} == {"public, max-age=31536000, immutable"}
-    assert all("set-cookie" not in file.headers for file in files)
+    assert {file.headers["content-type"] for file in files} == {"text/css; charset=utf-8", "image/svg+xml"}
+    assert [url for url, file in zip(urls, files, strict=True) if "set-cookie" in file.headers] == []
     assert (missing.status_code, unknown.status_code) == (404, 404)
 
 

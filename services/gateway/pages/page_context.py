@@ -1,10 +1,10 @@
-"""One visit to a page: who, in which language, with which form; and what is answered."""
+"""One page to a page: who, in which language, with which form; and what is answered."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from starlette.types import Scope
@@ -12,10 +12,9 @@ from starlette.types import Scope
 from servicekit.call import CallContext
 from services.gateway.clients.account_views import LoggedIn, Profile, SessionView
 from services.gateway.clients.oauth_views import Origin, Params
+from services.gateway.edge.origin import header
 from services.gateway.edge.params import first
-from services.gateway.edge.problems import Headers
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.oauth.endpoint import header
 from services.gateway.pages import cookies, forms
 from services.gateway.pages.cookies import CookieJar
 from services.gateway.pages.language import LANGUAGES, choose
@@ -24,7 +23,7 @@ LANGUAGE_FIELD: Final = "lang"
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class LoggedInUser:
     """Who is logged in."""
 
     session: SessionView
@@ -32,7 +31,7 @@ class Person:
 
 
 @dataclass(slots=True)
-class Visit:
+class PageContext:
     """A request for a page. Whatever is set here goes out with the answer."""
 
     scope: Scope
@@ -45,7 +44,7 @@ class Visit:
     session: str = ""
     browser: str = ""
     language: str = ""
-    person: Person | None = None
+    user: LoggedInUser | None = None
     set_cookies: list[bytes] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -56,9 +55,9 @@ class Visit:
         if not self.browser:
             self.browser = secrets.token_urlsafe(32)
             self.set_cookies.append(self.jar.write(cookies.BROWSER, self.browser, max_age_s=cookies.LONG_S))
-        self.speak()
+        self.choose_language()
 
-    def speak(self, *wishes: str) -> None:
+    def choose_language(self, *wishes: str) -> None:
         """Choose the language: what was switched to, then these wishes, then the browser's."""
         headers = self.scope["headers"]
         switched = first(self.form, LANGUAGE_FIELD) or first(self.query, LANGUAGE_FIELD)
@@ -94,56 +93,25 @@ class Visit:
         return forms.form_token(self.browser, self.session)
 
     @property
-    def known_person(self) -> Person:
+    def known_user(self) -> LoggedInUser:
         """Return who is logged in, on a page for them only."""
-        if self.person is None:
+        if self.user is None:
             raise RuntimeError("the page was reached without a session")
-        return self.person
+        return self.user
 
     def log_in(self, logged_in: LoggedIn) -> None:
         """Take over a fresh session: forms shown from now on belong to it."""
         self.session = logged_in.secret
-        self.person = Person(logged_in.session, logged_in.profile)
+        self.user = LoggedInUser(logged_in.session, logged_in.profile)
         self.set_cookies.append(self.jar.write(cookies.SESSION, logged_in.secret))
 
     def log_out(self) -> None:
         """Forget the session."""
         self.session = ""
-        self.person = None
+        self.user = None
         self.set_cookies.append(self.jar.write(cookies.SESSION, ""))
 
     def switches(self) -> list[tuple[str, str]]:
         """Return each language with the address that shows this page in it."""
         rest = [(name, value) for name, value in self.query if name != LANGUAGE_FIELD]
         return [(tag, f"{self.path}?{urlencode([*rest, (LANGUAGE_FIELD, tag)])}") for tag in LANGUAGES]
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A page to show. `targets`: where its forms may lead beside here."""
-
-    template: str
-    values: dict[str, Any] = field(default_factory=dict)
-    status: int = 200
-    targets: tuple[str, ...] = ()
-    headers: Headers = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A redirect: 303, so that the browser never repeats a post with its password elsewhere (RFC 9700 4.12)."""
-
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """Something else than a page."""
-
-    media_type: bytes
-    body: bytes
-    headers: Headers = field(default_factory=list)
-    cache_control: bytes = b"no-store"
-
-
-PageAnswer = Shown | Sent | Raw

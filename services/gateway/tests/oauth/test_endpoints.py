@@ -206,7 +206,7 @@ async def test_an_address_can_ask_so_often_and_no_more(start_gateway: StartGatew
     refused = [answer for answer in answers if answer.status_code == 429]
     # At least two in a row fall into one window, wherever the minute turns.
     assert len(refused) >= 2
-    assert all(1 <= int(answer.headers["retry-after"]) <= 60 for answer in refused)
+    assert [answer for answer in refused if not 1 <= int(answer.headers["retry-after"]) <= 60] == []
     if path == "/token":
         assert refused[0].json()["error"] == "temporarily_unavailable"
     assert api.status_code == 200

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Response
+from pydantic import BaseModel
 
-from services.gateway.edge.answer_bodies import HealthBody, ReadyBody
-from services.gateway.edge.readiness import Readiness
+from services.gateway.edge.server.readiness import Readiness
+
+PATHS: Final = ("/health", "/ready")
+
+
+class HealthBody(BaseModel):
+    """The process answers."""
+
+    status: str
+
+
+class ReadyBody(BaseModel):
+    """Whether requests can be served, and what each part says."""
+
+    status: str
+    checks: dict[str, bool]
 
 
 def health_router(readiness: Readiness) -> APIRouter:

@@ -1,24 +1,8 @@
-"""Bodies of the answers that FastAPI writes, as the OpenAPI description shows them."""
+"""Bodies of the answers of inference that FastAPI writes."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel
-
-
-class ErrorObject(BaseModel):
-    """What went wrong, in both dialects: release 1.0 (code, message, details) and OpenAI (type, param)."""
-
-    code: str
-    message: str
-    type: str
-    param: str | None
-    details: dict[str, str]
-
-
-class ErrorBody(BaseModel):
-    """The body of every error."""
-
-    error: ErrorObject
 
 
 class Pricing(BaseModel):
@@ -167,38 +151,6 @@ class RequestBody(BaseModel):
     attempts: list[AttemptBody]
 
 
-class RateLimitBody(BaseModel):
-    """Requests in an interval; null: no limit."""
-
-    requests: int | None
-    interval: str
-    requests_per_day: int | None
-    tokens_per_minute: int | None
-    concurrent_requests: int | None
-
-
-class KeyData(BaseModel):
-    """What a key may do and what it spent, in roubles."""
-
-    label: str
-    usage: float
-    usage_rub: str
-    limit: float | None
-    limit_remaining: float | None
-    is_free_tier: bool
-    tier: str
-    scopes: list[str]
-    models: list[str]
-    expires_at: str | None
-    rate_limit: RateLimitBody
-
-
-class KeyBody(BaseModel):
-    """The key that asks."""
-
-    data: KeyData
-
-
 class ModelStatusBody(BaseModel):
     """One model version as the router saw it lately."""
 
@@ -223,19 +175,6 @@ class ProvidersBody(BaseModel):
     """All providers."""
 
     data: list[ProviderStatusBody]
-
-
-class HealthBody(BaseModel):
-    """The process answers."""
-
-    status: str
-
-
-class ReadyBody(BaseModel):
-    """Whether requests can be served, and what each part says."""
-
-    status: str
-    checks: dict[str, bool]
 
 
 class ProviderHealthBody(BaseModel):

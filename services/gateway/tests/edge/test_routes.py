@@ -252,6 +252,11 @@ async def test_one_line_is_logged_and_nothing_secret(edge: Edge, capsys: pytest.
     assert "invalid_key" in lines[1]
 
 
+async def test_the_catalogue_is_counted(edge: Edge, backends: Backends) -> None:
+    """A gauge that stands at 0 while models are served would alarm for nothing."""
+    assert REGISTRY.get_sample_value("razvilka_gateway_catalog_models") == len(backends.router.models) > 0
+
+
 async def test_metrics_count_by_route_never_by_path(edge: Edge) -> None:
     """Labels are a closed set: what callers write is not in it."""
     await edge.client.get("/v1/models/some-strange-model")
