@@ -19,26 +19,26 @@ from servicekit.clock import Clock, SystemClock
 from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
 from servicekit.rpc_server import running_server
-from services.auth.account_assembly import Accounts, AccountSurroundings, assemble_accounts
-from services.auth.audit import AuditCheck
-from services.auth.cache import RevocationChannel
-from services.auth.domain.session import Sessions
-from services.auth.keys import ApiKeys
-from services.auth.last_use import LastUse
-from services.auth.oauth_assembly import AuthorizationServer, Surroundings, assemble
-from services.auth.pepper_census import PepperCensus
-from services.auth.revocation import RevocationFeed
-from services.auth.rpc import AuthServicer
+from services.auth.accounts.assembly import Accounts, AccountSurroundings, assemble_accounts
+from services.auth.accounts.store.users import UserStore
+from services.auth.accounts.users import Users
+from services.auth.keys.last_use import LastUse
+from services.auth.keys.management import ApiKeys
+from services.auth.keys.pepper_census import PepperCensus
+from services.auth.keys.rpc import AuthServicer
+from services.auth.keys.store.api_keys import KeyStore
+from services.auth.keys.verification import KeyVerifier
+from services.auth.oauth.assembly import AuthorizationServer, Surroundings, assemble
+from services.auth.oauth.store.grants_of_user import OAuthOfUser
 from services.auth.settings import AuthSettings, UpkeepSettings
-from services.auth.store.audit import AuditStore
-from services.auth.store.keys import KeyStore
-from services.auth.store.oauth_of_user import OAuthOfUser
-from services.auth.store.readiness import is_migrated
-from services.auth.store.revocations import RevocationStore
-from services.auth.store.users import UserStore
-from services.auth.upkeep import repeat
-from services.auth.users import Users
-from services.auth.verification import KeyVerifier
+from services.auth.shared.audit_check import AuditCheck
+from services.auth.shared.cache.revocation_channel import RevocationChannel
+from services.auth.shared.domain.session import Sessions
+from services.auth.shared.revocation_feed import RevocationFeed
+from services.auth.shared.store.audit_log import AuditStore
+from services.auth.shared.store.readiness import is_migrated
+from services.auth.shared.store.revocations import RevocationStore
+from services.auth.shared.upkeep import repeat
 
 log = structlog.get_logger()
 

@@ -18,7 +18,7 @@ from servicekit.settings import (
     RedisSettings,
     TelemetrySettings,
 )
-from services.auth.account_settings import (
+from services.auth.accounts.settings import (
     AccountSettings,
     AskSettings,
     ExternalSettings,
@@ -28,9 +28,9 @@ from services.auth.account_settings import (
     SessionSettings,
     SmtpSettings,
 )
-from services.auth.domain.claims import TokenTerms
-from services.auth.domain.key_hash import KeyHasher, Pepper
-from services.auth.domain.tier import Limits, Tier, TierLimits
+from services.auth.keys.domain.key_hash import KeyHasher, Pepper
+from services.auth.oauth.domain.claims import TokenTerms
+from services.auth.shared.domain.tier import Limits, Tier, TierLimits
 
 # HMAC-SHA256 gains nothing from more, and a shorter one could be guessed from a stolen table.
 MIN_PEPPER_LENGTH = 32
@@ -263,7 +263,7 @@ class AuthSettings(BaseSettings):
     def signing_key_secrets(self) -> list[str]:
         """Return the secrets that encrypt signing keys, the current one first."""
         own = _split(self.oauth.signing_key_secret) + _split(self.oauth.previous_signing_key_secrets)
-        # Without an own secret the pepper serves: it is used through another key derivation, see oauth/key_sealing.py.
+        # Without an own secret the pepper serves: it is used through another key derivation (oauth/tokens/key_sealing.py).
         return [*own, self.key.pepper.get_secret_value(), *_split(self.key.previous_peppers)]
 
     def account_secrets(self) -> list[str]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import asyncpg
     from asyncpg.pool import PoolConnectionProxy
 
-    from services.auth.domain.revocation import Revocation
+    from services.auth.shared.domain.revocation import Revocation
 
 
 class EndReason(StrEnum):

@@ -6,26 +6,26 @@ from typing import Final
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound
-from services.auth import metrics
+from services.auth.accounts.credentials.guess_limiter import Guard
+from services.auth.accounts.credentials.password_hashing import PasswordHashing
+from services.auth.accounts.credentials.reauthentication import Reproof
+from services.auth.accounts.domain.account import Account, account_key
+from services.auth.accounts.domain.email_address import check_email
+from services.auth.accounts.domain.guessing import Attempt
+from services.auth.accounts.domain.login_session import LoginSession
+from services.auth.accounts.domain.mail import MAX_TOKEN, MailKind, NewMail, TokenPurpose, token_hash
+from services.auth.accounts.domain.password import PasswordRules
+from services.auth.accounts.domain.profile import DEFAULT_LANGUAGE
 from services.auth.accounts.grants_of_user import EndReason, GrantsOfUser
-from services.auth.accounts.guard import Guard
-from services.auth.accounts.ledger import Change, Ledger
-from services.auth.accounts.password_hashing import PasswordHashing
-from services.auth.accounts.proof import Reproof
 from services.auth.accounts.registration import bad_link, use
 from services.auth.accounts.sessions import LoginSessions
-from services.auth.domain.account import Account, account_key
-from services.auth.domain.audit import AuditAction
-from services.auth.domain.guessing import Attempt
-from services.auth.domain.identifier import check_id
-from services.auth.domain.login_session import LoginSession
-from services.auth.domain.mail import MAX_TOKEN, MailKind, NewMail, TokenPurpose, token_hash
-from services.auth.domain.origin import Origin
-from services.auth.domain.password import PasswordRules
-from services.auth.domain.profile import DEFAULT_LANGUAGE
-from services.auth.domain.user import check_email
-from services.auth.store.accounts import AccountStore, lock_account, set_password, verify_email
-from services.auth.store.mailed_tokens import MailedTokenStore, end_tokens_of_user
+from services.auth.accounts.store.accounts import AccountStore, lock_account, set_password, verify_email
+from services.auth.accounts.store.mailed_tokens import MailedTokenStore, end_tokens_of_user
+from services.auth.accounts.store.unit_of_work import Change, Ledger
+from services.auth.shared import metrics
+from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.identifier import check_id
+from services.auth.shared.domain.origin import Origin
 
 RESET: Final = (TokenPurpose.RESET,)
 

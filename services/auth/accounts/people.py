@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.auth.domain.person import Person
-from services.auth.store.accounts import AccountStore
+from services.auth.accounts.store.accounts import AccountStore
+from services.auth.shared.domain.person import Person
 
 
 class AccountPeople:

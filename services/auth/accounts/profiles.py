@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from services.auth.accounts.guard import Guard
-from services.auth.accounts.ledger import Change, Ledger
+from services.auth.accounts.credentials.guess_limiter import Guard
+from services.auth.accounts.credentials.reauthentication import Reproof
+from services.auth.accounts.domain.account import Account, account_key
+from services.auth.accounts.domain.email_address import check_email
+from services.auth.accounts.domain.guessing import Attempt
+from services.auth.accounts.domain.mail import MailKind, NewMail
+from services.auth.accounts.domain.profile import check_language, check_name, check_time_zone
 from services.auth.accounts.passwords import usable_account
-from services.auth.accounts.proof import Reproof
-from services.auth.domain.account import Account, account_key
-from services.auth.domain.audit import AuditAction
-from services.auth.domain.guessing import Attempt
-from services.auth.domain.mail import MailKind, NewMail
-from services.auth.domain.origin import Origin
-from services.auth.domain.profile import check_language, check_name, check_time_zone
-from services.auth.domain.user import check_email
-from services.auth.store.accounts import AccountStore, update_profile
+from services.auth.accounts.store.accounts import AccountStore, update_profile
+from services.auth.accounts.store.unit_of_work import Change, Ledger
+from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.origin import Origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,20 @@ from typing import Final
 from uuid import UUID
 
 from servicekit.errors import ErrorReason, Unauthenticated
-from services.auth import metrics
-from services.auth.accounts.guard import Guard
-from services.auth.accounts.ledger import Change, Ledger
-from services.auth.accounts.password_hashing import PasswordHashing
-from services.auth.domain.account import NewAccount, account_key
-from services.auth.domain.audit import AuditAction
-from services.auth.domain.guessing import Attempt
-from services.auth.domain.mail import MAX_TOKEN, MailedToken, MailKind, NewMail, TokenPurpose, token_hash
-from services.auth.domain.origin import Origin
-from services.auth.domain.password import PasswordRules
-from services.auth.domain.profile import DEFAULT_LANGUAGE, check_language, check_name
-from services.auth.domain.user import check_email
-from services.auth.store.accounts import change_email, insert_account, lock_account
-from services.auth.store.mailed_tokens import end_registrations, end_tokens_of_user, use_token
+from services.auth.accounts.credentials.guess_limiter import Guard
+from services.auth.accounts.credentials.password_hashing import PasswordHashing
+from services.auth.accounts.domain.account import NewAccount, account_key
+from services.auth.accounts.domain.email_address import check_email
+from services.auth.accounts.domain.guessing import Attempt
+from services.auth.accounts.domain.mail import MAX_TOKEN, MailedToken, MailKind, NewMail, TokenPurpose, token_hash
+from services.auth.accounts.domain.password import PasswordRules
+from services.auth.accounts.domain.profile import DEFAULT_LANGUAGE, check_language, check_name
+from services.auth.accounts.store.accounts import change_email, insert_account, lock_account
+from services.auth.accounts.store.mailed_tokens import end_registrations, end_tokens_of_user, use_token
+from services.auth.accounts.store.unit_of_work import Change, Ledger
+from services.auth.shared import metrics
+from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.origin import Origin
 
 # One sentence for links that never were, that were used, and whose time is over.
 BAD_LINK: Final = "The link is not valid any more. Ask for a new one."

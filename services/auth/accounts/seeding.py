@@ -6,18 +6,18 @@ from collections.abc import Callable
 from uuid import UUID
 
 from servicekit.errors import ErrorReason, Internal, PermissionDenied
-from services.auth import metrics
-from services.auth.accounts.ledger import Ledger
-from services.auth.accounts.password_hashing import PasswordHashing
-from services.auth.domain.account import NewAccount
-from services.auth.domain.audit import SYSTEM, AuditAction
-from services.auth.domain.origin import Origin
-from services.auth.domain.password import PasswordRules
-from services.auth.domain.profile import DEFAULT_LANGUAGE, check_name
-from services.auth.domain.tier import Tier
-from services.auth.domain.user import check_email
-from services.auth.store.accounts import find_account_by_email, insert_account, set_password, set_standing
-from services.auth.store.mails import KeptMail, MailStore
+from services.auth.accounts.credentials.password_hashing import PasswordHashing
+from services.auth.accounts.domain.account import NewAccount
+from services.auth.accounts.domain.email_address import check_email
+from services.auth.accounts.domain.password import PasswordRules
+from services.auth.accounts.domain.profile import DEFAULT_LANGUAGE, check_name
+from services.auth.accounts.store.accounts import find_account_by_email, insert_account, set_password, set_standing
+from services.auth.accounts.store.mails import KeptMail, MailStore
+from services.auth.accounts.store.unit_of_work import Ledger
+from services.auth.shared import metrics
+from services.auth.shared.domain.audit import SYSTEM, AuditAction
+from services.auth.shared.domain.origin import Origin
+from services.auth.shared.domain.tier import Tier
 
 OUTBOX_SHOWN = 100
 

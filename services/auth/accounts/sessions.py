@@ -11,17 +11,17 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, Unavailable
-from services.auth import metrics
+from services.auth.accounts.cache.sessions import SessionCache, digest_of
+from services.auth.accounts.domain.account import Account
+from services.auth.accounts.domain.login_session import LoginSession, SessionTerms
 from services.auth.accounts.grants_of_user import GrantsOfUser
-from services.auth.accounts.ledger import Change, Ledger
-from services.auth.accounts.session_cache import SessionCache, digest_of
-from services.auth.domain.account import Account
-from services.auth.domain.audit import AuditAction
-from services.auth.domain.identifier import check_id
-from services.auth.domain.login_session import LoginSession, SessionTerms
-from services.auth.domain.origin import Origin
-from services.auth.domain.session import Session
-from services.auth.store.accounts import AccountStore
+from services.auth.accounts.store.accounts import AccountStore
+from services.auth.accounts.store.unit_of_work import Change, Ledger
+from services.auth.shared import metrics
+from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.identifier import check_id
+from services.auth.shared.domain.origin import Origin
+from services.auth.shared.domain.session import Session
 
 log = structlog.get_logger()
 

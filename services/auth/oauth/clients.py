@@ -9,24 +9,24 @@ from typing import Any, Final
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied
-from services.auth.domain.audit import AuditAction
-from services.auth.domain.client import EXCHANGE_CLIENT_ID, Client, hash_secret
-from services.auth.domain.client_order import (
+from services.auth.oauth import metrics
+from services.auth.oauth.audit_events import audit_event
+from services.auth.oauth.domain.client import EXCHANGE_CLIENT_ID, Client, hash_secret
+from services.auth.oauth.domain.client_order import (
     CLIENT_ID,
     ClientOrder,
     as_metadata,
     check_client_order,
     order_from_metadata,
 )
-from services.auth.domain.identifier import check_id
-from services.auth.domain.oauth_refusal import OAuthError, OAuthRefusal
-from services.auth.domain.person import People
-from services.auth.domain.scope import Scope
-from services.auth.domain.token import SecretKind, new_secret
-from services.auth.oauth import metrics
-from services.auth.oauth.events import audit_event
-from services.auth.revocation import RevocationFeed
-from services.auth.store.oauth_clients import ClientStore
+from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
+from services.auth.oauth.domain.token import SecretKind, new_secret
+from services.auth.oauth.store.clients import ClientStore
+from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.identifier import check_id
+from services.auth.shared.domain.person import People
+from services.auth.shared.domain.scope import Scope
+from services.auth.shared.revocation_feed import RevocationFeed
 
 ID_PREFIX: Final = "rz_app_"
 ADMINISTRATOR: Final = "administrator"

@@ -8,22 +8,22 @@ from typing import Final
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, Unauthenticated
-from services.auth.domain.audit import AuditAction, AuditEvent
-from services.auth.domain.caller import Caller
-from services.auth.domain.client import Client
-from services.auth.domain.grant import Grant
-from services.auth.domain.identifier import check_id
-from services.auth.domain.oauth_scope import still_granted
-from services.auth.domain.person import People
-from services.auth.domain.revocation import Revocation
-from services.auth.domain.tier import Tier, TierLimits
-from services.auth.oauth.events import audit_event
-from services.auth.oauth.service import OAuthService
-from services.auth.revocation import RevocationFeed
-from services.auth.store.oauth_codes import CodeStore
-from services.auth.store.oauth_grants import GrantStore
-from services.auth.store.oauth_refresh import RefreshStore
-from services.auth.store.revocations import RevocationStore
+from services.auth.oauth.audit_events import audit_event
+from services.auth.oauth.domain.client import Client
+from services.auth.oauth.domain.grant import Grant
+from services.auth.oauth.domain.scope_parameter import still_granted
+from services.auth.oauth.flows.code_flow import OAuthService
+from services.auth.oauth.store.codes import CodeStore
+from services.auth.oauth.store.grants import GrantStore
+from services.auth.oauth.store.refresh_tokens import RefreshStore
+from services.auth.shared.domain.audit import AuditAction, AuditEvent
+from services.auth.shared.domain.caller import Caller
+from services.auth.shared.domain.identifier import check_id
+from services.auth.shared.domain.person import People
+from services.auth.shared.domain.revocation import Revocation
+from services.auth.shared.domain.tier import Tier, TierLimits
+from services.auth.shared.revocation_feed import RevocationFeed
+from services.auth.shared.store.revocations import RevocationStore
 
 # A revocation gets its time before it is committed: an answer reaches back so far that none falls between two.
 OVERLAP: Final = timedelta(seconds=30)

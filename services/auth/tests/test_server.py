@@ -19,9 +19,9 @@ from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
 from servicekit.testing.databases import Databases
 from services.auth.server import running
+from services.auth.shared.upkeep import repeat
 from services.auth.tests.conftest import PEPPER, AuthCaller, settings_for
-from services.auth.tests.door import Door
-from services.auth.upkeep import repeat
+from services.auth.tests.shared.door import Door
 
 
 async def until_readiness_is(channel: Any, serving: bool) -> None:

@@ -10,8 +10,8 @@ from razvilka.auth.v1 import account_pb2 as pb
 
 from servicekit.errors import ErrorReason
 from services.auth.accounts.people import AccountPeople
-from services.auth.domain.person import Person
-from services.auth.store.accounts import AccountStore
+from services.auth.accounts.store.accounts import AccountStore
+from services.auth.shared.domain.person import Person
 from services.auth.tests.accounts.conftest import EMAIL, PASSWORD, People, audit_actions
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"

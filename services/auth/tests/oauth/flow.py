@@ -16,7 +16,7 @@ from razvilka.auth.v1 import auth_pb2
 from razvilka.auth.v1 import oauth_pb2 as pb
 
 from servicekit import rpc_client
-from services.auth.domain.session import Session
+from services.auth.shared.domain.session import Session
 
 REDIRECT_URI = "http://127.0.0.1:8399/callback"
 WEB_REDIRECT_URI = "https://app.example.ru/callback"

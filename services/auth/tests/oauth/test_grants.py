@@ -16,7 +16,7 @@ from razvilka.auth.v1 import oauth_pb2 as pb
 
 from servicekit.errors import ErrorReason, NotFound, Unauthenticated
 from servicekit.testing import FakeClock
-from services.auth.store.oauth_of_user import OAuthOfUser
+from services.auth.oauth.store.grants_of_user import OAuthOfUser
 from services.auth.tests.oauth.flow import Flow, claims_of
 
 CAP = {

@@ -13,11 +13,11 @@ from razvilka.auth.v1 import oauth_pb2 as pb
 
 from servicekit import jwt
 from servicekit.testing import FakeClock
-from services.auth.domain.signing_key import RotationRules
-from services.auth.oauth.key_sealing import KeySealer
-from services.auth.oauth.signing_keys import KeyRing
+from services.auth.oauth.domain.signing_key import RotationRules
+from services.auth.oauth.store.signing_keys import SigningKeyStore
+from services.auth.oauth.tokens.key_sealing import KeySealer
+from services.auth.oauth.tokens.signing_keys import KeyRing
 from services.auth.settings import AuthSettings
-from services.auth.store.oauth_keys import SigningKeyStore
 from services.auth.tests.conftest import PEPPER
 from services.auth.tests.oauth.conftest import ISSUER, StartOAuth
 from services.auth.tests.oauth.flow import Flow, header_of
