@@ -12,7 +12,7 @@ FILE: Final = Path(__file__).parents[1] / "docs" / "metrics.md"
 ROOMS: Final = {
     "Every service": ("servicekit.rpc_server",),
     "Gateway": ("services.gateway.metrics", "services.gateway.admission.metrics", "services.gateway.metering.metrics"),
-    "Auth": ("services.auth.shared.metrics", "services.auth.oauth.metrics"),
+    "Auth": tuple(f"services.auth.{room}.metrics" for room in ("shared", "keys", "accounts", "oauth")),
     "Router": ("services.router.metrics",),
     "Usage": ("services.usage.metrics",),
 }

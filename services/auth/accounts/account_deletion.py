@@ -1,4 +1,4 @@
-"""Taking everything along, and leaving."""
+"""Export and deletion of accounts."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from typing import Any, Final
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unauthenticated
-from services.auth.accounts.credentials.reauthentication import Reproof
-from services.auth.accounts.domain.account import Account
+from services.auth.accounts import metrics
+from services.auth.accounts.account_lookup import usable_account
+from services.auth.accounts.credentials.reauthentication import Reauthentication
 from services.auth.accounts.domain.mail import MailKind, NewMail
 from services.auth.accounts.grants_of_user import EndReason, GrantsOfUser
-from services.auth.accounts.passwords import usable_account
 from services.auth.accounts.sessions import LoginSessions
-from services.auth.accounts.store.accounts import AccountStore, lock_account
 from services.auth.accounts.store.personal_data import erase_account, export_account
-from services.auth.accounts.store.unit_of_work import Ledger
-from services.auth.shared import metrics
+from services.auth.accounts.store.unit_of_work import AccountUnits
+from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.origin import Origin
 from services.auth.shared.domain.revocation import RevokedKind
+from services.auth.shared.store.accounts import AccountStore, lock_account
 
 # Without a password the login itself must be that young.
 FRESH: Final = timedelta(minutes=10)
 
 
-class Leaving:
+class AccountDeletion:
     """Export and deletion of accounts."""
 
     def __init__(
         self,
         accounts: AccountStore,
-        ledger: Ledger,
+        units: AccountUnits,
         sessions: LoginSessions,
         grants: GrantsOfUser,
-        reproof: Reproof,
+        reauthentication: Reauthentication,
         *,
         clock: Clock,
     ) -> None:
         self._accounts = accounts
-        self._ledger = ledger
+        self._units = units
         self._sessions = sessions
         self._grants = grants
-        self._reproof = reproof
+        self._reauthentication = reauthentication
         self._clock = clock
 
     async def export(self, user_id: str) -> str:
@@ -54,10 +54,10 @@ class Leaving:
         """
         account = await usable_account(self._accounts, user_id)
         sessions = await self._sessions.list_of(account.id)
-        async with self._ledger.change(Origin()) as change:
-            document: dict[str, Any] = await export_account(change.connection, account.id)
-            document["applications"] = await self._grants.describe(change.connection, account.id)
-            change.note(AuditAction.ACCOUNT_EXPORTED, account.id)
+        async with self._units.begin(Origin()) as unit:
+            document: dict[str, Any] = await export_account(unit.connection, account.id)
+            document["applications"] = await self._grants.describe(unit, account.id)
+            unit.note(AuditAction.ACCOUNT_EXPORTED, account.id)
         document["sessions"] = [
             {
                 "id": session.id,
@@ -79,21 +79,19 @@ class Leaving:
         """
         account = await usable_account(self._accounts, user_id)
         if account.password_hash is not None:
-            await self._reproof.check_password(account, password, origin)
+            await self._reauthentication.check_password(account, password, origin)
         else:
             await self._check_fresh(account, session_secret)
         ended = await self._sessions.others(account.id)
-        async with self._ledger.change(origin) as change:
-            await lock_account(change.connection, account.id)
-            if not await erase_account(change.connection, account.id, account.email, change.at):
+        async with self._units.begin(origin) as unit:
+            await lock_account(unit.connection, account.id)
+            if not await erase_account(unit.connection, account.id, account.email, unit.at):
                 return
-            await change.revoke(RevokedKind.USER, account.id)
-            await change.revoke_sessions(ended)
-            change.revocations += await self._grants.end_all(
-                change.connection, account.id, EndReason.ACCOUNT_DELETED, at=change.at, until=change.until
-            )
-            await change.mail(NewMail(MailKind.DELETED, account.email, account.language))
-            change.note(AuditAction.USER_DELETED, account.id)
+            await unit.revoke(RevokedKind.USER, account.id)
+            await unit.revoke_sessions(ended)
+            await self._grants.end_all(unit, account.id, EndReason.ACCOUNT_DELETED)
+            await unit.mail(NewMail(MailKind.DELETED, account.email, account.language))
+            unit.note(AuditAction.USER_DELETED, account.id)
         await self._sessions.forget(ended)
         metrics.USERS_DELETED.inc()
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
-import grpc
 from razvilka.auth.v1 import account_pb2 as pb
 from razvilka.auth.v1 import account_pb2_grpc as pb_grpc
 from razvilka.auth.v1 import oauth_pb2
 
 from servicekit.errors import ErrorReason, Unauthenticated
-from services.auth.accounts.account_deletion import Leaving
+from services.auth.accounts.account_deletion import AccountDeletion
 from services.auth.accounts.cache.sessions import digest_of
 from services.auth.accounts.credentials.totp import Totp
-from services.auth.accounts.domain.account import Account
 from services.auth.accounts.domain.login_session import LoginSession
 from services.auth.accounts.login.external_login import ExternalLogin
 from services.auth.accounts.login.password_login import Credentials, Login
@@ -23,10 +20,9 @@ from services.auth.accounts.profiles import ProfileChange, Profiles
 from services.auth.accounts.registration import Registration
 from services.auth.accounts.seeding import Seeding
 from services.auth.accounts.sessions import LoginSessions
-from services.auth.keys.rpc import TIER_TO_PROTO, moment_to_proto, tier_from_proto
+from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.origin import Origin, origin_of
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+from services.auth.shared.rpc_values import TIER_TO_PROTO, Context, tier_from_proto, timestamp_to_proto
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,7 @@ class AccountCases:
     passwords: Passwords
     totp: Totp
     profiles: Profiles
-    leaving: Leaving
+    deletion: AccountDeletion
     external: ExternalLogin
     seeding: Seeding
 
@@ -158,11 +154,13 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
 
     async def ExportAccount(self, request: pb.ExportAccountRequest, context: Context) -> pb.ExportAccountResponse:
         """Return everything auth knows of a user."""
-        return pb.ExportAccountResponse(account_json=await self._cases.leaving.export(request.user_id))
+        return pb.ExportAccountResponse(account_json=await self._cases.deletion.export(request.user_id))
 
     async def DeleteAccount(self, request: pb.DeleteAccountRequest, context: Context) -> pb.DeleteAccountResponse:
         """End everything of a user."""
-        await self._cases.leaving.delete(request.user_id, request.password, request.session_id, _origin(request.origin))
+        await self._cases.deletion.delete(
+            request.user_id, request.password, request.session_id, _origin(request.origin)
+        )
         return pb.DeleteAccountResponse()
 
     async def ListExternalProviders(
@@ -218,7 +216,7 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
                     to=kept.written.email,
                     subject=kept.written.subject,
                     text=kept.written.text,
-                    sent_at=moment_to_proto(kept.sent_at),
+                    sent_at=timestamp_to_proto(kept.sent_at),
                 )
                 for kept in await self._cases.seeding.outbox()
             ]
@@ -227,9 +225,9 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
     def _session(self, session: LoginSession, *, current: bool) -> pb.Session:
         return pb.Session(
             id=session.id,
-            created_at=moment_to_proto(session.created_at),
-            last_seen_at=moment_to_proto(session.last_seen_at),
-            expires_at=moment_to_proto(self._cases.sessions.terms.expires_at(session)),
+            created_at=timestamp_to_proto(session.created_at),
+            last_seen_at=timestamp_to_proto(session.last_seen_at),
+            expires_at=timestamp_to_proto(self._cases.sessions.terms.expires_at(session)),
             ip=session.ip,
             user_agent=session.user_agent,
             current=current,
@@ -247,7 +245,7 @@ def profile_to_proto(account: Account) -> pb.Profile:
         time_zone=account.time_zone,
         totp_enabled=account.has_totp,
         tier=TIER_TO_PROTO[account.tier],
-        created_at=moment_to_proto(account.created_at),
+        created_at=timestamp_to_proto(account.created_at),
         has_password=account.password_hash is not None,
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -13,8 +14,7 @@ from servicekit.settings import Part
 from services.auth.accounts.domain.external_identity import ProviderTerms
 from services.auth.accounts.domain.guessing import Dimension, Pause
 from services.auth.accounts.domain.login_session import SessionTerms
-
-MIN_SECRET_LENGTH = 32
+from services.auth.shared.settings import MIN_SECRET_LENGTH, split_secrets
 
 
 class AccountSettings(Part):
@@ -30,17 +30,13 @@ class AccountSettings(Part):
     @field_validator("secret", "previous_secrets")
     @classmethod
     def _long_enough(cls, given: SecretStr) -> SecretStr:
-        if any(len(secret) < MIN_SECRET_LENGTH for secret in _split(given)):
+        if any(len(secret) < MIN_SECRET_LENGTH for secret in split_secrets(given)):
             raise ValueError(f"each secret must have at least {MIN_SECRET_LENGTH} characters")
         return given
 
     def sealing_secrets(self, peppers: Iterable[str]) -> list[str]:
         """Return the secrets, the current one first; the peppers come last, for what was sealed without one."""
-        return [*_split(self.secret), *_split(self.previous_secrets), *peppers]
-
-
-def _split(secrets: SecretStr) -> list[str]:
-    return [secret.strip() for secret in secrets.get_secret_value().split(",") if secret.strip()]
+        return [*split_secrets(self.secret), *split_secrets(self.previous_secrets), *peppers]
 
 
 class PublicSettings(Part):
@@ -217,3 +213,29 @@ class ExternalSettings(Part):
         if len({provider.id for provider in given}) != len(given):
             raise ValueError("two providers have one id")
         return given
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOptions:
+    """Everything that accounts are told.
+
+    Args:
+        public_url: the address that links in mails begin with.
+        sealing_secrets: what the secrets of second factors are encrypted under, the current one first.
+        may_seed: whether accounts can be seeded.
+        may_read_outbox: whether mails in the local outbox can be read.
+        forget_every_s: seconds between two deletions of what has had its time.
+    """
+
+    accounts: AccountSettings
+    password: PasswordSettings
+    session: SessionSettings
+    guess: GuessSettings
+    ask: AskSettings
+    smtp: SmtpSettings
+    external: ExternalSettings
+    public_url: str
+    sealing_secrets: Sequence[str] = field(repr=False)
+    may_seed: bool
+    may_read_outbox: bool
+    forget_every_s: float

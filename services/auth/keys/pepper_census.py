@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import structlog
 
+from services.auth.keys import metrics
 from services.auth.keys.domain.key_hash import KeyHasher
 from services.auth.keys.store.api_keys import KeyStore
-from services.auth.shared import metrics
 
 log = structlog.get_logger()
 

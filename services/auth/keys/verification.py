@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unauthenticated
 from servicekit.lifecycle import Background
+from services.auth.keys import metrics
 from services.auth.keys.domain import api_key
 from services.auth.keys.domain.api_key import SecretForm
 from services.auth.keys.domain.key_hash import KeyHash, KeyHasher, matches
 from services.auth.keys.last_use import LastUse
-from services.auth.keys.store.api_keys import KeyStore
+from services.auth.keys.store.api_keys import KeyStore, rehash_key
 from services.auth.keys.store.key_rows import HeldKey
-from services.auth.shared import metrics
 from services.auth.shared.domain.audit import SYSTEM, AuditAction, AuditEvent
 from services.auth.shared.domain.budget import Budget
 from services.auth.shared.domain.caller import Caller
 from services.auth.shared.domain.tier import Tier, TierLimits
+from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 # One sentence for keys that never were, keys that were mistyped and keys that were revoked.
 INVALID_KEY_MESSAGE: Final = "The API key is not valid."
@@ -31,6 +33,7 @@ class KeyVerifier:
         self,
         store: KeyStore,
         hasher: KeyHasher,
+        units: UnitsOfWork,
         limits: Mapping[Tier, TierLimits],
         last_use: LastUse,
         *,
@@ -39,6 +42,7 @@ class KeyVerifier:
     ) -> None:
         self._store = store
         self._hasher = hasher
+        self._units = units
         self._limits = limits
         self._last_use = last_use
         self._clock = clock
@@ -79,10 +83,7 @@ class KeyVerifier:
 
     async def _rehash(self, held: HeldKey, current: KeyHash, shown: tuple[str, str]) -> None:
         try:
-            details = {"from": held.stored.kind.value}
-            event = AuditEvent(self._clock.now(), SYSTEM, AuditAction.KEY_REHASHED, f"key:{held.key.id}", details)
-            if await self._store.rehash(held, current, shown, event):
-                metrics.KEYS_REHASHED.inc()
+            metrics.KEYS_REHASHED.inc(await self._units.run(partial(_rehash, held, current, shown)))
         finally:
             self._moving.discard(held.key.id)
 
@@ -103,6 +104,14 @@ class KeyVerifier:
             budgets=budgets,
             expires_at=key.expires_at,
         )
+
+
+async def _rehash(held: HeldKey, current: KeyHash, shown: tuple[str, str], unit: UnitOfWork) -> bool:
+    if not await rehash_key(unit.connection, held, current, shown):
+        return False
+    details = {"from": held.stored.kind.value}
+    unit.record(AuditEvent(unit.at, SYSTEM, AuditAction.KEY_REHASHED, f"key:{held.key.id}", details))
+    return True
 
 
 def _refused(outcome: str) -> Unauthenticated:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from redis.asyncio import Redis
-
-from servicekit.clock import Clock
-from services.auth.oauth.cache.devices import DeviceCache, GuessCounter, PendingCache
+from services.auth.oauth.cache.device_guesses import GuessCounter
+from services.auth.oauth.cache.devices import DeviceCache
+from services.auth.oauth.cache.pending_requests import PendingCache
 from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.signing_key import RotationRules
 from services.auth.oauth.flows.authorization_endpoint import AuthorizationEndpoint
 from services.auth.oauth.flows.client_authentication import ClientAuthenticator
-from services.auth.oauth.flows.code_flow import Lives, OAuthService, OAuthStores
+from services.auth.oauth.flows.code_flow import Lives, OAuthService
 from services.auth.oauth.flows.device_flow import DeviceFlows, DeviceTerms
 from services.auth.oauth.flows.discovery import Discovery
-from services.auth.oauth.flows.machine_grants import StandingGrants
+from services.auth.oauth.flows.machine_grants import MachineGrants
 from services.auth.oauth.flows.token_endpoint import TokenEndpoint
-from services.auth.oauth.grants import Grants, OAuthHousekeeping
+from services.auth.oauth.grants import Grants
+from services.auth.oauth.housekeeping import OAuthHousekeeping
 from services.auth.oauth.rpc import OAuthServicer, OAuthUseCases
+from services.auth.oauth.settings import TOKEN_LEEWAY_S, OAuthSettings
 from services.auth.oauth.store.clients import ClientStore
 from services.auth.oauth.store.codes import CodeStore
 from services.auth.oauth.store.grants import GrantStore
@@ -29,26 +31,12 @@ from services.auth.oauth.store.signing_keys import SigningKeyStore
 from services.auth.oauth.tokens.inspection import Inspection, TokenReader
 from services.auth.oauth.tokens.key_sealing import KeySealer
 from services.auth.oauth.tokens.signing_keys import KeyRing
-from services.auth.oauth.tokens.token_signing import TokenMint
-from services.auth.settings import TOKEN_LEEWAY_S, AuthSettings, OAuthSettings
-from services.auth.shared.domain.person import People
+from services.auth.oauth.tokens.token_signing import TokenSigner
+from services.auth.shared.dependencies import Dependencies
 from services.auth.shared.domain.session import Sessions
-from services.auth.shared.revocation_feed import RevocationFeed
-from services.auth.shared.store.audit_log import AuditStore
+from services.auth.shared.domain.tier import Tier, TierLimits
+from services.auth.shared.store.accounts import AccountStore
 from services.auth.shared.store.revocations import RevocationStore
-from services.auth.shared.store.transactions import Pool
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the authorization server is given."""
-
-    pool: Pool
-    redis: Redis
-    feed: RevocationFeed
-    sessions: Sessions
-    people: People
-    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,108 +48,143 @@ class AuthorizationServer:
     housekeeping: OAuthHousekeeping
 
 
-def assemble(settings: AuthSettings, around: Surroundings) -> AuthorizationServer:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What several use cases share."""
+
+    settings: OAuthSettings
+    given: Dependencies
+    sessions: Sessions
+    accounts: AccountStore
+    grants: GrantStore
+    refresh: RefreshStore
+    clients: Clients
+    ring: KeyRing
+    token_signer: TokenSigner
+    lives: Lives
+
+
+def assemble_oauth(
+    settings: OAuthSettings,
+    signing_secrets: Sequence[str],
+    limits: Mapping[Tier, TierLimits],
+    given: Dependencies,
+    sessions: Sessions,
+) -> AuthorizationServer:
     """Return the authorization server."""
-    ring = _key_ring(settings, around)
-    stores = OAuthStores(CodeStore(around.pool), GrantStore(around.pool), RefreshStore(around.pool))
-    cases = _use_cases(settings, around, ring, stores)
-    housekeeping = OAuthHousekeeping(stores.codes, stores.refresh, stores.grants, clock=around.clock)
-    return AuthorizationServer(OAuthServicer(cases), ring, housekeeping)
+    parts = _parts(settings, signing_secrets, given, sessions)
+    housekeeping = OAuthHousekeeping(CodeStore(given.pool), parts.refresh, parts.grants, clock=given.clock)
+    return AuthorizationServer(OAuthServicer(_use_cases(parts, limits)), parts.ring, housekeeping)
 
 
-def _use_cases(settings: AuthSettings, around: Surroundings, ring: KeyRing, stores: OAuthStores) -> OAuthUseCases:
-    given, terms, clock = settings.oauth, settings.oauth.terms(), around.clock
-    mint, reader = TokenMint(ring, terms), TokenReader(ring, stores.grants, terms, clock=clock)
-    inspection = Inspection(reader, stores.refresh, around.people, clock=clock)
-    lives = Lives(timedelta(seconds=given.code_ttl_s), given.refresh_idle, given.refresh_absolute)
-    oauth = OAuthService(stores, mint, reader, around.people, around.feed, lives=lives, clock=clock, new_id=uuid.uuid4)
-    clients = _clients(given, around)
-    standing = StandingGrants(
-        stores.grants,
-        around.people,
-        mint,
-        legacy_secret=given.legacy_jwt_secret.get_secret_value(),
-        legacy_until=given.legacy_end,
-        clock=clock,
-        new_id=uuid.uuid4,
+def _parts(settings: OAuthSettings, signing_secrets: Sequence[str], given: Dependencies, sessions: Sessions) -> _Parts:
+    accounts, ring = AccountStore(given.pool), _key_ring(settings, signing_secrets, given)
+    return _Parts(
+        settings=settings,
+        given=given,
+        sessions=sessions,
+        accounts=accounts,
+        grants=GrantStore(given.pool),
+        refresh=RefreshStore(given.pool),
+        clients=_clients(settings, given, accounts),
+        ring=ring,
+        token_signer=TokenSigner(ring, settings.terms()),
+        lives=Lives(timedelta(seconds=settings.code_ttl_s), settings.refresh_idle, settings.refresh_absolute),
     )
-    devices = _devices(given, around, stores, clients, mint, lives)
-    authenticator = ClientAuthenticator(clients)
+
+
+def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits]) -> OAuthUseCases:
+    settings, given, terms = parts.settings, parts.given, parts.settings.terms()
+    reader = TokenReader(parts.ring, parts.grants, terms, clock=given.clock)
+    inspection = Inspection(reader, parts.refresh, parts.accounts, clock=given.clock)
+    oauth = _code_flow(parts, reader)
+    machine_grants, devices = _machine_grants(parts), _devices(parts)
+    authenticator = ClientAuthenticator(parts.clients)
+    revocations = RevocationStore(given.pool)
     return OAuthUseCases(
-        authorization=_authorization(given, around, stores, oauth, clients),
-        endpoint=TokenEndpoint(oauth, clients, authenticator, devices, standing, inspection),
+        authorization=_authorization(parts, oauth),
+        endpoint=TokenEndpoint(oauth, parts.clients, authenticator, devices, machine_grants, inspection),
         inspection=inspection,
         devices=devices,
-        clients=clients,
-        grants=_grants(settings, around, stores, oauth),
-        discovery=Discovery(ring, standing, terms, registration=given.registration_enabled),
+        clients=parts.clients,
+        grants=Grants(parts.grants, parts.accounts, limits, given.units, revocations, clock=given.clock),
+        discovery=Discovery(parts.ring, machine_grants, terms, registration=settings.registration_enabled),
     )
 
 
-def _key_ring(settings: AuthSettings, around: Surroundings) -> KeyRing:
-    given = settings.oauth
+def _key_ring(settings: OAuthSettings, signing_secrets: Sequence[str], given: Dependencies) -> KeyRing:
     rules = RotationRules(
-        rotate=timedelta(seconds=given.signing_key_rotate_s),
-        publish=timedelta(seconds=given.jwks_max_age_s),
-        keep=timedelta(seconds=given.access_token_ttl_s + TOKEN_LEEWAY_S),
+        rotate=timedelta(seconds=settings.signing_key_rotate_s),
+        publish=timedelta(seconds=settings.jwks_max_age_s),
+        keep=timedelta(seconds=settings.access_token_ttl_s + TOKEN_LEEWAY_S),
     )
-    sealer = KeySealer(settings.signing_key_secrets())
-    return KeyRing(SigningKeyStore(around.pool), sealer, rules, clock=around.clock)
+    return KeyRing(SigningKeyStore(given.pool), given.units, KeySealer(signing_secrets), rules, clock=given.clock)
 
 
-def _clients(given: OAuthSettings, around: Surroundings) -> Clients:
-    token = given.registration_token.get_secret_value() if given.registration_enabled else ""
-    return Clients(ClientStore(around.pool), around.people, around.feed, registration_token=token, clock=around.clock)
+def _clients(settings: OAuthSettings, given: Dependencies, accounts: AccountStore) -> Clients:
+    token = settings.registration_token.get_secret_value() if settings.registration_enabled else ""
+    return Clients(ClientStore(given.pool), accounts, given.units, registration_token=token, clock=given.clock)
 
 
-def _authorization(
-    given: OAuthSettings, around: Surroundings, stores: OAuthStores, oauth: OAuthService, clients: Clients
-) -> AuthorizationEndpoint:
-    return AuthorizationEndpoint(
-        oauth,
-        clients,
-        around.sessions,
-        PendingCache(around.redis, ttl_s=given.pending_ttl_s),
-        stores.grants,
-        AuditStore(around.pool),
-        issuer=given.issuer,
-        clock=around.clock,
-    )
-
-
-def _devices(
-    given: OAuthSettings, around: Surroundings, stores: OAuthStores, clients: Clients, mint: TokenMint, lives: Lives
-) -> DeviceFlows:
-    terms = DeviceTerms(
-        given.issuer,
-        given.device_code_ttl_s,
-        given.device_interval_s,
-        given.device_guesses,
-        given.device_guess_window_s,
-    )
-    return DeviceFlows(
-        DeviceCache(around.redis, ttl_s=given.device_code_ttl_s),
-        GuessCounter(around.redis, window_s=given.device_guess_window_s),
-        stores.grants,
-        AuditStore(around.pool),
-        clients,
-        around.sessions,
-        around.people,
-        mint,
-        terms=terms,
-        lives=lives,
-        clock=around.clock,
+def _code_flow(parts: _Parts, reader: TokenReader) -> OAuthService:
+    return OAuthService(
+        parts.refresh,
+        parts.token_signer,
+        reader,
+        parts.accounts,
+        parts.given.units,
+        lives=parts.lives,
+        clock=parts.given.clock,
         new_id=uuid.uuid4,
     )
 
 
-def _grants(settings: AuthSettings, around: Surroundings, stores: OAuthStores, oauth: OAuthService) -> Grants:
-    return Grants(
-        stores.grants,
+def _authorization(parts: _Parts, oauth: OAuthService) -> AuthorizationEndpoint:
+    settings, given = parts.settings, parts.given
+    return AuthorizationEndpoint(
         oauth,
-        around.people,
-        settings.tier_limits(),
-        around.feed,
-        RevocationStore(around.pool),
-        clock=around.clock,
+        parts.clients,
+        parts.sessions,
+        PendingCache(given.redis, ttl_s=settings.pending_ttl_s),
+        parts.grants,
+        given.units,
+        issuer=settings.issuer,
+        clock=given.clock,
+    )
+
+
+def _machine_grants(parts: _Parts) -> MachineGrants:
+    return MachineGrants(
+        parts.grants,
+        parts.given.units,
+        parts.accounts,
+        parts.token_signer,
+        legacy_secret=parts.settings.legacy_jwt_secret.get_secret_value(),
+        legacy_until=parts.settings.legacy_end,
+        clock=parts.given.clock,
+        new_id=uuid.uuid4,
+    )
+
+
+def _devices(parts: _Parts) -> DeviceFlows:
+    settings, given = parts.settings, parts.given
+    terms = DeviceTerms(
+        settings.issuer,
+        settings.device_code_ttl_s,
+        settings.device_interval_s,
+        settings.device_guesses,
+        settings.device_guess_window_s,
+    )
+    return DeviceFlows(
+        DeviceCache(given.redis, ttl_s=settings.device_code_ttl_s),
+        GuessCounter(given.redis, window_s=settings.device_guess_window_s),
+        given.units,
+        parts.clients,
+        parts.sessions,
+        parts.accounts,
+        parts.token_signer,
+        terms=terms,
+        lives=parts.lives,
+        clock=given.clock,
+        new_id=uuid.uuid4,
     )

@@ -6,6 +6,9 @@ from contextvars import ContextVar
 from datetime import datetime
 
 from servicekit.call import current_call
+from services.auth.oauth.domain.code import AuthorizationCode
+from services.auth.oauth.domain.grant import Grant
+from services.auth.oauth.domain.scope_parameter import as_text
 from services.auth.shared.domain.audit import AuditAction, AuditEvent
 
 MAX_ADDRESS_LENGTH = 64
@@ -27,3 +30,30 @@ def audit_event(action: AuditAction, at: datetime, *, actor: str, subject: str, 
     """Return an entry; details never hold a secret."""
     where = {"ip": _address.get()} if _address.get() else {}
     return AuditEvent(at, actor, action, subject, {**details, **where, "request_id": current_call().request_id})
+
+
+def issue_event(action: AuditAction, grant: Grant, now: datetime, jti: str) -> AuditEvent:
+    """Return the entry of an access token that was issued."""
+    return audit_event(
+        action,
+        now,
+        actor=f"client:{grant.client_id}",
+        subject=f"grant:{grant.id}",
+        jti=jti,
+        user=grant.user_id,
+        kind=grant.kind.value,
+        scope=as_text(grant.allowance.scopes),
+    )
+
+
+def consent_event(code: AuthorizationCode, *, asked: bool) -> AuditEvent:
+    """Return the entry of a code that was given; `asked` tells whether the user saw the question."""
+    return audit_event(
+        AuditAction.CONSENT_GIVEN,
+        code.created_at,
+        actor=f"user:{code.user_id}",
+        subject=f"grant:{code.grant_id}",
+        client_id=code.client_id,
+        scope=as_text(code.allowance.scopes),
+        asked="yes" if asked else "no",
+    )

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
-import grpc
 from razvilka.auth.v1 import oauth_pb2 as pb
 from razvilka.auth.v1 import oauth_pb2_grpc as pb_grpc
 
-from services.auth.keys.rpc import caller_to_proto, moment_from_proto, moment_to_proto
 from services.auth.oauth import rpc_messages as messages
 from services.auth.oauth.audit_events import enter_origin
 from services.auth.oauth.clients import Clients
@@ -22,8 +19,13 @@ from services.auth.oauth.flows.token_endpoint import TokenEndpoint
 from services.auth.oauth.grants import Grants
 from services.auth.oauth.tokens.inspection import Inspection
 from services.auth.shared.domain.origin import origin_of
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+from services.auth.shared.rpc_values import (
+    Context,
+    authority_of,
+    caller_to_proto,
+    timestamp_from_proto,
+    timestamp_to_proto,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,9 @@ class OAuthServicer(pb_grpc.OAuthServiceServicer):
 
     async def CreateClient(self, request: pb.CreateClientRequest, context: Context) -> pb.CreateClientResponse:
         """Register an application."""
-        new = await self._cases.clients.create(messages.order_from_proto(request), request.client_id)
+        new = await self._cases.clients.create(
+            messages.order_from_proto(request), request.client_id, authority_of(request)
+        )
         return pb.CreateClientResponse(client=messages.client_to_proto(new.client), client_secret=new.secret)
 
     async def ListClients(self, request: pb.ListClientsRequest, context: Context) -> pb.ListClientsResponse:
@@ -166,12 +170,12 @@ class OAuthServicer(pb_grpc.OAuthServiceServicer):
         return pb.DeleteClientResponse()
 
     async def ListRevocations(self, request: pb.ListRevocationsRequest, context: Context) -> pb.ListRevocationsResponse:
-        """Return what was revoked since a moment."""
-        since = moment_from_proto(request.since, "since")
+        """Return what was revoked since a time."""
+        since = timestamp_from_proto(request.since, "since")
         revocations, as_of = await self._cases.grants.revoked_since(since)
         return pb.ListRevocationsResponse(
             revocations=[messages.revocation_to_proto(revocation) for revocation in revocations],
-            as_of=moment_to_proto(as_of),
+            as_of=timestamp_to_proto(as_of),
         )
 
 

@@ -9,8 +9,6 @@ from typing import Any
 from razvilka.auth.v1 import auth_pb2
 from razvilka.auth.v1 import oauth_pb2 as pb
 
-from services.auth.keys.domain.key_order import check_models
-from services.auth.keys.rpc import PERIOD_TO_PROTO, moment_to_proto, period_from_proto
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.client_order import DEFAULT_SCOPES, ClientOrder, ordered_grant_types
 from services.auth.oauth.domain.grant import Allowance, Grant
@@ -20,9 +18,11 @@ from services.auth.oauth.domain.token import Token
 from services.auth.oauth.flows.authorization_endpoint import AskUser, Next, Redirect, ShowError
 from services.auth.oauth.flows.device_flow import FoundDevice
 from services.auth.shared.domain.budget import key_budget
+from services.auth.shared.domain.model_list import check_models
 from services.auth.shared.domain.revocation import Revocation
 from services.auth.shared.domain.scope import parse_scopes
 from services.auth.shared.domain.session import Session
+from services.auth.shared.rpc_values import PERIOD_TO_PROTO, period_from_proto, timestamp_to_proto
 
 
 def params_from_proto(params: Iterable[pb.Param]) -> Params:
@@ -118,7 +118,7 @@ def client_to_proto(client: Client) -> pb.Client:
         scopes=sorted(client.scopes),
         grant_types=sorted(client.grant_types),
         token_endpoint_auth_method=client.auth_methods[0],
-        created_at=moment_to_proto(client.created_at),
+        created_at=timestamp_to_proto(client.created_at),
         owner_user_id=client.owner_user_id or "",
         client_uri=client.client_uri,
     )
@@ -157,8 +157,8 @@ def grant_to_proto(grant: Grant, client: Client) -> pb.Grant:
         scopes=sorted(grant.allowance.scopes),
         models=grant.allowance.models,
         budget=budget,
-        created_at=moment_to_proto(grant.created_at),
-        last_used_at=moment_to_proto(grant.last_used_at),
+        created_at=timestamp_to_proto(grant.created_at),
+        last_used_at=timestamp_to_proto(grant.last_used_at),
     )
 
 
@@ -167,6 +167,6 @@ def revocation_to_proto(revocation: Revocation) -> pb.Revocation:
     return pb.Revocation(
         kind=revocation.kind.value,
         id=revocation.subject_id,
-        revoked_at=moment_to_proto(revocation.at),
-        until=moment_to_proto(revocation.until),
+        revoked_at=timestamp_to_proto(revocation.at),
+        until=timestamp_to_proto(revocation.until),
     )

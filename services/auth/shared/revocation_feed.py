@@ -7,7 +7,6 @@ caches, which live a few seconds, bound what that can do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -27,15 +26,10 @@ BATCH: Final = 1000
 class RevocationFeed:
     """Tells the gateways what ended."""
 
-    def __init__(self, store: RevocationStore, channel: RevocationChannel, *, clock: Clock, keep: timedelta) -> None:
+    def __init__(self, store: RevocationStore, channel: RevocationChannel, *, clock: Clock) -> None:
         self._store = store
         self._channel = channel
         self._clock = clock
-        self._keep = keep
-
-    def believed_until(self, now: datetime) -> datetime:
-        """Return when nobody can believe in what ends now any more."""
-        return now + self._keep
 
     async def announce(self, revocation: Revocation) -> None:
         """Push a committed revocation. Never fails: what cannot be pushed now is left to the sweep."""

@@ -41,7 +41,7 @@ async def test_starts_without_postgresql_and_redis_and_recovers(
     settings = settings_for(auth_dsn.replace(address, f"127.0.0.1:{free_port}"), "redis://127.0.0.1:1/0")
 
     async with running(settings, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
-        auth = AuthCaller(AuthServiceStub(channel))
+        auth = AuthCaller(AuthServiceStub(channel), auth_dsn)
         assert not await rpc_client.is_serving(channel)
         with pytest.raises(Unavailable) as refused:
             await auth.verify("sk-any")
@@ -100,7 +100,7 @@ async def test_process_migrates_serves_and_stops_on_sigterm(
     try:
         async with rpc_client.open_channel(f"127.0.0.1:{free_port}") as channel:
             await until_readiness_is(channel, serving=True)
-            auth = AuthCaller(AuthServiceStub(channel))
+            auth = AuthCaller(AuthServiceStub(channel), auth_dsn)
             issued = await auth.new_key(await auth.new_user())
             caller = await auth.verify(issued.secret)
     finally:

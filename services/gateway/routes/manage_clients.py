@@ -27,10 +27,11 @@ def clients_router(grants: GrantClient) -> APIRouter:
     @router.post("/v1/clients", response_model=ClientMade, status_code=201)
     async def create_client(exchange: Asked, order: ClientOrderBody) -> dict[str, Any]:
         """Register an application. A secret is in this answer and nowhere else."""
+        caller = exchange.known_caller
         wanted = NewApplication(
             order.name, order.confidential, tuple(order.redirect_uris), tuple(order.scopes), tuple(order.grant_types)
         )
-        client, secret = await grants.create_client(exchange.known_caller.user_id, wanted, exchange.call)
+        client, secret = await grants.create_client(caller.user_id, wanted, exchange.call, maker=caller)
         return {**client_body(client), "client_secret": secret or None}
 
     @router.delete("/v1/clients/{client_id}", response_model=RevokedBody)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from services.auth.accounts.domain.guessing import Attempt, Dimension, Pause, Refusal
-from services.auth.shared.cache.revocation_channel import cache_errors
+from services.auth.shared.cache.errors import cache_errors
 
 # One hash tag: a script's keys must live on one node.
 PREFIX: Final = "auth:{guess}:"

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from services.auth.accounts.cache.sessions import digest_of
 from services.auth.accounts.domain.external_identity import PendingLogin
-from services.auth.shared.cache.revocation_channel import cache_errors
+from services.auth.shared.cache.errors import cache_errors
 
 PENDING: Final = "auth:external:"
 TTL_S: Final = 600

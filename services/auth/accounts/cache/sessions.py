@@ -11,7 +11,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from services.auth.accounts.domain.login_session import LoginSession, SessionTerms
-from services.auth.shared.cache.revocation_channel import cache_errors
+from services.auth.shared.cache.errors import cache_errors
 
 SESSION: Final = "auth:session:"
 # Public id -> digest of each session of a user.
@@ -135,15 +135,15 @@ def _from_hash(digest: str, stored: Mapping[bytes | str, bytes | str]) -> LoginS
         digest=digest,
         user_id=fields["user_id"],
         epoch=int(fields["epoch"]),
-        created_at=_moment(fields["created_at"]),
-        authenticated_at=_moment(fields["authenticated_at"]),
-        last_seen_at=_moment(fields["last_seen_at"]),
+        created_at=_timestamp(fields["created_at"]),
+        authenticated_at=_timestamp(fields["authenticated_at"]),
+        last_seen_at=_timestamp(fields["last_seen_at"]),
         ip=fields["ip"],
         user_agent=fields["user_agent"],
     )
 
 
-def _moment(text: str) -> datetime:
+def _timestamp(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 

@@ -6,14 +6,14 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, QuotaExceeded, Unavailable
+from services.auth.accounts import metrics
 from services.auth.accounts.cache.guess_counters import LocalGuesses, RedisGuesses
 from services.auth.accounts.domain.guessing import Attempt
-from services.auth.shared import metrics
 
 log = structlog.get_logger()
 
 
-class Guard:
+class GuessLimiter:
     """Counts attempts at secrets."""
 
     def __init__(self, shared: RedisGuesses, local: LocalGuesses, *, clock: Clock) -> None:

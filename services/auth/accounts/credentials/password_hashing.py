@@ -12,8 +12,8 @@ from argon2 import Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from servicekit.errors import ErrorReason, Unavailable
+from services.auth.accounts import metrics
 from services.auth.accounts.domain.password import normal_form
-from services.auth.shared import metrics
 
 T = TypeVar("T")
 RETRY_S: Final = 2.0

@@ -11,14 +11,14 @@ import pyotp
 import structlog
 
 from servicekit.errors import ErrorReason, Unauthenticated
-from services.auth.accounts.credentials.guess_limiter import Guard
+from services.auth.accounts.credentials.guess_limiter import GuessLimiter
 from services.auth.accounts.credentials.password_hashing import PasswordHashing
 from services.auth.accounts.credentials.sealing import CannotOpen, Sealer
-from services.auth.accounts.domain.account import Account
 from services.auth.accounts.domain.guessing import Attempt
 from services.auth.accounts.domain.password import PasswordRules
 from services.auth.accounts.store.second_factor import use_recovery_code, use_step
-from services.auth.accounts.store.unit_of_work import Change
+from services.auth.accounts.store.unit_of_work import AccountUnit
+from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.origin import Origin
 
 log = structlog.get_logger()
@@ -43,13 +43,13 @@ class SecondFactor:
         secret = pyotp.random_base32()
         return secret, self._sealer.seal(secret.encode(), user_id)
 
-    async def use(self, change: Change, account: Account, code: str) -> bool:
-        """Use a code up within a change; tell whether it counted."""
+    async def use(self, unit: AccountUnit, account: Account, code: str) -> bool:
+        """Use a code up within a unit of work; tell whether it counted."""
         entered = "".join(code.split()).replace("-", "").upper()
         if len(entered) == RECOVERY_LENGTH:
-            return await use_recovery_code(change.connection, account.id, recovery_hash(entered), change.at)
-        step = self._step_of(account, entered, change.at)
-        return step is not None and await use_step(change.connection, account.id, step)
+            return await use_recovery_code(unit.connection, account.id, recovery_hash(entered), unit.at)
+        step = self._step_of(account, entered, unit.at)
+        return step is not None and await use_step(unit.connection, account.id, step)
 
     def _step_of(self, account: Account, entered: str, now: datetime) -> int | None:
         if account.totp_sealed is None or len(entered) != 6 or not (entered.isascii() and entered.isdecimal()):
@@ -67,11 +67,11 @@ class SecondFactor:
         return matching[0] if matching else None
 
 
-class Reproof:
+class Reauthentication:
     """Somebody who is logged in proves it once more, before what an unattended screen must not do."""
 
-    def __init__(self, guard: Guard, hashing: PasswordHashing, rules: PasswordRules) -> None:
-        self._guard = guard
+    def __init__(self, limiter: GuessLimiter, hashing: PasswordHashing, rules: PasswordRules) -> None:
+        self._limiter = limiter
         self._hashing = hashing
         self._rules = rules
 
@@ -83,11 +83,11 @@ class Reproof:
             QuotaExceeded: too many were wrong.
         """
         attempt = self.attempt(account, origin)
-        await self._guard.admit(attempt)
+        await self._limiter.admit(attempt)
         acceptable = self._rules.is_acceptable_guess(password)
         if not acceptable or not await self._hashing.verify(account.password_hash, password):
             raise wrong_password()
-        await self._guard.forgive(attempt)
+        await self._limiter.forgive(attempt)
 
     def attempt(self, account: Account, origin: Origin) -> Attempt:
         """Return what guesses inside a session are counted by: not what logins are, which strangers can use up."""

@@ -10,22 +10,22 @@ import pyotp
 import segno
 
 from servicekit.errors import Conflict, ErrorReason
-from services.auth.accounts.credentials.guess_limiter import Guard
+from services.auth.accounts.account_lookup import usable_account
+from services.auth.accounts.credentials.guess_limiter import GuessLimiter
 from services.auth.accounts.credentials.reauthentication import (
-    Reproof,
+    Reauthentication,
     SecondFactor,
     new_recovery_codes,
     recovery_hash,
     wrong_code,
 )
-from services.auth.accounts.domain.account import Account
 from services.auth.accounts.domain.mail import MailKind, NewMail
-from services.auth.accounts.passwords import usable_account
-from services.auth.accounts.store.accounts import AccountStore, lock_account
 from services.auth.accounts.store.second_factor import begin_totp, disable_totp, enable_totp
-from services.auth.accounts.store.unit_of_work import Ledger
+from services.auth.accounts.store.unit_of_work import AccountUnits
+from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.origin import Origin
+from services.auth.shared.store.accounts import AccountStore, lock_account
 
 ISSUER: Final = "Razvilka"
 
@@ -45,16 +45,16 @@ class Totp:
     def __init__(
         self,
         accounts: AccountStore,
-        ledger: Ledger,
+        units: AccountUnits,
         second_factor: SecondFactor,
-        guard: Guard,
-        reproof: Reproof,
+        limiter: GuessLimiter,
+        reauthentication: Reauthentication,
     ) -> None:
         self._accounts = accounts
-        self._ledger = ledger
+        self._units = units
         self._second_factor = second_factor
-        self._guard = guard
-        self._reproof = reproof
+        self._limiter = limiter
+        self._reauthentication = reauthentication
 
     async def enroll(self, user_id: str) -> Enrolment:
         """Return a fresh secret, which replaces one that was never confirmed.
@@ -65,10 +65,10 @@ class Totp:
         """
         account = await usable_account(self._accounts, user_id)
         secret, sealed = self._second_factor.new_secret(account.id)
-        async with self._ledger.change(Origin()) as change:
-            if not await begin_totp(change.connection, account.id, sealed):
+        async with self._units.begin(Origin()) as unit:
+            if not await begin_totp(unit.connection, account.id, sealed):
                 raise _already_on()
-            change.note(AuditAction.TOTP_BEGUN, account.id)
+            unit.note(AuditAction.TOTP_BEGUN, account.id)
         uri = pyotp.TOTP(secret).provisioning_uri(name=account.email, issuer_name=ISSUER)
         picture = _picture(uri)
         return Enrolment(secret, uri, picture)
@@ -82,19 +82,19 @@ class Totp:
             Unauthenticated: INVALID_CREDENTIALS: the code is wrong.
         """
         account = await usable_account(self._accounts, user_id)
-        attempt = self._reproof.attempt(account, Origin())
-        await self._guard.admit(attempt)
+        attempt = self._reauthentication.attempt(account, Origin())
+        await self._limiter.admit(attempt)
         codes = new_recovery_codes()
-        async with self._ledger.change(Origin()) as change:
-            locked = await lock_account(change.connection, account.id)
+        async with self._units.begin(Origin()) as unit:
+            locked = await lock_account(unit.connection, account.id)
             if locked is None or locked.has_totp:
                 raise _already_on()
-            if not await self._second_factor.use(change, locked, code):
+            if not await self._second_factor.use(unit, locked, code):
                 raise wrong_code()
-            await enable_totp(change.connection, account.id, [recovery_hash(each) for each in codes], change.at)
-            await change.mail(_notice(MailKind.TOTP_ENABLED, account))
-            change.note(AuditAction.TOTP_ENABLED, account.id)
-        await self._guard.forgive(attempt)
+            await enable_totp(unit.connection, account.id, [recovery_hash(each) for each in codes], unit.at)
+            await unit.mail(_notice(MailKind.TOTP_ENABLED, account))
+            unit.note(AuditAction.TOTP_ENABLED, account.id)
+        await self._limiter.forgive(attempt)
         return codes
 
     async def disable(self, user_id: str, password: str, code: str) -> None:
@@ -107,19 +107,19 @@ class Totp:
         """
         account = await usable_account(self._accounts, user_id)
         if account.password_hash is not None:
-            await self._reproof.check_password(account, password, Origin())
-        attempt = self._reproof.attempt(account, Origin())
-        await self._guard.admit(attempt)
-        async with self._ledger.change(Origin()) as change:
-            locked = await lock_account(change.connection, account.id)
+            await self._reauthentication.check_password(account, password, Origin())
+        attempt = self._reauthentication.attempt(account, Origin())
+        await self._limiter.admit(attempt)
+        async with self._units.begin(Origin()) as unit:
+            locked = await lock_account(unit.connection, account.id)
             if locked is None or not locked.has_totp:
                 raise Conflict(ErrorReason.CONFLICT, "The second factor is off.")
-            if not await self._second_factor.use(change, locked, code):
+            if not await self._second_factor.use(unit, locked, code):
                 raise wrong_code()
-            await disable_totp(change.connection, account.id, change.at)
-            await change.mail(_notice(MailKind.TOTP_DISABLED, account))
-            change.note(AuditAction.TOTP_DISABLED, account.id)
-        await self._guard.forgive(attempt)
+            await disable_totp(unit.connection, account.id, unit.at)
+            await unit.mail(_notice(MailKind.TOTP_DISABLED, account))
+            unit.note(AuditAction.TOTP_DISABLED, account.id)
+        await self._limiter.forgive(attempt)
 
 
 def _already_on() -> Conflict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.auth.accounts.domain.account import Account
+from services.auth.shared.domain.account import Account
 
 
 @dataclass(frozen=True, slots=True)

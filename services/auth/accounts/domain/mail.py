@@ -31,7 +31,7 @@ class MailKind(StrEnum):
     DELETED = "deleted"
 
 
-class Letter(StrEnum):
+class Template(StrEnum):
     """What is written; `ALREADY_REGISTERED` answers those who ask for an address that has an account."""
 
     REGISTER = "register"
@@ -50,7 +50,7 @@ TOKEN_LIFE: Final[dict[TokenPurpose, timedelta]] = {
     TokenPurpose.EMAIL_CHANGE: timedelta(hours=24),
     TokenPurpose.RESET: timedelta(minutes=30),
 }
-# A letter that could not be sent for that long says nothing new any more.
+# A mail that could not be sent for that long says nothing new any more.
 MAIL_LIFE: Final = timedelta(hours=24)
 MAX_TOKEN: Final = 128
 
@@ -96,7 +96,7 @@ class MailedToken:
 
 @dataclass(frozen=True, slots=True)
 class WrittenMail:
-    """A letter that can be sent."""
+    """A mail that can be sent."""
 
     email: str
     subject: str

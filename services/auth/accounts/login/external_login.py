@@ -10,22 +10,24 @@ from typing import Final
 from uuid import UUID
 
 from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
+from services.auth.accounts import metrics
 from services.auth.accounts.cache.pending_logins import PendingLogins
 from services.auth.accounts.cache.sessions import digest_of
-from services.auth.accounts.domain.account import Account, NewAccount
 from services.auth.accounts.domain.email_address import check_email
 from services.auth.accounts.domain.external_identity import ExternalIdentity, PendingLogin
+from services.auth.accounts.domain.new_account import NewAccount
 from services.auth.accounts.domain.profile import DEFAULT_LANGUAGE, MAX_NAME
-from services.auth.accounts.login.login_completion import Entrance
+from services.auth.accounts.login.login_completion import LoginCompletion
 from services.auth.accounts.login.openid_provider import OpenIdProvider
 from services.auth.accounts.sessions import OpenedSession
-from services.auth.accounts.store.accounts import find_account_by_email, insert_account, lock_account, verify_email
+from services.auth.accounts.store.accounts import insert_account, verify_email
 from services.auth.accounts.store.external_identities import link_identity, use_identity
 from services.auth.accounts.store.mailed_tokens import end_registrations
-from services.auth.accounts.store.unit_of_work import Change, Ledger
-from services.auth.shared import metrics
+from services.auth.accounts.store.unit_of_work import AccountUnit, AccountUnits
+from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.origin import Origin
+from services.auth.shared.store.accounts import find_account_by_email, lock_account
 
 MAX_RETURN_TO: Final = 2048
 MAX_CODE: Final = 4096
@@ -54,15 +56,15 @@ class ExternalLogin:
         self,
         providers: Iterable[OpenIdProvider],
         pending: PendingLogins,
-        ledger: Ledger,
-        entrance: Entrance,
+        units: AccountUnits,
+        completion: LoginCompletion,
         *,
         new_id: Callable[[], UUID],
     ) -> None:
         self._providers = {provider.terms.id: provider for provider in providers}
         self._pending = pending
-        self._ledger = ledger
-        self._entrance = entrance
+        self._units = units
+        self._completion = completion
         self._new_id = new_id
 
     def providers(self) -> list[tuple[str, str]]:
@@ -120,11 +122,11 @@ class ExternalLogin:
         identity = await provider.identify(
             code=code, redirect_uri=pending.redirect_uri, nonce=pending.nonce, verifier=pending.verifier
         )
-        replaced = await self._entrance.replaced_by_login(previous_secret)
-        async with self._ledger.change(origin) as change:
-            account = await self._account_of(change, identity)
-            await self._entrance.record(change, account, origin, replaced, by=f"external:{provider_id}")
-        return Arrival(await self._entrance.open(account, origin, replaced), pending.return_to)
+        replaced = await self._completion.replaced_by_login(previous_secret)
+        async with self._units.begin(origin) as unit:
+            account = await self._account_of(unit, identity)
+            await self._completion.record(unit, account, origin, replaced, by=f"external:{provider_id}")
+        return Arrival(await self._completion.open(account, origin, replaced), pending.return_to)
 
     def _provider(self, provider_id: str) -> OpenIdProvider:
         if provider_id not in self._providers:
@@ -139,47 +141,47 @@ class ExternalLogin:
             raise _bad_return()
         return pending
 
-    async def _account_of(self, change: Change, identity: ExternalIdentity) -> Account:
-        user_id = await use_identity(change.connection, identity.issuer, identity.subject, change.at)
+    async def _account_of(self, unit: AccountUnit, identity: ExternalIdentity) -> Account:
+        user_id = await use_identity(unit.connection, identity.issuer, identity.subject, unit.at)
         if user_id is None:
-            user_id = await self._new_holder(change, identity)
-        account = await lock_account(change.connection, user_id)
+            user_id = await self._new_holder(unit, identity)
+        account = await lock_account(unit.connection, user_id)
         if account is None or not account.is_usable:
             raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "This account may not be used.")
         return account
 
-    async def _new_holder(self, change: Change, identity: ExternalIdentity) -> str:
+    async def _new_holder(self, unit: AccountUnit, identity: ExternalIdentity) -> str:
         if not identity.email_verified:
             raise PermissionDenied(
                 ErrorReason.PERMISSION_DENIED,
                 "The provider does not vouch for your e-mail address. Register with the address first.",
                 details={"problem": "email_not_verified"},
             )
-        holder = await find_account_by_email(change.connection, check_email(identity.email))
+        holder = await find_account_by_email(unit.connection, check_email(identity.email))
         if holder is not None and holder.has_totp:
             raise Conflict(
                 ErrorReason.CONFLICT,
                 "An account with this address has a second factor. Log in with its password.",
                 details={"problem": "second_factor"},
             )
-        user_id = holder.id if holder is not None else await self._make_account(change, identity)
-        await verify_email(change.connection, user_id, change.at)
-        if not await link_identity(change.connection, identity.issuer, identity.subject, user_id, change.at):
+        user_id = holder.id if holder is not None else await self._make_account(unit, identity)
+        await verify_email(unit.connection, user_id, unit.at)
+        if not await link_identity(unit.connection, identity.issuer, identity.subject, user_id, unit.at):
             # Two first logins of one person at once: the other one made it.
             raise Conflict(ErrorReason.CONFLICT, "You are logging in elsewhere at this moment. Try again.")
-        change.note(AuditAction.IDENTITY_LINKED, user_id, issuer=identity.issuer)
+        unit.note(AuditAction.IDENTITY_LINKED, user_id, issuer=identity.issuer)
         return user_id
 
-    async def _make_account(self, change: Change, identity: ExternalIdentity) -> str:
+    async def _make_account(self, unit: AccountUnit, identity: ExternalIdentity) -> str:
         name = identity.name.strip()[:MAX_NAME]
         email = check_email(identity.email)
         new = NewAccount(
             str(self._new_id()), email, name if name.isprintable() else "", DEFAULT_LANGUAGE, password_hash=None
         )
-        if not await insert_account(change.connection, new, change.at):
+        if not await insert_account(unit.connection, new, unit.at):
             raise Conflict(ErrorReason.CONFLICT, "You are logging in elsewhere at this moment. Try again.")
-        await end_registrations(change.connection, email)
-        change.note(AuditAction.USER_CREATED, new.id, tier=new.tier.value)
+        await end_registrations(unit.connection, email)
+        unit.note(AuditAction.USER_CREATED, new.id, tier=new.tier.value)
         metrics.USERS_CREATED.inc()
         return new.id
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from servicekit.call import current_call
-from services.auth.accounts.domain.account import Account
+from services.auth.accounts import metrics
 from services.auth.accounts.domain.login_session import LoginSession
 from services.auth.accounts.sessions import LoginSessions, OpenedSession
 from services.auth.accounts.store.login_attempts import LoginAttemptStore, insert_attempt
-from services.auth.accounts.store.unit_of_work import Change
-from services.auth.shared import metrics
+from services.auth.accounts.store.unit_of_work import AccountUnit
+from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.origin import Origin
 
 
-class Entrance:
+class LoginCompletion:
     """Lets people in, or notes that they were not."""
 
     def __init__(self, attempts: LoginAttemptStore, sessions: LoginSessions) -> None:
@@ -31,12 +31,12 @@ class Entrance:
         return await self._sessions.replaced(previous_secret)
 
     async def record(
-        self, change: Change, account: Account, origin: Origin, replaced: list[LoginSession], *, by: str
+        self, unit: AccountUnit, account: Account, origin: Origin, replaced: list[LoginSession], *, by: str
     ) -> None:
-        """Within a change: write the login down."""
-        await change.revoke_sessions(replaced)
-        await insert_attempt(change.connection, account.id, "success", origin, current_call().request_id, change.at)
-        change.note(AuditAction.USER_LOGGED_IN, account.id, by=by)
+        """Within a unit of work: write the login down."""
+        await unit.revoke_sessions(replaced)
+        await insert_attempt(unit.connection, account.id, "success", origin, current_call().request_id, unit.at)
+        unit.note(AuditAction.USER_LOGGED_IN, account.id, by=by)
 
     async def open(self, account: Account, origin: Origin, replaced: list[LoginSession]) -> OpenedSession:
         """Open the session after the change."""

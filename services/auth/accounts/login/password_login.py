@@ -7,20 +7,21 @@ from typing import Final
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, QuotaExceeded, Unauthenticated
-from services.auth.accounts.credentials.guess_limiter import Guard
+from services.auth.accounts import metrics
+from services.auth.accounts.credentials.guess_limiter import GuessLimiter
 from services.auth.accounts.credentials.password_hashing import PasswordHashing
 from services.auth.accounts.credentials.reauthentication import SecondFactor, wrong_code
-from services.auth.accounts.domain.account import Account, account_key
-from services.auth.accounts.domain.email_address import MAX_EMAIL_LENGTH
+from services.auth.accounts.domain.email_address import MAX_EMAIL_LENGTH, account_key
 from services.auth.accounts.domain.guessing import Attempt
 from services.auth.accounts.domain.login_session import LoginSession
 from services.auth.accounts.domain.password import PasswordRules, normal_form
-from services.auth.accounts.login.login_completion import Entrance
+from services.auth.accounts.login.login_completion import LoginCompletion
 from services.auth.accounts.sessions import OpenedSession
-from services.auth.accounts.store.accounts import AccountStore, lock_account, rehash_password
-from services.auth.accounts.store.unit_of_work import Ledger
-from services.auth.shared import metrics
+from services.auth.accounts.store.accounts import rehash_password
+from services.auth.accounts.store.unit_of_work import AccountUnits
+from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.origin import Origin
+from services.auth.shared.store.accounts import AccountStore, lock_account
 
 WRONG: Final = "The e-mail address or the password is wrong."
 
@@ -40,9 +41,9 @@ class Login:
     def __init__(
         self,
         accounts: AccountStore,
-        ledger: Ledger,
-        entrance: Entrance,
-        guard: Guard,
+        units: AccountUnits,
+        completion: LoginCompletion,
+        limiter: GuessLimiter,
         hashing: PasswordHashing,
         rules: PasswordRules,
         second_factor: SecondFactor,
@@ -50,9 +51,9 @@ class Login:
         clock: Clock,
     ) -> None:
         self._accounts = accounts
-        self._ledger = ledger
-        self._entrance = entrance
-        self._guard = guard
+        self._units = units
+        self._completion = completion
+        self._limiter = limiter
         self._hashing = hashing
         self._rules = rules
         self._second_factor = second_factor
@@ -66,21 +67,21 @@ class Login:
             QuotaExceeded: too many wrong ones came before.
             Unavailable: a store is gone, or too many are logging in.
         """
-        replaced = await self._entrance.replaced_by_login(previous_secret)
+        replaced = await self._completion.replaced_by_login(previous_secret)
         attempt = Attempt(account_key(given.email[: MAX_EMAIL_LENGTH + 1]), origin)
         await self._admit(attempt)
         account = await self._prove_password(given, origin)
         if account.has_totp and not given.totp_code.strip():
-            await self._guard.take_back(attempt)
+            await self._limiter.take_back(attempt)
             metrics.LOGINS.labels("second_factor_required").inc()
             raise Unauthenticated(ErrorReason.SECOND_FACTOR_REQUIRED, "The code of your second factor is needed.")
         account = await self._let_in(account, given, origin, replaced)
-        await self._guard.forgive(attempt)
-        return await self._entrance.open(account, origin, replaced)
+        await self._limiter.forgive(attempt)
+        return await self._completion.open(account, origin, replaced)
 
     async def _admit(self, attempt: Attempt) -> None:
         try:
-            await self._guard.admit(attempt)
+            await self._limiter.admit(attempt)
         except QuotaExceeded:
             # Counted, not stored: a refusal must stay cheap.
             metrics.LOGINS.labels("limited").inc()
@@ -94,7 +95,7 @@ class Login:
         if await self._hashing.verify(stored, entered) and account is not None:
             return account
         user_id = account.id if account else None
-        await self._entrance.refuse(user_id, "wrong_password", origin, self._clock.now())
+        await self._completion.refuse(user_id, "wrong_password", origin, self._clock.now())
         raise _wrong()
 
     async def _find(self, email: str) -> Account | None:
@@ -108,17 +109,17 @@ class Login:
     ) -> Account:
         new_hash = await self._new_hash(account, given.password)
         try:
-            async with self._ledger.change(origin) as change:
-                current = await lock_account(change.connection, account.id)
+            async with self._units.begin(origin) as unit:
+                current = await lock_account(unit.connection, account.id)
                 if current is None or not current.is_usable or current.session_epoch != account.session_epoch:
                     raise _wrong()
-                if current.has_totp and not await self._second_factor.use(change, current, given.totp_code):
+                if current.has_totp and not await self._second_factor.use(unit, current, given.totp_code):
                     raise wrong_code()
                 if new_hash and account.password_hash:
-                    await rehash_password(change.connection, account.id, account.password_hash, new_hash)
-                await self._entrance.record(change, current, origin, replaced, by="password")
+                    await rehash_password(unit.connection, account.id, account.password_hash, new_hash)
+                await self._completion.record(unit, current, origin, replaced, by="password")
         except Unauthenticated:
-            await self._entrance.refuse(account.id, "wrong_code", origin, self._clock.now())
+            await self._completion.refuse(account.id, "wrong_code", origin, self._clock.now())
             raise
         return current
 

@@ -12,28 +12,36 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.lifecycle import Background
-from services.auth.accounts.domain.mail import Letter, Mail, MailKind, TokenPurpose, new_token, retry_after, token_hash
-from services.auth.accounts.mail.templates import Writer
-from services.auth.accounts.mail.transport import Mailer, MailNotSent, MailRefused
-from services.auth.accounts.store.accounts import AccountStore
+from services.auth.accounts import metrics
+from services.auth.accounts.domain.mail import (
+    Mail,
+    MailKind,
+    Template,
+    TokenPurpose,
+    new_token,
+    retry_after,
+    token_hash,
+)
+from services.auth.accounts.mail.templates import TemplateWriter
+from services.auth.accounts.mail.transport import MailNotSent, MailRefused, MailTransport
 from services.auth.accounts.store.login_attempts import LoginAttemptStore
 from services.auth.accounts.store.mailed_tokens import MailedTokenStore
 from services.auth.accounts.store.mails import MailStore
-from services.auth.shared import metrics
+from services.auth.shared.store.accounts import AccountStore
 
 log = structlog.get_logger()
 
 BATCH: Final = 10
 # Longer than a batch of slow mails takes: nobody else sends them meanwhile.
 CLAIM_S: Final = 300.0
-PURPOSES: Final[dict[Letter, TokenPurpose]] = {
-    Letter.REGISTER: TokenPurpose.REGISTER,
-    Letter.RESET: TokenPurpose.RESET,
-    Letter.EMAIL_CHANGE: TokenPurpose.EMAIL_CHANGE,
+PURPOSES: Final[dict[Template, TokenPurpose]] = {
+    Template.REGISTER: TokenPurpose.REGISTER,
+    Template.RESET: TokenPurpose.RESET,
+    Template.EMAIL_CHANGE: TokenPurpose.EMAIL_CHANGE,
 }
 
 
-class Post:
+class MailDelivery:
     """Delivers mails."""
 
     def __init__(
@@ -41,8 +49,8 @@ class Post:
         mails: MailStore,
         tokens: MailedTokenStore,
         accounts: AccountStore,
-        writer: Writer,
-        mailer: Mailer,
+        writer: TemplateWriter,
+        transport: MailTransport,
         *,
         clock: Clock,
         background: Background,
@@ -51,11 +59,11 @@ class Post:
         self._tokens = tokens
         self._accounts = accounts
         self._writer = writer
-        self._mailer = mailer
+        self._transport = transport
         self._clock = clock
         self._background = background
 
-    def nudge(self) -> None:
+    def start(self) -> None:
         """Have a mail that was just committed sent at once."""
         self._background.start(self.deliver(), name="deliver_mail")
 
@@ -71,15 +79,15 @@ class Post:
 
     async def _deliver_one(self, mail: Mail) -> None:
         kind = mail.content.kind.value
-        letter, user_id = await self._choose_letter(mail)
-        if letter is None:
+        template, user_id = await self._choose_template(mail)
+        if template is None:
             await self._mails.drop(mail.id)
             metrics.MAILS.labels(kind, "unneeded").inc()
             return
-        token = await self._new_token(mail, letter, user_id)
-        written = self._writer.write(letter, mail.content.language, mail.content.email, token)
+        token = await self._new_token(mail, template, user_id)
+        written = self._writer.write(template, mail.content.language, mail.content.email, token)
         try:
-            await self._mailer.send(mail.id, written)
+            await self._transport.send(mail.id, written)
         except MailRefused as exc:
             await self._mails.drop(mail.id)
             metrics.MAILS.labels(kind, "refused").inc()
@@ -91,21 +99,21 @@ class Post:
         else:
             metrics.MAILS.labels(kind, "sent").inc()
 
-    async def _choose_letter(self, mail: Mail) -> tuple[Letter | None, str | None]:
+    async def _choose_template(self, mail: Mail) -> tuple[Template | None, str | None]:
         content = mail.content
         if content.kind not in (MailKind.REGISTER, MailKind.RESET, MailKind.EMAIL_CHANGE):
-            return Letter(content.kind), content.user_id
+            return Template(content.kind), content.user_id
         holder = await self._accounts.find_by_email(content.email)
         if content.kind is MailKind.RESET:
-            return (None, None) if holder is None or not holder.is_usable else (Letter.RESET, holder.id)
+            return (None, None) if holder is None or not holder.is_usable else (Template.RESET, holder.id)
         if holder is not None and not holder.is_usable:
             return None, None
         if holder is not None and holder.id != content.user_id:
-            return Letter.ALREADY_REGISTERED, None
-        return Letter(content.kind), content.user_id
+            return Template.ALREADY_REGISTERED, None
+        return Template(content.kind), content.user_id
 
-    async def _new_token(self, mail: Mail, letter: Letter, user_id: str | None) -> str:
-        purpose = PURPOSES.get(letter)
+    async def _new_token(self, mail: Mail, template: Template, user_id: str | None) -> str:
+        purpose = PURPOSES.get(template)
         if purpose is None:
             return ""
         token = new_token()
@@ -113,7 +121,7 @@ class Post:
         return token
 
 
-class Forgetting:
+class Housekeeping:
     """Deletes what has had its time: mails, tokens, login attempts."""
 
     def __init__(

@@ -24,7 +24,7 @@ class MailNotSent(Exception):
     """The server did not take this mail now."""
 
 
-class Mailer(Protocol):
+class MailTransport(Protocol):
     """Sends a mail."""
 
     async def send(self, mail_id: int, written: WrittenMail) -> None:
@@ -49,7 +49,7 @@ class LocalOutbox:
         await self._store.keep(mail_id, written, self._clock.now())
 
 
-class SmtpMailer:
+class SmtpTransport:
     """Hands mails to an SMTP server."""
 
     def __init__(

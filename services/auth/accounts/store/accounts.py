@@ -1,4 +1,4 @@
-"""Table `users`, as accounts."""
+"""Table `users`, written."""
 
 from __future__ import annotations
 
@@ -7,32 +7,9 @@ from typing import Final
 
 import asyncpg
 
-from servicekit.postgres import database_errors
-from services.auth.accounts.domain.account import Account, NewAccount
+from services.auth.accounts.domain.new_account import NewAccount
 from services.auth.shared.domain.tier import Tier
-from services.auth.shared.store.transactions import Connection, Pool
-
-FIND_ACCOUNT: Final = """
-SELECT id, email, tier, name, language, time_zone, is_admin, created_at, updated_at, email_verified_at,
-       session_epoch, totp_enabled_at, disabled_at, deleted_at, password_hash, totp_sealed
-FROM auth.users
-WHERE id = $1
-"""
-
-LOCK_ACCOUNT: Final = """
-SELECT id, email, tier, name, language, time_zone, is_admin, created_at, updated_at, email_verified_at,
-       session_epoch, totp_enabled_at, disabled_at, deleted_at, password_hash, totp_sealed
-FROM auth.users
-WHERE id = $1
-FOR UPDATE
-"""
-
-FIND_ACCOUNT_BY_EMAIL: Final = """
-SELECT id, email, tier, name, language, time_zone, is_admin, created_at, updated_at, email_verified_at,
-       session_epoch, totp_enabled_at, disabled_at, deleted_at, password_hash, totp_sealed
-FROM auth.users
-WHERE lower(email) = lower($1)
-"""
+from services.auth.shared.store.unit_of_work import Connection
 
 INSERT_ACCOUNT: Final = """
 INSERT INTO auth.users
@@ -74,38 +51,11 @@ SET name = coalesce($2, name), language = coalesce($3, language), time_zone = co
 WHERE id = $1 AND deleted_at IS NULL
 """
 
-SET_STANDING: Final = """
+SET_OPERATOR_FIELDS: Final = """
 UPDATE auth.users
 SET name = $2, tier = $3, is_admin = $4, email_verified_at = coalesce(email_verified_at, $5), updated_at = $5
 WHERE id = $1
 """
-
-
-class AccountStore:
-    """Reads accounts."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    async def find(self, user_id: str) -> Account | None:
-        """Return the account, whatever its state."""
-        with database_errors():
-            return _from_row(await self._pool.fetchrow(FIND_ACCOUNT, user_id))
-
-    async def find_by_email(self, email: str) -> Account | None:
-        """Return the account of an address, however that is capitalised."""
-        with database_errors():
-            return _from_row(await self._pool.fetchrow(FIND_ACCOUNT_BY_EMAIL, email))
-
-
-async def lock_account(connection: Connection, user_id: str) -> Account | None:
-    """Return the account; nobody else changes it until the transaction ends."""
-    return _from_row(await connection.fetchrow(LOCK_ACCOUNT, user_id))
-
-
-async def find_account_by_email(connection: Connection, email: str) -> Account | None:
-    """Return the account of an address, as this transaction sees it."""
-    return _from_row(await connection.fetchrow(FIND_ACCOUNT_BY_EMAIL, email))
 
 
 async def insert_account(connection: Connection, new: NewAccount, at: datetime) -> bool:
@@ -148,31 +98,8 @@ async def update_profile(
     await connection.execute(UPDATE_PROFILE, user_id, name, language, time_zone, at)
 
 
-async def set_standing(
+async def set_operator_fields(
     connection: Connection, user_id: str, *, name: str, tier: Tier, is_admin: bool, at: datetime
 ) -> None:
     """Set what an operator decides of an account."""
-    await connection.execute(SET_STANDING, user_id, name, tier, is_admin, at)
-
-
-def _from_row(row: asyncpg.Record | None) -> Account | None:
-    if row is None:
-        return None
-    return Account(
-        id=row["id"],
-        email=row["email"],
-        tier=Tier(row["tier"]),
-        name=row["name"],
-        language=row["language"],
-        time_zone=row["time_zone"],
-        is_admin=row["is_admin"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        email_verified_at=row["email_verified_at"],
-        session_epoch=row["session_epoch"],
-        totp_enabled_at=row["totp_enabled_at"],
-        disabled_at=row["disabled_at"],
-        deleted_at=row["deleted_at"],
-        password_hash=row["password_hash"],
-        totp_sealed=row["totp_sealed"],
-    )
+    await connection.execute(SET_OPERATOR_FIELDS, user_id, name, tier, is_admin, at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from services.auth.shared.store.transactions import Connection
+from services.auth.shared.store.unit_of_work import Connection
 
 USE_IDENTITY: Final = """
 UPDATE auth.external_identities

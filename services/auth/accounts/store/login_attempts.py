@@ -7,7 +7,7 @@ from typing import Final
 
 from servicekit.postgres import database_errors
 from services.auth.shared.domain.origin import Origin
-from services.auth.shared.store.transactions import Connection, Pool
+from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_ATTEMPT: Final = """
 INSERT INTO auth.login_attempts (at, user_id, outcome, ip, user_agent, request_id)
@@ -33,10 +33,10 @@ class LoginAttemptStore:
                 INSERT_ATTEMPT, at, user_id, outcome, origin.ip, origin.user_agent, request_id[:128]
             )
 
-    async def forget_before(self, moment: datetime) -> None:
+    async def forget_before(self, timestamp: datetime) -> None:
         """Delete old attempts: they are personal data."""
         with database_errors():
-            await self._pool.execute(FORGET_ATTEMPTS, moment)
+            await self._pool.execute(FORGET_ATTEMPTS, timestamp)
 
 
 async def insert_attempt(

@@ -10,7 +10,7 @@ import asyncpg
 
 from servicekit.postgres import database_errors
 from services.auth.accounts.domain.mail import TOKEN_LIFE, Mail, MailedToken, TokenPurpose
-from services.auth.shared.store.transactions import Connection, Pool
+from services.auth.shared.store.unit_of_work import Connection, Pool
 
 # Sending a mail again makes its earlier token worthless; one that was used is not made fresh.
 PUT_TOKEN: Final = """

@@ -11,7 +11,7 @@ import asyncpg
 
 from servicekit.postgres import database_errors
 from services.auth.accounts.domain.mail import Mail, MailKind, NewMail, WrittenMail
-from services.auth.shared.store.transactions import Connection, Pool
+from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_MAIL: Final = """
 INSERT INTO auth.mails (kind, email, language, user_id, name, password_hash, created_at, expires_at, next_attempt_at)

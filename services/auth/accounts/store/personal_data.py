@@ -1,4 +1,4 @@
-"""Everything auth's own tables know of a person: read for the export, erased when they leave."""
+"""Everything auth's own tables know of a person: read for the export, erased when their account is deleted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any, Final
 
-from services.auth.shared.store.transactions import Connection
+from services.auth.shared.store.unit_of_work import Connection
 
 # One document; secrets, hashes of secrets and what belongs to others are not in the lists of columns.
 EXPORT_ACCOUNT: Final = """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from services.auth.shared.store.transactions import Connection
+from services.auth.shared.store.unit_of_work import Connection
 
 BEGIN_TOTP: Final = """
 UPDATE auth.users

@@ -10,16 +10,31 @@ from typing import Final
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.auth.shared.domain.budget import KeyBudget
-from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, Scope
+from services.auth.shared.domain.delegation import Authority, Delegation, Made, check_delegation
+from services.auth.shared.domain.model_list import check_models
+from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, Scope, parse_scopes
 
 MAX_NAME_LENGTH: Final = 100
-MAX_LIST_LENGTH: Final = 100
-MAX_MODEL_LENGTH: Final = 128
+MAX_NETWORKS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class KeyOrder:
     """A key that somebody asks for."""
+
+    user_id: str
+    name: str
+    scopes: frozenset[str]
+    models: tuple[str, ...]
+    ip_allow_list: tuple[str, ...]
+    budget: KeyBudget | None
+    expires_at: datetime | None
+    maker: Authority | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOrder:
+    """A key that may be made."""
 
     user_id: str
     name: str
@@ -30,36 +45,30 @@ class KeyOrder:
     expires_at: datetime | None
 
 
-def check_order(order: KeyOrder, now: datetime) -> KeyOrder:
-    """Return the order as it will be stored: blanks trimmed, networks in canonical form, default scopes filled in.
+def check_order(order: KeyOrder, now: datetime) -> CheckedOrder:
+    """Return the order as it will be stored: within the maker's bounds, trimmed, networks in canonical form.
+
+    Without scopes it gets those of a plain key, as far as the maker has them.
 
     Raises:
+        PermissionDenied: the maker may not make such a key.
         InvalidRequest: a field is wrong; the error names it.
     """
+    wanted = Delegation(Made.KEY, order.scopes, order.models, order.maker).within_maker()
+    check_delegation(wanted)
+    if order.maker is not None and not wanted.scopes:
+        raise _invalid("scopes", "Name the scopes of the key.")
     if order.expires_at is not None and order.expires_at <= now:
         raise _invalid("expires_at", "The expiry must be in the future.")
-    return KeyOrder(
+    return CheckedOrder(
         user_id=order.user_id,
         name=_name(order.name),
-        scopes=order.scopes or DEFAULT_KEY_SCOPES,
-        models=check_models(order.models),
+        scopes=parse_scopes(wanted.scopes) or DEFAULT_KEY_SCOPES,
+        models=check_models(wanted.models),
         ip_allow_list=_networks(order.ip_allow_list),
         budget=order.budget,
         expires_at=order.expires_at,
     )
-
-
-def check_models(given: Sequence[str]) -> tuple[str, ...]:
-    """Return the list of models without repetitions.
-
-    Raises:
-        InvalidRequest: too many, or one that cannot be a model's id.
-    """
-    _check_count("models", given)
-    for model in given:
-        if not 1 <= len(model) <= MAX_MODEL_LENGTH or not model.isprintable():
-            raise _invalid("models", f"A model id has 1 to {MAX_MODEL_LENGTH} printable characters.")
-    return tuple(dict.fromkeys(given))
 
 
 def _name(given: str) -> str:
@@ -70,18 +79,14 @@ def _name(given: str) -> str:
 
 
 def _networks(given: Sequence[str]) -> tuple[str, ...]:
-    _check_count("ip_allow_list", given)
+    if len(given) > MAX_NETWORKS:
+        raise _invalid("ip_allow_list", f"At most {MAX_NETWORKS} entries are possible.")
     try:
         # An address with host bits, 10.0.0.7/8, is taken as the network it lies in.
         networks = [str(ipaddress.ip_network(network.strip(), strict=False)) for network in given]
     except ValueError as exc:
         raise _invalid("ip_allow_list", "Each entry must be an IP address or a CIDR block.") from exc
     return tuple(dict.fromkeys(networks))
-
-
-def _check_count(param: str, given: Sequence[str]) -> None:
-    if len(given) > MAX_LIST_LENGTH:
-        raise _invalid(param, f"At most {MAX_LIST_LENGTH} entries are possible.")
 
 
 def _invalid(param: str, message: str) -> InvalidRequest:

@@ -44,8 +44,8 @@ def from_token(token: str) -> Cursor | None:
         if len(token) > MAX_TOKEN_LENGTH:
             raise ValueError("too long")
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode()
-        moment, _, id_ = raw.partition("|")
-        created_at = datetime.fromisoformat(moment)
+        timestamp, _, id_ = raw.partition("|")
+        created_at = datetime.fromisoformat(timestamp)
         if created_at.tzinfo is None or not id_.isprintable() or not 1 <= len(id_) <= MAX_ID_LENGTH:
             raise ValueError("not a cursor")
     except (ValueError, binascii.Error) as exc:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,10 +14,7 @@ from services.auth.keys.domain.api_key import ApiKey
 from services.auth.keys.domain.key_hash import KeyHash
 from services.auth.keys.domain.page import Cursor
 from services.auth.keys.store.key_rows import HeldKey, held_key_from_row, key_from_row
-from services.auth.shared.domain.audit import AuditEvent
-from services.auth.shared.domain.revocation import Revocation, RevokedKind
-from services.auth.shared.store.audit_log import append_event
-from services.auth.shared.store.revocations import insert_revocation
+from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_KEY: Final = """
 INSERT INTO auth.api_keys
@@ -112,55 +109,48 @@ GROUP BY pepper_id
 """
 
 
+async def insert_key(connection: Connection, key: ApiKey, stored: KeyHash) -> None:
+    """Store a new key.
+
+    Raises:
+        NotFound: there is no such user.
+    """
+    try:
+        await connection.execute(INSERT_KEY, *_values(key, stored))
+    except asyncpg.ForeignKeyViolationError as exc:
+        raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="user_id") from exc
+
+
+async def shorten_key(
+    connection: Connection, user_id: str, key_id: str, *, at: datetime, ends_at: datetime
+) -> ApiKey | None:
+    """Have a live key end at `ends_at`, unless it would earlier; return it as it was. None: the user has none such."""
+    row = await connection.fetchrow(SHORTEN_KEY, key_id, user_id, at, ends_at)
+    return None if row is None else key_from_row(row)
+
+
+async def revoke_key(connection: Connection, user_id: str, key_id: str, at: datetime) -> bool:
+    """End a user's key; tell whether there was one that was not ended."""
+    return bool(await connection.execute(REVOKE_KEY, key_id, user_id, at) == "UPDATE 1")
+
+
+async def find_revoked_at(connection: Connection, user_id: str, key_id: str) -> datetime | None:
+    """Return since when a user's key is revoked; None also when there is no such key."""
+    revoked_at: datetime | None = await connection.fetchval(FIND_REVOKED_AT, key_id, user_id)
+    return revoked_at
+
+
+async def rehash_key(connection: Connection, held: HeldKey, new: KeyHash, shown: tuple[str, str]) -> bool:
+    """Store the key under a new hash; tell whether it was still to be done."""
+    row = (held.key.id, held.stored.digest, new.digest, new.kind, new.pepper_id, *shown)
+    return bool(await connection.execute(REHASH_KEY, *row) == "UPDATE 1")
+
+
 class KeyStore:
     """API keys."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
-
-    async def insert(self, key: ApiKey, stored: KeyHash, event: AuditEvent) -> None:
-        """Store a new key.
-
-        Raises:
-            NotFound: there is no such user.
-        """
-        with database_errors():
-            try:
-                async with self._pool.acquire() as connection, connection.transaction():
-                    await connection.execute(INSERT_KEY, *_values(key, stored))
-                    await append_event(connection, event)
-            except asyncpg.ForeignKeyViolationError as exc:
-                raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="user_id") from exc
-
-    async def rotate(
-        self,
-        old: tuple[str, str],
-        ends_at: datetime,
-        succeed: Callable[[ApiKey], ApiKey],
-        new: KeyHash,
-        event: AuditEvent,
-    ) -> ApiKey:
-        """End a live key at `ends_at` and store its successor; both or neither.
-
-        Args:
-            old: the ids of the key and of its user.
-            ends_at: when the old key ends, unless it would earlier.
-            succeed: makes the successor from the key as it is.
-            new: the hash of the successor's secret.
-            event: what the audit log says.
-
-        Raises:
-            NotFound: the user has no such key, or it ended.
-        """
-        with database_errors():
-            async with self._pool.acquire() as connection, connection.transaction():
-                row = await connection.fetchrow(SHORTEN_KEY, *old, event.at, ends_at)
-                if row is None:
-                    raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.", param="key_id")
-                key = succeed(key_from_row(row))
-                await connection.execute(INSERT_KEY, *_values(key, new))
-                await append_event(connection, event)
-        return key
 
     async def list_page(self, user_id: str, after: Cursor | None, limit: int) -> list[ApiKey]:
         """Return up to `limit` keys of a user, newest first, from behind the cursor on."""
@@ -176,37 +166,6 @@ class KeyStore:
         with database_errors():
             row = await self._pool.fetchrow(FIND_KEY, digests)
         return None if row is None else held_key_from_row(row)
-
-    async def revoke(
-        self, user_id: str, key_id: str, event: AuditEvent, *, until: datetime
-    ) -> tuple[datetime, Revocation | None]:
-        """End a user's key at the event's time; return since when it is revoked, and the revocation if it is this one.
-
-        Raises:
-            NotFound: the user has no such key.
-        """
-        with database_errors():
-            async with self._pool.acquire() as connection, connection.transaction():
-                done = await connection.execute(REVOKE_KEY, key_id, user_id, event.at)
-                if done == "UPDATE 1":
-                    revocation = await insert_revocation(connection, RevokedKind.KEY, key_id, event.at, until)
-                    await append_event(connection, event)
-                    return event.at, revocation
-                revoked_at = await connection.fetchval(FIND_REVOKED_AT, key_id, user_id)
-        if revoked_at is None:
-            raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.", param="key_id")
-        return revoked_at, None
-
-    async def rehash(self, held: HeldKey, new: KeyHash, shown: tuple[str, str], event: AuditEvent) -> bool:
-        """Store the key under a new hash; tell whether it was still to be done."""
-        with database_errors():
-            async with self._pool.acquire() as connection, connection.transaction():
-                done = await connection.execute(
-                    REHASH_KEY, held.key.id, held.stored.digest, new.digest, new.kind, new.pepper_id, *shown
-                )
-                if done == "UPDATE 1":
-                    await append_event(connection, event)
-                return done == "UPDATE 1"
 
     async def touch(self, used_at: Mapping[str, datetime]) -> None:
         """Note when keys were last used; an older time than the stored one changes nothing."""

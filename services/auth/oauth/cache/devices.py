@@ -1,58 +1,23 @@
-"""What waits for a user, in Redis, each with its expiry: authorization requests, devices, counted guesses.
-
-Losing it loses only what is under way: people begin again. Nothing here says that a token is valid or revoked.
-Secrets are stored as the SHA-256 of themselves.
-"""
+"""Devices that wait for their user, in Redis."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from redis.asyncio import Redis
 
-from services.auth.oauth.domain.authorization import AuthorizationRequest, Pending, ReplyTo
+from services.auth.oauth.cache.json_values import timestamp_from_text, timestamp_text, to_json
 from services.auth.oauth.domain.device import DeviceDecision, DeviceFlow, Polling
 from services.auth.oauth.domain.grant import Allowance
 from services.auth.oauth.domain.token import digest
-from services.auth.shared.cache.revocation_channel import cache_errors
+from services.auth.shared.cache.errors import cache_errors
 from services.auth.shared.domain.budget import BudgetPeriod, KeyBudget
 from services.auth.shared.domain.scope import known_scopes
 
-PENDING: Final = "razvilka:auth:pending:"
 DEVICE: Final = "razvilka:auth:device:"
 USER_CODE: Final = "razvilka:auth:user_code:"
-GUESSES: Final = "razvilka:auth:guesses:"
-
-
-class PendingCache:
-    """Authorization requests that wait for their user."""
-
-    def __init__(self, client: Redis, *, ttl_s: int) -> None:
-        self._client = client
-        self._ttl_s = ttl_s
-
-    async def put(self, pending_id: str, pending: Pending) -> None:
-        """Keep a request.
-
-        Raises:
-            Unavailable: Redis is down.
-        """
-        with cache_errors():
-            await self._client.set(PENDING + digest(pending_id).hex(), _dump(_pending_to_json(pending)), ex=self._ttl_s)
-
-    async def get(self, pending_id: str) -> Pending | None:
-        """Return a request; None when it is unknown, over or decided."""
-        with cache_errors():
-            raw = await self._client.get(PENDING + digest(pending_id).hex())
-        return None if raw is None else _pending_from_json(json.loads(raw))
-
-    async def drop(self, pending_id: str) -> bool:
-        """Forget a request; tell whether it was this call that did: of two decisions only one counts."""
-        with cache_errors():
-            return bool(await self._client.delete(PENDING + digest(pending_id).hex()))
 
 
 class DeviceCache:
@@ -69,7 +34,7 @@ class DeviceCache:
         with cache_errors():
             if not await self._client.set(USER_CODE + flow.user_code, name, ex=self._ttl_s, nx=True):
                 return False
-            await self._client.set(DEVICE + name, _dump(_flow_to_json(flow)), ex=self._ttl_s)
+            await self._client.set(DEVICE + name, to_json(_flow_to_json(flow)), ex=self._ttl_s)
         return True
 
     async def find(self, device_code: str) -> DeviceFlow | None:
@@ -93,7 +58,7 @@ class DeviceCache:
 
     async def decide(self, name: str, decision: DeviceDecision) -> bool:
         """Note the decision; tell whether it is the first."""
-        text = _dump(_decision_to_json(decision))
+        text = to_json(_decision_to_json(decision))
         with cache_errors():
             return bool(await self._client.set(f"{DEVICE}{name}:decision", text, ex=self._ttl_s, nx=True))
 
@@ -110,11 +75,11 @@ class DeviceCache:
         if raw is None:
             return Polling(None, interval_s)
         read = json.loads(raw)
-        return Polling(_moment(read["last_at"]), read["interval_s"])
+        return Polling(timestamp_from_text(read["last_at"]), read["interval_s"])
 
     async def note_poll(self, device_code: str, polling: Polling) -> None:
         """Keep how the device asks."""
-        text = _dump({"last_at": _text(polling.last_at), "interval_s": polling.interval_s})
+        text = to_json({"last_at": timestamp_text(polling.last_at), "interval_s": polling.interval_s})
         with cache_errors():
             await self._client.set(f"{DEVICE}{digest(device_code).hex()}:polling", text, ex=self._ttl_s)
 
@@ -127,93 +92,13 @@ class DeviceCache:
             )
 
 
-class GuessCounter:
-    """Counts wrong guesses. Redis down: nobody may guess."""
-
-    def __init__(self, client: Redis, *, window_s: int) -> None:
-        self._client = client
-        self._window_s = window_s
-
-    async def begin(self, *who: str) -> int:
-        """Count a guess of all of these before it is looked at, and return the highest count.
-
-        Counting first leaves no gap in which many guesses at once would all see a low count.
-
-        Raises:
-            Unavailable: Redis is down.
-        """
-        pipe = self._client.pipeline(transaction=True)
-        for name in who:
-            pipe.incr(GUESSES + name)
-            pipe.expire(GUESSES + name, self._window_s, nx=True)
-        with cache_errors():
-            answers = await pipe.execute()
-        return max(int(count) for count in answers[::2])
-
-    async def forgive(self, *who: str) -> None:
-        """Take back a guess that was right."""
-        pipe = self._client.pipeline(transaction=True)
-        for name in who:
-            pipe.decr(GUESSES + name)
-            pipe.expire(GUESSES + name, self._window_s, nx=True)
-        with cache_errors():
-            await pipe.execute()
-
-
-def _dump(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def _pending_to_json(pending: Pending) -> dict[str, Any]:
-    request = pending.request
-    return {
-        "session_id": pending.session_id,
-        "client_id": request.client_id,
-        "redirect_uri": request.reply_to.redirect_uri,
-        "state": request.reply_to.state,
-        "issuer": request.reply_to.issuer,
-        "scopes": sorted(request.scopes),
-        "code_challenge": request.code_challenge,
-        "nonce": request.nonce,
-        "prompts": sorted(request.prompts),
-        "max_age_s": request.max_age_s,
-        "login_hint": request.login_hint,
-        "ui_locales": request.ui_locales,
-        "requested_at": _text(request.requested_at),
-    }
-
-
-def _pending_from_json(read: dict[str, Any]) -> Pending:
-    request = AuthorizationRequest(
-        client_id=read["client_id"],
-        reply_to=ReplyTo(read["redirect_uri"], read["state"], read["issuer"]),
-        scopes=known_scopes(read["scopes"]),
-        code_challenge=read["code_challenge"],
-        nonce=read["nonce"],
-        prompts=frozenset(read["prompts"]),
-        max_age_s=read["max_age_s"],
-        login_hint=read["login_hint"],
-        ui_locales=read["ui_locales"],
-        requested_at=datetime.fromisoformat(read["requested_at"]),
-    )
-    return Pending(request, read["session_id"])
-
-
 def _flow_to_json(flow: DeviceFlow) -> dict[str, Any]:
     return {
         "client_id": flow.client_id,
         "scopes": sorted(flow.scopes),
         "user_code": flow.user_code,
         "grant_id": flow.grant_id,
-        "expires_at": _text(flow.expires_at),
+        "expires_at": timestamp_text(flow.expires_at),
     }
 
 
@@ -227,7 +112,7 @@ def _decision_to_json(decision: DeviceDecision) -> dict[str, Any]:
     return {
         "approved": decision.approved,
         "user_id": decision.user_id,
-        "authenticated_at": _text(decision.authenticated_at),
+        "authenticated_at": timestamp_text(decision.authenticated_at),
         "scopes": sorted(allowance.scopes),
         "models": list(allowance.models),
         "budget": [allowance.budget.period, allowance.budget.limit_micro_rub] if allowance.budget else None,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from services.auth.oauth.domain.grant import Grant
 from services.auth.oauth.domain.scope_parameter import as_text
-from services.auth.shared.domain.person import Person
+from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.tier import Tier
 
@@ -78,18 +78,18 @@ def id_claims(access: AccessClaims, terms: TokenTerms, access_token: str, nonce:
     return claims
 
 
-def user_claims(person: Person, scopes: frozenset[Scope]) -> dict[str, Any]:
+def user_claims(account: Account, scopes: frozenset[Scope]) -> dict[str, Any]:
     """Return what /userinfo tells: as much as the scopes allow and is known (OpenID Connect Core 5.4)."""
-    claims: dict[str, Any] = {"sub": person.user_id}
+    claims: dict[str, Any] = {"sub": account.id}
     if Scope.PROFILE in scopes:
         claims |= {
-            "name": person.name,
-            "locale": person.language,
-            "zoneinfo": person.time_zone,
-            "updated_at": _seconds(person.updated_at),
+            "name": account.name or None,
+            "locale": account.language,
+            "zoneinfo": account.time_zone,
+            "updated_at": _seconds(account.updated_at),
         }
     if Scope.EMAIL in scopes:
-        claims |= {"email": person.email, "email_verified": person.email_verified}
+        claims |= {"email": account.email, "email_verified": account.email_verified_at is not None}
     return {name: value for name, value in claims.items() if value is not None}
 
 
@@ -104,5 +104,5 @@ def _half_hash(access_token: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(access_token.encode()).digest()[:16]).rstrip(b"=").decode()
 
 
-def _seconds(moment: datetime) -> int:
-    return int(moment.timestamp())
+def _seconds(timestamp: datetime) -> int:
+    return int(timestamp.timestamp())

@@ -21,7 +21,6 @@ MAX_REDIRECT_URIS: Final = 20
 MAX_METADATA_LENGTH: Final = 65_536
 CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 DEFAULT_SCOPES: Final = DEFAULT_KEY_SCOPES | IDENTITY_SCOPES
-SECRET_METHODS: Final = frozenset({AuthMethod.BASIC, AuthMethod.POST})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,10 @@ from services.auth.shared.domain.scope import Scope
 GRANT_OVER: Final = "The grant is not valid any more."
 
 
+class PartyGone(Exception):
+    """The client or the user does not exist any more."""
+
+
 class GrantKind(StrEnum):
     """How it came about."""
 

@@ -8,7 +8,7 @@ from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound
 from services.auth.oauth import metrics
 from services.auth.oauth.audit_events import audit_event
-from services.auth.oauth.cache.devices import PendingCache
+from services.auth.oauth.cache.pending_requests import PendingCache
 from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.authorization import (
     AuthorizationRequest,
@@ -27,7 +27,7 @@ from services.auth.oauth.store.grants import GrantStore
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.session import Session, Sessions
-from services.auth.shared.store.audit_log import AuditStore
+from services.auth.shared.store.unit_of_work import UnitsOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class AuthorizationEndpoint:
         sessions: Sessions,
         cache: PendingCache,
         grants: GrantStore,
-        audit: AuditStore,
+        units: UnitsOfWork,
         *,
         issuer: str,
         clock: Clock,
@@ -80,7 +80,7 @@ class AuthorizationEndpoint:
         self._sessions = sessions
         self._cache = cache
         self._grants = grants
-        self._audit = audit
+        self._units = units
         self._issuer = issuer
         self._clock = clock
 
@@ -181,7 +181,7 @@ class AuthorizationEndpoint:
 
     async def _denied(self, request: AuthorizationRequest, session: Session) -> str:
         metrics.CONSENTS.labels("denied").inc()
-        await self._audit.append(
+        await self._units.record(
             audit_event(
                 AuditAction.CONSENT_DENIED,
                 self._clock.now(),

@@ -5,30 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, Unauthenticated
+from servicekit.failpoints import failpoint
 from services.auth.oauth import metrics
-from services.auth.oauth.audit_events import audit_event
+from services.auth.oauth.audit_events import consent_event, issue_event
 from services.auth.oauth.domain.authorization import AuthorizationRequest
 from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType
 from services.auth.oauth.domain.code import AuthorizationCode
-from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, check_refreshable
+from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, PartyGone, check_refreshable
 from services.auth.oauth.domain.refusal import invalid_grant
-from services.auth.oauth.domain.scope_parameter import as_text, parse_scope, still_granted
+from services.auth.oauth.domain.scope_parameter import parse_scope, still_granted
 from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, new_secret
-from services.auth.oauth.store.codes import CodeStore, Redeemed, Redemption, Replayed
-from services.auth.oauth.store.grants import GrantStore
-from services.auth.oauth.store.refresh_tokens import NewRefresh, RefreshStore, Reused, Rotated, Rotation
+from services.auth.oauth.flows.token_ending import UsedBefore, end_access_token, end_grant, end_replayed, end_reused
+from services.auth.oauth.store.codes import insert_code, use_code
+from services.auth.oauth.store.grant_rows import insert_grant
+from services.auth.oauth.store.refresh_tokens import (
+    NewRefresh,
+    RefreshStore,
+    hold_grant_of_refresh,
+    insert_refresh,
+    touch_grant,
+    use_refresh,
+)
 from services.auth.oauth.tokens.inspection import TokenReader
-from services.auth.oauth.tokens.token_signing import TokenMint
-from services.auth.shared.domain.audit import AuditAction, AuditEvent
-from services.auth.shared.domain.person import People, Person
-from services.auth.shared.domain.revocation import Revocation
+from services.auth.oauth.tokens.token_signing import TokenSigner
+from services.auth.shared.domain.account import Account
+from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.session import Session
-from services.auth.shared.revocation_feed import RevocationFeed
+from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +51,11 @@ class Lives:
 
 
 @dataclass(frozen=True, slots=True)
-class OAuthStores:
-    """Where the core keeps what it decides."""
+class _Redeemed:
+    """The first use of a code."""
 
-    codes: CodeStore
-    grants: GrantStore
-    refresh: RefreshStore
+    grant: Grant
+    nonce: str | None
 
 
 class OAuthService:
@@ -54,21 +63,21 @@ class OAuthService:
 
     def __init__(
         self,
-        stores: OAuthStores,
-        mint: TokenMint,
+        refresh_tokens: RefreshStore,
+        token_signer: TokenSigner,
         reader: TokenReader,
-        people: People,
-        feed: RevocationFeed,
+        accounts: AccountStore,
+        units: UnitsOfWork,
         *,
         lives: Lives,
         clock: Clock,
         new_id: Callable[[], UUID],
     ) -> None:
-        self._stores = stores
-        self._mint = mint
+        self._refresh_tokens = refresh_tokens
+        self._token_signer = token_signer
         self._reader = reader
-        self._people = people
-        self._feed = feed
+        self._accounts = accounts
+        self._units = units
         self._lives = lives
         self._clock = clock
         self._new_id = new_id
@@ -96,9 +105,30 @@ class OAuthService:
         Raises:
             NotFound: the client or the user is gone.
         """
-        now = self._clock.now()
-        code, grant_id = new_secret(SecretKind.CODE), str(self._new_id())
-        stored = AuthorizationCode(
+        code = new_secret(SecretKind.CODE)
+        stored = self._code(client_id, code_challenge, request, session, allowance, consent)
+
+        async def insert(unit: UnitOfWork) -> None:
+            await insert_code(unit.connection, digest(code), stored)
+            unit.record(consent_event(stored, asked=consent is None))
+
+        try:
+            await self._units.run(insert)
+        except PartyGone as exc:
+            raise NotFound(ErrorReason.NOT_FOUND, "The application or the account is gone.") from exc
+        return request.reply_to.with_code(code)
+
+    def _code(
+        self,
+        client_id: str,
+        code_challenge: str,
+        request: AuthorizationRequest,
+        session: Session,
+        allowance: Allowance,
+        consent: Grant | None,
+    ) -> AuthorizationCode:
+        now, grant_id = self._clock.now(), str(self._new_id())
+        return AuthorizationCode(
             client_id=client_id,
             user_id=session.user_id,
             grant_id=grant_id,
@@ -112,10 +142,6 @@ class OAuthService:
             created_at=now,
             expires_at=now + self._lives.code,
         )
-        event = consent_event(stored, asked=consent is None)
-        if not await self._stores.codes.insert(digest(code), stored, event):
-            raise NotFound(ErrorReason.NOT_FOUND, "The application or the account is gone.")
-        return request.reply_to.with_code(code)
 
     async def handle_callback(
         self, code: str, code_verifier: str, *, client: Client, redirect_uri: str | None
@@ -127,28 +153,35 @@ class OAuthService:
         """
         if not is_a(SecretKind.CODE, code):
             raise invalid_grant("The code is not valid.")
-        key, now, jti = await self._mint.ready(), self._clock.now(), str(self._new_id())
+        key, now, jti = await self._token_signer.ready(), self._clock.now(), str(self._new_id())
         refresh_token = new_secret(SecretKind.REFRESH_TOKEN) if client.may(GrantType.REFRESH_TOKEN) else ""
-        redemption = Redemption(
-            code_hash=digest(code),
-            client_id=client.id,
-            at=now,
-            check=lambda stored: stored.check_redeemable(redirect_uri, code_verifier, now),
-            make_grant=lambda stored: stored.becomes(now, self._lives.grant),
-            refresh=self._new_refresh(refresh_token),
-            event_of=lambda grant: issue_event(AuditAction.TOKEN_ISSUED, grant, now, jti),
-        )
-        outcome = await self._stores.codes.redeem(redemption, self._replay_event(client, now), self._until(now))
-        if not isinstance(outcome, Redeemed):
-            await self._announce_reuse("code", outcome.revocations if isinstance(outcome, Replayed) else None)
+
+        async def redeem(unit: UnitOfWork) -> _Redeemed | UsedBefore | None:
+            stored = await use_code(unit.connection, digest(code), client.id, unit.at)
+            if stored is None:
+                return await end_replayed(unit, digest(code), client)
+            stored.check_redeemable(redirect_uri, code_verifier, unit.at)
+            return await self._redeemed(unit, stored, refresh_token, jti)
+
+        outcome = await self._units.run(redeem)
+        if not isinstance(outcome, _Redeemed):
+            _count_reuse("code", outcome)
             raise invalid_grant("The code is not valid.")
-        person = await self._person(outcome.grant)
-        access = AccessClaims(
-            outcome.grant, still_granted(outcome.grant.allowance.scopes, person), person.tier, jti, now
-        )
-        return self._mint.make(
-            key, access, GrantType.AUTHORIZATION_CODE, refresh_token=refresh_token, nonce=outcome.nonce
-        )
+        failpoint("auth.code_redeemed")
+        account = await self._account(outcome.grant)
+        scopes = still_granted(outcome.grant.allowance.scopes, account)
+        access = AccessClaims(outcome.grant, scopes, account.tier, jti, now)
+        kind = GrantType.AUTHORIZATION_CODE
+        return self._token_signer.make(key, access, kind, refresh_token=refresh_token, nonce=outcome.nonce)
+
+    async def _redeemed(self, unit: UnitOfWork, stored: AuthorizationCode, refresh_token: str, jti: str) -> _Redeemed:
+        grant = stored.becomes(unit.at, self._lives.grant)
+        await insert_grant(unit.connection, grant)
+        if refresh_token:
+            await insert_refresh(unit.connection, grant, self._new_refresh(refresh_token))
+        unit.record(issue_event(AuditAction.TOKEN_ISSUED, grant, unit.at, jti))
+        failpoint("auth.code_redeemed_before_commit")
+        return _Redeemed(grant, stored.nonce)
 
     async def refresh_token(self, refresh_token: str, *, client: Client, scope: str | None) -> Token:
         """Trade a refresh token for an access token and the next refresh token, which has the original scope.
@@ -159,111 +192,68 @@ class OAuthService:
         if not is_a(SecretKind.REFRESH_TOKEN, refresh_token):
             raise invalid_grant("The refresh token is not valid.")
         wanted = parse_scope(scope) or None if scope is not None else None
-        key, now, jti = await self._mint.ready(), self._clock.now(), str(self._new_id())
+        key, now, jti = await self._token_signer.ready(), self._clock.now(), str(self._new_id())
         successor = new_secret(SecretKind.REFRESH_TOKEN)
-        rotation = Rotation(
-            token_hash=digest(refresh_token),
-            client_id=client.id,
-            at=now,
-            check=lambda grant: check_refreshable(grant, wanted, now),
-            successor=NewRefresh(digest(successor), self._lives.refresh_idle),
-            event_of=lambda grant: issue_event(AuditAction.TOKEN_REFRESHED, grant, now, jti),
-        )
-        outcome = await self._stores.refresh.rotate(rotation, self._reuse_event(client, now), self._until(now))
-        if not isinstance(outcome, Rotated):
-            await self._announce_reuse("refresh_token", outcome.revocations if isinstance(outcome, Reused) else None)
+
+        async def rotate(unit: UnitOfWork) -> Grant | UsedBefore | None:
+            grant = await hold_grant_of_refresh(unit.connection, digest(refresh_token), client.id)
+            if grant is None:
+                return None
+            expires_at = await use_refresh(unit.connection, digest(refresh_token), unit.at)
+            if expires_at is None:
+                return await end_reused(unit, grant, client)
+            if expires_at <= unit.at:
+                return None
+            check_refreshable(grant, wanted, unit.at)
+            return await self._rotated(unit, grant, successor, jti)
+
+        outcome = await self._units.run(rotate)
+        if not isinstance(outcome, Grant):
+            _count_reuse("refresh_token", outcome)
             raise invalid_grant("The refresh token is not valid.")
+        failpoint("auth.refresh_rotated")
         metrics.REFRESHES.inc()
-        person = await self._person(outcome.grant)
-        scopes = still_granted(wanted or outcome.grant.allowance.scopes, person)
-        access = AccessClaims(outcome.grant, scopes, person.tier, jti, now)
-        return self._mint.make(key, access, GrantType.REFRESH_TOKEN, refresh_token=successor)
+        account = await self._account(outcome)
+        scopes = still_granted(wanted or outcome.allowance.scopes, account)
+        access = AccessClaims(outcome, scopes, account.tier, jti, now)
+        return self._token_signer.make(key, access, GrantType.REFRESH_TOKEN, refresh_token=successor)
+
+    async def _rotated(self, unit: UnitOfWork, grant: Grant, successor: str, jti: str) -> Grant:
+        used = await touch_grant(unit.connection, grant, unit.at)
+        await insert_refresh(unit.connection, used, self._new_refresh(successor))
+        unit.record(issue_event(AuditAction.TOKEN_REFRESHED, used, unit.at, jti))
+        failpoint("auth.refresh_rotated_before_commit")
+        return used
 
     async def revoke_token(self, token: str, *, client: Client) -> None:
         """End a client's own token; a refresh token takes its access tokens along. Anything else changes nothing.
 
         What the token is shows in its form, so no hint is needed to look in the right place.
         """
-        now = self._clock.now()
         if is_a(SecretKind.REFRESH_TOKEN, token):
-            stored = await self._stores.refresh.find(digest(token))
+            stored = await self._refresh_tokens.find(digest(token))
             if stored is not None and stored.client_id == client.id:
-                await self.end_grant(stored.grant, client, now)
+                metrics.count_ended(await self._units.run(partial(end_grant, stored.grant, client)))
             return
         try:
             claims = await self._reader.read(token)
         except Unauthenticated:
             return
         if claims["client_id"] == client.id:
-            await self._end_access_token(claims["jti"], datetime.fromtimestamp(claims["exp"], UTC), client, now)
+            expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+            metrics.count_ended(await self._units.run(partial(end_access_token, claims["jti"], expires_at, client)))
 
-    async def end_grant(self, grant: Grant, client: Client, now: datetime) -> None:
-        """End a grant on every gateway. Doing it again changes nothing."""
-        event = audit_event(AuditAction.GRANT_REVOKED, now, actor=f"client:{client.id}", subject=f"grant:{grant.id}")
-        await self.announce(await self._stores.grants.end_one(grant.id, event, self._until(now)))
-
-    async def announce(self, revocations: list[Revocation]) -> None:
-        """Tell the gateways what ended."""
-        for revocation in revocations:
-            metrics.REVOCATIONS.labels(revocation.kind.value).inc()
-            await self._feed.announce(revocation)
-
-    async def _end_access_token(self, jti: str, expires_at: datetime, client: Client, now: datetime) -> None:
-        event = audit_event(AuditAction.TOKEN_REVOKED, now, actor=f"client:{client.id}", subject=f"token:{jti}")
-        until = max(expires_at, now) + timedelta(minutes=1)
-        revocation = await self._stores.grants.end_token(jti, event, until)
-        await self.announce([revocation] if revocation else [])
-
-    async def _announce_reuse(self, what: str, revocations: list[Revocation] | None) -> None:
-        if revocations is not None:
-            metrics.REUSES.labels(what).inc()
-            await self.announce(revocations)
-
-    async def _person(self, grant: Grant) -> Person:
-        person = await self._people.find(grant.user_id)
-        if person is None:
+    async def _account(self, grant: Grant) -> Account:
+        account = await self._accounts.find_usable(grant.user_id)
+        if account is None:
             raise invalid_grant(GRANT_OVER)
-        return person
+        return account
 
-    def _new_refresh(self, token: str) -> NewRefresh | None:
-        return NewRefresh(digest(token), self._lives.refresh_idle) if token else None
-
-    def _until(self, now: datetime) -> datetime:
-        return self._feed.believed_until(now)
-
-    def _replay_event(self, client: Client, now: datetime) -> Callable[[str], AuditEvent]:
-        return lambda grant_id: audit_event(
-            AuditAction.CODE_REPLAYED, now, actor=f"client:{client.id}", subject=f"grant:{grant_id}"
-        )
-
-    def _reuse_event(self, client: Client, now: datetime) -> Callable[[Grant], AuditEvent]:
-        return lambda grant: audit_event(
-            AuditAction.REFRESH_REUSED, now, actor=f"client:{client.id}", subject=f"grant:{grant.id}"
-        )
+    def _new_refresh(self, token: str) -> NewRefresh:
+        return NewRefresh(digest(token), self._lives.refresh_idle)
 
 
-def issue_event(action: AuditAction, grant: Grant, now: datetime, jti: str) -> AuditEvent:
-    """Return the entry of an access token that was issued."""
-    return audit_event(
-        action,
-        now,
-        actor=f"client:{grant.client_id}",
-        subject=f"grant:{grant.id}",
-        jti=jti,
-        user=grant.user_id,
-        kind=grant.kind.value,
-        scope=as_text(grant.allowance.scopes),
-    )
-
-
-def consent_event(code: AuthorizationCode, *, asked: bool) -> AuditEvent:
-    """Return the entry of a code that was given; `asked` tells whether the user saw the question."""
-    return audit_event(
-        AuditAction.CONSENT_GIVEN,
-        code.created_at,
-        actor=f"user:{code.user_id}",
-        subject=f"grant:{code.grant_id}",
-        client_id=code.client_id,
-        scope=as_text(code.allowance.scopes),
-        asked="yes" if asked else "no",
-    )
+def _count_reuse(what: str, outcome: UsedBefore | None) -> None:
+    if outcome is not None:
+        metrics.REUSES.labels(what).inc()
+        metrics.count_ended(outcome.ended)

@@ -10,26 +10,28 @@ from uuid import UUID
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, QuotaExceeded, Unavailable
+from servicekit.failpoints import failpoint
 from services.auth.oauth import metrics
-from services.auth.oauth.audit_events import audit_event, current_address
-from services.auth.oauth.cache.devices import DeviceCache, GuessCounter
+from services.auth.oauth.audit_events import audit_event, current_address, issue_event
+from services.auth.oauth.cache.device_guesses import GuessCounter
+from services.auth.oauth.cache.devices import DeviceCache
 from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType
 from services.auth.oauth.domain.device import DeviceDecision, DeviceFlow, new_user_code, read_user_code, shown
-from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind
+from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind, PartyGone
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_grant
 from services.auth.oauth.domain.scope_parameter import as_text, scopes_for, still_granted
 from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, new_secret
-from services.auth.oauth.flows.code_flow import Lives, issue_event
-from services.auth.oauth.store.grants import GrantStore
-from services.auth.oauth.store.refresh_tokens import NewRefresh
-from services.auth.oauth.tokens.token_signing import TokenMint
+from services.auth.oauth.flows.code_flow import Lives
+from services.auth.oauth.store.grant_rows import insert_grant
+from services.auth.oauth.store.refresh_tokens import NewRefresh, insert_refresh
+from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.domain.audit import AuditAction
-from services.auth.shared.domain.person import People
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.session import Session, Sessions
-from services.auth.shared.store.audit_log import AuditStore
+from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 # A user code that is taken is unlikely even once.
 ATTEMPTS = 5
@@ -62,12 +64,11 @@ class DeviceFlows:
         self,
         cache: DeviceCache,
         guesses: GuessCounter,
-        grants: GrantStore,
-        audit: AuditStore,
+        units: UnitsOfWork,
         clients: Clients,
         sessions: Sessions,
-        people: People,
-        mint: TokenMint,
+        accounts: AccountStore,
+        token_signer: TokenSigner,
         *,
         terms: DeviceTerms,
         lives: Lives,
@@ -76,12 +77,11 @@ class DeviceFlows:
     ) -> None:
         self._cache = cache
         self._guesses = guesses
-        self._grants = grants
-        self._audit = audit
+        self._units = units
         self._clients = clients
         self._sessions = sessions
-        self._people = people
-        self._mint = mint
+        self._accounts = accounts
+        self._token_signer = token_signer
         self._terms = terms
         self._lives = lives
         self._clock = clock
@@ -144,7 +144,7 @@ class DeviceFlows:
             client_id=found.client.id,
             scope=as_text(scopes),
         )
-        await self._audit.append(event)
+        await self._units.record(event)
 
     async def redeem(self, device_code: str, client: Client) -> Token:
         """Return the device's tokens once its user has let it in.
@@ -170,17 +170,32 @@ class DeviceFlows:
         return token
 
     async def _issue(self, flow: DeviceFlow, decision: DeviceDecision, client: Client) -> Token:
-        key, now, jti = await self._mint.ready(), self._clock.now(), str(self._new_id())
-        person = await self._people.find(decision.user_id)
+        key, now, jti = await self._token_signer.ready(), self._clock.now(), str(self._new_id())
+        account = await self._accounts.find_usable(decision.user_id)
         grant = self._grant(flow, decision)
         refresh_token = new_secret(SecretKind.REFRESH_TOKEN) if client.may(GrantType.REFRESH_TOKEN) else ""
         refresh = NewRefresh(digest(refresh_token), self._lives.refresh_idle) if refresh_token else None
-        event = issue_event(AuditAction.TOKEN_ISSUED, grant, now, jti)
-        # The grant's id was settled when the flow began: of any number of polls one makes it, also when Redis forgets.
-        if person is None or not await self._grants.insert(grant, refresh, event):
+        if account is None or not await self._store_once(grant, refresh, jti):
             raise invalid_grant(GRANT_OVER)
-        access = AccessClaims(grant, still_granted(grant.allowance.scopes, person), person.tier, jti, now)
-        return self._mint.make(key, access, GrantType.DEVICE_CODE, refresh_token=refresh_token)
+        access = AccessClaims(grant, still_granted(grant.allowance.scopes, account), account.tier, jti, now)
+        return self._token_signer.make(key, access, GrantType.DEVICE_CODE, refresh_token=refresh_token)
+
+    async def _store_once(self, grant: Grant, refresh: NewRefresh | None, jti: str) -> bool:
+        async def insert(unit: UnitOfWork) -> bool:
+            # Its id was settled when the flow began: of any number of polls one makes it, also when Redis forgets.
+            if not await insert_grant(unit.connection, grant):
+                return False
+            if refresh is not None:
+                await insert_refresh(unit.connection, grant, refresh)
+            unit.record(issue_event(AuditAction.TOKEN_ISSUED, grant, unit.at, jti))
+            return True
+
+        try:
+            is_new = await self._units.run(insert)
+        except PartyGone:
+            return False
+        failpoint("auth.device_redeemed")
+        return is_new
 
     def _grant(self, flow: DeviceFlow, decision: DeviceDecision) -> Grant:
         now = self._clock.now()

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.auth.oauth.domain.claims import TokenTerms
 from services.auth.oauth.domain.metadata import SIGNING_ALGORITHM, server_metadata
-from services.auth.oauth.flows.machine_grants import StandingGrants
+from services.auth.oauth.flows.machine_grants import MachineGrants
 from services.auth.oauth.tokens.signing_keys import KeyRing
 
 
@@ -24,9 +24,9 @@ class Description:
 class Discovery:
     """Publishes keys and metadata."""
 
-    def __init__(self, ring: KeyRing, standing: StandingGrants, terms: TokenTerms, *, registration: bool) -> None:
+    def __init__(self, ring: KeyRing, machine_grants: MachineGrants, terms: TokenTerms, *, registration: bool) -> None:
         self._ring = ring
-        self._standing = standing
+        self._machine_grants = machine_grants
         self._terms = terms
         self._registration = registration
 
@@ -37,6 +37,6 @@ class Discovery:
             Unavailable: the keys cannot be read now.
         """
         keys = [dict(member) for member in await self._ring.published()]
-        exchange = self._standing.takes_legacy_tokens()
+        exchange = self._machine_grants.takes_legacy_tokens()
         metadata = server_metadata(self._terms, registration=self._registration, exchange=exchange)
         return Description({"keys": keys}, metadata, self._terms, SIGNING_ALGORITHM)

@@ -12,19 +12,20 @@ import structlog
 from servicekit import jwt
 from servicekit.clock import Clock
 from servicekit.errors import Unauthenticated
+from services.auth.oauth.audit_events import issue_event
 from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType
-from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind
+from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind, PartyGone
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_grant, invalid_request
 from services.auth.oauth.domain.scope_parameter import own_scopes_for, scopes_for
 from services.auth.oauth.domain.token import Token
-from services.auth.oauth.flows.code_flow import issue_event
-from services.auth.oauth.store.grants import GrantStore
-from services.auth.oauth.tokens.token_signing import TokenMint
+from services.auth.oauth.store.grants import GrantStore, upsert_machine_grant
+from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.identifier import MAX_ID_LENGTH
-from services.auth.shared.domain.person import People
 from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, IDENTITY_SCOPES, Scope
+from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 log = structlog.get_logger()
 
@@ -35,14 +36,15 @@ LONGEST_LIFE: Final = timedelta(days=367)
 LEGACY_FORM: Final = jwt.Expected(types=frozenset({"", "jwt"}), issuer=None, audience=None)
 
 
-class StandingGrants:
+class MachineGrants:
     """Grants of which there is one for each client and user, and no refresh token."""
 
     def __init__(
         self,
         grants: GrantStore,
-        people: People,
-        mint: TokenMint,
+        units: UnitsOfWork,
+        accounts: AccountStore,
+        token_signer: TokenSigner,
         *,
         legacy_secret: str,
         legacy_until: datetime | None,
@@ -50,8 +52,9 @@ class StandingGrants:
         new_id: Callable[[], UUID],
     ) -> None:
         self._grants = grants
-        self._people = people
-        self._mint = mint
+        self._units = units
+        self._accounts = accounts
+        self._token_signer = token_signer
         self._legacy_keys = {"": jwt.shared_secret(legacy_secret)} if legacy_secret else {}
         self._legacy_until = legacy_until
         self._clock = clock
@@ -92,7 +95,7 @@ class StandingGrants:
             raise invalid_request("The subject_token is not valid.")
         allowed = client.scopes & DEFAULT_KEY_SCOPES
         scopes = scopes_for(scope, allowed)
-        if await self._people.find(user_id) is None:
+        if await self._accounts.find_usable(user_id) is None:
             raise invalid_request("The subject_token is not valid.")
         log.warning("auth.legacy_token_exchanged", user_id=user_id, client_id=client.id)
         return await self._issue(
@@ -134,16 +137,22 @@ class StandingGrants:
     async def _issue(
         self, wanted: Grant, scopes: frozenset[Scope], action: AuditAction, grant_type: GrantType
     ) -> Token:
-        key, now, jti = await self._mint.ready(), self._clock.now(), str(self._new_id())
-        person = await self._people.find(wanted.user_id)
-        if person is None or (Scope.ADMIN in scopes and not person.is_admin):
+        key, now, jti = await self._token_signer.ready(), self._clock.now(), str(self._new_id())
+        account = await self._accounts.find_usable(wanted.user_id)
+        if account is None or (Scope.ADMIN in scopes and not account.is_admin):
             raise invalid_grant(GRANT_OVER)
-        grant = await self._grants.stand(wanted, issue_event(action, wanted, now, jti))
-        if grant is None:
-            raise invalid_grant(GRANT_OVER)
+
+        async def upsert(unit: UnitOfWork) -> Grant:
+            unit.record(issue_event(action, wanted, unit.at, jti))
+            return await upsert_machine_grant(unit.connection, wanted)
+
+        try:
+            grant = await self._units.run(upsert)
+        except PartyGone as exc:
+            raise invalid_grant(GRANT_OVER) from exc
         issued_type = ACCESS_TOKEN if grant_type is GrantType.TOKEN_EXCHANGE else ""
-        access = AccessClaims(grant, scopes, person.tier, jti, now)
-        return self._mint.make(key, access, grant_type, issued_token_type=issued_type)
+        access = AccessClaims(grant, scopes, account.tier, jti, now)
+        return self._token_signer.make(key, access, grant_type, issued_token_type=issued_type)
 
 
 def _issued_at(claims: dict[str, Any], now: datetime) -> datetime | None:

@@ -14,7 +14,7 @@ from services.auth.oauth.domain.token import Token
 from services.auth.oauth.flows.client_authentication import ClientAuthenticator
 from services.auth.oauth.flows.code_flow import OAuthService
 from services.auth.oauth.flows.device_flow import DeviceFlows
-from services.auth.oauth.flows.machine_grants import StandingGrants
+from services.auth.oauth.flows.machine_grants import MachineGrants
 from services.auth.oauth.tokens.inspection import Inspection
 
 Handler = Callable[[Params, Client], Awaitable[Token]]
@@ -29,14 +29,14 @@ class TokenEndpoint:
         clients: Clients,
         authenticator: ClientAuthenticator,
         devices: DeviceFlows,
-        standing: StandingGrants,
+        machine_grants: MachineGrants,
         inspection: Inspection,
     ) -> None:
         self._oauth = oauth
         self._clients = clients
         self._authenticator = authenticator
         self._devices = devices
-        self._standing = standing
+        self._machine_grants = machine_grants
         self._inspection = inspection
         self._handlers: dict[GrantType, Handler] = {
             GrantType.AUTHORIZATION_CODE: self._redeem_code,
@@ -94,7 +94,7 @@ class TokenEndpoint:
         if name not in GrantType._value2member_map_:
             raise OAuthRefusal(OAuthError.UNSUPPORTED_GRANT_TYPE, "This grant type is not supported.")
         grant_type = GrantType(name)
-        if grant_type is GrantType.TOKEN_EXCHANGE and not self._standing.takes_legacy_tokens():
+        if grant_type is GrantType.TOKEN_EXCHANGE and not self._machine_grants.takes_legacy_tokens():
             raise OAuthRefusal(OAuthError.UNSUPPORTED_GRANT_TYPE, "Tokens of release 1.0 are not exchanged here.")
         return grant_type
 
@@ -121,7 +121,7 @@ class TokenEndpoint:
         )
 
     async def _act_for_itself(self, params: Params, client: Client) -> Token:
-        return await self._standing.act_for_itself(client, params.get("scope"))
+        return await self._machine_grants.act_for_itself(client, params.get("scope"))
 
     async def _redeem_device(self, params: Params, client: Client) -> Token:
         return await self._devices.redeem(params.require("device_code"), client)
@@ -129,6 +129,6 @@ class TokenEndpoint:
     async def _exchange(self, params: Params, client: Client) -> Token:
         if params.get("actor_token") is not None:
             raise OAuthRefusal(OAuthError.INVALID_REQUEST, "Nobody can act for somebody else.")
-        return await self._standing.exchange(
+        return await self._machine_grants.exchange(
             client, params.require("subject_token"), params.require("subject_token_type"), params.get("scope")
         )

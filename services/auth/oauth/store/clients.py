@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -10,12 +9,8 @@ import asyncpg
 from servicekit.errors import Conflict, ErrorReason, NotFound
 from servicekit.postgres import database_errors
 from services.auth.oauth.domain.client import AuthMethod, Client, GrantType
-from services.auth.shared.domain.audit import AuditEvent
-from services.auth.shared.domain.revocation import Revocation, RevokedKind
 from services.auth.shared.domain.scope import known_scopes
-from services.auth.shared.store.audit_log import append_event
-from services.auth.shared.store.revocations import insert_revocation
-from services.auth.shared.store.transactions import Connection, Pool, in_transaction
+from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_CLIENT: Final = """
 INSERT INTO auth.oauth_clients
@@ -43,35 +38,36 @@ WHERE id = $1 AND ($2::text IS NULL OR owner_user_id = $2)
 """
 
 
+async def insert_client(connection: Connection, client: Client) -> None:
+    """Store a new application.
+
+    Raises:
+        Conflict: the id is taken.
+        NotFound: there is no such owner.
+    """
+    row = (
+        *(client.id, client.owner_user_id, client.name, client.secret_hash, list(client.auth_methods)),
+        *(list(client.redirect_uris), sorted(client.scopes), sorted(client.grant_types)),
+        *(client.client_uri, client.created_at),
+    )
+    try:
+        await connection.execute(INSERT_CLIENT, *row)
+    except asyncpg.UniqueViolationError as exc:
+        raise Conflict(ErrorReason.CONFLICT, "This client id is taken.", param="client_id") from exc
+    except asyncpg.ForeignKeyViolationError as exc:
+        raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="owner_user_id") from exc
+
+
+async def delete_client(connection: Connection, client_id: str, owner_user_id: str | None) -> bool:
+    """Delete an application with its grants; tell whether the owner (None: an administrator) had it."""
+    return bool(await connection.execute(DELETE_CLIENT, client_id, owner_user_id) == "DELETE 1")
+
+
 class ClientStore:
     """Applications."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-
-    async def insert(self, client: Client, event: AuditEvent) -> None:
-        """Store a new application.
-
-        Raises:
-            Conflict: the id is taken.
-            NotFound: there is no such owner.
-        """
-        row = (
-            *(client.id, client.owner_user_id, client.name, client.secret_hash, list(client.auth_methods)),
-            *(list(client.redirect_uris), sorted(client.scopes), sorted(client.grant_types)),
-            *(client.client_uri, client.created_at),
-        )
-
-        async def work(connection: Connection) -> None:
-            await connection.execute(INSERT_CLIENT, *row)
-            await append_event(connection, event)
-
-        try:
-            await in_transaction(self._pool, work)
-        except asyncpg.UniqueViolationError as exc:
-            raise Conflict(ErrorReason.CONFLICT, "This client id is taken.", param="client_id") from exc
-        except asyncpg.ForeignKeyViolationError as exc:
-            raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="owner_user_id") from exc
 
     async def find(self, client_id: str) -> Client | None:
         """Return the application; the id must be one that could be ours."""
@@ -83,20 +79,6 @@ class ClientStore:
         """Return a user's applications, newest first; None: everybody's."""
         with database_errors():
             return [client_from_row(row) for row in await self._pool.fetch(LIST_CLIENTS, owner_user_id)]
-
-    async def delete(
-        self, client_id: str, owner_user_id: str | None, event: AuditEvent, until: datetime
-    ) -> Revocation | None:
-        """End an application with its grants; None when the owner (None: an administrator) has no such application."""
-
-        async def work(connection: Connection) -> Revocation | None:
-            if await connection.execute(DELETE_CLIENT, client_id, owner_user_id) != "DELETE 1":
-                return None
-            revocation = await insert_revocation(connection, RevokedKind.CLIENT, client_id, event.at, until)
-            await append_event(connection, event)
-            return revocation
-
-        return await in_transaction(self._pool, work)
 
 
 def client_from_row(row: asyncpg.Record) -> Client:

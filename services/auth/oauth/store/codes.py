@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import asyncpg
 
-from servicekit.failpoints import failpoint
+from servicekit.postgres import database_errors
 from services.auth.oauth.domain.code import AuthorizationCode
-from services.auth.oauth.domain.grant import Grant
-from services.auth.oauth.store.grant_rows import allowance_columns, allowance_from_row, end_grants, insert_grant
-from services.auth.oauth.store.refresh_tokens import NewRefresh, insert_refresh
-from services.auth.shared.domain.audit import AuditEvent
-from services.auth.shared.domain.revocation import Revocation
-from services.auth.shared.store.audit_log import append_event
-from services.auth.shared.store.transactions import Connection, Pool, in_transaction
+from services.auth.oauth.store.grant_rows import allowance_columns, allowance_from_row
+from services.auth.oauth.store.parties import existing_parties
+from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_CODE: Final = """
 INSERT INTO auth.oauth_codes
@@ -37,7 +31,7 @@ RETURNING client_id, user_id, grant_id, consent_id, redirect_uri, code_challenge
 """
 
 FIND_USED_CODE: Final = """
-SELECT grant_id, user_id
+SELECT grant_id
 FROM auth.oauth_codes
 WHERE code_hash = $1 AND client_id = $2 AND used_at IS NOT NULL
 """
@@ -59,42 +53,32 @@ FOR KEY SHARE OF c, u
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Redemption:
-    """An attempt to redeem a code.
+async def insert_code(connection: Connection, code_hash: bytes, code: AuthorizationCode) -> None:
+    """Store a new code.
 
-    Args:
-        code_hash: of what was presented.
-        client_id: who presents it.
-        at: when.
-        check: refuses a code that does not fit; then the code stays as it was.
-        make_grant: what the code becomes.
-        refresh: the first refresh token; None when the client gets none.
-        event_of: what the audit log says of the success.
+    Raises:
+        PartyGone: its client or user does not exist any more.
     """
-
-    code_hash: bytes
-    client_id: str
-    at: datetime
-    check: Callable[[AuthorizationCode], None]
-    make_grant: Callable[[AuthorizationCode], Grant]
-    refresh: NewRefresh | None
-    event_of: Callable[[Grant], AuditEvent]
-
-
-@dataclass(frozen=True, slots=True)
-class Redeemed:
-    """The first use of a code."""
-
-    grant: Grant
-    nonce: str | None
+    with existing_parties():
+        await connection.execute(
+            INSERT_CODE,
+            *(code_hash, code.client_id, code.user_id, code.grant_id, code.consent_id, code.redirect_uri),
+            *(code.code_challenge, *allowance_columns(code.allowance), code.nonce, code.session_id),
+            *(code.authenticated_at, code.created_at, code.expires_at),
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """Another use of a used code: what it ended."""
+async def use_code(connection: Connection, code_hash: bytes, client_id: str, at: datetime) -> AuthorizationCode | None:
+    """Use a code up; None: this client has no such code, or it was used before."""
+    await connection.execute(HOLD_PARTIES, code_hash)
+    row = await connection.fetchrow(USE_CODE, code_hash, client_id, at)
+    return None if row is None else code_from_row(row)
 
-    revocations: list[Revocation]
+
+async def grant_of_used_code(connection: Connection, code_hash: bytes, client_id: str) -> str | None:
+    """Return the id of the grant that this client got for a code it used before."""
+    grant_id: str | None = await connection.fetchval(FIND_USED_CODE, code_hash, client_id)
+    return grant_id
 
 
 class CodeStore:
@@ -103,76 +87,10 @@ class CodeStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def insert(self, code_hash: bytes, code: AuthorizationCode, event: AuditEvent) -> bool:
-        """Store a new code; tell whether its client and user still exist."""
-
-        async def work(connection: Connection) -> None:
-            await connection.execute(
-                INSERT_CODE,
-                *(code_hash, code.client_id, code.user_id, code.grant_id, code.consent_id, code.redirect_uri),
-                *(code.code_challenge, *allowance_columns(code.allowance), code.nonce, code.session_id),
-                *(code.authenticated_at, code.created_at, code.expires_at),
-            )
-            await append_event(connection, event)
-
-        try:
-            await in_transaction(self._pool, work)
-        except asyncpg.ForeignKeyViolationError:
-            return False
-        return True
-
-    async def redeem(
-        self, redemption: Redemption, replay_event: Callable[[str], AuditEvent], until: datetime
-    ) -> Redeemed | Replayed | None:
-        """Use a code: the use, the grant and the first refresh token become durable together, or not at all.
-
-        None: this client has no such code. A replay ends the grant, if the client is the one that had the code:
-        otherwise a leaked code could be used to log its owner out.
-
-        Raises:
-            OAuthRefusal: what `check` raised.
-        """
-
-        async def work(connection: Connection) -> Redeemed | Replayed | None:
-            await connection.execute(HOLD_PARTIES, redemption.code_hash)
-            row = await connection.fetchrow(USE_CODE, redemption.code_hash, redemption.client_id, redemption.at)
-            if row is None:
-                return await self._replayed(connection, redemption, replay_event, until)
-            code = code_from_row(row)
-            redemption.check(code)
-            grant = redemption.make_grant(code)
-            await insert_grant(connection, grant)
-            if redemption.refresh is not None:
-                await insert_refresh(connection, grant, redemption.refresh)
-            await append_event(connection, redemption.event_of(grant))
-            failpoint("auth.code_redeemed_before_commit")
-            return Redeemed(grant, code.nonce)
-
-        outcome = await in_transaction(self._pool, work)
-        failpoint("auth.code_redeemed")
-        return outcome
-
-    async def _replayed(
-        self,
-        connection: Connection,
-        redemption: Redemption,
-        event_of: Callable[[str], AuditEvent],
-        until: datetime,
-    ) -> Replayed | None:
-        used = await connection.fetchrow(FIND_USED_CODE, redemption.code_hash, redemption.client_id)
-        if used is None:
-            return None
-        revocations = await end_grants(connection, [used["grant_id"]], redemption.at, until)
-        await append_event(connection, event_of(used["grant_id"]))
-        return Replayed(revocations)
-
     async def forget(self, before: datetime) -> None:
         """Delete codes that expired long ago and whose grant is over: their replay has nothing left to end."""
-
-        async def work(connection: Connection) -> None:
-            await connection.execute(FORGET_CODES, before)
-
-        await in_transaction(self._pool, work)
+        with database_errors():
+            await self._pool.execute(FORGET_CODES, before)
 
 
 def code_from_row(row: asyncpg.Record) -> AuthorizationCode:

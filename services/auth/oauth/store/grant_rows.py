@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
 
 from services.auth.oauth.domain.grant import Allowance, Grant, GrantKind
+from services.auth.oauth.store.parties import existing_parties
 from services.auth.shared.domain.budget import BudgetPeriod, KeyBudget
 from services.auth.shared.domain.revocation import Revocation, RevokedKind
 from services.auth.shared.domain.scope import known_scopes
-from services.auth.shared.store.revocations import insert_revocation
-from services.auth.shared.store.transactions import Connection
+from services.auth.shared.store.unit_of_work import Connection, UnitOfWork
 
 INSERT_GRANT: Final = """
 INSERT INTO auth.oauth_grants
     (id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
      authenticated_at, created_at, expires_at, last_used_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12)
+ON CONFLICT (id) DO NOTHING
 """
 
 END_GRANTS: Final = """
@@ -30,23 +30,26 @@ RETURNING id
 """
 
 
-async def insert_grant(connection: Connection, grant: Grant) -> None:
-    """Store a new grant."""
-    allowance = grant.allowance
-    await connection.execute(
-        INSERT_GRANT,
-        *(grant.id, grant.kind, grant.client_id, grant.user_id, grant.consent_id),
-        *allowance_columns(allowance),
-        *(grant.session_id, grant.authenticated_at, grant.created_at, grant.expires_at),
-    )
+async def insert_grant(connection: Connection, grant: Grant) -> bool:
+    """Store a grant; tell whether it is new.
+
+    Raises:
+        PartyGone: its client or user does not exist any more.
+    """
+    with existing_parties():
+        done = await connection.execute(
+            INSERT_GRANT,
+            *(grant.id, grant.kind, grant.client_id, grant.user_id, grant.consent_id),
+            *allowance_columns(grant.allowance),
+            *(grant.session_id, grant.authenticated_at, grant.created_at, grant.expires_at),
+        )
+    return bool(done == "INSERT 0 1")
 
 
-async def end_grants(
-    connection: Connection, grant_ids: Sequence[str], at: datetime, until: datetime
-) -> list[Revocation]:
+async def end_grants(unit: UnitOfWork, grant_ids: Sequence[str]) -> list[Revocation]:
     """End the grants that are not ended yet, with all their tokens."""
-    ended = await connection.fetch(END_GRANTS, grant_ids, at)
-    return [await insert_revocation(connection, RevokedKind.GRANT, row["id"], at, until) for row in ended]
+    ended = await unit.connection.fetch(END_GRANTS, grant_ids, unit.at)
+    return [await unit.revoke(RevokedKind.GRANT, row["id"]) for row in ended]
 
 
 def allowance_columns(allowance: Allowance) -> tuple[Any, ...]:

@@ -5,21 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-import asyncpg
-
-from servicekit.failpoints import failpoint
 from servicekit.postgres import database_errors
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.grant import Grant, GrantKind
 from services.auth.oauth.store.clients import client_from_row
-from services.auth.oauth.store.grant_rows import allowance_columns, end_grants, grant_from_row, insert_grant
-from services.auth.oauth.store.refresh_tokens import NewRefresh, insert_refresh
-from services.auth.shared.domain.audit import AuditEvent
-from services.auth.shared.domain.revocation import Revocation, RevokedKind
+from services.auth.oauth.store.grant_rows import allowance_columns, grant_from_row
+from services.auth.oauth.store.parties import existing_parties
+from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.domain.scope import Scope
-from services.auth.shared.store.audit_log import append_event
-from services.auth.shared.store.revocations import insert_revocation
-from services.auth.shared.store.transactions import Connection, Pool, in_transaction
+from services.auth.shared.store.unit_of_work import Connection, Pool
 
 FIND_GRANT: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
@@ -61,7 +55,7 @@ JOIN auth.oauth_grants AS named ON named.consent_id = g.consent_id
 WHERE named.id = $1 AND named.user_id = $2 AND g.user_id = $2
 """
 
-STAND: Final = """
+UPSERT_MACHINE_GRANT: Final = """
 INSERT INTO auth.oauth_grants
     (id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
      authenticated_at, created_at, expires_at, last_used_at)
@@ -86,6 +80,30 @@ FORGET_GRANTS: Final = """
 DELETE FROM auth.oauth_grants
 WHERE kind IN ('authorization_code', 'device_code') AND (revoked_at < $1 OR expires_at < $1)
 """
+
+
+async def upsert_machine_grant(connection: Connection, grant: Grant) -> Grant:
+    """Return the one grant of this kind, client and user, made now if there is none.
+
+    Raises:
+        PartyGone: the client or the user does not exist any more.
+    """
+    columns = allowance_columns(grant.allowance)
+    row = (grant.id, grant.kind, grant.client_id, grant.user_id, grant.consent_id, *columns, grant.created_at)
+    with existing_parties():
+        stored = await connection.fetchrow(UPSERT_MACHINE_GRANT, *row)
+    assert stored is not None
+    return grant_from_row(stored)
+
+
+async def ids_of_consent(connection: Connection, user_id: str, grant_id: str) -> list[str]:
+    """Return the grants that a user allowed with this one: itself, and what came of it without asking."""
+    return [row["id"] for row in await connection.fetch(IDS_OF_CONSENT, grant_id, user_id)]
+
+
+async def is_token_ended(connection: Connection, jti: str, at: datetime) -> bool:
+    """Tell whether this access token was ended by itself, as this transaction sees it."""
+    return bool(await connection.fetchval(IS_REVOKED, RevokedKind.TOKEN, jti, at))
 
 
 class GrantStore:
@@ -114,83 +132,11 @@ class GrantStore:
             row = await self._pool.fetchrow(FIND_CONSENT, user_id, client_id, sorted(scopes), now)
         return None if row is None else grant_from_row(row)
 
-    async def insert(self, grant: Grant, refresh: NewRefresh | None, event: AuditEvent) -> bool:
-        """Store a grant with its first refresh token; tell whether it is new and its client and user exist."""
-
-        async def work(connection: Connection) -> None:
-            await insert_grant(connection, grant)
-            if refresh is not None:
-                await insert_refresh(connection, grant, refresh)
-            await append_event(connection, event)
-
-        try:
-            await in_transaction(self._pool, work)
-        except (asyncpg.ForeignKeyViolationError, asyncpg.UniqueViolationError):
-            return False
-        failpoint("auth.device_redeemed")
-        return True
-
-    async def stand(self, grant: Grant, event: AuditEvent) -> Grant | None:
-        """Return the one standing grant of this kind, client and user, made now if there is none.
-
-        None: the client or the user is gone.
-        """
-        columns = allowance_columns(grant.allowance)
-        row = (grant.id, grant.kind, grant.client_id, grant.user_id, grant.consent_id, *columns, grant.created_at)
-
-        async def work(connection: Connection) -> Grant:
-            standing = await connection.fetchrow(STAND, *row)
-            assert standing is not None
-            await append_event(connection, event)
-            return grant_from_row(standing)
-
-        try:
-            return await in_transaction(self._pool, work)
-        except asyncpg.ForeignKeyViolationError:
-            return None
-
     async def last_ended(self, user_id: str, kind: GrantKind) -> datetime | None:
         """Return when a grant of this kind was last ended."""
         with database_errors():
             ended: datetime | None = await self._pool.fetchval(LAST_ENDED, user_id, kind)
         return ended
-
-    async def end_one(self, grant_id: str, event: AuditEvent, until: datetime) -> list[Revocation]:
-        """End one grant with all its tokens; nothing when it is over already."""
-
-        async def work(connection: Connection) -> list[Revocation]:
-            revocations = await end_grants(connection, [grant_id], event.at, until)
-            if revocations:
-                await append_event(connection, event)
-            return revocations
-
-        return await in_transaction(self._pool, work)
-
-    async def end_consent(
-        self, user_id: str, grant_id: str, event: AuditEvent, until: datetime
-    ) -> list[Revocation] | None:
-        """End what a user allowed with this grant, and what came of it without asking; None: no such grant."""
-
-        async def work(connection: Connection) -> list[Revocation] | None:
-            found = [row["id"] for row in await connection.fetch(IDS_OF_CONSENT, grant_id, user_id)]
-            revocations = await end_grants(connection, found, event.at, until)
-            if revocations:
-                await append_event(connection, event)
-            return revocations if found else None
-
-        return await in_transaction(self._pool, work)
-
-    async def end_token(self, jti: str, event: AuditEvent, until: datetime) -> Revocation | None:
-        """End one access token; None when it is ended already."""
-
-        async def work(connection: Connection) -> Revocation | None:
-            if await connection.fetchval(IS_REVOKED, RevokedKind.TOKEN, jti, event.at):
-                return None
-            revocation = await insert_revocation(connection, RevokedKind.TOKEN, jti, event.at, until)
-            await append_event(connection, event)
-            return revocation
-
-        return await in_transaction(self._pool, work)
 
     async def is_token_revoked(self, jti: str, now: datetime) -> bool:
         """Tell whether this access token was ended by itself."""

@@ -11,10 +11,8 @@ from services.auth.oauth.domain.scope_parameter import as_text
 from services.auth.oauth.store.clients import client_from_row
 from services.auth.oauth.store.grant_rows import end_grants, grant_from_row
 from services.auth.shared.domain.audit import AuditAction, AuditEvent
-from services.auth.shared.domain.revocation import Revocation, RevokedKind
-from services.auth.shared.store.audit_log import append_event
-from services.auth.shared.store.revocations import insert_revocation
-from services.auth.shared.store.transactions import Connection
+from services.auth.shared.domain.revocation import RevokedKind
+from services.auth.shared.store.unit_of_work import UnitOfWork
 
 IDS_OF_USER: Final = """
 SELECT id
@@ -67,38 +65,32 @@ ENDS_APPLICATIONS: Final = frozenset({"account_deleted"})
 
 
 class OAuthOfUser:
-    """Grants and applications of one person. Announce what comes back once the transaction has committed."""
+    """Grants and applications of one person, in a unit of work of the account's."""
 
-    async def end_all(
-        self, connection: Connection, user_id: str, reason: str, *, at: datetime, until: datetime
-    ) -> list[Revocation]:
+    async def end_all(self, unit: UnitOfWork, user_id: str, reason: str) -> None:
         """End every live grant; with an account that is deleted also the applications it owns."""
-        ended = [row["id"] for row in await connection.fetch(IDS_OF_USER, user_id)]
-        revocations = await end_grants(connection, ended, at, until)
+        connection = unit.connection
+        ended = len(await end_grants(unit, [row["id"] for row in await connection.fetch(IDS_OF_USER, user_id)]))
         await connection.execute(DELETE_CODES_OF_USER, user_id)
         if reason in ENDS_APPLICATIONS:
             for row in await connection.fetch(DELETE_CLIENTS_OF, user_id):
-                revocations.append(await insert_revocation(connection, RevokedKind.CLIENT, row["id"], at, until))
-        if revocations:
-            await append_event(connection, _event(f"user:{user_id}", f"user:{user_id}", reason, at))
-        return revocations
+                await unit.revoke(RevokedKind.CLIENT, row["id"])
+                ended += 1
+        if ended:
+            unit.record(_event(f"user:{user_id}", f"user:{user_id}", reason, unit.at))
 
-    async def end_of_session(
-        self, connection: Connection, session_id: str, *, at: datetime, until: datetime
-    ) -> list[Revocation]:
+    async def end_of_session(self, unit: UnitOfWork, session_id: str) -> None:
         """End the grants given in one login session; devices, which are of no session, stay in."""
-        rows = await connection.fetch(IDS_OF_SESSION, session_id)
-        revocations = await end_grants(connection, [row["id"] for row in rows], at, until)
-        await connection.execute(DELETE_CODES_OF_SESSION, session_id)
-        if revocations:
-            actor = f"user:{rows[0]['user_id']}"
-            await append_event(connection, _event(actor, f"session:{session_id}", "session_ended", at))
-        return revocations
+        rows = await unit.connection.fetch(IDS_OF_SESSION, session_id)
+        ended = await end_grants(unit, [row["id"] for row in rows])
+        await unit.connection.execute(DELETE_CODES_OF_SESSION, session_id)
+        if ended:
+            unit.record(_event(f"user:{rows[0]['user_id']}", f"session:{session_id}", "session_ended", unit.at))
 
-    async def describe(self, connection: Connection, user_id: str) -> dict[str, Any]:
+    async def describe(self, unit: UnitOfWork, user_id: str) -> dict[str, Any]:
         """Return the person's grants and applications as JSON values, without secrets."""
-        grants = [grant_from_row(row) for row in await connection.fetch(GRANTS_OF_USER, user_id)]
-        clients = [client_from_row(row) for row in await connection.fetch(CLIENTS_OF_USER, user_id)]
+        grants = [grant_from_row(row) for row in await unit.connection.fetch(GRANTS_OF_USER, user_id)]
+        clients = [client_from_row(row) for row in await unit.connection.fetch(CLIENTS_OF_USER, user_id)]
         return {
             "grants": [_grant_to_json(grant) for grant in grants],
             "applications": [_client_to_json(client) for client in clients],

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from servicekit.failpoints import failpoint
 from servicekit.postgres import database_errors
 from services.auth.oauth.domain.grant import Grant
-from services.auth.oauth.store.grant_rows import end_grants, grant_from_row
-from services.auth.shared.domain.audit import AuditEvent
-from services.auth.shared.domain.revocation import Revocation
-from services.auth.shared.store.audit_log import append_event
-from services.auth.shared.store.transactions import Connection, Pool, in_transaction
+from services.auth.oauth.store.grant_rows import grant_from_row
+from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_REFRESH: Final = """
 INSERT INTO auth.oauth_refresh_tokens (token_hash, grant_id, client_id, created_at, expires_at)
@@ -77,40 +72,22 @@ async def insert_refresh(connection: Connection, grant: Grant, refresh: NewRefre
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
-    """An attempt to trade a refresh token.
-
-    Args:
-        token_hash: of what was presented.
-        client_id: who presents it.
-        at: when.
-        check: refuses a grant or a scope; then the token stays as it was.
-        successor: what takes its place.
-        event_of: what the audit log says of the success.
-    """
-
-    token_hash: bytes
-    client_id: str
-    at: datetime
-    check: Callable[[Grant], object]
-    successor: NewRefresh
-    event_of: Callable[[Grant], AuditEvent]
+async def hold_grant_of_refresh(connection: Connection, token_hash: bytes, client_id: str) -> Grant | None:
+    """Return the grant of a client's refresh token; nobody else changes it until the transaction ends."""
+    row = await connection.fetchrow(HOLD_GRANT_OF_REFRESH, token_hash, client_id)
+    return None if row is None else grant_from_row(row)
 
 
-@dataclass(frozen=True, slots=True)
-class Rotated:
-    """The token was traded."""
+async def use_refresh(connection: Connection, token_hash: bytes, at: datetime) -> datetime | None:
+    """Use a refresh token up; return when its time is over, None when it was used before."""
+    expires_at: datetime | None = await connection.fetchval(USE_REFRESH, token_hash, at)
+    return expires_at
 
-    grant: Grant
 
-
-@dataclass(frozen=True, slots=True)
-class Reused:
-    """The token had been traded before: the grant is over."""
-
-    grant: Grant
-    revocations: list[Revocation]
+async def touch_grant(connection: Connection, grant: Grant, at: datetime) -> Grant:
+    """Note that the grant is used; return it as it is now."""
+    await connection.execute(TOUCH_GRANT, grant.id, at)
+    return dataclasses.replace(grant, last_used_at=at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,39 +111,6 @@ class RefreshStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def rotate(
-        self, rotation: Rotation, reuse_event: Callable[[Grant], AuditEvent], until: datetime
-    ) -> Rotated | Reused | None:
-        """Trade a token for its successor; None: this client has no such token, or it lay unused for too long.
-
-        Raises:
-            OAuthRefusal: what `check` raised.
-        """
-
-        async def work(connection: Connection) -> Rotated | Reused | None:
-            row = await connection.fetchrow(HOLD_GRANT_OF_REFRESH, rotation.token_hash, rotation.client_id)
-            if row is None:
-                return None
-            grant = grant_from_row(row)
-            used = await connection.fetchrow(USE_REFRESH, rotation.token_hash, rotation.at)
-            if used is None:
-                revocations = await end_grants(connection, [grant.id], rotation.at, until)
-                await append_event(connection, reuse_event(grant))
-                return Reused(grant, revocations)
-            if used["expires_at"] <= rotation.at:
-                return None
-            rotation.check(grant)
-            await connection.execute(TOUCH_GRANT, grant.id, rotation.at)
-            grant = _used(grant, rotation.at)
-            await insert_refresh(connection, grant, rotation.successor)
-            await append_event(connection, rotation.event_of(grant))
-            failpoint("auth.refresh_rotated_before_commit")
-            return Rotated(grant)
-
-        outcome = await in_transaction(self._pool, work)
-        failpoint("auth.refresh_rotated")
-        return outcome
-
     async def find(self, token_hash: bytes) -> StoredRefresh | None:
         """Return a refresh token, whatever its state."""
         with database_errors():
@@ -185,7 +129,3 @@ class RefreshStore:
         """Delete tokens that nobody could use any more since long ago."""
         with database_errors():
             await self._pool.execute(FORGET_REFRESH, before)
-
-
-def _used(grant: Grant, at: datetime) -> Grant:
-    return dataclasses.replace(grant, last_used_at=at)

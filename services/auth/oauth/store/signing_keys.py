@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import asyncpg
 
 from servicekit.postgres import database_errors
 from services.auth.oauth.domain.signing_key import StoredKey
-from services.auth.shared.domain.audit import AuditEvent
-from services.auth.shared.store.audit_log import append_event
-from services.auth.shared.store.transactions import Connection, Pool, in_transaction
+from services.auth.shared.store.unit_of_work import Connection, Pool
 
 READ_KEYS: Final = """
 SELECT kid, public_jwk, sealed, created_at, signs_from
@@ -35,7 +32,17 @@ ONE_AT_A_TIME: Final = """
 SELECT pg_advisory_xact_lock(hashtextextended('razvilka.auth.oauth_signing_keys', 0))
 """
 
-Make = Callable[[list[StoredKey]], Awaitable[tuple[StoredKey, AuditEvent] | None]]
+
+async def read_keys_alone(connection: Connection) -> list[StoredKey]:
+    """Return all keys in the order in which they sign; no other replica adds one until the transaction ends."""
+    await connection.execute(ONE_AT_A_TIME)
+    return [_from_row(row) for row in await connection.fetch(READ_KEYS)]
+
+
+async def insert_key(connection: Connection, key: StoredKey) -> None:
+    """Store a new key."""
+    public_jwk = json.dumps(key.public_jwk)
+    await connection.execute(INSERT_SIGNING_KEY, key.kid, public_jwk, key.sealed, key.created_at, key.signs_from)
 
 
 class SigningKeyStore:
@@ -48,22 +55,6 @@ class SigningKeyStore:
         """Return all keys, in the order in which they sign."""
         with database_errors():
             return [_from_row(row) for row in await self._pool.fetch(READ_KEYS)]
-
-    async def add(self, make: Make) -> None:
-        """Store what `make` makes of the keys there are, if anything; one replica at a time."""
-
-        async def work(connection: Connection) -> None:
-            await connection.execute(ONE_AT_A_TIME)
-            made = await make([_from_row(row) for row in await connection.fetch(READ_KEYS)])
-            if made is None:
-                return
-            key, event = made
-            await connection.execute(
-                INSERT_SIGNING_KEY, key.kid, json.dumps(key.public_jwk), key.sealed, key.created_at, key.signs_from
-            )
-            await append_event(connection, event)
-
-        await in_transaction(self._pool, work)
 
     async def delete(self, kids: list[str]) -> None:
         """Delete keys."""

@@ -14,8 +14,8 @@ from services.auth.oauth.domain.token import SecretKind, digest, is_a
 from services.auth.oauth.store.grants import GrantStore
 from services.auth.oauth.store.refresh_tokens import RefreshStore
 from services.auth.oauth.tokens.signing_keys import KeyRing
-from services.auth.shared.domain.person import People
 from services.auth.shared.domain.scope import Scope, known_scopes
+from services.auth.shared.store.accounts import AccountStore
 
 REQUIRED: Final = frozenset({"iss", "aud", "sub", "client_id", "scope", "jti", "gid", "iat", "exp"})
 INACTIVE: Final[dict[str, Any]] = {"active": False}
@@ -61,10 +61,10 @@ class TokenReader:
 class Inspection:
     """Introspection and /userinfo."""
 
-    def __init__(self, reader: TokenReader, refresh: RefreshStore, people: People, *, clock: Clock) -> None:
+    def __init__(self, reader: TokenReader, refresh: RefreshStore, accounts: AccountStore, *, clock: Clock) -> None:
         self._reader = reader
         self._refresh = refresh
-        self._people = people
+        self._accounts = accounts
         self._clock = clock
 
     async def introspect(self, token: str, asker: Client) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class Inspection:
                 "This needs the scope openid.",
                 details={"required_scope": Scope.OPENID.value},
             )
-        person = await self._people.find(claims["sub"])
-        if person is None:
+        account = await self._accounts.find_usable(claims["sub"])
+        if account is None:
             raise Unauthenticated(ErrorReason.INVALID_TOKEN, "The token is not valid.")
-        return user_claims(person, scopes)
+        return user_claims(account, scopes)

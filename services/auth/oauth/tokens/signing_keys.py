@@ -19,9 +19,10 @@ from services.auth.oauth import metrics
 from services.auth.oauth.audit_events import audit_event
 from services.auth.oauth.domain.metadata import SIGNING_ALGORITHM
 from services.auth.oauth.domain.signing_key import RotationRules, StoredKey, next_start, over, signer_at
-from services.auth.oauth.store.signing_keys import SigningKeyStore
+from services.auth.oauth.store.signing_keys import SigningKeyStore, insert_key, read_keys_alone
 from services.auth.oauth.tokens.key_sealing import KeySealer
-from services.auth.shared.domain.audit import SYSTEM, AuditAction, AuditEvent
+from services.auth.shared.domain.audit import SYSTEM, AuditAction
+from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 log = structlog.get_logger()
 
@@ -33,8 +34,11 @@ RELOAD_S: Final = 30.0
 class KeyRing:
     """Signing keys, remembered for half a minute."""
 
-    def __init__(self, store: SigningKeyStore, sealer: KeySealer, rules: RotationRules, *, clock: Clock) -> None:
+    def __init__(
+        self, store: SigningKeyStore, units: UnitsOfWork, sealer: KeySealer, rules: RotationRules, *, clock: Clock
+    ) -> None:
         self._store = store
+        self._units = units
         self._sealer = sealer
         self._rules = rules
         self._clock = clock
@@ -84,23 +88,23 @@ class KeyRing:
 
     async def rotate(self) -> None:
         """Make the next key when it is due, and delete those of which no token can be valid any more."""
-        await self._store.add(self._make)
+        await self._units.run(self._add_due)
         await self._load()
         dead = over(self._stored, self._rules, self._clock.now())
         if dead:
             await self._store.delete([key.kid for key in dead])
             await self._load()
 
-    async def _make(self, keys: list[StoredKey]) -> tuple[StoredKey, AuditEvent] | None:
-        now = self._clock.now()
+    async def _add_due(self, unit: UnitOfWork) -> None:
+        now, keys = self._clock.now(), await read_keys_alone(unit.connection)
         # A key that we cannot open will never sign; if there is no other, a new one has to at once.
         signs_from = next_start([key for key in keys if self._opened(key) is not None], self._rules, now)
         if signs_from is None:
-            return None
+            return
         key = await asyncio.to_thread(self._generate, now, signs_from)
+        await insert_key(unit.connection, key)
         log.info("auth.signing_key_created", kid=key.kid, signs_from=signs_from.isoformat())
-        event = audit_event(AuditAction.SIGNING_KEY_CREATED, now, actor=SYSTEM, subject=f"signing_key:{key.kid}")
-        return key, event
+        unit.record(audit_event(AuditAction.SIGNING_KEY_CREATED, now, actor=SYSTEM, subject=f"signing_key:{key.kid}"))
 
     def _generate(self, now: datetime, signs_from: datetime) -> StoredKey:
         kid = secrets.token_urlsafe(9)

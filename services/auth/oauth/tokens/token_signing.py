@@ -19,7 +19,7 @@ from services.auth.oauth.tokens.signing_keys import KeyRing
 from services.auth.shared.domain.scope import Scope
 
 
-class TokenMint:
+class TokenSigner:
     """Signs access and ID tokens."""
 
     def __init__(self, ring: KeyRing, terms: TokenTerms) -> None:

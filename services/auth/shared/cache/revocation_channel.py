@@ -7,15 +7,13 @@ hour by that time. Neither is the truth: that is table `revocations`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from servicekit.errors import ErrorReason, Unavailable
+from services.auth.shared.cache.errors import cache_errors
 from services.auth.shared.domain.revocation import Revocation
 
 REVOKED_CHANNEL: Final = "razvilka:auth:revoked"
@@ -67,22 +65,13 @@ class RevocationChannel:
         return str(server["run_id"])
 
 
-@contextmanager
-def cache_errors() -> Iterator[None]:
-    """Raise `Unavailable` in place of any error that says Redis cannot be used now."""
-    try:
-        yield
-    except (RedisError, OSError, TimeoutError) as exc:
-        raise Unavailable(ErrorReason.CACHE_ERROR, "The cache is unavailable. Try again.", retry_after_s=1.0) from exc
-
-
 def _encode(revocation: Revocation) -> str:
     entry = {"kind": revocation.kind.value, "id": revocation.subject_id, "at": _milliseconds(revocation.at)}
     return json.dumps(entry, separators=(",", ":"), ensure_ascii=False)
 
 
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+def _milliseconds(timestamp: datetime) -> int:
+    return int(timestamp.timestamp() * 1000)
 
 
 def _text(value: bytes | str) -> str:

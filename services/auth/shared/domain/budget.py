@@ -32,6 +32,11 @@ class Budget:
     period: BudgetPeriod
     limit_micro_rub: int
 
+    @property
+    def is_of_account(self) -> bool:
+        """Tell whether it caps everything of an account, not one credential."""
+        return self.subject.startswith("user:")
+
 
 def key_budget(limit_micro_rub: int, period: BudgetPeriod | None) -> KeyBudget | None:
     """Return the budget of these parts; a limit of 0 is no budget.

@@ -36,16 +36,10 @@ LIMIT $2
 
 
 class AuditStore:
-    """Reads the log in its order, and adds what stands alone."""
+    """Reads the log in its order."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
-
-    async def append(self, event: AuditEvent) -> None:
-        """Add an event of something that changed no other row."""
-        with database_errors():
-            async with self._pool.acquire() as connection, connection.transaction():
-                await append_event(connection, event)
 
     async def read_after(self, seq: int, limit: int) -> list[AuditRow]:
         """Return up to `limit` rows that follow row number `seq`."""

@@ -80,7 +80,7 @@ class RevocationStore:
             return [_from_row(row) for row in await self._pool.fetch(READ_LIVE, now)]
 
     async def read_since(self, since: datetime, now: datetime) -> list[Revocation]:
-        """Return the revocations made since a moment that still matter, oldest first."""
+        """Return the revocations made since a time that still matter, oldest first."""
         with database_errors():
             return [_from_row(row) for row in await self._pool.fetch(READ_SINCE, now, since)]
 

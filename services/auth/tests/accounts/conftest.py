@@ -122,7 +122,8 @@ def start_people(clock: FakeClock) -> StartPeople:
     @asynccontextmanager
     async def start(settings: AuthSettings) -> AsyncIterator[People]:
         async with running(settings, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
-            yield People(AccountServiceStub(channel), AuthCaller(AuthServiceStub(channel)), clock)
+            auth = AuthCaller(AuthServiceStub(channel), settings.postgres.dsn.get_secret_value())
+            yield People(AccountServiceStub(channel), auth, clock)
 
     return start
 

@@ -1,4 +1,4 @@
-"""Taking everything along, and leaving."""
+"""Export and deletion of accounts."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ import pytest
 from razvilka.auth.v1 import account_pb2 as pb
 
 from servicekit.testing import FakeClock
-from services.auth.accounts.domain.mail import Letter, MailKind, NewMail, retry_after
-from services.auth.accounts.mail.templates import TEXTS, Writer
+from services.auth.accounts.domain.mail import MailKind, NewMail, Template, retry_after
+from services.auth.accounts.mail.templates import TEXTS, TemplateWriter
 from services.auth.accounts.store.mails import MailStore, insert_mail
 from services.auth.tests.accounts.conftest import CHEAP, EMAIL, PASSWORD, People, StartPeople
 from services.auth.tests.accounts.smtp_server import SmtpServer
@@ -150,14 +150,14 @@ async def test_what_is_over_is_forgotten(auth_pool: Pool) -> None:
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-@pytest.mark.parametrize("letter", list(Letter))
-def test_every_letter_is_written_in_both_languages(letter: Letter, language: str) -> None:
+@pytest.mark.parametrize("template", list(Template))
+def test_every_template_is_written_in_both_languages(template: Template, language: str) -> None:
     """No field stays open, and the links are the gateway's."""
-    written = Writer("https://llm.example.ru/").write(letter, language, EMAIL, "T0KEN")
+    written = TemplateWriter("https://llm.example.ru/").write(template, language, EMAIL, "T0KEN")
 
     assert "{" not in written.subject + written.text
     assert "llm.example.ru//" not in written.text
-    assert ("T0KEN" in written.text) == ("{link}" in TEXTS[letter, language][1])
+    assert ("T0KEN" in written.text) == ("{link}" in TEXTS[template, language][1])
     assert "T0KEN" not in repr(written)
 
 

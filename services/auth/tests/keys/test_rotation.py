@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import asyncpg
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.auth.v1 import auth_pb2 as pb
 
-from servicekit.errors import InvalidRequest, NotFound, Unauthenticated
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
 from servicekit.testing import FakeClock
 from services.auth.tests.conftest import AuthCaller
 
@@ -69,3 +72,36 @@ async def test_only_a_live_key_of_ones_own_is_rotated(auth: AuthCaller) -> None:
         with pytest.raises(InvalidRequest):
             await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=live.key.id, overlap_s=overlap_s))
     assert len((await auth.call(pb.ListApiKeysRequest(user_id=user))).keys) == 2
+
+
+async def test_a_credential_rotates_no_key_that_may_do_more_than_itself(auth: AuthCaller) -> None:
+    """It is refused and the key goes on as it was; one that it could have made itself is rotated."""
+    user = await auth.new_user()
+    strong = await auth.new_key(user, scopes=["models:read", "profile:write"])
+    weak = await auth.new_key(user, scopes=["models:read"])
+    maker = pb.Authority(scopes=["keys:write", "models:read"])
+
+    with pytest.raises(PermissionDenied) as refused:
+        await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=strong.key.id, maker=maker))
+    rotated = await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=weak.key.id, maker=maker))
+
+    assert refused.value.reason is ErrorReason.INSUFFICIENT_SCOPE
+    assert refused.value.details == {"required_scope": "profile:write"}
+    assert not (await auth.verify(strong.secret)).HasField("expires_at")
+    assert list(rotated.key.scopes) == ["models:read"]
+
+
+async def test_a_key_without_an_overlap_is_replaced_in_one_transaction(
+    auth: AuthCaller, auth_pool: asyncpg.Pool[Any]
+) -> None:
+    """Successor, revocation and both audit rows have one time."""
+    user = await auth.new_user()
+    old = await auth.new_key(user)
+
+    await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id))
+
+    events = await auth_pool.fetch(
+        "SELECT action FROM auth.audit_log WHERE subject = $1 ORDER BY seq", f"key:{old.key.id}"
+    )
+    assert [event["action"] for event in events] == ["key.created", "key.rotated", "key.revoked"]
+    assert await auth_pool.fetchval("SELECT count(*) FROM auth.revocations WHERE subject_id = $1", old.key.id) == 1

@@ -22,6 +22,7 @@ from services.auth.keys.verification import KeyVerifier
 from services.auth.settings import AuthSettings
 from services.auth.shared.domain.tier import Limits, Tier, TierLimits
 from services.auth.tests.conftest import EARLIER_PEPPER, PEPPER, settings_for
+from services.auth.tests.units import units_over
 
 if TYPE_CHECKING:
     from services.auth.tests.conftest import AuthCaller, StartAuth
@@ -30,7 +31,7 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LIMITS = TierLimits(Limits(1, 2, 3, 4), Limits(), Limits())
 
 
-class Desk:
+class Verifying:
     """The verifier with everything around it, without the wire."""
 
     def __init__(self, pool: asyncpg.Pool[Any], clock: FakeClock, *peppers: str) -> None:
@@ -39,9 +40,9 @@ class Desk:
         self.hasher = KeyHasher(current, tuple(previous))
         self.last_use = LastUse(self.store)
         self.background = Background()
-        limits = dict.fromkeys(Tier, LIMITS)
+        limits, units = dict.fromkeys(Tier, LIMITS), units_over(pool, clock)
         self.verifier = KeyVerifier(
-            self.store, self.hasher, limits, self.last_use, clock=clock, background=self.background
+            self.store, self.hasher, units, limits, self.last_use, clock=clock, background=self.background
         )
 
     async def verify(self, secret: str) -> str:
@@ -76,36 +77,36 @@ async def test_a_key_of_release_1_0_works_and_is_rehashed(
     auth_pool: asyncpg.Pool[Any], clock: FakeClock, secret: str
 ) -> None:
     """Any string whose SHA-256 is stored is a key; after its first use only the peppered hash is left, and it works."""
-    desk = Desk(auth_pool, clock, PEPPER)
+    verifying = Verifying(auth_pool, clock, PEPPER)
     await store_legacy_key(auth_pool, secret)
 
-    first = await desk.verify(secret)
+    first = await verifying.verify(secret)
 
     row = await stored(auth_pool, "k1")
-    assert (row["hash_kind"], row["key_hash"]) == ("hmac-sha256", desk.hasher.hash(secret).digest)
-    assert first == await desk.verify(secret) == "k1"
+    assert (row["hash_kind"], row["key_hash"]) == ("hmac-sha256", verifying.hasher.hash(secret).digest)
+    assert first == await verifying.verify(secret) == "k1"
     actions = await auth_pool.fetch("SELECT action, details FROM auth.audit_log")
     assert [(row["action"], row["details"]) for row in actions] == [("key.rehashed", '{"from": "sha256"}')]
 
 
 async def test_the_stored_hash_is_not_itself_a_key(auth_pool: asyncpg.Pool[Any], clock: FakeClock) -> None:
     """Whoever reads the table can present what is in it to no effect."""
-    desk = Desk(auth_pool, clock, PEPPER)
+    verifying = Verifying(auth_pool, clock, PEPPER)
     await store_legacy_key(auth_pool, "sk-old-key")
 
     with pytest.raises(Unauthenticated):
-        await desk.verify((await stored(auth_pool, "k1"))["key_hash"])
+        await verifying.verify((await stored(auth_pool, "k1"))["key_hash"])
 
 
 async def test_an_expired_key_of_release_1_0_is_expired_and_stays_as_it_is(
     auth_pool: asyncpg.Pool[Any], clock: FakeClock
 ) -> None:
     """Only keys that work are moved over."""
-    desk = Desk(auth_pool, clock, PEPPER)
+    verifying = Verifying(auth_pool, clock, PEPPER)
     await store_legacy_key(auth_pool, "sk-old-key", expires_at=NOON)
 
     with pytest.raises(Unauthenticated) as refused:
-        await desk.verify("sk-old-key")
+        await verifying.verify("sk-old-key")
 
     assert refused.value.reason is ErrorReason.KEY_EXPIRED
     assert (await stored(auth_pool, "k1"))["hash_kind"] == "sha256"
@@ -113,21 +114,21 @@ async def test_an_expired_key_of_release_1_0_is_expired_and_stays_as_it_is(
 
 async def test_a_rehash_that_fails_does_not_refuse_the_key(auth_pool: asyncpg.Pool[Any], clock: FakeClock) -> None:
     """Another row already has the new hash: the key still works, and nothing is lost."""
-    desk = Desk(auth_pool, clock, PEPPER)
+    verifying = Verifying(auth_pool, clock, PEPPER)
     await store_legacy_key(auth_pool, "sk-old-key")
     await store_legacy_key(auth_pool, "another", key_id="k2")
-    new = desk.hasher.hash("sk-old-key")
+    new = verifying.hasher.hash("sk-old-key")
     await auth_pool.execute(
         "UPDATE auth.api_keys SET key_hash = $1, hash_kind = $2, pepper_id = $3, revoked_at = NULL WHERE id = 'k2'",
         *(new.digest, new.kind, new.pepper_id),
     )
 
-    assert await desk.verify("sk-old-key") in {"k1", "k2"}
+    assert await verifying.verify("sk-old-key") in {"k1", "k2"}
 
 
 async def test_many_first_uses_rehash_once(auth_pool: asyncpg.Pool[Any], clock: FakeClock) -> None:
     """A key used fifty times at once moves over once, on two replicas."""
-    desks = [Desk(auth_pool, clock, PEPPER), Desk(auth_pool, clock, PEPPER)]
+    desks = [Verifying(auth_pool, clock, PEPPER), Verifying(auth_pool, clock, PEPPER)]
     await store_legacy_key(auth_pool, "sk-old-key")
 
     used = await asyncio.gather(*(desks[number % 2].verify("sk-old-key") for number in range(50)))
@@ -176,17 +177,17 @@ async def test_last_use_is_written_in_one_go_and_never_goes_back(
     auth_pool: asyncpg.Pool[Any], clock: FakeClock
 ) -> None:
     """Verifications write nothing; a flush writes the newest use of each key; an older one changes nothing."""
-    desk = Desk(auth_pool, clock, PEPPER)
+    verifying = Verifying(auth_pool, clock, PEPPER)
     for key_id in ("k1", "k2", "k3"):
         await store_legacy_key(auth_pool, f"sk-{key_id}", key_id=key_id)
     for secret in ("sk-k1", "sk-k2", "sk-k1"):
-        await desk.verify(secret)
+        await verifying.verify(secret)
         clock.advance(1)
     assert (await stored(auth_pool, "k1"))["last_used_at"] is None
 
-    await desk.last_use.flush()
-    desk.last_use.mark("k1", NOON)
-    await desk.last_use.flush()
+    await verifying.last_use.flush()
+    verifying.last_use.mark("k1", NOON)
+    await verifying.last_use.flush()
 
     assert (await stored(auth_pool, "k1"))["last_used_at"] == NOON + timedelta(seconds=2)
     assert (await stored(auth_pool, "k2"))["last_used_at"] == NOON + timedelta(seconds=1)
@@ -197,14 +198,14 @@ async def test_a_row_that_somebody_holds_does_not_stop_the_others(
     auth_pool: asyncpg.Pool[Any], clock: FakeClock
 ) -> None:
     """Two replicas that write the same keys never wait for each other."""
-    desk = Desk(auth_pool, clock, PEPPER)
+    verifying = Verifying(auth_pool, clock, PEPPER)
     for key_id in ("k1", "k2"):
         await store_legacy_key(auth_pool, f"sk-{key_id}", key_id=key_id)
-        desk.last_use.mark(key_id, NOON)
+        verifying.last_use.mark(key_id, NOON)
 
     async with auth_pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT FROM auth.api_keys WHERE id = 'k1' FOR UPDATE")
-        await asyncio.wait_for(desk.last_use.flush(), timeout=5)
+        await asyncio.wait_for(verifying.last_use.flush(), timeout=5)
 
     assert (await stored(auth_pool, "k1"))["last_used_at"] is None
     assert (await stored(auth_pool, "k2"))["last_used_at"] == NOON

@@ -158,8 +158,8 @@ def test_no_two_rows_hash_alike(actor: str, action: str, other_actor: str, other
 
 async def test_python_and_postgresql_compute_the_same_hash(auth_pool: asyncpg.Pool[Any]) -> None:
     """Cyrillic, emoji, quotes, and a time in another zone."""
-    moment = datetime.fromisoformat("1999-01-02T03:04:05.000607+09:00")
-    event = AuditEvent(moment, 'user:"я"', AuditAction.KEY_REVOKED, "key:🔑\n", {"a": "é\\", "б": "\t"})
+    timestamp = datetime.fromisoformat("1999-01-02T03:04:05.000607+09:00")
+    event = AuditEvent(timestamp, 'user:"я"', AuditAction.KEY_REVOKED, "key:🔑\n", {"a": "é\\", "б": "\t"})
     async with auth_pool.acquire() as connection, connection.transaction():
         await append_event(connection, event)
 

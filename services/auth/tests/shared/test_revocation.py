@@ -60,14 +60,14 @@ def feed(auth_pool: asyncpg.Pool[Any], redis_client: Redis, clock: FakeClock) ->
 
 def feed_over(pool: asyncpg.Pool[Any], client: Redis, clock: FakeClock) -> RevocationFeed:
     """Return a feed over this Redis."""
-    return RevocationFeed(RevocationStore(pool), RevocationChannel(client, keep=KEEP), clock=clock, keep=KEEP)
+    return RevocationFeed(RevocationStore(pool), RevocationChannel(client, keep=KEEP), clock=clock)
 
 
 async def revoke(pool: asyncpg.Pool[Any], feed: RevocationFeed, clock: FakeClock, subject: str) -> Revocation:
     """Commit a revocation without telling anybody."""
     async with pool.acquire() as connection, connection.transaction():
         now = clock.now()
-        return await insert_revocation(connection, RevokedKind.KEY, subject, now, feed.believed_until(now))
+        return await insert_revocation(connection, RevokedKind.KEY, subject, now, now + KEEP)
 
 
 async def waiting(pool: asyncpg.Pool[Any]) -> int:

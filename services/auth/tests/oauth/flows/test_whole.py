@@ -12,7 +12,6 @@ from prometheus_client import REGISTRY
 from razvilka.auth.v1 import account_pb2, auth_pb2
 from razvilka.auth.v1 import oauth_pb2 as pb
 from razvilka.auth.v1.account_pb2_grpc import AccountServiceStub
-from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
 from razvilka.auth.v1.oauth_pb2_grpc import OAuthServiceStub
 
 from servicekit import rpc_client
@@ -110,7 +109,7 @@ async def test_people_who_really_log_in(
     )
     async with running(given, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
         accounts: Any = AccountServiceStub(channel)
-        flow = Flow(AuthServiceStub(channel), OAuthServiceStub(channel), MemorySessions(), clock.now)
+        flow = Flow(auth_dsn, OAuthServiceStub(channel), MemorySessions(), clock.now)
         who = {"email": "boris@example.ru", "password": "rowan-17 under Sampo"}
         seed = account_pb2.SeedUserRequest(**who, name="Борис", tier=auth_pb2.TIER_PRO, admin=True)
         flow.user_id = (await rpc_client.unary(accounts.SeedUser, seed, deadline_s=10.0)).user_id

@@ -44,21 +44,3 @@ class Account:
     def has_totp(self) -> bool:
         """Tell whether a login needs a second factor."""
         return self.totp_enabled_at is not None
-
-
-@dataclass(frozen=True, slots=True)
-class NewAccount:
-    """An account to be made; its address is verified, or it would not be made."""
-
-    id: str
-    email: str
-    name: str
-    language: str
-    password_hash: str | None = field(repr=False)
-    tier: Tier = Tier.FREE
-    is_admin: bool = False
-
-
-def account_key(email: str) -> str:
-    """Return what an address is counted and compared by."""
-    return email.strip().lower()
