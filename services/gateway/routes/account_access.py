@@ -19,7 +19,7 @@ MAX_FIELD: Final = 1024
 # What the form offers; the rest is for the API.
 KEY_SCOPES: Final = (
     "models:read", "completions:write", "embeddings:write", "usage:read", "keys:read", "keys:write", "profile:read",
-    "profile:write", "reports:read", "budgets:write", "clients:write",
+    "profile:write", "clients:write",
 )  # fmt: skip
 DEFAULT_KEY_SCOPES: Final = KEY_SCOPES[:4]
 

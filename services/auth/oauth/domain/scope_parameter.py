@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from services.auth.oauth.domain.refusal import invalid_scope
-from services.auth.shared.domain.person import Person
-from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, IDENTITY_SCOPES, Scope
+from services.auth.shared.domain.account import Account
+from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, IDENTITY_SCOPES, OPERATOR_SCOPES, Scope
 
 # OpenID Connect Core 11: asks for a refresh token, which clients get here anyway; otherwise to be ignored.
 IGNORED: Final = frozenset({"offline_access"})
 # A client that registered itself never gets these: nobody has looked at it.
-NOT_FOR_DYNAMIC_CLIENTS: Final = frozenset({Scope.ADMIN})
+NOT_FOR_DYNAMIC_CLIENTS: Final = OPERATOR_SCOPES
 
 
 def parse_scope(given: str) -> frozenset[Scope]:
@@ -50,9 +50,9 @@ def own_scopes_for(given: str | None, allowed: frozenset[Scope]) -> frozenset[Sc
     return scopes_for(given, allowed - IDENTITY_SCOPES)
 
 
-def still_granted(scopes: frozenset[Scope], person: Person) -> frozenset[Scope]:
-    """Return what of the granted scopes this person can still give: `admin` ends with the right to it."""
-    return scopes if person.is_admin else scopes - {Scope.ADMIN}
+def still_granted(scopes: frozenset[Scope], account: Account) -> frozenset[Scope]:
+    """Return what of the granted scopes this account can still give: `admin` ends with the right to it."""
+    return scopes if account.is_admin else scopes - OPERATOR_SCOPES
 
 
 def as_text(scopes: Iterable[Scope]) -> str:
