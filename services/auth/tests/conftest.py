@@ -34,7 +34,7 @@ class AuthCaller:
     async def call(self, request: Any) -> Any:
         """Send a request to the RPC of its name."""
         method = type(request).__name__.removesuffix("Request")
-        return await rpc_client.unary(getattr(self._stub, method), request, deadline_s=10.0)
+        return await rpc_client.unary(getattr(self._stub, method), request, deadline_s=60.0)
 
     async def new_user(self, email: str = "anna@example.ru", tier: Tier = Tier.FREE) -> str:
         """Make an account and return its id."""

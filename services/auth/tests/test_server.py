@@ -26,7 +26,7 @@ from services.auth.tests.shared.door import Door
 
 async def until_readiness_is(channel: Any, serving: bool) -> None:
     """Return when the service's readiness is as wished."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await rpc_client.is_serving(channel) is not serving:
             await asyncio.sleep(0.05)
 

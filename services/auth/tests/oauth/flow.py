@@ -83,7 +83,7 @@ class Flow:
     async def call(self, request: Any) -> Any:
         """Send a request to the RPC of its name."""
         method = getattr(self.oauth, type(request).__name__.removesuffix("Request"))
-        return await rpc_client.unary(method, request, deadline_s=20.0)
+        return await rpc_client.unary(method, request, deadline_s=60.0)
 
     async def log_in(self, email: str = "anna@example.ru", *, is_admin: bool = False) -> str:
         """Make a user who is logged in; return the session's secret."""

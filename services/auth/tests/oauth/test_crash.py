@@ -60,7 +60,7 @@ async def doomed(
         *(sys.executable, "-m", "services.auth", "serve"), env=environment, stdout=-3, stderr=-3
     )
     try:
-        async with rpc_client.open_channel(f"127.0.0.1:{port}") as channel, asyncio.timeout(30):
+        async with rpc_client.open_channel(f"127.0.0.1:{port}") as channel, asyncio.timeout(60):
             while not await rpc_client.is_serving(channel):
                 await asyncio.sleep(0.05)
             yield Flow("", OAuthServiceStub(channel), MemorySessions(), None), process

@@ -40,7 +40,7 @@ async def gateway(redis_client: Redis) -> AsyncIterator[Any]:
 
 async def heard(pubsub: Any) -> dict[str, Any]:
     """Return the next pushed revocation."""
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         while (message := await pubsub.get_message(timeout=1)) is None:
             continue
     entry: dict[str, Any] = json.loads(message["data"])

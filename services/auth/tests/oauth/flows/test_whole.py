@@ -112,8 +112,8 @@ async def test_people_who_really_log_in(
         flow = Flow(auth_dsn, OAuthServiceStub(channel), MemorySessions(), clock.now)
         who = {"email": "boris@example.ru", "password": "rowan-17 under Sampo"}
         seed = account_pb2.SeedUserRequest(**who, name="Борис", tier=auth_pb2.TIER_PRO, admin=True)
-        flow.user_id = (await rpc_client.unary(accounts.SeedUser, seed, deadline_s=10.0)).user_id
-        login = await rpc_client.unary(accounts.Login, account_pb2.LoginRequest(**who, origin=ORIGIN), deadline_s=10.0)
+        flow.user_id = (await rpc_client.unary(accounts.SeedUser, seed, deadline_s=60.0)).user_id
+        login = await rpc_client.unary(accounts.Login, account_pb2.LoginRequest(**who, origin=ORIGIN), deadline_s=60.0)
         flow.session = login.session_id
         app = await flow.app(confidential=True, scopes=["openid", "profile", "email", "admin"])
 
@@ -126,7 +126,7 @@ async def test_people_who_really_log_in(
         demoted = await flow.call(gid)
         token = await flow.refresh(app, token.refresh_token)
         logout = account_pb2.LogoutRequest(session_id=flow.session)
-        await rpc_client.unary(accounts.Logout, logout, deadline_s=10.0)
+        await rpc_client.unary(accounts.Logout, logout, deadline_s=60.0)
         over = await flow.introspect(app, token.access_token)
         again = await flow.authorize(app, scope="openid")
 
