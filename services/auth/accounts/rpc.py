@@ -175,14 +175,14 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
         self, request: pb.StartExternalLoginRequest, context: Context
     ) -> pb.StartExternalLoginResponse:
         """Send a browser to a provider."""
-        departure = await self._cases.external.start(request.provider_id, request.return_to, request.redirect_uri)
-        return pb.StartExternalLoginResponse(redirect_url=departure.redirect_url, state_cookie=departure.state_cookie)
+        start = await self._cases.external.start(request.provider_id, request.return_to, request.redirect_uri)
+        return pb.StartExternalLoginResponse(redirect_url=start.redirect_url, state_cookie=start.state_cookie)
 
     async def FinishExternalLogin(
         self, request: pb.FinishExternalLoginRequest, context: Context
     ) -> pb.FinishExternalLoginResponse:
         """Open a session for whoever came back."""
-        arrival = await self._cases.external.finish(
+        finished = await self._cases.external.finish(
             request.provider_id,
             [(param.name, param.value) for param in request.params],
             cookie=request.state_cookie,
@@ -191,10 +191,10 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
             origin=_origin(request.origin),
         )
         return pb.FinishExternalLoginResponse(
-            session_id=arrival.opened.secret,
-            session=self._session(arrival.opened.session, current=True),
-            profile=profile_to_proto(arrival.opened.account),
-            return_to=arrival.return_to,
+            session_id=finished.opened.secret,
+            session=self._session(finished.opened.session, current=True),
+            profile=profile_to_proto(finished.opened.account),
+            return_to=finished.return_to,
         )
 
     async def SeedUser(self, request: pb.SeedUserRequest, context: Context) -> pb.SeedUserResponse:

@@ -21,7 +21,7 @@ from servicekit.testing.databases import Databases
 from services.auth.server import running
 from services.auth.shared.upkeep import repeat
 from services.auth.tests.conftest import PEPPER, AuthCaller, settings_for
-from services.auth.tests.shared.door import Door
+from services.auth.tests.shared.relay import Relay
 
 
 async def until_readiness_is(channel: Any, serving: bool) -> None:
@@ -37,7 +37,7 @@ async def test_starts_without_postgresql_and_redis_and_recovers(
     """Not ready at first; errors say that the database is gone; ready when it comes, not ready when it goes."""
     address = urlsplit(auth_dsn).netloc.rpartition("@")[2]
     host, _, port_text = address.partition(":")
-    door = Door(host, int(port_text))
+    relay = Relay(host, int(port_text))
     settings = settings_for(auth_dsn.replace(address, f"127.0.0.1:{free_port}"), "redis://127.0.0.1:1/0")
 
     async with running(settings, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
@@ -45,17 +45,17 @@ async def test_starts_without_postgresql_and_redis_and_recovers(
         assert not await rpc_client.is_serving(channel)
         with pytest.raises(Unavailable) as refused:
             await auth.verify("sk-any")
-        await door.open(free_port)
+        await relay.open(free_port)
         await until_readiness_is(channel, serving=True)
         secret = (await auth.new_key(await auth.new_user())).secret
-        door.shut()
+        relay.shut()
         await until_readiness_is(channel, serving=False)
         with pytest.raises(Unavailable):
             await auth.verify(secret)
-        await door.open(free_port)
+        await relay.open(free_port)
         await until_readiness_is(channel, serving=True)
         assert (await auth.verify(secret)).key_name == "laptop"
-        door.shut()
+        relay.shut()
 
     assert refused.value.reason is ErrorReason.DATABASE_ERROR
     assert refused.value.retry_after_s is not None

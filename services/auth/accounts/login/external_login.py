@@ -34,7 +34,7 @@ MAX_CODE: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
+class LoginStart:
     """Where to send the browser, and the cookie that binds its return to it."""
 
     redirect_url: str
@@ -42,7 +42,7 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class FinishedLogin:
     """Who came back, and where they wanted to go."""
 
     opened: OpenedSession
@@ -71,7 +71,7 @@ class ExternalLogin:
         """Return the id and the name of each provider."""
         return [(provider.terms.id, provider.terms.name) for provider in self._providers.values()]
 
-    async def start(self, provider_id: str, return_to: str, redirect_uri: str) -> Departure:
+    async def start(self, provider_id: str, return_to: str, redirect_uri: str) -> LoginStart:
         """Send a browser away.
 
         Raises:
@@ -87,7 +87,7 @@ class ExternalLogin:
         url = await provider.authorize_url(redirect_uri=redirect_uri, state=state, nonce=nonce, verifier=verifier)
         pending = PendingLogin(provider_id, digest_of(cookie), nonce, verifier, redirect_uri, return_to)
         await self._pending.put(state, pending)
-        return Departure(url, cookie)
+        return LoginStart(url, cookie)
 
     async def finish(
         self,
@@ -98,7 +98,7 @@ class ExternalLogin:
         redirect_uri: str,
         previous_secret: str,
         origin: Origin,
-    ) -> Arrival:
+    ) -> FinishedLogin:
         """Open a session for whoever comes back with what was sent to the provider.
 
         Raises:
@@ -126,7 +126,7 @@ class ExternalLogin:
         async with self._units.begin(origin) as unit:
             account = await self._account_of(unit, identity)
             await self._completion.record(unit, account, origin, replaced, by=f"external:{provider_id}")
-        return Arrival(await self._completion.open(account, origin, replaced), pending.return_to)
+        return FinishedLogin(await self._completion.open(account, origin, replaced), pending.return_to)
 
     def _provider(self, provider_id: str) -> OpenIdProvider:
         if provider_id not in self._providers:

@@ -1,8 +1,8 @@
 """One transaction for each change: its rows, revocations and audit rows are there together or not at all.
 
-Stores read over the pool by themselves; whatever writes is a function that is given a unit of work or its connection,
-so that a use case decides what belongs together. Gateways are told after the commit; a process that dies in between
-leaves that to the sweep.
+A store object reads over the pool, and writes what stands alone: one statement without a revocation or an audit row.
+Whatever else writes is a function that is given a unit of work or its connection, so that a use case decides what
+belongs together. Gateways are told after the commit; a process that dies in between leaves that to the sweep.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 
-class Door:
+class Relay:
     """Between a client and a server."""
 
     def __init__(self, host: str, port: int) -> None:
