@@ -38,9 +38,7 @@ class AuthClient:
         )
         return caller_from_proto(answer.caller)
 
-    async def create_key(
-        self, user_id: str, order: NewKey, call: CallContext, *, maker: Caller | None = None
-    ) -> IssuedKey:
+    async def create_key(self, user_id: str, order: NewKey, call: CallContext, *, maker: Caller | None) -> IssuedKey:
         """Make a key for a user. `maker`: the credential that asks; None: the user in person.
 
         Raises:

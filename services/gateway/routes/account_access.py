@@ -76,7 +76,7 @@ class AccessPages:
         period = PERIODS.get(_field(visit, "budget_period")) if budget else None
         order = NewKey(_field(visit, "name"), scopes, budget_micro_rub=budget, budget_period=period)
         try:
-            issued = await self.auth.create_key(visit.known_person.profile.user_id, order, visit.call)
+            issued = await self.auth.create_key(visit.known_person.profile.user_id, order, visit.call, maker=None)
         except InvalidRequest:
             return await self._keys_page(visit, error="keys.bad_name", status=400)
         return await self._keys_page(visit, secret=issued.secret)
