@@ -79,7 +79,7 @@ class ApiKeys:
         metrics.KEYS_ISSUED.inc()
         return IssuedKey(key, secret)
 
-    async def rotate(self, user_id: str, key_id: str, overlap_s: int, maker: Authority | None = None) -> IssuedKey:
+    async def rotate(self, user_id: str, key_id: str, overlap_s: int, maker: Authority | None) -> IssuedKey:
         """Issue a key like this one, which itself ends after `overlap_s` seconds; 0 ends it now, on every gateway.
 
         Raises:
@@ -97,7 +97,7 @@ class ApiKeys:
             old = await shorten_key(unit.connection, user_id, key_id, at=unit.at, ends_at=ends_at)
             if old is None:
                 raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
-            check_delegation(Delegation(Made.KEY, frozenset(old.scopes), old.models, maker))
+            check_delegation(Delegation(Made.KEY, old.scopes, old.models, maker))
             key = _successor(old, new_id, secret, unit.at)
             await insert_key(unit.connection, key, self._hasher.hash(secret))
             unit.record(_event(AuditAction.KEY_ROTATED, user_id, key_id, unit.at))
@@ -108,7 +108,7 @@ class ApiKeys:
 
         key = await self._units.run(rotate)
         metrics.KEYS_ISSUED.inc()
-        metrics.KEYS_REVOKED.inc(not overlap_s)
+        metrics.KEYS_REVOKED.inc(0 if overlap_s else 1)
         return IssuedKey(key, secret)
 
     async def list_page(self, user_id: str, *, size: int, page_token: str) -> KeyPage:
@@ -143,7 +143,7 @@ class ApiKeys:
         revoked_at, is_first = await self._units.run(revoke)
         if revoked_at is None:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.", param="key_id")
-        metrics.KEYS_REVOKED.inc(is_first)
+        metrics.KEYS_REVOKED.inc(1 if is_first else 0)
         return revoked_at
 
 

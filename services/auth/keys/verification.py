@@ -83,7 +83,8 @@ class KeyVerifier:
 
     async def _rehash(self, held: HeldKey, current: KeyHash, shown: tuple[str, str]) -> None:
         try:
-            metrics.KEYS_REHASHED.inc(await self._units.run(partial(_rehash, held, current, shown)))
+            if await self._units.run(partial(_rehash, held, current, shown)):
+                metrics.KEYS_REHASHED.inc()
         finally:
             self._moving.discard(held.key.id)
 

@@ -87,7 +87,7 @@ class Clients:
         new = await self._insert(order_from_metadata(metadata_json), "", "dynamic")
         return as_metadata(new.client, new.secret)
 
-    async def create(self, order: ClientOrder, client_id: str, maker: Authority | None = None) -> NewClient:
+    async def create(self, order: ClientOrder, client_id: str, maker: Authority | None) -> NewClient:
         """Register an application for its owner, or for an administrator when there is none.
 
         Raises:
@@ -105,8 +105,7 @@ class Clients:
             raise _invalid(refusal.description, "redirect_uris" if redirect else "client") from refusal
         if order.owner_user_id is not None:
             owner = await self._owner(order.owner_user_id)
-            scopes = frozenset[str](order.scopes)
-            check_delegation(Delegation(Made.CLIENT, scopes, (), maker, owner_is_admin=owner.is_admin))
+            check_delegation(Delegation(Made.CLIENT, order.scopes, (), maker, owner_is_admin=owner.is_admin))
         return await self._insert(checked, client_id, "owner" if order.owner_user_id else ADMINISTRATOR)
 
     async def list_of(self, owner_user_id: str) -> list[Client]:

@@ -194,7 +194,8 @@ class DeviceFlows:
             is_new = await self._units.run(insert)
         except PartyGone:
             return False
-        failpoint("auth.device_redeemed")
+        if is_new:
+            failpoint("auth.device_redeemed")
         return is_new
 
     def _grant(self, flow: DeviceFlow, decision: DeviceDecision) -> Grant:
