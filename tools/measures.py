@@ -22,14 +22,6 @@ FOLDER_FILES: Final = 16
 CROWDED: Final = frozenset(
     {
         "emulator",
-        "services/auth",
-        "services/auth/accounts",
-        "services/auth/domain",
-        "services/auth/store",
-        "services/gateway",
-        "services/gateway/admission",
-        "services/gateway/routes",
-        "services/router/providers",
     }
 )
 # What every package has is no content: its docstring, and its entry point.

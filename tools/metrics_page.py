@@ -15,7 +15,7 @@ ROOMS: Final = {
         f"services.gateway.{room}.metrics"
         for room in ("edge", "identity", "admission", "metering", "clients", "inference", "pages")
     ),
-    "Auth": ("services.auth.metrics", "services.auth.oauth.metrics"),
+    "Auth": tuple(f"services.auth.{room}.metrics" for room in ("shared", "keys", "accounts", "oauth")),
     "Router": ("services.router.metrics",),
     "Usage": ("services.usage.metrics",),
 }

@@ -149,8 +149,6 @@ class HoldDetail(msgspec.Struct, frozen=True):
     facts: str
 
 
-AnyCall = AdmitCall | SettleCall | RenewCall | SeedCall | ReconcileCall | TakeCall
-
 pack = msgspec.msgpack.Encoder().encode
 read_answer = msgspec.msgpack.Decoder(AdmitAnswer).decode
 read_hold = msgspec.msgpack.Decoder(HoldDetail).decode

@@ -39,10 +39,11 @@ class AuthClient:
         )
         return caller_from_proto(answer.caller)
 
-    async def create_key(self, user_id: str, order: NewKey, call: CallContext) -> IssuedKey:
-        """Make a key for a user.
+    async def create_key(self, user_id: str, order: NewKey, call: CallContext, *, maker: Caller | None) -> IssuedKey:
+        """Make a key for a user. `maker`: the credential that asks; None: the user in person.
 
         Raises:
+            PermissionDenied: the maker may not make such a key.
             InvalidRequest: a field is wrong; it is named.
         """
         request = pb.CreateApiKeyRequest(
@@ -54,6 +55,7 @@ class AuthClient:
             expires_at=timestamp(order.expires_at),
             budget_micro_rub=order.budget_micro_rub,
             budget_period=period_to_proto(order.budget_period),
+            maker=authority_to_proto(maker),
         )
         answer = await rpc_client.unary(self._stub.CreateApiKey, request, deadline_s=self._deadline_s, call=call)
         return IssuedKey(key_from_proto(answer.key), answer.secret)
@@ -66,13 +68,18 @@ class AuthClient:
         answer = await rpc_client.unary(self._stub.ListApiKeys, request, deadline_s=self._deadline_s, call=call)
         return [key_from_proto(key) for key in answer.keys], answer.next_page_token
 
-    async def rotate_key(self, user_id: str, key_id: str, overlap_s: int, call: CallContext) -> IssuedKey:
+    async def rotate_key(
+        self, user_id: str, key_id: str, overlap_s: int, call: CallContext, *, maker: Caller
+    ) -> IssuedKey:
         """Make a key like this one, which ends after `overlap_s` seconds.
 
         Raises:
+            PermissionDenied: the maker may not make such a key.
             NotFound: absent, ended, or someone else's.
         """
-        request = pb.RotateApiKeyRequest(user_id=user_id, key_id=key_id, overlap_s=overlap_s)
+        request = pb.RotateApiKeyRequest(
+            user_id=user_id, key_id=key_id, overlap_s=overlap_s, maker=authority_to_proto(maker)
+        )
         answer = await rpc_client.unary(self._stub.RotateApiKey, request, deadline_s=self._deadline_s, call=call)
         return IssuedKey(key_from_proto(answer.key), answer.secret)
 
@@ -112,6 +119,26 @@ def caller_from_proto(message: pb.Caller) -> Caller:
         expires_at=moment(message, "expires_at"),
         grant_id=message.grant_id,
         client_id=message.client_id,
+    )
+
+
+def authority_to_proto(maker: Caller | None) -> pb.Authority | None:
+    """Return what a credential may do itself, for auth to bound by it what the credential makes."""
+    if maker is None:
+        return None
+    return pb.Authority(
+        scopes=sorted(maker.scopes),
+        models=sorted(maker.models),
+        ip_allow_list=[str(network) for network in maker.networks],
+        budgets=[
+            pb.Budget(
+                subject=budget.subject,
+                period=period_to_proto(budget.period),
+                limit_micro_rub=budget.limit_micro_rub,
+            )
+            for budget in maker.budgets
+        ],
+        expires_at=timestamp(maker.expires_at),
     )
 
 

@@ -21,7 +21,7 @@ MAX_FIELD: Final = 1024
 # What the form offers; the rest is for the API.
 KEY_SCOPES: Final = (
     "models:read", "completions:write", "embeddings:write", "usage:read", "keys:read", "keys:write", "profile:read",
-    "profile:write", "reports:read", "budgets:write", "clients:write",
+    "profile:write", "clients:write",
 )  # fmt: skip
 DEFAULT_KEY_SCOPES: Final = KEY_SCOPES[:4]
 
@@ -82,7 +82,7 @@ class AccessPages:
         period = PERIODS.get(_field(page, "budget_period")) if budget else None
         order = NewKey(_field(page, "name"), scopes, budget_micro_rub=budget, budget_period=period)
         try:
-            issued = await self.auth.create_key(page.known_user.profile.user_id, order, page.call)
+            issued = await self.auth.create_key(page.known_user.profile.user_id, order, page.call, maker=None)
         except InvalidRequest:
             return await self._keys_page(page, error="keys.bad_name", status=400)
         return await self._keys_page(page, secret=issued.secret)

@@ -34,7 +34,8 @@ def clients_router(grants: GrantClient) -> APIRouter:
     @router.post("/v1/clients", response_model=ClientMade, status_code=201)
     async def create_client(context: Asked, order: ClientOrderBody) -> dict[str, Any]:
         """Register an application. A secret is in this answer and nowhere else."""
-        client, secret = await grants.create_client(context.known_caller.user_id, order_of(order), context.call)
+        caller = context.known_caller
+        client, secret = await grants.create_client(caller.user_id, order_of(order), context.call, maker=caller)
         return {**client_body(client), "client_secret": secret or None}
 
     @router.delete("/v1/clients/{client_id}", response_model=RevokedBody)

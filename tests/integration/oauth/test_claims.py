@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from services.auth.oauth.key_sealing import KeySealer
+from services.auth.oauth.tokens.key_sealing import KeySealer
 from tests.integration.oauth.jwt_parts import claims_of, header_of, segment
 from tests.oauth_kit.application import Application, use
 from tests.oauth_kit.house import House

@@ -6,8 +6,6 @@ import string
 
 import pytest
 
-from services.gateway.console.access import KEY_SCOPES
-from services.gateway.identity.access import Scope
 from services.gateway.pages.cookies import CookieJar
 from services.gateway.pages.forms import form_token, is_own_origin, is_own_token
 from services.gateway.pages.language import TEXTS, choose
@@ -28,14 +26,6 @@ def test_both_languages_say_everything() -> None:
     assert [name for name in russian if _fields(russian[name]) != _fields(english[name])] == []
     assert len(russian) > 100
     assert [name for texts in TEXTS.values() for name, text in texts.items() if not text.strip()] == []
-
-
-def test_every_scope_is_explained_in_words() -> None:
-    """A person decides about a sentence, not about a name (rule 14)."""
-    scopes = {*Scope, *KEY_SCOPES}
-
-    assert len(scopes) >= 8
-    assert [scope for scope in scopes if f"scope.{scope.replace(':', '_')}" not in TEXTS["en"]] == []
 
 
 @pytest.mark.parametrize(
