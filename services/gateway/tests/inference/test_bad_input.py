@@ -14,8 +14,8 @@ import pytest_asyncio
 
 from services.gateway.settings import LimitSettings
 from services.gateway.tests.backends import KEY, Backends, running_backends
-from services.gateway.tests.bad_bodies import CHAT, WRONG, chat
 from services.gateway.tests.conftest import Edge, StartGateway, running_edge
+from services.gateway.tests.inference.bad_bodies import CHAT, WRONG, chat
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from services.gateway.edge.cancellation import SHUTDOWN
 from services.gateway.tests.admission_kit import leftovers
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
-from services.gateway.tests.test_journal import files_no_larger_than
+from services.gateway.tests.metering.test_journal import files_no_larger_than
 
 CHAT, TEXT, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
 IN, OUT = 200, 400  # micro-roubles a token

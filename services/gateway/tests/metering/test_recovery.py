@@ -11,8 +11,8 @@ from services.gateway.metering.hold import Hold
 from services.gateway.metering.journal.records import Settled
 from services.gateway.metering.recovery import Recovery
 from services.gateway.metering.settle import usage_record
+from services.gateway.tests.metering.test_metering import leave_journal
 from services.gateway.tests.metering_kit import NoHolds, Settlements, completed, dispatched, facts, ticket
-from services.gateway.tests.test_metering import leave_journal
 
 
 class UnseenHolds(NoHolds):

@@ -31,6 +31,7 @@ from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.usage_record import RequestFacts, Source, Status, UsageRecord
+from services.gateway.tests.metering.test_journal import files_no_larger_than
 from services.gateway.tests.metering_kit import (
     NoHolds,
     Settlements,
@@ -41,7 +42,6 @@ from services.gateway.tests.metering_kit import (
     outcome,
     ticket,
 )
-from services.gateway.tests.test_journal import files_no_larger_than
 
 
 @pytest.fixture
