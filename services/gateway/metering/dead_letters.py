@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -21,17 +22,29 @@ class DeadLetters:
         self._path = path
 
     def add(self, record: UsageRecord, rejected: Rejected) -> None:
-        """Keep a record and why it was refused; a full disk costs the line, not the process."""
-        metrics.DEAD_LETTERED.inc()
-        log.error("metering.dead_letter", request_id=record.request_id, field=rejected.field, error=rejected.message)
+        """Keep a record and why it was refused.
+
+        Raises:
+            OSError: it is not in the file; keep it elsewhere.
+        """
         named = dict(zip(record.__struct_fields__, msgspec.to_builtins(record), strict=True))
         line = msgspec.json.encode({"why": rejected, "record": named}) + b"\n"
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(descriptor, line)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        except OSError as exc:
-            log.error("metering.dead_letter_lost", request_id=record.request_id, error=exc.strerror)
+            _write_whole(descriptor, line)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        metrics.DEAD_LETTERED.inc()
+        log.error("metering.dead_letter", request_id=record.request_id, field=rejected.field, error=rejected.message)
+
+
+def _write_whole(descriptor: int, line: bytes) -> None:
+    before = os.fstat(descriptor).st_size
+    try:
+        if os.write(descriptor, line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        # Half a line would spoil the next one.
+        os.ftruncate(descriptor, before)
+        raise

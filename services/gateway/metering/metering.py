@@ -22,12 +22,13 @@ from servicekit.errors import ErrorReason, Unavailable
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
 from services.gateway.metering import metrics
+from services.gateway.metering.accounts import Accounts
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.expired_holds import ExpiredHolds
 from services.gateway.metering.hold import Ticket, encode_facts
 from services.gateway.metering.interfaces import ElectsLeader, FindsHolds, SendRecords, SettlesHolds
 from services.gateway.metering.journal.journal import Journal, JournalFull
-from services.gateway.metering.journal.records import Dispatched, Probe, Progress, Settled, Voided, encode
+from services.gateway.metering.journal.records import Dispatched, Progress, Settled, Voided, encode
 from services.gateway.metering.journal.segments import DEAD_LETTERS
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.recovery import Recovery
@@ -102,8 +103,34 @@ class Metering:
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether the journal takes records (False: the disk is full or gone)."""
-        return self._journal.is_ready
+        """Tell whether a request can be accounted for from its beginning to its stored row."""
+        return not self.problems()
+
+    def problems(self) -> list[str]:
+        """Return what stands against taking requests, in words."""
+        shipper, journal = self._shipper, self._journal
+        found = {
+            "the journal takes no records: the disk is full or gone": not journal.has_room,
+            f"{journal.missing} frames that were written to the journal cannot be read": journal.missing > 0,
+            f"{shipper.accounts.unaccounted} records are unaccounted for": shipper.accounts.unaccounted > 0,
+            f"{shipper.unjournalled} records wait in memory for room in the journal": self._memory_is_full,
+        }
+        return [text for text, is_so in found.items() if is_so]
+
+    def warnings(self) -> list[str]:
+        """Return what a person must look at although requests can be taken."""
+        count = self._journal.quarantine.count
+        return [f"{count} damaged journal files in {self._journal.quarantine.folder}"] if count else []
+
+    @property
+    def _memory_is_full(self) -> bool:
+        """Every open request may still need a place in memory: none may begin that might find none."""
+        return self._shipper.unjournalled + len(self._meters) >= self.options.max_unjournalled
+
+    @property
+    def accounts(self) -> Accounts:
+        """Return where the records of this process are."""
+        return self._shipper.accounts
 
     @property
     def open_requests(self) -> int:
@@ -121,13 +148,12 @@ class Metering:
         Raises:
             Unavailable: the journal takes no records; cancel the admission.
         """
+        if self._memory_is_full:
+            raise _unaccountable()
         try:
-            segment = self._journal.append(encode(Dispatched(ticket, encode_facts(facts))))
+            segment = self._journal.begin_request(encode(Dispatched(ticket, encode_facts(facts))))
         except JournalFull as exc:
-            raise Unavailable(
-                ErrorReason.SERVICE_UNAVAILABLE, "The service cannot account for requests right now.", retry_after_s=5.0
-            ) from exc
-        self._journal.begin_request(segment)
+            raise _unaccountable() from exc
         meter = Meter(self, ticket, facts, segment, self.clock.monotonic())
         self._meters.add(meter)
         failpoint("gateway.after_dispatched")
@@ -146,34 +172,34 @@ class Metering:
         record = usage_record(meter.ticket, meter.facts, outcome)
         failpoint("gateway.before_settled")
         settled = Settled(record, meter.ticket, self.now_us())
+        self._meters.discard(meter)
         try:
-            self.append_settled(settled)
+            self._journal.end_request(meter.segment, encode(settled))
+            self._shipper.wake()
         except JournalFull:
-            self._shipper.add_unjournalled(record)
+            self._shipper.add_unjournalled(settled)
         if record.source is Source.ESTIMATED:
             metrics.ESTIMATED.inc()
-        self._end(meter)
         failpoint("gateway.after_settled")
         await self._admission.settle(settled.ticket, settled.tokens, record.cost_micro_rub)
         return record.cost_micro_rub
 
     async def void(self, meter: Meter) -> None:
         """End a metered request that reached nobody."""
+        self._meters.discard(meter)
         try:
-            self._journal.append(encode(Voided(meter.ticket.request_id)))
+            self._journal.end_request(meter.segment, encode(Voided(meter.ticket.request_id)))
         except JournalFull:
             log.warning("metering.void_not_journalled", request_id=meter.ticket.request_id)
-        self._end(meter)
         await self._admission.settle(meter.ticket, 0, 0)
 
-    def append_settled(self, settled: Settled) -> None:
-        """Journal a row to ship.
-
-        Raises:
-            JournalFull: it is not in the journal.
-        """
-        self._journal.append(encode(settled))
-        self._shipper.wake()
+    async def keep(self, settled: Settled) -> None:
+        """Journal a row to ship; while the disk is full, return when it is stored."""
+        try:
+            self._journal.append(encode(settled))
+            self._shipper.wake()
+        except JournalFull:
+            await self._shipper.deliver_now(settled.record)
 
     def recovered(self) -> None:
         """The journals of dead boots have been worked through once since the start."""
@@ -188,10 +214,12 @@ class Metering:
         while True:
             await self.clock.sleep(TICK_S)
             self._shipper.observe()
+            self._journal.quarantine.observe()
             try:
+                self._move(self._journal.return_to_place())
                 self._carry_forward()
-                if not self.is_ready:
-                    self._journal.append(encode(Probe()))
+                if self._journal.check_room():
+                    self._shipper.journal_again()
                 await self._journal.sync()
             except (JournalFull, OSError) as exc:
                 log.warning("journal.tick_failed", error=str(exc))
@@ -200,21 +228,24 @@ class Metering:
         """Write the oldest open requests anew, so that one long stream does not keep every segment after it."""
         while self._journal.segments > self.options.carry_segments:
             oldest = self._journal.oldest
-            kept = [meter for meter in self._meters if meter.segment == oldest]
-            for meter in kept:
-                segment = self._journal.append(encode(Dispatched(meter.ticket, encode_facts(meter.facts))))
-                if meter.delivered_tokens:
-                    self._journal.append(encode(Progress(meter.ticket.request_id, meter.delivered_tokens)))
-                self._journal.begin_request(segment)
-                self._journal.end_request(meter.segment)
-                meter.segment = segment
+            self._move([oldest])
             self._journal.acknowledge(self._shipper.place)
             if self._journal.oldest == oldest:
                 return  # not shipped yet
 
-    def _end(self, meter: Meter) -> None:
-        self._meters.discard(meter)
-        self._journal.end_request(meter.segment)
+    def _move(self, segments: list[int]) -> None:
+        """Write the open requests of some segments anew."""
+        for meter in [meter for meter in self._meters if meter.segment in segments]:
+            begun = encode(Dispatched(meter.ticket, encode_facts(meter.facts)))
+            meter.segment = self._journal.move_request(meter.segment, begun)
+            if meter.delivered_tokens:
+                self._journal.append(encode(Progress(meter.ticket.request_id, meter.delivered_tokens)))
+
+
+def _unaccountable() -> Unavailable:
+    return Unavailable(
+        ErrorReason.SERVICE_UNAVAILABLE, "The service cannot account for requests right now.", retry_after_s=5.0
+    )
 
 
 @asynccontextmanager
@@ -238,14 +269,14 @@ async def open_metering(
     """
     options, clock = options or MeteringOptions(), clock or SystemClock()
     journal = Journal.open(root, boot_id, segment_bytes=options.segment_bytes)
-    metrics.READY.set(1)
     dead_letters = DeadLetters(root / DEAD_LETTERS)
     shipper = Shipper(journal, send, dead_letters, clock=clock, rng=rng or random.SystemRandom(), options=options)
     metering = Metering(journal, shipper, admission, clock=clock, options=options)
     recovery = Recovery(
         root,
         journal.directory,
-        append=metering.append_settled,
+        keep=metering.keep,
+        sync=journal.sync,
         admission=admission,
         holds=holds,
         clock=clock,
