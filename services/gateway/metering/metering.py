@@ -97,7 +97,7 @@ class Metering:
         self._shipper = shipper
         self._admission = admission
         self._meters: set[Meter] = set()
-        self.recovering = True
+        self._recovered = asyncio.Event()
         self.clock = clock
         self.options = options
 
@@ -203,7 +203,17 @@ class Metering:
 
     def recovered(self) -> None:
         """The journals of dead boots have been worked through once since the start."""
-        self.recovering = False
+        self._recovered.set()
+
+    @property
+    def recovering(self) -> bool:
+        """Tell whether dead journals are still being worked through for the first time."""
+        return not self._recovered.is_set()
+
+    async def caught_up(self) -> None:
+        """Return when what dead gateways left is taken over, and every record is confirmed."""
+        await self._recovered.wait()
+        await self._shipper.drained()
 
     def now_us(self) -> int:
         """Return the wall clock in microseconds."""
@@ -270,6 +280,7 @@ async def open_metering(
     options, clock = options or MeteringOptions(), clock or SystemClock()
     journal = Journal.open(root, boot_id, segment_bytes=options.segment_bytes)
     dead_letters = DeadLetters(root / DEAD_LETTERS)
+    dead_letters.observe()
     shipper = Shipper(journal, send, dead_letters, clock=clock, rng=rng or random.SystemRandom(), options=options)
     metering = Metering(journal, shipper, admission, clock=clock, options=options)
     recovery = Recovery(

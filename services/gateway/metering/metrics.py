@@ -29,3 +29,4 @@ UNACCOUNTED = Gauge(
     "Settled records that were appended and are neither shipped, dead letters, in quarantine nor pending.",
 )
 IN_MEMORY = Gauge("razvilka_gateway_journal_in_memory_records", "Records that wait in memory for room in the journal.")
+DEAD_LETTERS = Gauge("razvilka_gateway_dead_letters", "Dead letters that wait for a person.")
