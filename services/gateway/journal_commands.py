@@ -26,10 +26,10 @@ from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
 from services.gateway.clients.usage import UsageClient
 from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.inspection import inspect
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
-from services.gateway.metering.replay import replay
+from services.gateway.metering.operations.inspection import inspect
+from services.gateway.metering.operations.replay import replay
 from services.gateway.settings import GatewaySettings
 
 PATIENCE_S: Final = 600.0
@@ -78,9 +78,9 @@ async def _shipped(metering: Metering) -> int:
         f"taken over {books.appended}: shipped {books.shipped}, dead letters {books.dead_lettered}, "
         f"quarantined {books.quarantined}, not shipped yet {metering.unshipped}"
     )
-    for text in (*metering.problems(), *metering.warnings()):
+    for text in (*metering.health.problems(), *metering.health.warnings()):
         _say(text)
-    return 1 if metering.recovering or metering.unshipped or metering.problems() else 0
+    return 1 if metering.recovering or metering.unshipped or metering.health.problems() else 0
 
 
 async def replay_letters(paths: Sequence[str], settings: Settings) -> int:

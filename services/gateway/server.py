@@ -45,6 +45,7 @@ from services.gateway.metering.journal.journal import NO_SPACE
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
+from services.gateway.metering.readiness.clock_watch import ClockWatch, NowOf
 from services.gateway.settings import GatewaySettings
 
 log = structlog.get_logger()
@@ -214,6 +215,9 @@ async def _open_paid_calls(
             redis, clients.usage.get_spend, boot_id=boot_id, options=_admission_options(settings), clock=clock
         )
     )
+    clock_watch = ClockWatch(
+        {"Redis": _redis_now(redis), "usage": clients.usage.now}, clock, bound_s=settings.metering.clock_bound_s
+    )
     metering = await stack.enter_async_context(
         open_metering(
             settings.journal_dir,
@@ -224,13 +228,24 @@ async def _open_paid_calls(
             boot_id=boot_id,
             options=_metering_options(settings),
             clock=clock,
+            clock_watch=clock_watch,
         )
     )
+    watching = await stack.enter_async_context(lifecycle.background())
+    watching.start(clock_watch.serve(), name="clock_watch")
     settling = await stack.enter_async_context(lifecycle.background(grace_s=SETTLE_GRACE_S))
     paid_calls = PaidCalls(
         admission, metering, settings, boot_id=boot_id, clock=clock, tasks=settling, cancellations=Cancellations()
     )
     return paid_calls, metering
+
+
+def _redis_now(redis: Redis) -> NowOf:
+    async def now() -> float:
+        seconds, microseconds = await redis.time()
+        return float(seconds) + float(microseconds) / 1e6
+
+    return now
 
 
 def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict[str, Check]:
@@ -251,7 +266,7 @@ def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict
 
 def _details(metering: Metering) -> Details:
     def details() -> dict[str, str]:
-        found = [*metering.problems(), *metering.warnings()]
+        found = [*metering.health.problems(), *metering.health.warnings()]
         return {"journal": "; ".join(found)} if found else {}
 
     return details

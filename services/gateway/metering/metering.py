@@ -18,7 +18,6 @@ from pathlib import Path
 import structlog
 
 from servicekit.clock import Clock, SystemClock
-from servicekit.errors import ErrorReason, Unavailable
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
 from services.gateway.metering import metrics
@@ -31,6 +30,8 @@ from services.gateway.metering.journal.journal import Journal, JournalFull
 from services.gateway.metering.journal.records import Dispatched, Progress, Settled, Voided, encode
 from services.gateway.metering.journal.segments import DEAD_LETTERS
 from services.gateway.metering.options import MeteringOptions
+from services.gateway.metering.readiness.clock_watch import ClockWatch
+from services.gateway.metering.readiness.health import Health, unaccountable
 from services.gateway.metering.recovery import Recovery
 from services.gateway.metering.settle import usage_record
 from services.gateway.metering.shipper import Shipper
@@ -91,12 +92,26 @@ class Metering:
     """Journals, settles and ships."""
 
     def __init__(
-        self, journal: Journal, shipper: Shipper, admission: SettlesHolds, *, clock: Clock, options: MeteringOptions
+        self,
+        journal: Journal,
+        shipper: Shipper,
+        admission: SettlesHolds,
+        clock_watch: ClockWatch,
+        *,
+        clock: Clock,
+        options: MeteringOptions,
     ) -> None:
         self._journal = journal
         self._shipper = shipper
         self._admission = admission
         self._meters: set[Meter] = set()
+        self.health = Health(
+            journal,
+            shipper,
+            clock_watch,
+            open_requests=lambda: len(self._meters),
+            max_unjournalled=options.max_unjournalled,
+        )
         self._recovered = asyncio.Event()
         self.clock = clock
         self.options = options
@@ -104,28 +119,7 @@ class Metering:
     @property
     def is_ready(self) -> bool:
         """Tell whether a request can be accounted for from its beginning to its stored row."""
-        return not self.problems()
-
-    def problems(self) -> list[str]:
-        """Return what stands against taking requests, in words."""
-        shipper, journal = self._shipper, self._journal
-        found = {
-            "the journal takes no records: the disk is full or gone": not journal.has_room,
-            f"{journal.missing} frames that were written to the journal cannot be read": journal.missing > 0,
-            f"{shipper.accounts.unaccounted} records are unaccounted for": shipper.accounts.unaccounted > 0,
-            f"{shipper.unjournalled} records wait in memory for room in the journal": self._memory_is_full,
-        }
-        return [text for text, is_so in found.items() if is_so]
-
-    def warnings(self) -> list[str]:
-        """Return what a person must look at although requests can be taken."""
-        count = self._journal.quarantine.count
-        return [f"{count} damaged journal files in {self._journal.quarantine.folder}"] if count else []
-
-    @property
-    def _memory_is_full(self) -> bool:
-        """Every open request may still need a place in memory: none may begin that might find none."""
-        return self._shipper.unjournalled + len(self._meters) >= self.options.max_unjournalled
+        return not self.health.problems()
 
     @property
     def accounts(self) -> Accounts:
@@ -148,12 +142,12 @@ class Metering:
         Raises:
             Unavailable: the journal takes no records; cancel the admission.
         """
-        if self._memory_is_full:
-            raise _unaccountable()
+        if self.health.refusals():
+            raise unaccountable()
         try:
             segment = self._journal.begin_request(encode(Dispatched(ticket, encode_facts(facts))))
         except JournalFull as exc:
-            raise _unaccountable() from exc
+            raise unaccountable() from exc
         meter = Meter(self, ticket, facts, segment, self.clock.monotonic())
         self._meters.add(meter)
         failpoint("gateway.after_dispatched")
@@ -252,12 +246,6 @@ class Metering:
                 self._journal.append(encode(Progress(meter.ticket.request_id, meter.delivered_tokens)))
 
 
-def _unaccountable() -> Unavailable:
-    return Unavailable(
-        ErrorReason.SERVICE_UNAVAILABLE, "The service cannot account for requests right now.", retry_after_s=5.0
-    )
-
-
 @asynccontextmanager
 async def open_metering(
     root: Path,
@@ -269,7 +257,7 @@ async def open_metering(
     boot_id: str,
     options: MeteringOptions | None = None,
     clock: Clock | None = None,
-    rng: random.Random | None = None,
+    clock_watch: ClockWatch | None = None,
 ) -> AsyncIterator[Metering]:
     """Yield metering with its background work; on leaving, drain (bounded), sync, close.
 
@@ -281,8 +269,8 @@ async def open_metering(
     journal = Journal.open(root, boot_id, segment_bytes=options.segment_bytes)
     dead_letters = DeadLetters(root / DEAD_LETTERS)
     dead_letters.observe()
-    shipper = Shipper(journal, send, dead_letters, clock=clock, rng=rng or random.SystemRandom(), options=options)
-    metering = Metering(journal, shipper, admission, clock=clock, options=options)
+    shipper = Shipper(journal, send, dead_letters, clock=clock, rng=random.SystemRandom(), options=options)
+    metering = Metering(journal, shipper, admission, clock_watch or ClockWatch({}, clock), clock=clock, options=options)
     recovery = Recovery(
         root,
         journal.directory,

@@ -30,3 +30,4 @@ UNACCOUNTED = Gauge(
 )
 IN_MEMORY = Gauge("razvilka_gateway_journal_in_memory_records", "Records that wait in memory for room in the journal.")
 DEAD_LETTERS = Gauge("razvilka_gateway_dead_letters", "Dead letters that wait for a person.")
+CLOCK_OFFSET = Gauge("razvilka_gateway_clock_offset_seconds", "How far our clock is ahead of another.", ["of"])

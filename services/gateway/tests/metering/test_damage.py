@@ -50,7 +50,7 @@ async def start_and_stop(root: Path, client, sink: Sink) -> list[str]:
     """Let a gateway recover what is there; return what it warned of."""
     with capture_logs():
         async with metering_in(root, client, sink, Settlements(), boot_id="next") as metering:
-            warnings = metering.warnings()
+            warnings = metering.health.warnings()
     return warnings
 
 
@@ -142,7 +142,7 @@ async def test_a_damaged_frame_in_the_living_journal_makes_the_gateway_not_ready
             sink.is_away = False
             while metering.unshipped:
                 await metering.clock.sleep(0.001)
-            accounts, problems = metering.accounts, metering.problems()
+            accounts, problems = metering.accounts, metering.health.problems()
 
     assert sink.rows.keys() == {"r0", "r2", "r3"}
     assert problems == ["1 frames that were written to the journal cannot be read"]

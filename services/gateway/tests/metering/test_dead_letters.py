@@ -15,12 +15,12 @@ from servicekit.testing import FakeClock
 from services.gateway import journal_commands
 from services.gateway.metering import metrics
 from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.inspection import inspect
 from services.gateway.metering.journal.journal import Journal
 from services.gateway.metering.journal.quarantine import FOLDER
 from services.gateway.metering.journal.records import Settled, encode
+from services.gateway.metering.operations.inspection import inspect
+from services.gateway.metering.operations.replay import replay
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.metering.replay import replay
 from services.gateway.metering.settle import usage_record
 from services.gateway.metering.shipper import Shipper
 from services.gateway.metering.usage_record import Attempt, Rejected, UsageRecord
