@@ -134,6 +134,7 @@ class Journal:
         number = self._append(payload, reserved=self._open_requests + 1)
         self._open_requests += 1
         self._files.segments[number].open_requests += 1
+        self.check_room()
         return number
 
     def end_request(self, segment: int, payload: bytes) -> None:
