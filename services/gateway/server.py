@@ -284,4 +284,6 @@ def _admission_options(settings: GatewaySettings) -> AdmissionOptions:
 
 def _metering_options(settings: GatewaySettings) -> MeteringOptions:
     given = settings.metering
-    return MeteringOptions(reap_every_s=given.reap_every_s, reap_grace_s=given.reap_grace_s)
+    return MeteringOptions(
+        reap_every_s=given.reap_every_s, reap_grace_s=given.reap_grace_s, drain_at_stop_s=given.drain_at_stop_s
+    )

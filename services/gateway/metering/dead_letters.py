@@ -55,6 +55,7 @@ class DeadLetters:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._observed: list[int] = []
 
     def add(self, record: UsageRecord, rejected: Rejected) -> None:
         """Keep a record and why it was refused.
@@ -65,7 +66,6 @@ class DeadLetters:
         named = dict(zip(record.__struct_fields__, msgspec.to_builtins(record), strict=True))
         _append(self.path, msgspec.json.encode(_Line(rejected, named)) + b"\n")
         metrics.DEAD_LETTERED.inc()
-        metrics.DEAD_LETTERS.inc()
         log.error("metering.dead_letter", request_id=record.request_id, field=rejected.field, error=rejected.message)
 
     def read(self) -> Iterator[DeadLetter | UnreadableLine]:
@@ -94,8 +94,11 @@ class DeadLetters:
         return sorted((each for each in letters.values() if each.digest not in done), key=lambda each: each.number)
 
     def observe(self) -> None:
-        """Set the gauge."""
-        metrics.DEAD_LETTERS.set(len(self.waiting()))
+        """Set the gauge, when the files have changed: another process may replay them."""
+        state = [_size(path) for path in (self.path, self._marks_path)]
+        if state != self._observed:
+            self._observed = state
+            metrics.DEAD_LETTERS.set(len(self.waiting()))
 
     def mark_replayed(self, letter: DeadLetter) -> None:
         """Remember that a record is stored.
@@ -112,6 +115,13 @@ class DeadLetters:
     def _replayed(self) -> set[str]:
         path = self._marks_path
         return set(path.read_text().split()) if path.exists() else set()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _append(path: Path, line: bytes) -> None:

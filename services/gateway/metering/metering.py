@@ -268,7 +268,6 @@ async def open_metering(
     options, clock = options or MeteringOptions(), clock or SystemClock()
     journal = Journal.open(root, boot_id, segment_bytes=options.segment_bytes)
     dead_letters = DeadLetters(root / DEAD_LETTERS)
-    dead_letters.observe()
     shipper = Shipper(journal, send, dead_letters, clock=clock, rng=random.SystemRandom(), options=options)
     metering = Metering(journal, shipper, admission, clock_watch or ClockWatch({}, clock), clock=clock, options=options)
     recovery = Recovery(

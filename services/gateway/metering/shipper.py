@@ -129,6 +129,7 @@ class Shipper:
 
     def observe(self) -> None:
         """Set the gauges."""
+        self._dead_letters.observe()
         metrics.DEPTH.set(self.pending)
         metrics.UNACCOUNTED.set(self.accounts.unaccounted)
         metrics.IN_MEMORY.set(len(self._unjournalled))

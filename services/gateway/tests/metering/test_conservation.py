@@ -34,7 +34,7 @@ from services.gateway.metering.shipper import Shipper
 from services.gateway.metering.usage_record import Rejected, Source, UsageRecord
 from services.gateway.tests.metering_kit import NoHolds, Settlements, completed, dispatched, facts, ticket
 
-EXAMPLES = 100
+EXAMPLES = 110
 STEPS = 60
 SEGMENT_BYTES = 1500
 

@@ -88,11 +88,16 @@ async def test_a_replay_that_is_cut_short_goes_on_where_it_was(tmp_path):
     assert [letter.record.request_id for letter in letters.waiting()] == ["r2"]
 
 
-def test_the_gauge_counts_what_waits_for_a_person(tmp_path):
-    """Also after a restart, when the counter begins anew."""
-    letters_in(tmp_path, "r1", "r2").observe()
+async def test_the_gauge_counts_what_waits_for_a_person(tmp_path):
+    """Also after a restart, and when another process has replayed them."""
+    gateways = letters_in(tmp_path, "r1", "r2")
+    gateways.observe()
+    waiting = metrics.DEAD_LETTERS._value.get()
 
-    assert metrics.DEAD_LETTERS._value.get() == 2
+    await replay(DeadLetters(gateways.path), Sink().record)
+    gateways.observe()
+
+    assert (waiting, metrics.DEAD_LETTERS._value.get()) == (2, 0)
 
 
 class NoRoom(DeadLetters):
