@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from emulator import tokenizer
-from emulator.answer import Ask
 from emulator.core import Call, Core, Surface
-from emulator.embedding import vector
-from emulator.openai_format import BadRequestError, ChatWriter, read_request
-from emulator.wire import EVENT_STREAM, RefusalError, Reply
+from emulator.openai.format import BadRequestError, ChatWriter, read_request
+from emulator.toy_model import tokenizer
+from emulator.toy_model.answer import Ask
+from emulator.toy_model.embedding import vector
+from emulator.wire.replies import EVENT_STREAM, RefusalError, Reply
 
 WINDOW = 131_072
 _TYPES = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}

@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from emulator.faults import Fault
+from emulator.wire.faults import Fault
 
 JSON: Final = b"application/json"
 EVENT_STREAM: Final = b"text/event-stream"
