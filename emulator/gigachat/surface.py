@@ -10,7 +10,7 @@ import msgspec
 from emulator.core import Call, Core, Route, Surface
 from emulator.gigachat.models import Model, find_model
 from emulator.gigachat.oauth import GigaChatAccess, Token, html_403
-from emulator.gigachat.rules import BrokenRuleError
+from emulator.gigachat.schema_rules import BrokenRuleError
 from emulator.gigachat.v1_format import Writer, read_request
 from emulator.toy_model.answer import Answer, Ask
 from emulator.wire.replies import EVENT_STREAM, RefusalError, Reply
@@ -95,7 +95,7 @@ class GigaChatSurface(Surface):
         try:
             return parse(body)
         except BrokenRuleError as rule:
-            raise self.refuse(call, 422, str(rule)) from None
+            raise self.refuse(call, rule.status, str(rule)) from None
         except (KeyError, TypeError, AttributeError):
             raise self.refuse(call, 422) from None
 

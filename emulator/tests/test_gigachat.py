@@ -110,15 +110,6 @@ async def test_functions_are_off_unless_asked_for(ask_gigachat: Ask) -> None:
             {"messages": [CALL, {"role": "function", "name": "camp_distance", "content": "три"}]},
             "INVALID_PARAMS: invalid function result for function json string `три`",
         ),
-        (
-            {
-                "functions": [
-                    {"name": "f", "parameters": {"type": "object", "properties": {"data": {"type": "object"}}}}
-                ]
-            },
-            "Field 'properties.data.properties' is missing",
-        ),
-        ({"functions": [{"name": "f", "parameters": {"anyOf": []}}]}, "anyOf"),
         ({"model": "GigaChat-Plus", "functions": [FUNCTION]}, "Requested model does not support functions"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
     ],
