@@ -150,11 +150,10 @@ class ControlSurface(Surface):
         return {"expired": ended}
 
     def _set_limits(self, body: dict[str, Any]) -> Any:
-        """Set gauges by their settings' names, and `packages`: model -> tokens left."""
-        body = dict(body)
+        """Set quotas by their settings' names, `lifted` for all others, and `packages`: model -> tokens left."""
+        body, quotas = dict(body), self.core.quotas
         self._providers.gigachat.packages.update(body.pop("packages", {}))
+        quotas.lifted = bool(body.pop("lifted", quotas.lifted))
         for name, value in body.items():
-            if name not in ("yandex_max_sessions", "gigachat_max_parallel", "gigachat_token_calls_per_s"):
-                raise ValueError(f"unknown limit {name!r}")
-            self.core.limits[name] = int(value)
-        return {"limits": self.core.limits, "packages": self._providers.gigachat.packages}
+            quotas.set(name, int(value))
+        return {"lifted": quotas.lifted, "limits": quotas.shown(), "packages": self._providers.gigachat.packages}

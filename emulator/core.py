@@ -12,7 +12,7 @@ from aiohttp import web
 
 from emulator.golden_files import GoldenFiles, NoSuchGoldenError, load
 from emulator.ground_truth import Entry, GroundTruth
-from emulator.limits import Gauge, Window
+from emulator.limits import Quotas
 from emulator.markers import read_directions
 from emulator.settings import CoreSettings
 from emulator.toy_model.answer import Answer, Ask, compose
@@ -33,10 +33,7 @@ class Core:
         self.faults = FaultScript(settings.random_seed)
         self.ground_truth = GroundTruth(settings.ground_truth_limit, keep_bodies=settings.ground_truth_bodies)
         self.golden = GoldenFiles()
-        self.gauges: dict[str, Gauge] = {}
-        self.windows: dict[str, Window] = {}
-        # What the control API has set since the start; the settings otherwise.
-        self.limits: dict[str, int] = {}
+        self.quotas = Quotas(settings)
         self._random = random.Random(settings.random_seed)  # noqa: S311 - latency, not secrets
         self._marker_uses: dict[tuple[str, str, int], int] = {}
         self._id_prefix = uuid.uuid4().hex[:20]
@@ -47,8 +44,7 @@ class Core:
         self.faults.clear()
         self.golden.clear()
         self.ground_truth.clear()
-        self.windows.clear()
-        self.limits.clear()
+        self.quotas.reset()
         self._marker_uses.clear()
 
     def new_id(self) -> str:
@@ -56,16 +52,6 @@ class Core:
         self._id_number += 1
         tail, start = f"{self._id_number:012x}", self._id_prefix
         return f"{start[:8]}-{start[8:12]}-4{start[12:15]}-a{start[15:18]}-{tail}"
-
-    def gauge(self, name: str, limit: int) -> Gauge:
-        """Return the gauge of that name; its limit follows the last caller's."""
-        gauge = self.gauges.setdefault(name, Gauge())
-        gauge.limit = limit
-        return gauge
-
-    def window(self, name: str, limit: int, seconds: float) -> Window:
-        """Return the rate window of that name."""
-        return self.windows.setdefault(name, Window(limit, seconds))
 
     def latency_s(self, ask: Ask | None, fault: Fault | None) -> float:
         """Return how long the first byte must wait."""

@@ -14,7 +14,8 @@ from emulator.core import Call, Core, Surface
 from emulator.wire.replies import RefusalError, Reply
 
 _UUID4: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
-SCOPES: Final = ("GIGACHAT_API_PERS", "GIGACHAT_API_B2B", "GIGACHAT_API_CORP")
+# Each scope and how many calls at once its keys may make.
+SCOPES: Final = {"GIGACHAT_API_PERS": 1, "GIGACHAT_API_B2B": 10, "GIGACHAT_API_CORP": 10}
 
 
 @dataclass(slots=True)
@@ -98,8 +99,9 @@ class GigaChatAuthSurface(Surface):
         instead = self.instead(call, fault)
         if instead is not None:
             return instead
-        limit = self.core.limits.get("gigachat_token_calls_per_s", self.core.settings.gigachat_token_calls_per_s)
-        if not self.core.window("gigachat-oauth", limit, 1.0).enter(self.core.now()):
+        quotas = self.core.quotas
+        limit = quotas.limit("gigachat_token_calls_per_s")
+        if not quotas.window("gigachat-oauth", 1.0).enter(self.core.now(), limit):
             raise RefusalError(Reply([b'{"status":429,"message":"Too many requests"}'], 429))
         credential, scope = self._checked(call)
         token, expires_at = self.access.issue(credential, scope)

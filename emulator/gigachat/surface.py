@@ -9,7 +9,7 @@ import msgspec
 
 from emulator.core import Call, Core, Route, Surface
 from emulator.gigachat.models import Model, find_model
-from emulator.gigachat.oauth import GigaChatAccess, Token, html_403
+from emulator.gigachat.oauth import SCOPES, GigaChatAccess, Token, html_403
 from emulator.gigachat.schema_rules import BrokenRuleError
 from emulator.gigachat.v1_format import Writer, read_request
 from emulator.toy_model.answer import Answer, Ask
@@ -101,9 +101,9 @@ class GigaChatSurface(Surface):
 
     def enter(self, call: Call, token: Token) -> None:
         """Take one of the key's parallel places, or refuse with 429."""
-        limit = self.core.limits.get("gigachat_max_parallel", self.core.settings.gigachat_max_parallel)
-        gauge = self.core.gauge(f"gigachat:{token.credential}", limit)
-        if not gauge.enter():
+        quotas = self.core.quotas
+        gauge = quotas.gauge(f"gigachat:{token.credential}")
+        if not gauge.enter(quotas.limit("gigachat_max_parallel", SCOPES[token.scope])):
             raise self.refuse(call, 429)
         call.releases.append(gauge.leave)
 

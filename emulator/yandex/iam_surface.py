@@ -88,6 +88,8 @@ class OperationsSurface:
         if instead is not None:
             return instead
         surface.check_model(call, ask, folder)
+        surface.check_rate(call, folder, "yandex_async_per_hour")
+        surface.check_rate(call, folder, "yandex_async_per_s")
         now = core.now()
         operation_id = "d7q" + core.new_id().replace("-", "")[-17:]
         if len(self._operations) >= 10_000:
@@ -99,11 +101,12 @@ class OperationsSurface:
     async def read(self, call: Call) -> Reply:
         """Return the Operation; its response has no `result` wrapper."""
         surface = self._surface
-        surface.authenticate(call)
+        folder = surface.authenticate(call)
         fault = call.choose_fault()
         instead = surface.instead(call, fault)
         if instead is not None:
             return instead
+        surface.check_rate(call, folder, "yandex_operation_reads_per_s")
         operation_id = call.exchange.request.path.rsplit("/", 1)[1]
         operation = self._operations.get(operation_id)
         if operation is None:

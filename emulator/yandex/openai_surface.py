@@ -97,6 +97,7 @@ class YandexOpenAISurface:
         if instead is not None:
             return instead
         uri = self._uri(call, folder, body.get("model"), "emb")
+        self._surface.check_rate(call, folder, "yandex_embeddings_per_s")
         text, size = self._text(call, body), int(body.get("dimensions") or EMBEDDERS[uri.name])
         tokens = tokenizer.count(text) + 1
         call.entry.prompt_tokens = tokens

@@ -12,7 +12,7 @@ from emulator.toy_model.answer import Ask
 from emulator.toy_model.embedding import vector
 from emulator.wire.replies import Exchange, RefusalError, Reply
 from emulator.yandex.auth import Unauthenticated, YandexAccess
-from emulator.yandex.errors import error_body
+from emulator.yandex.errors import error_body, exceeded
 from emulator.yandex.models import EMBEDDERS, MODELS, ModelUri, parse_uri
 from emulator.yandex.native_format import (
     MODEL_VERSION,
@@ -96,23 +96,19 @@ class YandexSurface(Surface):
 
     def enter_session(self, call: Call, folder: str | None) -> None:
         """Take a place in the folder's gauge of generations, or refuse with 429."""
-        settings, core = self.core.settings, self.core
-        hourly = core.window(f"yandex-hour:{folder}", settings.yandex_generations_per_hour, 3600)
-        if not hourly.enter(core.now()):
-            limit = settings.yandex_generations_per_hour
-            name = "ai.textGenerationCompletionRequestsPerHour.rate rate"
-            raise self.refuse(call, 429, f"{name} quota limit exceed: allowed {limit} requests")
-        limit = core.limits.get("yandex_max_sessions", settings.yandex_max_sessions)
-        gauge = core.gauge(f"yandex:{folder}", limit)
-        if not gauge.enter():
-            name = "ai.textGenerationCompletionSessionsCount.count gauge"
-            raise self.refuse(call, 429, f"{name} quota limit exceed: allowed {limit} requests")
+        self.check_rate(call, folder, "yandex_generations_per_hour")
+        quotas = self.core.quotas
+        limit, gauge = quotas.limit("yandex_max_sessions"), quotas.gauge(f"yandex:{folder}")
+        if not gauge.enter(limit):
+            raise self.refuse(call, 429, exceeded("yandex_max_sessions", limit))
         call.releases.append(gauge.leave)
 
-    def check_rate(self, call: Call, name: str, limit: int) -> None:
-        """Refuse when a per-second quota is used up."""
-        if not self.core.window(f"yandex:{name}", limit, 1.0).enter(self.core.now()):
-            raise self.refuse(call, 429, f"{name} rate quota limit exceed: allowed {limit} requests")
+    def check_rate(self, call: Call, folder: str | None, quota: str) -> None:
+        """Refuse when a folder's quota of a second or an hour is used up; `quota` is its setting."""
+        quotas, seconds = self.core.quotas, 3600.0 if quota.endswith("_hour") else 1.0
+        limit = quotas.limit(quota)
+        if not quotas.window(f"{quota}:{folder}", seconds).enter(self.core.now(), limit):
+            raise self.refuse(call, 429, exceeded(quota, limit))
 
     def read(self, call: Call, parse: Callable[[dict[str, Any]], Ask]) -> Ask:
         """Return the question of the body, or refuse with 400."""
@@ -160,7 +156,7 @@ class YandexSurface(Surface):
 
     async def tokenize(self, call: Call) -> Reply:
         """`/foundationModels/v1/tokenize`."""
-        body, instead = self._free_call(call, "ai.textGenerationTokenizeRequestsPerSecond")
+        body, instead = self._free_call(call)
         if instead is not None:
             return instead
         found = [("<s>", True), *((piece, False) for piece in tokenizer.pieces(str(body.get("text", ""))))]
@@ -168,13 +164,13 @@ class YandexSurface(Surface):
 
     async def tokenize_completion(self, call: Call) -> Reply:
         """`/foundationModels/v1/tokenizeCompletion`: template tokens included."""
-        body, instead = self._free_call(call, "ai.textGenerationTokenizeRequestsPerSecond")
+        body, instead = self._free_call(call)
         if instead is not None:
             return instead
         self.read(call, read_request)
         return self._tokens(call, request_pieces(body))
 
-    def _free_call(self, call: Call, quota: str) -> tuple[dict[str, Any], Reply | None]:
+    def _free_call(self, call: Call) -> tuple[dict[str, Any], Reply | None]:
         folder = self.authenticate(call)
         body = call.exchange.json()
         model = str(body.get("modelUri"))
@@ -183,7 +179,7 @@ class YandexSurface(Surface):
         if instead is None:
             uri = self.checked_uri(call, model, "gpt")
             self.check_folder(call, folder, uri.folder, call.exchange.header("x-folder-id"))
-            self.check_rate(call, quota, self.core.settings.yandex_tokenizer_per_s)
+            self.check_rate(call, folder, "yandex_tokenizer_per_s")
         return body, instead
 
     def _tokens(self, call: Call, found: list[tuple[str, bool]]) -> Reply:
@@ -203,7 +199,7 @@ class YandexSurface(Surface):
             return instead
         uri = self.checked_uri(call, body.get("modelUri"), "emb")
         self.check_folder(call, folder, uri.folder, call.exchange.header("x-folder-id"))
-        self.check_rate(call, "ai.textEmbeddingsRequestsPerSecond", self.core.settings.yandex_embeddings_per_s)
+        self.check_rate(call, folder, "yandex_embeddings_per_s")
         text, tokens = str(body.get("text", "")), tokenizer.count(str(body.get("text", ""))) + 1
         if not text:
             raise self.refuse(call, 400, "text length is 0, which is outside the range (0, 100000]")
