@@ -67,7 +67,7 @@ class FileRoutes:
         instead = self._begin(call)
         if instead is not None:
             return instead
-        parts = _form_parts(call.exchange.header("content-type") or "", call.exchange.body)
+        parts = _form_parts(call.received.header("content-type") or "", call.received.body)
         if "file" not in parts or parts.get("purpose", ("", "", b""))[2] != b"general":
             raise self._surface.refuse(call, 400, "file and purpose=general are required")
         name, content_type, data = parts["file"]
@@ -93,7 +93,7 @@ class FileRoutes:
         instead = self._begin(call)
         if instead is not None:
             return instead
-        file_id, _, rest = call.exchange.request.path.partition("/files/")[2].partition("/")
+        file_id, _, rest = call.received.path.partition("/files/")[2].partition("/")
         stored = self._files.get(file_id)
         if stored is None:
             raise self._surface.refuse(call, 404, "No such file")
@@ -106,7 +106,7 @@ class FileRoutes:
         instead = self._begin(call)
         if instead is not None:
             return instead
-        file_id = call.exchange.request.path.partition("/files/")[2].partition("/")[0]
+        file_id = call.received.path.partition("/files/")[2].partition("/")[0]
         if self._files.pop(file_id, None) is None:
             raise self._surface.refuse(call, 404, "No such file")
         return self._reply(call, {"id": file_id, "deleted": True})

@@ -56,7 +56,7 @@ class MoreRoutes:
     async def model(self, call: Call) -> Reply:
         """`GET /models/{id}`."""
         self._surface.authenticate(call)
-        name = call.exchange.request.path.rsplit("/", 1)[1]
+        name = call.received.path.rsplit("/", 1)[1]
         instead = self._surface.instead(call, call.choose_fault(model=name))
         if instead is not None:
             return instead
@@ -67,7 +67,7 @@ class MoreRoutes:
     async def embeddings(self, call: Call) -> Reply:
         """`/embeddings`: usage sits in every item."""
         token = self._surface.authenticate(call)
-        body = call.exchange.json()
+        body = call.received.json()
         name = call.entry.model = str(body.get("model"))
         instead = self._surface.instead(call, call.choose_fault(model=name))
         if instead is not None:
@@ -103,7 +103,7 @@ class MoreRoutes:
     async def tokens_count(self, call: Call) -> Reply:
         """`/tokens/count`: a bare array, plain text without the chat template."""
         self._surface.authenticate(call)
-        body = call.exchange.json()
+        body = call.received.json()
         name = call.entry.model = str(body.get("model"))
         instead = self._surface.instead(call, call.choose_fault(model=name))
         if instead is not None:

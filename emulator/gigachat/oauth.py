@@ -94,7 +94,7 @@ class GigaChatAuthSurface(Surface):
 
     async def token(self, call: Call) -> Reply:
         """Give a token for a key and a scope that belongs to it."""
-        call.entry.request_id = call.exchange.header("rquid")
+        call.entry.request_id = call.received.header("rquid")
         fault = call.choose_fault()
         instead = self.instead(call, fault)
         if instead is not None:
@@ -113,13 +113,13 @@ class GigaChatAuthSurface(Surface):
 
     def _checked(self, call: Call) -> tuple[str, str]:
         """Return credential and scope, or refuse in the order in which the provider looks at them."""
-        if not _UUID4.fullmatch(call.exchange.header("rquid") or ""):
+        if not _UUID4.fullmatch(call.received.header("rquid") or ""):
             raise self._refusal(400, 3, "RqUID is missing or is not a UUID version 4")
-        credential = decoded_basic(call.exchange.header("authorization"))
+        credential = decoded_basic(call.received.header("authorization"))
         if credential is None:
             raise self._refusal(400, 4, "Can't decode 'Authorization' header")
         call.note_credential(credential)
-        form = parse_qs(call.exchange.body.decode("latin-1"), keep_blank_values=True)
+        form = parse_qs(call.received.body.decode("latin-1"), keep_blank_values=True)
         scope = form.get("scope", [""])[0]
         if not scope:
             raise self._refusal(400, 5, "scope is empty")

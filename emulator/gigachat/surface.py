@@ -76,7 +76,7 @@ class GigaChatSurface(Surface):
 
     def authenticate(self, call: Call) -> Token:
         """Return what the bearer token stands for, or refuse with 401."""
-        header = call.exchange.header
+        header = call.received.header
         call.entry.request_id, call.entry.session_id = header("x-request-id"), header("x-session-id")
         scheme, _, text = (header("authorization") or "").partition(" ")
         token = self.access.find(text) if scheme.lower() == "bearer" else None
@@ -89,7 +89,7 @@ class GigaChatSurface(Surface):
 
     def read(self, call: Call, parse: Callable[[dict[str, Any]], Ask]) -> Ask:
         """Return the question of the body, or refuse with 400 or 422."""
-        body = call.exchange.json()
+        body = call.received.json()
         if not isinstance(body, dict):
             raise self.refuse(call, 400)
         try:
@@ -191,7 +191,7 @@ class PasswordSurface:
         instead = surface.instead(call, call.choose_fault())
         if instead is not None:
             return instead
-        scheme, _, key = (call.exchange.header("authorization") or "").partition(" ")
+        scheme, _, key = (call.received.header("authorization") or "").partition(" ")
         user = _known_user(surface.access, key) if scheme.lower() == "basic" else None
         if user is None:
             raise surface.refuse(call, 401)

@@ -32,7 +32,7 @@ class IamSurface:
         instead = self._surface.instead(call, fault)
         if instead is not None:
             return instead
-        body = call.exchange.json()
+        body = call.received.json()
         if body.get("jwt"):
             try:
                 folder: str | None = check_jwt(self._surface.access, str(body["jwt"]), self._core.now())
@@ -53,7 +53,7 @@ class IamSurface:
         instead = self._surface.instead(call, fault)
         if instead is not None:
             return instead
-        if call.exchange.header("metadata-flavor") != "Google":
+        if call.received.header("metadata-flavor") != "Google":
             return Reply([b"Missing Metadata-Flavor:Google header"], 403, b"text/plain")
         token, expires_at = self._surface.access.issue(self._core.settings.yandex_metadata_folder)
         found = {"access_token": token, "expires_in": int(expires_at - self._core.now()), "token_type": "Bearer"}
@@ -107,7 +107,7 @@ class OperationsSurface:
         if instead is not None:
             return instead
         surface.check_rate(call, folder, "yandex_operation_reads_per_s")
-        operation_id = call.exchange.request.path.rsplit("/", 1)[1]
+        operation_id = call.received.path.rsplit("/", 1)[1]
         operation = self._operations.get(operation_id)
         if operation is None:
             raise surface.refuse(call, 404, f"Operation {operation_id} not found")

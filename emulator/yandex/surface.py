@@ -10,7 +10,7 @@ from emulator.core import Call, Core, Surface
 from emulator.toy_model import tokenizer
 from emulator.toy_model.answer import Ask
 from emulator.toy_model.embedding import vector
-from emulator.wire.replies import Exchange, RefusalError, Reply
+from emulator.wire.replies import RefusalError, Reply
 from emulator.yandex.auth import Unauthenticated, YandexAccess
 from emulator.yandex.errors import error_body, exceeded
 from emulator.yandex.models import EMBEDDERS, MODELS, ModelUri, parse_uri
@@ -42,11 +42,10 @@ class YandexSurface(Surface):
             _NATIVE + "textEmbedding": ("embeddings", self.text_embedding),
         }
 
-    def headers(self, call_or_exchange: Call | Exchange) -> bytes:
+    def headers(self, call: Call) -> bytes:
         """Return the headers that support would ask for; the client's own id is echoed."""
-        exchange = call_or_exchange.exchange if isinstance(call_or_exchange, Call) else call_or_exchange
         request_id = self.core.new_id().encode()
-        client_id = exchange.header("x-client-request-id")
+        client_id = call.received.header("x-client-request-id")
         echo = b"" if client_id is None else b"x-client-request-id: %b\r\n" % client_id.encode("latin-1", "replace")
         return b"server: ycalb\r\nx-request-id: %b\r\nx-server-trace-id: %b:1\r\n%b" % (request_id, request_id, echo)
 
@@ -68,9 +67,9 @@ class YandexSurface(Surface):
 
     def authenticate(self, call: Call, *, keys_as_bearer: bool = False) -> str | None:
         """Return the caller's folder (None: any) or refuse with 401."""
-        authorization = call.exchange.header("authorization")
+        authorization = call.received.header("authorization")
         entry = call.entry
-        entry.request_id = call.exchange.header("x-client-request-id")
+        entry.request_id = call.received.header("x-client-request-id")
         call.note_credential(authorization or "")
         try:
             return self.access.folder_of(authorization, keys_as_bearer=keys_as_bearer)
@@ -112,7 +111,7 @@ class YandexSurface(Surface):
 
     def read(self, call: Call, parse: Callable[[dict[str, Any]], Ask]) -> Ask:
         """Return the question of the body, or refuse with 400."""
-        body = call.exchange.json()
+        body = call.received.json()
         if not isinstance(body, dict):
             raise self.refuse(call, 400, "Request is malformed")
         try:
@@ -145,7 +144,7 @@ class YandexSurface(Surface):
     def check_model(self, call: Call, ask: Ask, folder: str | None) -> ModelUri:
         """Refuse an unknown model, a foreign folder, a prompt beyond the window."""
         uri = self.checked_uri(call, ask.model, "gpt")
-        self.check_folder(call, folder, uri.folder, call.exchange.header("x-folder-id"))
+        self.check_folder(call, folder, uri.folder, call.received.header("x-folder-id"))
         model = MODELS[uri.name.split("~")[0]]
         if not model.native:
             raise self.refuse(call, 404, "Failed to get model")
@@ -172,13 +171,13 @@ class YandexSurface(Surface):
 
     def _free_call(self, call: Call) -> tuple[dict[str, Any], Reply | None]:
         folder = self.authenticate(call)
-        body = call.exchange.json()
+        body = call.received.json()
         model = str(body.get("modelUri"))
         call.entry.model = model
         instead = self.instead(call, call.choose_fault(model=model))
         if instead is None:
             uri = self.checked_uri(call, model, "gpt")
-            self.check_folder(call, folder, uri.folder, call.exchange.header("x-folder-id"))
+            self.check_folder(call, folder, uri.folder, call.received.header("x-folder-id"))
             self.check_rate(call, folder, "yandex_tokenizer_per_s")
         return body, instead
 
@@ -191,14 +190,14 @@ class YandexSurface(Surface):
     async def text_embedding(self, call: Call) -> Reply:
         """`/foundationModels/v1/textEmbedding`."""
         folder = self.authenticate(call)
-        body = call.exchange.json()
+        body = call.received.json()
         call.entry.model = str(body.get("modelUri"))
         fault = call.choose_fault(model=call.entry.model)
         instead = self.instead(call, fault)
         if instead is not None:
             return instead
         uri = self.checked_uri(call, body.get("modelUri"), "emb")
-        self.check_folder(call, folder, uri.folder, call.exchange.header("x-folder-id"))
+        self.check_folder(call, folder, uri.folder, call.received.header("x-folder-id"))
         self.check_rate(call, folder, "yandex_embeddings_per_s")
         text, tokens = str(body.get("text", "")), tokenizer.count(str(body.get("text", ""))) + 1
         if not text:
