@@ -20,16 +20,17 @@ _RULE_FIELDS = ("provider", "model", "operation", "times", "skip", "chance")
 
 @dataclass(slots=True)
 class Addresses:
-    """Where a running emulator answers, by listener; `tls` is empty when TLS is off."""
+    """Where a running emulator answers, by listener; `tls` is empty when TLS is off, `grpc` holds host and port."""
 
     urls: dict[str, str] = field(default_factory=dict)
     tls: dict[str, str] = field(default_factory=dict)
+    grpc: dict[str, str] = field(default_factory=dict)
     ca_path: str = ""
 
     def shown(self) -> dict[str, Any]:
         """Return them as the control API and the first log line say them: `yandex_url` and so on."""
         named: dict[str, Any] = {f"{name}_url": url for name, url in self.urls.items()}
-        return named | {"tls": self.tls, "ca_path": self.ca_path}
+        return named | {"grpc": self.grpc, "tls": self.tls, "ca_path": self.ca_path}
 
 
 @dataclass(frozen=True, slots=True)

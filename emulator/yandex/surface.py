@@ -1,6 +1,6 @@
 """The routes of the Yandex listener: native REST, IAM, metadata, operations; `/v1` is in `openai_surface`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from emulator.toy_model.embedding import vector
 from emulator.wire.replies import RefusalError, Reply
 from emulator.yandex.auth import Unauthenticated, YandexAccess
 from emulator.yandex.errors import error_body, exceeded
-from emulator.yandex.models import EMBEDDERS, MODELS, ModelUri, parse_uri
+from emulator.yandex.models import CLASSIFIERS, EMBEDDERS, MODELS, ModelUri, parse_uri
 from emulator.yandex.native_format import (
     MODEL_VERSION,
     InvalidRequestError,
@@ -24,6 +24,7 @@ from emulator.yandex.native_format import (
 )
 
 _NATIVE: Final = "POST /foundationModels/v1/"
+_KNOWN: Final[dict[str, Container[str]]] = {"gpt": MODELS, "emb": EMBEDDERS, "cls": CLASSIFIERS}
 
 
 class YandexSurface(Surface):
@@ -88,8 +89,7 @@ class YandexSurface(Surface):
         found = parse_uri(uri)
         if found is None or found.scheme != scheme:
             raise self.refuse(call, 400, "invalid model_uri")
-        known = MODELS if scheme == "gpt" else EMBEDDERS
-        if found.name.split("~")[0] not in known:
+        if found.name.split("~")[0] not in _KNOWN[scheme]:
             raise self.refuse(call, 404, "Failed to get model")
         return found
 
