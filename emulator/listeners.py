@@ -4,6 +4,8 @@ from pydantic import Field
 
 from emulator.control import Providers
 from emulator.core import Core, Surface
+from emulator.gigachat.batches import BatchRoutes
+from emulator.gigachat.checks import CheckRoutes
 from emulator.gigachat.files import FileRoutes
 from emulator.gigachat.more import MoreRoutes
 from emulator.gigachat.oauth import GigaChatAuthSurface
@@ -63,5 +65,6 @@ def _gigachat(core: Core, providers: Providers) -> Surface:
     surface = GigaChatSurface(core, providers.gigachat)
     PasswordSurface(surface)
     MoreRoutes(surface)
-    FileRoutes(surface)
+    BatchRoutes(surface, FileRoutes(surface))
+    CheckRoutes(surface)
     return surface

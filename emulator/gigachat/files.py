@@ -76,12 +76,15 @@ class FileRoutes:
             raise self._surface.refuse(call, 413)
         if kind == "text" and tokenizer.count(data.decode("utf-8", "replace")) > WINDOW:
             raise self._surface.refuse(call, 422, "file is longer than the window of the model")
-        file_id = self._core.new_id()
-        stored = StoredFile(file_id, name, content_type, "general", data, int(self._core.now()))
+        return self._reply(call, self.keep(name, content_type, data).described())
+
+    def keep(self, name: str, content_type: str, data: bytes) -> StoredFile:
+        """Store a file; the oldest makes room."""
+        stored = StoredFile(self._core.new_id(), name, content_type, "general", data, int(self._core.now()))
         if len(self._files) >= 1_000:
             self._files.pop(next(iter(self._files)))
-        self._files[file_id] = stored
-        return self._reply(call, stored.described())
+        self._files[stored.id] = stored
+        return stored
 
     async def list(self, call: Call) -> Reply:
         """`GET /files`."""

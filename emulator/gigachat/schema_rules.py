@@ -10,7 +10,12 @@ from emulator.toy_model import tokenizer
 # A function definition larger than this is refused with words of its own.
 LARGEST_FUNCTION_TOKENS: Final = 4_096
 TYPES: Final = ("string", "number", "integer", "boolean", "object", "array")
-FORMATS: Final = ("date", "date-time", "time")
+# By type; the numeric ones stand in the provider's own samples.
+FORMATS: Final[dict[str, tuple[str, ...]]] = {
+    "string": ("date", "date-time", "time"),
+    "integer": ("int32", "int64"),
+    "number": ("float", "double"),
+}
 _REFUSED: Final = (
     "$ref", "$defs", "definitions", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "patternProperties",
     "prefixItems",
@@ -112,5 +117,6 @@ def _check_values(schema: dict[str, Any], path: str) -> None:
         raise BrokenRuleError(f"Field '{path}enum' must be a list of strings")
     if not isinstance(schema.get("const", ""), str):
         raise BrokenRuleError(f"Field '{path}const' must be a string")
-    if schema.get("format", FORMATS[0]) not in FORMATS:
-        raise BrokenRuleError(f"Field '{path}format' must be one of {', '.join(FORMATS)}")
+    formats = FORMATS.get(schema["type"], ())
+    if "format" in schema and schema["format"] not in formats:
+        raise BrokenRuleError(f"Field '{path}format' must be one of {', '.join(formats)}")

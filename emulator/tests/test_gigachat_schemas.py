@@ -74,7 +74,7 @@ async def test_what_the_subset_has_is_taken(ask_gigachat: Ask) -> None:
     day = {"type": "string", "format": "date", "description": "день"}
     kind = {"type": "string", "enum": ["лес", "река"]}
     camp = an_object(day=day, kind=kind, open={"type": "boolean"}) | {"required": ["day"]}
-    schema = an_object(camps={"type": "array", "items": camp}, metres={"type": "integer", "minimum": 1})
+    schema = an_object(camps={"type": "array", "items": camp}, metres={"type": "integer", "format": "int32"})
 
     status, body = await ask_gigachat(
         "привет", functions=[{"name": "f", "parameters": schema}], function_call={"name": "f"}

@@ -77,14 +77,19 @@ class RefusalError(Exception):
         self.reply = reply
 
 
+NOTHING: Final[Mapping[str, str]] = {}
+
+
 class Received:
     """A request as a dialect reads it, whatever wire brought it."""
 
-    __slots__ = ("body", "headers", "method", "path")
+    __slots__ = ("body", "headers", "method", "path", "query")
 
-    def __init__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str] = NOTHING
+    ) -> None:
         """Keep them; the names of headers are in lower case, or the mapping does not mind."""
-        self.method, self.path, self.headers, self.body = method, path, headers, body
+        self.method, self.path, self.headers, self.body, self.query = method, path, headers, body, query
 
     def header(self, name: str) -> str | None:
         """Return a request header."""
@@ -109,7 +114,7 @@ class Exchange(Received):
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("client is gone")
-        super().__init__(request.method, request.path, request.headers, body)
+        super().__init__(request.method, request.path, request.headers, body, request.query)
         self.request, self.transport = request, transport
         self.keep_alive: bool = request.keep_alive
 
