@@ -28,7 +28,7 @@ from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.local_limits import LocalLimits
 from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.degraded.replicas import Replicas
-from services.gateway.admission.keys import budget_key, details_key
+from services.gateway.admission.keys import details_key
 from services.gateway.admission.late_settles import LateSettles
 from services.gateway.admission.leases import Leases
 from services.gateway.admission.options import AdmissionOptions
@@ -142,14 +142,15 @@ class Admission:
         return answer
 
     def _admitted(self, request: AdmissionRequest, answer: AdmitAnswer) -> Admitted:
-        for key, left in zip(answer.budget_keys, answer.budget_left, strict=True):
+        keys = request.budget_keys
+        for key, left in zip(keys, answer.budget_left, strict=True):
             self._local.remember(key, left)
-        ticket = Ticket(request.user_id, request.request_id, answer.now_us, answer.budget_keys)
+        ticket = Ticket(request.user_id, request.request_id, answer.now_us, keys)
         return Admitted(ticket, report_of(answer))
 
     def _admit_locally(self, request: AdmissionRequest) -> Admitted:
         metrics.DEGRADED_REQUESTS.inc()
-        keys = tuple(budget_key(request.user_id, budget, self._time.now_us()) for budget in request.budgets)
+        keys = request.budget_keys
         try:
             report = self._local.admit(request, keys)
         except (AdmissionRefused, Unavailable) as exc:

@@ -18,8 +18,8 @@ from services.gateway.admission.wire import SeedCall, pack
 
 log = structlog.get_logger()
 
-SpendOf = Callable[[str, str, datetime | None], Awaitable[int]]
-"""(user id, subject, since) -> micro-roubles of the stored rows."""
+SpendOf = Callable[[str, str, datetime | None, datetime | None], Awaitable[int]]
+"""(user id, subject, since, until before) -> micro-roubles of the stored rows; None: without that end."""
 
 
 class BudgetRebuild:
@@ -58,9 +58,9 @@ class BudgetRebuild:
 
     async def _fill_one(self, key: str, done: asyncio.Future[None]) -> None:
         try:
-            user_id, subject, since = parse_budget_key(key)
-            spent = await self._spend_of(user_id, subject, since)
-            if await self._runner.run(SEED, details_key(user_id), pack(SeedCall(key, spent))):
+            span = parse_budget_key(key)
+            spent = await self._spend_of(span.user_id, span.subject, span.since, span.until)
+            if await self._runner.run(SEED, details_key(span.user_id), pack(SeedCall(key, spent))):
                 metrics.REBUILT.inc()
             done.set_result(None)
         except ServiceError as exc:
