@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.gateway.admission.dimensions import ROWS, Dimension, DimensionRow, Rule, Unit
 from services.gateway.admission.keys import seconds_left
-from services.gateway.admission.periods import BudgetPeriod
+from services.gateway.admission.periods import BudgetPeriod, id_time_ms
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Figure, LimitReport
 from services.gateway.admission.wire import (
     AdmitAnswer,
@@ -53,7 +53,13 @@ def admit_payload(request: AdmissionRequest, *, mode: Mode, deadline_us: int, le
 def settle_payload(ticket: Ticket, tokens: int, cost_micro_rub: int, settled_at_us: int) -> bytes:
     """Pack the argument of `settle.lua`."""
     call = SettleCall(
-        ticket.request_id, tokens, cost_micro_rub, settled_at_us, ticket.admitted_at_us, ticket.budget_keys
+        request_id=ticket.request_id,
+        made_ms=id_time_ms(ticket.request_id),
+        tokens=tokens,
+        cost=cost_micro_rub,
+        settled_us=settled_at_us,
+        admitted_us=ticket.admitted_at_us,
+        budget_keys=ticket.budget_keys,
     )
     return pack(call)
 

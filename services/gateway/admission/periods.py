@@ -35,8 +35,11 @@ class Window:
 
 
 def id_time_ms(request_id: str) -> int:
-    """Return the Unix milliseconds inside a UUIDv7."""
-    return int(request_id[:8] + request_id[9:13], 16)
+    """Return the Unix milliseconds inside a UUIDv7; 0 for what is none: settling must not fail over an id."""
+    try:
+        return int(request_id[:8] + request_id[9:13], 16)
+    except ValueError:
+        return 0
 
 
 def moment(unix_s: int) -> datetime:

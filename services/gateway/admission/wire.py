@@ -90,6 +90,7 @@ class AdmitAnswer(msgspec.Struct, frozen=True):
         now_us: Redis time of the decision.
         figures: one for each dimension that is limited, in the order of the table.
         budget_left: what each budget has left, in the order asked.
+        budget_epochs: which rebuild each budget's counter came from.
         cold: names of counters that must be rebuilt first.
     """
 
@@ -97,14 +98,16 @@ class AdmitAnswer(msgspec.Struct, frozen=True):
     now_us: int
     figures: tuple[FigureWire, ...] = ()
     budget_left: tuple[int, ...] = ()
+    budget_epochs: tuple[int, ...] = ()
     cold: tuple[str, ...] = ()
     violated: Violation | None = None
 
 
 class SettleCall(msgspec.Struct, frozen=True):
-    """The argument of `settle.lua`; `cost` in micro-roubles, times are Redis times."""
+    """The argument of `settle.lua`; `cost` in micro-roubles, times are Redis times but `made_ms`, that of the id."""
 
     request_id: str
+    made_ms: int
     tokens: int
     cost: int
     settled_us: int
@@ -120,9 +123,21 @@ class RenewCall(msgspec.Struct, frozen=True):
 
 
 class SeedCall(msgspec.Struct, frozen=True):
-    """The argument of `seed.lua`: a counter that is missing and what was spent, in micro-roubles."""
+    """The argument of `seed.lua`: a counter that is missing and what was spent, in micro-roubles.
+
+    `epoch_ms`: requests whose ids are older come from stored rows, those from then on from this counter.
+    """
 
     budget_key: str
+    spent: int
+    epoch_ms: int
+
+
+class RecountCall(msgspec.Struct, frozen=True):
+    """The argument of `recount.lua`: a counter, its epoch, and what requests before the epoch cost by now."""
+
+    budget_key: str
+    epoch_ms: int
     spent: int
 
 

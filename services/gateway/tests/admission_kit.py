@@ -9,6 +9,7 @@ from typing import Any
 
 import redis.asyncio
 
+from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.admission.admission import Admission, open_admission
 from services.gateway.admission.dimensions import CallerLimits, Limits
 from services.gateway.admission.options import AdmissionOptions
@@ -59,22 +60,25 @@ class Ledger:
 
     def __init__(self, spent: int = 0) -> None:
         self.spent = spent
+        self.away = False
         self.asked: list[tuple[str, str, datetime | None, datetime | None]] = []
 
     async def spend_of(self, user_id: str, subject: str, since: datetime | None, until: datetime | None) -> int:
         """Return what was spent."""
         self.asked.append((user_id, subject, since, until))
+        if self.away:
+            raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "away")
         return self.spent
 
 
 @asynccontextmanager
 async def admission_on(
-    url: str, ledger: Ledger | None = None, options: AdmissionOptions = PATIENT, **changes: Any
+    url: str, ledger: Ledger | None = None, options: AdmissionOptions = PATIENT, *, boot_id: str = "boot"
 ) -> AsyncIterator[Admission]:
     """Yield an admission on a client of its own."""
     async with (
         redis.asyncio.from_url(url) as client,
-        open_admission(client, (ledger or Ledger()).spend_of, boot_id="boot", options=options, **changes) as admission,
+        open_admission(client, (ledger or Ledger()).spend_of, boot_id=boot_id, options=options) as admission,
     ):
         yield admission
 

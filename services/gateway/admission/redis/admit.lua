@@ -92,10 +92,10 @@ for i, subject in ipairs(a.subjects) do
   end
 end
 
-local cold, budget_left, budget_keys, warm, endless = {}, {}, {}, {}, {}
+local cold, budget_left, budget_epochs, budget_keys, warm, endless = {}, {}, {}, {}, {}, {}
 for i, budget in ipairs(a.budgets) do
   local key = budget.key
-  local counters = call('HMGET', key, 'u', 'h')
+  local counters = call('HMGET', key, 'u', 'h', 't')
   -- A restored hold names its budgets although they are lost too: the rebuild sums what it holds.
   budget_keys[i] = key
   if counters[1] then
@@ -105,7 +105,8 @@ for i, budget in ipairs(a.budgets) do
     elseif not known then
       rest = rest - hold
     end
-    budget_left[#budget_left + 1], warm[#warm + 1] = rest, key
+    budget_left[#budget_left + 1], budget_epochs[#budget_epochs + 1] = rest, tonumber(counters[3] or 0)
+    warm[#warm + 1] = key
     endless[key] = budget.endless
   else
     cold[#cold + 1] = key
@@ -126,7 +127,7 @@ if violated then
 end
 local answer = pack({
   verdict = ADMITTED, now_us = now, figures = figures,
-  budget_left = deciding and budget_left or nil,
+  budget_left = deciding and budget_left or nil, budget_epochs = deciding and budget_epochs or nil,
 })
 if known then return answer end
 

@@ -65,7 +65,7 @@ def test_limits_of_each_scope_arrive_in_their_place():
 
 def test_no_constant_of_the_scripts_is_written_twice():
     """The time spans, key parts and words of the conventions stand in no script again."""
-    for name in ("admit", "settle", "renew", "seed", "reconcile", "take"):
+    for name in ("admit", "settle", "renew", "seed", "recount", "reconcile", "take"):
         text = load_script(name).body.decode().removeprefix(prelude())
         code = "\n".join(line.partition("--")[0] for line in text.splitlines())
         for literal in ("60000000", "86400000", "3456000", "3600000", "'rpm'", "'s:'", "'c:'", "'x:'", "'decide'"):

@@ -116,7 +116,7 @@ class Real:
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
         client.flushdb()
-        client.eval(SEED.body.decode(), 1, DETAILS, pack(SeedCall(BUDGET_KEY, 0)))
+        client.eval(SEED.body.decode(), 1, DETAILS, pack(SeedCall(BUDGET_KEY, 0, 0)))
 
     def admit(self, request_id, tokens, hold, subjects, budget) -> AdmitAnswer:
         wire = [SubjectWire(name, set_of(limits)) for name, *limits in subjects if any(limits)]
@@ -125,7 +125,7 @@ class Real:
         return read_answer(self.client.eval(ADMIT.body.decode(), 1, DETAILS, pack(call)))
 
     def settle(self, request_id, tokens, cost):
-        call = SettleCall(request_id, tokens, cost, 1, 1, ())
+        call = SettleCall(request_id, 0, tokens, cost, 1, 1, ())
         self.client.eval(SETTLE.body.decode(), 1, DETAILS, pack(call))
 
     def pause(self, microseconds: int) -> None:

@@ -111,10 +111,11 @@ async def test_the_period_is_that_of_the_request_id_whatever_redis_says(redis_ur
         ticket = (await admission.admit(asked)).ticket
         await admission.settle(ticket, 0, 5)
 
-    _, _, since, until = ledger.asked[0]
+    _, _, since, _ = ledger.asked[0]
     row_at = datetime.fromtimestamp(id_time_ms(asked.request_id) / 1000, UTC)
-    assert since is not None
-    assert until is not None
-    assert since <= row_at < until
+    span = parse_budget_key(ticket.budget_keys[0])
     assert ticket.budget_keys == asked.budget_keys
-    assert parse_budget_key(ticket.budget_keys[0]).since == since
+    assert span.since == since
+    assert span.since is not None
+    assert span.until is not None
+    assert span.since <= row_at < span.until

@@ -174,10 +174,29 @@ def test_durations_are_written_as_openai_writes_them(seconds, text):
     assert duration(seconds) == text
 
 
+def calm() -> None:
+    raise AssertionError("nothing was lost")
+
+
+async def test_a_gateway_notices_that_redis_lost_its_data(redis_client):
+    """It stood in the list and does not any more; the first time it stands there nothing is lost."""
+    lost: list[str] = []
+    one = Replicas(redis_client, FakeClock(), boot_id="a", on_data_lost=lambda: lost.append("all"))
+    await one.beat()
+    await one.beat()
+    before = list(lost)
+
+    await redis_client.flushdb()
+    await one.beat()
+    await one.beat()
+
+    assert (before, lost) == ([], ["all"])
+
+
 async def test_gateways_count_each_other(redis_client):
     """Two that beat are two; one that leaves is gone; a fixed number wins."""
-    one = Replicas(redis_client, FakeClock(), boot_id="a")
-    two = Replicas(redis_client, FakeClock(), boot_id="b")
+    one = Replicas(redis_client, FakeClock(), boot_id="a", on_data_lost=calm)
+    two = Replicas(redis_client, FakeClock(), boot_id="b", on_data_lost=calm)
     await one.beat()
     await two.beat()
     await one.beat()
@@ -186,7 +205,7 @@ async def test_gateways_count_each_other(redis_client):
     await two.leave()
     await one.beat()
     assert one.count() == 1
-    assert Replicas(redis_client, FakeClock(), boot_id="c", fixed=7).count() == 7
+    assert Replicas(redis_client, FakeClock(), boot_id="c", fixed=7, on_data_lost=calm).count() == 7
 
 
 def reconciler(client, admission: Admission, ledger: Ledger, clock: Clock | None = None) -> Reconciler:
