@@ -36,7 +36,9 @@ class UsageServiceStub:
     The whole batch is stored or none of it; rows that can never be stored are named in `rejected`.
     """
     GetSpend: _grpc.UnaryUnaryMultiCallable[_usage_pb2.GetSpendRequest, _usage_pb2.GetSpendResponse]
-    """GetSpend sums what a subject spent since a moment: what budgets are rebuilt from."""
+    """GetSpend sums what a subject spent in a span: what budgets are rebuilt from. A request belongs to the moment inside
+    its id.
+    """
     GetRequest: _grpc.UnaryUnaryMultiCallable[_usage_pb2.GetRequestRequest, _usage_pb2.GetRequestResponse]
     """GetRequest returns one stored request of one user. Errors: NOT_FOUND (absent or someone else's)."""
     CheckInvariants: _grpc.UnaryUnaryMultiCallable[_usage_pb2.CheckInvariantsRequest, _usage_pb2.CheckInvariantsResponse]
@@ -50,7 +52,9 @@ class UsageServiceAsyncStub(UsageServiceStub):
     The whole batch is stored or none of it; rows that can never be stored are named in `rejected`.
     """
     GetSpend: _aio.UnaryUnaryMultiCallable[_usage_pb2.GetSpendRequest, _usage_pb2.GetSpendResponse]  # type: ignore[assignment]
-    """GetSpend sums what a subject spent since a moment: what budgets are rebuilt from."""
+    """GetSpend sums what a subject spent in a span: what budgets are rebuilt from. A request belongs to the moment inside
+    its id.
+    """
     GetRequest: _aio.UnaryUnaryMultiCallable[_usage_pb2.GetRequestRequest, _usage_pb2.GetRequestResponse]  # type: ignore[assignment]
     """GetRequest returns one stored request of one user. Errors: NOT_FOUND (absent or someone else's)."""
     CheckInvariants: _aio.UnaryUnaryMultiCallable[_usage_pb2.CheckInvariantsRequest, _usage_pb2.CheckInvariantsResponse]  # type: ignore[assignment]
@@ -73,7 +77,9 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _usage_pb2.GetSpendRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_usage_pb2.GetSpendResponse, _abc.Awaitable[_usage_pb2.GetSpendResponse]]:
-        """GetSpend sums what a subject spent since a moment: what budgets are rebuilt from."""
+        """GetSpend sums what a subject spent in a span: what budgets are rebuilt from. A request belongs to the moment inside
+        its id.
+        """
 
     @_abc_1.abstractmethod
     def GetRequest(
