@@ -64,10 +64,10 @@ fmt: $(READY) ## Format the code and fix what can be fixed
 types: $(READY) ## Check types only
 	@$(BIN)/mypy .
 
-protos: $(READY) ## Generate protos/gen from the .proto files
+protos: $(READY) ## Generate Python from the .proto files
 	@$(BIN)/python -m tools.protos
 
-protos-check: $(READY) ## Fail when protos/gen differs from the .proto files
+protos-check: $(READY) ## Fail when generated Python differs from the .proto files
 	@$(BIN)/python -m tools.protos --check
 
 metrics-page: $(READY) ## Generate docs/metrics.md from the declared metrics

@@ -335,12 +335,17 @@ class GetSpendRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     subject: _builtins.str
     """"user:<id>" | "key:<id>" | "grant:<id>" """
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
-        """absent: all time"""
+        """absent: from the beginning"""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """itself excluded; absent: without end"""
 
     def __init__(
         self,
@@ -348,10 +353,11 @@ class GetSpendRequest(_message.Message):
         user_id: _builtins.str = ...,
         subject: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "subject", b"subject", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "subject", b"subject", "until", b"until", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -69,7 +69,8 @@ class UsageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetSpend(self, request, context):
-        """GetSpend sums what a subject spent since a moment: what budgets are rebuilt from.
+        """GetSpend sums what a subject spent in a span: what budgets are rebuilt from. A request belongs to the moment inside
+        its id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

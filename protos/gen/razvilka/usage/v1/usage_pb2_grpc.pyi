@@ -37,7 +37,9 @@ class UsageServiceStub:
     An empty batch asks for the clock.
     """
     GetSpend: _grpc.UnaryUnaryMultiCallable[_usage_pb2.GetSpendRequest, _usage_pb2.GetSpendResponse]
-    """GetSpend sums what a subject spent since a moment: what budgets are rebuilt from."""
+    """GetSpend sums what a subject spent in a span: what budgets are rebuilt from. A request belongs to the moment inside
+    its id.
+    """
     GetRequest: _grpc.UnaryUnaryMultiCallable[_usage_pb2.GetRequestRequest, _usage_pb2.GetRequestResponse]
     """GetRequest returns one stored request of one user. Errors: NOT_FOUND (absent or someone else's)."""
     CheckInvariants: _grpc.UnaryUnaryMultiCallable[_usage_pb2.CheckInvariantsRequest, _usage_pb2.CheckInvariantsResponse]
@@ -52,7 +54,9 @@ class UsageServiceAsyncStub(UsageServiceStub):
     An empty batch asks for the clock.
     """
     GetSpend: _aio.UnaryUnaryMultiCallable[_usage_pb2.GetSpendRequest, _usage_pb2.GetSpendResponse]  # type: ignore[assignment]
-    """GetSpend sums what a subject spent since a moment: what budgets are rebuilt from."""
+    """GetSpend sums what a subject spent in a span: what budgets are rebuilt from. A request belongs to the moment inside
+    its id.
+    """
     GetRequest: _aio.UnaryUnaryMultiCallable[_usage_pb2.GetRequestRequest, _usage_pb2.GetRequestResponse]  # type: ignore[assignment]
     """GetRequest returns one stored request of one user. Errors: NOT_FOUND (absent or someone else's)."""
     CheckInvariants: _aio.UnaryUnaryMultiCallable[_usage_pb2.CheckInvariantsRequest, _usage_pb2.CheckInvariantsResponse]  # type: ignore[assignment]
@@ -76,7 +80,9 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _usage_pb2.GetSpendRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_usage_pb2.GetSpendResponse, _abc.Awaitable[_usage_pb2.GetSpendResponse]]:
-        """GetSpend sums what a subject spent since a moment: what budgets are rebuilt from."""
+        """GetSpend sums what a subject spent in a span: what budgets are rebuilt from. A request belongs to the moment inside
+        its id.
+        """
 
     @_abc_1.abstractmethod
     def GetRequest(
