@@ -52,6 +52,15 @@ class JournalReader:
             self._journal.set_aside(at.segment, Fault(at.offset, found_at, ordinal - at.ordinal, DAMAGED))
 
 
+def readable(journal: Journal) -> Iterator[bytes]:
+    """Yield every record of the living journal that is there and can be read, in order."""
+    for number in journal.segments_from(journal.oldest, journal.end.segment):
+        segment = journal.segment(number)
+        for found in walk(segment.read, 0, segment.end):
+            if isinstance(found, Frame):
+                yield found.payload
+
+
 class DeadJournal:
     """The journal of a boot that is over.
 
