@@ -246,8 +246,11 @@ class Recovery:
         await self._sync()
         path = segment_path(journal.directory, number)
         if number in journal.faults:
+            # Killed in between, its successor raises one alarm too many; the other way round the file could be deleted.
             self._quarantine.take(path, journal.faults[number])
+            journal.confirm(number)
         else:
+            journal.confirm(number)
             path.unlink()
         return count
 
