@@ -17,6 +17,7 @@ from services.gateway.metering.journal.frames import HEADER
 from services.gateway.metering.journal.journal import Journal, JournalFull
 from services.gateway.metering.journal.records import Settled, encode
 from services.gateway.metering.journal.segment_files import RESERVED_BYTES
+from services.gateway.metering.metering import Meter
 from services.gateway.metering.settle import usage_record
 from services.gateway.metering.usage_record import Attempt, Status, UsageRecord
 from services.gateway.tests.metering.test_journal import files_no_larger_than
@@ -49,7 +50,8 @@ def disk(monkeypatch) -> Disk:
 
 async def test_ready_says_what_a_request_meets_and_every_begun_one_can_end(disk, tmp_path, redis_client):
     """Requests got 503 while /ready said 200; after a SIGKILL two completed streams were `interrupted`."""
-    sink, later, meters = Sink(), Sink(), []
+    sink, later = Sink(), Sink()
+    meters: list[Meter] = []
     sink.is_away = True
     async with metering_in(
         tmp_path / "full", redis_client, sink, Settlements(), segment_bytes=ROOM_FOR * RESERVED_BYTES
