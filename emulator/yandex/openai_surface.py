@@ -125,7 +125,9 @@ class YandexOpenAISurface:
         instead = self._surface.instead(call, call.choose_fault())
         if instead is not None:
             return instead
-        found = [(f"gpt://{folder}/{name}", model.owner) for name, model in MODELS.items()]
+        found = [
+            (f"gpt://{folder}/{tail}", model.owner) for name, model in MODELS.items() for tail in model.tails(name)
+        ]
         found += [(f"emb://{folder}/{name}/latest", "Yandex") for name in EMBEDDERS]
         data = [{"id": uri, "object": "model", "created": 0, "owned_by": owner} for uri, owner in found]
         body = msgspec.json.encode({"object": "list", "data": data})
