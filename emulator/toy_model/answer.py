@@ -85,6 +85,13 @@ class Answer:
         borders[-1] = (len(self.text), tokens)
         return borders
 
+    def withdrawn(self) -> list[str]:
+        """Return what was said, growing word by word, before the filter struck; nothing when it did not."""
+        if self.replaced_text is None or self.fault is None:
+            return []
+        words = self.replaced_text.split()[: self.fault.after()]
+        return [" ".join(words[:number]) for number in range(1, len(words) + 1)]
+
     def has(self, fault: str) -> bool:
         """Tell whether this fault was asked for."""
         return self.fault is not None and self.fault.name == fault

@@ -49,11 +49,14 @@ class YandexOpenAISurface:
     def _read(self, call: Call) -> Ask:
         body = call.received.json()
         try:
-            return read_request(body)
+            ask = read_request(body)
         except BadRequestError as reason:
             raise self._refuse(call, 400, str(reason)) from None
         except (KeyError, TypeError, AttributeError):
             raise self._refuse(call, 400, "Request is malformed") from None
+        # Documented as not supported: taken and ignored.
+        ask.stops = ()
+        return ask
 
     async def chat(self, call: Call) -> Reply:
         """`/v1/chat/completions` in the dialect of the model's family."""
