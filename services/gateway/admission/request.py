@@ -35,6 +35,7 @@ class AdmissionRequest:
     Attributes:
         estimated_tokens: input estimate plus the bound of the output.
         hold_micro_rub: the most it can cost at the frozen price.
+        least_hold_micro_rub: the same of the smallest form in which it may be asked.
     """
 
     request_id: str
@@ -46,6 +47,7 @@ class AdmissionRequest:
     facts: RequestFacts
     limits: CallerLimits = NOT_LIMITED
     budgets: tuple[Budget, ...] = ()
+    least_hold_micro_rub: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,10 @@ class Admitted:
 
 
 class AdmissionRefused(QuotaExceeded):
-    """A limit, quota or budget is spent; `report` feeds the headers of the 429."""
+    """A limit, quota or budget is spent; `report` feeds the headers of the 429.
+
+    `budget_left_micro_rub` is what the tightest budget has left; None when it was no budget that refused.
+    """
 
     def __init__(
         self,
@@ -90,3 +95,4 @@ class AdmissionRefused(QuotaExceeded):
     ) -> None:
         super().__init__(reason, message, retry_after_s=retry_after_s, details=details)
         self.report = report
+        self.budget_left_micro_rub: int | None = None

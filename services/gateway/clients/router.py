@@ -145,6 +145,8 @@ def model_from_proto(message: pb.Model) -> Model:
         chars_per_token=message.chars_per_token or 3.0,
         tokens_per_message=message.tokens_per_message,
         on_disconnect=message.on_disconnect or "cancel",
+        bills_input_per_choice=message.bills_input_per_choice,
+        learned_shares=dict(message.learned_shares),
     )
 
 

@@ -31,9 +31,9 @@ from services.gateway.metering.journal.records import Dispatched, Probe, Progres
 from services.gateway.metering.journal.segments import DEAD_LETTERS
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.recovery import Recovery
-from services.gateway.metering.settle import usage_record
+from services.gateway.metering.settle import unbilled_record, usage_record
 from services.gateway.metering.shipper import Shipper
-from services.gateway.metering.usage_record import Outcome, RequestFacts, Source
+from services.gateway.metering.usage_record import Outcome, RequestFacts, UsageRecord
 
 log = structlog.get_logger()
 
@@ -41,9 +41,9 @@ TICK_S = 1.0
 
 
 class Meter:
-    """One dispatched request, until it is settled or voided."""
+    """One dispatched request, until it is settled or voided; `record` is its row once it is settled."""
 
-    __slots__ = ("_ended", "_last_s", "_last_tokens", "_metering", "facts", "segment", "ticket")
+    __slots__ = ("_ended", "_last_s", "_last_tokens", "_metering", "facts", "record", "segment", "ticket")
 
     def __init__(self, metering: Metering, ticket: Ticket, facts: RequestFacts, segment: int, now_s: float) -> None:
         self._metering = metering
@@ -53,6 +53,7 @@ class Meter:
         self._last_tokens = 0
         self._last_s = now_s
         self._ended = False
+        self.record: UsageRecord | None = None
 
     @property
     def delivered_tokens(self) -> int:
@@ -142,20 +143,36 @@ class Metering:
         failpoint("gateway.mid_stream")
 
     async def settle(self, meter: Meter, outcome: Outcome) -> int:
-        """End a metered request."""
-        record = usage_record(meter.ticket, meter.facts, outcome)
-        failpoint("gateway.before_settled")
+        """End a metered request; whatever happens, its lease and hold are given back."""
+        record = meter.record = self._billed(meter, outcome)
         settled = Settled(record, meter.ticket, self.now_us())
+        try:
+            failpoint("gateway.before_settled")
+            self._journal_settled(settled)
+        finally:
+            self._end(meter)
+            failpoint("gateway.after_settled")
+            await self._admission.settle(settled.ticket, settled.tokens, record.cost_micro_rub)
+        return record.cost_micro_rub
+
+    def _billed(self, meter: Meter, outcome: Outcome) -> UsageRecord:
+        try:
+            record = usage_record(meter.ticket, meter.facts, outcome)
+        except Exception:
+            # A bill that cannot be computed is a fault of ours; the caller's slot and money must not hang on it.
+            log.exception("metering.bill_failed", request_id=meter.ticket.request_id)
+            record = unbilled_record(meter.ticket, meter.facts)
+        metrics.count_bill(record)
+        return record
+
+    def _journal_settled(self, settled: Settled) -> None:
         try:
             self.append_settled(settled)
         except JournalFull:
-            self._shipper.add_unjournalled(record)
-        if record.source is Source.ESTIMATED:
-            metrics.ESTIMATED.inc()
-        self._end(meter)
-        failpoint("gateway.after_settled")
-        await self._admission.settle(settled.ticket, settled.tokens, record.cost_micro_rub)
-        return record.cost_micro_rub
+            self._shipper.add_unjournalled(settled.record)
+        except Exception:
+            log.exception("metering.settle_not_journalled", request_id=settled.record.request_id)
+            self._shipper.add_unjournalled(settled.record)
 
     async def void(self, meter: Meter) -> None:
         """End a metered request that reached nobody."""

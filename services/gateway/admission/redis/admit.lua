@@ -92,7 +92,7 @@ for i, subject in ipairs(a.subjects) do
   end
 end
 
-local cold, budget_left, budget_keys, warm, endless = {}, {}, {}, {}, {}
+local cold, budget_left, budget_keys, warm, endless, least = {}, {}, {}, {}, {}, nil
 for i, budget in ipairs(a.budgets) do
   local key = budget_key(budget.subject, budget.period, now)
   local counters = call('HMGET', key, 'u', 'h')
@@ -100,6 +100,7 @@ for i, budget in ipairs(a.budgets) do
   budget_keys[i] = key
   if counters[1] then
     local rest = budget.limit - tonumber(counters[1]) - tonumber(counters[2])
+    least = (not least or rest < least) and rest or least
     if not known and deciding and hold > rest then
       refuse(BUDGET, budget.subject, budget.limit, NEVER_US, budget.period)
     elseif not known then
@@ -122,6 +123,7 @@ for _, d in ipairs(DIMENSIONS) do
   end
 end
 if violated then
+  violated.left = max(0, least or 0)
   return pack({verdict = REFUSED, now_us = now, figures = figures, violated = violated})
 end
 local answer = pack({
