@@ -55,7 +55,6 @@ class End(Struct, gc=False):
     """How the answer ended. `usage` is None when the router did not say."""
 
     usage: TokenUsage | None = None
-    usage_is_estimate: bool = False
     attempts: tuple[Attempt, ...] = ()
     system_fingerprint: str = ""
 

@@ -2,8 +2,8 @@
 
 Three counts of the same prompt, the first two upper bounds:
 
-    bound     what no tokenizer exceeds (`services.gateway.inference.text_size`), template, tools, schema and attachments included:
-              a provider that claims more is not believed
+    bound     what no tokenizer exceeds (`text_size`), template, tools, schema and attachments included: a provider that
+              claims more is not believed
     held      the bound, its text scaled by the share of it that prompts of this script have really used (`learned
               shares` of the catalogue; 1 until something is known): the hold
     expected  by characters a token: what is billed when the provider says nothing

@@ -192,7 +192,6 @@ class PaidCall:
             # Whoever left while the answer was read on to its end, because it is billed whole, has not got it.
             Status.INTERRUPTED if self.client.lost else Status.COMPLETED,
             usage=end.usage,
-            usage_is_estimate=end.usage_is_estimate,
             finish_reason=finish_reason,
             attempts=end.attempts,
             delivered_bound=self._delivered_bound(finish_reason),
@@ -225,7 +224,6 @@ class PaidCall:
         status: Status,
         *,
         usage: TokenUsage | None,
-        usage_is_estimate: bool = False,
         finish_reason: str = "",
         error_code: str = "",
         http_status: int = 200,
@@ -236,7 +234,6 @@ class PaidCall:
         return Outcome(
             status=status,
             usage=usage,
-            usage_is_estimate=usage_is_estimate,
             delivered_tokens=self.delivered_tokens,
             delivered_bound=delivered_bound,
             provider=route.provider,

@@ -27,10 +27,12 @@ class PromptList:
         Raises:
             ServiceError: what the router says went wrong.
         """
-        model, context = call.priced.model.id, call.context.call
+        model, context, lesson = call.priced.model.id, call.context.call, call.priced.size.lesson
         answers: list[Completion] = []
         for request in self._as_admitted(call):
-            answer = await self._router.complete(request, model, deadline_s=call.deadline_s, call=context)
+            answer = await self._router.complete(
+                request, model, deadline_s=call.deadline_s, call=context, lesson=lesson
+            )
             answers.append(answer)
             call.answered(answer.route, chars_of(answer.choices), answer.end.usage)
         return answers[0] if len(answers) == 1 else joined(answers, self._requests[0].n or 1)
@@ -43,7 +45,7 @@ class PromptList:
         """
         model, context, deadline_s = call.priced.model.id, call.context.call, call.deadline_s
         streams = [
-            self._router.stream(request, model, deadline_s=deadline_s, call=context)
+            self._router.stream(request, model, deadline_s=deadline_s, call=context, lesson=call.priced.size.lesson)
             for request in self._as_admitted(call)
         ]
         return streams[0] if len(streams) == 1 else chained(streams, self._requests[0].n or 1)
@@ -92,7 +94,6 @@ def joined_end(ends: Sequence[End]) -> End:
     attempts: tuple[Attempt, ...] = tuple(attempt for end in ends for attempt in end.attempts)
     return End(
         total_usage([end.usage for end in ends]),
-        any(end.usage_is_estimate for end in ends),
         attempts,
         ends[0].system_fingerprint,
     )

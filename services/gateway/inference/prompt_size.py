@@ -42,6 +42,17 @@ class PromptSize:
     max_tokens: int = 0
     shows_all: bool = False
 
+    @property
+    def lesson(self) -> tuple[int, str]:
+        """Return the most tokens that the text can be, and the script most of it is in: what a router learns from.
+
+        (0, "") of what teaches nothing: several prompts, and what is no text.
+        """
+        scripts = self.text.scripts(0.0)
+        if self.prompts > 1 or self.images or not scripts:
+            return 0, ""
+        return self.text.token_bound, scripts[0].value
+
 
 class _PartHead(msgspec.Struct, gc=False):
     type: str

@@ -1,6 +1,6 @@
 """From what was asked and what came back to what it costs. Pure.
 
-    usage known (zeros included)           → its price                                source provider (or estimated)
+    usage known (zeros included)           → its price                                source provider
     usage beyond what is plausible         → the bound: what was asked, what was seen source disputed
     completed, interrupted or failed after → input estimate + delivered tokens        source estimated
       delivering tokens, usage unknown
@@ -54,14 +54,13 @@ class Counted(NamedTuple):
 def counted(facts: RequestFacts, outcome: Outcome) -> Counted:
     """Return the tokens to bill and who counted them."""
     if outcome.usage is not None:
-        source = Source.ESTIMATED if outcome.usage_is_estimate else Source.PROVIDER
-        return _believed(facts, outcome, outcome.usage, source)
+        return _believed(facts, outcome, outcome.usage)
     if outcome.status is Status.FAILED and outcome.delivered_tokens == 0:
         return Counted(TokenUsage(0, 0), Source.ESTIMATED)
     return Counted(TokenUsage(facts.input_tokens, outcome.delivered_tokens), Source.ESTIMATED)
 
 
-def _believed(facts: RequestFacts, outcome: Outcome, claimed: TokenUsage, source: Source) -> Counted:
+def _believed(facts: RequestFacts, outcome: Outcome, claimed: TokenUsage) -> Counted:
     """Return as much of a claim as is plausible; the bound stands in for the rest."""
     flags = []
     tokens_input, tokens_output = _figure(claimed.tokens_input), _figure(claimed.tokens_output)
@@ -72,8 +71,7 @@ def _believed(facts: RequestFacts, outcome: Outcome, claimed: TokenUsage, source
     if bound is not None and bound < tokens_output:
         tokens_output = bound
         flags.append(Flag.OUTPUT_DISPUTED)
-    if flags:
-        source = Source.DISPUTED
+    source = Source.DISPUTED if flags else Source.PROVIDER
     cached = min(_figure(claimed.tokens_cached), tokens_input)
     reasoning = min(_figure(claimed.tokens_reasoning), tokens_output)
     usage = TokenUsage(tokens_input, tokens_output, cached, reasoning)
@@ -158,7 +156,6 @@ def interrupted(delivered_tokens: int, error_code: str) -> Outcome:
     return Outcome(
         status=Status.INTERRUPTED,
         usage=None,
-        usage_is_estimate=False,
         delivered_tokens=delivered_tokens,
         delivered_bound=0,
         provider="",

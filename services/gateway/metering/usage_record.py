@@ -128,8 +128,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How it ended.
 
     Attributes:
-        usage: None when nobody said; explicit zeros are a value.
-        usage_is_estimate: the router counted by our rule because the provider did not say.
+        usage: as the provider says; None when it does not; explicit zeros are a value.
         delivered_tokens: output tokens the gateway has seen, by our count.
         delivered_bound: the most tokens that what the gateway has seen can be; 0: the provider may have made more than
             it showed, so nothing follows from it.
@@ -139,7 +138,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Status
     usage: TokenUsage | None
-    usage_is_estimate: bool
     delivered_tokens: int
     delivered_bound: int
     provider: str
