@@ -17,6 +17,8 @@ from services.gateway.metering.usage_record import Price, RequestFacts
 
 # Below so many tokens an answer is no answer: better refuse.
 LEAST_OUTPUT: Final = 16
+# So many tokens are enough for nearly every answer.
+ROOMY_OUTPUT: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +185,5 @@ def fitting(priced: PricedRequest, refused: AdmissionRefused) -> PricedRequest:
         refused.message += f" With max_tokens of {most} or less it would fit."
     if priced.named_max_tokens or most < LEAST_OUTPUT:
         raise refused
-    return priced.lowered(most)
+    # Requests beside this one find something left too, unless it would cut this answer short.
+    return priced.lowered(min(most, max(ROOMY_OUTPUT, priced.affordable(refused.budget_left_micro_rub // 2))))

@@ -103,15 +103,15 @@ class _Measure:
     def add(self, message: ChatMessage) -> None:
         """Measure one message: content, name, calls."""
         self.messages += 1
-        if isinstance(message.content, str):
+        if message.role in ("tool", "function"):
+            self._result(message.content)
+        elif isinstance(message.content, str):
             self._text(message.content)
         elif message.content is not None:
             for part in message.content:
                 self._part(part)
         if message.name:
             self._text(message.name)
-        if message.role in ("tool", "function"):
-            self.envelopes += 1
         for call in message.tool_calls or ():
             self._call(call)
 
@@ -144,6 +144,11 @@ class _Measure:
             self._text(head.text or "")
         else:
             self.texts.append(size_of(bytes(raw)))
+
+    def _result(self, content: str | list[Raw] | None) -> None:
+        # A dialect may want it as JSON, with a name of up to 64 signs: its own escapes count.
+        self.envelopes += 2
+        self.texts.append(size_of(_encode(content)))
 
     def _call(self, call: ToolCall) -> None:
         self.envelopes += 1
