@@ -9,8 +9,8 @@ from statistics import mean
 
 import pytest
 
-from emulator.gigachat.rules import BrokenRuleError
-from emulator.openai_format import BadRequestError
+from emulator.gigachat.schema_rules import BrokenRuleError
+from emulator.openai.format import BadRequestError
 from emulator.yandex.native_format import InvalidRequestError
 from services.gateway.inference.estimate import estimate
 from services.gateway.inference.prompt_size import chat_size

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import msgspec
 
-from emulator import openai_format
-from emulator.answer import Ask, compose
 from emulator.gigachat import v1_format
 from emulator.markers import read_directions
+from emulator.openai import format as openai_format
+from emulator.toy_model.answer import Ask, compose
 from emulator.yandex import native_format
 from services.gateway.clients.catalog import Model
 from services.gateway.clients.prompt import to_prompt

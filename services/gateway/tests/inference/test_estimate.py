@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator import tokenizer
+from emulator.toy_model import tokenizer
 from services.gateway.clients.catalog import Model
 from services.gateway.inference.conversation import normalise
 from services.gateway.inference.estimate import (
