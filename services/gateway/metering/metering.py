@@ -20,8 +20,8 @@ import structlog
 from servicekit.clock import Clock, SystemClock
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
-from services.gateway.metering import metrics
 from services.gateway.metering.accounts import Accounts
+from services.gateway.metering.bill import bill
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.expired_holds import ExpiredHolds
 from services.gateway.metering.hold import Ticket, encode_facts
@@ -33,7 +33,6 @@ from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.readiness.clock_watch import ClockWatch
 from services.gateway.metering.readiness.health import Health, unaccountable
 from services.gateway.metering.recovery import Recovery
-from services.gateway.metering.settle import unbilled_record, usage_record
 from services.gateway.metering.shipper import Shipper
 from services.gateway.metering.usage_record import Outcome, RequestFacts, UsageRecord
 
@@ -52,8 +51,7 @@ class Meter:
         self.ticket = ticket
         self.facts = facts
         self.segment = segment
-        self._last_tokens = 0
-        self._last_s = now_s
+        self._last_tokens, self._last_s = 0, now_s
         self._ended = False
         self.record: UsageRecord | None = None
 
@@ -74,8 +72,7 @@ class Meter:
     async def settle(self, outcome: Outcome) -> int:
         """Journal what it cost, then settle the admission; return the cost in micro-roubles.
 
-        When this is called nothing can be lost any more, even if the task is cancelled while it waits. The first call
-        counts; it never raises and takes no longer than the timeout of Redis.
+        Nothing can be lost any more, even if the task is cancelled. The first call counts; it never raises.
         """
         if self._ended:
             return 0
@@ -164,7 +161,7 @@ class Metering:
 
     async def settle(self, meter: Meter, outcome: Outcome) -> int:
         """End a metered request; whatever happens, its lease and hold are given back."""
-        record = meter.record = self._billed(meter, outcome)
+        record = meter.record = bill(meter.ticket, meter.facts, outcome)
         settled = Settled(record, meter.ticket, self.now_us())
         self._meters.discard(meter)
         try:
@@ -175,24 +172,12 @@ class Metering:
             await self._admission.settle(settled.ticket, settled.tokens, record.cost_micro_rub)
         return record.cost_micro_rub
 
-    def _billed(self, meter: Meter, outcome: Outcome) -> UsageRecord:
-        try:
-            record = usage_record(meter.ticket, meter.facts, outcome)
-        except Exception:
-            # A bill that cannot be computed is a fault of ours; the caller's slot and money must not hang on it.
-            log.exception("metering.bill_failed", request_id=meter.ticket.request_id)
-            record = unbilled_record(meter.ticket, meter.facts)
-        metrics.count_bill(record)
-        return record
-
     def _journal_settled(self, meter: Meter, settled: Settled) -> None:
         try:
             self._journal.end_request(meter.segment, encode(settled))
             self._shipper.wake()
-        except JournalFull:
-            self._shipper.add_unjournalled(settled)
-        except Exception:
-            log.exception("metering.settle_not_journalled", request_id=settled.record.request_id)
+        except Exception as exc:
+            log.warning("metering.settle_not_journalled", request_id=meter.ticket.request_id, error=repr(exc))
             self._shipper.add_unjournalled(settled)
 
     async def void(self, meter: Meter) -> None:
