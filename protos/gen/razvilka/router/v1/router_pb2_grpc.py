@@ -49,6 +49,11 @@ class RouterServiceStub:
                 request_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.EmbedRequest.SerializeToString,
                 response_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.EmbedResponse.FromString,
                 _registered_method=True)
+        self.Converse = channel.stream_stream(
+                '/razvilka.router.v1.RouterService/Converse',
+                request_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.CallFrames.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.AnswerFrames.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/razvilka.router.v1.RouterService/ListModels',
                 request_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.ListModelsRequest.SerializeToString,
@@ -87,6 +92,16 @@ class RouterServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Converse(self, request_iterator, context):
+        """Converse carries the calls of one gateway: many completions, streams and embeddings share it, each by its number.
+        A message holds the frames of all calls that were ready together. See docs/multiplex.md.
+        Errors of a call travel in its `error` frame: those of Complete, and SERVICE_UNAVAILABLE with a time to try again
+        when the router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListModels(self, request, context):
         """ListModels returns the whole catalogue as of now, with prices; the gateway keeps it in memory.
         """
@@ -118,6 +133,11 @@ def add_RouterServiceServicer_to_server(servicer, server):
                     servicer.Embed,
                     request_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.EmbedRequest.FromString,
                     response_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.EmbedResponse.SerializeToString,
+            ),
+            'Converse': grpc.stream_stream_rpc_method_handler(
+                    servicer.Converse,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.CallFrames.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.AnswerFrames.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -211,6 +231,33 @@ class RouterService:
             '/razvilka.router.v1.RouterService/Embed',
             razvilka_dot_router_dot_v1_dot_router__pb2.EmbedRequest.SerializeToString,
             razvilka_dot_router_dot_v1_dot_router__pb2.EmbedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Converse(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/razvilka.router.v1.RouterService/Converse',
+            razvilka_dot_router_dot_v1_dot_router__pb2.CallFrames.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_router__pb2.AnswerFrames.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,12 @@ class RouterServiceStub:
     """
     Embed: _grpc.UnaryUnaryMultiCallable[_router_pb2.EmbedRequest, _router_pb2.EmbedResponse]
     """Embed turns texts into vectors. Errors: as Complete."""
+    Converse: _grpc.StreamStreamMultiCallable[_router_pb2.CallFrames, _router_pb2.AnswerFrames]
+    """Converse carries the calls of one gateway: many completions, streams and embeddings share it, each by its number.
+    A message holds the frames of all calls that were ready together. See docs/multiplex.md.
+    Errors of a call travel in its `error` frame: those of Complete, and SERVICE_UNAVAILABLE with a time to try again
+    when the router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
+    """
     ListModels: _grpc.UnaryUnaryMultiCallable[_router_pb2.ListModelsRequest, _router_pb2.ListModelsResponse]
     """ListModels returns the whole catalogue as of now, with prices; the gateway keeps it in memory."""
     GetProviderStatus: _grpc.UnaryUnaryMultiCallable[_router_pb2.GetProviderStatusRequest, _router_pb2.GetProviderStatusResponse]
@@ -59,6 +65,12 @@ class RouterServiceAsyncStub(RouterServiceStub):
     """
     Embed: _aio.UnaryUnaryMultiCallable[_router_pb2.EmbedRequest, _router_pb2.EmbedResponse]  # type: ignore[assignment]
     """Embed turns texts into vectors. Errors: as Complete."""
+    Converse: _aio.StreamStreamMultiCallable[_router_pb2.CallFrames, _router_pb2.AnswerFrames]  # type: ignore[assignment]
+    """Converse carries the calls of one gateway: many completions, streams and embeddings share it, each by its number.
+    A message holds the frames of all calls that were ready together. See docs/multiplex.md.
+    Errors of a call travel in its `error` frame: those of Complete, and SERVICE_UNAVAILABLE with a time to try again
+    when the router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
+    """
     ListModels: _aio.UnaryUnaryMultiCallable[_router_pb2.ListModelsRequest, _router_pb2.ListModelsResponse]  # type: ignore[assignment]
     """ListModels returns the whole catalogue as of now, with prices; the gateway keeps it in memory."""
     GetProviderStatus: _aio.UnaryUnaryMultiCallable[_router_pb2.GetProviderStatusRequest, _router_pb2.GetProviderStatusResponse]  # type: ignore[assignment]
@@ -92,6 +104,18 @@ class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_router_pb2.EmbedResponse, _abc.Awaitable[_router_pb2.EmbedResponse]]:
         """Embed turns texts into vectors. Errors: as Complete."""
+
+    @_abc_1.abstractmethod
+    def Converse(
+        self,
+        request_iterator: _MaybeAsyncIterator[_router_pb2.CallFrames],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_router_pb2.AnswerFrames], _abc.AsyncIterator[_router_pb2.AnswerFrames]]:
+        """Converse carries the calls of one gateway: many completions, streams and embeddings share it, each by its number.
+        A message holds the frames of all calls that were ready together. See docs/multiplex.md.
+        Errors of a call travel in its `error` frame: those of Complete, and SERVICE_UNAVAILABLE with a time to try again
+        when the router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
+        """
 
     @_abc_1.abstractmethod
     def ListModels(
