@@ -15,7 +15,7 @@ from servicekit.multiplex.frames import (
     Draining,
     Failure,
 )
-from servicekit.multiplex.handlers import StreamHandler, UnaryHandler
+from servicekit.multiplex.handlers import Handler, StreamHandler, UnaryHandler
 from servicekit.multiplex.server import MultiplexServer
 from servicekit.multiplex.settings import MultiplexClientSettings, MultiplexServerSettings
 
@@ -29,6 +29,7 @@ __all__ = [
     "Credit",
     "Draining",
     "Failure",
+    "Handler",
     "MultiplexClient",
     "MultiplexClientSettings",
     "MultiplexServer",
