@@ -59,8 +59,10 @@ class Served:
 
 
 @asynccontextmanager
-async def served(handlers: Mapping[str, Handler], *, port: int = 0, **settings: Any) -> AsyncIterator[Served]:
-    codec = PickleCodec()
+async def served(
+    handlers: Mapping[str, Handler], *, port: int = 0, codec: PickleCodec | None = None, **settings: Any
+) -> AsyncIterator[Served]:
+    codec = codec or PickleCodec()
     shared = MultiplexServer(handlers, codec, MultiplexServerSettings(**settings))
     rpcs: list[Any] = []
 
