@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
+import grpc
 import pytest
 
 from servicekit.errors import DeadlineExceeded, Unavailable
 from servicekit.multiplex.client import open_client
+from servicekit.multiplex.connection import INSTANCE
 from servicekit.multiplex.frames import Call
 from servicekit.multiplex.handlers import Handler, StreamHandler, UnaryHandler
 from servicekit.multiplex.settings import MultiplexClientSettings
@@ -20,9 +23,11 @@ class Gate:
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
+        self.served = 0
         self.table: dict[str, Handler] = {"Whole": UnaryHandler(self.whole), "Parts": StreamHandler(self.parts)}
 
     async def whole(self, call: Call) -> bytes:
+        self.served += 1
         if call.request == b"wait":
             await self.go.wait()
         return bytes(call.request)
@@ -33,23 +38,74 @@ class Gate:
         yield b"last"
 
 
-@pytest.mark.parametrize("channels", [1, 2], ids=["one channel to both", "a channel each"])
-async def test_calls_are_spread_evenly_over_servers(channels: int) -> None:
+async def test_calls_are_spread_evenly_over_servers() -> None:
     """Each new call takes the RPC with the fewest in flight."""
     gate = Gate()
-    async with served(gate.table) as first, served(gate.table) as second:
-        targets = (at(first, second),) if channels == 1 else (at(first), at(second))
-        async with connected(*targets, connections=4, renew_s=1.0) as client:
-            await until(lambda: client.in_flight == [0] * 4 and first.shared.connections > 0)
-            await until(lambda: second.shared.connections > 0)
-            calls = [asyncio.create_task(unary(client, b"wait")) for _ in range(40)]
-            await until(lambda: first.shared.in_hand + second.shared.in_hand == 40)
-            spread = client.in_flight
-            gate.go.set()
-            answers = await asyncio.gather(*calls)
+    async with (
+        served(gate.table) as first,
+        served(gate.table) as second,
+        connected(at(first), at(second), connections=4) as client,
+    ):
+        await until(lambda: client.in_flight == [0] * 4)
+        calls = [asyncio.create_task(unary(client, b"wait")) for _ in range(40)]
+        await until(lambda: first.shared.in_hand == second.shared.in_hand == 20)
+        spread = client.in_flight
+        gate.go.set()
 
+        assert await asyncio.gather(*calls) == [b"wait"] * 40
     assert spread == [10, 10, 10, 10]
-    assert answers == [b"wait"] * 40
+
+
+async def test_calls_one_after_another_take_turns() -> None:
+    """Among RPCs with as many in flight, the one used longest ago is next: no server idles at low load."""
+    first, second = Gate(), Gate()
+    async with (
+        served(first.table) as one,
+        served(second.table) as other,
+        connected(at(one), at(other), connections=2) as client,
+    ):
+        await until(lambda: client.in_flight == [0] * 2)
+        for _ in range(10):
+            await unary(client)
+
+    assert (first.served, second.served) == (5, 5)
+
+
+class Accepted:
+    """An RPC that a server has accepted, and that says nothing."""
+
+    def __init__(self, instance: str) -> None:
+        self._instance = instance
+        self._ended = asyncio.Event()
+
+    async def initial_metadata(self) -> Any:
+        return ((INSTANCE, self._instance),)
+
+    def done(self) -> bool:
+        return self._ended.is_set()
+
+    def cancel(self) -> None:
+        self._ended.set()
+
+    async def read(self) -> Any:
+        await self._ended.wait()
+        return grpc.aio.EOF
+
+
+async def test_rpcs_are_spread_over_the_servers_that_accept_them() -> None:
+    """Of two that were opened the one stays whose server has fewer; the other is ended."""
+    opened: list[Accepted] = []
+    instances = itertools.cycle("ab")
+
+    def begin() -> Accepted:
+        opened.append(Accepted(next(instances)))
+        return opened[-1]
+
+    async with open_client([begin], PickleCodec(), MultiplexClientSettings(connections=4)) as client:
+        await until(lambda: len(client.in_flight) == 4)
+        kept = sorted(rpc._instance for rpc in opened if not rpc.done())
+
+    assert kept == ["a", "a", "b", "b"]
 
 
 async def test_rpcs_are_renewed_by_draining_and_no_call_notices() -> None:
@@ -162,17 +218,16 @@ async def test_waiting_for_a_server_ends_with_the_deadline() -> None:
 
 
 async def test_a_server_that_comes_back_gets_its_share_by_renewal() -> None:
-    """All RPCs are at the one server that was there; each renewal moves towards even shares."""
-    gate = Gate()
-    async with served(gate.table) as stays:
-        async with served(gate.table) as goes:
+    """While it is away all RPCs are at the other; a renewal moves some, and calls with them."""
+    stays_gate, back_gate = Gate(), Gate()
+    async with served(stays_gate.table) as stays:
+        async with served(back_gate.table) as goes:
             port = goes.port
         async with connected(f"ipv4:127.0.0.1:{stays.port},127.0.0.1:{port}", renew_s=0.5) as client:
             await until(lambda: len(client.in_flight) == 4)
-            async with served(gate.table, port=port) as back:
+            await unary(client)
+            async with served(back_gate.table, port=port), asyncio.timeout(60):
+                while not back_gate.served:
+                    assert await unary(client, b"new") == b"new"
 
-                def shares() -> list[int]:
-                    return [server.shared.connections for server in (stays, back)]
-
-                await until(lambda: shares() == [2, 2])
-                assert await unary(client, b"new") == b"new"
+    assert stays_gate.served > 0

@@ -257,6 +257,8 @@ async def test_requests_too_heavy_together_are_refused() -> None:
         await until(lambda: server.shared.in_hand == 1)
         with pytest.raises(Unavailable):
             await unary(client, heavy)
+        # What has ended counts no longer: a small one fits beside.
+        assert await unary(client, b"small") == b"small"
         handlers.go.set()
 
         assert await taken == b"wait"
