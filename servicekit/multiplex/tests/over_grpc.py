@@ -60,7 +60,12 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    handlers: Mapping[str, Handler], *, port: int = 0, codec: PickleCodec | None = None, **settings: Any
+    handlers: Mapping[str, Handler],
+    *,
+    port: int = 0,
+    grace_s: float = 0,
+    codec: PickleCodec | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Served]:
     codec = codec or PickleCodec()
     shared = MultiplexServer(handlers, codec, MultiplexServerSettings(**settings))
@@ -76,7 +81,7 @@ async def served(
         )
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Shared", {"Converse": handler}),))
 
-    async with running_server(GrpcSettings(port=port, grace_s=0), register, _ready) as bound:
+    async with running_server(GrpcSettings(port=port, grace_s=grace_s), register, _ready) as bound:
         yield Served(bound, shared, codec, rpcs)
 
 

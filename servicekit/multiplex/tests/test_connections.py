@@ -116,6 +116,7 @@ async def test_rpcs_are_renewed_by_draining_and_no_call_notices() -> None:
         heard = await anext(old)
         while len(server.rpcs) < 4:
             assert await unary(client, b"new") == b"new"
+            assert len(client.in_flight) == 1
         gate.go.set()
         heard += [part async for parts in old for part in parts]
         await until(lambda: server.shared.in_hand == 0)
@@ -144,6 +145,26 @@ async def test_a_draining_server_finishes_what_it_has_and_gets_nothing_new() -> 
     assert held == 1
     assert heard == [[b"first"]] * 2
     assert rest == [[b"last"]] * 2
+
+
+async def test_a_server_that_stops_lets_its_streams_end() -> None:
+    """Drained first, then stopped with grace: the stream ends well, and the stop waits for no more than that."""
+    gate = Gate()
+    stopping = served(gate.table, grace_s=60)
+    server = await stopping.__aenter__()
+    async with connected(at(server), connections=2) as client:
+        parts = stream(client)
+        heard = await anext(parts)
+        server.shared.drain()
+        stopped = asyncio.ensure_future(stopping.__aexit__(None, None, None))
+        await until(lambda: client.in_flight == [])
+        gate.go.set()
+        heard += [part async for several in parts for part in several]
+        async with asyncio.timeout(30):
+            await stopped
+
+    assert heard == [b"first", b"last"]
+    assert server.shared.connections == 0
 
 
 async def test_a_lost_server_fails_its_calls_and_is_found_again() -> None:
