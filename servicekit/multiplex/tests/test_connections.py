@@ -114,7 +114,7 @@ async def test_rpcs_are_renewed_by_draining_and_no_call_notices() -> None:
     async with served(gate.table) as server, connected(at(server), connections=1, renew_s=0.05) as client:
         old = stream(client)
         heard = await anext(old)
-        while len(server.rpcs) < 4:
+        while len(server.rpcs) < 8:
             assert await unary(client, b"new") == b"new"
             assert len(client.in_flight) == 1
         gate.go.set()
