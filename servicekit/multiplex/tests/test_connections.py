@@ -244,7 +244,7 @@ async def test_a_server_that_comes_back_gets_its_share_by_renewal() -> None:
     async with served(stays_gate.table) as stays:
         async with served(back_gate.table) as goes:
             port = goes.port
-        async with connected(f"ipv4:127.0.0.1:{stays.port},127.0.0.1:{port}", renew_s=0.5) as client:
+        async with connected(f"ipv4:127.0.0.1:{stays.port},127.0.0.1:{port}", connections=4, renew_s=0.5) as client:
             await until(lambda: len(client.in_flight) == 4)
             await unary(client)
             async with served(back_gate.table, port=port), asyncio.timeout(60):
