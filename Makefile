@@ -18,10 +18,10 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test lint fmt types protos protos-check env-example metrics-page oauth-demo bench chaos lock check clean
+.PHONY: help setup up down status logs psql test test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo bench chaos lock check clean
 
 help: ## Show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Install everything into .venv (done once; again only when requirements change)
 
@@ -47,11 +47,13 @@ psql: $(READY) ## Open psql in the suite's database; ARGS='-c "SELECT 1"' for on
 test: $(READY) ## Run every test
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)
 
-lint: $(READY) protos-check ## Check style, types, import rules and generated files
+lint: $(READY) protos-check ## Check style, types, import rules, dead code, measures and generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports
+	@$(BIN)/vulture
+	@$(BIN)/python -m tools.measures
 	@$(BIN)/python -m tools.env_example --check
 	@$(BIN)/python -m tools.metrics_page --check
 
@@ -83,6 +85,12 @@ bench: $(READY) ## Measure throughput, added latency, CPU and memory
 chaos: $(READY) ## Kill processes at random under load and audit the books; ARGS="--kills 100"
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
+mutation: $(READY) ## Change the code that counts money and see that tests notice; ARGS="'services.usage.*'" for a part
+	@$(BIN)/python -m tools.mutation $(ARGS)
+
+test-under-load: $(READY) ## Run every test beside four busy processes: no result may depend on speed
+	@$(BIN)/python -m tools.under_load $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)
+
 lock: $(READY) ## Resolve the dependencies anew into the two lock files
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --all-extras pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header -c requirements.lock pyproject.toml \
@@ -92,5 +100,5 @@ check: lint test ## What the build server runs
 
 clean: ## Remove the environment, caches and generated data (stops the suite first)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m tools.stack down; fi
-	@rm -rf $(VENV) .razvilka .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .razvilka .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

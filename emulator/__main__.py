@@ -8,7 +8,7 @@ import sys
 import uvloop
 
 from emulator.app import Emulator
-from emulator.settings import EmulatorSettings
+from emulator.listeners import EmulatorSettings
 
 
 async def serve(settings: EmulatorSettings) -> None:
@@ -19,8 +19,7 @@ async def serve(settings: EmulatorSettings) -> None:
         loop.add_signal_handler(number, stop.set)
     emulator = Emulator(settings)
     addresses = await emulator.start()
-    shown = {name: getattr(addresses, name) for name in type(addresses).__dataclass_fields__}
-    sys.stdout.write(json.dumps({"event": "emulator.listening", **shown}) + "\n")
+    sys.stdout.write(json.dumps({"event": "emulator.listening", **addresses.shown()}) + "\n")
     sys.stdout.flush()
     try:
         await stop.wait()

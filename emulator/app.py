@@ -1,36 +1,16 @@
 """Composition root: surfaces on listeners, started and stopped in order."""
 
 import ssl
-from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from emulator.control import ControlSurface
+from emulator.control import Addresses, ControlSurface, Providers
 from emulator.core import Core, Surface
-from emulator.gigachat.files import FileRoutes
-from emulator.gigachat.more import MoreRoutes
-from emulator.gigachat.oauth import GigaChatAccess, GigaChatAuthSurface
-from emulator.gigachat.surface import GigaChatSurface, PasswordSurface
-from emulator.openai_upstream import OpenAIUpstream
-from emulator.settings import EmulatorSettings
-from emulator.tls import make_certificates, server_context
+from emulator.gigachat.oauth import GigaChatAccess
+from emulator.listeners import EmulatorSettings, surfaces
+from emulator.openai.upstream import OpenAIUpstream
+from emulator.wire.tls import make_certificates, server_context
 from emulator.yandex.auth import YandexAccess
-from emulator.yandex.iam_surface import IamSurface, OperationsSurface
-from emulator.yandex.openai_surface import YandexOpenAISurface
-from emulator.yandex.surface import YandexSurface
-
-
-@dataclass(slots=True)
-class Addresses:
-    """Where a running emulator answers; the tls twins are empty when TLS is off."""
-
-    control_url: str = ""
-    yandex_url: str = ""
-    gigachat_url: str = ""
-    gigachat_auth_url: str = ""
-    openai_url: str = ""
-    tls: dict[str, str] = field(default_factory=dict)
-    ca_path: str = ""
 
 
 class Emulator:
@@ -40,38 +20,21 @@ class Emulator:
         """Build the surfaces; nothing listens yet."""
         self.settings = settings
         self.core = core or Core(settings)
-        self.yandex = YandexAccess(self.core)
-        self.gigachat = GigaChatAccess(self.core)
-        self.openai = OpenAIUpstream(self.core)
+        self.providers = Providers(YandexAccess(self.core), GigaChatAccess(self.core), OpenAIUpstream(self.core))
         self.addresses = Addresses()
         self._runners: list[web.ServerRunner] = []
 
     async def start(self) -> Addresses:
         """Listen on every port of the settings; return where."""
-        settings = self.settings
-        yandex = YandexSurface(self.core, self.yandex)
-        IamSurface(yandex)
-        OperationsSurface(yandex)
-        YandexOpenAISurface(yandex)
-        gigachat = GigaChatSurface(self.core, self.gigachat)
-        PasswordSurface(gigachat)
-        MoreRoutes(gigachat)
-        FileRoutes(gigachat)
-        auth = GigaChatAuthSurface(self.core, self.gigachat)
-        control = ControlSurface(self)
-        plain: list[tuple[str, Surface, int, int]] = [
-            ("yandex", yandex, settings.yandex_port, settings.yandex_tls_port),
-            ("gigachat", gigachat, settings.gigachat_port, settings.gigachat_tls_port),
-            ("openai", self.openai, settings.openai_port, settings.openai_tls_port),
-            ("gigachat_auth", auth, settings.gigachat_auth_port, settings.gigachat_auth_tls_port),
-        ]
         context = self._tls_context()
-        for name, surface, port, tls_port in plain:
+        for name, surface in surfaces(self.core, self.providers).items():
+            port, tls_port = self.settings.ports(name)
             runner = await self._runner(surface)
-            setattr(self.addresses, f"{name}_url", await self._listen(runner, port, None))
+            self.addresses.urls[name] = await self._listen(runner, port, None)
             if context is not None:
                 self.addresses.tls[name] = await self._listen(runner, tls_port, context)
-        self.addresses.control_url = await self._listen(await self._runner(control), settings.control_port, None)
+        control = await self._runner(ControlSurface(self.core, self.providers, self.addresses))
+        self.addresses.urls["control"] = await self._listen(control, self.settings.control_port, None)
         return self.addresses
 
     async def stop(self) -> None:

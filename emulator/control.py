@@ -1,20 +1,44 @@
 """The control API: faults by script, replays, ground truth, credentials, limits. Under `/control/`."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from emulator.core import Call, Surface
-from emulator.faults import FAULTS, Rule, make_fault
+from emulator.core import Call, Core, Surface
+from emulator.gigachat.oauth import GigaChatAccess
 from emulator.golden_files import golden_names, load_document
+from emulator.openai.upstream import OpenAIUpstream
 from emulator.settings import ServiceAccount
-from emulator.wire import Exchange, Reply, SentResponse, content_length, head
-
-if TYPE_CHECKING:
-    from emulator.app import Emulator
+from emulator.wire.faults import FAULTS, Rule, make_fault
+from emulator.wire.replies import Exchange, Reply, SentResponse, content_length, head
+from emulator.yandex.auth import YandexAccess
 
 _RULE_FIELDS = ("provider", "model", "operation", "times", "skip", "chance")
+
+
+@dataclass(slots=True)
+class Addresses:
+    """Where a running emulator answers, by listener; `tls` is empty when TLS is off."""
+
+    urls: dict[str, str] = field(default_factory=dict)
+    tls: dict[str, str] = field(default_factory=dict)
+    ca_path: str = ""
+
+    def shown(self) -> dict[str, Any]:
+        """Return them as the control API and the first log line say them: `yandex_url` and so on."""
+        named: dict[str, Any] = {f"{name}_url": url for name, url in self.urls.items()}
+        return named | {"tls": self.tls, "ca_path": self.ca_path}
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """Whom each emulated provider knows now: keys, tokens, packages."""
+
+    yandex: YandexAccess
+    gigachat: GigaChatAccess
+    openai: OpenAIUpstream
 
 
 class ControlSurface(Surface):
@@ -22,10 +46,11 @@ class ControlSurface(Surface):
 
     provider = "control"
 
-    def __init__(self, emulator: "Emulator") -> None:
-        """Register the routes."""
-        super().__init__(emulator.core)
-        self._emulator = emulator
+    def __init__(self, core: Core, providers: Providers, addresses: Addresses) -> None:
+        """Register the routes; `addresses` may still be empty."""
+        super().__init__(core)
+        self._providers = providers
+        self._running_at = addresses
         self._handlers = {
             "GET /control/health": self._health,
             "GET /control/addresses": self._addresses,
@@ -67,8 +92,7 @@ class ControlSurface(Surface):
         return {"status": "ok"}
 
     def _addresses(self, body: dict[str, Any]) -> Any:
-        addresses = self._emulator.addresses
-        return {name: getattr(addresses, name) for name in type(addresses).__dataclass_fields__}
+        return self._running_at.shown()
 
     def _list_faults(self, body: dict[str, Any]) -> Any:
         return {"known": FAULTS, "pending": self.core.faults.pending()}
@@ -95,42 +119,42 @@ class ControlSurface(Surface):
         return {"status": "clean"}
 
     def _add_credential(self, body: dict[str, Any]) -> Any:
-        kind, emulator = body["kind"], self._emulator
+        kind, providers = body["kind"], self._providers
         if kind == "yandex_api_key":
-            emulator.yandex.api_keys[str(body["key"])] = str(body["folder"])
+            providers.yandex.api_keys[str(body["key"])] = str(body["folder"])
         elif kind == "yandex_service_account":
             account = ServiceAccount(id=body["id"], public_key=body["public_key"], folder=body["folder"])
-            emulator.yandex.service_accounts[str(body["key_id"])] = account
+            providers.yandex.service_accounts[str(body["key_id"])] = account
         elif kind == "gigachat":
-            emulator.gigachat.credentials[str(body["key"])] = str(body["scope"])
+            providers.gigachat.credentials[str(body["key"])] = str(body["scope"])
         elif kind == "openai":
-            emulator.openai.api_keys.add(str(body["key"]))
+            providers.openai.api_keys.add(str(body["key"]))
         else:
             raise ValueError(f"unknown kind {kind!r}")
         return {"added": kind}
 
     def _revoke_credential(self, body: dict[str, Any]) -> Any:
-        key, emulator = str(body["key"]), self._emulator
-        emulator.yandex.api_keys.pop(key, None)
-        emulator.yandex.service_accounts.pop(key, None)
-        emulator.gigachat.revoke(key)
-        emulator.openai.api_keys.discard(key)
+        key, providers = str(body["key"]), self._providers
+        providers.yandex.api_keys.pop(key, None)
+        providers.yandex.service_accounts.pop(key, None)
+        providers.gigachat.revoke(key)
+        providers.openai.api_keys.discard(key)
         return {"revoked": True}
 
     def _expire_tokens(self, body: dict[str, Any]) -> Any:
         provider, ended = body.get("provider"), 0
         if provider in (None, "yandex"):
-            ended += self._emulator.yandex.expire_tokens()
+            ended += self._providers.yandex.expire_tokens()
         if provider in (None, "gigachat"):
-            ended += self._emulator.gigachat.expire_tokens()
+            ended += self._providers.gigachat.expire_tokens()
         return {"expired": ended}
 
     def _set_limits(self, body: dict[str, Any]) -> Any:
         """Set gauges by their settings' names, and `packages`: model -> tokens left."""
         body = dict(body)
-        self._emulator.gigachat.packages.update(body.pop("packages", {}))
+        self._providers.gigachat.packages.update(body.pop("packages", {}))
         for name, value in body.items():
             if name not in ("yandex_max_sessions", "gigachat_max_parallel", "gigachat_token_calls_per_s"):
                 raise ValueError(f"unknown limit {name!r}")
             self.core.limits[name] = int(value)
-        return {"limits": self.core.limits, "packages": self._emulator.gigachat.packages}
+        return {"limits": self.core.limits, "packages": self._providers.gigachat.packages}

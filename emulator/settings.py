@@ -1,4 +1,4 @@
-"""What the emulator listens on, whom it knows and how fast it answers."""
+"""Whom the emulator knows and how fast it answers."""
 
 from pathlib import Path
 
@@ -14,25 +14,15 @@ class ServiceAccount(BaseModel):
     folder: str
 
 
-class EmulatorSettings(BaseSettings):
-    """All settings of `python -m emulator`; environment names start with `EMULATOR_`."""
+class CoreSettings(BaseSettings):
+    """What the emulated providers know and how they answer; the ports are in `listeners`."""
 
     model_config = SettingsConfigDict(env_prefix="EMULATOR_", frozen=True, extra="forbid")
 
     host: str = Field("127.0.0.1", description="address to listen on")
     public_host: str = Field("", description="host name in printed addresses; empty: the same as host")
-    control_port: int = Field(18080, description="control API; 0 takes any free port")
-    yandex_port: int = Field(18081, description="Yandex: native, /v1, IAM, operations, metadata")
-    gigachat_port: int = Field(18082, description="GigaChat API v1 and v2 (OAuth answers here as well)")
-    gigachat_auth_port: int = Field(18083, description="GigaChat OAuth")
-    openai_port: int = Field(18084, description="generic OpenAI-compatible upstream")
-
     tls: bool = Field(False, description="listen on the https ports too")
     tls_dir: Path = Field(Path(".emulator-tls"), description="where the CA and the server certificate are written")
-    yandex_tls_port: int = Field(18481, description="https twin of yandex_port")
-    gigachat_tls_port: int = Field(18482, description="https twin of gigachat_port")
-    gigachat_auth_tls_port: int = Field(18483, description="https twin of gigachat_auth_port")
-    openai_tls_port: int = Field(18484, description="https twin of openai_port")
 
     latency_ms: float = Field(0.0, ge=0, description="time to the first byte of a generation")
     latency_sigma: float = Field(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from emulator.app import Emulator
 from emulator.control_client import EmulatorControl
 from emulator.core import Core
-from emulator.settings import EmulatorSettings
+from emulator.listeners import EmulatorSettings
 
 YANDEX_API_KEY: Final = "AQVN-emulator-demo-key"
 YANDEX_FOLDER: Final = "b1gemulatorfolder000"
@@ -48,14 +48,15 @@ async def running_emulator(*, now: Callable[[], float] = time.time, **settings: 
     fields = EmulatorSettings(**{**_FREE_PORTS, **settings})
     emulator = Emulator(fields, Core(fields, now=now))
     addresses = await emulator.start()
+    urls = addresses.urls
     try:
-        async with EmulatorControl(addresses.control_url) as control:
+        async with EmulatorControl(urls["control"]) as control:
             yield RunningEmulator(
-                addresses.yandex_url,
-                addresses.gigachat_url,
-                addresses.gigachat_auth_url + "/api/v2/oauth",
-                addresses.openai_url + "/openai/v1",
-                addresses.control_url,
+                urls["yandex"],
+                urls["gigachat"],
+                urls["gigachat_auth"] + "/api/v2/oauth",
+                urls["openai"] + "/openai/v1",
+                urls["control"],
                 control,
                 addresses.tls,
                 addresses.ca_path,

@@ -28,8 +28,6 @@ class PostgresSettings(Part):
 
     dsn: SecretStr
     """postgresql://role:password@host:port/database of the service's own role."""
-    pool_min: int = Field(1, ge=0)
-    """Connections that are kept open."""
     pool_max: int = Field(8, ge=1)
     """Connections at most."""
     connect_timeout_s: float = Field(5.0, gt=0)

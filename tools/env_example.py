@@ -5,6 +5,8 @@ import textwrap
 from pathlib import Path
 from typing import Final
 
+from services.router.providers.access import Variable
+from services.router.providers.registry import BUILT_IN
 from tools.settings_catalog import SETTINGS, Setting, settings_of
 
 FILE: Final = Path(__file__).parents[1] / ".env.example"
@@ -21,26 +23,18 @@ SUITE: Final = """
 #RAZVILKA_HOME=.razvilka
 # YAML file of OpenAI-compatible upstreams.
 #RAZVILKA_UPSTREAMS=
-# With both, YandexGPT is the real one instead of the emulator.
-#YC_API_KEY=
-#YC_FOLDER_ID=
-# Another address of the YandexGPT API.
-#YC_BASE_URL=
-# With it, GigaChat is the real one instead of the emulator.
-#GIGACHAT_CREDENTIALS=
-# GIGACHAT_API_PERS, GIGACHAT_API_B2B or GIGACHAT_API_CORP.
-#GIGACHAT_SCOPE=
-# Other addresses of the GigaChat API and of its token service.
-#GIGACHAT_BASE_URL=
-#GIGACHAT_AUTH_URL=
-# PEM file with the Russian Trusted Root CA.
-#GIGACHAT_CA_BUNDLE=
 """
 
 
 def text() -> str:
     """Return what the file must hold."""
-    return HEAD + SUITE + "".join(_program(name) for name in SETTINGS)
+    providers = "".join(_variable(each) for row in BUILT_IN for each in row.access.variables)
+    return HEAD + SUITE + providers + "".join(_program(name) for name in SETTINGS)
+
+
+def _variable(variable: Variable) -> str:
+    comment = f"# {variable.meaning}\n" if variable.meaning else ""
+    return f"{comment}#{variable.name}=\n"
 
 
 def _program(name: str) -> str:

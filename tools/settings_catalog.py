@@ -19,7 +19,7 @@ SETTINGS: Final = {
     "auth": ("services.auth.settings", "AuthSettings"),
     "router": ("services.router.settings", "RouterSettings"),
     "usage": ("services.usage.settings", "UsageSettings"),
-    "emulator": ("emulator.settings", "EmulatorSettings"),
+    "emulator": ("emulator.listeners", "EmulatorSettings"),
 }
 
 

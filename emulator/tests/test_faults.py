@@ -2,8 +2,10 @@
 
 import pytest
 
-from emulator.faults import FaultScript, Rule, UnknownFaultError, make_fault, parse_fault
 from emulator.markers import read_directions
+from emulator.testing import RunningEmulator
+from emulator.tests.test_misdelivery import listen
+from emulator.wire.faults import FaultScript, Rule, UnknownFaultError, make_fault, parse_fault
 
 
 @pytest.mark.parametrize("spec", ["cut_mid_stream;after=3", "cut_mid_stream after=3", " cut_mid_stream ;after=3 "])
@@ -69,3 +71,11 @@ def test_reads_all_directions_of_a_prompt() -> None:
     assert found.calls == [("find", {"list": [[1], [2]]}), ("stop", {})]
     assert found.fault is not None
     assert found.fault.args == {"code": "503", "on": "yandex"}
+
+
+async def test_the_head_of_a_gzip_bomb_does_not_wait_for_its_body(emulator: RunningEmulator) -> None:
+    """Ten terabytes are begun at once, so a client's verdict on the head never becomes a time-out."""
+    heard = await listen(emulator, "gzip_bomb;mb=10000000", until=b"\r\n\r\n")
+
+    assert heard.head.startswith("http/1.1 200")
+    assert "content-encoding: gzip" in heard.head

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from emulator.control_client import EmulatorControl
-from emulator.settings import EmulatorSettings
+from emulator.listeners import EmulatorSettings
 from emulator.testing import YANDEX_API_KEY, YANDEX_FOLDER
 
 

@@ -172,7 +172,7 @@ async def test_a_gzip_bomb_is_small_on_the_wire(emulator: RunningEmulator) -> No
 
     assert "content-encoding: gzip" in heard.head
     assert len(heard.body) < 10_000
-    assert len(gzip.decompress(heard.body)) == 5 * 1024 * 1024
+    assert gzip.decompress(b"".join(heard.chunks)) == bytes(5 * 1024 * 1024)
 
 
 async def test_a_line_of_a_megabyte(emulator: RunningEmulator) -> None:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_URI: Final = re.compile(r"(gpt|emb)://([^/\s]+)/([^/@\s]+)(?:/(latest|rc|deprecated))?(?:@(\S+))?")
+_URI: Final = re.compile(r"(gpt|emb)://([^/\s]+)/([^/@\s]+)(?:/(latest|rc|deprecated))?(?:@\S+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,6 @@ class ModelUri:
     folder: str
     name: str
     branch: str | None
-    tuning: str | None
 
 
 def parse_uri(uri: object) -> ModelUri | None:

@@ -1,7 +1,4 @@
-"""What the tests of every service need: real servers, throwaway databases, a clock that is set by hand.
-
-`servicekit.testing.plugin` is a pytest plugin; the root `conftest.py` registers it.
-"""
+"""What stands in for the kit's own parts in tests: a clock that is set by hand. Servers are in `tools.testing`."""
 
 from servicekit.testing.fake_clock import FakeClock
 

@@ -1,4 +1,4 @@
-"""Signed tokens: everything python-jose lets through must be refused (first), and what is right accepted."""
+"""Signed tokens: everything JOSE libraries let through must be refused (first), and what is right accepted."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ GOOD: Final = {"alg": "RS256", "typ": "at+jwt", "kid": "k1"}
     ],
 )  # fmt: skip
 def test_what_is_not_right_is_refused(token: Any) -> None:
-    """Rules 38 and 39, with each row of the python-jose probe: INVALID_TOKEN, never another exception."""
+    """Rules 38 and 39, with each row of a probe of python-jose: INVALID_TOKEN, never another exception."""
     with pytest.raises(Unauthenticated) as refused:
         verify(token())
 

@@ -32,7 +32,7 @@ from services.router.domain.completion import (
     Usage,
 )
 from services.router.domain.health import ModelHealth
-from services.router.service import RouterService
+from services.router.routing.service import RouterService
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -273,8 +273,8 @@ def model_to_proto(model: Model) -> pb.Model:
         on_disconnect=model.on_disconnect,
     )
     for name in ("shutdown_at", "deprecated_at", "created_at"):
-        if (moment := getattr(model, name)) is not None:
-            getattr(message, name).FromDatetime(moment)
+        if (timestamp := getattr(model, name)) is not None:
+            getattr(message, name).FromDatetime(timestamp)
     return message
 
 

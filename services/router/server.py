@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -12,18 +13,19 @@ from razvilka.router.v1 import router_pb2_grpc
 from servicekit import lifecycle, postgres, redis, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.rpc_server import running_server
-from services.router.attempts import Attempts
 from services.router.cache import ChannelCache, RedisTokenShare
 from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
-from services.router.domain.health import HealthBoard
-from services.router.live_catalog import LiveCatalog
-from services.router.provider_table import ProviderTable, built_in_providers
-from services.router.providers.http import open_http
+from services.router.catalog.live import LiveCatalog
+from services.router.domain.health import HealthTracker
+from services.router.providers.registry import Dependencies, built_in_providers
+from services.router.providers.table import ProviderTable, tool_call_ids
+from services.router.providers.transport.http import open_http
+from services.router.routing.attempts import Attempts
+from services.router.routing.service import Limits, RouterService
 from services.router.rpc import RouterServicer
-from services.router.service import Limits, RouterService
 from services.router.settings import RouterSettings
-from services.router.status_reporter import StatusReporter
+from services.router.status.reporter import StatusReporter
 from services.router.store import RouterStore
 
 
@@ -47,20 +49,21 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         client = await opened.enter_async_context(redis.open_redis(settings.redis))
         http = await opened.enter_async_context(open_http(settings.http))
         jobs = await opened.enter_async_context(lifecycle.background())
-        leftovers = await opened.enter_async_context(lifecycle.background(grace_s=5.0))
-        store, board = RouterStore(pool), HealthBoard()
+        cleanup = await opened.enter_async_context(lifecycle.background(grace_s=5.0))
+        store, health = RouterStore(pool), HealthTracker()
         catalog = _catalog(settings, store, ChannelCache(client), clock)
-        built_in = built_in_providers(settings, http, RedisTokenShare(client), leftovers, clock)
-        table = ProviderTable(built_in, settings, http, clock)
+        ids = tool_call_ids(settings.tool_call_key, settings)
+        needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4)
+        table = ProviderTable(built_in_providers(settings, needs), http, ids, clock)
         table.take_over(catalog.contents.upstreams)
         catalog.on_files(lambda files: table.take_over(files.upstreams))
-        statuses = StatusReporter(board, store, clock)
+        statuses = StatusReporter(health, store, clock)
         jobs.start(catalog.watch_files(settings.reload_s), name="catalog.files")
         jobs.start(catalog.watch_overrides(settings.overrides_s), name="catalog.overrides")
         jobs.start(statuses.run(settings.status_s), name="provider_status")
         limits = Limits(settings.http.first_token_s, settings.choices_max)
         # Chance spreads retries; it needs no secrecy.
-        attempts = Attempts(table.providers, board, clock, random.Random())  # noqa: S311
+        attempts = Attempts(table.providers, health, clock, random.Random())  # noqa: S311
         # It does not answer Converse yet: the generated base class does, with UNIMPLEMENTED.
         servicer = RouterServicer(RouterService(catalog, attempts, statuses, clock, limits))  # type: ignore[abstract]
         register = functools.partial(router_pb2_grpc.add_RouterServiceServicer_to_server, servicer)

@@ -21,12 +21,12 @@ import httpx
 import pytest
 import redis
 
+from emulator.testing import GIGACHAT_CREDENTIALS, YANDEX_API_KEY
 from tests.integration.caller import CHAT, ask, call
 from tests.integration.processes import Processes
 from tests.integration.waiting import wait_until
 from tests.span_receiver import SpanReceiver
 from tools.servers import binaries
-from tools.stack.environments import EMULATOR_GIGACHAT_CREDENTIALS, EMULATOR_YANDEX_KEY
 from tools.stack.running_stack import RunningStack
 
 PROGRAMS: Final = ("gateway", "router", "auth", "usage")
@@ -66,7 +66,7 @@ class Canaries:
     def all(self) -> dict[str, str]:
         """Return what must not be found, by name; the upstreams' own keys too."""
         planted = {name: getattr(self, name) for name in self.__slots__}
-        upstream = {"yandex key": EMULATOR_YANDEX_KEY, "gigachat key": EMULATOR_GIGACHAT_CREDENTIALS}
+        upstream = {"yandex key": YANDEX_API_KEY, "gigachat key": GIGACHAT_CREDENTIALS}
         return {**planted, **upstream, "toy key": "sk-emulator"}
 
 

@@ -1,9 +1,13 @@
 """Which settings each program gets: what the suite knows, overridden by what the caller's environment says."""
 
+import functools
+import operator
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from services.router.providers.access import Access
+from services.router.providers.registry import BUILT_IN
 from tools.servers.bootstrap import role
 from tools.servers.ports import LOOPBACK
 from tools.servers.postgres import PostgresServer
@@ -17,23 +21,6 @@ PREFIXES: Final = {**{service: f"{service.upper()}_" for service in SERVICES}, "
 SYSTEM_NAMES: Final = frozenset({"PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"})
 SYSTEM_PREFIXES: Final = ("LANG", "LC_", "SSL_CERT_", "OTEL_", "PYTHON", "RAZVILKA_", "COVERAGE_")
 PROXY_NAMES: Final = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"})
-# What the emulator knows as its demo accounts.
-EMULATOR_YANDEX_KEY: Final = "AQVN-emulator-demo-key"
-EMULATOR_YANDEX_FOLDER: Final = "b1gemulatorfolder000"
-EMULATOR_GIGACHAT_CREDENTIALS: Final = "ZW11bGF0b3I6c2VjcmV0"
-# The suite's names for a real provider's access -> the router's settings.
-YANDEX_VARIABLES: Final = {
-    "YC_API_KEY": "ROUTER_YANDEX_API_KEY",
-    "YC_FOLDER_ID": "ROUTER_YANDEX_FOLDER_ID",
-    "YC_BASE_URL": "ROUTER_YANDEX_BASE_URL",
-}
-GIGACHAT_VARIABLES: Final = {
-    "GIGACHAT_CREDENTIALS": "ROUTER_GIGACHAT_CREDENTIALS",
-    "GIGACHAT_SCOPE": "ROUTER_GIGACHAT_SCOPE",
-    "GIGACHAT_BASE_URL": "ROUTER_GIGACHAT_BASE_URL",
-    "GIGACHAT_AUTH_URL": "ROUTER_GIGACHAT_AUTH_URL",
-    "GIGACHAT_CA_BUNDLE": "ROUTER_GIGACHAT_CA_BUNDLE",
-}
 
 
 class Environments:
@@ -129,7 +116,8 @@ class Environments:
 
     def _router(self) -> dict[str, str]:
         stores = {"ROUTER_POSTGRES_DSN": self._dsn("router"), "ROUTER_REDIS_URL": self.redis_url}
-        return stores | self._yandex() | self._gigachat() | self._upstreams()
+        providers = [self._provider(row.access) for row in BUILT_IN]
+        return functools.reduce(operator.or_, providers, stores) | self._upstreams()
 
     def _gateway(self) -> dict[str, str]:
         targets = {
@@ -141,28 +129,13 @@ class Environments:
             "GATEWAY_JOURNAL_DIR": str(self._home.root / "journal"),
         }
 
-    def _yandex(self) -> dict[str, str]:
-        given = self._translated(YANDEX_VARIABLES)
-        if bool(self._caller.get("YC_API_KEY")) != bool(self._caller.get("YC_FOLDER_ID")):
-            raise StackError("YC_API_KEY and YC_FOLDER_ID belong together: set both or neither")
-        if self._caller.get("YC_API_KEY"):
+    def _provider(self, access: Access) -> dict[str, str]:
+        given = access.translated(self._caller)
+        if access.is_real(self._caller):
             return given
-        return {
-            "ROUTER_YANDEX_API_KEY": EMULATOR_YANDEX_KEY,
-            "ROUTER_YANDEX_FOLDER_ID": EMULATOR_YANDEX_FOLDER,
-            "ROUTER_YANDEX_BASE_URL": self._emulator_url("EMULATOR_YANDEX_PORT"),
-            "ROUTER_YANDEX_IAM_URL": self._emulator_url("EMULATOR_YANDEX_PORT") + "/iam/v1/tokens",
-        } | given
-
-    def _gigachat(self) -> dict[str, str]:
-        given = self._translated(GIGACHAT_VARIABLES)
-        if self._caller.get("GIGACHAT_CREDENTIALS"):
-            return given
-        return {
-            "ROUTER_GIGACHAT_CREDENTIALS": EMULATOR_GIGACHAT_CREDENTIALS,
-            "ROUTER_GIGACHAT_BASE_URL": self._emulator_url("EMULATOR_GIGACHAT_PORT") + "/v1",
-            "ROUTER_GIGACHAT_AUTH_URL": self._emulator_url("EMULATOR_GIGACHAT_AUTH_PORT") + "/api/v2/oauth",
-        } | given
+        if any(self._caller.get(name) for name in access.needed):
+            raise StackError(f"{' and '.join(access.needed)} belong together: set all of them or none")
+        return access.played(self._emulator_addresses()) | given
 
     def _upstreams(self) -> dict[str, str]:
         named = self._caller.get("RAZVILKA_UPSTREAMS")
@@ -173,16 +146,20 @@ class Environments:
             raise StackError(f"RAZVILKA_UPSTREAMS={named}: there is no such file")
         return {"ROUTER_UPSTREAMS_FILE": str(file)}
 
-    def _translated(self, names: Mapping[str, str]) -> dict[str, str]:
-        return {ours: self._caller[theirs] for theirs, ours in names.items() if self._caller.get(theirs)}
+    def _emulator_addresses(self) -> dict[str, str]:
+        """Return the address of each of the emulator's listeners by its name."""
+        listeners = {name: port for name, port in self._ports.items() if name.startswith(PREFIXES["emulator"])}
+        return {listener_of(name): f"http://{LOOPBACK}:{port}" for name, port in listeners.items()}
 
-    def _emulator_url(self, port_variable: str) -> str:
-        return f"http://{LOOPBACK}:{self._ports[port_variable]}"
+
+def listener_of(port_variable: str) -> str:
+    """Return the emulator's listener that a variable gives a port: `yandex` for EMULATOR_YANDEX_PORT."""
+    return port_variable.removeprefix(PREFIXES["emulator"]).removesuffix("_PORT").lower()
 
 
 def uses_emulator(caller: Mapping[str, str]) -> bool:
     """Say whether a provider is left for the emulator to play."""
-    return not (caller.get("YC_API_KEY") and caller.get("GIGACHAT_CREDENTIALS"))
+    return any(row.access.surface and not row.access.is_real(caller) for row in BUILT_IN)
 
 
 def _is_system(name: str) -> bool:

@@ -77,11 +77,9 @@ class Home:
                 folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             free_mb = shutil.disk_usage(self.root).free // 2**20
         except OSError as exc:
-            raise StackError(
-                f"cannot write to {self.root}: {exc.strerror}; set RAZVILKA_HOME to another folder"
-            ) from exc
+            raise StackError(f"cannot write to {self.root}: {exc.strerror}; {ELSEWHERE}") from exc
         if not os.access(self.root, os.W_OK):
-            raise StackError(f"cannot write to {self.root}: set RAZVILKA_HOME to another folder")
+            raise StackError(f"cannot write to {self.root}: {ELSEWHERE}")
         if free_mb < NEEDED_MB:
             raise StackError(
                 f"the disk is full: {free_mb} MB free at {self.root}, {NEEDED_MB} needed; "

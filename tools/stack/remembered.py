@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
+from emulator.listeners import EmulatorSettings
 from tools.servers import ports
 from tools.servers.bootstrap import all_roles
 from tools.servers.postgres import SUPERUSER
@@ -19,15 +20,7 @@ AUTH_SECRETS: Final = ("key_pepper", "signing_key_secret", "account_secret", "re
 PORT_VARIABLES: Final = (
     "POSTGRES_PORT",
     "REDIS_PORT",
-    "EMULATOR_CONTROL_PORT",
-    "EMULATOR_YANDEX_PORT",
-    "EMULATOR_GIGACHAT_PORT",
-    "EMULATOR_GIGACHAT_AUTH_PORT",
-    "EMULATOR_OPENAI_PORT",
-    "EMULATOR_YANDEX_TLS_PORT",
-    "EMULATOR_GIGACHAT_TLS_PORT",
-    "EMULATOR_GIGACHAT_AUTH_TLS_PORT",
-    "EMULATOR_OPENAI_TLS_PORT",
+    *(f"EMULATOR_{name.upper()}" for name in EmulatorSettings.model_fields if name.endswith("_port")),
     "AUTH_GRPC_PORT",
     "AUTH_METRICS_PORT",
     "ROUTER_GRPC_PORT",

@@ -50,7 +50,9 @@ def test_a_lost_file_makes_new_keys_for_the_same_person(stack, tmp_path):
 
 
 def read_env_file_text(text: str, names: tuple[str, ...]) -> str:
-    return "".join(f"{line}\n" for line in text.splitlines() if line.partition("=")[0] in names)
+    """Return the lines as that release wrote them: few, and without `export`."""
+    lines = [line.removeprefix("export ") for line in text.splitlines()]
+    return "".join(f"{line}\n" for line in lines if line.partition("=")[0] in names)
 
 
 def restored(stack, tmp_path):

@@ -1,1 +1,4 @@
-"""The catalogue's files: one YAML for each provider, checked when it is read."""
+"""The model catalogue: one YAML file for each provider, checked when read, overridden by the administrator.
+
+Never: a call to a provider, a choice between models.
+"""

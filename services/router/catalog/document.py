@@ -16,7 +16,7 @@ def _midnight(value: object) -> object:
     return value
 
 
-Moment = Annotated[datetime, BeforeValidator(_midnight)]
+Timestamp = Annotated[datetime, BeforeValidator(_midnight)]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 
@@ -27,7 +27,7 @@ class _Document(BaseModel):
 class PriceEntry(_Document):
     """A price from a day on, and where it was read."""
 
-    valid_from: Moment
+    valid_from: Timestamp
     input: Decimal = Field(ge=0)
     output: Decimal = Field(ge=0)
     cached: Decimal | None = Field(None, ge=0)
@@ -65,9 +65,9 @@ class ModelEntry(_Document):
     default_parameters: dict[str, float] = {}
     fallbacks: tuple[Name, ...] = ()
     priority: int = 0
-    created_at: Moment | None = None
-    deprecated_at: Moment | None = None
-    shutdown_at: Moment | None = None
+    created_at: Timestamp | None = None
+    deprecated_at: Timestamp | None = None
+    shutdown_at: Timestamp | None = None
     description: str = ""
     chars_per_token: float | None = Field(None, gt=0)
     tokens_per_message: int | None = Field(None, ge=0)
@@ -77,7 +77,7 @@ class ModelEntry(_Document):
 class Period(_Document):
     """From when on a channel points at which model."""
 
-    since: Moment
+    since: Timestamp
     model: Name
 
 
@@ -93,9 +93,9 @@ class ChannelEntry(_Document):
     """None: those of the model it points at."""
     priority: int = 0
     enabled: bool = True
-    created_at: Moment | None = None
-    deprecated_at: Moment | None = None
-    shutdown_at: Moment | None = None
+    created_at: Timestamp | None = None
+    deprecated_at: Timestamp | None = None
+    shutdown_at: Timestamp | None = None
     description: str = ""
 
 

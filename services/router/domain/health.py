@@ -39,7 +39,7 @@ class _Average:
         self.updated_at = now
 
 
-class HealthBoard:
+class HealthTracker:
     """Moving averages by (provider, model)."""
 
     def __init__(self) -> None:

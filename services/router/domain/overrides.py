@@ -46,14 +46,14 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(map(_text, value))
 
 
-def _moment(value: object) -> datetime | None:
+def _timestamp(value: object) -> datetime | None:
     if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(_text(value))
+        timestamp = datetime.fromisoformat(_text(value))
     except ValueError as exc:
         raise BadPatch("must be a date") from exc
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return timestamp if timestamp.tzinfo is not None else timestamp.replace(tzinfo=UTC)
 
 
 def _features(value: object) -> frozenset[str]:
@@ -72,8 +72,8 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "features": ("features", _features),
     "supported_parameters": ("supported_parameters", _texts),
     "fallbacks": ("fallbacks", _texts),
-    "deprecated_at": ("deprecated_at", _moment),
-    "shutdown_at": ("shutdown_at", _moment),
+    "deprecated_at": ("deprecated_at", _timestamp),
+    "shutdown_at": ("shutdown_at", _timestamp),
     "on_disconnect": ("on_disconnect", _text),
 }
 
@@ -97,6 +97,6 @@ def patched(model: Model, patch: Mapping[str, Any]) -> Model:
 
 
 def with_prices(model: Model, prices: Sequence[Price]) -> Model:
-    """Return the model with further prices; one of the same moment replaces the file's."""
-    by_moment = {price.valid_from: price for price in (*model.prices, *prices)}
-    return replace(model, prices=tuple(by_moment[moment] for moment in sorted(by_moment)))
+    """Return the model with further prices; one of the same time replaces the file's."""
+    by_date = {price.valid_from: price for price in (*model.prices, *prices)}
+    return replace(model, prices=tuple(by_date[date] for date in sorted(by_date)))

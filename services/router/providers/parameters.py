@@ -10,10 +10,6 @@ import msgspec
 from services.router.domain.completion import Message, Prompt
 from services.router.providers import failures
 
-# The gateway's own business, or carried in fields of their own.
-SILENT: Final = frozenset(
-    {"stream", "stream_options", "max_completion_tokens", "functions", "function_call", "include_obfuscation"}
-)
 # What a caller would parse, or what changes the meaning of the answer.
 REJECTED: Final = frozenset({"logit_bias", "logprobs", "top_logprobs", "audio", "web_search_options"})
 _NOTHING: Final = frozenset({b"", b"null"})
@@ -31,7 +27,7 @@ _NEUTRAL: Final[dict[str, frozenset[bytes]]] = {
 def is_given(name: str, raw: bytes) -> bool:
     """Tell whether a parameter asks for anything."""
     value = raw.strip()
-    return name not in SILENT and value not in _NOTHING and value not in _NEUTRAL.get(name, _NOTHING)
+    return value not in _NOTHING and value not in _NEUTRAL.get(name, _NOTHING)
 
 
 def sort_out(prompt: Prompt, provider: str, dropped: list[str], mapped: Collection[str] = ()) -> None:

@@ -20,12 +20,15 @@ from services.router.catalog.files import CatalogFiles
 from services.router.domain.catalog import Catalog, Model
 from services.router.domain.completion import Answer, Batch, FinishReason, Message, Prompt, Role, Usage
 from services.router.domain.tool_call_id import ToolCallIds
-from services.router.providers.gigachat import GigaChatProvider
-from services.router.providers.http import HttpClient, open_http
-from services.router.providers.openai_compatible import OpenAICompatibleProvider, Upstream
+from services.router.providers.gigachat.provider import GigaChatProvider
+from services.router.providers.gigachat.settings import GigaChatSettings
+from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
 from services.router.providers.provider import Provider, ProviderCall
-from services.router.providers.yandexgpt import YandexGPTProvider
-from services.router.settings import GigaChatSettings, HttpSettings, RouterSettings, YandexSettings
+from services.router.providers.transport.http import HttpClient, open_http
+from services.router.providers.transport.settings import HttpSettings
+from services.router.providers.yandexgpt.provider import YandexGPTProvider
+from services.router.providers.yandexgpt.settings import YandexSettings
+from services.router.settings import RouterSettings
 
 IDS = ToolCallIds(b"a key of tests, thirty-two bytes")
 # For tests that wait for a limit, and for all others on a loaded machine.

@@ -10,8 +10,8 @@ import pytest
 
 from emulator.testing import RunningEmulator
 from servicekit.errors import ErrorReason, ServiceError
-from services.router.answers import collected, merged, streamed, whole
 from services.router.domain.completion import Batch, Delta, FinishReason, ResponseFormat, ToolCall, Usage
+from services.router.routing.answers import collected, merged, streamed, whole
 from services.router.tests.adapters import Adapters, ask, call_for, hear
 
 TEXT = "раз два три четыре пять шесть семь восемь девять десять"

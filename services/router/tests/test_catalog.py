@@ -59,8 +59,8 @@ def test_names_of_the_public_api_are_found(asked: str, model_id: str, resolved: 
 
 
 def price_on(model: Model, day: str) -> int:
-    moment = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    return [price for price in model.prices if price.valid_from <= moment][-1].input_micro_rub_per_1k
+    timestamp = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    return [price for price in model.prices if price.valid_from <= timestamp][-1].input_micro_rub_per_1k
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_bad_patches_are_refused(patch: dict[str, Any]) -> None:
 
 
 def test_prices_of_the_database_join_those_of_the_file() -> None:
-    """Sorted; one of the same moment wins."""
+    """Sorted; one of the same time wins."""
     model = found("gigachat")
     newer = found("gigachat-max").prices[-1]
 

@@ -14,15 +14,15 @@ from redis.asyncio import Redis
 from servicekit import postgres, redis
 from servicekit.settings import PostgresSettings, RedisSettings
 from servicekit.testing import FakeClock
-from servicekit.testing.plugin import MakeDatabase
 from services.router.cache import ChannelCache
 from services.router.catalog.files import SHIPPED, CatalogFiles
+from services.router.catalog.live import LiveCatalog
 from services.router.domain.catalog import Model
-from services.router.domain.health import HealthBoard
-from services.router.live_catalog import LiveCatalog
-from services.router.status_reporter import StatusReporter
+from services.router.domain.health import HealthTracker
+from services.router.status.reporter import StatusReporter
 from services.router.store import RouterStore
 from services.router.tests.adapters import NOBODY_DSN, NOBODY_REDIS
+from tools.testing.plugin import MakeDatabase
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -145,7 +145,7 @@ async def test_everything_goes_on_without_postgresql_and_redis(folder: Path, clo
         redis.open_redis(RedisSettings(url=NOBODY_REDIS)) as client,
     ):
         live = opened(folder, pool, client, clock)
-        board = HealthBoard()
+        board = HealthTracker()
         board.record("gigachat", "gigachat", failed=False, latency_ms=5, now=clock.now(), monotonic=0.0)
         reporter = StatusReporter(board, RouterStore(pool), clock)
 
@@ -164,7 +164,7 @@ async def test_routers_learn_of_each_other_s_troubles(
     """A replica without traffic of its own still tells the truth; its own newer observation wins."""
     pool = await make_database("router")
     live = opened(folder, pool, redis_client, clock)
-    boards = HealthBoard(), HealthBoard()
+    boards = HealthTracker(), HealthTracker()
     one, two = (StatusReporter(board, RouterStore(pool), clock) for board in boards)
     for _ in range(5):
         boards[0].record("gigachat", "gigachat", failed=True, latency_ms=5, now=clock.now(), monotonic=0.0)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from servicekit.testing.plugin import MakeDatabase
 from services.router.domain.health import ModelHealth
 from services.router.store import RouterStore
+from tools.testing.plugin import MakeDatabase
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -8,11 +8,11 @@ import asyncpg
 import pytest
 
 from servicekit.testing import FakeClock
-from servicekit.testing.plugin import MakeDatabase
 from services.usage.ingest import Ingest
 from services.usage.settings import IngestSettings, InvariantSettings, PartitionSettings
 from services.usage.store import UsageStore
 from services.usage.upkeep import Upkeep
+from tools.testing.plugin import MakeDatabase
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """docs/api/oauth.md says what is true: its examples run, its tables agree with the suite."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents import code_blocks, environment
 from tests.oauth_kit.house import House
 from tests.oauth_kit.people import Person
 from tools.browser.browser import Browser
@@ -18,7 +18,6 @@ from tools.settings_catalog import SETTINGS, variables_of
 from tools.stack.home import REPOSITORY
 
 DOCUMENT = REPOSITORY / "docs" / "api" / "oauth.md"
-BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 STATE = "state.sh"
 # Variables that bash itself keeps read-only cannot be set again.
 KEEP = f"declare -p | grep -vE '^declare -[a-zA-Z]*r' >{STATE}\n"
@@ -36,7 +35,7 @@ class Example:
 
 
 def examples() -> list[Example]:
-    blocks = [(found[1], found[2]) for found in BLOCK.finditer(DOCUMENT.read_text())]
+    blocks = code_blocks(DOCUMENT)
     found = []
     for (language, source), (following, text) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
         if language in ("bash", "python"):
@@ -57,11 +56,6 @@ def demo_browser(house: House) -> Iterator[tuple[Browser, Person]]:
     demo = house.stack.demo
     with house.browser() as browser:
         yield browser, Person(demo.demo_user_id, demo.demo_email, demo.demo_password)
-
-
-def environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
-    return kept | {"PYTHONPATH": ""}
 
 
 def run_shell(folder: Path, source: str, answer: str) -> str:

@@ -1,0 +1,59 @@
+"""Who is played and on which ports: a further provider is added here."""
+
+from pydantic import Field
+
+from emulator.control import Providers
+from emulator.core import Core, Surface
+from emulator.gigachat.files import FileRoutes
+from emulator.gigachat.more import MoreRoutes
+from emulator.gigachat.oauth import GigaChatAuthSurface
+from emulator.gigachat.surface import GigaChatSurface, PasswordSurface
+from emulator.settings import CoreSettings
+from emulator.yandex.iam_surface import IamSurface, OperationsSurface
+from emulator.yandex.openai_surface import YandexOpenAISurface
+from emulator.yandex.surface import YandexSurface
+
+
+class EmulatorSettings(CoreSettings):
+    """All settings of `python -m emulator`; environment names start with `EMULATOR_`."""
+
+    control_port: int = Field(18080, description="control API; 0 takes any free port")
+    yandex_port: int = Field(18081, description="Yandex: native, /v1, IAM, operations, metadata")
+    gigachat_port: int = Field(18082, description="GigaChat API v1 and v2 (OAuth answers here as well)")
+    gigachat_auth_port: int = Field(18083, description="GigaChat OAuth")
+    openai_port: int = Field(18084, description="generic OpenAI-compatible upstream")
+
+    yandex_tls_port: int = Field(18481, description="https twin of yandex_port")
+    gigachat_tls_port: int = Field(18482, description="https twin of gigachat_port")
+    gigachat_auth_tls_port: int = Field(18483, description="https twin of gigachat_auth_port")
+    openai_tls_port: int = Field(18484, description="https twin of openai_port")
+
+    def ports(self, listener: str) -> tuple[int, int]:
+        """Return the plain and the https port of a listener."""
+        return getattr(self, f"{listener}_port"), getattr(self, f"{listener}_tls_port")
+
+
+def surfaces(core: Core, providers: Providers) -> dict[str, Surface]:
+    """Return what answers on each listener; its ports are the settings of the same name."""
+    return {
+        "yandex": _yandex(core, providers),
+        "gigachat": _gigachat(core, providers),
+        "openai": providers.openai,
+        "gigachat_auth": GigaChatAuthSurface(core, providers.gigachat),
+    }
+
+
+def _yandex(core: Core, providers: Providers) -> Surface:
+    surface = YandexSurface(core, providers.yandex)
+    IamSurface(surface)
+    OperationsSurface(surface)
+    YandexOpenAISurface(surface)
+    return surface
+
+
+def _gigachat(core: Core, providers: Providers) -> Surface:
+    surface = GigaChatSurface(core, providers.gigachat)
+    PasswordSurface(surface)
+    MoreRoutes(surface)
+    FileRoutes(surface)
+    return surface

@@ -1,0 +1,142 @@
+"""Images, sound and documents for GigaChat: uploaded before the call, named in it, deleted after it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from services.router.domain.completion import ContentPart, Message, Prompt
+from services.router.providers import failures
+from services.router.providers.gigachat.messages import NAME
+from services.router.providers.parallel import in_parallel
+from services.router.providers.parameters import json_object
+from services.router.providers.reading import Replies, check
+from services.router.providers.transport.http import Reply
+
+IMAGES_A_MESSAGE: Final = 1
+IMAGES_A_REQUEST: Final = 10
+AT_ONCE: Final = 4
+_MEGABYTE: Final = 1024 * 1024
+_LIMITS: Final = {"image": 15 * _MEGABYTE, "audio": 35 * _MEGABYTE, "text": 40 * _MEGABYTE}
+_EXTENSIONS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
+
+Post = Callable[[Callable[[], Any]], Awaitable[Reply]]
+"""Sends a form to where files are taken; the form is made anew when it is sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to be uploaded for one message."""
+
+    message: int
+    name: str
+    mime: str
+    content: bytes
+
+
+class _Uploaded(msgspec.Struct):
+    id: str
+
+
+def files_of(prompt: Prompt) -> list[File]:
+    """Return the files in the prompt's messages.
+
+    Raises:
+        InvalidRequest: a part that cannot be uploaded, or too many.
+    """
+    files = [
+        _file(part, at, f"messages[{at}].content[{number}]")
+        for at, message in enumerate(prompt.messages)
+        for number, part in enumerate(message.parts)
+        if part.type != "text"
+    ]
+    for at, message in enumerate(prompt.messages):
+        if _images(message) > IMAGES_A_MESSAGE:
+            raise failures.unsupported(f"messages[{at}].content", NAME, "more than one image in a message")
+    if sum(_images(message) for message in prompt.messages) > IMAGES_A_REQUEST:
+        raise failures.unsupported("messages", NAME, f"more than {IMAGES_A_REQUEST} images in a request")
+    return files
+
+
+def _images(message: Message) -> int:
+    return sum(part.type == "image_url" for part in message.parts)
+
+
+def _file(part: ContentPart, at: int, param: str) -> File:
+    given = json_object(part.json, param).get(part.type)
+    if not isinstance(given, dict):
+        raise failures.invalid(param, f"'{part.type}' must be an object.")
+    if part.type == "image_url":
+        mime, content = _data_url(given.get("url"), f"{param}.image_url.url")
+        return _checked(File(at, f"image.{_EXTENSIONS.get(mime, 'png')}", mime, content), "image", param)
+    if part.type == "input_audio":
+        form = str(given.get("format", "wav"))[:8]
+        content = _decoded(given.get("data"), f"{param}.input_audio.data")
+        return _checked(
+            File(at, f"sound.{form}", "audio/mpeg" if form == "mp3" else f"audio/{form}", content), "audio", param
+        )
+    if part.type == "file" and "file_data" in given:
+        mime, content = _data_url(given["file_data"], f"{param}.file.file_data")
+        return _checked(File(at, str(given.get("filename") or "document.txt")[:120], mime, content), "text", param)
+    raise failures.unsupported(f"{param}.type", NAME, f"'{part.type}' parts of this form")
+
+
+def _data_url(url: Any, param: str) -> tuple[str, bytes]:
+    """Return type and bytes of a data: URL. Other addresses are not fetched: they may point into our own network."""
+    if not isinstance(url, str) or not url.startswith("data:"):
+        raise failures.unsupported(param, NAME, "give the content as a data: URL")
+    head, _, body = url[5:].partition(",")
+    mime, *flags = head.split(";")
+    if "base64" not in flags:
+        raise failures.invalid(param, "A data: URL must be in base64.")
+    return mime or "application/octet-stream", _decoded(body, param)
+
+
+def _decoded(text: Any, param: str) -> bytes:
+    try:
+        return base64.b64decode(text if isinstance(text, str) else "", validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise failures.invalid(param, "This is not valid base64.") from exc
+
+
+def _checked(file: File, kind: str, param: str) -> File:
+    if not file.content:
+        raise failures.invalid(param, "The file is empty.")
+    if len(file.content) > _LIMITS[kind]:
+        raise failures.invalid(param, f"The file is larger than {_LIMITS[kind] // _MEGABYTE} MB.")
+    return file
+
+
+async def uploaded(files: Sequence[File], post: Post, replies: Replies) -> dict[int, list[str]]:
+    """Upload the files and return their ids by message number.
+
+    Raises:
+        ServiceError: the provider took one of them not.
+    """
+    made = await in_parallel([_upload(file, post, replies) for file in files], AT_ONCE) if files else []
+    by_message: dict[int, list[str]] = {}
+    for file, file_id in zip(files, made, strict=True):
+        by_message.setdefault(file.message, []).append(file_id)
+    return by_message
+
+
+async def _upload(file: File, post: Post, replies: Replies) -> str:
+    def form() -> aiohttp.FormData:
+        # A form can be sent once only; a replay after a refused token needs another.
+        data = aiohttp.FormData()
+        data.add_field("file", file.content, filename=file.name, content_type=file.mime)
+        data.add_field("purpose", "general")
+        return data
+
+    reply = await post(form)
+    check(replies, reply)
+    try:
+        return msgspec.json.decode(reply.body, type=_Uploaded).id
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise failures.broken("The provider's answer is malformed.") from exc

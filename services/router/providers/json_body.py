@@ -1,0 +1,37 @@
+"""Request bodies as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from services.router.providers import failures
+
+
+def encode_body(body: Mapping[str, Any]) -> bytes:
+    """Return the bytes to send.
+
+    Raises:
+        InvalidRequest: a text that is no Unicode (a lone surrogate).
+    """
+    try:
+        return msgspec.json.encode(body)
+    except (UnicodeEncodeError, ValueError, OverflowError, RecursionError) as exc:
+        raise failures.invalid("messages", "The request holds a value that cannot be sent as JSON.") from exc
+
+
+def texts_body(wire_model: str, texts: Sequence[str], dimensions: int | None) -> bytes:
+    """Return the body of an embeddings call as OpenAI has it.
+
+    Raises:
+        InvalidRequest: a text that is no Unicode.
+    """
+    body: dict[str, Any] = {"model": wire_model, "input": list(texts)}
+    if dimensions is not None:
+        body["dimensions"] = dimensions
+    try:
+        return msgspec.json.encode(body)
+    except (UnicodeEncodeError, ValueError) as exc:
+        raise failures.invalid("input", "A text cannot be sent as JSON.") from exc

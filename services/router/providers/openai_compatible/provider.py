@@ -1,0 +1,90 @@
+"""Any upstream that speaks the OpenAI dialect, by configuration."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Final
+
+from yarl import URL
+
+from servicekit.clock import Clock
+from services.router.domain.catalog import Model
+from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Vectors
+from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers.json_body import texts_body
+from services.router.providers.openai_dialect.quirks import Quirks
+from services.router.providers.openai_dialect.replies import OpenAIReplies
+from services.router.providers.openai_dialect.request import OpenAIRequests
+from services.router.providers.provider import ProviderCall, Traits
+from services.router.providers.reading import read_stream, read_vectors, read_whole
+from services.router.providers.transport.authorized import AuthorizedHttp
+from services.router.providers.transport.credentials import Credentials, FixedHeader, NoCredentials
+from services.router.providers.transport.http import HttpClient, Reply
+
+_DOES_ALL: Final = Traits(stop=True, choices=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where it is and how it is paid."""
+
+    name: str
+    base_url: str
+    api_key: str = ""
+    needs_key: bool = False
+    stream_usage: bool = True
+
+    def __repr__(self) -> str:
+        return f"Upstream({self.name}, {self.base_url})"
+
+
+class OpenAICompatibleProvider:
+    """Speaks to one configured upstream."""
+
+    def __init__(self, upstream: Upstream, http: HttpClient, ids: ToolCallIds, clock: Clock) -> None:
+        self.name = upstream.name
+        self._http = AuthorizedHttp(http, _credentials(upstream))
+        base = upstream.base_url.rstrip("/")
+        self._chat_url = URL(f"{base}/chat/completions")
+        self._embeddings_url = URL(f"{base}/embeddings")
+        quirks = Quirks(provider=upstream.name, asks_for_usage=upstream.stream_usage)
+        self._requests = OpenAIRequests(upstream.name, ids, quirks)
+        self._replies = OpenAIReplies(ids, clock, quirks)
+
+    def traits(self, model: Model) -> Traits:
+        """An OpenAI-compatible upstream takes stop and n."""
+        return _DOES_ALL
+
+    async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
+        """Return the whole answer."""
+        body = self._requests.body(prompt, call.model, call.model.resolved_model, call.dropped, stream=False)
+        return read_whole(self._replies, await self._post(self._chat_url, body, call), call)
+
+    async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
+        """Yield the answer as it is made."""
+        body = self._requests.body(prompt, call.model, call.model.resolved_model, call.dropped, stream=True)
+        async with self._http.stream(self._chat_url, body, _headers(call, "text/event-stream"), call) as reply:
+            async for batch in read_stream(self._replies, reply, prompt, call):
+                yield batch
+
+    async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
+        """Return one vector for each text."""
+        body = texts_body(call.model.resolved_model, texts.texts, texts.dimensions)
+        return read_vectors(self._replies, await self._post(self._embeddings_url, body, call), len(texts.texts))
+
+    async def _post(self, url: URL, body: bytes, call: ProviderCall) -> Reply:
+        return await self._http.post(url, lambda: body, _headers(call, "application/json"), call)
+
+
+def _credentials(upstream: Upstream) -> Credentials:
+    if upstream.needs_key and not upstream.api_key:
+        return NoCredentials(upstream.name)
+    return FixedHeader(f"Bearer {upstream.api_key}" if upstream.api_key else "")
+
+
+def _headers(call: ProviderCall, accept: str) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "Accept": accept, **call.headers}
+    if call.request_id:
+        headers["X-Request-ID"] = call.request_id
+    return headers

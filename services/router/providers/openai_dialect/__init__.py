@@ -1,0 +1,4 @@
+"""The OpenAI wire format, shared by the providers that speak it; differences between speakers are `Quirks`.
+
+Never: addresses, credentials, connections.
+"""

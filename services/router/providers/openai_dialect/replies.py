@@ -1,0 +1,48 @@
+"""How the replies of a speaker of the OpenAI dialect are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from servicekit.clock import Clock
+from servicekit.errors import ServiceError
+from services.router.domain.completion import Answer, Prompt, Vectors
+from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers.openai_dialect.errors import error_of
+from services.router.providers.openai_dialect.quirks import Quirks
+from services.router.providers.openai_dialect.response import ChunkStream, vectors, whole_answer
+from services.router.providers.transport.sse import SseDecoder
+
+
+class OpenAIReplies:
+    """Replies of one speaker."""
+
+    def __init__(self, ids: ToolCallIds, clock: Clock, quirks: Quirks) -> None:
+        self._ids = ids
+        self._clock = clock
+        self._quirks = quirks
+
+    def error_of(self, status: int, headers: Mapping[str, str], body: bytes) -> ServiceError:
+        """Return the error of a reply that is not 200."""
+        return error_of(status, headers, body, self._clock)
+
+    def whole_answer(self, body: bytes) -> tuple[Answer, str]:
+        """Return the answer and the model's build."""
+        return whole_answer(body, self._ids, self._quirks, self._clock)
+
+    def comes_whole(self, headers: Mapping[str, str]) -> bool:
+        """Tell a JSON document from a stream: an error inside a 200, or an upstream that cannot stream."""
+        return headers.get("Content-Type", "").startswith("application/json")
+
+    def frames(self, line_bytes: int) -> SseDecoder:
+        """Return a reader of server-sent events."""
+        return SseDecoder(line_bytes)
+
+    def answer_stream(self, prompt: Prompt) -> ChunkStream:
+        """Return what makes an answer of the events."""
+        choices = (prompt.n or 1) if self._quirks.native_choices else 1
+        return ChunkStream(self._ids, self._quirks, self._clock, choices=choices)
+
+    def vectors(self, body: bytes) -> Vectors:
+        """Return the embeddings, in the order of the texts."""
+        return vectors(body)

@@ -1,0 +1,151 @@
+"""Requests in OpenAI's words, with what each speaker cannot take left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.router.domain.catalog import Model
+from services.router.domain.completion import Message, Prompt, Role
+from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers import failures
+from services.router.providers.json_body import encode_body
+from services.router.providers.openai_dialect.quirks import Quirks
+from services.router.providers.parameters import is_given, json_object, json_value
+
+
+class OpenAIRequests:
+    """Says a prompt in OpenAI's words to one speaker."""
+
+    def __init__(self, name: str, ids: ToolCallIds, quirks: Quirks) -> None:
+        self._name = name
+        self._ids = ids
+        self._quirks = quirks
+
+    def body(self, prompt: Prompt, model: Model, wire_model: str, dropped: list[str], *, stream: bool) -> bytes:
+        """Return the request body; what is left out is named in `dropped`.
+
+        Raises:
+            InvalidRequest: something that this speaker cannot take.
+        """
+        body: dict[str, Any] = {
+            "model": wire_model,
+            "messages": [self._message(message, at, model) for at, message in enumerate(prompt.messages)],
+            **self._others(prompt, dropped),
+        }
+        self._scalars(prompt, model, body, dropped)
+        self._tools(prompt, body)
+        if prompt.response_format is not None:
+            body["response_format"] = _response_format(prompt)
+        if stream:
+            body["stream"] = True
+            if self._quirks.asks_for_usage:
+                body["stream_options"] = {"include_usage": True}
+        return encode_body(body)
+
+    def _others(self, prompt: Prompt, dropped: list[str]) -> dict[str, Any]:
+        passed: dict[str, Any] = {}
+        for name, raw in prompt.other_json.items():
+            if not is_given(name, raw):
+                continue
+            if name in self._quirks.rejects or (name == "modalities" and self._quirks.drops and b'"audio"' in raw):
+                raise failures.unsupported(name, self._name)
+            if name in self._quirks.drops:
+                dropped.append(name)
+            else:
+                passed[name] = json_value(raw, name)
+        return passed
+
+    def _scalars(self, prompt: Prompt, model: Model, body: dict[str, Any], dropped: list[str]) -> None:
+        if prompt.temperature is not None:
+            body["temperature"] = min(max(prompt.temperature, 0.0), self._quirks.hottest)
+        if prompt.top_p is not None:
+            body["top_p"] = prompt.top_p
+        if prompt.max_tokens is not None:
+            body["max_tokens"] = prompt.max_tokens
+        if prompt.stop and self._quirks.native_stop:
+            body["stop"] = list(prompt.stop)
+        if prompt.n is not None and prompt.n > 1 and self._quirks.native_choices:
+            body["n"] = prompt.n
+        if prompt.reasoning_effort:
+            if self._quirks.drops and "reasoning" not in model.features:
+                dropped.append("reasoning_effort")
+            else:
+                body["reasoning_effort"] = prompt.reasoning_effort
+
+    def _tools(self, prompt: Prompt, body: dict[str, Any]) -> None:
+        if not prompt.tools:
+            return
+        body["tools"] = [_tool(tool, at) for at, tool in enumerate(prompt.tools)]
+        choice = prompt.tool_choice
+        if choice is not None:
+            named = {"type": "function", "function": {"name": choice.function_name}}
+            body["tool_choice"] = named if choice.mode == "function" else choice.mode
+        if prompt.parallel_tool_calls is not None:
+            body["parallel_tool_calls"] = prompt.parallel_tool_calls
+
+    def _message(self, message: Message, at: int, model: Model) -> dict[str, Any]:
+        said: dict[str, Any] = {"role": message.role.value, "content": self._content(message, at, model)}
+        if message.name:
+            said["name"] = message.name
+        if message.role is Role.TOOL:
+            said["tool_call_id"] = self._foreign_id(message.tool_call_id)
+        if message.tool_calls:
+            said["tool_calls"] = [
+                {
+                    "id": self._foreign_id(call.id),
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments},
+                }
+                for call in message.tool_calls
+            ]
+            said["content"] = said["content"] or None
+        return said
+
+    def _foreign_id(self, call_id: str) -> str:
+        """Return the id as the speaker gave it: ours carries it."""
+        if self._quirks.own_call_ids:
+            return call_id
+        state = self._ids.decode(call_id)
+        return (state.state or call_id) if state is not None else call_id
+
+    def _content(self, message: Message, at: int, model: Model) -> str | list[Any]:
+        if not message.parts:
+            return message.content
+        parts: list[Any] = []
+        for number, part in enumerate(message.parts):
+            if part.type == "text":
+                parts.append({"type": "text", "text": part.text})
+                continue
+            param = f"messages[{at}].content[{number}].type"
+            if part.type == "image_url" and "vision" not in model.features:
+                raise failures.unsupported(param, model.id, "this model sees no images")
+            if part.type != "image_url" and self._quirks.drops:
+                raise failures.unsupported(param, self._name, f"'{part.type}' parts")
+            parts.append(json_object(part.json, param))
+        if all(part.type == "text" for part in message.parts):
+            return "\n".join(part.text for part in message.parts)
+        return parts
+
+
+def _tool(tool: Any, at: int) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.parameters_json:
+        function["parameters"] = json_object(tool.parameters_json, f"tools[{at}].function.parameters")
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
+
+
+def _response_format(prompt: Prompt) -> dict[str, Any]:
+    wanted = prompt.response_format
+    if wanted is None or wanted.type != "json_schema":
+        return {"type": wanted.type if wanted else "text"}
+    schema: dict[str, Any] = {
+        "name": wanted.name or "answer",
+        "schema": json_object(wanted.schema_json, "response_format.json_schema.schema"),
+    }
+    if wanted.strict is not None:
+        schema["strict"] = wanted.strict
+    return {"type": "json_schema", "json_schema": schema}

@@ -1,0 +1,240 @@
+"""What speakers of the OpenAI dialect answer: whole answers, SSE chunks, vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from servicekit.clock import Clock
+from services.router import metrics
+from services.router.domain.completion import Answer, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
+from services.router.domain.stop_sequences import StopCutter
+from services.router.domain.tool_call_id import CallState, ToolCallIds
+from services.router.providers import failures
+from services.router.providers.answer_stream import AnswerStream
+from services.router.providers.openai_dialect.errors import openai_error, status_inside
+from services.router.providers.openai_dialect.quirks import Quirks
+from services.router.providers.parameters import arguments_text
+
+FINISH_OF: Final[dict[str, FinishReason]] = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+}
+DONE: Final = b"[DONE]"
+
+
+class _Function(msgspec.Struct, gc=False):
+    name: str | None = None
+    arguments: Any = None
+
+
+class _Call(msgspec.Struct, gc=False):
+    index: int = 0
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Said(msgspec.Struct, gc=False):
+    content: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[_Call] | None = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    index: int = 0
+    delta: _Said | None = None
+    message: _Said | None = None
+    finish_reason: str | None = None
+
+
+class _Details(msgspec.Struct, gc=False):
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct, gc=False):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    system_fingerprint: str | None = None
+    error: Any = None
+
+
+class _Vector(msgspec.Struct, gc=False):
+    embedding: list[float]
+    index: int = 0
+
+
+class _Vectors(msgspec.Struct, gc=False):
+    data: list[_Vector]
+    usage: _Usage | None = None
+
+
+_CHUNK: Final = msgspec.json.Decoder(_Chunk)
+_VECTORS: Final = msgspec.json.Decoder(_Vectors)
+_NOTHING_SAID: Final = _Said()
+
+
+def _decoded(body: bytes, clock: Clock) -> _Chunk:
+    try:
+        chunk = _CHUNK.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise failures.broken("The provider's answer is malformed.") from exc
+    if chunk.error:
+        raise openai_error(status_inside(chunk.error), {}, chunk.error, clock)
+    return chunk
+
+
+def _usage(raw: _Usage | None) -> Usage | None:
+    if raw is None or raw.prompt_tokens is None:
+        return None
+    cached = (raw.prompt_tokens_details.cached_tokens or 0) if raw.prompt_tokens_details else 0
+    reasoning = (raw.completion_tokens_details.reasoning_tokens or 0) if raw.completion_tokens_details else 0
+    return Usage(raw.prompt_tokens, raw.completion_tokens or 0, cached, reasoning)
+
+
+def _finish(reason: str, provider: str) -> FinishReason:
+    known = FINISH_OF.get(reason)
+    if known is None:
+        metrics.UNKNOWN_FINISHES.labels(provider).inc()
+        return FinishReason.STOP
+    return known
+
+
+class _Calls:
+    """Gives each tool call an id that can be told apart, and keeps those that can be already."""
+
+    def __init__(self, ids: ToolCallIds, quirks: Quirks) -> None:
+        self._ids = ids
+        self._quirks = quirks
+
+    def of(self, calls: Sequence[_Call], *, number: bool) -> list[ToolCall]:
+        return [self._one(call, at if number else call.index) for at, call in enumerate(calls)]
+
+    def _one(self, call: _Call, index: int) -> ToolCall:
+        function = call.function or _Function()
+        name = function.name or ""
+        arguments = "" if function.arguments is None else arguments_text(function.arguments)
+        return ToolCall(self._id(call, name), name, arguments, index)
+
+    def _id(self, call: _Call, name: str) -> str:
+        if self._quirks.own_call_ids and call.id:
+            return call.id
+        # A later piece of a call has neither id nor name and needs none.
+        return self._ids.encode(CallState(name, call.id or "")) if name or call.id else ""
+
+
+def whole_answer(body: bytes, ids: ToolCallIds, quirks: Quirks, clock: Clock) -> tuple[Answer, str]:
+    """Return the answer and the model's build.
+
+    Raises:
+        ServiceError: an error inside, or nonsense.
+    """
+    chunk = _decoded(body, clock)
+    if not chunk.choices:
+        raise failures.broken("The provider's answer is empty.")
+    calls = _Calls(ids, quirks)
+    choices = [_whole_choice(choice, calls, quirks) for choice in chunk.choices]
+    return Answer(choices, _usage(chunk.usage)), chunk.system_fingerprint or ""
+
+
+def _whole_choice(choice: _Choice, calls: _Calls, quirks: Quirks) -> Choice:
+    said = choice.message or _NOTHING_SAID
+    made = calls.of(said.tool_calls or (), number=True)
+    content = said.content or ""
+    if quirks.leaked_marker:
+        content = content.partition(quirks.leaked_marker)[0]
+    finish = FinishReason.TOOL_CALLS if made and not choice.finish_reason else None
+    finish = finish or _finish(choice.finish_reason or "stop", quirks.provider)
+    return Choice(choice.index, None if made and not content else content, finish, said.reasoning_content or "", made)
+
+
+class ChunkStream(AnswerStream):
+    """Maps the events of one stream to batches; knows which choices have ended."""
+
+    def __init__(self, ids: ToolCallIds, quirks: Quirks, clock: Clock, *, choices: int = 1) -> None:
+        super().__init__()
+        self._calls = _Calls(ids, quirks)
+        self._quirks = quirks
+        self._clock = clock
+        self._open = set(range(choices))
+        self._called: set[int] = set()
+        self._markers: dict[int, StopCutter] = {}
+
+    def _take(self, data: bytes, deltas: list[Delta]) -> Usage | None:
+        """Add what one event says to `deltas`; return the usage when it says it."""
+        if data.strip() == DONE:
+            self.done = True
+            deltas.extend(self._ends())
+            return None
+        chunk = _decoded(data, self._clock)
+        self.fingerprint = chunk.system_fingerprint or self.fingerprint
+        for choice in chunk.choices or ():
+            delta = self._delta(choice)
+            if delta.says_something:
+                deltas.append(delta)
+        return _usage(chunk.usage)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every choice has said why it ended."""
+        return not self._open
+
+    def _delta(self, choice: _Choice) -> Delta:
+        said = choice.delta or choice.message or _NOTHING_SAID
+        calls = self._calls.of(said.tool_calls, number=False) if said.tool_calls else ()
+        if calls:
+            self._called.add(choice.index)
+        content = self._shown(choice.index, said.content or "")
+        finish = None
+        if choice.finish_reason and choice.index in self._open:
+            finish = _finish(choice.finish_reason, self._quirks.provider)
+            self._open.discard(choice.index)
+            content += self._rest(choice.index)
+        return Delta(choice.index, content, said.reasoning_content or "", calls, finish)
+
+    def _shown(self, index: int, content: str) -> str:
+        if not self._quirks.leaked_marker or not content:
+            return content
+        return self._markers.setdefault(index, StopCutter([self._quirks.leaked_marker])).feed(content)
+
+    def _rest(self, index: int) -> str:
+        marker = self._markers.get(index)
+        return marker.flush() if marker is not None else ""
+
+    def _ends(self) -> list[Delta]:
+        """Return the ends that were not said: Alice AI says none after a tool call."""
+        ends = [Delta(index, self._rest(index), "", (), self._unsaid_finish(index)) for index in sorted(self._open)]
+        self._open.clear()
+        return ends
+
+    def _unsaid_finish(self, index: int) -> FinishReason:
+        if index in self._called:
+            return FinishReason.TOOL_CALLS
+        metrics.UNKNOWN_FINISHES.labels(self._quirks.provider).inc()
+        return FinishReason.STOP
+
+
+def vectors(body: bytes) -> Vectors:
+    """Return the embeddings of an answer, in the order of the texts.
+
+    Raises:
+        ProviderFailed: nonsense.
+    """
+    try:
+        decoded = _VECTORS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise failures.broken("The provider's answer is malformed.") from exc
+    ordered = sorted(decoded.data, key=lambda item: item.index)
+    return Vectors([item.embedding for item in ordered], _usage(decoded.usage))

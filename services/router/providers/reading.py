@@ -1,0 +1,127 @@
+"""The one way replies are read, whoever sent them: whole answers, streams, vectors. `Replies` say what bytes mean."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Protocol
+
+from servicekit.errors import ServiceError
+from services.router.domain.completion import Answer, Batch, Delta, Prompt, Vectors
+from services.router.providers import failures
+from services.router.providers.answer_stream import AnswerStream
+from services.router.providers.provider import ProviderCall
+from services.router.providers.transport.http import OpenReply, Reply
+
+
+class Frames(Protocol):
+    """Cuts a body into frames, wherever the network cut it."""
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the frames that `chunk` completes."""
+        ...
+
+    def finish(self) -> list[bytes]:
+        """Return the frame that the end of the body completes."""
+        ...
+
+
+class Replies(Protocol):
+    """What the replies of one vendor mean. Methods raise ServiceError for an error inside, or nonsense."""
+
+    def error_of(self, status: int, headers: Mapping[str, str], body: bytes) -> ServiceError:
+        """Return the error of a reply that is not 200; the body may be anything."""
+        ...
+
+    def whole_answer(self, body: bytes) -> tuple[Answer, str]:
+        """Return the answer and the model's build."""
+        ...
+
+    def comes_whole(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether a reply that was asked for as a stream is none."""
+        ...
+
+    def frames(self, line_bytes: int) -> Frames:
+        """Return what cuts a stream into frames; a line of more than `line_bytes` is refused."""
+        ...
+
+    def answer_stream(self, prompt: Prompt) -> AnswerStream:
+        """Return what makes an answer to `prompt` of the frames."""
+        ...
+
+    def vectors(self, body: bytes) -> Vectors:
+        """Return the embeddings, in the order of the texts."""
+        ...
+
+
+def read_whole(replies: Replies, reply: Reply, call: ProviderCall) -> Answer:
+    """Return the answer of a reply.
+
+    Raises:
+        ServiceError: it is none.
+    """
+    check(replies, reply)
+    answer, call.fingerprint = replies.whole_answer(reply.body)
+    return answer
+
+
+def check(replies: Replies, reply: Reply) -> None:
+    """Do nothing for a reply that is 200.
+
+    Raises:
+        ServiceError: what any other means.
+    """
+    if not reply.ok:
+        raise replies.error_of(reply.status, reply.headers, reply.body)
+
+
+def read_vectors(replies: Replies, reply: Reply, wanted: int) -> Vectors:
+    """Return the `wanted` vectors of a reply.
+
+    Raises:
+        ServiceError: it has none, or another number.
+    """
+    check(replies, reply)
+    made = replies.vectors(reply.body)
+    if len(made.values) != wanted:
+        raise failures.broken("The provider made another number of vectors than asked for.")
+    return made
+
+
+async def read_stream(
+    replies: Replies, reply: OpenReply, prompt: Prompt, call: ProviderCall
+) -> AsyncGenerator[Batch, None]:
+    """Yield the batches of an answer that is coming in, to its end.
+
+    Raises:
+        ServiceError: the reply is an error, or the answer broke off.
+    """
+    if not reply.ok:
+        raise replies.error_of(reply.status, reply.headers, await reply.error_body())
+    if replies.comes_whole(reply.headers):
+        answer, call.fingerprint = replies.whole_answer(await reply.body())
+        yield as_batch(answer)
+        return
+    frames, stream = replies.frames(reply.line_bytes), replies.answer_stream(prompt)
+    while not stream.done:
+        chunk = await reply.read()
+        batch = stream.feed(frames.feed(chunk) if chunk else frames.finish())
+        if batch is not None:
+            reply.progressed()
+            call.fingerprint = stream.fingerprint
+            yield batch
+        if stream.failure is not None:
+            raise stream.failure
+        if not chunk:
+            break
+    if not stream.is_whole:
+        raise failures.broken("The provider's answer broke off.")
+    await reply.linger()
+
+
+def as_batch(answer: Answer) -> Batch:
+    """Return a whole answer as the only batch of a stream."""
+    deltas = [
+        Delta(choice.index, choice.content or "", choice.reasoning_content, choice.tool_calls, choice.finish_reason)
+        for choice in answer.choices
+    ]
+    return Batch(deltas, answer.usage)

@@ -1,0 +1,78 @@
+"""The providers that every router has, one row each: a new dialect is registered here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from pydantic import BaseModel, SecretStr
+
+from servicekit.clock import Clock
+from servicekit.lifecycle import Background
+from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers.access import Access
+from services.router.providers.gigachat.provider import GigaChatProvider
+from services.router.providers.gigachat.settings import ACCESS as GIGACHAT
+from services.router.providers.gigachat.settings import GigaChatSettings
+from services.router.providers.provider import Provider
+from services.router.providers.transport.access_token import TokenShare
+from services.router.providers.transport.http import HttpClient
+from services.router.providers.yandexgpt.provider import YandexGPTProvider
+from services.router.providers.yandexgpt.settings import ACCESS as YANDEXGPT
+from services.router.providers.yandexgpt.settings import YandexSettings
+
+
+class ProviderSettings(BaseModel):
+    """The providers' part of the router's settings; each field is the `part` of a row."""
+
+    yandex: YandexSettings = YandexSettings()
+    """YandexGPT."""
+    gigachat: GigaChatSettings = GigaChatSettings()
+    """GigaChat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What a provider may be built of."""
+
+    http: HttpClient
+    ids: ToolCallIds
+    share: TokenShare
+    tasks: Background
+    clock: Clock
+    new_id: Callable[[], UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """One provider: how an installation is given it, and how it is built."""
+
+    access: Access
+    build: Callable[[ProviderSettings, Dependencies], Provider]
+
+
+def _yandexgpt(settings: ProviderSettings, needs: Dependencies) -> Provider:
+    return YandexGPTProvider(settings.yandex, needs.http, needs.ids, needs.clock)
+
+
+def _gigachat(settings: ProviderSettings, needs: Dependencies) -> Provider:
+    return GigaChatProvider(
+        settings.gigachat, needs.http, needs.ids, needs.share, needs.tasks, needs.clock, needs.new_id
+    )
+
+
+BUILT_IN: Final = (BuiltIn(YANDEXGPT, _yandexgpt), BuiltIn(GIGACHAT, _gigachat))
+
+
+def built_in_providers(settings: ProviderSettings, needs: Dependencies) -> dict[str, Provider]:
+    """Return the providers by name."""
+    made = [row.build(settings, needs) for row in BUILT_IN]
+    return {provider.name: provider for provider in made}
+
+
+def secrets_of(settings: ProviderSettings) -> list[str]:
+    """Return each provider's secret, empty where none is configured."""
+    found: list[SecretStr] = [getattr(getattr(settings, row.access.part), row.access.key_setting) for row in BUILT_IN]
+    return [secret.get_secret_value() for secret in found]

@@ -1,0 +1,58 @@
+"""Which providers there are: the two built in, and the configured upstreams; kept in step with the catalogue."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+
+import structlog
+from pydantic import SecretStr
+
+from servicekit.clock import Clock
+from services.router.catalog.document import UpstreamEntry
+from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
+from services.router.providers.provider import Provider
+from services.router.providers.registry import ProviderSettings, secrets_of
+from services.router.providers.transport.http import HttpClient
+
+log = structlog.get_logger()
+
+
+def tool_call_ids(configured: SecretStr, settings: ProviderSettings) -> ToolCallIds:
+    """Return the ids of tool calls; their key is configured, or follows from credentials that all replicas share."""
+    secret = configured.get_secret_value() or "\0".join(secrets_of(settings))
+    return ToolCallIds(hashlib.sha256(b"razvilka tool call ids\0" + secret.encode()).digest())
+
+
+class ProviderTable:
+    """Adds the upstreams of a (changed) file to the table that requests look into."""
+
+    def __init__(self, built_in: Mapping[str, Provider], http: HttpClient, ids: ToolCallIds, clock: Clock) -> None:
+        self.providers: dict[str, Provider] = dict(built_in)
+        self._built_in = frozenset(built_in)
+        self._ids = ids
+        self._http = http
+        self._clock = clock
+        self._known: Sequence[UpstreamEntry] = ()
+
+    def take_over(self, upstreams: Sequence[UpstreamEntry]) -> None:
+        """Make the table hold exactly these upstreams beside the built-in providers."""
+        if upstreams == self._known:
+            return
+        self._known = upstreams
+        wanted = {entry.name: entry for entry in upstreams if entry.name not in self._built_in}
+        for name in set(self.providers) - self._built_in - set(wanted):
+            del self.providers[name]
+        for name, entry in wanted.items():
+            self.providers[name] = OpenAICompatibleProvider(_upstream(entry), self._http, self._ids, self._clock)
+        log.info("router.upstreams", names=sorted(wanted))
+
+
+def _upstream(entry: UpstreamEntry) -> Upstream:
+    # The file names the variable that holds the key, so that the file itself holds no secret.
+    key = os.environ.get(entry.api_key_env, "").strip() if entry.api_key_env else ""
+    if entry.api_key_env and not key:
+        log.warning("router.upstream_without_key", upstream=entry.name, variable=entry.api_key_env)
+    return Upstream(entry.name, entry.base_url, key, bool(entry.api_key_env), entry.stream_usage)

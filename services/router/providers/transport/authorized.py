@@ -1,0 +1,89 @@
+"""Calls to one provider under its credentials; a refused credential is renewed once and the call made once more."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+from yarl import URL
+
+from services.router.providers.provider import ProviderCall
+from services.router.providers.transport.credentials import Credentials
+from services.router.providers.transport.http import HttpClient, OpenReply, Reply
+
+AUTHORIZATION: Final = "Authorization"
+_UNAUTHORIZED: Final = 401
+_LONGEST_ID: Final = 128
+
+R = TypeVar("R", Reply, OpenReply)
+
+
+class AuthorizedHttp:
+    """One provider's HTTP.
+
+    Args:
+        http: the router's client.
+        credentials: who we say we are.
+        tls: whom we trust.
+        id_headers: where the provider names its own id of a call; the first that is given counts.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        credentials: Credentials,
+        tls: ssl.SSLContext | bool = True,
+        id_headers: Sequence[str] = ("x-request-id",),
+    ) -> None:
+        self._http = http
+        self._credentials = credentials
+        self._tls = tls
+        self._id_headers = id_headers
+
+    async def post(self, url: URL, data: Callable[[], Any], headers: Mapping[str, str], call: ProviderCall) -> Reply:
+        """Send `data()`, made anew when it is sent again, and return the whole answer.
+
+        Raises:
+            ServiceError: no credentials, or no answer.
+        """
+        return await self._once_more(
+            lambda authorized: self._http.post(url, data(), authorized, self._tls), headers, call
+        )
+
+    @asynccontextmanager
+    async def stream(
+        self, url: URL, data: bytes, headers: Mapping[str, str], call: ProviderCall
+    ) -> AsyncIterator[OpenReply]:
+        """Send `data` and yield the answer as it comes; leaving early closes the connection.
+
+        Raises:
+            ServiceError: as `post`, and from each read.
+        """
+        reply = await self._once_more(
+            lambda authorized: self._http.open(url, data, authorized, self._tls), headers, call
+        )
+        try:
+            yield reply
+        finally:
+            reply.close()
+
+    async def _once_more(
+        self, send: Callable[[Mapping[str, str]], Awaitable[R]], headers: Mapping[str, str], call: ProviderCall
+    ) -> R:
+        header = await self._credentials.header()
+        reply = await send(_with(headers, header))
+        if reply.status == _UNAUTHORIZED and self._credentials.renewable:
+            reply.close()
+            reply = await send(_with(headers, await self._credentials.renewed(header)))
+        call.provider_request_id = self._request_id(reply.headers)
+        return reply
+
+    def _request_id(self, headers: Mapping[str, str]) -> str:
+        found = (headers.get(name) for name in self._id_headers)
+        return next((value for value in found if value), "")[:_LONGEST_ID]
+
+
+def _with(headers: Mapping[str, str], authorization: str) -> dict[str, str]:
+    return {**headers, AUTHORIZATION: authorization} if authorization else dict(headers)

@@ -1,0 +1,82 @@
+"""The Authorization header of a provider: fixed, missing, or a short-lived token that can be renewed."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from services.router.providers import failures
+from services.router.providers.transport.access_token import SingleFlight
+
+_BEARER: Final = "Bearer "
+
+
+class Credentials(Protocol):
+    """Gives the Authorization header; knows whether a refused one can be replaced."""
+
+    @property
+    def renewable(self) -> bool:
+        """Whether a refused header can be replaced by another."""
+        ...
+
+    async def header(self) -> str:
+        """Return the header; empty when the provider takes none.
+
+        Raises:
+            ServiceError: none is configured, or none could be got.
+        """
+        ...
+
+    async def renewed(self, refused: str) -> str:
+        """Return another header than `refused`."""
+        ...
+
+
+class FixedHeader:
+    """A key that stays as it is."""
+
+    renewable = False
+
+    def __init__(self, header: str) -> None:
+        self._header = header
+
+    async def header(self) -> str:
+        """Return the header as it was configured."""
+        return self._header
+
+    async def renewed(self, refused: str) -> str:
+        """Return the same header: there is no other."""
+        return self._header
+
+
+class NoCredentials:
+    """Nothing is configured: the router starts all the same, the models of this provider answer so."""
+
+    renewable = False
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+
+    async def header(self) -> str:
+        """Raise ProviderFailed: the operator has given nothing."""
+        raise failures.no_credentials(self._provider)
+
+    async def renewed(self, refused: str) -> str:
+        """Raise ProviderFailed, as `header`."""
+        return await self.header()
+
+
+class BearerTokens:
+    """Short-lived tokens, each got once for all who wait."""
+
+    renewable = True
+
+    def __init__(self, tokens: SingleFlight) -> None:
+        self._tokens = tokens
+
+    async def header(self) -> str:
+        """Return a header that can be used now."""
+        return _BEARER + await self._tokens.get()
+
+    async def renewed(self, refused: str) -> str:
+        """Return a header with another token than the refused one."""
+        return _BEARER + await self._tokens.renew(refused.removeprefix(_BEARER))

@@ -1,0 +1,294 @@
+"""The one HTTP client of the router: pooled, bounded in time and size, never redirected, never inflated."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from servicekit.errors import ServiceError
+from services.router.providers import failures
+from services.router.providers.transport.connector import BodyEndingConnector
+from services.router.providers.transport.settings import HttpSettings
+
+# Enough for any error document; a larger one is somebody's joke.
+ERROR_BYTES: Final = 64 * 1024
+# The end of a chunked body comes right after its last event, or the connection is not worth keeping.
+LINGER_S: Final = 0.1
+# A token or a deletion takes milliseconds; whoever waits for it has other things to do.
+SHORT_CALL_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 200."""
+        return self.status == 200
+
+    def close(self) -> None:
+        """Do nothing: a reply that was read is at its end, its connection in the pool."""
+
+
+# Rounds of the event loop between an arrival and its passing on. At rest they take microseconds; with 64 streams under
+# way a round is long, events of one stream pile up meanwhile and share a message: 11 instead of 20 a stream, 13 % less
+# CPU over all services.
+ROUNDS: Final = 10
+
+
+class OpenReply:
+    """An answer whose body is still coming, watched for silence.
+
+    One timer looks every `idle_s` whether an event has arrived since; the client's own read timer starts anew with
+    every byte, which costs more and lets one byte a second keep a dead stream open for ever.
+    """
+
+    __slots__ = (
+        "_body_bytes",
+        "_content",
+        "_event_at",
+        "_idle_s",
+        "_loop",
+        "_response",
+        "_timed_out",
+        "_timer",
+        "headers",
+        "line_bytes",
+        "status",
+    )
+
+    def __init__(self, response: aiohttp.ClientResponse, settings: HttpSettings) -> None:
+        self._body_bytes = settings.body_mb * 1024 * 1024
+        self.line_bytes = settings.line_kb * 1024
+        self.status = response.status
+        self.headers = response.headers
+        self._response = response
+        self._content = response.content
+        self._idle_s = settings.idle_s
+        self._loop = asyncio.get_running_loop()
+        self._event_at = self._loop.time()
+        self._timed_out = False
+        self._timer = self._loop.call_later(settings.idle_s, self._look)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 200."""
+        return self.status == 200
+
+    async def read(self) -> bytes:
+        """Return what has arrived, waiting for the first byte of it; empty at the end of the body.
+
+        Raises:
+            ServiceError: the connection broke, or was idle too long.
+        """
+        try:
+            return await self._content.readany() + await self._piled_up()
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
+            if self._timed_out:
+                raise failures.slow("The provider stopped sending.") from exc
+            raise translate(exc) from exc
+
+    async def _piled_up(self) -> bytes:
+        """Return what else the connection brings while this process is busy with others anyway."""
+        for _ in range(ROUNDS):
+            await asyncio.sleep(0)
+        # What broke the connection is the next read's to tell: this one has something to give out.
+        return self._content.read_nowait() if self._content.exception() is None else b""
+
+    def progressed(self) -> None:
+        """Note that a whole event has arrived."""
+        self._event_at = self._loop.time()
+
+    def close(self) -> None:
+        """Give the connection up. After a body read to its end it is in the pool already."""
+        self._timer.cancel()
+        self._response.close()
+
+    def _look(self) -> None:
+        silent_s = self._loop.time() - self._event_at
+        if silent_s >= self._idle_s:
+            self._timed_out = True
+            self._response.close()
+        else:
+            self._timer = self._loop.call_later(self._idle_s - silent_s, self._look)
+
+    async def linger(self) -> None:
+        """After the last event: wait a moment for the end of the body, so that the connection can be used again."""
+        if self._content.is_eof():
+            return
+        try:
+            async with asyncio.timeout(LINGER_S):
+                await self._content.readany()
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            return
+
+    async def body(self) -> bytes:
+        """Return the whole body of an answer that is no stream.
+
+        Raises:
+            ServiceError: it broke off, or is too large.
+        """
+        return await _read_bounded(self._response, self._body_bytes)
+
+    async def error_body(self) -> bytes:
+        """Return the beginning of the body, for an error's text."""
+        return await _read_bounded(self._response, ERROR_BYTES, cut=True)
+
+
+class HttpClient:
+    """Calls providers. One for the process; `ssl` is chosen per call, so that a CA counts for its hosts only."""
+
+    def __init__(self, session: aiohttp.ClientSession, settings: HttpSettings) -> None:
+        self._session = session
+        self._settings = settings
+        self._whole = aiohttp.ClientTimeout(
+            total=settings.answer_s, sock_connect=settings.connect_s, ceil_threshold=3600
+        )
+        self._short = aiohttp.ClientTimeout(total=SHORT_CALL_S, sock_connect=settings.connect_s, ceil_threshold=3600)
+        self._stream = aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_s, ceil_threshold=3600)
+
+    async def post(self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True) -> Reply:
+        """Send `data` and return the whole answer.
+
+        Raises:
+            ServiceError: no answer came, or one that is too large or encoded.
+        """
+        return await self._post(url, data, headers, tls, self._whole)
+
+    async def _post(
+        self,
+        url: URL,
+        data: Any,
+        headers: Mapping[str, str],
+        tls: ssl.SSLContext | bool,
+        timeout: aiohttp.ClientTimeout,
+    ) -> Reply:
+        try:
+            async with self._session.post(
+                url, data=data, headers=headers, timeout=timeout, ssl=tls, allow_redirects=False
+            ) as response:
+                _check_encoding(response)
+                limit = self._settings.body_mb * 1024 * 1024
+                return Reply(response.status, response.headers, await _read_bounded(response, limit))
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
+            raise translate(exc) from exc
+
+    async def post_briefly(
+        self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
+    ) -> Reply:
+        """As `post`, for what takes no time at the provider: tokens, deletions."""
+        return await self._post(url, data, headers, tls, self._short)
+
+    async def open(
+        self, url: URL, data: bytes, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
+    ) -> OpenReply:
+        """Send `data` and return the answer as soon as it begins; whoever asked closes it.
+
+        Raises:
+            ServiceError: as `post`.
+        """
+        try:
+            async with asyncio.timeout(self._settings.first_token_s):
+                response = await self._session.post(
+                    url, data=data, headers=headers, timeout=self._stream, ssl=tls, allow_redirects=False
+                )
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
+            raise translate(exc) from exc
+        try:
+            _check_encoding(response)
+        except ServiceError:
+            response.close()
+            raise
+        return OpenReply(response, self._settings)
+
+
+async def _read_bounded(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while chunk := await response.content.readany():
+            size += len(chunk)
+            if size > limit:
+                if cut:
+                    break
+                raise failures.broken("The provider's answer is too large.")
+            pieces.append(chunk)
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
+        if cut:
+            return b"".join(pieces)
+        raise translate(exc) from exc
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _check_encoding(response: aiohttp.ClientResponse) -> None:
+    # We ask for identity; an encoded body is a fault or a compression bomb, and is not opened.
+    encoding = response.headers.get("Content-Encoding")
+    if encoding is not None and encoding.lower() != "identity":
+        raise failures.broken("The provider's answer is compressed, which was not asked for.")
+
+
+# First match wins, so the narrower kind stands above the wider one.
+_TABLE: Final[tuple[tuple[type[BaseException], Callable[[str], ServiceError], str], ...]] = (
+    (aiohttp.ClientConnectorCertificateError, failures.unreachable, "The provider's certificate is not trusted."),
+    (aiohttp.ClientSSLError, failures.unreachable, "No secure connection to the provider could be made."),
+    (aiohttp.ConnectionTimeoutError, failures.unreachable, "The provider did not accept the connection in time."),
+    (TimeoutError, failures.slow, "The provider did not answer in time."),
+    (aiohttp.ServerDisconnectedError, failures.unreachable, "The provider closed the connection."),
+    (aiohttp.ClientConnectorError, failures.unreachable, "The provider could not be reached."),
+    (aiohttp.ClientPayloadError, failures.broken, "The provider's answer broke off."),
+    (aiohttp.ClientOSError, failures.unreachable, "The connection to the provider was reset."),
+    (OSError, failures.unreachable, "The provider could not be reached."),
+)
+
+
+def translate(exc: BaseException) -> ServiceError:
+    """Return the ServiceError for a failure of the HTTP client; the first row that matches wins."""
+    if isinstance(exc, ServiceError):
+        return exc
+    for kind, make, why in _TABLE:
+        if isinstance(exc, kind):
+            return make(why)
+    return failures.broken("The provider's answer could not be read.")
+
+
+@asynccontextmanager
+async def open_http(settings: HttpSettings) -> AsyncIterator[HttpClient]:
+    """Yield the client; its connections are closed on leaving."""
+    connector = BodyEndingConnector(
+        limit=settings.connections,
+        keepalive_timeout=settings.keepalive_s,
+        ttl_dns_cache=60,
+        enable_cleanup_closed=False,
+    )
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"Accept-Encoding": "identity", "User-Agent": "razvilka/1.1"},
+        auto_decompress=False,
+        trust_env=False,
+        read_bufsize=256 * 1024,
+    ) as session:
+        yield HttpClient(session, settings)
+
+
+def tls_for(ca_bundle: Path | None) -> ssl.SSLContext | bool:
+    """Return the trust for one provider's hosts: the system's authorities and those of `ca_bundle`."""
+    if ca_bundle is None:
+        return True
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=str(ca_bundle))
+    return context

@@ -1,0 +1,66 @@
+"""Server-sent events out of arbitrarily cut bytes, by the WHATWG rules."""
+
+from __future__ import annotations
+
+from services.router.providers.transport.lines import LineBuffer
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class SseDecoder:
+    """Gathers bytes to the data of events; names, comments, ids and retry times are skipped.
+
+    No vendor says by an event's name what its data does not say.
+    """
+
+    __slots__ = ("_after_cr", "_data", "_lines", "_started")
+
+    def __init__(self, limit: int) -> None:
+        self._lines = LineBuffer(limit)
+        self._data: list[bytes] = []
+        self._after_cr = False
+        self._started = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the events that `chunk` completes.
+
+        Raises:
+            ProviderFailed: a line is longer than the limit.
+        """
+        if self._after_cr or b"\r" in chunk:
+            chunk = self._line_feeds_only(chunk)
+        return self._events(self._lines.feed(chunk))
+
+    def finish(self) -> list[bytes]:
+        """Return the event that the end of the body completes; its blank line may be missing."""
+        events = self._events([*self._lines.finish(), b""])
+        self._data.clear()
+        return events
+
+    def _events(self, lines: list[bytes]) -> list[bytes]:
+        events: list[bytes] = []
+        for line in lines:
+            if not line:
+                if self._data:
+                    events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
+                    self._data = []
+            else:
+                self._field(line)
+        return events
+
+    def _field(self, line: bytes) -> None:
+        if not self._started:
+            self._started = True
+            line = line.removeprefix(_BOM)
+        if line.startswith(b"data:"):
+            self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+        elif line == b"data":
+            self._data.append(b"")
+
+    def _line_feeds_only(self, chunk: bytes) -> bytes:
+        if self._after_cr and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+            self._after_cr = False
+        if chunk:
+            self._after_cr = chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

@@ -1,0 +1,129 @@
+"""YandexGPT: the native API where it is exact, the OpenAI-compatible one for models that only live there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Final
+
+from yarl import URL
+
+from servicekit.clock import Clock
+from services.router.domain.catalog import Model
+from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Usage, Vectors
+from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers import failures
+from services.router.providers.json_body import encode_body
+from services.router.providers.openai_dialect.replies import OpenAIReplies
+from services.router.providers.openai_dialect.request import OpenAIRequests
+from services.router.providers.parallel import in_parallel
+from services.router.providers.provider import ProviderCall, Traits
+from services.router.providers.reading import Replies, read_stream, read_vectors, read_whole
+from services.router.providers.transport.authorized import AuthorizedHttp
+from services.router.providers.transport.http import HttpClient, Reply, tls_for
+from services.router.providers.yandexgpt.iam import credentials_of
+from services.router.providers.yandexgpt.quirks import QUIRKS
+from services.router.providers.yandexgpt.replies import NativeReplies
+from services.router.providers.yandexgpt.request import NAME, native_body
+from services.router.providers.yandexgpt.settings import YandexSettings
+
+# The default quota is 10 a second; more at once would only earn refusals.
+EMBEDDINGS_AT_ONCE: Final = 8
+OPENAI_SURFACE: Final = "openai"
+_ALL_EMULATED: Final = Traits(stop=False, choices=False)
+# Some models send only the trace id; Yandex's support asks for either.
+_ID_HEADERS: Final = ("x-request-id", "x-server-trace-id")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A chat call ready to be sent: where to, what, and how its reply is read."""
+
+    url: URL
+    body: bytes
+    replies: Replies
+
+
+class YandexGPTProvider:
+    """Speaks to Yandex Cloud AI Studio."""
+
+    name = "yandexgpt"
+
+    def __init__(self, settings: YandexSettings, http: HttpClient, ids: ToolCallIds, clock: Clock) -> None:
+        self._settings = settings
+        self._http = AuthorizedHttp(
+            http, credentials_of(settings, http, clock), tls_for(settings.ca_bundle), _ID_HEADERS
+        )
+        self._ids = ids
+        base = settings.base_url.rstrip("/")
+        self._completion_url = URL(f"{base}/foundationModels/v1/completion")
+        self._embedding_url = URL(f"{base}/foundationModels/v1/textEmbedding")
+        self._openai_url = URL(f"{base}/v1/chat/completions")
+        self._native_replies = NativeReplies(ids, settings.hold_back_chars)
+        self._openai_requests = OpenAIRequests(NAME, ids, QUIRKS)
+        self._openai_replies = OpenAIReplies(ids, clock, QUIRKS)
+
+    def traits(self, model: Model) -> Traits:
+        """Neither surface cuts at stop sequences or makes several answers of one call."""
+        return _ALL_EMULATED
+
+    async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
+        """Return the whole answer."""
+        asked = self._asked(prompt, call, stream=False)
+        return read_whole(asked.replies, await self._post(asked.url, asked.body, call), call)
+
+    async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
+        """Yield the answer as it is made."""
+        asked = self._asked(prompt, call, stream=True)
+        async with self._http.stream(asked.url, asked.body, self._headers(call), call) as reply:
+            async for batch in read_stream(asked.replies, reply, prompt, call):
+                yield batch
+
+    async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
+        """Return one vector for each text: one call each."""
+        if texts.dimensions is not None and "dimensions" not in call.model.supported_parameters:
+            raise failures.unsupported("dimensions", NAME, "this model has a fixed size")
+        call.dropped.extend(name for name in texts.other_json if name != "encoding_format")
+        uri = self._uri(call.model)
+        made = await in_parallel(
+            [self._embed_one(text, uri, texts.dimensions, call) for text in texts.texts], EMBEDDINGS_AT_ONCE
+        )
+        values = [value for one in made for value in one.values]
+        return Vectors(values, sum((one.usage or Usage(0, 0) for one in made), Usage(0, 0)))
+
+    async def _embed_one(self, text: str, uri: str, dimensions: int | None, call: ProviderCall) -> Vectors:
+        body = {"modelUri": uri, "text": text}
+        if dimensions is not None:
+            body["dim"] = str(dimensions)
+        return read_vectors(self._native_replies, await self._post(self._embedding_url, encode_body(body), call), 1)
+
+    def _asked(self, prompt: Prompt, call: ProviderCall, *, stream: bool) -> _Asked:
+        model, uri = call.model, self._uri(call.model)
+        if model.surface == OPENAI_SURFACE:
+            body = self._openai_requests.body(prompt, model, uri, call.dropped, stream=stream)
+            return _Asked(self._openai_url, body, self._openai_replies)
+        native = native_body(prompt, model, uri, self._ids, call.dropped, stream=stream)
+        return _Asked(self._completion_url, encode_body(native), self._native_replies)
+
+    async def _post(self, url: URL, body: bytes, call: ProviderCall) -> Reply:
+        return await self._http.post(url, lambda: body, self._headers(call), call)
+
+    def _headers(self, call: ProviderCall) -> dict[str, str]:
+        headers = {
+            "Content-Type": "application/json",
+            "x-folder-id": self._settings.folder_id,
+            "OpenAI-Project": self._settings.folder_id,
+            "x-data-logging-enabled": "true" if self._settings.data_logging else "false",
+            **call.headers,
+        }
+        if call.request_id:
+            headers["x-client-request-id"] = call.request_id
+        return headers
+
+    def _uri(self, model: Model) -> str:
+        if "://" in model.resolved_model:
+            return model.resolved_model
+        if not self._settings.folder_id:
+            raise failures.no_credentials("YandexGPT (the folder is missing)")
+        scheme = "emb" if model.kind == "embedding" else "gpt"
+        return f"{scheme}://{self._settings.folder_id}/{model.resolved_model}"

@@ -1,0 +1,4 @@
+"""The router's use cases: candidates tried in order, answers whole and streamed, vectors.
+
+Never: a vendor's words, SQL, protobuf.
+"""

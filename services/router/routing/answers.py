@@ -1,0 +1,173 @@
+"""What a provider does not do itself: several answers of one question, stop sequences, whole from streamed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from servicekit import lifecycle
+from servicekit.errors import Internal, ServiceError
+from services.router.domain.completion import Answer, Batch, Choice, Delta, FinishReason, Prompt, ToolCall, Usage
+from services.router.domain.stop_sequences import StopCutter
+from services.router.providers import failures
+from services.router.providers.parallel import in_parallel
+from services.router.providers.provider import Provider, ProviderCall
+
+log = structlog.get_logger()
+
+# What waits between the calls of one request and its reader: enough to keep all of them busy.
+_WAITING = 16
+
+
+async def whole(provider: Provider, prompt: Prompt, call: ProviderCall) -> Answer:
+    """Return the whole answer with stop sequences and n, whoever makes them."""
+    traits = provider.traits(call.model)
+    if prompt.n is not None and prompt.n > 1 and not traits.choices:
+        calls = _calls(call, prompt.n)
+        one = replace(prompt, n=None)
+        answers = await in_parallel([whole(provider, one, each) for each in calls], prompt.n)
+        return _joined(answers)
+    if prompt.stop and not traits.stop:
+        # Streamed, so that the provider's work can be ended where the text is cut.
+        return await collected(streamed(provider, prompt, call))
+    return await provider.complete(prompt, call)
+
+
+def streamed(provider: Provider, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
+    """Return the streamed answer with stop sequences and n, whoever makes them."""
+    traits = provider.traits(call.model)
+    if prompt.n is not None and prompt.n > 1 and not traits.choices:
+        calls = _calls(call, prompt.n)
+        one = replace(prompt, n=None)
+        return merged([streamed(provider, one, each) for each in calls])
+    batches = provider.stream(prompt, call)
+    return cut_at_stop(batches, prompt.stop) if prompt.stop and not traits.stop else batches
+
+
+def _calls(call: ProviderCall, count: int) -> list[ProviderCall]:
+    """Return one call for each choice; the first one reports for all."""
+    return [call, *(replace(call, dropped=[]) for _ in range(count - 1))]
+
+
+def _joined(answers: Sequence[Answer]) -> Answer:
+    choices = [replace(answer.choices[0], index=index) for index, answer in enumerate(answers)]
+    return Answer(choices, _total([answer.usage for answer in answers]))
+
+
+def _total(usages: Sequence[Usage | None]) -> Usage | None:
+    total = Usage(0, 0)
+    for usage in usages:
+        if usage is None:
+            return None
+        total = total + usage
+    return total
+
+
+async def cut_at_stop(batches: AsyncGenerator[Batch, None], stops: Sequence[str]) -> AsyncGenerator[Batch, None]:
+    """Yield one choice's answer up to the first stop sequence, then end the provider's call."""
+    cutter = StopCutter(stops)
+    async with aclosing(batches):
+        async for batch in batches:
+            shown = [_cut(delta, cutter) for delta in batch.deltas]
+            kept = [delta for delta in shown if delta.says_something]
+            if kept or batch.usage is not None:
+                yield Batch(kept, batch.usage)
+            if cutter.matched:
+                return
+
+
+def _cut(delta: Delta, cutter: StopCutter) -> Delta:
+    if cutter.matched:
+        return Delta(delta.choice_index)
+    content = cutter.feed(delta.content)
+    if cutter.matched:
+        return replace(delta, content=content, tool_calls=(), finish_reason=FinishReason.STOP)
+    if delta.finish_reason is not None or delta.tool_calls:
+        content += cutter.flush()
+    return replace(delta, content=content)
+
+
+# A batch of a choice, or how the choice ended: None when it is whole.
+_Item = tuple[int, Batch | ServiceError | None]
+
+
+async def merged(sources: Sequence[AsyncGenerator[Batch, None]]) -> AsyncGenerator[Batch, None]:
+    """Yield the batches of several calls as they come, each with its choice's number."""
+    queue: asyncio.Queue[_Item] = asyncio.Queue(_WAITING)
+    usages: list[Usage | None] = [None] * len(sources)
+    running = len(sources)
+    async with lifecycle.background() as tasks:
+        for index, source in enumerate(sources):
+            tasks.start(_forward(index, source, queue), name="router.choice")
+        while running:
+            index, item = await queue.get()
+            if isinstance(item, ServiceError):
+                raise item
+            if item is None:
+                running -= 1
+                continue
+            usages[index] = item.usage or usages[index]
+            deltas = [replace(delta, choice_index=index) for delta in item.deltas]
+            yield Batch(deltas, _total(usages) if item.usage is not None else None)
+
+
+async def _forward(index: int, source: AsyncGenerator[Batch, None], queue: asyncio.Queue[_Item]) -> None:
+    # A failure travels in the queue: a task group would cancel the reader outside of this generator.
+    try:
+        async with aclosing(source):
+            async for batch in source:
+                await queue.put((index, batch))
+        await queue.put((index, None))
+    except ServiceError as exc:
+        await queue.put((index, exc))
+    except Exception:
+        log.exception("router.choice_failed")
+        await queue.put((index, Internal()))
+
+
+@dataclass(slots=True)
+class _Gathered:
+    content: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    calls: dict[int, ToolCall] = field(default_factory=dict)
+    finish: FinishReason | None = None
+
+    def add(self, delta: Delta) -> None:
+        self.content.append(delta.content)
+        self.reasoning.append(delta.reasoning_content)
+        self.finish = delta.finish_reason or self.finish
+        for call in delta.tool_calls:
+            known = self.calls.get(call.index)
+            if known is None:
+                self.calls[call.index] = replace(call)
+            else:
+                known.arguments += call.arguments
+
+    def choice(self, index: int) -> Choice:
+        content = "".join(self.content)
+        calls = [self.calls[number] for number in sorted(self.calls)]
+        if self.finish is None:
+            raise failures.broken("The provider's answer broke off.")
+        return Choice(index, None if calls and not content else content, self.finish, "".join(self.reasoning), calls)
+
+
+async def collected(batches: AsyncGenerator[Batch, None]) -> Answer:
+    """Return what a stream said as a whole.
+
+    Raises:
+        ServiceError: the stream broke off.
+    """
+    gathered: dict[int, _Gathered] = {}
+    usage: Usage | None = None
+    async with aclosing(batches):
+        async for batch in batches:
+            usage = batch.usage or usage
+            for delta in batch.deltas:
+                gathered.setdefault(delta.choice_index, _Gathered()).add(delta)
+    if not gathered:
+        raise failures.broken("The provider's answer is empty.")
+    return Answer([gathered[index].choice(index) for index in sorted(gathered)], usage)

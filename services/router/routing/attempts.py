@@ -1,0 +1,197 @@
+"""The one layer that tries again: candidates in order, each failure judged by its class, nothing after content."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import structlog
+from opentelemetry.trace import SpanKind
+
+from servicekit.call import TRACEPARENT, TRACESTATE, current_call
+from servicekit.clock import Clock
+from servicekit.errors import ServiceError
+from servicekit.telemetry import Span, start_span
+from services.router import metrics
+from services.router.domain.catalog import Model
+from services.router.domain.completion import Attempt
+from services.router.domain.failure import Situation, Verdict, counts_against_provider, decide
+from services.router.domain.health import HealthTracker
+from services.router.providers import failures
+from services.router.providers.provider import Provider, ProviderCall
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class RoutedRequest:
+    """A request with the models that may answer it, best first, and what was tried so far."""
+
+    request_id: str
+    candidates: Sequence[Model]
+    deadline: float | None
+    """On the monotonic clock; None: none."""
+    attempts: list[Attempt] = field(default_factory=list)
+    at: int = 0
+    tries_of_candidate: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingAttempt:
+    """One call of one candidate under way."""
+
+    request: RoutedRequest
+    model: Model
+    call: ProviderCall
+    span: Span
+    began: float
+    """On the monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[T]):
+    """An attempt that got as far as its first content (or its whole answer)."""
+
+    result: T
+    attempt: RoutingAttempt
+
+
+class Attempts:
+    """Makes attempts, times them, and keeps the books about them."""
+
+    def __init__(self, providers: dict[str, Provider], health: HealthTracker, clock: Clock, rng: random.Random) -> None:
+        self.providers = providers
+        self._health = health
+        self._clock = clock
+        self._rng = rng
+
+    async def first_that_works(
+        self, request: RoutedRequest, ask: Callable[[Provider, ProviderCall], Awaitable[T]]
+    ) -> Answered[T]:
+        """Return the first attempt that works.
+
+        Raises:
+            ServiceError: the last failure, with the attempts in its details.
+        """
+        while True:
+            attempt = self._begin(request)
+            try:
+                result = await ask(self._provider(attempt.model), attempt.call)
+            except ServiceError as exc:
+                self.close(attempt, exc.reason.value, exc)
+                await self._after(exc, attempt)
+            except BaseException:
+                attempt.span.fail("CANCELLED")
+                attempt.span.__exit__(None, None, None)
+                raise
+            else:
+                self._record(attempt, failed=False)
+                return Answered(result, attempt)
+
+    def _provider(self, model: Model) -> Provider:
+        provider = self.providers.get(model.provider)
+        if provider is None:
+            # An upstream that was taken out of its file while this request waited.
+            raise failures.no_credentials(model.provider)
+        return provider
+
+    def close(self, attempt: RoutingAttempt, reason: str, error: ServiceError | None = None) -> None:
+        """Write down how an attempt ended; an empty reason means that it answered."""
+        self._count(attempt, reason)
+        if attempt.call.provider_request_id:
+            attempt.span.set("razvilka.provider_request_id", attempt.call.provider_request_id)
+        if reason:
+            attempt.span.fail(reason)
+        attempt.span.__exit__(None, None, None)
+        if error is not None:
+            error.details.update(_described(attempt))
+            if counts_against_provider(error):
+                self._record(attempt, failed=True)
+
+    def _count(self, attempt: RoutingAttempt, reason: str) -> None:
+        model = attempt.model
+        latency_ms = round((self._clock.monotonic() - attempt.began) * 1000)
+        attempt.request.attempts.append(
+            Attempt(model.provider, model.id, reason, latency_ms, attempt.call.provider_request_id)
+        )
+        if reason:
+            metrics.ATTEMPTS.labels(model.provider, model.id, reason).inc()
+        else:
+            metrics.of_model(model.provider, model.id).answered.inc()
+
+    async def _after(self, error: ServiceError, failed: RoutingAttempt) -> None:
+        """Wait, move on, or give up.
+
+        Raises:
+            ServiceError: `error`, when nothing is left to try.
+        """
+        request, model = failed.request, failed.model
+        decision = decide(error, self._situation(request, model), self._rng.random())
+        reason = error.reason.value
+        if decision.verdict is Verdict.STOP:
+            raise error
+        if decision.verdict is Verdict.RETRY:
+            metrics.RETRIES.labels(model.provider, reason).inc()
+            log.info("router.retry", model=model.id, reason=reason, wait_s=round(decision.wait_s, 3))
+            await self._clock.sleep(decision.wait_s)
+            return
+        request.at += 1
+        request.tries_of_candidate = 0
+        metrics.FALLBACKS.labels(model.provider, model.id, reason).inc()
+        log.warning("router.fallback", failed=model.id, next=request.candidates[request.at].id, reason=reason)
+
+    def _situation(self, request: RoutedRequest, failed: Model) -> Situation:
+        left = request.candidates[request.at + 1 :]
+        return Situation(
+            attempts=len(request.attempts),
+            attempts_of_candidate=request.tries_of_candidate,
+            has_next=bool(left),
+            next_is_larger=bool(left) and left[0].context_length > failed.context_length,
+            remaining_s=None if request.deadline is None else request.deadline - self._clock.monotonic(),
+        )
+
+    def _begin(self, request: RoutedRequest) -> RoutingAttempt:
+        model = request.candidates[request.at]
+        request.tries_of_candidate += 1
+        here = current_call()
+        span = start_span("provider.call", here.trace, kind=SpanKind.CLIENT)
+        span.set("gen_ai.provider.name", model.provider)
+        span.set("gen_ai.request.model", model.resolved_model)
+        headers = {TRACEPARENT: span.context.traceparent}
+        if span.context.tracestate:
+            headers[TRACESTATE] = span.context.tracestate
+        call = ProviderCall(model, request.request_id or here.request_id, headers)
+        return RoutingAttempt(request, model, call, span, self._clock.monotonic())
+
+    def _record(self, attempt: RoutingAttempt, *, failed: bool) -> None:
+        now, model = self._clock.monotonic(), attempt.model
+        if not failed:
+            metrics.of_model(model.provider, model.id).first_content.observe(now - attempt.began)
+        self._health.record(
+            model.provider,
+            model.id,
+            failed=failed,
+            latency_ms=(now - attempt.began) * 1000,
+            now=self._clock.now(),
+            monotonic=now,
+        )
+
+
+def _described(attempt: RoutingAttempt) -> dict[str, str]:
+    model, call = attempt.model, attempt.call
+    tried = [
+        {"provider": one.provider, "model": one.model, "reason": one.reason, "latency_ms": one.latency_ms}
+        for one in attempt.request.attempts
+    ]
+    facts = {
+        "provider": model.provider,
+        "model": model.id,
+        "attempts": json.dumps(tried, separators=(",", ":")),
+    }
+    if call.provider_request_id:
+        facts["provider_request_id"] = call.provider_request_id
+    return facts

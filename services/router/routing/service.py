@@ -1,0 +1,264 @@
+"""The router's use cases: a whole answer, a streamed one, vectors, the catalogue, what was seen of the providers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
+from services.router import metrics
+from services.router.catalog.live import LiveCatalog
+from services.router.domain.catalog import Catalog, Model
+from services.router.domain.completion import (
+    Answer,
+    Batch,
+    Completion,
+    Delta,
+    EmbeddingInput,
+    Embeddings,
+    End,
+    Prompt,
+    Route,
+    StreamPart,
+    Usage,
+    Vectors,
+)
+from services.router.domain.estimate import estimate_tokens, estimate_usage
+from services.router.domain.health import ModelHealth
+from services.router.domain.routing_policy import candidates
+from services.router.providers import failures
+from services.router.providers.provider import Provider, ProviderCall
+from services.router.routing.answers import streamed, whole
+from services.router.routing.attempts import Answered, Attempts, RoutedRequest, RoutingAttempt
+from services.router.status.reporter import StatusReporter
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may take."""
+
+    first_token_s: float
+    choices_max: int
+
+
+class _Opened:
+    """A stream that has shown its first content, with the batches read so far."""
+
+    __slots__ = ("batches", "first")
+
+    def __init__(self, batches: AsyncGenerator[Batch, None], first: list[Batch]) -> None:
+        self.batches = batches
+        self.first = first
+
+
+class RouterService:
+    """Answers requests by the catalogue in force."""
+
+    def __init__(
+        self, catalog: LiveCatalog, attempts: Attempts, statuses: StatusReporter, clock: Clock, limits: Limits
+    ) -> None:
+        self._catalog = catalog
+        self._attempts = attempts
+        self._statuses = statuses
+        self._clock = clock
+        self._limits = limits
+
+    async def complete(self, prompt: Prompt, request_id: str, remaining_s: float | None) -> Completion:
+        """Return one whole chat completion.
+
+        Raises:
+            ServiceError: the model, the request, or every provider tried.
+        """
+        request = self._request(prompt.model, "chat", request_id, remaining_s)
+        self._check(prompt)
+
+        async def ask(provider: Provider, call: ProviderCall) -> Answer:
+            return await whole(provider, prompt, call)
+
+        answered = await self._attempts.first_that_works(request, ask)
+        usage = answered.result.usage
+        if usage is None:
+            said = sum(len(choice.content or "") for choice in answered.result.choices)
+            usage = estimate_usage(prompt, answered.attempt.model, said)
+        return Completion(_route(answered.attempt), answered.result.choices, self._ended(answered.attempt, usage))
+
+    async def stream(
+        self, prompt: Prompt, request_id: str, remaining_s: float | None
+    ) -> AsyncGenerator[StreamPart, None]:
+        """Return one chat completion as it is made: the route comes first, the end with the last part.
+
+        It returns when there is content; closing the generator closes the provider's connection.
+
+        What piles up at the provider's connection while a part is being sent is read at once and sent as one part.
+
+        Raises:
+            ServiceError: as `complete` until the first part; later, when the answer breaks off.
+        """
+        request = self._request(prompt.model, "chat", request_id, remaining_s)
+        self._check(prompt)
+
+        async def ask(provider: Provider, call: ProviderCall) -> _Opened:
+            return await self._open(streamed(provider, prompt, call))
+
+        answered = await self._attempts.first_that_works(request, ask)
+        return self._parts(prompt, answered)
+
+    async def _open(self, batches: AsyncGenerator[Batch, None]) -> _Opened:
+        """Read until there is content: until then the caller has seen nothing and another model may answer."""
+        read: list[Batch] = []
+        try:
+            async with asyncio.timeout(self._limits.first_token_s):
+                async for batch in batches:
+                    read.append(batch)
+                    if batch.deltas:
+                        return _Opened(batches, read)
+        except TimeoutError as exc:
+            await batches.aclose()
+            raise failures.slow("The provider began no answer in time.") from exc
+        except BaseException:
+            await batches.aclose()
+            raise
+        raise failures.broken("The provider's answer is empty.")
+
+    async def _parts(self, prompt: Prompt, answered: Answered[_Opened]) -> AsyncGenerator[StreamPart, None]:
+        attempt, opened = answered.attempt, answered.result
+        progress = _Progress(prompt.n or 1, _route(attempt))
+        async with self._closing(attempt, opened.batches):
+            for batch in opened.first:
+                progress.add(batch)
+            if not progress.is_ending:
+                yield progress.take()
+            async for batch in opened.batches:
+                progress.add(batch)
+                # The last deltas wait for the end, which follows in the same breath: one message instead of two.
+                if not progress.is_ending and progress.has_something:
+                    yield progress.take()
+            usage = progress.usage or estimate_usage(prompt, attempt.model, progress.characters)
+            last = progress.take_last(self._ended(attempt, usage))
+        yield last
+
+    @asynccontextmanager
+    async def _closing(self, attempt: RoutingAttempt, batches: AsyncGenerator[Batch, None]) -> AsyncIterator[None]:
+        """Close the provider's connection in any case, and write down how the stream ended when it ended badly."""
+        try:
+            yield
+        except ServiceError as exc:
+            self._attempts.close(attempt, exc.reason.value, exc)
+            exc.details["partial"] = "true"
+            raise
+        except BaseException:
+            # The caller left.
+            self._attempts.close(attempt, "CANCELLED")
+            raise
+        finally:
+            await batches.aclose()
+
+    async def embed(self, texts: EmbeddingInput, request_id: str, remaining_s: float | None) -> Embeddings:
+        """Return one vector for each text.
+
+        Raises:
+            ServiceError: as `complete`.
+        """
+        request = self._request(texts.model, "embedding", request_id, remaining_s)
+
+        async def ask(provider: Provider, call: ProviderCall) -> Vectors:
+            return await provider.embed(texts, call)
+
+        answered = await self._attempts.first_that_works(request, ask)
+        usage = answered.result.usage
+        if usage is None:
+            tokens = sum(estimate_tokens(len(text), answered.attempt.model.chars_per_token) for text in texts.texts)
+            usage = Usage(tokens, 0, estimated=True)
+        return Embeddings(_route(answered.attempt), answered.result.values, self._ended(answered.attempt, usage))
+
+    def models(self) -> tuple[Sequence[Model], str]:
+        """Return the models that can be asked for, and the catalogue's version."""
+        catalog = self._catalog.current()
+        now = self._clock.now()
+        return [model for model in catalog.models if model.is_served(now)], catalog.version
+
+    def statuses(self) -> list[ModelHealth]:
+        """Return what was seen of each model."""
+        return self._statuses.statuses(self._catalog.current())
+
+    def _request(self, name: str, kind: str, request_id: str, remaining_s: float | None) -> RoutedRequest:
+        catalog: Catalog = self._catalog.current()
+        now = self._clock.now()
+        model = catalog.served(name, now)
+        if model.kind != kind:
+            raise InvalidRequest(
+                ErrorReason.INVALID_PARAMETERS, f"The model '{model.id}' is no {kind} model.", param="model"
+            )
+        chosen = [each for each in candidates(catalog, model, now) if each.provider in self._attempts.providers]
+        if not chosen:
+            raise failures.no_credentials(model.provider)
+        deadline = None if remaining_s is None else self._clock.monotonic() + remaining_s
+        return RoutedRequest(request_id, chosen, deadline)
+
+    def _check(self, prompt: Prompt) -> None:
+        if not prompt.messages:
+            raise failures.invalid("messages", "'messages' must not be empty.")
+        if prompt.n is not None and not 1 <= prompt.n <= self._limits.choices_max:
+            raise failures.invalid("n", f"'n' must be between 1 and {self._limits.choices_max}.")
+
+    def _ended(self, attempt: RoutingAttempt, usage: Usage) -> End:
+        self._attempts.close(attempt, "")
+        model = attempt.model
+        counted = metrics.of_model(model.provider, model.id)
+        counted.tokens_in.inc(usage.prompt_tokens)
+        counted.tokens_out.inc(usage.completion_tokens)
+        if usage.estimated:
+            metrics.ESTIMATED.labels(model.provider).inc()
+        return End(usage, tuple(attempt.request.attempts), attempt.call.fingerprint)
+
+
+class _Progress:
+    """What has been read and not been given out yet."""
+
+    __slots__ = ("_deltas", "_open_choices", "_route", "_said", "characters", "usage")
+
+    def __init__(self, choices: int, route: Route) -> None:
+        self._open_choices = choices
+        self._route: Route | None = route
+        self._said: Usage | None = None
+        self._deltas: list[Delta] = []
+        self.usage: Usage | None = None
+        self.characters = 0
+
+    def add(self, batch: Batch) -> None:
+        """Take over a batch."""
+        self._deltas.extend(batch.deltas)
+        if batch.usage is not None:
+            self.usage = self._said = batch.usage
+        for delta in batch.deltas:
+            self.characters += len(delta.content) + len(delta.reasoning_content)
+            if delta.finish_reason is not None:
+                self._open_choices -= 1
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether every choice has its finish reason."""
+        return self._open_choices <= 0
+
+    @property
+    def has_something(self) -> bool:
+        """Whether there is anything to give out."""
+        return bool(self._deltas) or self._said is not None
+
+    def take(self) -> StreamPart:
+        """Give out what was read; the route comes with the first part."""
+        part = StreamPart(self._deltas, self._route, self._said)
+        self._deltas, self._route, self._said = [], None, None
+        return part
+
+    def take_last(self, end: End) -> StreamPart:
+        """Give out the rest with the end, which says the usage."""
+        return StreamPart(self._deltas, self._route, None, end)
+
+
+def _route(attempt: RoutingAttempt) -> Route:
+    model = attempt.model
+    return Route(model.provider, model.id, model.resolved_model, tuple(dict.fromkeys(attempt.call.dropped)))

@@ -1,0 +1,1 @@
+"""Tests of the dialects, over the wire against the emulator."""

@@ -1,0 +1,177 @@
+"""The HTTP client's trust and manners."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from aiohttp import web
+from yarl import URL
+
+from emulator.testing import running_emulator
+from servicekit import lifecycle
+from servicekit.clock import SystemClock
+from servicekit.errors import ErrorReason, ServiceError
+from services.router.providers.failures import retry_after
+from services.router.providers.gigachat.provider import GigaChatProvider
+from services.router.providers.gigachat.settings import GigaChatSettings
+from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
+from services.router.providers.transport.http import open_http
+from services.router.providers.yandexgpt.provider import YandexGPTProvider
+from services.router.providers.yandexgpt.settings import YandexSettings
+from services.router.tests.adapters import (
+    IDS,
+    PATIENT,
+    MemoryShare,
+    ask,
+    call_for,
+    gigachat_settings,
+    obtain,
+    yandex_settings,
+)
+
+
+async def test_the_russian_authority_counts_for_its_hosts_only(tmp_path: Path) -> None:
+    """GigaChat's bundle opens GigaChat; the same server under another provider's name stays closed."""
+    async with (
+        running_emulator(tls=True, tls_dir=tmp_path) as emulator,
+        open_http(PATIENT) as http,
+        lifecycle.background() as tasks,
+    ):
+
+        def gigachat(**more: Path) -> GigaChatProvider:
+            settings: GigaChatSettings = gigachat_settings(
+                emulator,
+                base_url=f"{emulator.tls['gigachat']}/v1",
+                auth_url=f"{emulator.tls['gigachat_auth']}/api/v2/oauth",
+                **more,
+            )
+            return GigaChatProvider(settings, http, IDS, MemoryShare(), tasks, SystemClock(), uuid4)
+
+        trusting = gigachat(ca_bundle=Path(emulator.ca_path))
+        yandex = YandexGPTProvider(yandex_settings(emulator, base_url=emulator.tls["yandex"]), http, IDS, SystemClock())
+
+        assert (await obtain(trusting, ask("[[text:да]]"), call_for("gigachat"), stream=True)).text == "да"
+        for provider, dialect in ((gigachat(), "gigachat"), (yandex, "native")):
+            with pytest.raises(ServiceError, match="certificate") as caught:
+                await obtain(provider, ask(), call_for(dialect), stream=False)
+            assert caught.value.reason is ErrorReason.PROVIDER_UNAVAILABLE
+
+
+async def test_connections_are_used_again() -> None:
+    """Whole answers and streams read to their end give their connection back; others' are closed."""
+    peers: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        peers.append(str(request.transport.get_extra_info("peername")) if request.transport else "")
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"line\n")
+        # The end of the body comes a little after its last line, as from a real server.
+        await asyncio.sleep(0.01)
+        return response
+
+    app = web.Application()
+    app.router.add_post("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    url = URL(f"http://{host}:{port}/")
+    try:
+        async with open_http(PATIENT) as http:
+            await http.post(url, b"", {})
+            with closing(await http.open(url, b"", {})) as reply:
+                assert await reply.read() == b"line\n"
+                await reply.linger()
+            with closing(await http.open(url, b"", {})) as reply:
+                assert await reply.read() == b"line\n"
+            await http.post(url, b"", {})
+    finally:
+        await runner.cleanup()
+
+    assert peers[0] == peers[1] == peers[2]
+    assert peers[3] != peers[2]
+
+
+async def test_trace_and_request_id_travel_to_the_provider() -> None:
+    """Each dialect has its own header for the id; the trace context is W3C's."""
+    seen: list[dict[str, str]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(dict(request.headers))
+        return web.json_response({"error": {"message": "no"}}, status=400)
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    base = "http://{}:{}".format(*runner.addresses[0][:2])
+    try:
+        async with open_http(PATIENT) as http:
+            yandex = YandexSettings(api_key="key", folder_id="folder", base_url=base)
+            upstream = Upstream("upstream", base, "key")
+            for provider, dialect in (
+                (YandexGPTProvider(yandex, http, IDS, SystemClock()), "native"),
+                (OpenAICompatibleProvider(upstream, http, IDS, SystemClock()), "upstream"),
+            ):
+                with pytest.raises(ServiceError):
+                    await obtain(provider, ask(), call_for(dialect), stream=True)
+    finally:
+        await runner.cleanup()
+
+    assert [headers["traceparent"] for headers in seen] == [call_for("native").headers["traceparent"]] * 2
+    assert (seen[0]["x-client-request-id"], seen[1]["X-Request-ID"]) == ("0197-request", "0197-request")
+    assert seen[0]["x-data-logging-enabled"] == "false"
+    assert all(headers["Accept-Encoding"] == "identity" for headers in seen)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+async def test_a_body_that_turns_to_garbage_ends_at_once(stream: bool) -> None:
+    """The parser gives the connection up between two reads; whoever waits for the rest must hear of it."""
+    is_read = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nline\n\r\n")
+        await is_read.wait()
+        writer.write(b"no size\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, open_http(PATIENT) as http:
+        url = URL("http://{}:{}/".format(*server.sockets[0].getsockname()[:2]))
+        if stream:
+            with closing(await http.open(url, b"", {})) as reply:
+                assert await reply.read() == b"line\n"
+                is_read.set()
+                with pytest.raises(ServiceError) as caught:
+                    await reply.read()
+        else:
+            asyncio.get_running_loop().call_later(0.05, is_read.set)
+            with pytest.raises(ServiceError) as caught:
+                await http.post(url, b"", {})
+
+    assert caught.value.reason is ErrorReason.PROVIDER_ERROR
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("2", 2.0),
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        ("soon", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+    ],
+)
+def test_retry_after_in_all_its_forms(header: str | None, seconds: float | None) -> None:
+    """Seconds, a date, a negative, nonsense."""
+    assert retry_after(header, SystemClock()) == seconds

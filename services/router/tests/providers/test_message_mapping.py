@@ -1,0 +1,169 @@
+"""How conversations are retold: system messages, tool calls with their results, files."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from servicekit.errors import ErrorReason, ServiceError
+from services.router.domain.completion import (
+    ContentPart,
+    Message,
+    Role,
+    Tool,
+    ToolCall,
+)
+from services.router.domain.tool_call_id import CallState
+from services.router.providers.gigachat.files import files_of
+from services.router.tests.adapters import IDS, ask, user
+from services.router.tests.providers.bodies import AUDIO, FILE, IMAGE, body, parts, refused
+
+SCHEMA = b'{"type":"object","properties":{"camp":{"type":"string"}},"required":["camp"]}'
+CAMP = Tool("camp_distance", "how far", SCHEMA, True)
+OTHER = Tool("weather", "", b"")
+
+
+SYSTEMS = [
+    Message(Role.SYSTEM, "раз"),
+    user("привет"),
+    Message(Role.SYSTEM, "два"),
+    Message(Role.ASSISTANT, "да"),
+    user(""),
+    user("пока"),
+]
+
+
+def test_system_messages_are_joined_in_front() -> None:
+    """Both providers take one; an empty message is an error at Yandex and left out."""
+    native, _ = body("native", ask(messages=SYSTEMS))
+    gigachat, _ = body("gigachat", ask(messages=SYSTEMS))
+
+    assert native["messages"] == [
+        {"role": "system", "text": "раз\nдва"},
+        {"role": "user", "text": "привет"},
+        {"role": "assistant", "text": "да"},
+        {"role": "user", "text": "пока"},
+    ]
+    assert gigachat["messages"][0] == {"role": "system", "content": "раз\nдва"}
+    assert [message["role"] for message in gigachat["messages"]] == ["system", "user", "assistant", "user", "user"]
+
+
+def conversation(call_ids: list[str], results: list[str], arguments: str = '{"camp": "северная"}') -> list[Message]:
+    calls = [ToolCall(call_id, "camp_distance", arguments, at) for at, call_id in enumerate(call_ids)]
+    answers = [Message(Role.TOOL, str(at), tool_call_id=call_id) for at, call_id in enumerate(results)]
+    return [user("далеко?"), Message(Role.ASSISTANT, tool_calls=calls), *answers]
+
+
+def test_yandex_gets_results_by_name_in_one_message() -> None:
+    """Its API has no ids; results go under role user."""
+    made, _ = body("native", ask(messages=conversation(["a", "b"], ["a", "b"])))
+
+    call = {"functionCall": {"name": "camp_distance", "arguments": {"camp": "северная"}}}
+    assert made["messages"][1:] == [
+        {"role": "assistant", "toolCallList": {"toolCalls": [call, call]}},
+        {
+            "role": "user",
+            "toolResultList": {
+                "toolResults": [
+                    {"functionResult": {"name": "camp_distance", "content": "0"}},
+                    {"functionResult": {"name": "camp_distance", "content": "1"}},
+                ]
+            },
+        },
+    ]
+
+
+def test_gigachat_gets_several_calls_as_pairs() -> None:
+    """One call a message, its result right behind it, whatever the results' order was; the state goes back."""
+    first = IDS.encode(CallState("camp_distance", "state-1"))
+    made, _ = body("gigachat", ask(messages=conversation([first, "b"], ["b", first])))
+
+    assert [message["role"] for message in made["messages"]] == [
+        "user",
+        "assistant",
+        "function",
+        "assistant",
+        "function",
+    ]
+    assert made["messages"][1]["functions_state_id"] == "state-1"
+    assert "functions_state_id" not in made["messages"][3]
+    assert made["messages"][1]["function_call"] == {"name": "camp_distance", "arguments": {"camp": "северная"}}
+    assert [made["messages"][2]["content"], made["messages"][4]["content"]] == ["1", "0"]
+
+
+@pytest.mark.parametrize(("result", "sent"), [('{"m":400}', '{"m":400}'), ("четыреста", '{"result":"четыреста"}')])
+def test_gigachat_results_are_json(result: str, sent: str) -> None:
+    """Plain text is wrapped: anything else is a 422."""
+    messages = [*conversation(["a"], []), Message(Role.TOOL, result, tool_call_id="a")]
+    made, _ = body("gigachat", ask(messages=messages))
+
+    assert made["messages"][-1] == {"role": "function", "name": "camp_distance", "content": sent}
+
+
+@pytest.mark.parametrize("dialect", ["native", "gigachat"])
+def test_the_id_itself_names_the_function(dialect: str) -> None:
+    """A caller may send a result without its call."""
+    lone = [user("далеко?"), Message(Role.TOOL, "400", tool_call_id=IDS.encode(CallState("camp_distance")))]
+    made, _ = body(dialect, ask(messages=lone))
+
+    assert "camp_distance" in json.dumps(made["messages"][-1])
+
+
+INVALID: list[tuple[str, list[Message], str]] = [
+    ("native", [user("")], "messages"),
+    ("native", [user("a"), Message(Role.TOOL, "1", tool_call_id="nobody")], "messages[1].tool_call_id"),
+    ("gigachat", [user("a"), Message(Role.TOOL, "1", tool_call_id="nobody")], "messages[1].tool_call_id"),
+    ("native", conversation(["a"], ["a"], "[1]"), "messages[1].tool_calls[0].function.arguments"),
+    ("native", conversation(["a"], ["a"], "{"), "messages[1].tool_calls[0].function.arguments"),
+    ("gigachat", conversation(["a"], ["a"], "{"), "messages[1].tool_calls[0].function.arguments"),
+    ("gigachat", conversation(["a", "b"], ["a"]), "messages[1].tool_calls[1]"),
+    ("gigachat", conversation(["a"], ["a", "b"]), "messages[1].tool_calls"),
+]
+
+
+@pytest.mark.parametrize(("dialect", "messages", "param"), INVALID)
+def test_what_cannot_be_mapped_names_its_field(dialect: str, messages: list[Message], param: str) -> None:
+    """Refused here, with the caller's own field, instead of as a riddle from the provider."""
+    assert refused(dialect, ask(messages=messages)) == (ErrorReason.INVALID_PARAMETERS, param)
+
+
+def test_gigachat_files_are_read_from_the_parts() -> None:
+    """Images, sound and documents become uploads of their message."""
+    found = files_of(ask(messages=[user("a"), *parts(ContentPart("text", "b"), IMAGE), *parts(AUDIO, FILE)]))
+
+    assert [(file.message, file.name, file.mime) for file in found] == [
+        (1, "image.png", "image/png"),
+        (2, "sound.wav", "audio/wav"),
+        (2, "a.txt", "text/plain"),
+    ]
+    assert found[0].content == base64.b64decode("AAAA")
+
+
+def image(url: str) -> ContentPart:
+    return ContentPart("image_url", json=json.dumps({"type": "image_url", "image_url": {"url": url}}).encode())
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason"),
+    [
+        # Fetching an address for a caller would let him look into our network.
+        (parts(image("http://169.254.169.254/latest/meta-data/")), ErrorReason.UNSUPPORTED_PARAMETER),
+        (parts(image("https://example.org/a.png")), ErrorReason.UNSUPPORTED_PARAMETER),
+        (parts(image("data:image/png;base64,????")), ErrorReason.INVALID_PARAMETERS),
+        (parts(image("data:image/png,abc")), ErrorReason.INVALID_PARAMETERS),
+        (parts(image("data:image/png;base64,")), ErrorReason.INVALID_PARAMETERS),
+        (parts(IMAGE, IMAGE), ErrorReason.UNSUPPORTED_PARAMETER),
+        (parts(IMAGE) * 11, ErrorReason.UNSUPPORTED_PARAMETER),
+        (parts(ContentPart("image_url", json=b'{"image_url":"x"}')), ErrorReason.INVALID_PARAMETERS),
+        (parts(ContentPart("video", json=b'{"video":{}}')), ErrorReason.UNSUPPORTED_PARAMETER),
+        (parts(ContentPart("image_url", json=b"{")), ErrorReason.INVALID_PARAMETERS),
+    ],
+)
+def test_files_that_cannot_be_uploaded_are_refused(messages: list[Message], reason: ErrorReason) -> None:
+    """Before anything is sent."""
+    with pytest.raises(ServiceError) as caught:
+        files_of(ask(messages=messages))
+
+    assert caught.value.reason is reason

@@ -1,0 +1,128 @@
+"""Attempts and the time that the caller has left: the clock is the test's, and so is the provider."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from servicekit import postgres, redis
+from servicekit.errors import ErrorReason, ServiceError
+from servicekit.settings import PostgresSettings, RedisSettings
+from servicekit.testing import FakeClock
+from services.router.cache import ChannelCache
+from services.router.catalog.files import CatalogFiles
+from services.router.catalog.live import LiveCatalog
+from services.router.domain.catalog import Model
+from services.router.domain.completion import (
+    Answer,
+    Batch,
+    Choice,
+    Delta,
+    EmbeddingInput,
+    FinishReason,
+    Prompt,
+    Usage,
+    Vectors,
+)
+from services.router.domain.health import HealthTracker
+from services.router.providers import failures
+from services.router.providers.provider import ProviderCall, Traits
+from services.router.routing.attempts import Attempts
+from services.router.routing.service import Limits, RouterService
+from services.router.status.reporter import StatusReporter
+from services.router.store import RouterStore
+from services.router.tests.adapters import NOBODY_DSN, NOBODY_REDIS, ask
+
+# Without fallbacks: the only thing left to do after a failure is to wait and try again.
+MODEL = "yandexgpt-5.1"
+CALL_S, WISH_S = 3.0, 1.5
+
+
+class BusyOnce:
+    """A provider whose limit is reached at the first call; each call takes its time on the test's clock."""
+
+    name = "yandexgpt"
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.calls = 0
+        self._clock = clock
+
+    def traits(self, model: Model) -> Traits:
+        return Traits(stop=True, choices=True)
+
+    def _called(self) -> None:
+        self.calls += 1
+        self._clock.advance(CALL_S)
+        if self.calls == 1:
+            raise failures.rate_limited(WISH_S)
+
+    async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
+        self._called()
+        return Answer([Choice(0, "да", FinishReason.STOP)], Usage(1, 1))
+
+    async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
+        self._called()
+        yield Batch([Delta(0, "да", finish_reason=FinishReason.STOP)], Usage(1, 1))
+
+    async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
+        self._called()
+        return Vectors([[1.0]], Usage(1, 0))
+
+
+@asynccontextmanager
+async def service(provider: BusyOnce, clock: FakeClock) -> AsyncIterator[RouterService]:
+    """Yield the use cases over one provider, without PostgreSQL and Redis."""
+    async with (
+        postgres.open_pool(PostgresSettings(dsn=NOBODY_DSN)) as pool,
+        redis.open_redis(RedisSettings(url=NOBODY_REDIS)) as client,
+    ):
+        store, board = RouterStore(pool), HealthTracker()
+        catalog = LiveCatalog(CatalogFiles(None, None), store, ChannelCache(client), clock)
+        attempts = Attempts({provider.name: provider}, board, clock, random.Random(1))
+        yield RouterService(catalog, attempts, StatusReporter(board, store, clock), clock, Limits(30.0, 8))
+
+
+async def answer(router: RouterService, remaining_s: float | None, way: str) -> None:
+    """Ask in one of the three ways, to the end."""
+    if way == "embed":
+        await router.embed(EmbeddingInput("text-search-query", ["да"]), "0197", remaining_s)
+    elif way == "complete":
+        await router.complete(replace(ask(), model=MODEL), "0197", remaining_s)
+    else:
+        async for _ in await router.stream(replace(ask(), model=MODEL), "0197", remaining_s):
+            pass
+
+
+WAYS = pytest.mark.parametrize("way", ["complete", "stream", "embed"])
+
+
+@WAYS
+@pytest.mark.parametrize("remaining_s", [CALL_S + WISH_S, CALL_S + 0.5, CALL_S - 1.0], ids=["just", "short", "late"])
+async def test_no_retry_begins_after_the_caller_s_deadline(way: str, remaining_s: float) -> None:
+    """What the first call took counts; the failure is told at once, not after a wait for nothing."""
+    clock = FakeClock(auto_advance=True)
+    provider = BusyOnce(clock)
+
+    async with service(provider, clock) as router:
+        with pytest.raises(ServiceError) as caught:
+            await answer(router, remaining_s, way)
+
+    assert caught.value.reason is ErrorReason.PROVIDER_RATE_LIMITED
+    assert (provider.calls, clock.slept_s) == (1, [])
+
+
+@WAYS
+@pytest.mark.parametrize("remaining_s", [CALL_S + WISH_S + 0.01, None], ids=["enough", "no deadline"])
+async def test_a_retry_that_the_deadline_leaves_time_for_is_made(way: str, remaining_s: float | None) -> None:
+    """After exactly the wait that the provider asked for."""
+    clock = FakeClock(auto_advance=True)
+    provider = BusyOnce(clock)
+
+    async with service(provider, clock) as router:
+        await answer(router, remaining_s, way)
+
+    assert (provider.calls, clock.slept_s) == (2, [WISH_S])

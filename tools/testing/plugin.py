@@ -1,0 +1,110 @@
+"""pytest fixtures with real servers. A test process starts what its tests ask for, once, and stops it at its end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+import redis.asyncio
+
+from servicekit.testing.fake_clock import FakeClock
+from tools.servers import ports
+from tools.testing import throwaway
+from tools.testing.databases import Databases
+from tools.testing.found_servers import found_postgres, found_redis
+
+MakeDatabase = Callable[[str], Awaitable["asyncpg.Pool[asyncpg.Record]"]]
+MakeDatabaseDsn = Callable[[str], Awaitable[str]]
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    """Return a folder for servers that this test process starts."""
+    with throwaway.session_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def postgres_admin_dsn(servers_folder: Path) -> Iterator[str]:
+    """Return a superuser's DSN of the PostgreSQL the tests use."""
+    with found_postgres(servers_folder) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_admin_dsn: str) -> Iterator[Databases]:
+    """Return the maker of throwaway databases."""
+    made = Databases(postgres_admin_dsn)
+    yield made
+    made.drop_all()
+
+
+@pytest.fixture
+async def make_database_dsn(databases: Databases) -> AsyncIterator[MakeDatabaseDsn]:
+    """Return an async factory: service name -> DSN, as the service's role, of a fresh migrated database."""
+    made: list[str] = []
+
+    async def make(service: str) -> str:
+        made.append(await asyncio.to_thread(databases.create, service))
+        return made[-1]
+
+    yield make
+    for dsn in made:
+        await asyncio.to_thread(databases.drop, dsn)
+
+
+@pytest.fixture
+async def make_database(make_database_dsn: MakeDatabaseDsn) -> AsyncIterator[MakeDatabase]:
+    """Return an async factory: service name -> pool, as the service's role, on a fresh migrated database."""
+    pools: list[asyncpg.Pool[asyncpg.Record]] = []
+
+    async def make(service: str) -> "asyncpg.Pool[asyncpg.Record]":
+        pools.append(await asyncpg.create_pool(await make_database_dsn(service), min_size=1, max_size=5))
+        return pools[-1]
+
+    yield make
+    for pool in pools:
+        pool.terminate()
+
+
+@pytest.fixture(scope="session")
+def redis_server_url(servers_folder: Path, worker_number: int) -> Iterator[str]:
+    """Return the URL of this test process's own database on the Redis the tests use."""
+    with found_redis(servers_folder) as url:
+        yield urlunsplit(urlsplit(url)._replace(path=f"/{worker_number}"))
+
+
+@pytest.fixture(scope="session")
+def worker_number(request: pytest.FixtureRequest) -> int:
+    """Return 0, 1, 2 ... for the processes of a parallel run, 0 for the only one."""
+    workerinput = getattr(request.config, "workerinput", {"workerid": "gw0"})
+    return int(str(workerinput["workerid"]).removeprefix("gw"))
+
+
+@pytest.fixture
+async def redis_url(redis_server_url: str) -> str:
+    """Return the URL of an empty Redis database."""
+    async with redis.asyncio.from_url(redis_server_url) as client:
+        await client.flushdb()
+    return redis_server_url
+
+
+@pytest.fixture
+async def redis_client(redis_url: str) -> AsyncIterator["redis.asyncio.Redis"]:
+    """Return a client of an empty Redis database; it answers bytes."""
+    async with redis.asyncio.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
+    return ports.free_port()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Return a clock that stands still at noon, 2026-11-23 UTC, until the test moves it."""
+    return FakeClock()

@@ -1,0 +1,73 @@
+"""Servers and folders that must not outlive their test process."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import psycopg
+import redis
+
+from tools.testing import found_servers, throwaway
+
+HOLD_A_SERVER = textwrap.dedent("""
+    import sys, time
+    from tools.testing import throwaway
+    with throwaway.session_folder() as folder, throwaway.throwaway_redis(folder) as url:
+        print(folder, flush=True)
+        time.sleep(60)
+""")
+
+
+def test_own_servers_answer_and_end_with_their_block(tmp_path):
+    """Without an engine or a DSN the tests bring their own PostgreSQL and Redis."""
+    tmp_path.chmod(0o755)
+
+    with throwaway.throwaway_postgres(tmp_path) as dsn, throwaway.throwaway_redis(tmp_path) as url:
+        with psycopg.connect(dsn) as connection:
+            row = connection.execute("SELECT upper('ёж')").fetchone()
+        with redis.Redis.from_url(url) as client:
+            pong = client.ping()
+
+    assert row == ("ЁЖ",)
+    assert pong is True
+    assert throwaway.processes_in(tmp_path) == []
+
+
+def test_a_killed_run_is_cleaned_up_by_the_next_one():
+    """SIGKILL skips every `finally`; the next test process removes the servers and the folder."""
+    command = [sys.executable, "-c", HOLD_A_SERVER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]) as run:
+        assert run.stdout is not None
+        folder = Path(run.stdout.readline().strip())
+        run.kill()
+    left = throwaway.processes_in(folder)
+
+    with throwaway.session_folder():
+        pass
+
+    assert left != []
+    assert throwaway.processes_in(folder) == []
+    assert not folder.exists()
+
+
+def test_a_living_run_keeps_its_folder():
+    """Two test processes side by side do not disturb each other."""
+    with throwaway.session_folder() as first, throwaway.session_folder() as second:
+        both = first.exists() and second.exists()
+
+    assert both
+    assert not first.exists()
+
+
+def test_a_dsn_of_the_environment_comes_first(monkeypatch, tmp_path):
+    """Who names a server gets that server, and nothing is started."""
+    monkeypatch.setenv("RAZVILKA_TEST_POSTGRES_DSN", "postgresql://somebody@elsewhere/db")
+    monkeypatch.setenv("RAZVILKA_TEST_REDIS_URL", "redis://elsewhere/3")
+
+    with found_servers.found_postgres(tmp_path) as dsn, found_servers.found_redis(tmp_path) as url:
+        found = (dsn, url)
+
+    assert found == ("postgresql://somebody@elsewhere/db", "redis://elsewhere/3")
+    assert os.listdir(tmp_path) == []
