@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -131,7 +132,7 @@ class MultiplexClient:
     async def _replacement(self, begin: OpenRpc, old: _Slot) -> _Slot:
         """Open another RPC and let the old one drain; while that fails, the old one stays."""
         try:
-            slot = await self._try(begin)
+            slot = await self._try(begin, old.connection)
         except ServiceError as exc:
             log.info("multiplex.not_renewed", reason=exc.reason.value)
             return old
@@ -141,11 +142,11 @@ class MultiplexClient:
         old.connection.drain()
         return slot
 
-    async def _try(self, begin: OpenRpc) -> _Slot:
+    async def _try(self, begin: OpenRpc, leaving: Connection | None = None) -> _Slot:
         """Open two RPCs and keep the one whose server has fewer of ours.
 
         gRPC balances by turns, which says nothing about a few long-lived RPCs: the first server that is ready would
-        get them all, and one that came back would wait for chance.
+        get them all, and one that came back would wait for chance. The one that is `leaving` is ours no more.
 
         Raises:
             ServiceError: neither could be opened.
@@ -157,14 +158,12 @@ class MultiplexClient:
         good = [slot for slot, failure in zip(slots, opened, strict=True) if failure is None]
         if not good:
             raise next((failure for failure in opened if isinstance(failure, ServiceError)), unavailable())
-        chosen = min(good, key=self._share)
+        ours = Counter(each.instance for each in self._open if each is not leaving)
+        chosen = min(good, key=lambda slot: ours[slot.connection.instance])
         for slot in good:
             if slot is not chosen:
                 slot.connection.abandon()
         return chosen
-
-    def _share(self, slot: _Slot) -> int:
-        return sum(each.instance == slot.connection.instance for each in self._open)
 
     def _slot(self, begin: OpenRpc) -> _Slot:
         retired = asyncio.Event()

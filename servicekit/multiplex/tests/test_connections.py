@@ -75,16 +75,19 @@ class Accepted:
     """An RPC that a server has accepted, and that says nothing."""
 
     def __init__(self, instance: str) -> None:
-        self._instance = instance
+        self.instance = instance
         self._ended = asyncio.Event()
 
     async def initial_metadata(self) -> Any:
-        return ((INSTANCE, self._instance),)
+        return ((INSTANCE, self.instance),)
 
     def done(self) -> bool:
         return self._ended.is_set()
 
     def cancel(self) -> None:
+        self._ended.set()
+
+    async def done_writing(self) -> None:
         self._ended.set()
 
     async def read(self) -> Any:
@@ -103,9 +106,26 @@ async def test_rpcs_are_spread_over_the_servers_that_accept_them() -> None:
 
     async with open_client([begin], PickleCodec(), MultiplexClientSettings(connections=4)) as client:
         await until(lambda: len(client.in_flight) == 4)
-        kept = sorted(rpc._instance for rpc in opened if not rpc.done())
+        kept = sorted(rpc.instance for rpc in opened if not rpc.done())
 
     assert kept == ["a", "a", "b", "b"]
+
+
+async def test_a_renewal_leaves_no_server_without_an_rpc() -> None:
+    """The RPC that is replaced does not count for its server: it is about to go."""
+    opened: list[Accepted] = []
+    servers: list[set[str]] = []
+    instances = itertools.cycle("ab")
+
+    def begin() -> Accepted:
+        servers.append({rpc.instance for rpc in opened if not rpc.done()})
+        opened.append(Accepted(next(instances)))
+        return opened[-1]
+
+    async with open_client([begin], PickleCodec(), MultiplexClientSettings(connections=2, renew_s=0.05)):
+        await until(lambda: len(opened) >= 24)
+
+    assert servers[4:] == [{"a", "b"}] * len(servers[4:])
 
 
 async def test_rpcs_are_renewed_by_draining_and_no_call_notices() -> None:
