@@ -15,10 +15,9 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from servicekit import lifecycle
-from servicekit.call import from_metadata
+from servicekit.call import ServedCall, from_metadata
 from servicekit.errors import ServiceError
 from servicekit.rpc_errors import encode
-from servicekit.served_call import ServedCall
 from servicekit.settings import GrpcSettings
 
 log = structlog.get_logger()

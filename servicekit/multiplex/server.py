@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from servicekit import served_call
+from servicekit.call import SECONDS
 from servicekit.errors import ServiceError
 from servicekit.multiplex.connection import INSTANCE
 from servicekit.multiplex.frames import HandlerCodec
@@ -73,7 +73,7 @@ class MultiplexServer:
         heavy = self._calls > 0 and self._request_bytes + size > self.settings.request_mb_max * 1024 * 1024
         if full or heavy:
             error = unavailable()
-            served_call.SECONDS.labels(method, error.reason.value).observe(0.0)
+            SECONDS.labels(method, error.reason.value).observe(0.0)
             return error
         self._calls += 1
         self._request_bytes += size

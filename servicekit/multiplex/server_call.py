@@ -6,14 +6,13 @@ import asyncio
 from contextlib import aclosing
 from typing import Any, Final
 
-from servicekit.call import CallContext
+from servicekit.call import CallContext, ServedCall
 from servicekit.errors import ServiceError
 from servicekit.multiplex.frames import Answer, AnswerFrame, Call, Failure, HandlerCodec
 from servicekit.multiplex.handlers import Handler, StreamHandler, UnaryHandler
 from servicekit.multiplex.loop_lag import LoopLag
 from servicekit.multiplex.outbox import Outbox
 from servicekit.rpc_errors import too_large
-from servicekit.served_call import ServedCall
 from servicekit.telemetry import begin_trace
 
 # What answers may come apart from the first content: neither waits.

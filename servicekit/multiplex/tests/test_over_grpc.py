@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from servicekit.call import current_call
+from servicekit.call import IN_FLIGHT, SECONDS, current_call
 from servicekit.errors import (
     KINDS,
     DeadlineExceeded,
@@ -23,7 +23,6 @@ from servicekit.multiplex.client import MultiplexClient
 from servicekit.multiplex.frames import Call, Cancel
 from servicekit.multiplex.handlers import Handler, StreamHandler, UnaryHandler
 from servicekit.multiplex.tests.over_grpc import CONTEXT, PickleCodec, at, connected, served, stream, unary, until
-from servicekit.served_call import IN_FLIGHT, SECONDS
 
 
 class Handlers:
