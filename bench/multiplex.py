@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import functools
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -16,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+import grpc
 import psutil
 import uvloop
 from razvilka.router.v1 import router_pb2 as pb
@@ -45,6 +45,7 @@ DEADLINE_S: Final = 60.0
 WARM_UP_S: Final = 1.0
 # 1.8 kB in seven messages, as a chat has.
 TEXT: Final = "Перечисли стоянки у реки и скажи, какая ближе к дороге. " * 2
+ALONE: Final = "razvilka.bench.Alone"
 EVENT: Final = "о" * 80
 CONTEXT: Final = CallContext("0197", begin_trace(None))
 
@@ -89,17 +90,27 @@ class Servicer(router_pb2_grpc.RouterServiceServicer):
         handlers: dict[str, Handler] = {"Complete": UnaryHandler(self._complete), "Stream": StreamHandler(self._stream)}
         self._shared = MultiplexServer(handlers, RouterAnswerCodec(), MultiplexServerSettings())
 
-    async def Complete(self, request: pb.CompleteRequest, context: Any) -> pb.CompleteResponse:
-        """Answer alone."""
+    def register(self, server: grpc.aio.Server) -> None:
+        """Add both ways to a server: the router's contract, and one RPC a call, which it has no more."""
+        router_pb2_grpc.add_RouterServiceServicer_to_server(self, server)
+        read = pb.Prompt.FromString
+        alone = {
+            "Complete": grpc.unary_unary_rpc_method_handler(self._alone, read, pb.CompleteResponse.SerializeToString),
+            "Stream": grpc.unary_stream_rpc_method_handler(
+                self._stream_alone, read, pb.StreamResponse.SerializeToString
+            ),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(ALONE, alone),))
+
+    async def _alone(self, prompt: pb.Prompt, context: Any) -> pb.CompleteResponse:
         return _completion()
 
-    async def Stream(self, request: pb.StreamRequest, context: Any) -> AsyncGenerator[pb.StreamResponse, None]:
-        """Answer alone."""
-        async for part in _parts(float(request.prompt.model)):
+    async def _stream_alone(self, prompt: pb.Prompt, context: Any) -> AsyncGenerator[pb.StreamResponse, None]:
+        async for part in _parts(float(prompt.model)):
             yield part
 
     # The generated types know only the way that yields; grpc.aio also takes a coroutine that writes by itself.
-    async def Converse(self, request_iterator: Any, context: Any) -> None:  # type: ignore[override]
+    async def Converse(self, _: Any, context: Any) -> None:  # type: ignore[override]
         """Answer many."""
         await self._shared.serve(context)
 
@@ -122,8 +133,8 @@ async def _parts(gap_ms: float) -> AsyncGenerator[pb.StreamResponse, None]:
 
 async def serve() -> None:
     """Serve until a signal; the first line of standard output is the port."""
-    register = functools.partial(router_pb2_grpc.add_RouterServiceServicer_to_server, Servicer())  # type: ignore[abstract]
-    async with running_server(GrpcSettings(grace_s=0), register, _ready) as port:
+    servicer = Servicer()  # type: ignore[abstract]
+    async with running_server(GrpcSettings(grace_s=0), servicer.register, _ready) as port:
         print(f"port {port}", flush=True)
         await lifecycle.stop_requested()
 
@@ -138,17 +149,17 @@ def prompt(case: Case) -> pb.Prompt:
     return pb.Prompt(model=str(case.gap_ms or 0), messages=messages)
 
 
-def alone(stub: Any, case: Case) -> One:
+def alone(channel: grpc.aio.Channel, case: Case) -> One:
     """Return how one call is made by an RPC of its own."""
+    write = pb.Prompt.SerializeToString
+    whole = channel.unary_unary(f"/{ALONE}/Complete", write, pb.CompleteResponse.FromString)
+    parts = channel.unary_stream(f"/{ALONE}/Stream", write, pb.StreamResponse.FromString)
 
     async def unary() -> None:
-        request = pb.CompleteRequest(request_id="0197", prompt=prompt(case))
-        await rpc_client.unary(stub.Complete, request, deadline_s=DEADLINE_S, call=CONTEXT)
+        await rpc_client.unary(whole, prompt(case), deadline_s=DEADLINE_S, call=CONTEXT)
 
     async def stream() -> None:
-        request = pb.StreamRequest(request_id="0197", prompt=prompt(case))
-        parts = rpc_client.stream(stub.Stream, request, deadline_s=DEADLINE_S, call=CONTEXT)
-        _check(sum([1 async for _ in parts]))
+        _check(sum([1 async for _ in parts(prompt(case), timeout=DEADLINE_S, metadata=CONTEXT.metadata())]))
 
     return unary if case.gap_ms is None else stream
 
@@ -233,7 +244,7 @@ async def compare(seconds: float) -> None:
         stub: Any = router_pb2_grpc.RouterServiceStub(channel)
         async with open_client([stub.Converse], RouterCallCodec(), MultiplexClientSettings()) as client:
             for case in CASES:
-                before = await measured(alone(stub, case), case, process, seconds)
+                before = await measured(alone(channel, case), case, process, seconds)
                 after = await measured(shared(client, case), case, process, seconds)
                 print(_row(case, before, after), flush=True)
 

@@ -16,7 +16,7 @@ METHOD_OF_FIELD: Final = {"complete": "Complete", "stream": "Stream", "embed": "
 
 
 class RouterAnswerCodec:
-    """Requests are `Prompt` (Complete, Stream) and `EmbedRequest`; responses those of the unary calls."""
+    """Requests are `Prompt` (Complete, Stream) and `EmbedRequest`; responses are one message, or a stream's parts."""
 
     def encode(self, frames: Sequence[AnswerFrame]) -> pb.AnswerFrames:
         """Return one message of all frames."""

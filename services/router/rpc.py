@@ -10,7 +10,9 @@ import grpc
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.router.v1 import router_pb2_grpc
 
+from servicekit.multiplex import Call, MultiplexServer, MultiplexServerSettings, StreamHandler, UnaryHandler
 from services.router.domain.completion import EmbeddingInput
+from services.router.frames import RouterAnswerCodec
 from services.router.routing.service import RouterService
 from services.router.rpc_messages import (
     completion_to_proto,
@@ -27,32 +29,47 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class RouterServicer(router_pb2_grpc.RouterServiceServicer):
     """Speaks razvilka.router.v1."""
 
-    def __init__(self, service: RouterService) -> None:
+    def __init__(self, service: RouterService, settings: MultiplexServerSettings) -> None:
         self._service = service
+        self._calls = MultiplexServer(
+            {
+                "Complete": UnaryHandler(self._complete),
+                "Stream": StreamHandler(self._stream),
+                "Embed": UnaryHandler(self._embed),
+            },
+            RouterAnswerCodec(),
+            settings,
+        )
 
-    async def Complete(self, request: pb.CompleteRequest, context: Context) -> pb.CompleteResponse:
-        """Answer as a whole."""
-        prompt = prompt_from_proto(request.prompt)
-        return completion_to_proto(await self._service.complete(prompt, request.request_id, context.time_remaining()))
+    # The generated types know only the way that yields; grpc.aio also takes a coroutine that writes by itself.
+    async def Converse(self, _: Any, context: Context) -> None:  # type: ignore[override]
+        """Answer the calls of one gateway."""
+        await self._calls.serve(context)
 
-    async def Stream(self, request: pb.StreamRequest, context: Context) -> AsyncGenerator[pb.StreamResponse, None]:
-        """Answer as it is made."""
-        prompt = prompt_from_proto(request.prompt)
+    def drain(self) -> None:
+        """Take no new calls and finish what is in hand; comes before the gRPC server's stop."""
+        self._calls.drain()
+
+    async def _complete(self, call: Call) -> pb.CompleteResponse:
+        prompt = prompt_from_proto(call.request)
+        return completion_to_proto(await self._service.complete(prompt, call.request_id, call.timeout_s))
+
+    async def _stream(self, call: Call) -> AsyncGenerator[pb.StreamResponse, None]:
+        prompt = prompt_from_proto(call.request)
         # Closed at once when the caller leaves: the provider's connection hangs on it.
-        parts = await self._service.stream(prompt, request.request_id, context.time_remaining())
-        async with aclosing(parts):
+        async with aclosing(await self._service.stream(prompt, call.request_id, call.timeout_s)) as parts:
             async for part in parts:
                 yield part_to_proto(part)
 
-    async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
-        """Turn texts into vectors."""
+    async def _embed(self, call: Call) -> pb.EmbedResponse:
+        request = call.request
         texts = EmbeddingInput(
             request.model,
             tuple(request.input),
             request.dimensions if request.HasField("dimensions") else None,
             dict(request.other_json),
         )
-        return embeddings_to_proto(await self._service.embed(texts, request.request_id, context.time_remaining()))
+        return embeddings_to_proto(await self._service.embed(texts, call.request_id, call.timeout_s))
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         """Return the catalogue."""

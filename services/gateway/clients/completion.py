@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -74,6 +75,18 @@ class StreamPart(Struct, gc=False):
     route: Route | None = None
     progress: TokenUsage | None = None
     end: End | None = None
+
+
+def merged(parts: Sequence[StreamPart]) -> StreamPart:
+    """Return parts that follow each other as one: their deltas in order, the route, the latest usage, the end."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = StreamPart(tuple([delta for part in parts for delta in part.deltas]))
+    for part in parts:
+        whole.route = whole.route or part.route
+        whole.progress = part.progress or whole.progress
+        whole.end = part.end or whole.end
+    return whole
 
 
 class Embeddings(Struct, gc=False):

@@ -19,7 +19,7 @@ FIELD_OF_METHOD: Final = {"Complete": "complete", "Stream": "stream", "Embed": "
 
 
 class RouterCallCodec:
-    """Requests are `Prompt` (Complete, Stream) and `EmbedRequest`; responses those of today's unary calls."""
+    """Requests are `Prompt` (Complete, Stream) and `EmbedRequest`; responses are one message, or a stream's parts."""
 
     def encode(self, frames: Sequence[CallFrame]) -> pb.CallFrames:
         """Return one message of all frames."""

@@ -98,7 +98,7 @@ async def test_leaving_a_stream_that_is_billed_whole_reads_it_to_its_end(edge: E
 async def test_draining_is_bounded_in_tokens(start_gateway: StartGateway, backends: Backends) -> None:
     """A provider that goes on and on is cut, however fast it writes; what came is billed."""
     edge = await start_gateway(stream=StreamSettings(drain_s=3600, drain_tokens=3))
-    backends.router.chunks = ["раз ", "два ", *["ещё!!!"] * 1000]
+    backends.router.chunks = ["раз ", "два ", *["ещё!!!"] * 100_000]
     backends.router.hold, backends.router.hold_at = asyncio.Event(), 2
     await leave_after("два ", edge, "gigachat-pro")
 

@@ -548,30 +548,9 @@ class Choice(_message.Message):
 Global___Choice: _TypeAlias = Choice  # noqa: Y015
 
 @_typing.final
-class CompleteRequest(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
-    PROMPT_FIELD_NUMBER: _builtins.int
-    request_id: _builtins.str
-    @_builtins.property
-    def prompt(self) -> Global___Prompt: ...
-    def __init__(
-        self,
-        *,
-        request_id: _builtins.str = ...,
-        prompt: Global___Prompt | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["prompt", b"prompt"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["prompt", b"prompt", "request_id", b"request_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___CompleteRequest: _TypeAlias = CompleteRequest  # noqa: Y015
-
-@_typing.final
 class CompleteResponse(_message.Message):
+    """A whole answer."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ROUTE_FIELD_NUMBER: _builtins.int
@@ -599,30 +578,11 @@ class CompleteResponse(_message.Message):
 Global___CompleteResponse: _TypeAlias = CompleteResponse  # noqa: Y015
 
 @_typing.final
-class StreamRequest(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
-    PROMPT_FIELD_NUMBER: _builtins.int
-    request_id: _builtins.str
-    @_builtins.property
-    def prompt(self) -> Global___Prompt: ...
-    def __init__(
-        self,
-        *,
-        request_id: _builtins.str = ...,
-        prompt: Global___Prompt | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["prompt", b"prompt"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["prompt", b"prompt", "request_id", b"request_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___StreamRequest: _TypeAlias = StreamRequest  # noqa: Y015
-
-@_typing.final
 class StreamResponse(_message.Message):
+    """A piece of an answer as it is made. The first one carries `route`, the last one `end`.
+    Deltas that piled up while the caller was busy are merged into one.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ROUTE_FIELD_NUMBER: _builtins.int
@@ -657,6 +617,8 @@ Global___StreamResponse: _TypeAlias = StreamResponse  # noqa: Y015
 
 @_typing.final
 class EmbedRequest(_message.Message):
+    """Texts to be turned into vectors."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
@@ -679,12 +641,10 @@ class EmbedRequest(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     INPUT_FIELD_NUMBER: _builtins.int
     DIMENSIONS_FIELD_NUMBER: _builtins.int
     OTHER_JSON_FIELD_NUMBER: _builtins.int
-    request_id: _builtins.str
     model: _builtins.str
     dimensions: _builtins.int
     @_builtins.property
@@ -694,7 +654,6 @@ class EmbedRequest(_message.Message):
     def __init__(
         self,
         *,
-        request_id: _builtins.str = ...,
         model: _builtins.str = ...,
         input: _abc.Iterable[_builtins.str] | None = ...,
         dimensions: _builtins.int | None = ...,
@@ -702,7 +661,7 @@ class EmbedRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "dimensions", b"dimensions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "dimensions", b"dimensions", "input", b"input", "model", b"model", "other_json", b"other_json", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "dimensions", b"dimensions", "input", b"input", "model", b"model", "other_json", b"other_json"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__dimensions: _TypeAlias = _typing.Literal["dimensions"]  # noqa: Y015
     _WhichOneofArgType__dimensions: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions"]  # noqa: Y015
@@ -847,7 +806,7 @@ class Call(_message.Message):
 
     @_builtins.property
     def embed(self) -> Global___EmbedRequest:
-        """answered by one `embeddings`; its own request_id is not set"""
+        """answered by one `embeddings`"""
 
     def __init__(
         self,
@@ -979,7 +938,7 @@ Global___AnswerFrame: _TypeAlias = AnswerFrame  # noqa: Y015
 
 @_typing.final
 class CallError(_message.Message):
-    """What a unary call has as its trailers."""
+    """What an RPC of its own has as its trailers."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
