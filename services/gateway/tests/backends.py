@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -127,12 +128,17 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
 
 
 class FakeRouter(router_pb2_grpc.RouterServiceServicer):
-    """Answers with `chunks`; `failure` comes before chunk number `fail_at`; `hold` keeps it before chunk `hold_at`."""
+    """Answers with `chunks` (or those of the model), counted in `said`.
+
+    `failure` comes before chunk number `fail_at`; `hold` keeps it before chunk `hold_at`.
+    """
 
     def __init__(self) -> None:
         self.models = list(MODELS)
         self.version = "1"
         self.chunks = ["При", "вет", "!"]
+        self.chunks_of: dict[str, list[str]] = {}
+        self.said: Counter[str] = Counter()
         self.failure: ServiceError | None = None
         self.fail_at = 0
         self.hold: asyncio.Event | None = None
@@ -210,8 +216,9 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
             yield pb.StreamResponse(route=route, deltas=deltas, end=self._end())
             return
         try:
-            for number, chunk in enumerate(self.chunks):
+            for number, chunk in enumerate(self.chunks_of.get(call.request.model, self.chunks)):
                 await self._pause(number)
+                self.said[call.request.model] += 1
                 yield pb.StreamResponse(route=route, deltas=[pb.Delta(content=chunk)], progress=self.progress)
                 route = None
             await self._pause(len(self.chunks))

@@ -182,6 +182,25 @@ async def test_a_reader_that_does_not_read_is_cut_and_billed(start_gateway: Star
     writer.close()
 
 
+async def test_one_still_reader_delays_no_other_stream(edge: Edge, backends: Backends) -> None:
+    """Its provider is paused, it alone, while two hundred others run to their ends; then it goes on to its own."""
+    backends.router.chunks_of["gigachat-pro"] = ["x" * 100_000] * 200
+    reader, writer = await connect(edge, "gigachat-pro")
+    await backends.router.entered.wait()
+
+    answers = await asyncio.gather(*(edge.client.post(CHAT, json=body()) for _ in range(200)))
+    paused_at = backends.router.said["gigachat-pro"]
+    heard = bytearray()
+    while b"[DONE]" not in heard[-100:]:
+        heard += await reader.read(65_536)
+    writer.close()
+
+    assert all(answer.text.endswith("data: [DONE]\n\n") for answer in answers)
+    assert paused_at < 200
+    assert backends.router.said["gigachat-pro"] == 200
+    assert heard.count(b"x") >= 200 * 100_000
+
+
 def stranger() -> httpx.AsyncClient:
     """Return a client that outlives the gateway."""
     return httpx.AsyncClient(headers={"Authorization": f"Bearer {KEY}"}, timeout=20)
