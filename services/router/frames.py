@@ -20,7 +20,11 @@ class RouterAnswerCodec:
 
     def encode(self, frames: Sequence[AnswerFrame]) -> pb.AnswerFrames:
         """Return one message of all frames."""
-        return pb.AnswerFrames(frames=map(_to_proto, frames))
+        message = pb.AnswerFrames()
+        # In place: a message that is given to another one's constructor is copied, with all that it has.
+        for frame in frames:
+            _write(frame, message)
+        return message
 
     def decode(self, message: pb.CallFrames) -> Iterable[CallFrame]:
         """Return the frames of one message."""
@@ -31,21 +35,22 @@ class RouterAnswerCodec:
         return payload.ByteSize()
 
 
-def _to_proto(frame: AnswerFrame) -> pb.AnswerFrame:
+def _write(frame: AnswerFrame, into: pb.AnswerFrames) -> None:
     if isinstance(frame, Answer):
-        return _answer(frame)
-    if isinstance(frame, Failure):
-        return pb.AnswerFrame(call_id=frame.call_id, error=pb.CallError(**rpc_errors.fields(frame.error)))
-    return pb.AnswerFrame(draining=pb.Draining(last_call_id=frame.last_call_id))
+        _write_answer(frame.response, into.frames.add(call_id=frame.call_id, last=frame.last))
+    elif isinstance(frame, Failure):
+        into.frames.add(call_id=frame.call_id, error=pb.CallError(**rpc_errors.fields(frame.error)))
+    else:
+        into.frames.add(draining=pb.Draining(last_call_id=frame.last_call_id))
 
 
-def _answer(frame: Answer) -> pb.AnswerFrame:
-    response: Any = frame.response
+def _write_answer(response: Any, into: pb.AnswerFrame) -> None:
     if isinstance(response, pb.StreamResponse):
-        return pb.AnswerFrame(call_id=frame.call_id, part=response, last=frame.last)
-    if isinstance(response, pb.CompleteResponse):
-        return pb.AnswerFrame(call_id=frame.call_id, completion=response, last=frame.last)
-    return pb.AnswerFrame(call_id=frame.call_id, embeddings=response, last=frame.last)
+        into.part.CopyFrom(response)
+    elif isinstance(response, pb.CompleteResponse):
+        into.completion.CopyFrom(response)
+    elif response is not None:
+        into.embeddings.CopyFrom(response)
 
 
 def _decoded(message: pb.CallFrames) -> Iterator[CallFrame]:

@@ -23,7 +23,11 @@ class RouterCallCodec:
 
     def encode(self, frames: Sequence[CallFrame]) -> pb.CallFrames:
         """Return one message of all frames."""
-        return pb.CallFrames(frames=map(_to_proto, frames))
+        message = pb.CallFrames()
+        # In place: a message that is given to another one's constructor is copied, with all that it has.
+        for frame in frames:
+            _write(frame, message.frames.add(call_id=frame.call_id))
+        return message
 
     def decode(self, message: pb.AnswerFrames) -> Iterable[AnswerFrame]:
         """Return the frames of one message."""
@@ -34,24 +38,22 @@ class RouterCallCodec:
         return payload.ByteSize()
 
 
-def _to_proto(frame: CallFrame) -> pb.CallFrame:
+def _write(frame: CallFrame, into: pb.CallFrame) -> None:
     if isinstance(frame, Call):
-        return pb.CallFrame(call_id=frame.call_id, call=_call(frame))
-    if isinstance(frame, Cancel):
-        return pb.CallFrame(call_id=frame.call_id, cancel=pb.Cancel())
-    return pb.CallFrame(call_id=frame.call_id, credit=pb.Credit(size_bytes=frame.size))
+        _write_call(frame, into.call)
+    elif isinstance(frame, Cancel):
+        into.cancel.SetInParent()
+    else:
+        into.credit.size_bytes = frame.size
 
 
-def _call(frame: Call) -> pb.Call:
-    call = pb.Call(
-        request_id=frame.request_id,
-        timeout_us=int(frame.timeout_s * 1e6),
-        traceparent=frame.traceparent,
-        tracestate=frame.tracestate,
-        credit_bytes=frame.credit_bytes,
-    )
-    getattr(call, FIELD_OF_METHOD[frame.method]).CopyFrom(frame.request)
-    return call
+def _write_call(frame: Call, into: pb.Call) -> None:
+    into.request_id = frame.request_id
+    into.timeout_us = int(frame.timeout_s * 1e6)
+    into.traceparent = frame.traceparent
+    into.tracestate = frame.tracestate
+    into.credit_bytes = frame.credit_bytes
+    getattr(into, FIELD_OF_METHOD[frame.method]).CopyFrom(frame.request)
 
 
 def _decoded(message: pb.AnswerFrames) -> Iterator[AnswerFrame]:
