@@ -65,6 +65,8 @@ def main() -> None:
     cases = [case for case in CASES if arguments.only in case.name]
     home = Path(os.environ.get("RAZVILKA_HOME", ".razvilka")) / "bench"
     with running_suite(home) as suite:
+        # For a profiler, and not part of the tables.
+        print(f"pids: {suite.pids()}", file=sys.stderr)
         many = arguments.only in open_streams.NAME
         lines = uvloop.run(_run(suite, cases, arguments.seconds, long=arguments.long, many=many))
     if arguments.write:
