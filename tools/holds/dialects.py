@@ -26,7 +26,7 @@ from services.router.providers.gigachat.request import body_of
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.openai_dialect.request import OpenAIRequests
 from services.router.providers.yandexgpt.request import native_body
-from services.router.rpc import prompt_from_proto
+from services.router.rpc_messages import prompt_from_proto
 
 WINDOW: Final = 32_768
 LONGEST_ANSWER: Final = 8_192

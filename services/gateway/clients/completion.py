@@ -76,6 +76,18 @@ class StreamPart(Struct, gc=False):
     end: End | None = None
 
 
+def merged(parts: Sequence[StreamPart]) -> StreamPart:
+    """Return parts that follow each other as one: their deltas in order, the route, the latest usage, the end."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = StreamPart(tuple([delta for part in parts for delta in part.deltas]))
+    for part in parts:
+        whole.route = whole.route or part.route
+        whole.progress = part.progress or whole.progress
+        whole.end = part.end or whole.end
+    return whole
+
+
 class Embeddings(Struct, gc=False):
     """Vectors, in the order of the inputs, as packed little-endian float32."""
 

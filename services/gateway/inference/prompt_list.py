@@ -37,7 +37,7 @@ class PromptList:
             call.answered(answer.route, chars_of(answer.choices), answer.end.usage)
         return answers[0] if len(answers) == 1 else joined(answers, self._requests[0].n or 1)
 
-    def stream(self, call: PaidCall) -> AsyncGenerator[StreamPart, None]:
+    def stream(self, call: PaidCall) -> AsyncGenerator[list[StreamPart], None]:
         """Return the answer as it is made.
 
         Raises:
@@ -71,22 +71,31 @@ def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
 
 
 async def chained(
-    streams: Sequence[AsyncGenerator[StreamPart, None]], choices_each: int
-) -> AsyncGenerator[StreamPart, None]:
+    streams: Sequence[AsyncGenerator[list[StreamPart], None]], choices_each: int
+) -> AsyncGenerator[list[StreamPart], None]:
     """Yield one stream after the other as one: the route of the first, the end of all."""
     ends: list[End] = []
     for number, stream in enumerate(streams):
         async with aclosing(stream):
-            async for part in stream:
-                for delta in part.deltas:
-                    delta.index += number * choices_each
-                if part.end is not None:
-                    ends.append(part.end)
-                    part.end = joined_end(ends) if len(ends) == len(streams) else None
-                    part.progress = total_usage([end.usage for end in ends])
-                elif part.progress is not None:
-                    part.progress = total_usage([*(end.usage for end in ends), part.progress])
-                yield part
+            async for parts in stream:
+                for part in parts:
+                    _renumber(part, number * choices_each)
+                    _add_up(part, ends, len(streams))
+                yield parts
+
+
+def _renumber(part: StreamPart, first: int) -> None:
+    for delta in part.deltas:
+        delta.index += first
+
+
+def _add_up(part: StreamPart, ends: list[End], streams: int) -> None:
+    """Make what a part says of usage and end true of all streams; `ends` are those of the streams that have ended."""
+    if part.end is not None:
+        ends.append(part.end)
+        part.end = joined_end(ends) if len(ends) == streams else None
+    if part.progress is not None:
+        part.progress = total_usage([*(end.usage for end in ends), part.progress])
 
 
 def joined_end(ends: Sequence[End]) -> End:

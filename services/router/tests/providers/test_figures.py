@@ -11,7 +11,7 @@ from razvilka.router.v1 import router_pb2 as pb
 
 from services.router.domain.completion import Usage
 from services.router.providers.figures import MAX_TOKENS, token_count, usage_of
-from services.router.rpc import usage_to_proto
+from services.router.rpc_messages import usage_to_proto
 
 values: st.SearchStrategy[Any] = (
     st.none()
