@@ -19,6 +19,7 @@ from services.auth.keys.store.key_rows import HeldKey
 from services.auth.shared.domain.audit import SYSTEM, AuditAction, AuditEvent
 from services.auth.shared.domain.budget import Budget
 from services.auth.shared.domain.caller import Caller
+from services.auth.shared.domain.scope import OPERATOR_SCOPES
 from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -98,7 +99,7 @@ class KeyVerifier:
             key_id=key.id,
             key_name=key.name,
             tier=held.tier,
-            scopes=key.scopes,
+            scopes=key.scopes if held.owner_is_admin else key.scopes - OPERATOR_SCOPES,
             models=key.models,
             ip_allow_list=key.ip_allow_list,
             limits=self._limits[held.tier],

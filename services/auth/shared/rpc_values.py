@@ -13,7 +13,7 @@ from razvilka.auth.v1 import oauth_pb2
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.auth.shared.domain.budget import Budget, BudgetPeriod
 from services.auth.shared.domain.caller import Caller
-from services.auth.shared.domain.delegation import Authority
+from services.auth.shared.domain.delegation import Authority, Powers
 from services.auth.shared.domain.tier import Limits, Tier
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -115,13 +115,13 @@ def authority_of(
     if not request.HasField("maker"):
         return None
     maker = request.maker
-    return Authority(
+    powers = Powers(
         scopes=frozenset(maker.scopes),
         models=tuple(maker.models),
         ip_allow_list=tuple(maker.ip_allow_list),
-        budgets=tuple(_budget_from_proto(budget) for budget in maker.budgets),
         expires_at=timestamp_from_proto(maker.expires_at, "maker") if maker.HasField("expires_at") else None,
     )
+    return Authority(powers, tuple(_budget_from_proto(budget) for budget in maker.budgets), maker.subject)
 
 
 def _budget_from_proto(budget: pb.Budget) -> Budget:

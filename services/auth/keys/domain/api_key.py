@@ -15,6 +15,7 @@ from enum import Enum, auto
 from typing import Final
 
 from services.auth.shared.domain.budget import KeyBudget
+from services.auth.shared.domain.delegation import Powers
 from services.auth.shared.domain.scope import Scope
 
 PREFIX: Final = "rz_live_"
@@ -45,7 +46,7 @@ class SecretForm(Enum):
 class ApiKey:
     """A key as its owner sees it: everything but the secret.
 
-    `models` and `ip_allow_list` restrict when they are not empty.
+    `models` and `ip_allow_list` restrict when they are not empty. It ends when one of its `makers` does.
     """
 
     id: str
@@ -61,6 +62,12 @@ class ApiKey:
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    makers: tuple[str, ...] = ()
+
+    @property
+    def powers(self) -> Powers:
+        """Return what it may do."""
+        return Powers(self.scopes, self.models, self.ip_allow_list, self.expires_at)
 
     def is_revoked(self) -> bool:
         """Tell whether the owner ended the key."""

@@ -15,11 +15,12 @@ from services.auth.shared.domain.tier import Tier
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
-    """A key with what it takes to verify it: how it is stored, and its account's tier."""
+    """A key with what it takes to verify it: how it is stored, and what counts of its account."""
 
     key: ApiKey
     stored: KeyHash
     tier: Tier
+    owner_is_admin: bool
 
 
 def key_from_row(row: asyncpg.Record) -> ApiKey:
@@ -38,13 +39,14 @@ def key_from_row(row: asyncpg.Record) -> ApiKey:
         expires_at=row["expires_at"],
         last_used_at=row["last_used_at"],
         revoked_at=row["revoked_at"],
+        makers=tuple(row["makers"]),
     )
 
 
 def held_key_from_row(row: asyncpg.Record) -> HeldKey:
     """Return what a row of FIND_KEY holds."""
     stored = KeyHash(row["key_hash"], HashKind(row["hash_kind"]), row["pepper_id"])
-    return HeldKey(key_from_row(row), stored, Tier(row["tier"]))
+    return HeldKey(key_from_row(row), stored, Tier(row["tier"]), row["is_admin"])
 
 
 def _budget(limit_micro_rub: int | None, period: str | None) -> KeyBudget | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType
 from services.auth.oauth.domain.device import DeviceDecision, DeviceFlow, new_user_code, read_user_code, shown
-from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind, PartyGone
+from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind, PartyGone, granted
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_grant
 from services.auth.oauth.domain.scope_parameter import as_text, scopes_for, still_granted
 from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, new_secret
@@ -28,6 +28,7 @@ from services.auth.oauth.store.grant_rows import insert_grant
 from services.auth.oauth.store.refresh_tokens import NewRefresh, insert_refresh
 from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.delegation import earliest
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.session import Session, Sessions
 from services.auth.shared.store.accounts import AccountStore
@@ -172,12 +173,16 @@ class DeviceFlows:
     async def _issue(self, flow: DeviceFlow, decision: DeviceDecision, client: Client) -> Token:
         key, now, jti = await self._token_signer.ready(), self._clock.now(), str(self._new_id())
         account = await self._accounts.find_usable(decision.user_id)
-        grant = self._grant(flow, decision)
+        grant = self._grant(flow, decision, client)
         refresh_token = new_secret(SecretKind.REFRESH_TOKEN) if client.may(GrantType.REFRESH_TOKEN) else ""
         refresh = NewRefresh(digest(refresh_token), self._lives.refresh_idle) if refresh_token else None
-        if account is None or not await self._store_once(grant, refresh, jti):
+        if account is None:
             raise invalid_grant(GRANT_OVER)
-        access = AccessClaims(grant, still_granted(grant.allowance.scopes, account), account.tier, jti, now)
+        scopes = still_granted(grant.allowance.scopes, account)
+        granted(client, replace(grant.allowance, scopes=scopes), in_its_own_name=False, owner_is_admin=account.is_admin)
+        if not await self._store_once(grant, refresh, jti):
+            raise invalid_grant(GRANT_OVER)
+        access = AccessClaims(grant, scopes, account.tier, jti, now)
         return self._token_signer.make(key, access, GrantType.DEVICE_CODE, refresh_token=refresh_token)
 
     async def _store_once(self, grant: Grant, refresh: NewRefresh | None, jti: str) -> bool:
@@ -198,7 +203,7 @@ class DeviceFlows:
             failpoint("auth.device_redeemed")
         return is_new
 
-    def _grant(self, flow: DeviceFlow, decision: DeviceDecision) -> Grant:
+    def _grant(self, flow: DeviceFlow, decision: DeviceDecision, client: Client) -> Grant:
         now = self._clock.now()
         return Grant(
             id=flow.grant_id,
@@ -211,7 +216,7 @@ class DeviceFlows:
             session_id=None,
             authenticated_at=decision.authenticated_at,
             created_at=now,
-            expires_at=now + self._lives.grant,
+            expires_at=earliest(now + self._lives.grant, client.expires_at),
             last_used_at=now,
         )
 

@@ -79,7 +79,8 @@ async def test_a_credential_rotates_no_key_that_may_do_more_than_itself(auth: Au
     user = await auth.new_user()
     strong = await auth.new_key(user, scopes=["models:read", "profile:write"])
     weak = await auth.new_key(user, scopes=["models:read"])
-    maker = pb.Authority(scopes=["keys:write", "models:read"])
+    asking = await auth.new_key(user, scopes=["keys:write", "models:read"])
+    maker = pb.Authority(scopes=asking.key.scopes, subject=f"key:{asking.key.id}")
 
     with pytest.raises(PermissionDenied) as refused:
         await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=strong.key.id, maker=maker))

@@ -143,7 +143,9 @@ async def test_auth_is_told_what_the_maker_may_do_itself(
 
     asked = backends.oauth.requests[-1] if path == "/v1/clients" else backends.auth.ordered
     assert answer.status_code == 201, answer.text
-    assert asked.maker == auth_pb2.Authority(scopes=sorted(EVERYTHING), **bounds)
+    assert asked.maker == auth_pb2.Authority(
+        scopes=sorted(EVERYTHING), subject=f"key:{backends.auth.callers[KEY].key_id}", **bounds
+    )
 
 
 async def test_a_clients_secret_is_shown_once(edge: Edge, everything: Backends) -> None:

@@ -304,6 +304,11 @@ class Authority(_message.Message):
     IP_ALLOW_LIST_FIELD_NUMBER: _builtins.int
     BUDGETS_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """Who it is: "key:<id>" or "grant:<id>". What it makes ends with it. Auth looks up what it may do; of the above only
+    the scopes count, where they are fewer, as an access token's may be.
+    """
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -330,10 +335,11 @@ class Authority(_message.Message):
         ip_allow_list: _abc.Iterable[_builtins.str] | None = ...,
         budgets: _abc.Iterable[Global___Budget] | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        subject: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "expires_at", b"expires_at", "ip_allow_list", b"ip_allow_list", "models", b"models", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "expires_at", b"expires_at", "ip_allow_list", b"ip_allow_list", "models", b"models", "scopes", b"scopes", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
