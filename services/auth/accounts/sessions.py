@@ -178,6 +178,10 @@ class LoginSessions:
         except Unavailable as exc:
             log.warning("auth.session_not_kept", reason=exc.reason.value)
 
+    async def note_proof(self, session: LoginSession) -> None:
+        """Note that the holder has proved once more who they are."""
+        await self._cache.note_proof(session.digest, self._clock.now())
+
     async def count(self) -> None:
         """Export how many sessions are live."""
         metrics.ACTIVE_SESSIONS.set(await self._cache.count_live(self._clock.now()))

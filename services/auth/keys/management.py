@@ -18,9 +18,10 @@ from services.auth.keys.domain.key_hash import KeyHasher
 from services.auth.keys.domain.key_order import CheckedOrder, KeyOrder, check_order
 from services.auth.keys.store.api_keys import KeyStore, find_revoked_at, insert_key, revoke_key, shorten_key
 from services.auth.shared.domain.audit import AuditAction, AuditEvent
-from services.auth.shared.domain.delegation import Authority, Delegation, Made, delegate, makers_of
+from services.auth.shared.domain.delegation import Asker, Authority, Delegation, Made, delegate, makers_of
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.revocation import RevokedKind
+from services.auth.shared.in_person import InPerson
 from services.auth.shared.store.accounts import lock_account
 from services.auth.shared.store.descendants import adopt
 from services.auth.shared.store.makers import hold_maker
@@ -53,31 +54,40 @@ class ApiKeys:
     """Use cases of keys."""
 
     def __init__(
-        self, store: KeyStore, hasher: KeyHasher, units: UnitsOfWork, *, clock: Clock, new_id: Callable[[], UUID]
+        self,
+        store: KeyStore,
+        hasher: KeyHasher,
+        units: UnitsOfWork,
+        in_person: InPerson,
+        *,
+        clock: Clock,
+        new_id: Callable[[], UUID],
     ) -> None:
+        self._in_person = in_person
         self._store = store
         self._hasher = hasher
         self._units = units
         self._clock = clock
         self._new_id = new_id
 
-    async def create(self, order: KeyOrder) -> IssuedKey:
+    async def create(self, order: KeyOrder, asker: Asker) -> IssuedKey:
         """Issue a key; its secret is shown this once.
 
         Raises:
             InvalidRequest: a field of the order is wrong.
             NotFound: there is no such user.
             PermissionDenied: the credential that asks may not make such a key.
-            Unauthenticated: it ended meanwhile.
+            Unauthenticated: it ended meanwhile, or nobody asks who may.
         """
         check_id(order.user_id, param="user_id", noun="user")
         # What is wrong whoever asks; what the maker may is decided where it cannot end meanwhile.
         check_order(replace(order, maker=None), self._clock.now(), owner_is_admin=True)
+        await self._in_person.check(asker, order.user_id)
         secret, key_id = api_key.generate(), str(self._new_id())
 
         async def insert(unit: UnitOfWork) -> ApiKey:
             is_admin = await _is_admin(unit, order.user_id)
-            maker = await hold_maker(unit, order.maker, order.user_id)
+            maker = await hold_maker(unit, asker.maker, order.user_id)
             checked = check_order(replace(order, maker=maker), unit.at, owner_is_admin=is_admin)
             key = _new_key(key_id, checked, secret, unit.at)
             await insert_key(unit.connection, key, self._hasher.hash(secret))
@@ -88,22 +98,23 @@ class ApiKeys:
         metrics.KEYS_ISSUED.inc()
         return IssuedKey(key, secret)
 
-    async def rotate(self, user_id: str, key_id: str, overlap_s: int, maker: Authority | None) -> IssuedKey:
+    async def rotate(self, user_id: str, key_id: str, overlap_s: int, asker: Asker) -> IssuedKey:
         """Issue a key like this one, which itself ends after `overlap_s` seconds; 0 ends it now, on every gateway.
 
         Raises:
             InvalidRequest: the overlap is out of bounds.
             NotFound: the user has no such key, or it ended.
             PermissionDenied: the credential that asks may not make such a key.
-            Unauthenticated: it ended meanwhile.
+            Unauthenticated: it ended meanwhile, or nobody asks who may.
         """
         check_id(user_id, param="key_id", noun="key")
         check_id(key_id, param="key_id", noun="key")
         check_overlap(overlap_s)
+        await self._in_person.check(asker, user_id)
         secret, new_id = api_key.generate(), str(self._new_id())
 
         async def rotate(unit: UnitOfWork) -> ApiKey:
-            key = await _succeed(unit, user_id, key_id, overlap_s, maker, (new_id, secret))
+            key = await _succeed(unit, user_id, key_id, overlap_s, asker.maker, (new_id, secret))
             await insert_key(unit.connection, key, self._hasher.hash(secret))
             # What the key made goes on with its successor.
             await adopt(unit.connection, f"key:{key_id}", f"key:{key.id}")

@@ -26,9 +26,10 @@ from services.auth.oauth.domain.token import SecretKind, new_secret
 from services.auth.oauth.store.clients import ClientStore, end_client, insert_client
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
-from services.auth.shared.domain.delegation import Authority
+from services.auth.shared.domain.delegation import Asker, Authority
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.revocation import RevokedKind
+from services.auth.shared.in_person import InPerson
 from services.auth.shared.store.accounts import AccountStore
 from services.auth.shared.store.makers import hold_maker
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
@@ -56,6 +57,7 @@ class Clients:
         store: ClientStore,
         accounts: AccountStore,
         units: UnitsOfWork,
+        in_person: InPerson,
         *,
         registration_token: str,
         clock: Clock,
@@ -63,6 +65,7 @@ class Clients:
         self._store = store
         self._accounts = accounts
         self._units = units
+        self._in_person = in_person
         self._registration_token = registration_token
         self._clock = clock
 
@@ -90,7 +93,7 @@ class Clients:
         new = await self._insert(order_from_metadata(metadata_json), "", "dynamic", None, owner_is_admin=False)
         return as_metadata(new.client, new.secret)
 
-    async def create(self, order: ClientOrder, client_id: str, maker: Authority | None) -> NewClient:
+    async def create(self, order: ClientOrder, client_id: str, asker: Asker) -> NewClient:
         """Register an application for its owner, or for an administrator when there is none.
 
         Raises:
@@ -98,7 +101,7 @@ class Clients:
             PermissionDenied: neither its owner nor the credential that asks may have such an application.
             Conflict: the id is taken.
             NotFound: there is no such owner.
-            Unauthenticated: the credential that asks ended meanwhile.
+            Unauthenticated: the credential that asks ended meanwhile, or nobody asks who may.
         """
         if client_id and not CLIENT_ID.fullmatch(client_id):
             raise _invalid("A client id has 1 to 128 of A-Z a-z 0-9 . _ ~ -", "client_id")
@@ -107,10 +110,11 @@ class Clients:
         except OAuthRefusal as refusal:
             redirect = refusal.error is OAuthError.INVALID_REDIRECT_URI
             raise _invalid(refusal.description, "redirect_uris" if redirect else "client") from refusal
+        await self._in_person.check(asker, order.owner_user_id or "")
         if order.owner_user_id is None:
             return await self._insert(checked, client_id, ADMINISTRATOR, None, owner_is_admin=True)
         owner = await self._owner(order.owner_user_id)
-        return await self._insert(checked, client_id, "owner", maker, owner_is_admin=owner.is_admin)
+        return await self._insert(checked, client_id, "owner", asker.maker, owner_is_admin=owner.is_admin)
 
     async def list_of(self, owner_user_id: str) -> list[Client]:
         """Return a user's applications, newest first; with no user everybody's."""

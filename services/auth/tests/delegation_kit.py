@@ -55,7 +55,10 @@ class Household:
 
     async def new_key(self, maker: Credential | None, **fields: Any) -> Credential:
         """Make a key."""
-        request = pb.CreateApiKeyRequest(user_id=self.user_id, name="k", maker=await self.authority(maker), **fields)
+        authority = await self.authority(maker)
+        request = pb.CreateApiKeyRequest(
+            user_id=self.user_id, name="k", maker=authority, by_operator=maker is None, **fields
+        )
         made = await self._ask(self.auth.CreateApiKey, request)
         return self._add(Credential([maker] if maker else [], key_id=made.key.id, secret=made.secret))
 
@@ -78,6 +81,7 @@ class Household:
             name="app",
             confidential=True,
             grant_types=[CLIENT_CREDENTIALS],
+            by_operator=maker is None,
             maker=await self.authority(maker),
             **fields,
         )

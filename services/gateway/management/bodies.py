@@ -47,12 +47,14 @@ class ProfileChange(Strict):
     time_zone: Text | None = Field(None, max_length=64)
     email: Text | None = Field(None, max_length=254)
     current_password: Text | None = Field(None, max_length=1024)
+    totp_code: Text | None = Field(None, max_length=64)
 
 
 class AccountDeletion(Strict):
     """Proof that it is the owner."""
 
     password: Text = Field("", max_length=1024)
+    totp_code: Text = Field("", max_length=64)
 
 
 class KeyOut(BaseModel):

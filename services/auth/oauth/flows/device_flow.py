@@ -259,8 +259,11 @@ class DeviceFlows:
 
 
 def _guessers(session: Session | None) -> list[str]:
-    account = [f"user:{session.user_id}"] if session else []
-    return [*account, f"ip:{current_address() or 'unknown'}"]
+    account, address = [f"user:{session.user_id}"] if session else [], current_address()
+    if not account and not address:
+        # Nobody to count by: strangers must not share a counter.
+        raise _no_such_device()
+    return [*account, *([f"ip:{address}"] if address else [])]
 
 
 def _no_such_device() -> NotFound:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -54,6 +54,21 @@ class Authority:
     def has_own_budget(self) -> bool:
         """Tell whether it may spend less than its account."""
         return any(not budget.is_of_account for budget in self.budgets)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for something to be made.
+
+    Args:
+        maker: the credential that asks; None: a person or an operator.
+        session_secret: the person's login session.
+        is_operator: an operator's tool asks; gateways never say so.
+    """
+
+    maker: Authority | None = None
+    session_secret: str = field(default="", repr=False)
+    is_operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)

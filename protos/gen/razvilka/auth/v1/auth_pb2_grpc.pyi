@@ -33,7 +33,7 @@ class AuthServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuthServiceAsyncStub: ...
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.CreateApiKeyRequest, _auth_pb2.CreateApiKeyResponse]
     """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS,
-    INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key).
+    INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key), INVALID_CREDENTIALS (nobody asks).
     """
     ListApiKeys: _grpc.UnaryUnaryMultiCallable[_auth_pb2.ListApiKeysRequest, _auth_pb2.ListApiKeysResponse]
     """ListApiKeys lists a user's keys, newest first, without their secrets."""
@@ -51,7 +51,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateApiKeyRequest, _auth_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
     """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS,
-    INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key).
+    INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key), INVALID_CREDENTIALS (nobody asks).
     """
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListApiKeysRequest, _auth_pb2.ListApiKeysResponse]  # type: ignore[assignment]
     """ListApiKeys lists a user's keys, newest first, without their secrets."""
@@ -72,7 +72,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_pb2.CreateApiKeyResponse, _abc.Awaitable[_auth_pb2.CreateApiKeyResponse]]:
         """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS,
-        INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key).
+        INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key), INVALID_CREDENTIALS (nobody asks).
         """
 
     @_abc_1.abstractmethod
