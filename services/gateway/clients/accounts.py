@@ -10,10 +10,10 @@ from razvilka.auth.v1 import account_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
+from services.gateway.clients.account_messages import logged_in_from_proto, profile_from_proto, session_from_proto
 from services.gateway.clients.account_views import ExternalProvider, LoggedIn, Mail, Profile, SessionView, Totp
 from services.gateway.clients.oauth import origin_to_proto, params_to_proto
 from services.gateway.clients.oauth_views import Origin, Params
-from services.gateway.clients.periods import TIERS
 from services.gateway.clients.timestamps import moment
 
 
@@ -62,7 +62,7 @@ class AccountClient:
             origin=origin_to_proto(origin),
             previous_session_id=previous,
         )
-        return _logged_in(await self._ask(self._stub.Login, request, call))
+        return logged_in_from_proto(await self._ask(self._stub.Login, request, call))
 
     async def logout(self, session: str, call: CallContext) -> None:
         """End a session; an unknown one is no error."""
@@ -75,12 +75,12 @@ class AccountClient:
             Unauthenticated: nobody.
         """
         answer = await self._ask(self._stub.GetSession, pb.GetSessionRequest(session_id=session), call)
-        return _session(answer.session), _profile(answer.profile)
+        return session_from_proto(answer.session), profile_from_proto(answer.profile)
 
     async def list_sessions(self, user_id: str, current: str, call: CallContext) -> list[SessionView]:
         """Return a user's sessions; `current` is the secret of the one that asks."""
         request = pb.ListSessionsRequest(user_id=user_id, current_session_id=current)
-        return [_session(each) for each in (await self._ask(self._stub.ListSessions, request, call)).sessions]
+        return [session_from_proto(each) for each in (await self._ask(self._stub.ListSessions, request, call)).sessions]
 
     async def revoke_session(self, user_id: str, session_id: str, call: CallContext) -> None:
         """End a session by its public id.
@@ -167,7 +167,9 @@ class AccountClient:
 
     async def get_profile(self, user_id: str, call: CallContext) -> Profile:
         """Return a user."""
-        return _profile((await self._ask(self._stub.GetProfile, pb.GetProfileRequest(user_id=user_id), call)).profile)
+        return profile_from_proto(
+            (await self._ask(self._stub.GetProfile, pb.GetProfileRequest(user_id=user_id), call)).profile
+        )
 
     async def update_profile(
         self,
@@ -202,7 +204,7 @@ class AccountClient:
             session_id=session,
             origin=None if origin is None else origin_to_proto(origin),
         )
-        return _profile((await self._ask(self._stub.UpdateProfile, request, call)).profile)
+        return profile_from_proto((await self._ask(self._stub.UpdateProfile, request, call)).profile)
 
     async def export_account(self, user_id: str, call: CallContext) -> bytes:
         """Return everything that is known of a user, as JSON."""
@@ -276,7 +278,7 @@ class AccountClient:
             previous_session_id=previous,
         )
         answer = await self._ask(self._stub.FinishExternalLogin, request, call)
-        return _logged_in(answer, answer.return_to)
+        return logged_in_from_proto(answer, answer.return_to)
 
     async def list_outbox(self, call: CallContext) -> list[Mail]:
         """Return the mails that were kept because no mail server is set.
@@ -286,34 +288,3 @@ class AccountClient:
         """
         answer = await self._ask(self._stub.ListOutbox, pb.ListOutboxRequest(), call)
         return [Mail(each.to, each.subject, each.text, moment(each, "sent_at")) for each in answer.mails]
-
-
-def _logged_in(answer: Any, return_to: str = "") -> LoggedIn:
-    return LoggedIn(answer.session_id, _session(answer.session), _profile(answer.profile), return_to)
-
-
-def _session(message: pb.Session) -> SessionView:
-    return SessionView(
-        id=message.id,
-        created_at=moment(message, "created_at"),
-        last_seen_at=moment(message, "last_seen_at"),
-        expires_at=moment(message, "expires_at"),
-        ip=message.ip,
-        user_agent=message.user_agent,
-        current=message.current,
-    )
-
-
-def _profile(message: pb.Profile) -> Profile:
-    return Profile(
-        user_id=message.user_id,
-        email=message.email,
-        email_verified=message.email_verified,
-        name=message.name,
-        language=message.language,
-        time_zone=message.time_zone,
-        totp_enabled=message.totp_enabled,
-        tier=TIERS.get(message.tier, "free"),
-        has_password=message.has_password,
-        created_at=moment(message, "created_at"),
-    )
