@@ -88,7 +88,7 @@ def _dependencies(
     keep = timedelta(seconds=settings.upkeep.revocation_keep_s)
     feed = RevocationFeed(RevocationStore(pool), RevocationChannel(client, keep=keep), clock=clock)
     units = UnitsOfWork(pool, feed.announce, believed_for=keep, clock=clock)
-    return Dependencies(pool, client, units, feed, background, clock)
+    return Dependencies(pool, client, units, feed, background, clock, settings.most.bounds())
 
 
 def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessions: Sessions | None) -> _Rooms:

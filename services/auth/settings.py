@@ -29,7 +29,7 @@ from services.auth.accounts.settings import (
 from services.auth.keys.settings import KeySettings
 from services.auth.oauth.settings import TOKEN_LEEWAY_S, OAuthSettings
 from services.auth.shared.domain.tier import Tier, TierLimits
-from services.auth.shared.settings import DimensionSettings, TierSettings, UpkeepSettings
+from services.auth.shared.settings import DimensionSettings, MostSettings, TierSettings, UpkeepSettings
 
 
 class AuthSettings(BaseSettings):
@@ -52,6 +52,7 @@ class AuthSettings(BaseSettings):
     ask: AskSettings = AskSettings()
     smtp: SmtpSettings = SmtpSettings()
     external: ExternalSettings = ExternalSettings()
+    most: MostSettings = MostSettings()
     demo: bool = False
     """Whether accounts can be seeded: for a demonstration; refused where the issuer is on the network with https."""
     outbox: bool = False

@@ -101,7 +101,7 @@ def _parts(options: AccountOptions, given: Dependencies, grants: GrantsOfUser) -
     units = AccountUnits(given.units, delivery.start)
     terms = options.session.terms()
     cache = SessionCache(given.redis, terms)
-    sessions = LoginSessions(cache, accounts, units, grants, terms, clock=clock, new_id=uuid.uuid4)
+    sessions = LoginSessions(cache, accounts, units, grants, terms, bounds=given.bounds, clock=clock, new_id=uuid.uuid4)
     login_limiter, second_factor = (
         _limiter("login", options.guess, given),
         SecondFactor(Sealer(options.sealing_secrets)),

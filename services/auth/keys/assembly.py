@@ -35,6 +35,8 @@ def assemble_keys(
 ) -> Keys:
     """Return the keys."""
     store, hasher = KeyStore(given.pool), settings.hasher()
-    management = ApiKeys(store, hasher, given.units, in_person, clock=given.clock, new_id=uuid.uuid4)
+    management = ApiKeys(
+        store, hasher, given.units, in_person, bounds=given.bounds, clock=given.clock, new_id=uuid.uuid4
+    )
     verifier = KeyVerifier(store, hasher, given.units, limits, last_use, clock=given.clock, background=given.background)
     return Keys(KeyServicer(management, verifier), PepperCensus(store, hasher))

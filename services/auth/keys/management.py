@@ -16,8 +16,16 @@ from services.auth.keys.domain import api_key, page
 from services.auth.keys.domain.api_key import ApiKey
 from services.auth.keys.domain.key_hash import KeyHasher
 from services.auth.keys.domain.key_order import CheckedOrder, KeyOrder, check_order
-from services.auth.keys.store.api_keys import KeyStore, find_revoked_at, insert_key, revoke_key, shorten_key
+from services.auth.keys.store.api_keys import (
+    KeyStore,
+    count_live_keys,
+    find_revoked_at,
+    insert_key,
+    revoke_key,
+    shorten_key,
+)
 from services.auth.shared.domain.audit import AuditAction, AuditEvent
+from services.auth.shared.domain.bounds import Bounds, check_room
 from services.auth.shared.domain.delegation import Asker, Authority, Delegation, Made, delegate, makers_of
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.revocation import RevokedKind
@@ -60,9 +68,11 @@ class ApiKeys:
         units: UnitsOfWork,
         in_person: InPerson,
         *,
+        bounds: Bounds,
         clock: Clock,
         new_id: Callable[[], UUID],
     ) -> None:
+        self._bounds = bounds
         self._in_person = in_person
         self._store = store
         self._hasher = hasher
@@ -78,6 +88,7 @@ class ApiKeys:
             NotFound: there is no such user.
             PermissionDenied: the credential that asks may not make such a key.
             Unauthenticated: it ended meanwhile, or nobody asks who may.
+            Conflict: the account has as many keys as it may have.
         """
         check_id(order.user_id, param="user_id", noun="user")
         # What is wrong whoever asks; what the maker may is decided where it cannot end meanwhile.
@@ -87,6 +98,7 @@ class ApiKeys:
 
         async def insert(unit: UnitOfWork) -> ApiKey:
             is_admin = await _is_admin(unit, order.user_id)
+            await self._check_room(unit, order.user_id)
             maker = await hold_maker(unit, asker.maker, order.user_id)
             checked = check_order(replace(order, maker=maker), unit.at, owner_is_admin=is_admin)
             key = _new_key(key_id, checked, secret, unit.at)
@@ -115,6 +127,8 @@ class ApiKeys:
 
         async def rotate(unit: UnitOfWork) -> ApiKey:
             key = await _succeed(unit, user_id, key_id, overlap_s, asker.maker, (new_id, secret))
+            if overlap_s:
+                await self._check_room(unit, user_id)
             await insert_key(unit.connection, key, self._hasher.hash(secret))
             # What the key made goes on with its successor.
             await adopt(unit.connection, f"key:{key_id}", f"key:{key.id}")
@@ -128,6 +142,9 @@ class ApiKeys:
         metrics.KEYS_ISSUED.inc()
         metrics.KEYS_REVOKED.inc(0 if overlap_s else 1)
         return IssuedKey(key, secret)
+
+    async def _check_room(self, unit: UnitOfWork, user_id: str) -> None:
+        check_room(await count_live_keys(unit.connection, user_id, unit.at), self._bounds.keys, "API keys")
 
     async def list_page(self, user_id: str, *, size: int, page_token: str) -> KeyPage:
         """Return some of a user's keys; nothing for a user who does not exist.

@@ -126,7 +126,9 @@ def _clients(settings: OAuthSettings, given: Dependencies, accounts: AccountStor
     token = settings.registration_token.get_secret_value() if settings.registration_enabled else ""
     in_person = InPerson(sessions, clock=given.clock)
     store = ClientStore(given.pool)
-    return Clients(store, accounts, given.units, in_person, registration_token=token, clock=given.clock)
+    return Clients(
+        store, accounts, given.units, in_person, bounds=given.bounds, registration_token=token, clock=given.clock
+    )
 
 
 def _code_flow(parts: _Parts, reader: TokenReader) -> OAuthService:
@@ -151,6 +153,7 @@ def _authorization(parts: _Parts, oauth: OAuthService) -> AuthorizationEndpoint:
         PendingCache(given.redis, ttl_s=settings.pending_ttl_s),
         parts.grants,
         given.units,
+        bounds=given.bounds,
         issuer=settings.issuer,
         clock=given.clock,
     )
@@ -180,12 +183,14 @@ def _devices(parts: _Parts) -> DeviceFlows:
     )
     return DeviceFlows(
         DeviceCache(given.redis, ttl_s=settings.device_code_ttl_s),
+        parts.grants,
         GuessCounter(given.redis, window_s=settings.device_guess_window_s),
         given.units,
         parts.clients,
         parts.sessions,
         parts.accounts,
         parts.token_signer,
+        bounds=given.bounds,
         terms=terms,
         lives=parts.lives,
         clock=given.clock,

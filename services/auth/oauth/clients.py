@@ -23,14 +23,15 @@ from services.auth.oauth.domain.client_order import (
 )
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
 from services.auth.oauth.domain.token import SecretKind, new_secret
-from services.auth.oauth.store.clients import ClientStore, end_client, insert_client
+from services.auth.oauth.store.clients import ClientStore, count_clients, end_client, insert_client
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.bounds import Bounds, check_room
 from services.auth.shared.domain.delegation import Asker, Authority
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.in_person import InPerson
-from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.accounts import AccountStore, lock_account
 from services.auth.shared.store.makers import hold_maker
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -59,6 +60,7 @@ class Clients:
         units: UnitsOfWork,
         in_person: InPerson,
         *,
+        bounds: Bounds,
         registration_token: str,
         clock: Clock,
     ) -> None:
@@ -66,6 +68,7 @@ class Clients:
         self._accounts = accounts
         self._units = units
         self._in_person = in_person
+        self._bounds = bounds
         self._registration_token = registration_token
         self._clock = clock
 
@@ -99,7 +102,7 @@ class Clients:
         Raises:
             InvalidRequest: a field is wrong.
             PermissionDenied: neither its owner nor the credential that asks may have such an application.
-            Conflict: the id is taken.
+            Conflict: the id is taken, or the owner has as many as there may be.
             NotFound: there is no such owner.
             Unauthenticated: the credential that asks ended meanwhile, or nobody asks who may.
         """
@@ -143,6 +146,12 @@ class Clients:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="owner_user_id")
         return owner
 
+    async def _check_room(self, unit: UnitOfWork, owner_user_id: str) -> None:
+        # One registration at a time: two at once cannot both be the last.
+        await lock_account(unit.connection, owner_user_id)
+        there = await count_clients(unit.connection, owner_user_id, unit.at)
+        check_room(there, self._bounds.clients, "applications")
+
     async def _insert(
         self, order: ClientOrder, client_id: str, how: str, claimed: Authority | None, *, owner_is_admin: bool
     ) -> NewClient:
@@ -151,6 +160,8 @@ class Clients:
         actor = f"user:{order.owner_user_id}" if order.owner_user_id else how
 
         async def insert(unit: UnitOfWork) -> Client:
+            if order.owner_user_id is not None:
+                await self._check_room(unit, order.owner_user_id)
             maker = await hold_maker(unit, claimed, order.owner_user_id or "")
             bounded = delegated(order, maker, owner_is_admin=owner_is_admin)
             client = bounded.becomes(name, secret_hash, unit.at)

@@ -51,6 +51,12 @@ JOIN auth.users AS u ON u.id = k.user_id AND u.disabled_at IS NULL AND u.deleted
 WHERE k.key_hash = ANY($1::text[])
 """
 
+COUNT_LIVE_KEYS: Final = """
+SELECT count(*)
+FROM auth.api_keys
+WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
+"""
+
 REVOKE_KEY: Final = """
 UPDATE auth.api_keys
 SET revoked_at = $3
@@ -119,6 +125,12 @@ async def insert_key(connection: Connection, key: ApiKey, stored: KeyHash) -> No
         await connection.execute(INSERT_KEY, *_values(key, stored))
     except asyncpg.ForeignKeyViolationError as exc:
         raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="user_id") from exc
+
+
+async def count_live_keys(connection: Connection, user_id: str, at: datetime) -> int:
+    """Return how many keys of a user work."""
+    count: int = await connection.fetchval(COUNT_LIVE_KEYS, user_id, at)
+    return count
 
 
 async def shorten_key(

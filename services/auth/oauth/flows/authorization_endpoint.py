@@ -25,6 +25,7 @@ from services.auth.oauth.domain.token import SecretKind, is_a, new_secret
 from services.auth.oauth.flows.code_flow import OAuthService
 from services.auth.oauth.store.grants import GrantStore
 from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.bounds import Bounds, check_room
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.session import Session, Sessions
 from services.auth.shared.store.unit_of_work import UnitsOfWork
@@ -72,6 +73,7 @@ class AuthorizationEndpoint:
         grants: GrantStore,
         units: UnitsOfWork,
         *,
+        bounds: Bounds,
         issuer: str,
         clock: Clock,
     ) -> None:
@@ -81,6 +83,7 @@ class AuthorizationEndpoint:
         self._cache = cache
         self._grants = grants
         self._units = units
+        self._bounds = bounds
         self._issuer = issuer
         self._clock = clock
 
@@ -120,6 +123,7 @@ class AuthorizationEndpoint:
 
         Raises:
             NotFound: the request is unknown, over, decided, or of another session.
+            Conflict: the user has let in as many as there may be.
         """
         session = await self._session(session_secret)
         pending = await self._cache.get(pending_id) if is_a(SecretKind.PENDING, pending_id) else None
@@ -178,6 +182,8 @@ class AuthorizationEndpoint:
         consent: Grant | None,
     ) -> str:
         granted(client, allowance, in_its_own_name=False, owner_is_admin=session.is_admin)
+        there = await self._grants.count_live(session.user_id, self._clock.now())
+        check_room(there, self._bounds.grants, "authorizations")
         metrics.AUTHORISATIONS.labels("code").inc()
         return await self._oauth.initiate_auth(
             request.client_id,

@@ -25,9 +25,11 @@ from services.auth.oauth.domain.scope_parameter import as_text, scopes_for, stil
 from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, new_secret
 from services.auth.oauth.flows.code_flow import Lives
 from services.auth.oauth.store.grant_rows import insert_grant
+from services.auth.oauth.store.grants import GrantStore
 from services.auth.oauth.store.refresh_tokens import NewRefresh, insert_refresh
 from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.bounds import Bounds, check_room
 from services.auth.shared.domain.delegation import earliest
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.session import Session, Sessions
@@ -64,6 +66,7 @@ class DeviceFlows:
     def __init__(
         self,
         cache: DeviceCache,
+        grants: GrantStore,
         guesses: GuessCounter,
         units: UnitsOfWork,
         clients: Clients,
@@ -71,12 +74,15 @@ class DeviceFlows:
         accounts: AccountStore,
         token_signer: TokenSigner,
         *,
+        bounds: Bounds,
         terms: DeviceTerms,
         lives: Lives,
         clock: Clock,
         new_id: Callable[[], UUID],
     ) -> None:
         self._cache = cache
+        self._grants = grants
+        self._bounds = bounds
         self._guesses = guesses
         self._units = units
         self._clients = clients
@@ -120,12 +126,16 @@ class DeviceFlows:
 
         Raises:
             NotFound: no device shows this code, nobody is logged in, or it was decided already.
+            Conflict: the user has let in as many as there may be.
             QuotaExceeded: this address or account has guessed too often.
         """
         session = await self._session(session_secret)
         if session is None:
             raise _no_such_device()
         name, found = await self._find(typed, session)
+        if approved:
+            there = await self._grants.count_live(session.user_id, self._clock.now())
+            check_room(there, self._bounds.grants, "authorizations")
         scopes = found.flow.scopes if session.is_admin else found.flow.scopes - {Scope.ADMIN}
         decision = DeviceDecision(
             approved=approved and bool(scopes),

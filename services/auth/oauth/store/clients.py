@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -34,6 +35,12 @@ FROM auth.oauth_clients
 WHERE $1::text IS NULL OR owner_user_id = $1
 ORDER BY created_at DESC, id DESC
 LIMIT 1000
+"""
+
+COUNT_CLIENTS: Final = """
+SELECT count(*)
+FROM auth.oauth_clients
+WHERE owner_user_id = $1 AND (expires_at IS NULL OR expires_at > $2)
 """
 
 # Nobody is let in by way of it from here on.
@@ -69,6 +76,12 @@ async def insert_client(connection: Connection, client: Client) -> None:
         raise Conflict(ErrorReason.CONFLICT, "This client id is taken.", param="client_id") from exc
     except asyncpg.ForeignKeyViolationError as exc:
         raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="owner_user_id") from exc
+
+
+async def count_clients(connection: Connection, owner_user_id: str, at: datetime) -> int:
+    """Return how many applications a user has."""
+    count: int = await connection.fetchval(COUNT_CLIENTS, owner_user_id, at)
+    return count
 
 
 async def end_client(unit: UnitOfWork, client_id: str, owner_user_id: str | None) -> bool:

@@ -32,6 +32,12 @@ ORDER BY created_at DESC, id DESC
 LIMIT 1000
 """
 
+COUNT_LIVE_GRANTS: Final = """
+SELECT count(*)
+FROM auth.oauth_grants
+WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AND kind <> 'client_credentials'
+"""
+
 CLIENTS_OF_GRANTS: Final = """
 SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
        makers, models, ip_allow_list, expires_at
@@ -127,6 +133,12 @@ class GrantStore:
             rows = await self._pool.fetch(CLIENTS_OF_GRANTS, [grant.client_id for grant in grants])
         clients = {row["id"]: client_from_row(row) for row in rows}
         return [(grant, clients[grant.client_id]) for grant in grants if grant.client_id in clients]
+
+    async def count_live(self, user_id: str, now: datetime) -> int:
+        """Return how many authorizations a user has given that still count."""
+        with database_errors():
+            count: int = await self._pool.fetchval(COUNT_LIVE_GRANTS, user_id, now)
+        return count
 
     async def find_consent(self, user_id: str, client_id: str, scopes: frozenset[Scope], now: datetime) -> Grant | None:
         """Return a live grant by which the user allowed the client at least these scopes."""
