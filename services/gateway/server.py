@@ -34,7 +34,7 @@ from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.identity.key_cache import KeyCache
 from services.gateway.identity.key_sets import KeySet
-from services.gateway.identity.metrics import GRANT_OUTCOMES
+from services.gateway.identity.metrics import GRANT_OUTCOMES, KNOWN_PROXIES
 from services.gateway.identity.revocations import RevocationEffects, RevocationListener, RevocationPoller
 from services.gateway.identity.revoked import Revoked
 from services.gateway.inference.paid_call import PaidCalls
@@ -54,6 +54,7 @@ async def serve(settings: GatewaySettings) -> None:
     telemetry.serve_metrics(settings.metrics)
     async with open_gateway(settings) as gateway:
         log.info("gateway.listening", host=settings.host, port=gateway.port)
+        tell_known_proxies(settings)
         await lifecycle.stop_requested()
         log.info("gateway.stopping", streams=len(gateway.cancellations))
 
@@ -79,6 +80,17 @@ class Clients:
     accounts: AccountClient
     router: RouterClient
     usage: UsageClient
+
+
+def tell_known_proxies(settings: GatewaySettings) -> None:
+    """Say in the log and in a metric when a production knows no proxy: then all people may share one address."""
+    known = len(settings.trusted_networks)
+    KNOWN_PROXIES.set(known)
+    if settings.environment == "production" and not known:
+        log.warning(
+            "gateway.no_known_proxies",
+            remedy="Behind a proxy, set GATEWAY_TRUSTED_PROXIES: otherwise all people share its address and its locks.",
+        )
 
 
 @asynccontextmanager
