@@ -20,6 +20,7 @@ from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
 from services.gateway.app import AppDependencies, build_app
 from services.gateway.clients.accounts import AccountClient
+from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
@@ -78,6 +79,7 @@ class Clients:
     oauth: OAuthClient
     grants: GrantClient
     accounts: AccountClient
+    administration: AdministrationClient
     router: RouterClient
     usage: UsageClient
 
@@ -125,6 +127,7 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Cli
         OAuthClient(auth, deadline_s=settings.auth_timeout_s),
         GrantClient(auth, deadline_s=settings.auth_timeout_s),
         AccountClient(auth, deadline_s=settings.account_timeout_s),
+        AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
         RouterClient(router),
         UsageClient(usage),
     )
@@ -158,6 +161,7 @@ def _dependencies(
         oauth=clients.oauth,
         grants=clients.grants,
         accounts=clients.accounts,
+        administration=clients.administration,
         key_set=identity.key_set,
         limit=identity.limit,
         paid_calls=paid_calls,

@@ -10,6 +10,7 @@ from typing import Final
 
 from servicekit.clock import Clock
 from services.auth.accounts.account_deletion import AccountDeletion
+from services.auth.accounts.administration import Administration
 from services.auth.accounts.cache.guess_counters import GuessRules, LocalGuesses, RedisGuesses
 from services.auth.accounts.cache.pending_logins import PendingLogins
 from services.auth.accounts.cache.sessions import SessionCache
@@ -137,6 +138,7 @@ def _cases(options: AccountOptions, given: Dependencies, grants: GrantsOfUser, p
         profiles=Profiles(parts.accounts, units, parts.mail_limiter, parts.reauthentication),
         deletion=AccountDeletion(parts.accounts, units, parts.sessions, grants, parts.reauthentication),
         reauthentication=parts.reauthentication,
+        administration=Administration(parts.accounts, units, parts.sessions),
         external=ExternalLogin(
             providers, pending, units, completion, parts.sessions, clock=given.clock, new_id=uuid.uuid4
         ),

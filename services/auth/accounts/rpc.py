@@ -10,6 +10,7 @@ from razvilka.auth.v1 import oauth_pb2
 
 from servicekit.errors import ErrorReason, Unauthenticated
 from services.auth.accounts.account_deletion import AccountDeletion
+from services.auth.accounts.administration import Administration
 from services.auth.accounts.cache.sessions import digest_of
 from services.auth.accounts.credentials.reauthentication import Proof, Reauthentication
 from services.auth.accounts.credentials.totp import Totp
@@ -38,6 +39,7 @@ class AccountCases:
     profiles: Profiles
     deletion: AccountDeletion
     reauthentication: Reauthentication
+    administration: Administration
     external: ExternalLogin
     seeding: Seeding
 
@@ -174,6 +176,13 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
         proof = Proof(request.password, request.totp_code, request.session_id)
         await self._cases.deletion.delete(request.user_id, proof, _origin(request.origin))
         return pb.DeleteAccountResponse()
+
+    async def SetUserDisabled(self, request: pb.SetUserDisabledRequest, context: Context) -> pb.SetUserDisabledResponse:
+        """Shut an account, or open it again."""
+        await self._cases.administration.set_disabled(
+            request.admin_user_id, request.user_id, _origin(request.origin), disabled=request.disabled
+        )
+        return pb.SetUserDisabledResponse()
 
     async def ListExternalProviders(
         self, request: pb.ListExternalProvidersRequest, context: Context

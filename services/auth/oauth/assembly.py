@@ -96,7 +96,7 @@ def _parts(settings: OAuthSettings, signing_secrets: Sequence[str], given: Depen
 
 def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits]) -> OAuthUseCases:
     settings, given, terms = parts.settings, parts.given, parts.settings.terms()
-    reader = TokenReader(parts.ring, parts.grants, terms, clock=given.clock)
+    reader = TokenReader(parts.ring, parts.grants, parts.accounts, terms, clock=given.clock)
     inspection = Inspection(reader, parts.refresh, parts.accounts, clock=given.clock)
     oauth = _code_flow(parts, reader)
     machine_grants, devices = _machine_grants(parts), _devices(parts)

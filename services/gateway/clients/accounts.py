@@ -10,8 +10,17 @@ from razvilka.auth.v1 import account_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.clients.account_messages import logged_in_from_proto, profile_from_proto, session_from_proto
-from services.gateway.clients.account_views import ExternalProvider, LoggedIn, Mail, Profile, SessionView, Totp
+from services.gateway.clients.account_views import (
+    ExternalProvider,
+    LoggedIn,
+    Mail,
+    Profile,
+    SessionView,
+    Totp,
+    logged_in_from_proto,
+    profile_from_proto,
+    session_from_proto,
+)
 from services.gateway.clients.oauth import origin_to_proto, params_to_proto
 from services.gateway.clients.oauth_views import Origin, Params
 from services.gateway.clients.timestamps import moment

@@ -111,6 +111,13 @@ class RevokedBody(BaseModel):
     revoked: bool = True
 
 
+class UserState(BaseModel):
+    """Whether an account is shut."""
+
+    id: str
+    disabled: bool
+
+
 class ClientOut(BaseModel):
     """An OAuth application."""
 

@@ -124,6 +124,11 @@ class AccountServiceStub:
                 request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.DeleteAccountRequest.SerializeToString,
                 response_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.DeleteAccountResponse.FromString,
                 _registered_method=True)
+        self.SetUserDisabled = channel.unary_unary(
+                '/razvilka.auth.v1.AccountService/SetUserDisabled',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledResponse.FromString,
+                _registered_method=True)
         self.StartExternalLogin = channel.unary_unary(
                 '/razvilka.auth.v1.AccountService/StartExternalLogin',
                 request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.StartExternalLoginRequest.SerializeToString,
@@ -282,6 +287,15 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetUserDisabled(self, request, context):
+        """SetUserDisabled shuts an account or opens it again, everywhere within a second: its keys, sessions and tokens. What
+        was shut works again when it is opened, but its login sessions, which end. Errors: NOT_FOUND, PERMISSION_DENIED (who
+        asks is no administrator), INVALID_PARAMETERS (themselves).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StartExternalLogin(self, request, context):
         """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
         Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
@@ -411,6 +425,11 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.DeleteAccount,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.DeleteAccountRequest.FromString,
                     response_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.DeleteAccountResponse.SerializeToString,
+            ),
+            'SetUserDisabled': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetUserDisabled,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledResponse.SerializeToString,
             ),
             'StartExternalLogin': grpc.unary_unary_rpc_method_handler(
                     servicer.StartExternalLogin,
@@ -924,6 +943,33 @@ class AccountService:
             '/razvilka.auth.v1.AccountService/DeleteAccount',
             razvilka_dot_auth_dot_v1_dot_account__pb2.DeleteAccountRequest.SerializeToString,
             razvilka_dot_auth_dot_v1_dot_account__pb2.DeleteAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetUserDisabled(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.AccountService/SetUserDisabled',
+            razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledResponse.FromString,
             options,
             channel_credentials,
             insecure,

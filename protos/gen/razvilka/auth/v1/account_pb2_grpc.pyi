@@ -73,6 +73,11 @@ class AccountServiceStub:
     """ExportAccount returns everything auth knows of a user as JSON."""
     DeleteAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.DeleteAccountRequest, _account_pb2.DeleteAccountResponse]
     """DeleteAccount ends everything of a user. Needs a proof as UpdateProfile does."""
+    SetUserDisabled: _grpc.UnaryUnaryMultiCallable[_account_pb2.SetUserDisabledRequest, _account_pb2.SetUserDisabledResponse]
+    """SetUserDisabled shuts an account or opens it again, everywhere within a second: its keys, sessions and tokens. What
+    was shut works again when it is opened, but its login sessions, which end. Errors: NOT_FOUND, PERMISSION_DENIED (who
+    asks is no administrator), INVALID_PARAMETERS (themselves).
+    """
     StartExternalLogin: _grpc.UnaryUnaryMultiCallable[_account_pb2.StartExternalLoginRequest, _account_pb2.StartExternalLoginResponse]
     """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
     Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
@@ -132,6 +137,11 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """ExportAccount returns everything auth knows of a user as JSON."""
     DeleteAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.DeleteAccountRequest, _account_pb2.DeleteAccountResponse]  # type: ignore[assignment]
     """DeleteAccount ends everything of a user. Needs a proof as UpdateProfile does."""
+    SetUserDisabled: _aio.UnaryUnaryMultiCallable[_account_pb2.SetUserDisabledRequest, _account_pb2.SetUserDisabledResponse]  # type: ignore[assignment]
+    """SetUserDisabled shuts an account or opens it again, everywhere within a second: its keys, sessions and tokens. What
+    was shut works again when it is opened, but its login sessions, which end. Errors: NOT_FOUND, PERMISSION_DENIED (who
+    asks is no administrator), INVALID_PARAMETERS (themselves).
+    """
     StartExternalLogin: _aio.UnaryUnaryMultiCallable[_account_pb2.StartExternalLoginRequest, _account_pb2.StartExternalLoginResponse]  # type: ignore[assignment]
     """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
     Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
@@ -296,6 +306,17 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.DeleteAccountResponse, _abc.Awaitable[_account_pb2.DeleteAccountResponse]]:
         """DeleteAccount ends everything of a user. Needs a proof as UpdateProfile does."""
+
+    @_abc_1.abstractmethod
+    def SetUserDisabled(
+        self,
+        request: _account_pb2.SetUserDisabledRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.SetUserDisabledResponse, _abc.Awaitable[_account_pb2.SetUserDisabledResponse]]:
+        """SetUserDisabled shuts an account or opens it again, everywhere within a second: its keys, sessions and tokens. What
+        was shut works again when it is opened, but its login sessions, which end. Errors: NOT_FOUND, PERMISSION_DENIED (who
+        asks is no administrator), INVALID_PARAMETERS (themselves).
+        """
 
     @_abc_1.abstractmethod
     def StartExternalLogin(
