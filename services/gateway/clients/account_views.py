@@ -8,7 +8,7 @@ from typing import Any
 
 from razvilka.auth.v1 import account_pb2 as pb
 
-from services.gateway.admission.request import BudgetPeriod
+from services.gateway.admission.periods import BudgetPeriod
 from services.gateway.clients.periods import TIERS
 from services.gateway.clients.timestamps import moment
 

@@ -11,6 +11,7 @@ from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.grants import GrantClient
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.params import every, first
+from services.gateway.identity.access import Scope
 from services.gateway.oauth.authorize import PERIODS
 from services.gateway.pages.answers import Download, PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.page_context import PageContext
@@ -18,12 +19,12 @@ from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 from services.gateway.pages.rendering import micro_rub_of
 
 MAX_FIELD: Final = 1024
-# What the form offers; the rest is for the API.
-KEY_SCOPES: Final = (
-    "models:read", "completions:write", "embeddings:write", "usage:read", "keys:read", "keys:write", "profile:read",
-    "profile:write", "clients:write",
+# What a key gets when nothing is changed: what a key of release 1.0 could do.
+# What the form offers; administration is for the API.
+KEY_SCOPES: Final = tuple(scope for scope in Scope if scope is not Scope.ADMIN)
+DEFAULT_KEY_SCOPES: Final = (
+    Scope.MODELS_READ, Scope.COMPLETIONS_WRITE, Scope.EMBEDDINGS_WRITE, Scope.USAGE_READ,
 )  # fmt: skip
-DEFAULT_KEY_SCOPES: Final = KEY_SCOPES[:4]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class HeldKey:
     key: ApiKey
     stored: KeyHash
     tier: Tier
+    time_zone: str
     owner_is_admin: bool
 
 
@@ -27,6 +28,7 @@ def key_from_row(row: asyncpg.Record) -> ApiKey:
     """Return the key that a row of KEY_COLUMNS holds."""
     return ApiKey(
         id=row["id"],
+        lineage_id=row["lineage_id"],
         user_id=row["user_id"],
         name=row["name"],
         prefix=row["prefix"],
@@ -46,7 +48,7 @@ def key_from_row(row: asyncpg.Record) -> ApiKey:
 def held_key_from_row(row: asyncpg.Record) -> HeldKey:
     """Return what a row of FIND_KEY holds."""
     stored = KeyHash(row["key_hash"], HashKind(row["hash_kind"]), row["pepper_id"])
-    return HeldKey(key_from_row(row), stored, Tier(row["tier"]), row["is_admin"])
+    return HeldKey(key_from_row(row), stored, Tier(row["tier"]), row["time_zone"], row["is_admin"])
 
 
 def _budget(limit_micro_rub: int | None, period: str | None) -> KeyBudget | None:
