@@ -38,7 +38,9 @@ async def test_a_successor_spends_on_from_the_budget_of_the_first_key(auth: Auth
     issued = first = await auth.new_key(user, budget_micro_rub=5, budget_period=3)
 
     for _ in range(2):
-        issued = await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=issued.key.id, overlap_s=60))
+        issued = await auth.call(
+            pb.RotateApiKeyRequest(user_id=user, key_id=issued.key.id, overlap_s=60, by_operator=True)
+        )
 
     caller = await auth.verify(issued.secret)
     assert caller.key_id == issued.key.id != first.key.id
