@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.clock import Clock
 from services.gateway.clients.accounts import AccountClient
+from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
@@ -52,9 +53,10 @@ from services.gateway.inference.routes.paid_route import InferenceDependencies
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.text_completions import TextCompletions
-from services.gateway.management import access, account, clients, key_info, keys
+from services.gateway.management import access, account, administration, clients, key_info, keys
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
+from services.gateway.management.administration import administration_router
 from services.gateway.management.clients import clients_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
@@ -70,7 +72,7 @@ from services.gateway.settings import GatewaySettings
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, DOCS_PATH, OPENAPI_PATH), Open.EVERYONE)
-MANAGEMENT_NEEDS: Final = (key_info.NEEDS, account.NEEDS, access.NEEDS, keys.NEEDS, clients.NEEDS)
+MANAGEMENT_NEEDS: Final = (key_info.NEEDS, account.NEEDS, access.NEEDS, keys.NEEDS, clients.NEEDS, administration.NEEDS)
 ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, *MANAGEMENT_NEEDS)
 
 
@@ -87,6 +89,7 @@ class AppDependencies:
     oauth: OAuthClient
     grants: GrantClient
     accounts: AccountClient
+    administration: AdministrationClient
     key_set: KeySet
     limit: OAuthLimit
     paid_calls: PaidCalls
@@ -171,6 +174,7 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         grants_router(parts.grants),
         keys_router(parts.auth),
         clients_router(parts.grants),
+        administration_router(parts.administration, parts.limit),
     )
 
 

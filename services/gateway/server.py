@@ -23,6 +23,7 @@ from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
 from services.gateway.app import AppDependencies, build_app
 from services.gateway.clients.accounts import AccountClient
+from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
@@ -37,6 +38,7 @@ from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.identity.key_cache import KeyCache
 from services.gateway.identity.key_sets import KeySet
+from services.gateway.identity.known_proxies import tell_known_proxies
 from services.gateway.identity.metrics import GRANT_OUTCOMES
 from services.gateway.identity.revocations import RevocationEffects, RevocationListener, RevocationPoller
 from services.gateway.identity.revoked import Revoked
@@ -60,6 +62,7 @@ async def serve(settings: GatewaySettings) -> None:
     check_journal_dir(settings.journal_dir)
     async with open_gateway(settings) as gateway:
         log.info("gateway.listening", host=settings.host, port=gateway.port)
+        tell_known_proxies(settings.trusted_networks, is_production=settings.environment == "production")
         await lifecycle.stop_requested()
         log.info("gateway.stopping", streams=len(gateway.cancellations))
 
@@ -101,6 +104,7 @@ class Clients:
     oauth: OAuthClient
     grants: GrantClient
     accounts: AccountClient
+    administration: AdministrationClient
     router: RouterClient
     usage: UsageClient
 
@@ -138,6 +142,7 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Cli
         OAuthClient(auth, deadline_s=settings.auth_timeout_s),
         GrantClient(auth, deadline_s=settings.auth_timeout_s),
         AccountClient(auth, deadline_s=settings.account_timeout_s),
+        AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
         router,
         UsageClient(usage),
     )
@@ -171,6 +176,7 @@ def _dependencies(
         oauth=clients.oauth,
         grants=clients.grants,
         accounts=clients.accounts,
+        administration=clients.administration,
         key_set=identity.key_set,
         limit=identity.limit,
         paid_calls=paid_calls,

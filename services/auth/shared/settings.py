@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, SecretStr
 
 from servicekit.settings import Part
+from services.auth.shared.domain.bounds import Bounds
 from services.auth.shared.domain.tier import Limits
 
 # For what keys are derived from: HMAC-SHA256 gains nothing from more, and a shorter one could be guessed.
@@ -14,6 +15,23 @@ MIN_SECRET_LENGTH = 32
 def split_secrets(secrets: SecretStr) -> list[str]:
     """Return the secrets that stand in one setting, separated by commas."""
     return [secret.strip() for secret in secrets.get_secret_value().split(",") if secret.strip()]
+
+
+class MostSettings(Part):
+    """How much one account may have at once."""
+
+    keys: int = Field(500, ge=1)
+    """Live API keys of an account; one more is refused."""
+    clients: int = Field(100, ge=1)
+    """Applications of an account; one more is refused."""
+    grants: int = Field(500, ge=1)
+    """Live authorizations of an account; one more is refused."""
+    sessions: int = Field(50, ge=1)
+    """Login sessions of an account; one more ends the oldest: a refusal would lock people out of their account."""
+
+    def bounds(self) -> Bounds:
+        """Return them."""
+        return Bounds(self.keys, self.clients, self.grants, self.sessions)
 
 
 class LimitSettings(Part):

@@ -41,7 +41,6 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     ErrorReason.CONTENT_FILTER: Rendering(400, _BAD_REQUEST),
     ErrorReason.AUTH_REQUIRED: Rendering(401, _AUTHENTICATION),
     ErrorReason.INVALID_KEY: Rendering(401, _AUTHENTICATION),
-    ErrorReason.KEY_EXPIRED: Rendering(401, _AUTHENTICATION),
     ErrorReason.INVALID_TOKEN: Rendering(401, _AUTHENTICATION),
     ErrorReason.TOKEN_EXPIRED: Rendering(401, _AUTHENTICATION),
     # The credential of the request is good; it is the password in its body that is not.
@@ -80,7 +79,6 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
 _CHALLENGE: Final = {
     ErrorReason.AUTH_REQUIRED: b'Bearer realm="razvilka"',
     ErrorReason.INVALID_KEY: b'Bearer realm="razvilka", error="invalid_token"',
-    ErrorReason.KEY_EXPIRED: b'Bearer realm="razvilka", error="invalid_token"',
     ErrorReason.INVALID_TOKEN: b'Bearer realm="razvilka", error="invalid_token"',
     ErrorReason.TOKEN_EXPIRED: b'Bearer realm="razvilka", error="invalid_token"',
 }

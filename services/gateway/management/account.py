@@ -39,7 +39,7 @@ def profile_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
 
     @router.patch("/v1/users/me", response_model=ProfileBody)
     async def change_me(context: Asked, request: Request, change: ProfileChange) -> dict[str, Any]:
-        """Change what is given. A new e-mail takes the password and counts when it is confirmed."""
+        """Change what is given. A new e-mail takes the password or a code and counts when it is confirmed."""
         user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit.address(request.scope))
         given = change.model_dump(exclude_none=True)
         return profile_body(await accounts.update_profile(user_id, context.call, origin=origin, **given))
@@ -53,9 +53,9 @@ def account_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
 
     @router.delete("/v1/users/me", status_code=204)
     async def delete_me(context: Asked, request: Request, proof: Annotated[AccountDeletion, Body()]) -> Response:
-        """End the account with its keys, sessions and applications. Takes the password."""
+        """End the account with its keys, sessions and applications. Takes the password or a code."""
         user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit.address(request.scope))
-        await accounts.delete_account(user_id, proof.password, origin, context.call)
+        await accounts.delete_account(user_id, proof.password, origin, context.call, totp_code=proof.totp_code)
         return Response(status_code=204)
 
     @router.get("/v1/users/me/export", response_model=dict[str, Any])

@@ -47,12 +47,14 @@ class ProfileChange(Strict):
     time_zone: Text | None = Field(None, max_length=64)
     email: Text | None = Field(None, max_length=254)
     current_password: Text | None = Field(None, max_length=1024)
+    totp_code: Text | None = Field(None, max_length=64)
 
 
 class AccountDeletion(Strict):
     """Proof that it is the owner."""
 
     password: Text = Field("", max_length=1024)
+    totp_code: Text = Field("", max_length=64)
 
 
 class KeyOut(BaseModel):
@@ -107,6 +109,13 @@ class RevokedBody(BaseModel):
 
     id: str
     revoked: bool = True
+
+
+class UserState(BaseModel):
+    """Whether an account is shut."""
+
+    id: str
+    disabled: bool
 
 
 class ClientOut(BaseModel):
