@@ -27,6 +27,10 @@ class LimitSettings(Part):
     """Seconds a client has to send its headers."""
     body_s: float = Field(60.0, gt=0)
     """Seconds a client has to send its body."""
+    connections: int = Field(8192, ge=1)
+    """Connections at once at most."""
+    connections_per_address: int = Field(1024, ge=1)
+    """Connections at once from one address at most; trusted proxies may have all."""
 
 
 class StreamSettings(Part):

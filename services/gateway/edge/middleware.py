@@ -18,6 +18,7 @@ from services.gateway.edge.errors.json_errors import api_error
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, KEY, RequestContext
 from services.gateway.edge.respond import send_answer
+from services.gateway.edge.server.http_protocol import CONNECTION, EdgeProtocol
 
 log = structlog.get_logger()
 
@@ -61,6 +62,9 @@ class Edge:
         async def outward(message: Message) -> None:
             if message["type"] == "http.response.start":
                 context.status = message["status"]
+                connection: EdgeProtocol | None = context.scope.get(CONNECTION)
+                if connection is not None:
+                    connection.answer_begins()
                 message["headers"] = [
                     *message["headers"],
                     *context.headers,
