@@ -52,7 +52,7 @@ from services.gateway.inference.routes.paid_route import InferenceDependencies
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.text_completions import TextCompletions
-from services.gateway.management import access, account, clients, key_info, keys
+from services.gateway.management import access, account, bodies, clients, key_info, keys
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
 from services.gateway.management.clients import clients_router
@@ -218,6 +218,6 @@ def _page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
 def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
-        components=components(),
+        components={**components(), **bodies.components()},
         needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )

@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.errors import Internal, ServiceError
 from services.gateway.edge import access_log, metrics
-from services.gateway.edge.body import ClientDisconnected
 from services.gateway.edge.errors.json_errors import api_error
 from services.gateway.edge.problems import Headers
+from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, KEY, RequestContext
 from services.gateway.edge.respond import send_answer
 from services.gateway.edge.server.http_protocol import CONNECTION, EdgeProtocol

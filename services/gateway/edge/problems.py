@@ -55,6 +55,7 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     ErrorReason.MODEL_NOT_FOUND: Rendering(404, _BAD_REQUEST),
     ErrorReason.METHOD_NOT_ALLOWED: Rendering(405, _BAD_REQUEST),
     ErrorReason.CONFLICT: Rendering(409, _BAD_REQUEST),
+    ErrorReason.REQUEST_TIMEOUT: Rendering(408, _BAD_REQUEST),
     ErrorReason.PAYLOAD_TOO_LARGE: Rendering(413, _BAD_REQUEST),
     ErrorReason.UNSUPPORTED_MEDIA_TYPE: Rendering(415, _BAD_REQUEST),
     ErrorReason.RATE_LIMIT_EXCEEDED: Rendering(429, _RATE_LIMIT, retryable=True),
