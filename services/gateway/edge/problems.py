@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from servicekit.errors import ErrorReason, ServiceError
+from services.gateway.edge.header_values import quoted_value
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -133,5 +134,5 @@ def headers_of(error: ServiceError) -> Headers:
 def _challenge(error: ServiceError) -> bytes | None:
     if error.reason is ErrorReason.INSUFFICIENT_SCOPE:
         scope = error.details.get("required_scope", "")
-        return f'Bearer realm="razvilka", error="insufficient_scope", scope="{scope}"'.encode("ascii", "replace")
+        return b'Bearer realm="razvilka", error="insufficient_scope", scope=' + quoted_value(scope)
     return _CHALLENGE.get(error.reason)
