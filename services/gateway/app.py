@@ -32,6 +32,7 @@ from services.gateway.edge.api_description import (
 from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.edge.errors.exception_handlers import add_exception_handlers
 from services.gateway.edge.middleware import Edge
+from services.gateway.edge.reading.params import check_query
 from services.gateway.edge.request_context import context_of
 from services.gateway.edge.server import health
 from services.gateway.edge.server.health import health_router
@@ -103,7 +104,8 @@ class Application(FastAPI):
     def methods_at(self, request: Request) -> set[str]:
         """Return the methods of every route at a path; the router itself only names those of the first."""
         here = (route for route in self.known_routes if route.matches(request.scope)[0] is not Match.NONE)
-        return {method for route in here if isinstance(route, Route) for method in route.methods or ()}
+        methods = {method for route in here if isinstance(route, Route) for method in route.methods or ()}
+        return methods | {"HEAD"} if "GET" in methods else methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -142,6 +144,7 @@ def build_app(parts: AppDependencies) -> FastAPI:
 
 def _bare_application(parts: AppDependencies, table: AccessTable) -> Application:
     async def authenticate(request: Request) -> None:
+        check_query(request.scope["query_string"])
         need = table.need_of(request.method, request.scope["route"].path)
         await parts.authenticator.enter(context_of(request.scope), need)
 

@@ -48,7 +48,10 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method = scope["method"]
+        scope = as_routed(scope)
         context = scope[KEY] = RequestContext(scope)
+        context.method = method
         metrics.IN_FLIGHT.inc()
         try:
             with context.span:
@@ -91,6 +94,19 @@ class Edge:
         except Exception:
             log.exception("gateway.failed", request_id=context.request_id, trace_id=context.call.trace.trace_id)
             await refuse(context, Internal(), send)
+
+
+def as_routed(scope: Scope) -> Scope:
+    """Return the request as the routes see it: HEAD asks what GET does, and a slash at the end says nothing.
+
+    The server knows that it was HEAD, and sends no body (RFC 9110 9.3.2).
+    """
+    path: str = scope["path"]
+    if scope["method"] == "HEAD":
+        scope = {**scope, "method": "GET"}
+    if len(path) > 1 and path[-1] == "/":
+        scope["path"] = path[:-1]
+    return scope
 
 
 async def refuse(context: RequestContext, error: ServiceError, send: Send) -> None:

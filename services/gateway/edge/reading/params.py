@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import Receive, Scope
 
-from servicekit.errors import InvalidRequest
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.oauth_views import OAuthRefused, Params
 from services.gateway.edge.problems import status_of
 from services.gateway.edge.reading.body import SMALL, read_body
@@ -26,6 +26,24 @@ def parse_params(raw: bytes) -> Params:
         raise OAuthRefused("invalid_request", "There are too many parameters.")
     parts = [part for part in raw.split(b"&") if part]
     return [(_text(name), _text(value)) for name, _, value in (part.partition(b"=") for part in parts)]
+
+
+def check_query(raw: bytes) -> None:
+    """Refuse a query of the API that says a name twice: two servers on the way could read two requests.
+
+    Raises:
+        InvalidRequest: it does, or it is none; the name is told.
+    """
+    if not raw:
+        return
+    try:
+        names = [name for name, _ in parse_params(raw)]
+    except OAuthRefused as exc:
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, exc.description, param="query") from None
+    if len(set(names)) == len(names):
+        return
+    name = next(name for at, name in enumerate(names) if name in names[:at])[:64]
+    raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"This parameter comes twice (field `{name}`).", param=name)
 
 
 def _text(raw: bytes) -> str:
