@@ -22,7 +22,6 @@ from services.gateway.console.account import AccountPages
 from services.gateway.console.login import LoginPages
 from services.gateway.console.registration import RegistrationPages
 from services.gateway.edge.api_description import (
-    DOCS_PATH,
     OPENAPI_PATH,
     TITLE,
     VERSION,
@@ -63,14 +62,16 @@ from services.gateway.oauth.authorize import Authorization
 from services.gateway.oauth.device import DevicePages
 from services.gateway.oauth.metadata import MetadataEndpoints
 from services.gateway.oauth.token import TokenEndpoints
+from services.gateway.pages.docs_page import docs_endpoint
 from services.gateway.pages.page_endpoint import PageDependencies
+from services.gateway.pages.policy_reports import reports_endpoint
 from services.gateway.pages.static_route import static_endpoint
 from services.gateway.settings import GatewaySettings
 
 # What is of the protocol was at /oauth/… in release 1.0, and is there still.
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
-EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, DOCS_PATH, OPENAPI_PATH), Open.EVERYONE)
+EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
 MANAGEMENT_NEEDS: Final = (key_info.NEEDS, account.NEEDS, access.NEEDS, keys.NEEDS, clients.NEEDS)
 ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, *MANAGEMENT_NEEDS)
 
@@ -152,7 +153,7 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
     return Application(
         title=TITLE,
         version=VERSION,
-        docs_url=DOCS_PATH if shown else None,
+        docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         openapi_url=OPENAPI_PATH if shown else None,
@@ -211,6 +212,8 @@ def _page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
         *AccountPages(shared).all(),
         *AccessPages(shared, parts.grants, parts.auth).all(outbox=settings.environment != "production"),
         static_endpoint(),
+        reports_endpoint(parts.limit),
+        *([docs_endpoint()] if settings.environment != "production" else []),
     )
     return {
         **{page.path: page for page in (*protocol, *people)},

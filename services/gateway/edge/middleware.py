@@ -27,10 +27,11 @@ SECURITY: Final[Headers] = [
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
-_API_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
+_API_POLICY: Final = (
+    b"content-security-policy",
+    b"default-src 'none'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+)
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-# The page of FastAPI loads Swagger UI from a CDN; it exists in development only.
-_PAGES: Final = frozenset(("/docs",))
 _METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _UNKNOWN: Final = "unknown"
 
@@ -77,7 +78,7 @@ class Edge:
                 ]
                 if context.policy:
                     message["headers"].append((b"content-security-policy", context.policy))
-                elif context.scope["path"] not in _PAGES:
+                else:
                     message["headers"].append(_API_POLICY)
             await send(message)
 

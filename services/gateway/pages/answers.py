@@ -10,7 +10,7 @@ from services.gateway.edge.header_values import address_value
 from services.gateway.edge.problems import Headers, headers_of, status_of
 from services.gateway.edge.respond import Answer
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.policy import page_policy
+from services.gateway.pages.policy import REPORTING, page_policy
 from services.gateway.pages.rendering import render
 
 ERROR: Final = "error.html"
@@ -85,7 +85,7 @@ def page_answer(page: PageContext, answer: PageAnswer) -> Answer:
         status, body = answer.status, _rendered(page, answer)
         page.context.policy = page_policy(answer.targets)
         headers += [_HTML, (b"pragma", b"no-cache"), *answer.headers]
-    headers += [(b"x-frame-options", b"DENY"), (b"content-length", str(len(body)).encode())]
+    headers += [REPORTING, (b"x-frame-options", b"DENY"), (b"content-length", str(len(body)).encode())]
     return Answer(status, headers, b"" if page.scope["method"] == "HEAD" else body)
 
 

@@ -15,6 +15,7 @@ from services.gateway.app import ROOM_NEEDS, Application
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading import body, json_body, params
 from services.gateway.identity.access import AccessTable, Open, Scope
+from services.gateway.pages import policy_reports
 from services.gateway.settings import LimitSettings
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway
@@ -22,6 +23,7 @@ from services.gateway.tests.conftest import Edge, StartGateway
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 DEEP = b'{"name":' * 80 + b"1" + b"}" * 80
 FORM = b"content-type: application/x-www-form-urlencoded\r\n"
+REPORT = b"content-type: application/csp-report\r\n"
 JSON = b"content-type: application/json\r\n"
 
 
@@ -46,6 +48,7 @@ def doors(edge: Edge) -> Iterator[Door]:
         endpoint = route.endpoint
         if isinstance(endpoint, Endpoint):
             kind = {"/register": "json", "/oauth/register": "json", "/userinfo": "", "/oauth/userinfo": ""}
+            kind["/csp-reports"] = "report"
             for method in set(endpoint.methods) & set(METHODS):
                 yield Door(method, route.path, is_open=True, kind=kind.get(route.path, "form"))
             continue
@@ -58,7 +61,7 @@ def doors(edge: Edge) -> Iterator[Door]:
 async def status_of(edge: Edge, door: Door, head: bytes, content: bytes = b"", key: str = KEY) -> int:
     """Send the head and the content, nothing more, and return the status of what comes."""
     path = door.path.replace("{", "").replace("}", "")
-    types = {"json": JSON, "form": FORM, "": b""}[door.kind]
+    types = {"json": JSON, "form": FORM, "report": REPORT, "": b""}[door.kind]
     authorization = f"authorization: Bearer {key}\r\n" if key else ""
     line = f"{door.method} {path} HTTP/1.1\r\nhost: a\r\n{authorization}".encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", edge.gateway.port)
@@ -74,7 +77,7 @@ async def hurried(start_gateway: StartGateway, backends: Backends, monkeypatch: 
     """Return a gateway whose callers have 0.3 s for a body, and every scope."""
     backends.auth.callers[KEY] = caller(scopes=[scope.value for scope in Scope])
     small = dataclasses.replace(body.SMALL, seconds=0.3)
-    for module in (body, json_body, params):
+    for module in (body, json_body, params, policy_reports):
         monkeypatch.setattr(module, "SMALL", small)
     return await start_gateway(limit=LimitSettings(body_s=0.3))
 
@@ -121,7 +124,7 @@ async def test_what_grows_too_big_is_413(hurried: Edge) -> None:
 async def test_what_is_too_deep_is_400(hurried: Edge) -> None:
     """Before anything is decoded."""
     head = b"content-length: %d\r\n" % len(DEEP)
-    readers = [door for door in doors(hurried) if door.kind == "json"]
+    readers = [door for door in doors(hurried) if door.kind in ("json", "report")]
 
     seen = {door: await status_of(hurried, door, head, DEEP) for door in readers}
 
