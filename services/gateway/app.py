@@ -140,6 +140,8 @@ def build_app(parts: AppDependencies) -> FastAPI:
     add_exception_handlers(app, app.methods_at)
     app.edge = Edge(app.serve_by_framework, hot, hsts=parts.settings.hsts)
     describe(app, _description(table))
+    if app.openapi_url:
+        app.openapi()  # Now: whoever asks first would hold up everybody else for a tenth of a second.
     return app
 
 

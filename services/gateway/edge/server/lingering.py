@@ -52,8 +52,12 @@ class LingeringTransport(asyncio.Transport):
 
     def _linger(self) -> None:
         self.lingers = True
-        self._transport.write_eof()
-        self._transport.resume_reading()
+        try:
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        except OSError:
+            # The other side is gone already.
+            self._transport.abort()
 
     def discard(self, size: int) -> None:
         """Throw away what came after the last answer."""
