@@ -33,6 +33,9 @@ async def serve(settings: GatewaySettings) -> None:
     heart = Heartbeat()
     async with open_gateway(settings) as gateway:
         await gateway.readiness.look()
+        # As `services.gateway.server.serve` does.
+        gc.collect()
+        gc.freeze()
         beating = asyncio.create_task(heart.run())
         print(json.dumps({"port": gateway.port}), flush=True)
         while await asyncio.to_thread(sys.stdin.readline):
@@ -45,6 +48,5 @@ if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     logging.disable()
     # As `servicekit.entry` does for every service.
-    gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     uvloop.run(serve(GatewaySettings(**json.loads(sys.argv[1]))))
