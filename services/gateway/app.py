@@ -21,6 +21,7 @@ from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
 from services.gateway.console.login import LoginPages
 from services.gateway.console.registration import RegistrationPages
+from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.api_description import (
     OPENAPI_PATH,
     TITLE,
@@ -138,7 +139,7 @@ def build_app(parts: AppDependencies) -> FastAPI:
         app.include_router(router)
     table.check_every_route(app.known_routes)
     add_exception_handlers(app, app.methods_at)
-    app.edge = Edge(app.serve_by_framework, hot, hsts=parts.settings.hsts)
+    app.edge = Edge(app.serve_by_framework, hot, hsts=parts.settings.hsts, cors=ApiCors(Cors(parts.settings.cors_list)))
     describe(app, _description(table))
     if app.openapi_url:
         app.openapi()  # Now: whoever asks first would hold up everybody else for a tenth of a second.

@@ -59,7 +59,7 @@ class OAuthSettings(Part):
     @property
     def cors_list(self) -> tuple[str, ...]:
         """`cors_origins`, split."""
-        return tuple(part.strip() for part in self.cors_origins.split(",") if part.strip())
+        return _origins(self.cors_origins)
 
 
 class AdmissionSettings(Part):
@@ -141,6 +141,8 @@ class GatewaySettings(BaseSettings):
     """Seconds the last catalogue is used while the router is down."""
     trusted_proxies: str = ""
     """Networks whose X-Forwarded-For is believed, comma-separated (10.0.0.0/8); empty: none."""
+    cors_origins: str = ""
+    """Pages of other sites that may call the API: origins separated by commas, or *; empty: none."""
     hsts: bool = False
     """Send Strict-Transport-Security: only where TLS is in front."""
     grace_s: float = Field(30.0, ge=0)
@@ -153,6 +155,11 @@ class GatewaySettings(BaseSettings):
         return value
 
     @property
+    def cors_list(self) -> tuple[str, ...]:
+        """`cors_origins`, split."""
+        return _origins(self.cors_origins)
+
+    @property
     def trusted_networks(self) -> tuple[Network, ...]:
         """`trusted_proxies`, parsed."""
         return _networks(self.trusted_proxies)
@@ -160,3 +167,7 @@ class GatewaySettings(BaseSettings):
 
 def _networks(value: str) -> tuple[Network, ...]:
     return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.errors import Internal, ServiceError
 from services.gateway.edge import access_log, metrics
+from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.errors.json_errors import api_error
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.reading.body import ClientDisconnected
@@ -39,10 +40,11 @@ _UNKNOWN: Final = "unknown"
 class Edge:
     """Wraps the whole application. The hot endpoints are reached from here, past every layer of the framework."""
 
-    def __init__(self, app: ASGIApp, hot: Mapping[str, ASGIApp], *, hsts: bool) -> None:
+    def __init__(self, app: ASGIApp, hot: Mapping[str, ASGIApp], *, hsts: bool, cors: ApiCors) -> None:
         self._app = app
         self._hot = hot
         self._fixed = [*SECURITY, _HSTS] if hsts else SECURITY
+        self._cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -76,6 +78,8 @@ class Edge:
                     (b"cache-control", context.cache_control),
                     (b"x-request-id", context.request_id.encode()),
                 ]
+                if self._cors.concerns(context.scope):
+                    message["headers"] += self._cors.headers(context.scope)
                 if context.policy:
                     message["headers"].append((b"content-security-policy", context.policy))
                 else:
@@ -85,6 +89,9 @@ class Edge:
         return outward
 
     async def _serve(self, context: RequestContext, receive: Receive, send: Send) -> None:
+        if self._cors.concerns(context.scope) and (answer := self._cors.preflight(context.scope)):
+            await send_answer(send, answer)
+            return
         app = self._hot.get(context.scope["path"], self._app) if context.method == "POST" else self._app
         try:
             await app(context.scope, receive, send)

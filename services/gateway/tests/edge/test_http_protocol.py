@@ -14,7 +14,9 @@ from starlette.types import Receive, Scope, Send
 
 from servicekit.clock import SystemClock
 from servicekit.settings import RedisSettings
+from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.cancellation import Cancellations
+from services.gateway.edge.endpoint import Cors
 from services.gateway.edge.middleware import Edge
 from services.gateway.edge.respond import send_json
 from services.gateway.edge.server import http_protocol, lingering
@@ -56,7 +58,7 @@ async def serve() -> AsyncIterator[Serve]:
     async def start(**limits: Any) -> int:
         redis = RedisSettings(url=SecretStr("redis://127.0.0.1:1"))
         settings = GatewaySettings(port=0, redis=redis, grace_s=0.2, limit=LimitSettings(**limits))
-        edge = Edge(app, {}, hsts=False)
+        edge = Edge(app, {}, hsts=False, cors=ApiCors(Cors(())))
         entered = listening(edge, settings, Readiness({}, SystemClock()), Cancellations())
         stack.append(entered)
         port: int = await entered.__aenter__()
