@@ -18,7 +18,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-sdks test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench chaos lock check clean holds
+.PHONY: help setup up down status logs psql test test-sdks test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench chaos lock check clean holds fuzz-http
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -90,6 +90,9 @@ holds: $(READY) ## Simulate how much of a budget is usable, given how large hold
 
 chaos: $(READY) ## Kill processes at random under load and audit the books; ARGS="--kills 100"
 	@$(BIN)/python -m tools.chaos $(ARGS)
+
+fuzz-http: $(READY) ## Throw 50,000 strange requests at a gateway; ARGS="--requests 10000 --seed 1"
+	@$(BIN)/python -m tools.fuzz.http $(ARGS)
 
 mutation: $(READY) ## Change the code that counts money and see that tests notice; ARGS="'services.usage.*'" for a part
 	@$(BIN)/python -m tools.mutation $(ARGS)

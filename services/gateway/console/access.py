@@ -10,7 +10,7 @@ from services.gateway.clients.account_views import IssuedKey, NewKey
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.grants import GrantClient
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.params import every, first
+from services.gateway.edge.reading.params import every, first
 from services.gateway.identity.access import Scope
 from services.gateway.oauth.authorize import PERIODS
 from services.gateway.pages.answers import Download, PageAnswer, Redirect, TemplatePage

@@ -9,7 +9,7 @@ from typing import Any, Final
 from servicekit.errors import Conflict, InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.console.registration import fault_of
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.params import first
+from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.page_context import LoggedInUser, PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint

@@ -10,8 +10,8 @@ from servicekit.clock import Clock
 from servicekit.errors import Conflict, ErrorReason, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.clients.account_views import LoggedIn
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.params import first
 from services.gateway.edge.problems import headers_of
+from services.gateway.edge.reading.params import first
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.pages import cookies
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage, error_page

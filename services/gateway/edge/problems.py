@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from servicekit.errors import ErrorReason, ServiceError
+from services.gateway.edge.header_values import quoted_value
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -54,6 +55,7 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     ErrorReason.MODEL_NOT_FOUND: Rendering(404, _BAD_REQUEST),
     ErrorReason.METHOD_NOT_ALLOWED: Rendering(405, _BAD_REQUEST),
     ErrorReason.CONFLICT: Rendering(409, _BAD_REQUEST),
+    ErrorReason.REQUEST_TIMEOUT: Rendering(408, _BAD_REQUEST),
     ErrorReason.PAYLOAD_TOO_LARGE: Rendering(413, _BAD_REQUEST),
     ErrorReason.UNSUPPORTED_MEDIA_TYPE: Rendering(415, _BAD_REQUEST),
     ErrorReason.RATE_LIMIT_EXCEEDED: Rendering(429, _RATE_LIMIT, retryable=True),
@@ -130,5 +132,5 @@ def headers_of(error: ServiceError) -> Headers:
 def _challenge(error: ServiceError) -> bytes | None:
     if error.reason is ErrorReason.INSUFFICIENT_SCOPE:
         scope = error.details.get("required_scope", "")
-        return f'Bearer realm="razvilka", error="insufficient_scope", scope="{scope}"'.encode("ascii", "replace")
+        return b'Bearer realm="razvilka", error="insufficient_scope", scope=' + quoted_value(scope)
     return _CHALLENGE.get(error.reason)

@@ -20,9 +20,9 @@ from services.gateway.clients.completion import (
     merged,
 )
 from services.gateway.edge import cancellation
-from services.gateway.edge.body import ClientDisconnected
 from services.gateway.edge.money import roubles
 from services.gateway.edge.problems import code_of
+from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.answer_headers import cost_header

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
@@ -219,3 +219,21 @@ class KeyBody(BaseModel):
     """The key that asks."""
 
     data: KeyData
+
+
+ORDERS: Final[tuple[type[BaseModel], ...]] = (
+    ProfileChange,
+    AccountDeletion,
+    KeyOrderBody,
+    RotationBody,
+    ClientOrderBody,
+)
+
+
+def components() -> dict[str, Any]:
+    """Return the schemas of the bodies that are sent here, by name; FastAPI does not see them."""
+    found: dict[str, Any] = {}
+    for model in ORDERS:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        found |= {**schema.pop("$defs", {}), model.__name__: schema}
+    return found
