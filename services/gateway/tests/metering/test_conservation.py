@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -260,7 +261,8 @@ def _name(payload: bytes) -> str:
 
 assert EXAMPLES * STEPS >= 5_000
 
-TestBooks = Books.TestCase
+# Some ten seconds of CPU; how long that takes is the machine's business.
+TestBooks = pytest.mark.timeout(1200)(Books.TestCase)
 TestBooks.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,
