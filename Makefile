@@ -82,7 +82,7 @@ oauth-demo: $(READY) ## Walk through the OAuth flow against the running suite; A
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)
 
-chaos: $(READY) ## Kill processes at random under load and audit the books; ARGS="--kills 100"
+chaos: $(READY) ## Kill, pause, damage, fill and shift clocks under load, then audit the books; ARGS="--events 100"
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
 books: $(READY) ## Drive the books through 20,000 random steps and 10,000 random requests over four gateways

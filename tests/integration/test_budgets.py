@@ -96,9 +96,9 @@ def key_info(url: str, key: str) -> dict[str, Any]:
 
 def test_rotating_a_key_does_not_renew_its_budget(stack: RunningStack, books: Books) -> None:
     """The successor sees what its predecessor spent, is refused for it, and the books agree."""
-    scopes = ["models:read", "completions:write", "keys:manage"]
-    account = stack.new_account(budget_micro_rub=300_000, budget_period=auth_pb2.BUDGET_PERIOD_TOTAL, scopes=scopes)
+    account = stack.new_account(budget_micro_rub=300_000, budget_period=auth_pb2.BUDGET_PERIOD_TOTAL)
     first = ask(stack.url, account.key, SHORT, max_tokens=50)
+    assert first.status == 200, first.body
     spent = books.wait_for_rows(account.user_id)[0]["micro_rub"]
     before = key_info(stack.url, account.key)
 
@@ -107,7 +107,7 @@ def test_rotating_a_key_does_not_renew_its_budget(stack: RunningStack, books: Bo
     second = ask(stack.url, successor, SHORT, max_tokens=50)
     rows = books.wait_for_rows(account.user_id, 2)
 
-    assert (first.status, second.status) == (200, 200)
+    assert second.status == 200
     assert spent > 0
     assert after["limit_remaining"] == before["limit_remaining"] == pytest.approx(0.3 - spent / 1e6)
     assert after["usage"] == pytest.approx(spent / 1e6)
@@ -132,7 +132,7 @@ def test_a_daily_budget_begins_at_the_owners_midnight(stack: RunningStack, books
     account = stack.new_account(budget_micro_rub=5_000_000, budget_period=auth_pb2.BUDGET_PERIOD_DAY)
     set_zone(stack, account, ZONE)
 
-    ask(stack.url, account.key, SHORT)
+    assert ask(stack.url, account.key, SHORT, max_tokens=50).status == 200
     spent = books.wait_for_rows(account.user_id)[0]["micro_rub"]
     info = key_info(stack.url, account.key)
 
@@ -182,7 +182,8 @@ def test_a_budget_is_never_exceeded_by_more_than_what_is_disputed(
     rows = books.wait_for_rows(account.user_id, counted[200])
     spent = sum(row["micro_rub"] for row in rows)
     disputed = sum(row["micro_rub"] for row in rows if row["source"] == "disputed")
-    assert set(counted) == {200, 429}
+    assert counted[200]
+    assert counted[429]
     assert {code(heard) for heard in answers if heard.status == 429} <= {"budget_exceeded"}
     assert spent <= MIXES * MOST_OF_ONE + disputed
     books.check(account.user_id)
