@@ -57,7 +57,7 @@ async def read_books(redis: Redis, database: asyncpg.Pool, completed: Sequence[s
     rows = await database.fetch("SELECT id::text AS id FROM usage.usage")
     counts = Counter(str(row["id"]) for row in rows)
     missing = [each for each in completed if each not in counts]
-    aside = _kept_aside(evidence) if missing else b""
+    aside = read_kept_aside(evidence) if missing else b""
     kept = {each for each in missing if each.encode() in aside}
     return Books(
         rows=len(rows),
@@ -69,7 +69,7 @@ async def read_books(redis: Redis, database: asyncpg.Pool, completed: Sequence[s
     )
 
 
-def _kept_aside(folder: Path) -> bytes:
+def read_kept_aside(folder: Path) -> bytes:
     """Return everything in the quarantine and among the dead letters: ids stand there as text."""
     kept = [path for path in folder.rglob("*") if path.is_file() and KEPT.search(str(path.relative_to(folder)))]
     return b"\n".join(path.read_bytes() for path in kept)
