@@ -19,18 +19,15 @@ FUNCTION_MEDIAN_LINES: Final = 8
 FUNCTION_P90_LINES: Final = 20
 FOLDER_FILES: Final = 16
 # Folders that are still to be parted into rooms. One that is gone or small enough leaves this list.
-CROWDED: Final = frozenset(
-    {
-        "emulator",
-    }
-)
+CROWDED: Final[frozenset[str]] = frozenset()
 # What every package has is no content: its docstring, and its entry point.
 NOT_COUNTED: Final = ("__init__.py", "__main__.py")
 
 
 def is_measured(path: str) -> bool:
     """Say whether a path of the repository is Python that we write and that is no test."""
-    return path.endswith(".py") and "tests" not in path.split("/") and not path.startswith("protos/gen/")
+    generated = path.startswith("protos/gen/") or path.endswith("_pb2.py")
+    return path.endswith(".py") and "tests" not in path.split("/") and not generated
 
 
 def function_lengths(source: str) -> list[int]:

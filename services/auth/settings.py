@@ -29,7 +29,13 @@ from services.auth.accounts.settings import (
 from services.auth.keys.settings import KeySettings
 from services.auth.oauth.settings import TOKEN_LEEWAY_S, OAuthSettings
 from services.auth.shared.domain.tier import Tier, TierLimits
-from services.auth.shared.settings import DimensionSettings, TierSettings, UpkeepSettings
+from services.auth.shared.settings import (
+    EnterpriseTierSettings,
+    FreeTierSettings,
+    LimitSettings,
+    ProTierSettings,
+    UpkeepSettings,
+)
 
 
 class AuthSettings(BaseSettings):
@@ -40,9 +46,15 @@ class AuthSettings(BaseSettings):
     postgres: PostgresSettings
     redis: RedisSettings
     key: KeySettings
-    tier: TierSettings = TierSettings()
-    keylimit: DimensionSettings = DimensionSettings()
-    modellimit: DimensionSettings = DimensionSettings()
+    tier_free: FreeTierSettings = FreeTierSettings()
+    tier_pro: ProTierSettings = ProTierSettings()
+    tier_enterprise: EnterpriseTierSettings = EnterpriseTierSettings()
+    keylimit_free: LimitSettings = LimitSettings()
+    keylimit_pro: LimitSettings = LimitSettings()
+    keylimit_enterprise: LimitSettings = LimitSettings()
+    modellimit_free: LimitSettings = LimitSettings()
+    modellimit_pro: LimitSettings = LimitSettings()
+    modellimit_enterprise: LimitSettings = LimitSettings()
     oauth: OAuthSettings = OAuthSettings()
     accounts: AccountSettings = AccountSettings()
     public: PublicSettings = PublicSettings()
@@ -92,4 +104,9 @@ class AuthSettings(BaseSettings):
 
     def tier_limits(self) -> dict[Tier, TierLimits]:
         """Return what each tier may do: in all, with each key, on each model version."""
-        return {tier: TierLimits(self.tier.of(tier), self.keylimit.of(tier), self.modellimit.of(tier)) for tier in Tier}
+        parts = {
+            Tier.FREE: (self.tier_free, self.keylimit_free, self.modellimit_free),
+            Tier.PRO: (self.tier_pro, self.keylimit_pro, self.modellimit_pro),
+            Tier.ENTERPRISE: (self.tier_enterprise, self.keylimit_enterprise, self.modellimit_enterprise),
+        }
+        return {tier: TierLimits(*(part.limits for part in of_tier)) for tier, of_tier in parts.items()}

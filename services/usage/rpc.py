@@ -67,6 +67,7 @@ class UsageServicer(pb_grpc.UsageServiceServicer):
                 pb.Rejected(request_id=problem.request_id, field=problem.field, message=problem.message)
                 for problem in outcome.rejected
             ],
+            now_us=self._ingest.now_us(),
         )
 
     async def GetSpend(self, request: pb.GetSpendRequest, context: Context) -> pb.GetSpendResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, SecretStr
 
 from servicekit.settings import Part
-from services.auth.shared.domain.tier import Limits, Tier
+from services.auth.shared.domain.tier import Limits
 
 # For what keys are derived from: HMAC-SHA256 gains nothing from more, and a shorter one could be guessed.
 MIN_SECRET_LENGTH = 32
@@ -16,58 +16,48 @@ def split_secrets(secrets: SecretStr) -> list[str]:
     return [secret.strip() for secret in secrets.get_secret_value().split(",") if secret.strip()]
 
 
-class DimensionSettings(Part):
-    """Limits of each tier in one dimension; 0 means no limit."""
+class LimitSettings(Part):
+    """Limits of one tier: in all, with one key, or on one model version; 0 means no limit."""
 
-    free_requests_per_minute: int = Field(0, ge=0)
-    """Free tier: requests a minute."""
-    free_requests_per_day: int = Field(0, ge=0)
-    """Free tier: requests a day."""
-    free_tokens_per_minute: int = Field(0, ge=0)
-    """Free tier: tokens a minute, input and output."""
-    free_concurrent_requests: int = Field(0, ge=0)
-    """Free tier: requests at once."""
-    pro_requests_per_minute: int = Field(0, ge=0)
-    """Pro tier: requests a minute."""
-    pro_requests_per_day: int = Field(0, ge=0)
-    """Pro tier: requests a day."""
-    pro_tokens_per_minute: int = Field(0, ge=0)
-    """Pro tier: tokens a minute, input and output."""
-    pro_concurrent_requests: int = Field(0, ge=0)
-    """Pro tier: requests at once."""
-    enterprise_requests_per_minute: int = Field(0, ge=0)
-    """Enterprise tier: requests a minute."""
-    enterprise_requests_per_day: int = Field(0, ge=0)
-    """Enterprise tier: requests a day."""
-    enterprise_tokens_per_minute: int = Field(0, ge=0)
-    """Enterprise tier: tokens a minute, input and output."""
-    enterprise_concurrent_requests: int = Field(0, ge=0)
-    """Enterprise tier: requests at once."""
+    requests_per_minute: int = Field(0, ge=0)
+    """Requests a minute."""
+    requests_per_day: int = Field(0, ge=0)
+    """Requests a day."""
+    tokens_per_minute: int = Field(0, ge=0)
+    """Tokens a minute, input and output."""
+    concurrent_requests: int = Field(0, ge=0)
+    """Requests at once."""
 
-    def of(self, tier: Tier) -> Limits:
-        """Return the limits of one tier."""
-        return Limits(
-            requests_per_minute=getattr(self, f"{tier}_requests_per_minute"),
-            requests_per_day=getattr(self, f"{tier}_requests_per_day"),
-            tokens_per_minute=getattr(self, f"{tier}_tokens_per_minute"),
-            concurrent_requests=getattr(self, f"{tier}_concurrent_requests"),
-        )
+    @property
+    def limits(self) -> Limits:
+        """Return them as a value."""
+        return Limits(**self.model_dump())
 
 
-class TierSettings(DimensionSettings):
-    """What an account may use in all."""
+class FreeTierSettings(LimitSettings):
+    """What a free account may use in all; 0 means no limit."""
 
-    free_requests_per_minute: int = Field(20, ge=0)
-    free_requests_per_day: int = Field(200, ge=0)
-    free_tokens_per_minute: int = Field(100_000, ge=0)
-    free_concurrent_requests: int = Field(5, ge=0)
-    pro_requests_per_minute: int = Field(100, ge=0)
-    pro_requests_per_day: int = Field(1_000, ge=0)
-    pro_tokens_per_minute: int = Field(1_000_000, ge=0)
-    pro_concurrent_requests: int = Field(20, ge=0)
-    enterprise_requests_per_minute: int = Field(600_000, ge=0)
-    enterprise_tokens_per_minute: int = Field(1_000_000_000, ge=0)
-    enterprise_concurrent_requests: int = Field(10_000, ge=0)
+    requests_per_minute: int = Field(20, ge=0)
+    requests_per_day: int = Field(200, ge=0)
+    tokens_per_minute: int = Field(100_000, ge=0)
+    concurrent_requests: int = Field(5, ge=0)
+
+
+class ProTierSettings(LimitSettings):
+    """What a pro account may use in all; 0 means no limit."""
+
+    requests_per_minute: int = Field(100, ge=0)
+    requests_per_day: int = Field(1_000, ge=0)
+    tokens_per_minute: int = Field(1_000_000, ge=0)
+    concurrent_requests: int = Field(20, ge=0)
+
+
+class EnterpriseTierSettings(LimitSettings):
+    """What an enterprise account may use in all; 0 means no limit."""
+
+    requests_per_minute: int = Field(600_000, ge=0)
+    tokens_per_minute: int = Field(1_000_000_000, ge=0)
+    concurrent_requests: int = Field(10_000, ge=0)
 
 
 class UpkeepSettings(Part):

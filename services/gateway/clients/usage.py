@@ -44,6 +44,15 @@ class UsageClient:
         answer = await rpc_client.unary(self._stub.Record, request, deadline_s=RECORD_DEADLINE_S)
         return tuple(Rejected(item.request_id, item.field, item.message) for item in answer.rejected)
 
+    async def now(self) -> float | None:
+        """Return the clock of the usage service in Unix seconds; None when it is too old to say.
+
+        Raises:
+            ServiceError: it is away.
+        """
+        answer = await rpc_client.unary(self._stub.Record, pb.RecordRequest(), deadline_s=READ_DEADLINE_S)
+        return answer.now_us / 1e6 if answer.now_us else None
+
     async def get_spend(
         self,
         user_id: str,

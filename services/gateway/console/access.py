@@ -11,6 +11,7 @@ from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.grants import GrantClient
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.params import every, first
+from services.gateway.identity.access import Scope
 from services.gateway.oauth.authorize import PERIODS
 from services.gateway.pages.answers import Download, PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.page_context import PageContext
@@ -18,12 +19,10 @@ from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 from services.gateway.pages.rendering import micro_rub_of
 
 MAX_FIELD: Final = 1024
-# What the form offers; the rest is for the API.
-KEY_SCOPES: Final = (
-    "models:read", "completions:write", "embeddings:write", "usage:read", "keys:read", "keys:write", "profile:read",
-    "profile:write", "clients:write",
+# What a key gets when nothing is changed: what a key of release 1.0 could do.
+DEFAULT_KEY_SCOPES: Final = (
+    Scope.MODELS_READ, Scope.COMPLETIONS_WRITE, Scope.EMBEDDINGS_WRITE, Scope.USAGE_READ,
 )  # fmt: skip
-DEFAULT_KEY_SCOPES: Final = KEY_SCOPES[:4]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class AccessPages:
     ) -> TemplatePage:
         keys, _ = await self.auth.list_keys(page.known_user.profile.user_id, page.call, size=100)
         live = [key for key in keys if key.revoked_at is None]
-        values = {"keys": live, "error": error, "secret": secret, "all_scopes": KEY_SCOPES}
+        values = {"keys": live, "error": error, "secret": secret, "all_scopes": tuple(Scope)}
         return TemplatePage("keys.html", {**values, "default_scopes": DEFAULT_KEY_SCOPES}, status)
 
     async def create_key(self, page: PageContext) -> PageAnswer:
@@ -77,7 +76,7 @@ class AccessPages:
         scopes = every(page.form, "scope")
         if budget is None:
             return await self._keys_page(page, error="consent.bad_budget", status=400)
-        if not scopes or not set(scopes) <= set(KEY_SCOPES):
+        if not scopes or not set(scopes) <= set(Scope):
             return await self._keys_page(page, error="keys.no_scope", status=400)
         period = PERIODS.get(_field(page, "budget_period")) if budget else None
         order = NewKey(_field(page, "name"), scopes, budget_micro_rub=budget, budget_period=period)

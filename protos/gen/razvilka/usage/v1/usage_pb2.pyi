@@ -302,10 +302,13 @@ class RecordResponse(_message.Message):
     DUPLICATES_FIELD_NUMBER: _builtins.int
     REPLACED_FIELD_NUMBER: _builtins.int
     REJECTED_FIELD_NUMBER: _builtins.int
+    NOW_US_FIELD_NUMBER: _builtins.int
     inserted: _builtins.int
     duplicates: _builtins.int
     replaced: _builtins.int
     """reaped estimates replaced by the exact row"""
+    now_us: _builtins.int
+    """the clock by which the batch was judged, Unix microseconds"""
     @_builtins.property
     def rejected(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rejected]: ...
     def __init__(
@@ -315,10 +318,11 @@ class RecordResponse(_message.Message):
         duplicates: _builtins.int = ...,
         replaced: _builtins.int = ...,
         rejected: _abc.Iterable[Global___Rejected] | None = ...,
+        now_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicates", b"duplicates", "inserted", b"inserted", "rejected", b"rejected", "replaced", b"replaced"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicates", b"duplicates", "inserted", b"inserted", "now_us", b"now_us", "rejected", b"rejected", "replaced", b"replaced"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

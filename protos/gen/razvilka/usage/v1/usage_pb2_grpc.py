@@ -62,6 +62,7 @@ class UsageServiceServicer:
     def Record(self, request, context):
         """Record stores a batch once: rows and rollups in one transaction, idempotent by request id.
         The whole batch is stored or none of it; rows that can never be stored are named in `rejected`.
+        An empty batch asks for the clock.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

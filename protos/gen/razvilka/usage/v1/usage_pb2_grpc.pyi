@@ -34,6 +34,7 @@ class UsageServiceStub:
     Record: _grpc.UnaryUnaryMultiCallable[_usage_pb2.RecordRequest, _usage_pb2.RecordResponse]
     """Record stores a batch once: rows and rollups in one transaction, idempotent by request id.
     The whole batch is stored or none of it; rows that can never be stored are named in `rejected`.
+    An empty batch asks for the clock.
     """
     GetSpend: _grpc.UnaryUnaryMultiCallable[_usage_pb2.GetSpendRequest, _usage_pb2.GetSpendResponse]
     """GetSpend sums what a subject spent in a span: what budgets are rebuilt from. A request belongs to the moment inside
@@ -50,6 +51,7 @@ class UsageServiceAsyncStub(UsageServiceStub):
     Record: _aio.UnaryUnaryMultiCallable[_usage_pb2.RecordRequest, _usage_pb2.RecordResponse]  # type: ignore[assignment]
     """Record stores a batch once: rows and rollups in one transaction, idempotent by request id.
     The whole batch is stored or none of it; rows that can never be stored are named in `rejected`.
+    An empty batch asks for the clock.
     """
     GetSpend: _aio.UnaryUnaryMultiCallable[_usage_pb2.GetSpendRequest, _usage_pb2.GetSpendResponse]  # type: ignore[assignment]
     """GetSpend sums what a subject spent in a span: what budgets are rebuilt from. A request belongs to the moment inside
@@ -69,6 +71,7 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_usage_pb2.RecordResponse, _abc.Awaitable[_usage_pb2.RecordResponse]]:
         """Record stores a batch once: rows and rollups in one transaction, idempotent by request id.
         The whole batch is stored or none of it; rows that can never be stored are named in `rejected`.
+        An empty batch asks for the clock.
         """
 
     @_abc_1.abstractmethod

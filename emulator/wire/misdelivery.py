@@ -6,9 +6,9 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
-from emulator.faults import Fault
 from emulator.ground_truth import Entry
-from emulator.wire import CHUNKED, LAST_CHUNK, Exchange, Reply, chunk, content_length, head
+from emulator.wire.faults import Fault
+from emulator.wire.replies import CHUNKED, LAST_CHUNK, Exchange, Reply, chunk, content_length, head
 
 _MEGABYTE: Final = 1024 * 1024
 # No name, no time, made by nobody in particular.

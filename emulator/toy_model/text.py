@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from emulator.tokenizer import token_ends
+from emulator.toy_model.tokenizer import token_ends
 
 # Every word is at most six letters, hence exactly one toy token: N words are N tokens.
 WORDS: Final = [

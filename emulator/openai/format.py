@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from emulator import tokenizer
-from emulator.answer import Answer, Ask, Tool, dump
-from emulator.text import passage
+from emulator.toy_model import tokenizer
+from emulator.toy_model.answer import Answer, Ask, Tool, dump
+from emulator.toy_model.text import passage
 
 _NOT_SAMPLING: Final = frozenset({"model", "messages", "tools", "response_format"})
 _ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool", "function"})

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from emulator import tokenizer
-from emulator.faults import Fault
 from emulator.markers import NOTHING, Directions
-from emulator.text import Passage, instance_of, json_text, measured, passage
+from emulator.toy_model import tokenizer
+from emulator.toy_model.text import Passage, instance_of, json_text, measured, passage
+from emulator.wire.faults import Fault
 
 HIDDEN_REASONING_TOKENS: Final = 16
 REFUSAL_TEXT: Final = "Об этом я говорить не стану. Давайте сменим тему."

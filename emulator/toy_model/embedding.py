@@ -5,7 +5,7 @@ import random
 import zlib
 from functools import lru_cache
 
-from emulator.tokenizer import pieces
+from emulator.toy_model.tokenizer import pieces
 
 # Enough to tell texts apart, few enough that a page of text does not hold up the loop.
 _WORDS_USED = 16

@@ -3,8 +3,8 @@
 import asyncio
 
 from emulator.ground_truth import Entry
-from emulator.misdelivery import MISDELIVERIES
-from emulator.wire import CHUNKED, LAST_CHUNK, Exchange, Reply, chunk, content_length, head
+from emulator.wire.misdelivery import MISDELIVERIES
+from emulator.wire.replies import CHUNKED, LAST_CHUNK, Exchange, Reply, chunk, content_length, head
 
 
 async def deliver(exchange: Exchange, reply: Reply, entry: Entry) -> None:
