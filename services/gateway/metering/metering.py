@@ -32,7 +32,7 @@ from services.gateway.metering.journal.segments import DEAD_LETTERS
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.readiness.clock_watch import ClockWatch
 from services.gateway.metering.readiness.health import Health, unaccountable
-from services.gateway.metering.recovery import Recovery
+from services.gateway.metering.recovery import LostEnds, Recovery
 from services.gateway.metering.settle import usage_record
 from services.gateway.metering.shipper import Shipper
 from services.gateway.metering.usage_record import Outcome, RequestFacts, Source
@@ -104,6 +104,7 @@ class Metering:
         self._journal = journal
         self._shipper = shipper
         self._admission = admission
+        self._lost_ends = LostEnds(journal)
         self._meters: set[Meter] = set()
         self.health = Health(
             journal,
@@ -222,6 +223,10 @@ class Metering:
             try:
                 self._move(self._journal.return_to_place())
                 self._carry_forward()
+                for lost in self._lost_ends.take(
+                    {each.ticket.request_id for each in self._meters}, now_us=self.now_us()
+                ):
+                    await self.keep(lost)
                 if self._journal.check_room():
                     self._shipper.journal_again()
                 await self._journal.sync()
@@ -270,15 +275,8 @@ async def open_metering(
     dead_letters = DeadLetters(root / DEAD_LETTERS)
     shipper = Shipper(journal, send, dead_letters, clock=clock, rng=random.SystemRandom(), options=options)
     metering = Metering(journal, shipper, admission, clock_watch or ClockWatch({}, clock), clock=clock, options=options)
-    recovery = Recovery(
-        root,
-        journal.directory,
-        keep=metering.keep,
-        sync=journal.sync,
-        admission=admission,
-        holds=holds,
-        clock=clock,
-    )
+    own, keep, sync = journal.directory, metering.keep, journal.sync
+    recovery = Recovery(root, own, keep=keep, sync=sync, admission=admission, holds=holds, clock=clock)
     expired_holds = ExpiredHolds(election, holds, send, admission, dead_letters, clock=clock, options=options)
     owner = Background()
     owner.start(shipper.serve(), name="metering.shipper")
