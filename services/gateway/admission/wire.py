@@ -129,11 +129,13 @@ class RenewCall(msgspec.Struct, frozen=True):
 class SeedCall(msgspec.Struct, frozen=True):
     """The argument of `seed.lua`: a counter that is missing and what was spent, in micro-roubles.
 
-    `epoch_ms`: requests whose ids are older come from stored rows, those from then on from this counter.
+    `epoch_ms`: requests whose ids are older come from stored rows, those from then on from this counter. `newer` is
+    what such cost that were stored already: a clock was ahead, or was set back.
     """
 
     budget_key: str
     spent: int
+    newer: int
     epoch_ms: int
 
 
