@@ -37,7 +37,7 @@ from servicekit.multiplex import (
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.telemetry import begin_trace
-from services.gateway.clients.router_frames import RouterCallCodec
+from services.gateway.clients.router.frames import RouterCallCodec
 from services.router.frames import RouterAnswerCodec
 
 EVENTS: Final = 20

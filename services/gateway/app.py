@@ -16,7 +16,7 @@ from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
-from services.gateway.clients.router import RouterClient
+from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages

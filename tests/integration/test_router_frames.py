@@ -9,7 +9,7 @@ from razvilka.router.v1 import router_pb2 as pb
 
 from servicekit.errors import KINDS, ErrorReason, Internal, ServiceError
 from servicekit.multiplex import Answer, AnswerFrame, Call, CallFrame, Cancel, Credit, Draining, Failure
-from services.gateway.clients.router_frames import RouterCallCodec
+from services.gateway.clients.router.frames import RouterCallCodec
 from services.router.frames import RouterAnswerCodec
 
 CALLER, HANDLER = RouterCallCodec(), RouterAnswerCodec()

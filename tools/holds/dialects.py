@@ -15,7 +15,7 @@ from emulator.openai import format as openai_format
 from emulator.toy_model.answer import Ask, compose
 from emulator.yandex import native_format
 from services.gateway.clients.catalog import Model
-from services.gateway.clients.prompt import to_prompt
+from services.gateway.clients.router.prompt import to_prompt
 from services.gateway.inference.prompt_size import chat_size
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import TokenUsage

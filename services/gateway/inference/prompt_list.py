@@ -8,7 +8,7 @@ from contextlib import aclosing
 import msgspec
 
 from services.gateway.clients.completion import Completion, End, StreamPart, chars_of
-from services.gateway.clients.router import RouterClient
+from services.gateway.clients.router.client import RouterClient
 from services.gateway.inference.paid_call import PaidCall
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import Attempt, total_usage

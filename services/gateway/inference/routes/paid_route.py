@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from services.gateway.clients.router import RouterClient
+from services.gateway.clients.router.client import RouterClient
 from services.gateway.edge.reading.body import paid_limits, read_body
 from services.gateway.edge.reading.json_body import decode
 from services.gateway.edge.request_context import RequestContext, context_of

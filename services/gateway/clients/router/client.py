@@ -27,8 +27,8 @@ from services.gateway.clients.completion import (
     StreamPart,
     ToolCallPart,
 )
-from services.gateway.clients.prompt import Lesson, to_prompt
-from services.gateway.clients.router_frames import RouterCallCodec
+from services.gateway.clients.router.frames import RouterCallCodec
+from services.gateway.clients.router.prompt import Lesson, to_prompt
 from services.gateway.clients.timestamps import moment, to_unix_us
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import Attempt, Price, TokenUsage
