@@ -40,7 +40,7 @@ class Lifecycle(BaseModel):
 
 
 class ModelBody(BaseModel):
-    """A model: OpenAI's four fields, release 1.0's, and its lifecycle."""
+    """A model: OpenAI's four fields, release 1.0's, its lifecycle, and whether the credential may use it."""
 
     id: str
     object: str
@@ -62,10 +62,11 @@ class ModelBody(BaseModel):
     default_parameters: dict[str, float]
     lifecycle: Lifecycle
     shutdown_date: str | None
+    allowed: bool
 
 
 class ModelList(BaseModel):
-    """All models."""
+    """The models that the credential may use, or all."""
 
     object: str
     data: list[ModelBody]

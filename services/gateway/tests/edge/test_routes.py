@@ -82,6 +82,30 @@ async def test_models_can_be_asked_by_parameter(edge: Edge) -> None:
     assert len(some.json()["data"]) == 5
 
 
+async def test_a_limited_key_is_shown_what_it_may_use(edge: Edge, backends: Backends) -> None:
+    """Pickers would offer what answers 403; `?all=true` has the rest, marked."""
+    backends.auth.callers[KEY] = caller(models=["gigachat/pro"])
+
+    own = (await edge.client.get("/v1/models")).json()["data"]
+    every = (await edge.client.get("/v1/models", params={"all": "true"})).json()["data"]
+
+    assert [(model["id"], model["allowed"]) for model in own] == [("gigachat-pro", True)]
+    assert len(every) == 5
+    assert [model["id"] for model in every if model["allowed"]] == ["gigachat-pro"]
+
+
+@pytest.mark.parametrize("path", ["/v1/models/yandexgpt", "/v1/parameters/yandexgpt"])
+async def test_one_model_that_a_key_may_not_use_is_shown_on_demand(edge: Edge, backends: Backends, path: str) -> None:
+    """Asked without `?all=true` it is refused as a request for an answer would be."""
+    backends.auth.callers[KEY] = caller(models=["gigachat-pro"])
+
+    refused = await edge.client.get(path)
+    shown = await edge.client.get(path, params={"all": "true"})
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "model_not_allowed")
+    assert shown.status_code == 200
+
+
 async def test_parameters_have_their_medians(edge: Edge) -> None:
     """Release 1.0's form."""
     data = (await edge.client.get("/v1/parameters/yandexgpt")).json()["data"]
