@@ -14,6 +14,8 @@ from services.gateway.metering.usage_record import TokenUsage
 
 DONE: Final = b"data: [DONE]\n\n"
 KEEPALIVE: Final = b": keep-alive\n\n"
+# What JSON leaves as it is, and what clients that split text by Unicode's rules take for ends of lines.
+_LINE_ENDS: Final = tuple((char.encode(), f"\\u{ord(char):04x}".encode()) for char in "\u0085\u2028\u2029")
 
 
 class Frames(Protocol):
@@ -30,6 +32,14 @@ class Frames(Protocol):
     def error(self, error: ServiceError, request_id: str) -> bytes:
         """Return the frame that ends a broken stream."""
         ...
+
+
+def escape_line_ends(frames: bytes) -> bytes:
+    """Return frames of JSON whose only line ends are those between the fields of events."""
+    for raw, escaped in _LINE_ENDS:
+        if raw in frames:
+            frames = frames.replace(raw, escaped)
+    return frames
 
 
 def includes_usage(options: StreamOptions | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from starlette.types import Send
 
@@ -11,7 +11,7 @@ from servicekit.lifecycle import Background
 from services.gateway.edge import cancellation
 from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.problems import Headers
-from services.gateway.inference.event_stream import KEEPALIVE
+from services.gateway.inference.event_stream import KEEPALIVE, escape_line_ends
 from services.gateway.settings import StreamSettings
 
 _HEADERS: Final[Headers] = [
@@ -44,13 +44,13 @@ class EventWriter:
     async def write(self, frames: bytes) -> None:
         """Send frames; waits while the caller reads slower than the model writes."""
         if frames and not self._client.lost:
-            await self._write({"type": "http.response.body", "body": frames, "more_body": True})
+            await self._write(frames, more=True)
 
     async def finish(self, frames: bytes) -> None:
         """Send the last frames."""
         try:
             if not self._client.lost:
-                await self._write({"type": "http.response.body", "body": frames, "more_body": False})
+                await self._write(frames, more=False)
         finally:
             self.close()
 
@@ -60,7 +60,8 @@ class EventWriter:
             self._timer.cancel()
             self._timer = None
 
-    async def _write(self, message: dict[str, Any]) -> None:
+    async def _write(self, frames: bytes, *, more: bool) -> None:
+        message = {"type": "http.response.body", "body": escape_line_ends(frames), "more_body": more}
         self._writing_since = self._loop.time()
         try:
             await self._send(message)

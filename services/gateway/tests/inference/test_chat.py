@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import openai
+import pytest
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
 
@@ -287,3 +288,18 @@ async def test_trace_and_request_id_reach_the_router(edge: Edge, backends: Backe
 
     assert backends.router.context.trace.trace_id == "4bf92f3577b34da6a3ce929d0e0e4736"
     assert backends.router.context.request_id == answer.headers["x-request-id"] != "mine"
+
+
+@pytest.mark.parametrize("path", [PATH, "/v1/completions"])
+async def test_no_frame_has_a_line_end_within(edge: Edge, backends: Backends, path: str) -> None:
+    """Clients that split by Unicode's rules would tear a frame in two; the text itself is unchanged."""
+    backends.router.chunks = ["a\u2028b", "c\u2029", "\u0085d — ё"]
+    prompt = {"prompt": "Привет"} if path != PATH else {"messages": [{"role": "user", "content": "Привет"}]}
+
+    answer = await edge.client.post(path, json={"model": "yandexgpt", "stream": True, **prompt})
+
+    lines = [line for line in answer.text.splitlines() if line]
+    assert lines == [line for line in answer.text.split("\n") if line]
+    choices = [json.loads(line[6:])["choices"][0] for line in lines[:-1]]
+    text = "".join(choice.get("text", choice.get("delta", {}).get("content", "")) for choice in choices)
+    assert text == "".join(backends.router.chunks)
