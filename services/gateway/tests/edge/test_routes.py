@@ -218,6 +218,27 @@ async def test_every_answer_has_an_id_and_security_headers(edge: Edge, path: str
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "hint"),
+    [
+        ("POST", "/v1/responses", "POST /v1/chat/completions"),
+        ("GET", "/v1/responses/resp_1", "POST /v1/chat/completions"),
+        ("POST", "/v1/messages", "for any model"),
+        ("POST", "/v1/messages/count_tokens", "POST /v1/chat/completions"),
+        ("POST", "/chat/completions", "ends in /v1"),
+        ("GET", "/v1/v1/models", "ends in /v1"),
+    ],
+)
+async def test_where_clients_look_in_vain_they_are_told_what_there_is(
+    edge: Edge, method: str, path: str, hint: str
+) -> None:
+    """Else some say that the model does not exist."""
+    answer = await edge.client.request(method, path, json={})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    assert hint in answer.json()["error"]["message"]
+
+
 async def test_hsts_is_sent_where_tls_is_in_front(start_gateway: StartGateway) -> None:
     """A setting: on plain HTTP it would be a lie."""
     edge = await start_gateway(hsts=True)
