@@ -17,9 +17,11 @@ class Pricing(BaseModel):
 
 
 class Architecture(BaseModel):
-    """What goes in and out."""
+    """What goes in and out; the lists are what pickers of models filter by."""
 
     modality: str
+    input_modalities: list[str]
+    output_modalities: list[str]
     tokenizer: str
     instruct_type: str | None
 
@@ -51,6 +53,7 @@ class ModelBody(BaseModel):
     provider: str
     version: str
     kind: str
+    type: str
     resolved_model: str
     aliases: list[str]
     pricing: Pricing | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
@@ -17,6 +17,8 @@ from services.gateway.inference.routes.bodies import ModelBody, ModelList, Param
 
 # Medians of what callers of a chat API give when a catalogue says nothing: OpenAI's own defaults.
 _MEDIANS: Final = {"temperature": 1.0, "top_p": 1.0, "frequency_penalty": 0.0, "presence_penalty": 0.0}
+# The catalogue's own word for prices that always held.
+_SINCE_EVER: Final = datetime(2020, 1, 1, tzinfo=UTC)
 ModelIdInPath = Annotated[str, PathParam(description="A model id or alias: `yandexgpt:latest`, `gigachat/pro`.")]
 
 Current = Annotated[RequestContext, Depends(current_context)]
@@ -73,18 +75,19 @@ def model_body(model: Model, now: datetime, *, allowed: bool) -> dict[str, Any]:
     return {
         "id": model.id,
         "object": "model",
-        "created": int(model.created_at.timestamp()) if model.created_at else 0,
+        "created": int(_created_at(model).timestamp()),
         "owned_by": model.provider,
         "name": model.name,
         "description": model.description,
         "provider": model.provider,
         "version": model.version,
         "kind": model.kind,
+        "type": model.kind,
         "resolved_model": model.resolved_model,
         "aliases": list(model.aliases),
         "pricing": _pricing(model, now),
         "context_length": model.context_length or None,
-        "architecture": {"modality": model.modality, "tokenizer": model.provider, "instruct_type": None},
+        "architecture": _architecture(model),
         "limits": {
             "context_length": model.context_length or None,
             "max_completion_tokens": model.max_output_tokens or None,
@@ -99,6 +102,24 @@ def model_body(model: Model, now: datetime, *, allowed: bool) -> dict[str, Any]:
         },
         "shutdown_date": shutdown,
         "allowed": allowed,
+    }
+
+
+def _created_at(model: Model) -> datetime:
+    """Return when a model began, or its first price: clients sort by it, and 0 is a lie."""
+    return model.created_at or min((dated.valid_from for dated in model.prices), default=_SINCE_EVER)
+
+
+def _architecture(model: Model) -> dict[str, Any]:
+    """Say what goes in and out, in the words of OpenRouter; vectors are no text."""
+    given, _, made = model.modality.partition("->")
+    modality = model.modality if model.kind == "chat" else f"{given}->embedding"
+    return {
+        "modality": modality,
+        "input_modalities": given.split("+"),
+        "output_modalities": made.split("+") if model.kind == "chat" else ["embeddings"],
+        "tokenizer": model.provider,
+        "instruct_type": None,
     }
 
 

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from razvilka.auth.v1 import auth_pb2
 
 from servicekit.errors import ErrorReason, Internal
-from services.gateway.tests.backends import KEY, Backends, caller
+from services.gateway.tests.backends import KEY, Backends, caller, model
 from services.gateway.tests.conftest import Edge, StartGateway
 
 CHAT = "/v1/chat/completions"
@@ -71,6 +71,26 @@ async def test_the_official_client_lists_models(edge: Edge) -> None:
     assert "gigachat-pro" in models
     with pytest.raises(openai.NotFoundError):
         await client.models.retrieve("nothing")
+
+
+async def test_models_for_embeddings_are_told_apart(edge: Edge) -> None:
+    """By what pickers filter by: the type, and what comes out."""
+    models = (await edge.client.get("/v1/models")).json()["data"]
+
+    kinds = {model["id"]: (model["type"], model["architecture"]["output_modalities"]) for model in models}
+    assert kinds["text-embeddings"] == ("embedding", ["embeddings"])
+    assert kinds["gigachat-pro"] == ("chat", ["text"])
+
+
+async def test_a_model_without_a_day_of_birth_is_as_old_as_its_price(edge: Edge, backends: Backends) -> None:
+    """`created` is never 0: clients sort by it and show it as a date."""
+    backends.router.models = [model("old", created_at=None), model("new", created_at=None, prices=[])]
+    backends.router.version = "2"
+    await edge.gateway.catalog.refresh()
+
+    created = {model["id"]: model["created"] for model in (await edge.client.get("/v1/models")).json()["data"]}
+
+    assert created == {"old": 1_700_000_000, "new": 1_577_836_800}
 
 
 async def test_models_can_be_asked_by_parameter(edge: Edge) -> None:
