@@ -11,7 +11,7 @@ from services.gateway.inference.texts import texts_of
 from services.router.catalog.document import ProviderDocument
 from services.router.catalog.files import CatalogFiles
 
-BODIES = {"chat": ChatRequest, "embedding": EmbeddingRequest}
+BODIES: dict[str, type[msgspec.Struct]] = {"chat": ChatRequest, "embedding": EmbeddingRequest}
 
 
 @pytest.mark.parametrize("document", CatalogFiles(None, None).read().documents, ids=lambda document: document.provider)
