@@ -36,6 +36,12 @@ def answer_headers(route: Route, model: Model, ignored: Sequence[str]) -> Header
     return headers
 
 
+def late_facts(headers: Headers) -> dict[str, str]:
+    """Return headers that came too late to be sent as the fields of an object: `x-razvilka-model` is `model`."""
+    names = [name.decode().removeprefix("x-razvilka-").replace("-", "_") for name, _ in headers]
+    return {name: value.decode() for name, (_, value) in zip(names, headers, strict=True)}
+
+
 def cost_header(cost_micro_rub: int) -> tuple[bytes, bytes]:
     """Return the header that says what the answer cost."""
     return b"x-razvilka-cost-micro-rub", str(cost_micro_rub).encode()
