@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final
+from contextlib import asynccontextmanager
+from typing import Any, Final, cast
 
 import grpc
 import structlog
@@ -21,14 +21,18 @@ from servicekit import lifecycle
 from servicekit.call import CallContext, enter_call, from_metadata
 from servicekit.errors import DeadlineExceeded, ErrorReason, Internal, ServiceError
 from servicekit.rpc_errors import encode
-from servicekit.settings import GrpcSettings
+from servicekit.settings import GrpcSettings, TlsSettings
 from servicekit.telemetry import start_span
+from servicekit.trust.callers import CallPolicy, RegisteredMethods, names_of
+from servicekit.trust.certificate_files import CertificateFiles, Material
 
 log = structlog.get_logger()
 
 # Leave 20 ms so that the caller hears *which* hop timed out before its own deadline fires.
 HOP_MARGIN_S: Final = 0.020
 HEALTH_EVERY_S: Final = 1.0
+METADATA_BYTES: Final = 16 * 1024
+NO_TLS: Final = TlsSettings()
 
 SECONDS = Histogram(
     "razvilka_rpc_server_seconds",
@@ -43,19 +47,28 @@ Ready = Callable[[], Awaitable[bool]]
 
 
 @asynccontextmanager
-async def running_server(settings: GrpcSettings, register: Register, ready: Ready) -> AsyncIterator[int]:
+async def running_server(
+    settings: GrpcSettings, register: Register, ready: Ready, policy: CallPolicy, tls: TlsSettings = NO_TLS
+) -> AsyncIterator[int]:
     """Serve until the block is left; yield the port. Calls under way get `grace_s` to end.
 
     Args:
         settings: where to listen.
         register: adds the servicers.
         ready: tells whether the service can do its work; polled for `grpc.health.v1`.
+        policy: who may call what.
+        tls: our certificate, and whose we believe; none: plaintext, and callers are not told apart.
+
+    Raises:
+        MissingRow: an RPC has no row in the policy.
     """
-    server = grpc.aio.server(interceptors=[_Interceptor()], options=_options(settings))
-    register(server)
+    server = grpc.aio.server(interceptors=[_Interceptor(policy if tls.dir else None)], options=_options(settings))
+    noted = RegisteredMethods(server)
+    register(cast("grpc.aio.Server", noted))
+    policy.check_complete(noted.methods)
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    port = server.add_insecure_port(f"{settings.host}:{settings.port}")
+    port = _add_port(server, f"{settings.host}:{settings.port}", tls)
     await checks.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
     await server.start()
     log.info("rpc.listening", host=settings.host, port=port)
@@ -68,11 +81,35 @@ async def running_server(settings: GrpcSettings, register: Register, ready: Read
             await server.stop(settings.grace_s)
 
 
+def _add_port(server: grpc.aio.Server, address: str, tls: TlsSettings) -> int:
+    if tls.dir is None:
+        return server.add_insecure_port(address)
+    files = CertificateFiles(tls.dir)
+    # gRPC asks before each handshake: a replaced certificate serves the next connection.
+    credentials = grpc.dynamic_ssl_server_credentials(
+        _configured(files.read()), lambda: _configured_if(files.read_if_changed()), require_client_authentication=True
+    )
+    return server.add_secure_port(address, credentials)
+
+
+def _configured_if(material: Material | None) -> Any:
+    return None if material is None else _configured(material)
+
+
+def _configured(material: Material) -> Any:
+    return grpc.ssl_server_certificate_configuration(
+        [(material.key, material.certificate)], root_certificates=material.authority
+    )
+
+
 def _options(settings: GrpcSettings) -> list[tuple[str, Any]]:
     limit = settings.max_message_mb * 1024 * 1024
     return [
         ("grpc.max_receive_message_length", limit),
         ("grpc.max_send_message_length", limit),
+        # One connection may not take all of the service; a gateway has some hundreds of calls under way.
+        ("grpc.max_concurrent_streams", settings.max_streams),
+        ("grpc.max_metadata_size", METADATA_BYTES),
         ("grpc.so_reuseport", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", 5000),
         ("grpc.keepalive_permit_without_calls", 1),
@@ -94,7 +131,8 @@ async def _poll_health(checks: health.aio.HealthServicer, ready: Ready) -> None:
 class _Interceptor(grpc.aio.ServerInterceptor):
     """Wraps each handler once; the wrapped handler is kept by method name."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: CallPolicy | None) -> None:
+        self._policy = policy
         self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
@@ -104,16 +142,16 @@ class _Interceptor(grpc.aio.ServerInterceptor):
             handler = await continuation(details)
             if handler is None or details.method.startswith("/grpc.health."):
                 return handler
-            wrapped = self._wrapped[details.method] = _wrap(handler, details.method.rpartition("/")[2])
+            wrapped = self._wrapped[details.method] = _wrap(handler, details.method, self._policy)
         return wrapped
 
 
-def _wrap(handler: Any, method: str) -> Any:
+def _wrap(handler: Any, method: str, policy: CallPolicy | None) -> Any:
     if handler.response_streaming:
         serve_stream = handler.unary_stream
 
         async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-            async with _served(method, context):
+            async with _Served(method, context, policy):
                 async for message in serve_stream(request, context):
                     yield message
 
@@ -121,24 +159,22 @@ def _wrap(handler: Any, method: str) -> Any:
     serve_unary = handler.unary_unary
 
     async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        async with _served(method, context):
+        async with _Served(method, context, policy):
             return await serve_unary(request, context)
 
     return grpc.unary_unary_rpc_method_handler(unary, handler.request_deserializer, handler.response_serializer)
 
 
-def _served(method: str, context: grpc.aio.ServicerContext[Any, Any]) -> AbstractAsyncContextManager[None]:
-    return _Served(method, context)
-
-
 class _Served:
     """Around one call: context in, deadline, error translation, metrics and span out."""
 
-    __slots__ = ("_call", "_context", "_deadline", "_method", "_span", "_started")
+    __slots__ = ("_call", "_context", "_deadline", "_method", "_path", "_policy", "_span", "_started")
 
-    def __init__(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        self._method = method
+    def __init__(self, path: str, context: grpc.aio.ServicerContext[Any, Any], policy: CallPolicy | None) -> None:
+        self._path = path
+        self._method = path.rpartition("/")[2]
         self._context = context
+        self._policy = policy
 
     async def __aenter__(self) -> None:
         self._started = time.perf_counter()
@@ -150,6 +186,16 @@ class _Served:
         remaining = self._context.time_remaining()
         self._deadline = asyncio.timeout(None if remaining is None else max(0.0, remaining - HOP_MARGIN_S))
         await self._deadline.__aenter__()
+        await self._refuse_strangers()
+
+    async def _refuse_strangers(self) -> None:
+        if self._policy is None:
+            return
+        try:
+            self._policy.check(self._path, self._context)
+        except ServiceError as refusal:
+            log.warning("rpc.caller_refused", method=self._path, caller=sorted(names_of(self._context)))
+            await self.__aexit__(type(refusal), refusal, None)
 
     async def __aexit__(self, kind: Any, exc: BaseException | None, tb: Any) -> None:
         failure = exc

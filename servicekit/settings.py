@@ -6,6 +6,7 @@ A service's class sets `env_prefix="AUTH_"`, `env_nested_delimiter="_"` and `env
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -56,8 +57,17 @@ class GrpcSettings(Part):
     """Port to listen on; 0 takes a free one."""
     max_message_mb: int = Field(24, ge=1)
     """Megabytes of one message at most; above the gateway's body limit (a JSON body grows when re-encoded)."""
+    max_streams: int = Field(2_000, ge=1)
+    """Calls under way over one connection at most; more wait for their turn."""
     grace_s: float = Field(25.0, ge=0)
     """Seconds that calls under way are given after SIGTERM."""
+
+
+class TlsSettings(Part):
+    """How the services prove themselves to each other."""
+
+    dir: Path | None = None
+    """Folder with tls.crt, tls.key and ca.crt of this service, read again when they change; empty: plaintext."""
 
 
 class MetricsSettings(Part):

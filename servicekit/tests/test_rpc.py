@@ -25,6 +25,10 @@ from servicekit.rpc_errors import STATUS_OF_KIND
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.telemetry import begin_trace
+from servicekit.trust.callers import CallPolicy
+
+METHODS = usage_pb2.DESCRIPTOR.services_by_name["UsageService"].methods
+POLICY = CallPolicy({f"/razvilka.usage.v1.UsageService/{method.name}": ("gateway",) for method in METHODS})
 
 
 class Servicer(usage_pb2_grpc.UsageServiceServicer):
@@ -55,7 +59,7 @@ async def served(servicer: Servicer, *, ready: bool = True) -> AsyncIterator[grp
         usage_pb2_grpc.add_UsageServiceServicer_to_server(servicer, server)
 
     async with (
-        running_server(GrpcSettings(grace_s=0), register, is_ready) as port,
+        running_server(GrpcSettings(grace_s=0), register, is_ready, POLICY) as port,
         rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
     ):
         yield channel

@@ -19,9 +19,11 @@ from servicekit.clock import Clock, SystemClock
 from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
 from servicekit.rpc_server import running_server
+from servicekit.trust.callers import CallPolicy
 from services.auth.account_assembly import Accounts, AccountSurroundings, assemble_accounts
 from services.auth.audit import AuditCheck
 from services.auth.cache import RevocationChannel
+from services.auth.callers import CALLERS
 from services.auth.domain.session import Sessions
 from services.auth.keys import ApiKeys
 from services.auth.last_use import LastUse
@@ -78,7 +80,8 @@ async def running(settings: AuthSettings, clock: Clock, *, sessions: Sessions | 
         servicer = _servicer(settings, pool, feed, last_use, leftovers, clock)
         register = functools.partial(_register, servicer, oauth, accounts)
         ready = functools.partial(is_migrated, pool)
-        yield await opened.enter_async_context(running_server(settings.grpc, register, ready))
+        policy = CallPolicy(CALLERS)
+        yield await opened.enter_async_context(running_server(settings.grpc, register, ready, policy, settings.tls))
 
 
 def _register(servicer: AuthServicer, oauth: AuthorizationServer, accounts: Accounts, server: grpc.aio.Server) -> None:

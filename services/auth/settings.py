@@ -17,6 +17,7 @@ from servicekit.settings import (
     PostgresSettings,
     RedisSettings,
     TelemetrySettings,
+    TlsSettings,
 )
 from services.auth.account_settings import (
     AccountSettings,
@@ -245,6 +246,7 @@ class AuthSettings(BaseSettings):
     """Whether mails in the local outbox can be read: for a demonstration; refused like `demo`."""
     upkeep: UpkeepSettings = UpkeepSettings()
     grpc: GrpcSettings = GrpcSettings()
+    tls: TlsSettings = TlsSettings()
     metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

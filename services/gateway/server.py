@@ -19,7 +19,7 @@ from servicekit import lifecycle, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.lifecycle import Background
 from servicekit.redis import open_redis
-from servicekit.rpc_client import open_channel
+from servicekit.rpc_client import Peer, open_channel
 from services.gateway import metrics
 from services.gateway.admission.admission import open_admission
 from services.gateway.admission.holds import Holds
@@ -137,8 +137,12 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
 
 async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Clients:
     auth, router, usage = [
-        await stack.enter_async_context(open_channel(target))
-        for target in (settings.auth_target, settings.router_target, settings.usage_target)
+        await stack.enter_async_context(open_channel(target, _peer(settings, service)))
+        for service, target in (
+            ("auth", settings.auth_target),
+            ("router", settings.router_target),
+            ("usage", settings.usage_target),
+        )
     ]
     return Clients(
         AuthClient(auth, deadline_s=settings.auth_timeout_s),
@@ -148,6 +152,10 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Cli
         RouterClient(router),
         UsageClient(usage),
     )
+
+
+def _peer(settings: GatewaySettings, service: str) -> Peer | None:
+    return None if settings.tls.dir is None else Peer(service, settings.tls.dir)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,15 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from servicekit.settings import SERVICE_CONFIG, MetricsSettings, Part, Port, RedisSettings, TelemetrySettings
+from servicekit.settings import (
+    SERVICE_CONFIG,
+    MetricsSettings,
+    Part,
+    Port,
+    RedisSettings,
+    TelemetrySettings,
+    TlsSettings,
+)
 
 Network = IPv4Network | IPv6Network
 
@@ -93,6 +101,8 @@ class GatewaySettings(BaseSettings):
     """host:port of the router service."""
     usage_target: str = "127.0.0.1:50053"
     """host:port of the usage service."""
+    tls: TlsSettings = TlsSettings()
+    """How we and the services prove ourselves to each other."""
     journal_dir: Path = Path(".razvilka/journal")
     """Directory of the metering journal; durable, one gateway per directory tree is fine."""
     redis: RedisSettings

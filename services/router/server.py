@@ -13,7 +13,9 @@ from razvilka.router.v1 import router_pb2_grpc
 from servicekit import lifecycle, postgres, redis, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.rpc_server import running_server
+from servicekit.trust.callers import CallPolicy
 from services.router.cache import ChannelCache, RedisTokenShare
+from services.router.callers import CALLERS
 from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
 from services.router.catalog.live import LiveCatalog
@@ -66,7 +68,8 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         attempts = Attempts(table.providers, health, clock, random.Random())  # noqa: S311
         servicer = RouterServicer(RouterService(catalog, attempts, statuses, clock, limits))
         register = functools.partial(router_pb2_grpc.add_RouterServiceServicer_to_server, servicer)
-        yield await opened.enter_async_context(running_server(settings.grpc, register, _ready))
+        policy = CallPolicy(CALLERS)
+        yield await opened.enter_async_context(running_server(settings.grpc, register, _ready, policy, settings.tls))
 
 
 def _catalog(settings: RouterSettings, store: RouterStore, channels: ChannelCache, clock: Clock) -> LiveCatalog:

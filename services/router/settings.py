@@ -14,6 +14,7 @@ from servicekit.settings import (
     PostgresSettings,
     RedisSettings,
     TelemetrySettings,
+    TlsSettings,
 )
 from services.router.providers.registry import ProviderSettings
 from services.router.providers.transport.settings import HttpSettings
@@ -26,6 +27,8 @@ class RouterSettings(ProviderSettings, BaseSettings):
 
     grpc: GrpcSettings = GrpcSettings(port=50052)
     """Where the gateway finds us."""
+    tls: TlsSettings = TlsSettings()
+    """How we and our callers prove ourselves."""
     metrics: MetricsSettings = MetricsSettings()
     """Where Prometheus scrapes."""
     telemetry: TelemetrySettings = TelemetrySettings()

@@ -12,6 +12,7 @@ from servicekit.settings import (
     Part,
     PostgresSettings,
     TelemetrySettings,
+    TlsSettings,
 )
 
 
@@ -49,6 +50,7 @@ class UsageSettings(BaseSettings):
 
     postgres: PostgresSettings
     grpc: GrpcSettings = GrpcSettings()
+    tls: TlsSettings = TlsSettings()
     metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     ingest: IngestSettings = IngestSettings()
