@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Self
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AwareDatetime, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from servicekit.configuration.production import postgres_faults, redis_faults, secret_faults, tls_faults
 from servicekit.settings import (
     SERVICE_CONFIG,
     GrpcSettings,
@@ -31,7 +33,8 @@ from services.auth.account_settings import (
 )
 from services.auth.domain.claims import TokenTerms
 from services.auth.domain.key_hash import KeyHasher, Pepper
-from services.auth.domain.tier import Limits, Tier, TierLimits
+from services.auth.domain.tier import Tier, TierLimits
+from services.auth.limit_settings import DimensionSettings, TierSettings
 
 # HMAC-SHA256 gains nothing from more, and a shorter one could be guessed from a stolen table.
 MIN_PEPPER_LENGTH = 32
@@ -64,60 +67,6 @@ class KeySettings(Part):
 
 def _split(peppers: SecretStr) -> list[str]:
     return [pepper.strip() for pepper in peppers.get_secret_value().split(",") if pepper.strip()]
-
-
-class DimensionSettings(Part):
-    """Limits of each tier in one dimension; 0 means no limit."""
-
-    free_requests_per_minute: int = Field(0, ge=0)
-    """Free tier: requests a minute."""
-    free_requests_per_day: int = Field(0, ge=0)
-    """Free tier: requests a day."""
-    free_tokens_per_minute: int = Field(0, ge=0)
-    """Free tier: tokens a minute, input and output."""
-    free_concurrent_requests: int = Field(0, ge=0)
-    """Free tier: requests at once."""
-    pro_requests_per_minute: int = Field(0, ge=0)
-    """Pro tier: requests a minute."""
-    pro_requests_per_day: int = Field(0, ge=0)
-    """Pro tier: requests a day."""
-    pro_tokens_per_minute: int = Field(0, ge=0)
-    """Pro tier: tokens a minute, input and output."""
-    pro_concurrent_requests: int = Field(0, ge=0)
-    """Pro tier: requests at once."""
-    enterprise_requests_per_minute: int = Field(0, ge=0)
-    """Enterprise tier: requests a minute."""
-    enterprise_requests_per_day: int = Field(0, ge=0)
-    """Enterprise tier: requests a day."""
-    enterprise_tokens_per_minute: int = Field(0, ge=0)
-    """Enterprise tier: tokens a minute, input and output."""
-    enterprise_concurrent_requests: int = Field(0, ge=0)
-    """Enterprise tier: requests at once."""
-
-    def of(self, tier: Tier) -> Limits:
-        """Return the limits of one tier."""
-        return Limits(
-            requests_per_minute=getattr(self, f"{tier}_requests_per_minute"),
-            requests_per_day=getattr(self, f"{tier}_requests_per_day"),
-            tokens_per_minute=getattr(self, f"{tier}_tokens_per_minute"),
-            concurrent_requests=getattr(self, f"{tier}_concurrent_requests"),
-        )
-
-
-class TierSettings(DimensionSettings):
-    """What an account may use in all."""
-
-    free_requests_per_minute: int = Field(20, ge=0)
-    free_requests_per_day: int = Field(200, ge=0)
-    free_tokens_per_minute: int = Field(100_000, ge=0)
-    free_concurrent_requests: int = Field(5, ge=0)
-    pro_requests_per_minute: int = Field(100, ge=0)
-    pro_requests_per_day: int = Field(1_000, ge=0)
-    pro_tokens_per_minute: int = Field(1_000_000, ge=0)
-    pro_concurrent_requests: int = Field(20, ge=0)
-    enterprise_requests_per_minute: int = Field(600_000, ge=0)
-    enterprise_tokens_per_minute: int = Field(1_000_000_000, ge=0)
-    enterprise_concurrent_requests: int = Field(10_000, ge=0)
 
 
 class UpkeepSettings(Part):
@@ -262,6 +211,13 @@ class AuthSettings(BaseSettings):
             raise ValueError("demo and outbox are not for production: the issuer is an https address")
         return self
 
+    def production_faults(self) -> Iterator[str]:
+        """Yield what production refuses."""
+        yield from tls_faults("AUTH_", self.tls)
+        yield from postgres_faults("AUTH_", self.postgres)
+        yield from redis_faults("AUTH_", self.redis)
+        yield from demonstration_faults(self)
+
     def signing_key_secrets(self) -> list[str]:
         """Return the secrets that encrypt signing keys, the current one first."""
         own = _split(self.oauth.signing_key_secret) + _split(self.oauth.previous_signing_key_secrets)
@@ -280,3 +236,25 @@ class AuthSettings(BaseSettings):
     def tier_limits(self) -> dict[Tier, TierLimits]:
         """Return what each tier may do: in all, with each key, on each model version."""
         return {tier: TierLimits(self.tier.of(tier), self.keylimit.of(tier), self.modellimit.of(tier)) for tier in Tier}
+
+
+def demonstration_faults(settings: AuthSettings) -> Iterator[str]:
+    """Yield what is only good for a demonstration of auth."""
+    yield from secret_faults("AUTH_KEY_PEPPER", settings.key.pepper.get_secret_value())
+    for variable, secret in (
+        ("AUTH_OAUTH_SIGNING_KEY_SECRET", settings.oauth.signing_key_secret),
+        ("AUTH_OAUTH_REGISTRATION_TOKEN", settings.oauth.registration_token),
+        ("AUTH_ACCOUNTS_SECRET", settings.accounts.secret),
+    ):
+        # An empty one is not used at all, or is derived from the pepper.
+        if secret.get_secret_value():
+            yield from secret_faults(variable, secret.get_secret_value())
+    if not settings.oauth.issuer.startswith("https://"):
+        yield "AUTH_OAUTH_ISSUER: tokens and passwords would travel in plaintext; name the public https:// address"
+    if not settings.smtp.host:
+        yield "AUTH_SMTP_HOST: mails would go nowhere; name the mail server"
+    elif settings.smtp.tls == "none":
+        yield "AUTH_SMTP_TLS: mails with links to log in would be plaintext; use starttls or implicit"
+    for variable, is_on in (("AUTH_DEMO", settings.demo), ("AUTH_OUTBOX", settings.outbox)):
+        if is_on:
+            yield f"{variable}: it is for a demonstration; set it to false"

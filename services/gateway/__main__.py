@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from servicekit.configuration.loading import load
 from servicekit.entry import run
-from servicekit.settings import load
 from services.gateway.server import serve
 from services.gateway.settings import GatewaySettings
 

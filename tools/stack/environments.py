@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from servicekit.configuration.loading import PROFILE
 from services.router.providers.access import Access
 from services.router.providers.registry import BUILT_IN
 from tools.servers.bootstrap import role
@@ -82,7 +83,8 @@ class Environments:
             settings[f"{prefix}TELEMETRY_OTLP_ENDPOINT"] = collector
         listens = {name: port for name, port in self._ports.items() if name.startswith(prefix)}
         own = {name: value for name, value in self._caller.items() if name.startswith(prefix)}
-        return self._base(program) | listens | settings | own
+        # What a person starts on a machine without saying more is no production.
+        return {PROFILE: "local"} | self._base(program) | listens | settings | own
 
     def migrations(self, service: str) -> dict[str, str]:
         """Return the environment of a service's migrations, which run as the schema's owner."""
@@ -131,6 +133,7 @@ class Environments:
             for service in ("auth", "router", "usage")
         }
         return targets | {
+            "GATEWAY_ENVIRONMENT": "development",
             "GATEWAY_REDIS_URL": self._redis_url("gateway"),
             "GATEWAY_JOURNAL_DIR": str(self._home.root / "journal"),
         }

@@ -46,6 +46,7 @@ async def running_edge(targets: dict[str, str], redis_url: str, journal: Path, *
         "redis": RedisSettings(url=SecretStr(redis_url)),
         "journal_dir": journal,
         "grace_s": 0.5,
+        "environment": "development",
         **targets,
     }
     settings = GatewaySettings(**{**given, **changes})
