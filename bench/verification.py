@@ -20,7 +20,7 @@ from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth_views import IssuerKeys
 from services.gateway.identity.access_tokens import AccessTokenVerifier
 from services.gateway.identity.key_cache import KeyCache
-from services.gateway.identity.key_sets import KeyRing
+from services.gateway.identity.key_sets import KeySet
 from services.gateway.identity.revoked import Revoked
 
 ISSUER: Final = "https://api.example.com"
@@ -84,11 +84,11 @@ async def _tokens() -> Cost:
     async def get_grant(grant_id: str, user_id: str, call: CallContext) -> Caller:
         return Caller(user_id, "", "", "pro", SCOPES, grant_id=grant_id)
 
-    ring = KeyRing(fetch, clock, max_age_s=3600)
-    await ring.told()
+    key_set = KeySet(fetch, clock, max_age_s=3600)
+    await key_set.published()
 
     def verifier() -> AccessTokenVerifier:
-        return AccessTokenVerifier(ring, get_grant, KeyCache(clock, fresh_s=3600, stale_s=0), Revoked(clock), clock)
+        return AccessTokenVerifier(key_set, get_grant, KeyCache(clock, fresh_s=3600, stale_s=0), Revoked(clock), clock)
 
     warm = verifier()
     cached = await _best(CACHED, lambda number: warm.caller(tokens[0], CALL))

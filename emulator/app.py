@@ -8,8 +8,8 @@ from emulator.control import Addresses, ControlSurface, Providers
 from emulator.core import Core, Surface
 from emulator.gigachat.oauth import GigaChatAccess
 from emulator.listeners import EmulatorSettings, surfaces
-from emulator.openai_upstream import OpenAIUpstream
-from emulator.tls import make_certificates, server_context
+from emulator.openai.upstream import OpenAIUpstream
+from emulator.wire.tls import make_certificates, server_context
 from emulator.yandex.auth import YandexAccess
 
 

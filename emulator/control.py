@@ -7,12 +7,12 @@ import msgspec
 from aiohttp import web
 
 from emulator.core import Call, Core, Surface
-from emulator.faults import FAULTS, Rule, make_fault
 from emulator.gigachat.oauth import GigaChatAccess
 from emulator.golden_files import golden_names, load_document
-from emulator.openai_upstream import OpenAIUpstream
+from emulator.openai.upstream import OpenAIUpstream
 from emulator.settings import ServiceAccount
-from emulator.wire import Exchange, Reply, SentResponse, content_length, head
+from emulator.wire.faults import FAULTS, Rule, make_fault
+from emulator.wire.replies import Exchange, Reply, SentResponse, content_length, head
 from emulator.yandex.auth import YandexAccess
 
 _RULE_FIELDS = ("provider", "model", "operation", "times", "skip", "chance")

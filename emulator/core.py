@@ -10,15 +10,15 @@ from hashlib import sha256
 
 from aiohttp import web
 
-from emulator.answer import Answer, Ask, compose
-from emulator.delivery import deliver
-from emulator.faults import BREAKING, Fault, FaultScript, UnknownFaultError, parse_fault
 from emulator.golden_files import GoldenFiles, NoSuchGoldenError, load
 from emulator.ground_truth import Entry, GroundTruth
 from emulator.limits import Gauge, Window
 from emulator.markers import read_directions
 from emulator.settings import CoreSettings
-from emulator.wire import Exchange, RefusalError, Reply, SentResponse
+from emulator.toy_model.answer import Answer, Ask, compose
+from emulator.wire.delivery import deliver
+from emulator.wire.faults import BREAKING, Fault, FaultScript, UnknownFaultError, parse_fault
+from emulator.wire.replies import Exchange, RefusalError, Reply, SentResponse
 
 RATE_MESSAGE = "ai.textGenerationCompletionRequestsPerHour.rate rate quota limit exceed: allowed 100 requests"
 Route = Callable[["Call"], Awaitable[Reply]]

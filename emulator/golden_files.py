@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from emulator.wire import Reply
+from emulator.wire.replies import Reply
 
 GOLDEN_DIR: Final = Path(__file__).parent / "golden"
 # These describe one connection or one day; the emulator writes its own.

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from emulator.faults import Fault, parse_fault
+from emulator.wire.faults import Fault, parse_fault
 
 _SIMPLE: Final = re.compile(r"\[\[(tokens|chunks|gap|latency|cached|text|fault):(.*?)\]\]", re.DOTALL)
 _CALL: Final = re.compile(r"\[\[call:([\w.-]+)\s*")

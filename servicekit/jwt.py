@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from joserfc.jws import JWSRegistry
 
@@ -32,7 +33,7 @@ PKCS8: Final = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 PrivateKey: TypeAlias = RSAPrivateKey | EllipticCurvePrivateKey
 SHARED_ALGORITHM: Final = "HS256"
 # What an algorithm signs with, and no other kind of key.
-KINDS: Final[Mapping[str, type[RSAKey | ECKey]]] = {"RS256": RSAKey, "ES256": ECKey}
+KINDS: Final[Mapping[str, type[RSAKey | ECKey]]] = {"RS256": RSAKey, "PS256": RSAKey, "ES256": ECKey}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,9 +65,16 @@ class Expected:
 
 
 def private_key(private: str | PrivateKey, *, kid: str, algorithm: str) -> Key:
-    """Return a key that signs, from a PEM or a key of the cryptography package."""
+    """Return a key that signs, from a PEM or a key of the cryptography package.
+
+    Raises:
+        ValueError: it is no key, or none of this algorithm.
+    """
     pem = private if isinstance(private, str) else private.private_bytes(*PKCS8)
-    return Key(kid, algorithm, KINDS[algorithm].import_key(pem))
+    try:
+        return Key(kid, algorithm, KINDS[algorithm].import_key(pem))
+    except JoseError as exc:
+        raise ValueError(f"not a key of {algorithm}") from exc
 
 
 def public_key(member: Mapping[str, Any]) -> Key:

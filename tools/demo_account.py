@@ -10,14 +10,13 @@ import secrets
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Final
 
 from grpc.aio import Channel
 from razvilka.auth.v1 import oauth_pb2
 
-from servicekit.errors import Conflict
 from servicekit.rpc_client import Peer, open_channel
 from tools.demo_calls import DemoCalls, DemoClient
 
@@ -29,7 +28,7 @@ REDIRECT_URI: Final = "http://127.0.0.1:8399/callback"
 BROWSER_GRANTS: Final = ("authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code")
 SCOPES: Final = (
     "models:read", "completions:write", "embeddings:write", "usage:read", "keys:read", "keys:write", "profile:read",
-    "profile:write", "reports:read", "budgets:write", "clients:write", "openid", "profile", "email",
+    "profile:write", "clients:write", "openid", "profile", "email",
 )  # fmt: skip
 
 
@@ -76,11 +75,17 @@ class Auth:
 
 
 async def ensure_demo(file: Path, *, auth: Auth, url: str, registration_token: str = "") -> Demo:
-    """Return a demo account that works, making what is missing, and write the file."""
+    """Return a demo account that works, making what is missing, and write the file.
+
+    Where people cannot be seeded (in production) nothing is made: the file goes on saying what it said.
+    """
     known = demo_from(read_env_file(file))
     async with auth.channel() as channel:
         calls = DemoCalls(channel)
-        user_id, email, password = await _person(calls, known)
+        person = await _person(calls, known)
+        if person is None:
+            return replace(known, url=url)
+        user_id, email, password = person
         public, confidential = await _clients(calls, user_id, known)
         demo = Demo(
             url,
@@ -98,26 +103,13 @@ async def ensure_demo(file: Path, *, auth: Auth, url: str, registration_token: s
     return demo
 
 
-async def _person(auth: DemoCalls, known: Demo) -> tuple[str, str, str]:
+async def _person(auth: DemoCalls, known: Demo) -> tuple[str, str, str] | None:
     # The key's holder comes first: what was made before people could log in gets a password now.
     known_id = await auth.holder(known.api_key) or known.demo_user_id
     email = await auth.email_of(known_id) or known.demo_email or EMAIL
     password = known.demo_password or secrets.token_urlsafe(18)
     seeded = await auth.seed(email, password)
-    if seeded is not None:
-        return seeded, email, password
-    return await _keyholder(auth, known_id), "", ""
-
-
-async def _keyholder(auth: DemoCalls, known_id: str) -> str:
-    """Return a user for keys alone; a taken address whose id is forgotten gets a namesake."""
-    if known_id and await auth.email_of(known_id):
-        return known_id
-    try:
-        return await auth.new_user(EMAIL)
-    except Conflict:
-        name, _, domain = EMAIL.partition("@")
-        return await auth.new_user(f"{name}+{secrets.token_hex(4)}@{domain}")
+    return None if seeded is None else (seeded, email, password)
 
 
 async def _key(auth: DemoCalls, user_id: str, known: str, name: str, scopes: tuple[str, ...]) -> str:

@@ -63,16 +63,6 @@ class DemoCalls:
             return None
         return str(answer.user_id)
 
-    async def new_user(self, email: str) -> str:
-        """Make a user who cannot log in; return the id.
-
-        Raises:
-            Conflict: the address is taken.
-        """
-        request = auth_pb2.CreateUserRequest(email=email, tier=auth_pb2.TIER_ENTERPRISE)
-        answer = await unary(self._keys.CreateUser, request, deadline_s=DEADLINE_S, wait_for_ready=True)
-        return str(answer.user.id)
-
     async def new_key(self, user_id: str, name: str, scopes: Sequence[str]) -> str:
         """Make an API key and return it."""
         request = auth_pb2.CreateApiKeyRequest(user_id=user_id, name=name, scopes=scopes)

@@ -11,8 +11,11 @@ FILE: Final = Path(__file__).parents[1] / "docs" / "metrics.md"
 # In this order: a metric is listed under the first room that declares it.
 ROOMS: Final = {
     "Every service": ("servicekit.rpc_server",),
-    "Gateway": ("services.gateway.metrics", "services.gateway.admission.metrics", "services.gateway.metering.metrics"),
-    "Auth": ("services.auth.metrics", "services.auth.oauth.metrics"),
+    "Gateway": tuple(
+        f"services.gateway.{room}.metrics"
+        for room in ("edge", "identity", "admission", "metering", "clients", "inference", "pages")
+    ),
+    "Auth": tuple(f"services.auth.{room}.metrics" for room in ("shared", "keys", "accounts", "oauth")),
     "Router": ("services.router.metrics",),
     "Usage": ("services.usage.metrics",),
 }

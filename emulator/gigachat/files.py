@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
-from emulator import tokenizer
 from emulator.core import Call
 from emulator.gigachat.surface import JSON_UTF8, GigaChatSurface
-from emulator.wire import Reply
+from emulator.toy_model import tokenizer
+from emulator.wire.replies import Reply
 
 MEGABYTE: Final = 1024 * 1024
 LARGEST: Final = {"audio": 35 * MEGABYTE, "image": 15 * MEGABYTE, "text": 40 * MEGABYTE}

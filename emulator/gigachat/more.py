@@ -4,14 +4,14 @@ from typing import Any
 
 import msgspec
 
-from emulator import tokenizer
-from emulator.answer import Answer, Ask
 from emulator.core import Call
-from emulator.embedding import vector
 from emulator.gigachat.models import MODELS, Model, find_model
 from emulator.gigachat.surface import JSON_UTF8, GigaChatSurface
 from emulator.gigachat.v2_format import Writer, read_request
-from emulator.wire import Reply
+from emulator.toy_model import tokenizer
+from emulator.toy_model.answer import Answer, Ask
+from emulator.toy_model.embedding import vector
+from emulator.wire.replies import Reply
 
 
 class MoreRoutes:

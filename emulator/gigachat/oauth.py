@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from emulator.core import Call, Core, Surface
-from emulator.wire import RefusalError, Reply
+from emulator.wire.replies import RefusalError, Reply
 
 _UUID4: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 SCOPES: Final = ("GIGACHAT_API_PERS", "GIGACHAT_API_B2B", "GIGACHAT_API_CORP")

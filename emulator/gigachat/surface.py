@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import msgspec
 
-from emulator.answer import Answer, Ask
 from emulator.core import Call, Core, Route, Surface
 from emulator.gigachat.models import Model, find_model
 from emulator.gigachat.oauth import GigaChatAccess, Token, html_403
 from emulator.gigachat.rules import BrokenRuleError
 from emulator.gigachat.v1_format import Writer, read_request
-from emulator.wire import EVENT_STREAM, RefusalError, Reply
+from emulator.toy_model.answer import Answer, Ask
+from emulator.wire.replies import EVENT_STREAM, RefusalError, Reply
 
 JSON_UTF8: Final = b"application/json; charset=utf-8"
 MESSAGES: Final = {

@@ -4,11 +4,11 @@ from typing import Any, Final
 
 import msgspec
 
-from emulator import tokenizer
-from emulator.answer import Answer, Ask, Tool, dump
 from emulator.gigachat.models import Model
 from emulator.gigachat.rules import BrokenRuleError, check_functions, check_order, check_ranges
-from emulator.text import passage
+from emulator.toy_model import tokenizer
+from emulator.toy_model.answer import Answer, Ask, Tool, dump
+from emulator.toy_model.text import passage
 
 FINISH: Final = {"stop": "stop", "length": "length", "tool_calls": "function_call", "content_filter": "blacklist"}
 _NOT_SAMPLING: Final = frozenset({"model", "messages", "functions"})

@@ -4,11 +4,11 @@ from typing import Any, Final
 
 import msgspec
 
-from emulator import tokenizer
-from emulator.answer import Answer, Ask, Tool, dump
 from emulator.gigachat.models import Model
 from emulator.gigachat.rules import BrokenRuleError, check_functions, check_ranges
 from emulator.gigachat.v1_format import FINISH
+from emulator.toy_model import tokenizer
+from emulator.toy_model.answer import Answer, Ask, Tool, dump
 
 _NOT_SAMPLING: Final = frozenset({"model", "messages", "tools"})
 _ROLES: Final = frozenset({"system", "user", "assistant", "tool"})

@@ -2,10 +2,10 @@
 
 import pytest
 
-from emulator.faults import FaultScript, Rule, UnknownFaultError, make_fault, parse_fault
 from emulator.markers import read_directions
 from emulator.testing import RunningEmulator
 from emulator.tests.test_misdelivery import listen
+from emulator.wire.faults import FaultScript, Rule, UnknownFaultError, make_fault, parse_fault
 
 
 @pytest.mark.parametrize("spec", ["cut_mid_stream;after=3", "cut_mid_stream after=3", " cut_mid_stream ;after=3 "])

@@ -7,10 +7,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from emulator import tokenizer
 from emulator.testing import RunningEmulator
 from emulator.tests.asking import sse
 from emulator.tests.conftest import Ask
+from emulator.toy_model import tokenizer
 
 OBJECT = {"type": "object", "properties": {"camp": {"type": "string"}}}
 FUNCTION = {"name": "camp_distance", "parameters": OBJECT}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from emulator.faults import FAULTS
+from emulator.wire.faults import FAULTS
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from emulator import tokenizer
-from emulator.text import RING, json_text, passage
+from emulator.toy_model import tokenizer
+from emulator.toy_model.text import RING, json_text, passage
 
 
 @pytest.mark.parametrize("tokens", [0, 1, 2, 57, RING, 3 * RING + 5])

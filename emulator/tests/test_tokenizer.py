@@ -2,7 +2,7 @@
 
 import pytest
 
-from emulator import tokenizer
+from emulator.toy_model import tokenizer
 
 
 @pytest.mark.parametrize(

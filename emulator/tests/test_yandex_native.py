@@ -7,10 +7,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from emulator import tokenizer
 from emulator.testing import YANDEX_API_KEY, YANDEX_FOLDER, RunningEmulator
 from emulator.tests.asking import ndjson
 from emulator.tests.conftest import Ask
+from emulator.toy_model import tokenizer
 
 TOOL = {
     "function": {

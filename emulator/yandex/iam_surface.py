@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from emulator.answer import Answer
 from emulator.core import Call
-from emulator.wire import Reply
+from emulator.toy_model.answer import Answer
+from emulator.wire.replies import Reply
 from emulator.yandex.auth import check_jwt
 from emulator.yandex.native_format import read_request, response
 from emulator.yandex.surface import YandexSurface, timestamp

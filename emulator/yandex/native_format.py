@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import msgspec
 
-from emulator import tokenizer
-from emulator.answer import Answer, Ask, Tool, dump
-from emulator.faults import Fault
+from emulator.toy_model import tokenizer
+from emulator.toy_model.answer import Answer, Ask, Tool, dump
+from emulator.wire.faults import Fault
 from emulator.yandex.errors import error_body
 
 MODEL_VERSION: Final = "12.08.2026"

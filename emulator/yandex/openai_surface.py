@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from emulator import tokenizer
-from emulator.answer import Ask
 from emulator.core import Call
-from emulator.embedding import vector
-from emulator.openai_format import BadRequestError, ChatWriter, read_request
-from emulator.wire import EVENT_STREAM, RefusalError, Reply
+from emulator.openai.format import BadRequestError, ChatWriter, read_request
+from emulator.toy_model import tokenizer
+from emulator.toy_model.answer import Ask
+from emulator.toy_model.embedding import vector
+from emulator.wire.replies import EVENT_STREAM, RefusalError, Reply
 from emulator.yandex.models import EMBEDDERS, MODELS, ModelUri, parse_uri
 from emulator.yandex.surface import YandexSurface
 

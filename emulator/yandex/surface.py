@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from emulator import tokenizer
-from emulator.answer import Ask
 from emulator.core import Call, Core, Surface
-from emulator.embedding import vector
-from emulator.wire import Exchange, RefusalError, Reply
+from emulator.toy_model import tokenizer
+from emulator.toy_model.answer import Ask
+from emulator.toy_model.embedding import vector
+from emulator.wire.replies import Exchange, RefusalError, Reply
 from emulator.yandex.auth import Unauthenticated, YandexAccess
 from emulator.yandex.errors import error_body
 from emulator.yandex.models import EMBEDDERS, MODELS, ModelUri, parse_uri

@@ -10,7 +10,6 @@ OPERATOR: Final = ("operator",)
 BOTH: Final = (*GATEWAY, *OPERATOR)
 
 KEYS: Final = {
-    "CreateUser": OPERATOR,
     "CreateApiKey": BOTH,
     "ListApiKeys": GATEWAY,
     "RevokeApiKey": BOTH,

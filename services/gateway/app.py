@@ -1,19 +1,15 @@
-"""build_app: the routes of the public API under one outermost layer."""
+"""build_app: the routes of every room under one outermost layer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from fastapi import Depends, FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, Internal, InvalidRequest, NotFound, ServiceError
-from servicekit.lifecycle import Background
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
@@ -24,43 +20,62 @@ from services.gateway.clients.usage import UsageClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
 from services.gateway.console.login import LoginPages
-from services.gateway.console.registration import EntryPages
-from services.gateway.edge.api_description import TITLE, VERSION, describe
-from services.gateway.edge.cancellation import Cancellations
-from services.gateway.edge.health import health_router
+from services.gateway.console.registration import RegistrationPages
+from services.gateway.edge.api_description import (
+    DOCS_PATH,
+    OPENAPI_PATH,
+    TITLE,
+    VERSION,
+    Description,
+    describe,
+)
+from services.gateway.edge.endpoint import Cors, Endpoint
+from services.gateway.edge.errors.exception_handlers import add_exception_handlers
 from services.gateway.edge.middleware import Edge
-from services.gateway.edge.problems import code_of, encode_body, headers_of, status_of
-from services.gateway.edge.readiness import Readiness
 from services.gateway.edge.request_context import context_of
-from services.gateway.identity.access import CHAT, COMPLETIONS, EMBEDDINGS, check_every_route, need_of
+from services.gateway.edge.server import health
+from services.gateway.edge.server.health import health_router
+from services.gateway.edge.server.readiness import Readiness
+from services.gateway.identity.access import AccessTable, Needs, Open
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
-from services.gateway.identity.key_sets import KeyRing
-from services.gateway.inference.completions import CompletionService
+from services.gateway.identity.key_sets import KeySet
+from services.gateway.inference.answers import Answers
 from services.gateway.inference.paid_call import PaidCalls
+from services.gateway.inference.pricing import Pricing
+from services.gateway.inference.routes import access as inference
 from services.gateway.inference.routes.chat import ChatCompletions
-from services.gateway.inference.routes.dependencies import InferenceDependencies
-from services.gateway.inference.routes.embeddings import EmbeddingsEndpoint
+from services.gateway.inference.routes.description import OPERATIONS, components
+from services.gateway.inference.routes.embeddings import EmbeddingsRoute
 from services.gateway.inference.routes.models import models_router
+from services.gateway.inference.routes.paid_route import InferenceDependencies
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.text_completions import TextCompletions
-from services.gateway.management.account import access_router, account_router
+from services.gateway.management import access, account, clients, key_info, keys
+from services.gateway.management.access import grants_router, sessions_router
+from services.gateway.management.account import account_router, profile_router
 from services.gateway.management.clients import clients_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.oauth.device import DevicePages
-from services.gateway.oauth.endpoint import Cors, OAuthEndpoint
 from services.gateway.oauth.metadata import MetadataEndpoints
 from services.gateway.oauth.token import TokenEndpoints
-from services.gateway.pages.page import Page, Site
-from services.gateway.pages.static_route import STATIC_PATH, StaticFiles
+from services.gateway.pages.page_endpoint import PageDependencies
+from services.gateway.pages.static_route import static_endpoint
 from services.gateway.settings import GatewaySettings
+
+# What is of the protocol was at /oauth/… in release 1.0, and is there still.
+OAUTH_PREFIX: Final = "/oauth"
+# The edge knows no credentials, so what it serves is everybody's.
+EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, DOCS_PATH, OPENAPI_PATH), Open.EVERYONE)
+MANAGEMENT_NEEDS: Final = (key_info.NEEDS, account.NEEDS, access.NEEDS, keys.NEEDS, clients.NEEDS)
+ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, *MANAGEMENT_NEEDS)
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class AppDependencies:
     """What the routes are made of; the composition root builds it."""
 
     settings: GatewaySettings
@@ -72,12 +87,10 @@ class Parts:
     oauth: OAuthClient
     grants: GrantClient
     accounts: AccountClient
-    ring: KeyRing
+    key_set: KeySet
     limit: OAuthLimit
     paid_calls: PaidCalls
     readiness: Readiness
-    cancellations: Cancellations
-    tasks: Background
     clock: Clock
 
 
@@ -87,157 +100,124 @@ class Application(FastAPI):
     edge: Edge
     known_routes: tuple[BaseRoute, ...]
 
-    def methods_at(self, scope: Scope) -> set[str]:
+    def methods_at(self, request: Request) -> set[str]:
         """Return the methods of every route at a path; the router itself only names those of the first."""
-        here = (route for route in self.known_routes if route.matches(scope)[0] is not Match.NONE)
+        here = (route for route in self.known_routes if route.matches(request.scope)[0] is not Match.NONE)
         return {method for route in here if isinstance(route, Route) for method in route.methods or ()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         await self.edge(scope, receive, send)
 
-    async def unhurried(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve_by_framework(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request of any route but the hot ones."""
         await super().__call__(scope, receive, send)
 
 
-def build_app(parts: Parts) -> FastAPI:
+def build_app(parts: AppDependencies) -> FastAPI:
     """Return the application.
 
     Raises:
-        RuntimeError: a route has no row in the table of what it needs.
+        RuntimeError: no room says what one of the routes needs.
+        ValueError: two rooms say what one route needs.
     """
-    shown = parts.settings.environment != "production"
-    app = Application(
-        title=TITLE,
-        version=VERSION,
-        docs_url="/docs" if shown else None,
-        redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
-        openapi_url="/openapi.json" if shown else None,
-        redirect_slashes=False,
-        dependencies=[Depends(_gatekeeper(parts.authenticator))],
-    )
+    endpoints = {**_protocol_endpoints(parts), **_page_endpoints(parts)}
+    # The protocol authenticates its clients itself, and pages have sessions.
+    table = AccessTable(*ROOM_NEEDS, dict.fromkeys(endpoints, Open.EVERYONE))
+    app = _bare_application(parts, table)
     hot = _hot_endpoints(parts)
     # Registered all the same: for other methods (405), and for the description.
     app.router.routes[:0] = [Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()]
-    _add_oauth_routes(app, parts)
-    _add_pages(app, parts)
+    app.router.routes.extend(Route(path, endpoint) for path, endpoint in endpoints.items())
     app.known_routes = tuple(app.routes)
-    for router in (
+    for router in _routers(parts):
+        app.known_routes += tuple(router.routes)
+        app.include_router(router)
+    table.check_every_route(app.known_routes)
+    add_exception_handlers(app, app.methods_at)
+    app.edge = Edge(app.serve_by_framework, hot, hsts=parts.settings.hsts)
+    describe(app, _description(table))
+    return app
+
+
+def _bare_application(parts: AppDependencies, table: AccessTable) -> Application:
+    async def authenticate(request: Request) -> None:
+        need = table.need_of(request.method, request.scope["route"].path)
+        await parts.authenticator.enter(context_of(request.scope), need)
+
+    shown = parts.settings.environment != "production"
+    return Application(
+        title=TITLE,
+        version=VERSION,
+        docs_url=DOCS_PATH if shown else None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        openapi_url=OPENAPI_PATH if shown else None,
+        redirect_slashes=False,
+        dependencies=[Depends(authenticate)],
+    )
+
+
+def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
+    return (
         models_router(parts.catalog, parts.clock),
         requests_router(parts.usage),
         auth_key_router(parts.usage, parts.clock),
         providers_router(parts.router),
         health_router(parts.readiness),
+        profile_router(parts.accounts, parts.limit),
         account_router(parts.accounts, parts.limit),
-        access_router(parts.accounts, parts.grants),
+        sessions_router(parts.accounts),
+        grants_router(parts.grants),
         keys_router(parts.auth),
         clients_router(parts.grants),
-    ):
-        app.known_routes += tuple(router.routes)
-        app.include_router(router)
-    check_every_route(app.known_routes)
-    app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(ServiceError, _service_error)
-    app.add_exception_handler(Exception, _unexpected)
-    app.edge = Edge(app.unhurried, hot, hsts=parts.settings.hsts)
-    describe(app)
-    return app
+    )
 
 
-def _hot_endpoints(parts: Parts) -> dict[str, ASGIApp]:
+def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
+    inference = InferenceDependencies(
+        authenticator=parts.authenticator,
+        limits=parts.settings.limit,
+        pricing=Pricing(parts.catalog, parts.clock),
+        router=parts.router,
+        answers=Answers(parts.paid_calls),
+    )
+    routes = (ChatCompletions(inference), TextCompletions(inference), EmbeddingsRoute(inference))
+    return {route.path: route for route in routes}
+
+
+def _protocol_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
+    """Return the endpoints of the protocol by path, each also under /oauth."""
+    cors = Cors(parts.settings.oauth.cors_list)
+    endpoints = (
+        *TokenEndpoints(parts.oauth, parts.limit, cors).all(),
+        *MetadataEndpoints(parts.key_set, cors).all(),
+    )
+    return {prefix + endpoint.path: endpoint for endpoint in endpoints for prefix in ("", OAUTH_PREFIX)}
+
+
+def _page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
+    """Return the pages for people by path; those of the protocol also under /oauth."""
     settings = parts.settings
-    needs = InferenceDependencies(parts.authenticator, parts.catalog, settings.limit, parts.clock)
-    service = CompletionService(
-        parts.paid_calls, parts.router, settings, tasks=parts.tasks, cancellations=parts.cancellations
+    shared = PageDependencies(parts.key_set, parts.accounts, parts.limit, settings.public_url)
+    authorization = Authorization(shared, parts.oauth, parts.catalog)
+    protocol = (*authorization.all(), *DevicePages(shared, parts.oauth, parts.catalog).all())
+    people = (
+        *LoginPages(shared, authorization, parts.clock).all(),
+        *RegistrationPages(shared).all(),
+        *AccountPages(shared).all(),
+        *AccessPages(shared, parts.grants, parts.auth).all(outbox=settings.environment != "production"),
+        static_endpoint(),
     )
     return {
-        CHAT: ChatCompletions(needs, service),
-        COMPLETIONS: TextCompletions(needs, service),
-        EMBEDDINGS: EmbeddingsEndpoint(needs, parts.paid_calls, parts.router, settings, parts.cancellations),
+        **{page.path: page for page in (*protocol, *people)},
+        **{OAUTH_PREFIX + page.path: page for page in protocol},
     }
 
 
-def _add_oauth_routes(app: FastAPI, parts: Parts) -> None:
-    """Add the endpoints of the protocol, each also under /oauth."""
-    cors = Cors(parts.settings.oauth.cors_list)
-    endpoints: list[OAuthEndpoint] = [
-        *TokenEndpoints(parts.oauth, parts.limit, cors).all(),
-        *MetadataEndpoints(parts.ring, cors).all(),
-    ]
-    for endpoint in endpoints:
-        for prefix in ("", "/oauth"):
-            app.router.routes.append(Route(prefix + endpoint.path, endpoint))
-
-
-def _add_pages(app: FastAPI, parts: Parts) -> None:
-    """Add the pages for people; those of the protocol also under /oauth."""
-    settings = parts.settings
-    site = Site(parts.ring, parts.accounts, parts.limit, settings.public_url)
-    authorization = Authorization(site, parts.oauth, parts.catalog)
-    protocol: list[Page] = [*authorization.all(), *DevicePages(site, parts.oauth, parts.catalog).all()]
-    people: list[Page] = [
-        *LoginPages(site, authorization, parts.clock).all(),
-        *EntryPages(site).all(),
-        *AccountPages(site).all(),
-        *AccessPages(site, parts.grants, parts.auth).all(outbox=settings.environment != "production"),
-    ]
-    routes = [
-        *((page.path, page) for page in (*protocol, *people)),
-        *((f"/oauth{page.path}", page) for page in protocol),
-    ]
-    app.router.routes.extend(Route(path, page) for path, page in routes)
-    app.router.routes.append(Route(STATIC_PATH, StaticFiles()))
-
-
-def _gatekeeper(authenticator: Authenticator):  # type: ignore[no-untyped-def]
-    async def enter(request: Request) -> None:
-        await authenticator.enter(context_of(request.scope), need_of(request.method, request.scope["route"].path))
-
-    return enter
-
-
-async def _http_exception(request: Request, exc: Exception) -> Response:
-    assert isinstance(exc, HTTPException)
-    if exc.status_code == 405:
-        error: ServiceError = InvalidRequest(
-            ErrorReason.METHOD_NOT_ALLOWED, f"The method {request.method[:16]} is not allowed here."
-        )
-    elif exc.status_code == 404:
-        error = NotFound(ErrorReason.NOT_FOUND, "There is nothing at this path.")
-    else:
-        error = InvalidRequest(ErrorReason.INVALID_REQUEST, "The request cannot be understood.")
-    headers = dict(exc.headers or {})
-    if exc.status_code == 405:
-        headers = {"allow": ", ".join(sorted(request.app.methods_at(request.scope)))}
-    return _rendered(request, error, headers)
-
-
-async def _validation_error(request: Request, exc: Exception) -> Response:
-    assert isinstance(exc, RequestValidationError)
-    first = exc.errors()[0]
-    field = ".".join(str(part) for part in first["loc"][1:]) or "body"
-    error = InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{first['msg']} (field `{field}`).", param=field)
-    return _rendered(request, error, {})
-
-
-async def _service_error(request: Request, exc: Exception) -> Response:
-    assert isinstance(exc, ServiceError)
-    return _rendered(request, exc, {})
-
-
-async def _unexpected(request: Request, exc: Exception) -> Response:
-    # Starlette raises it again after this: the edge logs it.
-    return _rendered(request, Internal(), {})
-
-
-def _rendered(request: Request, error: ServiceError, headers: dict[str, str]) -> Response:
-    context = context_of(request.scope)
-    context.error_code = code_of(error)
-    response = Response(
-        encode_body(error, context.request_id), status_of(error), headers, media_type="application/json"
+def _description(table: AccessTable) -> Description:
+    return Description(
+        hot=OPERATIONS,
+        components=components(),
+        needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )
-    response.raw_headers.extend(headers_of(error))
-    return response

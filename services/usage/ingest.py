@@ -14,8 +14,9 @@ from servicekit.errors import ErrorReason, InvalidRequest, Unavailable
 from servicekit.failpoints import failpoint
 from services.usage import metrics
 from services.usage.domain.batch import Batch, fold, judge
-from services.usage.domain.record import Rejected, UsageRecord
+from services.usage.domain.record import UsageRecord
 from services.usage.domain.rollup import rollups
+from services.usage.domain.validation import Rejected
 from services.usage.settings import IngestSettings
 from services.usage.store import Collision, Refusal, Transaction, UsageStore
 

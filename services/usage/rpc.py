@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -10,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import usage_pb2 as pb
 from razvilka.usage.v1 import usage_pb2_grpc as pb_grpc
 
-from services.usage.domain.record import EPOCH, Attempt, Source, Status, UsageRecord
+from services.usage.domain.record import COLUMNS, EPOCH, Attempt, Source, Status, UsageRecord
 from services.usage.ingest import Ingest
 from services.usage.spending import Spending
 from services.usage.upkeep import Upkeep
@@ -33,6 +35,13 @@ STATUS_TO_PROTO: Final[dict[Status | None, pb.Status.ValueType]] = {
 SOURCE_TO_PROTO: Final[dict[Source | None, pb.Source.ValueType]] = {
     source: number for number, source in SOURCE_FROM_PROTO.items()
 }
+
+# Fields that are the same on both sides; the others are converted below.
+_CONVERTED: Final = {"request_id", "status", "source", "attempts", "started_at"}
+_PLAIN_NAMES: Final = tuple([column.name for column in COLUMNS if column.name not in _CONVERTED])
+_plain: Final = attrgetter(*_PLAIN_NAMES)
+_ATTEMPT_NAMES: Final = tuple([field.name for field in fields(Attempt)])
+_attempt: Final = attrgetter(*_ATTEMPT_NAMES)
 
 # What a datetime can hold; a Timestamp can hold more.
 _FIRST_S: Final = -62_135_596_800
@@ -94,75 +103,27 @@ def moment_from_proto(timestamp: Timestamp) -> datetime:
 
 def record_from_proto(message: pb.UsageRecord) -> UsageRecord:
     """Return the record as it was sent; whether it is fit to be stored is the domain's question."""
+    plain = dict(zip(_PLAIN_NAMES, _plain(message), strict=True))
     return UsageRecord(
+        **plain,
         request_id=message.request_id.lower(),
-        user_id=message.user_id,
-        key_id=message.key_id,
-        grant_id=message.grant_id,
-        client_id=message.client_id,
-        provider=message.provider,
-        model=message.model,
-        requested_model=message.requested_model,
-        resolved_model=message.resolved_model,
-        endpoint=message.endpoint,
-        tokens_input=message.tokens_input,
-        tokens_output=message.tokens_output,
-        tokens_cached=message.tokens_cached,
-        tokens_reasoning=message.tokens_reasoning,
-        cost_micro_rub=message.cost_micro_rub,
-        price_version=message.price_version,
         status=STATUS_FROM_PROTO.get(message.status),
         source=SOURCE_FROM_PROTO.get(message.source),
-        finish_reason=message.finish_reason,
-        error_code=message.error_code,
-        stream=message.stream,
-        http_status=message.http_status,
-        latency_ms=message.latency_ms,
-        first_token_ms=message.first_token_ms,
-        trace_id=message.trace_id,
-        attempts=tuple(
-            [
-                Attempt(attempt.provider, attempt.model, attempt.reason, attempt.latency_ms)
-                for attempt in message.attempts
-            ]
-        ),
+        attempts=tuple([Attempt(*_attempt(attempt)) for attempt in message.attempts]),
         started_at=moment_from_proto(message.started_at) if message.HasField("started_at") else None,
     )
 
 
 def record_to_proto(record: UsageRecord) -> pb.UsageRecord:
     """Return the message of a stored record."""
+    plain: dict[str, Any] = dict(zip(_PLAIN_NAMES, _plain(record), strict=True))
     message = pb.UsageRecord(
+        **plain,
         request_id=record.request_id,
-        user_id=record.user_id,
-        key_id=record.key_id,
-        grant_id=record.grant_id,
-        client_id=record.client_id,
-        provider=record.provider,
-        model=record.model,
-        requested_model=record.requested_model,
-        resolved_model=record.resolved_model,
-        endpoint=record.endpoint,
-        tokens_input=record.tokens_input,
-        tokens_output=record.tokens_output,
-        tokens_cached=record.tokens_cached,
-        tokens_reasoning=record.tokens_reasoning,
-        cost_micro_rub=record.cost_micro_rub,
-        price_version=record.price_version,
         status=STATUS_TO_PROTO.get(record.status, pb.STATUS_UNSPECIFIED),
         source=SOURCE_TO_PROTO.get(record.source, pb.SOURCE_UNSPECIFIED),
-        finish_reason=record.finish_reason,
-        error_code=record.error_code,
-        stream=record.stream,
-        http_status=record.http_status,
-        latency_ms=record.latency_ms,
-        first_token_ms=record.first_token_ms,
-        trace_id=record.trace_id,
         attempts=[
-            pb.Attempt(
-                provider=attempt.provider, model=attempt.model, reason=attempt.reason, latency_ms=attempt.latency_ms
-            )
-            for attempt in record.attempts
+            pb.Attempt(**dict(zip(_ATTEMPT_NAMES, _attempt(attempt), strict=True))) for attempt in record.attempts
         ],
     )
     if record.started_at is not None:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.gateway.tests.bad_bodies import WRONG
+from services.gateway.tests.inference.bad_bodies import WRONG
 from tests.integration.books import Books
 from tests.integration.caller import CHAT, Heard, ask, call
 from tools.stack.running_stack import RunningStack

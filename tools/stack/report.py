@@ -19,8 +19,9 @@ def announcement(stack: Stack, demo: Demo, caller: dict[str, str]) -> str:
     """Return the table of a suite that has just become ready."""
     rows = [
         ("address", f"{demo.url}/v1"),
-        ("API key", demo.api_key),
-        ("admin key", demo.admin_key),
+        # Behind https auth is no demonstration: people register.
+        ("API key", demo.api_key or f"none yet: register at {demo.url}/registration"),
+        *([("admin key", demo.admin_key)] if demo.admin_key else []),
         *([("log in", f"{demo.url}/login as {demo.demo_email}, {demo.demo_password}")] if demo.demo_email else []),
         *([("mails", f"{demo.url}/dev/outbox")] if demo.demo_email else []),
         *((row.access.title, _played_by(row.access, stack, caller)) for row in BUILT_IN),
@@ -29,7 +30,7 @@ def announcement(stack: Stack, demo: Demo, caller: dict[str, str]) -> str:
         ("data, logs", str(stack.home.root)),
         ("for scripts", str(stack.home.demo_env)),
     ]
-    return f"{table(rows)}\n\n{EXAMPLE.format(url=demo.url, key=demo.api_key)}"
+    return f"{table(rows)}\n\n{EXAMPLE.format(url=demo.url, key=demo.api_key or '$KEY')}"
 
 
 def process_table(stack_states: Sequence[tuple[str, str, str]]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import asyncpg
 import psutil
 import pytest
-from razvilka.auth.v1 import auth_pb2, auth_pb2_grpc
+from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_grpc
 
 from servicekit.rpc_client import unary
 from tools.demo_account import Auth, Demo
@@ -133,11 +133,13 @@ class RunningStack:
 async def _new_account(auth: Auth, tier: Any, fields: dict[str, Any]) -> Account:
     async with auth.channel() as channel:
         stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
-        new_user = auth_pb2.CreateUserRequest(email=f"u{secrets.token_hex(6)}@example.com", tier=tier)
-        user = await unary(stub.CreateUser, new_user, deadline_s=RPC_DEADLINE_S)
-        new_key = auth_pb2.CreateApiKeyRequest(user_id=user.user.id, name="test", **fields)
+        accounts: Any = account_pb2_grpc.AccountServiceStub(channel)
+        email, password = f"u{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(18)
+        new_user = account_pb2.SeedUserRequest(email=email, password=password, tier=tier)
+        user = await unary(accounts.SeedUser, new_user, deadline_s=RPC_DEADLINE_S)
+        new_key = auth_pb2.CreateApiKeyRequest(user_id=user.user_id, name="test", **fields)
         made = await unary(stub.CreateApiKey, new_key, deadline_s=RPC_DEADLINE_S)
-        return Account(user.user.id, made.key.id, made.secret)
+        return Account(user.user_id, made.key.id, made.secret)
 
 
 async def _revoke_key(auth: Auth, key: str) -> None:

@@ -109,7 +109,7 @@ def normal(name: str) -> str:
         ("README.md", True),
         ("servicekit/errors.py", False),
         ("servicekit/testing/fake_clock.py", True),
-        ("services/gateway/tests/test_chat.py", True),
+        ("services/gateway/tests/inference/test_chat.py", True),
         ("services/gateway/console/pages.py", False),
         ("tools/demo_account.py", False),
         ("tools/stack/up.py", True),

@@ -41,7 +41,7 @@ def test_a_function_is_its_signature_and_body_without_docstring_and_decorators()
     ("path", "measured"),
     [
         ("services/gateway/app.py", True),
-        ("services/gateway/tests/test_chat.py", False),
+        ("services/gateway/tests/inference/test_chat.py", False),
         ("tests/documents.py", False),
         ("protos/gen/razvilka/auth/v1/auth_pb2.py", False),
         ("services/gateway/admission/admit.lua", False),

@@ -6,26 +6,27 @@ from typing import Final
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound
-from services.auth import metrics
+from services.auth.accounts import metrics
+from services.auth.accounts.account_lookup import usable_account
+from services.auth.accounts.credentials.guess_limiter import GuessLimiter
+from services.auth.accounts.credentials.password_hashing import PasswordHashing
+from services.auth.accounts.credentials.reauthentication import Reauthentication
+from services.auth.accounts.domain.email_address import account_key, check_email
+from services.auth.accounts.domain.guessing import Attempt
+from services.auth.accounts.domain.login_session import LoginSession
+from services.auth.accounts.domain.mail import MAX_TOKEN, MailKind, NewMail, TokenPurpose, token_hash
+from services.auth.accounts.domain.password import PasswordRules
+from services.auth.accounts.domain.profile import DEFAULT_LANGUAGE
 from services.auth.accounts.grants_of_user import EndReason, GrantsOfUser
-from services.auth.accounts.guard import Guard
-from services.auth.accounts.ledger import Change, Ledger
-from services.auth.accounts.password_hashing import PasswordHashing
-from services.auth.accounts.proof import Reproof
-from services.auth.accounts.registration import bad_link, use
+from services.auth.accounts.mail.links import bad_link, use_link
 from services.auth.accounts.sessions import LoginSessions
-from services.auth.domain.account import Account, account_key
-from services.auth.domain.audit import AuditAction
-from services.auth.domain.guessing import Attempt
-from services.auth.domain.identifier import check_id
-from services.auth.domain.login_session import LoginSession
-from services.auth.domain.mail import MAX_TOKEN, MailKind, NewMail, TokenPurpose, token_hash
-from services.auth.domain.origin import Origin
-from services.auth.domain.password import PasswordRules
-from services.auth.domain.profile import DEFAULT_LANGUAGE
-from services.auth.domain.user import check_email
-from services.auth.store.accounts import AccountStore, lock_account, set_password, verify_email
-from services.auth.store.mailed_tokens import MailedTokenStore, end_tokens_of_user
+from services.auth.accounts.store.accounts import set_password, verify_email
+from services.auth.accounts.store.mailed_tokens import MailedTokenStore, end_tokens_of_user
+from services.auth.accounts.store.unit_of_work import AccountUnit, AccountUnits
+from services.auth.shared.domain.account import Account
+from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.origin import Origin
+from services.auth.shared.store.accounts import AccountStore, lock_account
 
 RESET: Final = (TokenPurpose.RESET,)
 
@@ -37,27 +38,27 @@ class Passwords:
         self,
         accounts: AccountStore,
         tokens: MailedTokenStore,
-        ledger: Ledger,
+        units: AccountUnits,
         sessions: LoginSessions,
         grants: GrantsOfUser,
         hashing: PasswordHashing,
         rules: PasswordRules,
         *,
-        login_guard: Guard,
-        mail_guard: Guard,
-        reproof: Reproof,
+        login_limiter: GuessLimiter,
+        mail_limiter: GuessLimiter,
+        reauthentication: Reauthentication,
         clock: Clock,
     ) -> None:
         self._accounts = accounts
         self._tokens = tokens
-        self._ledger = ledger
+        self._units = units
         self._sessions = sessions
         self._grants = grants
         self._hashing = hashing
         self._rules = rules
-        self._login_guard = login_guard
-        self._mail_guard = mail_guard
-        self._reproof = reproof
+        self._login_limiter = login_limiter
+        self._mail_limiter = mail_limiter
+        self._reauthentication = reauthentication
         self._clock = clock
 
     async def request_reset(self, email: str, origin: Origin) -> None:
@@ -68,9 +69,9 @@ class Passwords:
             QuotaExceeded: too many mails were asked for, for this address or from there.
         """
         address = check_email(email)
-        await self._mail_guard.admit(Attempt(account_key(address), origin))
-        async with self._ledger.change(origin) as change:
-            await change.mail(NewMail(MailKind.RESET, address, DEFAULT_LANGUAGE))
+        await self._mail_limiter.admit(Attempt(account_key(address), origin))
+        async with self._units.begin(origin) as unit:
+            await unit.mail(NewMail(MailKind.RESET, address, DEFAULT_LANGUAGE))
 
     async def reset(self, token: str, password: str, origin: Origin) -> None:
         """Set a password by a mailed link; all sessions and refresh tokens end.
@@ -82,16 +83,16 @@ class Passwords:
         account = await self._account_of(token)
         hashed = await self._hashing.hash(self._rules.check(password, (account.email, account.name)))
         ended = await self._sessions.others(account.id)
-        async with self._ledger.change(origin) as change:
-            used = await use(change, token, TokenPurpose.RESET)
-            if used.user_id != account.id or await lock_account(change.connection, account.id) is None:
+        async with self._units.begin(origin) as unit:
+            used = await use_link(unit, token, TokenPurpose.RESET)
+            if used.user_id != account.id or await lock_account(unit.connection, account.id) is None:
                 raise bad_link()
             # Who could read the mail has the address.
-            await verify_email(change.connection, account.id, change.at)
-            await self._set(change, account, hashed, ended, EndReason.PASSWORD_RESET)
-            change.note(AuditAction.PASSWORD_RESET, account.id)
+            await verify_email(unit.connection, account.id, unit.at)
+            await self._set(unit, account, hashed, ended, EndReason.PASSWORD_RESET)
+            unit.note(AuditAction.PASSWORD_RESET, account.id)
         await self._sessions.forget(ended)
-        await self._login_guard.forgive(Attempt(account_key(account.email), origin))
+        await self._login_limiter.forgive(Attempt(account_key(account.email), origin))
         metrics.PASSWORD_CHANGES.labels("reset").inc()
 
     async def change(self, user_id: str, current: str, new: str, keep_secret: str, origin: Origin) -> None:
@@ -103,12 +104,12 @@ class Passwords:
             InvalidRequest: the new password is not acceptable.
         """
         account = await usable_account(self._accounts, user_id)
-        await self._reproof.check_password(account, current, origin)
+        await self._reauthentication.check_password(account, current, origin)
         hashed = await self._hashing.hash(self._rules.check(new, (account.email, account.name)))
         ended = await self._sessions.others(user_id, keep_secret)
-        async with self._ledger.change(origin) as change:
-            epoch = await self._set(change, account, hashed, ended, EndReason.PASSWORD_CHANGED)
-            change.note(AuditAction.PASSWORD_CHANGED, account.id)
+        async with self._units.begin(origin) as unit:
+            epoch = await self._set(unit, account, hashed, ended, EndReason.PASSWORD_CHANGED)
+            unit.note(AuditAction.PASSWORD_CHANGED, account.id)
         await self._sessions.keep(user_id, keep_secret, epoch)
         await self._sessions.forget(ended)
         metrics.PASSWORD_CHANGES.labels("change").inc()
@@ -123,28 +124,13 @@ class Passwords:
         return account
 
     async def _set(
-        self, change: Change, account: Account, hashed: str, ended: list[LoginSession], reason: EndReason
+        self, unit: AccountUnit, account: Account, hashed: str, ended: list[LoginSession], reason: EndReason
     ) -> int:
-        epoch = await set_password(change.connection, account.id, hashed, change.at)
+        epoch = await set_password(unit.connection, account.id, hashed, unit.at)
         if epoch is None:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="user_id")
-        await end_tokens_of_user(change.connection, account.id)
-        await change.revoke_sessions(ended)
-        change.revocations += await self._grants.end_all(
-            change.connection, account.id, reason, at=change.at, until=change.until
-        )
-        await change.mail(NewMail(MailKind.PASSWORD_CHANGED, account.email, account.language, account.id))
+        await end_tokens_of_user(unit.connection, account.id)
+        await unit.revoke_sessions(ended)
+        await self._grants.end_all(unit, account.id, reason)
+        await unit.mail(NewMail(MailKind.PASSWORD_CHANGED, account.email, account.language, account.id))
         return epoch
-
-
-async def usable_account(accounts: AccountStore, user_id: str) -> Account:
-    """Return the account of somebody who is logged in.
-
-    Raises:
-        NotFound: there is no such user, or it may not be used.
-    """
-    check_id(user_id, param="user_id", noun="user")
-    account = await accounts.find(user_id)
-    if account is None or not account.is_usable:
-        raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="user_id")
-    return account

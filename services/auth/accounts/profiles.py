@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from services.auth.accounts.guard import Guard
-from services.auth.accounts.ledger import Change, Ledger
-from services.auth.accounts.passwords import usable_account
-from services.auth.accounts.proof import Reproof
-from services.auth.domain.account import Account, account_key
-from services.auth.domain.audit import AuditAction
-from services.auth.domain.guessing import Attempt
-from services.auth.domain.mail import MailKind, NewMail
-from services.auth.domain.origin import Origin
-from services.auth.domain.profile import check_language, check_name, check_time_zone
-from services.auth.domain.user import check_email
-from services.auth.store.accounts import AccountStore, update_profile
+from services.auth.accounts.account_lookup import usable_account
+from services.auth.accounts.credentials.guess_limiter import GuessLimiter
+from services.auth.accounts.credentials.reauthentication import Reauthentication
+from services.auth.accounts.domain.email_address import account_key, check_email
+from services.auth.accounts.domain.guessing import Attempt
+from services.auth.accounts.domain.mail import MailKind, NewMail
+from services.auth.accounts.domain.profile import check_language, check_name, check_time_zone
+from services.auth.accounts.store.accounts import update_profile
+from services.auth.accounts.store.unit_of_work import AccountUnit, AccountUnits
+from services.auth.shared.domain.account import Account
+from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.origin import Origin
+from services.auth.shared.store.accounts import AccountStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,17 @@ class ProfileChange:
 class Profiles:
     """Use cases of profiles."""
 
-    def __init__(self, accounts: AccountStore, ledger: Ledger, mail_guard: Guard, reproof: Reproof) -> None:
+    def __init__(
+        self,
+        accounts: AccountStore,
+        units: AccountUnits,
+        mail_limiter: GuessLimiter,
+        reauthentication: Reauthentication,
+    ) -> None:
         self._accounts = accounts
-        self._ledger = ledger
-        self._mail_guard = mail_guard
-        self._reproof = reproof
+        self._units = units
+        self._mail_limiter = mail_limiter
+        self._reauthentication = reauthentication
 
     async def get(self, user_id: str) -> Account:
         """Return the account.
@@ -59,18 +66,18 @@ class Profiles:
         language = None if wanted.language is None else check_language(wanted.language)
         time_zone = None if wanted.time_zone is None else check_time_zone(wanted.time_zone)
         address = await self._check_new_address(account, wanted, origin)
-        async with self._ledger.change(origin) as change:
+        async with self._units.begin(origin) as unit:
             if (name, language, time_zone) != (None, None, None):
                 await update_profile(
-                    *(change.connection, account.id),
+                    *(unit.connection, account.id),
                     name=name,
                     language=language,
                     time_zone=time_zone,
-                    at=change.at,
+                    at=unit.at,
                 )
-                change.note(AuditAction.PROFILE_CHANGED, account.id)
+                unit.note(AuditAction.PROFILE_CHANGED, account.id)
             if address is not None:
-                await self._ask_for_address(change, account, address, language or account.language)
+                await self._ask_for_address(unit, account, address, language or account.language)
         return await usable_account(self._accounts, user_id)
 
     async def _check_new_address(self, account: Account, wanted: ProfileChange, origin: Origin) -> str | None:
@@ -78,11 +85,11 @@ class Profiles:
             return None
         address = check_email(wanted.email)
         if account.password_hash is not None:
-            await self._reproof.check_password(account, wanted.password, origin)
-        await self._mail_guard.admit(Attempt(account_key(address), origin))
+            await self._reauthentication.check_password(account, wanted.password, origin)
+        await self._mail_limiter.admit(Attempt(account_key(address), origin))
         return address
 
-    async def _ask_for_address(self, change: Change, account: Account, address: str, language: str) -> None:
-        await change.mail(NewMail(MailKind.EMAIL_CHANGE, address, language, account.id))
-        await change.mail(NewMail(MailKind.EMAIL_CHANGED, account.email, language, account.id))
-        change.note(AuditAction.EMAIL_CHANGE_ASKED, account.id)
+    async def _ask_for_address(self, unit: AccountUnit, account: Account, address: str, language: str) -> None:
+        await unit.mail(NewMail(MailKind.EMAIL_CHANGE, address, language, account.id))
+        await unit.mail(NewMail(MailKind.EMAIL_CHANGED, account.email, language, account.id))
+        unit.note(AuditAction.EMAIL_CHANGE_ASKED, account.id)

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 from uuid import UUID
 
-from servicekit.errors import ErrorReason, Unauthenticated
-from services.auth import metrics
-from services.auth.accounts.guard import Guard
-from services.auth.accounts.ledger import Change, Ledger
-from services.auth.accounts.password_hashing import PasswordHashing
-from services.auth.domain.account import NewAccount, account_key
-from services.auth.domain.audit import AuditAction
-from services.auth.domain.guessing import Attempt
-from services.auth.domain.mail import MAX_TOKEN, MailedToken, MailKind, NewMail, TokenPurpose, token_hash
-from services.auth.domain.origin import Origin
-from services.auth.domain.password import PasswordRules
-from services.auth.domain.profile import DEFAULT_LANGUAGE, check_language, check_name
-from services.auth.domain.user import check_email
-from services.auth.store.accounts import change_email, insert_account, lock_account
-from services.auth.store.mailed_tokens import end_registrations, end_tokens_of_user, use_token
-
-# One sentence for links that never were, that were used, and whose time is over.
-BAD_LINK: Final = "The link is not valid any more. Ask for a new one."
+from services.auth.accounts import metrics
+from services.auth.accounts.credentials.guess_limiter import GuessLimiter
+from services.auth.accounts.credentials.password_hashing import PasswordHashing
+from services.auth.accounts.domain.email_address import account_key, check_email
+from services.auth.accounts.domain.guessing import Attempt
+from services.auth.accounts.domain.mail import MailedToken, MailKind, NewMail, TokenPurpose
+from services.auth.accounts.domain.new_account import NewAccount
+from services.auth.accounts.domain.password import PasswordRules
+from services.auth.accounts.domain.profile import DEFAULT_LANGUAGE, check_language, check_name
+from services.auth.accounts.mail.links import bad_link, use_link
+from services.auth.accounts.store.accounts import change_email, insert_account
+from services.auth.accounts.store.mailed_tokens import end_registrations, end_tokens_of_user
+from services.auth.accounts.store.unit_of_work import AccountUnit, AccountUnits
+from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.origin import Origin
+from services.auth.shared.store.accounts import lock_account
 
 
 class Registration:
@@ -31,15 +28,15 @@ class Registration:
 
     def __init__(
         self,
-        ledger: Ledger,
-        mail_guard: Guard,
+        units: AccountUnits,
+        mail_limiter: GuessLimiter,
         hashing: PasswordHashing,
         rules: PasswordRules,
         *,
         new_id: Callable[[], UUID],
     ) -> None:
-        self._ledger = ledger
-        self._mail_guard = mail_guard
+        self._units = units
+        self._mail_limiter = mail_limiter
         self._hashing = hashing
         self._rules = rules
         self._new_id = new_id
@@ -54,10 +51,10 @@ class Registration:
         address = check_email(email)
         good = self._rules.check(password, (address, name))
         shown, spoken = check_name(name), check_language(language or DEFAULT_LANGUAGE)
-        await self._mail_guard.admit(Attempt(account_key(address), origin))
+        await self._mail_limiter.admit(Attempt(account_key(address), origin))
         hashed = await self._hashing.hash(good)
-        async with self._ledger.change(origin) as change:
-            await change.mail(NewMail(MailKind.REGISTER, address, spoken, name=shown, password_hash=hashed))
+        async with self._units.begin(origin) as unit:
+            await unit.mail(NewMail(MailKind.REGISTER, address, spoken, name=shown, password_hash=hashed))
 
     async def verify_email(self, token: str, origin: Origin) -> str:
         """Use a mailed link; return the id of the account that is new or has a new address.
@@ -65,48 +62,29 @@ class Registration:
         Raises:
             Unauthenticated: INVALID_TOKEN.
         """
-        async with self._ledger.change(origin) as change:
-            used = await use(change, token, TokenPurpose.REGISTER, TokenPurpose.EMAIL_CHANGE)
+        async with self._units.begin(origin) as unit:
+            used = await use_link(unit, token, TokenPurpose.REGISTER, TokenPurpose.EMAIL_CHANGE)
             if used.purpose is TokenPurpose.REGISTER:
-                return await self._finish_registration(change, used)
-            return await self._finish_change(change, used)
+                return await self._finish_registration(unit, used)
+            return await self._finish_change(unit, used)
 
-    async def _finish_registration(self, change: Change, used: MailedToken) -> str:
+    async def _finish_registration(self, unit: AccountUnit, used: MailedToken) -> str:
         new = NewAccount(str(self._new_id()), used.email, used.name, used.language, used.password_hash)
-        if not await insert_account(change.connection, new, change.at):
+        if not await insert_account(unit.connection, new, unit.at):
             # Somebody else got there first, by another mail to this same box.
             raise bad_link()
-        await end_registrations(change.connection, used.email)
-        change.note(AuditAction.USER_CREATED, new.id, tier=new.tier.value)
+        await end_registrations(unit.connection, used.email)
+        unit.note(AuditAction.USER_CREATED, new.id, tier=new.tier.value)
         metrics.USERS_CREATED.inc()
         return new.id
 
-    async def _finish_change(self, change: Change, used: MailedToken) -> str:
-        account = await lock_account(change.connection, used.user_id or "")
+    async def _finish_change(self, unit: AccountUnit, used: MailedToken) -> str:
+        account = await lock_account(unit.connection, used.user_id or "")
         if account is None or not account.is_usable:
             raise bad_link()
-        if not await change_email(change.connection, account.id, used.email, change.at):
+        if not await change_email(unit.connection, account.id, used.email, unit.at):
             raise bad_link()
-        await end_tokens_of_user(change.connection, account.id)
-        await end_registrations(change.connection, used.email)
-        change.note(AuditAction.EMAIL_CHANGED, account.id)
+        await end_tokens_of_user(unit.connection, account.id)
+        await end_registrations(unit.connection, used.email)
+        unit.note(AuditAction.EMAIL_CHANGED, account.id)
         return account.id
-
-
-async def use(change: Change, token: str, *purposes: TokenPurpose) -> MailedToken:
-    """Use a mailed token up within a change.
-
-    Raises:
-        Unauthenticated: INVALID_TOKEN.
-    """
-    if not 1 <= len(token) <= MAX_TOKEN:
-        raise bad_link()
-    used = await use_token(change.connection, token_hash(token), purposes, change.at)
-    if used is None:
-        raise bad_link()
-    return used
-
-
-def bad_link() -> Unauthenticated:
-    """Return the one refusal of links."""
-    return Unauthenticated(ErrorReason.INVALID_TOKEN, BAD_LINK)

@@ -6,18 +6,19 @@ from collections.abc import Callable
 from uuid import UUID
 
 from servicekit.errors import ErrorReason, Internal, PermissionDenied
-from services.auth import metrics
-from services.auth.accounts.ledger import Ledger
-from services.auth.accounts.password_hashing import PasswordHashing
-from services.auth.domain.account import NewAccount
-from services.auth.domain.audit import SYSTEM, AuditAction
-from services.auth.domain.origin import Origin
-from services.auth.domain.password import PasswordRules
-from services.auth.domain.profile import DEFAULT_LANGUAGE, check_name
-from services.auth.domain.tier import Tier
-from services.auth.domain.user import check_email
-from services.auth.store.accounts import find_account_by_email, insert_account, set_password, set_standing
-from services.auth.store.mails import KeptMail, MailStore
+from services.auth.accounts import metrics
+from services.auth.accounts.credentials.password_hashing import PasswordHashing
+from services.auth.accounts.domain.email_address import check_email
+from services.auth.accounts.domain.new_account import NewAccount
+from services.auth.accounts.domain.password import PasswordRules
+from services.auth.accounts.domain.profile import DEFAULT_LANGUAGE, check_name
+from services.auth.accounts.store.accounts import insert_account, set_operator_fields, set_password
+from services.auth.accounts.store.mails import KeptMail, MailStore
+from services.auth.accounts.store.unit_of_work import AccountUnits
+from services.auth.shared.domain.audit import SYSTEM, AuditAction
+from services.auth.shared.domain.origin import Origin
+from services.auth.shared.domain.tier import Tier
+from services.auth.shared.store.accounts import find_account_by_email
 
 OUTBOX_SHOWN = 100
 
@@ -27,7 +28,7 @@ class Seeding:
 
     def __init__(
         self,
-        ledger: Ledger,
+        units: AccountUnits,
         mails: MailStore,
         hashing: PasswordHashing,
         rules: PasswordRules,
@@ -36,7 +37,7 @@ class Seeding:
         may_read_outbox: bool,
         new_id: Callable[[], UUID],
     ) -> None:
-        self._ledger = ledger
+        self._units = units
         self._mails = mails
         self._hashing = hashing
         self._rules = rules
@@ -55,21 +56,23 @@ class Seeding:
             raise _not_here()
         address, shown = check_email(email), check_name(name)
         hashed = await self._hashing.hash(self._rules.check(password, (address,)))
-        async with self._ledger.change(Origin()) as change:
+        async with self._units.begin(Origin()) as unit:
             new = NewAccount(str(self._new_id()), address, shown, DEFAULT_LANGUAGE, hashed, tier, is_admin)
-            if await insert_account(change.connection, new, change.at):
+            if await insert_account(unit.connection, new, unit.at):
                 metrics.USERS_CREATED.inc()
                 user_id = new.id
             else:
-                account = await find_account_by_email(change.connection, address)
+                account = await find_account_by_email(unit.connection, address)
                 if account is None:
                     raise Internal
                 user_id = account.id
                 # The same password again ends nobody's session: a demonstration is seeded at each start.
                 if not await self._hashing.verify(account.password_hash, password):
-                    await set_password(change.connection, user_id, hashed, change.at)
-                await set_standing(change.connection, user_id, name=shown, tier=tier, is_admin=is_admin, at=change.at)
-            change.note(AuditAction.USER_SEEDED, user_id, actor=SYSTEM)
+                    await set_password(unit.connection, user_id, hashed, unit.at)
+                await set_operator_fields(
+                    unit.connection, user_id, name=shown, tier=tier, is_admin=is_admin, at=unit.at
+                )
+            unit.note(AuditAction.USER_SEEDED, user_id, actor=SYSTEM)
         return user_id
 
     async def outbox(self) -> list[KeptMail]:

@@ -11,17 +11,17 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, Unavailable
-from services.auth import metrics
+from services.auth.accounts import metrics
+from services.auth.accounts.cache.sessions import SessionCache, digest_of
+from services.auth.accounts.domain.login_session import LoginSession, SessionTerms
 from services.auth.accounts.grants_of_user import GrantsOfUser
-from services.auth.accounts.ledger import Change, Ledger
-from services.auth.accounts.session_cache import SessionCache, digest_of
-from services.auth.domain.account import Account
-from services.auth.domain.audit import AuditAction
-from services.auth.domain.identifier import check_id
-from services.auth.domain.login_session import LoginSession, SessionTerms
-from services.auth.domain.origin import Origin
-from services.auth.domain.session import Session
-from services.auth.store.accounts import AccountStore
+from services.auth.accounts.store.unit_of_work import AccountUnit, AccountUnits
+from services.auth.shared.domain.account import Account
+from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.identifier import check_id
+from services.auth.shared.domain.origin import Origin
+from services.auth.shared.domain.session import Session
+from services.auth.shared.store.accounts import AccountStore
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ class LoginSessions:
         self,
         cache: SessionCache,
         accounts: AccountStore,
-        ledger: Ledger,
+        units: AccountUnits,
         grants: GrantsOfUser,
         terms: SessionTerms,
         *,
@@ -52,7 +52,7 @@ class LoginSessions:
         self.terms = terms
         self._cache = cache
         self._accounts = accounts
-        self._ledger = ledger
+        self._units = units
         self._grants = grants
         self._clock = clock
         self._new_id = new_id
@@ -137,17 +137,15 @@ class LoginSessions:
     async def _end(self, session: LoginSession, action: AuditAction) -> None:
         # Removed first: when the process dies here the session is over, and what it granted can still be revoked.
         await self._cache.remove([session])
-        async with self._ledger.change(Origin()) as change:
-            await self.end_granted(change, [session])
-            change.note(action, session.user_id, session_id=session.id)
+        async with self._units.begin(Origin()) as unit:
+            await self.end_granted(unit, [session])
+            unit.note(action, session.user_id, session_id=session.id)
 
-    async def end_granted(self, change: Change, sessions: list[LoginSession]) -> None:
-        """Within a change: have the gateways told that sessions ended, and end what was granted in them."""
-        await change.revoke_sessions(sessions)
+    async def end_granted(self, unit: AccountUnit, sessions: list[LoginSession]) -> None:
+        """Within a unit of work: have the gateways told that sessions ended, and end what was granted in them."""
+        await unit.revoke_sessions(sessions)
         for session in sessions:
-            change.revocations += await self._grants.end_of_session(
-                change.connection, session.id, at=change.at, until=change.until
-            )
+            await self._grants.end_of_session(unit, session.id)
 
     async def replaced(self, secret: str) -> list[LoginSession]:
         """Return the session that a new login replaces, whoever's it is. Redis is asked in any case."""

@@ -5,28 +5,31 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied
-from services.auth.domain.audit import AuditAction
-from services.auth.domain.client import EXCHANGE_CLIENT_ID, Client, hash_secret
-from services.auth.domain.client_order import (
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from services.auth.oauth import metrics
+from services.auth.oauth.audit_events import audit_event
+from services.auth.oauth.domain.client import EXCHANGE_CLIENT_ID, Client, hash_secret
+from services.auth.oauth.domain.client_order import (
     CLIENT_ID,
     ClientOrder,
     as_metadata,
     check_client_order,
     order_from_metadata,
 )
-from services.auth.domain.identifier import check_id
-from services.auth.domain.oauth_refusal import OAuthError, OAuthRefusal
-from services.auth.domain.person import People
-from services.auth.domain.scope import Scope
-from services.auth.domain.token import SecretKind, new_secret
-from services.auth.oauth import metrics
-from services.auth.oauth.events import audit_event
-from services.auth.revocation import RevocationFeed
-from services.auth.store.oauth_clients import ClientStore
+from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
+from services.auth.oauth.domain.token import SecretKind, new_secret
+from services.auth.oauth.store.clients import ClientStore, delete_client, insert_client
+from services.auth.shared.domain.account import Account
+from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.delegation import Authority, Delegation, Made, check_delegation
+from services.auth.shared.domain.identifier import check_id
+from services.auth.shared.domain.revocation import RevokedKind
+from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 ID_PREFIX: Final = "rz_app_"
 ADMINISTRATOR: Final = "administrator"
@@ -49,15 +52,15 @@ class Clients:
     def __init__(
         self,
         store: ClientStore,
-        people: People,
-        feed: RevocationFeed,
+        accounts: AccountStore,
+        units: UnitsOfWork,
         *,
         registration_token: str,
         clock: Clock,
     ) -> None:
         self._store = store
-        self._people = people
-        self._feed = feed
+        self._accounts = accounts
+        self._units = units
         self._registration_token = registration_token
         self._clock = clock
 
@@ -84,12 +87,12 @@ class Clients:
         new = await self._insert(order_from_metadata(metadata_json), "", "dynamic")
         return as_metadata(new.client, new.secret)
 
-    async def create(self, order: ClientOrder, client_id: str) -> NewClient:
+    async def create(self, order: ClientOrder, client_id: str, maker: Authority | None) -> NewClient:
         """Register an application for its owner, or for an administrator when there is none.
 
         Raises:
             InvalidRequest: a field is wrong.
-            PermissionDenied: only an administrator's application may have the scope admin.
+            PermissionDenied: neither its owner nor the credential that asks may have such an application.
             Conflict: the id is taken.
             NotFound: there is no such owner.
         """
@@ -101,7 +104,8 @@ class Clients:
             redirect = refusal.error is OAuthError.INVALID_REDIRECT_URI
             raise _invalid(refusal.description, "redirect_uris" if redirect else "client") from refusal
         if order.owner_user_id is not None:
-            await self._check_owner(order.owner_user_id, order.scopes)
+            owner = await self._owner(order.owner_user_id)
+            check_delegation(Delegation(Made.CLIENT, order.scopes, (), maker, owner_is_admin=owner.is_admin))
         return await self._insert(checked, client_id, "owner" if order.owner_user_id else ADMINISTRATOR)
 
     async def list_of(self, owner_user_id: str) -> list[Client]:
@@ -118,44 +122,43 @@ class Clients:
         """
         if owner_user_id:
             check_id(owner_user_id, param="client_id", noun="application")
-        now = self._clock.now()
-        event = audit_event(
-            AuditAction.CLIENT_DELETED,
-            now,
-            actor=f"user:{owner_user_id}" if owner_user_id else ADMINISTRATOR,
-            subject=f"client:{client_id}",
-        )
         deletable = CLIENT_ID.fullmatch(client_id) and client_id != EXCHANGE_CLIENT_ID
-        until = self._feed.believed_until(now)
-        ended = await self._store.delete(client_id, owner_user_id or None, event, until) if deletable else None
-        if ended is None:
+        if not deletable or not await self._units.run(partial(_delete, owner_user_id, client_id)):
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such application.", param="client_id")
-        metrics.REVOCATIONS.labels(ended.kind.value).inc()
-        await self._feed.announce(ended)
+        metrics.REVOCATIONS.labels(RevokedKind.CLIENT.value).inc()
 
-    async def _check_owner(self, owner_user_id: str, scopes: frozenset[Scope]) -> None:
+    async def _owner(self, owner_user_id: str) -> Account:
         check_id(owner_user_id, param="owner_user_id", noun="user")
-        owner = await self._people.find(owner_user_id)
+        owner = await self._accounts.find_usable(owner_user_id)
         if owner is None:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="owner_user_id")
-        if Scope.ADMIN in scopes and not owner.is_admin:
-            raise PermissionDenied(ErrorReason.PERMISSION_DENIED, "Only an administrator may ask for the scope admin.")
+        return owner
 
     async def _insert(self, order: ClientOrder, client_id: str, how: str) -> NewClient:
         now = self._clock.now()
         secret = new_secret(SecretKind.CLIENT_SECRET) if order.is_confidential else ""
         made_up = ID_PREFIX + secrets.token_hex(12)
         client = order.becomes(client_id or made_up, hash_secret(secret) if secret else None, now)
-        event = audit_event(
-            AuditAction.CLIENT_REGISTERED,
-            now,
-            actor=f"user:{client.owner_user_id}" if client.owner_user_id else how,
-            subject=f"client:{client.id}",
-            how=how,
-        )
-        await self._store.insert(client, event)
+
+        async def insert(unit: UnitOfWork) -> None:
+            actor = f"user:{client.owner_user_id}" if client.owner_user_id else how
+            await insert_client(unit.connection, client)
+            unit.record(
+                audit_event(AuditAction.CLIENT_REGISTERED, now, actor=actor, subject=f"client:{client.id}", how=how)
+            )
+
+        await self._units.run(insert)
         metrics.CLIENTS_REGISTERED.labels(how).inc()
         return NewClient(client, secret)
+
+
+async def _delete(owner_user_id: str, client_id: str, unit: UnitOfWork) -> bool:
+    if not await delete_client(unit.connection, client_id, owner_user_id or None):
+        return False
+    await unit.revoke(RevokedKind.CLIENT, client_id)
+    actor = f"user:{owner_user_id}" if owner_user_id else ADMINISTRATOR
+    unit.record(audit_event(AuditAction.CLIENT_DELETED, unit.at, actor=actor, subject=f"client:{client_id}"))
+    return True
 
 
 def _invalid(message: str, param: str) -> InvalidRequest:

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, Unauthenticated
-from services.auth.domain.audit import AuditAction, AuditEvent
-from services.auth.domain.caller import Caller
-from services.auth.domain.client import Client
-from services.auth.domain.grant import Grant
-from services.auth.domain.identifier import check_id
-from services.auth.domain.oauth_scope import still_granted
-from services.auth.domain.person import People
-from services.auth.domain.revocation import Revocation
-from services.auth.domain.tier import Tier, TierLimits
-from services.auth.oauth.events import audit_event
-from services.auth.oauth.service import OAuthService
-from services.auth.revocation import RevocationFeed
-from services.auth.store.oauth_codes import CodeStore
-from services.auth.store.oauth_grants import GrantStore
-from services.auth.store.oauth_refresh import RefreshStore
-from services.auth.store.revocations import RevocationStore
+from services.auth.oauth import metrics
+from services.auth.oauth.audit_events import audit_event
+from services.auth.oauth.domain.client import Client
+from services.auth.oauth.domain.grant import Grant
+from services.auth.oauth.domain.scope_parameter import still_granted
+from services.auth.oauth.store.grant_rows import end_grants
+from services.auth.oauth.store.grants import GrantStore, ids_of_consent
+from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.caller import Caller
+from services.auth.shared.domain.identifier import check_id
+from services.auth.shared.domain.revocation import Revocation
+from services.auth.shared.domain.tier import Tier, TierLimits
+from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.revocations import RevocationStore
+from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 # A revocation gets its time before it is committed: an answer reaches back so far that none falls between two.
 OVERLAP: Final = timedelta(seconds=30)
-# How long the traces of what is over stay, to tell reuse from guessing.
-KEPT: Final = timedelta(days=7)
 
 
 class Grants:
@@ -37,19 +35,17 @@ class Grants:
     def __init__(
         self,
         store: GrantStore,
-        oauth: OAuthService,
-        people: People,
+        accounts: AccountStore,
         limits: Mapping[Tier, TierLimits],
-        feed: RevocationFeed,
+        units: UnitsOfWork,
         revocations: RevocationStore,
         *,
         clock: Clock,
     ) -> None:
         self._store = store
-        self._oauth = oauth
-        self._people = people
+        self._accounts = accounts
         self._limits = limits
-        self._feed = feed
+        self._units = units
         self._revocations = revocations
         self._clock = clock
 
@@ -67,18 +63,18 @@ class Grants:
         grant = await self._store.find(grant_id) if known else None
         if grant is None or not grant.is_live(self._clock.now()) or user_id not in ("", grant.subject):
             raise _over()
-        person = await self._people.find(grant.user_id)
-        if person is None:
+        account = await self._accounts.find_usable(grant.user_id)
+        if account is None:
             raise _over()
         return Caller(
             user_id=grant.user_id,
             key_id="",
             key_name="",
-            tier=person.tier,
-            scopes=still_granted(grant.allowance.scopes, person),
+            tier=account.tier,
+            scopes=still_granted(grant.allowance.scopes, account),
             models=grant.allowance.models,
             ip_allow_list=(),
-            limits=self._limits[person.tier],
+            limits=self._limits[account.tier],
             budgets=(grant.budget,) if grant.budget else (),
             expires_at=grant.expires_at,
             grant_id=grant.id,
@@ -98,40 +94,25 @@ class Grants:
         """
         for given in (user_id, grant_id):
             check_id(given, param="grant_id", noun="grant")
-        event = self._event(user_id, f"grant:{grant_id}")
-        ended = await self._store.end_consent(user_id, grant_id, event, self._until(event))
+        ended = await self._units.run(partial(_end_consent, user_id, grant_id))
         if ended is None:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such grant.", param="grant_id")
-        await self._oauth.announce(ended)
+        metrics.count_ended(ended)
 
     async def revoked_since(self, since: datetime) -> tuple[list[Revocation], datetime]:
-        """Return what was revoked since a moment and still matters, and the moment to ask from next time."""
+        """Return what was revoked since a time and still matters, and the time to ask from next time."""
         now = self._clock.now()
         earliest = max(since, now - timedelta(days=1))
         return await self._revocations.read_since(earliest - OVERLAP, now), now
 
-    def _event(self, user_id: str, subject: str) -> AuditEvent:
-        return audit_event(AuditAction.GRANT_REVOKED, self._clock.now(), actor=f"user:{user_id}", subject=subject)
 
-    def _until(self, event: AuditEvent) -> datetime:
-        return self._feed.believed_until(event.at)
-
-
-class OAuthHousekeeping:
-    """Forgets what nobody can use or misuse any more."""
-
-    def __init__(self, codes: CodeStore, refresh: RefreshStore, grants: GrantStore, *, clock: Clock) -> None:
-        self._codes = codes
-        self._refresh = refresh
-        self._grants = grants
-        self._clock = clock
-
-    async def run(self) -> None:
-        """Delete codes, refresh tokens and grants that have been over for a week."""
-        before = self._clock.now() - KEPT
-        await self._refresh.forget(before)
-        await self._grants.forget(before)
-        await self._codes.forget(before)
+async def _end_consent(user_id: str, grant_id: str, unit: UnitOfWork) -> list[Revocation] | None:
+    found = await ids_of_consent(unit.connection, user_id, grant_id)
+    ended = await end_grants(unit, found)
+    if ended:
+        actor, subject = f"user:{user_id}", f"grant:{grant_id}"
+        unit.record(audit_event(AuditAction.GRANT_REVOKED, unit.at, actor=actor, subject=subject))
+    return ended if found else None
 
 
 def _over() -> Unauthenticated:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import Counter, Gauge
+
+from services.auth.shared.domain.revocation import Revocation
 
 AUTHORISATIONS = Counter(
     "razvilka_auth_oauth_authorisations_total",
@@ -22,3 +26,9 @@ JWKS_KEYS = Gauge("razvilka_auth_oauth_jwks_keys", "Public keys that are publish
 CLIENTS_REGISTERED = Counter(
     "razvilka_auth_oauth_clients_registered_total", "Applications, by who registered them.", ["how"]
 )
+
+
+def count_ended(revocations: Iterable[Revocation]) -> None:
+    """Count what a committed unit of work ended."""
+    for revocation in revocations:
+        REVOCATIONS.labels(revocation.kind.value).inc()

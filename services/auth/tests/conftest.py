@@ -15,7 +15,9 @@ from servicekit import rpc_client
 from servicekit.testing import FakeClock
 from services.auth.server import running
 from services.auth.settings import AuthSettings
+from services.auth.shared.domain.tier import Tier
 from services.auth.tests.planted_key import plant_signing_key
+from services.auth.tests.planted_user import plant_user
 from tools.testing.plugin import MakeDatabaseDsn
 
 PEPPER = "test-pepper-" + "p" * 32
@@ -25,18 +27,18 @@ EARLIER_PEPPER = "test-pepper-" + "e" * 32
 class AuthCaller:
     """The auth service's RPCs as short calls."""
 
-    def __init__(self, stub: Any) -> None:
+    def __init__(self, stub: Any, dsn: str) -> None:
         self._stub = stub
+        self._dsn = dsn
 
     async def call(self, request: Any) -> Any:
         """Send a request to the RPC of its name."""
         method = type(request).__name__.removesuffix("Request")
-        return await rpc_client.unary(getattr(self._stub, method), request, deadline_s=10.0)
+        return await rpc_client.unary(getattr(self._stub, method), request, deadline_s=60.0)
 
-    async def new_user(self, email: str = "anna@example.ru", tier: pb.Tier.ValueType = pb.TIER_FREE) -> str:
-        """Register an account and return its id."""
-        answer = await self.call(pb.CreateUserRequest(email=email, tier=tier))
-        return str(answer.user.id)
+    async def new_user(self, email: str = "anna@example.ru", tier: Tier = Tier.FREE) -> str:
+        """Make an account and return its id."""
+        return await plant_user(self._dsn, email, tier)
 
     async def new_key(self, user_id: str, name: str = "laptop", **fields: Any) -> pb.CreateApiKeyResponse:
         """Issue a key."""
@@ -91,7 +93,7 @@ def start_auth(clock: FakeClock) -> StartAuth:
     @asynccontextmanager
     async def start(settings: AuthSettings) -> AsyncIterator[AuthCaller]:
         async with running(settings, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
-            yield AuthCaller(AuthServiceStub(channel))
+            yield AuthCaller(AuthServiceStub(channel), settings.postgres.dsn.get_secret_value())
 
     return start
 

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from servicekit import jwt
-from services.auth.oauth.key_sealing import KeySealer
-from services.auth.store.oauth_keys import INSERT_SIGNING_KEY
+from services.auth.oauth.store.signing_keys import INSERT_SIGNING_KEY
+from services.auth.oauth.tokens.key_sealing import KeySealer
 
 KID = "planted"
 SIGNS_FROM = datetime(2026, 11, 20, tzinfo=UTC)

@@ -12,19 +12,21 @@ from typing import TypeAlias
 import asyncpg
 import pytest
 
-from services.auth import store
-from services.auth.domain.audit import AuditAction, AuditEvent
-from services.auth.store.audit import append_event
+from services import auth
+from services.auth.shared.domain.audit import AuditAction, AuditEvent
+from services.auth.shared.store.audit_log import append_event
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 def queries() -> dict[str, str]:
-    """Return every SQL constant of the store by its name."""
+    """Return every SQL constant of the rooms' stores by its name."""
     found = {}
-    for info in pkgutil.iter_modules(store.__path__):
-        module = importlib.import_module(f"{store.__name__}.{info.name}")
+    for info in pkgutil.walk_packages(auth.__path__, "services.auth."):
+        if ".store." not in info.name or ".tests." in info.name:
+            continue
+        module = importlib.import_module(info.name)
         for name, value in inspect.getmembers(module, lambda value: isinstance(value, str)):
             if name.isupper():
                 found[f"{info.name}.{name}"] = value

@@ -18,15 +18,15 @@ from servicekit import rpc_client
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
 from services.auth.server import running
+from services.auth.shared.upkeep import repeat
 from services.auth.tests.conftest import PEPPER, AuthCaller, settings_for
-from services.auth.tests.door import Door
-from services.auth.upkeep import repeat
+from services.auth.tests.shared.relay import Relay
 from tools.testing.databases import Databases
 
 
 async def until_readiness_is(channel: Any, serving: bool) -> None:
     """Return when the service's readiness is as wished."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await rpc_client.is_serving(channel) is not serving:
             await asyncio.sleep(0.05)
 
@@ -37,25 +37,25 @@ async def test_starts_without_postgresql_and_redis_and_recovers(
     """Not ready at first; errors say that the database is gone; ready when it comes, not ready when it goes."""
     address = urlsplit(auth_dsn).netloc.rpartition("@")[2]
     host, _, port_text = address.partition(":")
-    door = Door(host, int(port_text))
+    relay = Relay(host, int(port_text))
     settings = settings_for(auth_dsn.replace(address, f"127.0.0.1:{free_port}"), "redis://127.0.0.1:1/0")
 
     async with running(settings, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
-        auth = AuthCaller(AuthServiceStub(channel))
+        auth = AuthCaller(AuthServiceStub(channel), auth_dsn)
         assert not await rpc_client.is_serving(channel)
         with pytest.raises(Unavailable) as refused:
             await auth.verify("sk-any")
-        await door.open(free_port)
+        await relay.open(free_port)
         await until_readiness_is(channel, serving=True)
         secret = (await auth.new_key(await auth.new_user())).secret
-        door.shut()
+        relay.shut()
         await until_readiness_is(channel, serving=False)
         with pytest.raises(Unavailable):
             await auth.verify(secret)
-        await door.open(free_port)
+        await relay.open(free_port)
         await until_readiness_is(channel, serving=True)
         assert (await auth.verify(secret)).key_name == "laptop"
-        door.shut()
+        relay.shut()
 
     assert refused.value.reason is ErrorReason.DATABASE_ERROR
     assert refused.value.retry_after_s is not None
@@ -100,7 +100,7 @@ async def test_process_migrates_serves_and_stops_on_sigterm(
     try:
         async with rpc_client.open_channel(f"127.0.0.1:{free_port}") as channel:
             await until_readiness_is(channel, serving=True)
-            auth = AuthCaller(AuthServiceStub(channel))
+            auth = AuthCaller(AuthServiceStub(channel), auth_dsn)
             issued = await auth.new_key(await auth.new_user())
             caller = await auth.verify(issued.secret)
     finally:

@@ -14,7 +14,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from redis.asyncio import Redis
 
@@ -23,30 +22,22 @@ from servicekit.errors import ErrorReason, Unavailable
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
 from services.gateway.admission import metrics
-from services.gateway.admission.breaker import Breaker
 from services.gateway.admission.budgets import BudgetRebuild, SpendOf
-from services.gateway.admission.codec import (
-    ADMITTED,
-    COLD,
-    DECIDE,
-    LATE,
-    admit_payload,
-    refusal_of,
-    report_of,
-    settle_payload,
-)
+from services.gateway.admission.codec import admit_payload, refusal_of, report_of, settle_payload
+from services.gateway.admission.degraded.breaker import Breaker
+from services.gateway.admission.degraded.local_limits import LocalLimits
+from services.gateway.admission.degraded.redis_time import RedisTime
+from services.gateway.admission.degraded.replicas import Replicas
+from services.gateway.admission.keys import budget_key, details_key
 from services.gateway.admission.late_settles import LateSettles
 from services.gateway.admission.leases import Leases
-from services.gateway.admission.local_limits import LocalLimits
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.admission.periods import budget_key, details_key
 from services.gateway.admission.reconcile import Reconciler
-from services.gateway.admission.redis_time import RedisTime
-from services.gateway.admission.replicas import Replicas
+from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.redis.scripts import ADMIT, SETTLE
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Admitted
-from services.gateway.admission.script_runner import RedisLost, ScriptRunner
-from services.gateway.admission.scripts import ADMIT, SETTLE
-from services.gateway.metering.accounting import Ticket
+from services.gateway.admission.wire import AdmitAnswer, Mode, Verdict, read_answer
+from services.gateway.metering.hold import Ticket
 
 # Decide; rebuild what is missing; decide; a period or a flush may come between: a third time, then give up.
 ATTEMPTS = 3
@@ -134,31 +125,26 @@ class Admission:
     async def _admit_by_redis(self, request: AdmissionRequest) -> Admitted:
         for _ in range(ATTEMPTS):
             answer = await self._ask(request)
-            verdict = answer[0]
-            if verdict == ADMITTED:
+            if answer.verdict is Verdict.ADMITTED:
                 return self._admitted(request, answer)
-            if verdict == COLD:
-                keys = [budget_key(request.user_id, request.budgets[at - 1], answer[1]) for at in answer[2:]]
-                await self._rebuild.fill(keys)
-            elif verdict != LATE:
+            if answer.verdict is Verdict.REFUSED:
                 raise refusal_of(request, answer)
+            if answer.cold:
+                await self._rebuild.fill(answer.cold)
         raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "Limits cannot be checked right now.", retry_after_s=1.0)
 
-    async def _ask(self, request: AdmissionRequest) -> list[Any]:
+    async def _ask(self, request: AdmissionRequest) -> AdmitAnswer:
         deadline_us = self._time.deadline_us(self._options.timeout_s)
-        payload = admit_payload(request, mode=DECIDE, deadline_us=deadline_us, lease_us=self._lease_us)
-        answer: list[Any] = await self._runner.run(ADMIT, details_key(request.user_id), payload)
+        payload = admit_payload(request, mode=Mode.DECIDE, deadline_us=deadline_us, lease_us=self._lease_us)
+        answer = read_answer(await self._runner.run(ADMIT, details_key(request.user_id), payload))
         failpoint("gateway.before_admit_reply")
-        self._time.learn(answer[1])
+        self._time.learn(answer.now_us)
         return answer
 
-    def _admitted(self, request: AdmissionRequest, answer: list[int]) -> Admitted:
-        keys: tuple[str, ...] = ()
-        if request.budgets:
-            keys = tuple(budget_key(request.user_id, budget, answer[1]) for budget in request.budgets)
-            for key, remainder in zip(keys, answer[14:], strict=True):
-                self._local.remember(key, remainder)
-        ticket = Ticket(request.user_id, request.request_id, answer[1], keys)
+    def _admitted(self, request: AdmissionRequest, answer: AdmitAnswer) -> Admitted:
+        for key, left in zip(answer.budget_keys, answer.budget_left, strict=True):
+            self._local.remember(key, left)
+        ticket = Ticket(request.user_id, request.request_id, answer.now_us, answer.budget_keys)
         return Admitted(ticket, report_of(answer))
 
     def _admit_locally(self, request: AdmissionRequest) -> Admitted:

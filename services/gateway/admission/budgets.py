@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -11,10 +11,10 @@ import structlog
 from servicekit.errors import ErrorReason, ServiceError, Unavailable
 from servicekit.lifecycle import Background
 from services.gateway.admission import metrics
-from services.gateway.admission.codec import pack
-from services.gateway.admission.periods import details_key, parse_budget_key
-from services.gateway.admission.script_runner import ScriptRunner
-from services.gateway.admission.scripts import SEED
+from services.gateway.admission.keys import details_key, parse_budget_key
+from services.gateway.admission.redis.script_runner import ScriptRunner
+from services.gateway.admission.redis.scripts import SEED
+from services.gateway.admission.wire import SeedCall, pack
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ class BudgetRebuild:
         self._timeout_s = timeout_s
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
-    async def fill(self, keys: list[str]) -> None:
+    async def fill(self, keys: Sequence[str]) -> None:
         """Make the counters exist.
 
         Raises:
@@ -60,7 +60,7 @@ class BudgetRebuild:
         try:
             user_id, subject, since = parse_budget_key(key)
             spent = await self._spend_of(user_id, subject, since)
-            if await self._runner.run(SEED, details_key(user_id), pack([(key, spent)])):
+            if await self._runner.run(SEED, details_key(user_id), pack(SeedCall(key, spent))):
                 metrics.REBUILT.inc()
             done.set_result(None)
         except ServiceError as exc:

@@ -13,17 +13,13 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from services.gateway.admission.request import Dimension, Figure, LimitReport
+from services.gateway.admission.dimensions import RATES, ROWS, Dimension, Rule, Unit
+from services.gateway.admission.request import Figure, LimitReport
 
 Header = tuple[bytes, bytes]
 
-_PARAMETERS = {
-    Dimension.REQUESTS_PER_MINUTE: ";w=60",
-    Dimension.REQUESTS_PER_DAY: ";w=86400",
-    Dimension.TOKENS_PER_MINUTE: ';w=60;qu="tokens"',
-    Dimension.CONCURRENCY: ';qu="concurrent-requests"',
-}
-_REQUESTS = (Dimension.REQUESTS_PER_MINUTE, Dimension.REQUESTS_PER_DAY)
+_REQUESTS = frozenset(row.name for row in RATES if row.unit is Unit.REQUESTS)
+_TOKENS = frozenset(row.name for row in RATES if row.unit is Unit.TOKENS)
 
 
 def rate_limit_headers(report: LimitReport, *, now_s: float) -> list[Header]:
@@ -35,7 +31,7 @@ def rate_limit_headers(report: LimitReport, *, now_s: float) -> list[Header]:
         if requests is not None:
             headers += _legacy(requests, _wait(requests, report), now_s)
             headers += _openai(requests, b"requests", _wait(requests, report))
-        tokens = _tightest(figures, (Dimension.TOKENS_PER_MINUTE,))
+        tokens = _tightest(figures, _TOKENS)
         if tokens is not None:
             headers += _openai(tokens, b"tokens", _wait(tokens, report))
         headers.append((b"ratelimit-policy", _policy(tuple((figure.dimension, figure.limit) for figure in figures))))
@@ -45,7 +41,7 @@ def rate_limit_headers(report: LimitReport, *, now_s: float) -> list[Header]:
     return headers
 
 
-def _tightest(figures: tuple[Figure, ...], among: tuple[Dimension, ...]) -> Figure | None:
+def _tightest(figures: tuple[Figure, ...], among: frozenset[Dimension]) -> Figure | None:
     found: Figure | None = None
     for figure in figures:
         if figure.dimension in among and (found is None or figure.remaining < found.remaining):
@@ -95,7 +91,7 @@ def duration(seconds: float) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _policy(limits: tuple[tuple[Dimension, int], ...]) -> bytes:
-    return ", ".join(f'"{dimension}";q={limit}{_PARAMETERS[dimension]}' for dimension, limit in limits).encode()
+    return ", ".join(f'"{dimension}";q={limit}{ROWS[dimension].policy}' for dimension, limit in limits).encode()
 
 
 def _ietf(report: LimitReport) -> bytes:
@@ -104,7 +100,7 @@ def _ietf(report: LimitReport) -> bytes:
     figure = by_dimension.get(report.violated) if report.violated else None
     if figure is None:
         figure = min(report.figures, key=lambda each: each.remaining / each.limit)
-    if figure.dimension is Dimension.CONCURRENCY:
+    if ROWS[figure.dimension].rule is Rule.SLOTS:
         # Slots come back when requests end: nobody knows when, so there is no t.
         return b'"%b";r=%d' % (figure.dimension.encode(), figure.remaining)
     return b'"%b";r=%d;t=%d' % (figure.dimension.encode(), figure.remaining, math.ceil(_wait(figure, report)))

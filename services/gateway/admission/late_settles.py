@@ -9,8 +9,8 @@ from typing import Final
 
 from servicekit.clock import Clock
 from services.gateway.admission import metrics
-from services.gateway.admission.script_runner import RedisLost, ScriptRunner
-from services.gateway.admission.scripts import SETTLE
+from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.redis.scripts import SETTLE
 
 FIRST_WAIT_S: Final = 0.2
 MAX_WAIT_S: Final = 5.0

@@ -9,13 +9,14 @@ import structlog
 
 from servicekit.clock import Clock
 from services.gateway.admission import metrics
-from services.gateway.admission.codec import RESTORE, admit_payload, pack
+from services.gateway.admission.codec import admit_payload
+from services.gateway.admission.keys import details_key
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.admission.periods import details_key
+from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.redis.scripts import ADMIT, RENEW
 from services.gateway.admission.request import AdmissionRequest
-from services.gateway.admission.script_runner import RedisLost, ScriptRunner
-from services.gateway.admission.scripts import ADMIT, RENEW
-from services.gateway.metering.accounting import Ticket
+from services.gateway.admission.wire import Mode, RenewCall, pack
+from services.gateway.metering.hold import Ticket
 
 log = structlog.get_logger()
 
@@ -72,7 +73,7 @@ class Leases:
         await asyncio.gather(*(self._renew_user(user_id, ids) for user_id, ids in chunks))
 
     async def _renew_user(self, user_id: str, request_ids: list[str]) -> None:
-        missing = await self._runner.run(RENEW, details_key(user_id), pack((self._lease_us, request_ids)))
+        missing = await self._runner.run(RENEW, details_key(user_id), pack(RenewCall(self._lease_us, request_ids)))
         for request_id in missing:
             running = self._running.get(request_id.decode())
             # Settled while the answer was on its way: restoring it would leave a hold for ever.
@@ -80,6 +81,6 @@ class Leases:
                 await self._restore(running[0])
 
     async def _restore(self, request: AdmissionRequest) -> None:
-        payload = admit_payload(request, mode=RESTORE, deadline_us=0, lease_us=self._lease_us)
+        payload = admit_payload(request, mode=Mode.RESTORE, deadline_us=0, lease_us=self._lease_us)
         await self._runner.run(ADMIT, details_key(request.user_id), payload)
         metrics.RESTORED.inc()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from services.gateway.admission.request import Dimension
+from services.gateway.admission.dimensions import Dimension
 
 _HIT = Counter("razvilka_gateway_limits_hit_total", "Requests refused, by the limit that was hit.", ["dimension"])
 HIT = {dimension: _HIT.labels(dimension.value) for dimension in Dimension}

@@ -19,16 +19,14 @@ from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.gateway.admission import metrics
 from services.gateway.admission.budgets import SpendOf
-from services.gateway.admission.codec import pack
-from services.gateway.admission.periods import details_key, is_current, parse_budget_key
-from services.gateway.admission.script_runner import RedisLost, ScriptRunner
-from services.gateway.admission.scripts import RECONCILE
+from services.gateway.admission.keys import BUDGETS_PATTERN, details_key, is_current, parse_budget_key
+from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
+from services.gateway.admission.redis.scripts import RECONCILE
+from services.gateway.admission.wire import ReconcileCall, pack
 
 log = structlog.get_logger()
 
-PATTERN = "gw:{*}:b:*"
 LOCK = "gw:elected:reconcile"
-
 
 # A counter at rest is looked at after 1, 2, 4, 8, 12, 12 ... rounds.
 LONGEST_REST = 12
@@ -72,7 +70,7 @@ class Reconciler:
         corrected = 0
         self._round += 1
         seen: set[str] = set()
-        async for raw in self._client.scan_iter(match=PATTERN, count=1000, _type="hash"):
+        async for raw in self._client.scan_iter(match=BUDGETS_PATTERN, count=1000, _type="hash"):
             key = raw.decode() if isinstance(raw, bytes) else str(raw)
             seen.add(key)
             corrected += await self._check(key)
@@ -97,7 +95,7 @@ class Reconciler:
         if spent < used and self._too_high.get(key) != (used, spent):
             self._too_high[key] = (used, spent)
             return False
-        if await self._runner.run(RECONCILE, details_key(user_id), pack((key, used, spent))):
+        if await self._runner.run(RECONCILE, details_key(user_id), pack(ReconcileCall(key, used, spent))):
             self._too_high.pop(key, None)
             metrics.RECONCILED.inc()
             log.warning("admission.budget_corrected", subject=subject.partition(":")[0], difference=spent - used)

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from servicekit.errors import ErrorReason, QuotaExceeded
-from services.gateway.metering.accounting import HoldFacts, Ticket
-
-
-class Dimension(StrEnum):
-    """What is limited. Values are metric labels and names in the RateLimit headers."""
-
-    REQUESTS_PER_MINUTE = "rpm"
-    REQUESTS_PER_DAY = "rpd"
-    TOKENS_PER_MINUTE = "tpm"
-    CONCURRENCY = "concurrency"
-    BUDGET = "budget"
+from services.gateway.admission.dimensions import NOT_LIMITED, CallerLimits, Dimension
+from services.gateway.metering.hold import Ticket
+from services.gateway.metering.usage_record import RequestFacts
 
 
 class BudgetPeriod(StrEnum):
@@ -25,26 +17,6 @@ class BudgetPeriod(StrEnum):
     DAY = "d"
     MONTH = "m"
     TOTAL = "t"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits of one subject; 0 means "no limit here"."""
-
-    requests_per_minute: int = 0
-    requests_per_day: int = 0
-    tokens_per_minute: int = 0
-    concurrent_requests: int = 0
-
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether nothing is limited."""
-        return not (
-            self.requests_per_minute or self.requests_per_day or self.tokens_per_minute or self.concurrent_requests
-        )
-
-
-NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +43,8 @@ class AdmissionRequest:
     model: str
     estimated_tokens: int
     hold_micro_rub: int
-    facts: HoldFacts
-    user_limits: Limits = NO_LIMITS
-    key_limits: Limits = NO_LIMITS
-    model_limits: Limits = NO_LIMITS
+    facts: RequestFacts
+    limits: CallerLimits = NOT_LIMITED
     budgets: tuple[Budget, ...] = ()
 
 
@@ -97,14 +67,13 @@ class LimitReport:
     violated: Dimension | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Admitted:
     """A request that may pass; `ticket` settles it."""
 
     ticket: Ticket
     report: LimitReport
     degraded: bool = False
-    request: AdmissionRequest | None = field(default=None, repr=False)
 
 
 class AdmissionRefused(QuotaExceeded):

@@ -11,7 +11,8 @@ from razvilka.auth.v1 import auth_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.admission.request import Budget, Limits
+from services.gateway.admission.dimensions import LIMITED, CallerLimits, Limits, Scope
+from services.gateway.admission.request import Budget
 from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.periods import PERIODS, TIERS, period_to_proto
@@ -38,10 +39,11 @@ class AuthClient:
         )
         return caller_from_proto(answer.caller)
 
-    async def create_key(self, user_id: str, order: NewKey, call: CallContext) -> IssuedKey:
-        """Make a key for a user.
+    async def create_key(self, user_id: str, order: NewKey, call: CallContext, *, maker: Caller | None) -> IssuedKey:
+        """Make a key for a user. `maker`: the credential that asks; None: the user in person.
 
         Raises:
+            PermissionDenied: the maker may not make such a key.
             InvalidRequest: a field is wrong; it is named.
         """
         request = pb.CreateApiKeyRequest(
@@ -53,6 +55,7 @@ class AuthClient:
             expires_at=timestamp(order.expires_at),
             budget_micro_rub=order.budget_micro_rub,
             budget_period=period_to_proto(order.budget_period),
+            maker=authority_to_proto(maker),
         )
         answer = await rpc_client.unary(self._stub.CreateApiKey, request, deadline_s=self._deadline_s, call=call)
         return IssuedKey(key_from_proto(answer.key), answer.secret)
@@ -65,13 +68,18 @@ class AuthClient:
         answer = await rpc_client.unary(self._stub.ListApiKeys, request, deadline_s=self._deadline_s, call=call)
         return [key_from_proto(key) for key in answer.keys], answer.next_page_token
 
-    async def rotate_key(self, user_id: str, key_id: str, overlap_s: int, call: CallContext) -> IssuedKey:
+    async def rotate_key(
+        self, user_id: str, key_id: str, overlap_s: int, call: CallContext, *, maker: Caller
+    ) -> IssuedKey:
         """Make a key like this one, which ends after `overlap_s` seconds.
 
         Raises:
+            PermissionDenied: the maker may not make such a key.
             NotFound: absent, ended, or someone else's.
         """
-        request = pb.RotateApiKeyRequest(user_id=user_id, key_id=key_id, overlap_s=overlap_s)
+        request = pb.RotateApiKeyRequest(
+            user_id=user_id, key_id=key_id, overlap_s=overlap_s, maker=authority_to_proto(maker)
+        )
         answer = await rpc_client.unary(self._stub.RotateApiKey, request, deadline_s=self._deadline_s, call=call)
         return IssuedKey(key_from_proto(answer.key), answer.secret)
 
@@ -100,15 +108,37 @@ def caller_from_proto(message: pb.Caller) -> Caller:
         scopes=frozenset(message.scopes),
         models=frozenset(message.models),
         networks=tuple(ip_network(block, strict=False) for block in message.ip_allow_list),
-        user_limits=_limits(message.user_limits),
-        key_limits=_limits(message.key_limits),
-        model_limits=_limits(message.model_limits),
+        limits=CallerLimits(
+            user=_limits(message.user_limits, Scope.USER),
+            key=_limits(message.key_limits, Scope.KEY),
+            model=_limits(message.model_limits, Scope.MODEL),
+        ),
         budgets=tuple(
             Budget(budget.subject, PERIODS[budget.period], budget.limit_micro_rub) for budget in message.budgets
         ),
         expires_at=moment(message, "expires_at"),
         grant_id=message.grant_id,
         client_id=message.client_id,
+    )
+
+
+def authority_to_proto(maker: Caller | None) -> pb.Authority | None:
+    """Return what a credential may do itself, for auth to bound by it what the credential makes."""
+    if maker is None:
+        return None
+    return pb.Authority(
+        scopes=sorted(maker.scopes),
+        models=sorted(maker.models),
+        ip_allow_list=[str(network) for network in maker.networks],
+        budgets=[
+            pb.Budget(
+                subject=budget.subject,
+                period=period_to_proto(budget.period),
+                limit_micro_rub=budget.limit_micro_rub,
+            )
+            for budget in maker.budgets
+        ],
+        expires_at=timestamp(maker.expires_at),
     )
 
 
@@ -131,7 +161,6 @@ def key_from_proto(message: pb.ApiKey) -> KeyView:
     )
 
 
-def _limits(message: pb.Limits) -> Limits:
-    return Limits(
-        message.requests_per_minute, message.requests_per_day, message.tokens_per_minute, message.concurrent_requests
-    )
+def _limits(message: pb.Limits, scope: Scope) -> Limits:
+    """Read every limit that subjects of this scope may have; the fields bear the names of the settings."""
+    return Limits(**{row.setting: getattr(message, row.setting) for row in LIMITED if scope in row.scopes})

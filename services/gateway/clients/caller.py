@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 
-from services.gateway.admission.request import NO_LIMITS, Budget, Limits
+from services.gateway.admission.dimensions import NOT_LIMITED, CallerLimits
+from services.gateway.admission.request import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,7 @@ class Caller:
     scopes: frozenset[str]
     models: frozenset[str] = frozenset()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    user_limits: Limits = NO_LIMITS
-    key_limits: Limits = NO_LIMITS
-    model_limits: Limits = NO_LIMITS
+    limits: CallerLimits = NOT_LIMITED
     budgets: tuple[Budget, ...] = field(default=())
     expires_at: datetime | None = None
     grant_id: str = ""

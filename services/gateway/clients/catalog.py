@@ -11,7 +11,8 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError, Unavailable
-from services.gateway.metering.accounting import Price
+from services.gateway.clients import metrics
+from services.gateway.metering.usage_record import Price
 
 log = structlog.get_logger()
 
@@ -159,6 +160,7 @@ class CatalogWatch:
         if self._catalog is None or self._catalog.version != catalog.version:
             log.info("catalog.loaded", version=catalog.version, models=len(catalog.models))
             self._catalog = catalog
+            metrics.CATALOG_MODELS.set(len(catalog.models))
         return True
 
     async def run(self) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from services.gateway.metering.accounting import Attempt, TokenUsage
+from services.gateway.metering.usage_record import Attempt, TokenUsage
 
 # Index = razvilka.router.v1.FinishReason; the names are OpenAI's.
 FINISH_REASONS: Final = ("", "stop", "length", "tool_calls", "content_filter")

@@ -10,6 +10,8 @@ from razvilka.auth.v1 import oauth_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
+from services.gateway.clients.auth import authority_to_proto
+from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth_views import Application, GrantView, NewApplication
 from services.gateway.clients.periods import PERIODS
 from services.gateway.clients.timestamps import moment
@@ -38,10 +40,13 @@ class GrantClient:
         """
         await self._ask(self._stub.RevokeGrant, pb.RevokeGrantRequest(user_id=user_id, grant_id=grant_id), call)
 
-    async def create_client(self, owner: str, order: NewApplication, call: CallContext) -> tuple[Application, str]:
+    async def create_client(
+        self, owner: str, order: NewApplication, call: CallContext, *, maker: Caller
+    ) -> tuple[Application, str]:
         """Register a user's application; return it with its secret ("" for a public one).
 
         Raises:
+            PermissionDenied: its owner or the credential that asks may not have such an application.
             InvalidRequest: a field is wrong; it is named.
         """
         request = pb.CreateClientRequest(
@@ -51,6 +56,7 @@ class GrantClient:
             redirect_uris=order.redirect_uris,
             scopes=order.scopes,
             grant_types=order.grant_types,
+            maker=authority_to_proto(maker),
         )
         answer = await self._ask(self._stub.CreateClient, request, call)
         return application_from_proto(answer.client), str(answer.client_secret)

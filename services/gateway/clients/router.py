@@ -29,7 +29,7 @@ from services.gateway.clients.completion import (
 from services.gateway.clients.prompt import to_prompt
 from services.gateway.clients.timestamps import moment, to_unix_us
 from services.gateway.inference.schemas import ChatRequest
-from services.gateway.metering.accounting import Attempt, Price, TokenUsage
+from services.gateway.metering.usage_record import Attempt, Price, TokenUsage
 
 LIST_DEADLINE_S = 5.0
 

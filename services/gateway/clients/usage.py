@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
+from typing import Any, Final
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,10 +15,17 @@ from razvilka.usage.v1 import usage_pb2_grpc
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.timestamps import to_timestamp, to_unix_us
-from services.gateway.metering.accounting import Attempt, Rejected, Source, Status, UsageRecord
+from services.gateway.metering.usage_record import Attempt, Rejected, Source, Status, UsageRecord
 
 READ_DEADLINE_S = 2.0
 RECORD_DEADLINE_S = 10.0
+
+# Fields that are the same on both sides; the others are converted below.
+_CONVERTED: Final = {"status", "source", "started_at_us", "attempts"}
+_PLAIN_NAMES: Final = tuple([name for name in UsageRecord.__struct_fields__ if name not in _CONVERTED])
+_plain: Final = attrgetter(*_PLAIN_NAMES)
+_ATTEMPT_NAMES: Final = Attempt.__struct_fields__
+_attempt: Final = attrgetter(*_ATTEMPT_NAMES)
 
 
 class UsageClient:
@@ -65,68 +74,22 @@ class UsageClient:
 
 def record_to_proto(record: UsageRecord) -> pb.UsageRecord:
     """Convert at the border."""
+    plain: dict[str, Any] = dict(zip(_PLAIN_NAMES, _plain(record), strict=True))
     return pb.UsageRecord(
-        request_id=record.request_id,
-        user_id=record.user_id,
-        key_id=record.key_id,
-        grant_id=record.grant_id,
-        client_id=record.client_id,
-        provider=record.provider,
-        model=record.model,
-        resolved_model=record.resolved_model,
-        tokens_input=record.tokens_input,
-        tokens_output=record.tokens_output,
-        tokens_cached=record.tokens_cached,
-        tokens_reasoning=record.tokens_reasoning,
-        cost_micro_rub=record.cost_micro_rub,
-        price_version=record.price_version,
+        **plain,
         status=int(record.status),  # type: ignore[arg-type]
         source=int(record.source),  # type: ignore[arg-type]
-        finish_reason=record.finish_reason,
-        error_code=record.error_code,
-        stream=record.stream,
         started_at=to_timestamp(record.started_at_us),
-        first_token_ms=record.first_token_ms,
-        latency_ms=record.latency_ms,
-        http_status=record.http_status,
-        trace_id=record.trace_id,
-        attempts=[
-            pb.Attempt(provider=item.provider, model=item.model, reason=item.reason, latency_ms=item.latency_ms)
-            for item in record.attempts
-        ],
-        requested_model=record.requested_model,
-        endpoint=record.endpoint,
+        attempts=[pb.Attempt(**dict(zip(_ATTEMPT_NAMES, _attempt(item), strict=True))) for item in record.attempts],
     )
 
 
 def record_from_proto(message: pb.UsageRecord) -> UsageRecord:
     """Convert at the border."""
     return UsageRecord(
-        request_id=message.request_id,
-        user_id=message.user_id,
-        key_id=message.key_id,
-        grant_id=message.grant_id,
-        client_id=message.client_id,
-        provider=message.provider,
-        model=message.model,
-        resolved_model=message.resolved_model,
-        tokens_input=message.tokens_input,
-        tokens_output=message.tokens_output,
-        tokens_cached=message.tokens_cached,
-        tokens_reasoning=message.tokens_reasoning,
-        cost_micro_rub=message.cost_micro_rub,
-        price_version=message.price_version,
+        **dict(zip(_PLAIN_NAMES, _plain(message), strict=True)),
         status=Status(message.status),
         source=Source(message.source),
-        finish_reason=message.finish_reason,
-        error_code=message.error_code,
-        stream=message.stream,
         started_at_us=to_unix_us(message.started_at),
-        first_token_ms=message.first_token_ms,
-        latency_ms=message.latency_ms,
-        http_status=message.http_status,
-        trace_id=message.trace_id,
-        attempts=tuple(Attempt(item.provider, item.model, item.reason, item.latency_ms) for item in message.attempts),
-        requested_model=message.requested_model,
-        endpoint=message.endpoint,
+        attempts=tuple([Attempt(*_attempt(item)) for item in message.attempts]),
     )

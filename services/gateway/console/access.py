@@ -9,113 +9,116 @@ from servicekit.errors import InvalidRequest, PermissionDenied, QuotaExceeded, S
 from services.gateway.clients.account_views import NewKey
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.grants import GrantClient
+from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.params import every, first
+from services.gateway.identity.access import Scope
 from services.gateway.oauth.authorize import PERIODS
-from services.gateway.pages.page import Page, Site
+from services.gateway.pages.answers import Download, PageAnswer, Redirect, TemplatePage
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 from services.gateway.pages.rendering import micro_rub_of
-from services.gateway.pages.visit import PageAnswer, Raw, Sent, Shown, Visit
 
 MAX_FIELD: Final = 1024
-# What the form offers; the rest is for the API.
-KEY_SCOPES: Final = (
-    "models:read", "completions:write", "embeddings:write", "usage:read", "keys:read", "keys:write", "profile:read",
-    "profile:write", "reports:read", "budgets:write", "clients:write",
+# What a key gets when nothing is changed: what a key of release 1.0 could do.
+DEFAULT_KEY_SCOPES: Final = (
+    Scope.MODELS_READ, Scope.COMPLETIONS_WRITE, Scope.EMBEDDINGS_WRITE, Scope.USAGE_READ,
 )  # fmt: skip
-DEFAULT_KEY_SCOPES: Final = KEY_SCOPES[:4]
 
 
 @dataclass(frozen=True, slots=True)
 class AccessPages:
     """Applications, keys, export, deletion, mails."""
 
-    site: Site
+    shared: PageDependencies
     grants: GrantClient
     auth: AuthClient
 
-    def all(self, *, outbox: bool) -> list[Page]:
+    def all(self, *, outbox: bool) -> list[Endpoint]:
         """Return the pages; the outbox only outside production."""
-        site = self.site
+        shared = self.shared
         pages = [
-            Page("/console/applications", site, self.show_applications, self.end_application, members=True),
-            Page("/console/keys", site, self.show_keys, self.create_key, members=True),
-            Page("/console/keys/revoke", site, None, self.revoke_key, members=True),
-            Page("/console/data", site, self.show_data, members=True),
-            Page("/console/export", site, None, self.export, members=True),
-            Page("/console/delete", site, None, self.delete, members=True),
+            page_endpoint(
+                "/console/applications", shared, self.show_applications, self.end_application, login_required=True
+            ),
+            page_endpoint("/console/keys", shared, self.show_keys, self.create_key, login_required=True),
+            page_endpoint("/console/keys/revoke", shared, None, self.revoke_key, login_required=True),
+            page_endpoint("/console/data", shared, self.show_data, login_required=True),
+            page_endpoint("/console/export", shared, None, self.export, login_required=True),
+            page_endpoint("/console/delete", shared, None, self.delete, login_required=True),
         ]
-        return [*pages, Page("/dev/outbox", site, self.show_outbox)] if outbox else pages
+        return [*pages, page_endpoint("/dev/outbox", shared, self.show_outbox)] if outbox else pages
 
-    async def show_applications(self, visit: Visit) -> PageAnswer:
+    async def show_applications(self, page: PageContext) -> PageAnswer:
         """List the applications that were let in."""
-        grants = await self.grants.list_grants(visit.known_person.profile.user_id, visit.call)
-        return Shown("applications.html", {"grants": grants})
+        grants = await self.grants.list_grants(page.known_user.profile.user_id, page.call)
+        return TemplatePage("applications.html", {"grants": grants})
 
-    async def end_application(self, visit: Visit) -> PageAnswer:
+    async def end_application(self, page: PageContext) -> PageAnswer:
         """End one with all its tokens."""
-        await self.grants.revoke_grant(visit.known_person.profile.user_id, _field(visit, "grant_id"), visit.call)
-        return Sent("/console/applications")
+        await self.grants.revoke_grant(page.known_user.profile.user_id, _field(page, "grant_id"), page.call)
+        return Redirect("/console/applications")
 
-    async def show_keys(self, visit: Visit) -> PageAnswer:
+    async def show_keys(self, page: PageContext) -> PageAnswer:
         """List the keys."""
-        return await self._keys_page(visit)
+        return await self._keys_page(page)
 
-    async def _keys_page(self, visit: Visit, *, error: str = "", secret: str = "", status: int = 200) -> Shown:
-        keys, _ = await self.auth.list_keys(visit.known_person.profile.user_id, visit.call, size=100)
+    async def _keys_page(
+        self, page: PageContext, *, error: str = "", secret: str = "", status: int = 200
+    ) -> TemplatePage:
+        keys, _ = await self.auth.list_keys(page.known_user.profile.user_id, page.call, size=100)
         live = [key for key in keys if key.revoked_at is None]
-        values = {"keys": live, "error": error, "secret": secret, "all_scopes": KEY_SCOPES}
-        return Shown("keys.html", {**values, "default_scopes": DEFAULT_KEY_SCOPES}, status)
+        values = {"keys": live, "error": error, "secret": secret, "all_scopes": tuple(Scope)}
+        return TemplatePage("keys.html", {**values, "default_scopes": DEFAULT_KEY_SCOPES}, status)
 
-    async def create_key(self, visit: Visit) -> PageAnswer:
+    async def create_key(self, page: PageContext) -> PageAnswer:
         """Make a key and show it, this once."""
-        budget = micro_rub_of(_field(visit, "budget"))
-        scopes = every(visit.form, "scope")
+        budget = micro_rub_of(_field(page, "budget"))
+        scopes = every(page.form, "scope")
         if budget is None:
-            return await self._keys_page(visit, error="consent.bad_budget", status=400)
-        if not scopes or not set(scopes) <= set(KEY_SCOPES):
-            return await self._keys_page(visit, error="keys.no_scope", status=400)
-        period = PERIODS.get(_field(visit, "budget_period")) if budget else None
-        order = NewKey(_field(visit, "name"), scopes, budget_micro_rub=budget, budget_period=period)
+            return await self._keys_page(page, error="consent.bad_budget", status=400)
+        if not scopes or not set(scopes) <= set(Scope):
+            return await self._keys_page(page, error="keys.no_scope", status=400)
+        period = PERIODS.get(_field(page, "budget_period")) if budget else None
+        order = NewKey(_field(page, "name"), scopes, budget_micro_rub=budget, budget_period=period)
         try:
-            issued = await self.auth.create_key(visit.known_person.profile.user_id, order, visit.call)
+            issued = await self.auth.create_key(page.known_user.profile.user_id, order, page.call, maker=None)
         except InvalidRequest:
-            return await self._keys_page(visit, error="keys.bad_name", status=400)
-        return await self._keys_page(visit, secret=issued.secret)
+            return await self._keys_page(page, error="keys.bad_name", status=400)
+        return await self._keys_page(page, secret=issued.secret)
 
-    async def revoke_key(self, visit: Visit) -> PageAnswer:
+    async def revoke_key(self, page: PageContext) -> PageAnswer:
         """End a key."""
-        await self.auth.revoke_key(visit.known_person.profile.user_id, _field(visit, "key_id"), visit.call)
-        return Sent("/console/keys")
+        await self.auth.revoke_key(page.known_user.profile.user_id, _field(page, "key_id"), page.call)
+        return Redirect("/console/keys")
 
-    async def show_data(self, visit: Visit) -> PageAnswer:
+    async def show_data(self, page: PageContext) -> PageAnswer:
         """Show export and deletion."""
-        return Shown("data.html", {"profile": visit.known_person.profile, "error": ""})
+        return TemplatePage("data.html", {"profile": page.known_user.profile, "error": ""})
 
-    async def export(self, visit: Visit) -> PageAnswer:
+    async def export(self, page: PageContext) -> PageAnswer:
         """Return everything that is known of the user."""
-        body = await self.site.accounts.export_account(visit.known_person.profile.user_id, visit.call)
+        body = await self.shared.accounts.export_account(page.known_user.profile.user_id, page.call)
         name = b'attachment; filename="razvilka-account.json"'
-        return Raw(b"application/json", body, [(b"content-disposition", name)])
+        return Download(b"application/json", body, [(b"content-disposition", name)])
 
-    async def delete(self, visit: Visit) -> PageAnswer:
+    async def delete(self, page: PageContext) -> PageAnswer:
         """End the account."""
-        profile = visit.known_person.profile
+        profile = page.known_user.profile
         try:
-            await self.site.accounts.delete_account(
-                profile.user_id, _field(visit, "password"), visit.origin, visit.call
-            )
+            await self.shared.accounts.delete_account(profile.user_id, _field(page, "password"), page.origin, page.call)
         except (InvalidRequest, Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
-            return Shown("data.html", {"profile": profile, "error": _refusal(exc)}, 400)
-        visit.log_out()
-        return Shown("message.html", {"title": "data.deleted_title", "text": "data.deleted", "link": "/login"})
+            return TemplatePage("data.html", {"profile": profile, "error": _refusal(exc)}, 400)
+        page.log_out()
+        return TemplatePage("message.html", {"title": "data.deleted_title", "text": "data.deleted", "link": "/login"})
 
-    async def show_outbox(self, visit: Visit) -> PageAnswer:
+    async def show_outbox(self, page: PageContext) -> PageAnswer:
         """Show the mails that were not sent because no server is set."""
-        return Shown("outbox.html", {"mails": await self.site.accounts.list_outbox(visit.call)})
+        return TemplatePage("outbox.html", {"mails": await self.shared.accounts.list_outbox(page.call)})
 
 
 def _refusal(error: ServiceError) -> str:
     return "login.too_many" if isinstance(error, QuotaExceeded) else "security.wrong_password"
 
 
-def _field(visit: Visit, name: str) -> str:
-    return first(visit.form, name)[:MAX_FIELD]
+def _field(page: PageContext, name: str) -> str:
+    return first(page.form, name)[:MAX_FIELD]

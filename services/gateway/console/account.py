@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from servicekit.errors import Conflict, InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.console.registration import fault_of
+from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.params import first
-from services.gateway.pages.page import Page, Site
-from services.gateway.pages.visit import PageAnswer, Person, Sent, Shown, Visit
+from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
+from services.gateway.pages.page_context import LoggedInUser, PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 MAX_FIELD: Final = 1024
 ZONES: Final = (
@@ -21,124 +23,124 @@ ZONES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class AccountPages:
-    """Pages for members."""
+    """Pages for login_required."""
 
-    site: Site
+    shared: PageDependencies
 
-    def all(self) -> list[Page]:
+    def all(self) -> list[Endpoint]:
         """Return the pages."""
-        site = self.site
+        shared = self.shared
         return [
-            Page("/console", site, self.show_profile, self.change_profile, members=True),
-            Page("/console/security", site, self.show_security, members=True),
-            Page("/console/password", site, None, self.change_password, members=True),
-            Page("/console/totp", site, None, self.enroll, members=True),
-            Page("/console/totp/confirm", site, None, self.confirm, members=True),
-            Page("/console/totp/disable", site, None, self.disable, members=True),
-            Page("/console/sessions", site, self.show_sessions, self.end_session, members=True),
+            page_endpoint("/console", shared, self.show_profile, self.change_profile, login_required=True),
+            page_endpoint("/console/security", shared, self.show_security, login_required=True),
+            page_endpoint("/console/password", shared, None, self.change_password, login_required=True),
+            page_endpoint("/console/totp", shared, None, self.enroll, login_required=True),
+            page_endpoint("/console/totp/confirm", shared, None, self.confirm, login_required=True),
+            page_endpoint("/console/totp/disable", shared, None, self.disable, login_required=True),
+            page_endpoint("/console/sessions", shared, self.show_sessions, self.end_session, login_required=True),
         ]
 
-    async def show_profile(self, visit: Visit) -> PageAnswer:
+    async def show_profile(self, page: PageContext) -> PageAnswer:
         """Show who is logged in."""
-        return self._profile_page(visit)
+        return self._profile_page(page)
 
-    def _profile_page(self, visit: Visit, *, error: str = "", notice: str = "", status: int = 200) -> Shown:
-        profile = visit.known_person.profile
+    def _profile_page(self, page: PageContext, *, error: str = "", notice: str = "", status: int = 200) -> TemplatePage:
+        profile = page.known_user.profile
         zones = ZONES if profile.time_zone in ZONES or not profile.time_zone else (profile.time_zone, *ZONES)
         values = {"profile": profile, "zones": zones, "error": error, "notice": notice}
-        return Shown("profile.html", values, status)
+        return TemplatePage("profile.html", values, status)
 
-    async def change_profile(self, visit: Visit) -> PageAnswer:
+    async def change_profile(self, page: PageContext) -> PageAnswer:
         """Change what the form says; a new address is written to before it counts."""
-        person = visit.known_person
-        email = _field(visit, "email")
-        moved = bool(email) and email != person.profile.email
+        user = page.known_user
+        email = _field(page, "email")
+        moved = bool(email) and email != user.profile.email
         try:
-            profile = await self.site.accounts.update_profile(
-                person.profile.user_id,
-                visit.call,
-                name=_field(visit, "name"),
-                language=_field(visit, "language") or None,
-                time_zone=_field(visit, "time_zone") or None,
+            profile = await self.shared.accounts.update_profile(
+                user.profile.user_id,
+                page.call,
+                name=_field(page, "name"),
+                language=_field(page, "language") or None,
+                time_zone=_field(page, "time_zone") or None,
                 email=email if moved else None,
-                current_password=_field(visit, "current_password"),
-                origin=visit.origin,
+                current_password=_field(page, "current_password"),
+                origin=page.origin,
             )
         except InvalidRequest as exc:
-            return self._profile_page(visit, error=fault_of(exc), status=400)
+            return self._profile_page(page, error=fault_of(exc), status=400)
         except Conflict:
-            return self._profile_page(visit, error="fault.email", status=400)
+            return self._profile_page(page, error="fault.email", status=400)
         except (Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
-            return self._profile_page(visit, error=_wrong_password(exc), status=429 if _is_quota(exc) else 400)
-        visit.person = Person(person.session, profile)
-        visit.switch_to(profile.language)
-        return self._profile_page(visit, notice="profile.confirm_email" if moved else "profile.saved")
+            return self._profile_page(page, error=_wrong_password(exc), status=429 if _is_quota(exc) else 400)
+        page.user = LoggedInUser(user.session, profile)
+        page.switch_to(profile.language)
+        return self._profile_page(page, notice="profile.confirm_email" if moved else "profile.saved")
 
-    async def show_security(self, visit: Visit) -> PageAnswer:
+    async def show_security(self, page: PageContext) -> PageAnswer:
         """Show the password form and the second factor."""
-        return _security_page(visit)
+        return _security_page(page)
 
-    async def change_password(self, visit: Visit) -> PageAnswer:
+    async def change_password(self, page: PageContext) -> PageAnswer:
         """Change the password; all other sessions end."""
         try:
-            await self.site.accounts.change_password(
-                visit.known_person.profile.user_id,
-                _field(visit, "current_password"),
-                _field(visit, "new_password"),
-                visit.origin,
-                visit.call,
-                keep=visit.session,
+            await self.shared.accounts.change_password(
+                page.known_user.profile.user_id,
+                _field(page, "current_password"),
+                _field(page, "new_password"),
+                page.origin,
+                page.call,
+                keep=page.session,
             )
         except InvalidRequest as exc:
-            return _security_page(visit, error=fault_of(exc), status=400)
+            return _security_page(page, error=fault_of(exc), status=400)
         except (Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
-            return _security_page(visit, error=_wrong_password(exc), status=429 if _is_quota(exc) else 400)
-        return _security_page(visit, notice="security.password_changed")
+            return _security_page(page, error=_wrong_password(exc), status=429 if _is_quota(exc) else 400)
+        return _security_page(page, notice="security.password_changed")
 
-    async def enroll(self, visit: Visit) -> PageAnswer:
+    async def enroll(self, page: PageContext) -> PageAnswer:
         """Show a fresh secret, as a picture and as text."""
-        totp = await self.site.accounts.enroll_totp(visit.known_person.profile.user_id, visit.call)
+        totp = await self.shared.accounts.enroll_totp(page.known_user.profile.user_id, page.call)
         picture = base64.b64encode(totp.qr_svg.encode()).decode()
-        return Shown("totp.html", {"secret": totp.secret, "picture": picture, "error": ""})
+        return TemplatePage("totp.html", {"secret": totp.secret, "picture": picture, "error": ""})
 
-    async def confirm(self, visit: Visit) -> PageAnswer:
+    async def confirm(self, page: PageContext) -> PageAnswer:
         """Switch the second factor on and show the recovery codes, this once."""
-        user_id = visit.known_person.profile.user_id
+        user_id = page.known_user.profile.user_id
         try:
-            codes = await self.site.accounts.confirm_totp(user_id, _field(visit, "code").replace(" ", ""), visit.call)
+            codes = await self.shared.accounts.confirm_totp(user_id, _field(page, "code").replace(" ", ""), page.call)
         except (InvalidRequest, Unauthenticated):
-            return Shown("totp.html", {"secret": "", "picture": "", "error": "login.wrong_code"}, 400)
-        return Shown("recovery_codes.html", {"codes": codes})
+            return TemplatePage("totp.html", {"secret": "", "picture": "", "error": "login.wrong_code"}, 400)
+        return TemplatePage("recovery_codes.html", {"codes": codes})
 
-    async def disable(self, visit: Visit) -> PageAnswer:
+    async def disable(self, page: PageContext) -> PageAnswer:
         """Switch the second factor off."""
         try:
-            await self.site.accounts.disable_totp(
-                visit.known_person.profile.user_id,
-                _field(visit, "password"),
-                _field(visit, "code").replace(" ", ""),
-                visit.call,
+            await self.shared.accounts.disable_totp(
+                page.known_user.profile.user_id,
+                _field(page, "password"),
+                _field(page, "code").replace(" ", ""),
+                page.call,
             )
         except (InvalidRequest, Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
-            return _security_page(visit, error=_wrong_password(exc), status=429 if _is_quota(exc) else 400)
-        return Sent("/console/security")
+            return _security_page(page, error=_wrong_password(exc), status=429 if _is_quota(exc) else 400)
+        return Redirect("/console/security")
 
-    async def show_sessions(self, visit: Visit) -> PageAnswer:
+    async def show_sessions(self, page: PageContext) -> PageAnswer:
         """List the sessions."""
-        user_id = visit.known_person.profile.user_id
-        sessions = await self.site.accounts.list_sessions(user_id, visit.session, visit.call)
-        return Shown("sessions.html", {"sessions": sessions})
+        user_id = page.known_user.profile.user_id
+        sessions = await self.shared.accounts.list_sessions(user_id, page.session, page.call)
+        return TemplatePage("sessions.html", {"sessions": sessions})
 
-    async def end_session(self, visit: Visit) -> PageAnswer:
+    async def end_session(self, page: PageContext) -> PageAnswer:
         """End one."""
-        user_id = visit.known_person.profile.user_id
-        await self.site.accounts.revoke_session(user_id, _field(visit, "session_id"), visit.call)
-        return Sent("/console/sessions")
+        user_id = page.known_user.profile.user_id
+        await self.shared.accounts.revoke_session(user_id, _field(page, "session_id"), page.call)
+        return Redirect("/console/sessions")
 
 
-def _security_page(visit: Visit, *, error: str = "", notice: str = "", status: int = 200) -> Shown:
-    values: dict[str, Any] = {"profile": visit.known_person.profile, "error": error, "notice": notice}
-    return Shown("security.html", values, status)
+def _security_page(page: PageContext, *, error: str = "", notice: str = "", status: int = 200) -> TemplatePage:
+    values: dict[str, Any] = {"profile": page.known_user.profile, "error": error, "notice": notice}
+    return TemplatePage("security.html", values, status)
 
 
 def _wrong_password(error: ServiceError) -> str:
@@ -149,5 +151,5 @@ def _is_quota(error: ServiceError) -> bool:
     return isinstance(error, QuotaExceeded)
 
 
-def _field(visit: Visit, name: str) -> str:
-    return first(visit.form, name)[:MAX_FIELD]
+def _field(page: PageContext, name: str) -> str:
+    return first(page.form, name)[:MAX_FIELD]

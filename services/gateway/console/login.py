@@ -9,14 +9,16 @@ from typing import Final
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.clients.account_views import LoggedIn
+from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.params import first
 from services.gateway.edge.problems import headers_of
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.pages import cookies
-from services.gateway.pages.page import Page, Site, error_page
+from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage, error_page
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 from services.gateway.pages.policy import form_targets
 from services.gateway.pages.sealed import seal, unseal
-from services.gateway.pages.visit import PageAnswer, Sent, Shown, Visit
 
 HOME: Final = "/console"
 # Where a login may lead: our own pages. Anything else would be an open redirect.
@@ -29,130 +31,130 @@ MAX_FIELD: Final = 1024
 class LoginPages:
     """The pages of logging in and out."""
 
-    site: Site
+    shared: PageDependencies
     authorization: Authorization
     clock: Clock
 
-    def all(self) -> list[Page]:
+    def all(self) -> list[Endpoint]:
         """Return them."""
         external = "/login/external/{provider_id}"
         return [
-            Page("/login", self.site, self.show, self.log_in),
-            Page("/login/code", self.site, None, self.second_factor),
-            Page(external, self.site, None, self.start_external),
-            Page(f"{external}/callback", self.site, self.finish_external),
-            Page("/logout", self.site, self.show_logout, self.log_out),
+            page_endpoint("/login", self.shared, self.show, self.log_in),
+            page_endpoint("/login/code", self.shared, None, self.second_factor),
+            page_endpoint(external, self.shared, None, self.start_external),
+            page_endpoint(f"{external}/callback", self.shared, self.finish_external),
+            page_endpoint("/logout", self.shared, self.show_logout, self.log_out),
         ]
 
-    async def show(self, visit: Visit) -> PageAnswer:
+    async def show(self, page: PageContext) -> PageAnswer:
         """Show the form."""
-        return await self.authorization.login_page(visit, next_path=safe_next(first(visit.query, "next")))
+        return await self.authorization.login_page(page, next_path=safe_next(first(page.query, "next")))
 
-    async def log_in(self, visit: Visit) -> PageAnswer:
+    async def log_in(self, page: PageContext) -> PageAnswer:
         """Take an address and a password."""
-        email, password = _field(visit, "email"), _field(visit, "password")
-        return await self._try(visit, email, password, "")
+        email, password = _field(page, "email"), _field(page, "password")
+        return await self._try(page, email, password, "")
 
-    async def second_factor(self, visit: Visit) -> PageAnswer:
+    async def second_factor(self, page: PageContext) -> PageAnswer:
         """Take the code of the second factor; address and password come sealed from the step before."""
-        opened = unseal(visit.browser, first(visit.form, "sealed"), self.clock.now())
+        opened = unseal(page.browser, first(page.form, "sealed"), self.clock.now())
         if opened is None:
-            return await self._again(visit, "login.expired", status=400)
+            return await self._again(page, "login.expired", status=400)
         email, password = opened
-        return await self._try(visit, email, password, _field(visit, "code"))
+        return await self._try(page, email, password, _field(page, "code"))
 
-    async def _try(self, visit: Visit, email: str, password: str, code: str) -> PageAnswer:
+    async def _try(self, page: PageContext, email: str, password: str, code: str) -> PageAnswer:
         try:
-            logged_in = await self.site.accounts.login(
-                email, password, code.replace(" ", ""), visit.origin, visit.call, previous=visit.session
+            logged_in = await self.shared.accounts.login(
+                email, password, code.replace(" ", ""), page.origin, page.call, previous=page.session
             )
         except Unauthenticated as exc:
             if exc.reason is ErrorReason.SECOND_FACTOR_REQUIRED:
-                return await self._ask_code(visit, email, password, wrong=bool(code))
+                return await self._ask_code(page, email, password, wrong=bool(code))
             if code:
-                return await self._ask_code(visit, email, password, wrong=True)
-            return await self._again(visit, "login.wrong", status=400, email=email)
+                return await self._ask_code(page, email, password, wrong=True)
+            return await self._again(page, "login.wrong", status=400, email=email)
         except QuotaExceeded as exc:
-            answer = await self._again(visit, "login.too_many", status=429, email=email)
+            answer = await self._again(page, "login.too_many", status=429, email=email)
             answer.headers.extend(header for header in headers_of(exc) if header[0] == b"retry-after")
             return answer
-        return await self._welcome(visit, logged_in, first(visit.form, "pending_id"), first(visit.form, "next"))
+        return await self._welcome(page, logged_in, first(page.form, "pending_id"), first(page.form, "next"))
 
-    async def _welcome(self, visit: Visit, logged_in: LoggedIn, pending_id: str, next_path: str) -> PageAnswer:
-        visit.log_in(logged_in)
-        visit.speak(logged_in.profile.language)
+    async def _welcome(self, page: PageContext, logged_in: LoggedIn, pending_id: str, next_path: str) -> PageAnswer:
+        page.log_in(logged_in)
+        page.choose_language(logged_in.profile.language)
         if pending_id:
-            return await self.authorization.go_on(visit, pending_id)
-        return Sent(safe_next(next_path))
+            return await self.authorization.go_on(page, pending_id)
+        return Redirect(safe_next(next_path))
 
-    async def _ask_code(self, visit: Visit, email: str, password: str, *, wrong: bool) -> Shown:
-        pending_id = first(visit.form, "pending_id")
+    async def _ask_code(self, page: PageContext, email: str, password: str, *, wrong: bool) -> TemplatePage:
+        pending_id = first(page.form, "pending_id")
         values = {
-            "sealed": seal(visit.browser, [email, password], self.clock.now()),
+            "sealed": seal(page.browser, [email, password], self.clock.now()),
             "pending_id": pending_id,
-            "next": safe_next(first(visit.form, "next")),
+            "next": safe_next(first(page.form, "next")),
             "error": "login.wrong_code" if wrong else "",
         }
-        pending = await self.authorization.waiting(visit, pending_id) if pending_id else None
+        pending = await self.authorization.waiting(page, pending_id) if pending_id else None
         targets = tuple(form_targets(pending.application.redirect_uris)) if pending else ()
-        return Shown("login_code.html", values, 400 if wrong else 200, targets=targets)
+        return TemplatePage("login_code.html", values, 400 if wrong else 200, targets=targets)
 
-    async def _again(self, visit: Visit, error: str, *, status: int, email: str = "") -> Shown:
-        pending_id = first(visit.form, "pending_id")
+    async def _again(self, page: PageContext, error: str, *, status: int, email: str = "") -> TemplatePage:
+        pending_id = first(page.form, "pending_id")
         return await self.authorization.login_page(
-            visit,
-            next_path=safe_next(first(visit.form, "next")),
+            page,
+            next_path=safe_next(first(page.form, "next")),
             pending_id=pending_id,
             error=error,
             status=status,
             email=email,
         )
 
-    async def start_external(self, visit: Visit) -> PageAnswer:
+    async def start_external(self, page: PageContext) -> PageAnswer:
         """Send the browser to another provider. By a page: form-action does not know the provider's address."""
-        pending_id = first(visit.form, "pending_id")
-        return_to = f"{PENDING_PREFIX}{pending_id}" if pending_id else safe_next(first(visit.form, "next"))
-        provider_id = visit.scope["path_params"]["provider_id"]
-        url, cookie = await self.site.accounts.start_external_login(
-            provider_id, return_to, _callback(visit, provider_id), visit.call
+        pending_id = first(page.form, "pending_id")
+        return_to = f"{PENDING_PREFIX}{pending_id}" if pending_id else safe_next(first(page.form, "next"))
+        provider_id = page.scope["path_params"]["provider_id"]
+        url, cookie = await self.shared.accounts.start_external_login(
+            provider_id, return_to, _callback(page, provider_id), page.call
         )
-        visit.set_cookies.append(visit.jar.write(cookies.EXTERNAL, cookie, max_age_s=900))
-        return Shown("external.html", {"url": url})
+        page.set_cookies.append(page.jar.write(cookies.EXTERNAL, cookie, max_age_s=900))
+        return TemplatePage("external.html", {"url": url})
 
-    async def finish_external(self, visit: Visit) -> PageAnswer:
+    async def finish_external(self, page: PageContext) -> PageAnswer:
         """Take what the provider sent back."""
-        provider_id = visit.scope["path_params"]["provider_id"]
-        cookie = visit.jar.read(visit.scope["headers"], cookies.EXTERNAL)
-        visit.set_cookies.append(visit.jar.write(cookies.EXTERNAL, ""))
+        provider_id = page.scope["path_params"]["provider_id"]
+        cookie = page.jar.read(page.scope["headers"], cookies.EXTERNAL)
+        page.set_cookies.append(page.jar.write(cookies.EXTERNAL, ""))
         try:
-            logged_in = await self.site.accounts.finish_external_login(
-                provider_id, visit.query, cookie, _callback(visit, provider_id), visit.origin, visit.call
+            logged_in = await self.shared.accounts.finish_external_login(
+                provider_id, page.query, cookie, _callback(page, provider_id), page.origin, page.call
             )
         except ServiceError as exc:
-            visit.context.error_code = exc.reason.value.lower()
+            page.context.error_code = exc.reason.value.lower()
             return error_page("external_failed", "", 400)
         pending_id = logged_in.return_to.removeprefix(PENDING_PREFIX)
         is_pending = logged_in.return_to.startswith(PENDING_PREFIX)
-        return await self._welcome(visit, logged_in, pending_id if is_pending else "", logged_in.return_to)
+        return await self._welcome(page, logged_in, pending_id if is_pending else "", logged_in.return_to)
 
-    async def show_logout(self, visit: Visit) -> PageAnswer:
+    async def show_logout(self, page: PageContext) -> PageAnswer:
         """Ask: a link alone must not log anybody out."""
-        return Shown("logout.html")
+        return TemplatePage("logout.html")
 
-    async def log_out(self, visit: Visit) -> PageAnswer:
+    async def log_out(self, page: PageContext) -> PageAnswer:
         """End the session."""
-        if visit.session:
-            await self.site.accounts.logout(visit.session, visit.call)
-        visit.log_out()
-        return Sent("/login")
+        if page.session:
+            await self.shared.accounts.logout(page.session, page.call)
+        page.log_out()
+        return Redirect("/login")
 
 
-def _field(visit: Visit, name: str) -> str:
-    return first(visit.form, name)[:MAX_FIELD]
+def _field(page: PageContext, name: str) -> str:
+    return first(page.form, name)[:MAX_FIELD]
 
 
-def _callback(visit: Visit, provider_id: str) -> str:
-    return f"{visit.public_url}/login/external/{provider_id}/callback"
+def _callback(page: PageContext, provider_id: str) -> str:
+    return f"{page.public_url}/login/external/{provider_id}/callback"
 
 
 def safe_next(path: str) -> str:

@@ -6,85 +6,87 @@ from dataclasses import dataclass
 from typing import Final
 
 from servicekit.errors import InvalidRequest, Unauthenticated
+from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.params import first
-from services.gateway.pages.page import Page, Site
-from services.gateway.pages.visit import PageAnswer, Shown, Visit
+from services.gateway.pages.answers import PageAnswer, TemplatePage
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 MAX_FIELD: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class EntryPages:
+class RegistrationPages:
     """Pages for people who are not logged in. None tells whether an address is known."""
 
-    site: Site
+    shared: PageDependencies
 
-    def all(self) -> list[Page]:
+    def all(self) -> list[Endpoint]:
         """Return the pages."""
         return [
-            Page("/registration", self.site, self.show_registration, self.register),
-            Page("/verify-email", self.site, self.show_verification, self.verify),
-            Page("/forgot-password", self.site, self.show_forgotten, self.forget),
-            Page("/reset-password", self.site, self.show_reset, self.reset),
+            page_endpoint("/registration", self.shared, self.show_registration, self.register),
+            page_endpoint("/verify-email", self.shared, self.show_verification, self.verify),
+            page_endpoint("/forgot-password", self.shared, self.show_forgotten, self.forget),
+            page_endpoint("/reset-password", self.shared, self.show_reset, self.reset),
         ]
 
-    async def show_registration(self, visit: Visit) -> PageAnswer:
+    async def show_registration(self, page: PageContext) -> PageAnswer:
         """Show the form."""
-        return Shown("registration.html", {"email": "", "name": "", "error": "", "fault": ""})
+        return TemplatePage("registration.html", {"email": "", "name": "", "error": "", "fault": ""})
 
-    async def register(self, visit: Visit) -> PageAnswer:
+    async def register(self, page: PageContext) -> PageAnswer:
         """Begin an account."""
-        email, name = _field(visit, "email"), _field(visit, "name")
+        email, name = _field(page, "email"), _field(page, "name")
         try:
-            await self.site.accounts.register(
-                email, _field(visit, "password"), name, visit.language, visit.origin, visit.call
+            await self.shared.accounts.register(
+                email, _field(page, "password"), name, page.language, page.origin, page.call
             )
         except InvalidRequest as exc:
             values = {"email": email, "name": name, "error": fault_of(exc), "fault": exc.param or ""}
-            return Shown("registration.html", values, 400)
-        return Shown(
+            return TemplatePage("registration.html", values, 400)
+        return TemplatePage(
             "message.html", {"title": "registration.sent_title", "text": "registration.sent", "link": "/login"}
         )
 
-    async def show_verification(self, visit: Visit) -> PageAnswer:
+    async def show_verification(self, page: PageContext) -> PageAnswer:
         """Ask to confirm: mail programs open links by themselves, and a GET must change nothing."""
-        return Shown("verify_email.html", {"token": _query(visit, "token")})
+        return TemplatePage("verify_email.html", {"token": _query(page, "token")})
 
-    async def verify(self, visit: Visit) -> PageAnswer:
+    async def verify(self, page: PageContext) -> PageAnswer:
         """Confirm the address."""
         try:
-            await self.site.accounts.verify_email(_field(visit, "token"), visit.origin, visit.call)
+            await self.shared.accounts.verify_email(_field(page, "token"), page.origin, page.call)
         except Unauthenticated:
             return _stale_link()
-        return Shown("message.html", {"title": "verify.done_title", "text": "verify.done", "link": "/login"})
+        return TemplatePage("message.html", {"title": "verify.done_title", "text": "verify.done", "link": "/login"})
 
-    async def show_forgotten(self, visit: Visit) -> PageAnswer:
+    async def show_forgotten(self, page: PageContext) -> PageAnswer:
         """Show the form."""
-        return Shown("forgot_password.html", {"error": ""})
+        return TemplatePage("forgot_password.html", {"error": ""})
 
-    async def forget(self, visit: Visit) -> PageAnswer:
+    async def forget(self, page: PageContext) -> PageAnswer:
         """Mail a link."""
         try:
-            await self.site.accounts.request_password_reset(_field(visit, "email"), visit.origin, visit.call)
+            await self.shared.accounts.request_password_reset(_field(page, "email"), page.origin, page.call)
         except InvalidRequest:
-            return Shown("forgot_password.html", {"error": "fault.email"}, 400)
-        return Shown("message.html", {"title": "forgot.sent_title", "text": "forgot.sent", "link": "/login"})
+            return TemplatePage("forgot_password.html", {"error": "fault.email"}, 400)
+        return TemplatePage("message.html", {"title": "forgot.sent_title", "text": "forgot.sent", "link": "/login"})
 
-    async def show_reset(self, visit: Visit) -> PageAnswer:
+    async def show_reset(self, page: PageContext) -> PageAnswer:
         """Show the form."""
-        return Shown("reset_password.html", {"token": _query(visit, "token"), "error": ""})
+        return TemplatePage("reset_password.html", {"token": _query(page, "token"), "error": ""})
 
-    async def reset(self, visit: Visit) -> PageAnswer:
+    async def reset(self, page: PageContext) -> PageAnswer:
         """Set the password."""
-        token = _field(visit, "token")
+        token = _field(page, "token")
         try:
-            await self.site.accounts.reset_password(token, _field(visit, "password"), visit.origin, visit.call)
+            await self.shared.accounts.reset_password(token, _field(page, "password"), page.origin, page.call)
         except Unauthenticated:
             return _stale_link()
         except InvalidRequest as exc:
-            return Shown("reset_password.html", {"token": token, "error": fault_of(exc)}, 400)
-        visit.log_out()
-        return Shown("message.html", {"title": "reset.done_title", "text": "reset.done", "link": "/login"})
+            return TemplatePage("reset_password.html", {"token": token, "error": fault_of(exc)}, 400)
+        page.log_out()
+        return TemplatePage("message.html", {"title": "reset.done_title", "text": "reset.done", "link": "/login"})
 
 
 def fault_of(error: InvalidRequest) -> str:
@@ -99,13 +101,13 @@ def fault_of(error: InvalidRequest) -> str:
     return known.get(error.param or "", "fault.form")
 
 
-def _stale_link() -> Shown:
-    return Shown("message.html", {"title": "link.stale_title", "text": "link.stale", "link": "/login"}, 400)
+def _stale_link() -> TemplatePage:
+    return TemplatePage("message.html", {"title": "link.stale_title", "text": "link.stale", "link": "/login"}, 400)
 
 
-def _field(visit: Visit, name: str) -> str:
-    return first(visit.form, name)[:MAX_FIELD]
+def _field(page: PageContext, name: str) -> str:
+    return first(page.form, name)[:MAX_FIELD]
 
 
-def _query(visit: Visit, name: str) -> str:
-    return first(visit.query, name)[:MAX_FIELD]
+def _query(page: PageContext, name: str) -> str:
+    return first(page.query, name)[:MAX_FIELD]

@@ -27,8 +27,8 @@ class Cancellations:
     def end_all(self, cause: str) -> int:
         """End every block; return how many there were."""
         count = len(self.running)
-        for cut in list(self.running):
-            cut.now(cause)
+        for block in list(self.running):
+            block.now(cause)
         return count
 
 

@@ -12,12 +12,12 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.errors import Internal, ServiceError
-from services.gateway import metrics
-from services.gateway.edge import access_log
+from services.gateway.edge import access_log, metrics
 from services.gateway.edge.body import ClientDisconnected
-from services.gateway.edge.problems import Headers, code_of, encode_body, headers_of, status_of
+from services.gateway.edge.errors.json_errors import api_error
+from services.gateway.edge.problems import Headers
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, KEY, RequestContext
-from services.gateway.edge.respond import send_json
+from services.gateway.edge.respond import send_answer
 
 log = structlog.get_logger()
 
@@ -91,16 +91,9 @@ class Edge:
 
 async def refuse(context: RequestContext, error: ServiceError, send: Send) -> None:
     """Send the error, unless something was sent already: then the connection ends without an end of the body."""
-    context.error_code = code_of(error)
-    if context.status:
-        return
-    headers = headers_of(error)
-    if any(name == b"retry-after" for name, _ in context.headers):
-        headers = [header for header in headers if header[0] != b"retry-after"]
-    if status_of(error) == 413:
-        # The rest of the body is still on its way; nobody wants to read it.
-        headers.append((b"connection", b"close"))
-    await send_json(send, status_of(error), encode_body(error, context.request_id), headers)
+    answer = api_error(context, error)
+    if not context.status:
+        await send_answer(send, answer)
 
 
 def _describe(context: RequestContext) -> None:

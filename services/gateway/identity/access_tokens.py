@@ -4,35 +4,23 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 from servicekit.call import CallContext
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, ServiceError, Unauthenticated
-from services.gateway import metrics
+from servicekit.errors import ServiceError, Unauthenticated
 from services.gateway.clients.caller import Caller
+from services.gateway.identity import metrics
 from services.gateway.identity.key_cache import KeyCache
-from services.gateway.identity.key_sets import LEEWAY_S, KeyRing
+from services.gateway.identity.key_sets import KeySet
 from services.gateway.identity.revoked import Revoked
+from services.gateway.identity.token_claims import AccessToken, invalid_token, token_of
 
 MAX_ENTRIES: Final = 20_000
 GRANT_SUBJECT: Final = "grant:"
 # (grant id, user id or "" when the client acts in its own name) -> what the grant allows.
 GetGrant = Callable[[str, str, CallContext], Awaitable[Caller]]
-
-
-@dataclass(frozen=True, slots=True)
-class AccessToken:
-    """What a verified token says."""
-
-    jti: str
-    grant_id: str
-    session_id: str
-    client_id: str
-    user_id: str
-    scopes: frozenset[str]
-    expires_at_s: float
 
 
 class _Known:
@@ -49,8 +37,8 @@ class _Known:
 class AccessTokenVerifier:
     """Tells who holds an access token."""
 
-    def __init__(self, ring: KeyRing, get_grant: GetGrant, grants: KeyCache, revoked: Revoked, clock: Clock) -> None:
-        self._ring = ring
+    def __init__(self, key_set: KeySet, get_grant: GetGrant, grants: KeyCache, revoked: Revoked, clock: Clock) -> None:
+        self._key_set = key_set
         self._get_grant = get_grant
         self._grants = grants
         self._revoked = revoked
@@ -73,17 +61,17 @@ class AccessTokenVerifier:
             self._known.move_to_end(digest)
         if self._revoked.covers(known.token):
             metrics.TOKEN_REVOKED.inc()
-            raise _invalid()
+            raise invalid_token()
         caller = await self._with_grant(known, call)
         if self._revoked.covers(known.token):
             # It ended while the grant was asked for.
-            raise _invalid()
+            raise invalid_token()
         return caller
 
     async def _verified(self, digest: bytes, token: str) -> _Known:
         self._known.pop(digest, None)
         try:
-            known = _Known(_token_of(await self._ring.verify(token)))
+            known = _Known(token_of(await self._key_set.verify(token)))
         except ServiceError as exc:
             (metrics.TOKEN_REFUSED if isinstance(exc, Unauthenticated) else metrics.TOKEN_UNAVAILABLE).inc()
             raise
@@ -101,26 +89,10 @@ class AccessTokenVerifier:
             grant = await self._grants.get(name, lambda: self._get_grant(token.grant_id, token.user_id, call))
         if known.caller is None or known.grant is not grant:
             if token.user_id and grant.user_id != token.user_id:
-                raise _invalid()
+                raise invalid_token()
             known.grant = grant
             known.caller = replace(grant, scopes=grant.scopes & token.scopes, grant_id=counted_under(grant))
         return known.caller
-
-
-def _token_of(claims: dict[str, Any]) -> AccessToken:
-    texts = {name: claims.get(name, "") for name in ("jti", "gid", "sid", "client_id", "sub", "scope")}
-    if not all(isinstance(value, str) for value in texts.values()) or not (texts["jti"] and texts["gid"]):
-        raise _invalid()
-    return AccessToken(
-        jti=texts["jti"],
-        grant_id=texts["gid"],
-        session_id=texts["sid"],
-        client_id=texts["client_id"],
-        # A client that acts in its own name is its own subject (RFC 9068 2.2).
-        user_id="" if texts["sub"] == texts["client_id"] else texts["sub"],
-        scopes=frozenset(texts["scope"].split()),
-        expires_at_s=float(claims["exp"]) + LEEWAY_S,
-    )
 
 
 def counted_under(grant: Caller) -> str:
@@ -136,7 +108,3 @@ def counted_under(grant: Caller) -> str:
 def is_token(credential: bytes) -> bool:
     """Tell whether a credential is meant as a JWT; keys have no dots and begin otherwise."""
     return credential.startswith(b"eyJ") and credential.count(b".") == 2
-
-
-def _invalid() -> Unauthenticated:
-    return Unauthenticated(ErrorReason.INVALID_TOKEN, "The token is not valid.")

@@ -11,8 +11,8 @@ from typing import Final
 
 from servicekit.clock import Clock
 from servicekit.errors import DeadlineExceeded, ErrorReason, Internal, ServiceError, Unauthenticated, Unavailable
-from services.gateway import metrics
 from services.gateway.clients.caller import Caller
+from services.gateway.identity import metrics
 
 MAX_ENTRIES: Final = 50_000
 MAX_REFUSALS: Final = 10_000

@@ -14,8 +14,8 @@ import structlog
 from servicekit import jwt
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, ServiceError, Unauthenticated, Unavailable
-from services.gateway import metrics
 from services.gateway.clients.oauth_views import IssuerKeys
+from services.gateway.identity import metrics
 
 log = structlog.get_logger()
 
@@ -30,23 +30,23 @@ REQUIRED: Final = frozenset({"iss", "aud", "exp", "iat", "jti", "sub", "client_i
 
 
 @dataclass(frozen=True, slots=True)
-class _Ring:
+class _Snapshot:
     """One answer, ready for use."""
 
-    told: IssuerKeys
+    published: IssuerKeys
     keys: Mapping[str, jwt.Key]
     expected: jwt.Expected
     fetched_at: float
 
 
-class KeyRing:
+class KeySet:
     """Knows the issuer, its keys and its metadata."""
 
     def __init__(self, fetch: Callable[[], Awaitable[IssuerKeys]], clock: Clock, *, max_age_s: float) -> None:
         self._fetch = fetch
         self._clock = clock
         self._max_age_s = max_age_s
-        self._ring: _Ring | None = None
+        self._snapshot: _Snapshot | None = None
         self._lock = asyncio.Lock()
         self._asked_at = float("-inf")
         self._asked_for_unknown_at = float("-inf")
@@ -58,13 +58,13 @@ class KeyRing:
             fetched = await self._try_fetch()
             await self._clock.sleep(REFRESH_S if fetched else RETRY_S)
 
-    async def told(self) -> IssuerKeys:
+    async def published(self) -> IssuerKeys:
         """Return what auth says of its tokens.
 
         Raises:
             Unavailable: nothing recent is known, and auth cannot be asked.
         """
-        return (await self._usable()).told
+        return (await self._usable()).published
 
     async def verify(self, token: str) -> dict[str, Any]:
         """Return the claims of an access token of ours.
@@ -73,51 +73,51 @@ class KeyRing:
             Unauthenticated: it is not one, or its time is over.
             Unavailable: there are no keys to check it with.
         """
-        ring = await self._usable()
+        snapshot = await self._usable()
         try:
-            return jwt.verify(token, ring.keys, ring.expected, self._clock.now())
+            return jwt.verify(token, snapshot.keys, snapshot.expected, self._clock.now())
         except Unauthenticated:
-            if not await self._learns_key_of(token, ring):
+            if not await self._learns_key_of(token, snapshot):
                 raise
-        ring = await self._usable()
-        return jwt.verify(token, ring.keys, ring.expected, self._clock.now())
+        snapshot = await self._usable()
+        return jwt.verify(token, snapshot.keys, snapshot.expected, self._clock.now())
 
-    async def _usable(self) -> _Ring:
-        ring = self._recent()
-        if ring is None and self._clock.monotonic() - self._asked_at >= RETRY_S:
+    async def _usable(self) -> _Snapshot:
+        snapshot = self._recent()
+        if snapshot is None and self._clock.monotonic() - self._asked_at >= RETRY_S:
             await self._try_fetch()
-            ring = self._recent()
-        if ring is None:
+            snapshot = self._recent()
+        if snapshot is None:
             raise Unavailable(
                 ErrorReason.SERVICE_UNAVAILABLE, "Tokens cannot be checked at the moment. Try again.", retry_after_s=1.0
             )
-        return ring
+        return snapshot
 
-    def _recent(self) -> _Ring | None:
-        ring = self._ring
-        if ring is None or self._clock.monotonic() - ring.fetched_at > self._max_age_s:
+    def _recent(self) -> _Snapshot | None:
+        snapshot = self._snapshot
+        if snapshot is None or self._clock.monotonic() - snapshot.fetched_at > self._max_age_s:
             return None
-        return ring
+        return snapshot
 
-    async def _learns_key_of(self, token: str, ring: _Ring) -> bool:
+    async def _learns_key_of(self, token: str, snapshot: _Snapshot) -> bool:
         kid = kid_of(token)
-        if not kid or kid in ring.keys:
+        if not kid or kid in snapshot.keys:
             return False
         if self._clock.monotonic() - self._asked_for_unknown_at < UNKNOWN_KEY_GAP_S:
             return False
         self._asked_for_unknown_at = self._clock.monotonic()
         await self._try_fetch()
-        return self._ring is not None and kid in self._ring.keys
+        return self._snapshot is not None and kid in self._snapshot.keys
 
     async def _try_fetch(self) -> bool:
         """Ask auth; those who ask at the same time share one answer."""
         asked_at = self._clock.monotonic()
         async with self._lock:
-            if self._ring is not None and self._ring.fetched_at > asked_at:
+            if self._snapshot is not None and self._snapshot.fetched_at > asked_at:
                 return True
             self._asked_at = self._clock.monotonic()
             try:
-                self._ring = _ring_of(await self._fetch(), self._clock.monotonic())
+                self._snapshot = _snapshot_of(await self._fetch(), self._clock.monotonic())
             except ServiceError as exc:
                 log.warning("jwks.not_fetched", reason=exc.reason.value)
                 return False
@@ -127,20 +127,22 @@ class KeyRing:
         return True
 
     def _age_s(self) -> float:
-        return float("nan") if self._ring is None else self._clock.monotonic() - self._ring.fetched_at
+        return float("nan") if self._snapshot is None else self._clock.monotonic() - self._snapshot.fetched_at
 
 
-def _ring_of(told: IssuerKeys, fetched_at: float) -> _Ring:
-    allowed = ALGORITHMS.intersection(told.algorithms)
+def _snapshot_of(published: IssuerKeys, fetched_at: float) -> _Snapshot:
+    allowed = ALGORITHMS.intersection(published.algorithms)
     keys = {
         member["kid"]: jwt.public_key(member)
-        for member in json.loads(told.jwks_json)["keys"]
+        for member in json.loads(published.jwks_json)["keys"]
         if member.get("alg") in allowed and member.get("kid")
     }
-    if not keys or not told.issuer or not told.audience:
+    if not keys or not published.issuer or not published.audience:
         raise ValueError("auth published no usable key, issuer or audience")
-    expected = jwt.Expected(frozenset({"at+jwt"}), told.issuer, told.audience, required=REQUIRED, leeway_s=LEEWAY_S)
-    return _Ring(told, keys, expected, fetched_at)
+    expected = jwt.Expected(
+        frozenset({"at+jwt"}), published.issuer, published.audience, required=REQUIRED, leeway_s=LEEWAY_S
+    )
+    return _Snapshot(published, keys, expected, fetched_at)
 
 
 def kid_of(token: str) -> str:

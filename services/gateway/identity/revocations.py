@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
-from services.gateway import metrics
 from services.gateway.clients.oauth_views import Revocation
+from services.gateway.identity import metrics
 from services.gateway.identity.key_cache import KeyCache
 from services.gateway.identity.revoked import KEEP_S, Revoked
 
@@ -40,7 +40,7 @@ ListRevocations = Callable[[datetime], Awaitable[tuple[list[Revocation], datetim
 _DECODER: Final = msgspec.json.Decoder(Revocation)
 
 
-class Ending:
+class RevocationEffects:
     """Puts revocations into effect, each once."""
 
     def __init__(self, keys: KeyCache, grants: KeyCache, revoked: Revoked, clock: Clock) -> None:
@@ -81,9 +81,9 @@ class Ending:
 class RevocationListener:
     """Hears pushes, and after every reconnection reads what was missed."""
 
-    def __init__(self, redis: Redis, ending: Ending, clock: Clock) -> None:
+    def __init__(self, redis: Redis, effects: RevocationEffects, clock: Clock) -> None:
         self._redis = redis
-        self._ending = ending
+        self._effects = effects
         self._clock = clock
 
     async def run(self) -> None:
@@ -105,19 +105,21 @@ class RevocationListener:
                     await channel.ping()
                 elif message["type"] == "subscribe":
                     # Only now: whatever is published from here on is heard, whatever came before is in the set.
-                    self._ending.apply(decoded(await self._redis.zrange(HISTORY, 0, -1)), "history")
+                    self._effects.apply(decoded(await self._redis.zrange(HISTORY, 0, -1)), "history")
                     metrics.LISTENING.set(1)
                 elif message["type"] == "message":
-                    self._ending.apply(decoded([message["data"]]), "push")
+                    self._effects.apply(decoded([message["data"]]), "push")
 
 
 class RevocationPoller:
     """Asks auth for its list; when auth is away, reads the set in Redis."""
 
-    def __init__(self, redis: Redis, list_revocations: ListRevocations, ending: Ending, clock: Clock) -> None:
+    def __init__(
+        self, redis: Redis, list_revocations: ListRevocations, effects: RevocationEffects, clock: Clock
+    ) -> None:
         self._redis = redis
         self._list = list_revocations
-        self._ending = ending
+        self._effects = effects
         self._clock = clock
         self._since: datetime | None = None
 
@@ -133,7 +135,7 @@ class RevocationPoller:
         since = self._since or self._clock.now() - FIRST_LOOK
         try:
             revocations, self._since = await self._list(since)
-            self._ending.apply(revocations, "history" if first else "list")
+            self._effects.apply(revocations, "history" if first else "list")
         except ServiceError as exc:
             log.warning("revocations.not_listed", reason=exc.reason.value)
             await self._read_set()
@@ -141,7 +143,7 @@ class RevocationPoller:
     async def _read_set(self) -> None:
         recent = int((self._clock.now().timestamp() - 60) * 1000)
         try:
-            self._ending.apply(decoded(await self._redis.zrangebyscore(HISTORY, recent, "+inf")), "set")
+            self._effects.apply(decoded(await self._redis.zrangebyscore(HISTORY, recent, "+inf")), "set")
         except (RedisError, OSError, TimeoutError):
             # Nobody can be asked. Grants and keys are believed for seconds only, which bounds this too.
             log.warning("revocations.nobody_to_ask")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from servicekit.clock import Clock
-
-if TYPE_CHECKING:
-    from services.gateway.identity.access_tokens import AccessToken
+from services.gateway.identity.token_claims import AccessToken
 
 # Access tokens live an hour at most, and clocks differ.
 KEEP_S: Final = 3900.0

@@ -5,35 +5,65 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
+from servicekit.errors import ServiceError
 from services.gateway.clients.completion import Delta, ToolCallPart
-from services.gateway.inference.openai_bodies import encode, legacy_finish
+from services.gateway.edge.problems import encode_body
+from services.gateway.inference.openai_bodies import AnswerHead, encode, legacy_finish, usage_body
+from services.gateway.inference.schemas import StreamOptions
+from services.gateway.metering.usage_record import TokenUsage
 
 DONE: Final = b"data: [DONE]\n\n"
 KEEPALIVE: Final = b": keep-alive\n\n"
 
 
 class Frames(Protocol):
-    """Writes the frames of one stream."""
+    """Renders one stream: what an endpoint with a shape of its own brings along."""
 
     def deltas(self, deltas: Sequence[Delta]) -> bytes:
         """Return the frames of one router message, joined: one write."""
         ...
 
-    def usage(self, usage: dict[str, Any]) -> bytes:
-        """Return the frame with the usage; empty when the caller did not ask for it."""
+    def end(self, usage: TokenUsage, cost_micro_rub: int) -> bytes:
+        """Return the frames after the last delta of a whole answer."""
+        ...
+
+    def error(self, error: ServiceError, request_id: str) -> bytes:
+        """Return the frame that ends a broken stream."""
         ...
 
 
-class ChatFrames:
-    """Frames of chat.completion.chunk objects."""
+def includes_usage(options: StreamOptions | None) -> bool:
+    """Tell whether the caller wants the usage at the end of its stream."""
+    return bool(options and options.include_usage)
 
-    def __init__(self, *, id: str, created: int, model: str, include_usage: bool, legacy: bool) -> None:
-        head = encode({"id": id, "object": "chat.completion.chunk", "created": created, "model": model})[:-1]
-        self._head = b"data: " + head
+
+class OpenAIFrames:
+    """What the streams of both OpenAI endpoints share: the head of every object, and the end."""
+
+    def __init__(self, object: str, head: AnswerHead, *, include_usage: bool) -> None:
+        text = encode({"id": head.id, "object": object, "created": head.created, "model": head.model})[:-1]
+        self._head = b"data: " + text
         self._include_usage = include_usage
-        self._legacy = legacy
         # With include_usage every other chunk says `"usage":null`.
         self._close = b'],"usage":null}\n\n' if include_usage else b"]}\n\n"
+
+    def end(self, usage: TokenUsage, cost_micro_rub: int) -> bytes:
+        """Return the frame with the usage, when the caller asked for it, and [DONE]."""
+        if not self._include_usage:
+            return DONE
+        return self._head + b',"choices":[],"usage":' + encode(usage_body(usage, cost_micro_rub)) + b"}\n\n" + DONE
+
+    def error(self, error: ServiceError, request_id: str) -> bytes:
+        """Return the frame that ends a broken stream; no [DONE] follows it."""
+        return b"event: error\ndata: " + encode_body(error, request_id) + b"\n\n"
+
+
+class ChatFrames(OpenAIFrames):
+    """Frames of chat.completion.chunk objects."""
+
+    def __init__(self, head: AnswerHead, *, include_usage: bool, legacy: bool) -> None:
+        super().__init__("chat.completion.chunk", head, include_usage=include_usage)
+        self._legacy = legacy
         self._open: dict[int, bytes] = {}
 
     def deltas(self, deltas: Sequence[Delta]) -> bytes:
@@ -54,12 +84,6 @@ class ChatFrames:
                 finish = legacy_finish(delta.finish_reason) if self._legacy else delta.finish_reason
                 frames.append(choice + b"{}" + self._after(encode(finish)))
         return b"".join(frames)
-
-    def usage(self, usage: dict[str, Any]) -> bytes:
-        """Return the frame with the usage; empty when the caller did not ask for it."""
-        if not self._include_usage:
-            return b""
-        return self._head + b',"choices":[],"usage":' + encode(usage) + b"}\n\n"
 
     def _choice(self, index: int) -> bytes:
         return self._head + b',"choices":[{"index":%d,"delta":' % index
@@ -83,33 +107,19 @@ def _reasoned(delta: Delta) -> dict[str, str]:
     return {**reasoned, "content": delta.content} if delta.content else reasoned
 
 
-class TextFrames:
-    """Frames of text_completion objects, the older form."""
+class TextFrames(OpenAIFrames):
+    """Frames of text_completion objects, the older form; `echo` has the text before each choice, or nothing."""
 
-    def __init__(self, *, id: str, created: int, model: str, include_usage: bool, echo: list[str]) -> None:
-        head = encode({"id": id, "object": "text_completion", "created": created, "model": model})[:-1]
-        self._head = b"data: " + head
-        self._include_usage = include_usage
-        self._close = b'],"usage":null}\n\n' if include_usage else b"]}\n\n"
+    def __init__(self, head: AnswerHead, *, include_usage: bool, echo: list[str]) -> None:
+        super().__init__("text_completion", head, include_usage=include_usage)
         self._echo = dict(enumerate(echo))
 
     def deltas(self, deltas: Sequence[Delta]) -> bytes:
         """Return the frames of one router message, joined: one write."""
         return b"".join([self._frame(delta) for delta in deltas])
 
-    def usage(self, usage: dict[str, Any]) -> bytes:
-        """Return the frame with the usage; empty when the caller did not ask for it."""
-        if not self._include_usage:
-            return b""
-        return self._head + b',"choices":[],"usage":' + encode(usage) + b"}\n\n"
-
     def _frame(self, delta: Delta) -> bytes:
         text = self._echo.pop(delta.index, "") + delta.content
         choice = b',"choices":[{"text":%b,"index":%d,"logprobs":null,"finish_reason":%b}'
         finish = encode(delta.finish_reason or None)
         return self._head + choice % (encode(text), delta.index, finish) + self._close
-
-
-def error_frame(body: bytes) -> bytes:
-    """Return the frame that ends a broken stream; no [DONE] follows it."""
-    return b"event: error\ndata: " + body + b"\n\n"

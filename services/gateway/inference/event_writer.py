@@ -9,7 +9,7 @@ from starlette.types import Send
 
 from servicekit.lifecycle import Background
 from services.gateway.edge import cancellation
-from services.gateway.edge.client_disconnect import ClientDisconnect
+from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.problems import Headers
 from services.gateway.inference.event_stream import KEEPALIVE
 from services.gateway.settings import StreamSettings
@@ -24,9 +24,9 @@ _HEADERS: Final[Headers] = [
 class EventWriter:
     """One stream's way out. One timer for each stream, re-armed only when it fires."""
 
-    def __init__(self, send: Send, disconnect: ClientDisconnect, settings: StreamSettings, tasks: Background) -> None:
+    def __init__(self, send: Send, client: ClientConnection, settings: StreamSettings, tasks: Background) -> None:
         self._send = send
-        self._disconnect = disconnect
+        self._client = client
         self._settings = settings
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
@@ -43,13 +43,13 @@ class EventWriter:
 
     async def write(self, frames: bytes) -> None:
         """Send frames; waits while the caller reads slower than the model writes."""
-        if frames and not self._disconnect.cause:
+        if frames and not self._client.lost:
             await self._write({"type": "http.response.body", "body": frames, "more_body": True})
 
     async def finish(self, frames: bytes) -> None:
         """Send the last frames."""
         try:
-            if not self._disconnect.cause:
+            if not self._client.lost:
                 await self._write({"type": "http.response.body", "body": frames, "more_body": False})
         finally:
             self.close()
@@ -81,7 +81,7 @@ class EventWriter:
         if self._writing_since is not None:
             left = self._writing_since + self._settings.write_s - now
             if left <= 0:
-                self._disconnect.hang_up(cancellation.SLOW_READER)
+                self._client.hang_up(cancellation.SLOW_READER)
         else:
             left = self._last_write + self._settings.keepalive_s - now
             if left <= 0:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import struct
 from base64 import b64encode
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from services.gateway.clients.completion import Choice, Completion, Embeddings, ToolCallPart
-from services.gateway.metering.accounting import TokenUsage
+from services.gateway.edge.money import roubles
+from services.gateway.metering.usage_record import TokenUsage
 
 encode = msgspec.json.encode
-
-
-def roubles(micro_rub: int) -> str:
-    """Return micro-roubles as decimal roubles, exactly."""
-    return f"{micro_rub // 1_000_000}.{micro_rub % 1_000_000:06d}"
 
 
 def usage_body(usage: TokenUsage, cost_micro_rub: int) -> dict[str, Any]:
@@ -31,32 +28,46 @@ def usage_body(usage: TokenUsage, cost_micro_rub: int) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerHead:
+    """What every object of one answer begins with.
+
+    Attributes:
+        id: of the answer; GET /v1/generation?id= takes it.
+        created: Unix seconds.
+        model: as the caller wrote it.
+    """
+
+    id: str
+    created: int
+    model: str
+
+
 def answer_id(prefix: str, request_id: str) -> str:
     """Return the id of an answer: GET /v1/generation?id= takes it."""
     return f"{prefix}-{request_id.replace('-', '')}"
 
 
 def chat_completion(
-    completion: Completion, *, id: str, created: int, model: str, usage: dict[str, Any], legacy: bool
+    completion: Completion, usage: TokenUsage, cost_micro_rub: int, *, head: AnswerHead, legacy: bool
 ) -> bytes:
-    """Return the body of a plain chat completion.
+    """Return the body of a whole chat completion.
 
     Args:
         completion: what the router said.
-        id: of the answer.
-        created: Unix seconds.
-        model: as the caller wrote it.
-        usage: the usage object.
+        usage: what it used.
+        cost_micro_rub: what it cost.
+        head: of the answer.
         legacy: the caller speaks `functions`, so a call comes back as `function_call`.
     """
     return encode(
         {
-            "id": id,
+            "id": head.id,
             "object": "chat.completion",
-            "created": created,
-            "model": model,
+            "created": head.created,
+            "model": head.model,
             "choices": [_chat_choice(choice, legacy) for choice in completion.choices],
-            "usage": usage,
+            "usage": usage_body(usage, cost_micro_rub),
             "system_fingerprint": completion.end.system_fingerprint or None,
         }
     )
@@ -89,15 +100,15 @@ def whole_tool_call(call: ToolCallPart) -> dict[str, Any]:
 
 
 def text_completion(
-    completion: Completion, *, id: str, created: int, model: str, usage: dict[str, Any], echo: list[str]
+    completion: Completion, usage: TokenUsage, cost_micro_rub: int, *, head: AnswerHead, echo: list[str]
 ) -> bytes:
-    """Return the body of a plain answer in the older form; `echo` has the text before each choice, or nothing."""
+    """Return the body of a whole answer in the older form; `echo` has the text before each choice, or nothing."""
     return encode(
         {
-            "id": id,
+            "id": head.id,
             "object": "text_completion",
-            "created": created,
-            "model": model,
+            "created": head.created,
+            "model": head.model,
             "choices": [
                 {
                     "text": (echo[choice.index] if echo else "") + (choice.content or ""),
@@ -107,16 +118,24 @@ def text_completion(
                 }
                 for choice in completion.choices
             ],
-            "usage": usage,
+            "usage": usage_body(usage, cost_micro_rub),
             "system_fingerprint": completion.end.system_fingerprint or None,
         }
     )
 
 
 def embedding_list(
-    embeddings: Embeddings, *, model: str, usage: TokenUsage, cost_micro_rub: int, base64: bool
+    embeddings: Embeddings, usage: TokenUsage, cost_micro_rub: int, *, model: str, base64: bool
 ) -> bytes:
-    """Return the body of an embeddings answer; base64 packs little-endian float32, as the official client asks."""
+    """Return the body of an embeddings answer.
+
+    Args:
+        embeddings: what the router said.
+        usage: what it used.
+        cost_micro_rub: what it cost.
+        model: as the caller wrote it.
+        base64: pack each vector as little-endian float32, as the official client asks.
+    """
     return encode(
         {
             "object": "list",

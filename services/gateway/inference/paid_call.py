@@ -9,52 +9,71 @@ from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest, NotFound, PermissionDenied, ServiceError
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
-from services.gateway import metrics
 from services.gateway.admission import headers as limit_headers
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.request import AdmissionRefused, Admitted
 from services.gateway.clients.completion import End, Route
+from services.gateway.edge.cancellation import Cancellation, Cancellations
+from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
+from services.gateway.inference import metrics
+from services.gateway.inference.answer_headers import answer_headers
 from services.gateway.inference.estimate import tokens_of
-from services.gateway.inference.pricing import PricedRequest, admission_request, answer_headers, dispatched
-from services.gateway.metering.accounting import Attempt, Price, Status, TokenUsage
+from services.gateway.inference.pricing import PricedRequest, admission_request, request_facts
 from services.gateway.metering.metering import Meter, Metering
-from services.gateway.metering.outcome import Outcome
+from services.gateway.metering.usage_record import Attempt, Outcome, RequestFacts, Status, TokenUsage
+from services.gateway.settings import GatewaySettings
 
 NOTHING = TokenUsage(0, 0)
 
 
 class PaidCalls:
-    """Lets requests pass, one `PaidCall` each."""
+    """Opens the paid calls of this process: what admission and metering are asked stands here."""
 
-    def __init__(self, admission: Admission, metering: Metering, *, boot_id: str, clock: Clock, tasks: Background):
+    def __init__(
+        self,
+        admission: Admission,
+        metering: Metering,
+        settings: GatewaySettings,
+        *,
+        boot_id: str,
+        clock: Clock,
+        tasks: Background,
+        cancellations: Cancellations,
+    ) -> None:
         self._admission = admission
         self._metering = metering
         self._boot_id = boot_id
         self._clock = clock
-        self._tasks = tasks
+        self.settings = settings
+        self.tasks = tasks
+        self.cancellations = cancellations
 
-    async def open(self, context: RequestContext, priced: PricedRequest) -> PaidCall:
-        """Admit the request and journal that it goes out.
+    def open(self, context: RequestContext, priced: PricedRequest) -> PaidCall:
+        """Return the call of a request; entering it admits and journals it, leaving it settles it.
 
-        Raises:
+        Entering raises:
             AdmissionRefused: a limit, quota or budget is spent.
             Unavailable: it cannot be counted, so it may not pass.
         """
-        admitted = await self._admit(context, priced)
+        return PaidCall(self, context, priced)
+
+    async def dispatch(self, context: RequestContext, priced: PricedRequest) -> Meter:
+        """Admit a request and journal that it goes out; what cannot be journalled is not admitted either."""
+        facts = request_facts(context, priced, self._boot_id)
+        admitted = await self._admit(context, priced, facts)
         failpoint("gateway.after_admit")
         try:
-            meter = self._metering.dispatched(dispatched(context, priced, admitted))
+            return self._metering.dispatched(admitted.ticket, facts)
         except ServiceError:
             await self._admission.cancel(admitted.ticket)
             raise
-        return PaidCall(context, priced, meter, self._tasks)
 
-    async def _admit(self, context: RequestContext, priced: PricedRequest) -> Admitted:
+    async def _admit(self, context: RequestContext, priced: PricedRequest, facts: RequestFacts) -> Admitted:
         now_s = self._clock.now().timestamp()
         try:
-            admitted = await self._admission.admit(admission_request(context, priced, self._boot_id))
+            admitted = await self._admission.admit(admission_request(context, priced, facts))
         except AdmissionRefused as exc:
             context.headers.extend(limit_headers.rate_limit_headers(exc.report, now_s=now_s))
             raise
@@ -63,25 +82,43 @@ class PaidCalls:
 
 
 class PaidCall:
-    """One dispatched request. Leaving the block settles it, if nothing else did."""
+    """One admitted request, from its dispatch until it is settled, exactly once.
 
-    def __init__(self, context: RequestContext, priced: PricedRequest, meter: Meter, tasks: Background) -> None:
-        self._context = context
-        self._priced = priced
-        self._meter = meter
-        self._tasks = tasks
+        async with paid_calls.open(context, priced) as call:
+            with call.cancellation:
+                answer = await ...         # ask the router
+            call.routed(answer.route)
+            await call.complete(answer.end, finish_reason)
+
+    Leaving the block settles what the block did not: as failed, or as interrupted. `cancellation` is the part that
+    a caller who leaves, or a process that stops, may end; `client` says whether the caller is still there.
+    """
+
+    cancellation: Cancellation
+    client: ClientConnection
+    _meter: Meter
+
+    def __init__(self, calls: PaidCalls, context: RequestContext, priced: PricedRequest) -> None:
+        self._calls = calls
+        self.context = context
+        self.priced = priced
         self.settled = False
         self._chars = 0
         self._progress: TokenUsage | None = None
         self.route = Route()
 
+    @property
+    def deadline_s(self) -> float:
+        """Seconds that are left for the request as a whole, never quite nothing."""
+        return max(0.001, self._calls.settings.request_timeout_s - self.context.elapsed_s)
+
     def routed(self, route: Route) -> None:
         """Note what answers."""
         self.route = route
-        context = self._context
+        context = self.context
         context.provider, context.resolved_model = route.provider, route.resolved_model
         context.model = route.model or context.model
-        context.headers.extend(answer_headers(route, self._priced.model))
+        context.headers.extend(answer_headers(route, self.priced.model))
 
     def delivered(self, chars: int, progress: TokenUsage | None) -> None:
         """Note what the caller has got: this is what a cut answer is billed by."""
@@ -91,8 +128,8 @@ class PaidCall:
 
     def note(self, chars: int) -> None:
         """Note characters without journalling them: the end that comes with them will be."""
-        if chars and not self._chars and self._priced.stream:
-            context = self._context
+        if chars and not self._chars and self.priced.stream:
+            context = self.context
             context.first_token_ms = context.elapsed_ms
             metrics.first_token(self.route.provider, self.route.model).observe(context.elapsed_s)
         self._chars += chars
@@ -100,25 +137,25 @@ class PaidCall:
     @property
     def delivered_tokens(self) -> int:
         """Output tokens by the model's own ratio."""
-        return tokens_of(self._priced.model, self._chars) if self._chars else 0
+        return tokens_of(self.priced.model, self._chars) if self._chars else 0
 
     def usage_of(self, end: End) -> tuple[TokenUsage, bool]:
         """Return what the answer used, and whether that is our own count."""
         if end.usage is not None:
             return end.usage, end.usage_is_estimate
-        return TokenUsage(self._priced.estimate.input_tokens, self.delivered_tokens), True
+        return TokenUsage(self.priced.estimate.input_tokens, self.delivered_tokens), True
 
-    async def complete(self, end: End, finish_reason: str, *, left: bool = False) -> int:
+    async def complete(self, end: End, finish_reason: str) -> int:
         """Settle an answer that the provider ended; return its cost in micro-roubles.
 
         Args:
             end: how it ended.
             finish_reason: of the first choice.
-            left: the caller hung up while it was being made.
         """
         usage, is_estimate = self.usage_of(end)
         outcome = self._outcome(
-            Status.INTERRUPTED if left else Status.COMPLETED,
+            # Whoever left while the answer was read on to its end, because it is billed whole, has not got it.
+            Status.INTERRUPTED if self.client.lost else Status.COMPLETED,
             usage=usage,
             usage_is_estimate=is_estimate,
             finish_reason=finish_reason,
@@ -127,8 +164,8 @@ class PaidCall:
         return await self._settle(outcome)
 
     async def interrupt(self, cause: str) -> int:
-        """Settle an answer that was cut from our side: what was delivered is billed."""
-        self._context.cut = cause
+        """Settle an answer that was ended from our side: what was delivered is billed."""
+        self.context.cut = cause
         metrics.CUT.labels(cause).inc()
         return await self._settle(
             self._outcome(Status.INTERRUPTED, usage=self._progress, error_code=cause, http_status=CLIENT_CLOSED_REQUEST)
@@ -158,7 +195,7 @@ class PaidCall:
         http_status: int = 200,
         attempts: tuple[Attempt, ...] = (),
     ) -> Outcome:
-        route, context = self.route, self._context
+        route, context = self.route, self.context
         return Outcome(
             status=status,
             usage=usage,
@@ -167,7 +204,7 @@ class PaidCall:
             provider=route.provider,
             model=route.model,
             resolved_model=route.resolved_model,
-            price=self._price_of_fallback(),
+            price=self.priced.price_of(route.model),
             finish_reason=finish_reason,
             error_code=error_code,
             first_token_ms=context.first_token_ms,
@@ -176,39 +213,37 @@ class PaidCall:
             attempts=attempts,
         )
 
-    def _price_of_fallback(self) -> Price | None:
-        """Another model answered: its price, as it was when the request was admitted."""
-        answered = self.route.model
-        if not answered or answered == self._priced.model.id:
-            return None
-        model = self._priced.catalog.find(answered)
-        return None if model is None else model.known_price_at(self._priced.at)
-
     async def _settle(self, outcome: Outcome) -> int:
         self.settled = True
-        context = self._context
+        context = self.context
         cost = context.cost_micro_rub = await self._meter.settle(outcome)
-        usage = outcome.usage or TokenUsage(self._priced.estimate.input_tokens, outcome.delivered_tokens)
+        usage = outcome.usage or TokenUsage(self.priced.estimate.input_tokens, outcome.delivered_tokens)
         context.tokens_in, context.tokens_out = usage.tokens_input, usage.tokens_output
         context.finish_reason = outcome.finish_reason
         context.error_code = context.error_code or outcome.error_code
-        model = self._priced.model
+        model = self.priced.model
         _count(metrics.billed(outcome.provider or model.provider, outcome.model or model.id), outcome, usage, cost)
         return cost
 
     async def __aenter__(self) -> PaidCall:
+        calls, context = self._calls, self.context
+        self._meter = await calls.dispatch(context, self.priced)
+        self.cancellation = calls.cancellations.new()
+        policy = self.priced.model.on_disconnect
+        self.client = ClientConnection(context.scope, self.cancellation, policy, calls.settings.stream)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
+        self.client.release()
         if self.settled:
             return
         if isinstance(exc, ServiceError):
             await self.fail(exc)
         elif isinstance(exc, asyncio.CancelledError):
             # This task may not wait any more; the lifecycle's own task does.
-            self._tasks.start(self._interrupted("cancelled"), name="settle")
+            self._calls.tasks.start(self._interrupted("cancelled"), name="settle")
         elif exc is not None:
             await self._failed("internal_error", 500)
         else:

@@ -2,72 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
-from services.gateway.admission.request import AdmissionRequest, Admitted
+from servicekit.clock import Clock
+from services.gateway.admission.request import AdmissionRequest
 from services.gateway.clients.catalog import Catalog, CatalogWatch, Model
-from services.gateway.clients.completion import Route
-from services.gateway.edge.problems import Headers
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.access import check_model
 from services.gateway.inference.estimate import Estimate
-from services.gateway.metering.accounting import HoldFacts, Price
-from services.gateway.metering.outcome import Dispatched
+from services.gateway.metering.usage_record import Price, RequestFacts
 
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A model and its price at one moment."""
-
-    catalog: Catalog
-    model: Model
-    price: Price
+EstimateFor = Callable[[Model, Price], Estimate]
 
 
 @dataclass(frozen=True, slots=True)
 class PricedRequest:
-    """What is asked for, and the most it can cost. `at` is when its price was frozen."""
+    """What is asked for, and the most it can cost.
 
-    choice: Choice
-    estimate: Estimate
+    Attributes:
+        endpoint: as the usage row names it: "chat.completions", "completions", "embeddings".
+        stream: the answer is sent as it is made.
+        catalog: as it was when the request came in; a fallback that answers is billed by it.
+        model: the model asked for.
+        price: its price, frozen.
+        at: when the price was frozen.
+        estimate: tokens and money that admission holds.
+    """
+
     endpoint: str
     stream: bool
+    catalog: Catalog
+    model: Model
+    price: Price
     at: datetime
+    estimate: Estimate
 
-    @property
-    def catalog(self) -> Catalog:
-        """The catalogue as it was at that moment."""
-        return self.choice.catalog
+    def price_of(self, model_id: str) -> Price | None:
+        """Return the price of another model that answered, frozen at the same moment.
 
-    @property
-    def model(self) -> Model:
-        """The model asked for."""
-        return self.choice.model
-
-    @property
-    def price(self) -> Price:
-        """Its price."""
-        return self.choice.price
+        None: it is the model asked for, no model at all, or one without a price; the price of the request counts.
+        """
+        if not model_id or model_id == self.model.id:
+            return None
+        model = self.catalog.find(model_id)
+        return None if model is None else model.known_price_at(self.at)
 
 
-def choose_model(watch: CatalogWatch, context: RequestContext, name: str, kind: str, now: datetime) -> Choice:
-    """Return what the caller means by `name`, checked against its credential, with the price of now.
+class Pricing:
+    """Prices requests by the catalogue of now."""
 
-    Raises:
-        NotFound: no such model.
-        PermissionDenied: the credential does not list it.
-        Unavailable: it has no price.
-    """
-    catalog = watch.current()
-    model = catalog.get_kind(name, kind)
-    check_model(context.known_caller, model)
-    context.requested_model, context.model, context.provider = name, model.id, model.provider
-    return Choice(catalog, model, model.price_at(now))
+    def __init__(self, catalog: CatalogWatch, clock: Clock) -> None:
+        self._catalog = catalog
+        self._clock = clock
+
+    def price(
+        self, context: RequestContext, model: str, *, kind: str, endpoint: str, estimate: EstimateFor
+    ) -> PricedRequest:
+        """Return what the caller asks for: the model found and checked against its credential, at the price of now.
+
+        Args:
+            context: of an authenticated request; it learns which model is meant.
+            model: as the caller wrote it: an id or an alias.
+            kind: of model that the endpoint can use: "chat" or "embedding".
+            endpoint: as the usage row names it.
+            estimate: of this request, for a model and its price.
+
+        Raises:
+            NotFound: no such model.
+            PermissionDenied: the credential does not list it.
+            Unavailable: it has no price.
+        """
+        now, catalog = self._clock.now(), self._catalog.current()
+        found = catalog.get_kind(model, kind)
+        check_model(context.known_caller, found)
+        context.requested_model, context.model, context.provider = model, found.id, found.provider
+        price = found.price_at(now)
+        return PricedRequest(endpoint, context.stream, catalog, found, price, now, estimate(found, price))
 
 
-def admission_request(context: RequestContext, priced: PricedRequest, boot_id: str) -> AdmissionRequest:
+def admission_request(context: RequestContext, priced: PricedRequest, facts: RequestFacts) -> AdmissionRequest:
     """Return what admission is asked."""
     caller, model, estimate = context.known_caller, priced.model, priced.estimate
     return AdmissionRequest(
@@ -77,65 +92,27 @@ def admission_request(context: RequestContext, priced: PricedRequest, boot_id: s
         model=model.id,
         estimated_tokens=estimate.tokens,
         hold_micro_rub=estimate.hold_micro_rub,
-        facts=HoldFacts(
-            boot_id=boot_id,
-            key_id=caller.key_id,
-            provider=model.provider,
-            model=model.id,
-            price_version=priced.price.version,
-            input_tokens=estimate.input_tokens,
-            input_cost_micro_rub=-(-estimate.input_tokens * priced.price.input_micro_rub_per_1k // 1000),
-            started_at_us=context.started_at_us,
-            grant_id=caller.grant_id,
-            client_id=caller.client_id,
-            requested_model=context.requested_model,
-            endpoint=priced.endpoint,
-            stream=priced.stream,
-        ),
-        user_limits=caller.user_limits,
-        key_limits=caller.key_limits,
-        model_limits=caller.model_limits,
+        facts=facts,
+        limits=caller.limits,
         budgets=caller.budgets,
     )
 
 
-def dispatched(context: RequestContext, priced: PricedRequest, admitted: Admitted) -> Dispatched:
-    """Return what the journal keeps from here on."""
+def request_facts(context: RequestContext, priced: PricedRequest, boot_id: str) -> RequestFacts:
+    """Return what the hold and the journal keep from here on."""
     caller, model = context.known_caller, priced.model
-    return Dispatched(
-        ticket=admitted.ticket,
+    return RequestFacts(
+        boot_id=boot_id,
+        key_id=caller.key_id,
+        grant_id=caller.grant_id,
+        client_id=caller.client_id,
         provider=model.provider,
         model=model.id,
         price=priced.price,
         input_tokens=priced.estimate.input_tokens,
-        started_at_us=context.started_at_us,
-        key_id=caller.key_id,
-        grant_id=caller.grant_id,
-        client_id=caller.client_id,
         requested_model=context.requested_model,
         endpoint=priced.endpoint,
         stream=priced.stream,
         trace_id=context.call.trace.trace_id,
+        started_at_us=context.started_at_us,
     )
-
-
-def answer_headers(route: Route, model: Model) -> Headers:
-    """Return the headers that say what answered, and what will end."""
-    headers: Headers = [
-        (b"x-razvilka-model", _header(route.resolved_model or route.model)),
-        (b"x-razvilka-provider", _header(route.provider)),
-    ]
-    if route.dropped_params:
-        headers.append((b"x-razvilka-dropped-params", _header(", ".join(route.dropped_params))))
-    if model.deprecated_at is not None:
-        headers.append((b"deprecation", f"@{int(model.deprecated_at.timestamp())}".encode()))
-    if model.shutdown_at is not None:
-        headers.append((b"sunset", model.shutdown_at.strftime("%a, %d %b %Y %H:%M:%S GMT").encode()))
-    return headers
-
-
-# Names of models, providers and parameters: a small closed set, seen in every request.
-@lru_cache(maxsize=4096)
-def _header(text: str) -> bytes:
-    """Return text from another service as a header value: nothing in it can end the header."""
-    return "".join(char if " " <= char <= "~" else "?" for char in text).encode()

@@ -8,7 +8,43 @@ from contextlib import aclosing
 import msgspec
 
 from services.gateway.clients.completion import Completion, End, StreamPart
-from services.gateway.metering.accounting import Attempt, TokenUsage
+from services.gateway.clients.router import RouterClient
+from services.gateway.inference.paid_call import PaidCall
+from services.gateway.inference.schemas import ChatRequest
+from services.gateway.metering.usage_record import Attempt, TokenUsage
+
+
+class PromptList:
+    """The prompts of one request, mostly one: asked one after the other, answered as one."""
+
+    def __init__(self, router: RouterClient, requests: Sequence[ChatRequest]) -> None:
+        self._router = router
+        self._requests = requests
+
+    async def complete(self, call: PaidCall) -> Completion:
+        """Return the whole answer.
+
+        Raises:
+            ServiceError: what the router says went wrong.
+        """
+        model, context = call.priced.model.id, call.context.call
+        answers = [
+            await self._router.complete(request, model, deadline_s=call.deadline_s, call=context)
+            for request in self._requests
+        ]
+        return answers[0] if len(answers) == 1 else joined(answers, self._requests[0].n or 1)
+
+    def stream(self, call: PaidCall) -> AsyncGenerator[StreamPart, None]:
+        """Return the answer as it is made.
+
+        Raises:
+            ServiceError: what the router says went wrong, while it is read.
+        """
+        model, context, deadline_s = call.priced.model.id, call.context.call, call.deadline_s
+        streams = [
+            self._router.stream(request, model, deadline_s=deadline_s, call=context) for request in self._requests
+        ]
+        return streams[0] if len(streams) == 1 else chained(streams, self._requests[0].n or 1)
 
 
 def joined(answers: Sequence[Completion], choices_each: int) -> Completion:

@@ -178,3 +178,35 @@ class SessionList(BaseModel):
     """All of them."""
 
     data: list[SessionOut]
+
+
+class RateLimitBody(BaseModel):
+    """Requests in an interval; null: no limit."""
+
+    requests: int | None
+    interval: str
+    requests_per_day: int | None
+    tokens_per_minute: int | None
+    concurrent_requests: int | None
+
+
+class KeyData(BaseModel):
+    """What a key may do and what it spent, in roubles."""
+
+    label: str
+    usage: float
+    usage_rub: str
+    limit: float | None
+    limit_remaining: float | None
+    is_free_tier: bool
+    tier: str
+    scopes: list[str]
+    models: list[str]
+    expires_at: str | None
+    rate_limit: RateLimitBody
+
+
+class KeyBody(BaseModel):
+    """The key that asks."""
+
+    data: KeyData

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
 
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth_views import Application, NewApplication
 from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.identity.access import Needs, Scope
 from services.gateway.management.bodies import ClientList, ClientMade, ClientOrderBody, RevokedBody
 
 Asked = Annotated[RequestContext, Depends(current_context)]
+
+NEEDS: Final[Needs] = {
+    "GET /v1/clients": Scope.CLIENTS_WRITE,
+    "POST /v1/clients": Scope.CLIENTS_WRITE,
+    "DELETE /v1/clients/{client_id}": Scope.CLIENTS_WRITE,
+}
 
 
 def clients_router(grants: GrantClient) -> APIRouter:
@@ -27,10 +34,8 @@ def clients_router(grants: GrantClient) -> APIRouter:
     @router.post("/v1/clients", response_model=ClientMade, status_code=201)
     async def create_client(context: Asked, order: ClientOrderBody) -> dict[str, Any]:
         """Register an application. A secret is in this answer and nowhere else."""
-        wanted = NewApplication(
-            order.name, order.confidential, tuple(order.redirect_uris), tuple(order.scopes), tuple(order.grant_types)
-        )
-        client, secret = await grants.create_client(context.known_caller.user_id, wanted, context.call)
+        caller = context.known_caller
+        client, secret = await grants.create_client(caller.user_id, order_of(order), context.call, maker=caller)
         return {**client_body(client), "client_secret": secret or None}
 
     @router.delete("/v1/clients/{client_id}", response_model=RevokedBody)
@@ -40,6 +45,13 @@ def clients_router(grants: GrantClient) -> APIRouter:
         return {"id": client_id}
 
     return router
+
+
+def order_of(body: ClientOrderBody) -> NewApplication:
+    """Return the order of a request body."""
+    return NewApplication(
+        body.name, body.confidential, tuple(body.redirect_uris), tuple(body.scopes), tuple(body.grant_types)
+    )
 
 
 def client_body(client: Application) -> dict[str, Any]:

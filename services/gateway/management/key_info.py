@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
 
@@ -10,11 +10,14 @@ from servicekit.clock import Clock
 from services.gateway.admission.request import Budget, BudgetPeriod
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.usage import UsageClient
-from services.gateway.edge.answer_bodies import KeyBody
+from services.gateway.edge.money import roubles
 from services.gateway.edge.request_context import RequestContext, current_context
-from services.gateway.inference.openai_bodies import roubles
+from services.gateway.identity.access import Needs, Open
+from services.gateway.management.bodies import KeyBody
 
 _INTERVAL = "1m"
+
+NEEDS: Final[Needs] = {"/v1/auth/key": Open.ANY_CREDENTIAL}
 
 
 def auth_key_router(usage: UsageClient, clock: Clock) -> APIRouter:
@@ -47,7 +50,7 @@ def _period_start(clock: Clock, budget: Budget) -> Any:
 
 def key_body(caller: Caller, spent: int, budget: Budget | None, remaining: int | None) -> dict[str, Any]:
     """Return the key as release 1.0 shows it, and more."""
-    limits = caller.user_limits
+    user, key = caller.limits.user, caller.limits.key
     return {
         "label": caller.key_name,
         "usage": spent / 1e6,
@@ -60,11 +63,11 @@ def key_body(caller: Caller, spent: int, budget: Budget | None, remaining: int |
         "models": sorted(caller.models),
         "expires_at": caller.expires_at.isoformat() if caller.expires_at else None,
         "rate_limit": {
-            "requests": _tighter(limits.requests_per_minute, caller.key_limits.requests_per_minute),
+            "requests": _tighter(user.requests_per_minute, key.requests_per_minute),
             "interval": _INTERVAL,
-            "requests_per_day": _tighter(limits.requests_per_day, caller.key_limits.requests_per_day),
-            "tokens_per_minute": _tighter(limits.tokens_per_minute, caller.key_limits.tokens_per_minute),
-            "concurrent_requests": _tighter(limits.concurrent_requests, caller.key_limits.concurrent_requests),
+            "requests_per_day": _tighter(user.requests_per_day, key.requests_per_day),
+            "tokens_per_minute": _tighter(user.tokens_per_minute, key.tokens_per_minute),
+            "concurrent_requests": _tighter(user.concurrent_requests, key.concurrent_requests),
         },
     }
 

@@ -1,19 +1,18 @@
-"""/v1/keys: API keys for their owner. A credential never makes a key that may do more than itself."""
+"""/v1/keys: API keys for their owner. Auth refuses a key that may do more than its maker."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.admission.request import BudgetPeriod
 from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.auth import AuthClient
-from services.gateway.clients.caller import Caller
 from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.identity.access import Needs, Scope
 from services.gateway.management.bodies import (
     BudgetBody,
     KeyList,
@@ -25,13 +24,19 @@ from services.gateway.management.bodies import (
 )
 
 Asked = Annotated[RequestContext, Depends(current_context)]
-DEFAULT_SCOPES: Final = frozenset({"models:read", "completions:write", "embeddings:write", "usage:read"})
 PERIODS: Final[dict[Period, BudgetPeriod]] = {
     "day": BudgetPeriod.DAY,
     "month": BudgetPeriod.MONTH,
     "total": BudgetPeriod.TOTAL,
 }
 PERIOD_NAMES: Final = {period: name for name, period in PERIODS.items()}
+
+NEEDS: Final[Needs] = {
+    "GET /v1/keys": Scope.KEYS_READ,
+    "POST /v1/keys": Scope.KEYS_WRITE,
+    "POST /v1/keys/{key_id}/rotate": Scope.KEYS_WRITE,
+    "DELETE /v1/keys/{key_id}": Scope.KEYS_WRITE,
+}
 
 
 def keys_router(auth: AuthClient) -> APIRouter:
@@ -52,15 +57,13 @@ def keys_router(auth: AuthClient) -> APIRouter:
     async def create_key(context: Asked, order: KeyOrderBody) -> dict[str, Any]:
         """Make a key. Its secret is in this answer and nowhere else."""
         caller = context.known_caller
-        wanted = narrowed(order_of(order), caller)
-        return made_body(await auth.create_key(caller.user_id, wanted, context.call))
+        return made_body(await auth.create_key(caller.user_id, order_of(order), context.call, maker=caller))
 
     @router.post("/v1/keys/{key_id}/rotate", response_model=KeyMade, status_code=201)
     async def rotate_key(context: Asked, key_id: str, rotation: RotationBody) -> dict[str, Any]:
         """Make a key like this one; the old one goes on working for `overlap_s` seconds."""
         caller = context.known_caller
-        check_may_make(caller, await _find(auth, context, key_id))
-        issued = await auth.rotate_key(caller.user_id, key_id, rotation.overlap_s, context.call)
+        issued = await auth.rotate_key(caller.user_id, key_id, rotation.overlap_s, context.call, maker=caller)
         return made_body(issued)
 
     @router.delete("/v1/keys/{key_id}", response_model=RevokedBody)
@@ -70,17 +73,6 @@ def keys_router(auth: AuthClient) -> APIRouter:
         return {"id": key_id}
 
     return router
-
-
-async def _find(auth: AuthClient, context: RequestContext, key_id: str) -> NewKey:
-    page = ""
-    while True:
-        keys, page = await auth.list_keys(context.known_caller.user_id, context.call, size=100, page=page)
-        for key in keys:
-            if key.id == key_id and key.revoked_at is None:
-                return NewKey(key.name, key.scopes, key.models)
-        if not page:
-            raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
 
 
 def order_of(body: KeyOrderBody) -> NewKey:
@@ -103,45 +95,6 @@ def order_of(body: KeyOrderBody) -> NewKey:
         budget_micro_rub=body.budget.limit_micro_rub if body.budget else 0,
         budget_period=PERIODS[body.budget.period] if body.budget else None,
     )
-
-
-def narrowed(order: NewKey, caller: Caller) -> NewKey:
-    """Return the order with the maker's own bounds filled in.
-
-    Raises:
-        PermissionDenied: it wants more than the maker has.
-    """
-    scopes = order.scopes or tuple(sorted(DEFAULT_SCOPES & caller.scopes))
-    order = replace(order, scopes=scopes, models=order.models or tuple(sorted(caller.models)))
-    check_may_make(caller, order)
-    if not scopes:
-        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Name the scopes of the key.", param="scopes")
-    return order
-
-
-def check_may_make(caller: Caller, order: NewKey) -> None:
-    """Refuse a key that would outgrow its maker.
-
-    Raises:
-        PermissionDenied: more scopes or models, or free of the maker's own budget or addresses.
-    """
-    more = set(order.scopes) - caller.scopes
-    if more:
-        raise PermissionDenied(
-            ErrorReason.INSUFFICIENT_SCOPE,
-            "A credential cannot make a key with scopes it lacks itself.",
-            param="scopes",
-            details={"required_scope": " ".join(sorted(more))},
-        )
-    if caller.models and not (order.models and set(order.models) <= caller.models):
-        raise PermissionDenied(
-            ErrorReason.PERMISSION_DENIED, "A credential cannot make a key for models it may not use.", param="models"
-        )
-    own_budget = any(not budget.subject.startswith("user:") for budget in caller.budgets)
-    if own_budget or caller.networks:
-        raise PermissionDenied(
-            ErrorReason.PERMISSION_DENIED, "A credential with a budget or an address list of its own makes no keys."
-        )
 
 
 def budget_body(limit_micro_rub: int, period: BudgetPeriod | None) -> BudgetBody | None:

@@ -1,4 +1,4 @@
-"""What did this request cost? Journal, settle, ship, recover, reap.
+"""What did this request cost? Journal, settle, ship, recover, bill what expired.
 
 It never refuses a request and never sees a prompt.
 """

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from services.gateway.metering import metrics
-from services.gateway.metering.accounting import Rejected, UsageRecord
+from services.gateway.metering.usage_record import Rejected, UsageRecord
 
 log = structlog.get_logger()
 

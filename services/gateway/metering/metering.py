@@ -16,25 +16,24 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
-from redis.asyncio import Redis
 
 from servicekit.clock import Clock, SystemClock
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
 from services.gateway.metering import metrics
-from services.gateway.metering.accounting import Source
 from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.journal import Journal, JournalFull
+from services.gateway.metering.expired_holds import ExpiredHolds
+from services.gateway.metering.hold import Ticket, encode_facts
+from services.gateway.metering.interfaces import ElectsLeader, FindsHolds, SendRecords, SettlesHolds
+from services.gateway.metering.journal.journal import Journal, JournalFull
+from services.gateway.metering.journal.records import Dispatched, Probe, Progress, Settled, Voided, encode
+from services.gateway.metering.journal.segments import DEAD_LETTERS
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.metering.outcome import Dispatched, Outcome
-from services.gateway.metering.ports import FindsHolds, Record, Settles
-from services.gateway.metering.reaper import Reaper
-from services.gateway.metering.records import Probe, Progress, Settled, Voided, encode
 from services.gateway.metering.recovery import Recovery
-from services.gateway.metering.segments import DEAD_LETTERS
 from services.gateway.metering.settle import usage_record
 from services.gateway.metering.shipper import Shipper
+from services.gateway.metering.usage_record import Outcome, RequestFacts, Source
 
 log = structlog.get_logger()
 
@@ -44,10 +43,11 @@ TICK_S = 1.0
 class Meter:
     """One dispatched request, until it is settled or voided."""
 
-    __slots__ = ("_ended", "_last_s", "_last_tokens", "_metering", "facts", "segment")
+    __slots__ = ("_ended", "_last_s", "_last_tokens", "_metering", "facts", "segment", "ticket")
 
-    def __init__(self, metering: Metering, facts: Dispatched, segment: int, now_s: float) -> None:
+    def __init__(self, metering: Metering, ticket: Ticket, facts: RequestFacts, segment: int, now_s: float) -> None:
         self._metering = metering
+        self.ticket = ticket
         self.facts = facts
         self.segment = segment
         self._last_tokens = 0
@@ -66,7 +66,7 @@ class Meter:
         gained = delivered_tokens - self._last_tokens
         if gained >= options.progress_tokens or (gained > 0 and now_s - self._last_s >= options.progress_s):
             self._last_tokens, self._last_s = delivered_tokens, now_s
-            self._metering.note_progress(self.facts.ticket.request_id, delivered_tokens)
+            self._metering.note_progress(self.ticket.request_id, delivered_tokens)
 
     async def settle(self, outcome: Outcome) -> int:
         """Journal what it cost, then settle the admission; return the cost in micro-roubles.
@@ -90,7 +90,7 @@ class Metering:
     """Journals, settles and ships."""
 
     def __init__(
-        self, journal: Journal, shipper: Shipper, admission: Settles, *, clock: Clock, options: MeteringOptions
+        self, journal: Journal, shipper: Shipper, admission: SettlesHolds, *, clock: Clock, options: MeteringOptions
     ) -> None:
         self._journal = journal
         self._shipper = shipper
@@ -115,20 +115,20 @@ class Metering:
         """Return how many rows the usage service has not confirmed."""
         return self._shipper.pending
 
-    def dispatched(self, facts: Dispatched) -> Meter:
+    def dispatched(self, ticket: Ticket, facts: RequestFacts) -> Meter:
         """Journal that a request goes out; nothing may be asked of a provider before this returns.
 
         Raises:
             Unavailable: the journal takes no records; cancel the admission.
         """
         try:
-            segment = self._journal.append(encode(facts))
+            segment = self._journal.append(encode(Dispatched(ticket, encode_facts(facts))))
         except JournalFull as exc:
             raise Unavailable(
                 ErrorReason.SERVICE_UNAVAILABLE, "The service cannot account for requests right now.", retry_after_s=5.0
             ) from exc
         self._journal.begin_request(segment)
-        meter = Meter(self, facts, segment, self.clock.monotonic())
+        meter = Meter(self, ticket, facts, segment, self.clock.monotonic())
         self._meters.add(meter)
         failpoint("gateway.after_dispatched")
         return meter
@@ -143,9 +143,9 @@ class Metering:
 
     async def settle(self, meter: Meter, outcome: Outcome) -> int:
         """End a metered request."""
-        record = usage_record(meter.facts, outcome)
+        record = usage_record(meter.ticket, meter.facts, outcome)
         failpoint("gateway.before_settled")
-        settled = Settled(record, meter.facts.ticket, self.now_us())
+        settled = Settled(record, meter.ticket, self.now_us())
         try:
             self.append_settled(settled)
         except JournalFull:
@@ -160,11 +160,11 @@ class Metering:
     async def void(self, meter: Meter) -> None:
         """End a metered request that reached nobody."""
         try:
-            self._journal.append(encode(Voided(meter.facts.ticket.request_id)))
+            self._journal.append(encode(Voided(meter.ticket.request_id)))
         except JournalFull:
-            log.warning("metering.void_not_journalled", request_id=meter.facts.ticket.request_id)
+            log.warning("metering.void_not_journalled", request_id=meter.ticket.request_id)
         self._end(meter)
-        await self._admission.settle(meter.facts.ticket, 0, 0)
+        await self._admission.settle(meter.ticket, 0, 0)
 
     def append_settled(self, settled: Settled) -> None:
         """Journal a row to ship.
@@ -191,7 +191,7 @@ class Metering:
             try:
                 self._carry_forward()
                 if not self.is_ready:
-                    self._journal.append(encode(Probe(self.now_us())))
+                    self._journal.append(encode(Probe()))
                 await self._journal.sync()
             except (JournalFull, OSError) as exc:
                 log.warning("journal.tick_failed", error=str(exc))
@@ -202,9 +202,9 @@ class Metering:
             oldest = self._journal.oldest
             kept = [meter for meter in self._meters if meter.segment == oldest]
             for meter in kept:
-                segment = self._journal.append(encode(meter.facts))
+                segment = self._journal.append(encode(Dispatched(meter.ticket, encode_facts(meter.facts))))
                 if meter.delivered_tokens:
-                    self._journal.append(encode(Progress(meter.facts.ticket.request_id, meter.delivered_tokens)))
+                    self._journal.append(encode(Progress(meter.ticket.request_id, meter.delivered_tokens)))
                 self._journal.begin_request(segment)
                 self._journal.end_request(meter.segment)
                 meter.segment = segment
@@ -220,9 +220,9 @@ class Metering:
 @asynccontextmanager
 async def open_metering(
     root: Path,
-    client: Redis,
-    record: Record,
-    admission: Settles,
+    election: ElectsLeader,
+    send: SendRecords,
+    admission: SettlesHolds,
     holds: FindsHolds,
     *,
     boot_id: str,
@@ -240,7 +240,7 @@ async def open_metering(
     journal = Journal.open(root, boot_id, segment_bytes=options.segment_bytes)
     metrics.READY.set(1)
     dead_letters = DeadLetters(root / DEAD_LETTERS)
-    shipper = Shipper(journal, record, dead_letters, clock=clock, rng=rng or random.SystemRandom(), options=options)
+    shipper = Shipper(journal, send, dead_letters, clock=clock, rng=rng or random.SystemRandom(), options=options)
     metering = Metering(journal, shipper, admission, clock=clock, options=options)
     recovery = Recovery(
         root,
@@ -250,12 +250,12 @@ async def open_metering(
         holds=holds,
         clock=clock,
     )
-    reaper = Reaper(client, holds, record, admission, dead_letters, clock=clock, options=options)
+    expired_holds = ExpiredHolds(election, holds, send, admission, dead_letters, clock=clock, options=options)
     owner = Background()
     owner.start(shipper.serve(), name="metering.shipper")
     owner.start(metering.serve(), name="metering.tick")
     owner.start(recovery.serve(metering.recovered), name="metering.recovery")
-    owner.start(reaper.serve(), name="metering.reaper")
+    owner.start(expired_holds.serve(), name="metering.expired_holds")
     try:
         yield metering
     finally:

@@ -12,7 +12,6 @@ class MeteringOptions:
     Attributes:
         segment_bytes: the journal starts a new file at this size.
         carry_segments: a request that keeps more than so many finished segments alive is written anew.
-        fsync_every_s: what a power cut can cost; a killed process loses nothing.
         batch: records in one call of usage.Record at most.
         linger_s: how long the first record of a batch waits for others.
         retry_first_s, retry_max_s: waits between tries while the usage service is away.
@@ -25,7 +24,6 @@ class MeteringOptions:
 
     segment_bytes: int = 16 << 20
     carry_segments: int = 4
-    fsync_every_s: float = 1.0
     batch: int = 500
     linger_s: float = 0.05
     retry_first_s: float = 0.1

@@ -15,18 +15,32 @@ from pathlib import Path
 
 import msgspec
 import structlog
-from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
+from servicekit.errors import ServiceError
 from services.gateway.metering import metrics
-from services.gateway.metering.accounting import Hold
-from services.gateway.metering.journal import JournalFull
-from services.gateway.metering.journal_reader import read_dead, read_segment
-from services.gateway.metering.outcome import Dispatched
-from services.gateway.metering.ports import FindsHolds, Settles
-from services.gateway.metering.records import Progress, Settled, Voided, decode, is_settled
-from services.gateway.metering.segments import LOCK, DirectoryLock, remove_directory, segment_numbers, segment_path
+from services.gateway.metering.hold import Hold, Ticket, decode_facts
+from services.gateway.metering.interfaces import FindsHolds, SettlesHolds
+from services.gateway.metering.journal.journal import JournalFull
+from services.gateway.metering.journal.reader import read_dead, read_segment
+from services.gateway.metering.journal.records import (
+    Dispatched,
+    JournalRecord,
+    Progress,
+    Settled,
+    Voided,
+    decode,
+    is_settled,
+)
+from services.gateway.metering.journal.segments import (
+    LOCK,
+    DirectoryLock,
+    remove_directory,
+    segment_numbers,
+    segment_path,
+)
 from services.gateway.metering.settle import interrupted, usage_record
+from services.gateway.metering.usage_record import RequestFacts
 
 log = structlog.get_logger()
 
@@ -44,7 +58,7 @@ class OpenRequests:
     """
 
     def __init__(self, holds: dict[str, Hold] | None) -> None:
-        self.dispatched: dict[str, Dispatched] = {}
+        self.dispatched: dict[str, tuple[Ticket, RequestFacts]] = {}
         self.delivered: dict[str, int] = {}
         self.billed: set[str] = set()
         self._holds = holds
@@ -52,13 +66,14 @@ class OpenRequests:
     def see(self, payload: bytes) -> None:
         """Read the next record."""
         try:
-            record = decode(payload)
+            self._take(decode(payload))
         except msgspec.DecodeError as exc:
             metrics.CORRUPT.inc()
             log.error("journal.unreadable_record", error=str(exc))
-            return
+
+    def _take(self, record: JournalRecord) -> None:
         if isinstance(record, Dispatched):
-            self.dispatched[record.ticket.request_id] = record
+            self.dispatched[record.ticket.request_id] = (record.ticket, decode_facts(record.facts))
             self._bill(record.ticket.request_id)
         elif isinstance(record, Progress):
             self.delivered[record.request_id] = record.delivered_tokens
@@ -87,7 +102,7 @@ class Recovery:
         own_directory: Path,
         *,
         append: Callable[[Settled], None],
-        admission: Settles,
+        admission: SettlesHolds,
         holds: FindsHolds,
         clock: Clock,
     ) -> None:
@@ -167,11 +182,11 @@ class Recovery:
                 await self._admission.settle(hold.ticket, 0, 0)
 
     async def _settle_open(self, requests: OpenRequests) -> int:
-        for request_id, dispatched in requests.dispatched.items():
-            outcome = interrupted(requests.delivered.get(request_id, 0))
-            record = usage_record(dispatched, outcome)
+        for request_id, (ticket, facts) in requests.dispatched.items():
+            outcome = interrupted(requests.delivered.get(request_id, 0), "gateway_restarted")
+            record = usage_record(ticket, facts, outcome)
             metrics.ESTIMATED.inc()
-            await self._settle(Settled(record, dispatched.ticket, int(self._clock.now().timestamp() * 1e6)))
+            await self._settle(Settled(record, ticket, int(self._clock.now().timestamp() * 1e6)))
         return len(requests.dispatched)
 
     async def _copy_settled(self, directory: Path, number: int) -> int:
@@ -193,6 +208,6 @@ class Recovery:
     async def _holds_of(self, boot_id: str) -> dict[str, Hold] | None:
         try:
             return {hold.request_id: hold async for hold in self._holds.all() if hold.facts.boot_id == boot_id}
-        except (RedisError, OSError, TimeoutError) as exc:
+        except ServiceError as exc:
             log.warning("metering.holds_unseen", boot_id=boot_id, error=type(exc).__name__)
             return None

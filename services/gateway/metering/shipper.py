@@ -19,13 +19,13 @@ from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest
 from servicekit.failpoints import failpoint
 from services.gateway.metering import metrics
-from services.gateway.metering.accounting import Rejected, UsageRecord
 from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.journal import Journal, Place
-from services.gateway.metering.journal_reader import JournalReader
+from services.gateway.metering.interfaces import SendRecords
+from services.gateway.metering.journal.journal import Journal, Place
+from services.gateway.metering.journal.reader import JournalReader
+from services.gateway.metering.journal.records import Settled, decode, is_settled
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.metering.ports import Record
-from services.gateway.metering.records import Settled, decode, is_settled
+from services.gateway.metering.usage_record import Rejected, UsageRecord
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ class Shipper:
     def __init__(
         self,
         journal: Journal,
-        record: Record,
+        send: SendRecords,
         dead_letters: DeadLetters,
         *,
         clock: Clock,
@@ -44,7 +44,7 @@ class Shipper:
         options: MeteringOptions,
     ) -> None:
         self._journal = journal
-        self._record = record
+        self._send = send
         self._dead_letters = dead_letters
         self._clock = clock
         self._rng = rng
@@ -167,7 +167,7 @@ class Shipper:
         wait_s = self._options.retry_first_s
         while True:
             try:
-                rejected = await self._record(batch)
+                rejected = await self._send(batch)
             except InvalidRequest as exc:
                 await self._divide(batch, exc)
                 return
@@ -179,7 +179,7 @@ class Shipper:
                 await self._clock.sleep(wait_s * self._rng.uniform(0.5, 1.0))
                 wait_s = min(wait_s * 2, self._options.retry_max_s)
             else:
-                self._bury(batch, rejected)
+                self._set_aside(batch, rejected)
                 return
 
     async def _divide(self, batch: Sequence[UsageRecord], refused: InvalidRequest) -> None:
@@ -192,7 +192,7 @@ class Shipper:
         await self._deliver(batch[:middle])
         await self._deliver(batch[middle:])
 
-    def _bury(self, batch: Sequence[UsageRecord], rejected: Sequence[Rejected]) -> None:
+    def _set_aside(self, batch: Sequence[UsageRecord], rejected: Sequence[Rejected]) -> None:
         if rejected:
             by_id = {each.request_id: each for each in rejected}
             for record in batch:

@@ -19,11 +19,13 @@ from services.gateway.clients.oauth_views import (
     RedirectStep,
     Step,
 )
+from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.params import first, ticked
-from services.gateway.pages.page import Page, Site, error_page
+from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage, error_page
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 from services.gateway.pages.policy import form_targets
 from services.gateway.pages.rendering import micro_rub_of
-from services.gateway.pages.visit import PageAnswer, Sent, Shown, Visit
 
 # They say who the user is and come with each other; there is nothing to untick.
 FIXED_SCOPES: Final = frozenset({"openid"})
@@ -35,43 +37,43 @@ PERIODS: Final = {"day": BudgetPeriod.DAY, "month": BudgetPeriod.MONTH, "total":
 class Authorization:
     """The authorization endpoint and its consent form."""
 
-    site: Site
+    shared: PageDependencies
     oauth: OAuthClient
     catalog: CatalogWatch
 
-    def all(self) -> list[Page]:
+    def all(self) -> list[Endpoint]:
         """Return the pages."""
         return [
-            Page("/authorize", self.site, self.begin, self.begin, foreign_posts=True),
-            Page("/authorize/continue", self.site, None, self.show_again),
-            Page("/authorize/consent", self.site, None, self.decide),
+            page_endpoint("/authorize", self.shared, self.begin, self.begin, foreign_posts=True),
+            page_endpoint("/authorize/continue", self.shared, None, self.show_again),
+            page_endpoint("/authorize/consent", self.shared, None, self.decide),
         ]
 
-    async def begin(self, visit: Visit) -> PageAnswer:
+    async def begin(self, page: PageContext) -> PageAnswer:
         """Take an authorization request: from the query, or from the body of a post."""
-        params = visit.form if visit.scope["method"] == "POST" else visit.query
-        return await self._next(visit, await self.oauth.authorize(params, visit.session, visit.origin, visit.call))
+        params = page.form if page.scope["method"] == "POST" else page.query
+        return await self._next(page, await self.oauth.authorize(params, page.session, page.origin, page.call))
 
-    async def show_again(self, visit: Visit) -> PageAnswer:
+    async def show_again(self, page: PageContext) -> PageAnswer:
         """Show the step that waits anew: in another language."""
-        return await self.go_on(visit, first(visit.form, "pending_id"))
+        return await self.go_on(page, first(page.form, "pending_id"))
 
-    async def go_on(self, visit: Visit, pending_id: str, *, error: str = "") -> PageAnswer:
+    async def go_on(self, page: PageContext, pending_id: str, *, error: str = "") -> PageAnswer:
         """Go on with a request that waited."""
-        step = await self.oauth.authorize([], visit.session, visit.origin, visit.call, pending_id=pending_id)
-        return await self._next(visit, step, error=error)
+        step = await self.oauth.authorize([], page.session, page.origin, page.call, pending_id=pending_id)
+        return await self._next(page, step, error=error)
 
-    async def _next(self, visit: Visit, step: Step, *, error: str = "") -> PageAnswer:
+    async def _next(self, page: PageContext, step: Step, *, error: str = "") -> PageAnswer:
         if isinstance(step, RedirectStep):
-            return Sent(step.url)
+            return Redirect(step.url)
         if isinstance(step, ErrorStep):
             return error_page(step.error, step.description, 400)
-        visit.speak(step.pending.ui_locales)
+        page.choose_language(step.pending.ui_locales)
         if isinstance(step, LoginStep):
-            return await self.login_page(visit, pending=step.pending)
-        return self._consent_page(visit, step, error)
+            return await self.login_page(page, pending=step.pending)
+        return self._consent_page(page, step, error)
 
-    def _consent_page(self, visit: Visit, step: ConsentStep, error: str) -> Shown:
+    def _consent_page(self, page: PageContext, step: ConsentStep, error: str) -> TemplatePage:
         pending = step.pending
         values = {
             **consent_values(pending, self.catalog),
@@ -82,20 +84,20 @@ class Authorization:
             **_switch(pending.pending_id),
         }
         targets = tuple(form_targets(pending.application.redirect_uris))
-        return Shown("consent.html", values, 400 if error else 200, targets=targets)
+        return TemplatePage("consent.html", values, 400 if error else 200, targets=targets)
 
-    async def decide(self, visit: Visit) -> PageAnswer:
+    async def decide(self, page: PageContext) -> PageAnswer:
         """Take the user's decision."""
-        pending_id = first(visit.form, "pending_id")
-        allowance = allowance_of(visit)
+        pending_id = first(page.form, "pending_id")
+        allowance = allowance_of(page)
         if allowance is None:
-            return await self.go_on(visit, pending_id, error="consent.bad_budget")
-        url = await self.oauth.decide_consent(pending_id, visit.session, allowance, visit.origin, visit.call)
-        return Sent(url)
+            return await self.go_on(page, pending_id, error="consent.bad_budget")
+        url = await self.oauth.decide_consent(pending_id, page.session, allowance, page.origin, page.call)
+        return Redirect(url)
 
     async def login_page(
         self,
-        visit: Visit,
+        page: PageContext,
         *,
         pending: Pending | None = None,
         pending_id: str = "",
@@ -103,26 +105,26 @@ class Authorization:
         error: str = "",
         status: int = 200,
         email: str = "",
-    ) -> Shown:
+    ) -> TemplatePage:
         """Return the login form, which goes on with what waits, or leads to a page of ours."""
         if pending is None and pending_id:
-            pending = await self.waiting(visit, pending_id)
+            pending = await self.waiting(page, pending_id)
         values: dict[str, Any] = {
             "application": pending.application if pending else None,
             "pending_id": pending.pending_id if pending else pending_id,
             "next": next_path,
             "email": email or (pending.login_hint if pending else ""),
             "error": error,
-            "providers": await self.site.accounts.list_external_providers(visit.call),
+            "providers": await self.shared.accounts.list_external_providers(page.call),
         }
         if values["pending_id"]:
             values |= _switch(values["pending_id"])
         targets = tuple(form_targets(pending.application.redirect_uris)) if pending else ()
-        return Shown("login.html", values, status, targets=targets)
+        return TemplatePage("login.html", values, status, targets=targets)
 
-    async def waiting(self, visit: Visit, pending_id: str) -> Pending | None:
+    async def waiting(self, page: PageContext, pending_id: str) -> Pending | None:
         """Return the request that waits for a login; None when there is none any more."""
-        step = await self.oauth.authorize([], "", visit.origin, visit.call, pending_id=pending_id)
+        step = await self.oauth.authorize([], "", page.origin, page.call, pending_id=pending_id)
         return step.pending if isinstance(step, LoginStep) else None
 
 
@@ -144,18 +146,18 @@ def consent_values(pending: Pending, catalog: CatalogWatch) -> dict[str, Any]:
     }
 
 
-def allowance_of(visit: Visit) -> Allowance | None:
+def allowance_of(page: PageContext) -> Allowance | None:
     """Return what a consent form says; None when its budget is no amount. Only "approve" approves."""
-    if first(visit.form, "decision") != "approve":
+    if first(page.form, "decision") != "approve":
         return Allowance(approved=False)
-    budget = micro_rub_of(first(visit.form, "budget"))
-    period = PERIODS.get(first(visit.form, "budget_period"), BudgetPeriod.MONTH)
+    budget = micro_rub_of(first(page.form, "budget"))
+    period = PERIODS.get(first(page.form, "budget_period"), BudgetPeriod.MONTH)
     if budget is None:
         return None
     return Allowance(
         approved=True,
-        scopes=ticked(visit.form, "scope"),
-        models=ticked(visit.form, "model"),
+        scopes=ticked(page.form, "scope"),
+        models=ticked(page.form, "model"),
         budget_micro_rub=budget,
         budget_period=period if budget else None,
     )

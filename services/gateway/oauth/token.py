@@ -11,11 +11,12 @@ from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.oauth_views import OAuthRefused, Origin, Params
+from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.edge.params import content_type, read_form, read_small_body
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import bearer_of
-from services.gateway.oauth.endpoint import Answer, Cors, Handle, OAuthEndpoint
+from services.gateway.oauth.endpoint import Handle, JsonAnswer, protocol_endpoint
 
 Ask = Callable[[Params, str, Origin, CallContext], Awaitable[bytes]]
 
@@ -28,7 +29,7 @@ class TokenEndpoints:
     limit: OAuthLimit
     cors: Cors
 
-    def all(self) -> list[OAuthEndpoint]:
+    def all(self) -> list[Endpoint]:
         """Return them."""
         forms: dict[str, tuple[Ask, Cors | None]] = {
             "/token": (self.oauth.token, self.cors),
@@ -37,14 +38,14 @@ class TokenEndpoints:
             "/introspect": (self.oauth.introspect, None),
             "/device_authorization": (self.oauth.start_device, None),
         }
-        endpoints = [OAuthEndpoint(path, _form(ask), self.limit, cors=cors) for path, (ask, cors) in forms.items()]
+        endpoints = [protocol_endpoint(path, _form(ask), self.limit, cors=cors) for path, (ask, cors) in forms.items()]
         return [
             *endpoints,
-            OAuthEndpoint("/register", self._register, self.limit),
-            OAuthEndpoint("/userinfo", self._user_info, self.limit, ("GET", "POST"), self.cors),
+            protocol_endpoint("/register", self._register, self.limit),
+            protocol_endpoint("/userinfo", self._user_info, self.limit, ("GET", "POST"), self.cors),
         ]
 
-    async def _register(self, scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> Answer:
+    async def _register(self, scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> JsonAnswer:
         if content_type(scope) != b"application/json":
             raise OAuthRefused("invalid_client_metadata", "The body must be application/json.")
         body = await read_small_body(scope, receive)
@@ -54,7 +55,7 @@ class TokenEndpoints:
             raise OAuthRefused("invalid_client_metadata", "The body is not valid UTF-8.") from exc
         return 201, await self.oauth.register(metadata, _authorization(context), origin, context.call)
 
-    async def _user_info(self, scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> Answer:
+    async def _user_info(self, scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> JsonAnswer:
         if b"access_token=" in scope["query_string"]:
             raise InvalidRequest(ErrorReason.INVALID_REQUEST, "The token belongs into the Authorization header.")
         token = bearer_of(context.authorization).decode()
@@ -62,7 +63,7 @@ class TokenEndpoints:
 
 
 def _form(ask: Ask) -> Handle:
-    async def handle(scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> Answer:
+    async def handle(scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> JsonAnswer:
         if scope["query_string"]:
             # RFC 6749 3.2 and 2.3.1: addresses are logged, so nothing is read from them.
             raise OAuthRefused("invalid_request", "The parameters belong into the body.")

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from starlette.types import Receive, Scope, Send
+from dataclasses import dataclass
+from typing import Final
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound
-from services.gateway.edge.request_context import context_of
+from starlette.types import Receive, Scope
+
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError
+from services.gateway.clients.oauth_views import OAuthRefused
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.edge.errors.json_errors import api_error
+from services.gateway.edge.problems import Headers
+from services.gateway.edge.request_context import RequestContext
+from services.gateway.edge.respond import Answer
 from services.gateway.pages.static_files import CACHE, FILES
 
-STATIC_PATH = "/console/static/{name}"
+STATIC_PATH: Final = "/console/static/{name}"
 
 
-class StaticFiles:
-    """An ASGI endpoint."""
+def static_endpoint() -> Endpoint:
+    """Return the endpoint of all files."""
+    return Endpoint(STATIC_PATH, ("GET", "HEAD"), FileResponder)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        context = context_of(scope)
-        context.route = STATIC_PATH
-        if scope["method"] not in ("GET", "HEAD"):
-            context.headers.append((b"allow", b"GET, HEAD"))
-            raise InvalidRequest(ErrorReason.METHOD_NOT_ALLOWED, "A file can only be read.")
-        file = FILES.get(scope["path_params"]["name"])
+
+@dataclass(frozen=True, slots=True)
+class FileResponder:
+    """Answers one request for a file."""
+
+    scope: Scope
+    context: RequestContext
+
+    async def answer(self, receive: Receive) -> Answer:
+        """Return the file."""
+        file = FILES.get(self.scope["path_params"]["name"])
         if file is None:
             raise NotFound(ErrorReason.NOT_FOUND, "There is nothing at this path.")
-        context.cache_control = CACHE
+        self.context.cache_control = CACHE
         headers = [(b"content-type", file.media_type), (b"content-length", str(len(file.body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else file.body})
+        return Answer(200, headers, b"" if self.scope["method"] == "HEAD" else file.body)
+
+    def failed(self, error: OAuthRefused | ServiceError, headers: Headers) -> Answer:
+        """Return the error in the API's form: who asks for a file is a program."""
+        if isinstance(error, OAuthRefused):
+            error = InvalidRequest(ErrorReason.METHOD_NOT_ALLOWED, "A file can only be read.")
+        return api_error(self.context, error, headers)

@@ -11,30 +11,16 @@ from typing import Any
 import redis.asyncio
 
 from services.gateway.admission.admission import Admission, open_admission
+from services.gateway.admission.dimensions import CallerLimits, Limits
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.admission.request import AdmissionRequest, Budget, BudgetPeriod, Limits
-from services.gateway.metering.accounting import HoldFacts
+from services.gateway.admission.request import AdmissionRequest, Budget, BudgetPeriod
+from services.gateway.tests.metering_kit import facts
 
 USER = "018f0000-0000-7000-8000-000000000001"
 KEY = "018f0000-0000-7000-8000-000000000002"
 MODEL = "yandexgpt:latest"
 # A loaded test machine may take longer than production allows Redis.
 PATIENT = AdmissionOptions(timeout_s=5.0, replicas=1)
-
-
-def facts(**changes: Any) -> HoldFacts:
-    """Return hold facts of a plain request."""
-    given = {
-        "boot_id": "boot",
-        "key_id": KEY,
-        "provider": "yandexgpt",
-        "model": MODEL,
-        "price_version": "v1",
-        "input_tokens": 10,
-        "input_cost_micro_rub": 4,
-        "started_at_us": 1_795_000_000_000_000,
-    }
-    return HoldFacts(**{**given, **changes})
 
 
 def request(
@@ -56,10 +42,8 @@ def request(
         model=MODEL,
         estimated_tokens=tokens,
         hold_micro_rub=hold,
-        facts=facts(**changes),
-        user_limits=user or Limits(),
-        key_limits=key or Limits(),
-        model_limits=model or Limits(),
+        facts=facts(key_id=KEY, **changes),
+        limits=CallerLimits(user or Limits(), key or Limits(), model or Limits()),
         budgets=budgets,
     )
 

@@ -112,6 +112,8 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         return auth_pb2.ListApiKeysResponse(keys=[self.key()])
 
     async def RotateApiKey(self, request: Any, context: Any) -> auth_pb2.RotateApiKeyResponse:
+        if request.key_id != "key-1":
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
         self.ordered = request
         return auth_pb2.RotateApiKeyResponse(key=self.key(id="key-2"), secret="rz_live_rotated")
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from servicekit.clock import Clock
 from servicekit.settings import RedisSettings
 from services.gateway.server import Gateway, open_gateway
 from services.gateway.settings import GatewaySettings
@@ -39,8 +40,10 @@ async def backends() -> AsyncIterator[Backends]:
 
 
 @asynccontextmanager
-async def running_edge(targets: dict[str, str], redis_url: str, journal: Path, **changes: Any) -> AsyncIterator[Edge]:
-    """Yield a gateway that is ready, and a client for it; keyword arguments are settings."""
+async def running_edge(
+    targets: dict[str, str], redis_url: str, journal: Path, *, clock: Clock | None = None, **changes: Any
+) -> AsyncIterator[Edge]:
+    """Yield a gateway that is ready, and a client for it; keyword arguments but `clock` are settings."""
     given: dict[str, Any] = {
         "port": 0,
         "redis": RedisSettings(url=SecretStr(redis_url)),
@@ -51,7 +54,7 @@ async def running_edge(targets: dict[str, str], redis_url: str, journal: Path, *
     }
     settings = GatewaySettings(**{**given, **changes})
     headers = {"Authorization": f"Bearer {KEY}"}
-    async with open_gateway(settings) as gateway:
+    async with open_gateway(settings, clock) as gateway:
         await until_ready(gateway)
         url = f"http://127.0.0.1:{gateway.port}"
         async with httpx.AsyncClient(base_url=url, headers=headers, timeout=20) as client:
@@ -60,7 +63,7 @@ async def running_edge(targets: dict[str, str], redis_url: str, journal: Path, *
 
 @pytest.fixture
 async def start_gateway(backends: Backends, redis_url: str, tmp_path: Path) -> AsyncIterator[StartGateway]:
-    """Return a starter of gateways; keyword arguments are settings."""
+    """Return a starter of gateways; keyword arguments but `clock` are settings."""
     async with AsyncExitStack() as stack:
 
         async def start(**changes: Any) -> Edge:

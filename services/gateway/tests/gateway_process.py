@@ -19,13 +19,15 @@ import redis.asyncio
 
 from servicekit.failpoints import failpoint
 from services.gateway.admission.admission import Admission, open_admission
-from services.gateway.admission.holds import Holds
-from services.gateway.admission.request import AdmissionRequest, Limits
-from services.gateway.metering.accounting import Rejected, UsageRecord
+from services.gateway.admission.dimensions import Limits
+from services.gateway.admission.redis.holds import Holds
+from services.gateway.admission.request import AdmissionRequest
+from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
+from services.gateway.metering.usage_record import Rejected, UsageRecord
 from services.gateway.tests.admission_kit import PATIENT, Ledger, budget, request
-from services.gateway.tests.metering_kit import completed, dispatched
+from services.gateway.tests.metering_kit import completed
 
 LIMITS = Limits(concurrent_requests=100, tokens_per_minute=10**6)
 INPUT_TOKENS = 10
@@ -65,7 +67,7 @@ async def serve_one(admission: Admission, metering: Metering, asked: AdmissionRe
     """Do what the edge does for one streamed answer."""
     admitted = await admission.admit(asked)
     failpoint("gateway.after_admit")
-    meter = metering.dispatched(dispatched(ticket=admitted.ticket, input_tokens=INPUT_TOKENS))
+    meter = metering.dispatched(admitted.ticket, asked.facts)
     for delivered in (300, 600):
         await asyncio.sleep(0)
         meter.progress(delivered)
@@ -80,7 +82,7 @@ async def main(url: str, folder: Path, boot_id: str, requests: int) -> None:
         open_admission(client, Ledger().spend_of, boot_id=boot_id, options=PATIENT) as admission,
         open_metering(
             folder / "journal",
-            client,
+            LeaderElection(client),
             row_sink(folder),
             admission,
             Holds(client),

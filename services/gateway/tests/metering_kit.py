@@ -7,30 +7,64 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import msgspec
+
 from servicekit.errors import ErrorReason, InvalidRequest, Unavailable
-from services.gateway.metering.accounting import Hold, Price, Rejected, Status, Ticket, TokenUsage, UsageRecord
-from services.gateway.metering.outcome import Dispatched, Outcome
+from services.gateway.metering.hold import Hold, Ticket, encode_facts
+from services.gateway.metering.journal.records import Dispatched
+from services.gateway.metering.settle import interrupted
+from services.gateway.metering.usage_record import (
+    Outcome,
+    Price,
+    Rejected,
+    RequestFacts,
+    Status,
+    TokenUsage,
+    UsageRecord,
+)
 
 PRICE = Price("v1", 400, 800)
 
 
-def dispatched(request_id: str | None = None, **changes: Any) -> Dispatched:
-    """Return the facts of a request that goes out."""
-    given: dict[str, Any] = {
-        "ticket": Ticket("user-1", request_id or str(uuid.uuid4()), 1),
+def ticket(request_id: str | None = None) -> Ticket:
+    """Return the ticket of an admitted request; without an id it gets a new one."""
+    return Ticket("user-1", request_id or str(uuid.uuid4()), 1)
+
+
+def facts(**changes: Any) -> RequestFacts:
+    """Return the facts of a plain request; one not named here has the sample of its type."""
+    samples: dict[Any, Any] = {str: "text", int: 7, bool: True}
+    given = {field.name: samples.get(field.type) for field in msgspec.structs.fields(RequestFacts)} | {
+        "boot_id": "boot",
+        "key_id": "key-1",
         "provider": "yandexgpt",
         "model": "yandexgpt:latest",
         "price": PRICE,
         "input_tokens": 10,
         "started_at_us": 1_795_000_000_000_000,
-        "key_id": "key-1",
+        "grant_id": "grant-1",
+        "client_id": "client-1",
+        "requested_model": "yandexgpt",
+        "endpoint": "chat.completions",
+        "stream": True,
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
     }
-    return Dispatched(**{**given, **changes})
+    return RequestFacts(**{**given, **changes})
+
+
+def dispatched(request_id: str) -> Dispatched:
+    """Return what the journal says of a request that goes out."""
+    return Dispatched(ticket(request_id), encode_facts(facts()))
+
+
+def outcome(status: Status, **changes: Any) -> Outcome:
+    """Return how a request ended of which nothing else is known."""
+    return msgspec.structs.replace(interrupted(0, ""), **{"status": status, "http_status": 200, **changes})
 
 
 def completed(tokens_input: int = 10, tokens_output: int = 20, **changes: Any) -> Outcome:
     """Return a completed outcome with the provider's own count."""
-    return Outcome(status=Status.COMPLETED, usage=TokenUsage(tokens_input, tokens_output), **changes)
+    return outcome(Status.COMPLETED, usage=TokenUsage(tokens_input, tokens_output), **changes)
 
 
 class Sink:
@@ -77,9 +111,11 @@ class NoHolds:
 
     def __init__(self, holds: Sequence[Hold] = ()) -> None:
         self.holds = list(holds)
+        self.asked_older_than_s: list[float] = []
 
     async def expired(self, *, older_than_s: float) -> AsyncIterator[Hold]:
         """Yield the holds given."""
+        self.asked_older_than_s.append(older_than_s)
         for hold in self.holds:
             yield hold
 

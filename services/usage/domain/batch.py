@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from services.usage.domain.months import month_of
-from services.usage.domain.record import Rejected, Source, UsageRecord, check
+from services.usage.domain.record import Source, UsageRecord
+from services.usage.domain.validation import Rejected, check
 
 
 @dataclass(frozen=True, slots=True)

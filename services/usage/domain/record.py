@@ -1,12 +1,13 @@
-"""One usage record: what the gateway measured about one request, and what makes it unfit to be stored."""
+"""One usage record: what the gateway measured about one request, and how each of its fields is stored."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final, TypeAlias
+
+from services.usage.domain.columns import Bounds, Column, annotations_of, columns_of
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -17,9 +18,7 @@ MAX_INTEGER: Final = 2**31 - 1
 MAX_TEXT: Final = 256
 MAX_ATTEMPTS: Final = 64
 # A gateway whose clock is ahead must not book into months that have not begun.
-MAX_AHEAD: Final = timedelta(days=2)
-
-_UUID7: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}").fullmatch
+MAX_DAYS_AHEAD: Final = 2
 
 
 class Status(StrEnum):
@@ -38,47 +37,88 @@ class Source(StrEnum):
     REAPED = "reaped"
 
 
+# Fields that are bounded alike.
+_TEXT: Final = Bounds(max_length=MAX_TEXT)
+_NEEDED: Final = Bounds(required=True)
+_NUMBER: Final = Bounds(max_value=MAX_INTEGER)
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One try at one provider."""
 
-    provider: str
-    model: str
-    reason: str
-    latency_ms: int
+    provider: Annotated[str, _TEXT]
+    model: Annotated[str, _TEXT]
+    reason: Annotated[str, _TEXT]
+    latency_ms: Annotated[int, Bounds()]
+
+
+Id: TypeAlias = Annotated[
+    str,
+    Column(
+        sql_type="uuid", stored_as="id", read="{}::text", bounds=Bounds(uuid_v7=True, max_days_ahead=MAX_DAYS_AHEAD)
+    ),
+]
+Text: TypeAlias = Annotated[str, Column(sql_type="text", bounds=_TEXT)]
+NeededText: TypeAlias = Annotated[str, Column(sql_type="text", bounds=Bounds(required=True, max_length=MAX_TEXT))]
+Number: TypeAlias = Annotated[int, Column(sql_type="integer", bounds=_NUMBER)]
+SummedNumber: TypeAlias = Annotated[int, Column(sql_type="integer", summed=True, bounds=_NUMBER)]
+# Money is a whole number of micro-roubles until the row; the product is exact, a division would round.
+SummedMoney: TypeAlias = Annotated[
+    int,
+    Column(
+        sql_type="bigint",
+        stored_as="cost",
+        write="{} * 0.000001",
+        read="({} * 1000000)::bigint",
+        summed=True,
+        bounds=Bounds(max_value=MAX_COST_MICRO_RUB),
+    ),
+]
+Flag: TypeAlias = Annotated[bool, Column(sql_type="boolean", bounds=Bounds())]
+Moment: TypeAlias = Annotated[
+    datetime | None, Column(sql_type="timestamptz", bounds=Bounds(max_days_ahead=MAX_DAYS_AHEAD))
+]
+Attempts: TypeAlias = Annotated[
+    tuple[Attempt, ...],
+    Column(sql_type="text", write="{}::jsonb", read="{}::text", is_json=True, bounds=Bounds(max_items=MAX_ATTEMPTS)),
+]
 
 
 @dataclass(frozen=True, slots=True)
 class UsageRecord:
-    """What one request used. `request_id` is lower case; `None` marks a status or source that nobody knows."""
+    """What one request used. `request_id` is lower case; `None` marks a status or source that nobody knows.
 
-    request_id: str
-    user_id: str
-    key_id: str
-    grant_id: str
-    client_id: str
-    provider: str
-    model: str
-    requested_model: str
-    resolved_model: str
-    endpoint: str
-    tokens_input: int
-    tokens_output: int
-    tokens_cached: int
-    tokens_reasoning: int
-    cost_micro_rub: int
-    price_version: str
-    status: Status | None
-    source: Source | None
-    finish_reason: str
-    error_code: str
-    stream: bool
-    http_status: int
-    latency_ms: int
-    first_token_ms: int
-    trace_id: str
-    attempts: tuple[Attempt, ...]
-    started_at: datetime | None
+    A field's type says how it is stored: SQL, rollups, checks, validation and the mapping from and to protobuf follow.
+    """
+
+    request_id: Id
+    user_id: NeededText
+    key_id: Text
+    grant_id: Text
+    client_id: Text
+    provider: Text
+    model: NeededText
+    requested_model: Text
+    resolved_model: Text
+    endpoint: Text
+    cost_micro_rub: SummedMoney
+    tokens_input: SummedNumber
+    tokens_output: SummedNumber
+    tokens_cached: SummedNumber
+    tokens_reasoning: SummedNumber
+    price_version: Text
+    status: Annotated[Status | None, Column(sql_type="text", bounds=_NEEDED)]
+    source: Annotated[Source | None, Column(sql_type="text", bounds=_NEEDED)]
+    finish_reason: Text
+    error_code: Text
+    stream: Flag
+    http_status: Number
+    latency_ms: Number
+    first_token_ms: Number
+    trace_id: Text
+    attempts: Attempts
+    started_at: Moment
 
     @property
     def created_at(self) -> datetime:
@@ -86,108 +126,11 @@ class UsageRecord:
         return EPOCH + timedelta(milliseconds=id_time_ms(self.request_id))
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A record that can never be stored, and why."""
-
-    request_id: str
-    field: str
-    message: str
+COLUMNS: Final = columns_of(UsageRecord)
+ATTEMPT_BOUNDS: Final = annotations_of(Attempt, Bounds)
+SUMMED: Final = tuple([column.name for column in COLUMNS if column.summed])
 
 
 def id_time_ms(request_id: str) -> int:
     """Return the Unix milliseconds inside a UUIDv7."""
     return int(request_id[:8] + request_id[9:13], 16)
-
-
-def is_request_id(text: str) -> bool:
-    """Tell whether `text` is a UUIDv7 in its lower-case form."""
-    return _UUID7(text) is not None
-
-
-def check(record: UsageRecord, *, now: datetime) -> Rejected | None:
-    """Return why `record` can never be stored, or None when it can."""
-    problem = _id_problem(record, now) or _missing(record) or _number_problem(record) or _text_problem(record)
-    return Rejected(record.request_id[:MAX_TEXT], *problem) if problem else None
-
-
-def _id_problem(record: UsageRecord, now: datetime) -> tuple[str, str] | None:
-    if not is_request_id(record.request_id):
-        return "request_id", "is not a UUIDv7"
-    if id_time_ms(record.request_id) > (now + MAX_AHEAD - EPOCH) / timedelta(milliseconds=1):
-        return "request_id", "holds a time more than 2 days ahead"
-    if record.started_at is not None and record.started_at > now + MAX_AHEAD:
-        return "started_at", "is more than 2 days ahead"
-    if record.started_at is not None and record.started_at < EPOCH:
-        return "started_at", "is before 1970"
-    return None
-
-
-def _missing(record: UsageRecord) -> tuple[str, str] | None:
-    if not record.user_id:
-        return "user_id", "is missing"
-    if not record.model:
-        return "model", "is missing"
-    if record.status is None:
-        return "status", "is missing or unknown"
-    if record.source is None:
-        return "source", "is missing or unknown"
-    return None
-
-
-_COUNTS: Final = (
-    "tokens_input",
-    "tokens_output",
-    "tokens_cached",
-    "tokens_reasoning",
-    "http_status",
-    "latency_ms",
-    "first_token_ms",
-)
-
-
-def _number_problem(record: UsageRecord) -> tuple[str, str] | None:
-    if not 0 <= record.cost_micro_rub <= MAX_COST_MICRO_RUB:
-        return "cost_micro_rub", f"is not within 0 and {MAX_COST_MICRO_RUB}"
-    for name in _COUNTS:
-        if not 0 <= getattr(record, name) <= MAX_INTEGER:
-            return name, f"is not within 0 and {MAX_INTEGER}"
-    return None
-
-
-_TEXTS: Final = (
-    "user_id",
-    "key_id",
-    "grant_id",
-    "client_id",
-    "provider",
-    "model",
-    "requested_model",
-    "resolved_model",
-    "endpoint",
-    "price_version",
-    "finish_reason",
-    "error_code",
-    "trace_id",
-)
-
-
-def _text_problem(record: UsageRecord) -> tuple[str, str] | None:
-    for name in _TEXTS:
-        problem = _bad_text(getattr(record, name))
-        if problem:
-            return name, problem
-    if len(record.attempts) > MAX_ATTEMPTS:
-        return "attempts", f"has more than {MAX_ATTEMPTS} entries"
-    for attempt in record.attempts:
-        problem = _bad_text(attempt.provider) or _bad_text(attempt.model) or _bad_text(attempt.reason)
-        if problem:
-            return "attempts", problem
-    return None
-
-
-def _bad_text(text: str) -> str | None:
-    if len(text) > MAX_TEXT:
-        return f"is longer than {MAX_TEXT} characters"
-    # PostgreSQL stores every character but this one.
-    return "contains a NUL character" if "\0" in text else None

@@ -6,17 +6,21 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import Final, TypeVar
 
-from services.usage.domain.record import EPOCH, UsageRecord, id_time_ms
+from services.usage.domain.record import EPOCH, SUMMED, UsageRecord, id_time_ms
 
 # 8 % wide: percentiles are at most 4 % off, and 20 ms to 10 min fit into 135 buckets.
 BUCKET_GROWTH: Final = 1.08
 _LOG_GROWTH: Final = math.log(BUCKET_GROWTH)
 _HOUR_MS: Final = 3_600_000
 
+SUMS: Final = ("requests", *SUMMED)
+_summed: Final = attrgetter(*SUMMED)
+
 Sums = list[int]
-"""requests, tokens_input, tokens_output, tokens_cached, tokens_reasoning, cost_micro_rub"""
+"""Amounts in the order of `SUMS`."""
 
 DayKey = tuple[str, date, str, str, str, str, str]
 PlatformKey = tuple[datetime, str, str, str]
@@ -72,14 +76,7 @@ class _Tally:
         """Add the record (`sign` 1) or take it back (-1)."""
         hour, day = self._hour_of(id_time_ms(record.request_id) // _HOUR_MS)
         user, provider, model, status = record.user_id, record.provider, record.model, str(record.status)
-        amounts = (
-            sign,
-            sign * record.tokens_input,
-            sign * record.tokens_output,
-            sign * record.tokens_cached,
-            sign * record.tokens_reasoning,
-            sign * record.cost_micro_rub,
-        )
+        amounts = [sign, *[sign * amount for amount in _summed(record)]]
         _add(self.day, (user, day, record.key_id, record.grant_id, provider, model, status), amounts)
         _add(self.platform, (hour, provider, model, status), amounts)
         _add(self.user_hour, (user, hour), amounts)
@@ -98,7 +95,7 @@ class _Tally:
         self.latency[key] = self.latency.get(key, 0) + sign
 
 
-def _add(into: dict[Key, Sums], key: Key, amounts: tuple[int, int, int, int, int, int]) -> None:
+def _add(into: dict[Key, Sums], key: Key, amounts: Sums) -> None:
     sums = into.get(key)
     if sums is None:
         into[key] = list(amounts)

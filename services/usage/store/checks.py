@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from services.usage.domain.invariant import Broken, CheckResult, Invariant
+from services.usage.domain.rollup import SUMS
+from services.usage.store.column_sql import SUM_OF_ROWS, listed, sql
 from services.usage.store.connection import Connection
 
 EXAMPLES: Final = 5
@@ -34,98 +36,63 @@ FIND_MISPLACED_IDS: Final = """
     LIMIT $2
 """
 
-COMPARE_DAYS: Final = """
-    WITH rows AS (
-        SELECT user_id, (created_at AT TIME ZONE 'UTC')::date AS day, key_id, grant_id, provider, model, status,
-            count(*) AS requests, sum(tokens_input) AS tokens_input, sum(tokens_output) AS tokens_output,
-            sum(tokens_cached) AS tokens_cached, sum(tokens_reasoning) AS tokens_reasoning,
-            (sum(cost) * 1000000)::bigint AS cost_micro_rub
-        FROM usage.usage
-        WHERE created_at >= $1
-        GROUP BY 1, 2, 3, 4, 5, 6, 7
-    ),
-    rollup AS (
-        SELECT user_id, day, key_id, grant_id, provider, model, status,
-            requests, tokens_input, tokens_output, tokens_cached, tokens_reasoning, cost_micro_rub
-        FROM usage.rollup_day
-        WHERE day >= ($1 AT TIME ZONE 'UTC')::date
-            AND (requests, tokens_input, tokens_output, tokens_cached, tokens_reasoning, cost_micro_rub)
-                <> (0, 0, 0, 0, 0, 0)
-    )
-    SELECT
-        concat_ws(' ', 'day', day, 'user', user_id, 'key', key_id, provider, model, status, ': rows',
-            rows.requests, rows.tokens_input, rows.tokens_output, rows.cost_micro_rub, 'rollup',
-            rollup.requests, rollup.tokens_input, rollup.tokens_output, rollup.cost_micro_rub) AS detail,
-        count(*) OVER () AS total
-    FROM rows FULL JOIN rollup USING (user_id, day, key_id, grant_id, provider, model, status)
-    WHERE (rows.requests, rows.tokens_input, rows.tokens_output, rows.tokens_cached, rows.tokens_reasoning,
-            rows.cost_micro_rub)
-        IS DISTINCT FROM (rollup.requests, rollup.tokens_input, rollup.tokens_output, rollup.tokens_cached,
-            rollup.tokens_reasoning, rollup.cost_micro_rub)
-    LIMIT $2
-"""
+_HOUR: Final = "date_trunc('hour', created_at, 'UTC')"
 
-COMPARE_USER_HOURS: Final = """
-    WITH rows AS (
-        SELECT user_id, date_trunc('hour', created_at, 'UTC') AS hour,
-            count(*) AS requests, sum(tokens_input) AS tokens_input, sum(tokens_output) AS tokens_output,
-            sum(tokens_cached) AS tokens_cached, sum(tokens_reasoning) AS tokens_reasoning,
-            (sum(cost) * 1000000)::bigint AS cost_micro_rub
-        FROM usage.usage
-        WHERE created_at >= $1
-        GROUP BY 1, 2
-    ),
-    rollup AS (
-        SELECT user_id, hour,
-            requests, tokens_input, tokens_output, tokens_cached, tokens_reasoning, cost_micro_rub
-        FROM usage.rollup_hour_user
-        WHERE hour >= $1
-            AND (requests, tokens_input, tokens_output, tokens_cached, tokens_reasoning, cost_micro_rub)
-                <> (0, 0, 0, 0, 0, 0)
-    )
-    SELECT
-        concat_ws(' ', 'hour', hour, 'user', user_id, ': rows',
-            rows.requests, rows.tokens_input, rows.tokens_output, rows.cost_micro_rub, 'rollup',
-            rollup.requests, rollup.tokens_input, rollup.tokens_output, rollup.cost_micro_rub) AS detail,
-        count(*) OVER () AS total
-    FROM rows FULL JOIN rollup USING (user_id, hour)
-    WHERE (rows.requests, rows.tokens_input, rows.tokens_output, rows.tokens_cached, rows.tokens_reasoning,
-            rows.cost_micro_rub)
-        IS DISTINCT FROM (rollup.requests, rollup.tokens_input, rollup.tokens_output, rollup.tokens_cached,
-            rollup.tokens_reasoning, rollup.cost_micro_rub)
-    LIMIT $2
-"""
 
-COMPARE_PLATFORM_HOURS: Final = """
-    WITH rows AS (
-        SELECT date_trunc('hour', created_at, 'UTC') AS hour, provider, model, status,
-            count(*) AS requests, sum(tokens_input) AS tokens_input, sum(tokens_output) AS tokens_output,
-            sum(tokens_cached) AS tokens_cached, sum(tokens_reasoning) AS tokens_reasoning,
-            (sum(cost) * 1000000)::bigint AS cost_micro_rub
-        FROM usage.usage
-        WHERE created_at >= $1
-        GROUP BY 1, 2, 3, 4
-    ),
-    rollup AS (
-        SELECT hour, provider, model, status,
-            requests, tokens_input, tokens_output, tokens_cached, tokens_reasoning, cost_micro_rub
-        FROM usage.rollup_hour_platform
-        WHERE hour >= $1
-            AND (requests, tokens_input, tokens_output, tokens_cached, tokens_reasoning, cost_micro_rub)
-                <> (0, 0, 0, 0, 0, 0)
+def _comparison(table: str, key: dict[str, str], since: str) -> str:
+    """Return the statement that compares the sums of rows with a rollup's.
+
+    `key` has the rollup's primary key and how a row says it; `since` is the condition on the rollup.
+    """
+    return sql(
+        """
+        WITH rows AS (
+            SELECT {key_of_rows}, {sum_of_rows}
+            FROM usage.usage
+            WHERE created_at >= $1
+            GROUP BY {positions}
+        ),
+        rollup AS (
+            SELECT {key}, {sums}
+            FROM {table}
+            WHERE {since}
+                AND ({sums}) <> ({zeros})
+        )
+        SELECT
+            concat_ws(' ', {named_key}, ': rows', {row_sums}, 'rollup', {rollup_sums}) AS detail,
+            count(*) OVER () AS total
+        FROM rows FULL JOIN rollup USING ({key})
+        WHERE ({row_sums}) IS DISTINCT FROM ({rollup_sums})
+        LIMIT $2
+        """,
+        table=table,
+        since=since,
+        key=listed(key),
+        key_of_rows=listed(f"{expression} AS {name}" for name, expression in key.items()),
+        named_key=listed(f"'{name}', {name}" for name in key),
+        positions=listed(str(position) for position in range(1, len(key) + 1)),
+        sum_of_rows=SUM_OF_ROWS,
+        sums=listed(SUMS),
+        zeros=listed("0" for _ in SUMS),
+        row_sums=listed(f"rows.{name}" for name in SUMS),
+        rollup_sums=listed(f"rollup.{name}" for name in SUMS),
     )
-    SELECT
-        concat_ws(' ', 'hour', hour, provider, model, status, ': rows',
-            rows.requests, rows.tokens_input, rows.tokens_output, rows.cost_micro_rub, 'rollup',
-            rollup.requests, rollup.tokens_input, rollup.tokens_output, rollup.cost_micro_rub) AS detail,
-        count(*) OVER () AS total
-    FROM rows FULL JOIN rollup USING (hour, provider, model, status)
-    WHERE (rows.requests, rows.tokens_input, rows.tokens_output, rows.tokens_cached, rows.tokens_reasoning,
-            rows.cost_micro_rub)
-        IS DISTINCT FROM (rollup.requests, rollup.tokens_input, rollup.tokens_output, rollup.tokens_cached,
-            rollup.tokens_reasoning, rollup.cost_micro_rub)
-    LIMIT $2
-"""
+
+
+_MODEL: Final = {"provider": "provider", "model": "model", "status": "status"}
+COMPARE_DAYS: Final = _comparison(
+    "usage.rollup_day",
+    {
+        "user_id": "user_id",
+        "day": "(created_at AT TIME ZONE 'UTC')::date",
+        "key_id": "key_id",
+        "grant_id": "grant_id",
+        **_MODEL,
+    },
+    "day >= ($1 AT TIME ZONE 'UTC')::date",
+)
+COMPARE_USER_HOURS: Final = _comparison("usage.rollup_hour_user", {"user_id": "user_id", "hour": _HOUR}, "hour >= $1")
+COMPARE_PLATFORM_HOURS: Final = _comparison("usage.rollup_hour_platform", {"hour": _HOUR, **_MODEL}, "hour >= $1")
 
 # By number, not by bucket: the bucket's logarithm is the service's, and the two need not agree to the last bit.
 COMPARE_LATENCY: Final = """

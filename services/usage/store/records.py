@@ -10,70 +10,38 @@ from typing import Any, Final
 import msgspec
 from asyncpg import Record
 
-from services.usage.domain.record import Attempt, Source, Status, UsageRecord
+from services.usage.domain.columns import Bounds, Column
+from services.usage.domain.record import COLUMNS, Attempt, Source, Status, UsageRecord
+from services.usage.store.column_sql import READ, listed, parameters, sql
 from services.usage.store.connection import Connection
 
-# $15: money is a whole number of micro-roubles until here; the product is exact, a division would round.
-INSERT_RECORDS: Final = """
-    INSERT INTO usage.usage (
-        id, user_id, key_id, grant_id, client_id, provider, model, requested_model, resolved_model, endpoint,
-        tokens_input, tokens_output, tokens_cached, tokens_reasoning, cost, price_version, status, source,
-        finish_reason, error_code, stream, http_status, latency_ms, first_token_ms, trace_id, started_at,
-        created_at, attempts)
-    SELECT
-        id, user_id, key_id, grant_id, client_id, provider, model, requested_model, resolved_model, endpoint,
-        tokens_input, tokens_output, tokens_cached, tokens_reasoning, cost_micro_rub * 0.000001, price_version,
-        status, source, finish_reason, error_code, stream, http_status, latency_ms, first_token_ms, trace_id,
-        started_at, created_at, attempts::jsonb
-    FROM unnest(
-        $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-        $10::text[], $11::integer[], $12::integer[], $13::integer[], $14::integer[], $15::bigint[], $16::text[],
-        $17::text[], $18::text[], $19::text[], $20::text[], $21::boolean[], $22::integer[], $23::integer[],
-        $24::integer[], $25::text[], $26::timestamptz[], $27::timestamptz[], $28::text[])
-    AS new (
-        id, user_id, key_id, grant_id, client_id, provider, model, requested_model, resolved_model, endpoint,
-        tokens_input, tokens_output, tokens_cached, tokens_reasoning, cost_micro_rub, price_version, status, source,
-        finish_reason, error_code, stream, http_status, latency_ms, first_token_ms, trace_id, started_at,
-        created_at, attempts)
+# The order of the parameters: what is carried as JSON comes last.
+_JSON: Final = [column for column in COLUMNS if column.is_json]
+_PLAIN: Final = [column for column in COLUMNS if not column.is_json]
+_CREATED_AT: Final = Column(name="created_at", stored_as="created_at", sql_type="timestamptz", bounds=Bounds())
+_ORDER: Final = [*_PLAIN, _CREATED_AT, *_JSON]
+
+INSERT_RECORDS: Final = sql(
+    """
+    INSERT INTO usage.usage ({stored})
+    SELECT {written}
+    FROM unnest({parameters}) AS new ({names})
     ON CONFLICT (id, created_at) DO NOTHING
     RETURNING id::text
-"""
-
-_PLAIN: Final = attrgetter(
-    "request_id",
-    "user_id",
-    "key_id",
-    "grant_id",
-    "client_id",
-    "provider",
-    "model",
-    "requested_model",
-    "resolved_model",
-    "endpoint",
-    "tokens_input",
-    "tokens_output",
-    "tokens_cached",
-    "tokens_reasoning",
-    "cost_micro_rub",
-    "price_version",
-    "status",
-    "source",
-    "finish_reason",
-    "error_code",
-    "stream",
-    "http_status",
-    "latency_ms",
-    "first_token_ms",
-    "trace_id",
-    "started_at",
-    "created_at",
+    """,
+    stored=listed(column.stored_as for column in _ORDER),
+    written=listed(column.write.format(column.name) for column in _ORDER),
+    parameters=parameters(column.sql_type for column in _ORDER),
+    names=listed(column.name for column in _ORDER),
 )
+
+_plain: Final = attrgetter(*[column.name for column in _PLAIN], "created_at")
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(tuple[Attempt, ...]).decode
 
 
 def _values(record: UsageRecord) -> tuple[Any, ...]:
-    return (*_PLAIN(record), _encode(record.attempts).decode())
+    return (*_plain(record), *[_encode(getattr(record, column.name)).decode() for column in _JSON])
 
 
 async def insert(connection: Connection, records: Sequence[UsageRecord]) -> set[str]:
@@ -84,16 +52,15 @@ async def insert(connection: Connection, records: Sequence[UsageRecord]) -> set[
 
 
 # The span of created_at spares the search in partitions that cannot hold the ids.
-FIND_RECORDS: Final = """
-    SELECT
-        id::text AS request_id, user_id, key_id, grant_id, client_id, provider, model, requested_model,
-        resolved_model, endpoint, tokens_input, tokens_output, tokens_cached, tokens_reasoning,
-        (cost * 1000000)::bigint AS cost_micro_rub, price_version, status, source, finish_reason, error_code, stream,
-        http_status, latency_ms, first_token_ms, trace_id, started_at, attempts::text AS attempts
+FIND_RECORDS: Final = sql(
+    """
+    SELECT {read}
     FROM usage.usage
     WHERE id = ANY($1::uuid[])
         AND created_at BETWEEN $2 AND $3
-"""
+    """,
+    read=READ,
+)
 
 
 async def find(connection: Connection, records: Sequence[UsageRecord]) -> dict[str, UsageRecord]:
@@ -103,19 +70,18 @@ async def find(connection: Connection, records: Sequence[UsageRecord]) -> dict[s
 
 # Read again under the lock: while we waited for it, another writer may have replaced the row, and then
 # PostgreSQL finds it no longer reaped and leaves it out.
-LOCK_REAPED: Final = """
-    SELECT
-        id::text AS request_id, user_id, key_id, grant_id, client_id, provider, model, requested_model,
-        resolved_model, endpoint, tokens_input, tokens_output, tokens_cached, tokens_reasoning,
-        (cost * 1000000)::bigint AS cost_micro_rub, price_version, status, source, finish_reason, error_code, stream,
-        http_status, latency_ms, first_token_ms, trace_id, started_at, attempts::text AS attempts
+LOCK_REAPED: Final = sql(
+    """
+    SELECT {read}
     FROM usage.usage
     WHERE id = ANY($1::uuid[])
         AND created_at BETWEEN $2 AND $3
         AND source = 'reaped'
     ORDER BY id
     FOR UPDATE
-"""
+    """,
+    read=READ,
+)
 
 
 async def lock_reaped(connection: Connection, records: Sequence[UsageRecord]) -> dict[str, UsageRecord]:
@@ -123,16 +89,27 @@ async def lock_reaped(connection: Connection, records: Sequence[UsageRecord]) ->
     return _by_id(await connection.fetch(LOCK_REAPED, *_ids_and_span(records)))
 
 
-REPLACE_RECORD: Final = """
+def _assignment(column: Column) -> str:
+    return f"{column.stored_as} = {column.write.format(_parameter(column))}"
+
+
+def _parameter(column: Column) -> str:
+    return f"${_ORDER.index(column) + 1}::{column.sql_type}"
+
+
+_KEY: Final = {column.name: column for column in _ORDER if column.name in {"request_id", "created_at"}}
+
+REPLACE_RECORD: Final = sql(
+    """
     UPDATE usage.usage
-    SET user_id = $2, key_id = $3, grant_id = $4, client_id = $5, provider = $6, model = $7, requested_model = $8,
-        resolved_model = $9, endpoint = $10, tokens_input = $11, tokens_output = $12, tokens_cached = $13,
-        tokens_reasoning = $14, cost = $15::bigint * 0.000001, price_version = $16, status = $17, source = $18,
-        finish_reason = $19, error_code = $20, stream = $21, http_status = $22, latency_ms = $23,
-        first_token_ms = $24, trace_id = $25, started_at = $26, attempts = $28::text::jsonb
-    WHERE id = $1
-        AND created_at = $27
-"""
+    SET {assignments}
+    WHERE id = {id}
+        AND created_at = {created_at}
+    """,
+    assignments=listed(_assignment(column) for column in _ORDER if column.name not in _KEY),
+    id=_parameter(_KEY["request_id"]),
+    created_at=_parameter(_KEY["created_at"]),
+)
 
 
 async def replace(connection: Connection, records: Iterable[UsageRecord]) -> None:
@@ -142,16 +119,15 @@ async def replace(connection: Connection, records: Iterable[UsageRecord]) -> Non
 
 
 # Every partition's primary key is asked: an id brought over from release 1.0 does not tell its time.
-FIND_RECORD_OF_USER: Final = """
-    SELECT
-        id::text AS request_id, user_id, key_id, grant_id, client_id, provider, model, requested_model,
-        resolved_model, endpoint, tokens_input, tokens_output, tokens_cached, tokens_reasoning,
-        (cost * 1000000)::bigint AS cost_micro_rub, price_version, status, source, finish_reason, error_code, stream,
-        http_status, latency_ms, first_token_ms, trace_id, started_at, attempts::text AS attempts
+FIND_RECORD_OF_USER: Final = sql(
+    """
+    SELECT {read}
     FROM usage.usage
     WHERE id = $1
         AND user_id = $2
-"""
+    """,
+    read=READ,
+)
 
 
 async def find_of_user(connection: Connection, user_id: str, request_id: str) -> UsageRecord | None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from servicekit.testing.fake_clock import MIDDAY
-from services.usage.domain.record import MAX_COST_MICRO_RUB, MAX_INTEGER, Attempt, check
+from services.usage.domain.record import MAX_COST_MICRO_RUB, MAX_INTEGER, Attempt
+from services.usage.domain.validation import check
 from services.usage.tests.records import record, request_id
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.usage.domain.rollup import BUCKET_GROWTH, latency_bucket, rollups
+from services.usage.domain.record import SUMMED
+from services.usage.domain.rollup import BUCKET_GROWTH, SUMS, latency_bucket, rollups
 from services.usage.tests.records import record
 
 
@@ -33,8 +34,15 @@ def test_sums_by_key_and_sorts_by_key() -> None:
     changes = rollups(records)
 
     assert [key[:2] for key, _ in changes.day] == [("user-0", date(2026, 11, 23)), ("user-1", date(2026, 11, 23))]
-    assert [sums for _, sums in changes.day] == [[1, 100, 50, 10, 5, 30_000], [2, 200, 100, 20, 10, 60_000]]
-    assert changes.platform[0][1] == [3, 300, 150, 30, 15, 90_000]
+    one = {name: getattr(record(), name) for name in SUMMED} | {"requests": 1}
+    assert {"tokens_input", "tokens_output", "tokens_cached", "tokens_reasoning", "cost_micro_rub"} <= one.keys()
+    assert [dict(zip(SUMS, sums, strict=True)) for _, sums in changes.day] == [one, times(2, one)]
+    assert [dict(zip(SUMS, sums, strict=True)) for _, sums in changes.platform] == [times(3, one)]
+
+
+def times(factor: int, sums: dict[str, int]) -> dict[str, int]:
+    """Return the sums of so many equal requests."""
+    return {name: factor * amount for name, amount in sums.items()}
 
 
 def test_a_request_without_tokens_has_no_first_one() -> None:
@@ -48,5 +56,5 @@ def test_taking_back_what_was_added_leaves_nothing() -> None:
     """A replaced guess takes exactly its own amounts with it."""
     changes = rollups([record(1)], [record(1)])
 
-    assert {tuple(sums) for _, sums in changes.day + changes.platform + changes.user_hour} == {(0,) * 6}
+    assert {tuple(sums) for _, sums in changes.day + changes.platform + changes.user_hour} == {(0,) * len(SUMS)}
     assert {count for _, count in changes.latency} == {0}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,11 +18,11 @@ from servicekit.errors import ErrorReason, InvalidRequest, NotFound
 from servicekit.rpc_client import open_channel, unary
 from servicekit.settings import PostgresSettings
 from servicekit.testing import FakeClock
-from services.usage.domain.record import Attempt, Source, Status, UsageRecord
+from services.usage.domain.record import COLUMNS, Attempt, Source, Status, UsageRecord
 from services.usage.rpc import moment_from_proto, record_from_proto, record_to_proto
 from services.usage.server import running
 from services.usage.settings import UsageSettings
-from services.usage.tests.records import record
+from services.usage.tests.records import LONG_S, record
 from tools.testing.plugin import MakeDatabaseDsn
 
 
@@ -36,11 +36,11 @@ async def stub(make_database_dsn: MakeDatabaseDsn, clock: FakeClock) -> AsyncIte
 
 async def test_records_and_tells_what_became_of_each(stub: Any) -> None:
     """New, again and unfit records in one call."""
-    await unary(stub.Record, pb.RecordRequest(records=[record_to_proto(record(1))]), deadline_s=5)
+    await unary(stub.Record, pb.RecordRequest(records=[record_to_proto(record(1))]), deadline_s=LONG_S)
     unfit = record_to_proto(replace(record(3), cost_micro_rub=10**10))
     batch = [record_to_proto(record(1)), record_to_proto(record(2)), unfit]
 
-    answer = await unary(stub.Record, pb.RecordRequest(records=batch), deadline_s=5)
+    answer = await unary(stub.Record, pb.RecordRequest(records=batch), deadline_s=LONG_S)
 
     assert (answer.inserted, answer.duplicates, answer.replaced) == (1, 1, 0)
     assert [(problem.request_id, problem.field) for problem in answer.rejected] == [
@@ -50,7 +50,7 @@ async def test_records_and_tells_what_became_of_each(stub: Any) -> None:
 
 async def test_an_empty_message_is_rejected_not_an_error(stub: Any) -> None:
     """All fields at their defaults: unfit, and no reason to fail the batch."""
-    answer = await unary(stub.Record, pb.RecordRequest(records=[pb.UsageRecord()]), deadline_s=5)
+    answer = await unary(stub.Record, pb.RecordRequest(records=[pb.UsageRecord()]), deadline_s=LONG_S)
 
     assert [problem.field for problem in answer.rejected] == ["request_id"]
 
@@ -60,7 +60,7 @@ async def test_an_upper_case_id_is_the_same_request(stub: Any) -> None:
     loud = record_to_proto(record(1))
     loud.request_id = loud.request_id.upper()
 
-    answer = await unary(stub.Record, pb.RecordRequest(records=[record_to_proto(record(1)), loud]), deadline_s=5)
+    answer = await unary(stub.Record, pb.RecordRequest(records=[record_to_proto(record(1)), loud]), deadline_s=LONG_S)
 
     assert (answer.inserted, answer.duplicates) == (1, 1)
 
@@ -70,18 +70,18 @@ async def test_a_timestamp_beyond_the_calendar_is_rejected(stub: Any) -> None:
     odd = record_to_proto(record(1))
     odd.started_at.seconds = 2**62
 
-    answer = await unary(stub.Record, pb.RecordRequest(records=[odd]), deadline_s=5)
+    answer = await unary(stub.Record, pb.RecordRequest(records=[odd]), deadline_s=LONG_S)
 
     assert [problem.field for problem in answer.rejected] == ["started_at"]
 
 
 async def test_tells_what_was_spent(stub: Any) -> None:
     """By subject, since a moment."""
-    await unary(stub.Record, pb.RecordRequest(records=[record_to_proto(record(1))]), deadline_s=5)
+    await unary(stub.Record, pb.RecordRequest(records=[record_to_proto(record(1))]), deadline_s=LONG_S)
     request = pb.GetSpendRequest(user_id="user-1", subject="key:key-1")
     request.since.FromDatetime(datetime(2026, 11, 1, tzinfo=UTC))
 
-    spend = await unary(stub.GetSpend, request, deadline_s=5)
+    spend = await unary(stub.GetSpend, request, deadline_s=LONG_S)
 
     assert spend == pb.GetSpendResponse(cost_micro_rub=30_000, requests=1, tokens_input=100, tokens_output=50)
 
@@ -89,46 +89,52 @@ async def test_tells_what_was_spent(stub: Any) -> None:
 async def test_a_malformed_subject_is_an_invalid_request(stub: Any) -> None:
     """The error names the field."""
     with pytest.raises(InvalidRequest) as caught:
-        await unary(stub.GetSpend, pb.GetSpendRequest(user_id="user-1", subject="me"), deadline_s=5)
+        await unary(stub.GetSpend, pb.GetSpendRequest(user_id="user-1", subject="me"), deadline_s=LONG_S)
 
     assert caught.value.param == "subject"
 
 
 async def test_returns_a_stored_request_to_its_user_only(stub: Any) -> None:
     """Someone else's is NOT_FOUND."""
-    await unary(stub.Record, pb.RecordRequest(records=[record_to_proto(record(1))]), deadline_s=5)
+    await unary(stub.Record, pb.RecordRequest(records=[record_to_proto(record(1))]), deadline_s=LONG_S)
     request_id = record(1).request_id
 
-    mine = await unary(stub.GetRequest, pb.GetRequestRequest(user_id="user-1", request_id=request_id), deadline_s=5)
+    mine = await unary(
+        stub.GetRequest, pb.GetRequestRequest(user_id="user-1", request_id=request_id), deadline_s=LONG_S
+    )
 
     assert record_from_proto(mine.record) == record(1)
     with pytest.raises(NotFound) as caught:
-        await unary(stub.GetRequest, pb.GetRequestRequest(user_id="user-2", request_id=request_id), deadline_s=5)
+        await unary(stub.GetRequest, pb.GetRequestRequest(user_id="user-2", request_id=request_id), deadline_s=LONG_S)
     assert caught.value.reason is ErrorReason.NOT_FOUND
 
 
 async def test_checks_the_invariants(stub: Any) -> None:
     """Nothing broken, one row checked."""
-    await unary(stub.Record, pb.RecordRequest(records=[record_to_proto(record(1))]), deadline_s=5)
+    await unary(stub.Record, pb.RecordRequest(records=[record_to_proto(record(1))]), deadline_s=LONG_S)
 
-    answer = await unary(stub.CheckInvariants, pb.CheckInvariantsRequest(), deadline_s=5)
+    answer = await unary(stub.CheckInvariants, pb.CheckInvariantsRequest(), deadline_s=LONG_S)
 
     assert (list(answer.broken), answer.rows_checked) == ([], 1)
 
 
 text = st.text(max_size=20)
 counts = st.integers(-(2**63), 2**63 - 1)
-SPECIAL: dict[str, Any] = {
-    "request_id": text.map(str.lower).filter(lambda drawn: drawn == drawn.lower()),
+BY_SQL_TYPE: dict[str, st.SearchStrategy[Any]] = {
+    "uuid": text.map(str.lower).filter(lambda drawn: drawn == drawn.lower()),
+    "text": text,
+    "integer": counts,
+    "bigint": counts,
+    "boolean": st.booleans(),
+    "timestamptz": st.none() | st.datetimes(timezones=st.just(UTC)),
+}
+SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "http_status": st.integers(-(2**31), 2**31 - 1),
-    "stream": st.booleans(),
     "attempts": st.lists(st.builds(Attempt, text, text, text, counts), max_size=3).map(tuple),
-    "started_at": st.none() | st.datetimes(timezones=st.just(UTC)),
     "status": st.none() | st.sampled_from(Status),
     "source": st.none() | st.sampled_from(Source),
 }
-PLAIN = {field.name: {"str": text, "int": counts}.get(str(field.type)) for field in fields(UsageRecord)}
-RECORDS = st.builds(UsageRecord, **PLAIN | SPECIAL)
+RECORDS = st.builds(UsageRecord, **{column.name: BY_SQL_TYPE[column.sql_type] for column in COLUMNS} | SPECIAL)
 
 
 @given(sent=RECORDS)

@@ -27,7 +27,7 @@ from services.usage.rpc import record_to_proto
 from services.usage.server import running
 from services.usage.settings import UsageSettings
 from services.usage.store import UsageStore
-from services.usage.tests.records import record
+from services.usage.tests.records import LONG_S, record
 from tools.testing.databases import Databases
 from tools.testing.plugin import MakeDatabaseDsn
 
@@ -62,7 +62,7 @@ async def forwarded(port: int, dsn: str) -> AsyncIterator[None]:
 
 async def wait_until_serving(channel: grpc.aio.Channel) -> None:
     """Return when the service says that it is ready."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LONG_S):
         while not await is_serving(channel):
             await asyncio.sleep(0.05)
 
@@ -76,12 +76,12 @@ async def test_starts_while_postgresql_is_down_and_recovers(make_database_dsn: M
     async with running(settings, clock=SystemClock()) as port, open_channel(f"127.0.0.1:{port}") as channel:
         stub: Any = UsageServiceStub(channel)
         with pytest.raises(Unavailable):
-            await unary(stub.Record, batch_of(1), deadline_s=5, wait_for_ready=True)
+            await unary(stub.Record, batch_of(1), deadline_s=LONG_S, wait_for_ready=True)
         ready_before = await is_serving(channel)
 
         async with forwarded(free_port, dsn):
             await wait_until_serving(channel)
-            answer = await unary(stub.Record, batch_of(1), deadline_s=5)
+            answer = await unary(stub.Record, batch_of(1), deadline_s=LONG_S)
 
     assert not ready_before
     assert answer.inserted == 1
@@ -105,7 +105,7 @@ async def process(dsn: str, port: int, **environment: str) -> AsyncIterator[Proc
     finally:
         if started.returncode is None:
             started.terminate()
-        await asyncio.wait_for(started.wait(), 20)
+        await asyncio.wait_for(started.wait(), LONG_S)
 
 
 @pytest.mark.parametrize(
@@ -122,13 +122,13 @@ async def test_killed_around_the_commit_a_batch_sent_again_is_stored_once(
         permission = {"RAZVILKA_FAILPOINT": failpoint, "RAZVILKA_FAILPOINTS_ALLOWED": "1"}
         async with process(dsn, free_port, **permission) as killed:
             with pytest.raises(ServiceError):
-                await unary(stub.Record, batch, deadline_s=20, wait_for_ready=True)
+                await unary(stub.Record, batch, deadline_s=LONG_S, wait_for_ready=True)
             await killed.wait()
         after_the_kill = await pool.fetchval("SELECT count(*) FROM usage.usage")
 
         async with process(dsn, free_port) as restarted:
-            answer = await unary(stub.Record, batch, deadline_s=20, wait_for_ready=True)
-            checked = await unary(stub.CheckInvariants, pb.CheckInvariantsRequest(), deadline_s=20)
+            answer = await unary(stub.Record, batch, deadline_s=LONG_S, wait_for_ready=True)
+            checked = await unary(stub.CheckInvariants, pb.CheckInvariantsRequest(), deadline_s=LONG_S)
 
     assert killed.returncode == -signal.SIGKILL
     assert restarted.returncode == 0
@@ -146,4 +146,4 @@ async def test_migrating_again_changes_nothing(make_database_dsn: MakeDatabaseDs
         sys.executable, "-m", "services.usage", "migrate", env=os.environ | {"USAGE_MIGRATIONS_DSN": owner}
     )
 
-    assert await asyncio.wait_for(migrating.wait(), 30) == 0
+    assert await asyncio.wait_for(migrating.wait(), LONG_S) == 0

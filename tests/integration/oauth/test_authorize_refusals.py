@@ -98,7 +98,7 @@ TOLD = {
     "request_uri": ({"request_uri": "https://127.0.0.1:1/request.jwt"}, "request_uri_not_supported"),
     "registration": ({"registration": "{}"}, "registration_not_supported"),
     "scope unknown": ({"scope": "models:read everything"}, "invalid_scope"),
-    "scope too much": ({"scope": "models:read budgets:write"}, "invalid_scope"),
+    "scope too much": ({"scope": "models:read clients:write"}, "invalid_scope"),
     "scope admin": ({"scope": "admin"}, "invalid_scope"),
     "scope with markup": ({"scope": '"><script>'}, "invalid_scope"),
     "response_mode fragment": ({"response_mode": "fragment"}, "invalid_request"),

@@ -7,13 +7,15 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from services.auth.oauth.key_sealing import KeySealer
+from services.auth.oauth.tokens.key_sealing import KeySealer
 from tests.integration.oauth.jwt_parts import claims_of, header_of, segment
 from tests.oauth_kit.application import Application, use
 from tests.oauth_kit.house import House
 from tools.browser.browser import Browser
 
 GONE: Any = object()
+# Seconds in which no run of these tests, however slow, ends.
+LONG = 10 * 365 * 86_400
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +37,11 @@ def stolen(house: House, good: str) -> rsa.RSAPrivateKey:
 
 
 def signed(key: rsa.RSAPrivateKey, good: str, header: dict[str, Any], claims: dict[str, Any]) -> str:
+    """Return a token that is like the good one, but for these changes, and fresh: nothing else ends it."""
+    now = int(time.time())
     head = ".".join(
         segment({name: value for name, value in part.items() if value is not GONE})
-        for part in (header_of(good) | header, claims_of(good) | claims)
+        for part in (header_of(good) | header, claims_of(good) | {"iat": now, "exp": now + 900} | claims)
     )
     return f"{head}.{segment(key.sign(head.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 
@@ -57,14 +61,14 @@ WRONG_HEADERS = {
     "x5c": {"x5c": ["MIIB"]},
     "alg RS512": {"alg": "RS512"},
 }
-NOW = int(time.time())
+NOW = int(time.time())  # of the import, which may be long before a test runs
 WRONG_CLAIMS: dict[str, Any] = {
     "expired": {"iat": NOW - 2000, "exp": NOW - 100},
     "no exp": {"exp": GONE},
     "exp is text": {"exp": "9999999999"},
     "exp is null": {"exp": None},
-    "not yet valid": {"nbf": NOW + 600},
-    "issued in the future": {"iat": NOW + 600, "exp": NOW + 900},
+    "not yet valid": {"nbf": NOW + LONG},
+    "issued in the future": {"iat": NOW + LONG, "exp": NOW + LONG + 900},
     "no iat": {"iat": GONE},
     "another issuer": {"iss": "https://evil.example"},
     "a longer issuer": None,

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from razvilka.auth.v1 import auth_pb2
 
 from tests.oauth_kit.application import use
 from tests.oauth_kit.house import House
@@ -70,6 +71,47 @@ def test_a_key_is_kept_as_a_hash(house: House, manager: httpx.Client):
 def test_a_key_can_do_no_more_than_its_maker(manager: httpx.Client):
     """Rule 17, for keys."""
     answer = manager.post("/v1/keys", json={"name": "more", "scopes": ["admin"]})
+
+    assert answer.status_code == 403
+    assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        pytest.param({"models": ["yandexgpt:latest"]}, id="models"),
+        pytest.param({"budget_micro_rub": 1_000_000, "budget_period": auth_pb2.BUDGET_PERIOD_MONTH}, id="budget"),
+        pytest.param({"ip_allow_list": ["127.0.0.0/8", "::1/128"]}, id="addresses"),
+    ],
+)
+def test_a_bounded_credential_makes_no_freer_one(house: House, bounds: dict[str, Any]):
+    """Rule 17: what bounds the maker is known where the key is made."""
+    key = house.stack.issue_key(scopes=MANAGE, **bounds)
+    order = {"name": "freer", "scopes": ["models:read"], "models": ["gigachat"]}
+
+    answer = house.http.post("/v1/keys", json=order, headers={"authorization": f"Bearer {key}"})
+
+    assert answer.status_code == 403, answer.text
+
+
+def test_what_a_maker_leaves_out_is_as_narrow_as_itself(house: House):
+    """Rule 17: neither all scopes of a plain key nor all models."""
+    key = house.stack.issue_key(scopes=MANAGE, models=["yandexgpt:latest"])
+
+    made = house.http.post("/v1/keys", json={"name": "plain"}, headers={"authorization": f"Bearer {key}"})
+
+    assert made.status_code == 201, made.text
+    assert (made.json()["scopes"], made.json()["models"]) == (["models:read"], ["yandexgpt:latest"])
+
+
+def test_a_stronger_key_of_ones_own_is_not_rotated(house: House, manager: httpx.Client):
+    """Rule 17: its successor's secret would be the weaker credential's."""
+    strong = new_key(manager, scopes=["models:read", "profile:write"])
+    weak = new_key(manager, scopes=["keys:write", "models:read"])
+
+    answer = house.http.post(
+        f"/v1/keys/{strong['id']}/rotate", json={}, headers={"authorization": f"Bearer {weak['key']}"}
+    )
 
     assert answer.status_code == 403
     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]

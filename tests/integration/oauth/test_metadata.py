@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from services.gateway.oauth.authorize import FIXED_SCOPES
+from services.gateway.pages.language import TEXTS
 from tests.oauth_kit.house import House
 
 OAUTH, OIDC, JWKS = (
@@ -39,7 +41,17 @@ def test_both_documents_agree(house: House, metadata: dict[str, Any]):
 
 def test_nothing_is_null_or_empty(metadata: dict[str, Any]):
     """Rule 42: RFC 8414 3.2."""
-    assert all(value not in (None, "", []) for value in metadata.values())
+    assert metadata
+    assert [name for name, value in metadata.items() if value in (None, "", [])] == []
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_every_announced_scope_is_explained_in_words(metadata: dict[str, Any], language: str):
+    """Rule 14: a person decides about a sentence, not about a name. `openid` is never asked about."""
+    scopes = set(metadata["scopes_supported"]) - FIXED_SCOPES
+
+    assert len(scopes) >= 8
+    assert [scope for scope in scopes if f"scope.{scope.replace(':', '_')}" not in TEXTS[language]] == []
 
 
 def test_only_what_is_safe_is_announced(metadata: dict[str, Any]):
@@ -94,4 +106,4 @@ def test_private_keys_are_not_readable_in_the_database(house: House):
     rows = house.stack.query("SELECT sealed FROM auth.oauth_signing_keys")
 
     assert rows
-    assert all(b"RSA" not in row["sealed"] and not row["sealed"].startswith(b"0\x82") for row in rows)
+    assert [row for row in rows if b"RSA" in row["sealed"] or row["sealed"].startswith(b"0\x82")] == []

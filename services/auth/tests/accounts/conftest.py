@@ -45,7 +45,7 @@ class People:
         method = type(request).__name__.removesuffix("Request")
         if "origin" in request.DESCRIPTOR.fields_by_name:
             request.origin.CopyFrom(oauth_pb2.Origin(ip=ip, user_agent="Firefox"))
-        return await rpc_client.unary(getattr(self._stub, method), request, deadline_s=20.0)
+        return await rpc_client.unary(getattr(self._stub, method), request, deadline_s=60.0)
 
     async def seed(self, email: str = EMAIL, password: str = PASSWORD, **fields: Any) -> str:
         """Make an account."""
@@ -87,7 +87,7 @@ class People:
 
     async def mails_to(self, email: str, count: int = 1) -> list[pb.Mail]:
         """Return the mails to an address, once there are so many."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(found := [mail for mail in await self.outbox() if mail.to == email]) < count:
                 await asyncio.sleep(0.01)
         return found
@@ -122,7 +122,8 @@ def start_people(clock: FakeClock) -> StartPeople:
     @asynccontextmanager
     async def start(settings: AuthSettings) -> AsyncIterator[People]:
         async with running(settings, clock) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
-            yield People(AccountServiceStub(channel), AuthCaller(AuthServiceStub(channel)), clock)
+            auth = AuthCaller(AuthServiceStub(channel), settings.postgres.dsn.get_secret_value())
+            yield People(AccountServiceStub(channel), auth, clock)
 
     return start
 

@@ -9,10 +9,10 @@ from razvilka.auth.v1 import account_pb2 as pb
 
 from servicekit.errors import ErrorReason, ServiceError
 from servicekit.testing import FakeClock
-from services.auth.accounts.guess_counters import GuessRules, LocalGuesses
-from services.auth.domain.guessing import Attempt, Dimension, Pause
-from services.auth.domain.origin import Origin, origin_of
+from services.auth.accounts.cache.guess_counters import GuessRules, LocalGuesses
+from services.auth.accounts.domain.guessing import Attempt, Dimension, Pause
 from services.auth.settings import AuthSettings
+from services.auth.shared.domain.origin import Origin, origin_of
 from services.auth.tests.accounts.conftest import ELSEWHERE, EMAIL, HOME, PASSWORD, People, StartPeople
 from services.auth.tests.conftest import settings_for
 

@@ -52,7 +52,7 @@ async def test_killed_between_commit_and_redis_a_reset_is_whole(
     try:
         async with rpc_client.open_channel(f"127.0.0.1:{free_port}") as channel:
             await until_readiness_is(channel, serving=True)
-            doomed = People(AccountServiceStub(channel), AuthCaller(AuthServiceStub(channel)), FakeClock())
+            doomed = People(AccountServiceStub(channel), AuthCaller(AuthServiceStub(channel), auth_dsn), FakeClock())
             await doomed.seed()
             session = await doomed.log_in()
             token = await reset_token(doomed)
@@ -65,11 +65,11 @@ async def test_killed_between_commit_and_redis_a_reset_is_whole(
 
     # The process that died lived by the machine's clock; so does its successor.
     async with running(people_settings, SystemClock()) as port, rpc_client.open_channel(f"127.0.0.1:{port}") as channel:
-        people = People(AccountServiceStub(channel), AuthCaller(AuthServiceStub(channel)), FakeClock())
+        people = People(AccountServiceStub(channel), AuthCaller(AuthServiceStub(channel), auth_dsn), FakeClock())
         alive = await people.is_logged_in(session.session_id)
         old = await people.refused_login(EMAIL, PASSWORD)
         login = await people.log_in(password=NEW)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while ("session", session.session.id) not in await revoked(redis_client):
                 await asyncio.sleep(0.01)
 

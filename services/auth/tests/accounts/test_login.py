@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from razvilka.auth.v1 import account_pb2 as pb
 
 from servicekit.errors import ErrorReason, Unavailable
-from services.auth.accounts.password_hashing import PasswordHashing
+from services.auth.accounts.credentials.password_hashing import PasswordHashing
 from services.auth.settings import AuthSettings
 from services.auth.tests.accounts.conftest import EMAIL, PASSWORD, People, StartPeople, audit_actions
 from services.auth.tests.conftest import settings_for

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from servicekit.errors import ErrorReason, ServiceError
 from services.auth.accounts.grants_of_user import EndReason
-from services.auth.store.oauth_of_user import ENDS_APPLICATIONS
+from services.auth.oauth.store.grants_of_user import ENDS_APPLICATIONS
 from services.auth.tests.accounts.conftest import ELSEWHERE, EMAIL, PASSWORD, People, audit_actions
 from services.auth.tests.accounts.test_sessions import revoked
 

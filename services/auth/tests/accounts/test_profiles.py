@@ -9,9 +9,7 @@ import pytest
 from razvilka.auth.v1 import account_pb2 as pb
 
 from servicekit.errors import ErrorReason
-from services.auth.accounts.people import AccountPeople
-from services.auth.domain.person import Person
-from services.auth.store.accounts import AccountStore
+from services.auth.shared.store.accounts import AccountStore
 from services.auth.tests.accounts.conftest import EMAIL, PASSWORD, People, audit_actions
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -115,15 +113,16 @@ async def test_an_address_taken_meanwhile_cannot_be_taken_over(people: People) -
     assert (await people.log_in(NEW)).profile.user_id == first
 
 
-async def test_oauth_sees_people_that_may_act(people: People, auth_pool: Pool) -> None:
+async def test_oauth_sees_accounts_that_may_act(people: People, auth_pool: Pool) -> None:
     """Claims of a live account; nobody where it is disabled, deleted or unknown."""
     user_id = await people.seed(name="Anna", admin=True)
     disabled = await people.seed("disabled@example.ru")
     await auth_pool.execute("UPDATE auth.users SET disabled_at = now() WHERE id = $1", disabled)
-    found = AccountPeople(AccountStore(auth_pool))
+    accounts = AccountStore(auth_pool)
 
-    person = await found.find(user_id)
+    account = await accounts.find_usable(user_id)
 
-    assert isinstance(person, Person)
-    assert (person.email, person.email_verified, person.name, person.is_admin) == (EMAIL, True, "Anna", True)
-    assert (await found.find(disabled), await found.find("nobody")) == (None, None)
+    assert account is not None
+    assert (account.email, account.name, account.is_admin) == (EMAIL, "Anna", True)
+    assert account.email_verified_at is not None
+    assert (await accounts.find_usable(disabled), await accounts.find_usable("nobody")) == (None, None)

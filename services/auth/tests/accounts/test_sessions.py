@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from razvilka.auth.v1 import account_pb2 as pb
 
 from servicekit.errors import ErrorReason
-from services.auth.cache import REVOCATIONS_KEY
+from services.auth.shared.cache.revocation_channel import REVOCATIONS_KEY
 from services.auth.tests.accounts.conftest import ELSEWHERE, EMAIL, People, StartPeople
 from services.auth.tests.conftest import settings_for
 

@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
-from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
 from razvilka.auth.v1.oauth_pb2_grpc import OAuthServiceStub
 
 from servicekit import rpc_client
@@ -58,7 +57,7 @@ def start_oauth(clock: FakeClock, sessions: MemorySessions) -> StartOAuth:
             running(settings, clock, sessions=sessions) as port,
             rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
         ):
-            yield Flow(AuthServiceStub(channel), OAuthServiceStub(channel), sessions, clock.now)
+            yield Flow(settings.postgres.dsn.get_secret_value(), OAuthServiceStub(channel), sessions, clock.now)
 
     return start
 

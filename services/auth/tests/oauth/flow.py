@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from razvilka.auth.v1 import auth_pb2
 from razvilka.auth.v1 import oauth_pb2 as pb
 
 from servicekit import rpc_client
-from services.auth.domain.session import Session
+from services.auth.shared.domain.session import Session
+from services.auth.shared.domain.tier import Tier
+from services.auth.tests.planted_user import plant_user
 
 REDIRECT_URI = "http://127.0.0.1:8399/callback"
 WEB_REDIRECT_URI = "https://app.example.ru/callback"
@@ -71,7 +72,7 @@ class App:
 class Flow:
     """Short calls to an authorization server."""
 
-    auth: Any
+    dsn: str
     oauth: Any
     sessions: MemorySessions
     now: Any
@@ -82,18 +83,11 @@ class Flow:
     async def call(self, request: Any) -> Any:
         """Send a request to the RPC of its name."""
         method = getattr(self.oauth, type(request).__name__.removesuffix("Request"))
-        return await rpc_client.unary(method, request, deadline_s=20.0)
+        return await rpc_client.unary(method, request, deadline_s=60.0)
 
     async def log_in(self, email: str = "anna@example.ru", *, is_admin: bool = False) -> str:
         """Make a user who is logged in; return the session's secret."""
-        answer = await rpc_client.unary(
-            self.auth.CreateUser,
-            auth_pb2.CreateUserRequest(email=email, tier=auth_pb2.TIER_PRO),
-            deadline_s=10.0,
-            # The first call of a test: on a busy machine a connection may take its time.
-            wait_for_ready=True,
-        )
-        self.user_id = answer.user.id
+        self.user_id = await plant_user(self.dsn, email, Tier.PRO)
         self.session = self.sessions.open(self.user_id, self.now(), is_admin=is_admin)
         return self.session
 
@@ -142,13 +136,13 @@ class Flow:
         return query_of(url)["code"]
 
     async def token(self, app: App | None, authorization: str = "", **form: Any) -> Any:
-        """Post a form to the token endpoint; return the token or the error."""
+        """MailDelivery a form to the token endpoint; return the token or the error."""
         credentials = app.credentials if app and not authorization else {}
         pairs = [(name, value) for name, value in ({**credentials, **form}).items() if value is not None]
         return await self.token_raw(pairs, authorization)
 
     async def token_raw(self, pairs: Pairs, authorization: str = "") -> Any:
-        """Post exactly these parameters to the token endpoint."""
+        """MailDelivery exactly these parameters to the token endpoint."""
         request = pb.TokenRequest(params=to_params(pairs), authorization=authorization, origin=ORIGIN)
         answer = await self.call(request)
         return answer.token if answer.WhichOneof("answer") == "token" else answer.error

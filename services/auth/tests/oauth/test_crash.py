@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
-from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
 from razvilka.auth.v1.oauth_pb2_grpc import OAuthServiceStub
 
 from servicekit import rpc_client
@@ -29,6 +28,7 @@ async def survivor(
     oauth_settings: Callable[..., AuthSettings],
     sessions: MemorySessions,
     auth_pool: asyncpg.Pool[asyncpg.Record],
+    auth_dsn: str,
 ) -> AsyncIterator[Flow]:
     """Return a server that lives, on the machine's own time."""
     clock = SystemClock()
@@ -37,7 +37,7 @@ async def survivor(
         running(oauth_settings(code_ttl_s=600), clock, sessions=sessions) as port,
         rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
     ):
-        flow = Flow(AuthServiceStub(channel), OAuthServiceStub(channel), sessions, clock.now)
+        flow = Flow(auth_dsn, OAuthServiceStub(channel), sessions, clock.now)
         await flow.log_in()
         yield flow
 
@@ -60,10 +60,10 @@ async def doomed(
         *(sys.executable, "-m", "services.auth", "serve"), env=environment, stdout=-3, stderr=-3
     )
     try:
-        async with rpc_client.open_channel(f"127.0.0.1:{port}") as channel, asyncio.timeout(30):
+        async with rpc_client.open_channel(f"127.0.0.1:{port}") as channel, asyncio.timeout(60):
             while not await rpc_client.is_serving(channel):
                 await asyncio.sleep(0.05)
-            yield Flow(None, OAuthServiceStub(channel), MemorySessions(), None), process
+            yield Flow("", OAuthServiceStub(channel), MemorySessions(), None), process
     finally:
         if process.returncode is None:
             process.kill()

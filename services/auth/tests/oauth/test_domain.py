@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.auth.domain import device, pkce
-from services.auth.domain.claims import TokenTerms
-from services.auth.domain.device import Polling
-from services.auth.domain.metadata import server_metadata
-from services.auth.domain.oauth_refusal import OAuthError, OAuthRefusal
-from services.auth.domain.oauth_scope import parse_scope
-from services.auth.domain.params import Params
-from services.auth.domain.redirect_uri import is_registered, problem_with, with_params
-from services.auth.domain.scope import Scope
-from services.auth.domain.signing_key import RotationRules, StoredKey, next_start, over, signer_at
+from services.auth.oauth.domain import device, pkce
+from services.auth.oauth.domain.claims import TokenTerms
+from services.auth.oauth.domain.device import Polling
+from services.auth.oauth.domain.metadata import server_metadata
+from services.auth.oauth.domain.params import Params
+from services.auth.oauth.domain.redirect_uri import is_registered, problem_with, with_params
+from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
+from services.auth.oauth.domain.scope_parameter import parse_scope
+from services.auth.oauth.domain.signing_key import RotationRules, StoredKey, next_start, over, signer_at
+from services.auth.shared.domain.scope import Scope
 from services.auth.tests.oauth.flow import CHALLENGE, VERIFIER
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from fastapi import Path as PathParam
 
 from servicekit.clock import Clock
 from services.gateway.clients.catalog import CatalogWatch, Model
-from services.gateway.edge.answer_bodies import ModelBody, ModelList, ParametersBody
+from services.gateway.inference.routes.bodies import ModelBody, ModelList, ParametersBody
 
 # Medians of what callers of a chat API give when a catalogue says nothing: OpenAI's own defaults.
 _MEDIANS: Final = {"temperature": 1.0, "top_p": 1.0, "frequency_penalty": 0.0, "presence_penalty": 0.0}

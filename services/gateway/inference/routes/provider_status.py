@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends
 
 from services.gateway.clients.completion import ModelStatus
 from services.gateway.clients.router import RouterClient
-from services.gateway.edge.answer_bodies import ProviderHealthBody, ProvidersBody
 from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.inference.routes.bodies import ProviderHealthBody, ProvidersBody
 
 OPERATIONAL: Final = "operational"
 DEGRADED: Final = "degraded"

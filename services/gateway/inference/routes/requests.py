@@ -9,11 +9,11 @@ from fastapi import APIRouter, Depends, Query
 
 from servicekit.errors import ErrorReason, NotFound
 from services.gateway.clients.usage import UsageClient
-from services.gateway.edge.answer_bodies import GenerationBody, RequestBody
+from services.gateway.edge.money import roubles
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.edge.request_id import parse_request_id
-from services.gateway.inference.openai_bodies import roubles
-from services.gateway.metering.accounting import Source, Status, UsageRecord
+from services.gateway.inference.routes.bodies import GenerationBody, RequestBody
+from services.gateway.metering.usage_record import Source, Status, UsageRecord
 
 _STATUS: Final = {Status.COMPLETED: "completed", Status.INTERRUPTED: "interrupted", Status.FAILED: "failed"}
 _SOURCE: Final = {Source.PROVIDER: "provider", Source.ESTIMATED: "estimate", Source.REAPED: "reaper"}

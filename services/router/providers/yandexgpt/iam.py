@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from yarl import URL
 
+from servicekit import jwt
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router import metrics
@@ -62,7 +60,8 @@ class TokenExchange:
     """Exchanges a service account's key for IAM tokens."""
 
     def __init__(self, key: ServiceAccountKey, settings: YandexSettings, http: HttpClient, clock: Clock) -> None:
-        self._key = key
+        self._key = _signing_key(key)
+        self._account_id = key.service_account_id
         self._audience = settings.iam_audience
         self._url = URL(settings.iam_url)
         self._tls = tls_for(settings.ca_bundle)
@@ -75,9 +74,11 @@ class TokenExchange:
         Raises:
             ServiceError: the service gave none.
         """
-        jwt = signed_jwt(self._key, self._audience, self._clock.now())
+        issued = int(self._clock.now().timestamp())
+        claims = {"iss": self._account_id, "aud": self._audience, "iat": issued, "exp": issued + JWT_LIFE_S}
+        signed = jwt.sign(claims, self._key, typ="JWT")
         reply = await self._http.post_briefly(
-            self._url, msgspec.json.encode({"jwt": jwt}), {"Content-Type": "application/json"}, self._tls
+            self._url, msgspec.json.encode({"jwt": signed}), {"Content-Type": "application/json"}, self._tls
         )
         if not reply.ok:
             raise _exchange_error(reply)
@@ -103,35 +104,21 @@ def _read_key(path: Path | None) -> ServiceAccountKey | None:
         return None
     try:
         key = msgspec.json.decode(path.read_bytes(), type=ServiceAccountKey)
-        _private_key(key)
+        _signing_key(key)
     except (OSError, ValueError, msgspec.DecodeError) as exc:
         raise SystemExit(f"ROUTER_YANDEX_SERVICE_ACCOUNT_KEY_FILE: {path} is no authorised key") from exc
     return key
 
 
-def _private_key(key: ServiceAccountKey) -> rsa.RSAPrivateKey:
+def _signing_key(key: ServiceAccountKey) -> jwt.Key:
+    """Return the key that signs: PS256 only, the salt as long as the hash.
+
+    Raises:
+        ValueError: it is no RSA key.
+    """
     # Yandex writes a warning line above the PEM block.
     pem = key.private_key[key.private_key.find("-----BEGIN") :]
-    private = serialization.load_pem_private_key(pem.encode(), password=None)
-    if not isinstance(private, rsa.RSAPrivateKey):
-        raise ValueError("not an RSA key")
-    return private
-
-
-def signed_jwt(key: ServiceAccountKey, audience: str, now: datetime) -> str:
-    """Return the JWT that is exchanged for a token: PS256 only, the salt as long as the hash."""
-    issued = int(now.timestamp())
-    header = {"typ": "JWT", "alg": "PS256", "kid": key.id}
-    claims = {"iss": key.service_account_id, "aud": audience, "iat": issued, "exp": issued + JWT_LIFE_S}
-    signing_input = b".".join(_base64url(msgspec.json.encode(part)) for part in (header, claims))
-    signature = _private_key(key).sign(
-        signing_input, padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32), hashes.SHA256()
-    )
-    return (signing_input + b"." + _base64url(signature)).decode()
-
-
-def _base64url(raw: bytes) -> bytes:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=")
+    return jwt.private_key(pem, kid=key.id, algorithm="PS256")
 
 
 def _exchange_error(reply: Reply) -> ServiceError:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from redis.asyncio import Redis
 
 from emulator.testing import OPENAI_API_KEY, YANDEX_FOLDER, RunningEmulator
@@ -262,10 +264,17 @@ async def test_a_refused_key_that_cannot_be_renewed_is_sent_once(adapters: Adapt
     assert len(await emulator.control.ground_truth(provider="openai")) == 2
 
 
-async def test_a_key_file_that_is_none_stops_the_start(emulator: RunningEmulator, tmp_path: Path) -> None:
-    """With the variable's name."""
+def _of_another_kind() -> str:
+    private = ec.generate_private_key(ec.SECP256R1())
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return json.dumps({**authorised_key(), "private_key": pem})
+
+
+@pytest.mark.parametrize("content", ["{}", _of_another_kind()], ids=["empty", "elliptic curve"])
+async def test_a_key_file_that_is_none_stops_the_start(emulator: RunningEmulator, tmp_path: Path, content: str) -> None:
+    """With the variable's name, not with a traceback: Yandex takes RSA keys only."""
     file = tmp_path / "key.json"
-    file.write_text("{}")
+    file.write_text(content)
 
     with pytest.raises(SystemExit, match="ROUTER_YANDEX_SERVICE_ACCOUNT_KEY_FILE"):
         async with open_adapters(emulator, api_key="", service_account_key_file=file):

@@ -294,47 +294,50 @@ class Caller(_message.Message):
 Global___Caller: _TypeAlias = Caller  # noqa: Y015
 
 @_typing.final
-class CreateUserRequest(_message.Message):
+class Authority(_message.Message):
+    """What the credential that asks for another one may do itself: it never makes one that may do more."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
-    EMAIL_FIELD_NUMBER: _builtins.int
-    TIER_FIELD_NUMBER: _builtins.int
-    email: _builtins.str
-    tier: Global___Tier.ValueType
-    """unspecified: free"""
-    def __init__(
-        self,
-        *,
-        email: _builtins.str = ...,
-        tier: Global___Tier.ValueType = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "tier", b"tier"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___CreateUserRequest: _TypeAlias = CreateUserRequest  # noqa: Y015
-
-@_typing.final
-class CreateUserResponse(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    USER_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    IP_ALLOW_LIST_FIELD_NUMBER: _builtins.int
+    BUDGETS_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def user(self) -> Global___User: ...
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """empty: every model"""
+
+    @_builtins.property
+    def ip_allow_list(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """CIDR blocks; empty: any address"""
+
+    @_builtins.property
+    def budgets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Budget]:
+        """all that cap it, its account's too"""
+
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """absent: never"""
+
     def __init__(
         self,
         *,
-        user: Global___User | None = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        ip_allow_list: _abc.Iterable[_builtins.str] | None = ...,
+        budgets: _abc.Iterable[Global___Budget] | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "expires_at", b"expires_at", "ip_allow_list", b"ip_allow_list", "models", b"models", "scopes", b"scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CreateUserResponse: _TypeAlias = CreateUserResponse  # noqa: Y015
+Global___Authority: _TypeAlias = Authority  # noqa: Y015
 
 @_typing.final
 class CreateApiKeyRequest(_message.Message):
@@ -348,6 +351,7 @@ class CreateApiKeyRequest(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     BUDGET_MICRO_RUB_FIELD_NUMBER: _builtins.int
     BUDGET_PERIOD_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     name: _builtins.str
     budget_micro_rub: _builtins.int
@@ -362,6 +366,12 @@ class CreateApiKeyRequest(_message.Message):
     def ip_allow_list(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def maker(self) -> Global___Authority:
+        """The credential that asks; absent: the account's holder in person, or an operator. What the request leaves out
+        (scopes, models) is then as narrow as the maker is.
+        """
+
     def __init__(
         self,
         *,
@@ -373,10 +383,11 @@ class CreateApiKeyRequest(_message.Message):
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         budget_micro_rub: _builtins.int = ...,
         budget_period: Global___BudgetPeriod.ValueType = ...,
+        maker: Global___Authority | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "maker", b"maker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_micro_rub", b"budget_micro_rub", "budget_period", b"budget_period", "expires_at", b"expires_at", "ip_allow_list", b"ip_allow_list", "models", b"models", "name", b"name", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_micro_rub", b"budget_micro_rub", "budget_period", b"budget_period", "expires_at", b"expires_at", "ip_allow_list", b"ip_allow_list", "maker", b"maker", "models", b"models", "name", b"name", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -504,20 +515,26 @@ class RotateApiKeyRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     KEY_ID_FIELD_NUMBER: _builtins.int
     OVERLAP_S_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     key_id: _builtins.str
     overlap_s: _builtins.int
     """seconds the old key goes on working; 0: it ends now"""
+    @_builtins.property
+    def maker(self) -> Global___Authority:
+        """the credential that asks; absent: as for CreateApiKey"""
+
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
         key_id: _builtins.str = ...,
         overlap_s: _builtins.int = ...,
+        maker: Global___Authority | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["maker", b"maker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "overlap_s", b"overlap_s", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "maker", b"maker", "overlap_s", b"overlap_s", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -34,11 +34,6 @@ class AuthServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.CreateUser = channel.unary_unary(
-                '/razvilka.auth.v1.AuthService/CreateUser',
-                request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.CreateUserRequest.SerializeToString,
-                response_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.CreateUserResponse.FromString,
-                _registered_method=True)
         self.CreateApiKey = channel.unary_unary(
                 '/razvilka.auth.v1.AuthService/CreateApiKey',
                 request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.CreateApiKeyRequest.SerializeToString,
@@ -69,15 +64,9 @@ class AuthServiceStub:
 class AuthServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
-    def CreateUser(self, request, context):
-        """CreateUser registers an account. Errors: CONFLICT (the e-mail is taken), INVALID_PARAMETERS.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def CreateApiKey(self, request, context):
-        """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS.
+        """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS,
+        INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -99,7 +88,7 @@ class AuthServiceServicer:
 
     def RotateApiKey(self, request, context):
         """RotateApiKey issues a key like this one, which itself ends when the overlap is over. Errors: NOT_FOUND (absent,
-        ended, or someone else's), INVALID_PARAMETERS.
+        ended, or someone else's), INVALID_PARAMETERS, INSUFFICIENT_SCOPE, PERMISSION_DENIED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,11 +104,6 @@ class AuthServiceServicer:
 
 def add_AuthServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'CreateUser': grpc.unary_unary_rpc_method_handler(
-                    servicer.CreateUser,
-                    request_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.CreateUserRequest.FromString,
-                    response_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.CreateUserResponse.SerializeToString,
-            ),
             'CreateApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateApiKey,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.CreateApiKeyRequest.FromString,
@@ -155,33 +139,6 @@ def add_AuthServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class AuthService:
     """Missing associated documentation comment in .proto file."""
-
-    @staticmethod
-    def CreateUser(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/razvilka.auth.v1.AuthService/CreateUser',
-            razvilka_dot_auth_dot_v1_dot_auth__pb2.CreateUserRequest.SerializeToString,
-            razvilka_dot_auth_dot_v1_dot_auth__pb2.CreateUserResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
 
     @staticmethod
     def CreateApiKey(request,

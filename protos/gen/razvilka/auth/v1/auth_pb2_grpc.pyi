@@ -31,17 +31,17 @@ class AuthServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AuthServiceAsyncStub: ...
-    CreateUser: _grpc.UnaryUnaryMultiCallable[_auth_pb2.CreateUserRequest, _auth_pb2.CreateUserResponse]
-    """CreateUser registers an account. Errors: CONFLICT (the e-mail is taken), INVALID_PARAMETERS."""
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.CreateApiKeyRequest, _auth_pb2.CreateApiKeyResponse]
-    """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS."""
+    """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS,
+    INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key).
+    """
     ListApiKeys: _grpc.UnaryUnaryMultiCallable[_auth_pb2.ListApiKeysRequest, _auth_pb2.ListApiKeysResponse]
     """ListApiKeys lists a user's keys, newest first, without their secrets."""
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.RevokeApiKeyRequest, _auth_pb2.RevokeApiKeyResponse]
     """RevokeApiKey ends a key on every gateway. Idempotent. Errors: NOT_FOUND (absent or someone else's)."""
     RotateApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.RotateApiKeyRequest, _auth_pb2.RotateApiKeyResponse]
     """RotateApiKey issues a key like this one, which itself ends when the overlap is over. Errors: NOT_FOUND (absent,
-    ended, or someone else's), INVALID_PARAMETERS.
+    ended, or someone else's), INVALID_PARAMETERS, INSUFFICIENT_SCOPE, PERMISSION_DENIED.
     """
     VerifyApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.VerifyApiKeyRequest, _auth_pb2.VerifyApiKeyResponse]
     """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked), KEY_EXPIRED."""
@@ -49,37 +49,31 @@ class AuthServiceStub:
 @_typing.type_check_only
 class AuthServiceAsyncStub(AuthServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
-    CreateUser: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateUserRequest, _auth_pb2.CreateUserResponse]  # type: ignore[assignment]
-    """CreateUser registers an account. Errors: CONFLICT (the e-mail is taken), INVALID_PARAMETERS."""
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateApiKeyRequest, _auth_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
-    """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS."""
+    """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS,
+    INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key).
+    """
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListApiKeysRequest, _auth_pb2.ListApiKeysResponse]  # type: ignore[assignment]
     """ListApiKeys lists a user's keys, newest first, without their secrets."""
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.RevokeApiKeyRequest, _auth_pb2.RevokeApiKeyResponse]  # type: ignore[assignment]
     """RevokeApiKey ends a key on every gateway. Idempotent. Errors: NOT_FOUND (absent or someone else's)."""
     RotateApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.RotateApiKeyRequest, _auth_pb2.RotateApiKeyResponse]  # type: ignore[assignment]
     """RotateApiKey issues a key like this one, which itself ends when the overlap is over. Errors: NOT_FOUND (absent,
-    ended, or someone else's), INVALID_PARAMETERS.
+    ended, or someone else's), INVALID_PARAMETERS, INSUFFICIENT_SCOPE, PERMISSION_DENIED.
     """
     VerifyApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.VerifyApiKeyRequest, _auth_pb2.VerifyApiKeyResponse]  # type: ignore[assignment]
     """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked), KEY_EXPIRED."""
 
 class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
-    def CreateUser(
-        self,
-        request: _auth_pb2.CreateUserRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_auth_pb2.CreateUserResponse, _abc.Awaitable[_auth_pb2.CreateUserResponse]]:
-        """CreateUser registers an account. Errors: CONFLICT (the e-mail is taken), INVALID_PARAMETERS."""
-
-    @_abc_1.abstractmethod
     def CreateApiKey(
         self,
         request: _auth_pb2.CreateApiKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_auth_pb2.CreateApiKeyResponse, _abc.Awaitable[_auth_pb2.CreateApiKeyResponse]]:
-        """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS."""
+        """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS,
+        INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key).
+        """
 
     @_abc_1.abstractmethod
     def ListApiKeys(
@@ -104,7 +98,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_pb2.RotateApiKeyResponse, _abc.Awaitable[_auth_pb2.RotateApiKeyResponse]]:
         """RotateApiKey issues a key like this one, which itself ends when the overlap is over. Errors: NOT_FOUND (absent,
-        ended, or someone else's), INVALID_PARAMETERS.
+        ended, or someone else's), INVALID_PARAMETERS, INSUFFICIENT_SCOPE, PERMISSION_DENIED.
         """
 
     @_abc_1.abstractmethod

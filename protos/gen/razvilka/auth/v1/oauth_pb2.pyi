@@ -1011,6 +1011,7 @@ class CreateClientRequest(_message.Message):
     SCOPES_FIELD_NUMBER: _builtins.int
     GRANT_TYPES_FIELD_NUMBER: _builtins.int
     CLIENT_ID_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
     owner_user_id: _builtins.str
     name: _builtins.str
     confidential: _builtins.bool
@@ -1022,6 +1023,10 @@ class CreateClientRequest(_message.Message):
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def grant_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def maker(self) -> _auth_pb2.Authority:
+        """the credential that asks; absent: the owner in person, or an operator"""
+
     def __init__(
         self,
         *,
@@ -1032,10 +1037,11 @@ class CreateClientRequest(_message.Message):
         scopes: _abc.Iterable[_builtins.str] | None = ...,
         grant_types: _abc.Iterable[_builtins.str] | None = ...,
         client_id: _builtins.str = ...,
+        maker: _auth_pb2.Authority | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["maker", b"maker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "confidential", b"confidential", "grant_types", b"grant_types", "name", b"name", "owner_user_id", b"owner_user_id", "redirect_uris", b"redirect_uris", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "confidential", b"confidential", "grant_types", b"grant_types", "maker", b"maker", "name", b"name", "owner_user_id", b"owner_user_id", "redirect_uris", b"redirect_uris", "scopes", b"scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

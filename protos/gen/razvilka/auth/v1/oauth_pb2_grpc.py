@@ -229,7 +229,8 @@ class OAuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateClient(self, request, context):
-        """CreateClient registers an application by an administrator or its owner. Errors: INVALID_PARAMETERS.
+        """CreateClient registers an application by an administrator or its owner. Errors: INVALID_PARAMETERS,
+        PERMISSION_DENIED (the owner or the maker may not have such an application).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -64,7 +64,9 @@ class OAuthServiceStub:
     RevokeGrant: _grpc.UnaryUnaryMultiCallable[_oauth_pb2.RevokeGrantRequest, _oauth_pb2.RevokeGrantResponse]
     """RevokeGrant ends a grant with all its tokens. Errors: NOT_FOUND."""
     CreateClient: _grpc.UnaryUnaryMultiCallable[_oauth_pb2.CreateClientRequest, _oauth_pb2.CreateClientResponse]
-    """CreateClient registers an application by an administrator or its owner. Errors: INVALID_PARAMETERS."""
+    """CreateClient registers an application by an administrator or its owner. Errors: INVALID_PARAMETERS,
+    PERMISSION_DENIED (the owner or the maker may not have such an application).
+    """
     ListClients: _grpc.UnaryUnaryMultiCallable[_oauth_pb2.ListClientsRequest, _oauth_pb2.ListClientsResponse]
     """ListClients lists a user's applications."""
     DeleteClient: _grpc.UnaryUnaryMultiCallable[_oauth_pb2.DeleteClientRequest, _oauth_pb2.DeleteClientResponse]
@@ -106,7 +108,9 @@ class OAuthServiceAsyncStub(OAuthServiceStub):
     RevokeGrant: _aio.UnaryUnaryMultiCallable[_oauth_pb2.RevokeGrantRequest, _oauth_pb2.RevokeGrantResponse]  # type: ignore[assignment]
     """RevokeGrant ends a grant with all its tokens. Errors: NOT_FOUND."""
     CreateClient: _aio.UnaryUnaryMultiCallable[_oauth_pb2.CreateClientRequest, _oauth_pb2.CreateClientResponse]  # type: ignore[assignment]
-    """CreateClient registers an application by an administrator or its owner. Errors: INVALID_PARAMETERS."""
+    """CreateClient registers an application by an administrator or its owner. Errors: INVALID_PARAMETERS,
+    PERMISSION_DENIED (the owner or the maker may not have such an application).
+    """
     ListClients: _aio.UnaryUnaryMultiCallable[_oauth_pb2.ListClientsRequest, _oauth_pb2.ListClientsResponse]  # type: ignore[assignment]
     """ListClients lists a user's applications."""
     DeleteClient: _aio.UnaryUnaryMultiCallable[_oauth_pb2.DeleteClientRequest, _oauth_pb2.DeleteClientResponse]  # type: ignore[assignment]
@@ -235,7 +239,9 @@ class OAuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _oauth_pb2.CreateClientRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_oauth_pb2.CreateClientResponse, _abc.Awaitable[_oauth_pb2.CreateClientResponse]]:
-        """CreateClient registers an application by an administrator or its owner. Errors: INVALID_PARAMETERS."""
+        """CreateClient registers an application by an administrator or its owner. Errors: INVALID_PARAMETERS,
+        PERMISSION_DENIED (the owner or the maker may not have such an application).
+        """
 
     @_abc_1.abstractmethod
     def ListClients(

@@ -5,10 +5,12 @@ What was spent, by whom and on what. Only the gateway calls this service."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf.internal import extension_dict as _extension_dict
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -71,6 +73,51 @@ SOURCE_REAPED: Source.ValueType  # 3
 Global___Source: _TypeAlias = Source  # noqa: Y015
 
 @_typing.final
+class Bounds(_message.Message):
+    """Bounds say which values can be stored; a record beyond them is named in `rejected`. They stand here because both
+    sides see them here: the service's own table and this one are compared by a test, the sender reads them from the
+    descriptor. A text never contains NUL.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUIRED_FIELD_NUMBER: _builtins.int
+    UUID_V7_FIELD_NUMBER: _builtins.int
+    MAX_VALUE_FIELD_NUMBER: _builtins.int
+    MAX_LENGTH_FIELD_NUMBER: _builtins.int
+    MAX_ITEMS_FIELD_NUMBER: _builtins.int
+    MAX_DAYS_AHEAD_FIELD_NUMBER: _builtins.int
+    required: _builtins.bool
+    """neither empty nor unspecified"""
+    uuid_v7: _builtins.bool
+    """of that form"""
+    max_value: _builtins.int
+    """a number lies within 0 and this"""
+    max_length: _builtins.int
+    """characters of a text"""
+    max_items: _builtins.int
+    """entries of a list"""
+    max_days_ahead: _builtins.int
+    """how far in the future the moment, or the one inside the id, may be"""
+    def __init__(
+        self,
+        *,
+        required: _builtins.bool = ...,
+        uuid_v7: _builtins.bool = ...,
+        max_value: _builtins.int = ...,
+        max_length: _builtins.int = ...,
+        max_items: _builtins.int = ...,
+        max_days_ahead: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_days_ahead", b"max_days_ahead", "max_items", b"max_items", "max_length", b"max_length", "max_value", b"max_value", "required", b"required", "uuid_v7", b"uuid_v7"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Bounds: _TypeAlias = Bounds  # noqa: Y015
+
+@_typing.final
 class UsageRecord(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -102,7 +149,7 @@ class UsageRecord(_message.Message):
     REQUESTED_MODEL_FIELD_NUMBER: _builtins.int
     ENDPOINT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """UUIDv7: its time picks the partition"""
+    """its time picks the partition"""
     user_id: _builtins.str
     key_id: _builtins.str
     grant_id: _builtins.str
@@ -440,3 +487,7 @@ class CheckInvariantsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckInvariantsResponse: _TypeAlias = CheckInvariantsResponse  # noqa: Y015
+
+BOUNDS_FIELD_NUMBER: _builtins.int
+bounds: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___Bounds]
+"""absent: every value can be stored"""

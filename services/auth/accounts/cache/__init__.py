@@ -1,0 +1,4 @@
+"""Sessions, pending logins and counted guesses in Redis.
+
+Losing them logs people out, never in.
+"""

@@ -1,0 +1,42 @@
+"""Browsers on their way to another provider and back, in Redis; each may come back once."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Final
+
+from redis.asyncio import Redis
+
+from services.auth.accounts.cache.sessions import digest_of
+from services.auth.accounts.domain.external_identity import PendingLogin
+from services.auth.shared.cache.errors import cache_errors
+
+PENDING: Final = "auth:external:"
+TTL_S: Final = 600
+
+
+class PendingLogins:
+    """Pending logins by the SHA-256 of their state."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    async def put(self, state: str, pending: PendingLogin) -> None:
+        """Store one for ten minutes.
+
+        Raises:
+            Unavailable: Redis is gone.
+        """
+        with cache_errors():
+            await self._client.set(PENDING + digest_of(state), json.dumps(dataclasses.asdict(pending)), ex=TTL_S)
+
+    async def take(self, state: str) -> PendingLogin | None:
+        """Return it and forget it.
+
+        Raises:
+            Unavailable: Redis is gone.
+        """
+        with cache_errors():
+            stored = await self._client.getdel(PENDING + digest_of(state))
+        return None if stored is None else PendingLogin(**json.loads(stored))

@@ -1,0 +1,118 @@
+"""Mails that accounts send, and the tokens in them."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+
+class TokenPurpose(StrEnum):
+    """What a mailed token is good for."""
+
+    REGISTER = "register"
+    EMAIL_CHANGE = "email_change"
+    RESET = "reset"
+
+
+class MailKind(StrEnum):
+    """Why somebody is written to."""
+
+    REGISTER = "register"
+    RESET = "reset"
+    EMAIL_CHANGE = "email_change"
+    EMAIL_CHANGED = "email_changed"
+    PASSWORD_CHANGED = "password_changed"
+    TOTP_ENABLED = "totp_enabled"
+    TOTP_DISABLED = "totp_disabled"
+    DELETED = "deleted"
+
+
+class Template(StrEnum):
+    """What is written; `ALREADY_REGISTERED` answers those who ask for an address that has an account."""
+
+    REGISTER = "register"
+    ALREADY_REGISTERED = "already_registered"
+    RESET = "reset"
+    EMAIL_CHANGE = "email_change"
+    EMAIL_CHANGED = "email_changed"
+    PASSWORD_CHANGED = "password_changed"
+    TOTP_ENABLED = "totp_enabled"
+    TOTP_DISABLED = "totp_disabled"
+    DELETED = "deleted"
+
+
+TOKEN_LIFE: Final[dict[TokenPurpose, timedelta]] = {
+    TokenPurpose.REGISTER: timedelta(hours=24),
+    TokenPurpose.EMAIL_CHANGE: timedelta(hours=24),
+    TokenPurpose.RESET: timedelta(minutes=30),
+}
+# A mail that could not be sent for that long says nothing new any more.
+MAIL_LIFE: Final = timedelta(hours=24)
+MAX_TOKEN: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class NewMail:
+    """A mail to be sent: what to write to whom."""
+
+    kind: MailKind
+    email: str
+    language: str
+    user_id: str | None = None
+    name: str = ""
+    password_hash: str | None = field(default=None, repr=False)
+
+    @property
+    def life(self) -> timedelta:
+        """Return how long sending it makes sense."""
+        return TOKEN_LIFE[TokenPurpose.RESET] if self.kind is MailKind.RESET else MAIL_LIFE
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail on its way."""
+
+    id: int
+    content: NewMail
+    attempts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MailedToken:
+    """What a used token says."""
+
+    purpose: TokenPurpose
+    email: str
+    language: str
+    user_id: str | None
+    name: str
+    password_hash: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenMail:
+    """A mail that can be sent."""
+
+    email: str
+    subject: str
+    text: str = field(repr=False)
+
+
+def new_token() -> str:
+    """Return 256 random bits as text for a link."""
+    return secrets.token_urlsafe(32)
+
+
+def token_hash(token: str) -> bytes:
+    """Return what a token is found by; whatever bytes come from outside."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def retry_after(attempts: int) -> timedelta:
+    """Return how long to wait after that many attempts: 10 s, doubling, at most 15 minutes."""
+    return timedelta(seconds=min(900, 10 * 2 ** min(attempts - 1, 10)))

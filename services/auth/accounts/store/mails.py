@@ -1,0 +1,127 @@
+"""Table `mails`: what is to be sent, and in the local outbox what was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from servicekit.postgres import database_errors
+from services.auth.accounts.domain.mail import Mail, MailKind, NewMail, WrittenMail
+from services.auth.shared.store.unit_of_work import Connection, Pool
+
+INSERT_MAIL: Final = """
+INSERT INTO auth.mails (kind, email, language, user_id, name, password_hash, created_at, expires_at, next_attempt_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7)
+"""
+
+
+async def insert_mail(connection: Connection, mail: NewMail, at: datetime) -> None:
+    """Note in this transaction that a mail is to be sent."""
+    row = (mail.kind, mail.email, mail.language, mail.user_id, mail.name, mail.password_hash)
+    await connection.execute(INSERT_MAIL, *row, at, at + mail.life)
+
+
+# Two replicas never send one mail at the same time; one that dies leaves it to be sent again after $2.
+CLAIM_MAILS: Final = """
+UPDATE auth.mails
+SET attempts = attempts + 1, next_attempt_at = $2
+WHERE id IN (
+    SELECT id
+    FROM auth.mails
+    WHERE sent_at IS NULL AND next_attempt_at <= $1 AND expires_at > $1
+    ORDER BY next_attempt_at
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING id, kind, email, language, user_id, name, password_hash, attempts, created_at
+"""
+
+POSTPONE_MAIL: Final = """
+UPDATE auth.mails
+SET next_attempt_at = $2
+WHERE id = $1
+"""
+
+DROP_MAIL: Final = """
+DELETE FROM auth.mails
+WHERE id = $1
+"""
+
+KEEP_MAIL: Final = """
+UPDATE auth.mails
+SET sent_at = $2, subject = $3, text = $4, password_hash = NULL, name = ''
+WHERE id = $1
+"""
+
+LIST_OUTBOX: Final = """
+SELECT email, subject, text, sent_at
+FROM auth.mails
+WHERE sent_at IS NOT NULL
+ORDER BY sent_at DESC, id DESC
+LIMIT $1
+"""
+
+FORGET_MAILS: Final = """
+DELETE FROM auth.mails
+WHERE expires_at <= $1
+RETURNING sent_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMail:
+    """A mail in the local outbox."""
+
+    written: WrittenMail
+    sent_at: datetime
+
+
+class MailStore:
+    """Mails on their way."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def claim(self, now: datetime, *, limit: int, for_s: float) -> list[Mail]:
+        """Return mails to be sent now; nobody else gets them for `for_s` seconds."""
+        with database_errors():
+            rows = await self._pool.fetch(CLAIM_MAILS, now, now + timedelta(seconds=for_s), limit)
+        return [_from_row(row) for row in rows]
+
+    async def postpone(self, mail_id: int, until: datetime) -> None:
+        """Note when to try again."""
+        with database_errors():
+            await self._pool.execute(POSTPONE_MAIL, mail_id, until)
+
+    async def drop(self, mail_id: int) -> None:
+        """Forget a mail: it was sent, or will never be."""
+        with database_errors():
+            await self._pool.execute(DROP_MAIL, mail_id)
+
+    async def keep(self, mail_id: int, written: WrittenMail, now: datetime) -> None:
+        """Put a written mail into the local outbox."""
+        with database_errors():
+            await self._pool.execute(KEEP_MAIL, mail_id, now, written.subject, written.text)
+
+    async def list_outbox(self, limit: int) -> list[KeptMail]:
+        """Return the newest mails of the local outbox."""
+        with database_errors():
+            rows = await self._pool.fetch(LIST_OUTBOX, limit)
+        return [KeptMail(WrittenMail(row["email"], row["subject"], row["text"]), row["sent_at"]) for row in rows]
+
+    async def forget_over(self, now: datetime) -> int:
+        """Delete mails whose time is over; return how many of them could not be sent."""
+        with database_errors():
+            rows: Sequence[asyncpg.Record] = await self._pool.fetch(FORGET_MAILS, now)
+        return sum(row["sent_at"] is None for row in rows)
+
+
+def _from_row(row: asyncpg.Record) -> Mail:
+    content = NewMail(
+        MailKind(row["kind"]), row["email"], row["language"], row["user_id"], row["name"], row["password_hash"]
+    )
+    return Mail(row["id"], content, row["attempts"], row["created_at"])

@@ -1,0 +1,101 @@
+"""Everything auth's own tables know of a person: read for the export, erased when their account is deleted."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, Final
+
+from services.auth.shared.store.unit_of_work import Connection
+
+# One document; secrets, hashes of secrets and what belongs to others are not in the lists of columns.
+EXPORT_ACCOUNT: Final = """
+SELECT jsonb_build_object(
+    'profile', (
+        SELECT to_jsonb(p) FROM (
+            SELECT id, email, name, language, time_zone, tier, is_admin, created_at, updated_at, email_verified_at,
+                   password_changed_at, totp_enabled_at
+            FROM auth.users WHERE id = $1
+        ) AS p),
+    'api_keys', (
+        SELECT coalesce(jsonb_agg(to_jsonb(k) ORDER BY k.created_at), '[]') FROM (
+            SELECT id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
+                   created_at, expires_at, last_used_at, revoked_at
+            FROM auth.api_keys WHERE user_id = $1
+        ) AS k),
+    'external_identities', (
+        SELECT coalesce(jsonb_agg(to_jsonb(e) ORDER BY e.created_at), '[]') FROM (
+            SELECT issuer, subject, created_at, last_used_at FROM auth.external_identities WHERE user_id = $1
+        ) AS e),
+    'recovery_codes', (
+        SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') FROM (
+            SELECT created_at, used_at FROM auth.recovery_codes WHERE user_id = $1
+        ) AS r),
+    'login_attempts', (
+        SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.at), '[]') FROM (
+            SELECT at, outcome, ip, user_agent FROM auth.login_attempts WHERE user_id = $1
+        ) AS l),
+    'audit_log', (
+        SELECT coalesce(jsonb_agg(to_jsonb(a) ORDER BY a.seq), '[]') FROM (
+            SELECT seq, at, actor, action, details FROM auth.audit_log WHERE subject = 'user:' || $1
+        ) AS a)
+)
+"""
+
+
+async def export_account(connection: Connection, user_id: str) -> dict[str, Any]:
+    """Return what is stored of a person, as JSON values."""
+    document: dict[str, Any] = json.loads(await connection.fetchval(EXPORT_ACCOUNT, user_id))
+    return document
+
+
+ERASE_USER: Final = """
+UPDATE auth.users
+SET email = 'deleted-' || id || '@deleted.invalid', name = '', language = 'ru', time_zone = 'Europe/Moscow',
+    is_admin = false, email_verified_at = NULL, password_hash = NULL, password_changed_at = NULL, totp_sealed = NULL,
+    totp_enabled_at = NULL, totp_last_step = 0, session_epoch = session_epoch + 1, deleted_at = $2, updated_at = $2
+WHERE id = $1 AND deleted_at IS NULL
+"""
+
+ERASE_KEYS: Final = """
+UPDATE auth.api_keys
+SET revoked_at = coalesce(revoked_at, $2), name = '', ip_allow_list = '{}'
+WHERE user_id = $1
+"""
+
+ERASE_IDENTITIES: Final = """
+DELETE FROM auth.external_identities
+WHERE user_id = $1
+"""
+
+ERASE_RECOVERY_CODES: Final = """
+DELETE FROM auth.recovery_codes
+WHERE user_id = $1
+"""
+
+ERASE_TOKENS: Final = """
+DELETE FROM auth.mailed_tokens
+WHERE user_id = $1 OR lower(email) = lower($2)
+"""
+
+ERASE_MAILS: Final = """
+DELETE FROM auth.mails
+WHERE user_id = $1 OR lower(email) = lower($2)
+"""
+
+ERASE_ATTEMPTS: Final = """
+DELETE FROM auth.login_attempts
+WHERE user_id = $1
+"""
+
+
+async def erase_account(connection: Connection, user_id: str, email: str, at: datetime) -> bool:
+    """Erase everything personal and leave a tombstone; tell whether there was anything left to erase."""
+    if await connection.execute(ERASE_USER, user_id, at) != "UPDATE 1":
+        return False
+    await connection.execute(ERASE_KEYS, user_id, at)
+    for query in (ERASE_IDENTITIES, ERASE_RECOVERY_CODES, ERASE_ATTEMPTS):
+        await connection.execute(query, user_id)
+    for query in (ERASE_TOKENS, ERASE_MAILS):
+        await connection.execute(query, user_id, email)
+    return True

@@ -1,1 +1,0 @@
-"""Values, rules and decisions of auth: pure functions that take `now`, no I/O."""

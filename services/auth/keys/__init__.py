@@ -1,0 +1,4 @@
+"""API keys: issued, rotated, revoked, verified. Owns table `api_keys`.
+
+It never knows passwords, sessions or OAuth grants.
+"""

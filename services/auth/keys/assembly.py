@@ -1,0 +1,35 @@
+"""Puts API keys together."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.auth.keys.last_use import LastUse
+from services.auth.keys.management import ApiKeys
+from services.auth.keys.pepper_census import PepperCensus
+from services.auth.keys.rpc import KeyServicer
+from services.auth.keys.settings import KeySettings
+from services.auth.keys.store.api_keys import KeyStore
+from services.auth.keys.verification import KeyVerifier
+from services.auth.shared.dependencies import Dependencies
+from services.auth.shared.domain.tier import Tier, TierLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The servicer, and the job that counts peppers."""
+
+    servicer: KeyServicer
+    census: PepperCensus
+
+
+def assemble_keys(
+    settings: KeySettings, limits: Mapping[Tier, TierLimits], given: Dependencies, last_use: LastUse
+) -> Keys:
+    """Return the keys."""
+    store, hasher = KeyStore(given.pool), settings.hasher()
+    management = ApiKeys(store, hasher, given.units, clock=given.clock, new_id=uuid.uuid4)
+    verifier = KeyVerifier(store, hasher, given.units, limits, last_use, clock=given.clock, background=given.background)
+    return Keys(KeyServicer(management, verifier), PepperCensus(store, hasher))

@@ -1,0 +1,93 @@
+"""What a caller may ask of a new key, checked before anything is stored."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.auth.shared.domain.budget import KeyBudget
+from services.auth.shared.domain.delegation import Authority, Delegation, Made, check_delegation
+from services.auth.shared.domain.model_list import check_models
+from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, Scope, parse_scopes
+
+MAX_NAME_LENGTH: Final = 100
+MAX_NETWORKS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOrder:
+    """A key that somebody asks for."""
+
+    user_id: str
+    name: str
+    scopes: frozenset[str]
+    models: tuple[str, ...]
+    ip_allow_list: tuple[str, ...]
+    budget: KeyBudget | None
+    expires_at: datetime | None
+    maker: Authority | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOrder:
+    """A key that may be made."""
+
+    user_id: str
+    name: str
+    scopes: frozenset[Scope]
+    models: tuple[str, ...]
+    ip_allow_list: tuple[str, ...]
+    budget: KeyBudget | None
+    expires_at: datetime | None
+
+
+def check_order(order: KeyOrder, now: datetime) -> CheckedOrder:
+    """Return the order as it will be stored: within the maker's bounds, trimmed, networks in canonical form.
+
+    Without scopes it gets those of a plain key, as far as the maker has them.
+
+    Raises:
+        PermissionDenied: the maker may not make such a key.
+        InvalidRequest: a field is wrong; the error names it.
+    """
+    wanted = Delegation(Made.KEY, order.scopes, order.models, order.maker).within_maker()
+    check_delegation(wanted)
+    if order.maker is not None and not wanted.scopes:
+        raise _invalid("scopes", "Name the scopes of the key.")
+    if order.expires_at is not None and order.expires_at <= now:
+        raise _invalid("expires_at", "The expiry must be in the future.")
+    return CheckedOrder(
+        user_id=order.user_id,
+        name=_name(order.name),
+        scopes=parse_scopes(wanted.scopes) or DEFAULT_KEY_SCOPES,
+        models=check_models(wanted.models),
+        ip_allow_list=_networks(order.ip_allow_list),
+        budget=order.budget,
+        expires_at=order.expires_at,
+    )
+
+
+def _name(given: str) -> str:
+    name = given.strip()
+    if not 1 <= len(name) <= MAX_NAME_LENGTH or not name.isprintable():
+        raise _invalid("name", f"The name must have 1 to {MAX_NAME_LENGTH} printable characters.")
+    return name
+
+
+def _networks(given: Sequence[str]) -> tuple[str, ...]:
+    if len(given) > MAX_NETWORKS:
+        raise _invalid("ip_allow_list", f"At most {MAX_NETWORKS} entries are possible.")
+    try:
+        # An address with host bits, 10.0.0.7/8, is taken as the network it lies in.
+        networks = [str(ipaddress.ip_network(network.strip(), strict=False)) for network in given]
+    except ValueError as exc:
+        raise _invalid("ip_allow_list", "Each entry must be an IP address or a CIDR block.") from exc
+    return tuple(dict.fromkeys(networks))
+
+
+def _invalid(param: str, message: str) -> InvalidRequest:
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

@@ -1,0 +1,4 @@
+"""All SQL of API keys; rows become domain values here.
+
+Nothing is decided.
+"""

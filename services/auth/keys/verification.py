@@ -1,0 +1,120 @@
+"""Whose key is this? The one use case that requests wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, Unauthenticated
+from servicekit.lifecycle import Background
+from services.auth.keys import metrics
+from services.auth.keys.domain import api_key
+from services.auth.keys.domain.api_key import SecretForm
+from services.auth.keys.domain.key_hash import KeyHash, KeyHasher, matches
+from services.auth.keys.last_use import LastUse
+from services.auth.keys.store.api_keys import KeyStore, rehash_key
+from services.auth.keys.store.key_rows import HeldKey
+from services.auth.shared.domain.audit import SYSTEM, AuditAction, AuditEvent
+from services.auth.shared.domain.budget import Budget
+from services.auth.shared.domain.caller import Caller
+from services.auth.shared.domain.tier import Tier, TierLimits
+from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
+
+# One sentence for keys that never were, keys that were mistyped and keys that were revoked.
+INVALID_KEY_MESSAGE: Final = "The API key is not valid."
+
+
+class KeyVerifier:
+    """Tells who holds a key."""
+
+    def __init__(
+        self,
+        store: KeyStore,
+        hasher: KeyHasher,
+        units: UnitsOfWork,
+        limits: Mapping[Tier, TierLimits],
+        last_use: LastUse,
+        *,
+        clock: Clock,
+        background: Background,
+    ) -> None:
+        self._store = store
+        self._hasher = hasher
+        self._units = units
+        self._limits = limits
+        self._last_use = last_use
+        self._clock = clock
+        self._background = background
+        self._moving: set[str] = set()
+
+    async def verify(self, secret: str) -> Caller:
+        """Return the holder of a valid key.
+
+        Raises:
+            Unauthenticated: unknown, mistyped or revoked (INVALID_KEY, no telling which), or expired (KEY_EXPIRED).
+        """
+        if api_key.form_of(secret) is SecretForm.MISTYPED:
+            raise _refused("mistyped")
+        candidates = self._hasher.candidates(secret)
+        held = await self._store.find([candidate.digest for candidate in candidates])
+        # The comparison is made for unknown keys too: they take the same steps as revoked ones.
+        genuine = matches(held.stored.digest if held else None, candidates)
+        if held is None or not genuine:
+            raise _refused("unknown")
+        if held.key.is_revoked():
+            raise _refused("revoked")
+        now = self._clock.now()
+        if held.key.is_expired(now):
+            metrics.VERIFICATIONS.labels("expired").inc()
+            raise Unauthenticated(ErrorReason.KEY_EXPIRED, "The API key has expired.")
+        if held.stored != candidates[0]:
+            self._move_over(held, candidates[0], secret)
+        metrics.VERIFICATIONS.labels("valid").inc()
+        self._last_use.mark(held.key.id, now)
+        return self._caller(held)
+
+    def _move_over(self, held: HeldKey, current: KeyHash, secret: str) -> None:
+        # Not awaited: the key is valid whether or not its row can be rewritten now; the next use tries again.
+        if held.key.id not in self._moving:
+            self._moving.add(held.key.id)
+            self._background.start(self._rehash(held, current, api_key.shown_parts(secret)), name="rehash")
+
+    async def _rehash(self, held: HeldKey, current: KeyHash, shown: tuple[str, str]) -> None:
+        try:
+            if await self._units.run(partial(_rehash, held, current, shown)):
+                metrics.KEYS_REHASHED.inc()
+        finally:
+            self._moving.discard(held.key.id)
+
+    def _caller(self, held: HeldKey) -> Caller:
+        key = held.key
+        budgets: tuple[Budget, ...] = ()
+        if key.budget is not None:
+            budgets = (Budget(f"key:{key.id}", key.budget.period, key.budget.limit_micro_rub),)
+        return Caller(
+            user_id=key.user_id,
+            key_id=key.id,
+            key_name=key.name,
+            tier=held.tier,
+            scopes=key.scopes,
+            models=key.models,
+            ip_allow_list=key.ip_allow_list,
+            limits=self._limits[held.tier],
+            budgets=budgets,
+            expires_at=key.expires_at,
+        )
+
+
+async def _rehash(held: HeldKey, current: KeyHash, shown: tuple[str, str], unit: UnitOfWork) -> bool:
+    if not await rehash_key(unit.connection, held, current, shown):
+        return False
+    details = {"from": held.stored.kind.value}
+    unit.record(AuditEvent(unit.at, SYSTEM, AuditAction.KEY_REHASHED, f"key:{held.key.id}", details))
+    return True
+
+
+def _refused(outcome: str) -> Unauthenticated:
+    metrics.VERIFICATIONS.labels(outcome).inc()
+    return Unauthenticated(ErrorReason.INVALID_KEY, INVALID_KEY_MESSAGE)

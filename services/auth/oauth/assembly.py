@@ -1,0 +1,190 @@
+"""Puts the authorization server together."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.auth.oauth.cache.device_guesses import GuessCounter
+from services.auth.oauth.cache.devices import DeviceCache
+from services.auth.oauth.cache.pending_requests import PendingCache
+from services.auth.oauth.clients import Clients
+from services.auth.oauth.domain.signing_key import RotationRules
+from services.auth.oauth.flows.authorization_endpoint import AuthorizationEndpoint
+from services.auth.oauth.flows.client_authentication import ClientAuthenticator
+from services.auth.oauth.flows.code_flow import Lives, OAuthService
+from services.auth.oauth.flows.device_flow import DeviceFlows, DeviceTerms
+from services.auth.oauth.flows.discovery import Discovery
+from services.auth.oauth.flows.machine_grants import MachineGrants
+from services.auth.oauth.flows.token_endpoint import TokenEndpoint
+from services.auth.oauth.grants import Grants
+from services.auth.oauth.housekeeping import OAuthHousekeeping
+from services.auth.oauth.rpc import OAuthServicer, OAuthUseCases
+from services.auth.oauth.settings import TOKEN_LEEWAY_S, OAuthSettings
+from services.auth.oauth.store.clients import ClientStore
+from services.auth.oauth.store.codes import CodeStore
+from services.auth.oauth.store.grants import GrantStore
+from services.auth.oauth.store.refresh_tokens import RefreshStore
+from services.auth.oauth.store.signing_keys import SigningKeyStore
+from services.auth.oauth.tokens.inspection import Inspection, TokenReader
+from services.auth.oauth.tokens.key_sealing import KeySealer
+from services.auth.oauth.tokens.signing_keys import KeyRing
+from services.auth.oauth.tokens.token_signing import TokenSigner
+from services.auth.shared.dependencies import Dependencies
+from services.auth.shared.domain.session import Sessions
+from services.auth.shared.domain.tier import Tier, TierLimits
+from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.revocations import RevocationStore
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationServer:
+    """The servicer, and the jobs that must run beside it."""
+
+    servicer: OAuthServicer
+    ring: KeyRing
+    housekeeping: OAuthHousekeeping
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What several use cases share."""
+
+    settings: OAuthSettings
+    given: Dependencies
+    sessions: Sessions
+    accounts: AccountStore
+    grants: GrantStore
+    refresh: RefreshStore
+    clients: Clients
+    ring: KeyRing
+    token_signer: TokenSigner
+    lives: Lives
+
+
+def assemble_oauth(
+    settings: OAuthSettings,
+    signing_secrets: Sequence[str],
+    limits: Mapping[Tier, TierLimits],
+    given: Dependencies,
+    sessions: Sessions,
+) -> AuthorizationServer:
+    """Return the authorization server."""
+    parts = _parts(settings, signing_secrets, given, sessions)
+    housekeeping = OAuthHousekeeping(CodeStore(given.pool), parts.refresh, parts.grants, clock=given.clock)
+    return AuthorizationServer(OAuthServicer(_use_cases(parts, limits)), parts.ring, housekeeping)
+
+
+def _parts(settings: OAuthSettings, signing_secrets: Sequence[str], given: Dependencies, sessions: Sessions) -> _Parts:
+    accounts, ring = AccountStore(given.pool), _key_ring(settings, signing_secrets, given)
+    return _Parts(
+        settings=settings,
+        given=given,
+        sessions=sessions,
+        accounts=accounts,
+        grants=GrantStore(given.pool),
+        refresh=RefreshStore(given.pool),
+        clients=_clients(settings, given, accounts),
+        ring=ring,
+        token_signer=TokenSigner(ring, settings.terms()),
+        lives=Lives(timedelta(seconds=settings.code_ttl_s), settings.refresh_idle, settings.refresh_absolute),
+    )
+
+
+def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits]) -> OAuthUseCases:
+    settings, given, terms = parts.settings, parts.given, parts.settings.terms()
+    reader = TokenReader(parts.ring, parts.grants, terms, clock=given.clock)
+    inspection = Inspection(reader, parts.refresh, parts.accounts, clock=given.clock)
+    oauth = _code_flow(parts, reader)
+    machine_grants, devices = _machine_grants(parts), _devices(parts)
+    authenticator = ClientAuthenticator(parts.clients)
+    revocations = RevocationStore(given.pool)
+    return OAuthUseCases(
+        authorization=_authorization(parts, oauth),
+        endpoint=TokenEndpoint(oauth, parts.clients, authenticator, devices, machine_grants, inspection),
+        inspection=inspection,
+        devices=devices,
+        clients=parts.clients,
+        grants=Grants(parts.grants, parts.accounts, limits, given.units, revocations, clock=given.clock),
+        discovery=Discovery(parts.ring, machine_grants, terms, registration=settings.registration_enabled),
+    )
+
+
+def _key_ring(settings: OAuthSettings, signing_secrets: Sequence[str], given: Dependencies) -> KeyRing:
+    rules = RotationRules(
+        rotate=timedelta(seconds=settings.signing_key_rotate_s),
+        publish=timedelta(seconds=settings.jwks_max_age_s),
+        keep=timedelta(seconds=settings.access_token_ttl_s + TOKEN_LEEWAY_S),
+    )
+    return KeyRing(SigningKeyStore(given.pool), given.units, KeySealer(signing_secrets), rules, clock=given.clock)
+
+
+def _clients(settings: OAuthSettings, given: Dependencies, accounts: AccountStore) -> Clients:
+    token = settings.registration_token.get_secret_value() if settings.registration_enabled else ""
+    return Clients(ClientStore(given.pool), accounts, given.units, registration_token=token, clock=given.clock)
+
+
+def _code_flow(parts: _Parts, reader: TokenReader) -> OAuthService:
+    return OAuthService(
+        parts.refresh,
+        parts.token_signer,
+        reader,
+        parts.accounts,
+        parts.given.units,
+        lives=parts.lives,
+        clock=parts.given.clock,
+        new_id=uuid.uuid4,
+    )
+
+
+def _authorization(parts: _Parts, oauth: OAuthService) -> AuthorizationEndpoint:
+    settings, given = parts.settings, parts.given
+    return AuthorizationEndpoint(
+        oauth,
+        parts.clients,
+        parts.sessions,
+        PendingCache(given.redis, ttl_s=settings.pending_ttl_s),
+        parts.grants,
+        given.units,
+        issuer=settings.issuer,
+        clock=given.clock,
+    )
+
+
+def _machine_grants(parts: _Parts) -> MachineGrants:
+    return MachineGrants(
+        parts.grants,
+        parts.given.units,
+        parts.accounts,
+        parts.token_signer,
+        legacy_secret=parts.settings.legacy_jwt_secret.get_secret_value(),
+        legacy_until=parts.settings.legacy_end,
+        clock=parts.given.clock,
+        new_id=uuid.uuid4,
+    )
+
+
+def _devices(parts: _Parts) -> DeviceFlows:
+    settings, given = parts.settings, parts.given
+    terms = DeviceTerms(
+        settings.issuer,
+        settings.device_code_ttl_s,
+        settings.device_interval_s,
+        settings.device_guesses,
+        settings.device_guess_window_s,
+    )
+    return DeviceFlows(
+        DeviceCache(given.redis, ttl_s=settings.device_code_ttl_s),
+        GuessCounter(given.redis, window_s=settings.device_guess_window_s),
+        given.units,
+        parts.clients,
+        parts.sessions,
+        parts.accounts,
+        parts.token_signer,
+        terms=terms,
+        lives=parts.lives,
+        clock=given.clock,
+        new_id=uuid.uuid4,
+    )

@@ -1,0 +1,82 @@
+"""Authorization requests that wait for their user, in Redis."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from services.auth.oauth.cache.json_values import timestamp_text, to_json
+from services.auth.oauth.domain.authorization import AuthorizationRequest, Pending, ReplyTo
+from services.auth.oauth.domain.token import digest
+from services.auth.shared.cache.errors import cache_errors
+from services.auth.shared.domain.scope import known_scopes
+
+PENDING: Final = "razvilka:auth:pending:"
+
+
+class PendingCache:
+    """Authorization requests that wait for their user."""
+
+    def __init__(self, client: Redis, *, ttl_s: int) -> None:
+        self._client = client
+        self._ttl_s = ttl_s
+
+    async def put(self, pending_id: str, pending: Pending) -> None:
+        """Keep a request.
+
+        Raises:
+            Unavailable: Redis is down.
+        """
+        with cache_errors():
+            await self._client.set(
+                PENDING + digest(pending_id).hex(), to_json(_pending_to_json(pending)), ex=self._ttl_s
+            )
+
+    async def get(self, pending_id: str) -> Pending | None:
+        """Return a request; None when it is unknown, over or decided."""
+        with cache_errors():
+            raw = await self._client.get(PENDING + digest(pending_id).hex())
+        return None if raw is None else _pending_from_json(json.loads(raw))
+
+    async def drop(self, pending_id: str) -> bool:
+        """Forget a request; tell whether it was this call that did: of two decisions only one counts."""
+        with cache_errors():
+            return bool(await self._client.delete(PENDING + digest(pending_id).hex()))
+
+
+def _pending_to_json(pending: Pending) -> dict[str, Any]:
+    request = pending.request
+    return {
+        "session_id": pending.session_id,
+        "client_id": request.client_id,
+        "redirect_uri": request.reply_to.redirect_uri,
+        "state": request.reply_to.state,
+        "issuer": request.reply_to.issuer,
+        "scopes": sorted(request.scopes),
+        "code_challenge": request.code_challenge,
+        "nonce": request.nonce,
+        "prompts": sorted(request.prompts),
+        "max_age_s": request.max_age_s,
+        "login_hint": request.login_hint,
+        "ui_locales": request.ui_locales,
+        "requested_at": timestamp_text(request.requested_at),
+    }
+
+
+def _pending_from_json(read: dict[str, Any]) -> Pending:
+    request = AuthorizationRequest(
+        client_id=read["client_id"],
+        reply_to=ReplyTo(read["redirect_uri"], read["state"], read["issuer"]),
+        scopes=known_scopes(read["scopes"]),
+        code_challenge=read["code_challenge"],
+        nonce=read["nonce"],
+        prompts=frozenset(read["prompts"]),
+        max_age_s=read["max_age_s"],
+        login_hint=read["login_hint"],
+        ui_locales=read["ui_locales"],
+        requested_at=datetime.fromisoformat(read["requested_at"]),
+    )
+    return Pending(request, read["session_id"])

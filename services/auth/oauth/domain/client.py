@@ -1,0 +1,75 @@
+"""Applications: who they are, how they prove it, and what they may ask for."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from services.auth.shared.domain.scope import Scope
+
+# What a given secret is compared with when there is none: the comparison is made all the same.
+NO_HASH: Final = bytes(32)
+# The client of everybody who trades in a token of release 1.0; made by migration 0100.
+EXCHANGE_CLIENT_ID: Final = "razvilka-exchange"
+
+
+class GrantType(StrEnum):
+    """How a client may get tokens."""
+
+    AUTHORIZATION_CODE = "authorization_code"
+    REFRESH_TOKEN = "refresh_token"
+    CLIENT_CREDENTIALS = "client_credentials"
+    DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+    TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+
+class AuthMethod(StrEnum):
+    """How a client authenticates."""
+
+    NONE = "none"
+    BASIC = "client_secret_basic"
+    POST = "client_secret_post"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A registered application. `auth_methods` begins with the one it registered."""
+
+    id: str
+    name: str
+    owner_user_id: str | None
+    secret_hash: bytes | None
+    auth_methods: tuple[AuthMethod, ...]
+    redirect_uris: tuple[str, ...]
+    scopes: frozenset[Scope]
+    grant_types: frozenset[GrantType]
+    client_uri: str
+    created_at: datetime
+
+    @property
+    def is_confidential(self) -> bool:
+        """Tell whether it can keep a secret."""
+        return self.secret_hash is not None
+
+    def may(self, grant_type: GrantType) -> bool:
+        """Tell whether it may get tokens this way."""
+        return grant_type in self.grant_types
+
+    def __repr__(self) -> str:
+        return f"Client(id={self.id})"
+
+
+def hash_secret(secret: str) -> bytes:
+    """Return what a client secret is stored as; it has 256 random bits, so no slow hash is needed."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def is_secret_of(client: Client | None, secret: str) -> bool:
+    """Tell in constant time whether this is the client's secret; never for public or unknown clients."""
+    stored = client.secret_hash if client else None
+    same = hmac.compare_digest(stored or NO_HASH, hash_secret(secret))
+    return same and stored is not None

@@ -1,0 +1,85 @@
+"""What a user (or a client for itself) allowed an application, and how long it lasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_grant
+from services.auth.shared.domain.budget import Budget, KeyBudget
+from services.auth.shared.domain.scope import Scope
+
+# One sentence for everything that ended: nobody learns how.
+GRANT_OVER: Final = "The grant is not valid any more."
+
+
+class PartyGone(Exception):
+    """The client or the user does not exist any more."""
+
+
+class GrantKind(StrEnum):
+    """How it came about."""
+
+    AUTHORIZATION_CODE = "authorization_code"
+    DEVICE_CODE = "device_code"
+    CLIENT_CREDENTIALS = "client_credentials"
+    TOKEN_EXCHANGE = "token_exchange"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the user allowed: empty models and no budget do not restrict."""
+
+    scopes: frozenset[Scope]
+    models: tuple[str, ...] = ()
+    budget: KeyBudget | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One authorization: the family of its refresh tokens and of all its access tokens."""
+
+    id: str
+    kind: GrantKind
+    client_id: str
+    user_id: str
+    consent_id: str
+    allowance: Allowance
+    session_id: str | None
+    authenticated_at: datetime | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime
+    revoked_at: datetime | None = None
+
+    @property
+    def subject(self) -> str:
+        """Return the `sub` of its tokens: the user; the client itself when it acts in its own name (RFC 9068 2.2)."""
+        return self.client_id if self.kind is GrantKind.CLIENT_CREDENTIALS else self.user_id
+
+    @property
+    def budget(self) -> Budget | None:
+        """Return its cap. It is counted at the consent: authorizing again without asking does not fill it up."""
+        given = self.allowance.budget
+        return None if given is None else Budget(f"grant:{self.consent_id}", given.period, given.limit_micro_rub)
+
+    def is_live(self, now: datetime) -> bool:
+        """Tell whether its tokens can be valid."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+def check_refreshable(grant: Grant, wanted: frozenset[Scope] | None, now: datetime) -> frozenset[Scope]:
+    """Return the scopes of the next access token.
+
+    Raises:
+        OAuthRefusal: invalid_grant: it is over; invalid_scope: more is wanted than was granted (RFC 6749 6).
+    """
+    if not grant.is_live(now):
+        raise invalid_grant(GRANT_OVER)
+    if wanted is None:
+        return grant.allowance.scopes
+    if not wanted <= grant.allowance.scopes:
+        raise OAuthRefusal(OAuthError.INVALID_SCOPE, "A refresh can only narrow the scope.")
+    return wanted

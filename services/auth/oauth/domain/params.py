@@ -1,0 +1,50 @@
+"""Query and form parameters, as strictly as RFC 6749 3.1 and 3.2 read them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from services.auth.oauth.domain.refusal import invalid_request
+
+# Far above any honest request; the edge has its own limit of 56 KiB.
+MAX_TOTAL_LENGTH: Final = 65_536
+MAX_COUNT: Final = 100
+
+
+class Params:
+    """The parameters of one request. An empty one counts as left out; one that is there twice is remembered."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        given = list(pairs)
+        counts = Counter(name for name, _ in given)
+        self.repeated: frozenset[str] = frozenset(name for name, count in counts.items() if count > 1)
+        self._oversized = len(given) > MAX_COUNT or sum(len(n) + len(v) for n, v in given) > MAX_TOTAL_LENGTH
+        self._values = {name: value for name, value in given if value}
+
+    def get(self, name: str) -> str | None:
+        """Return the value; None when it is absent, empty or ambiguous."""
+        return None if name in self.repeated else self._values.get(name)
+
+    def require(self, name: str) -> str:
+        """Return the value.
+
+        Raises:
+            OAuthRefusal: invalid_request, it is missing.
+        """
+        value = self.get(name)
+        if value is None:
+            raise invalid_request(f"The parameter {name} is missing.")
+        return value
+
+    def check_unambiguous(self) -> None:
+        """Refuse repeated parameters, and more of them than any client sends.
+
+        Raises:
+            OAuthRefusal: invalid_request.
+        """
+        if self._oversized:
+            raise invalid_request("The request is too large.")
+        if self.repeated:
+            raise invalid_request("A parameter must not be repeated.")

@@ -1,0 +1,160 @@
+"""Tokens without a user at the browser: a client in its own name, and holders of tokens of release 1.0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from servicekit import jwt
+from servicekit.clock import Clock
+from servicekit.errors import Unauthenticated
+from services.auth.oauth.audit_events import issue_event
+from services.auth.oauth.domain.claims import AccessClaims
+from services.auth.oauth.domain.client import Client, GrantType
+from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind, PartyGone
+from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_grant, invalid_request
+from services.auth.oauth.domain.scope_parameter import own_scopes_for, scopes_for
+from services.auth.oauth.domain.token import Token
+from services.auth.oauth.store.grants import GrantStore, upsert_machine_grant
+from services.auth.oauth.tokens.token_signing import TokenSigner
+from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.identifier import MAX_ID_LENGTH
+from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, IDENTITY_SCOPES, Scope
+from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
+
+log = structlog.get_logger()
+
+ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
+SUBJECT_TYPES: Final = frozenset({"urn:ietf:params:oauth:token-type:jwt", ACCESS_TOKEN})
+# Release 1.0 gave tokens of up to a year; a longer one was not made by it.
+LONGEST_LIFE: Final = timedelta(days=367)
+LEGACY_FORM: Final = jwt.Expected(types=frozenset({"", "jwt"}), issuer=None, audience=None)
+
+
+class MachineGrants:
+    """Grants of which there is one for each client and user, and no refresh token."""
+
+    def __init__(
+        self,
+        grants: GrantStore,
+        units: UnitsOfWork,
+        accounts: AccountStore,
+        token_signer: TokenSigner,
+        *,
+        legacy_secret: str,
+        legacy_until: datetime | None,
+        clock: Clock,
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self._grants = grants
+        self._units = units
+        self._accounts = accounts
+        self._token_signer = token_signer
+        self._legacy_keys = {"": jwt.shared_secret(legacy_secret)} if legacy_secret else {}
+        self._legacy_until = legacy_until
+        self._clock = clock
+        self._new_id = new_id
+
+    def takes_legacy_tokens(self) -> bool:
+        """Tell whether tokens of release 1.0 can be exchanged now."""
+        return bool(self._legacy_keys) and self._legacy_until is not None and self._clock.now() < self._legacy_until
+
+    async def act_for_itself(self, client: Client, scope: str | None) -> Token:
+        """Return a token of a client in its own name; its owner pays.
+
+        Raises:
+            OAuthRefusal: unauthorized_client: it has no secret or no owner; invalid_scope.
+        """
+        if not client.is_confidential or client.owner_user_id is None:
+            raise OAuthRefusal(OAuthError.UNAUTHORIZED_CLIENT, "This client may not act in its own name.")
+        scopes = own_scopes_for(scope, client.scopes)
+        allowed = client.scopes - IDENTITY_SCOPES
+        return await self._issue(
+            self._grant(GrantKind.CLIENT_CREDENTIALS, client, client.owner_user_id, allowed),
+            scopes,
+            AuditAction.TOKEN_ISSUED,
+            GrantType.CLIENT_CREDENTIALS,
+        )
+
+    async def exchange(self, client: Client, subject_token: str, subject_type: str, scope: str | None) -> Token:
+        """Return a 1.1 token for a token of release 1.0 (RFC 8693). Each use is logged.
+
+        Raises:
+            OAuthRefusal: invalid_request: the token is not one, or was withdrawn (RFC 8693 2.2.2); invalid_scope.
+        """
+        if subject_type not in SUBJECT_TYPES:
+            raise invalid_request("The subject_token_type is not supported.")
+        user_id, issued_at = self._read_legacy(subject_token)
+        ended = await self._grants.last_ended(user_id, GrantKind.TOKEN_EXCHANGE)
+        if ended is not None and (issued_at is None or issued_at <= ended):
+            raise invalid_request("The subject_token is not valid.")
+        allowed = client.scopes & DEFAULT_KEY_SCOPES
+        scopes = scopes_for(scope, allowed)
+        if await self._accounts.find_usable(user_id) is None:
+            raise invalid_request("The subject_token is not valid.")
+        log.warning("auth.legacy_token_exchanged", user_id=user_id, client_id=client.id)
+        return await self._issue(
+            self._grant(GrantKind.TOKEN_EXCHANGE, client, user_id, allowed),
+            scopes,
+            AuditAction.TOKEN_EXCHANGED,
+            GrantType.TOKEN_EXCHANGE,
+        )
+
+    def _read_legacy(self, token: str) -> tuple[str, datetime | None]:
+        now = self._clock.now()
+        try:
+            claims = jwt.verify(token, self._legacy_keys, LEGACY_FORM, now)
+        except Unauthenticated as exc:
+            raise invalid_request("The subject_token is not valid.") from exc
+        user_id = claims.get("sub", claims.get("user_id"))
+        if not isinstance(user_id, str) or not 1 <= len(user_id) <= MAX_ID_LENGTH or not user_id.isprintable():
+            raise invalid_request("The subject_token names no user.")
+        if claims["exp"] > (now + LONGEST_LIFE).timestamp():
+            raise invalid_request("The subject_token lives longer than any of release 1.0.")
+        return user_id, _issued_at(claims, now)
+
+    def _grant(self, kind: GrantKind, client: Client, user_id: str, scopes: frozenset[Scope]) -> Grant:
+        now, grant_id = self._clock.now(), str(self._new_id())
+        return Grant(
+            id=grant_id,
+            kind=kind,
+            client_id=client.id,
+            user_id=user_id,
+            consent_id=grant_id,
+            allowance=Allowance(scopes),
+            session_id=None,
+            authenticated_at=None,
+            created_at=now,
+            expires_at=None,
+            last_used_at=now,
+        )
+
+    async def _issue(
+        self, wanted: Grant, scopes: frozenset[Scope], action: AuditAction, grant_type: GrantType
+    ) -> Token:
+        key, now, jti = await self._token_signer.ready(), self._clock.now(), str(self._new_id())
+        account = await self._accounts.find_usable(wanted.user_id)
+        if account is None or (Scope.ADMIN in scopes and not account.is_admin):
+            raise invalid_grant(GRANT_OVER)
+
+        async def upsert(unit: UnitOfWork) -> Grant:
+            unit.record(issue_event(action, wanted, unit.at, jti))
+            return await upsert_machine_grant(unit.connection, wanted)
+
+        try:
+            grant = await self._units.run(upsert)
+        except PartyGone as exc:
+            raise invalid_grant(GRANT_OVER) from exc
+        issued_type = ACCESS_TOKEN if grant_type is GrantType.TOKEN_EXCHANGE else ""
+        access = AccessClaims(grant, scopes, account.tier, jti, now)
+        return self._token_signer.make(key, access, grant_type, issued_token_type=issued_type)
+
+
+def _issued_at(claims: dict[str, Any], now: datetime) -> datetime | None:
+    issued_at = claims.get("iat")
+    return None if issued_at is None else datetime.fromtimestamp(max(0.0, float(issued_at)), now.tzinfo)

@@ -1,0 +1,31 @@
+"""Forgets what nobody can use or misuse any more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from servicekit.clock import Clock
+from services.auth.oauth.store.codes import CodeStore
+from services.auth.oauth.store.grants import GrantStore
+from services.auth.oauth.store.refresh_tokens import RefreshStore
+
+# How long the traces of what is over stay, to tell reuse from guessing.
+KEPT: Final = timedelta(days=7)
+
+
+class OAuthHousekeeping:
+    """Forgets what nobody can use or misuse any more."""
+
+    def __init__(self, codes: CodeStore, refresh: RefreshStore, grants: GrantStore, *, clock: Clock) -> None:
+        self._codes = codes
+        self._refresh = refresh
+        self._grants = grants
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Delete codes, refresh tokens and grants that have been over for a week."""
+        before = self._clock.now() - KEPT
+        await self._refresh.forget(before)
+        await self._grants.forget(before)
+        await self._codes.forget(before)

@@ -1,0 +1,149 @@
+"""Table `oauth_grants`: found, listed, ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from servicekit.postgres import database_errors
+from services.auth.oauth.domain.client import Client
+from services.auth.oauth.domain.grant import Grant, GrantKind
+from services.auth.oauth.store.clients import client_from_row
+from services.auth.oauth.store.grant_rows import allowance_columns, grant_from_row
+from services.auth.oauth.store.parties import existing_parties
+from services.auth.shared.domain.revocation import RevokedKind
+from services.auth.shared.domain.scope import Scope
+from services.auth.shared.store.unit_of_work import Connection, Pool
+
+FIND_GRANT: Final = """
+SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at
+FROM auth.oauth_grants
+WHERE id = $1
+"""
+
+# What a user let in: not what a client does in its own name.
+LIST_GRANTS: Final = """
+SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at
+FROM auth.oauth_grants
+WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AND kind <> 'client_credentials'
+ORDER BY created_at DESC, id DESC
+LIMIT 1000
+"""
+
+CLIENTS_OF_GRANTS: Final = """
+SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at
+FROM auth.oauth_clients
+WHERE id = ANY($1::text[])
+"""
+
+FIND_CONSENT: Final = """
+SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at
+FROM auth.oauth_grants
+WHERE user_id = $1 AND client_id = $2 AND kind = 'authorization_code' AND scopes @> $3::text[]
+  AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)
+ORDER BY created_at DESC, id DESC
+LIMIT 1
+"""
+
+IDS_OF_CONSENT: Final = """
+SELECT g.id
+FROM auth.oauth_grants AS g
+JOIN auth.oauth_grants AS named ON named.consent_id = g.consent_id
+WHERE named.id = $1 AND named.user_id = $2 AND g.user_id = $2
+"""
+
+UPSERT_MACHINE_GRANT: Final = """
+INSERT INTO auth.oauth_grants
+    (id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
+     authenticated_at, created_at, expires_at, last_used_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, NULL, $10, NULL, $10)
+ON CONFLICT (client_id, user_id, kind) WHERE kind IN ('client_credentials', 'token_exchange') AND revoked_at IS NULL
+DO UPDATE SET last_used_at = excluded.last_used_at, scopes = excluded.scopes
+RETURNING id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
+          authenticated_at, created_at, expires_at, last_used_at, revoked_at
+"""
+
+LAST_ENDED: Final = """
+SELECT max(revoked_at)
+FROM auth.oauth_grants
+WHERE user_id = $1 AND kind = $2
+"""
+
+IS_REVOKED: Final = """
+SELECT EXISTS (SELECT FROM auth.revocations WHERE kind = $1 AND subject_id = $2 AND until > $3)
+"""
+
+FORGET_GRANTS: Final = """
+DELETE FROM auth.oauth_grants
+WHERE kind IN ('authorization_code', 'device_code') AND (revoked_at < $1 OR expires_at < $1)
+"""
+
+
+async def upsert_machine_grant(connection: Connection, grant: Grant) -> Grant:
+    """Return the one grant of this kind, client and user, made now if there is none.
+
+    Raises:
+        PartyGone: the client or the user does not exist any more.
+    """
+    columns = allowance_columns(grant.allowance)
+    row = (grant.id, grant.kind, grant.client_id, grant.user_id, grant.consent_id, *columns, grant.created_at)
+    with existing_parties():
+        stored = await connection.fetchrow(UPSERT_MACHINE_GRANT, *row)
+    assert stored is not None
+    return grant_from_row(stored)
+
+
+async def ids_of_consent(connection: Connection, user_id: str, grant_id: str) -> list[str]:
+    """Return the grants that a user allowed with this one: itself, and what came of it without asking."""
+    return [row["id"] for row in await connection.fetch(IDS_OF_CONSENT, grant_id, user_id)]
+
+
+async def is_token_ended(connection: Connection, jti: str, at: datetime) -> bool:
+    """Tell whether this access token was ended by itself, as this transaction sees it."""
+    return bool(await connection.fetchval(IS_REVOKED, RevokedKind.TOKEN, jti, at))
+
+
+class GrantStore:
+    """Grants."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def find(self, grant_id: str) -> Grant | None:
+        """Return a grant, whatever its state; None also when its client or user is gone."""
+        with database_errors():
+            row = await self._pool.fetchrow(FIND_GRANT, grant_id)
+        return None if row is None else grant_from_row(row)
+
+    async def list_live(self, user_id: str, now: datetime) -> list[tuple[Grant, Client]]:
+        """Return what a user let in, newest first."""
+        with database_errors():
+            grants = [grant_from_row(row) for row in await self._pool.fetch(LIST_GRANTS, user_id, now)]
+            rows = await self._pool.fetch(CLIENTS_OF_GRANTS, [grant.client_id for grant in grants])
+        clients = {row["id"]: client_from_row(row) for row in rows}
+        return [(grant, clients[grant.client_id]) for grant in grants if grant.client_id in clients]
+
+    async def find_consent(self, user_id: str, client_id: str, scopes: frozenset[Scope], now: datetime) -> Grant | None:
+        """Return a live grant by which the user allowed the client at least these scopes."""
+        with database_errors():
+            row = await self._pool.fetchrow(FIND_CONSENT, user_id, client_id, sorted(scopes), now)
+        return None if row is None else grant_from_row(row)
+
+    async def last_ended(self, user_id: str, kind: GrantKind) -> datetime | None:
+        """Return when a grant of this kind was last ended."""
+        with database_errors():
+            ended: datetime | None = await self._pool.fetchval(LAST_ENDED, user_id, kind)
+        return ended
+
+    async def is_token_revoked(self, jti: str, now: datetime) -> bool:
+        """Tell whether this access token was ended by itself."""
+        with database_errors():
+            return bool(await self._pool.fetchval(IS_REVOKED, RevokedKind.TOKEN, jti, now))
+
+    async def forget(self, before: datetime) -> None:
+        """Delete grants that were over before this time, with their tokens."""
+        with database_errors():
+            await self._pool.execute(FORGET_GRANTS, before)

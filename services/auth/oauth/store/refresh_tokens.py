@@ -1,0 +1,131 @@
+"""Table `oauth_refresh_tokens`: each is traded once, in one statement, for its successor."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from servicekit.postgres import database_errors
+from services.auth.oauth.domain.grant import Grant
+from services.auth.oauth.store.grant_rows import grant_from_row
+from services.auth.shared.store.unit_of_work import Connection, Pool
+
+INSERT_REFRESH: Final = """
+INSERT INTO auth.oauth_refresh_tokens (token_hash, grant_id, client_id, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5)
+"""
+
+# The grant is locked before the token: everything that ends a grant locks it first as well.
+HOLD_GRANT_OF_REFRESH: Final = """
+SELECT g.id, g.kind, g.client_id, g.user_id, g.consent_id, g.scopes, g.models, g.budget_micro_rub, g.budget_period,
+       g.session_id, g.authenticated_at, g.created_at, g.expires_at, g.last_used_at, g.revoked_at
+FROM auth.oauth_refresh_tokens AS t
+JOIN auth.oauth_grants AS g ON g.id = t.grant_id
+WHERE t.token_hash = $1 AND t.client_id = $2
+FOR NO KEY UPDATE OF g
+"""
+
+USE_REFRESH: Final = """
+UPDATE auth.oauth_refresh_tokens
+SET used_at = $2
+WHERE token_hash = $1 AND used_at IS NULL
+RETURNING expires_at
+"""
+
+TOUCH_GRANT: Final = """
+UPDATE auth.oauth_grants
+SET last_used_at = $2
+WHERE id = $1
+"""
+
+FIND_REFRESH: Final = """
+SELECT t.client_id AS holder_id, t.used_at, t.expires_at AS token_expires_at, t.created_at AS token_created_at,
+       g.id, g.kind, g.client_id, g.user_id, g.consent_id, g.scopes, g.models, g.budget_micro_rub, g.budget_period,
+       g.session_id, g.authenticated_at, g.created_at, g.expires_at, g.last_used_at, g.revoked_at
+FROM auth.oauth_refresh_tokens AS t
+JOIN auth.oauth_grants AS g ON g.id = t.grant_id
+WHERE t.token_hash = $1
+"""
+
+FORGET_REFRESH: Final = """
+DELETE FROM auth.oauth_refresh_tokens
+WHERE expires_at < $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRefresh:
+    """A refresh token to be stored: its hash, and how long it may lie unused."""
+
+    token_hash: bytes
+    idle: timedelta
+
+
+async def insert_refresh(connection: Connection, grant: Grant, refresh: NewRefresh) -> None:
+    """Store a refresh token of the grant; it never outlives the grant."""
+    idle_end = grant.last_used_at + refresh.idle
+    expires_at = idle_end if grant.expires_at is None else min(idle_end, grant.expires_at)
+    await connection.execute(
+        INSERT_REFRESH, refresh.token_hash, grant.id, grant.client_id, grant.last_used_at, expires_at
+    )
+
+
+async def hold_grant_of_refresh(connection: Connection, token_hash: bytes, client_id: str) -> Grant | None:
+    """Return the grant of a client's refresh token; nobody else changes it until the transaction ends."""
+    row = await connection.fetchrow(HOLD_GRANT_OF_REFRESH, token_hash, client_id)
+    return None if row is None else grant_from_row(row)
+
+
+async def use_refresh(connection: Connection, token_hash: bytes, at: datetime) -> datetime | None:
+    """Use a refresh token up; return when its time is over, None when it was used before."""
+    expires_at: datetime | None = await connection.fetchval(USE_REFRESH, token_hash, at)
+    return expires_at
+
+
+async def touch_grant(connection: Connection, grant: Grant, at: datetime) -> Grant:
+    """Note that the grant is used; return it as it is now."""
+    await connection.execute(TOUCH_GRANT, grant.id, at)
+    return dataclasses.replace(grant, last_used_at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRefresh:
+    """A refresh token as it is known."""
+
+    client_id: str
+    is_used: bool
+    created_at: datetime
+    expires_at: datetime
+    grant: Grant
+
+    def is_live(self, now: datetime) -> bool:
+        """Tell whether it can be traded."""
+        return not self.is_used and now < self.expires_at and self.grant.is_live(now)
+
+
+class RefreshStore:
+    """Refresh tokens."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def find(self, token_hash: bytes) -> StoredRefresh | None:
+        """Return a refresh token, whatever its state."""
+        with database_errors():
+            row = await self._pool.fetchrow(FIND_REFRESH, token_hash)
+        if row is None:
+            return None
+        return StoredRefresh(
+            client_id=row["holder_id"],
+            is_used=row["used_at"] is not None,
+            created_at=row["token_created_at"],
+            expires_at=row["token_expires_at"],
+            grant=grant_from_row(row),
+        )
+
+    async def forget(self, before: datetime) -> None:
+        """Delete tokens that nobody could use any more since long ago."""
+        with database_errors():
+            await self._pool.execute(FORGET_REFRESH, before)

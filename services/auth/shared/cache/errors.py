@@ -1,0 +1,19 @@
+"""Redis's failures as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis.exceptions import RedisError
+
+from servicekit.errors import ErrorReason, Unavailable
+
+
+@contextmanager
+def cache_errors() -> Iterator[None]:
+    """Raise `Unavailable` in place of any error that says Redis cannot be used now."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as exc:
+        raise Unavailable(ErrorReason.CACHE_ERROR, "The cache is unavailable. Try again.", retry_after_s=1.0) from exc

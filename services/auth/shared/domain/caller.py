@@ -1,0 +1,28 @@
+"""Who calls and what they may do: everything the gateway needs to admit a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.auth.shared.domain.budget import Budget
+from services.auth.shared.domain.scope import Scope
+from services.auth.shared.domain.tier import Tier, TierLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The holder of a valid credential."""
+
+    user_id: str
+    key_id: str
+    key_name: str
+    tier: Tier
+    scopes: frozenset[Scope]
+    models: tuple[str, ...]
+    ip_allow_list: tuple[str, ...]
+    limits: TierLimits
+    budgets: tuple[Budget, ...]
+    expires_at: datetime | None
+    grant_id: str = ""
+    client_id: str = ""

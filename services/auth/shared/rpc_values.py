@@ -1,0 +1,131 @@
+"""Values of several services' messages, as protobuf and back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+from razvilka.auth.v1 import auth_pb2 as pb
+from razvilka.auth.v1 import oauth_pb2
+
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.auth.shared.domain.budget import Budget, BudgetPeriod
+from services.auth.shared.domain.caller import Caller
+from services.auth.shared.domain.delegation import Authority
+from services.auth.shared.domain.tier import Limits, Tier
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+TIER_TO_PROTO: Final[dict[Tier, pb.Tier.ValueType]] = {
+    Tier.FREE: pb.TIER_FREE,
+    Tier.PRO: pb.TIER_PRO,
+    Tier.ENTERPRISE: pb.TIER_ENTERPRISE,
+}
+TIER_FROM_PROTO: Final[dict[int, Tier]] = {
+    pb.TIER_UNSPECIFIED: Tier.FREE,
+    **{number: tier for tier, number in TIER_TO_PROTO.items()},
+}
+PERIOD_TO_PROTO: Final[dict[BudgetPeriod, pb.BudgetPeriod.ValueType]] = {
+    BudgetPeriod.DAY: pb.BUDGET_PERIOD_DAY,
+    BudgetPeriod.MONTH: pb.BUDGET_PERIOD_MONTH,
+    BudgetPeriod.TOTAL: pb.BUDGET_PERIOD_TOTAL,
+}
+PERIOD_FROM_PROTO: Final[dict[int, BudgetPeriod | None]] = {
+    pb.BUDGET_PERIOD_UNSPECIFIED: None,
+    **{number: period for period, number in PERIOD_TO_PROTO.items()},
+}
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# What a datetime can hold; a Timestamp can hold more.
+FIRST_S: Final = -62_135_596_800
+LAST_S: Final = 253_402_300_799
+
+
+def caller_to_proto(caller: Caller) -> pb.Caller:
+    """Return who calls and what they may do."""
+    return pb.Caller(
+        user_id=caller.user_id,
+        key_id=caller.key_id,
+        key_name=caller.key_name,
+        tier=TIER_TO_PROTO[caller.tier],
+        scopes=sorted(caller.scopes),
+        models=caller.models,
+        ip_allow_list=caller.ip_allow_list,
+        user_limits=limits_to_proto(caller.limits.user),
+        key_limits=limits_to_proto(caller.limits.key),
+        model_limits=limits_to_proto(caller.limits.model),
+        budgets=[
+            pb.Budget(
+                subject=budget.subject,
+                period=PERIOD_TO_PROTO[budget.period],
+                limit_micro_rub=budget.limit_micro_rub,
+            )
+            for budget in caller.budgets
+        ],
+        expires_at=timestamp_to_proto(caller.expires_at),
+        grant_id=caller.grant_id,
+        client_id=caller.client_id,
+    )
+
+
+def limits_to_proto(limits: Limits) -> pb.Limits:
+    """Return the limits of one dimension."""
+    return pb.Limits(
+        requests_per_minute=limits.requests_per_minute,
+        requests_per_day=limits.requests_per_day,
+        tokens_per_minute=limits.tokens_per_minute,
+        concurrent_requests=limits.concurrent_requests,
+    )
+
+
+def tier_from_proto(number: int) -> Tier:
+    """Return the tier; unspecified is free."""
+    if number not in TIER_FROM_PROTO:
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such tier.", param="tier")
+    return TIER_FROM_PROTO[number]
+
+
+def period_from_proto(number: int) -> BudgetPeriod | None:
+    """Return the budget's period, if one is given."""
+    if number not in PERIOD_FROM_PROTO:
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such period.", param="budget_period")
+    return PERIOD_FROM_PROTO[number]
+
+
+def timestamp_to_proto(timestamp: datetime | None) -> Timestamp | None:
+    """Return the time, exact to the microsecond."""
+    if timestamp is None:
+        return None
+    since = timestamp - EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
+
+
+def timestamp_from_proto(stamp: Timestamp, param: str) -> datetime:
+    """Return the time, cut to the microsecond."""
+    if not FIRST_S <= stamp.seconds <= LAST_S or not 0 <= stamp.nanos <= 999_999_999:
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "This is not a time.", param=param)
+    return EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1_000)
+
+
+def authority_of(
+    request: pb.CreateApiKeyRequest | pb.RotateApiKeyRequest | oauth_pb2.CreateClientRequest,
+) -> Authority | None:
+    """Return what the credential that makes the request may do itself; None: nobody's credential makes it."""
+    if not request.HasField("maker"):
+        return None
+    maker = request.maker
+    return Authority(
+        scopes=frozenset(maker.scopes),
+        models=tuple(maker.models),
+        ip_allow_list=tuple(maker.ip_allow_list),
+        budgets=tuple(_budget_from_proto(budget) for budget in maker.budgets),
+        expires_at=timestamp_from_proto(maker.expires_at, "maker") if maker.HasField("expires_at") else None,
+    )
+
+
+def _budget_from_proto(budget: pb.Budget) -> Budget:
+    period = period_from_proto(budget.period)
+    if period is None:
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "A budget needs a period.", param="maker")
+    return Budget(budget.subject, period, budget.limit_micro_rub)

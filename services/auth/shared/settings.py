@@ -1,0 +1,73 @@
+"""Settings that no room has for itself: limits of tiers, upkeep; parts of `AuthSettings`."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from servicekit.settings import Part
+from services.auth.shared.domain.tier import Limits
+
+# For what keys are derived from: HMAC-SHA256 gains nothing from more, and a shorter one could be guessed.
+MIN_SECRET_LENGTH = 32
+
+
+def split_secrets(secrets: SecretStr) -> list[str]:
+    """Return the secrets that stand in one setting, separated by commas."""
+    return [secret.strip() for secret in secrets.get_secret_value().split(",") if secret.strip()]
+
+
+class LimitSettings(Part):
+    """Limits of one tier: in all, with one key, or on one model version; 0 means no limit."""
+
+    requests_per_minute: int = Field(0, ge=0)
+    """Requests a minute."""
+    requests_per_day: int = Field(0, ge=0)
+    """Requests a day."""
+    tokens_per_minute: int = Field(0, ge=0)
+    """Tokens a minute, input and output."""
+    concurrent_requests: int = Field(0, ge=0)
+    """Requests at once."""
+
+    @property
+    def limits(self) -> Limits:
+        """Return them as a value."""
+        return Limits(**self.model_dump())
+
+
+class FreeTierSettings(LimitSettings):
+    """What a free account may use in all; 0 means no limit."""
+
+    requests_per_minute: int = Field(20, ge=0)
+    requests_per_day: int = Field(200, ge=0)
+    tokens_per_minute: int = Field(100_000, ge=0)
+    concurrent_requests: int = Field(5, ge=0)
+
+
+class ProTierSettings(LimitSettings):
+    """What a pro account may use in all; 0 means no limit."""
+
+    requests_per_minute: int = Field(100, ge=0)
+    requests_per_day: int = Field(1_000, ge=0)
+    tokens_per_minute: int = Field(1_000_000, ge=0)
+    concurrent_requests: int = Field(20, ge=0)
+
+
+class EnterpriseTierSettings(LimitSettings):
+    """What an enterprise account may use in all; 0 means no limit."""
+
+    requests_per_minute: int = Field(600_000, ge=0)
+    tokens_per_minute: int = Field(1_000_000_000, ge=0)
+    concurrent_requests: int = Field(10_000, ge=0)
+
+
+class UpkeepSettings(Part):
+    """How often the service looks after itself."""
+
+    last_use_every_s: float = Field(5.0, gt=0)
+    """Seconds between two writes of when keys were last used."""
+    revocation_sweep_every_s: float = Field(1.0, gt=0)
+    """Seconds between two looks for revocations that the gateways have not been told."""
+    revocation_keep_s: int = Field(3600, ge=60)
+    """Seconds a revocation is kept for gateways that reconnect; longer than any access token lives."""
+    check_every_s: float = Field(3600.0, gt=0)
+    """Seconds between two checks of the audit log, of the peppers in use and of what may be forgotten."""

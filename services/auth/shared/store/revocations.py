@@ -1,0 +1,99 @@
+"""Table `revocations`: what ended, and whether the gateways have been told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+
+from servicekit.postgres import database_errors
+from services.auth.shared.domain.revocation import Revocation, RevokedKind
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+INSERT_REVOCATION: Final = """
+INSERT INTO auth.revocations (kind, subject_id, revoked_at, until)
+VALUES ($1, $2, $3, $4)
+RETURNING number
+"""
+
+
+async def insert_revocation(
+    connection: PoolConnectionProxy[asyncpg.Record], kind: RevokedKind, subject_id: str, at: datetime, until: datetime
+) -> Revocation:
+    """Note a revocation in the transaction that makes it."""
+    number: int = await connection.fetchval(INSERT_REVOCATION, kind, subject_id, at, until)
+    return Revocation(number, kind, subject_id, at, until)
+
+
+READ_UNPUBLISHED: Final = """
+SELECT number, kind, subject_id, revoked_at, until
+FROM auth.revocations
+WHERE published_at IS NULL
+ORDER BY number
+LIMIT $1
+"""
+
+READ_LIVE: Final = """
+SELECT number, kind, subject_id, revoked_at, until
+FROM auth.revocations
+WHERE until > $1
+ORDER BY number
+"""
+
+READ_SINCE: Final = """
+SELECT number, kind, subject_id, revoked_at, until
+FROM auth.revocations
+WHERE until > $1 AND revoked_at >= $2
+ORDER BY number
+"""
+
+MARK_PUBLISHED: Final = """
+UPDATE auth.revocations
+SET published_at = $2
+WHERE number = ANY($1::bigint[]) AND published_at IS NULL
+"""
+
+FORGET_OVER: Final = """
+DELETE FROM auth.revocations
+WHERE until <= $1 AND published_at IS NOT NULL
+"""
+
+
+class RevocationStore:
+    """Revocations on their way to the gateways."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    async def read_unpublished(self, limit: int) -> list[Revocation]:
+        """Return the oldest revocations that the gateways have not been told."""
+        with database_errors():
+            return [_from_row(row) for row in await self._pool.fetch(READ_UNPUBLISHED, limit)]
+
+    async def read_live(self, now: datetime) -> list[Revocation]:
+        """Return all revocations that somebody might not know of yet, oldest first."""
+        with database_errors():
+            return [_from_row(row) for row in await self._pool.fetch(READ_LIVE, now)]
+
+    async def read_since(self, since: datetime, now: datetime) -> list[Revocation]:
+        """Return the revocations made since a time that still matter, oldest first."""
+        with database_errors():
+            return [_from_row(row) for row in await self._pool.fetch(READ_SINCE, now, since)]
+
+    async def mark_published(self, numbers: Sequence[int], at: datetime) -> None:
+        """Note that the gateways have been told."""
+        with database_errors():
+            await self._pool.execute(MARK_PUBLISHED, numbers, at)
+
+    async def forget_over(self, now: datetime) -> None:
+        """Delete what was published and nobody can believe in any more."""
+        with database_errors():
+            await self._pool.execute(FORGET_OVER, now)
+
+
+def _from_row(row: asyncpg.Record) -> Revocation:
+    return Revocation(row["number"], RevokedKind(row["kind"]), row["subject_id"], row["revoked_at"], row["until"])

@@ -1,1 +1,0 @@
-"""All SQL of auth, one file for each group of tables; rows become domain values here."""

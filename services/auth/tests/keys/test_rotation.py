@@ -1,0 +1,107 @@
+"""Rotation: a new key beside the old one, which ends when the overlap is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from razvilka.auth.v1 import auth_pb2 as pb
+
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
+from servicekit.testing import FakeClock
+from services.auth.tests.conftest import AuthCaller
+
+
+async def test_both_keys_work_until_the_overlap_is_over(auth: AuthCaller, clock: FakeClock) -> None:
+    """Programs have time to change; then the old key is worth nothing."""
+    user = await auth.new_user()
+    old = await auth.new_key(user, scopes=["models:read"], models=["gigachat-pro"], budget_micro_rub=5, budget_period=1)
+
+    new = await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id, overlap_s=60))
+
+    callers = [await auth.verify(old.secret), await auth.verify(new.secret)]
+    assert [list(caller.models) for caller in callers] == [["gigachat-pro"], ["gigachat-pro"]]
+    assert (new.key.name, list(new.key.scopes), new.key.budget_micro_rub) == ("laptop", ["models:read"], 5)
+    assert new.key.id != old.key.id
+    assert not new.key.HasField("expires_at")
+    clock.advance(61)
+    with pytest.raises(Unauthenticated):
+        await auth.verify(old.secret)
+    assert (await auth.verify(new.secret)).key_id == new.key.id
+
+
+async def test_without_an_overlap_the_old_key_ends_now(auth: AuthCaller) -> None:
+    """It is revoked, so the gateways hear of it."""
+    user = await auth.new_user()
+    old = await auth.new_key(user)
+
+    await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id))
+
+    listed = await auth.call(pb.ListApiKeysRequest(user_id=user))
+    assert {key.id: key.HasField("revoked_at") for key in listed.keys}[old.key.id]
+    with pytest.raises(Unauthenticated):
+        await auth.verify(old.secret)
+
+
+async def test_an_overlap_never_prolongs_a_key(auth: AuthCaller, clock: FakeClock) -> None:
+    """The old key keeps its own, earlier end; the new one has the same."""
+    user = await auth.new_user()
+    soon = Timestamp(seconds=int(clock.now().timestamp()) + 30)
+    old = await auth.new_key(user, expires_at=soon)
+
+    new = await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id, overlap_s=3600))
+
+    assert new.key.expires_at == soon
+    clock.advance(31)
+    with pytest.raises(Unauthenticated):
+        await auth.verify(old.secret)
+
+
+async def test_only_a_live_key_of_ones_own_is_rotated(auth: AuthCaller) -> None:
+    """Revoked, absent and foreign keys are not there; the overlap has bounds."""
+    user, stranger = await auth.new_user(), await auth.new_user("boris@example.ru")
+    live, dead = await auth.new_key(user), await auth.new_key(user)
+    await auth.revoke(user, dead.key.id)
+
+    for owner, key_id in [(stranger, live.key.id), (user, dead.key.id), (user, "nothing"), (user, "")]:
+        with pytest.raises(NotFound):
+            await auth.call(pb.RotateApiKeyRequest(user_id=owner, key_id=key_id, overlap_s=60))
+    for overlap_s in (-1, 10**9):
+        with pytest.raises(InvalidRequest):
+            await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=live.key.id, overlap_s=overlap_s))
+    assert len((await auth.call(pb.ListApiKeysRequest(user_id=user))).keys) == 2
+
+
+async def test_a_credential_rotates_no_key_that_may_do_more_than_itself(auth: AuthCaller) -> None:
+    """It is refused and the key goes on as it was; one that it could have made itself is rotated."""
+    user = await auth.new_user()
+    strong = await auth.new_key(user, scopes=["models:read", "profile:write"])
+    weak = await auth.new_key(user, scopes=["models:read"])
+    maker = pb.Authority(scopes=["keys:write", "models:read"])
+
+    with pytest.raises(PermissionDenied) as refused:
+        await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=strong.key.id, maker=maker))
+    rotated = await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=weak.key.id, maker=maker))
+
+    assert refused.value.reason is ErrorReason.INSUFFICIENT_SCOPE
+    assert refused.value.details == {"required_scope": "profile:write"}
+    assert not (await auth.verify(strong.secret)).HasField("expires_at")
+    assert list(rotated.key.scopes) == ["models:read"]
+
+
+async def test_a_key_without_an_overlap_is_replaced_in_one_transaction(
+    auth: AuthCaller, auth_pool: asyncpg.Pool[Any]
+) -> None:
+    """Successor, revocation and both audit rows have one time."""
+    user = await auth.new_user()
+    old = await auth.new_key(user)
+
+    await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id))
+
+    events = await auth_pool.fetch(
+        "SELECT action FROM auth.audit_log WHERE subject = $1 ORDER BY seq", f"key:{old.key.id}"
+    )
+    assert [event["action"] for event in events] == ["key.created", "key.rotated", "key.revoked"]
+    assert await auth_pool.fetchval("SELECT count(*) FROM auth.revocations WHERE subject_id = $1", old.key.id) == 1

@@ -1,0 +1,156 @@
+-- Admit one request over all its limits: read everything, decide, then write everything.
+--
+-- ARGV[1]  msgpack AdmitCall of wire.py
+-- Answers  msgpack AdmitAnswer of wire.py: for each dimension the figures of its tightest subject
+--
+-- deadline_us is there because a script that a hung server runs late must not leave a hold that nobody knows of.
+-- Per subject a hash (STATE) holds, by the name of the dimension, the theoretical arrival time of a bucket in
+-- microseconds, or a calendar count and beside it which window it counts.
+local a = read(ARGV[1])
+local request_id, hold = a.request_id, a.hold
+local deciding = a.mode == DECIDE
+local now = redis_now()
+local NEVER_US = 1e15
+
+if a.deadline_us > 0 and now > a.deadline_us then return pack({verdict = LATE, now_us = now}) end
+-- A command that was sent twice (its connection broke before the answer) must count once.
+local known = call('HEXISTS', KEYS[1], request_id) == 1
+if known and not deciding then return pack({verdict = ADMITTED, now_us = now}) end
+
+-- Read and decide.
+local violated
+
+-- Keep the figures of the tightest subject in the dimension's row: what to report if the request is admitted, and if it
+-- is refused and nothing was taken.
+local function note(d, limit, untouched, taken, untouched_reset, taken_reset)
+  if not d.untouched or untouched < d.untouched then
+    d.untouched_limit, d.untouched, d.untouched_reset = limit, untouched, untouched_reset
+  end
+  if not d.taken or taken < d.taken then d.taken_limit, d.taken, d.taken_reset = limit, taken, taken_reset end
+end
+local function refuse(name, subject, limit, wait, period)
+  if not violated or wait > violated.retry_us then
+    violated = {dimension = name, subject = subject, limit = limit, retry_us = wait, period = period}
+  end
+end
+
+-- What is written for a subject, until when its state says something, and what settling may refund.
+local writes, latest, running, idle, charges = {}, {}, {}, {}, {}
+
+local function bucket(d, i, subject, limit, state)
+  local cost, window = 1, d.window_us
+  if d.unit == TOKENS then
+    -- More than a window's worth waits for a full bucket and takes it whole; the rest is debt at settle.
+    cost = math.min(a.tokens, limit)
+    if cost > 0 then
+      charges[#charges + 1] = {subject = subject, dimension = d.name, tokens = cost, step_us = window / limit}
+    end
+  end
+  local tat, new, wait = gcra(state[d.at], now, window, limit, cost)
+  if known then new = tat elseif wait > 0 then refuse(d.name, subject, limit, wait) end
+  local step, untouched_reset, taken_reset = window / limit, tat - now, new - now
+  local untouched = floor((window - untouched_reset) / step + 0.5)
+  note(d, limit, untouched, floor((window - taken_reset) / step + 0.5), untouched_reset, taken_reset)
+  local fields = writes[i]
+  fields[#fields + 1], fields[#fields + 2] = d.name, us(new)
+  latest[i] = max(latest[i], new)
+end
+
+local function calendar(d, i, subject, limit, state)
+  local window = floor(now / d.window_us)
+  local count = tonumber(state[d.at + 1] or -1) == window and tonumber(state[d.at]) or 0
+  local ends = (window + 1) * d.window_us
+  local after = known and count or count + 1
+  if not known and count >= limit then refuse(d.name, subject, limit, ends - now) end
+  note(d, limit, limit - count, limit - after, ends - now, ends - now)
+  local fields = writes[i]
+  local at = #fields
+  fields[at + 1], fields[at + 2], fields[at + 3], fields[at + 4] = d.name, int(after), d.window_field, int(window)
+  latest[i] = max(latest[i], ends)
+end
+
+local function slots(d, subject, limit)
+  local count = call('ZCOUNT', prefix .. RUNNING .. subject, '(' .. int(now), '+inf')
+  if not known and deciding and count >= limit then refuse(d.name, subject, limit, d.retry_us) end
+  note(d, limit, limit - count, limit - (known and count or count + 1), 0, 0)
+  running[#running + 1], idle[subject] = subject, count == 0
+end
+
+for i, subject in ipairs(a.subjects) do
+  local limits, name, state = subject.limits, subject.name, nil
+  for _, d in ipairs(DIMENSIONS) do
+    local limit = limits[d.name]
+    if limit and d.rule == SLOTS then
+      slots(d, name, limit)
+    elseif limit and deciding then
+      if not state then
+        state = read_state(prefix .. STATE .. name)
+        writes[i], latest[i] = {}, now
+      end
+      if d.rule == BUCKET then bucket(d, i, name, limit, state) else calendar(d, i, name, limit, state) end
+    end
+  end
+end
+
+local cold, budget_left, budget_keys, warm, endless = {}, {}, {}, {}, {}
+for i, budget in ipairs(a.budgets) do
+  local key = budget_key(budget.subject, budget.period, now)
+  local counters = call('HMGET', key, 'u', 'h')
+  -- A restored hold names its budgets although they are lost too: the rebuild sums what it holds.
+  budget_keys[i] = key
+  if counters[1] then
+    local rest = budget.limit - tonumber(counters[1]) - tonumber(counters[2])
+    if not known and deciding and hold > rest then
+      refuse(BUDGET, budget.subject, budget.limit, NEVER_US, budget.period)
+    elseif not known then
+      rest = rest - hold
+    end
+    budget_left[#budget_left + 1], warm[#warm + 1] = rest, key
+    endless[key] = budget.period == PERIOD_TOTAL
+  else
+    cold[#cold + 1] = key
+  end
+end
+if deciding and #cold > 0 then return pack({verdict = COLD, now_us = now, cold = cold}) end
+
+local figures = {}
+for _, d in ipairs(DIMENSIONS) do
+  if d.taken then
+    local limit, remaining, reset = d.taken_limit, d.taken, d.taken_reset
+    if violated then limit, remaining, reset = d.untouched_limit, d.untouched, d.untouched_reset end
+    figures[#figures + 1] = {dimension = d.name, limit = limit, remaining = remaining, reset_us = floor(reset)}
+  end
+end
+if violated then
+  return pack({verdict = REFUSED, now_us = now, figures = figures, violated = violated})
+end
+local answer = pack({
+  verdict = ADMITTED, now_us = now, figures = figures,
+  budget_keys = deciding and budget_keys or nil, budget_left = deciding and budget_left or nil,
+})
+if known then return answer end
+
+-- Write.
+local expiry = int(now + a.lease_us)
+for i, fields in pairs(writes) do
+  local key = prefix .. STATE .. a.subjects[i].name
+  call('HSET', key, unpack(fields))
+  call('PEXPIRE', key, state_ttl(latest[i], now))
+end
+for _, subject in ipairs(running) do
+  local key = prefix .. RUNNING .. subject
+  -- Whoever finds nobody running clears away what dead gateways left; renewals do the rest.
+  if idle[subject] then forget_expired(key, now) end
+  keep_running(key, expiry, a.lease_us, request_id)
+end
+for _, key in ipairs(warm) do
+  call('HINCRBY', key, 'h', int(hold))
+  -- A counter of a day or a month outlives its period as it is.
+  if endless[key] then call('PEXPIRE', key, COUNTER_TTL_MS) end
+end
+call('HSET', KEYS[1], request_id, pack({
+  hold = hold, running = running, charges = charges, budget_keys = budget_keys, facts = a.facts,
+}))
+call('ZADD', prefix .. HOLDS, expiry, request_id)
+if not deciding then call('SET', prefix .. MARK .. request_id, '1', 'PX', MARK_TTL_MS) end
+return answer

@@ -1,0 +1,210 @@
+"""Runs scripts on one Redis connection; calls that pile up while one round trip is under way share the next.
+
+redis-py's pool, retry and telemetry cost 50 us of CPU a call; packing the command by hand and reading the answers of
+a whole batch under one timeout costs a fifth of that, and at rest it delays nothing. The connection itself (TLS,
+authentication, protocol) stays redis-py's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import structlog
+from redis.asyncio import Connection, Redis
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from services.gateway.admission.degraded.breaker import Breaker
+from services.gateway.admission.keys import details_key
+from services.gateway.admission.redis.scripts import RENEW, Script
+from services.gateway.admission.wire import RenewCall, pack
+
+log = structlog.get_logger()
+
+MAX_BATCH: Final = 128
+LAST_PART_S: Final = 0.01
+PROBE_KEY: Final = details_key("probe")
+NOTHING_TO_RENEW: Final = pack(RenewCall(0, []))
+Call = tuple[Script, bytes, bytes, "asyncio.Future[Any]"]
+
+
+class RedisLost(Exception):
+    """Redis did not answer in time, answered with an error, or nobody asks it for now."""
+
+
+class ScriptRunner:
+    """Sends scripts in batches; every call ends within the timeout, one way or another."""
+
+    def __init__(self, client: Redis, breaker: Breaker, *, timeout_s: float) -> None:
+        self._pool = client.connection_pool
+        self._breaker = breaker
+        self._timeout_s = timeout_s
+        self._waiting: list[Call] = []
+        self._wake = asyncio.Event()
+        self._connection: Connection | None = None
+
+    async def run(self, script: Script, key: str, payload: bytes) -> Any:
+        """Return the script's answer.
+
+        Raises:
+            RedisLost: no answer.
+        """
+        if not self._breaker.allows():
+            raise RedisLost("the circuit is open")
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((script, key.encode(), payload, answer))
+        self._wake.set()
+        return await answer
+
+    async def probe(self) -> None:
+        """Find out whether Redis is back when nobody else asks."""
+        if not self._breaker.is_closed:
+            with contextlib.suppress(RedisLost):
+                await self.run(RENEW, PROBE_KEY, NOTHING_TO_RENEW)
+
+    async def serve(self) -> None:
+        """Send what waits, for ever; cancel it to stop."""
+        try:
+            while True:
+                await self._wake.wait()
+                batch = self._waiting[:MAX_BATCH]
+                del self._waiting[:MAX_BATCH]
+                if not self._waiting:
+                    self._wake.clear()
+                if batch:
+                    await self._answer(batch)
+        finally:
+            self._give_up(self._waiting, RedisLost("stopping"))
+            await self._disconnect()
+
+    async def _answer(self, batch: list[Call]) -> None:
+        try:
+            async with _fair_timeout(self._timeout_s):
+                answers = await self._exchange_again(batch)
+        except (RedisError, OSError, TimeoutError) as exc:
+            await self._failed(batch, exc)
+        except BaseException:
+            self._give_up(batch, RedisLost("stopping"))
+            raise
+        else:
+            self._deliver(batch, answers)
+
+    async def _exchange_again(self, batch: list[Call]) -> list[Any]:
+        """Send it; once more on a new connection when the server had closed the old one: scripts are idempotent."""
+        fresh = self._connection is None or not self._connection.is_connected
+        try:
+            return await self._exchange(batch)
+        except (RedisError, OSError) as exc:
+            if fresh or isinstance(exc, TimeoutError):
+                raise
+            await self._disconnect()
+            return await self._exchange(batch)
+
+    async def _exchange(self, batch: list[Call]) -> list[Any]:
+        connection = await self._connected()
+        await connection.send_packed_command([_evalsha(call) for call in batch], check_health=False)
+        answers = [await self._read(connection) for _ in batch]
+        unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            await connection.send_packed_command([_eval(batch[at]) for at in unknown], check_health=False)
+            for at in unknown:
+                answers[at] = await self._read(connection)
+        return answers
+
+    @staticmethod
+    async def _read(connection: Connection) -> Any:
+        try:
+            return await connection.read_response(disable_decoding=True, timeout=math.inf)
+        except ResponseError as exc:
+            return exc
+
+    async def _connected(self) -> Connection:
+        if self._connection is None:
+            connection: Connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
+            # One timeout bounds the whole batch; redis-py's own would cost a task for each write.
+            connection.socket_timeout = None
+            self._connection = connection
+        await self._connection.connect()  # type: ignore[no-untyped-call]
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
+
+    def _deliver(self, batch: list[Call], answers: list[Any]) -> None:
+        failure = next((answer for answer in answers if isinstance(answer, ResponseError)), None)
+        if failure is None:
+            self._breaker.succeeded()
+        else:
+            self._count_failure(failure)
+        for (_, _, _, waiter), answer in zip(batch, answers, strict=True):
+            if waiter.done():
+                continue
+            if isinstance(answer, ResponseError):
+                waiter.set_exception(RedisLost(str(answer)))
+            else:
+                waiter.set_result(answer)
+
+    async def _failed(self, batch: list[Call], cause: BaseException) -> None:
+        await self._disconnect()
+        self._count_failure(cause)
+        # Who queued behind a hung batch has waited as well: nobody waits for two timeouts.
+        waiting, self._waiting = self._waiting, []
+        self._wake.clear()
+        self._give_up(batch + waiting, RedisLost(type(cause).__name__))
+
+    def _count_failure(self, cause: BaseException) -> None:
+        was_closed = self._breaker.is_closed
+        self._breaker.failed()
+        if was_closed and not self._breaker.is_closed:
+            log.warning("admission.redis_lost", cause=type(cause).__name__, error=str(cause)[:200])
+
+    @staticmethod
+    def _give_up(calls: list[Call], exc: RedisLost) -> None:
+        for _, _, _, waiter in calls:
+            if not waiter.done():
+                waiter.set_exception(exc)
+
+
+@asynccontextmanager
+async def _fair_timeout(seconds: float) -> AsyncIterator[None]:
+    """Cancel the block after so long, but not for the loop's own delay.
+
+    When the loop itself was held up, the timer would fire before the answer that has long arrived is read: so the
+    last part of the time only begins once the loop runs again.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+        first = loop.call_later(seconds - LAST_PART_S, lambda: limit.reschedule(loop.time() + LAST_PART_S))
+        try:
+            yield
+        finally:
+            first.cancel()
+
+
+def _evalsha(call: Call) -> bytes:
+    script, key, payload, _ = call
+    return b"*5\r\n$7\r\nEVALSHA\r\n$40\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
+        script.sha,
+        len(key),
+        key,
+        len(payload),
+        payload,
+    )
+
+
+def _eval(call: Call) -> bytes:
+    script, key, payload, _ = call
+    return b"*5\r\n$4\r\nEVAL\r\n$%d\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
+        len(script.body),
+        script.body,
+        len(key),
+        key,
+        len(payload),
+        payload,
+    )

@@ -1,0 +1,56 @@
+-- End a request: give back its leases, turn its hold into what it cost, refund or charge the token estimate.
+--
+-- ARGV[1]  msgpack SettleCall of wire.py
+-- Answers  1 settled; 0 nothing to do (settled before); 2 the hold was lost with Redis, the cost is counted
+--
+-- Idempotent: the hold's details are the permission to change anything, and they go first. When they are missing the
+-- request was either settled before or its hold was lost with Redis. It was lost if the budget's counters were rebuilt
+-- (field s) after the admission. The rebuild summed the stored rows, and this one was not yet among them if it is
+-- settled after the rebuild: then its cost is added, once (key MARK). admitted_us = 0: it was never admitted here (Redis
+-- was lost), which looks like "rebuilt later" for ever, so it always leaves the mark.
+local a = read(ARGV[1])
+local mark = prefix .. MARK .. a.request_id
+
+-- Move a bucket by the difference between what was charged and what was used.
+local function recharge(charge, now)
+  local key = prefix .. STATE .. charge.subject
+  local tat = max(tonumber(call('HGET', key, charge.dimension) or 0), now)
+  tat = max(now, tat + (a.tokens - charge.tokens) * charge.step_us)
+  call('HSET', key, charge.dimension, us(tat))
+  local least = state_ttl(tat, now)
+  if call('PTTL', key) < tonumber(least) then call('PEXPIRE', key, least) end
+end
+
+local raw = call('HGET', KEYS[1], a.request_id)
+if raw then
+  local detail = read(raw)
+  call('HDEL', KEYS[1], a.request_id)
+  call('ZREM', prefix .. HOLDS, a.request_id)
+  for _, subject in ipairs(detail.running) do call('ZREM', prefix .. RUNNING .. subject, a.request_id) end
+  local now
+  for _, charge in ipairs(detail.charges) do
+    if a.tokens ~= charge.tokens then
+      now = now or redis_now()
+      recharge(charge, now)
+    end
+  end
+  for _, key in ipairs(detail.budget_keys) do
+    if call('HEXISTS', key, 'u') == 1 then
+      if call('HINCRBY', key, 'h', int(0 - detail.hold)) < 0 then call('HSET', key, 'h', 0) end
+      call('HINCRBY', key, 'u', int(a.cost))
+    end
+  end
+  if a.admitted_us == 0 then call('SET', mark, '1', 'PX', MARK_TTL_MS) end
+  return 1
+end
+
+if a.cost == 0 or #a.budget_keys == 0 then return 0 end
+local rebuilt = {}
+for _, key in ipairs(a.budget_keys) do
+  local since = tonumber(call('HGET', key, 's') or -1)
+  if since > a.admitted_us and a.settled_us > since then rebuilt[#rebuilt + 1] = key end
+end
+if #rebuilt == 0 then return 0 end
+if not call('SET', mark, '1', 'NX', 'PX', MARK_TTL_MS) then return 0 end
+for _, key in ipairs(rebuilt) do call('HINCRBY', key, 'u', int(a.cost)) end
+return 2

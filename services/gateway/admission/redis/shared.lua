@@ -1,0 +1,60 @@
+-- What several scripts need; stands between the constants of conventions.py and the body of each script.
+--
+-- KEYS[1] is the key of a user's details, gw:{user}:d; every other key is derived from it and shares its hash tag.
+local prefix = string.sub(KEYS[1], 1, -1 - #DETAILS)
+local floor, max = math.floor, math.max
+-- Locals: a global costs two look-ups each time.
+local call, pack, read, format = redis.call, cmsgpack.pack, cmsgpack.unpack, string.format
+
+-- Lua's tostring keeps 14 digits, a time in microseconds has 16. A double of that size still has quarters of a
+-- microsecond, so two decimals lose nothing.
+local function us(number) return format('%.2f', number) end
+local function int(number) return format('%.0f', number) end
+
+local function redis_now()
+  local time = call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+-- GCRA over a bucket of `limit` units that refills in `window`: the theoretical arrival time as it is and after `cost`
+-- units, and how long the cost has to wait for (0: it fits). `stored` is what a field holds, false when nothing.
+local function gcra(stored, now, window, limit, cost)
+  local tat = max(tonumber(stored or 0), now)
+  local step = window / limit
+  local new = tat + cost * step
+  local over = new - now - window
+  -- Half a unit of tolerance keeps rounding from refusing the last unit of a burst.
+  return tat, new, over > step / 2 and over or 0
+end
+
+-- How long a subject's state is kept: until it has long been full, in milliseconds.
+local function state_ttl(latest, now) return int((latest - now) / 1000 + STATE_SPARE_MS) end
+
+-- Prolong a request's place among those that run.
+local function keep_running(key, expiry, lease_us, request_id)
+  call('ZADD', key, expiry, request_id)
+  call('PEXPIRE', key, int(lease_us / 1000 + LEASE_SPARE_MS))
+end
+
+-- Take those away whose leases have ended.
+local function forget_expired(key, now) call('ZREMRANGEBYSCORE', key, '-inf', int(now)) end
+
+-- Months since year 0, from days since 1970 (civil_from_days of Howard Hinnant).
+local function month_of(days)
+  local z = days + 719468
+  local era = floor(z / 146097)
+  local doe = z - era * 146097
+  local yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524) - floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100))
+  local mp = floor((5 * doy + 2) / 153)
+  local month = mp < 10 and mp + 3 or mp - 9
+  return (yoe + era * 400 + (month <= 2 and 1 or 0)) * 12 + month - 1
+end
+
+-- The name of a budget's counters in the period that contains `now`.
+local function budget_key(subject, period, now)
+  local label = ''
+  local today = floor(now / DAY_US)
+  if period == PERIOD_DAY then label = int(today) elseif period == PERIOD_MONTH then label = int(month_of(today)) end
+  return prefix .. BUDGET_KEY .. subject .. ':' .. period .. label
+end

@@ -1,0 +1,11 @@
+-- Take one request from a bucket of its own, apart from the limits of users.
+--
+-- KEYS[1]  the bucket: its theoretical arrival time in microseconds
+-- ARGV[1]  msgpack TakeCall of wire.py
+-- Answers  0 taken; else microseconds to wait, nothing was taken
+local a = read(ARGV[1])
+local now = redis_now()
+local _, new, wait = gcra(call('GET', KEYS[1]), now, a.window_us, a.limit, 1)
+if wait > 0 then return math.ceil(wait) end
+call('SET', KEYS[1], us(new), 'PX', state_ttl(new, now))
+return 0

@@ -1,0 +1,154 @@
+"""What Python and the scripts tell each other: msgpack maps, one class each. The scripts use the same field names."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Mode(StrEnum):
+    """Decide whether a request may pass; or restore the lease and holds of one that is running already."""
+
+    DECIDE = "decide"
+    RESTORE = "restore"
+
+
+class Verdict(StrEnum):
+    """What `admit.lua` found.
+
+    ADMITTED: it may pass. REFUSED: nothing was consumed. COLD: budgets without counters, rebuild them and ask again.
+    LATE: the caller has given up, nothing was consumed.
+    """
+
+    ADMITTED = "admitted"
+    REFUSED = "refused"
+    COLD = "cold"
+    LATE = "late"
+
+
+class SubjectWire(msgspec.Struct, frozen=True):
+    """Whose limits: "user", "key:<id>" or "model:<id>", and those that are set by the name of their dimension."""
+
+    name: str
+    limits: dict[str, int]
+
+
+class BudgetWire(msgspec.Struct, frozen=True):
+    """A budget, its period as it stands in keys."""
+
+    subject: str
+    period: str
+    limit: int
+
+
+class AdmitCall(msgspec.Struct, frozen=True):
+    """The argument of `admit.lua`.
+
+    Attributes:
+        deadline_us: Redis time after which the caller has given up; 0: none.
+        tokens: what it may use at most.
+        hold: micro-roubles it may cost at most.
+        facts: JSON that is kept beside the hold.
+    """
+
+    request_id: str
+    mode: Mode
+    deadline_us: int
+    lease_us: int
+    tokens: int
+    hold: int
+    subjects: list[SubjectWire]
+    budgets: list[BudgetWire]
+    facts: str
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """Which limit of whom refused; `retry_us` is how long it lasts, `period` that of a budget."""
+
+    dimension: str
+    subject: str
+    limit: int
+    retry_us: float
+    period: str = ""
+
+
+class FigureWire(msgspec.Struct, frozen=True):
+    """What is left of a dimension's tightest limit, and when it is whole again."""
+
+    dimension: str
+    limit: int
+    remaining: int
+    reset_us: int
+
+
+class AdmitAnswer(msgspec.Struct, frozen=True):
+    """The answer of `admit.lua`.
+
+    Attributes:
+        now_us: Redis time of the decision.
+        figures: one for each dimension that is limited, in the order of the table.
+        budget_keys: names of the budgets' counters, in the order asked.
+        budget_left: what each budget has left.
+        cold: names of counters that must be rebuilt first.
+    """
+
+    verdict: Verdict
+    now_us: int
+    figures: tuple[FigureWire, ...] = ()
+    budget_keys: tuple[str, ...] = ()
+    budget_left: tuple[int, ...] = ()
+    cold: tuple[str, ...] = ()
+    violated: Violation | None = None
+
+
+class SettleCall(msgspec.Struct, frozen=True):
+    """The argument of `settle.lua`; `cost` in micro-roubles, times are Redis times."""
+
+    request_id: str
+    tokens: int
+    cost: int
+    settled_us: int
+    admitted_us: int
+    budget_keys: tuple[str, ...]
+
+
+class RenewCall(msgspec.Struct, frozen=True):
+    """The argument of `renew.lua`; it answers the ids whose hold is gone."""
+
+    lease_us: int
+    request_ids: list[str]
+
+
+class SeedCall(msgspec.Struct, frozen=True):
+    """The argument of `seed.lua`: a counter that is missing and what was spent, in micro-roubles."""
+
+    budget_key: str
+    spent: int
+
+
+class ReconcileCall(msgspec.Struct, frozen=True):
+    """The argument of `reconcile.lua`: a counter, what it said when it was read, what it should say."""
+
+    budget_key: str
+    used: int
+    spent: int
+
+
+class TakeCall(msgspec.Struct, frozen=True):
+    """The argument of `take.lua`: one request of a bucket of `limit` that refills in `window_us`."""
+
+    limit: int
+    window_us: int
+
+
+class HoldDetail(msgspec.Struct, frozen=True):
+    """What a script keeps of a running request; it keeps more than Python reads."""
+
+    hold: int
+    facts: str
+
+
+pack = msgspec.msgpack.Encoder().encode
+read_answer = msgspec.msgpack.Decoder(AdmitAnswer).decode
+read_hold = msgspec.msgpack.Decoder(HoldDetail).decode

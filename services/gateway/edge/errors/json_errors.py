@@ -1,0 +1,64 @@
+"""Errors as JSON, in the two forms there are: the API's own, and that of the OAuth protocol (RFC 6749 5.2)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from servicekit.errors import (
+    DeadlineExceeded,
+    Internal,
+    InvalidRequest,
+    PermissionDenied,
+    QuotaExceeded,
+    ServiceError,
+    Unauthenticated,
+    Unavailable,
+)
+from services.gateway.clients.oauth_views import OAuthRefused
+from services.gateway.edge.problems import Headers, code_of, encode_body, headers_of, status_of
+from services.gateway.edge.request_context import RequestContext
+from services.gateway.edge.respond import Answer, json_answer
+
+# The rest of the body is still on its way; nobody wants to read it.
+HANG_UP: Final = (b"connection", b"close")
+_PROTOCOL: Final[dict[type[ServiceError], tuple[int, str]]] = {
+    InvalidRequest: (400, "invalid_request"),
+    Unauthenticated: (401, "invalid_token"),
+    PermissionDenied: (403, "insufficient_scope"),
+    QuotaExceeded: (429, "temporarily_unavailable"),
+    Unavailable: (503, "temporarily_unavailable"),
+    DeadlineExceeded: (503, "temporarily_unavailable"),
+    Internal: (500, "server_error"),
+}
+
+
+def api_error(context: RequestContext, error: ServiceError, headers: Headers | None = None) -> Answer:
+    """Return an error in the API's own form and note its code. `headers`: further ones."""
+    context.error_code = code_of(error)
+    status, explained = status_of(error), headers_of(error)
+    if any(name == b"retry-after" for name, _ in context.headers):
+        explained = [header for header in explained if header[0] != b"retry-after"]
+    if status == 413:
+        explained.append(HANG_UP)
+    return json_answer(status, encode_body(error, context.request_id), [*explained, *(headers or [])])
+
+
+def protocol_error(error: OAuthRefused | ServiceError) -> tuple[int, bytes, Headers]:
+    """Return status, body and explaining headers of an error in the form of the protocol."""
+    if isinstance(error, OAuthRefused):
+        basic = (b"www-authenticate", b'Basic realm="razvilka", charset="UTF-8"')
+        challenge = [basic] if error.challenge_basic else []
+        return error.status, _protocol_body(error.error, error.description), challenge
+    status, code = _PROTOCOL.get(type(error), (400, "invalid_request"))
+    return status, _protocol_body(code, error.message), headers_of(error)
+
+
+def _protocol_body(error: str, description: str) -> bytes:
+    """The description has only what RFC 6749 5.2 allows."""
+    body: dict[str, Any] = {"error": error}
+    allowed = "".join(char for char in description if " " <= char <= "~" and char not in '"\\')
+    if allowed:
+        body["error_description"] = allowed
+    return msgspec.json.encode(body)

@@ -1,0 +1,36 @@
+"""What the headers of a paid answer say: what answered, what it cost, and what will end."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from services.gateway.clients.catalog import Model
+from services.gateway.clients.completion import Route
+from services.gateway.edge.problems import Headers
+
+
+def answer_headers(route: Route, model: Model) -> Headers:
+    """Return the headers that say what answered, and when the model asked for will end."""
+    headers: Headers = [
+        (b"x-razvilka-model", _header(route.resolved_model or route.model)),
+        (b"x-razvilka-provider", _header(route.provider)),
+    ]
+    if route.dropped_params:
+        headers.append((b"x-razvilka-dropped-params", _header(", ".join(route.dropped_params))))
+    if model.deprecated_at is not None:
+        headers.append((b"deprecation", f"@{int(model.deprecated_at.timestamp())}".encode()))
+    if model.shutdown_at is not None:
+        headers.append((b"sunset", model.shutdown_at.strftime("%a, %d %b %Y %H:%M:%S GMT").encode()))
+    return headers
+
+
+def cost_header(cost_micro_rub: int) -> tuple[bytes, bytes]:
+    """Return the header that says what the answer cost."""
+    return b"x-razvilka-cost-micro-rub", str(cost_micro_rub).encode()
+
+
+# Names of models, providers and parameters: a small closed set, seen in every request.
+@lru_cache(maxsize=4096)
+def _header(text: str) -> bytes:
+    """Return text from another service as a header value: nothing in it can end the header."""
+    return "".join(char if " " <= char <= "~" else "?" for char in text).encode()

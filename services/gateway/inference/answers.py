@@ -1,0 +1,188 @@
+"""Asks the router inside a paid call and sends what it says: whole, or as it is made. Every paid route answers here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import TypeVar
+
+import structlog
+from starlette.types import Send
+
+from servicekit.errors import ErrorReason, Internal, ProviderFailed, ServiceError, Unavailable
+from servicekit.failpoints import failpoint
+from services.gateway.clients.completion import Completion, Embeddings, End, StreamPart
+from services.gateway.edge import cancellation
+from services.gateway.edge.body import ClientDisconnected
+from services.gateway.edge.money import roubles
+from services.gateway.edge.problems import code_of
+from services.gateway.edge.request_context import RequestContext
+from services.gateway.edge.respond import send_json
+from services.gateway.inference.answer_headers import cost_header
+from services.gateway.inference.event_stream import Frames
+from services.gateway.inference.event_writer import EventWriter
+from services.gateway.inference.paid_call import PaidCall, PaidCalls
+from services.gateway.inference.pricing import PricedRequest
+from services.gateway.metering.usage_record import TokenUsage
+
+log = structlog.get_logger()
+
+Answer = TypeVar("Answer", bound=Completion | Embeddings)
+Ask = Callable[[PaidCall], Awaitable[Answer]]
+AskStream = Callable[[PaidCall], AsyncGenerator[StreamPart, None]]
+# From the answer, what it used and what it cost in micro-roubles to the body.
+Render = Callable[[Answer, TokenUsage, int], bytes]
+
+
+class Answers:
+    """Sends the answers of paid calls."""
+
+    def __init__(self, paid_calls: PaidCalls) -> None:
+        self._paid_calls = paid_calls
+
+    async def send_whole(
+        self, context: RequestContext, priced: PricedRequest, send: Send, *, ask: Ask[Answer], render: Render[Answer]
+    ) -> None:
+        """Send a whole answer.
+
+        Raises:
+            ServiceError: it failed; nothing was sent.
+            ClientDisconnected: there is nobody to send it to.
+        """
+        async with self._paid_calls.open(context, priced) as call:
+            with call.cancellation:
+                answer = await ask(call)
+            if call.cancellation.cause:
+                await _settle_cancelled(call)
+                raise ClientDisconnected
+            call.routed(answer.route)
+            choices = answer.choices if isinstance(answer, Completion) else ()
+            call.note(sum(len(choice.content or "") for choice in choices))
+            cost = await call.complete(answer.end, choices[0].finish_reason if choices else "")
+        failpoint("gateway.before_answer")
+        context.headers.append(cost_header(cost))
+        await send_json(send, 200, render(answer, call.usage_of(answer.end)[0], cost))
+
+    async def send_stream(
+        self, context: RequestContext, priced: PricedRequest, send: Send, *, ask: AskStream, frames: Frames
+    ) -> None:
+        """Send an answer as it is made.
+
+        Raises:
+            ServiceError: it failed before anything was sent.
+        """
+        async with self._paid_calls.open(context, priced) as call:
+            settings = self._paid_calls.settings.stream
+            writer = EventWriter(send, call.client, settings, self._paid_calls.tasks)
+            relay = StreamRelay(call, frames, writer, drain_tokens=settings.drain_tokens)
+            try:
+                with call.cancellation:
+                    await relay.run(ask(call))
+                await relay.finish()
+            except Exception as exc:
+                if not writer.started:
+                    raise
+                await relay.break_off(_as_service_error(exc, context))
+            finally:
+                writer.close()
+
+
+class StreamRelay:
+    """Carries one stream from the router to the caller, and remembers what its end needs."""
+
+    def __init__(self, call: PaidCall, frames: Frames, writer: EventWriter, *, drain_tokens: int) -> None:
+        self._call = call
+        self._frames = frames
+        self._writer = writer
+        self._drain_chars = drain_tokens * call.priced.model.chars_per_token
+        self._drained_chars = 0
+        self._last_frames = b""
+        self._end: End | None = None
+        self._finish_reason = ""
+
+    async def run(self, parts: AsyncGenerator[StreamPart, None]) -> None:
+        """Write every part as it comes; what comes with the end waits until the end is settled."""
+        call, writer = self._call, self._writer
+        async with aclosing(parts):
+            async for part in parts:
+                chars = self._note(part)
+                frames = self._frames.deltas(part.deltas)
+                if not writer.started:
+                    await writer.start([])
+                if part.end is not None:
+                    self._end, self._last_frames = part.end, frames
+                    call.note(chars)
+                    continue
+                await writer.write(frames)
+                call.delivered(chars, part.progress)
+                failpoint("gateway.after_part")
+                if call.client.lost:
+                    self._drain(chars)
+
+    def _note(self, part: StreamPart) -> int:
+        if part.route is not None:
+            self._call.routed(part.route)
+        chars = 0
+        for delta in part.deltas:
+            chars += len(delta.content) + len(delta.reasoning)
+            if delta.tool_calls:
+                chars += sum(len(call.name) + len(call.arguments) for call in delta.tool_calls)
+            if delta.finish_reason and not self._finish_reason:
+                self._finish_reason = delta.finish_reason
+        return chars
+
+    def _drain(self, chars: int) -> None:
+        self._drained_chars += chars
+        if self._drained_chars > self._drain_chars:
+            self._call.cancellation.now(self._call.client.lost)
+
+    async def finish(self) -> None:
+        """Settle, then send the last frames.
+
+        Raises:
+            Unavailable: the stream was ended because this process stops.
+            ProviderFailed: it has no end.
+        """
+        call = self._call
+        if call.cancellation.cause:
+            await _settle_cancelled(call)
+            return
+        if self._end is None:
+            raise ProviderFailed(ErrorReason.PROVIDER_ERROR, "The answer broke off without an end.")
+        cost = await call.complete(self._end, self._finish_reason)
+        failpoint("gateway.before_answer")
+        await self._writer.finish(self._last_frames + self._frames.end(call.usage_of(self._end)[0], cost))
+
+    async def break_off(self, error: ServiceError) -> None:
+        """Settle what was delivered, and tell the caller that this is not the whole answer."""
+        call, context = self._call, self._call.context
+        context.error_code = code_of(error)
+        cost = context.cost_micro_rub if call.settled else await call.fail(error)
+        error.details = {**error.details, "partial": "true", "cost_rub": roubles(cost)}
+        await self._writer.finish(self._frames.error(error, context.request_id))
+
+
+async def _settle_cancelled(call: PaidCall) -> None:
+    """Settle a call whose work was ended from outside.
+
+    Raises:
+        Unavailable: because this process stops: the caller is still there to hear of it.
+    """
+    cause = call.cancellation.cause
+    await call.interrupt(cause)
+    if cause == cancellation.SHUTDOWN:
+        raise _restarting(call.priced.endpoint)
+
+
+def _restarting(endpoint: str) -> Unavailable:
+    # Callers of embeddings have never been told the second sentence; texts of errors are part of the API.
+    advice = "" if endpoint == "embeddings" else " Try again."
+    text = f"This server is being restarted.{advice}"
+    return Unavailable(ErrorReason.SERVICE_UNAVAILABLE, text, retry_after_s=1.0)
+
+
+def _as_service_error(failure: Exception, context: RequestContext) -> ServiceError:
+    if isinstance(failure, ServiceError):
+        return failure
+    log.error("gateway.stream_failed", request_id=context.request_id, exc_info=failure)
+    return Internal()

@@ -1,0 +1,24 @@
+"""What the routes of inference need, and the paths of the hot ones."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.gateway.identity.access import Needs, Open, Scope
+
+CHAT: Final = "/v1/chat/completions"
+COMPLETIONS: Final = "/v1/completions"
+EMBEDDINGS: Final = "/v1/embeddings"
+
+NEEDS: Final[Needs] = {
+    CHAT: Scope.COMPLETIONS_WRITE,
+    COMPLETIONS: Scope.COMPLETIONS_WRITE,
+    EMBEDDINGS: Scope.EMBEDDINGS_WRITE,
+    "/v1/models": Scope.MODELS_READ,
+    "/v1/models/{model_id:path}": Scope.MODELS_READ,
+    "/v1/parameters/{model_id:path}": Scope.MODELS_READ,
+    "/v1/generation": Scope.USAGE_READ,
+    "/v1/requests/{request_id}": Scope.USAGE_READ,
+    "/v1/providers/status": Scope.MODELS_READ,
+    "/health/providers": Open.EVERYONE,
+}

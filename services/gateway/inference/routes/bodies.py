@@ -1,0 +1,184 @@
+"""Bodies of the answers of inference that FastAPI writes."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+
+class Pricing(BaseModel):
+    """Roubles for one token, as decimals; `request` is always 0."""
+
+    prompt: str
+    completion: str
+    cached_prompt: str
+    request: str
+    currency: str
+    version: str
+
+
+class Architecture(BaseModel):
+    """What goes in and out."""
+
+    modality: str
+    tokenizer: str
+    instruct_type: str | None
+
+
+class ModelLimits(BaseModel):
+    """What one request can hold."""
+
+    context_length: int | None
+    max_completion_tokens: int | None
+
+
+class Lifecycle(BaseModel):
+    """When a model ends; both are null for models that stay."""
+
+    deprecated: bool
+    deprecation_date: str | None
+    shutdown_date: str | None
+
+
+class ModelBody(BaseModel):
+    """A model: OpenAI's four fields, release 1.0's, and its lifecycle."""
+
+    id: str
+    object: str
+    created: int
+    owned_by: str
+    name: str
+    description: str
+    provider: str
+    version: str
+    kind: str
+    resolved_model: str
+    aliases: list[str]
+    pricing: Pricing | None
+    context_length: int | None
+    architecture: Architecture
+    limits: ModelLimits
+    supported_features: list[str]
+    supported_parameters: list[str]
+    default_parameters: dict[str, float]
+    lifecycle: Lifecycle
+    shutdown_date: str | None
+
+
+class ModelList(BaseModel):
+    """All models."""
+
+    object: str
+    data: list[ModelBody]
+
+
+class ParametersData(BaseModel):
+    """What a model takes, and the medians of what is commonly given."""
+
+    model: str
+    supported_parameters: list[str]
+    temperature_p50: float
+    top_p_p50: float
+    frequency_penalty_p50: float
+    presence_penalty_p50: float
+
+
+class ParametersBody(BaseModel):
+    """Parameters of one model."""
+
+    data: ParametersData
+
+
+class GenerationData(BaseModel):
+    """What one generation was: release 1.0's fields, and money as exact decimals beside the number."""
+
+    id: str
+    model: str
+    resolved_model: str
+    provider: str
+    streamed: bool
+    generation_time: int
+    first_token_ms: int
+    created_at: str
+    tokens_prompt: int
+    tokens_completion: int
+    tokens_cached: int
+    tokens_reasoning: int
+    total_cost: float
+    cost_rub: str
+    finish_reason: str | None
+
+
+class GenerationBody(BaseModel):
+    """One generation."""
+
+    data: GenerationData
+
+
+class AttemptBody(BaseModel):
+    """One try of one model; no reason means that it answered."""
+
+    provider: str
+    model: str
+    reason: str | None
+    latency_ms: int
+
+
+class RequestBody(BaseModel):
+    """Everything known about one request of the caller."""
+
+    id: str
+    endpoint: str
+    requested_model: str
+    model: str
+    resolved_model: str
+    provider: str
+    status: str
+    http_status: int
+    error_code: str | None
+    finish_reason: str | None
+    stream: bool
+    started_at: str
+    first_token_ms: int
+    latency_ms: int
+    tokens_input: int
+    tokens_output: int
+    tokens_cached: int
+    tokens_reasoning: int
+    cost_rub: str
+    price_version: str
+    counted_by: str
+    trace_id: str
+    attempts: list[AttemptBody]
+
+
+class ModelStatusBody(BaseModel):
+    """One model version as the router saw it lately."""
+
+    model: str
+    status: str
+    latency_ms: int
+    success_rate: float
+    updated_at: str
+
+
+class ProviderStatusBody(BaseModel):
+    """One provider: as well as the worst of its models that are in use, unless all are down."""
+
+    provider: str
+    status: str
+    latency_ms: int
+    success_rate: float
+    models: list[ModelStatusBody]
+
+
+class ProvidersBody(BaseModel):
+    """All providers."""
+
+    data: list[ProviderStatusBody]
+
+
+class ProviderHealthBody(BaseModel):
+    """Every provider's state in one word."""
+
+    status: str
+    providers: dict[str, str]

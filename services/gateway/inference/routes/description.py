@@ -1,0 +1,76 @@
+"""What the OpenAPI description says of the hot routes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from services.gateway.edge.api_description import REF, HotOperation
+from services.gateway.inference.routes.access import CHAT, COMPLETIONS, EMBEDDINGS
+from services.gateway.inference.schemas import ChatRequest, CompletionRequest, ContentPart, EmbeddingRequest
+
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_USAGE: Final = {
+    "type": "object",
+    "required": ["prompt_tokens", "total_tokens", "cost_rub"],
+    "properties": {
+        "prompt_tokens": _COUNT,
+        "completion_tokens": _COUNT,
+        "total_tokens": _COUNT,
+        "cost_rub": {"type": "string", "pattern": r"^\d+\.\d{6}$", "description": "Roubles, exactly."},
+    },
+}
+
+
+def _answer(object_name: str, *items: str) -> dict[str, Any]:
+    key = "data" if object_name == "list" else "choices"
+    return {
+        "type": "object",
+        "required": ["object", key, "model", "usage", *items],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": object_name},
+            "created": {"type": "integer"},
+            "model": {"type": "string"},
+            key: {"type": "array", "items": {"type": "object"}},
+            "usage": _USAGE,
+        },
+    }
+
+
+OPERATIONS: Final = {
+    CHAT: HotOperation(
+        "inference", "Answer a chat", ChatRequest, _answer("chat.completion", "id", "created"), streams=True
+    ),
+    COMPLETIONS: HotOperation(
+        "inference",
+        "Complete a prompt (older form)",
+        CompletionRequest,
+        _answer("text_completion", "id", "created"),
+        streams=True,
+    ),
+    EMBEDDINGS: HotOperation("inference", "Turn texts into vectors", EmbeddingRequest, _answer("list"), streams=False),
+}
+
+
+def components() -> dict[str, Any]:
+    """Return the schemas that the operations refer to."""
+    shapes = [operation.body for operation in OPERATIONS.values()]
+    _, found = msgspec.json.schema_components(shapes, ref_template=REF)
+    return _without_raw(found)
+
+
+def _without_raw(components: dict[str, Any]) -> dict[str, Any]:
+    """Say what the lists that are decoded in a second step hold: msgspec only knows that they are JSON."""
+    parts = {"type": "array", "minItems": 1, "items": {"$ref": REF.format(name="ContentPart")}}
+    _, extra = msgspec.json.schema_components([ContentPart], ref_template=REF)
+    texts = {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}
+    text = {"type": "string", "minLength": 1}
+    components["ChatMessage"]["properties"]["content"] = {
+        "anyOf": [{"type": "string"}, parts, {"type": "null"}],
+        "default": None,
+    }
+    components["CompletionRequest"]["properties"]["prompt"] = {"anyOf": [text, {**texts, "maxItems": 128}]}
+    components["EmbeddingRequest"]["properties"]["input"] = {"anyOf": [text, {**texts, "maxItems": 2048}]}
+    return {**components, **extra}

@@ -1,0 +1,65 @@
+"""What every paid route does before its own work: find the context, authenticate, read and decode the body.
+
+These are bare ASGI endpoints, the hot way to write a route: FastAPI's own body parsing would cost as much as
+everything here. All other routes are FastAPI's.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from services.gateway.clients.router import RouterClient
+from services.gateway.edge.body import decode, read_body
+from services.gateway.edge.request_context import RequestContext, context_of
+from services.gateway.identity.authentication import Authenticator
+from services.gateway.inference.answers import Answers
+from services.gateway.inference.pricing import Pricing
+from services.gateway.inference.routes.access import NEEDS
+from services.gateway.settings import LimitSettings
+
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceDependencies:
+    """What the paid routes share."""
+
+    authenticator: Authenticator
+    limits: LimitSettings
+    pricing: Pricing
+    router: RouterClient
+    answers: Answers
+
+
+class PaidRoute(ABC, Generic[Body]):
+    """POST on one path. A route says what its body looks like, what that asks for, and how the answer is rendered."""
+
+    def __init__(self, path: str, body: type[Body], inference: InferenceDependencies) -> None:
+        self.path = path
+        self._need = NEEDS[path]
+        self._decoder = msgspec.json.Decoder(body)
+        self._limits = inference.limits
+        self._authenticator = inference.authenticator
+        self.inference = inference
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        context = context_of(scope)
+        context.route = self.path
+        await self._authenticator.enter(context, self._need)
+        body = await read_body(scope, receive, self._limits)
+        await self.answer(context, decode(self._decoder, body, max_depth=self._limits.json_depth), send)
+
+    @abstractmethod
+    def answer(self, context: RequestContext, request: Body, send: Send) -> Awaitable[None]:
+        """Check and price the request, and return the sending of its answer, to be awaited.
+
+        Raises:
+            ServiceError: the request is refused.
+        """

@@ -1,0 +1,106 @@
+"""What pages answer, and how that becomes headers and HTML. The one renderer of errors as pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote
+
+from servicekit.errors import Internal, NotFound, QuotaExceeded, ServiceError, Unauthenticated
+from services.gateway.edge.problems import Headers, headers_of, status_of
+from services.gateway.edge.respond import Answer
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.policy import page_policy
+from services.gateway.pages.rendering import render
+
+ERROR: Final = "error.html"
+_HTML: Final = (b"content-type", b"text/html; charset=utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatePage:
+    """A page to show. `targets`: where its forms may lead beside here."""
+
+    template: str
+    values: dict[str, Any] = field(default_factory=dict)
+    status: int = 200
+    targets: tuple[str, ...] = ()
+    headers: Headers = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """A redirect: 303, so that the browser never repeats a post with its password elsewhere (RFC 9700 4.12)."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Something else than a page."""
+
+    media_type: bytes
+    body: bytes
+    headers: Headers = field(default_factory=list)
+    cache_control: bytes = b"no-store"
+
+
+PageAnswer = TemplatePage | Redirect | Download
+
+
+def error_page(error: str, description: str, status: int, headers: Headers | None = None) -> TemplatePage:
+    """Return a page that says what went wrong. `description` is never a piece of the request."""
+    return TemplatePage(ERROR, {"error": error, "description": description}, status, headers=headers or [])
+
+
+def failure_page(error: ServiceError) -> TemplatePage:
+    """Return a page that says what kind of thing failed; what exactly only where the visitor can mend it."""
+    if isinstance(error, Unauthenticated):
+        return error_page("expired", "", 400)
+    if isinstance(error, NotFound):
+        return error_page("not_found", "", 404)
+    code = "rate_limit_exceeded" if isinstance(error, QuotaExceeded) else "service_unavailable"
+    if isinstance(error, Internal):
+        code = "internal_error"
+    status = status_of(error)
+    if 400 <= status < 500 and code != "rate_limit_exceeded":
+        return error_page("invalid_request", error.message, status)
+    wait = [name for name in headers_of(error) if name[0] == b"retry-after"]
+    return error_page(code, "", status, wait)
+
+
+def page_answer(page: PageContext, answer: PageAnswer) -> Answer:
+    """Return a page's answer with the cookies that were set on the way."""
+    headers: Headers = [(b"set-cookie", cookie) for cookie in page.set_cookies]
+    status, body = 200, b""
+    page.context.policy = page_policy()
+    if isinstance(answer, Redirect):
+        status = 303 if page.scope["method"] == "POST" else 302
+        headers.append((b"location", _header_value(answer.url)))
+    elif isinstance(answer, Download):
+        body = answer.body
+        page.context.cache_control = answer.cache_control
+        headers += [(b"content-type", answer.media_type), *answer.headers]
+    else:
+        status, body = answer.status, _rendered(page, answer)
+        page.context.policy = page_policy(answer.targets)
+        headers += [_HTML, (b"pragma", b"no-cache"), *answer.headers]
+    headers += [(b"x-frame-options", b"DENY"), (b"content-length", str(len(body)).encode())]
+    return Answer(status, headers, b"" if page.scope["method"] == "HEAD" else body)
+
+
+def _rendered(page: PageContext, shown: TemplatePage) -> bytes:
+    values: dict[str, Any] = {
+        "csrf": page.csrf if page.browser else "",
+        "path": page.path,
+        "switches": page.switches() if page.scope["method"] == "GET" else [],
+        "switch_fields": {},
+        **shown.values,
+    }
+    zone = page.user.profile.time_zone if page.user else ""
+    return render(shown.template, page.language, values, time_zone=zone)
+
+
+def _header_value(url: str) -> bytes:
+    # The authorization server encodes what it puts into addresses. If it ever did not, the header must stay one header.
+    return quote(url, safe=":/?#[]@!$&'()*+,;=%~-._").encode("ascii")

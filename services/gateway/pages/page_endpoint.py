@@ -1,0 +1,165 @@
+"""What all pages share: the checks of form posts, who is logged in, errors as pages, cookies."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from starlette.types import Receive, Scope
+
+from servicekit.errors import ServiceError, Unauthenticated
+from services.gateway.clients.accounts import AccountClient
+from services.gateway.clients.oauth_views import OAuthRefused
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.edge.origin import header, origin_of
+from services.gateway.edge.params import first, parse_params, read_form
+from services.gateway.edge.problems import Headers
+from services.gateway.edge.request_context import RequestContext
+from services.gateway.edge.respond import Answer
+from services.gateway.identity.address_limit import OAuthLimit
+from services.gateway.identity.key_sets import KeySet
+from services.gateway.pages import forms, metrics
+from services.gateway.pages.answers import PageAnswer, Redirect, error_page, failure_page, page_answer
+from services.gateway.pages.cookies import CookieJar
+from services.gateway.pages.page_context import LoggedInUser, PageContext
+
+Handle = Callable[[PageContext], Awaitable[PageAnswer]]
+
+
+@dataclass(frozen=True, slots=True)
+class PageDependencies:
+    """What all pages are made with."""
+
+    key_set: KeySet
+    accounts: AccountClient
+    limit: OAuthLimit
+    public_url: str
+
+    async def address(self) -> str:
+        """Return our address as browsers see it.
+
+        Raises:
+            Unavailable: it is not set, and the issuer is not known yet.
+        """
+        return self.public_url or (await self.key_set.published()).issuer
+
+
+def page_endpoint(
+    path: str,
+    shared: PageDependencies,
+    get: Handle | None = None,
+    post: Handle | None = None,
+    *,
+    login_required: bool = False,
+    foreign_posts: bool = False,
+) -> Endpoint:
+    """Return a page.
+
+    Args:
+        path: of the route.
+        shared: what all pages share.
+        get: shows it.
+        post: takes its form.
+        login_required: only for people who are logged in; others are sent to log in and come back.
+        foreign_posts: other sites may post here: the authorization endpoint (OpenID Connect Core 3.1.2.1).
+    """
+    handlers = {method: handle for method, handle in (("GET", get), ("HEAD", get), ("POST", post)) if handle}
+    return Endpoint(path, tuple(handlers), Page(shared, handlers, login_required, foreign_posts), shared.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page does by method, and who may use it: see `page_endpoint`."""
+
+    shared: PageDependencies
+    handlers: Mapping[str, Handle]
+    login_required: bool
+    foreign_posts: bool
+
+    def __call__(self, scope: Scope, context: RequestContext) -> PageResponder:
+        """Return what answers one request; until its cookies are read, it speaks the browser's language."""
+        limit = self.shared.limit
+        page = PageContext(scope, context, origin_of(scope, limit.address(scope)), CookieJar(secure=False), "", [])
+        page.choose_language()
+        return PageResponder(page, self)
+
+
+@dataclass(frozen=True, slots=True)
+class PageResponder:
+    """Answers one request for a page."""
+
+    page: PageContext
+    definition: Page
+
+    async def answer(self, receive: Receive) -> Answer:
+        """Return what the page says, or the way to the login."""
+        try:
+            return page_answer(self.page, await self._answered(receive))
+        except NotLoggedIn:
+            return page_answer(self.page, Redirect(f"/login?next={quote(_own_address(self.page), safe='')}"))
+
+    async def _answered(self, receive: Receive) -> PageAnswer:
+        page, definition = self.page, self.definition
+        page.public_url = await definition.shared.address()
+        page.jar = CookieJar(secure=page.public_url.startswith("https://"))
+        page.query = parse_params(page.scope["query_string"])
+        page.begin()
+        if page.scope["method"] == "POST":
+            page.form = await read_form(page.scope, receive)
+            page.choose_language()
+            if not definition.foreign_posts:
+                _check_form(page)
+        if definition.login_required:
+            await require_user(page, definition.shared.accounts)
+        return await definition.handlers[page.scope["method"]](page)
+
+    def failed(self, error: OAuthRefused | ServiceError, headers: Headers) -> Answer:
+        """Return a page that says what went wrong."""
+        if isinstance(error, OAuthRefused):
+            return page_answer(self.page, error_page(error.error, error.description, error.status, headers))
+        return page_answer(self.page, failure_page(error))
+
+
+class NotLoggedIn(Exception):
+    """The page is for people who are logged in."""
+
+
+async def require_user(page: PageContext, accounts: AccountClient) -> LoggedInUser:
+    """Return who is logged in, and speak their language.
+
+    Raises:
+        NotLoggedIn: nobody.
+        Unavailable: that cannot be known at the moment.
+    """
+    if page.user is None:
+        if not page.session:
+            raise NotLoggedIn
+        try:
+            page.user = LoggedInUser(*await accounts.get_session(page.session, page.call))
+        except Unauthenticated as exc:
+            raise NotLoggedIn from exc
+        page.choose_language(page.user.profile.language)
+    return page.user
+
+
+def _own_address(page: PageContext) -> str:
+    # A form that came after its session ended is not repeated: its page is shown anew.
+    user_code = first(page.query, "user_code") or first(page.form, "user_code")
+    return f"{page.path}?user_code={quote(user_code, safe='')}" if user_code else page.path
+
+
+def _check_form(page: PageContext) -> None:
+    public = urlsplit(page.public_url)
+    own_origin = forms.is_own_origin(
+        site=header(page.scope, b"sec-fetch-site"),
+        origin=header(page.scope, b"origin"),
+        host=header(page.scope, b"host"),
+        public_url=f"{public.scheme}://{public.netloc}",
+    )
+    if not own_origin:
+        metrics.FORMS_REFUSED.labels("origin").inc()
+        raise OAuthRefused("form_refused", "", 403)
+    if not forms.is_own_token(first(page.form, forms.FIELD), page.browser, page.session):
+        metrics.FORMS_REFUSED.labels("token").inc()
+        raise OAuthRefused("form_refused", "", 403)

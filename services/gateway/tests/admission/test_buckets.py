@@ -1,0 +1,41 @@
+"""Buckets apart from the limits of users: shared in Redis, local without it."""
+
+from __future__ import annotations
+
+import pytest
+import redis.asyncio
+
+from servicekit.testing import FakeClock
+from services.gateway.admission.redis.shared_buckets import SharedBuckets
+
+
+async def test_shared_buckets_are_one_for_all_gateways(redis_client):
+    """Two gateways together grant the burst and no more; the wait is what one unit takes to come back."""
+    one = SharedBuckets(redis_client, FakeClock(), prefix="test:")
+    two = SharedBuckets(redis_client, FakeClock(), prefix="test:")
+
+    taken = [await each.take("address", limit=4, window_s=3600) for each in (one, two, one, two, one, two)]
+
+    assert [each.wait_s > 0 for each in taken] == [False] * 4 + [True] * 2
+    assert {each.limiter for each in taken} == {"redis"}
+    assert 880 < taken[-1].wait_s <= 900
+    assert (await one.take("another", limit=4, window_s=3600)).wait_s == 0
+
+
+async def test_shared_buckets_grant_half_without_redis(free_port):
+    """Each gateway for itself, until Redis is back; one at least."""
+    async with redis.asyncio.from_url(f"redis://127.0.0.1:{free_port}/0") as lost:
+        buckets = SharedBuckets(lost, FakeClock(), prefix="test:")
+        taken = [await buckets.take("address", limit=4, window_s=60) for _ in range(3)]
+        small = await buckets.take("other", limit=1, window_s=60)
+
+    assert [each.wait_s for each in taken] == [0, 0, pytest.approx(30, abs=1e-3)]
+    assert {each.limiter for each in taken} == {"local"}
+    assert small.wait_s == 0
+
+
+async def test_a_bucket_is_forgotten_when_it_has_long_been_full(redis_client):
+    """Addresses that came once leave nothing behind."""
+    await SharedBuckets(redis_client, FakeClock(), prefix="test:").take("address", limit=60, window_s=60)
+
+    assert 0 < await redis_client.pttl("test:address") <= 61_000

@@ -1,0 +1,291 @@
+"""The small parts of admission: breaker, buckets, periods, headers, heartbeat, reconciliation."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from servicekit.clock import Clock, SystemClock
+from servicekit.testing import FakeClock
+from services.gateway.admission.admission import Admission
+from services.gateway.admission.degraded.breaker import Breaker
+from services.gateway.admission.degraded.replicas import Replicas
+from services.gateway.admission.degraded.token_buckets import TokenBuckets
+from services.gateway.admission.dimensions import Dimension
+from services.gateway.admission.headers import duration, rate_limit_headers
+from services.gateway.admission.keys import budget_key, parse_budget_key
+from services.gateway.admission.periods import seconds_left
+from services.gateway.admission.reconcile import Reconciler
+from services.gateway.admission.request import BudgetPeriod, Figure, LimitReport
+from services.gateway.tests.admission_kit import USER, Ledger, admission_on, budget, counters, request
+
+
+def test_the_breaker_opens_after_five_failures_and_lets_one_probe_through():
+    """Half-open admits a single caller; its success closes, its failure opens again."""
+    clock = FakeClock()
+    breaker = Breaker(clock)
+    for _ in range(5):
+        assert breaker.allows()
+        breaker.failed()
+
+    assert not breaker.allows()
+    clock.advance(5)
+    assert [breaker.allows(), breaker.allows()] == [True, False]
+    breaker.failed()
+    assert not breaker.allows()
+    clock.advance(5)
+    assert breaker.allows()
+    breaker.succeeded()
+    assert breaker.is_closed
+
+
+def test_the_breaker_opens_after_two_seconds_of_failures():
+    """Rare callers need not fail five times."""
+    clock = FakeClock()
+    breaker = Breaker(clock)
+    breaker.failed()
+    clock.advance(2)
+    breaker.failed()
+
+    assert not breaker.allows()
+
+
+def test_a_success_between_failures_keeps_the_breaker_closed():
+    """Only failures in a row count."""
+    breaker = Breaker(FakeClock())
+    for _ in range(4):
+        breaker.failed()
+    breaker.succeeded()
+    for _ in range(4):
+        breaker.failed()
+
+    assert breaker.allows()
+
+
+def test_a_probe_that_never_reports_does_not_block_the_next_one():
+    """Its caller may have been cancelled."""
+    clock = FakeClock()
+    breaker = Breaker(clock)
+    for _ in range(5):
+        breaker.failed()
+    clock.advance(5)
+    assert breaker.allows()
+    clock.advance(5)
+
+    assert breaker.allows()
+
+
+@given(
+    limit=st.integers(1, 500),
+    window_s=st.sampled_from([1.0, 60.0, 3600.0]),
+    steps=st.lists(st.tuples(st.floats(0, 5), st.integers(1, 20)), max_size=60),
+)
+def test_buckets_never_grant_more_than_burst_and_refill(limit, window_s, steps):
+    """Whatever the arrivals, granted <= limit + elapsed * rate."""
+    clock = FakeClock()
+    buckets = TokenBuckets(clock)
+    granted = 0
+
+    for pause, cost in steps:
+        clock.advance(pause)
+        if buckets.try_take("x", limit=limit, window_s=window_s, cost=cost) == 0:
+            granted += min(cost, limit)
+
+    assert granted <= limit + clock.monotonic() * limit / window_s + 1e-3
+
+
+def test_buckets_grant_the_whole_burst_and_say_how_long_to_wait():
+    """Five of five, the sixth after a fifth of the window."""
+    buckets = TokenBuckets(FakeClock())
+    waits = [buckets.try_take("login", limit=5, window_s=60) for _ in range(6)]
+
+    assert waits[:5] == [0] * 5
+    assert waits[5] == pytest.approx(12, abs=1e-3)
+
+
+def test_buckets_forget_the_least_used_when_there_are_too_many():
+    """Memory is bounded whatever names callers invent."""
+    buckets = TokenBuckets(FakeClock(), max_buckets=10)
+    for number in range(100):
+        buckets.take(str(number), limit=1, window_s=60)
+
+    assert sum(buckets.left(str(number), limit=1, window_s=60) == 0 for number in range(100)) == 10
+
+
+@given(at=st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1)), period=st.sampled_from(list(BudgetPeriod)))
+def test_a_budget_key_names_its_period(at, period):
+    """The period parsed from a key contains the moment it was made for, and ends when it says."""
+    at = at.replace(tzinfo=UTC)
+    now_us = int(at.timestamp()) * 1_000_000
+    key = budget_key("u", budget(1, period, "key:a:b"), now_us)
+
+    user_id, subject, start = parse_budget_key(key)
+
+    assert (user_id, subject) == ("u", "key:a:b")
+    left = seconds_left(period, now_us)
+    if period is BudgetPeriod.TOTAL:
+        assert start is None
+        assert left is None
+    else:
+        assert start is not None
+        assert left is not None
+        assert start <= at
+        assert 0 < left <= 31 * 86_400
+        assert budget_key("u", budget(1, period, "key:a:b"), now_us + int(left * 1e6)) != key
+        assert budget_key("u", budget(1, period, "key:a:b"), now_us + int(left * 1e6) - 1) == key
+
+
+@pytest.mark.parametrize("period", list(BudgetPeriod), ids=str)
+async def test_the_script_and_python_name_a_budget_the_same(redis_url, redis_client, period):
+    """A counter that is rebuilt is the one the script looks for."""
+    async with admission_on(redis_url) as admission:
+        admitted = await admission.admit(request(budgets=(budget(10_000, period),)))
+
+    assert [name.decode() for name in await redis_client.keys("gw:{*}:b:*")] == list(admitted.ticket.budget_keys)
+
+
+REPORT = LimitReport(
+    (
+        Figure(Dimension.REQUESTS_PER_MINUTE, 60, 50, 10.2),
+        Figure(Dimension.REQUESTS_PER_DAY, 200, 20, 3600.0),
+        Figure(Dimension.TOKENS_PER_MINUTE, 90_000, 89_000, 0.7),
+        Figure(Dimension.CONCURRENCY, 5, 4, 0.0),
+    )
+)
+
+
+def test_the_headers_of_an_admitted_request():
+    """Release 1.0's, OpenAI's and the draft's; the tightest request limit speaks for requests."""
+    assert dict(rate_limit_headers(REPORT, now_s=1000.5)) == {
+        b"x-ratelimit-limit": b"200",
+        b"x-ratelimit-remaining": b"20",
+        b"x-ratelimit-reset": b"4601",
+        b"x-ratelimit-limit-requests": b"200",
+        b"x-ratelimit-remaining-requests": b"20",
+        b"x-ratelimit-reset-requests": b"1h0m0s",
+        b"x-ratelimit-limit-tokens": b"90000",
+        b"x-ratelimit-remaining-tokens": b"89000",
+        b"x-ratelimit-reset-tokens": b"700ms",
+        b"ratelimit-policy": b'"rpm";q=60;w=60, "rpd";q=200;w=86400, "tpm";q=90000;w=60;qu="tokens", '
+        b'"concurrency";q=5;qu="concurrent-requests"',
+        b"ratelimit": b'"rpd";r=20;t=3600',
+    }
+
+
+def test_retry_after_is_never_earlier_than_t():
+    """A refusal names the violated limit, with the same time in both headers."""
+    refused = LimitReport(REPORT.figures, retry_after_s=1.2, violated=Dimension.REQUESTS_PER_MINUTE)
+
+    headers = dict(rate_limit_headers(refused, now_s=0))
+
+    assert headers[b"retry-after"] == b"2"
+    assert headers[b"ratelimit"] == b'"rpm";r=50;t=2'
+
+
+def test_a_caller_without_limits_gets_no_headers():
+    """Nothing is limited, so nothing is said."""
+    assert rate_limit_headers(LimitReport(), now_s=0) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, b"0ms"), (0.02, b"20ms"), (1.5, b"1.5s"), (60, b"1m0s"), (3723, b"1h2m3s")]
+)
+def test_durations_are_written_as_openai_writes_them(seconds, text):
+    """Milliseconds below a second, then the largest units first."""
+    assert duration(seconds) == text
+
+
+async def test_gateways_count_each_other(redis_client):
+    """Two that beat are two; one that leaves is gone; a fixed number wins."""
+    one = Replicas(redis_client, FakeClock(), boot_id="a")
+    two = Replicas(redis_client, FakeClock(), boot_id="b")
+    await one.beat()
+    await two.beat()
+    await one.beat()
+
+    assert one.count() == 2
+    await two.leave()
+    await one.beat()
+    assert one.count() == 1
+    assert Replicas(redis_client, FakeClock(), boot_id="c", fixed=7).count() == 7
+
+
+def reconciler(client, admission: Admission, ledger: Ledger, clock: Clock | None = None) -> Reconciler:
+    return Reconciler(client, admission._runner, ledger.spend_of, clock=clock or SystemClock(), every_s=300)
+
+
+async def test_a_counter_below_the_stored_spend_is_raised_at_once(redis_url, redis_client):
+    """Rows that were on their way when the counters were rebuilt."""
+    ledger = Ledger(100)
+    async with admission_on(redis_url, ledger) as admission:
+        admitted = await admission.admit(request(budgets=(budget(10_000),)))
+        await admission.settle(admitted.ticket, 0, 5)
+        ledger.spent = 300
+
+        assert await reconciler(redis_client, admission, ledger).run_once() == 1
+
+    assert await counters(redis_client) == {"used": 300, "held": 0}
+
+
+async def test_a_counter_above_the_stored_spend_is_lowered_only_when_seen_twice(redis_url, redis_client):
+    """The rows may still lie in a journal."""
+    ledger = Ledger(100)
+    async with admission_on(redis_url, ledger) as admission:
+        admitted = await admission.admit(request(budgets=(budget(10_000),)))
+        await admission.settle(admitted.ticket, 0, 5)
+        reconcile = reconciler(redis_client, admission, ledger)
+
+        assert await reconcile.run_once() == 0
+        assert (await counters(redis_client))["used"] == 105
+        assert await reconcile.run_once() == 1
+
+    assert (await counters(redis_client))["used"] == 100
+
+
+async def test_a_counter_of_a_past_period_is_left_alone(redis_url, redis_client):
+    """What was spent since last month began is not what last month cost."""
+    ledger = Ledger(100)
+    async with admission_on(redis_url, ledger) as admission:
+        admitted = await admission.admit(request(budgets=(budget(10_000),)))
+        await admission.settle(admitted.ticket, 0, 5)
+        ledger.spent = 900
+        later = FakeClock(datetime.now(UTC) + timedelta(days=32))
+
+        assert await reconciler(redis_client, admission, ledger, later).run_once() == 0
+
+    assert (await counters(redis_client))["used"] == 105
+
+
+async def test_a_counter_with_running_requests_is_left_alone(redis_url, redis_client):
+    """Only what is at rest can be compared."""
+    ledger = Ledger(100)
+    async with admission_on(redis_url, ledger) as admission:
+        await admission.admit(request(budgets=(budget(10_000),)))
+        ledger.spent = 900
+
+        assert await reconciler(redis_client, admission, ledger).run_once() == 0
+
+    assert (await counters(redis_client))["used"] == 100
+    assert USER in ledger.asked[0]
+
+
+async def test_a_counter_at_rest_is_looked_at_ever_more_rarely_but_never_forgotten(redis_url, redis_client):
+    """A row that lay in a journal for very long arrives after its counter was found right."""
+    ledger = Ledger(100)
+    async with admission_on(redis_url, ledger) as admission:
+        admitted = await admission.admit(request(budgets=(budget(10_000),)))
+        await admission.cancel(admitted.ticket)
+        reconcile = reconciler(redis_client, admission, ledger)
+        ledger.asked.clear()
+        for _ in range(40):
+            assert await reconcile.run_once() == 0
+        asked = len(ledger.asked)
+        ledger.spent = 105
+
+        assert sum([await reconcile.run_once() for _ in range(12)]) == 1
+
+    assert asked == 7
+    assert await counters(redis_client) == {"used": 105, "held": 0}

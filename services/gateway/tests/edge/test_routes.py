@@ -1,0 +1,272 @@
+"""Everything beside inference: models, parameters, requests, the key, providers, health, the description."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from prometheus_client import REGISTRY
+from razvilka.auth.v1 import auth_pb2
+
+from servicekit.errors import ErrorReason, Internal
+from services.gateway.tests.backends import KEY, Backends, caller
+from services.gateway.tests.conftest import Edge, StartGateway
+
+CHAT = "/v1/chat/completions"
+HELLO: dict[str, Any] = {"model": "yandexgpt", "messages": [{"role": "user", "content": "Привет"}]}
+UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+async def test_models_are_listed_with_prices_and_lifecycle(edge: Edge) -> None:
+    """OpenAI's list with release 1.0's fields; prices are roubles for a token."""
+    body = (await edge.client.get("/v1/models")).json()
+
+    by_id = {model["id"]: model for model in body["data"]}
+    assert body["object"] == "list"
+    pro = by_id["yandexgpt:latest"]
+    assert (pro["object"], pro["owned_by"], pro["created"]) == ("model", "yandexgpt", 1_700_000_000)
+    assert pro["pricing"] == {
+        "prompt": "0.0002",
+        "completion": "0.0004",
+        "cached_prompt": "0.0001",
+        "request": "0",
+        "currency": "RUB",
+        "version": "2026-01",
+    }
+    assert (pro["context_length"], pro["limits"]["max_completion_tokens"]) == (32_768, 8_192)
+    assert by_id["yandexgpt:deprecated"]["lifecycle"] == {
+        "deprecated": True,
+        "deprecation_date": "2025-06-15",
+        "shutdown_date": "2027-01-15",
+    }
+    assert by_id["free-lunch"]["pricing"] is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "id"),
+    [
+        ("yandexgpt", "yandexgpt:latest"),
+        ("yandexgpt:latest", "yandexgpt:latest"),
+        ("gigachat/pro", "gigachat-pro"),
+        ("gigachat%2Fpro", "gigachat-pro"),
+    ],
+)
+async def test_one_model_is_found_by_id_and_alias(edge: Edge, asked: str, id: str) -> None:
+    """Ids have colons and slashes."""
+    answer = await edge.client.get(f"/v1/models/{asked}")
+
+    assert answer.json()["id"] == id
+
+
+async def test_the_official_client_lists_models(edge: Edge) -> None:
+    """And gets NotFoundError for one that is not there."""
+    client = openai.AsyncOpenAI(base_url=f"{edge.client.base_url}/v1", api_key=KEY, max_retries=0)
+
+    models = [model.id async for model in client.models.list()]
+
+    assert "gigachat-pro" in models
+    with pytest.raises(openai.NotFoundError):
+        await client.models.retrieve("nothing")
+
+
+async def test_models_can_be_asked_by_parameter(edge: Edge) -> None:
+    """Release 1.0's filter."""
+    none = await edge.client.get("/v1/models", params={"supported_parameters": "tools,telepathy"})
+    some = await edge.client.get("/v1/models", params={"supported_parameters": "tools, temperature"})
+
+    assert none.json()["data"] == []
+    assert len(some.json()["data"]) == 5
+
+
+async def test_parameters_have_their_medians(edge: Edge) -> None:
+    """Release 1.0's form."""
+    data = (await edge.client.get("/v1/parameters/yandexgpt")).json()["data"]
+
+    assert data == {
+        "model": "yandexgpt:latest",
+        "supported_parameters": ["temperature", "max_tokens", "tools"],
+        "temperature_p50": 0.3,
+        "top_p_p50": 1.0,
+        "frequency_penalty_p50": 0.0,
+        "presence_penalty_p50": 0.0,
+    }
+
+
+async def test_a_generation_is_found_by_the_id_of_its_answer(edge: Edge, backends: Backends) -> None:
+    """The id in the body and the request id both lead to the row."""
+    answer = await edge.client.post(CHAT, json=HELLO)
+    await backends.usage.row()
+
+    by_answer = await edge.client.get("/v1/generation", params={"id": answer.json()["id"]})
+    by_request = await edge.client.get(f"/v1/requests/{answer.headers['x-request-id']}")
+
+    data = by_answer.json()["data"]
+    assert (data["id"], data["model"], data["streamed"]) == (answer.json()["id"], "yandexgpt", False)
+    assert (data["tokens_prompt"], data["tokens_completion"], data["total_cost"]) == (10, 3, 0.0028)
+    explained = by_request.json()
+    assert (explained["model"], explained["status"], explained["counted_by"]) == (
+        "yandexgpt:latest",
+        "completed",
+        "provider",
+    )
+    assert explained["attempts"] == [
+        {"provider": "yandexgpt", "model": "yandexgpt:latest", "reason": None, "latency_ms": 12}
+    ]
+
+
+@pytest.mark.parametrize("id", ["nonsense", "chatcmpl-1", "019ab7e4-0000-7000-8000-000000000000"])
+async def test_what_is_not_there_or_not_ours_is_not_found(edge: Edge, id: str) -> None:
+    """404, whatever the id looks like."""
+    assert (await edge.client.get("/v1/generation", params={"id": id})).status_code == 404
+    assert (await edge.client.get(f"/v1/requests/{id}")).status_code == 404
+
+
+async def test_another_users_request_is_not_found(edge: Edge, backends: Backends) -> None:
+    """The same answer as for one that does not exist."""
+    answer = await edge.client.post(CHAT, json=HELLO)
+    await backends.usage.row()
+    backends.auth.callers["other"] = caller(user_id="user-2", key_id="key-2")
+
+    foreign = await edge.client.get(
+        f"/v1/requests/{answer.headers['x-request-id']}", headers={"Authorization": "Bearer other"}
+    )
+
+    assert foreign.status_code == 404
+
+
+async def test_a_key_shows_its_spend_budget_and_limits(edge: Edge, backends: Backends) -> None:
+    """Release 1.0's fields in roubles; the tighter of user and key counts."""
+    budget = auth_pb2.Budget(subject="key:key-1", period=auth_pb2.BUDGET_PERIOD_TOTAL, limit_micro_rub=5_000_000)
+    backends.auth.callers[KEY] = caller(budgets=[budget], key_limits=auth_pb2.Limits(requests_per_minute=7))
+
+    data = (await edge.client.get("/v1/auth/key")).json()["data"]
+
+    assert (data["label"], data["tier"], data["is_free_tier"]) == ("laptop", "pro", False)
+    assert (data["usage"], data["usage_rub"], data["limit"], data["limit_remaining"]) == (1.25, "1.250000", 5.0, 3.75)
+    assert (data["rate_limit"]["requests"], data["rate_limit"]["interval"]) == (7, "1m")
+
+
+async def test_providers_have_a_status(edge: Edge) -> None:
+    """Per provider and model version, as the router sees them."""
+    data = (await edge.client.get("/v1/providers/status")).json()["data"]
+    health = (await edge.client.get("/health/providers")).json()
+
+    assert [(item["provider"], item["status"]) for item in data] == [("gigachat", "down"), ("yandexgpt", "operational")]
+    assert data[1]["models"][0]["success_rate"] == 0.75
+    assert health == {"status": "degraded", "providers": {"gigachat": "down", "yandexgpt": "operational"}}
+
+
+async def test_health_and_readiness(edge: Edge) -> None:
+    """Health is the process; readiness names its parts."""
+    health, ready = await edge.client.get("/health"), await edge.client.get("/ready")
+
+    assert health.json() == {"status": "ok"}
+    assert ready.json() == {
+        "status": "ready",
+        "checks": {"auth": True, "router": True, "catalog": True, "journal": True, "accepting": True},
+    }
+
+
+async def test_a_stopping_gateway_is_not_ready(edge: Edge) -> None:
+    """503, so that no new requests come."""
+    edge.gateway.readiness.stop()
+
+    answer = await edge.client.get("/ready")
+
+    assert (answer.status_code, answer.json()["checks"]["accepting"]) == (503, False)
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/nothing", "/health", CHAT])
+async def test_every_answer_has_an_id_and_security_headers(edge: Edge, path: str) -> None:
+    """Errors too; and nothing says what server this is."""
+    answer = await edge.client.get(path, headers={"x-request-id": "forged"})
+
+    assert UUID7.fullmatch(answer.headers["x-request-id"])
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["content-type"] == "application/json"
+    assert "server" not in answer.headers
+    assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_hsts_is_sent_where_tls_is_in_front(start_gateway: StartGateway) -> None:
+    """A setting: on plain HTTP it would be a lie."""
+    edge = await start_gateway(hsts=True)
+
+    answer = await edge.client.get("/health")
+
+    assert answer.headers["strict-transport-security"].startswith("max-age=31536000")
+
+
+async def test_an_unexpected_failure_tells_nothing(edge: Edge, backends: Backends) -> None:
+    """500 with a fixed message; details stay in the log."""
+    backends.router.failure = Internal("secret detail")
+
+    answer = await edge.client.post(CHAT, json=HELLO)
+
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == ErrorReason.INTERNAL_ERROR.value.lower()
+
+
+async def test_production_hides_the_description(start_gateway: StartGateway) -> None:
+    """No /docs, no /openapi.json."""
+    edge = await start_gateway(environment="production")
+
+    assert (await edge.client.get("/docs")).status_code == 404
+    assert (await edge.client.get("/openapi.json")).status_code == 404
+
+
+async def test_the_description_tells_the_truth_about_the_hot_routes(edge: Edge) -> None:
+    """Bodies, answers, errors and security of routes that FastAPI does not parse; no reference leads nowhere."""
+    described = (await edge.client.get("/openapi.json")).json()
+
+    operation = described["paths"][CHAT]["post"]
+    body = operation["requestBody"]["content"]["application/json"]["schema"]
+    assert body == {"$ref": "#/components/schemas/ChatRequest"}
+    assert set(operation["responses"]["200"]["content"]) == {"application/json", "text/event-stream"}
+    assert operation["security"] == [{"key": []}]
+    assert "security" not in described["paths"]["/health"]["get"]
+    references = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(described)))
+    assert references <= set(described["components"]["schemas"])
+    assert not any("422" in item["responses"] for path in described["paths"].values() for item in path.values())
+
+
+async def test_one_line_is_logged_and_nothing_secret(edge: Edge, capsys: pytest.CaptureFixture[str]) -> None:
+    """The canonical line has ids and figures; never the prompt, the answer or the key."""
+    await edge.client.post(CHAT, json={**HELLO, "messages": [{"role": "user", "content": "CANARY-7391"}]})
+    async with httpx.AsyncClient(base_url=edge.client.base_url) as stranger:
+        await stranger.post(CHAT, json=HELLO, headers={"Authorization": "Bearer CANARY-KEY"})
+
+    written = capsys.readouterr().out
+    assert "CANARY" not in written
+    assert KEY not in written
+    assert "вет" not in written
+    lines = [line for line in written.splitlines() if "http.request" in line and CHAT in line]
+    assert len(lines) == 2
+    assert "cost_micro_rub" in lines[0]
+    assert "invalid_key" in lines[1]
+
+
+async def test_the_catalogue_is_counted(edge: Edge, backends: Backends) -> None:
+    """A gauge that stands at 0 while models are served would alarm for nothing."""
+    assert REGISTRY.get_sample_value("razvilka_gateway_catalog_models") == len(backends.router.models) > 0
+
+
+async def test_metrics_count_by_route_never_by_path(edge: Edge) -> None:
+    """Labels are a closed set: what callers write is not in it."""
+    await edge.client.get("/v1/models/some-strange-model")
+    await edge.client.get("/some/strange/path")
+
+    labels = {
+        sample.labels["route"]
+        for metric in REGISTRY.collect()
+        if metric.name == "razvilka_gateway_requests"
+        for sample in metric.samples
+    }
+    assert "/v1/models/{model_id:path}" in labels
+    assert not any("strange" in label for label in labels)

@@ -1,0 +1,289 @@
+"""Chat completions, plain and streamed, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import openai
+from razvilka.router.v1 import router_pb2 as pb
+from razvilka.usage.v1 import usage_pb2
+
+from services.gateway.tests.backends import KEY, Backends
+from services.gateway.tests.conftest import Edge
+
+HELLO: dict[str, Any] = {"model": "yandexgpt", "messages": [{"role": "user", "content": "Скажи привет"}]}
+PATH = "/v1/chat/completions"
+# 6 uncached input tokens at 0.2, 4 cached at 0.1, 3 output at 0.4 roubles per 1,000, rounded up.
+COST_MICRO_RUB = 2_800
+
+
+def events(text: str) -> list[Any]:
+    """Return the data of an SSE stream."""
+    frames = [frame for frame in text.split("\n\n") if frame]
+    return [
+        frame[6:] if frame == "data: [DONE]" else json.loads(frame.split("data: ", 1)[1])
+        for frame in frames
+        if not frame.startswith(":")
+    ]
+
+
+def official(edge: Edge, key: str = KEY) -> openai.AsyncOpenAI:
+    """Return the official client."""
+    return openai.AsyncOpenAI(base_url=f"{edge.client.base_url}/v1", api_key=key, max_retries=0)
+
+
+async def test_answers_in_openai_form_with_its_cost(edge: Edge) -> None:
+    """A plain answer has OpenAI's shape, and says what it cost in the body and in a header."""
+    answer = await edge.client.post(PATH, json=HELLO)
+
+    body = answer.json()
+    assert answer.status_code == 200, answer.text
+    assert body["id"].startswith("chatcmpl-")
+    assert body["object"] == "chat.completion"
+    assert body["model"] == "yandexgpt"
+    assert body["system_fingerprint"] == "build-7"
+    assert body["choices"] == [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Привет!", "refusal": None},
+            "logprobs": None,
+            "finish_reason": "stop",
+        }
+    ]
+    assert body["usage"] == {
+        "prompt_tokens": 10,
+        "completion_tokens": 3,
+        "total_tokens": 13,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 1},
+        "cost_rub": "0.002800",
+    }
+    assert answer.headers["x-razvilka-cost-micro-rub"] == str(COST_MICRO_RUB)
+    assert answer.headers["x-razvilka-model"] == "yandexgpt:latest-build-7"
+    assert answer.headers["x-razvilka-provider"] == "yandexgpt"
+    assert answer.headers["x-ratelimit-limit-requests"] == "10000"
+
+
+async def test_every_request_leaves_one_exact_row(edge: Edge, backends: Backends) -> None:
+    """What the provider counted is what is recorded, under the request's own id."""
+    answer = await edge.client.post(PATH, json=HELLO)
+
+    row = await backends.usage.row(answer.headers["x-request-id"])
+    assert row.status == usage_pb2.STATUS_COMPLETED
+    assert row.source == usage_pb2.SOURCE_PROVIDER
+    assert (row.tokens_input, row.tokens_output, row.tokens_cached, row.cost_micro_rub) == (10, 3, 4, COST_MICRO_RUB)
+    assert (row.user_id, row.key_id, row.model, row.requested_model) == (
+        "user-1",
+        "key-1",
+        "yandexgpt:latest",
+        "yandexgpt",
+    )
+    assert row.price_version == "2026-01"
+    assert row.finish_reason == "stop"
+    assert [attempt.provider for attempt in row.attempts] == ["yandexgpt"]
+
+
+async def test_streams_as_openai_does(edge: Edge, backends: Backends) -> None:
+    """Role first, then content, then the finish reason, then [DONE]; no usage unless it was asked for."""
+    answer = await edge.client.post(PATH, json={**HELLO, "stream": True})
+
+    *chunks, done = events(answer.text)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert done == "[DONE]"
+    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
+    assert len({chunk["id"] for chunk in chunks}) == 1
+    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": "", "refusal": None}
+    assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks) == "Привет!"
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks][-1] == "stop"
+    assert [chunk for chunk in chunks if "usage" in chunk] == []
+    row = await backends.usage.row()
+    assert (row.stream, row.status, row.cost_micro_rub) == (True, usage_pb2.STATUS_COMPLETED, COST_MICRO_RUB)
+
+
+async def test_a_stream_ends_with_usage_when_asked(edge: Edge) -> None:
+    """With include_usage the last chunk has no choices and the usage with its cost; the others say null."""
+    body = {**HELLO, "stream": True, "stream_options": {"include_usage": True}}
+
+    *chunks, last, _ = events((await edge.client.post(PATH, json=body)).text)
+
+    assert last["choices"] == []
+    assert last["usage"]["total_tokens"] == 13
+    assert last["usage"]["cost_rub"] == "0.002800"
+    assert {chunk["usage"] for chunk in chunks} == {None}
+
+
+async def test_a_stream_may_come_in_one_message(edge: Edge, backends: Backends) -> None:
+    """Under load the router merges everything; the caller still gets a whole stream, and the row a first token."""
+    backends.router.at_once = True
+
+    answer = await edge.client.post(PATH, json={**HELLO, "stream": True})
+
+    *chunks, done = events(answer.text)
+    assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks) == "Привет!"
+    assert done == "[DONE]"
+    assert (await backends.usage.row()).first_token_ms >= 1
+
+
+async def test_the_official_client_reads_both(edge: Edge) -> None:
+    """The openai package parses answers and streams, and sees the cost as an extra field."""
+    client = official(edge)
+
+    plain = await client.chat.completions.create(**HELLO)
+    stream = await client.chat.completions.create(**HELLO, stream=True)
+    text = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+    assert plain.choices[0].message.content == text == "Привет!"
+    assert plain.usage is not None
+    assert plain.usage.model_extra == {"cost_rub": "0.002800"}
+
+
+async def test_prompt_stands_in_for_messages(edge: Edge, backends: Backends) -> None:
+    """Release 1.0 accepted a prompt in place of messages."""
+    answer = await edge.client.post(PATH, json={"model": "gigachat/pro", "prompt": "Привет"})
+
+    assert answer.status_code == 200
+    (prompt,) = backends.router.prompts
+    assert prompt.model == "gigachat-pro"
+    assert [(message.role, message.content) for message in prompt.messages] == [(pb.ROLE_USER, "Привет")]
+
+
+async def test_every_parameter_reaches_the_router(edge: Edge, backends: Backends) -> None:
+    """Known parameters have their fields, rare ones travel as JSON, unknown ones go nowhere."""
+    body = {
+        "model": "yandexgpt",
+        "messages": [
+            {"role": "system", "content": "Кратко"},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "Погода"},
+                    {"type": "image_url", "image_url": {"url": "https://e.ru/a.png"}},
+                ],
+            },
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}],
+            },
+            {"role": "tool", "tool_call_id": "c1", "content": '{"t":1}'},
+        ],
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "max_completion_tokens": 77,
+        "n": 2,
+        "stop": "END",
+        "tools": [
+            {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}, "strict": True}}
+        ],
+        "tool_choice": {"type": "function", "function": {"name": "weather"}},
+        "parallel_tool_calls": False,
+        "response_format": {"type": "json_schema", "json_schema": {"name": "w", "schema": {"type": "object"}}},
+        "reasoning_effort": "low",
+        "seed": 7,
+        "logit_bias": {"5": -1.5},
+        "metadata": {"a": "b"},
+        "some_future_field": {"x": [1]},
+    }
+
+    answer = await edge.client.post(PATH, json=body)
+
+    assert answer.status_code == 200, answer.text
+    (prompt,) = backends.router.prompts
+    assert (prompt.temperature, prompt.top_p, prompt.max_tokens, prompt.n) == (0.5, 0.9, 77, 2)
+    assert list(prompt.stop) == ["END"]
+    assert (prompt.tools[0].name, prompt.tools[0].strict) == ("weather", True)
+    assert json.loads(prompt.tools[0].parameters_json) == {"type": "object"}
+    assert (prompt.tool_choice.mode, prompt.tool_choice.function_name) == ("function", "weather")
+    assert prompt.HasField("parallel_tool_calls")
+    assert prompt.response_format.type == "json_schema"
+    assert prompt.reasoning_effort == "low"
+    assert {name: json.loads(value) for name, value in prompt.other_json.items()} == {
+        "seed": 7,
+        "logit_bias": {"5": -1.5},
+        "metadata": {"a": "b"},
+    }
+    assert prompt.messages[1].parts[0].text == "Погода"
+    assert json.loads(prompt.messages[1].parts[1].json)["image_url"] == {"url": "https://e.ru/a.png"}
+    assert prompt.messages[2].tool_calls[0].id == prompt.messages[3].tool_call_id == "c1"
+
+
+async def test_what_was_not_given_is_not_said(edge: Edge, backends: Backends) -> None:
+    """An absent parameter stays absent on its way to the provider."""
+    await edge.client.post(PATH, json={**HELLO, "temperature": None})
+
+    (prompt,) = backends.router.prompts
+    assert not any(prompt.HasField(name) for name in ("temperature", "top_p", "max_tokens", "n", "parallel_tool_calls"))
+    assert not prompt.other_json
+
+
+async def test_tool_calls_come_back(edge: Edge, backends: Backends) -> None:
+    """A tool call keeps its id, name and arguments; content is null."""
+    backends.router.chunks = []
+    backends.router.finish = pb.FINISH_REASON_TOOL_CALLS
+    backends.router.tool_calls = [pb.ToolCall(id="call_1", name="weather", arguments='{"city":"Омск"}')]
+
+    plain = (await edge.client.post(PATH, json=HELLO)).json()
+    chunks = events((await edge.client.post(PATH, json={**HELLO, "stream": True})).text)[:-1]
+
+    function = {"name": "weather", "arguments": '{"city":"Омск"}'}
+    message = plain["choices"][0]["message"]
+    assert message["content"] is None
+    assert message["tool_calls"] == [{"id": "call_1", "type": "function", "function": function}]
+    assert plain["choices"][0]["finish_reason"] == "tool_calls"
+    calls = [
+        chunk["choices"][0]["delta"]["tool_calls"] for chunk in chunks if "tool_calls" in chunk["choices"][0]["delta"]
+    ]
+    assert calls == [[{"index": 0, "id": "call_1", "type": "function", "function": function}]]
+
+
+async def test_the_old_functions_dialect_gets_its_own_answer(edge: Edge, backends: Backends) -> None:
+    """Who sends `functions` is answered with `function_call`."""
+    backends.router.chunks = []
+    backends.router.finish = pb.FINISH_REASON_TOOL_CALLS
+    backends.router.tool_calls = [pb.ToolCall(id="call_1", name="weather", arguments="{}")]
+    body = {**HELLO, "functions": [{"name": "weather", "parameters": {}}], "function_call": {"name": "weather"}}
+
+    choice = (await edge.client.post(PATH, json=body)).json()["choices"][0]
+
+    assert choice["message"]["function_call"] == {"name": "weather", "arguments": "{}"}
+    assert choice["finish_reason"] == "function_call"
+    assert backends.router.prompts[0].tool_choice.function_name == "weather"
+
+
+async def test_dropped_parameters_and_the_end_of_a_model_are_named(edge: Edge, backends: Backends) -> None:
+    """What the provider cannot do is in a header, and so is the day a channel ends."""
+    backends.router.dropped = ["seed", "user"]
+
+    answer = await edge.client.post(PATH, json={**HELLO, "model": "yandexgpt:deprecated"})
+
+    assert answer.headers["x-razvilka-dropped-params"] == "seed, user"
+    assert answer.headers["deprecation"] == "@1750000000"
+    assert answer.headers["sunset"] == "Fri, 15 Jan 2027 08:00:00 GMT"
+
+
+async def test_a_fallback_is_billed_at_its_own_price(edge: Edge, backends: Backends) -> None:
+    """When another model answers, its price counts."""
+    dear = pb.Price(version="giga-1", input_micro_rub_per_1k=1_000_000, output_micro_rub_per_1k=1_000_000)
+    del backends.router.models[1].prices[:]
+    backends.router.models[1].prices.append(dear)
+    backends.router.version = "2"
+    backends.router.answering_model = "gigachat-pro"
+    await edge.gateway.catalog.refresh()
+
+    answer = await edge.client.post(PATH, json=HELLO)
+
+    assert answer.headers["x-razvilka-cost-micro-rub"] == "13000"
+    assert answer.headers["x-razvilka-provider"] == "gigachat"
+    row = await backends.usage.row()
+    assert (row.model, row.price_version) == ("gigachat-pro", "giga-1")
+
+
+async def test_trace_and_request_id_reach_the_router(edge: Edge, backends: Backends) -> None:
+    """The caller's trace goes on; the request id is ours."""
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+    answer = await edge.client.post(PATH, json=HELLO, headers={"traceparent": trace, "x-request-id": "mine"})
+
+    assert backends.router.metadata["traceparent"].split("-")[1] == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert backends.router.metadata["x-request-id"] == answer.headers["x-request-id"] != "mine"

@@ -1,0 +1,241 @@
+"""Streams whose reader or server goes away, falls silent or stops: always one row, never a lie."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from razvilka.router.v1 import router_pb2 as pb
+from razvilka.usage.v1 import usage_pb2
+
+from services.gateway.settings import StreamSettings
+from services.gateway.tests.backends import KEY, Backends
+from services.gateway.tests.conftest import Edge, StartGateway, running_edge
+
+CHAT = "/v1/chat/completions"
+
+
+def body(model: str = "yandexgpt", *, stream: bool = True) -> dict[str, Any]:
+    """Return a chat body."""
+    return {"model": model, "messages": [{"role": "user", "content": "Расскажи"}], "stream": stream}
+
+
+@asynccontextmanager
+async def streaming(edge: Edge, text: str, model: str = "yandexgpt") -> AsyncIterator[AsyncIterator[str]]:
+    """Open a stream, read until `text` has come, and yield the lines after it. Leaving hangs up."""
+    async with (
+        httpx.AsyncClient(base_url=edge.client.base_url, headers=edge.client.headers, timeout=20) as client,
+        client.stream("POST", CHAT, json=body(model)) as answer,
+    ):
+        assert answer.status_code == 200
+        lines = answer.aiter_lines()
+        await line_with(text, lines)
+        yield lines
+
+
+async def line_with(text: str, lines: AsyncIterator[str]) -> None:
+    """Return when a line with `text` has come."""
+    async with asyncio.timeout(20):
+        while text not in await anext(lines):
+            pass
+
+
+async def connect(edge: Edge, model: str = "yandexgpt") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Ask for a stream on a bare connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.gateway.port, limit=2**12)
+    content = json.dumps(body(model)).encode()
+    head = f"POST {CHAT} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {KEY}\r\ncontent-length: {len(content)}\r\n\r\n"
+    writer.write(head.encode() + content)
+    return reader, writer
+
+
+async def leave_after(text: str, edge: Edge, model: str) -> None:
+    """Read a stream until `text` has come, hang up, and return when the gateway has noticed.
+
+    It closes its own side of the connection only then.
+    """
+    reader, writer = await connect(edge, model)
+    async with asyncio.timeout(20):
+        await reader.readuntil(text.encode())
+        writer.write_eof()
+        await read_until_closed(reader)
+    writer.close()
+
+
+async def test_leaving_a_stream_cancels_it_and_bills_what_was_delivered(edge: Edge, backends: Backends) -> None:
+    """Where the provider bills by what it sent, the call is cancelled at once."""
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 2
+
+    # Both chunks: a caller that left after the first would be billed for one, if the second was still on its way.
+    async with streaming(edge, "вет"):
+        pass
+
+    row = await backends.usage.row()
+    await backends.router.ended.wait()
+    assert backends.router.was_cancelled
+    assert (row.status, row.source) == (usage_pb2.STATUS_INTERRUPTED, usage_pb2.SOURCE_ESTIMATED)
+    assert row.tokens_output == 2  # "При" and "вет" at three characters a token
+    assert row.error_code == "client_left"
+
+
+async def test_leaving_a_stream_that_is_billed_whole_reads_it_to_its_end(edge: Edge, backends: Backends) -> None:
+    """Where the provider bills the whole answer anyway, it is drained: the row is exact."""
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 2
+    await leave_after("вет", edge, "gigachat-pro")
+
+    backends.router.hold.set()
+
+    row = await backends.usage.row()
+    assert not backends.router.was_cancelled
+    assert (row.status, row.source) == (usage_pb2.STATUS_INTERRUPTED, usage_pb2.SOURCE_PROVIDER)
+    assert (row.tokens_input, row.tokens_output) == (10, 3)
+
+
+async def test_draining_is_bounded_in_tokens(start_gateway: StartGateway, backends: Backends) -> None:
+    """A provider that goes on and on is cut, however fast it writes; what came is billed."""
+    edge = await start_gateway(stream=StreamSettings(drain_s=3600, drain_tokens=3))
+    backends.router.chunks = ["раз ", "два ", *["ещё!!!"] * 1000]
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 2
+    await leave_after("два ", edge, "gigachat-pro")
+
+    backends.router.hold.set()
+
+    row = await backends.usage.row()
+    await backends.router.ended.wait()
+    assert backends.router.was_cancelled
+    assert (row.status, row.error_code) == (usage_pb2.STATUS_INTERRUPTED, "client_left")
+    # Eight characters before; nine more may be drained, which the second chunk of six exceeds.
+    assert row.tokens_output == 7
+
+
+async def test_draining_is_bounded_in_time(start_gateway: StartGateway, backends: Backends) -> None:
+    """A provider that never ends is cut, and what came is billed."""
+    edge = await start_gateway(stream=StreamSettings(drain_s=0.1))
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 2
+
+    async with streaming(edge, "вет", "gigachat-pro"):
+        pass
+
+    row = await backends.usage.row()
+    await backends.router.ended.wait()
+    assert backends.router.was_cancelled
+    assert (row.status, row.error_code) == (usage_pb2.STATUS_INTERRUPTED, "client_left")
+
+
+async def test_leaving_a_plain_request_bills_the_input(edge: Edge, backends: Backends) -> None:
+    """Nobody reads the answer; the provider has read the prompt."""
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 1
+    async with httpx.AsyncClient(base_url=edge.client.base_url, headers=edge.client.headers) as client:
+        request = asyncio.ensure_future(client.post(CHAT, json=body(stream=False)))
+        await backends.router.entered.wait()
+        request.cancel()
+
+    row = await backends.usage.row()
+    await backends.router.ended.wait()
+    assert backends.router.was_cancelled
+    assert (row.status, row.tokens_output) == (usage_pb2.STATUS_INTERRUPTED, 0)
+    assert row.tokens_input > 0
+
+
+async def test_progress_the_provider_told_is_what_a_cut_stream_is_billed_by(edge: Edge, backends: Backends) -> None:
+    """A provider's own running count beats ours."""
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 2
+    backends.router.progress = pb.Usage(prompt_tokens=41, completion_tokens=17)
+
+    async with streaming(edge, "вет"):
+        pass
+
+    row = await backends.usage.row()
+    assert (row.tokens_input, row.tokens_output) == (41, 17)
+
+
+async def test_a_silent_stream_is_kept_alive(start_gateway: StartGateway, backends: Backends) -> None:
+    """Comments flow while the model thinks; clients ignore them."""
+    edge = await start_gateway(stream=StreamSettings(keepalive_s=0.05))
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 1
+
+    async with streaming(edge, "При") as lines:
+        await line_with(": keep-alive", lines)
+        backends.router.hold.set()
+        rest = [line async for line in lines]
+
+    assert rest[-2:] == ["data: [DONE]", ""]
+
+
+async def test_a_reader_that_does_not_read_is_cut_and_billed(start_gateway: StartGateway, backends: Backends) -> None:
+    """Memory for a slow reader is bounded by the socket's buffers; after a while the stream ends."""
+    edge = await start_gateway(stream=StreamSettings(write_s=0.2))
+    backends.router.chunks = ["x" * 100_000] * 200
+
+    reader, writer = await connect(edge)
+    row = await backends.usage.row()
+
+    assert (row.status, row.error_code) == (usage_pb2.STATUS_INTERRUPTED, "slow_reader")
+    await backends.router.ended.wait()
+    assert backends.router.was_cancelled
+    assert row.tokens_output < 100_000 * 200 / 3
+    assert b"[DONE]" not in await read_until_closed(reader)
+    writer.close()
+
+
+def stranger() -> httpx.AsyncClient:
+    """Return a client that outlives the gateway."""
+    return httpx.AsyncClient(headers={"Authorization": f"Bearer {KEY}"}, timeout=20)
+
+
+async def read_until_closed(reader: asyncio.StreamReader) -> bytes:
+    """Return what comes until the connection ends, in whatever way."""
+    parts = bytearray()
+    try:
+        while part := await reader.read(65_536):
+            parts += part
+    except ConnectionError:
+        pass
+    return bytes(parts)
+
+
+async def test_stopping_cuts_streams_with_an_error_event(backends: Backends, redis_url: str, tmp_path: Any) -> None:
+    """At the end of the grace time a stream is told so, billed, and its row is shipped before the process ends."""
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 2
+    async with stranger() as client, asyncio.TaskGroup() as tasks:
+        running = running_edge(backends.targets, redis_url, tmp_path / "journal", grace_s=10.2)
+        edge = await running.__aenter__()
+        client.base_url = edge.client.base_url
+        async with client.stream("POST", CHAT, json=body()) as answer:
+            lines = answer.aiter_lines()
+            await line_with("вет", lines)
+
+            stopping = tasks.create_task(running.__aexit__(None, None, None))
+            text = "\n".join([line async for line in lines])
+            await stopping
+
+    assert "[DONE]" not in text
+    error = json.loads(text.split("event: error\ndata: ")[1])["error"]
+    assert error["code"] == "service_unavailable"
+    (row,) = backends.usage.rows.values()
+    assert (row.status, row.error_code) == (usage_pb2.STATUS_INTERRUPTED, "shutdown")
+    assert row.tokens_output == 2
+
+
+async def test_stopping_lets_answers_finish(backends: Backends, redis_url: str, tmp_path: Any) -> None:
+    """An answer under way ends as if nothing happened."""
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 2
+    async with stranger() as client, asyncio.TaskGroup() as tasks:
+        running = running_edge(backends.targets, redis_url, tmp_path / "journal", grace_s=20)
+        edge = await running.__aenter__()
+        client.base_url = edge.client.base_url
+        answer = tasks.create_task(client.post(CHAT, json=body()))
+        await backends.router.entered.wait()
+
+        stopping = tasks.create_task(running.__aexit__(None, None, None))
+        async with asyncio.timeout(5):
+            while edge.gateway.readiness.is_ready:
+                await asyncio.sleep(0.01)
+        backends.router.hold.set()
+        await stopping
+
+    assert answer.result().text.endswith("data: [DONE]\n\n")

@@ -1,0 +1,63 @@
+"""Recovery when Redis is away just then."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from servicekit.errors import ErrorReason, Unavailable
+from servicekit.testing import FakeClock
+from services.gateway.metering.hold import Hold
+from services.gateway.metering.journal.records import Settled
+from services.gateway.metering.recovery import Recovery
+from services.gateway.metering.settle import usage_record
+from services.gateway.tests.metering.test_metering import leave_journal
+from services.gateway.tests.metering_kit import NoHolds, Settlements, completed, dispatched, facts, ticket
+
+
+class UnseenHolds(NoHolds):
+    """A Redis that is still loading when the gateway comes up."""
+
+    tries = 0
+
+    async def all(self) -> AsyncIterator[Hold]:
+        """Fail twice."""
+        self.tries += 1
+        if self.tries <= 2:
+            raise Unavailable(ErrorReason.CACHE_ERROR, "loading")
+        async for hold in super().all():
+            yield hold
+
+
+async def test_recovery_cancels_what_never_went_out_when_redis_comes_back(tmp_path):
+    """Gateway and Redis died together: rows at once, and the hold that nobody explains goes when it can be seen."""
+    leave_journal(tmp_path, dispatched("cut"))
+    holds = UnseenHolds([Hold("user-1", name, 1, facts(boot_id="dead")) for name in ("cut", "admitted")])
+    rows: list[Any] = []
+    admission = Settlements()
+    recovery = Recovery(
+        tmp_path, tmp_path / "own", append=rows.append, admission=admission, holds=holds, clock=FakeClock()
+    )
+
+    first, settled_at_first = await recovery.run(), [request_id for request_id, _, _ in admission.settled]
+    later = [await recovery.run(), await recovery.run()]
+
+    assert (first, later) == (1, [0, 0])
+    assert [row.ticket.request_id for row in rows] == settled_at_first == ["cut"]
+    assert [request_id for request_id, _, _ in admission.settled] == ["cut", "admitted"]
+
+
+async def test_a_settled_request_whose_dispatch_is_deleted_is_not_cancelled(tmp_path):
+    """Segments go oldest first: the end may be all that a journal still says of a request, and it explains the hold."""
+    settled = Settled(usage_record(ticket("done"), facts(), completed(10, 20)), ticket("done"), 1)
+    leave_journal(tmp_path, settled)
+    holds = NoHolds([Hold("user-1", "done", 1, facts(boot_id="dead"))])
+    rows: list[Any] = []
+    admission = Settlements()
+
+    await Recovery(
+        tmp_path, tmp_path / "own", append=rows.append, admission=admission, holds=holds, clock=FakeClock()
+    ).run()
+
+    assert rows == [settled]
+    assert admission.settled == [("done", 30, 20)]

@@ -1,0 +1,53 @@
+"""Scopes stand in one place; whatever else speaks of them says the same."""
+
+from pathlib import Path
+
+import pytest
+
+from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, SCOPES, Scope, ScopeKind
+from services.gateway.app import ROOM_NEEDS
+from services.gateway.console import access as key_form
+from services.gateway.identity.access import Scope as NeededScope
+from services.gateway.pages.language import TEXTS
+from tools import demo_account
+
+DOCUMENTED = Path(__file__).parents[1] / "docs" / "api" / "oauth.md"
+API_SCOPES = [scope for scope, facts in SCOPES.items() if facts.kind is ScopeKind.API]
+
+
+def test_every_scope_has_its_facts():
+    """In the order of the list, so that documents follow it."""
+    assert list(SCOPES) == list(Scope)
+
+
+def test_the_gateway_asks_for_every_scope_of_the_api_and_for_no_other():
+    """A scope that no route needs promises what does not exist; one that auth does not know can never be had."""
+    assert [scope.value for scope in NeededScope] == API_SCOPES
+    assert {need.value for room in ROOM_NEEDS for need in room.values() if isinstance(need, NeededScope)} == set(
+        API_SCOPES
+    )
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_a_person_decides_about_a_sentence_not_about_a_name(language):
+    """Rule 14: every scope that people are asked about is explained, and nothing else is."""
+    explained = {scope.consent_text for scope, facts in SCOPES.items() if facts.is_explained}
+
+    assert {name for name in TEXTS[language] if name.startswith("scope.")} == explained
+
+
+def test_the_form_for_keys_ticks_what_a_key_gets_when_nothing_is_named():
+    """A person who changes nothing and a program that names nothing get the same."""
+    assert {scope.value for scope in key_form.DEFAULT_KEY_SCOPES} == {scope.value for scope in DEFAULT_KEY_SCOPES}
+
+
+def test_the_demo_applications_may_ask_for_everything_but_administration():
+    """They show what there is."""
+    assert set(demo_account.SCOPES) == set(Scope) - {Scope.ADMIN}
+
+
+def test_the_documentation_has_the_table():
+    """Line by line, in the order of the list."""
+    table = "".join(f"| `{scope}` | {facts.allows} |\n" for scope, facts in SCOPES.items())
+
+    assert f"| scope | allows |\n| --- | --- |\n{table}\n" in DOCUMENTED.read_text(encoding="utf-8")
