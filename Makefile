@@ -18,7 +18,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo bench chaos lock check clean
+.PHONY: help setup up down status logs psql test test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo bench chaos fuzz-grpc lock check clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -84,6 +84,9 @@ bench: $(READY) ## Measure throughput, added latency, CPU and memory
 
 chaos: $(READY) ## Kill processes at random under load and audit the books; ARGS="--kills 100"
 	@$(BIN)/python -m tools.chaos $(ARGS)
+
+fuzz-grpc: $(READY) ## Send random messages to every gRPC service, with and without certificates; ARGS="--messages 100"
+	@$(BIN)/python -m tools.fuzz.grpc $(ARGS)
 
 mutation: $(READY) ## Change the code that counts money and see that tests notice; ARGS="'services.usage.*'" for a part
 	@$(BIN)/python -m tools.mutation $(ARGS)

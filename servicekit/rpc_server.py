@@ -13,13 +13,14 @@ from typing import Any, Final, cast
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from opentelemetry.trace import SpanKind
 from prometheus_client import Gauge, Histogram
 
 from servicekit import lifecycle
 from servicekit.call import CallContext, enter_call, from_metadata
-from servicekit.errors import DeadlineExceeded, ErrorReason, Internal, ServiceError
+from servicekit.errors import DeadlineExceeded, ErrorReason, Internal, InvalidRequest, ServiceError
 from servicekit.rpc_errors import encode
 from servicekit.settings import GrpcSettings, TlsSettings
 from servicekit.telemetry import start_span
@@ -147,22 +148,32 @@ class _Interceptor(grpc.aio.ServerInterceptor):
 
 
 def _wrap(handler: Any, method: str, policy: CallPolicy | None) -> Any:
+    # Requests are decoded inside: strangers are refused before a byte of theirs is read, and one that cannot be read is
+    # the caller's fault (gRPC itself would call it INTERNAL).
+    parse, serialize = handler.request_deserializer, handler.response_serializer
     if handler.response_streaming:
         serve_stream = handler.unary_stream
 
-        async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+        async def stream(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
             async with _Served(method, context, policy):
-                async for message in serve_stream(request, context):
+                async for message in serve_stream(_decoded(parse, request), context):
                     yield message
 
-        return grpc.unary_stream_rpc_method_handler(stream, handler.request_deserializer, handler.response_serializer)
+        return grpc.unary_stream_rpc_method_handler(stream, None, serialize)
     serve_unary = handler.unary_unary
 
-    async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+    async def unary(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         async with _Served(method, context, policy):
-            return await serve_unary(request, context)
+            return await serve_unary(_decoded(parse, request), context)
 
-    return grpc.unary_unary_rpc_method_handler(unary, handler.request_deserializer, handler.response_serializer)
+    return grpc.unary_unary_rpc_method_handler(unary, None, serialize)
+
+
+def _decoded(parse: Callable[[bytes], Any], request: bytes) -> Any:
+    try:
+        return parse(request)
+    except (DecodeError, ValueError) as exc:
+        raise InvalidRequest(ErrorReason.INVALID_REQUEST, "The message cannot be decoded.") from exc
 
 
 class _Served:

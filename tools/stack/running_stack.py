@@ -16,6 +16,7 @@ from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_g
 
 from servicekit.rpc_client import unary
 from tools.demo_account import Auth, Demo
+from tools.fuzz.grpc.attack import Target
 from tools.servers.ports import LOOPBACK
 from tools.stack.environments import DATABASE
 from tools.stack.readiness import wait_until_ready
@@ -68,6 +69,11 @@ class RunningStack:
     def emulator_url(self) -> str:
         """Return the emulator's control address: faults are set and the ground truth is read there."""
         return f"http://{LOOPBACK}:{self.parts.ports['EMULATOR_CONTROL_PORT']}"
+
+    def target(self, service: str) -> Target:
+        """Return a gRPC service for whoever brings a certificate."""
+        address = f"{LOOPBACK}:{self.parts.ports[f'{service.upper()}_GRPC_PORT']}"
+        return Target(service, address, self.parts.home.tls)
 
     @property
     def auth(self) -> Auth:
