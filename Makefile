@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
+AUDIT := $(VENV)/audit
 PROTOS := $(wildcard protos/razvilka/*/v1/*.proto)
 # Two processes: more than two cores would help, but each starts its own PostgreSQL.
 TEST_PROCESSES ?= 2
@@ -18,7 +19,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo bench chaos fuzz-grpc lock check clean
+.PHONY: help setup up down status logs psql test test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo bench chaos fuzz-grpc audit lock check clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -96,8 +97,17 @@ test-under-load: $(READY) ## Run every test beside four busy processes: no resul
 
 lock: $(READY) ## Resolve the dependencies anew into the two lock files
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --all-extras pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header tools/audit/requirements.in -o tools/audit/requirements.lock
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header -c requirements.lock pyproject.toml \
 	  -o requirements-runtime.lock
+
+audit: $(READY) $(AUDIT)/.ready ## Look for known holes, dangerous calls and secrets; write build/sbom.json
+	@$(BIN)/python -m tools.audit $(AUDIT)/bin
+
+$(AUDIT)/.ready: tools/audit/requirements.lock | $(READY)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(AUDIT)
+	@$(BIN)/uv pip install --quiet --python $(AUDIT)/bin/python --require-hashes -r $<
+	@touch $@
 
 check: lint test ## What the build server runs
 
