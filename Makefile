@@ -19,7 +19,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo bench chaos fuzz-grpc audit lock check clean
+.PHONY: help setup up down status logs psql test test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench chaos fuzz-grpc audit lock check clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -65,10 +65,10 @@ fmt: $(READY) ## Format the code and fix what can be fixed
 types: $(READY) ## Check types only
 	@$(BIN)/mypy .
 
-protos: $(READY) ## Generate protos/gen from the .proto files
+protos: $(READY) ## Generate Python from the .proto files
 	@$(BIN)/python -m tools.protos
 
-protos-check: $(READY) ## Fail when protos/gen differs from the .proto files
+protos-check: $(READY) ## Fail when generated Python differs from the .proto files
 	@$(BIN)/python -m tools.protos --check
 
 metrics-page: $(READY) ## Generate docs/metrics.md from the declared metrics
@@ -79,6 +79,9 @@ env-example: $(READY) ## Generate .env.example from the settings classes
 
 oauth-demo: $(READY) ## Walk through the OAuth flow against the running suite; ARGS=--browser to do it yourself
 	@$(BIN)/python -m tools.oauth_demo $(ARGS)
+
+journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "ship-journals DIR", "replay FILE"
+	@$(BIN)/python -m tools.journal $(ARGS)
 
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)

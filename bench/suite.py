@@ -55,6 +55,8 @@ def running_suite(root: Path, environment: Mapping[str, str] | None = None) -> I
         "RAZVILKA_PORT": str(free_port()),
         "RAZVILKA_UPSTREAMS": str(upstreams),
         "BENCH_UPSTREAM_KEY": UPSTREAM_KEY,
+        # What is measured is the gateway, not how it waits for a provider.
+        "EMULATOR_LIFT_QUOTAS": "true",
         **(environment or {}),
     }
     upstream = subprocess.Popen([sys.executable, "-m", "bench.upstream", str(port)])  # noqa: S603

@@ -20,16 +20,17 @@ _RULE_FIELDS = ("provider", "model", "operation", "times", "skip", "chance")
 
 @dataclass(slots=True)
 class Addresses:
-    """Where a running emulator answers, by listener; `tls` is empty when TLS is off."""
+    """Where a running emulator answers, by listener; `tls` is empty when TLS is off, `grpc` holds host and port."""
 
     urls: dict[str, str] = field(default_factory=dict)
     tls: dict[str, str] = field(default_factory=dict)
+    grpc: dict[str, str] = field(default_factory=dict)
     ca_path: str = ""
 
     def shown(self) -> dict[str, Any]:
         """Return them as the control API and the first log line say them: `yandex_url` and so on."""
         named: dict[str, Any] = {f"{name}_url": url for name, url in self.urls.items()}
-        return named | {"tls": self.tls, "ca_path": self.ca_path}
+        return named | {"grpc": self.grpc, "tls": self.tls, "ca_path": self.ca_path}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +151,10 @@ class ControlSurface(Surface):
         return {"expired": ended}
 
     def _set_limits(self, body: dict[str, Any]) -> Any:
-        """Set gauges by their settings' names, and `packages`: model -> tokens left."""
-        body = dict(body)
+        """Set quotas by their settings' names, `lifted` for all others, and `packages`: model -> tokens left."""
+        body, quotas = dict(body), self.core.quotas
         self._providers.gigachat.packages.update(body.pop("packages", {}))
+        quotas.lifted = bool(body.pop("lifted", quotas.lifted))
         for name, value in body.items():
-            if name not in ("yandex_max_sessions", "gigachat_max_parallel", "gigachat_token_calls_per_s"):
-                raise ValueError(f"unknown limit {name!r}")
-            self.core.limits[name] = int(value)
-        return {"limits": self.core.limits, "packages": self._providers.gigachat.packages}
+            quotas.set(name, int(value))
+        return {"lifted": quotas.lifted, "limits": quotas.shown(), "packages": self._providers.gigachat.packages}

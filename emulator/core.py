@@ -4,7 +4,8 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
 from hashlib import sha256
 
@@ -12,13 +13,13 @@ from aiohttp import web
 
 from emulator.golden_files import GoldenFiles, NoSuchGoldenError, load
 from emulator.ground_truth import Entry, GroundTruth
-from emulator.limits import Gauge, Window
+from emulator.limits import Quotas
 from emulator.markers import read_directions
 from emulator.settings import CoreSettings
 from emulator.toy_model.answer import Answer, Ask, compose
 from emulator.wire.delivery import deliver
 from emulator.wire.faults import BREAKING, Fault, FaultScript, UnknownFaultError, parse_fault
-from emulator.wire.replies import Exchange, RefusalError, Reply, SentResponse
+from emulator.wire.replies import Exchange, Received, RefusalError, Reply, SentResponse
 
 RATE_MESSAGE = "ai.textGenerationCompletionRequestsPerHour.rate rate quota limit exceed: allowed 100 requests"
 Route = Callable[["Call"], Awaitable[Reply]]
@@ -33,10 +34,7 @@ class Core:
         self.faults = FaultScript(settings.random_seed)
         self.ground_truth = GroundTruth(settings.ground_truth_limit, keep_bodies=settings.ground_truth_bodies)
         self.golden = GoldenFiles()
-        self.gauges: dict[str, Gauge] = {}
-        self.windows: dict[str, Window] = {}
-        # What the control API has set since the start; the settings otherwise.
-        self.limits: dict[str, int] = {}
+        self.quotas = Quotas(settings)
         self._random = random.Random(settings.random_seed)  # noqa: S311 - latency, not secrets
         self._marker_uses: dict[tuple[str, str, int], int] = {}
         self._id_prefix = uuid.uuid4().hex[:20]
@@ -47,8 +45,7 @@ class Core:
         self.faults.clear()
         self.golden.clear()
         self.ground_truth.clear()
-        self.windows.clear()
-        self.limits.clear()
+        self.quotas.reset()
         self._marker_uses.clear()
 
     def new_id(self) -> str:
@@ -56,16 +53,6 @@ class Core:
         self._id_number += 1
         tail, start = f"{self._id_number:012x}", self._id_prefix
         return f"{start[:8]}-{start[8:12]}-4{start[12:15]}-a{start[15:18]}-{tail}"
-
-    def gauge(self, name: str, limit: int) -> Gauge:
-        """Return the gauge of that name; its limit follows the last caller's."""
-        gauge = self.gauges.setdefault(name, Gauge())
-        gauge.limit = limit
-        return gauge
-
-    def window(self, name: str, limit: int, seconds: float) -> Window:
-        """Return the rate window of that name."""
-        return self.windows.setdefault(name, Window(limit, seconds))
 
     def latency_s(self, ask: Ask | None, fault: Fault | None) -> float:
         """Return how long the first byte must wait."""
@@ -93,13 +80,13 @@ class Core:
 
 
 class Call:
-    """One call in the making: the exchange, its ground-truth entry and what must be undone at the end."""
+    """One call in the making: what was received, its ground-truth entry and what must be undone at the end."""
 
-    __slots__ = ("core", "entry", "exchange", "fault", "provider", "releases")
+    __slots__ = ("core", "entry", "fault", "provider", "received", "releases")
 
-    def __init__(self, core: Core, exchange: Exchange, entry: Entry, provider: str) -> None:
+    def __init__(self, core: Core, received: Received, entry: Entry, provider: str) -> None:
         """Tie them together."""
-        self.core, self.exchange, self.entry, self.provider = core, exchange, entry, provider
+        self.core, self.received, self.entry, self.provider = core, received, entry, provider
         self.releases: list[Callable[[], None]] = []
         self.fault: Fault | None = None
 
@@ -117,7 +104,7 @@ class Call:
 
     def choose_fault(self, *, model: str = "", ask: Ask | None = None) -> Fault | None:
         """Return the fault to commit: a waiting replay, else the header's, the script's or the prompt's."""
-        core, header = self.core, self.exchange.header("x-emulator-fault")
+        core, header = self.core, self.received.header("x-emulator-fault")
         replay = core.golden.take(self.provider, token_call=self.entry.operation == "token")
         if replay is not None:
             fault: Fault | None = Fault("golden", {"name": replay})
@@ -188,29 +175,37 @@ class Surface:
         return None if fault is None else ordered_error(self, call, fault)
 
     async def handle(self, request: web.BaseRequest) -> SentResponse:
-        """Serve one request."""
+        """Serve one HTTP request."""
         exchange = Exchange(request, await request.read())
-        found = self.find(request.method, request.path)
+        with self.opened(exchange) as (call, route):
+            reply = await self.answer(call, route)
+            await deliver(exchange, reply, call.entry)
+            call.entry.ended = ending(call.entry, reply)
+        return exchange.finished()
+
+    @contextmanager
+    def opened(self, received: Received) -> Iterator[tuple[Call, Route | None]]:
+        """Open the entry of a call and find its route; close the entry at the end, whatever happens."""
+        found = self.find(received.method, received.path)
         operation, route = found if found is not None else ("unknown", None)
-        entry = self.core.ground_truth.open(
-            self.provider, operation, request.path, body=exchange.body, started_at=self.core.now()
+        core = self.core
+        entry = core.ground_truth.open(
+            self.provider, operation, received.path, body=received.body, started_at=core.now()
         )
-        entry.traceparent = exchange.header("traceparent")
-        call = Call(self.core, exchange, entry, self.provider)
+        entry.traceparent = received.header("traceparent")
+        call = Call(core, received, entry, self.provider)
         try:
-            reply = await self._answer(call, route)
-            await deliver(exchange, reply, entry)
-            entry.ended = _ending(entry, reply)
+            yield call, route
         except (asyncio.CancelledError, ConnectionError):
             entry.ended = "client_gone"
             raise
         finally:
-            entry.ended_at = self.core.now()
+            entry.ended_at = core.now()
             for release in call.releases:
                 release()
-        return exchange.finished()
 
-    async def _answer(self, call: Call, route: Route | None) -> Reply:
+    async def answer(self, call: Call, route: Route | None) -> Reply:
+        """Return what the provider says to the call; refusals too."""
         try:
             return self.unknown_path(call) if route is None else await route(call)
         except RefusalError as refusal:
@@ -252,7 +247,8 @@ def retry_after(fault: Fault, now: float) -> bytes:
     return f"retry-after: {'-5' if form == 'negative' else form}\r\n".encode()
 
 
-def _ending(entry: Entry, reply: Reply) -> str:
+def ending(entry: Entry, reply: Reply) -> str:
+    """Return the word of the log for how a call ended."""
     if entry.fault in BREAKING or reply.abrupt_end:
         return "fault"
     return "complete" if entry.status < 400 else "refused"

@@ -4,13 +4,18 @@ from pydantic import Field
 
 from emulator.control import Providers
 from emulator.core import Core, Surface
+from emulator.gigachat.batches import BatchRoutes
+from emulator.gigachat.checks import CheckRoutes
 from emulator.gigachat.files import FileRoutes
 from emulator.gigachat.more import MoreRoutes
 from emulator.gigachat.oauth import GigaChatAuthSurface
 from emulator.gigachat.surface import GigaChatSurface, PasswordSurface
 from emulator.settings import CoreSettings
-from emulator.yandex.iam_surface import IamSurface, OperationsSurface
+from emulator.yandex.classification import ClassificationSurface
+from emulator.yandex.endpoints import EndpointsSurface
+from emulator.yandex.iam_surface import IamSurface
 from emulator.yandex.openai_surface import YandexOpenAISurface
+from emulator.yandex.operations import OperationsSurface
 from emulator.yandex.surface import YandexSurface
 
 
@@ -22,31 +27,36 @@ class EmulatorSettings(CoreSettings):
     gigachat_port: int = Field(18082, description="GigaChat API v1 and v2 (OAuth answers here as well)")
     gigachat_auth_port: int = Field(18083, description="GigaChat OAuth")
     openai_port: int = Field(18084, description="generic OpenAI-compatible upstream")
+    yandex_grpc_port: int = Field(18085, description="Yandex over gRPC")
 
     yandex_tls_port: int = Field(18481, description="https twin of yandex_port")
     gigachat_tls_port: int = Field(18482, description="https twin of gigachat_port")
     gigachat_auth_tls_port: int = Field(18483, description="https twin of gigachat_auth_port")
     openai_tls_port: int = Field(18484, description="https twin of openai_port")
+    yandex_grpc_tls_port: int = Field(18485, description="twin of yandex_grpc_port with TLS")
 
     def ports(self, listener: str) -> tuple[int, int]:
         """Return the plain and the https port of a listener."""
         return getattr(self, f"{listener}_port"), getattr(self, f"{listener}_tls_port")
 
 
-def surfaces(core: Core, providers: Providers) -> dict[str, Surface]:
-    """Return what answers on each listener; its ports are the settings of the same name."""
+def surfaces(core: Core, providers: Providers, yandex: YandexSurface) -> dict[str, Surface]:
+    """Return what answers on each HTTP listener; its ports are the settings of the same name."""
     return {
-        "yandex": _yandex(core, providers),
+        "yandex": yandex,
         "gigachat": _gigachat(core, providers),
         "openai": providers.openai,
         "gigachat_auth": GigaChatAuthSurface(core, providers.gigachat),
     }
 
 
-def _yandex(core: Core, providers: Providers) -> Surface:
+def yandex_surface(core: Core, providers: Providers) -> YandexSurface:
+    """Return all that answers under Yandex's hosts, over HTTP and gRPC."""
     surface = YandexSurface(core, providers.yandex)
     IamSurface(surface)
     OperationsSurface(surface)
+    ClassificationSurface(surface)
+    EndpointsSurface(surface)
     YandexOpenAISurface(surface)
     return surface
 
@@ -55,5 +65,6 @@ def _gigachat(core: Core, providers: Providers) -> Surface:
     surface = GigaChatSurface(core, providers.gigachat)
     PasswordSurface(surface)
     MoreRoutes(surface)
-    FileRoutes(surface)
+    BatchRoutes(surface, FileRoutes(surface))
+    CheckRoutes(surface)
     return surface

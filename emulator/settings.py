@@ -31,6 +31,7 @@ class CoreSettings(BaseSettings):
     chunk_gap_ms: float = Field(0.0, ge=0, description="time between stream chunks; 0 sends a stream in one write")
     tokens_per_chunk: int = Field(3, ge=1, description="tokens in a stream chunk unless the prompt says otherwise")
     random_seed: int = Field(1, description="seed of the latency draw")
+    lift_quotas: bool = Field(False, description="begin without any quota of the providers, for load tests")
 
     yandex_api_keys: dict[str, str] = Field(
         {"AQVN-emulator-demo-key": "b1gemulatorfolder000"}, description="API key -> folder"
@@ -39,10 +40,14 @@ class CoreSettings(BaseSettings):
     yandex_service_accounts: dict[str, ServiceAccount] = Field({}, description="authorised key id -> service account")
     yandex_metadata_folder: str = Field("b1gemulatorfolder000", description="folder of the VM's service account")
     yandex_iam_lifetime_s: int = Field(43_200, gt=0, description="life of an IAM token, seconds")
-    yandex_max_sessions: int = Field(10_000, ge=1, description="generations at once in a folder; the provider's is 10")
-    yandex_generations_per_hour: int = Field(0, ge=0, description="0: no such limit")
-    yandex_embeddings_per_s: int = Field(0, ge=0, description="0: no such limit; the provider's is 10")
-    yandex_tokenizer_per_s: int = Field(0, ge=0, description="0: no such limit; the provider's is 50")
+    yandex_max_sessions: int = Field(10, ge=1, description="generations at once in a folder")
+    yandex_generations_per_hour: int = Field(0, ge=0, description="generations an hour in a folder; 0: no such limit")
+    yandex_async_per_s: int = Field(10, ge=0, description="deferred generations a second; 0: no such limit")
+    yandex_async_per_hour: int = Field(5_000, ge=0, description="deferred generations an hour; 0: no such limit")
+    yandex_operation_reads_per_s: int = Field(50, ge=0, description="reads of operations a second; 0: no such limit")
+    yandex_embeddings_per_s: int = Field(10, ge=0, description="embeddings a second; 0: no such limit")
+    yandex_tokenizer_per_s: int = Field(50, ge=0, description="calls of the tokenizer a second; 0: no such limit")
+    yandex_classifications_per_s: int = Field(1, ge=0, description="classifications a second; 0: no such limit")
     yandex_operation_s: float = Field(0.0, ge=0, description="time until an async operation is done")
 
     gigachat_credentials: dict[str, str] = Field(
@@ -52,7 +57,10 @@ class CoreSettings(BaseSettings):
     gigachat_token_lifetime_s: float = Field(1_800, gt=0, description="life of an access token, seconds")
     gigachat_expires_in_seconds: bool = Field(False, description="expires_at in seconds as the docs' sample shows")
     gigachat_token_calls_per_s: int = Field(10, ge=0, description="OAuth calls a second; 0: no limit")
-    gigachat_max_parallel: int = Field(10_000, ge=1, description="calls at once for a key; the provider's is 1 or 10")
+    gigachat_max_parallel: int | None = Field(
+        None, ge=1, description="calls at once for a key; empty: the provider's, 1 for a person's and 10 for a firm's"
+    )
+    gigachat_batch_s: float = Field(0.0, ge=0, description="time until a batch is done")
     gigachat_packages: dict[str, int] = Field({}, description="model -> tokens left; a model not named is unlimited")
 
     openai_api_keys: frozenset[str] = Field(frozenset({"sk-emulator"}), description="bearer keys accepted")

@@ -28,7 +28,8 @@ class RunningEmulator:
     """Addresses of a running emulator and the hand on its controls.
 
     gigachat_url is the host: v1 is `{gigachat_url}/api/v1` or `{gigachat_url}/v1`. gigachat_auth_url is the whole
-    OAuth address. openai_url ends in `/openai/v1`. tls maps yandex, gigachat, gigachat_auth, openai to https hosts.
+    OAuth address. openai_url ends in `/openai/v1`. tls maps yandex, gigachat, gigachat_auth, openai to https hosts;
+    grpc maps yandex, and yandex_tls, to `host:port`.
     """
 
     yandex_url: str
@@ -38,6 +39,7 @@ class RunningEmulator:
     control_url: str
     control: EmulatorControl
     tls: dict[str, str]
+    grpc: dict[str, str]
     ca_path: str
     emulator: Emulator
 
@@ -59,6 +61,7 @@ async def running_emulator(*, now: Callable[[], float] = time.time, **settings: 
                 urls["control"],
                 control,
                 addresses.tls,
+                addresses.grpc,
                 addresses.ca_path,
                 emulator,
             )

@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from servicekit import lifecycle
 from servicekit.call import CallContext
 from servicekit.rpc_errors import decode
+from servicekit.settings import TlsSettings
 from servicekit.trust.callers import name_of
 from servicekit.trust.certificate_files import CertificateFiles, Material
 from servicekit.trust.renewed_channel import RenewedChannel
@@ -44,6 +45,11 @@ class Peer:
 
     service: str
     tls_dir: Path
+
+
+def peer_of(service: str, tls: TlsSettings) -> Peer | None:
+    """Return a service as the peer of somebody with these settings; None where everything is plaintext."""
+    return None if tls.dir is None else Peer(service, tls.dir)
 
 
 @asynccontextmanager

@@ -26,7 +26,8 @@ NOT_COUNTED: Final = ("__init__.py", "__main__.py")
 
 def is_measured(path: str) -> bool:
     """Say whether a path of the repository is Python that we write and that is no test."""
-    return path.endswith(".py") and "tests" not in path.split("/") and not path.startswith("protos/gen/")
+    generated = path.startswith("protos/gen/") or path.endswith("_pb2.py")
+    return path.endswith(".py") and "tests" not in path.split("/") and not generated
 
 
 def function_lengths(source: str) -> list[int]:

@@ -67,7 +67,7 @@ class FileRoutes:
         instead = self._begin(call)
         if instead is not None:
             return instead
-        parts = _form_parts(call.exchange.header("content-type") or "", call.exchange.body)
+        parts = _form_parts(call.received.header("content-type") or "", call.received.body)
         if "file" not in parts or parts.get("purpose", ("", "", b""))[2] != b"general":
             raise self._surface.refuse(call, 400, "file and purpose=general are required")
         name, content_type, data = parts["file"]
@@ -76,12 +76,15 @@ class FileRoutes:
             raise self._surface.refuse(call, 413)
         if kind == "text" and tokenizer.count(data.decode("utf-8", "replace")) > WINDOW:
             raise self._surface.refuse(call, 422, "file is longer than the window of the model")
-        file_id = self._core.new_id()
-        stored = StoredFile(file_id, name, content_type, "general", data, int(self._core.now()))
+        return self._reply(call, self.keep(name, content_type, data).described())
+
+    def keep(self, name: str, content_type: str, data: bytes) -> StoredFile:
+        """Store a file; the oldest makes room."""
+        stored = StoredFile(self._core.new_id(), name, content_type, "general", data, int(self._core.now()))
         if len(self._files) >= 1_000:
             self._files.pop(next(iter(self._files)))
-        self._files[file_id] = stored
-        return self._reply(call, stored.described())
+        self._files[stored.id] = stored
+        return stored
 
     async def list(self, call: Call) -> Reply:
         """`GET /files`."""
@@ -93,7 +96,7 @@ class FileRoutes:
         instead = self._begin(call)
         if instead is not None:
             return instead
-        file_id, _, rest = call.exchange.request.path.partition("/files/")[2].partition("/")
+        file_id, _, rest = call.received.path.partition("/files/")[2].partition("/")
         stored = self._files.get(file_id)
         if stored is None:
             raise self._surface.refuse(call, 404, "No such file")
@@ -106,7 +109,7 @@ class FileRoutes:
         instead = self._begin(call)
         if instead is not None:
             return instead
-        file_id = call.exchange.request.path.partition("/files/")[2].partition("/")[0]
+        file_id = call.received.path.partition("/files/")[2].partition("/")[0]
         if self._files.pop(file_id, None) is None:
             raise self._surface.refuse(call, 404, "No such file")
         return self._reply(call, {"id": file_id, "deleted": True})

@@ -31,6 +31,7 @@ MODELS: Final[dict[str, Model]] = {
     "Embeddings-2": Model("embedder", window=512),
     "EmbeddingsGigaR": Model("embedder", window=4096, vector_size=2560),
     "GigaFilter": Model("filter"),
+    "GigaCheckClassification": Model("aicheck"),
     "GigaCheckDetection": Model("aicheck"),
 }
 

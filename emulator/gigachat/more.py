@@ -56,7 +56,7 @@ class MoreRoutes:
     async def model(self, call: Call) -> Reply:
         """`GET /models/{id}`."""
         self._surface.authenticate(call)
-        name = call.exchange.request.path.rsplit("/", 1)[1]
+        name = call.received.path.rsplit("/", 1)[1]
         instead = self._surface.instead(call, call.choose_fault(model=name))
         if instead is not None:
             return instead
@@ -67,7 +67,7 @@ class MoreRoutes:
     async def embeddings(self, call: Call) -> Reply:
         """`/embeddings`: usage sits in every item."""
         token = self._surface.authenticate(call)
-        body = call.exchange.json()
+        body = call.received.json()
         name = call.entry.model = str(body.get("model"))
         instead = self._surface.instead(call, call.choose_fault(model=name))
         if instead is not None:
@@ -82,16 +82,7 @@ class MoreRoutes:
         self._surface.enter(call, token)
         call.entry.prompt_tokens = sum(counts)
         self._surface.spend(call, name)
-        data = [
-            {
-                "object": "embedding",
-                "embedding": vector(text, model.vector_size),
-                "index": place,
-                "usage": {"prompt_tokens": count},
-            }
-            for place, (text, count) in enumerate(zip(texts, counts, strict=True))
-        ]
-        return self._reply(call, {"object": "list", "data": data, "model": name})
+        return self._reply(call, embedded(name, model, texts))
 
     def _texts(self, call: Call, body: dict[str, Any]) -> list[str]:
         texts = body.get("input")
@@ -103,7 +94,7 @@ class MoreRoutes:
     async def tokens_count(self, call: Call) -> Reply:
         """`/tokens/count`: a bare array, plain text without the chat template."""
         self._surface.authenticate(call)
-        body = call.exchange.json()
+        body = call.received.json()
         name = call.entry.model = str(body.get("model"))
         instead = self._surface.instead(call, call.choose_fault(model=name))
         if instead is not None:
@@ -128,6 +119,20 @@ class MoreRoutes:
             raise self._surface.refuse(call, 403)
         packages = self._surface.access.packages
         return self._reply(call, {"balance": [{"usage": name, "value": left} for name, left in packages.items()]})
+
+
+def embedded(name: str, model: Model, texts: list[str]) -> dict[str, Any]:
+    """Return the vectors of the texts; usage sits in every item."""
+    data = [
+        {
+            "object": "embedding",
+            "embedding": vector(text, model.vector_size),
+            "index": place,
+            "usage": {"prompt_tokens": tokenizer.count(text)},
+        }
+        for place, text in enumerate(texts)
+    ]
+    return {"object": "list", "data": data, "model": name}
 
 
 def _listed(name: str, model: Model) -> dict[str, str]:

@@ -14,7 +14,8 @@ from emulator.core import Call, Core, Surface
 from emulator.wire.replies import RefusalError, Reply
 
 _UUID4: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
-SCOPES: Final = ("GIGACHAT_API_PERS", "GIGACHAT_API_B2B", "GIGACHAT_API_CORP")
+# Each scope and how many calls at once its keys may make.
+SCOPES: Final = {"GIGACHAT_API_PERS": 1, "GIGACHAT_API_B2B": 10, "GIGACHAT_API_CORP": 10}
 
 
 @dataclass(slots=True)
@@ -93,13 +94,14 @@ class GigaChatAuthSurface(Surface):
 
     async def token(self, call: Call) -> Reply:
         """Give a token for a key and a scope that belongs to it."""
-        call.entry.request_id = call.exchange.header("rquid")
+        call.entry.request_id = call.received.header("rquid")
         fault = call.choose_fault()
         instead = self.instead(call, fault)
         if instead is not None:
             return instead
-        limit = self.core.limits.get("gigachat_token_calls_per_s", self.core.settings.gigachat_token_calls_per_s)
-        if not self.core.window("gigachat-oauth", limit, 1.0).enter(self.core.now()):
+        quotas = self.core.quotas
+        limit = quotas.limit("gigachat_token_calls_per_s")
+        if not quotas.window("gigachat-oauth", 1.0).enter(self.core.now(), limit):
             raise RefusalError(Reply([b'{"status":429,"message":"Too many requests"}'], 429))
         credential, scope = self._checked(call)
         token, expires_at = self.access.issue(credential, scope)
@@ -111,13 +113,13 @@ class GigaChatAuthSurface(Surface):
 
     def _checked(self, call: Call) -> tuple[str, str]:
         """Return credential and scope, or refuse in the order in which the provider looks at them."""
-        if not _UUID4.fullmatch(call.exchange.header("rquid") or ""):
+        if not _UUID4.fullmatch(call.received.header("rquid") or ""):
             raise self._refusal(400, 3, "RqUID is missing or is not a UUID version 4")
-        credential = decoded_basic(call.exchange.header("authorization"))
+        credential = decoded_basic(call.received.header("authorization"))
         if credential is None:
             raise self._refusal(400, 4, "Can't decode 'Authorization' header")
         call.note_credential(credential)
-        form = parse_qs(call.exchange.body.decode("latin-1"), keep_blank_values=True)
+        form = parse_qs(call.received.body.decode("latin-1"), keep_blank_values=True)
         scope = form.get("scope", [""])[0]
         if not scope:
             raise self._refusal(400, 5, "scope is empty")

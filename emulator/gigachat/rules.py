@@ -4,11 +4,9 @@ from typing import Any, Final
 
 import msgspec
 
+from emulator.gigachat.schema_rules import BrokenRuleError
+
 ROLES: Final = ("system", "user", "assistant", "function", "search_result")
-
-
-class BrokenRuleError(Exception):
-    """A 422; the message is the provider's."""
 
 
 def check_ranges(body: dict[str, Any]) -> None:
@@ -25,8 +23,6 @@ def check_ranges(body: dict[str, Any]) -> None:
         raise BrokenRuleError("Invalid params: max_tokens must be in range (0, +inf)")
     if not 1 <= (body.get("n") or 1) <= 4:
         raise BrokenRuleError("Invalid params: n must be in range [1, 4]")
-    if (body.get("response_format") or {}).get("type", "text") not in ("text", "json_schema"):
-        raise BrokenRuleError("Invalid params: response_format type is not supported")
 
 
 def check_order(messages: list[dict[str, Any]]) -> None:
@@ -65,27 +61,3 @@ def _check_result(content: str) -> None:
     except msgspec.DecodeError:
         text = f"INVALID_PARAMS: invalid function result for function json string `{content}`"
         raise BrokenRuleError(text) from None
-
-
-def check_functions(functions: list[dict[str, Any]]) -> None:
-    """Check names and parameter schemas."""
-    for function in functions:
-        if not function.get("name"):
-            raise BrokenRuleError("Invalid params: function name is empty")
-        parameters = function.get("parameters")
-        if parameters:
-            _check_schema(parameters, "")
-
-
-def _check_schema(schema: dict[str, Any], path: str) -> None:
-    for union in ("anyOf", "oneOf"):
-        if union in schema:
-            raise BrokenRuleError(f"Field '{path}{union}' is not supported")
-    if schema.get("type") == "object" and "properties" not in schema:
-        raise BrokenRuleError(f"Field '{path}properties' is missing")
-    if not all(isinstance(value, str) for value in schema.get("enum", ())):
-        raise BrokenRuleError(f"Field '{path}enum' must be a list of strings")
-    for name, part in (schema.get("properties") or {}).items():
-        _check_schema(part, f"{path}properties.{name}.")
-    if isinstance(schema.get("items"), dict):
-        _check_schema(schema["items"], f"{path}items.")

@@ -9,8 +9,8 @@ import msgspec
 
 from emulator.core import Call, Core, Route, Surface
 from emulator.gigachat.models import Model, find_model
-from emulator.gigachat.oauth import GigaChatAccess, Token, html_403
-from emulator.gigachat.rules import BrokenRuleError
+from emulator.gigachat.oauth import SCOPES, GigaChatAccess, Token, html_403
+from emulator.gigachat.schema_rules import BrokenRuleError
 from emulator.gigachat.v1_format import Writer, read_request
 from emulator.toy_model.answer import Answer, Ask
 from emulator.wire.replies import EVENT_STREAM, RefusalError, Reply
@@ -76,7 +76,7 @@ class GigaChatSurface(Surface):
 
     def authenticate(self, call: Call) -> Token:
         """Return what the bearer token stands for, or refuse with 401."""
-        header = call.exchange.header
+        header = call.received.header
         call.entry.request_id, call.entry.session_id = header("x-request-id"), header("x-session-id")
         scheme, _, text = (header("authorization") or "").partition(" ")
         token = self.access.find(text) if scheme.lower() == "bearer" else None
@@ -89,21 +89,21 @@ class GigaChatSurface(Surface):
 
     def read(self, call: Call, parse: Callable[[dict[str, Any]], Ask]) -> Ask:
         """Return the question of the body, or refuse with 400 or 422."""
-        body = call.exchange.json()
+        body = call.received.json()
         if not isinstance(body, dict):
             raise self.refuse(call, 400)
         try:
             return parse(body)
         except BrokenRuleError as rule:
-            raise self.refuse(call, 422, str(rule)) from None
+            raise self.refuse(call, rule.status, str(rule)) from None
         except (KeyError, TypeError, AttributeError):
             raise self.refuse(call, 422) from None
 
     def enter(self, call: Call, token: Token) -> None:
         """Take one of the key's parallel places, or refuse with 429."""
-        limit = self.core.limits.get("gigachat_max_parallel", self.core.settings.gigachat_max_parallel)
-        gauge = self.core.gauge(f"gigachat:{token.credential}", limit)
-        if not gauge.enter():
+        quotas = self.core.quotas
+        gauge = quotas.gauge(f"gigachat:{token.credential}")
+        if not gauge.enter(quotas.limit("gigachat_max_parallel", SCOPES[token.scope])):
             raise self.refuse(call, 429)
         call.releases.append(gauge.leave)
 
@@ -191,7 +191,7 @@ class PasswordSurface:
         instead = surface.instead(call, call.choose_fault())
         if instead is not None:
             return instead
-        scheme, _, key = (call.exchange.header("authorization") or "").partition(" ")
+        scheme, _, key = (call.received.header("authorization") or "").partition(" ")
         user = _known_user(surface.access, key) if scheme.lower() == "basic" else None
         if user is None:
             raise surface.refuse(call, 401)

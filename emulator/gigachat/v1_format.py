@@ -5,7 +5,8 @@ from typing import Any, Final
 import msgspec
 
 from emulator.gigachat.models import Model
-from emulator.gigachat.rules import BrokenRuleError, check_functions, check_order, check_ranges
+from emulator.gigachat.rules import check_order, check_ranges
+from emulator.gigachat.schema_rules import BrokenRuleError, check_functions, check_response_format
 from emulator.toy_model import tokenizer
 from emulator.toy_model.answer import Answer, Ask, Tool, dump
 from emulator.toy_model.text import passage
@@ -27,6 +28,7 @@ def read_request(body: dict[str, Any]) -> Ask:
     check_order(messages)
     functions = body.get("functions") or []
     check_functions(functions)
+    check_response_format(body.get("response_format") or {})
     ask = Ask(
         str(body.get("model", "")),
         messages=len(messages),
@@ -39,9 +41,8 @@ def read_request(body: dict[str, Any]) -> Ask:
     )
     if body.get("reasoning_effort"):
         ask.reasoning = True
-    response_format = body.get("response_format") or {}
-    if response_format.get("type") == "json_schema":
-        ask.json_schema = response_format.get("schema") or {}
+    if (body.get("response_format") or {}).get("type") == "json_schema":
+        ask.json_schema = body["response_format"]["schema"]
     _read_messages(ask, messages)
     if functions:
         ask.prompt_tokens += tokenizer.count(dump(functions))

@@ -5,7 +5,8 @@ from typing import Any, Final
 import msgspec
 
 from emulator.gigachat.models import Model
-from emulator.gigachat.rules import BrokenRuleError, check_functions, check_ranges
+from emulator.gigachat.rules import check_ranges
+from emulator.gigachat.schema_rules import BrokenRuleError, check_functions, check_response_format
 from emulator.gigachat.v1_format import FINISH
 from emulator.toy_model import tokenizer
 from emulator.toy_model.answer import Answer, Ask, Tool, dump
@@ -24,9 +25,10 @@ def read_request(body: dict[str, Any]) -> Ask:
     if not isinstance(messages, list) or not messages:
         raise BrokenRuleError("Invalid params: messages must not be empty")
     options = body.get("model_options") or {}
-    check_ranges({key: value for key, value in options.items() if key != "response_format"})
+    check_ranges(options)
     functions = [item for tool in body.get("tools") or [] for item in _specifications(tool)]
     check_functions(functions)
+    check_response_format(options.get("response_format") or {}, kinds=("text", "json_schema", "regex"))
     ask = Ask(
         str(body.get("model", "")),
         messages=len(messages),
@@ -37,9 +39,8 @@ def read_request(body: dict[str, Any]) -> Ask:
         reasoning=bool((options.get("reasoning") or {}).get("effort")),
         sampling={key: value for key, value in body.items() if key not in _NOT_SAMPLING},
     )
-    response_format = options.get("response_format") or {}
-    if response_format.get("type") == "json_schema":
-        ask.json_schema = response_format.get("schema") or {}
+    if (options.get("response_format") or {}).get("type") == "json_schema":
+        ask.json_schema = options["response_format"]["schema"]
     _read_messages(ask, messages)
     if functions:
         ask.prompt_tokens += tokenizer.count(dump(functions))

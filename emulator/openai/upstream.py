@@ -48,12 +48,12 @@ class OpenAIUpstream(Surface):
 
     def unknown_path(self, call: Call) -> Reply:
         """Answer a path nobody knows."""
-        return self.error(call, 404, f"Invalid URL ({call.exchange.request.method} {call.exchange.request.path})")
+        return self.error(call, 404, f"Invalid URL ({call.received.method} {call.received.path})")
 
     def _authenticate(self, call: Call) -> None:
-        scheme, _, key = (call.exchange.header("authorization") or "").partition(" ")
+        scheme, _, key = (call.received.header("authorization") or "").partition(" ")
         call.note_credential(key)
-        call.entry.request_id = call.exchange.header("x-request-id")
+        call.entry.request_id = call.received.header("x-request-id")
         if scheme.lower() != "bearer" or key not in self.api_keys:
             raise RefusalError(self.error(call, 401, "Incorrect API key provided", "invalid_api_key"))
 
@@ -65,7 +65,7 @@ class OpenAIUpstream(Surface):
     async def chat(self, call: Call) -> Reply:
         """`/openai/v1/chat/completions`."""
         self._authenticate(call)
-        body = call.exchange.json()
+        body = call.received.json()
         try:
             ask = read_request(body)
         except BadRequestError as reason:
@@ -100,7 +100,7 @@ class OpenAIUpstream(Surface):
     async def embeddings(self, call: Call) -> Reply:
         """`/openai/v1/embeddings`: a text or a list, floats or base64."""
         self._authenticate(call)
-        body = call.exchange.json()
+        body = call.received.json()
         model = call.entry.model = str(body.get("model"))
         fault = call.choose_fault(model=model)
         instead = self.instead(call, fault)

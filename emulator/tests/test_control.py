@@ -116,6 +116,56 @@ async def test_the_hourly_rate_is_another_429(http: aiohttp.ClientSession) -> No
     assert "RequestsPerHour.rate rate quota limit exceed: allowed 1 requests" in text
 
 
+async def test_quotas_are_the_providers_own_until_lifted(emulator: RunningEmulator, ask_yandex: Ask) -> None:
+    """Ten embeddings a second; a lifted quota comes back with a reset, one set by name holds."""
+    shown = await emulator.control.call("POST", "limits", {})
+    assert shown["limits"] == {
+        "yandex_max_sessions": 10,
+        "yandex_generations_per_hour": 0,
+        "yandex_async_per_s": 10,
+        "yandex_async_per_hour": 5000,
+        "yandex_operation_reads_per_s": 50,
+        "yandex_embeddings_per_s": 10,
+        "yandex_tokenizer_per_s": 50,
+        "yandex_classifications_per_s": 1,
+        "gigachat_max_parallel": None,
+        "gigachat_token_calls_per_s": 10,
+    }
+
+    await emulator.control.lift_quotas()
+    await emulator.control.set_limits(yandex_max_sessions=0)
+
+    lifted = await emulator.control.call("POST", "limits", {})
+    assert {name for name, value in lifted["limits"].items() if value is not None} == {"yandex_max_sessions"}
+    assert (await ask_yandex("x"))[0] == 429
+    await emulator.control.reset()
+    assert (await ask_yandex("x"))[0] == 200
+
+
+async def test_the_eleventh_embedding_of_a_second_is_refused_by_name(http: aiohttp.ClientSession) -> None:
+    """Native and /v1 calls count together; the next second is free again."""
+    times = [1_000.0]
+    headers = {"Authorization": f"Api-Key {YANDEX_API_KEY}"}
+    uri = f"emb://{YANDEX_FOLDER}/text-search-doc/latest"
+
+    async with running_emulator(now=lambda: times[0]) as emulator:
+
+        async def embed(path: str, body: dict[str, str]) -> tuple[int, str]:
+            async with http.post(f"{emulator.yandex_url}{path}", json=body, headers=headers) as response:
+                return response.status, await response.text()
+
+        native = "/foundationModels/v1/textEmbedding", {"modelUri": uri, "text": "x"}
+        statuses = [(await embed(*native))[0] for _ in range(5)]
+        statuses += [(await embed("/v1/embeddings", {"model": uri, "input": "x"}))[0] for _ in range(5)]
+        refused, text = await embed(*native)
+        times[0] += 1
+        later, _ = await embed(*native)
+
+    assert statuses == [200] * 10
+    assert (refused, later) == (429, 200)
+    assert "ai.embeddingsTextEmbeddingRequestsPerSecond.rate rate quota limit exceed: allowed 10 requests" in text
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

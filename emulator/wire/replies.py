@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -77,22 +77,23 @@ class RefusalError(Exception):
         self.reply = reply
 
 
-class Exchange:
-    """One request and the transport under it."""
+NOTHING: Final[Mapping[str, str]] = {}
 
-    __slots__ = ("body", "keep_alive", "request", "transport")
 
-    def __init__(self, request: web.BaseRequest, body: bytes) -> None:
-        """Take the request, its body read to the end."""
-        transport = request.transport
-        if transport is None:
-            raise ConnectionResetError("client is gone")
-        self.request, self.body, self.transport = request, body, transport
-        self.keep_alive: bool = request.keep_alive
+class Received:
+    """A request as a dialect reads it, whatever wire brought it."""
+
+    __slots__ = ("body", "headers", "method", "path", "query")
+
+    def __init__(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str] = NOTHING
+    ) -> None:
+        """Keep them; the names of headers are in lower case, or the mapping does not mind."""
+        self.method, self.path, self.headers, self.body, self.query = method, path, headers, body, query
 
     def header(self, name: str) -> str | None:
         """Return a request header."""
-        return self.request.headers.get(name)
+        return self.headers.get(name)
 
     def json(self) -> Any:
         """Return the decoded body.
@@ -101,6 +102,21 @@ class Exchange:
             msgspec.DecodeError: not JSON.
         """
         return msgspec.json.decode(self.body)
+
+
+class Exchange(Received):
+    """One HTTP request and the transport under it."""
+
+    __slots__ = ("keep_alive", "request", "transport")
+
+    def __init__(self, request: web.BaseRequest, body: bytes) -> None:
+        """Take the request, its body read to the end."""
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("client is gone")
+        super().__init__(request.method, request.path, request.headers, body, request.query)
+        self.request, self.transport = request, transport
+        self.keep_alive: bool = request.keep_alive
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the kernel, or to the buffer when the client reads slowly."""

@@ -18,6 +18,23 @@ MESSAGES: Final = {
     504: "Deadline exceeded",
 }
 
+# The provider's own name of each quota, by the setting that holds its number.
+QUOTA_NAMES: Final = {
+    "yandex_max_sessions": "ai.textGenerationCompletionSessionsCount.count gauge",
+    "yandex_generations_per_hour": "ai.textGenerationCompletionRequestsPerHour.rate rate",
+    "yandex_async_per_s": "ai.textGenerationAsyncCompletionRequestsPerSecond.rate rate",
+    "yandex_async_per_hour": "ai.textGenerationAsyncCompletionRequestsPerHour.rate rate",
+    "yandex_operation_reads_per_s": "ai.textGenerationAsyncGetOperationRequestsPerSecond.rate rate",
+    "yandex_embeddings_per_s": "ai.embeddingsTextEmbeddingRequestsPerSecond.rate rate",
+    "yandex_tokenizer_per_s": "ai.textGenerationTokenizeRequestsPerSecond.rate rate",
+    "yandex_classifications_per_s": "ai.textClassificationClassifyRequestsPerSecond.rate rate",
+}
+
+
+def exceeded(quota: str, limit: int | None) -> str:
+    """Return the words of a 429 for a quota."""
+    return f"{QUOTA_NAMES[quota]} quota limit exceed: allowed {limit} requests"
+
 
 def error_body(code: int, message: str | None = None) -> bytes:
     """Return the native error body of an HTTP code."""

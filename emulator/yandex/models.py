@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_URI: Final = re.compile(r"(gpt|emb)://([^/\s]+)/([^/@\s]+)(?:/(latest|rc|deprecated))?(?:@\S+)?")
+_URI: Final = re.compile(r"(gpt|emb|cls)://([^/\s]+)/([^/@\s]+)(?:/(latest|rc|deprecated))?(?:@\S+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ EMBEDDERS: Final = {
     "text-embeddings-v2-doc": 256,
     "text-embeddings-v2-query": 256,
 }
+CLASSIFIERS: Final = frozenset({"yandexgpt", "yandexgpt-lite"})
 
 
 @dataclass(frozen=True, slots=True)

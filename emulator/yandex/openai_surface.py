@@ -32,7 +32,7 @@ class YandexOpenAISurface:
 
     def _folder(self, call: Call) -> str | None:
         folder = self._surface.authenticate(call, keys_as_bearer=True)
-        self._surface.check_folder(call, folder, call.exchange.header("openai-project"))
+        self._surface.check_folder(call, folder, call.received.header("openai-project"))
         return folder
 
     def _uri(self, call: Call, folder: str | None, model: object, scheme: str) -> ModelUri:
@@ -47,7 +47,7 @@ class YandexOpenAISurface:
         return uri
 
     def _read(self, call: Call) -> Ask:
-        body = call.exchange.json()
+        body = call.received.json()
         try:
             return read_request(body)
         except BadRequestError as reason:
@@ -90,13 +90,14 @@ class YandexOpenAISurface:
     async def embeddings(self, call: Call) -> Reply:
         """`/v1/embeddings`: one text a call, 256 numbers unless `dimensions` says otherwise."""
         folder = self._folder(call)
-        body = call.exchange.json()
+        body = call.received.json()
         call.entry.model = str(body.get("model"))
         fault = call.choose_fault(model=call.entry.model)
         instead = self._surface.instead(call, fault)
         if instead is not None:
             return instead
         uri = self._uri(call, folder, body.get("model"), "emb")
+        self._surface.check_rate(call, folder, "yandex_embeddings_per_s")
         text, size = self._text(call, body), int(body.get("dimensions") or EMBEDDERS[uri.name])
         tokens = tokenizer.count(text) + 1
         call.entry.prompt_tokens = tokens

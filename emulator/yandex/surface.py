@@ -1,6 +1,6 @@
 """The routes of the Yandex listener: native REST, IAM, metadata, operations; `/v1` is in `openai_surface`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,10 +10,10 @@ from emulator.core import Call, Core, Surface
 from emulator.toy_model import tokenizer
 from emulator.toy_model.answer import Ask
 from emulator.toy_model.embedding import vector
-from emulator.wire.replies import Exchange, RefusalError, Reply
+from emulator.wire.replies import RefusalError, Reply
 from emulator.yandex.auth import Unauthenticated, YandexAccess
-from emulator.yandex.errors import error_body
-from emulator.yandex.models import EMBEDDERS, MODELS, ModelUri, parse_uri
+from emulator.yandex.errors import error_body, exceeded
+from emulator.yandex.models import CLASSIFIERS, EMBEDDERS, MODELS, ModelUri, parse_uri
 from emulator.yandex.native_format import (
     MODEL_VERSION,
     InvalidRequestError,
@@ -24,6 +24,7 @@ from emulator.yandex.native_format import (
 )
 
 _NATIVE: Final = "POST /foundationModels/v1/"
+_KNOWN: Final[dict[str, Container[str]]] = {"gpt": MODELS, "emb": EMBEDDERS, "cls": CLASSIFIERS}
 
 
 class YandexSurface(Surface):
@@ -42,11 +43,10 @@ class YandexSurface(Surface):
             _NATIVE + "textEmbedding": ("embeddings", self.text_embedding),
         }
 
-    def headers(self, call_or_exchange: Call | Exchange) -> bytes:
+    def headers(self, call: Call) -> bytes:
         """Return the headers that support would ask for; the client's own id is echoed."""
-        exchange = call_or_exchange.exchange if isinstance(call_or_exchange, Call) else call_or_exchange
         request_id = self.core.new_id().encode()
-        client_id = exchange.header("x-client-request-id")
+        client_id = call.received.header("x-client-request-id")
         echo = b"" if client_id is None else b"x-client-request-id: %b\r\n" % client_id.encode("latin-1", "replace")
         return b"server: ycalb\r\nx-request-id: %b\r\nx-server-trace-id: %b:1\r\n%b" % (request_id, request_id, echo)
 
@@ -68,9 +68,9 @@ class YandexSurface(Surface):
 
     def authenticate(self, call: Call, *, keys_as_bearer: bool = False) -> str | None:
         """Return the caller's folder (None: any) or refuse with 401."""
-        authorization = call.exchange.header("authorization")
+        authorization = call.received.header("authorization")
         entry = call.entry
-        entry.request_id = call.exchange.header("x-client-request-id")
+        entry.request_id = call.received.header("x-client-request-id")
         call.note_credential(authorization or "")
         try:
             return self.access.folder_of(authorization, keys_as_bearer=keys_as_bearer)
@@ -89,34 +89,29 @@ class YandexSurface(Surface):
         found = parse_uri(uri)
         if found is None or found.scheme != scheme:
             raise self.refuse(call, 400, "invalid model_uri")
-        known = MODELS if scheme == "gpt" else EMBEDDERS
-        if found.name.split("~")[0] not in known:
+        if found.name.split("~")[0] not in _KNOWN[scheme]:
             raise self.refuse(call, 404, "Failed to get model")
         return found
 
     def enter_session(self, call: Call, folder: str | None) -> None:
         """Take a place in the folder's gauge of generations, or refuse with 429."""
-        settings, core = self.core.settings, self.core
-        hourly = core.window(f"yandex-hour:{folder}", settings.yandex_generations_per_hour, 3600)
-        if not hourly.enter(core.now()):
-            limit = settings.yandex_generations_per_hour
-            name = "ai.textGenerationCompletionRequestsPerHour.rate rate"
-            raise self.refuse(call, 429, f"{name} quota limit exceed: allowed {limit} requests")
-        limit = core.limits.get("yandex_max_sessions", settings.yandex_max_sessions)
-        gauge = core.gauge(f"yandex:{folder}", limit)
-        if not gauge.enter():
-            name = "ai.textGenerationCompletionSessionsCount.count gauge"
-            raise self.refuse(call, 429, f"{name} quota limit exceed: allowed {limit} requests")
+        self.check_rate(call, folder, "yandex_generations_per_hour")
+        quotas = self.core.quotas
+        limit, gauge = quotas.limit("yandex_max_sessions"), quotas.gauge(f"yandex:{folder}")
+        if not gauge.enter(limit):
+            raise self.refuse(call, 429, exceeded("yandex_max_sessions", limit))
         call.releases.append(gauge.leave)
 
-    def check_rate(self, call: Call, name: str, limit: int) -> None:
-        """Refuse when a per-second quota is used up."""
-        if not self.core.window(f"yandex:{name}", limit, 1.0).enter(self.core.now()):
-            raise self.refuse(call, 429, f"{name} rate quota limit exceed: allowed {limit} requests")
+    def check_rate(self, call: Call, folder: str | None, quota: str) -> None:
+        """Refuse when a folder's quota of a second or an hour is used up; `quota` is its setting."""
+        quotas, seconds = self.core.quotas, 3600.0 if quota.endswith("_hour") else 1.0
+        limit = quotas.limit(quota)
+        if not quotas.window(f"{quota}:{folder}", seconds).enter(self.core.now(), limit):
+            raise self.refuse(call, 429, exceeded(quota, limit))
 
     def read(self, call: Call, parse: Callable[[dict[str, Any]], Ask]) -> Ask:
         """Return the question of the body, or refuse with 400."""
-        body = call.exchange.json()
+        body = call.received.json()
         if not isinstance(body, dict):
             raise self.refuse(call, 400, "Request is malformed")
         try:
@@ -149,7 +144,7 @@ class YandexSurface(Surface):
     def check_model(self, call: Call, ask: Ask, folder: str | None) -> ModelUri:
         """Refuse an unknown model, a foreign folder, a prompt beyond the window."""
         uri = self.checked_uri(call, ask.model, "gpt")
-        self.check_folder(call, folder, uri.folder, call.exchange.header("x-folder-id"))
+        self.check_folder(call, folder, uri.folder, call.received.header("x-folder-id"))
         model = MODELS[uri.name.split("~")[0]]
         if not model.native:
             raise self.refuse(call, 404, "Failed to get model")
@@ -160,7 +155,7 @@ class YandexSurface(Surface):
 
     async def tokenize(self, call: Call) -> Reply:
         """`/foundationModels/v1/tokenize`."""
-        body, instead = self._free_call(call, "ai.textGenerationTokenizeRequestsPerSecond")
+        body, instead = self._free_call(call)
         if instead is not None:
             return instead
         found = [("<s>", True), *((piece, False) for piece in tokenizer.pieces(str(body.get("text", ""))))]
@@ -168,22 +163,22 @@ class YandexSurface(Surface):
 
     async def tokenize_completion(self, call: Call) -> Reply:
         """`/foundationModels/v1/tokenizeCompletion`: template tokens included."""
-        body, instead = self._free_call(call, "ai.textGenerationTokenizeRequestsPerSecond")
+        body, instead = self._free_call(call)
         if instead is not None:
             return instead
         self.read(call, read_request)
         return self._tokens(call, request_pieces(body))
 
-    def _free_call(self, call: Call, quota: str) -> tuple[dict[str, Any], Reply | None]:
+    def _free_call(self, call: Call) -> tuple[dict[str, Any], Reply | None]:
         folder = self.authenticate(call)
-        body = call.exchange.json()
+        body = call.received.json()
         model = str(body.get("modelUri"))
         call.entry.model = model
         instead = self.instead(call, call.choose_fault(model=model))
         if instead is None:
             uri = self.checked_uri(call, model, "gpt")
-            self.check_folder(call, folder, uri.folder, call.exchange.header("x-folder-id"))
-            self.check_rate(call, quota, self.core.settings.yandex_tokenizer_per_s)
+            self.check_folder(call, folder, uri.folder, call.received.header("x-folder-id"))
+            self.check_rate(call, folder, "yandex_tokenizer_per_s")
         return body, instead
 
     def _tokens(self, call: Call, found: list[tuple[str, bool]]) -> Reply:
@@ -195,15 +190,15 @@ class YandexSurface(Surface):
     async def text_embedding(self, call: Call) -> Reply:
         """`/foundationModels/v1/textEmbedding`."""
         folder = self.authenticate(call)
-        body = call.exchange.json()
+        body = call.received.json()
         call.entry.model = str(body.get("modelUri"))
         fault = call.choose_fault(model=call.entry.model)
         instead = self.instead(call, fault)
         if instead is not None:
             return instead
         uri = self.checked_uri(call, body.get("modelUri"), "emb")
-        self.check_folder(call, folder, uri.folder, call.exchange.header("x-folder-id"))
-        self.check_rate(call, "ai.textEmbeddingsRequestsPerSecond", self.core.settings.yandex_embeddings_per_s)
+        self.check_folder(call, folder, uri.folder, call.received.header("x-folder-id"))
+        self.check_rate(call, folder, "yandex_embeddings_per_s")
         text, tokens = str(body.get("text", "")), tokenizer.count(str(body.get("text", ""))) + 1
         if not text:
             raise self.refuse(call, 400, "text length is 0, which is outside the range (0, 100000]")

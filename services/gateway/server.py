@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
@@ -14,7 +17,7 @@ from redis.asyncio import Redis
 from servicekit import lifecycle, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.redis import open_redis
-from servicekit.rpc_client import Peer, open_channel
+from servicekit.rpc_client import open_channel, peer_of
 from services.gateway.admission.admission import open_admission
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
@@ -28,7 +31,7 @@ from services.gateway.clients.router import RouterClient
 from services.gateway.clients.usage import UsageClient
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.http_server import listening
-from services.gateway.edge.server.readiness import Check, Readiness
+from services.gateway.edge.server.readiness import Check, Details, Readiness
 from services.gateway.identity.access_tokens import AccessTokenVerifier
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
@@ -38,9 +41,11 @@ from services.gateway.identity.metrics import GRANT_OUTCOMES
 from services.gateway.identity.revocations import RevocationEffects, RevocationListener, RevocationPoller
 from services.gateway.identity.revoked import Revoked
 from services.gateway.inference.paid_call import PaidCalls
+from services.gateway.metering.journal.journal import NO_SPACE
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
+from services.gateway.metering.readiness.clock_watch import ClockWatch, NowOf
 from services.gateway.settings import GatewaySettings
 
 log = structlog.get_logger()
@@ -52,10 +57,29 @@ async def serve(settings: GatewaySettings) -> None:
     """Serve until a signal comes, then stop as a good neighbour does."""
     telemetry.configure("gateway", settings.telemetry)
     telemetry.serve_metrics(settings.metrics)
+    check_journal_dir(settings.journal_dir)
     async with open_gateway(settings) as gateway:
         log.info("gateway.listening", host=settings.host, port=gateway.port)
         await lifecycle.stop_requested()
         log.info("gateway.stopping", streams=len(gateway.cancellations))
+
+
+def check_journal_dir(path: Path) -> None:
+    """See that journals can be kept there.
+
+    Raises:
+        SystemExit: they cannot; one line says why and what to do.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path)
+        os.close(descriptor)
+        os.unlink(name)
+    except OSError as exc:
+        if exc.errno not in NO_SPACE:
+            raise SystemExit(
+                f"GATEWAY_JOURNAL_DIR={path}: {exc.strerror}; name a folder that this user can write"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +129,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
 
 async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Clients:
     auth, router, usage = [
-        await stack.enter_async_context(open_channel(target, _peer(settings, service)))
+        await stack.enter_async_context(open_channel(target, peer_of(service, settings.tls)))
         for service, target in (
             ("auth", settings.auth_target),
             ("router", settings.router_target),
@@ -120,10 +144,6 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Cli
         RouterClient(router),
         UsageClient(usage),
     )
-
-
-def _peer(settings: GatewaySettings, service: str) -> Peer | None:
-    return None if settings.tls.dir is None else Peer(service, settings.tls.dir)
 
 
 def _catalog(settings: GatewaySettings, clients: Clients, clock: Clock) -> CatalogWatch:
@@ -157,7 +177,7 @@ def _dependencies(
         key_set=identity.key_set,
         limit=identity.limit,
         paid_calls=paid_calls,
-        readiness=Readiness(_checks(clients, catalog, metering), clock),
+        readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering)),
         clock=clock,
     )
 
@@ -199,6 +219,9 @@ async def _open_paid_calls(
             redis, clients.usage.get_spend, boot_id=boot_id, options=_admission_options(settings), clock=clock
         )
     )
+    clock_watch = ClockWatch(
+        {"Redis": _redis_now(redis), "usage": clients.usage.now}, clock, bound_s=settings.metering.clock_bound_s
+    )
     metering = await stack.enter_async_context(
         open_metering(
             settings.journal_dir,
@@ -209,13 +232,24 @@ async def _open_paid_calls(
             boot_id=boot_id,
             options=_metering_options(settings),
             clock=clock,
+            clock_watch=clock_watch,
         )
     )
+    watching = await stack.enter_async_context(lifecycle.background())
+    watching.start(clock_watch.serve(), name="clock_watch")
     settling = await stack.enter_async_context(lifecycle.background(grace_s=SETTLE_GRACE_S))
     paid_calls = PaidCalls(
         admission, metering, settings, boot_id=boot_id, clock=clock, tasks=settling, cancellations=Cancellations()
     )
     return paid_calls, metering
+
+
+def _redis_now(redis: Redis) -> NowOf:
+    async def now() -> float:
+        seconds, microseconds = await redis.time()
+        return float(seconds) + float(microseconds) / 1e6
+
+    return now
 
 
 def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict[str, Check]:
@@ -234,6 +268,14 @@ def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict
     }
 
 
+def _details(metering: Metering) -> Details:
+    def details() -> dict[str, str]:
+        found = [*metering.health.problems(), *metering.health.warnings()]
+        return {"journal": "; ".join(found)} if found else {}
+
+    return details
+
+
 def _admission_options(settings: GatewaySettings) -> AdmissionOptions:
     given = settings.admission
     return AdmissionOptions(
@@ -246,4 +288,6 @@ def _admission_options(settings: GatewaySettings) -> AdmissionOptions:
 
 def _metering_options(settings: GatewaySettings) -> MeteringOptions:
     given = settings.metering
-    return MeteringOptions(reap_every_s=given.reap_every_s, reap_grace_s=given.reap_grace_s)
+    return MeteringOptions(
+        reap_every_s=given.reap_every_s, reap_grace_s=given.reap_grace_s, drain_at_stop_s=given.drain_at_stop_s
+    )

@@ -84,6 +84,10 @@ class MeteringSettings(Part):
     """Seconds between two looks for holds that nobody renews any more."""
     reap_grace_s: float = Field(120.0, ge=0)
     """Seconds after a hold's end in which a restarted gateway may still explain it from its journal."""
+    drain_at_stop_s: float = Field(10.0, ge=0)
+    """Seconds a stopping gateway goes on shipping records; what is left waits in the journal for the next start."""
+    clock_bound_s: float = Field(10.0, gt=0)
+    """Seconds by which the clock may differ from those of Redis and the usage service; beyond, nothing is served."""
 
 
 class GatewaySettings(BaseSettings):

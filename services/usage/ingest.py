@@ -46,6 +46,10 @@ class Ingest:
         self._clock = clock
         self._rng = rng
 
+    def now_us(self) -> int:
+        """Return the clock by which records are judged, in Unix microseconds."""
+        return int(self._clock.now().timestamp() * 1e6)
+
     async def record(self, records: Sequence[UsageRecord]) -> Outcome:
         """Store the batch and return when it is durable; records that can never be stored are named.
 

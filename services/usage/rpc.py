@@ -67,12 +67,14 @@ class UsageServicer(pb_grpc.UsageServiceServicer):
                 pb.Rejected(request_id=problem.request_id, field=problem.field, message=problem.message)
                 for problem in outcome.rejected
             ],
+            now_us=self._ingest.now_us(),
         )
 
     async def GetSpend(self, request: pb.GetSpendRequest, context: Context) -> pb.GetSpendResponse:
         """Sum what a subject spent."""
         since = moment_from_proto(request.since) if request.HasField("since") else None
-        spend = await self._spending.sum_since(request.user_id, request.subject, since)
+        until = moment_from_proto(request.until) if request.HasField("until") else None
+        spend = await self._spending.sum_between(request.user_id, request.subject, since, until)
         return pb.GetSpendResponse(
             cost_micro_rub=spend.cost_micro_rub,
             requests=spend.requests,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from servicekit.errors import ErrorReason, NotFound
 from services.usage.domain.record import UsageRecord
-from services.usage.domain.spend import Spend, parse_subject, span_since
+from services.usage.domain.spend import Spend, parse_subject, span_of
 from services.usage.store import UsageStore
 
 
@@ -17,13 +17,15 @@ class Spending:
     def __init__(self, store: UsageStore) -> None:
         self._store = store
 
-    async def sum_since(self, user_id: str, subject: str, since: datetime | None) -> Spend:
-        """Return what the subject spent since a moment, or ever.
+    async def sum_between(
+        self, user_id: str, subject: str, since: datetime | None, until: datetime | None = None
+    ) -> Spend:
+        """Return what the subject spent from one moment until before another; None: without that end.
 
         Raises:
             InvalidRequest: the subject is malformed or another user.
         """
-        return await self._store.sum_spend(parse_subject(user_id, subject), span_since(since))
+        return await self._store.sum_spend(parse_subject(user_id, subject), span_of(since, until))
 
     async def find_request(self, user_id: str, request_id: str) -> UsageRecord:
         """Return one request of this user.

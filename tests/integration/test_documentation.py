@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from services.router.providers.registry import BUILT_IN
 from tests.documents import code_blocks, environment
 from tools.settings_catalog import SETTINGS, variables_of
 from tools.stack.home import REPOSITORY
@@ -147,8 +148,7 @@ def test_every_setting_of_the_table_exists():
 
 def provider_variables() -> set[str]:
     """Return what `make up` passes on to the router under another name."""
-    source = (REPOSITORY / "tools" / "stack" / "environments.py").read_text()
-    return set(re.findall(r'"((?:YC|GIGACHAT)_[A-Z_]+)"', source))
+    return {variable.name for each in BUILT_IN for variable in each.access.variables}
 
 
 @pytest.mark.parametrize("document", [*WITH_COMMANDS, "docs/architecture.md"])

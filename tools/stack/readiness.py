@@ -13,6 +13,8 @@ from tools.stack.supervisor import GAVE_UP, Supervisor
 DEADLINE_S: Final = 90.0
 # A program that fails at once is started again and again; after this many seconds of it nobody should wait on.
 PATIENCE_WITH_RESTARTS_S: Final = 6.0
+# On a busy machine it lives long enough for the supervisor to call it running, so that only its process ids tell.
+MOST_STARTS: Final = 3
 
 
 def wait_until_ready(home: Home, supervisor: Supervisor, url: str) -> None:
@@ -22,10 +24,11 @@ def wait_until_ready(home: Home, supervisor: Supervisor, url: str) -> None:
         StackError: a program does not start, or the time is over.
     """
     began = time.monotonic()
+    starts: dict[str, set[int]] = {}
     with httpx.Client(trust_env=False, timeout=2.0) as client:
         while not (everything_runs(home, supervisor) and is_ready(client, url)):
             waited_s = time.monotonic() - began
-            fail_if_stuck(home, supervisor, waited_s=waited_s)
+            fail_if_stuck(home, supervisor, starts, waited_s=waited_s)
             if waited_s > DEADLINE_S:
                 raise StackError(f"the suite is not ready after {DEADLINE_S:.0f} s: see make status and make logs")
             time.sleep(0.1)
@@ -54,15 +57,23 @@ def is_ready(client: httpx.Client, url: str) -> bool:
         return False
 
 
-def fail_if_stuck(home: Home, supervisor: Supervisor, *, waited_s: float) -> None:
+def fail_if_stuck(home: Home, supervisor: Supervisor, starts: dict[str, set[int]], *, waited_s: float) -> None:
     """Raise when a program has given up, or keeps failing for too long.
+
+    Args:
+        home: of the suite.
+        supervisor: its supervisor.
+        starts: the process ids that each program has had; what is seen now is added.
+        waited_s: seconds since the start.
 
     Raises:
         StackError: with the last line the program wrote.
     """
     for process in supervisor.states():
+        if process.pid:
+            starts.setdefault(process.name, set()).add(process.pid)
         restarting = process.state == "BACKOFF" and waited_s > PATIENCE_WITH_RESTARTS_S
-        if process.state == GAVE_UP or restarting:
+        if process.state == GAVE_UP or restarting or len(starts.get(process.name, ())) > MOST_STARTS:
             raise StackError(f"{process.name} does not start: {last_line(home, process.name)} (make logs shows more)")
 
 

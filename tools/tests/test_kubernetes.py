@@ -198,3 +198,19 @@ def test_the_router_reaches_the_world_but_nothing_inside():
 
     assert policies["default-deny"]["policyTypes"] == ["Ingress", "Egress"]
     assert {"10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"} <= set(world["except"])
+
+
+def test_the_job_that_ships_journals_finds_them_where_the_gateway_keeps_them():
+    """A valid manifest with the gateway's volume, path, targets and account, as locked down as every pod."""
+    [job] = documents((BASE.parent / "jobs" / "ship-journals.yaml").read_text())
+    kubernetes_validate.validate(job, KUBERNETES, strict=True)
+    pod = job["spec"]["template"]["spec"]
+    given = {each["name"]: each.get("value", "") for each in pod["containers"][0]["env"]}
+    [mounted] = [each["mountPath"] for each in pod["containers"][0]["volumeMounts"] if each["name"] == "journal"]
+
+    assert pod["containers"][0]["args"][2:] == ["services.gateway", "ship-journals", mounted]
+    assert mounted == environment("gateway")["GATEWAY_JOURNAL_DIR"]
+    assert {name: environment("gateway")[name] for name in given} == given
+    assert pod["serviceAccountName"] == workload("gateway")["serviceAccountName"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}

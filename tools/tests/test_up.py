@@ -4,6 +4,7 @@ import time
 
 import httpx
 
+from tools.demo_account import read_env_file
 from tools.servers import ports
 from tools.stack.__main__ import main
 from tools.stack.down import bring_down
@@ -37,7 +38,7 @@ def test_the_demo_file_is_private_and_complete(stack):
     """Whoever reads it can call the API as the demo user."""
     file = stack.parts.home.demo_env
 
-    lines = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    lines = read_env_file(file)
     assert file.stat().st_mode & 0o777 == 0o600
     assert lines["RAZVILKA_URL"] == stack.url
     assert lines["RAZVILKA_API_KEY"] == stack.api_key

@@ -171,6 +171,7 @@ def _new_key(key_id: str, order: CheckedOrder, secret: str, now: datetime) -> Ap
     prefix, last_four = api_key.shown_parts(secret)
     return ApiKey(
         id=key_id,
+        lineage_id=key_id,
         user_id=order.user_id,
         name=order.name,
         prefix=prefix,

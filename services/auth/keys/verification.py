@@ -92,7 +92,7 @@ class KeyVerifier:
         key = held.key
         budgets: tuple[Budget, ...] = ()
         if key.budget is not None:
-            budgets = (Budget(f"key:{key.id}", key.budget.period, key.budget.limit_micro_rub),)
+            budgets = (Budget(f"key:{key.lineage_id}", key.budget.period, key.budget.limit_micro_rub),)
         return Caller(
             user_id=key.user_id,
             key_id=key.id,
@@ -104,6 +104,7 @@ class KeyVerifier:
             limits=self._limits[held.tier],
             budgets=budgets,
             expires_at=key.expires_at,
+            time_zone=held.time_zone,
         )
 
 

@@ -77,6 +77,7 @@ class Grants:
             limits=self._limits[account.tier],
             budgets=(grant.budget,) if grant.budget else (),
             expires_at=grant.expires_at,
+            time_zone=account.time_zone,
             grant_id=grant.id,
             client_id=grant.client_id,
         )

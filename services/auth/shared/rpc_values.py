@@ -66,6 +66,7 @@ def caller_to_proto(caller: Caller) -> pb.Caller:
         expires_at=timestamp_to_proto(caller.expires_at),
         grant_id=caller.grant_id,
         client_id=caller.client_id,
+        time_zone=caller.time_zone,
     )
 
 

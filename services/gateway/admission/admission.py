@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 
 from servicekit.clock import Clock, SystemClock
-from servicekit.errors import ErrorReason, Unavailable
+from servicekit.errors import Unavailable
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
 from services.gateway.admission import metrics
@@ -28,7 +28,7 @@ from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.local_limits import LocalLimits
 from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.degraded.replicas import Replicas
-from services.gateway.admission.keys import budget_key, details_key
+from services.gateway.admission.keys import details_key
 from services.gateway.admission.late_settles import LateSettles
 from services.gateway.admission.leases import Leases
 from services.gateway.admission.options import AdmissionOptions
@@ -55,6 +55,7 @@ class Admission:
         late: LateSettles,
         *,
         clock: Clock,
+        time: RedisTime,
         options: AdmissionOptions,
     ) -> None:
         self._runner = runner
@@ -65,7 +66,7 @@ class Admission:
         self._clock = clock
         self._options = options
         self._lease_us = int(options.lease_s * 1e6)
-        self._time = RedisTime(clock)
+        self._time = time
 
     @property
     def running(self) -> int:
@@ -84,6 +85,11 @@ class Admission:
         try:
             admitted = await self._admit_by_redis(request)
         except RedisLost:
+            admitted = self._admit_locally(request)
+        except Unavailable:
+            # Redis answers but lost its counters, and nobody says what was spent: what was left lately must do.
+            if not self._local.knows(request.budget_keys):
+                raise
             admitted = self._admit_locally(request)
         except AdmissionRefused as refused:
             _count(refused)
@@ -104,7 +110,7 @@ class Admission:
         what Redis misses is settled in the background.
         """
         self._leases.remove(ticket.request_id)
-        self._local.release(ticket.request_id)
+        self._local.release(ticket.request_id, cost_micro_rub)
         key, payload = self._settlement(ticket, tokens, cost_micro_rub)
         try:
             await self._runner.run(SETTLE, key, payload)
@@ -130,8 +136,10 @@ class Admission:
             if answer.verdict is Verdict.REFUSED:
                 raise refusal_of(request, answer)
             if answer.cold:
+                # Before the counters, so that they begin with what this gateway's running requests hold.
+                await self._leases.restore(request.user_id)
                 await self._rebuild.fill(answer.cold)
-        raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "Limits cannot be checked right now.", retry_after_s=1.0)
+        raise RedisLost("it comes to no decision")
 
     async def _ask(self, request: AdmissionRequest) -> AdmitAnswer:
         deadline_us = self._time.deadline_us(self._options.timeout_s)
@@ -142,23 +150,24 @@ class Admission:
         return answer
 
     def _admitted(self, request: AdmissionRequest, answer: AdmitAnswer) -> Admitted:
-        for key, left in zip(answer.budget_keys, answer.budget_left, strict=True):
-            self._local.remember(key, left)
-        ticket = Ticket(request.user_id, request.request_id, answer.now_us, answer.budget_keys)
+        keys = request.budget_keys
+        for key, left, epoch in zip(keys, answer.budget_left, answer.budget_epochs, strict=True):
+            if self._local.remember(key, left, epoch):
+                self._leases.doubt(request.user_id)
+        ticket = Ticket(request.user_id, request.request_id, answer.now_us, keys)
         return Admitted(ticket, report_of(answer))
 
     def _admit_locally(self, request: AdmissionRequest) -> Admitted:
         metrics.DEGRADED_REQUESTS.inc()
-        keys = tuple(budget_key(request.user_id, budget, self._time.now_us()) for budget in request.budgets)
         try:
-            report = self._local.admit(request, keys)
+            report = self._local.admit(request)
         except (AdmissionRefused, Unavailable) as exc:
             # Redis may have admitted it before its answer was lost.
             self._late.add(*self._settlement(Ticket(request.user_id, request.request_id), 0, 0))
             if isinstance(exc, AdmissionRefused):
                 _count(exc)
             raise
-        return Admitted(Ticket(request.user_id, request.request_id, 0, keys), report, degraded=True)
+        return Admitted(Ticket(request.user_id, request.request_id, 0, request.budget_keys), report, degraded=True)
 
 
 def _count(refused: AdmissionRefused) -> None:
@@ -186,23 +195,25 @@ async def open_admission(
     )
     metrics.DEGRADED.set_function(lambda: float(not breaker.is_closed))
     runner = ScriptRunner(client, breaker, timeout_s=options.timeout_s)
-    replicas = Replicas(client, clock, boot_id=boot_id, fixed=options.replicas)
     late = LateSettles(runner, clock, rng or random.SystemRandom(), limit=options.max_late_settles)
-    leases = Leases(runner, clock, options)
+    time = RedisTime(clock)
+    leases = Leases(runner, clock, time, options)
+    replicas = Replicas(client, clock, boot_id=boot_id, fixed=options.replicas, on_data_lost=leases.doubt_all)
     reconciler = Reconciler(client, runner, spend_of, clock=clock, every_s=options.reconcile_every_s)
     owner = Background()
-    rebuild = BudgetRebuild(runner, spend_of, owner, timeout_s=options.rebuild_timeout_s)
+    rebuild = BudgetRebuild(runner, spend_of, owner, clock=clock, timeout_s=options.rebuild_timeout_s)
     local = LocalLimits(clock, options, replicas=replicas.count)
     for work, name in (
         (runner.serve(), "admission.runner"),
         (replicas.serve(), "admission.replicas"),
         (late.serve(), "admission.late_settles"),
         (leases.serve(), "admission.leases"),
+        (leases.restore_doubted(), "admission.restore"),
         (reconciler.serve(), "admission.reconcile"),
     ):
         owner.start(work, name=name)
     try:
-        yield Admission(runner, rebuild, local, leases, late, clock=clock, options=options)
+        yield Admission(runner, rebuild, local, leases, late, clock=clock, time=time, options=options)
     finally:
         try:
             async with asyncio.timeout(1.0):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from services.gateway.admission.dimensions import ROWS, Dimension, DimensionRow, Rule, Unit
-from services.gateway.admission.periods import seconds_left
-from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, BudgetPeriod, Figure, LimitReport
+from services.gateway.admission.keys import seconds_left
+from services.gateway.admission.periods import BudgetPeriod, id_time_ms
+from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Figure, LimitReport
 from services.gateway.admission.wire import (
     AdmitAnswer,
     AdmitCall,
@@ -40,7 +41,10 @@ def admit_payload(request: AdmissionRequest, *, mode: Mode, deadline_us: int, le
         tokens=request.estimated_tokens,
         hold=request.hold_micro_rub,
         subjects=subjects_of(request),
-        budgets=[BudgetWire(budget.subject, budget.period, budget.limit_micro_rub) for budget in request.budgets],
+        budgets=[
+            BudgetWire(budget.subject, key, budget.limit_micro_rub, budget.period is BudgetPeriod.TOTAL)
+            for budget, key in zip(request.budgets, request.budget_keys, strict=True)
+        ],
         facts=encode_facts(request.facts),
     )
     return pack(call)
@@ -49,7 +53,13 @@ def admit_payload(request: AdmissionRequest, *, mode: Mode, deadline_us: int, le
 def settle_payload(ticket: Ticket, tokens: int, cost_micro_rub: int, settled_at_us: int) -> bytes:
     """Pack the argument of `settle.lua`."""
     call = SettleCall(
-        ticket.request_id, tokens, cost_micro_rub, settled_at_us, ticket.admitted_at_us, ticket.budget_keys
+        request_id=ticket.request_id,
+        made_ms=id_time_ms(ticket.request_id),
+        tokens=tokens,
+        cost=cost_micro_rub,
+        settled_us=settled_at_us,
+        admitted_us=ticket.admitted_at_us,
+        budget_keys=ticket.budget_keys,
     )
     return pack(call)
 
@@ -69,8 +79,8 @@ def refusal_of(request: AdmissionRequest, answer: AdmitAnswer) -> AdmissionRefus
     if violated is None:
         raise ValueError("a refusal names no limit")
     retry_after_s: float | None = int(violated.retry_us) / 1e6
-    if violated.period:
-        retry_after_s = seconds_left(BudgetPeriod(violated.period), answer.now_us)
+    if violated.budget_key:
+        retry_after_s = seconds_left(violated.budget_key, answer.now_us)
     row, figures = ROWS[Dimension(violated.dimension)], report_of(answer).figures
     return refusal(row, violated.subject, violated.limit, retry_after_s, figures, request)
 

@@ -5,11 +5,11 @@ Every key of a user begins with `gw:{user}:`, so that all of them lie in one slo
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from services.gateway.admission.periods import DAY_S, MICROSECONDS, label_of, moment
-from services.gateway.admission.request import Budget, BudgetPeriod
+from services.gateway.admission.periods import BudgetPeriod, moment, window_of
 
 DETAILS: Final = "d"
 """Hash: request id -> what it holds. The key that a script is given; it derives all others from it."""
@@ -20,7 +20,11 @@ STATE: Final = "s:"
 RUNNING: Final = "c:"
 """Sorted set of one subject: request id -> end of its lease."""
 BUDGET: Final = "b:"
-"""Hash of one budget in one period: u used, h held, s since when it counts."""
+"""Hash of one budget in one period: u used, h held, s since when it counts, t and n see `redis/recount.lua`.
+
+The key ends in the period with the Unix seconds of its beginning and end, as its owner's time zone has them: whoever
+finds it knows what to ask the usage service, also after the owner moved to another zone.
+"""
 MARK: Final = "x:"
 """Says of a request that its settlement without a hold was counted."""
 
@@ -38,25 +42,38 @@ def user_of_holds(key: str) -> str:
     return key.removeprefix("gw:{").removesuffix(f"}}:{HOLDS}")
 
 
-def budget_key(user_id: str, budget: Budget, now_us: int) -> str:
-    """Return the key of a budget's counters in the period that contains `now_us`."""
-    return f"gw:{{{user_id}}}:{BUDGET}{budget.subject}:{budget.period}{label_of(budget.period, now_us)}"
+def budget_key(user_id: str, subject: str, period: BudgetPeriod, zone: str, at_s: int) -> str:
+    """Return the key of a budget's counters in the period that contains Unix second `at_s` in the owner's zone."""
+    window = window_of(period, zone, at_s)
+    label = "" if window is None else f"{window.starts_s}-{window.ends_s}"
+    return f"gw:{{{user_id}}}:{BUDGET}{subject}:{period}{label}"
 
 
-def parse_budget_key(key: str) -> tuple[str, str, datetime | None]:
-    """Return user, subject and start of the period that a budget key names (None: all time)."""
+@dataclass(frozen=True, slots=True)
+class CountedSpan:
+    """What a budget's counters count: whose spending of what, from when until before when (None: no such end)."""
+
+    user_id: str
+    subject: str
+    since: datetime | None
+    until: datetime | None
+
+
+def parse_budget_key(key: str) -> CountedSpan:
+    """Return what a budget key names.
+
+    Raises:
+        ValueError: it is none of ours.
+    """
     user_id, _, rest = key.removeprefix("gw:{").partition(f"}}:{BUDGET}")
     subject, _, period = rest.rpartition(":")
-    number = int(period[1:] or 0)
-    if period[0] == BudgetPeriod.DAY:
-        return user_id, subject, moment(number * DAY_S * MICROSECONDS)
-    if period[0] == BudgetPeriod.MONTH:
-        return user_id, subject, datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC)
-    return user_id, subject, None
+    if BudgetPeriod(period[:1]) is BudgetPeriod.TOTAL:
+        return CountedSpan(user_id, subject, None, None)
+    starts_s, ends_s = map(int, period[1:].rsplit("-", 1))
+    return CountedSpan(user_id, subject, moment(starts_s), moment(ends_s))
 
 
-def is_current(key: str, now_us: int) -> bool:
-    """Tell whether the period that a budget key names contains `now_us`."""
-    user_id, subject, _ = parse_budget_key(key)
-    period = BudgetPeriod(key.rpartition(":")[2][0])
-    return key == budget_key(user_id, Budget(subject, period, 0), now_us)
+def seconds_left(key: str, now_us: int) -> float | None:
+    """Return how long the period of a budget key lasts yet, in seconds; None: it never ends."""
+    until = parse_budget_key(key).until
+    return None if until is None else max(0.0, until.timestamp() - now_us / 1e6)

@@ -10,6 +10,7 @@ import structlog
 from servicekit.clock import Clock
 from services.gateway.admission import metrics
 from services.gateway.admission.codec import admit_payload
+from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.keys import details_key
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
@@ -28,12 +29,15 @@ CHUNK: Final = 200
 class Leases:
     """Requests between admit and settle, by id."""
 
-    def __init__(self, runner: ScriptRunner, clock: Clock, options: AdmissionOptions) -> None:
+    def __init__(self, runner: ScriptRunner, clock: Clock, time: RedisTime, options: AdmissionOptions) -> None:
         self._runner = runner
         self._clock = clock
+        self._time = time
         self._options = options
         self._lease_us = int(options.lease_s * 1e6)
         self._running: dict[str, Running] = {}
+        self._doubted: set[str] = set()
+        self._in_doubt = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -55,6 +59,38 @@ class Leases:
                 await self.renew()
             except RedisLost as exc:
                 log.warning("admission.renewal_missed", running=len(self._running), error=str(exc))
+
+    def doubt(self, user_id: str) -> None:
+        """Redis may have lost what this user's requests hold: `restore_doubted` looks at once."""
+        self._doubted.add(user_id)
+        self._in_doubt.set()
+
+    def doubt_all(self) -> None:
+        """Redis has lost its data: every hold is written again at once."""
+        for request, _, _ in self._running.values():
+            self.doubt(request.user_id)
+
+    async def restore_doubted(self) -> None:
+        """Restore the holds of users in doubt as soon as there are any, for ever; cancel it to stop."""
+        while True:
+            await self._in_doubt.wait()
+            self._in_doubt.clear()
+            users, self._doubted = self._doubted, set()
+            for user_id in users:
+                try:
+                    await self.restore(user_id)
+                except RedisLost as exc:
+                    log.warning("admission.restoring_missed", error=str(exc))  # the next renewal does it
+
+    async def restore(self, user_id: str) -> None:
+        """Write again what a user's running requests of this gateway hold, where Redis lost it.
+
+        Raises:
+            RedisLost: what is missing stays so until the next renewal.
+        """
+        ids = [request_id for request_id, (request, _, _) in self._running.items() if request.user_id == user_id]
+        for at in range(0, len(ids), CHUNK):
+            await self._renew_user(user_id, ids[at : at + CHUNK])
 
     async def renew(self) -> None:
         """Prolong every request that has run for half an interval; all users share a few round trips.
@@ -81,6 +117,8 @@ class Leases:
                 await self._restore(running[0])
 
     async def _restore(self, request: AdmissionRequest) -> None:
-        payload = admit_payload(request, mode=Mode.RESTORE, deadline_us=0, lease_us=self._lease_us)
+        # A hung Redis may run it when the request has long been settled: then it must leave no hold.
+        deadline_us = self._time.deadline_us(self._options.timeout_s)
+        payload = admit_payload(request, mode=Mode.RESTORE, deadline_us=deadline_us, lease_us=self._lease_us)
         await self._runner.run(ADMIT, details_key(request.user_id), payload)
         metrics.RESTORED.inc()

@@ -23,6 +23,10 @@ LOST_SETTLES = Counter(
     "Settles given up because too many waited; the reaper repairs them.",
 )
 REBUILT = Counter("razvilka_gateway_budget_rebuilt_total", "Budget counters rebuilt from stored usage.")
+RECOUNTED = Counter(
+    "razvilka_gateway_budget_recounted_total",
+    "Rebuilt budget counters raised by rows that were still on their way when they were rebuilt.",
+)
 RECONCILED = Counter(
     "razvilka_gateway_budget_reconciled_total",
     "Budget counters at rest that differed from stored usage and were corrected.",

@@ -1,37 +1,87 @@
-"""Budget periods in UTC: their numbers, when they end. `redis/shared.lua` computes the same numbers."""
+"""Budget periods: days and months of their owner's time zone, daylight saving included.
+
+A request belongs to the periods that contain the time inside its id, in hold, settlement, row and rebuild alike: the
+row's place in the books comes from the same id, so no clock and no midnight can part the two.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.gateway.admission.request import BudgetPeriod
-
-MICROSECONDS = 1_000_000
-DAY_S = 86_400
-
-
-def moment(now_us: int) -> datetime:
-    """Return Redis time as an aware datetime."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=now_us)
+MICROSECONDS: Final = 1_000_000
+DAY_S: Final = 86_400
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def label_of(period: BudgetPeriod, now_us: int) -> str:
-    """Return the number of the period that contains `now_us`: days since 1970, months since year 0, "" for all time."""
-    if period is BudgetPeriod.DAY:
-        return str(now_us // (DAY_S * MICROSECONDS))
+class BudgetPeriod(StrEnum):
+    """How long a budget lasts. The values are parts of Redis keys."""
+
+    DAY = "d"
+    MONTH = "m"
+    TOTAL = "t"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One period: Unix seconds of its beginning, and of its end, which is the beginning of the next one."""
+
+    starts_s: int
+    ends_s: int
+
+
+def id_time_ms(request_id: str) -> int:
+    """Return the Unix milliseconds inside a UUIDv7; 0 for what is none: settling must not fail over an id."""
+    try:
+        return int(request_id[:8] + request_id[9:13], 16)
+    except ValueError:
+        return 0
+
+
+def moment(unix_s: int) -> datetime:
+    """Return Unix seconds as an aware datetime."""
+    return EPOCH + timedelta(seconds=unix_s)
+
+
+def window_of(period: BudgetPeriod, zone: str, at_s: int) -> Window | None:
+    """Return the period that contains Unix second `at_s` in the zone of this IANA name; None: it never ends.
+
+    A zone that nobody knows counts as UTC: a name that this machine lacks must not refuse requests.
+    """
+    if period is BudgetPeriod.TOTAL:
+        return None
+    last = _last.get((period, zone))
+    if last is None or not last.starts_s <= at_s < last.ends_s:
+        # A zone has one current day and one current month: whoever asks next most likely asks for these.
+        last = _last[period, zone] = _window(period, _zone(zone), at_s)
+    return last
+
+
+_last: Final[dict[tuple[BudgetPeriod, str], Window]] = {}
+
+
+def _window(period: BudgetPeriod, zone: tzinfo, at_s: int) -> Window:
+    day = moment(at_s).astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
     if period is BudgetPeriod.MONTH:
-        at = moment(now_us)
-        return str(at.year * 12 + at.month - 1)
-    return ""
+        day = day.replace(day=1)
+        following = (day + timedelta(days=31)).replace(day=1)
+    else:
+        following = day + timedelta(days=1)
+    return Window(_instant(day, zone), _instant(following, zone))
 
 
-def seconds_left(period: BudgetPeriod, now_us: int) -> float | None:
-    """Return when the period ends, in seconds from now; None: never."""
-    at = moment(now_us)
-    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    if period is BudgetPeriod.DAY:
-        return (midnight + timedelta(days=1) - at).total_seconds()
-    if period is BudgetPeriod.MONTH:
-        next_month = (midnight.replace(day=28) + timedelta(days=4)).replace(day=1)
-        return (next_month - at).total_seconds()
-    return None
+def _instant(midnight: datetime, zone: tzinfo) -> int:
+    # A midnight that daylight saving skips means the moment of the change; one that comes twice, its first time.
+    return int(midnight.replace(tzinfo=zone).timestamp())
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC

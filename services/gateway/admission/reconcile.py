@@ -19,7 +19,7 @@ from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.gateway.admission import metrics
 from services.gateway.admission.budgets import SpendOf
-from services.gateway.admission.keys import BUDGETS_PATTERN, details_key, is_current, parse_budget_key
+from services.gateway.admission.keys import BUDGETS_PATTERN, details_key, parse_budget_key
 from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
 from services.gateway.admission.redis.scripts import RECONCILE
 from services.gateway.admission.wire import ReconcileCall, pack
@@ -84,10 +84,8 @@ class Reconciler:
         used, held = (int(value or 0) for value in counters)
         if counters[0] is None or held or self._rests(key, used):
             return False
-        user_id, subject, since = parse_budget_key(key)
-        if not is_current(key, int(self._clock.now().timestamp() * 1e6)):
-            return False  # its period is over: stored usage since it began says nothing about it
-        spent = await self._spend_of(user_id, subject, since)
+        span = parse_budget_key(key)
+        spent = await self._spend_of(span.user_id, span.subject, span.since, span.until)
         if spent == used:
             self._let_rest(key, used)
             self._too_high.pop(key, None)
@@ -95,10 +93,10 @@ class Reconciler:
         if spent < used and self._too_high.get(key) != (used, spent):
             self._too_high[key] = (used, spent)
             return False
-        if await self._runner.run(RECONCILE, details_key(user_id), pack(ReconcileCall(key, used, spent))):
+        if await self._runner.run(RECONCILE, details_key(span.user_id), pack(ReconcileCall(key, used, spent))):
             self._too_high.pop(key, None)
             metrics.RECONCILED.inc()
-            log.warning("admission.budget_corrected", subject=subject.partition(":")[0], difference=spent - used)
+            log.warning("admission.budget_corrected", subject=span.subject.partition(":")[0], difference=spent - used)
             return True
         return False
 

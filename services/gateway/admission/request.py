@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 
 from servicekit.errors import ErrorReason, QuotaExceeded
 from services.gateway.admission.dimensions import NOT_LIMITED, CallerLimits, Dimension
+from services.gateway.admission.keys import budget_key
+from services.gateway.admission.periods import BudgetPeriod, id_time_ms
 from services.gateway.metering.hold import Ticket
 from services.gateway.metering.usage_record import RequestFacts
-
-
-class BudgetPeriod(StrEnum):
-    """How long a budget lasts, in UTC. The values are parts of Redis keys."""
-
-    DAY = "d"
-    MONTH = "m"
-    TOTAL = "t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +28,8 @@ class AdmissionRequest:
     Attributes:
         estimated_tokens: input estimate plus the bound of the output.
         hold_micro_rub: the most it can cost at the frozen price.
+        time_zone: of the account, by its IANA name: budget periods follow it.
+        budget_keys: names of its budgets' counters, in the periods that contain the time inside its id.
     """
 
     request_id: str
@@ -46,6 +41,13 @@ class AdmissionRequest:
     facts: RequestFacts
     limits: CallerLimits = NOT_LIMITED
     budgets: tuple[Budget, ...] = ()
+    time_zone: str = "UTC"
+    budget_keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        at_s = id_time_ms(self.request_id) // 1000 if self.budgets else 0
+        keys = [budget_key(self.user_id, each.subject, each.period, self.time_zone, at_s) for each in self.budgets]
+        object.__setattr__(self, "budget_keys", tuple(keys))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,11 +35,12 @@ class SubjectWire(msgspec.Struct, frozen=True):
 
 
 class BudgetWire(msgspec.Struct, frozen=True):
-    """A budget, its period as it stands in keys."""
+    """A budget and the name of its counters; one that is endless has no period, so its counters live by use."""
 
     subject: str
-    period: str
+    key: str
     limit: int
+    endless: bool
 
 
 class AdmitCall(msgspec.Struct, frozen=True):
@@ -64,13 +65,13 @@ class AdmitCall(msgspec.Struct, frozen=True):
 
 
 class Violation(msgspec.Struct, frozen=True):
-    """Which limit of whom refused; `retry_us` is how long it lasts, `period` that of a budget."""
+    """Which limit of whom refused; `retry_us` is how long it lasts, `budget_key` names a budget's counters."""
 
     dimension: str
     subject: str
     limit: int
     retry_us: float
-    period: str = ""
+    budget_key: str = ""
 
 
 class FigureWire(msgspec.Struct, frozen=True):
@@ -88,24 +89,25 @@ class AdmitAnswer(msgspec.Struct, frozen=True):
     Attributes:
         now_us: Redis time of the decision.
         figures: one for each dimension that is limited, in the order of the table.
-        budget_keys: names of the budgets' counters, in the order asked.
-        budget_left: what each budget has left.
+        budget_left: what each budget has left, in the order asked.
+        budget_epochs: which rebuild each budget's counter came from.
         cold: names of counters that must be rebuilt first.
     """
 
     verdict: Verdict
     now_us: int
     figures: tuple[FigureWire, ...] = ()
-    budget_keys: tuple[str, ...] = ()
     budget_left: tuple[int, ...] = ()
+    budget_epochs: tuple[int, ...] = ()
     cold: tuple[str, ...] = ()
     violated: Violation | None = None
 
 
 class SettleCall(msgspec.Struct, frozen=True):
-    """The argument of `settle.lua`; `cost` in micro-roubles, times are Redis times."""
+    """The argument of `settle.lua`; `cost` in micro-roubles, times are Redis times but `made_ms`, that of the id."""
 
     request_id: str
+    made_ms: int
     tokens: int
     cost: int
     settled_us: int
@@ -121,9 +123,21 @@ class RenewCall(msgspec.Struct, frozen=True):
 
 
 class SeedCall(msgspec.Struct, frozen=True):
-    """The argument of `seed.lua`: a counter that is missing and what was spent, in micro-roubles."""
+    """The argument of `seed.lua`: a counter that is missing and what was spent, in micro-roubles.
+
+    `epoch_ms`: requests whose ids are older come from stored rows, those from then on from this counter.
+    """
 
     budget_key: str
+    spent: int
+    epoch_ms: int
+
+
+class RecountCall(msgspec.Struct, frozen=True):
+    """The argument of `recount.lua`: a counter, its epoch, and what requests before the epoch cost by now."""
+
+    budget_key: str
+    epoch_ms: int
     spent: int
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.gateway.admission.request import BudgetPeriod
+from services.gateway.admission.periods import BudgetPeriod
 
 
 @dataclass(frozen=True, slots=True)

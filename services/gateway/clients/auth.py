@@ -119,6 +119,7 @@ def caller_from_proto(message: pb.Caller) -> Caller:
         expires_at=moment(message, "expires_at"),
         grant_id=message.grant_id,
         client_id=message.client_id,
+        time_zone=message.time_zone or "UTC",
     )
 
 

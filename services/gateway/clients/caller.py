@@ -5,14 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
+from typing import Final
 
 from services.gateway.admission.dimensions import NOT_LIMITED, CallerLimits
 from services.gateway.admission.request import Budget
 
+USER_SUBJECT: Final = "user:"
+KEY_SUBJECT: Final = "key:"
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified credential. `models` and `networks` are empty when nothing is excluded."""
+    """A verified credential. `models` and `networks` are empty when nothing is excluded.
+
+    `time_zone` is its account's, by its IANA name: budget periods follow it.
+    """
 
     user_id: str
     key_id: str
@@ -26,3 +33,21 @@ class Caller:
     expires_at: datetime | None = None
     grant_id: str = ""
     client_id: str = ""
+    time_zone: str = "UTC"
+
+    @property
+    def own_budget(self) -> Budget | None:
+        """Return the budget of the key or grant itself, not of the account."""
+        return next((budget for budget in self.budgets if not budget.subject.startswith(USER_SUBJECT)), None)
+
+    @property
+    def counted_key_id(self) -> str:
+        """Return the key under which spending is booked: the one whose budget it is.
+
+        A key that was rotated has the budget of the first of its line. That is rebuilt from the usage rows, so they
+        must name it.
+        """
+        budget = self.own_budget
+        if budget is not None and budget.subject.startswith(KEY_SUBJECT):
+            return budget.subject.removeprefix(KEY_SUBJECT)
+        return self.key_id

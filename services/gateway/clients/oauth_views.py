@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.gateway.admission.request import BudgetPeriod
+from services.gateway.admission.periods import BudgetPeriod
 
 # Ordered and with repetitions: the server decides what they mean.
 Params = list[tuple[str, str]]

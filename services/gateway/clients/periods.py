@@ -6,7 +6,7 @@ from typing import Final
 
 from razvilka.auth.v1 import auth_pb2 as pb
 
-from services.gateway.admission.request import BudgetPeriod
+from services.gateway.admission.periods import BudgetPeriod
 
 TIERS: Final = {pb.TIER_FREE: "free", pb.TIER_PRO: "pro", pb.TIER_ENTERPRISE: "enterprise"}
 PERIODS: Final = {

@@ -8,13 +8,12 @@ from operator import attrgetter
 from typing import Any, Final
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import usage_pb2 as pb
 from razvilka.usage.v1 import usage_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.clients.timestamps import to_timestamp, to_unix_us
+from services.gateway.clients.timestamps import timestamp, to_timestamp, to_unix_us
 from services.gateway.metering.usage_record import Attempt, Rejected, Source, Status, UsageRecord
 
 READ_DEADLINE_S = 2.0
@@ -45,15 +44,25 @@ class UsageClient:
         answer = await rpc_client.unary(self._stub.Record, request, deadline_s=RECORD_DEADLINE_S)
         return tuple(Rejected(item.request_id, item.field, item.message) for item in answer.rejected)
 
+    async def now(self) -> float | None:
+        """Return the clock of the usage service in Unix seconds; None when it is too old to say.
+
+        Raises:
+            ServiceError: it is away.
+        """
+        answer = await rpc_client.unary(self._stub.Record, pb.RecordRequest(), deadline_s=READ_DEADLINE_S)
+        return answer.now_us / 1e6 if answer.now_us else None
+
     async def get_spend(
-        self, user_id: str, subject: str, since: datetime | None, call: CallContext | None = None
+        self,
+        user_id: str,
+        subject: str,
+        since: datetime | None,
+        until: datetime | None,
+        call: CallContext | None = None,
     ) -> int:
-        """Return what a subject spent since a moment (None: ever), in micro-roubles."""
-        stamp = None
-        if since is not None:
-            stamp = Timestamp()
-            stamp.FromDatetime(since)
-        request = pb.GetSpendRequest(user_id=user_id, subject=subject, since=stamp)
+        """Return what a subject spent from one moment until before another (None: no such end), in micro-roubles."""
+        request = pb.GetSpendRequest(user_id=user_id, subject=subject, since=timestamp(since), until=timestamp(until))
         answer = await rpc_client.unary(self._stub.GetSpend, request, deadline_s=READ_DEADLINE_S, call=call)
         return int(answer.cost_micro_rub)
 

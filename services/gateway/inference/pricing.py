@@ -95,6 +95,7 @@ def admission_request(context: RequestContext, priced: PricedRequest, facts: Req
         facts=facts,
         limits=caller.limits,
         budgets=caller.budgets,
+        time_zone=caller.time_zone,
     )
 
 
@@ -103,7 +104,7 @@ def request_facts(context: RequestContext, priced: PricedRequest, boot_id: str) 
     caller, model = context.known_caller, priced.model
     return RequestFacts(
         boot_id=boot_id,
-        key_id=caller.key_id,
+        key_id=caller.counted_key_id,
         grant_id=caller.grant_id,
         client_id=caller.client_id,
         provider=model.provider,

@@ -56,7 +56,7 @@ class ExpiredHolds:
                 async with self._election.elected(CHORE, timeout_s=self._options.chores_timeout_s) as chosen:
                     if chosen:
                         await self.bill()
-            except (TimeoutError, ServiceError) as exc:
+            except (TimeoutError, ServiceError, OSError) as exc:
                 log.warning("metering.reaping_missed", error=type(exc).__name__)
 
     async def bill(self) -> int:
@@ -64,6 +64,7 @@ class ExpiredHolds:
 
         Raises:
             ServiceError: Redis or the usage service is away; the holds stay for the next time.
+            OSError: no room for a dead letter; its hold stays.
         """
         billed = 0
         batch: list[Hold] = []

@@ -18,18 +18,20 @@ from pathlib import Path
 import structlog
 
 from servicekit.clock import Clock, SystemClock
-from servicekit.errors import ErrorReason, Unavailable
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
 from services.gateway.metering import metrics
+from services.gateway.metering.accounts import Accounts
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.expired_holds import ExpiredHolds
 from services.gateway.metering.hold import Ticket, encode_facts
 from services.gateway.metering.interfaces import ElectsLeader, FindsHolds, SendRecords, SettlesHolds
 from services.gateway.metering.journal.journal import Journal, JournalFull
-from services.gateway.metering.journal.records import Dispatched, Probe, Progress, Settled, Voided, encode
+from services.gateway.metering.journal.records import Dispatched, Progress, Settled, Voided, encode
 from services.gateway.metering.journal.segments import DEAD_LETTERS
 from services.gateway.metering.options import MeteringOptions
+from services.gateway.metering.readiness.clock_watch import ClockWatch
+from services.gateway.metering.readiness.health import Health, unaccountable
 from services.gateway.metering.recovery import Recovery
 from services.gateway.metering.settle import usage_record
 from services.gateway.metering.shipper import Shipper
@@ -90,20 +92,39 @@ class Metering:
     """Journals, settles and ships."""
 
     def __init__(
-        self, journal: Journal, shipper: Shipper, admission: SettlesHolds, *, clock: Clock, options: MeteringOptions
+        self,
+        journal: Journal,
+        shipper: Shipper,
+        admission: SettlesHolds,
+        clock_watch: ClockWatch,
+        *,
+        clock: Clock,
+        options: MeteringOptions,
     ) -> None:
         self._journal = journal
         self._shipper = shipper
         self._admission = admission
         self._meters: set[Meter] = set()
-        self.recovering = True
+        self.health = Health(
+            journal,
+            shipper,
+            clock_watch,
+            open_requests=lambda: len(self._meters),
+            max_unjournalled=options.max_unjournalled,
+        )
+        self._recovered = asyncio.Event()
         self.clock = clock
         self.options = options
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether the journal takes records (False: the disk is full or gone)."""
-        return self._journal.is_ready
+        """Tell whether a request can be accounted for from its beginning to its stored row."""
+        return not self.health.problems()
+
+    @property
+    def accounts(self) -> Accounts:
+        """Return where the records of this process are."""
+        return self._shipper.accounts
 
     @property
     def open_requests(self) -> int:
@@ -121,13 +142,12 @@ class Metering:
         Raises:
             Unavailable: the journal takes no records; cancel the admission.
         """
+        if self.health.refusals():
+            raise unaccountable()
         try:
-            segment = self._journal.append(encode(Dispatched(ticket, encode_facts(facts))))
+            segment = self._journal.begin_request(encode(Dispatched(ticket, encode_facts(facts))))
         except JournalFull as exc:
-            raise Unavailable(
-                ErrorReason.SERVICE_UNAVAILABLE, "The service cannot account for requests right now.", retry_after_s=5.0
-            ) from exc
-        self._journal.begin_request(segment)
+            raise unaccountable() from exc
         meter = Meter(self, ticket, facts, segment, self.clock.monotonic())
         self._meters.add(meter)
         failpoint("gateway.after_dispatched")
@@ -146,38 +166,48 @@ class Metering:
         record = usage_record(meter.ticket, meter.facts, outcome)
         failpoint("gateway.before_settled")
         settled = Settled(record, meter.ticket, self.now_us())
+        self._meters.discard(meter)
         try:
-            self.append_settled(settled)
+            self._journal.end_request(meter.segment, encode(settled))
+            self._shipper.wake()
         except JournalFull:
-            self._shipper.add_unjournalled(record)
+            self._shipper.add_unjournalled(settled)
         if record.source is Source.ESTIMATED:
             metrics.ESTIMATED.inc()
-        self._end(meter)
         failpoint("gateway.after_settled")
         await self._admission.settle(settled.ticket, settled.tokens, record.cost_micro_rub)
         return record.cost_micro_rub
 
     async def void(self, meter: Meter) -> None:
         """End a metered request that reached nobody."""
+        self._meters.discard(meter)
         try:
-            self._journal.append(encode(Voided(meter.ticket.request_id)))
+            self._journal.end_request(meter.segment, encode(Voided(meter.ticket.request_id)))
         except JournalFull:
             log.warning("metering.void_not_journalled", request_id=meter.ticket.request_id)
-        self._end(meter)
         await self._admission.settle(meter.ticket, 0, 0)
 
-    def append_settled(self, settled: Settled) -> None:
-        """Journal a row to ship.
-
-        Raises:
-            JournalFull: it is not in the journal.
-        """
-        self._journal.append(encode(settled))
-        self._shipper.wake()
+    async def keep(self, settled: Settled) -> None:
+        """Journal a row to ship; while the disk is full, return when it is stored."""
+        try:
+            self._journal.append(encode(settled))
+            self._shipper.wake()
+        except JournalFull:
+            await self._shipper.deliver_now(settled.record)
 
     def recovered(self) -> None:
         """The journals of dead boots have been worked through once since the start."""
-        self.recovering = False
+        self._recovered.set()
+
+    @property
+    def recovering(self) -> bool:
+        """Tell whether dead journals are still being worked through for the first time."""
+        return not self._recovered.is_set()
+
+    async def caught_up(self) -> None:
+        """Return when what dead gateways left is taken over, and every record is confirmed."""
+        await self._recovered.wait()
+        await self._shipper.drained()
 
     def now_us(self) -> int:
         """Return the wall clock in microseconds."""
@@ -188,10 +218,12 @@ class Metering:
         while True:
             await self.clock.sleep(TICK_S)
             self._shipper.observe()
+            self._journal.quarantine.observe()
             try:
+                self._move(self._journal.return_to_place())
                 self._carry_forward()
-                if not self.is_ready:
-                    self._journal.append(encode(Probe()))
+                if self._journal.check_room():
+                    self._shipper.journal_again()
                 await self._journal.sync()
             except (JournalFull, OSError) as exc:
                 log.warning("journal.tick_failed", error=str(exc))
@@ -200,21 +232,18 @@ class Metering:
         """Write the oldest open requests anew, so that one long stream does not keep every segment after it."""
         while self._journal.segments > self.options.carry_segments:
             oldest = self._journal.oldest
-            kept = [meter for meter in self._meters if meter.segment == oldest]
-            for meter in kept:
-                segment = self._journal.append(encode(Dispatched(meter.ticket, encode_facts(meter.facts))))
-                if meter.delivered_tokens:
-                    self._journal.append(encode(Progress(meter.ticket.request_id, meter.delivered_tokens)))
-                self._journal.begin_request(segment)
-                self._journal.end_request(meter.segment)
-                meter.segment = segment
+            self._move([oldest])
             self._journal.acknowledge(self._shipper.place)
             if self._journal.oldest == oldest:
                 return  # not shipped yet
 
-    def _end(self, meter: Meter) -> None:
-        self._meters.discard(meter)
-        self._journal.end_request(meter.segment)
+    def _move(self, segments: list[int]) -> None:
+        """Write the open requests of some segments anew."""
+        for meter in [meter for meter in self._meters if meter.segment in segments]:
+            begun = encode(Dispatched(meter.ticket, encode_facts(meter.facts)))
+            meter.segment = self._journal.move_request(meter.segment, begun)
+            if meter.delivered_tokens:
+                self._journal.append(encode(Progress(meter.ticket.request_id, meter.delivered_tokens)))
 
 
 @asynccontextmanager
@@ -228,7 +257,7 @@ async def open_metering(
     boot_id: str,
     options: MeteringOptions | None = None,
     clock: Clock | None = None,
-    rng: random.Random | None = None,
+    clock_watch: ClockWatch | None = None,
 ) -> AsyncIterator[Metering]:
     """Yield metering with its background work; on leaving, drain (bounded), sync, close.
 
@@ -238,14 +267,14 @@ async def open_metering(
     """
     options, clock = options or MeteringOptions(), clock or SystemClock()
     journal = Journal.open(root, boot_id, segment_bytes=options.segment_bytes)
-    metrics.READY.set(1)
     dead_letters = DeadLetters(root / DEAD_LETTERS)
-    shipper = Shipper(journal, send, dead_letters, clock=clock, rng=rng or random.SystemRandom(), options=options)
-    metering = Metering(journal, shipper, admission, clock=clock, options=options)
+    shipper = Shipper(journal, send, dead_letters, clock=clock, rng=random.SystemRandom(), options=options)
+    metering = Metering(journal, shipper, admission, clock_watch or ClockWatch({}, clock), clock=clock, options=options)
     recovery = Recovery(
         root,
         journal.directory,
-        append=metering.append_settled,
+        keep=metering.keep,
+        sync=journal.sync,
         admission=admission,
         holds=holds,
         clock=clock,

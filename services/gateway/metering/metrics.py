@@ -14,6 +14,20 @@ REAPED = Counter("razvilka_gateway_usage_reaped_total", "Holds without an owner 
 ESTIMATED = Counter("razvilka_gateway_usage_estimated_total", "Rows billed by our own count.")
 RECOVERED = Counter("razvilka_gateway_journal_recovered_total", "Requests settled from the journal of a dead process.")
 CORRUPT = Counter("razvilka_gateway_journal_corrupt_total", "Damaged places found in journals; the file is kept aside.")
+MISSING = Counter(
+    "razvilka_gateway_journal_missing_frames_total", "Frames that were written to a journal and cannot be read."
+)
+QUARANTINE = Gauge("razvilka_gateway_journal_quarantined_files", "Journal files set aside because they are damaged.")
+DISPLACED = Counter(
+    "razvilka_gateway_journal_displaced_files_total", "Journal files that somebody removed while they were in use."
+)
 UNJOURNALLED = Counter(
     "razvilka_gateway_journal_bypassed_total", "Records shipped from memory because the journal took no more."
 )
+UNACCOUNTED = Gauge(
+    "razvilka_gateway_journal_unaccounted_records",
+    "Settled records that were appended and are neither shipped, dead letters, in quarantine nor pending.",
+)
+IN_MEMORY = Gauge("razvilka_gateway_journal_in_memory_records", "Records that wait in memory for room in the journal.")
+DEAD_LETTERS = Gauge("razvilka_gateway_dead_letters", "Dead letters that wait for a person.")
+CLOCK_OFFSET = Gauge("razvilka_gateway_clock_offset_seconds", "How far our clock is ahead of another.", ["of"])

@@ -1,16 +1,17 @@
 """At start: what dead gateways on this disk left unsaid is said.
 
-SETTLED is copied to the living journal, from where it is shipped; DISPATCHED without an end is settled by the
-interrupted rule; a hold of that boot that its journal does not know was never dispatched and is cancelled: when Redis
-is away just then, as soon as it is back. Everything here may happen twice (a crash in the middle, two gateways at
-once): request ids make it harmless.
+SETTLED that is not confirmed is copied to the living journal, from where it is shipped; DISPATCHED without an end is
+settled by the interrupted rule; a hold of that boot that its journal does not know was never dispatched and is
+cancelled: when Redis is away just then, as soon as it is back. Everything here may happen twice (a crash in the middle,
+two gateways at once): request ids make it harmless. A segment is deleted when everything in it was understood; one with
+damage goes to the quarantine, with what lies behind the damage read all the same.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -21,8 +22,9 @@ from servicekit.errors import ServiceError
 from services.gateway.metering import metrics
 from services.gateway.metering.hold import Hold, Ticket, decode_facts
 from services.gateway.metering.interfaces import FindsHolds, SettlesHolds
-from services.gateway.metering.journal.journal import JournalFull
-from services.gateway.metering.journal.reader import read_dead, read_segment
+from services.gateway.metering.journal.place import Place
+from services.gateway.metering.journal.quarantine import Quarantine
+from services.gateway.metering.journal.reader import DeadJournal
 from services.gateway.metering.journal.records import (
     Dispatched,
     JournalRecord,
@@ -35,8 +37,8 @@ from services.gateway.metering.journal.records import (
 from services.gateway.metering.journal.segments import (
     LOCK,
     DirectoryLock,
+    Fault,
     remove_directory,
-    segment_numbers,
     segment_path,
 )
 from services.gateway.metering.settle import interrupted, usage_record
@@ -64,12 +66,12 @@ class OpenRequests:
         self._holds = holds
 
     def see(self, payload: bytes) -> None:
-        """Read the next record."""
-        try:
-            self._take(decode(payload))
-        except msgspec.DecodeError as exc:
-            metrics.CORRUPT.inc()
-            log.error("journal.unreadable_record", error=str(exc))
+        """Read the next record.
+
+        Raises:
+            msgspec.DecodeError: it is not one of ours.
+        """
+        self._take(decode(payload))
 
     def _take(self, record: JournalRecord) -> None:
         if isinstance(record, Dispatched):
@@ -101,14 +103,17 @@ class Recovery:
         root: Path,
         own_directory: Path,
         *,
-        append: Callable[[Settled], None],
+        keep: Callable[[Settled], Awaitable[None]],
+        sync: Callable[[], Awaitable[None]],
         admission: SettlesHolds,
         holds: FindsHolds,
         clock: Clock,
     ) -> None:
         self._root = root
         self._own_directory = own_directory
-        self._append = append
+        self._keep = keep
+        self._sync = sync
+        self._quarantine = Quarantine(root)
         self._admission = admission
         self._holds = holds
         self._clock = clock
@@ -123,7 +128,7 @@ class Recovery:
         while True:
             try:
                 await self.run()
-            except (JournalFull, OSError) as exc:
+            except OSError as exc:
                 log.error("metering.recovery_failed", error=str(exc))
             done()
             await self._clock.sleep(UNEXPLAINED_AGAIN_S if self._unexplained else AGAIN_S)
@@ -131,8 +136,10 @@ class Recovery:
     async def run(self) -> int:
         """Adopt every dead journal; return how many requests were settled from them.
 
+        One that cannot be read or removed stays for the next round.
+
         Raises:
-            JournalFull: the living journal takes no more; the dead ones stay for the next start.
+            OSError: the folder of the journals cannot be read.
         """
         recovered = 0
         for directory in sorted(self._root.iterdir()):
@@ -143,6 +150,8 @@ class Recovery:
                 continue
             try:
                 recovered += await self._adopt(directory)
+            except OSError as exc:
+                log.error("metering.recovery_failed", boot_id=directory.name, error=str(exc))
             finally:
                 lock.free()
         await self._explain()
@@ -151,14 +160,11 @@ class Recovery:
     async def _adopt(self, directory: Path) -> int:
         boot_id = directory.name
         holds = await self._holds_of(boot_id)
-        requests = OpenRequests(holds)
-        for at, (_, payload) in enumerate(read_dead(directory)):
-            requests.see(payload)
-            if at % PAUSE_EVERY == 0:
-                await asyncio.sleep(0)
+        journal = DeadJournal(directory)
+        requests = await self._read(journal, holds)
         count = await self._settle_open(requests)
-        for number in segment_numbers(directory):
-            count += await self._copy_settled(directory, number)
+        for number in journal.numbers:
+            count += await self._copy_settled(journal, number, holds)
         if holds is None:
             self._unexplained[boot_id] = requests.billed
         else:
@@ -167,6 +173,20 @@ class Recovery:
         metrics.RECOVERED.inc(count)
         log.info("metering.recovered", boot_id=boot_id, requests=count, interrupted=len(requests.dispatched))
         return count
+
+    @staticmethod
+    async def _read(journal: DeadJournal, holds: dict[str, Hold] | None) -> OpenRequests:
+        requests = OpenRequests(holds)
+        for at, (place, payload) in enumerate(journal.read()):
+            try:
+                requests.see(payload)
+            except msgspec.DecodeError as exc:
+                journal.set_aside(
+                    place.segment, Fault(place.offset - len(payload), place.offset, 0, f"no record of ours: {exc}")
+                )
+            if at % PAUSE_EVERY == 0:
+                await asyncio.sleep(0)
+        return requests
 
     async def _explain(self) -> None:
         """Look again for the holds of boots that died while Redis was away."""
@@ -189,20 +209,39 @@ class Recovery:
             await self._settle(Settled(record, ticket, int(self._clock.now().timestamp() * 1e6)))
         return len(requests.dispatched)
 
-    async def _copy_settled(self, directory: Path, number: int) -> int:
+    async def _copy_settled(self, journal: DeadJournal, number: int, holds: dict[str, Hold] | None) -> int:
         count = 0
-        for _, payload in read_segment(directory, number):
+        for place, payload in journal.read_segment(number):
             if is_settled(payload):
-                with contextlib.suppress(msgspec.DecodeError):  # counted when it was first read
-                    settled = decode(payload)
-                    assert isinstance(settled, Settled)
-                    await self._settle(settled)
-                    count += 1
-        segment_path(directory, number).unlink()
+                with contextlib.suppress(msgspec.DecodeError):  # a fault since it was first read
+                    count += await self._take_over(journal, place, payload, holds)
+        # What was copied is on the disk before the original goes.
+        await self._sync()
+        path = segment_path(journal.directory, number)
+        if number in journal.faults:
+            self._quarantine.take(path, journal.faults[number])
+        else:
+            path.unlink()
         return count
 
+    async def _take_over(
+        self, journal: DeadJournal, place: Place, payload: bytes, holds: dict[str, Hold] | None
+    ) -> int:
+        """Settle one record, and ship it unless it is stored already; return how many rows that makes."""
+        settled = decode(payload)
+        assert isinstance(settled, Settled)
+        if place > journal.confirmed:
+            await self._settle(settled)
+            return 1
+        if holds is None or settled.ticket.request_id in holds:
+            await self._release(settled)
+        return 0
+
     async def _settle(self, settled: Settled) -> None:
-        self._append(settled)
+        await self._keep(settled)
+        await self._release(settled)
+
+    async def _release(self, settled: Settled) -> None:
         await self._admission.settle(settled.ticket, settled.tokens, settled.record.cost_micro_rub)
 
     async def _holds_of(self, boot_id: str) -> dict[str, Hold] | None:

@@ -1,7 +1,8 @@
 """Sends settled records to the usage service, each until it is confirmed.
 
 It reads them back from the journal, so a backlog of hours lies on disk and not in memory. Whatever is in doubt is sent
-again: the usage service stores a request id once.
+again: the usage service stores a request id once. It counts: appended = shipped + dead-lettered + quarantined + what is
+still pending; when the journal is read to its end and something is pending all the same, that is an alarm.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import random
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 import structlog
@@ -19,15 +21,29 @@ from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest
 from servicekit.failpoints import failpoint
 from services.gateway.metering import metrics
+from services.gateway.metering.accounts import Accounts
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.interfaces import SendRecords
-from services.gateway.metering.journal.journal import Journal, Place
+from services.gateway.metering.journal.journal import Journal
+from services.gateway.metering.journal.place import Place
 from services.gateway.metering.journal.reader import JournalReader
-from services.gateway.metering.journal.records import Settled, decode, is_settled
+from services.gateway.metering.journal.records import Settled, decode, encode, is_settled
+from services.gateway.metering.journal.segments import Fault
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.usage_record import Rejected, UsageRecord
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Records of the journal up to `end`; `appended`: how many there were in all, when the journal ends there."""
+
+    end: Place
+    seen: int
+    unreadable: int
+    records: list[UsageRecord]
+    appended: int | None
 
 
 class Shipper:
@@ -49,15 +65,16 @@ class Shipper:
         self._clock = clock
         self._rng = rng
         self._options = options
-        self._reader = JournalReader(journal.directory, Place(1, 0))
-        self._unjournalled: deque[UsageRecord] = deque(maxlen=options.max_unjournalled)
+        self._reader = JournalReader(journal)
+        self._unjournalled: deque[Settled] = deque()
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._pending = 0
+        self._direct = 0
         self._catching_up = False
         self._oldest_settled_at_us = 0
+        self.accounts = Accounts()
 
     @property
     def place(self) -> Place:
@@ -67,28 +84,57 @@ class Shipper:
     @property
     def pending(self) -> int:
         """Return how many records are not confirmed yet."""
-        return self._pending + len(self._unjournalled)
+        return self.accounts.pending
+
+    @property
+    def unjournalled(self) -> int:
+        """Return how many records are in memory only."""
+        return len(self._unjournalled)
 
     def wake(self, records: int = 1) -> None:
         """So many settled records were appended to the journal."""
-        self._pending += records
+        self.accounts.appended += records
         self._idle.clear()
         self._wake.set()
-        if self._pending >= self._options.batch:
+        if self.pending >= self._options.batch:
             self._hurry.set()
 
-    def add_unjournalled(self, record: UsageRecord) -> None:
-        """Take a record that the journal could not: better from memory than never."""
+    def add_unjournalled(self, settled: Settled) -> None:
+        """Take a record that the journal could not: better from memory than never.
+
+        Metering begins no request for whose end there might be no place here.
+        """
         metrics.UNJOURNALLED.inc()
-        self._unjournalled.append(record)
-        self._idle.clear()
-        self._wake.set()
+        self._unjournalled.append(settled)
+        self.wake()
+
+    def journal_again(self) -> None:
+        """Write to the journal what it could not take before.
+
+        Raises:
+            JournalFull: it still takes none.
+        """
+        while self._unjournalled:
+            self._journal.append(encode(self._unjournalled[0]))
+            self._unjournalled.popleft()
+
+    async def deliver_now(self, record: UsageRecord) -> None:
+        """Return when a record that is in no journal of ours is stored, or a dead letter."""
+        self.accounts.appended += 1
+        self._direct += 1
+        try:
+            await self._deliver([record], None)
+        finally:
+            self._direct -= 1
 
     def observe(self) -> None:
         """Set the gauges."""
+        self._dead_letters.observe()
         metrics.DEPTH.set(self.pending)
+        metrics.UNACCOUNTED.set(self.accounts.unaccounted)
+        metrics.IN_MEMORY.set(len(self._unjournalled))
         now_us = self._clock.now().timestamp() * 1e6
-        oldest_us = self._oldest_settled_at_us if self._pending else 0
+        oldest_us = self._oldest_settled_at_us if self.pending else 0
         metrics.OLDEST.set(max(0.0, (now_us - oldest_us) / 1e6) if oldest_us else 0.0)
 
     async def serve(self) -> None:
@@ -111,21 +157,43 @@ class Shipper:
 
     async def ship_batch(self) -> int:
         """Ship the next batch until it is confirmed; return how many settled records of the journal were in it."""
-        while self._unjournalled:
-            record = self._unjournalled[0]
-            await self._deliver([record])
-            self._unjournalled.popleft()
-        end, seen, batch = self._next_batch()
-        if batch:
-            await self._deliver(batch)
+        await self._ship_unjournalled()
+        batch = self._next_batch()
+        if batch.records:
+            await self._deliver(batch.records, batch.end)
             failpoint("gateway.before_ack")
-            metrics.SHIPPED.inc(len(batch))
-        self._pending -= seen
-        self._reader.place = end
-        self._journal.acknowledge(end)
+        self._confirm(batch)
+        return batch.seen
+
+    async def _ship_unjournalled(self) -> None:
+        while self._unjournalled:
+            settled = self._unjournalled[0]
+            await self._deliver([settled.record], None)
+            # Meanwhile it may have found room in the journal: from there it is sent again, which does no harm.
+            if self._unjournalled and self._unjournalled[0] is settled:
+                self._unjournalled.popleft()
+            else:
+                self.accounts.appended += 1
+
+    def _confirm(self, batch: _Batch) -> None:
+        self.accounts.quarantined += batch.unreadable
+        if batch.appended is not None:
+            self._account(batch.appended)
+        self._reader.place = batch.end
+        self._journal.acknowledge(batch.end)
         if not self.pending:
             self._idle.set()
-        return seen
+
+    def _account(self, appended: int) -> None:
+        """All that had been appended is read: what is still pending of it cannot be read any more."""
+        lost = self.pending - (self.accounts.appended - appended)
+        if not lost:
+            return
+        if self._journal.missing:
+            self.accounts.quarantined += lost
+        else:
+            self.accounts.unaccounted += lost
+        log.error("metering.records_unreadable", records=lost, frames_missing=self._journal.missing)
 
     async def _linger(self) -> None:
         """Let a batch gather, unless it is full or somebody waits for the end."""
@@ -134,42 +202,44 @@ class Shipper:
                 await self._hurry.wait()
         self._hurry.clear()
 
-    def _next_batch(self) -> tuple[Place, int, list[UsageRecord]]:
-        """Return where it ends, how many settled records are in it, and those that can be read."""
-        seen = 0
-        batch: list[UsageRecord] = []
+    def _next_batch(self) -> _Batch:
+        seen, unreadable = 0, 0
+        records: list[UsageRecord] = []
         # Without an end of its own it would chase a journal that grows while it reads.
         until = self._journal.end
+        appended = self.accounts.appended - len(self._unjournalled) - self._direct
         for place, payload in self._reader.read(until):
             if not is_settled(payload):
                 continue
             seen += 1
-            settled = self._decode(payload)
-            if settled is not None:
-                if not batch:
+            settled = self._decode(place, payload)
+            if settled is None:
+                unreadable += 1
+            else:
+                if not records:
                     self._oldest_settled_at_us = settled.settled_at_us
-                batch.append(settled.record)
-            if seen == self._options.batch:
-                return place, seen, batch
-        return until, seen, batch
+                records.append(settled.record)
+            if seen == self._options.batch and place != until:
+                return _Batch(place, seen, unreadable, records, None)
+        return _Batch(until, seen, unreadable, records, appended)
 
-    @staticmethod
-    def _decode(payload: bytes) -> Settled | None:
+    def _decode(self, place: Place, payload: bytes) -> Settled | None:
         try:
             record = decode(payload)
         except msgspec.DecodeError as exc:
-            metrics.CORRUPT.inc()
-            log.error("journal.unreadable_record", error=str(exc))
+            self._journal.set_aside(place.segment, Fault(place.offset - len(payload), place.offset, 0, str(exc)))
             return None
         return record if isinstance(record, Settled) else None
 
-    async def _deliver(self, batch: Sequence[UsageRecord]) -> None:
+    async def _deliver(self, batch: Sequence[UsageRecord], end: Place | None) -> None:
+        """Send until confirmed; `end` is where the batch ends in the journal, None: it is not in it."""
         wait_s = self._options.retry_first_s
         while True:
             try:
                 rejected = await self._send(batch)
+                self._set_aside(batch, rejected, end)
             except InvalidRequest as exc:
-                await self._divide(batch, exc)
+                await self._divide(batch, exc, end)
                 return
             except Exception as exc:  # any failure of a call means the same here: not confirmed, so again
                 metrics.RETRIES.inc()
@@ -179,22 +249,41 @@ class Shipper:
                 await self._clock.sleep(wait_s * self._rng.uniform(0.5, 1.0))
                 wait_s = min(wait_s * 2, self._options.retry_max_s)
             else:
-                self._set_aside(batch, rejected)
                 return
 
-    async def _divide(self, batch: Sequence[UsageRecord], refused: InvalidRequest) -> None:
+    async def _divide(self, batch: Sequence[UsageRecord], refused: InvalidRequest, end: Place | None) -> None:
         """Find the record that spoils the batch."""
         if len(batch) == 1:
-            why = Rejected(batch[0].request_id, refused.param or "", refused.message)
-            self._dead_letters.add(batch[0], why)
+            self._set_aside(batch, [Rejected(batch[0].request_id, refused.param or "", refused.message)], end)
             return
         middle = len(batch) // 2
-        await self._deliver(batch[:middle])
-        await self._deliver(batch[middle:])
+        await self._deliver(batch[:middle], end)
+        await self._deliver(batch[middle:], end)
 
-    def _set_aside(self, batch: Sequence[UsageRecord], rejected: Sequence[Rejected]) -> None:
-        if rejected:
-            by_id = {each.request_id: each for each in rejected}
-            for record in batch:
-                if record.request_id in by_id:
-                    self._dead_letters.add(record, by_id[record.request_id])
+    def _set_aside(self, batch: Sequence[UsageRecord], rejected: Sequence[Rejected], end: Place | None) -> None:
+        by_id = {each.request_id: each for each in rejected}
+        stored = [record for record in batch if record.request_id not in by_id]
+        for record in batch:
+            if record.request_id in by_id:
+                self._bury(record, by_id[record.request_id], end)
+        self.accounts.shipped += len(stored)
+        metrics.SHIPPED.inc(len(stored))
+
+    def _bury(self, record: UsageRecord, why: Rejected, end: Place | None) -> None:
+        """Keep what is refused; when its line finds no room, its segment stays instead.
+
+        Raises:
+            OSError: it is in no segment either.
+        """
+        try:
+            self._dead_letters.add(record, why)
+        except OSError as exc:
+            if end is None:
+                raise
+            fault = Fault(0, end.offset, 0, f"refused ({why.field}: {why.message}), and no room for a dead letter")
+            log.error("metering.dead_letter_not_written", request_id=record.request_id, error=exc.strerror)
+            for number in self._journal.segments_from(self.place.segment, end.segment):
+                self._journal.set_aside(number, fault)
+            self.accounts.quarantined += 1
+        else:
+            self.accounts.dead_lettered += 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from services.gateway.admission.request import BudgetPeriod
+from services.gateway.admission.periods import BudgetPeriod
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.oauth_views import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -10,10 +9,13 @@ from typing import Any
 
 import redis.asyncio
 
+from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.admission.admission import Admission, open_admission
 from services.gateway.admission.dimensions import CallerLimits, Limits
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.admission.request import AdmissionRequest, Budget, BudgetPeriod
+from services.gateway.admission.periods import BudgetPeriod
+from services.gateway.admission.request import AdmissionRequest, Budget
+from services.gateway.edge.request_id import new_request_id
 from services.gateway.tests.metering_kit import facts
 
 USER = "018f0000-0000-7000-8000-000000000001"
@@ -36,7 +38,7 @@ def request(
 ) -> AdmissionRequest:
     """Return a request; without an id it gets a new one."""
     return AdmissionRequest(
-        request_id=request_id or str(uuid.uuid4()),
+        request_id=request_id or new_request_id(),
         user_id=USER,
         key_id=KEY,
         model=MODEL,
@@ -58,22 +60,25 @@ class Ledger:
 
     def __init__(self, spent: int = 0) -> None:
         self.spent = spent
-        self.asked: list[tuple[str, str, datetime | None]] = []
+        self.away = False
+        self.asked: list[tuple[str, str, datetime | None, datetime | None]] = []
 
-    async def spend_of(self, user_id: str, subject: str, since: datetime | None) -> int:
+    async def spend_of(self, user_id: str, subject: str, since: datetime | None, until: datetime | None) -> int:
         """Return what was spent."""
-        self.asked.append((user_id, subject, since))
+        self.asked.append((user_id, subject, since, until))
+        if self.away:
+            raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "away")
         return self.spent
 
 
 @asynccontextmanager
 async def admission_on(
-    url: str, ledger: Ledger | None = None, options: AdmissionOptions = PATIENT, **changes: Any
+    url: str, ledger: Ledger | None = None, options: AdmissionOptions = PATIENT, *, boot_id: str = "boot"
 ) -> AsyncIterator[Admission]:
     """Yield an admission on a client of its own."""
     async with (
         redis.asyncio.from_url(url) as client,
-        open_admission(client, (ledger or Ledger()).spend_of, boot_id="boot", options=options, **changes) as admission,
+        open_admission(client, (ledger or Ledger()).spend_of, boot_id=boot_id, options=options) as admission,
     ):
         yield admission
 

@@ -24,15 +24,32 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Everything since a moment: the rest of its day, to be summed from rows, then whole UTC days."""
+    """From a moment to another: rows of the rest of its first day, then whole UTC days, less rows behind the end.
+
+    The last day is counted whole and what follows the end is taken off again: of the day that is running, for which
+    most questions are asked, that is nothing or a few rows.
+
+    Attributes:
+        rows_from: where it begins.
+        first_whole_day: the UTC day from which on rollups are summed.
+        ends_at: its end, itself excluded.
+        first_day_after: the first UTC day of which nothing is in it.
+    """
 
     rows_from: datetime
     first_whole_day: date
+    ends_at: datetime
+    first_day_after: date
 
     @property
     def rows_until(self) -> datetime:
         """Return the start of the first whole day."""
         return start_of(self.first_whole_day)
+
+    @property
+    def last_day_ends(self) -> datetime:
+        """Return the end of the last UTC day that is counted whole."""
+        return start_of(self.first_day_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +89,13 @@ def parse_subject(user_id: str, subject: str) -> Subject:
     )
 
 
-def span_since(since: datetime | None) -> Span:
-    """Return the span that begins at `since`; None is the beginning of time."""
+def span_of(since: datetime | None, until: datetime | None = None) -> Span:
+    """Return the span from `since` (None: the beginning of time) until before `until` (None: the end of time)."""
     begin = min(max(since or _EARLIEST, _EARLIEST), _LATEST)
-    day = begin.date()
-    return Span(begin, day if begin == start_of(day) else day + timedelta(days=1))
+    end = min(max(until or _LATEST, begin), _LATEST)
+    return Span(begin, _first_day_from(begin), end, max(_first_day_from(end), _first_day_from(begin)))
+
+
+def _first_day_from(moment: datetime) -> date:
+    day = moment.date()
+    return day if moment == start_of(day) else day + timedelta(days=1)

@@ -1,4 +1,4 @@
-"""What was spent: whole days from the rollup, the rest of the first day from rows."""
+"""What was spent: whole days from the rollup; the rest of the first day, and what follows the end, from rows."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ SUM_SPEND: Final = """
             AND ($2::text = '' OR key_id = $2)
             AND ($3::text = '' OR grant_id = $3)
             AND day >= $4
+            AND day < $7
         UNION ALL
         SELECT (cost * 1000000)::bigint, 1, tokens_input, tokens_output
         FROM usage.usage
@@ -29,6 +30,14 @@ SUM_SPEND: Final = """
             AND ($3::text = '' OR grant_id = $3)
             AND created_at >= $5
             AND created_at < $6
+        UNION ALL
+        SELECT (-cost * 1000000)::bigint, -1, -tokens_input, -tokens_output
+        FROM usage.usage
+        WHERE user_id = $1
+            AND ($2::text = '' OR key_id = $2)
+            AND ($3::text = '' OR grant_id = $3)
+            AND created_at >= $8
+            AND created_at < $9
     ) AS parts
 """
 
@@ -43,6 +52,9 @@ async def sum_spend(connection: Connection, subject: Subject, span: Span) -> Spe
         span.first_whole_day,
         span.rows_from,
         span.rows_until,
+        span.first_day_after,
+        span.ends_at,
+        span.last_day_ends,
     )
     assert row is not None  # an aggregate without GROUP BY has one row
     return Spend(**dict(row))

@@ -11,7 +11,7 @@ import pytest
 from servicekit.errors import InvalidRequest, NotFound
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.domain.record import UsageRecord
-from services.usage.domain.spend import span_since
+from services.usage.domain.spend import span_of
 from services.usage.ingest import Ingest
 from services.usage.spending import Spending
 from services.usage.store import UsageStore
@@ -66,17 +66,39 @@ async def test_sums_exactly_what_was_spent_since(
         if one.user_id == "user-1" and getattr(one, f"{kind}_id") == name and (not since or one.created_at >= since)
     ]
 
-    spend = await spending.sum_since("user-1", subject, since)
+    spend = await spending.sum_between("user-1", subject, since)
 
     assert spend.cost_micro_rub == sum(one.cost_micro_rub for one in mine)
     assert (spend.requests, spend.tokens_input) == (len(mine), 100 * len(mine))
+
+
+MOMENTS = [MIDDAY + timedelta(hours=hours) for hours in (-131, -120, -84.5, -45, -36, -12, -3, -1.5, 0, 12, 30)]
+
+
+@pytest.mark.parametrize("subject", ["user:user-1", "key:key-2"])
+async def test_sums_exactly_what_was_spent_between_any_two_moments(
+    spending: Spending, records: list[UsageRecord], subject: str
+) -> None:
+    """A local midnight cuts UTC days anywhere: the sum has every request of the span and none beside it."""
+    kind, _, name = subject.partition(":")
+    mine = [one for one in records if one.user_id == "user-1" and getattr(one, f"{kind}_id") == name]
+    for since in [None, *MOMENTS]:
+        for until in [None, *MOMENTS]:
+            spend = await spending.sum_between("user-1", subject, since, until)
+
+            expected = [
+                one.cost_micro_rub
+                for one in mine
+                if (not since or one.created_at >= since) and (not until or one.created_at < until)
+            ]
+            assert (spend.cost_micro_rub, spend.requests) == (sum(expected), len(expected))
 
 
 @pytest.mark.parametrize("subject", ["", "user:user-2", "user:", "key:", "team:x", "user-1"])
 async def test_refuses_a_subject_that_is_not_this_users(spending: Spending, subject: str) -> None:
     """A user's sum never answers for another."""
     with pytest.raises(InvalidRequest) as caught:
-        await spending.sum_since("user-1", subject, None)
+        await spending.sum_between("user-1", subject, None)
 
     assert caught.value.param == "subject"
 
@@ -85,14 +107,14 @@ async def test_refuses_a_subject_that_is_not_this_users(spending: Spending, subj
 async def test_refuses_a_missing_user(spending: Spending, user_id: str) -> None:
     """Without a user there is no sum."""
     with pytest.raises(InvalidRequest):
-        await spending.sum_since(user_id, f"user:{user_id}", None)
+        await spending.sum_between(user_id, f"user:{user_id}", None)
 
 
 @pytest.mark.parametrize("since", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
 async def test_any_moment_of_the_calendar_has_a_span(spending: Spending, since: datetime) -> None:
     """The calendar's ends neither overflow nor fail."""
-    assert span_since(since).rows_from <= span_since(since).rows_until
-    assert (await spending.sum_since("user-1", "user:user-1", since)).requests == 0
+    assert span_of(since).rows_from <= span_of(since).rows_until
+    assert (await spending.sum_between("user-1", "user:user-1", since)).requests == 0
 
 
 async def test_finds_a_request_of_its_user_only(spending: Spending, records: list[UsageRecord]) -> None:

@@ -45,10 +45,13 @@ class SecretForm(Enum):
 class ApiKey:
     """A key as its owner sees it: everything but the secret.
 
-    `models` and `ip_allow_list` restrict when they are not empty.
+    `models` and `ip_allow_list` restrict when they are not empty. `lineage_id` is the first key of the line of
+    rotations that led here, the key itself when there was none: its budget is counted under this id, so that rotating
+    a key does not renew what is spent.
     """
 
     id: str
+    lineage_id: str
     user_id: str
     name: str
     prefix: str

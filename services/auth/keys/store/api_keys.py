@@ -18,13 +18,13 @@ from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_KEY: Final = """
 INSERT INTO auth.api_keys
-    (id, user_id, key_hash, hash_kind, pepper_id, name, prefix, last_four, scopes, models, ip_allow_list,
+    (id, lineage_id, user_id, key_hash, hash_kind, pepper_id, name, prefix, last_four, scopes, models, ip_allow_list,
      budget_micro_rub, budget_period, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 
 LIST_KEYS: Final = """
-SELECT id, user_id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
+SELECT id, lineage_id, user_id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
        created_at, expires_at, last_used_at, revoked_at
 FROM auth.api_keys
 WHERE user_id = $1
@@ -33,7 +33,7 @@ LIMIT $2
 """
 
 LIST_KEYS_AFTER: Final = """
-SELECT id, user_id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
+SELECT id, lineage_id, user_id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
        created_at, expires_at, last_used_at, revoked_at
 FROM auth.api_keys
 WHERE user_id = $1 AND (created_at, id) < ($3, $4)
@@ -43,9 +43,9 @@ LIMIT $2
 
 # One query whatever becomes of the key, so that unknown and revoked keys take the same time.
 FIND_KEY: Final = """
-SELECT k.id, k.user_id, k.key_hash, k.hash_kind, k.pepper_id, k.name, k.prefix, k.last_four, k.scopes, k.models,
-       k.ip_allow_list, k.budget_micro_rub, k.budget_period, k.created_at, k.expires_at, k.last_used_at,
-       k.revoked_at, u.tier
+SELECT k.id, k.lineage_id, k.user_id, k.key_hash, k.hash_kind, k.pepper_id, k.name, k.prefix, k.last_four, k.scopes,
+       k.models, k.ip_allow_list, k.budget_micro_rub, k.budget_period, k.created_at, k.expires_at, k.last_used_at,
+       k.revoked_at, u.tier, u.time_zone
 FROM auth.api_keys AS k
 JOIN auth.users AS u ON u.id = k.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
 WHERE k.key_hash = ANY($1::text[])
@@ -60,8 +60,8 @@ WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL
 # Returns the row as it was: the successor inherits its own end, not the overlap's. LEAST passes over NULL.
 SHORTEN_KEY: Final = """
 WITH old AS (
-    SELECT id, user_id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
-           created_at, expires_at, last_used_at, revoked_at
+    SELECT id, lineage_id, user_id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub,
+           budget_period, created_at, expires_at, last_used_at, revoked_at
     FROM auth.api_keys
     WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3)
     FOR NO KEY UPDATE
@@ -180,7 +180,8 @@ class KeyStore:
 
 
 def _values(key: ApiKey, stored: KeyHash) -> tuple[Any, ...]:
-    row = (key.id, key.user_id, stored.digest, stored.kind, stored.pepper_id, key.name, key.prefix, key.last_four)
+    row = (key.id, key.lineage_id, key.user_id, stored.digest, stored.kind, stored.pepper_id)
+    shown = (key.name, key.prefix, key.last_four)
     lists = (sorted(key.scopes), list(key.models), list(key.ip_allow_list))
     budget = (key.budget.limit_micro_rub, key.budget.period) if key.budget else (None, None)
-    return (*row, *lists, *budget, key.created_at, key.expires_at)
+    return (*row, *shown, *lists, *budget, key.created_at, key.expires_at)

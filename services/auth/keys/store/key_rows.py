@@ -15,17 +15,19 @@ from services.auth.shared.domain.tier import Tier
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
-    """A key with what it takes to verify it: how it is stored, and its account's tier."""
+    """A key with what it takes to verify it: how it is stored, its account's tier and time zone."""
 
     key: ApiKey
     stored: KeyHash
     tier: Tier
+    time_zone: str
 
 
 def key_from_row(row: asyncpg.Record) -> ApiKey:
     """Return the key that a row of KEY_COLUMNS holds."""
     return ApiKey(
         id=row["id"],
+        lineage_id=row["lineage_id"],
         user_id=row["user_id"],
         name=row["name"],
         prefix=row["prefix"],
@@ -44,7 +46,7 @@ def key_from_row(row: asyncpg.Record) -> ApiKey:
 def held_key_from_row(row: asyncpg.Record) -> HeldKey:
     """Return what a row of FIND_KEY holds."""
     stored = KeyHash(row["key_hash"], HashKind(row["hash_kind"]), row["pepper_id"])
-    return HeldKey(key_from_row(row), stored, Tier(row["tier"]))
+    return HeldKey(key_from_row(row), stored, Tier(row["tier"]), row["time_zone"])
 
 
 def _budget(limit_micro_rub: int | None, period: str | None) -> KeyBudget | None:

@@ -9,7 +9,7 @@ from servicekit.errors import ErrorReason, InvalidRequest
 
 
 class BudgetPeriod(StrEnum):
-    """How often a budget starts anew; days and months are counted in UTC."""
+    """How often a budget starts anew; days and months are those of the account's time zone."""
 
     DAY = "day"
     MONTH = "month"

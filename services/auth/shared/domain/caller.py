@@ -12,7 +12,7 @@ from services.auth.shared.domain.tier import Tier, TierLimits
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The holder of a valid credential."""
+    """The holder of a valid credential. `time_zone` is the account's, by its IANA name: budget periods follow it."""
 
     user_id: str
     key_id: str
@@ -24,5 +24,6 @@ class Caller:
     limits: TierLimits
     budgets: tuple[Budget, ...]
     expires_at: datetime | None
+    time_zone: str
     grant_id: str = ""
     client_id: str = ""

@@ -32,6 +32,48 @@ async def test_both_keys_work_until_the_overlap_is_over(auth: AuthCaller, clock:
     assert (await auth.verify(new.secret)).key_id == new.key.id
 
 
+async def test_a_successor_spends_on_from_the_budget_of_the_first_key(auth: AuthCaller) -> None:
+    """However often a key is rotated: its budget is counted under the first of the line, so nothing is renewed."""
+    user = await auth.new_user()
+    issued = first = await auth.new_key(user, budget_micro_rub=5, budget_period=3)
+
+    for _ in range(2):
+        issued = await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=issued.key.id, overlap_s=60))
+
+    caller = await auth.verify(issued.secret)
+    assert caller.key_id == issued.key.id != first.key.id
+    assert [budget.subject for budget in caller.budgets] == [f"key:{first.key.id}"]
+
+
+async def test_a_key_that_is_inserted_without_a_line_begins_its_own(auth: AuthCaller, auth_dsn: str) -> None:
+    """Rows brought over from release 1.0 name none."""
+    user = await auth.new_user()
+    key = await auth.new_key(user, budget_micro_rub=5, budget_period=3)
+    connection = await asyncpg.connect(auth_dsn)
+    try:
+        await connection.execute(
+            "INSERT INTO auth.api_keys (id, user_id, key_hash) VALUES ('old-1', $1, repeat('0', 64))", user
+        )
+        lines = await connection.fetch("SELECT id, lineage_id FROM auth.api_keys WHERE user_id = $1", user)
+    finally:
+        await connection.close()
+
+    assert {row["id"]: row["lineage_id"] for row in lines} == {"old-1": "old-1", key.key.id: key.key.id}
+
+
+async def test_a_caller_comes_with_the_time_zone_of_its_account(auth: AuthCaller, auth_dsn: str) -> None:
+    """Budget periods follow it."""
+    user = await auth.new_user()
+    key = await auth.new_key(user)
+    connection = await asyncpg.connect(auth_dsn)
+    try:
+        await connection.execute("UPDATE auth.users SET time_zone = 'Asia/Omsk' WHERE id = $1", user)
+    finally:
+        await connection.close()
+
+    assert (await auth.verify(key.secret)).time_zone == "Asia/Omsk"
+
+
 async def test_without_an_overlap_the_old_key_ends_now(auth: AuthCaller) -> None:
     """It is revoked, so the gateways hear of it."""
     user = await auth.new_user()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from servicekit.clock import Clock
@@ -20,33 +21,53 @@ from services.gateway.admission.request import AdmissionRequest, Figure, LimitRe
 from services.gateway.admission.wire import SubjectWire
 
 MAX_REMAINDERS: Final = 50_000
+# After that long other gateways may have spent what a budget had left when this one last heard of it.
+REMAINDER_FRESH_S: Final = 60.0
 BUDGET_RETRY_S: Final = 5.0
 SLOTS: Final = tuple(row for row in LIMITED if row.rule is Rule.SLOTS)
+
+
+@dataclass(slots=True)
+class Remainder:
+    """What a budget has left as far as this gateway knows, after which rebuild of its counter, when Redis said so."""
+
+    micro_rub: int
+    epoch: int
+    heard_at_s: float
 
 
 class LocalLimits:
     """Decides without Redis; remembers what Redis said about budgets while it was there."""
 
     def __init__(self, clock: Clock, options: AdmissionOptions, *, replicas: Callable[[], int]) -> None:
+        self._clock = clock
         self._options = options
         self._replicas = replicas
         self._buckets = TokenBuckets(clock)
         self._running: dict[str, int] = {}
         self._owned: dict[str, list[str]] = {}
-        self._remainders: OrderedDict[str, int] = OrderedDict()
+        self._remainders: OrderedDict[str, Remainder] = OrderedDict()
+        # What running requests hold: whatever they do not cost comes back, here as in Redis.
+        self._holds: dict[str, tuple[tuple[str, ...], int]] = {}
         # What this gateway may still spend of a budget on its own; ends when Redis speaks again.
         self._allowances: dict[str, int] = {}
 
-    def remember(self, budget_key: str, remainder: int) -> None:
-        """Keep what a budget had left when Redis last said so."""
+    def remember(self, budget_key: str, remainder: int, epoch: int) -> bool:
+        """Keep what a budget had left when Redis last said so; tell whether its counter was rebuilt since then."""
         if self._allowances:
             self._allowances.pop(budget_key, None)
-        self._remainders[budget_key] = remainder
+        before = self._remainders.get(budget_key)
+        self._remainders[budget_key] = Remainder(remainder, epoch, self._clock.monotonic())
         self._remainders.move_to_end(budget_key)
         if len(self._remainders) > MAX_REMAINDERS:
             self._remainders.popitem(last=False)
+        return before is not None and before.epoch != epoch
 
-    def admit(self, request: AdmissionRequest, budget_keys: tuple[str, ...]) -> LimitReport:
+    def knows(self, budget_keys: tuple[str, ...]) -> bool:
+        """Tell whether what is left of all these budgets was heard lately."""
+        return all(key in self._allowances or self._fresh(key) is not None for key in budget_keys)
+
+    def admit(self, request: AdmissionRequest) -> LimitReport:
         """Admit within this gateway's share; a refused request takes nothing.
 
         Raises:
@@ -56,15 +77,18 @@ class LocalLimits:
         subjects = subjects_of(request)
         for subject in subjects:
             self._check(request, subject)
-        self._check_budgets(request, budget_keys)
+        self._check_budgets(request)
         for subject in subjects:
             self._take(request, subject)
-        for key in budget_keys:
+        for key in request.budget_keys:
             self._allowances[key] -= request.hold_micro_rub
         return LimitReport(tuple(self._figures(request.user_id, subjects)))
 
-    def release(self, request_id: str) -> None:
-        """Give back the slots of a request; once is enough, twice is no harm."""
+    def release(self, request_id: str, cost_micro_rub: int) -> None:
+        """Give back the slots of a request and what it held above its cost; once is enough, twice is no harm."""
+        keys, hold = self._holds.pop(request_id, ((), 0))
+        for key in keys:
+            self._give_back(key, hold - cost_micro_rub)
         for name in self._owned.pop(request_id, ()):
             left = self._running.get(name, 0) - 1
             if left > 0:
@@ -74,6 +98,8 @@ class LocalLimits:
 
     def occupy(self, request: AdmissionRequest) -> None:
         """Count a running request, also one that Redis admitted: its slot is taken when Redis goes."""
+        if request.budget_keys:
+            self._holds[request.request_id] = (request.budget_keys, request.hold_micro_rub)
         names = [
             _bucket(request.user_id, subject.name, row.name)
             for subject in subjects_of(request)
@@ -98,18 +124,37 @@ class LocalLimits:
             if self._running.get(_bucket(request.user_id, subject.name, row.name), 0) >= self.share(limit):
                 raise refusal(row, subject.name, limit, row.retry_s, (), request)
 
-    def _check_budgets(self, request: AdmissionRequest, budget_keys: tuple[str, ...]) -> None:
-        for budget, key in zip(request.budgets, budget_keys, strict=True):
+    def _check_budgets(self, request: AdmissionRequest) -> None:
+        for budget, key in zip(request.budgets, request.budget_keys, strict=True):
             if key not in self._allowances:
-                cap = int(budget.limit_micro_rub * self._options.degraded_budget_share)
-                left = min(cap, max(0, self._remainders.get(key, cap)))
-                self._allowances[key] = left // max(1, self._replicas())
+                self._allowances[key] = self._allowance(budget.limit_micro_rub, key) // max(1, self._replicas())
             if request.hold_micro_rub > self._allowances[key]:
                 raise Unavailable(
                     ErrorReason.SERVICE_UNAVAILABLE,
                     "Spending cannot be checked right now; try again shortly.",
                     retry_after_s=BUDGET_RETRY_S,
                 )
+
+    def _allowance(self, limit_micro_rub: int, key: str) -> int:
+        """Return what all gateways together may spend of a budget: a share of what is left, little if nobody knows."""
+        fresh = self._fresh(key)
+        if fresh is not None:
+            return max(0, int(fresh.micro_rub * self._options.local_share))
+        cap = int(limit_micro_rub * self._options.degraded_budget_share)
+        stale = self._remainders.get(key)
+        return cap if stale is None else min(cap, max(0, stale.micro_rub))
+
+    def _fresh(self, key: str) -> Remainder | None:
+        known = self._remainders.get(key)
+        is_fresh = known is not None and self._clock.monotonic() - known.heard_at_s <= REMAINDER_FRESH_S
+        return known if is_fresh else None
+
+    def _give_back(self, key: str, micro_rub: int) -> None:
+        known = self._remainders.get(key)
+        if key in self._allowances:
+            self._allowances[key] += micro_rub
+        elif known is not None:
+            known.micro_rub += micro_rub
 
     def _take(self, request: AdmissionRequest, subject: SubjectWire) -> None:
         for row, limit in _set(RATES, subject):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -11,19 +13,24 @@ from servicekit.clock import Clock
 log = structlog.get_logger()
 
 KEY = "gw:replicas"
-BEAT_S = 5.0
+# Also how soon a gateway without requests in hand notices that Redis lost its data.
+BEAT_S = 1.0
 GONE_AFTER_S = 20
 
 
 class Replicas:
     """This gateway's heartbeat and the number of all of them."""
 
-    def __init__(self, client: Redis, clock: Clock, *, boot_id: str, fixed: int = 0) -> None:
+    def __init__(
+        self, client: Redis, clock: Clock, *, boot_id: str, fixed: int = 0, on_data_lost: Callable[[], None]
+    ) -> None:
         self._client = client
         self._clock = clock
         self._boot_id = boot_id
         self._fixed = fixed
+        self._on_data_lost = on_data_lost
         self._seen = 1
+        self._registered_until = 0.0
 
     def count(self) -> int:
         """Return the setting, or how many were alive when Redis last answered."""
@@ -48,6 +55,12 @@ class Replicas:
             log.debug("admission.heartbeat_missed", error=type(exc).__name__)
         else:
             self._seen = max(1, int(answers[-1]))
+            is_new, registered = bool(answers[0]), seconds < self._registered_until
+            self._registered_until = seconds + GONE_AFTER_S
+            if is_new and registered:
+                # This gateway stood there and does not any more: Redis was flushed, or came back empty.
+                log.warning("admission.redis_lost_its_data")
+                self._on_data_lost()
 
     async def leave(self) -> None:
         """Take this gateway out of the count."""

@@ -28,9 +28,9 @@ local function note(d, limit, untouched, taken, untouched_reset, taken_reset)
   end
   if not d.taken or taken < d.taken then d.taken_limit, d.taken, d.taken_reset = limit, taken, taken_reset end
 end
-local function refuse(name, subject, limit, wait, period)
+local function refuse(name, subject, limit, wait, budget_key)
   if not violated or wait > violated.retry_us then
-    violated = {dimension = name, subject = subject, limit = limit, retry_us = wait, period = period}
+    violated = {dimension = name, subject = subject, limit = limit, retry_us = wait, budget_key = budget_key}
   end
 end
 
@@ -92,21 +92,22 @@ for i, subject in ipairs(a.subjects) do
   end
 end
 
-local cold, budget_left, budget_keys, warm, endless = {}, {}, {}, {}, {}
+local cold, budget_left, budget_epochs, budget_keys, warm, endless = {}, {}, {}, {}, {}, {}
 for i, budget in ipairs(a.budgets) do
-  local key = budget_key(budget.subject, budget.period, now)
-  local counters = call('HMGET', key, 'u', 'h')
+  local key = budget.key
+  local counters = call('HMGET', key, 'u', 'h', 't')
   -- A restored hold names its budgets although they are lost too: the rebuild sums what it holds.
   budget_keys[i] = key
   if counters[1] then
     local rest = budget.limit - tonumber(counters[1]) - tonumber(counters[2])
     if not known and deciding and hold > rest then
-      refuse(BUDGET, budget.subject, budget.limit, NEVER_US, budget.period)
+      refuse(BUDGET, budget.subject, budget.limit, NEVER_US, key)
     elseif not known then
       rest = rest - hold
     end
-    budget_left[#budget_left + 1], warm[#warm + 1] = rest, key
-    endless[key] = budget.period == PERIOD_TOTAL
+    budget_left[#budget_left + 1], budget_epochs[#budget_epochs + 1] = rest, tonumber(counters[3] or 0)
+    warm[#warm + 1] = key
+    endless[key] = budget.endless
   else
     cold[#cold + 1] = key
   end
@@ -126,7 +127,7 @@ if violated then
 end
 local answer = pack({
   verdict = ADMITTED, now_us = now, figures = figures,
-  budget_keys = deciding and budget_keys or nil, budget_left = deciding and budget_left or nil,
+  budget_left = deciding and budget_left or nil, budget_epochs = deciding and budget_epochs or nil,
 })
 if known then return answer end
 

@@ -10,7 +10,6 @@ from typing import Final
 from services.gateway.admission import keys
 from services.gateway.admission.dimensions import LIMITED, Dimension, DimensionRow, Rule, Unit
 from services.gateway.admission.periods import DAY_S, MICROSECONDS
-from services.gateway.admission.request import BudgetPeriod
 from services.gateway.admission.wire import Mode, Verdict
 
 WINDOW_SUFFIX: Final = ":w"
@@ -21,12 +20,7 @@ CONSTANTS: Final[dict[str, str | int]] = {
     "HOLDS": keys.HOLDS,
     "STATE": keys.STATE,
     "RUNNING": keys.RUNNING,
-    "BUDGET_KEY": keys.BUDGET,
     "MARK": keys.MARK,
-    "DAY_US": DAY_S * MICROSECONDS,
-    "PERIOD_DAY": BudgetPeriod.DAY.value,
-    "PERIOD_MONTH": BudgetPeriod.MONTH.value,
-    "PERIOD_TOTAL": BudgetPeriod.TOTAL.value,
     "BUDGET": Dimension.BUDGET.value,
     # A month and more: a counter that is lost is rebuilt.
     "COUNTER_TTL_MS": 40 * DAY_S * 1000,

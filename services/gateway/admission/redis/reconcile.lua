@@ -7,4 +7,5 @@ if call('HLEN', KEYS[1]) > 0 then return 0 end
 local counters = call('HMGET', a.budget_key, 'u', 'h')
 if tonumber(counters[1] or -1) ~= a.used or tonumber(counters[2] or 0) ~= 0 then return 0 end
 call('HSET', a.budget_key, 'u', int(a.spent))
+call('HDEL', a.budget_key, 't', 'n')
 return 1

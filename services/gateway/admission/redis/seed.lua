@@ -1,8 +1,8 @@
 -- Rebuild a budget counter that Redis lost, from what the usage service says was spent.
 --
 -- ARGV[1]  msgpack SeedCall of wire.py
--- Answers  1 it was missing; 0 somebody came first. `held` is summed from the holds that are still there, field s (the
---          epoch) says since when this counter counts.
+-- Answers  1 it was missing; 0 somebody came first. `held` is summed from the holds that are still there, field s says
+--          since when this counter counts, t and n are those of recount.lua.
 local a = read(ARGV[1])
 local key = a.budget_key
 if string.sub(key, 1, #prefix) ~= prefix or call('HEXISTS', key, 'u') == 1 then return 0 end
@@ -13,6 +13,6 @@ for _, raw in ipairs(call('HVALS', KEYS[1])) do
     if name == key then held = held + detail.hold end
   end
 end
-call('HSET', key, 'u', int(a.spent), 'h', int(held), 's', int(redis_now()))
+call('HSET', key, 'u', int(a.spent), 'h', int(held), 's', int(redis_now()), 't', int(a.epoch_ms), 'n', 0)
 call('PEXPIRE', key, COUNTER_TTL_MS)
 return 1

@@ -7,7 +7,7 @@
 -- request was either settled before or its hold was lost with Redis. It was lost if the budget's counters were rebuilt
 -- (field s) after the admission. The rebuild summed the stored rows, and this one was not yet among them if it is
 -- settled after the rebuild: then its cost is added, once (key MARK). admitted_us = 0: it was never admitted here (Redis
--- was lost), which looks like "rebuilt later" for ever, so it always leaves the mark.
+-- was lost), which looks like "rebuilt later" for ever, so it always leaves the mark. Fields t and n: see recount.lua.
 local a = read(ARGV[1])
 local mark = prefix .. MARK .. a.request_id
 
@@ -19,6 +19,12 @@ local function recharge(charge, now)
   call('HSET', key, charge.dimension, us(tat))
   local least = state_ttl(tat, now)
   if call('PTTL', key) < tonumber(least) then call('PEXPIRE', key, least) end
+end
+
+-- Count the cost, in n too when the request is one that only this counter counts.
+local function spend(key, epoch_ms)
+  call('HINCRBY', key, 'u', int(a.cost))
+  if epoch_ms and a.made_ms >= tonumber(epoch_ms) then call('HINCRBY', key, 'n', int(a.cost)) end
 end
 
 local raw = call('HGET', KEYS[1], a.request_id)
@@ -35,9 +41,13 @@ if raw then
     end
   end
   for _, key in ipairs(detail.budget_keys) do
-    if call('HEXISTS', key, 'u') == 1 then
+    local counters = call('HMGET', key, 'u', 's', 't')
+    if counters[1] then
       if call('HINCRBY', key, 'h', int(0 - detail.hold)) < 0 then call('HSET', key, 'h', 0) end
-      call('HINCRBY', key, 'u', int(a.cost))
+      local epoch_ms = counters[3]
+      -- An older request that ended before the last count: the rows have it, or will when they are counted again.
+      local by_rows = epoch_ms and a.made_ms < tonumber(epoch_ms) and a.settled_us < tonumber(counters[2])
+      if not by_rows then spend(key, epoch_ms) end
     end
   end
   if a.admitted_us == 0 then call('SET', mark, '1', 'PX', MARK_TTL_MS) end
@@ -45,12 +55,16 @@ if raw then
 end
 
 if a.cost == 0 or #a.budget_keys == 0 then return 0 end
-local rebuilt = {}
+local rebuilt, epochs = {}, {}
 for _, key in ipairs(a.budget_keys) do
-  local since = tonumber(call('HGET', key, 's') or -1)
-  if since > a.admitted_us and a.settled_us > since then rebuilt[#rebuilt + 1] = key end
+  local counters = call('HMGET', key, 's', 't')
+  local since = tonumber(counters[1] or -1)
+  if since > a.admitted_us and a.settled_us > since then
+    rebuilt[#rebuilt + 1] = key
+    epochs[key] = counters[2]
+  end
 end
 if #rebuilt == 0 then return 0 end
 if not call('SET', mark, '1', 'NX', 'PX', MARK_TTL_MS) then return 0 end
-for _, key in ipairs(rebuilt) do call('HINCRBY', key, 'u', int(a.cost)) end
+for _, key in ipairs(rebuilt) do spend(key, epochs[key]) end
 return 2

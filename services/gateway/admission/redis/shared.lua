@@ -38,23 +38,3 @@ end
 
 -- Take those away whose leases have ended.
 local function forget_expired(key, now) call('ZREMRANGEBYSCORE', key, '-inf', int(now)) end
-
--- Months since year 0, from days since 1970 (civil_from_days of Howard Hinnant).
-local function month_of(days)
-  local z = days + 719468
-  local era = floor(z / 146097)
-  local doe = z - era * 146097
-  local yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524) - floor(doe / 146096)) / 365)
-  local doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100))
-  local mp = floor((5 * doy + 2) / 153)
-  local month = mp < 10 and mp + 3 or mp - 9
-  return (yoe + era * 400 + (month <= 2 and 1 or 0)) * 12 + month - 1
-end
-
--- The name of a budget's counters in the period that contains `now`.
-local function budget_key(subject, period, now)
-  local label = ''
-  local today = floor(now / DAY_US)
-  if period == PERIOD_DAY then label = int(today) elseif period == PERIOD_MONTH then label = int(month_of(today)) end
-  return prefix .. BUDGET_KEY .. subject .. ':' .. period .. label
-end

@@ -23,6 +23,7 @@ class ReadyBody(BaseModel):
 
     status: str
     checks: dict[str, bool]
+    details: dict[str, str] = {}
 
 
 def health_router(readiness: Readiness) -> APIRouter:
@@ -34,11 +35,13 @@ def health_router(readiness: Readiness) -> APIRouter:
         """Answer as long as the process does."""
         return {"status": "ok"}
 
-    @router.get("/ready", response_model=ReadyBody, responses={503: {"model": ReadyBody}})
+    @router.get(
+        "/ready", response_model=ReadyBody, response_model_exclude_defaults=True, responses={503: {"model": ReadyBody}}
+    )
     async def get_ready(response: Response) -> dict[str, Any]:
         """Answer 200 when requests can be served, else 503 and what is missing."""
         ready = readiness.is_ready
         response.status_code = 200 if ready else 503
-        return {"status": "ready" if ready else "not_ready", "checks": readiness.results}
+        return {"status": "ready" if ready else "not_ready", "checks": readiness.results, "details": readiness.details}
 
     return router

@@ -9,13 +9,20 @@ from servicekit.clock import Clock
 
 EVERY_S = 1.0
 Check = Callable[[], Awaitable[bool]]
+Details = Callable[[], dict[str, str]]
+"""What a person should know of a part, ready or not."""
+
+
+def _nothing() -> dict[str, str]:
+    return {}
 
 
 class Readiness:
     """What each part said last; a stopping process is never ready."""
 
-    def __init__(self, checks: dict[str, Check], clock: Clock) -> None:
+    def __init__(self, checks: dict[str, Check], clock: Clock, details: Details = _nothing) -> None:
         self._checks = checks
+        self._details = details
         self._clock = clock
         self._results = dict.fromkeys(checks, False)
         self._stopping = False
@@ -24,6 +31,11 @@ class Readiness:
     def results(self) -> dict[str, bool]:
         """What each part said last."""
         return {**self._results, "accepting": not self._stopping}
+
+    @property
+    def details(self) -> dict[str, str]:
+        """What a person should know of a part, ready or not; empty when all is well."""
+        return self._details()
 
     @property
     def is_ready(self) -> bool:

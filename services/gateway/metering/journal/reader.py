@@ -1,4 +1,7 @@
-"""Reads journals: the living one up to where it is written, a dead one up to its torn tail."""
+"""Reads journals: the living one up to where it is written, a dead one up to its torn tail.
+
+Both go on behind damage, and both know by the ordinals how many frames they have not seen.
+"""
 
 from __future__ import annotations
 
@@ -10,78 +13,132 @@ from typing import Final
 import structlog
 
 from services.gateway.metering import metrics
-from services.gateway.metering.journal.frames import HEADER, MAX_PAYLOAD, frames
-from services.gateway.metering.journal.journal import Place
-from services.gateway.metering.journal.segments import segment_numbers, segment_path
+from services.gateway.metering.journal.frames import HEADER, MAGIC, MAX_PAYLOAD, Frame, Unreadable, walk
+from services.gateway.metering.journal.journal import Journal
+from services.gateway.metering.journal.place import BEGINNING, Place, read_marks
+from services.gateway.metering.journal.segments import Fault, segment_numbers, segment_path
 
 log = structlog.get_logger()
 
-CHUNK: Final = 256 << 10
+DAMAGED: Final = "damaged"
+MISSING: Final = "frames before it are missing"
 
 
 class JournalReader:
-    """A place in a journal that moves forward; keeps no more than one chunk in memory."""
+    """A place in the living journal that moves forward; what cannot be read is reported to the journal."""
 
-    def __init__(self, directory: Path, place: Place) -> None:
-        self._directory = directory
-        self.place = place
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.place = BEGINNING
 
     def read(self, until: Place) -> Iterator[tuple[Place, bytes]]:
         """Yield whole frames after `place` and before `until`; the caller sets `place` when it is done with them."""
         at = self.place
         while at < until:
-            limit = until.offset if at.segment == until.segment else None
-            chunk = _read_chunk(segment_path(self._directory, at.segment), at.offset, limit)
-            end = 0
-            for end, payload in frames(chunk):
-                yield Place(at.segment, at.offset + end), payload
-            if end:
-                at = Place(at.segment, at.offset + end)
-            elif at.segment < until.segment:
-                at = Place(at.segment + 1, 0)
-            else:
-                return
+            segment = self._journal.segment(at.segment)
+            is_last = at.segment == until.segment
+            end = until.offset if is_last else segment.end
+            for found in walk(segment.read, at.offset, end):
+                if isinstance(found, Frame):
+                    self._expect(at, found.start, found.ordinal)
+                    at = Place(at.segment, found.end, found.ordinal + 1)
+                    yield at, found.payload
+            ordinal = until.ordinal if is_last else segment.next_ordinal
+            self._expect(at, end, ordinal)
+            at = until if is_last else Place(self._journal.segment_after(at.segment), 0, ordinal)
+
+    def _expect(self, at: Place, found_at: int, ordinal: int) -> None:
+        if ordinal != at.ordinal:
+            self._journal.set_aside(at.segment, Fault(at.offset, found_at, ordinal - at.ordinal, DAMAGED))
 
 
-def _read_chunk(path: Path, offset: int, limit: int | None) -> bytes:
-    """Return bytes that hold at least the next frame whole, if the file has it whole."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return b""
-    try:
-        size = CHUNK if limit is None else min(CHUNK, limit - offset)
-        chunk = os.pread(descriptor, size, offset)
-        if len(chunk) >= HEADER.size:
-            length = min(HEADER.unpack_from(chunk)[0], MAX_PAYLOAD) + HEADER.size
-            if length > len(chunk):
-                chunk = os.pread(descriptor, length, offset)
-        return chunk
-    finally:
-        os.close(descriptor)
+class DeadJournal:
+    """The journal of a boot that is over.
 
-
-def read_dead(directory: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (segment number, payload) of every whole frame of a dead journal, in order.
-
-    A torn tail is normal for the last segment and cut silently. Damage elsewhere is counted and logged; what follows it
-    in the same segment is unreadable, the next segments are not.
+    Attributes:
+        confirmed: everything settled before it is stored elsewhere.
+        faults: what could not be understood, by segment; complete when `read` is at its end.
     """
-    numbers = segment_numbers(directory)
-    for number in numbers:
-        end = 0
-        for offset, payload in read_segment(directory, number):
-            end = offset
-            yield number, payload
-        path = segment_path(directory, number)
-        lost = path.stat().st_size - end
-        if lost and number != numbers[-1]:
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.numbers = segment_numbers(directory)
+        self.faults: dict[int, list[Fault]] = {}
+        marks = read_marks(directory)
+        self.confirmed = marks.confirmed if marks else BEGINNING
+        self._written = marks.written if marks else BEGINNING
+        # The first frame that must not be missing; without marks nobody knows.
+        self._at = marks.confirmed if marks else None
+
+    def read(self) -> Iterator[tuple[Place, bytes]]:
+        """Yield every whole frame of all segments, in order, and look for what is missing."""
+        for number in self.numbers:
+            for found in self._walk(number):
+                if isinstance(found, Frame):
+                    self._see(number, found)
+                    yield Place(number, found.end, found.ordinal + 1), found.payload
+        self._see_end()
+
+    def read_segment(self, number: int) -> Iterator[tuple[Place, bytes]]:
+        """Yield every whole frame of one segment."""
+        for found in self._walk(number):
+            if isinstance(found, Frame):
+                yield Place(number, found.end, found.ordinal + 1), found.payload
+
+    def set_aside(self, number: int, fault: Fault) -> None:
+        """Something in a segment could not be understood: the segment is not to be deleted."""
+        known = self.faults.setdefault(number, [])
+        if fault not in known:
+            known.append(fault)
             metrics.CORRUPT.inc()
-            log.error("journal.damaged", segment=path.name, offset=end, unreadable_bytes=lost)
+            metrics.MISSING.inc(fault.missing)
+            log.error("journal.damaged", segment=str(segment_path(self.directory, number)), fault=str(fault))
+
+    def _walk(self, number: int) -> Iterator[Frame | Unreadable]:
+        descriptor = os.open(segment_path(self.directory, number), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(descriptor).st_size
+            yield from walk(lambda length, offset: os.pread(descriptor, length, offset), 0, size)
+        finally:
+            os.close(descriptor)
+
+    def _see(self, number: int, found: Frame) -> None:
+        at = self._at
+        if at is not None:
+            is_hole = at.segment == number and at.ordinal <= found.ordinal and at.offset < found.start
+            missing = found.ordinal - at.ordinal
+            if missing > 0 or is_hole:
+                self._miss(at, number, found.start, missing)
+        elif found.start:
+            self._miss(Place(number, 0), number, found.start, 1)
+        self._at = Place(number, found.end, found.ordinal + 1)
+
+    def _miss(self, at: Place, found_in: int, found_at: int, missing: int) -> None:
+        """Blame the segment in which reading ended, if it is there still."""
+        if at.segment == found_in:
+            self.set_aside(found_in, Fault(at.offset, found_at, missing, DAMAGED))
+        elif at.segment in self.numbers:
+            size = segment_path(self.directory, at.segment).stat().st_size
+            self.set_aside(at.segment, Fault(at.offset, size, missing, DAMAGED))
+        else:
+            self.set_aside(found_in, Fault(0, found_at, missing, MISSING))
+
+    def _see_end(self) -> None:
+        if not self.numbers:
+            return
+        last = self.numbers[-1]
+        at = self._at if self._at is not None else Place(last, 0)
+        data = segment_path(self.directory, last).read_bytes()
+        start = at.offset if at.segment == last else 0
+        missing = max(0, self._written.ordinal - at.ordinal)
+        if missing or not _is_torn(data[start:]):
+            self._miss(at, last, len(data), max(1, missing))
 
 
-def read_segment(directory: Path, number: int) -> Iterator[tuple[int, bytes]]:
-    """Yield (end offset, payload) of every whole frame of one segment."""
-    size = segment_path(directory, number).stat().st_size
-    for place, payload in JournalReader(directory, Place(number, 0)).read(Place(number, size)):
-        yield place.offset, payload
+def _is_torn(tail: bytes) -> bool:
+    """Tell whether a file ends as it does when its writer dies: with nothing, or with a frame that is cut short."""
+    said = tail.rstrip(b"\0")
+    if len(said) < HEADER.size:
+        return said[: len(MAGIC)] == MAGIC[: len(said)]
+    magic, _, length, _ = HEADER.unpack_from(said)
+    return bool(magic == MAGIC and length <= MAX_PAYLOAD and len(said) < HEADER.size + length)

@@ -44,11 +44,7 @@ class Voided(msgspec.Struct, frozen=True, array_like=True, tag="V"):
     request_id: str
 
 
-class Probe(msgspec.Struct, frozen=True, array_like=True, tag="N"):
-    """Nothing: written to see whether the disk takes records again."""
-
-
-JournalRecord = Dispatched | Progress | Settled | Voided | Probe
+JournalRecord = Dispatched | Progress | Settled | Voided
 
 encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(JournalRecord).decode

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from razvilka.auth.v1 import auth_pb2 as pb
@@ -11,11 +10,11 @@ from razvilka.auth.v1 import auth_pb2 as pb
 from servicekit.errors import ErrorReason
 from services.gateway.admission.codec import admit_payload, refusal_of, report_of
 from services.gateway.admission.dimensions import DIMENSIONS, LIMITED, RATES, Dimension, Limits
-from services.gateway.admission.keys import RUNNING, budget_key, details_key
-from services.gateway.admission.periods import DAY_S, MICROSECONDS
+from services.gateway.admission.keys import RUNNING, details_key
+from services.gateway.admission.periods import DAY_S, MICROSECONDS, BudgetPeriod
 from services.gateway.admission.redis.conventions import prelude
 from services.gateway.admission.redis.scripts import ADMIT, RENEW, load_script
-from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, BudgetPeriod
+from services.gateway.admission.request import AdmissionRefused, AdmissionRequest
 from services.gateway.admission.wire import (
     AdmitAnswer,
     FigureWire,
@@ -64,23 +63,9 @@ def test_limits_of_each_scope_arrive_in_their_place():
     assert caller.limits.model == Limits(tokens_per_minute=30)
 
 
-@pytest.mark.parametrize("period", list(BudgetPeriod), ids=str)
-async def test_the_scripts_number_every_period_as_python_does(redis_client, period):
-    """Each day of four years, the leap day and the turns of the year among them, first and last microsecond."""
-    first = datetime(2027, 1, 1, tzinfo=UTC)
-    starts = [int((first + timedelta(days=day)).timestamp()) * MICROSECONDS for day in range(1461)]
-    moments = [start + offset for start in starts for offset in (0, DAY_S * MICROSECONDS - 1)]
-    shared = load_script("shared").body.decode()
-    text = shared + "\nlocal found = {}\nfor i = 2, #ARGV do found[i - 1] = budget_key('user:u', ARGV[1], ARGV[i]) end"
-
-    named = await redis_client.eval(f"{text}\nreturn found", 1, details_key("u"), period.value, *moments)
-
-    assert [name.decode() for name in named] == [budget_key("u", budget(1, period, "user:u"), at) for at in moments]
-
-
 def test_no_constant_of_the_scripts_is_written_twice():
     """The time spans, key parts and words of the conventions stand in no script again."""
-    for name in ("admit", "settle", "renew", "seed", "reconcile", "take"):
+    for name in ("admit", "settle", "renew", "seed", "recount", "reconcile", "take"):
         text = load_script(name).body.decode().removeprefix(prelude())
         code = "\n".join(line.partition("--")[0] for line in text.splitlines())
         for literal in ("60000000", "86400000", "3456000", "3600000", "'rpm'", "'s:'", "'c:'", "'x:'", "'decide'"):

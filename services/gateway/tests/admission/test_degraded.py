@@ -14,7 +14,9 @@ import pytest
 import redis.asyncio
 
 from servicekit.errors import Unavailable
+from servicekit.testing import FakeClock
 from services.gateway.admission.admission import Admission, open_admission
+from services.gateway.admission.degraded.local_limits import LocalLimits
 from services.gateway.admission.dimensions import Limits
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.request import AdmissionRefused, Admitted
@@ -103,17 +105,69 @@ async def test_slots_that_redis_gave_are_taken_when_it_goes(held_redis):
             await admission.admit(request(user=limits))
 
 
-async def test_without_redis_a_budget_is_spent_up_to_a_cap(held_redis):
-    """The last known remainder, at most one percent of the budget, shared by the gateways; then 503."""
+async def test_without_redis_a_known_rest_of_a_budget_is_shared(held_redis):
+    """80 % of what was left when Redis last said so, divided by two gateways; then 503."""
     async with gateway(held_redis.url) as admission:
         budgets = (budget(1_000_000),)
-        await by_redis(admission, budgets=budgets, hold=1000)
+        await by_redis(admission, budgets=budgets, hold=100_000)
         held_redis.freeze()
 
+        for _ in range(3):
+            assert (await admission.admit(request(budgets=budgets, hold=100_000))).degraded
+        with pytest.raises(Unavailable):
+            await admission.admit(request(budgets=budgets, hold=100_000))
+
+
+async def test_without_redis_a_hold_comes_back_when_its_request_is_settled(held_redis):
+    """Holds are far larger than costs: a budget of ten holds carries fifty requests, one after the other."""
+    async with gateway(held_redis.url) as admission:
+        budgets = (budget(1_000_000),)
+        first = await by_redis(admission, budgets=budgets, hold=100_000)
+        held_redis.freeze()
+        await admission.settle(first.ticket, 1, 10)
+
+        for _ in range(50):
+            admitted = await admission.admit(request(budgets=budgets, hold=100_000))
+            assert admitted.degraded
+            await admission.settle(admitted.ticket, 1, 10)
+
+
+async def test_without_redis_an_unknown_rest_of_a_budget_is_spent_up_to_a_cap(free_port):
+    """One percent of the budget, shared by the gateways; then 503: nobody knows whether anything is left."""
+    async with gateway(f"redis://127.0.0.1:{free_port}/0") as admission:
+        budgets = (budget(1_000_000),)
         for _ in range(5):
             assert (await admission.admit(request(budgets=budgets, hold=1000))).degraded
         with pytest.raises(Unavailable):
             await admission.admit(request(budgets=budgets, hold=1000))
+
+
+def test_a_rest_that_was_heard_long_ago_counts_as_unknown():
+    """Other gateways may have spent it meanwhile: the cap holds again."""
+    clock = FakeClock()
+    limits = LocalLimits(clock, QUICK, replicas=lambda: 2)
+    asked = request(budgets=(budget(1_000_000),), hold=6_000)
+    limits.remember(asked.budget_keys[0], 900_000, 1)
+    known = limits.knows(asked.budget_keys)
+    clock.advance(61)
+
+    assert (known, limits.knows(asked.budget_keys)) == (True, False)
+    with pytest.raises(Unavailable):
+        limits.admit(asked)
+
+
+async def test_counters_that_cannot_be_rebuilt_leave_a_budget_to_its_known_rest(held_redis):
+    """Redis came back empty while the usage service is away: what was left a moment ago is known here."""
+    ledger = Ledger()
+    async with redis.asyncio.from_url(held_redis.url) as client, gateway(held_redis.url, ledger) as admission:
+        budgets = (budget(1_000_000),)
+        await by_redis(admission, budgets=budgets, hold=1000)
+        await client.flushdb()
+        ledger.away = True
+
+        assert (await admission.admit(request(budgets=budgets, hold=1000))).degraded
+        with pytest.raises(Unavailable):
+            await admission.admit(request(budgets=(budget(1_000_000, subject="key:unheard-of"),), hold=1000))
 
 
 async def test_a_hung_redis_costs_its_timeout_and_then_nothing(held_redis):

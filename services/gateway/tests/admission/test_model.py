@@ -116,16 +116,16 @@ class Real:
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
         client.flushdb()
-        client.eval(SEED.body.decode(), 1, DETAILS, pack(SeedCall(BUDGET_KEY, 0)))
+        client.eval(SEED.body.decode(), 1, DETAILS, pack(SeedCall(BUDGET_KEY, 0, 0)))
 
     def admit(self, request_id, tokens, hold, subjects, budget) -> AdmitAnswer:
         wire = [SubjectWire(name, set_of(limits)) for name, *limits in subjects if any(limits)]
-        budgets = [BudgetWire("user:u", "t", budget)]
+        budgets = [BudgetWire("user:u", BUDGET_KEY, budget, True)]
         call = AdmitCall(request_id, Mode.DECIDE, 0, LEASE, tokens, hold, wire, budgets, "{}")
         return read_answer(self.client.eval(ADMIT.body.decode(), 1, DETAILS, pack(call)))
 
     def settle(self, request_id, tokens, cost):
-        call = SettleCall(request_id, tokens, cost, 1, 1, ())
+        call = SettleCall(request_id, 0, tokens, cost, 1, 1, ())
         self.client.eval(SETTLE.body.decode(), 1, DETAILS, pack(call))
 
     def pause(self, microseconds: int) -> None:

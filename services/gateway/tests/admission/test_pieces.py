@@ -16,10 +16,9 @@ from services.gateway.admission.degraded.replicas import Replicas
 from services.gateway.admission.degraded.token_buckets import TokenBuckets
 from services.gateway.admission.dimensions import Dimension
 from services.gateway.admission.headers import duration, rate_limit_headers
-from services.gateway.admission.keys import budget_key, parse_budget_key
-from services.gateway.admission.periods import seconds_left
+from services.gateway.admission.periods import BudgetPeriod
 from services.gateway.admission.reconcile import Reconciler
-from services.gateway.admission.request import BudgetPeriod, Figure, LimitReport
+from services.gateway.admission.request import Figure, LimitReport
 from services.gateway.tests.admission_kit import USER, Ledger, admission_on, budget, counters, request
 
 
@@ -115,29 +114,6 @@ def test_buckets_forget_the_least_used_when_there_are_too_many():
     assert sum(buckets.left(str(number), limit=1, window_s=60) == 0 for number in range(100)) == 10
 
 
-@given(at=st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1)), period=st.sampled_from(list(BudgetPeriod)))
-def test_a_budget_key_names_its_period(at, period):
-    """The period parsed from a key contains the moment it was made for, and ends when it says."""
-    at = at.replace(tzinfo=UTC)
-    now_us = int(at.timestamp()) * 1_000_000
-    key = budget_key("u", budget(1, period, "key:a:b"), now_us)
-
-    user_id, subject, start = parse_budget_key(key)
-
-    assert (user_id, subject) == ("u", "key:a:b")
-    left = seconds_left(period, now_us)
-    if period is BudgetPeriod.TOTAL:
-        assert start is None
-        assert left is None
-    else:
-        assert start is not None
-        assert left is not None
-        assert start <= at
-        assert 0 < left <= 31 * 86_400
-        assert budget_key("u", budget(1, period, "key:a:b"), now_us + int(left * 1e6)) != key
-        assert budget_key("u", budget(1, period, "key:a:b"), now_us + int(left * 1e6) - 1) == key
-
-
 @pytest.mark.parametrize("period", list(BudgetPeriod), ids=str)
 async def test_the_script_and_python_name_a_budget_the_same(redis_url, redis_client, period):
     """A counter that is rebuilt is the one the script looks for."""
@@ -198,10 +174,29 @@ def test_durations_are_written_as_openai_writes_them(seconds, text):
     assert duration(seconds) == text
 
 
+def calm() -> None:
+    raise AssertionError("nothing was lost")
+
+
+async def test_a_gateway_notices_that_redis_lost_its_data(redis_client):
+    """It stood in the list and does not any more; the first time it stands there nothing is lost."""
+    lost: list[str] = []
+    one = Replicas(redis_client, FakeClock(), boot_id="a", on_data_lost=lambda: lost.append("all"))
+    await one.beat()
+    await one.beat()
+    before = list(lost)
+
+    await redis_client.flushdb()
+    await one.beat()
+    await one.beat()
+
+    assert (before, lost) == ([], ["all"])
+
+
 async def test_gateways_count_each_other(redis_client):
     """Two that beat are two; one that leaves is gone; a fixed number wins."""
-    one = Replicas(redis_client, FakeClock(), boot_id="a")
-    two = Replicas(redis_client, FakeClock(), boot_id="b")
+    one = Replicas(redis_client, FakeClock(), boot_id="a", on_data_lost=calm)
+    two = Replicas(redis_client, FakeClock(), boot_id="b", on_data_lost=calm)
     await one.beat()
     await two.beat()
     await one.beat()
@@ -210,7 +205,7 @@ async def test_gateways_count_each_other(redis_client):
     await two.leave()
     await one.beat()
     assert one.count() == 1
-    assert Replicas(redis_client, FakeClock(), boot_id="c", fixed=7).count() == 7
+    assert Replicas(redis_client, FakeClock(), boot_id="c", fixed=7, on_data_lost=calm).count() == 7
 
 
 def reconciler(client, admission: Admission, ledger: Ledger, clock: Clock | None = None) -> Reconciler:
@@ -245,18 +240,21 @@ async def test_a_counter_above_the_stored_spend_is_lowered_only_when_seen_twice(
     assert (await counters(redis_client))["used"] == 100
 
 
-async def test_a_counter_of_a_past_period_is_left_alone(redis_url, redis_client):
-    """What was spent since last month began is not what last month cost."""
+async def test_a_counter_of_a_past_period_is_compared_with_that_period(redis_url, redis_client):
+    """What was spent since last month began is not what last month cost: the key says when it ended."""
     ledger = Ledger(100)
     async with admission_on(redis_url, ledger) as admission:
         admitted = await admission.admit(request(budgets=(budget(10_000),)))
-        await admission.settle(admitted.ticket, 0, 5)
-        ledger.spent = 900
+        await admission.cancel(admitted.ticket)
         later = FakeClock(datetime.now(UTC) + timedelta(days=32))
 
         assert await reconciler(redis_client, admission, ledger, later).run_once() == 0
 
-    assert (await counters(redis_client))["used"] == 105
+    _, _, since, until = ledger.asked[-1]
+    assert since is not None
+    assert until is not None
+    assert timedelta(days=27) < until - since < timedelta(days=32)
+    assert until < later.now()
 
 
 async def test_a_counter_with_running_requests_is_left_alone(redis_url, redis_client):

@@ -16,7 +16,7 @@ from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.expired_holds import BATCH, ExpiredHolds
 from services.gateway.metering.hold import Hold
 from services.gateway.metering.journal.journal import Journal
-from services.gateway.metering.journal.reader import read_dead
+from services.gateway.metering.journal.reader import DeadJournal
 from services.gateway.metering.journal.records import (
     Dispatched,
     JournalRecord,
@@ -78,7 +78,7 @@ async def metering_in(
 
 def journalled(root: Path, boot_id: str = "boot") -> list[JournalRecord]:
     """Return what a journal says."""
-    return [decode(payload) for _, payload in read_dead(root / boot_id)]
+    return [decode(payload) for _, payload in DeadJournal(root / boot_id).read()]
 
 
 async def test_a_request_is_journalled_settled_and_shipped(tmp_path, redis_client, sink, admission):

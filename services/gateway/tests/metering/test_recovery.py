@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from servicekit.errors import ErrorReason, Unavailable
@@ -29,15 +30,25 @@ class UnseenHolds(NoHolds):
             yield hold
 
 
+def recovery_of(root: Path, rows: list[Any], admission: Settlements, holds: NoHolds) -> Recovery:
+    """Return a recovery that keeps rows in a list."""
+
+    async def keep(settled: Settled) -> None:
+        rows.append(settled)
+
+    async def sync() -> None:
+        return
+
+    return Recovery(root, root / "own", keep=keep, sync=sync, admission=admission, holds=holds, clock=FakeClock())
+
+
 async def test_recovery_cancels_what_never_went_out_when_redis_comes_back(tmp_path):
     """Gateway and Redis died together: rows at once, and the hold that nobody explains goes when it can be seen."""
     leave_journal(tmp_path, dispatched("cut"))
     holds = UnseenHolds([Hold("user-1", name, 1, facts(boot_id="dead")) for name in ("cut", "admitted")])
     rows: list[Any] = []
     admission = Settlements()
-    recovery = Recovery(
-        tmp_path, tmp_path / "own", append=rows.append, admission=admission, holds=holds, clock=FakeClock()
-    )
+    recovery = recovery_of(tmp_path, rows, admission, holds)
 
     first, settled_at_first = await recovery.run(), [request_id for request_id, _, _ in admission.settled]
     later = [await recovery.run(), await recovery.run()]
@@ -55,9 +66,7 @@ async def test_a_settled_request_whose_dispatch_is_deleted_is_not_cancelled(tmp_
     rows: list[Any] = []
     admission = Settlements()
 
-    await Recovery(
-        tmp_path, tmp_path / "own", append=rows.append, admission=admission, holds=holds, clock=FakeClock()
-    ).run()
+    await recovery_of(tmp_path, rows, admission, holds).run()
 
     assert rows == [settled]
     assert admission.settled == [("done", 30, 20)]

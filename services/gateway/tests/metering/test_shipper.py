@@ -84,7 +84,7 @@ def test_every_record_is_stored_once_over_a_flaky_connection(count, seed, before
 
                 assert sink.rows.keys() == {f"r{number}" for number in range(count)}
                 assert shipper.pending == 0
-                assert segment_numbers(journal.directory) == [journal.end.segment]
+                assert segment_numbers(journal.directory)[:-1] == []
 
     asyncio.run(run())
 
@@ -156,7 +156,7 @@ async def test_records_the_journal_could_not_take_are_shipped_from_memory(tmp_pa
     """A full disk at the end of a request does not lose its row."""
     sink = Sink()
     async with shipping(tmp_path, sink) as (_, shipper, _):
-        shipper.add_unjournalled(row("memory"))
+        shipper.add_unjournalled(Settled(row("memory"), ticket("memory"), 1))
         await shipper.drained()
 
     assert sink.rows.keys() == {"memory"}

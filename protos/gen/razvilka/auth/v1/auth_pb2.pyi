@@ -90,7 +90,7 @@ Global___Limits: _TypeAlias = Limits  # noqa: Y015
 
 @_typing.final
 class Budget(_message.Message):
-    """A spending cap. The day and the month are counted in UTC."""
+    """A spending cap. The day and the month are those of the account's time zone."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -98,7 +98,7 @@ class Budget(_message.Message):
     PERIOD_FIELD_NUMBER: _builtins.int
     LIMIT_MICRO_RUB_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
-    """Whose spend it caps: "user:<id>", "key:<id>" or "grant:<id>"."""
+    """Whose spend it caps: "user:<id>", "key:<id>" or "grant:<id>". A rotated key is named by the first of its line."""
     period: Global___BudgetPeriod.ValueType
     limit_micro_rub: _builtins.int
     def __init__(
@@ -240,6 +240,7 @@ class Caller(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     GRANT_ID_FIELD_NUMBER: _builtins.int
     CLIENT_ID_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     key_id: _builtins.str
     """empty for OAuth tokens"""
@@ -249,6 +250,8 @@ class Caller(_message.Message):
     """OAuth only"""
     client_id: _builtins.str
     """OAuth only"""
+    time_zone: _builtins.str
+    """the account's, by its IANA name: budget periods follow it"""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -284,10 +287,11 @@ class Caller(_message.Message):
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         grant_id: _builtins.str = ...,
         client_id: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "key_limits", b"key_limits", "model_limits", b"model_limits", "user_limits", b"user_limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "client_id", b"client_id", "expires_at", b"expires_at", "grant_id", b"grant_id", "ip_allow_list", b"ip_allow_list", "key_id", b"key_id", "key_limits", b"key_limits", "key_name", b"key_name", "model_limits", b"model_limits", "models", b"models", "scopes", b"scopes", "tier", b"tier", "user_id", b"user_id", "user_limits", b"user_limits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "client_id", b"client_id", "expires_at", b"expires_at", "grant_id", b"grant_id", "ip_allow_list", b"ip_allow_list", "key_id", b"key_id", "key_limits", b"key_limits", "key_name", b"key_name", "model_limits", b"model_limits", "models", b"models", "scopes", b"scopes", "tier", b"tier", "time_zone", b"time_zone", "user_id", b"user_id", "user_limits", b"user_limits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -302,10 +302,13 @@ class RecordResponse(_message.Message):
     DUPLICATES_FIELD_NUMBER: _builtins.int
     REPLACED_FIELD_NUMBER: _builtins.int
     REJECTED_FIELD_NUMBER: _builtins.int
+    NOW_US_FIELD_NUMBER: _builtins.int
     inserted: _builtins.int
     duplicates: _builtins.int
     replaced: _builtins.int
     """reaped estimates replaced by the exact row"""
+    now_us: _builtins.int
+    """the clock by which the batch was judged, Unix microseconds"""
     @_builtins.property
     def rejected(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rejected]: ...
     def __init__(
@@ -315,10 +318,11 @@ class RecordResponse(_message.Message):
         duplicates: _builtins.int = ...,
         replaced: _builtins.int = ...,
         rejected: _abc.Iterable[Global___Rejected] | None = ...,
+        now_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicates", b"duplicates", "inserted", b"inserted", "rejected", b"rejected", "replaced", b"replaced"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicates", b"duplicates", "inserted", b"inserted", "now_us", b"now_us", "rejected", b"rejected", "replaced", b"replaced"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -331,12 +335,17 @@ class GetSpendRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     subject: _builtins.str
     """"user:<id>" | "key:<id>" | "grant:<id>" """
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
-        """absent: all time"""
+        """absent: from the beginning"""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """itself excluded; absent: without end"""
 
     def __init__(
         self,
@@ -344,10 +353,11 @@ class GetSpendRequest(_message.Message):
         user_id: _builtins.str = ...,
         subject: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "subject", b"subject", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "subject", b"subject", "until", b"until", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

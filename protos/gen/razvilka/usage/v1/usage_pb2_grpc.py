@@ -62,13 +62,15 @@ class UsageServiceServicer:
     def Record(self, request, context):
         """Record stores a batch once: rows and rollups in one transaction, idempotent by request id.
         The whole batch is stored or none of it; rows that can never be stored are named in `rejected`.
+        An empty batch asks for the clock.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSpend(self, request, context):
-        """GetSpend sums what a subject spent since a moment: what budgets are rebuilt from.
+        """GetSpend sums what a subject spent in a span: what budgets are rebuilt from. A request belongs to the moment inside
+        its id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,9 +34,12 @@ class UsageServiceStub:
     Record: _grpc.UnaryUnaryMultiCallable[_usage_pb2.RecordRequest, _usage_pb2.RecordResponse]
     """Record stores a batch once: rows and rollups in one transaction, idempotent by request id.
     The whole batch is stored or none of it; rows that can never be stored are named in `rejected`.
+    An empty batch asks for the clock.
     """
     GetSpend: _grpc.UnaryUnaryMultiCallable[_usage_pb2.GetSpendRequest, _usage_pb2.GetSpendResponse]
-    """GetSpend sums what a subject spent since a moment: what budgets are rebuilt from."""
+    """GetSpend sums what a subject spent in a span: what budgets are rebuilt from. A request belongs to the moment inside
+    its id.
+    """
     GetRequest: _grpc.UnaryUnaryMultiCallable[_usage_pb2.GetRequestRequest, _usage_pb2.GetRequestResponse]
     """GetRequest returns one stored request of one user. Errors: NOT_FOUND (absent or someone else's)."""
     CheckInvariants: _grpc.UnaryUnaryMultiCallable[_usage_pb2.CheckInvariantsRequest, _usage_pb2.CheckInvariantsResponse]
@@ -48,9 +51,12 @@ class UsageServiceAsyncStub(UsageServiceStub):
     Record: _aio.UnaryUnaryMultiCallable[_usage_pb2.RecordRequest, _usage_pb2.RecordResponse]  # type: ignore[assignment]
     """Record stores a batch once: rows and rollups in one transaction, idempotent by request id.
     The whole batch is stored or none of it; rows that can never be stored are named in `rejected`.
+    An empty batch asks for the clock.
     """
     GetSpend: _aio.UnaryUnaryMultiCallable[_usage_pb2.GetSpendRequest, _usage_pb2.GetSpendResponse]  # type: ignore[assignment]
-    """GetSpend sums what a subject spent since a moment: what budgets are rebuilt from."""
+    """GetSpend sums what a subject spent in a span: what budgets are rebuilt from. A request belongs to the moment inside
+    its id.
+    """
     GetRequest: _aio.UnaryUnaryMultiCallable[_usage_pb2.GetRequestRequest, _usage_pb2.GetRequestResponse]  # type: ignore[assignment]
     """GetRequest returns one stored request of one user. Errors: NOT_FOUND (absent or someone else's)."""
     CheckInvariants: _aio.UnaryUnaryMultiCallable[_usage_pb2.CheckInvariantsRequest, _usage_pb2.CheckInvariantsResponse]  # type: ignore[assignment]
@@ -65,6 +71,7 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_usage_pb2.RecordResponse, _abc.Awaitable[_usage_pb2.RecordResponse]]:
         """Record stores a batch once: rows and rollups in one transaction, idempotent by request id.
         The whole batch is stored or none of it; rows that can never be stored are named in `rejected`.
+        An empty batch asks for the clock.
         """
 
     @_abc_1.abstractmethod
@@ -73,7 +80,9 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _usage_pb2.GetSpendRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_usage_pb2.GetSpendResponse, _abc.Awaitable[_usage_pb2.GetSpendResponse]]:
-        """GetSpend sums what a subject spent since a moment: what budgets are rebuilt from."""
+        """GetSpend sums what a subject spent in a span: what budgets are rebuilt from. A request belongs to the moment inside
+        its id.
+        """
 
     @_abc_1.abstractmethod
     def GetRequest(

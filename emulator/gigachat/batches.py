@@ -1,0 +1,141 @@
+"""GigaChat's batches: many requests in a file of lines, answered later in another file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from emulator.core import Call
+from emulator.gigachat.files import FileRoutes
+from emulator.gigachat.models import find_model
+from emulator.gigachat.more import embedded
+from emulator.gigachat.schema_rules import BrokenRuleError
+from emulator.gigachat.surface import JSON_UTF8, MESSAGES, GigaChatSurface
+from emulator.gigachat.v1_format import Writer, read_request
+from emulator.markers import read_directions
+from emulator.toy_model.answer import compose
+from emulator.wire.replies import Reply
+
+MOST_KEPT: Final = 1_000
+
+
+@dataclass(slots=True)
+class _Batch:
+    id: str
+    method: str
+    lines: list[dict[str, Any]]
+    created_at: float
+    done_at: float
+    output_file_id: str | None = None
+    failed: int = 0
+
+
+class BatchRoutes:
+    """Adds `/batches` to the API listener."""
+
+    def __init__(self, surface: GigaChatSurface, files: FileRoutes) -> None:
+        """Register the routes; results are kept among the files."""
+        self._surface, self._core, self._files = surface, surface.core, files
+        self._batches: dict[str, _Batch] = {}
+        self._answers: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "chat_completions": self._chat,
+            "embedder": self._embed,
+        }
+        surface.add("POST", "/v1/batches", "batches", self.create)
+        surface.add("GET", "/v1/batches", "batches", self.list)
+
+    def _begin(self, call: Call) -> Reply | None:
+        token = self._surface.authenticate(call)
+        instead = self._surface.instead(call, call.choose_fault())
+        if instead is None and token.scope != "GIGACHAT_API_CORP":
+            raise self._surface.refuse(call, 403)
+        return instead
+
+    async def create(self, call: Call) -> Reply:
+        """`POST /batches?method=`: each line is `{"id", "request"}`, ids differ."""
+        instead = self._begin(call)
+        if instead is not None:
+            return instead
+        method = call.received.query.get("method", "")
+        lines = [msgspec.json.decode(line) for line in call.received.body.splitlines() if line.strip()]
+        ids = {
+            str(line.get("id")) for line in lines if isinstance(line, dict) and isinstance(line.get("request"), dict)
+        }
+        if method not in self._answers or not lines or len(ids) != len(lines):
+            raise self._surface.refuse(call, 400, "Bad request format")
+        now = self._core.now()
+        batch = _Batch(self._core.new_id(), method, lines, now, now + self._core.settings.gigachat_batch_s)
+        if len(self._batches) >= MOST_KEPT:
+            self._batches.pop(next(iter(self._batches)))
+        self._batches[batch.id] = batch
+        return self._reply(call, _described(batch, status="created"))
+
+    async def list(self, call: Call) -> Reply:
+        """`GET /batches[?batch_id=]`: one or all, in a list."""
+        instead = self._begin(call)
+        if instead is not None:
+            return instead
+        wanted = call.received.query.get("batch_id")
+        if wanted is not None and wanted not in self._batches:
+            raise self._surface.refuse(call, 404, "Batch task not found")
+        found = [self._batches[wanted]] if wanted is not None else list(self._batches.values())
+        return self._reply(call, {"batches": [self._looked_at(batch) for batch in found]})
+
+    def _reply(self, call: Call, found: Any) -> Reply:
+        return Reply([msgspec.json.encode(found)], 200, JSON_UTF8, self._surface.headers(call), fault=call.fault)
+
+    def _looked_at(self, batch: _Batch) -> dict[str, Any]:
+        """Return its state; the answers are made when somebody looks behind the end."""
+        if self._core.now() < batch.done_at:
+            return _described(batch, status="in_progress")
+        if batch.output_file_id is None:
+            results = [self._result(batch, line) for line in batch.lines]
+            batch.failed = sum("error" in result for result in results)
+            data = b"".join(msgspec.json.encode(result) + b"\n" for result in results)
+            batch.output_file_id = self._files.keep(f"{batch.id}.jsonl", "application/jsonl", data).id
+        return _described(batch, status="completed")
+
+    def _result(self, batch: _Batch, line: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return {"id": line["id"], "result": self._answers[batch.method](line["request"])}
+        except BrokenRuleError as rule:
+            return {"id": line["id"], "error": {"status": rule.status, "message": str(rule)}}
+
+    def _chat(self, request: dict[str, Any]) -> Any:
+        ask = read_request({**request, "stream": False})
+        model = find_model(ask.model, "chat")
+        if model is None:
+            raise BrokenRuleError(MESSAGES[404], 404)
+        ask.directions = read_directions(ask.prompt)
+        answer = compose(ask, tokens_per_chunk=self._core.settings.tokens_per_chunk, fault=None)
+        created, state_id = int(self._core.now()), self._core.new_id()
+        return msgspec.Raw(Writer(answer, ask.model, model, created=created, state_id=state_id).whole())
+
+    def _embed(self, request: dict[str, Any]) -> Any:
+        name, texts = str(request.get("model")), request.get("input")
+        model = find_model(name, "embedder")
+        if model is None:
+            raise BrokenRuleError(MESSAGES[404], 404)
+        return embedded(name, model, [texts] if isinstance(texts, str) else texts or [])
+
+
+def _lines(body: bytes) -> list[dict[str, Any]]:
+    """Return the lines when all are well-formed and their ids differ, else nothing."""
+    lines = [msgspec.json.decode(line) for line in body.splitlines() if line.strip()]
+    if not all(isinstance(line, dict) and isinstance(line.get("request"), dict) for line in lines):
+        return []
+    return lines if len({str(line.get("id")) for line in lines}) == len(lines) else []
+
+
+def _described(batch: _Batch, *, status: str) -> dict[str, Any]:
+    done = len(batch.lines) if status == "completed" else 0
+    return {
+        "id": batch.id,
+        "method": batch.method,
+        "request_counts": {"total": len(batch.lines), "completed": done - batch.failed, "failed": batch.failed},
+        "status": status,
+        "created_at": int(batch.created_at),
+        "updated_at": int(batch.done_at if done else batch.created_at),
+        "output_file_id": batch.output_file_id,
+    }
