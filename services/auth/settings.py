@@ -33,6 +33,7 @@ from services.auth.keys.settings import KeySettings
 from services.auth.oauth.settings import TOKEN_LEEWAY_S, OAuthSettings
 from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.settings import (
+    CeilingSettings,
     EnterpriseTierSettings,
     FreeTierSettings,
     LimitSettings,
@@ -58,6 +59,7 @@ class AuthSettings(BaseSettings):
     modellimit_free: LimitSettings = LimitSettings()
     modellimit_pro: LimitSettings = LimitSettings()
     modellimit_enterprise: LimitSettings = LimitSettings()
+    ceiling: CeilingSettings = CeilingSettings()
     oauth: OAuthSettings = OAuthSettings()
     accounts: AccountSettings = AccountSettings()
     public: PublicSettings = PublicSettings()
@@ -120,7 +122,10 @@ class AuthSettings(BaseSettings):
             Tier.PRO: (self.tier_pro, self.keylimit_pro, self.modellimit_pro),
             Tier.ENTERPRISE: (self.tier_enterprise, self.keylimit_enterprise, self.modellimit_enterprise),
         }
-        return {tier: TierLimits(*(part.limits for part in of_tier)) for tier, of_tier in parts.items()}
+        return {
+            tier: TierLimits(user.limits, key.limits, model.limits, self.ceiling.micro_rub(tier))
+            for tier, (user, key, model) in parts.items()
+        }
 
 
 def _demonstration_faults(settings: AuthSettings) -> Iterator[str]:
