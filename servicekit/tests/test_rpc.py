@@ -51,7 +51,7 @@ class Servicer(usage_pb2_grpc.UsageServiceServicer):
 
 
 @asynccontextmanager
-async def served(servicer: Servicer, *, ready: bool = True) -> AsyncIterator[grpc.aio.Channel]:
+async def served(servicer: Servicer, *, ready: bool = True, **bounds: int) -> AsyncIterator[grpc.aio.Channel]:
     async def is_ready() -> bool:
         return ready
 
@@ -59,7 +59,7 @@ async def served(servicer: Servicer, *, ready: bool = True) -> AsyncIterator[grp
         usage_pb2_grpc.add_UsageServiceServicer_to_server(servicer, server)
 
     async with (
-        running_server(GrpcSettings(grace_s=0), register, is_ready, POLICY) as port,
+        running_server(GrpcSettings(grace_s=0, **bounds), register, is_ready, POLICY) as port,
         rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
     ):
         yield channel
@@ -119,6 +119,27 @@ async def test_a_call_past_its_deadline_is_cancelled_on_both_sides() -> None:
         await asyncio.wait_for(servicer.cancelled.wait(), 5)
 
     assert caught.value.reason is ErrorReason.DEADLINE_EXCEEDED
+
+
+async def test_a_message_above_the_limit_is_refused() -> None:
+    """By its announced length, before it is read; the service goes on."""
+    servicer = Servicer()
+    async with served(servicer, max_message_mb=1) as channel:
+        with pytest.raises(ServiceError) as caught:
+            await get_spend(channel, "u" * 2 * 1024 * 1024)
+        answer = await get_spend(channel)
+
+    assert caught.value.reason is not ErrorReason.INTERNAL_ERROR
+    assert answer.requests == len("request-7")
+
+
+async def test_calls_beyond_the_limit_of_a_connection_wait_their_turn() -> None:
+    """One caller cannot have more under way than it may, and nothing is lost."""
+    async with served(Servicer(), max_streams=2) as channel:
+        await get_spend(channel)  # the connection stands, and the client knows the bound
+        answers = await asyncio.gather(*(get_spend(channel) for _ in range(20)))
+
+    assert [answer.requests for answer in answers] == [len("request-7")] * 20
 
 
 async def test_the_request_id_travels_with_the_call() -> None:
