@@ -59,8 +59,8 @@ class GrpcSettings(Part):
     """Port to listen on; 0 takes a free one."""
     max_message_mb: int = Field(24, ge=1)
     """Megabytes of one message at most; above the gateway's body limit (a JSON body grows when re-encoded)."""
-    max_streams: int = Field(2_000, ge=1)
-    """Calls under way over one connection at most; more wait for their turn."""
+    max_streams: int = Field(5_000, ge=1)
+    """Calls under way over one connection at most; more wait for their turn or are told to try again."""
     grace_s: float = Field(25.0, ge=0)
     """Seconds that calls under way are given after SIGTERM."""
 

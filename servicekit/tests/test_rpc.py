@@ -37,6 +37,7 @@ class Servicer(usage_pb2_grpc.UsageServiceServicer):
     def __init__(self) -> None:
         self.error: BaseException | None = None
         self.cancelled = asyncio.Event()
+        self.at_once = self.most_at_once = 0
 
     async def GetSpend(self, request: Any, context: Any) -> Any:
         if self.error is not None:
@@ -47,6 +48,11 @@ class Servicer(usage_pb2_grpc.UsageServiceServicer):
             except asyncio.CancelledError:
                 self.cancelled.set()
                 raise
+        if request.user_id == "counted":
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            await asyncio.sleep(0.05)
+            self.at_once -= 1
         return usage_pb2.GetSpendResponse(requests=len(current_call().request_id))
 
 
@@ -133,13 +139,16 @@ async def test_a_message_above_the_limit_is_refused() -> None:
     assert answer.requests == len("request-7")
 
 
-async def test_calls_beyond_the_limit_of_a_connection_wait_their_turn() -> None:
-    """One caller cannot have more under way than it may, and nothing is lost."""
-    async with served(Servicer(), max_streams=2) as channel:
-        await get_spend(channel)  # the connection stands, and the client knows the bound
-        answers = await asyncio.gather(*(get_spend(channel) for _ in range(20)))
+async def test_one_connection_has_no_more_calls_under_way_than_it_may() -> None:
+    """What is too many waits for its turn or is told to try again; the service never sees it."""
+    servicer = Servicer()
+    async with served(servicer, max_streams=2) as channel:
+        outcomes = await asyncio.gather(*(get_spend(channel, "counted") for _ in range(40)), return_exceptions=True)
 
-    assert [answer.requests for answer in answers] == [len("request-7")] * 20
+    answered = [each for each in outcomes if not isinstance(each, BaseException)]
+    assert len(answered) >= 2
+    assert all(isinstance(each, Unavailable) for each in outcomes if isinstance(each, BaseException))
+    assert servicer.most_at_once == 2
 
 
 async def test_the_request_id_travels_with_the_call() -> None:
