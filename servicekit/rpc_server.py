@@ -6,37 +6,23 @@ A service author writes handlers only.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from opentelemetry.trace import SpanKind
-from prometheus_client import Gauge, Histogram
 
 from servicekit import lifecycle
-from servicekit.call import CallContext, enter_call, from_metadata
-from servicekit.errors import DeadlineExceeded, ErrorReason, Internal, ServiceError
+from servicekit.call import ServedCall, from_metadata
+from servicekit.errors import ServiceError
 from servicekit.rpc_errors import encode
 from servicekit.settings import GrpcSettings
-from servicekit.telemetry import start_span
 
 log = structlog.get_logger()
 
-# Leave 20 ms so that the caller hears *which* hop timed out before its own deadline fires.
-HOP_MARGIN_S: Final = 0.020
 HEALTH_EVERY_S: Final = 1.0
-
-SECONDS = Histogram(
-    "razvilka_rpc_server_seconds",
-    "Seconds one RPC took, by method and outcome (a stream: until its end).",
-    ["method", "outcome"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
-)
-IN_FLIGHT = Gauge("razvilka_rpc_server_in_flight", "RPCs being served.", ["method"])
 
 Register = Callable[[grpc.aio.Server], None]
 Ready = Callable[[], Awaitable[bool]]
@@ -102,7 +88,8 @@ class _Interceptor(grpc.aio.ServerInterceptor):
         wrapped = self._wrapped.get(details.method)
         if wrapped is None:
             handler = await continuation(details)
-            if handler is None or details.method.startswith("/grpc.health."):
+            # A call that carries others is no work of its own: each of those is a `ServedCall`.
+            if handler is None or handler.request_streaming or details.method.startswith("/grpc.health."):
                 return handler
             wrapped = self._wrapped[details.method] = _wrap(handler, details.method.rpartition("/")[2])
         return wrapped
@@ -127,56 +114,9 @@ def _wrap(handler: Any, method: str) -> Any:
     return grpc.unary_unary_rpc_method_handler(unary, handler.request_deserializer, handler.response_serializer)
 
 
-def _served(method: str, context: grpc.aio.ServicerContext[Any, Any]) -> AbstractAsyncContextManager[None]:
-    return _Served(method, context)
+def _served(method: str, context: grpc.aio.ServicerContext[Any, Any]) -> ServedCall:
+    async def abort(error: ServiceError) -> None:
+        await context.abort(*encode(error))
 
-
-class _Served:
-    """Around one call: context in, deadline, error translation, metrics and span out."""
-
-    __slots__ = ("_call", "_context", "_deadline", "_method", "_span", "_started")
-
-    def __init__(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        self._method = method
-        self._context = context
-
-    async def __aenter__(self) -> None:
-        self._started = time.perf_counter()
-        IN_FLIGHT.labels(self._method).inc()
-        call = from_metadata(self._context.invocation_metadata() or ())
-        self._span = start_span(self._method, call.trace, kind=SpanKind.SERVER)
-        self._call = CallContext(call.request_id, self._span.context)
-        enter_call(self._call)
-        remaining = self._context.time_remaining()
-        self._deadline = asyncio.timeout(None if remaining is None else max(0.0, remaining - HOP_MARGIN_S))
-        await self._deadline.__aenter__()
-
-    async def __aexit__(self, kind: Any, exc: BaseException | None, tb: Any) -> None:
-        failure = exc
-        try:
-            await self._deadline.__aexit__(kind, exc, tb)
-        except TimeoutError as timeout:
-            failure = timeout if self._deadline.expired() else exc
-        if failure is None:
-            self._close("OK")
-        elif isinstance(failure, asyncio.CancelledError | GeneratorExit):
-            self._close("CANCELLED")
-        else:
-            error = self._as_service_error(failure)
-            self._close(error.reason.value)
-            await self._context.abort(*encode(error))
-
-    def _close(self, outcome: str) -> None:
-        if outcome != "OK":
-            self._span.fail(outcome)
-        self._span.__exit__(None, None, None)
-        IN_FLIGHT.labels(self._method).dec()
-        SECONDS.labels(self._method, outcome).observe(time.perf_counter() - self._started)
-
-    def _as_service_error(self, failure: BaseException) -> ServiceError:
-        if isinstance(failure, ServiceError):
-            return failure
-        if isinstance(failure, TimeoutError) and self._deadline.expired():
-            return DeadlineExceeded(ErrorReason.DEADLINE_EXCEEDED, f"{self._method} ran out of time.")
-        log.error("rpc.failed", method=self._method, request_id=self._call.request_id, exc_info=failure)
-        return Internal()
+    call = from_metadata(context.invocation_metadata() or ())
+    return ServedCall(method, call, remaining_s=context.time_remaining(), fail=abort)

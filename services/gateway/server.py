@@ -28,7 +28,7 @@ from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
-from services.gateway.clients.router import RouterClient
+from services.gateway.clients.router import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.http_server import listening
@@ -132,16 +132,17 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
 
 
 async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Clients:
-    auth, router, usage = [
+    auth, usage = [
         await stack.enter_async_context(open_channel(target))
-        for target in (settings.auth_target, settings.router_target, settings.usage_target)
+        for target in (settings.auth_target, settings.usage_target)
     ]
+    router = await stack.enter_async_context(open_router(settings.router_target, settings.multiplex))
     return Clients(
         AuthClient(auth, deadline_s=settings.auth_timeout_s),
         OAuthClient(auth, deadline_s=settings.auth_timeout_s),
         GrantClient(auth, deadline_s=settings.auth_timeout_s),
         AccountClient(auth, deadline_s=settings.account_timeout_s),
-        RouterClient(router),
+        router,
         UsageClient(usage),
     )
 

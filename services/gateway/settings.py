@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from servicekit.multiplex import MultiplexClientSettings
 from servicekit.settings import SERVICE_CONFIG, MetricsSettings, Part, Port, RedisSettings, TelemetrySettings
 
 Network = IPv4Network | IPv6Network
@@ -100,7 +101,9 @@ class GatewaySettings(BaseSettings):
     auth_target: str = "127.0.0.1:50051"
     """host:port of the auth service."""
     router_target: str = "127.0.0.1:50052"
-    """host:port of the router service."""
+    """host:port of the router service; or dns:///name:port or ipv4:host:port,host:port for several."""
+    multiplex: MultiplexClientSettings = MultiplexClientSettings()
+    """The calls to the routers, which share RPCs."""
     usage_target: str = "127.0.0.1:50053"
     """host:port of the usage service."""
     journal_dir: Path = Path(".razvilka/journal")

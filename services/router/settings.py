@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from servicekit.multiplex import MultiplexServerSettings
 from servicekit.settings import (
     SERVICE_CONFIG,
     GrpcSettings,
@@ -26,6 +27,8 @@ class RouterSettings(ProviderSettings, BaseSettings):
 
     grpc: GrpcSettings = GrpcSettings(port=50052)
     """Where the gateway finds us."""
+    multiplex: MultiplexServerSettings = MultiplexServerSettings()
+    """The calls that share the gateways' RPCs."""
     metrics: MetricsSettings = MetricsSettings()
     """Where Prometheus scrapes."""
     telemetry: TelemetrySettings = TelemetrySettings()

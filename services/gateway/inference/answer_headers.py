@@ -26,3 +26,8 @@ def answer_headers(route: Route, model: Model) -> Headers:
 def cost_header(cost_micro_rub: int) -> tuple[bytes, bytes]:
     """Return the header that says what the answer cost."""
     return b"x-razvilka-cost-micro-rub", str(cost_micro_rub).encode()
+
+
+def lowered_header(max_tokens: int) -> tuple[bytes, bytes]:
+    """Return the header that says how long an answer may be at most because a budget has no more left."""
+    return b"x-razvilka-max-tokens-lowered", f"{max_tokens}; reason=budget".encode()
