@@ -18,7 +18,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-sdks test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench chaos lock check clean
+.PHONY: help setup up down status logs psql test test-sdks test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench chaos lock check clean holds
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -84,6 +84,9 @@ journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "s
 
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)
+
+holds: $(READY) ## Simulate how much of a budget is usable, given how large holds are
+	@$(BIN)/python -m tools.holds
 
 chaos: $(READY) ## Kill processes at random under load and audit the books; ARGS="--kills 100"
 	@$(BIN)/python -m tools.chaos $(ARGS)

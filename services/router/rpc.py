@@ -10,7 +10,7 @@ import grpc
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.router.v1 import router_pb2_grpc
 
-from services.router.domain.catalog import Model, Price
+from services.router.domain.catalog import Price
 from services.router.domain.completion import (
     Choice,
     Completion,
@@ -32,7 +32,7 @@ from services.router.domain.completion import (
     Usage,
 )
 from services.router.domain.health import ModelHealth
-from services.router.routing.service import RouterService
+from services.router.routing.service import ListedModel, RouterService
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -84,8 +84,8 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         """Return the catalogue."""
-        models, version = self._service.models()
-        return pb.ListModelsResponse(models=map(model_to_proto, models), version=version)
+        listing = self._service.models()
+        return pb.ListModelsResponse(models=map(model_to_proto, listing.models), version=listing.version)
 
     async def GetProviderStatus(
         self, request: pb.GetProviderStatusRequest, context: Context
@@ -110,6 +110,8 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         response_format=_response_format(message),
         reasoning_effort=message.reasoning_effort,
         other_json=dict(message.other_json),
+        token_bound=message.token_bound,
+        script=message.script,
     )
 
 
@@ -220,21 +222,16 @@ def route_to_proto(route: Route) -> pb.Route:
 
 def usage_to_proto(usage: Usage) -> pb.Usage:
     """Return token counts."""
-    if not (usage.cached_tokens or usage.reasoning_tokens or usage.estimated):
-        return pb.Usage(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
-    return pb.Usage(
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        cached_tokens=usage.cached_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        estimated=usage.estimated,
-    )
+    message = pb.Usage(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
+    if usage.cached_tokens or usage.reasoning_tokens:
+        message.cached_tokens, message.reasoning_tokens = usage.cached_tokens, usage.reasoning_tokens
+    return message
 
 
 def end_to_proto(end: End) -> pb.End:
     """Return how an answer ended."""
     return pb.End(
-        usage=usage_to_proto(end.usage),
+        usage=usage_to_proto(end.usage) if end.usage is not None else None,
         attempts=[
             pb.Attempt(
                 provider=attempt.provider,
@@ -249,8 +246,9 @@ def end_to_proto(end: End) -> pb.End:
     )
 
 
-def model_to_proto(model: Model) -> pb.Model:
+def model_to_proto(listed: ListedModel) -> pb.Model:
     """Return a model of the catalogue."""
+    model = listed.model
     message = pb.Model(
         id=model.id,
         aliases=model.aliases,
@@ -271,6 +269,8 @@ def model_to_proto(model: Model) -> pb.Model:
         chars_per_token=model.chars_per_token,
         tokens_per_message=model.tokens_per_message,
         on_disconnect=model.on_disconnect,
+        bills_input_per_choice=listed.bills_input_per_choice,
+        learned_shares=listed.learned_shares,
     )
     for name in ("shutdown_at", "deprecated_at", "created_at"):
         if (timestamp := getattr(model, name)) is not None:

@@ -65,13 +65,17 @@ class AdmitCall(msgspec.Struct, frozen=True):
 
 
 class Violation(msgspec.Struct, frozen=True):
-    """Which limit of whom refused; `retry_us` is how long it lasts, `budget_key` names a budget's counters."""
+    """Which limit of whom refused; `retry_us` is how long it lasts, `budget_key` names a budget's counters.
+
+    `left` is what the tightest budget has left, when it was a budget that refused.
+    """
 
     dimension: str
     subject: str
     limit: int
     retry_us: float
     budget_key: str = ""
+    left: int = 0
 
 
 class FigureWire(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ from services.gateway.clients.completion import (
     StreamPart,
     ToolCallPart,
 )
-from services.gateway.clients.prompt import to_prompt
+from services.gateway.clients.prompt import Lesson, to_prompt
 from services.gateway.clients.timestamps import moment, to_unix_us
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import Attempt, Price, TokenUsage
@@ -41,25 +41,27 @@ class RouterClient:
         self._channel = channel
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
 
-    async def complete(self, request: ChatRequest, model: str, *, deadline_s: float, call: CallContext) -> Completion:
+    async def complete(
+        self, request: ChatRequest, model: str, *, deadline_s: float, call: CallContext, lesson: Lesson
+    ) -> Completion:
         """Return the whole answer.
 
         Raises:
             ServiceError: what the router says went wrong.
         """
-        message = pb.CompleteRequest(request_id=call.request_id, prompt=to_prompt(request, model))
+        message = pb.CompleteRequest(request_id=call.request_id, prompt=to_prompt(request, model, lesson))
         answer = await rpc_client.unary(self._stub.Complete, message, deadline_s=deadline_s, call=call)
         return Completion(_route(answer.route), tuple(map(_choice, answer.choices)), _end(answer.end))
 
     async def stream(
-        self, request: ChatRequest, model: str, *, deadline_s: float, call: CallContext
+        self, request: ChatRequest, model: str, *, deadline_s: float, call: CallContext, lesson: Lesson
     ) -> AsyncGenerator[StreamPart, None]:
         """Yield the answer as it is made; leaving the iteration cancels it.
 
         Raises:
             ServiceError: what the router says went wrong, before or after the first part.
         """
-        message = pb.StreamRequest(request_id=call.request_id, prompt=to_prompt(request, model))
+        message = pb.StreamRequest(request_id=call.request_id, prompt=to_prompt(request, model, lesson))
         # aclosing: left early, the call must be cancelled now, not when the garbage collector comes.
         async with aclosing(rpc_client.stream(self._stub.Stream, message, deadline_s=deadline_s, call=call)) as parts:
             async for part in parts:
@@ -145,6 +147,8 @@ def model_from_proto(message: pb.Model) -> Model:
         chars_per_token=message.chars_per_token or 3.0,
         tokens_per_message=message.tokens_per_message,
         on_disconnect=message.on_disconnect or "cancel",
+        bills_input_per_choice=message.bills_input_per_choice,
+        learned_shares=dict(message.learned_shares),
     )
 
 
@@ -166,7 +170,6 @@ def _usage(message: pb.Usage) -> TokenUsage:
 def _end(message: pb.End) -> End:
     return End(
         _usage(message.usage) if message.HasField("usage") else None,
-        message.usage.estimated,
         tuple(
             Attempt(attempt.provider, attempt.model, attempt.reason, attempt.latency_ms) for attempt in message.attempts
         ),

@@ -29,6 +29,11 @@ def cost_header(cost_micro_rub: int) -> tuple[bytes, bytes]:
     return b"x-razvilka-cost-micro-rub", str(cost_micro_rub).encode()
 
 
+def lowered_header(max_tokens: int) -> tuple[bytes, bytes]:
+    """Return the header that says how long an answer may be at most because a budget has no more left."""
+    return b"x-razvilka-max-tokens-lowered", f"{max_tokens}; reason=budget".encode()
+
+
 # Names of models, providers and parameters: a small closed set, seen in every request.
 @lru_cache(maxsize=4096)
 def _header(text: str) -> bytes:

@@ -11,7 +11,7 @@ from starlette.types import Send
 
 from servicekit.errors import ErrorReason, Internal, ProviderFailed, ServiceError, Unavailable
 from servicekit.failpoints import failpoint
-from services.gateway.clients.completion import Completion, Embeddings, End, StreamPart
+from services.gateway.clients.completion import Completion, Embeddings, End, StreamPart, chars_of_calls
 from services.gateway.edge import cancellation
 from services.gateway.edge.body import ClientDisconnected
 from services.gateway.edge.money import roubles
@@ -57,11 +57,10 @@ class Answers:
                 raise ClientDisconnected
             call.routed(answer.route)
             choices = answer.choices if isinstance(answer, Completion) else ()
-            call.note(sum(len(choice.content or "") for choice in choices))
             cost = await call.complete(answer.end, choices[0].finish_reason if choices else "")
         failpoint("gateway.before_answer")
         context.headers.append(cost_header(cost))
-        await send_json(send, 200, render(answer, call.usage_of(answer.end)[0], cost))
+        await send_json(send, 200, render(answer, call.billed, cost))
 
     async def send_stream(
         self, context: RequestContext, priced: PricedRequest, send: Send, *, ask: AskStream, frames: Frames
@@ -126,7 +125,7 @@ class StreamRelay:
         for delta in part.deltas:
             chars += len(delta.content) + len(delta.reasoning)
             if delta.tool_calls:
-                chars += sum(len(call.name) + len(call.arguments) for call in delta.tool_calls)
+                chars += chars_of_calls(delta.tool_calls)
             if delta.finish_reason and not self._finish_reason:
                 self._finish_reason = delta.finish_reason
         return chars
@@ -151,7 +150,7 @@ class StreamRelay:
             raise ProviderFailed(ErrorReason.PROVIDER_ERROR, "The answer broke off without an end.")
         cost = await call.complete(self._end, self._finish_reason)
         failpoint("gateway.before_answer")
-        await self._writer.finish(self._last_frames + self._frames.end(call.usage_of(self._end)[0], cost))
+        await self._writer.finish(self._last_frames + self._frames.end(call.billed, cost))
 
     async def break_off(self, error: ServiceError) -> None:
         """Settle what was delivered, and tell the caller that this is not the whole answer."""

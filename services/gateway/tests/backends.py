@@ -123,7 +123,11 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
 
 
 class FakeRouter(router_pb2_grpc.RouterServiceServicer):
-    """Answers with `chunks`; `failure` comes before chunk number `fail_at`; `hold` keeps it before chunk `hold_at`."""
+    """Answers with `chunks`.
+
+    `failure` comes before chunk number `fail_at`, from call number `fail_from_call` on; `hold` keeps it before chunk
+    `hold_at`.
+    """
 
     def __init__(self) -> None:
         self.models = list(MODELS)
@@ -131,6 +135,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.chunks = ["При", "вет", "!"]
         self.failure: ServiceError | None = None
         self.fail_at = 0
+        self.fail_from_call = 0
         self.hold: asyncio.Event | None = None
         self.hold_at = 1
         self.usage: pb.Usage | None = pb.Usage(
@@ -165,7 +170,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
     async def _pause(self, number: int) -> None:
         if self.hold is not None and number == self.hold_at:
             await self.hold.wait()
-        if self.failure is not None and number == self.fail_at:
+        if self.failure is not None and number == self.fail_at and len(self.prompts) >= self.fail_from_call:
             raise self.failure
 
     async def Complete(self, request: Any, context: Any) -> pb.CompleteResponse:

@@ -192,3 +192,26 @@ async def test_a_caller_who_leaves_ends_the_provider_s_call(stub: Stub, emulator
     call = await ended(emulator)
     assert call["ended"] != "complete"
     assert call["delivered_tokens"] < 100
+
+
+@pytest.mark.parametrize("model", ["yandexgpt", "gigachat/pro", "aliceai-llm-flash"])
+@pytest.mark.parametrize("ask", [complete, stream])
+async def test_usage_that_the_provider_does_not_say_is_not_made_up(stub: Stub, model: str, ask: Ask) -> None:
+    """The gateway counts by the rule by which it estimated; zeros here would be taken for the provider's."""
+    _, end = ends_of(await ask(stub, prompt(model, "[[fault:usage_missing]] раз")))
+
+    assert not end.HasField("usage")
+
+
+async def test_the_catalogue_says_what_n_choices_read_and_what_prompts_have_used(stub: Stub) -> None:
+    """Who holds money for a request needs both; a change of either is a new version."""
+    before = await rpc_client.unary(stub.ListModels, pb.ListModelsRequest(), deadline_s=5)
+    for _ in range(200):
+        await complete(stub, prompt("yandexgpt", "раз два " * 40, token_bound=320, script="cyrillic"))
+    after = await rpc_client.unary(stub.ListModels, pb.ListModelsRequest(), deadline_s=5)
+
+    models = {each.id: each for each in after.models}
+    assert models["yandexgpt:latest"].bills_input_per_choice
+    assert dict(models["yandexgpt:latest"].learned_shares) == {"cyrillic": 0.3}
+    assert dict(models["gigachat-pro"].learned_shares) == {}
+    assert after.version != before.version
