@@ -19,7 +19,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench chaos fuzz-grpc audit lock check clean
+.PHONY: help setup up down status logs psql test test-sdks test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench chaos lock check clean holds fuzz-http fuzz-grpc audit books
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -86,14 +86,27 @@ journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "s
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)
 
-chaos: $(READY) ## Kill processes at random under load and audit the books; ARGS="--kills 100"
+holds: $(READY) ## Simulate how much of a budget is usable, given how large holds are
+	@$(BIN)/python -m tools.holds
+
+fuzz-http: $(READY) ## Throw 50,000 strange requests at a gateway; ARGS="--requests 10000 --seed 1"
+	@$(BIN)/python -m tools.fuzz.http $(ARGS)
+
+chaos: $(READY) ## Kill, pause, damage, fill and shift clocks under load, then audit the books; ARGS="--events 100"
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
 fuzz-grpc: $(READY) ## Send random messages to every gRPC service, with and without certificates; ARGS="--messages 100"
 	@$(BIN)/python -m tools.fuzz.grpc $(ARGS)
 
+books: $(READY) ## Drive the books through 20,000 random steps and 10,000 random requests over four gateways
+	@RAZVILKA_BOOK_STEPS=20000 RAZVILKA_BUDGET_MIXES=10000 $(BIN)/python -m pytest -q -n 0 --timeout=3600 \
+	  tests/integration/test_books_properties.py tests/integration/test_budgets.py $(ARGS)
+
 mutation: $(READY) ## Change the code that counts money and see that tests notice; ARGS="'services.usage.*'" for a part
 	@$(BIN)/python -m tools.mutation $(ARGS)
+
+test-sdks: $(READY) ## Run the providers' own SDKs against the emulator, each in an environment made for it
+	@RAZVILKA_TEST_SDKS=1 $(BIN)/python -m pytest tests/compat/sdk -n 0 $(ARGS)
 
 test-under-load: $(READY) ## Run every test beside four busy processes: no result may depend on speed
 	@$(BIN)/python -m tools.under_load $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)

@@ -14,7 +14,7 @@ from typing import Final
 
 import uvloop
 
-from bench import processes, verification
+from bench import open_streams, processes, verification
 from bench.load import Result, Target, closed_loop, open_loop
 from bench.suite import UPSTREAM_KEY, Suite, running_suite
 
@@ -51,6 +51,7 @@ CASES: Final = [
     Case("plain, GigaChat emulator", "gigachat-pro", False),
     Case("stream of 20, GigaChat emulator", "gigachat-pro", True),
 ]
+MANY: Final = Case(open_streams.NAME, "bench-model-30ms", True)
 
 
 def main() -> None:
@@ -64,18 +65,25 @@ def main() -> None:
     cases = [case for case in CASES if arguments.only in case.name]
     home = Path(os.environ.get("RAZVILKA_HOME", ".razvilka")) / "bench"
     with running_suite(home) as suite:
-        lines = uvloop.run(_run(suite, cases, arguments.seconds, long=arguments.long))
+        # For a profiler, and not part of the tables.
+        print(f"pids: {suite.pids()}", file=sys.stderr)
+        many = arguments.only in open_streams.NAME
+        lines = uvloop.run(_run(suite, cases, arguments.seconds, long=arguments.long, many=many))
     if arguments.write:
         _write(arguments.write, lines)
 
 
-async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool) -> list[str]:
+async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool, many: bool) -> list[str]:
     lines: list[str] = []
 
     def say(line: str) -> None:
         print(line, flush=True)
         lines.append(line)
 
+    if many:
+        for line in await open_streams.table(suite, _through(suite, MANY), seconds):
+            say(line)
+        say("")
     for case in cases:
         await closed_loop(_through(suite, case), connections=8, seconds=2.0)
     for line in _closed_head():
@@ -87,7 +95,7 @@ async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool) -
     for case in cases:
         for rate in (50, 200):
             say(await _open_row(suite, case, rate, seconds))
-    if long:
+    if long and cases:
         say(await _open_row(suite, cases[0], 200, 60.0))
     for line in verification.table(await verification.measure()):
         say(line)

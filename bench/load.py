@@ -125,14 +125,15 @@ async def _connect(target: Target) -> Connection:
     return connection
 
 
-async def closed_loop(target: Target, *, connections: int, seconds: float) -> Result:
-    """Keep `connections` requests in flight for `seconds`."""
+async def closed_loop(target: Target, *, connections: int, seconds: float, ramp_s: float = 0.0) -> Result:
+    """Keep `connections` requests in flight for `seconds`; they begin one after the other within `ramp_s`."""
     data = target.encoded()
     result = Result(seconds)
     started = time.perf_counter()
     end = started + seconds
 
-    async def worker() -> None:
+    async def worker(wait_s: float) -> None:
+        await asyncio.sleep(wait_s)
         connection = await _connect(target)
         while (sent := time.perf_counter()) < end:
             if await connection.request(data):
@@ -145,8 +146,8 @@ async def closed_loop(target: Target, *, connections: int, seconds: float) -> Re
         connection.close()
 
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(connections):
-            tasks.create_task(worker())
+        for number in range(connections):
+            tasks.create_task(worker(ramp_s * number / connections))
     result.seconds = time.perf_counter() - started
     return result
 

@@ -36,6 +36,11 @@ def sample(pids: Mapping[str, int]) -> Sample:
     return Sample(cpu, peak)
 
 
+def resident_mib(pids: Mapping[str, int]) -> dict[str, float]:
+    """Return what is resident now, by program; children are not in it."""
+    return {program: psutil.Process(pid).memory_info().rss / 2**20 for program, pid in pids.items()}
+
+
 def _peak_mib(process: psutil.Process) -> float:
     # Linux keeps the high-water mark; elsewhere what is resident now has to do.
     status = Path(f"/proc/{process.pid}/status")

@@ -27,6 +27,9 @@ upstreams:
       - id: bench-model
         window: 32768
         price: {{input: "0.20", output: "0.20"}}
+      - id: bench-model-30ms
+        window: 32768
+        price: {{input: "0.20", output: "0.20"}}
 """
 
 

@@ -1,7 +1,7 @@
 """A minimal OpenAI-compatible upstream: fixed answers, almost no CPU, so that what is measured is the suite.
 
 `python -m bench.upstream PORT` serves `POST /v1/chat/completions`. A body with `"stream":true` is answered with
-20 chunks, usage and `[DONE]`, one write each, `BENCH_CHUNK_GAP_MS` apart (default 2).
+20 chunks, usage and `[DONE]`, one write each, `BENCH_CHUNK_GAP_MS` apart (default 2), or 30 for `bench-model-30ms`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _EVENTS: Final = [
 class Upstream(asyncio.Protocol):
     """One connection; requests are answered in order."""
 
-    gap_s = float(os.environ.get("BENCH_CHUNK_GAP_MS", "2")) / 1000
+    usual_gap_s = float(os.environ.get("BENCH_CHUNK_GAP_MS", "2")) / 1000
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
@@ -80,6 +80,7 @@ class Upstream(asyncio.Protocol):
         """Answer."""
         body, self._body = self._body, b""
         if b'"stream":true' in body or b'"stream": true' in body:
+            self._gap_s = 0.030 if b'"bench-model-30ms"' in body else self.usual_gap_s
             self._transport.write(_STREAM_HEAD)
             self._send(0)
         else:
@@ -90,7 +91,7 @@ class Upstream(asyncio.Protocol):
             return
         self._transport.write(_EVENTS[index])
         if index + 1 < len(_EVENTS):
-            asyncio.get_running_loop().call_later(self.gap_s, self._send, index + 1)
+            asyncio.get_running_loop().call_later(self._gap_s, self._send, index + 1)
 
 
 async def serve(port: int) -> None:

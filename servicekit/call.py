@@ -1,15 +1,37 @@
-"""What travels with every call between services: request id, trace context, deadline."""
+"""A call between services: what travels with it (request id, trace context), and what it gets where it is served.
+
+That is, whatever carried it there: its context, deadline, errors, metrics and span.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import structlog
+from opentelemetry.trace import SpanKind
+from prometheus_client import Gauge, Histogram
 from structlog.contextvars import bind_contextvars
 
-from servicekit.telemetry import TraceContext, begin_trace
+from servicekit.errors import DeadlineExceeded, ErrorReason, Internal, ServiceError
+from servicekit.telemetry import TraceContext, begin_trace, start_span
+
+log = structlog.get_logger()
+
+# Leave 20 ms so that the caller hears *which* hop timed out before its own deadline fires.
+HOP_MARGIN_S: Final = 0.020
+
+SECONDS = Histogram(
+    "razvilka_rpc_server_seconds",
+    "Seconds one RPC took, by method and outcome (a stream: until its end).",
+    ["method", "outcome"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+)
+IN_FLIGHT = Gauge("razvilka_rpc_server_in_flight", "RPCs being served.", ["method"])
 
 REQUEST_ID: Final = "x-request-id"
 TRACEPARENT: Final = "traceparent"
@@ -54,3 +76,71 @@ def enter_call(call: CallContext) -> None:
     """Make `call` the current one for this task and what it starts; their log lines name it."""
     _current.set(call)
     bind_contextvars(request_id=call.request_id, trace_id=call.trace.trace_id)
+
+
+class ServedCall:
+    """Around one call, as an async context manager: a failure inside is told to the caller and ends here.
+
+    Args:
+        method: the RPC's name, a label of the metrics.
+        call: what the caller sent along.
+        remaining_s: seconds until the caller gives up; None: it waits for ever.
+        fail: tells the caller what went wrong; never called when it left by itself.
+    """
+
+    __slots__ = ("_call", "_deadline", "_fail", "_method", "_remaining_s", "_span", "_started")
+
+    def __init__(
+        self,
+        method: str,
+        call: CallContext,
+        *,
+        remaining_s: float | None,
+        fail: Callable[[ServiceError], Awaitable[None]],
+    ) -> None:
+        self._method = method
+        self._call = call
+        self._remaining_s = remaining_s
+        self._fail = fail
+
+    async def __aenter__(self) -> None:
+        self._started = time.perf_counter()
+        IN_FLIGHT.labels(self._method).inc()
+        self._span = start_span(self._method, self._call.trace, kind=SpanKind.SERVER)
+        self._call = CallContext(self._call.request_id, self._span.context)
+        enter_call(self._call)
+        remaining = self._remaining_s
+        self._deadline = asyncio.timeout(None if remaining is None else max(0.0, remaining - HOP_MARGIN_S))
+        await self._deadline.__aenter__()
+
+    async def __aexit__(self, kind: Any, exc: BaseException | None, tb: Any) -> bool | None:
+        failure = exc
+        try:
+            await self._deadline.__aexit__(kind, exc, tb)
+        except TimeoutError as timeout:
+            failure = timeout if self._deadline.expired() else exc
+        if failure is None:
+            self._close("OK")
+            return False
+        if isinstance(failure, asyncio.CancelledError | GeneratorExit):
+            self._close("CANCELLED")
+            return False
+        error = self._as_service_error(failure)
+        self._close(error.reason.value)
+        await self._fail(error)
+        return True
+
+    def _close(self, outcome: str) -> None:
+        if outcome != "OK":
+            self._span.fail(outcome)
+        self._span.__exit__(None, None, None)
+        IN_FLIGHT.labels(self._method).dec()
+        SECONDS.labels(self._method, outcome).observe(time.perf_counter() - self._started)
+
+    def _as_service_error(self, failure: BaseException) -> ServiceError:
+        if isinstance(failure, ServiceError):
+            return failure
+        if isinstance(failure, TimeoutError) and self._deadline.expired():
+            return DeadlineExceeded(ErrorReason.DEADLINE_EXCEEDED, f"{self._method} ran out of time.")
+        log.error("rpc.failed", method=self._method, request_id=self._call.request_id, exc_info=failure)
+        return Internal()

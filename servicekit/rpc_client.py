@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,24 +111,6 @@ async def unary(
         )
     except grpc.aio.AioRpcError as exc:
         raise decode(exc) from exc
-
-
-async def stream(
-    method: Any, request: Any, *, deadline_s: float, call: CallContext | None = None
-) -> AsyncGenerator[Any, None]:
-    """Call a server-streaming RPC; leaving the iteration early cancels it on the server.
-
-    Raises:
-        ServiceError: as `unary`, at the start or at any message.
-    """
-    rpc = method(request, timeout=deadline_s, metadata=call.metadata() if call else None)
-    try:
-        while (message := await rpc.read()) is not grpc.aio.EOF:
-            yield message
-    except grpc.aio.AioRpcError as exc:
-        raise decode(exc) from exc
-    finally:
-        rpc.cancel()
 
 
 async def is_serving(channel: grpc.aio.Channel, *, deadline_s: float = 1.0) -> bool:

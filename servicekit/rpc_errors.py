@@ -8,7 +8,8 @@ the cost of building three nested protobuf messages on a path that overload make
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import grpc
 
@@ -46,14 +47,36 @@ STATUS_OF_KIND: Final[dict[type[ServiceError], grpc.StatusCode]] = {
 
 def encode(error: ServiceError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, str | bytes], ...]]:
     """Return the status code, message and trailing metadata that carry `error`."""
-    body = {
+    body = fields(error)
+    message = body.pop("message")
+    return STATUS_OF_KIND[type(error)], message, ((TRAILER, json.dumps(body).encode()),)
+
+
+def fields(error: ServiceError) -> dict[str, Any]:
+    """Return what crosses a border of `error`: kind, reason, message, param, retry_after_s, details."""
+    return {
         "kind": error.kind,
         "reason": error.reason.value,
+        "message": error.message,
         "param": error.param,
         "retry_after_s": error.retry_after_s,
         "details": error.details,
     }
-    return STATUS_OF_KIND[type(error)], error.message, ((TRAILER, json.dumps(body).encode()),)
+
+
+def from_fields(body: Mapping[str, Any]) -> ServiceError:
+    """Rebuild the error of `fields`; what this version does not know is Internal."""
+    try:
+        kind = KINDS[body["kind"]]
+        reason = ErrorReason(body["reason"])
+        message = body["message"]
+    except (ValueError, KeyError, TypeError):
+        return Internal()
+    if kind is Internal:
+        return Internal(message)
+    return kind(
+        reason, message, param=body.get("param"), retry_after_s=body.get("retry_after_s"), details=body.get("details")
+    )
 
 
 def decode(error: grpc.aio.AioRpcError) -> ServiceError:
@@ -66,26 +89,34 @@ def decode(error: grpc.aio.AioRpcError) -> ServiceError:
 
 def _from_trailer(trailer: bytes, message: str) -> ServiceError:
     try:
-        body = json.loads(trailer)
-        kind = KINDS[body["kind"]]
-        reason = ErrorReason(body["reason"])
-    except (ValueError, KeyError, TypeError):
+        return from_fields({**json.loads(trailer), "message": message})
+    except (ValueError, TypeError):
         return Internal()
-    if kind is Internal:
-        return Internal(message)
-    return kind(
-        reason, message, param=body.get("param"), retry_after_s=body.get("retry_after_s"), details=body.get("details")
+
+
+def unavailable() -> ServiceError:
+    """Return what a caller is told when the other side is gone, or has too much in hand."""
+    return Unavailable(
+        ErrorReason.SERVICE_UNAVAILABLE, "A part of the service is unavailable. Try again.", retry_after_s=1.0
     )
+
+
+def deadline_exceeded() -> ServiceError:
+    """Return what a caller is told that has waited for as long as it said."""
+    return DeadlineExceeded(ErrorReason.DEADLINE_EXCEEDED, "The time for this request ran out.")
+
+
+def too_large() -> ServiceError:
+    """Return what a caller is told of a message above the limit."""
+    return InvalidRequest(ErrorReason.PAYLOAD_TOO_LARGE, "The request or its answer is too large.")
 
 
 def _transport_failure(error: grpc.aio.AioRpcError) -> ServiceError:
     code = error.code()
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
-        return DeadlineExceeded(ErrorReason.DEADLINE_EXCEEDED, "The time for this request ran out.")
+        return deadline_exceeded()
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
-        return Unavailable(
-            ErrorReason.SERVICE_UNAVAILABLE, "A part of the service is unavailable. Try again.", retry_after_s=1.0
-        )
+        return unavailable()
     if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return InvalidRequest(ErrorReason.PAYLOAD_TOO_LARGE, "The request or its answer is too large.")
+        return too_large()
     return Internal()

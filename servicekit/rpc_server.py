@@ -6,7 +6,6 @@ A service author writes handlers only.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
@@ -15,33 +14,20 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from opentelemetry.trace import SpanKind
-from prometheus_client import Gauge, Histogram
 
 from servicekit import lifecycle
-from servicekit.call import CallContext, enter_call, from_metadata
-from servicekit.errors import DeadlineExceeded, ErrorReason, Internal, InvalidRequest, ServiceError
+from servicekit.call import ServedCall, from_metadata
+from servicekit.errors import ErrorReason, InvalidRequest, PermissionDenied, ServiceError
 from servicekit.rpc_errors import encode
 from servicekit.settings import GrpcSettings, TlsSettings
-from servicekit.telemetry import start_span
 from servicekit.trust.callers import CallPolicy, RegisteredMethods, names_of
 from servicekit.trust.certificate_files import CertificateFiles, Material
 
 log = structlog.get_logger()
 
-# Leave 20 ms so that the caller hears *which* hop timed out before its own deadline fires.
-HOP_MARGIN_S: Final = 0.020
 HEALTH_EVERY_S: Final = 1.0
 METADATA_BYTES: Final = 16 * 1024
 NO_TLS: Final = TlsSettings()
-
-SECONDS = Histogram(
-    "razvilka_rpc_server_seconds",
-    "Seconds one RPC took, by method and outcome (a stream: until its end).",
-    ["method", "outcome"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
-)
-IN_FLIGHT = Gauge("razvilka_rpc_server_in_flight", "RPCs being served.", ["method"])
 
 Register = Callable[[grpc.aio.Server], None]
 Ready = Callable[[], Awaitable[bool]]
@@ -129,6 +115,9 @@ async def _poll_health(checks: health.aio.HealthServicer, ready: Ready) -> None:
         await asyncio.sleep(HEALTH_EVERY_S)
 
 
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
 class _Interceptor(grpc.aio.ServerInterceptor):
     """Wraps each handler once; the wrapped handler is kept by method name."""
 
@@ -143,8 +132,23 @@ class _Interceptor(grpc.aio.ServerInterceptor):
             handler = await continuation(details)
             if handler is None or details.method.startswith("/grpc.health."):
                 return handler
-            wrapped = self._wrapped[details.method] = _wrap(handler, details.method, self._policy)
+            wrap = _wrap_carrier if handler.request_streaming else _wrap
+            wrapped = self._wrapped[details.method] = wrap(handler, details.method, self._policy)
         return wrapped
+
+
+def _wrap_carrier(handler: Any, method: str, policy: CallPolicy | None) -> Any:
+    # A call that carries others is no work of its own: each of those is a `ServedCall`. Who opens it is asked once.
+    serve = handler.stream_stream
+
+    async def carry(requests: Any, context: Context) -> None:
+        try:
+            _refuse_strangers(policy, method, context)
+        except ServiceError as refusal:
+            await context.abort(*encode(refusal))
+        await serve(requests, context)
+
+    return grpc.stream_stream_rpc_method_handler(carry, handler.request_deserializer, handler.response_serializer)
 
 
 def _wrap(handler: Any, method: str, policy: CallPolicy | None) -> Any:
@@ -154,19 +158,31 @@ def _wrap(handler: Any, method: str, policy: CallPolicy | None) -> Any:
     if handler.response_streaming:
         serve_stream = handler.unary_stream
 
-        async def stream(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-            async with _Served(method, context, policy):
+        async def stream(request: bytes, context: Context) -> AsyncIterator[Any]:
+            async with _served(method, context):
+                _refuse_strangers(policy, method, context)
                 async for message in serve_stream(_decoded(parse, request), context):
                     yield message
 
         return grpc.unary_stream_rpc_method_handler(stream, None, serialize)
     serve_unary = handler.unary_unary
 
-    async def unary(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        async with _Served(method, context, policy):
+    async def unary(request: bytes, context: Context) -> Any:
+        async with _served(method, context):
+            _refuse_strangers(policy, method, context)
             return await serve_unary(_decoded(parse, request), context)
 
     return grpc.unary_unary_rpc_method_handler(unary, None, serialize)
+
+
+def _refuse_strangers(policy: CallPolicy | None, method: str, context: Context) -> None:
+    if policy is None:
+        return
+    try:
+        policy.check(method, context)
+    except PermissionDenied:
+        log.warning("rpc.caller_refused", method=method, caller=sorted(names_of(context)))
+        raise
 
 
 def _decoded(parse: Callable[[bytes], Any], request: bytes) -> Any:
@@ -176,64 +192,9 @@ def _decoded(parse: Callable[[bytes], Any], request: bytes) -> Any:
         raise InvalidRequest(ErrorReason.INVALID_REQUEST, "The message cannot be decoded.") from exc
 
 
-class _Served:
-    """Around one call: context in, deadline, error translation, metrics and span out."""
+def _served(path: str, context: Context) -> ServedCall:
+    async def abort(error: ServiceError) -> None:
+        await context.abort(*encode(error))
 
-    __slots__ = ("_call", "_context", "_deadline", "_method", "_path", "_policy", "_span", "_started")
-
-    def __init__(self, path: str, context: grpc.aio.ServicerContext[Any, Any], policy: CallPolicy | None) -> None:
-        self._path = path
-        self._method = path.rpartition("/")[2]
-        self._context = context
-        self._policy = policy
-
-    async def __aenter__(self) -> None:
-        self._started = time.perf_counter()
-        IN_FLIGHT.labels(self._method).inc()
-        call = from_metadata(self._context.invocation_metadata() or ())
-        self._span = start_span(self._method, call.trace, kind=SpanKind.SERVER)
-        self._call = CallContext(call.request_id, self._span.context)
-        enter_call(self._call)
-        remaining = self._context.time_remaining()
-        self._deadline = asyncio.timeout(None if remaining is None else max(0.0, remaining - HOP_MARGIN_S))
-        await self._deadline.__aenter__()
-        await self._refuse_strangers()
-
-    async def _refuse_strangers(self) -> None:
-        if self._policy is None:
-            return
-        try:
-            self._policy.check(self._path, self._context)
-        except ServiceError as refusal:
-            log.warning("rpc.caller_refused", method=self._path, caller=sorted(names_of(self._context)))
-            await self.__aexit__(type(refusal), refusal, None)
-
-    async def __aexit__(self, kind: Any, exc: BaseException | None, tb: Any) -> None:
-        failure = exc
-        try:
-            await self._deadline.__aexit__(kind, exc, tb)
-        except TimeoutError as timeout:
-            failure = timeout if self._deadline.expired() else exc
-        if failure is None:
-            self._close("OK")
-        elif isinstance(failure, asyncio.CancelledError | GeneratorExit):
-            self._close("CANCELLED")
-        else:
-            error = self._as_service_error(failure)
-            self._close(error.reason.value)
-            await self._context.abort(*encode(error))
-
-    def _close(self, outcome: str) -> None:
-        if outcome != "OK":
-            self._span.fail(outcome)
-        self._span.__exit__(None, None, None)
-        IN_FLIGHT.labels(self._method).dec()
-        SECONDS.labels(self._method, outcome).observe(time.perf_counter() - self._started)
-
-    def _as_service_error(self, failure: BaseException) -> ServiceError:
-        if isinstance(failure, ServiceError):
-            return failure
-        if isinstance(failure, TimeoutError) and self._deadline.expired():
-            return DeadlineExceeded(ErrorReason.DEADLINE_EXCEEDED, f"{self._method} ran out of time.")
-        log.error("rpc.failed", method=self._method, request_id=self._call.request_id, exc_info=failure)
-        return Internal()
+    call = from_metadata(context.invocation_metadata() or ())
+    return ServedCall(path.rpartition("/")[2], call, remaining_s=context.time_remaining(), fail=abort)

@@ -136,6 +136,7 @@ def _order(user_id: str, name: str, *, confidential: bool) -> oauth_pb2.CreateCl
         redirect_uris=[REDIRECT_URI],
         scopes=SCOPES,
         grant_types=[*BROWSER_GRANTS, *own],
+        by_operator=True,
     )
 
 

@@ -65,7 +65,7 @@ class DemoCalls:
 
     async def new_key(self, user_id: str, name: str, scopes: Sequence[str]) -> str:
         """Make an API key and return it."""
-        request = auth_pb2.CreateApiKeyRequest(user_id=user_id, name=name, scopes=scopes)
+        request = auth_pb2.CreateApiKeyRequest(user_id=user_id, name=name, scopes=scopes, by_operator=True)
         answer = await unary(self._keys.CreateApiKey, request, deadline_s=DEADLINE_S, wait_for_ready=True)
         return str(answer.secret)
 

@@ -25,6 +25,7 @@ class Dialect:
     usage_on_request: bool  # stream_options.include_usage works
     id_is_name: bool  # a call's id is its function's name
     splits_arguments: bool  # a call's arguments come in several deltas
+    filter_replaces: bool = True  # the filter's chunk is the whole text, not a delta
     forgets_finish: bool = False  # no finish_reason after a tool call (tool_choice auto)
     leaks_token: bool = False  # [TOOL_CALL_END] in the content (tool_choice required)
 
@@ -33,7 +34,7 @@ DIALECTS: Final = {
     "yandexgpt": Dialect(False, False, False, False, True, False),
     "alice": Dialect(False, False, False, False, True, False, forgets_finish=True, leaks_token=True),
     "vllm": Dialect(True, True, True, False, True, False),
-    "plain": Dialect(True, True, False, True, False, True),
+    "plain": Dialect(True, True, False, True, False, True, filter_replaces=False),
 }
 
 
@@ -177,6 +178,10 @@ class ChatWriter:
             calls = self._call_deltas()
             deltas += calls
             marks += [answer.completion_tokens] * len(calls)
+        elif answer.withdrawn() and self._dialect.filter_replaces:
+            # The last chunk holds the whole refusal: it stands in place of what was said before.
+            deltas += [{"content": answer.withdrawn()[-1]}, {"content": answer.text}]
+            marks += [tokenizer.count(answer.withdrawn()[-1]) + hidden, answer.completion_tokens]
         else:
             start = 0
             for end, shown in answer.borders():

@@ -1,20 +1,53 @@
 """Deterministic texts and instances of schemas."""
 
+import itertools
 import json
 
 import pytest
 
 from emulator.toy_model import tokenizer
-from emulator.toy_model.text import RING, json_text, passage
+from emulator.toy_model.language import ENGLISH, RUSSIAN, Grammar, is_english, sentences
+from emulator.toy_model.text import json_text, passage
 
 
-@pytest.mark.parametrize("tokens", [0, 1, 2, 57, RING, 3 * RING + 5])
-def test_a_passage_has_exactly_the_tokens_asked_for(tokens: int) -> None:
-    """Any length works, beyond the ring of words too."""
-    found = passage(123_456, tokens)
+@pytest.mark.parametrize("english", [False, True])
+@pytest.mark.parametrize("seed", [0, 511, 123_456])
+@pytest.mark.parametrize("tokens", [0, 1, 2, 57, 5_000, 30_000])
+def test_a_passage_has_exactly_the_tokens_asked_for(tokens: int, seed: int, english: bool) -> None:
+    """Any length works, beyond all sentences there are too."""
+    found = passage(seed, tokens, english=english)
 
     assert tokenizer.count(found.text) == found.tokens == tokens
     assert found.text[: found.end_of(tokens)] == found.text
+    assert [found.end_of(number) for number in (1, 2)[:tokens]] == tokenizer.token_ends(found.text)[:2]
+
+
+@pytest.mark.parametrize("seed", [0, 7, 511, 123_456])
+def test_a_whole_passage_ends_with_a_sentence(seed: int) -> None:
+    """It has at least the tokens asked for, and reads to its end."""
+    found = passage(seed, 40, whole=True)
+
+    assert found.tokens == tokenizer.count(found.text) >= 40
+    assert found.text.endswith(".")
+    assert found.text[0].isupper()
+
+
+@pytest.mark.parametrize("grammar", [RUSSIAN, ENGLISH])
+def test_sentences_differ_and_neighbours_always_do(grammar: Grammar) -> None:
+    """A newcomer who reads on does not read the same again."""
+    row = list(sentences(grammar))
+
+    assert len(set(row)) > 400
+    assert all(one != other for one, other in itertools.pairwise(row))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "english"),
+    [("Hello", True), ("привет", False), ("Что такое GPT?", False), ("x [[tokens:5]]", False), ("12", False)],
+)
+def test_an_answer_is_in_the_language_of_its_question(prompt: str, english: bool) -> None:
+    """Latin words without a Cyrillic letter are English; directions are no words."""
+    assert is_english(prompt) is english
 
 
 def test_the_same_seed_has_the_same_words_and_a_longer_one_begins_alike() -> None:

@@ -139,3 +139,22 @@ async def test_an_error_event_comes_inside_a_200(ask_yandex_v1: Ask) -> None:
 
     assert status == 200
     assert sse(raw)[-1] == {"error": {"error": "model call failed", "code": 500}}
+
+
+async def test_the_filters_chunk_stands_for_the_whole_text(ask_yandex_v1: Ask) -> None:
+    """What was said before is withdrawn, so that who appends shows both."""
+    _, plain = await ask_yandex_v1("x [[fault:content_filter after=3]]")
+    _, raw = await ask_yandex_v1("x [[fault:content_filter after=3]]", stream=True)
+
+    choices = [event["choices"][0] for event in sse(raw)[:-1]]
+    said = [choice["delta"]["content"] for choice in choices]
+    assert said == [said[0], plain["choices"][0]["message"]["content"]]
+    assert len(said[0].split()) == 3
+    assert choices[-1]["finish_reason"] == "content_filter"
+
+
+async def test_stop_is_taken_and_ignored(ask_yandex_v1: Ask) -> None:
+    """As documented: currently not supported."""
+    _, body = await ask_yandex_v1("x [[text:раз два три]]", stop=["два"])
+
+    assert body["choices"][0]["message"]["content"] == "раз два три"

@@ -9,6 +9,7 @@ import msgspec
 
 from emulator.markers import NOTHING, Directions
 from emulator.toy_model import tokenizer
+from emulator.toy_model.language import is_english
 from emulator.toy_model.text import Passage, instance_of, json_text, measured, passage
 from emulator.wire.faults import Fault
 
@@ -84,6 +85,13 @@ class Answer:
         borders[-1] = (len(self.text), tokens)
         return borders
 
+    def withdrawn(self) -> list[str]:
+        """Return what was said, growing word by word, before the filter struck; nothing when it did not."""
+        if self.replaced_text is None or self.fault is None:
+            return []
+        words = self.replaced_text.split()[: self.fault.after()]
+        return [" ".join(words[:number]) for number in range(1, len(words) + 1)]
+
     def has(self, fault: str) -> bool:
         """Tell whether this fault was asked for."""
         return self.fault is not None and self.fault.name == fault
@@ -149,11 +157,14 @@ def _said(ask: Ask, seed: int, room: int | None) -> Passage:
         return measured(directions.text)
     if ask.json_mode or ask.json_schema is not None:
         return measured(json_text(ask.json_schema, seed))
+    english = is_english(ask.prompt)
     tokens = directions.tokens
+    if tokens is None and directions.chunks:
+        tokens = directions.chunks * 2
     if tokens is None:
-        tokens = directions.chunks * 2 if directions.chunks else 24 + seed % 32
+        return passage(seed, 24 + seed % 32, english=english, whole=True)
     # One more than there is room for, so that the answer is seen to be cut.
-    return passage(seed, tokens if room is None else min(tokens, room + 1))
+    return passage(seed, tokens if room is None else min(tokens, room + 1), english=english)
 
 
 def dump(value: object) -> str:

@@ -1,131 +1,92 @@
-"""Deterministic answers: Russian words chosen by a seed, and JSON made from a schema."""
+"""Deterministic answers: sentences chosen by a seed, and JSON made from a schema."""
 
+import bisect
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import msgspec
 
+from emulator.toy_model.language import ENGLISH, RUSSIAN, Grammar, sentences
 from emulator.toy_model.tokenizer import token_ends
 
-# Every word is at most six letters, hence exactly one toy token: N words are N tokens.
-WORDS: Final = [
-    "снег",
-    "река",
-    "берег",
-    "олень",
-    "тундра",
-    "лодка",
-    "ветер",
-    "север",
-    "утро",
-    "вечер",
-    "дорога",
-    "костёр",
-    "мороз",
-    "рыба",
-    "чум",
-    "нарта",
-    "лес",
-    "гора",
-    "озеро",
-    "мох",
-    "звезда",
-    "туман",
-    "лёд",
-    "пурга",
-    "сопка",
-    "ягода",
-    "остров",
-    "мост",
-    "город",
-    "дом",
-    "окно",
-    "печь",
-    "чай",
-    "хлеб",
-    "соль",
-    "нож",
-    "сеть",
-    "весло",
-    "парус",
-    "якорь",
-    "карта",
-    "компас",
-    "след",
-    "тропа",
-    "холм",
-    "овраг",
-    "поле",
-    "трава",
-    "камень",
-    "песок",
-    "глина",
-    "волна",
-    "дождь",
-    "гроза",
-    "луна",
-    "солнце",
-    "день",
-    "ночь",
-    "час",
-    "год",
-]
-RING: Final = 4096
+# A string of a schema with one of these formats gets a fixed value.
+_OF_FORMAT: Final = {
+    "date": "2026-10-05", "date-time": "2026-10-05T09:30:00Z", "time": "09:30:00Z", "email": "camp@example.org",
+    "uri": "https://example.org/camp", "uuid": "5b6f8f3e-2f57-4f0a-9c39-2f4f1f0c7a11",
+}  # fmt: skip
 
 
-def _build_ring() -> list[str]:
-    state, ring = 20261005, list[str]()
-    for _ in range(RING):
-        # A fixed linear congruential generator: the words must be the same on every machine and version.
-        state = (state * 1103515245 + 12345) & 0x7FFFFFFF
-        ring.append(WORDS[(state >> 16) % len(WORDS)])
-    return ring
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """All sentences of a language twice over, so that a passage may begin at any of the first half."""
+
+    text: str
+    ends: list[int]  # the character offset behind each token
+    starts: list[int]  # the number of the token that begins each sentence
 
 
-_RING: Final = _build_ring()
-_TWICE: Final = " ".join(_RING + _RING)
-_STARTS: Final = [0]
-for _word in _RING + _RING:
-    _STARTS.append(_STARTS[-1] + len(_word) + 1)
+@cache
+def _book(grammar: Grammar) -> _Book:
+    starts, tokens, row = list[int](), 0, list(sentences(grammar))
+    for sentence in [*row, *row]:
+        starts.append(tokens)
+        tokens += len(token_ends(sentence))
+    text = " ".join([*row, *row])
+    return _Book(text, token_ends(text), starts)
 
 
 class Passage:
     """A text and where its tokens end."""
 
-    __slots__ = ("_ends", "_start", "text", "tokens")
+    __slots__ = ("_ends", "_first", "_offset", "text", "tokens")
 
-    def __init__(self, text: str, tokens: int, start: int, ends: list[int] | None) -> None:
-        """Keep the text; `start` is its first word in the ring when `ends` is not known yet."""
-        self.text, self.tokens, self._start, self._ends = text, tokens, start, ends
+    def __init__(self, text: str, tokens: int, ends: list[int], first: int = 0, offset: int = 0) -> None:
+        """Keep the text; its tokens end where `ends` says from `first` on, less `offset` characters."""
+        self.text, self.tokens, self._ends, self._first, self._offset = text, tokens, ends, first, offset
 
     def end_of(self, tokens: int) -> int:
         """Return the character offset behind the given number of tokens."""
-        if tokens == 0:
-            return 0
-        if self._ends is None:
-            return _STARTS[self._start + tokens] - _STARTS[self._start] - 1
-        return self._ends[tokens - 1]
+        return 0 if tokens == 0 else self._ends[self._first + tokens - 1] - self._offset
 
 
-def passage(seed: int, tokens: int) -> Passage:
-    """Return the words that belong to the seed; as many as tokens are wanted."""
-    start = seed % RING
-    if start + tokens < len(_STARTS):
-        text = _TWICE[_STARTS[start] : max(_STARTS[start], _STARTS[start + tokens] - 1)]
-        return Passage(text, tokens, start, None)
-    ring = _RING * (tokens // RING + 2)
-    return measured(" ".join(ring[start : start + tokens]))
+def passage(seed: int, tokens: int, *, english: bool = False, whole: bool = False) -> Passage:
+    """Return the text that belongs to the seed: so many tokens, or more up to the end of a sentence when `whole`."""
+    book = _book(ENGLISH if english else RUSSIAN)
+    half = len(book.starts) // 2
+    first = book.starts[seed % half]
+    if whole:
+        tokens = book.starts[bisect.bisect_left(book.starts, first + tokens, hi=len(book.starts) - 1)] - first
+    offset = 0 if first == 0 else book.ends[first - 1] + 1
+    if first + tokens <= len(book.ends):
+        end = book.ends[first + tokens - 1] if tokens else offset
+        return Passage(book.text[offset:end], tokens, book.ends, first, offset)
+    return _long(book, book.starts[half], offset, tokens)
+
+
+def _long(book: _Book, ring_tokens: int, offset: int, tokens: int) -> Passage:
+    """Return a passage longer than the book, which begins again and again."""
+    ring = book.text[: book.ends[ring_tokens - 1]]
+    text = " ".join([ring] * (tokens // ring_tokens + 2))[offset:]
+    ends = token_ends(text)[:tokens]
+    return Passage(text[: ends[-1]], tokens, ends)
+
+
+def phrase(seed: int) -> str:
+    """Return two or three words without a sentence around them."""
+    return RUSSIAN.subjects[seed % len(RUSSIAN.subjects)]
 
 
 def measured(text: str) -> Passage:
     """Return any text as a passage."""
     ends = token_ends(text)
-    return Passage(text, len(ends), 0, ends)
+    return Passage(text, len(ends), ends)
 
 
 def json_text(schema: dict[str, Any] | None, seed: int) -> str:
     """Return JSON that fits the schema, or a small object when there is none."""
     if schema is None:
-        return _dump({"answer": passage(seed, 6).text})
+        return _dump({"answer": passage(seed, 6, whole=True).text})
     return _dump(instance_of(schema, seed, schema))
 
 
@@ -170,7 +131,7 @@ def _value_of(kind: str, schema: dict[str, Any], seed: int, root: dict[str, Any]
         return seed % 2 == 0
     if kind == "null":
         return None
-    text = passage(seed, 2).text
+    text = _OF_FORMAT.get(str(schema.get("format"))) or phrase(seed)
     return text.ljust(int(schema.get("minLength", 0)), "о")[: int(schema.get("maxLength", 10_000))]
 
 

@@ -15,12 +15,17 @@ class Model:
     native: bool
     dialect: str  # of the OpenAI-compatible surface: yandexgpt | vllm | alice
     owner: str = "Yandex"
+    branches: tuple[str, ...] = ()  # a name with a generation has none
+
+    def tails(self, name: str) -> list[str]:
+        """Return how the model is listed: by name, or by its branches."""
+        return [f"{name}/{branch}" for branch in self.branches] or [name]
 
 
 MODELS: Final[dict[str, Model]] = {
-    "yandexgpt": Model(32_768, True, "yandexgpt"),
-    "yandexgpt-lite": Model(32_768, True, "yandexgpt"),
-    "yandexgpt-32k": Model(32_768, True, "yandexgpt"),
+    "yandexgpt": Model(32_768, True, "yandexgpt", branches=("latest", "rc")),
+    "yandexgpt-lite": Model(32_768, True, "yandexgpt", branches=("latest",)),
+    "yandexgpt-32k": Model(32_768, True, "yandexgpt", branches=("latest",)),
     "yandexgpt-5.1": Model(32_768, True, "yandexgpt"),
     "yandexgpt-5-pro": Model(32_768, True, "yandexgpt"),
     "yandexgpt-5-lite": Model(32_768, True, "yandexgpt"),

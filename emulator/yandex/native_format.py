@@ -6,7 +6,6 @@ import msgspec
 
 from emulator.toy_model import tokenizer
 from emulator.toy_model.answer import Answer, Ask, Tool, dump
-from emulator.wire.faults import Fault
 from emulator.yandex.errors import error_body
 
 MODEL_VERSION: Final = "12.08.2026"
@@ -220,8 +219,7 @@ def _partials(answer: Answer) -> tuple[list[bytes], list[int]]:
     if answer.calls:
         return [result(answer, b'""', PARTIAL, 0) + b"\n"], [hidden]
     if answer.replaced_text is not None:
-        words = answer.replaced_text.split()[: (answer.fault or Fault("")).after()]
-        texts = [(" ".join(words[:number]), number) for number in range(1, len(words) + 1)]
+        texts = [(text, tokenizer.count(text)) for text in answer.withdrawn()]
     else:
         texts = [(answer.text[:end], shown) for end, shown in answer.borders()]
         texts = _rewritten(answer, texts)

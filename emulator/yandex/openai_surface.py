@@ -49,11 +49,14 @@ class YandexOpenAISurface:
     def _read(self, call: Call) -> Ask:
         body = call.received.json()
         try:
-            return read_request(body)
+            ask = read_request(body)
         except BadRequestError as reason:
             raise self._refuse(call, 400, str(reason)) from None
         except (KeyError, TypeError, AttributeError):
             raise self._refuse(call, 400, "Request is malformed") from None
+        # Documented as not supported: taken and ignored.
+        ask.stops = ()
+        return ask
 
     async def chat(self, call: Call) -> Reply:
         """`/v1/chat/completions` in the dialect of the model's family."""
@@ -125,7 +128,9 @@ class YandexOpenAISurface:
         instead = self._surface.instead(call, call.choose_fault())
         if instead is not None:
             return instead
-        found = [(f"gpt://{folder}/{name}", model.owner) for name, model in MODELS.items()]
+        found = [
+            (f"gpt://{folder}/{tail}", model.owner) for name, model in MODELS.items() for tail in model.tails(name)
+        ]
         found += [(f"emb://{folder}/{name}/latest", "Yandex") for name in EMBEDDERS]
         data = [{"id": uri, "object": "model", "created": 0, "owned_by": owner} for uri, owner in found]
         body = msgspec.json.encode({"object": "list", "data": data})

@@ -50,7 +50,7 @@ class OperationsSurface:
         surface.check_rate(call, folder, "yandex_async_per_hour")
         surface.check_rate(call, folder, "yandex_async_per_s")
         operation = self._begin(call.compose(ask, fault))
-        return Reply([self._written(operation)], headers=surface.headers(call), fault=fault)
+        return Reply([_written(operation, done=False)], headers=surface.headers(call), fault=fault)
 
     def _begin(self, answer: Answer) -> _Operation:
         now = self._core.now()
@@ -76,22 +76,23 @@ class OperationsSurface:
             raise surface.refuse(call, 404, f"Operation {operation_id} not found")
         if verb == "cancel" and operation.done_at > self._core.now():
             operation.cancelled_at = operation.done_at = self._core.now()
-        return Reply([self._written(operation)], headers=surface.headers(call), fault=fault)
-
-    def _written(self, operation: _Operation) -> bytes:
-        """Return it as JSON; a response has no `result` wrapper here."""
         done = self._core.now() >= operation.done_at
-        body: dict[str, Any] = {
-            "id": operation.id,
-            "description": "Async GPT Completion",
-            "createdAt": timestamp(operation.created_at),
-            "createdBy": "ajeemulator000000000",
-            "modifiedAt": timestamp(operation.done_at if done else operation.created_at),
-            "done": done,
-            "metadata": None,
-        }
-        if operation.cancelled_at is not None:
-            body["error"] = {"code": _CANCELLED, "message": "Operation is cancelled", "details": []}
-        elif done:
-            body["response"] = msgspec.Raw(_RESPONSE_TYPE + response(operation.answer)[1:])
-        return msgspec.json.encode(body)
+        return Reply([_written(operation, done=done)], headers=surface.headers(call), fault=fault)
+
+
+def _written(operation: _Operation, *, done: bool) -> bytes:
+    """Return it as JSON; a response has no `result` wrapper here."""
+    body: dict[str, Any] = {
+        "id": operation.id,
+        "description": "Async GPT Completion",
+        "createdAt": timestamp(operation.created_at),
+        "createdBy": "ajeemulator000000000",
+        "modifiedAt": timestamp(operation.done_at if done else operation.created_at),
+        "done": done,
+        "metadata": None,
+    }
+    if operation.cancelled_at is not None:
+        body["error"] = {"code": _CANCELLED, "message": "Operation is cancelled", "details": []}
+    elif done:
+        body["response"] = msgspec.Raw(_RESPONSE_TYPE + response(operation.answer)[1:])
+    return msgspec.json.encode(body)

@@ -55,7 +55,7 @@ class CallPolicy:
         Raises:
             PermissionDenied: it does not.
         """
-        if self._rows[method].isdisjoint(peer.auth_context().get(SUBJECT_NAMES, ())):
+        if self._rows.get(method, frozenset()).isdisjoint(peer.auth_context().get(SUBJECT_NAMES, ())):
             raise PermissionDenied(ErrorReason.PERMISSION_DENIED, "This service may not make this call.")
 
 

@@ -39,6 +39,7 @@ OAUTH: Final = {
 ACCOUNTS: Final = {
     "Register": GATEWAY,
     "VerifyEmail": GATEWAY,
+    "Reauthenticate": GATEWAY,
     "Login": GATEWAY,
     "Logout": GATEWAY,
     "GetSession": GATEWAY,
@@ -57,6 +58,7 @@ ACCOUNTS: Final = {
     "StartExternalLogin": GATEWAY,
     "FinishExternalLogin": GATEWAY,
     "ListExternalProviders": GATEWAY,
+    "SetUserDisabled": GATEWAY,
     "SeedUser": OPERATOR,
     "ListOutbox": GATEWAY,
 }

@@ -32,6 +32,7 @@ from services.auth.shared.audit_check import AuditCheck
 from services.auth.shared.cache.revocation_channel import RevocationChannel
 from services.auth.shared.dependencies import Dependencies
 from services.auth.shared.domain.session import Sessions
+from services.auth.shared.in_person import InPerson
 from services.auth.shared.revocation_feed import RevocationFeed
 from services.auth.shared.settings import UpkeepSettings
 from services.auth.shared.store.audit_log import AuditStore
@@ -90,14 +91,16 @@ def _dependencies(
     keep = timedelta(seconds=settings.upkeep.revocation_keep_s)
     feed = RevocationFeed(RevocationStore(pool), RevocationChannel(client, keep=keep), clock=clock)
     units = UnitsOfWork(pool, feed.announce, believed_for=keep, clock=clock)
-    return Dependencies(pool, client, units, feed, background, clock)
+    return Dependencies(pool, client, units, feed, background, clock, settings.most.bounds())
 
 
 def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessions: Sessions | None) -> _Rooms:
     limits, secrets = settings.tier_limits(), settings.oauth.signing_secrets(settings.key.peppers())
     accounts = assemble_accounts(settings.account_options(), given, OAuthOfUser())
-    oauth = assemble_oauth(settings.oauth, secrets, limits, given, sessions or accounts.sessions)
-    return _Rooms(assemble_keys(settings.key, limits, given, last_use), oauth, accounts)
+    found = sessions or accounts.sessions
+    in_person = InPerson(found, clock=given.clock)
+    oauth = assemble_oauth(settings.oauth, secrets, limits, given, found)
+    return _Rooms(assemble_keys(settings.key, limits, given, last_use, in_person), oauth, accounts)
 
 
 def _register(rooms: _Rooms, server: grpc.aio.Server) -> None:

@@ -37,6 +37,7 @@ from services.auth.shared.settings import (
     EnterpriseTierSettings,
     FreeTierSettings,
     LimitSettings,
+    MostSettings,
     ProTierSettings,
     UpkeepSettings,
 )
@@ -69,6 +70,7 @@ class AuthSettings(BaseSettings):
     ask: AskSettings = AskSettings()
     smtp: SmtpSettings = SmtpSettings()
     external: ExternalSettings = ExternalSettings()
+    most: MostSettings = MostSettings()
     demo: bool = False
     """Whether accounts can be seeded: for a demonstration; refused where the issuer is on the network with https."""
     outbox: bool = False

@@ -11,18 +11,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.clock import Clock
 from services.gateway.clients.accounts import AccountClient
+from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
-from services.gateway.clients.router import RouterClient
+from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
 from services.gateway.console.login import LoginPages
 from services.gateway.console.registration import RegistrationPages
+from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.api_description import (
-    DOCS_PATH,
     OPENAPI_PATH,
     TITLE,
     VERSION,
@@ -32,6 +33,7 @@ from services.gateway.edge.api_description import (
 from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.edge.errors.exception_handlers import add_exception_handlers
 from services.gateway.edge.middleware import Edge
+from services.gateway.edge.reading.params import check_query
 from services.gateway.edge.request_context import context_of
 from services.gateway.edge.server import health
 from services.gateway.edge.server.health import health_router
@@ -52,9 +54,10 @@ from services.gateway.inference.routes.paid_route import InferenceDependencies
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.text_completions import TextCompletions
-from services.gateway.management import access, account, clients, key_info, keys
+from services.gateway.management import access, account, administration, bodies, clients, key_info, keys
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
+from services.gateway.management.administration import administration_router
 from services.gateway.management.clients import clients_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
@@ -62,15 +65,17 @@ from services.gateway.oauth.authorize import Authorization
 from services.gateway.oauth.device import DevicePages
 from services.gateway.oauth.metadata import MetadataEndpoints
 from services.gateway.oauth.token import TokenEndpoints
+from services.gateway.pages.docs_page import docs_endpoint
 from services.gateway.pages.page_endpoint import PageDependencies
+from services.gateway.pages.policy_reports import reports_endpoint
 from services.gateway.pages.static_route import static_endpoint
 from services.gateway.settings import GatewaySettings
 
 # What is of the protocol was at /oauth/… in release 1.0, and is there still.
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
-EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, DOCS_PATH, OPENAPI_PATH), Open.EVERYONE)
-MANAGEMENT_NEEDS: Final = (key_info.NEEDS, account.NEEDS, access.NEEDS, keys.NEEDS, clients.NEEDS)
+EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
+MANAGEMENT_NEEDS: Final = (key_info.NEEDS, account.NEEDS, access.NEEDS, keys.NEEDS, clients.NEEDS, administration.NEEDS)
 ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, *MANAGEMENT_NEEDS)
 
 
@@ -87,6 +92,7 @@ class AppDependencies:
     oauth: OAuthClient
     grants: GrantClient
     accounts: AccountClient
+    administration: AdministrationClient
     key_set: KeySet
     limit: OAuthLimit
     paid_calls: PaidCalls
@@ -103,7 +109,8 @@ class Application(FastAPI):
     def methods_at(self, request: Request) -> set[str]:
         """Return the methods of every route at a path; the router itself only names those of the first."""
         here = (route for route in self.known_routes if route.matches(request.scope)[0] is not Match.NONE)
-        return {method for route in here if isinstance(route, Route) for method in route.methods or ()}
+        methods = {method for route in here if isinstance(route, Route) for method in route.methods or ()}
+        return methods | {"HEAD"} if "GET" in methods else methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -135,13 +142,16 @@ def build_app(parts: AppDependencies) -> FastAPI:
         app.include_router(router)
     table.check_every_route(app.known_routes)
     add_exception_handlers(app, app.methods_at)
-    app.edge = Edge(app.serve_by_framework, hot, hsts=parts.settings.hsts)
+    app.edge = Edge(app.serve_by_framework, hot, hsts=parts.settings.hsts, cors=ApiCors(Cors(parts.settings.cors_list)))
     describe(app, _description(table))
+    if app.openapi_url:
+        app.openapi()  # Now: whoever asks first would hold up everybody else for a tenth of a second.
     return app
 
 
 def _bare_application(parts: AppDependencies, table: AccessTable) -> Application:
     async def authenticate(request: Request) -> None:
+        check_query(request.scope["query_string"])
         need = table.need_of(request.method, request.scope["route"].path)
         await parts.authenticator.enter(context_of(request.scope), need)
 
@@ -149,7 +159,7 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
     return Application(
         title=TITLE,
         version=VERSION,
-        docs_url=DOCS_PATH if shown else None,
+        docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         openapi_url=OPENAPI_PATH if shown else None,
@@ -171,6 +181,7 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         grants_router(parts.grants),
         keys_router(parts.auth),
         clients_router(parts.grants),
+        administration_router(parts.administration, parts.limit),
     )
 
 
@@ -208,6 +219,8 @@ def _page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
         *AccountPages(shared).all(),
         *AccessPages(shared, parts.grants, parts.auth).all(outbox=settings.environment != "production"),
         static_endpoint(),
+        reports_endpoint(parts.limit),
+        *([docs_endpoint()] if settings.environment != "production" else []),
     )
     return {
         **{page.path: page for page in (*protocol, *people)},
@@ -218,6 +231,6 @@ def _page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
 def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
-        components=components(),
+        components={**components(), **bodies.components()},
         needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )

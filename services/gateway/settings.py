@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit.configuration.production import redis_faults, tls_faults
+from servicekit.multiplex import MultiplexClientSettings
 from servicekit.settings import (
     SERVICE_CONFIG,
     MetricsSettings,
@@ -31,12 +32,18 @@ class LimitSettings(Part):
     """Megabytes of a request body at most."""
     json_depth: int = Field(64, ge=8, le=512)
     """Levels of nesting in a JSON body at most."""
+    json_elements: int = Field(30_000, ge=1000)
+    """Values in the lists and objects of a JSON body at most."""
     header_kb: int = Field(16, ge=4)
     """Kilobytes of the request line and headers at most."""
     header_s: float = Field(10.0, gt=0)
     """Seconds a client has to send its headers."""
     body_s: float = Field(60.0, gt=0)
     """Seconds a client has to send its body."""
+    connections: int = Field(8192, ge=1)
+    """Connections at once at most."""
+    connections_per_address: int = Field(1024, ge=1)
+    """Connections at once from one address at most; trusted proxies may have all."""
 
 
 class StreamSettings(Part):
@@ -63,7 +70,7 @@ class OAuthSettings(Part):
     @property
     def cors_list(self) -> tuple[str, ...]:
         """`cors_origins`, split."""
-        return tuple(part.strip() for part in self.cors_origins.split(",") if part.strip())
+        return _origins(self.cors_origins)
 
 
 class AdmissionSettings(Part):
@@ -104,7 +111,9 @@ class GatewaySettings(BaseSettings):
     auth_target: str = "127.0.0.1:50051"
     """host:port of the auth service."""
     router_target: str = "127.0.0.1:50052"
-    """host:port of the router service."""
+    """host:port of the router service; or dns:///name:port or ipv4:host:port,host:port for several."""
+    multiplex: MultiplexClientSettings = MultiplexClientSettings()
+    """The calls to the routers, which share RPCs."""
     usage_target: str = "127.0.0.1:50053"
     """host:port of the usage service."""
     tls: TlsSettings = TlsSettings()
@@ -147,6 +156,8 @@ class GatewaySettings(BaseSettings):
     """Seconds the last catalogue is used while the router is down."""
     trusted_proxies: str = ""
     """Networks whose X-Forwarded-For is believed, comma-separated (10.0.0.0/8); empty: none."""
+    cors_origins: str = ""
+    """Pages of other sites that may call the API: origins separated by commas, or *; empty: none."""
     hsts: bool = False
     """Send Strict-Transport-Security: only where TLS is in front."""
     grace_s: float = Field(30.0, ge=0)
@@ -172,6 +183,11 @@ class GatewaySettings(BaseSettings):
             yield "GATEWAY_PUBLIC_URL: must begin with https://"
 
     @property
+    def cors_list(self) -> tuple[str, ...]:
+        """`cors_origins`, split."""
+        return _origins(self.cors_origins)
+
+    @property
     def trusted_networks(self) -> tuple[Network, ...]:
         """`trusted_proxies`, parsed."""
         return _networks(self.trusted_proxies)
@@ -179,3 +195,7 @@ class GatewaySettings(BaseSettings):
 
 def _networks(value: str) -> tuple[Network, ...]:
     return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Final
 
-METHODS: Final = ("Complete", "Stream", "Embed", "ListModels", "GetProviderStatus")
+METHODS: Final = ("Converse", "ListModels", "GetProviderStatus")
 CALLERS: Final = {f"/razvilka.router.v1.RouterService/{method}": ("gateway",) for method in METHODS}

@@ -27,8 +27,11 @@ FALLBACKS: Final = Counter(
 TOKENS: Final = Counter(
     "razvilka_router_tokens_total", "Tokens by direction (input, output).", ["provider", "model", "direction"]
 )
-ESTIMATED: Final = Counter(
-    "razvilka_router_usage_estimated_total", "Answers whose usage the provider did not say.", ["provider"]
+UNSAID: Final = Counter(
+    "razvilka_router_usage_unsaid_total", "Answers whose usage the provider did not say.", ["provider"]
+)
+BAD_USAGE: Final = Counter(
+    "razvilka_router_bad_usage_total", "Usage figures of providers that are no counts, or contradict each other."
 )
 STREAM_REWRITES: Final = Counter(
     "razvilka_router_stream_rewrites_total", "Streams whose provider changed text that was already out.", ["provider"]

@@ -2,298 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.router.v1 import router_pb2_grpc
 
-from services.router.domain.catalog import Model, Price
-from services.router.domain.completion import (
-    Choice,
-    Completion,
-    ContentPart,
-    Delta,
-    EmbeddingInput,
-    Embeddings,
-    End,
-    FinishReason,
-    Message,
-    Prompt,
-    ResponseFormat,
-    Role,
-    Route,
-    StreamPart,
-    Tool,
-    ToolCall,
-    ToolChoice,
-    Usage,
-)
-from services.router.domain.health import ModelHealth
+from servicekit.multiplex import Call, MultiplexServer, MultiplexServerSettings, StreamHandler, UnaryHandler
+from services.router.domain.completion import EmbeddingInput
+from services.router.frames import RouterAnswerCodec
 from services.router.routing.service import RouterService
+from services.router.rpc_messages import (
+    completion_to_proto,
+    embeddings_to_proto,
+    model_to_proto,
+    part_to_proto,
+    prompt_from_proto,
+    status_to_proto,
+)
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-
-ROLES: Final = {
-    pb.ROLE_UNSPECIFIED: Role.USER,
-    pb.ROLE_SYSTEM: Role.SYSTEM,
-    pb.ROLE_USER: Role.USER,
-    pb.ROLE_ASSISTANT: Role.ASSISTANT,
-    pb.ROLE_TOOL: Role.TOOL,
-}
-FINISH_REASONS: Final[dict[FinishReason | None, pb.FinishReason.ValueType]] = {
-    None: pb.FINISH_REASON_UNSPECIFIED,
-    FinishReason.STOP: pb.FINISH_REASON_STOP,
-    FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
-    FinishReason.TOOL_CALLS: pb.FINISH_REASON_TOOL_CALLS,
-    FinishReason.CONTENT_FILTER: pb.FINISH_REASON_CONTENT_FILTER,
-}
 
 
 class RouterServicer(router_pb2_grpc.RouterServiceServicer):
     """Speaks razvilka.router.v1."""
 
-    def __init__(self, service: RouterService) -> None:
+    def __init__(self, service: RouterService, settings: MultiplexServerSettings) -> None:
         self._service = service
+        self._calls = MultiplexServer(
+            {
+                "Complete": UnaryHandler(self._complete),
+                "Stream": StreamHandler(self._stream),
+                "Embed": UnaryHandler(self._embed),
+            },
+            RouterAnswerCodec(),
+            settings,
+        )
 
-    async def Complete(self, request: pb.CompleteRequest, context: Context) -> pb.CompleteResponse:
-        """Answer as a whole."""
-        prompt = prompt_from_proto(request.prompt)
-        return completion_to_proto(await self._service.complete(prompt, request.request_id, context.time_remaining()))
+    # The generated types know only the way that yields; grpc.aio also takes a coroutine that writes by itself.
+    async def Converse(self, _: Any, context: Context) -> None:  # type: ignore[override]
+        """Answer the calls of one gateway."""
+        await self._calls.serve(context)
 
-    async def Stream(self, request: pb.StreamRequest, context: Context) -> AsyncGenerator[pb.StreamResponse, None]:
-        """Answer as it is made."""
-        prompt = prompt_from_proto(request.prompt)
+    def drain(self) -> None:
+        """Take no new calls and finish what is in hand; comes before the gRPC server's stop."""
+        self._calls.drain()
+
+    async def _complete(self, call: Call) -> pb.CompleteResponse:
+        prompt = prompt_from_proto(call.request)
+        return completion_to_proto(await self._service.complete(prompt, call.request_id, call.timeout_s))
+
+    async def _stream(self, call: Call) -> AsyncGenerator[pb.StreamResponse, None]:
+        prompt = prompt_from_proto(call.request)
         # Closed at once when the caller leaves: the provider's connection hangs on it.
-        parts = await self._service.stream(prompt, request.request_id, context.time_remaining())
-        async with aclosing(parts):
+        async with aclosing(await self._service.stream(prompt, call.request_id, call.timeout_s)) as parts:
             async for part in parts:
                 yield part_to_proto(part)
 
-    async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
-        """Turn texts into vectors."""
+    async def _embed(self, call: Call) -> pb.EmbedResponse:
+        request = call.request
         texts = EmbeddingInput(
             request.model,
             tuple(request.input),
             request.dimensions if request.HasField("dimensions") else None,
             dict(request.other_json),
         )
-        return embeddings_to_proto(await self._service.embed(texts, request.request_id, context.time_remaining()))
+        return embeddings_to_proto(await self._service.embed(texts, call.request_id, call.timeout_s))
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         """Return the catalogue."""
-        models, version = self._service.models()
-        return pb.ListModelsResponse(models=map(model_to_proto, models), version=version)
+        listing = self._service.models()
+        return pb.ListModelsResponse(models=map(model_to_proto, listing.models), version=listing.version)
 
     async def GetProviderStatus(
         self, request: pb.GetProviderStatusRequest, context: Context
     ) -> pb.GetProviderStatusResponse:
         """Return what was seen of the providers."""
         return pb.GetProviderStatusResponse(models=map(status_to_proto, self._service.statuses()))
-
-
-def prompt_from_proto(message: pb.Prompt) -> Prompt:
-    """Return the prompt; a field that is not set is None."""
-    return Prompt(
-        model=message.model,
-        messages=[message_from_proto(each) for each in message.messages],
-        temperature=message.temperature if message.HasField("temperature") else None,
-        top_p=message.top_p if message.HasField("top_p") else None,
-        max_tokens=message.max_tokens if message.HasField("max_tokens") else None,
-        n=message.n if message.HasField("n") else None,
-        stop=tuple(message.stop),
-        tools=[_tool(tool) for tool in message.tools],
-        tool_choice=_tool_choice(message),
-        parallel_tool_calls=message.parallel_tool_calls if message.HasField("parallel_tool_calls") else None,
-        response_format=_response_format(message),
-        reasoning_effort=message.reasoning_effort,
-        other_json=dict(message.other_json),
-    )
-
-
-def message_from_proto(message: pb.Message) -> Message:
-    """Return one turn."""
-    role = ROLES.get(message.role, Role.USER)
-    if not (message.parts or message.tool_calls or message.tool_call_id or message.name):
-        return Message(role, message.content)
-    return Message(
-        role,
-        message.content,
-        tuple(ContentPart(part.type, part.text, part.json) for part in message.parts),
-        message.name,
-        tuple(ToolCall(call.id, call.name, call.arguments, call.index) for call in message.tool_calls),
-        message.tool_call_id,
-    )
-
-
-def _tool(tool: pb.Tool) -> Tool:
-    strict = tool.strict if tool.HasField("strict") else None
-    return Tool(tool.name, tool.description, tool.parameters_json, strict)
-
-
-def _tool_choice(message: pb.Prompt) -> ToolChoice | None:
-    if not message.HasField("tool_choice"):
-        return None
-    return ToolChoice(message.tool_choice.mode, message.tool_choice.function_name)
-
-
-def _response_format(message: pb.Prompt) -> ResponseFormat | None:
-    if not message.HasField("response_format"):
-        return None
-    wanted = message.response_format
-    return ResponseFormat(
-        wanted.type, wanted.name, wanted.schema_json, wanted.strict if wanted.HasField("strict") else None
-    )
-
-
-def part_to_proto(part: StreamPart) -> pb.StreamResponse:
-    """Return one message of a stream. All but the first and the last are deltas and the usage so far."""
-    deltas = [delta_to_proto(delta) for delta in part.deltas]
-    if part.route is None and part.end is None:
-        if part.progress is None:
-            return pb.StreamResponse(deltas=deltas)
-        return pb.StreamResponse(deltas=deltas, progress=usage_to_proto(part.progress))
-    return pb.StreamResponse(
-        route=route_to_proto(part.route) if part.route is not None else None,
-        deltas=deltas,
-        progress=usage_to_proto(part.progress) if part.progress is not None else None,
-        end=end_to_proto(part.end) if part.end is not None else None,
-    )
-
-
-def delta_to_proto(delta: Delta) -> pb.Delta:
-    """Return one piece of a choice. Most are text and nothing else."""
-    if delta.finish_reason is None and not delta.tool_calls and not delta.reasoning_content:
-        if not delta.choice_index:
-            return pb.Delta(content=delta.content)
-        return pb.Delta(choice_index=delta.choice_index, content=delta.content)
-    return pb.Delta(
-        choice_index=delta.choice_index,
-        content=delta.content,
-        reasoning_content=delta.reasoning_content,
-        tool_calls=_calls_to_proto(delta.tool_calls),
-        finish_reason=FINISH_REASONS[delta.finish_reason],
-    )
-
-
-def _calls_to_proto(calls: Sequence[ToolCall]) -> list[pb.ToolCall]:
-    return [pb.ToolCall(id=call.id, name=call.name, arguments=call.arguments, index=call.index) for call in calls]
-
-
-def completion_to_proto(completion: Completion) -> pb.CompleteResponse:
-    """Return a whole answer."""
-    return pb.CompleteResponse(
-        route=route_to_proto(completion.route),
-        choices=[_choice_to_proto(choice) for choice in completion.choices],
-        end=end_to_proto(completion.end),
-    )
-
-
-def _choice_to_proto(choice: Choice) -> pb.Choice:
-    return pb.Choice(
-        index=choice.index,
-        content=choice.content or "",
-        content_is_null=choice.content is None,
-        reasoning_content=choice.reasoning_content,
-        tool_calls=_calls_to_proto(choice.tool_calls),
-        finish_reason=FINISH_REASONS[choice.finish_reason],
-    )
-
-
-def embeddings_to_proto(made: Embeddings) -> pb.EmbedResponse:
-    """Return vectors."""
-    embeddings = [pb.Embedding(index=index, values=values) for index, values in enumerate(made.vectors)]
-    return pb.EmbedResponse(route=route_to_proto(made.route), embeddings=embeddings, end=end_to_proto(made.end))
-
-
-def route_to_proto(route: Route) -> pb.Route:
-    """Return what answers."""
-    return pb.Route(
-        provider=route.provider,
-        model=route.model,
-        resolved_model=route.resolved_model,
-        dropped_params=route.dropped_params,
-    )
-
-
-def usage_to_proto(usage: Usage) -> pb.Usage:
-    """Return token counts."""
-    if not (usage.cached_tokens or usage.reasoning_tokens or usage.estimated):
-        return pb.Usage(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
-    return pb.Usage(
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        cached_tokens=usage.cached_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        estimated=usage.estimated,
-    )
-
-
-def end_to_proto(end: End) -> pb.End:
-    """Return how an answer ended."""
-    return pb.End(
-        usage=usage_to_proto(end.usage),
-        attempts=[
-            pb.Attempt(
-                provider=attempt.provider,
-                model=attempt.model,
-                reason=attempt.reason,
-                latency_ms=attempt.latency_ms,
-                provider_request_id=attempt.provider_request_id,
-            )
-            for attempt in end.attempts
-        ],
-        system_fingerprint=end.system_fingerprint,
-    )
-
-
-def model_to_proto(model: Model) -> pb.Model:
-    """Return a model of the catalogue."""
-    message = pb.Model(
-        id=model.id,
-        aliases=model.aliases,
-        name=model.name,
-        provider=model.provider,
-        version=model.version,
-        resolved_model=model.resolved_model,
-        kind=model.kind,
-        context_length=model.context_length,
-        max_output_tokens=model.max_output_tokens,
-        modality=model.modality,
-        supported_features=sorted(model.features),
-        supported_parameters=model.supported_parameters,
-        default_parameters=model.default_parameters,
-        prices=map(_price_to_proto, model.prices),
-        description=model.description,
-        fallbacks=model.fallbacks,
-        chars_per_token=model.chars_per_token,
-        tokens_per_message=model.tokens_per_message,
-        on_disconnect=model.on_disconnect,
-    )
-    for name in ("shutdown_at", "deprecated_at", "created_at"):
-        if (timestamp := getattr(model, name)) is not None:
-            getattr(message, name).FromDatetime(timestamp)
-    return message
-
-
-def _price_to_proto(price: Price) -> pb.Price:
-    message = pb.Price(
-        version=price.version,
-        input_micro_rub_per_1k=price.input_micro_rub_per_1k,
-        output_micro_rub_per_1k=price.output_micro_rub_per_1k,
-        cached_micro_rub_per_1k=price.cached_micro_rub_per_1k,
-    )
-    message.valid_from.FromDatetime(price.valid_from)
-    return message
-
-
-def status_to_proto(health: ModelHealth) -> pb.ModelStatus:
-    """Return what was seen of one model."""
-    message = pb.ModelStatus(
-        provider=health.provider, model=health.model, status=health.status, latency_ms=health.latency_ms
-    )
-    message.error_rate = health.error_rate
-    message.updated_at.FromDatetime(health.updated_at)
-    return message

@@ -66,10 +66,15 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         limits = Limits(settings.http.first_token_s, settings.choices_max)
         # Chance spreads retries; it needs no secrecy.
         attempts = Attempts(table.providers, health, clock, random.Random())  # noqa: S311
-        servicer = RouterServicer(RouterService(catalog, attempts, statuses, clock, limits))
+        service = RouterService(catalog, attempts, statuses, clock, limits)
+        servicer = RouterServicer(service, settings.multiplex)
         register = functools.partial(router_pb2_grpc.add_RouterServiceServicer_to_server, servicer)
         policy = CallPolicy(CALLERS)
-        yield await opened.enter_async_context(running_server(settings.grpc, register, _ready, policy, settings.tls))
+        served = running_server(settings.grpc, register, _ready, policy, settings.tls)
+        port = await opened.enter_async_context(served)
+        # Before the server's stop, which waits for what is in hand: the gateways take new calls elsewhere.
+        opened.callback(servicer.drain)
+        yield port
 
 
 def _catalog(settings: RouterSettings, store: RouterStore, channels: ChannelCache, clock: Clock) -> LiveCatalog:

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit.configuration.production import postgres_faults, redis_faults, tls_faults
+from servicekit.multiplex import MultiplexServerSettings
 from servicekit.settings import (
     SERVICE_CONFIG,
     GrpcSettings,
@@ -33,6 +34,8 @@ class RouterSettings(ProviderSettings, BaseSettings):
     """Where the gateway finds us."""
     tls: TlsSettings = TlsSettings()
     """How we and our callers prove ourselves."""
+    multiplex: MultiplexServerSettings = MultiplexServerSettings()
+    """The calls that share the gateways' RPCs."""
     metrics: MetricsSettings = MetricsSettings()
     """Where Prometheus scrapes."""
     telemetry: TelemetrySettings = TelemetrySettings()

@@ -28,6 +28,7 @@ SOURCE_FROM_PROTO: Final[dict[pb.Source.ValueType, Source]] = {
     pb.SOURCE_PROVIDER: Source.PROVIDER,
     pb.SOURCE_ESTIMATED: Source.ESTIMATED,
     pb.SOURCE_REAPED: Source.REAPED,
+    pb.SOURCE_DISPUTED: Source.DISPUTED,
 }
 STATUS_TO_PROTO: Final[dict[Status | None, pb.Status.ValueType]] = {
     status: number for number, status in STATUS_FROM_PROTO.items()

@@ -1,1 +1,1 @@
-"""Kill processes of a running suite at random and prove that nothing was lost or billed twice."""
+"""Harm a running suite at random (processes, disk, journal, clocks) and prove that nothing was lost or billed twice."""

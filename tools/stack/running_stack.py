@@ -143,7 +143,7 @@ async def _new_account(auth: Auth, tier: Any, fields: dict[str, Any]) -> Account
         email, password = f"u{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(18)
         new_user = account_pb2.SeedUserRequest(email=email, password=password, tier=tier)
         user = await unary(accounts.SeedUser, new_user, deadline_s=RPC_DEADLINE_S)
-        new_key = auth_pb2.CreateApiKeyRequest(user_id=user.user_id, name="test", **fields)
+        new_key = auth_pb2.CreateApiKeyRequest(user_id=user.user_id, name="test", by_operator=True, **fields)
         made = await unary(stub.CreateApiKey, new_key, deadline_s=RPC_DEADLINE_S)
         return Account(user.user_id, made.key.id, made.secret)
 

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
-from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, Unauthenticated
 from services.auth.accounts import metrics
 from services.auth.accounts.account_lookup import usable_account
-from services.auth.accounts.credentials.reauthentication import Reauthentication
+from services.auth.accounts.credentials.reauthentication import Proof, Reauthentication
 from services.auth.accounts.domain.mail import MailKind, NewMail
 from services.auth.accounts.grants_of_user import EndReason, GrantsOfUser
 from services.auth.accounts.sessions import LoginSessions
 from services.auth.accounts.store.personal_data import erase_account, export_account
 from services.auth.accounts.store.unit_of_work import AccountUnits
-from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.origin import Origin
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.store.accounts import AccountStore, lock_account
-
-# Without a password the login itself must be that young.
-FRESH: Final = timedelta(minutes=10)
 
 
 class AccountDeletion:
@@ -36,15 +29,12 @@ class AccountDeletion:
         sessions: LoginSessions,
         grants: GrantsOfUser,
         reauthentication: Reauthentication,
-        *,
-        clock: Clock,
     ) -> None:
         self._accounts = accounts
         self._units = units
         self._sessions = sessions
         self._grants = grants
         self._reauthentication = reauthentication
-        self._clock = clock
 
     async def export(self, user_id: str) -> str:
         """Return everything auth knows of a person as JSON, without secrets.
@@ -70,18 +60,15 @@ class AccountDeletion:
         ]
         return json.dumps(document, ensure_ascii=False, indent=2, default=str)
 
-    async def delete(self, user_id: str, password: str, session_secret: str, origin: Origin) -> None:
+    async def delete(self, user_id: str, proof: Proof, origin: Origin) -> None:
         """End everything of a person at once and erase what is personal; the id stays, for what was billed to it.
 
         Raises:
             NotFound: there is no such user.
-            Unauthenticated: INVALID_CREDENTIALS: not the password; without one: the login is too long ago.
+            Unauthenticated: INVALID_CREDENTIALS: the proof is not good.
         """
         account = await usable_account(self._accounts, user_id)
-        if account.password_hash is not None:
-            await self._reauthentication.check_password(account, password, origin)
-        else:
-            await self._check_fresh(account, session_secret)
+        await self._reauthentication.prove(account, proof, origin)
         ended = await self._sessions.others(account.id)
         async with self._units.begin(origin) as unit:
             await lock_account(unit.connection, account.id)
@@ -94,8 +81,3 @@ class AccountDeletion:
             unit.note(AuditAction.USER_DELETED, account.id)
         await self._sessions.forget(ended)
         metrics.USERS_DELETED.inc()
-
-    async def _check_fresh(self, account: Account, session_secret: str) -> None:
-        found = await self._sessions.look(session_secret)
-        if found is None or found[1].id != account.id or self._clock.now() - found[0].authenticated_at > FRESH:
-            raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "Log in again to do this.", param="session_id")

@@ -10,6 +10,7 @@ from typing import Final
 
 from servicekit.clock import Clock
 from services.auth.accounts.account_deletion import AccountDeletion
+from services.auth.accounts.administration import Administration
 from services.auth.accounts.cache.guess_counters import GuessRules, LocalGuesses, RedisGuesses
 from services.auth.accounts.cache.pending_logins import PendingLogins
 from services.auth.accounts.cache.sessions import SessionCache
@@ -101,7 +102,11 @@ def _parts(options: AccountOptions, given: Dependencies, grants: GrantsOfUser) -
     units = AccountUnits(given.units, delivery.start)
     terms = options.session.terms()
     cache = SessionCache(given.redis, terms)
-    login_limiter = _limiter("login", options.guess, given)
+    sessions = LoginSessions(cache, accounts, units, grants, terms, bounds=given.bounds, clock=clock, new_id=uuid.uuid4)
+    login_limiter, second_factor = (
+        _limiter("login", options.guess, given),
+        SecondFactor(Sealer(options.sealing_secrets)),
+    )
     hashing, rules = _hashing(options.password), _rules(options.password)
     return _Parts(
         accounts=accounts,
@@ -110,13 +115,13 @@ def _parts(options: AccountOptions, given: Dependencies, grants: GrantsOfUser) -
         attempts=LoginAttemptStore(pool),
         delivery=delivery,
         units=units,
-        sessions=LoginSessions(cache, accounts, units, grants, terms, clock=clock, new_id=uuid.uuid4),
+        sessions=sessions,
         login_limiter=login_limiter,
         mail_limiter=_limiter("mail", options.ask, given),
         hashing=hashing,
         rules=rules,
-        second_factor=SecondFactor(Sealer(options.sealing_secrets)),
-        reauthentication=Reauthentication(login_limiter, hashing, rules),
+        second_factor=second_factor,
+        reauthentication=Reauthentication(login_limiter, hashing, rules, second_factor, sessions, units, clock=clock),
     )
 
 
@@ -131,10 +136,12 @@ def _cases(options: AccountOptions, given: Dependencies, grants: GrantsOfUser, p
         passwords=_passwords(given, grants, parts),
         totp=Totp(parts.accounts, units, parts.second_factor, parts.login_limiter, parts.reauthentication),
         profiles=Profiles(parts.accounts, units, parts.mail_limiter, parts.reauthentication),
-        deletion=AccountDeletion(
-            parts.accounts, units, parts.sessions, grants, parts.reauthentication, clock=given.clock
+        deletion=AccountDeletion(parts.accounts, units, parts.sessions, grants, parts.reauthentication),
+        reauthentication=parts.reauthentication,
+        administration=Administration(parts.accounts, units, parts.sessions),
+        external=ExternalLogin(
+            providers, pending, units, completion, parts.sessions, clock=given.clock, new_id=uuid.uuid4
         ),
-        external=ExternalLogin(providers, pending, units, completion, new_id=uuid.uuid4),
         seeding=_seeding(options, parts),
     )
 

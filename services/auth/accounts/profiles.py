@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from services.auth.accounts.account_lookup import usable_account
 from services.auth.accounts.credentials.guess_limiter import GuessLimiter
-from services.auth.accounts.credentials.reauthentication import Reauthentication
+from services.auth.accounts.credentials.reauthentication import Proof, Reauthentication
 from services.auth.accounts.domain.email_address import account_key, check_email
 from services.auth.accounts.domain.guessing import Attempt
 from services.auth.accounts.domain.mail import MailKind, NewMail
@@ -21,13 +21,13 @@ from services.auth.shared.store.accounts import AccountStore
 
 @dataclass(frozen=True, slots=True)
 class ProfileChange:
-    """What is to be changed; None leaves it. A new address needs the password, where there is one."""
+    """What is to be changed; None leaves it. A new address needs a proof."""
 
     name: str | None = None
     language: str | None = None
     time_zone: str | None = None
     email: str | None = None
-    password: str = field(default="", repr=False)
+    proof: Proof = field(default_factory=Proof)
 
 
 class Profiles:
@@ -59,7 +59,7 @@ class Profiles:
         Raises:
             NotFound: there is no such user.
             InvalidRequest: a field is wrong.
-            Unauthenticated: INVALID_CREDENTIALS: a new address needs the password.
+            Unauthenticated: INVALID_CREDENTIALS: a new address needs a proof.
         """
         account = await usable_account(self._accounts, user_id)
         name = None if wanted.name is None else check_name(wanted.name)
@@ -84,8 +84,7 @@ class Profiles:
         if wanted.email is None or wanted.email.strip() == account.email:
             return None
         address = check_email(wanted.email)
-        if account.password_hash is not None:
-            await self._reauthentication.check_password(account, wanted.password, origin)
+        await self._reauthentication.prove(account, wanted.proof, origin)
         await self._mail_limiter.admit(Attempt(account_key(address), origin))
         return address
 

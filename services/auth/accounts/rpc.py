@@ -10,7 +10,9 @@ from razvilka.auth.v1 import oauth_pb2
 
 from servicekit.errors import ErrorReason, Unauthenticated
 from services.auth.accounts.account_deletion import AccountDeletion
+from services.auth.accounts.administration import Administration
 from services.auth.accounts.cache.sessions import digest_of
+from services.auth.accounts.credentials.reauthentication import Proof, Reauthentication
 from services.auth.accounts.credentials.totp import Totp
 from services.auth.accounts.domain.login_session import LoginSession
 from services.auth.accounts.login.external_login import ExternalLogin
@@ -36,6 +38,8 @@ class AccountCases:
     totp: Totp
     profiles: Profiles
     deletion: AccountDeletion
+    reauthentication: Reauthentication
+    administration: Administration
     external: ExternalLogin
     seeding: Seeding
 
@@ -120,20 +124,31 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
         )
         return pb.ChangePasswordResponse()
 
+    async def Reauthenticate(self, request: pb.ReauthenticateRequest, context: Context) -> pb.ReauthenticateResponse:
+        """Have a session count as fresh again."""
+        proof = Proof(request.password, request.totp_code, request.session_id)
+        await self._cases.reauthentication.renew(request.session_id, proof, _origin(request.origin))
+        return pb.ReauthenticateResponse()
+
     async def EnrollTotp(self, request: pb.EnrollTotpRequest, context: Context) -> pb.EnrollTotpResponse:
         """Return a fresh secret."""
-        enrolment = await self._cases.totp.enroll(request.user_id)
+        enrolment = await self._cases.totp.enroll(
+            request.user_id,
+            Proof(request.password, session_secret=request.session_id),
+            _origin(request.origin),
+        )
         return pb.EnrollTotpResponse(
             secret=enrolment.secret, otpauth_uri=enrolment.otpauth_uri, qr_svg=enrolment.qr_svg
         )
 
     async def ConfirmTotp(self, request: pb.ConfirmTotpRequest, context: Context) -> pb.ConfirmTotpResponse:
         """Switch the second factor on."""
-        return pb.ConfirmTotpResponse(recovery_codes=await self._cases.totp.confirm(request.user_id, request.code))
+        codes = await self._cases.totp.confirm(request.user_id, request.code, _origin(request.origin))
+        return pb.ConfirmTotpResponse(recovery_codes=codes)
 
     async def DisableTotp(self, request: pb.DisableTotpRequest, context: Context) -> pb.DisableTotpResponse:
         """Switch the second factor off."""
-        await self._cases.totp.disable(request.user_id, request.password, request.code)
+        await self._cases.totp.disable(request.user_id, request.password, request.code, _origin(request.origin))
         return pb.DisableTotpResponse()
 
     async def GetProfile(self, request: pb.GetProfileRequest, context: Context) -> pb.GetProfileResponse:
@@ -147,7 +162,7 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
             language=request.language if request.HasField("language") else None,
             time_zone=request.time_zone if request.HasField("time_zone") else None,
             email=request.email if request.HasField("email") else None,
-            password=request.current_password,
+            proof=Proof(request.current_password, request.totp_code, request.session_id),
         )
         account = await self._cases.profiles.update(request.user_id, wanted, _origin(request.origin))
         return pb.UpdateProfileResponse(profile=profile_to_proto(account))
@@ -158,10 +173,16 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
 
     async def DeleteAccount(self, request: pb.DeleteAccountRequest, context: Context) -> pb.DeleteAccountResponse:
         """End everything of a user."""
-        await self._cases.deletion.delete(
-            request.user_id, request.password, request.session_id, _origin(request.origin)
-        )
+        proof = Proof(request.password, request.totp_code, request.session_id)
+        await self._cases.deletion.delete(request.user_id, proof, _origin(request.origin))
         return pb.DeleteAccountResponse()
+
+    async def SetUserDisabled(self, request: pb.SetUserDisabledRequest, context: Context) -> pb.SetUserDisabledResponse:
+        """Shut an account, or open it again."""
+        await self._cases.administration.set_disabled(
+            request.admin_user_id, request.user_id, _origin(request.origin), disabled=request.disabled
+        )
+        return pb.SetUserDisabledResponse()
 
     async def ListExternalProviders(
         self, request: pb.ListExternalProvidersRequest, context: Context

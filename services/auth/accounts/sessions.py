@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -18,6 +19,7 @@ from services.auth.accounts.grants_of_user import GrantsOfUser
 from services.auth.accounts.store.unit_of_work import AccountUnit, AccountUnits
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.bounds import Bounds
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.origin import Origin
 from services.auth.shared.domain.session import Session
@@ -35,6 +37,10 @@ class OpenedSession:
     secret: str = field(repr=False)
 
 
+def _begun(session: LoginSession) -> datetime:
+    return session.created_at
+
+
 class LoginSessions:
     """Who sits at which browser. Also what OAuth asks of sessions (`domain.session.Sessions`)."""
 
@@ -46,6 +52,7 @@ class LoginSessions:
         grants: GrantsOfUser,
         terms: SessionTerms,
         *,
+        bounds: Bounds,
         clock: Clock,
         new_id: Callable[[], UUID],
     ) -> None:
@@ -54,6 +61,7 @@ class LoginSessions:
         self._accounts = accounts
         self._units = units
         self._grants = grants
+        self._bounds = bounds
         self._clock = clock
         self._new_id = new_id
 
@@ -77,7 +85,13 @@ class LoginSessions:
             user_agent=origin.user_agent,
         )
         await self._cache.put(session)
+        await self._make_room(account.id)
         return OpenedSession(session, account, secret)
+
+    async def _make_room(self, user_id: str) -> None:
+        # Not refused: whoever knows the password could fill the account up and shut its owner out.
+        for oldest in sorted(await self.list_of(user_id), key=_begun)[: -self._bounds.sessions]:
+            await self._end(oldest, AuditAction.SESSION_REVOKED)
 
     async def look(self, secret: str) -> tuple[LoginSession, Account] | None:
         """Return the live session of a secret with its account, and note its use.
@@ -177,6 +191,10 @@ class LoginSessions:
                 await self._cache.move_to_epoch(session.digest, epoch)
         except Unavailable as exc:
             log.warning("auth.session_not_kept", reason=exc.reason.value)
+
+    async def note_proof(self, session: LoginSession) -> None:
+        """Note that the holder has proved once more who they are."""
+        await self._cache.note_proof(session.digest, self._clock.now())
 
     async def count(self) -> None:
         """Export how many sessions are live."""

@@ -15,6 +15,7 @@ from services.auth.keys.store.api_keys import KeyStore
 from services.auth.keys.verification import KeyVerifier
 from services.auth.shared.dependencies import Dependencies
 from services.auth.shared.domain.tier import Tier, TierLimits
+from services.auth.shared.in_person import InPerson
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,16 @@ class Keys:
 
 
 def assemble_keys(
-    settings: KeySettings, limits: Mapping[Tier, TierLimits], given: Dependencies, last_use: LastUse
+    settings: KeySettings,
+    limits: Mapping[Tier, TierLimits],
+    given: Dependencies,
+    last_use: LastUse,
+    in_person: InPerson,
 ) -> Keys:
     """Return the keys."""
     store, hasher = KeyStore(given.pool), settings.hasher()
-    management = ApiKeys(store, hasher, given.units, clock=given.clock, new_id=uuid.uuid4)
+    management = ApiKeys(
+        store, hasher, given.units, in_person, bounds=given.bounds, clock=given.clock, new_id=uuid.uuid4
+    )
     verifier = KeyVerifier(store, hasher, given.units, limits, last_use, clock=given.clock, background=given.background)
     return Keys(KeyServicer(management, verifier), PepperCensus(store, hasher))

@@ -13,7 +13,7 @@ from services.auth.shared.domain.budget import key_budget
 from services.auth.shared.rpc_values import (
     PERIOD_TO_PROTO,
     Context,
-    authority_of,
+    asker_of,
     caller_to_proto,
     period_from_proto,
     timestamp_from_proto,
@@ -30,7 +30,7 @@ class KeyServicer(pb_grpc.AuthServiceServicer):
 
     async def CreateApiKey(self, request: pb.CreateApiKeyRequest, context: Context) -> pb.CreateApiKeyResponse:
         """Issue a key and show it once."""
-        issued = await self._keys.create(order_from_proto(request))
+        issued = await self._keys.create(order_from_proto(request), asker_of(request))
         return pb.CreateApiKeyResponse(key=key_to_proto(issued.key), secret=issued.secret)
 
     async def ListApiKeys(self, request: pb.ListApiKeysRequest, context: Context) -> pb.ListApiKeysResponse:
@@ -42,7 +42,7 @@ class KeyServicer(pb_grpc.AuthServiceServicer):
 
     async def RotateApiKey(self, request: pb.RotateApiKeyRequest, context: Context) -> pb.RotateApiKeyResponse:
         """Issue a key in place of another, which goes on for a while."""
-        issued = await self._keys.rotate(request.user_id, request.key_id, request.overlap_s, authority_of(request))
+        issued = await self._keys.rotate(request.user_id, request.key_id, request.overlap_s, asker_of(request))
         return pb.RotateApiKeyResponse(key=key_to_proto(issued.key), secret=issued.secret)
 
     async def RevokeApiKey(self, request: pb.RevokeApiKeyRequest, context: Context) -> pb.RevokeApiKeyResponse:
@@ -65,7 +65,6 @@ def order_from_proto(request: pb.CreateApiKeyRequest) -> KeyOrder:
         ip_allow_list=tuple(request.ip_allow_list),
         budget=key_budget(request.budget_micro_rub, period_from_proto(request.budget_period)),
         expires_at=timestamp_from_proto(request.expires_at, "expires_at") if request.HasField("expires_at") else None,
-        maker=authority_of(request),
     )
 
 

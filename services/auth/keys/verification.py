@@ -19,10 +19,11 @@ from services.auth.keys.store.key_rows import HeldKey
 from services.auth.shared.domain.audit import SYSTEM, AuditAction, AuditEvent
 from services.auth.shared.domain.budget import Budget
 from services.auth.shared.domain.caller import Caller
+from services.auth.shared.domain.scope import OPERATOR_SCOPES
 from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
-# One sentence for keys that never were, keys that were mistyped and keys that were revoked.
+# One sentence for keys that never were, keys that were mistyped and keys that are over.
 INVALID_KEY_MESSAGE: Final = "The API key is not valid."
 
 
@@ -53,7 +54,7 @@ class KeyVerifier:
         """Return the holder of a valid key.
 
         Raises:
-            Unauthenticated: unknown, mistyped or revoked (INVALID_KEY, no telling which), or expired (KEY_EXPIRED).
+            Unauthenticated: INVALID_KEY: unknown, mistyped, revoked or expired, no telling which.
         """
         if api_key.form_of(secret) is SecretForm.MISTYPED:
             raise _refused("mistyped")
@@ -67,8 +68,7 @@ class KeyVerifier:
             raise _refused("revoked")
         now = self._clock.now()
         if held.key.is_expired(now):
-            metrics.VERIFICATIONS.labels("expired").inc()
-            raise Unauthenticated(ErrorReason.KEY_EXPIRED, "The API key has expired.")
+            raise _refused("expired")
         if held.stored != candidates[0]:
             self._move_over(held, candidates[0], secret)
         metrics.VERIFICATIONS.labels("valid").inc()
@@ -98,7 +98,7 @@ class KeyVerifier:
             key_id=key.id,
             key_name=key.name,
             tier=held.tier,
-            scopes=key.scopes,
+            scopes=key.scopes if held.owner_is_admin else key.scopes - OPERATOR_SCOPES,
             models=key.models,
             ip_allow_list=key.ip_allow_list,
             limits=self._limits[held.tier],

@@ -35,6 +35,7 @@ from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.dependencies import Dependencies
 from services.auth.shared.domain.session import Sessions
 from services.auth.shared.domain.tier import Tier, TierLimits
+from services.auth.shared.in_person import InPerson
 from services.auth.shared.store.accounts import AccountStore
 from services.auth.shared.store.revocations import RevocationStore
 
@@ -86,7 +87,7 @@ def _parts(settings: OAuthSettings, signing_secrets: Sequence[str], given: Depen
         accounts=accounts,
         grants=GrantStore(given.pool),
         refresh=RefreshStore(given.pool),
-        clients=_clients(settings, given, accounts),
+        clients=_clients(settings, given, accounts, sessions),
         ring=ring,
         token_signer=TokenSigner(ring, settings.terms()),
         lives=Lives(timedelta(seconds=settings.code_ttl_s), settings.refresh_idle, settings.refresh_absolute),
@@ -95,7 +96,7 @@ def _parts(settings: OAuthSettings, signing_secrets: Sequence[str], given: Depen
 
 def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits]) -> OAuthUseCases:
     settings, given, terms = parts.settings, parts.given, parts.settings.terms()
-    reader = TokenReader(parts.ring, parts.grants, terms, clock=given.clock)
+    reader = TokenReader(parts.ring, parts.grants, parts.accounts, terms, clock=given.clock)
     inspection = Inspection(reader, parts.refresh, parts.accounts, clock=given.clock)
     oauth = _code_flow(parts, reader)
     machine_grants, devices = _machine_grants(parts), _devices(parts)
@@ -121,9 +122,13 @@ def _key_ring(settings: OAuthSettings, signing_secrets: Sequence[str], given: De
     return KeyRing(SigningKeyStore(given.pool), given.units, KeySealer(signing_secrets), rules, clock=given.clock)
 
 
-def _clients(settings: OAuthSettings, given: Dependencies, accounts: AccountStore) -> Clients:
+def _clients(settings: OAuthSettings, given: Dependencies, accounts: AccountStore, sessions: Sessions) -> Clients:
     token = settings.registration_token.get_secret_value() if settings.registration_enabled else ""
-    return Clients(ClientStore(given.pool), accounts, given.units, registration_token=token, clock=given.clock)
+    in_person = InPerson(sessions, clock=given.clock)
+    store = ClientStore(given.pool)
+    return Clients(
+        store, accounts, given.units, in_person, bounds=given.bounds, registration_token=token, clock=given.clock
+    )
 
 
 def _code_flow(parts: _Parts, reader: TokenReader) -> OAuthService:
@@ -148,6 +153,7 @@ def _authorization(parts: _Parts, oauth: OAuthService) -> AuthorizationEndpoint:
         PendingCache(given.redis, ttl_s=settings.pending_ttl_s),
         parts.grants,
         given.units,
+        bounds=given.bounds,
         issuer=settings.issuer,
         clock=given.clock,
     )
@@ -177,12 +183,14 @@ def _devices(parts: _Parts) -> DeviceFlows:
     )
     return DeviceFlows(
         DeviceCache(given.redis, ttl_s=settings.device_code_ttl_s),
+        parts.grants,
         GuessCounter(given.redis, window_s=settings.device_guess_window_s),
         given.units,
         parts.clients,
         parts.sessions,
         parts.accounts,
         parts.token_signer,
+        bounds=given.bounds,
         terms=terms,
         lives=parts.lives,
         clock=given.clock,

@@ -18,17 +18,21 @@ from services.auth.oauth.domain.client_order import (
     ClientOrder,
     as_metadata,
     check_client_order,
+    delegated,
     order_from_metadata,
 )
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
 from services.auth.oauth.domain.token import SecretKind, new_secret
-from services.auth.oauth.store.clients import ClientStore, delete_client, insert_client
+from services.auth.oauth.store.clients import ClientStore, count_clients, end_client, insert_client
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
-from services.auth.shared.domain.delegation import Authority, Delegation, Made, check_delegation
+from services.auth.shared.domain.bounds import Bounds, check_room
+from services.auth.shared.domain.delegation import Asker, Authority
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.revocation import RevokedKind
-from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.in_person import InPerson
+from services.auth.shared.store.accounts import AccountStore, lock_account
+from services.auth.shared.store.makers import hold_maker
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 ID_PREFIX: Final = "rz_app_"
@@ -54,13 +58,17 @@ class Clients:
         store: ClientStore,
         accounts: AccountStore,
         units: UnitsOfWork,
+        in_person: InPerson,
         *,
+        bounds: Bounds,
         registration_token: str,
         clock: Clock,
     ) -> None:
         self._store = store
         self._accounts = accounts
         self._units = units
+        self._in_person = in_person
+        self._bounds = bounds
         self._registration_token = registration_token
         self._clock = clock
 
@@ -68,7 +76,8 @@ class Clients:
         """Return the application; None also for what cannot be an id."""
         if client_id is None or not CLIENT_ID.fullmatch(client_id):
             return None
-        return await self._store.find(client_id)
+        client = await self._store.find(client_id)
+        return None if client is None or client.is_expired(self._clock.now()) else client
 
     async def register(self, metadata_json: str, authorization: str) -> dict[str, Any] | OAuthRefusal:
         """Answer the registration endpoint (RFC 7591): an application registers itself."""
@@ -84,17 +93,18 @@ class Clients:
             raise OAuthRefusal(OAuthError.ACCESS_DENIED, "Clients cannot register themselves here.", http_status=403)
         if scheme.lower() != "bearer" or not genuine:
             raise OAuthRefusal(OAuthError.INVALID_TOKEN, "The initial access token is not valid.", http_status=401)
-        new = await self._insert(order_from_metadata(metadata_json), "", "dynamic")
+        new = await self._insert(order_from_metadata(metadata_json), "", "dynamic", None, owner_is_admin=False)
         return as_metadata(new.client, new.secret)
 
-    async def create(self, order: ClientOrder, client_id: str, maker: Authority | None) -> NewClient:
+    async def create(self, order: ClientOrder, client_id: str, asker: Asker) -> NewClient:
         """Register an application for its owner, or for an administrator when there is none.
 
         Raises:
             InvalidRequest: a field is wrong.
             PermissionDenied: neither its owner nor the credential that asks may have such an application.
-            Conflict: the id is taken.
+            Conflict: the id is taken, or the owner has as many as there may be.
             NotFound: there is no such owner.
+            Unauthenticated: the credential that asks ended meanwhile, or nobody asks who may.
         """
         if client_id and not CLIENT_ID.fullmatch(client_id):
             raise _invalid("A client id has 1 to 128 of A-Z a-z 0-9 . _ ~ -", "client_id")
@@ -103,16 +113,18 @@ class Clients:
         except OAuthRefusal as refusal:
             redirect = refusal.error is OAuthError.INVALID_REDIRECT_URI
             raise _invalid(refusal.description, "redirect_uris" if redirect else "client") from refusal
-        if order.owner_user_id is not None:
-            owner = await self._owner(order.owner_user_id)
-            check_delegation(Delegation(Made.CLIENT, order.scopes, (), maker, owner_is_admin=owner.is_admin))
-        return await self._insert(checked, client_id, "owner" if order.owner_user_id else ADMINISTRATOR)
+        await self._in_person.check(asker, order.owner_user_id or "")
+        if order.owner_user_id is None:
+            return await self._insert(checked, client_id, ADMINISTRATOR, None, owner_is_admin=True)
+        owner = await self._owner(order.owner_user_id)
+        return await self._insert(checked, client_id, "owner", asker.maker, owner_is_admin=owner.is_admin)
 
     async def list_of(self, owner_user_id: str) -> list[Client]:
         """Return a user's applications, newest first; with no user everybody's."""
         if owner_user_id:
             check_id(owner_user_id, param="owner_user_id", noun="user")
-        return await self._store.list_of(owner_user_id or None)
+        now, found = self._clock.now(), await self._store.list_of(owner_user_id or None)
+        return [client for client in found if not client.is_expired(now)]
 
     async def delete(self, owner_user_id: str, client_id: str) -> None:
         """End an application with all its grants; with no user as an administrator.
@@ -134,28 +146,38 @@ class Clients:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="owner_user_id")
         return owner
 
-    async def _insert(self, order: ClientOrder, client_id: str, how: str) -> NewClient:
-        now = self._clock.now()
+    async def _check_room(self, unit: UnitOfWork, owner_user_id: str) -> None:
+        # One registration at a time: two at once cannot both be the last.
+        await lock_account(unit.connection, owner_user_id)
+        there = await count_clients(unit.connection, owner_user_id, unit.at)
+        check_room(there, self._bounds.clients, "applications")
+
+    async def _insert(
+        self, order: ClientOrder, client_id: str, how: str, claimed: Authority | None, *, owner_is_admin: bool
+    ) -> NewClient:
         secret = new_secret(SecretKind.CLIENT_SECRET) if order.is_confidential else ""
-        made_up = ID_PREFIX + secrets.token_hex(12)
-        client = order.becomes(client_id or made_up, hash_secret(secret) if secret else None, now)
+        name, secret_hash = client_id or ID_PREFIX + secrets.token_hex(12), hash_secret(secret) if secret else None
+        actor = f"user:{order.owner_user_id}" if order.owner_user_id else how
 
-        async def insert(unit: UnitOfWork) -> None:
-            actor = f"user:{client.owner_user_id}" if client.owner_user_id else how
+        async def insert(unit: UnitOfWork) -> Client:
+            if order.owner_user_id is not None:
+                await self._check_room(unit, order.owner_user_id)
+            maker = await hold_maker(unit, claimed, order.owner_user_id or "")
+            bounded = delegated(order, maker, owner_is_admin=owner_is_admin)
+            client = bounded.becomes(name, secret_hash, unit.at)
             await insert_client(unit.connection, client)
-            unit.record(
-                audit_event(AuditAction.CLIENT_REGISTERED, now, actor=actor, subject=f"client:{client.id}", how=how)
-            )
+            subject = f"client:{client.id}"
+            unit.record(audit_event(AuditAction.CLIENT_REGISTERED, unit.at, actor=actor, subject=subject, how=how))
+            return client
 
-        await self._units.run(insert)
+        client = await self._units.run(insert)
         metrics.CLIENTS_REGISTERED.labels(how).inc()
         return NewClient(client, secret)
 
 
 async def _delete(owner_user_id: str, client_id: str, unit: UnitOfWork) -> bool:
-    if not await delete_client(unit.connection, client_id, owner_user_id or None):
+    if not await end_client(unit, client_id, owner_user_id or None):
         return False
-    await unit.revoke(RevokedKind.CLIENT, client_id)
     actor = f"user:{owner_user_id}" if owner_user_id else ADMINISTRATOR
     unit.record(audit_event(AuditAction.CLIENT_DELETED, unit.at, actor=actor, subject=f"client:{client_id}"))
     return True

@@ -73,7 +73,7 @@ class Grants:
             tier=account.tier,
             scopes=still_granted(grant.allowance.scopes, account),
             models=grant.allowance.models,
-            ip_allow_list=(),
+            ip_allow_list=grant.ip_allow_list,
             limits=self._limits[account.tier],
             budgets=(*((grant.budget,) if grant.budget else ()), *self._limits[account.tier].ceiling_of(grant.user_id)),
             expires_at=grant.expires_at,

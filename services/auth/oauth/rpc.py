@@ -21,7 +21,7 @@ from services.auth.oauth.tokens.inspection import Inspection
 from services.auth.shared.domain.origin import origin_of
 from services.auth.shared.rpc_values import (
     Context,
-    authority_of,
+    asker_of,
     caller_to_proto,
     timestamp_from_proto,
     timestamp_to_proto,
@@ -154,9 +154,7 @@ class OAuthServicer(pb_grpc.OAuthServiceServicer):
 
     async def CreateClient(self, request: pb.CreateClientRequest, context: Context) -> pb.CreateClientResponse:
         """Register an application."""
-        new = await self._cases.clients.create(
-            messages.order_from_proto(request), request.client_id, authority_of(request)
-        )
+        new = await self._cases.clients.create(messages.order_from_proto(request), request.client_id, asker_of(request))
         return pb.CreateClientResponse(client=messages.client_to_proto(new.client), client_secret=new.secret)
 
     async def ListClients(self, request: pb.ListClientsRequest, context: Context) -> pb.ListClientsResponse:

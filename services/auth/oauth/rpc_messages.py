@@ -20,7 +20,7 @@ from services.auth.oauth.flows.device_flow import FoundDevice
 from services.auth.shared.domain.budget import key_budget
 from services.auth.shared.domain.model_list import check_models
 from services.auth.shared.domain.revocation import Revocation
-from services.auth.shared.domain.scope import parse_scopes
+from services.auth.shared.domain.scope import IDENTITY_SCOPES, Scope, known_scopes, parse_scopes
 from services.auth.shared.domain.session import Session
 from services.auth.shared.rpc_values import PERIOD_TO_PROTO, period_from_proto, timestamp_to_proto
 
@@ -134,11 +134,18 @@ def order_from_proto(request: pb.CreateClientRequest) -> ClientOrder:
         name=request.name.strip(),
         is_confidential=request.confidential,
         redirect_uris=tuple(request.redirect_uris),
-        scopes=parse_scopes(request.scopes) or DEFAULT_SCOPES,
+        scopes=parse_scopes(request.scopes) or _default_scopes(request),
         grant_types=ordered_grant_types(request.grant_types),
         auth_method=None,
         owner_user_id=request.owner_user_id or None,
     )
+
+
+def _default_scopes(request: pb.CreateClientRequest) -> frozenset[Scope]:
+    # What is left out is as narrow as the maker.
+    if not request.HasField("maker"):
+        return DEFAULT_SCOPES
+    return known_scopes(request.maker.scopes) & DEFAULT_SCOPES | IDENTITY_SCOPES
 
 
 def grant_to_proto(grant: Grant, client: Client) -> pb.Grant:

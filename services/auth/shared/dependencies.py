@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from servicekit.clock import Clock
 from servicekit.lifecycle import Background
+from services.auth.shared.domain.bounds import Bounds
 from services.auth.shared.revocation_feed import RevocationFeed
 from services.auth.shared.store.unit_of_work import Pool, UnitsOfWork
 
@@ -24,3 +25,4 @@ class Dependencies:
     feed: RevocationFeed
     background: Background
     clock: Clock
+    bounds: Bounds

@@ -13,7 +13,7 @@ from razvilka.auth.v1 import oauth_pb2
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.auth.shared.domain.budget import Budget, BudgetPeriod
 from services.auth.shared.domain.caller import Caller
-from services.auth.shared.domain.delegation import Authority
+from services.auth.shared.domain.delegation import Asker, Authority, Powers
 from services.auth.shared.domain.tier import Limits, Tier
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -109,20 +109,26 @@ def timestamp_from_proto(stamp: Timestamp, param: str) -> datetime:
     return EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1_000)
 
 
-def authority_of(
-    request: pb.CreateApiKeyRequest | pb.RotateApiKeyRequest | oauth_pb2.CreateClientRequest,
-) -> Authority | None:
+MakingRequest: TypeAlias = "pb.CreateApiKeyRequest | pb.RotateApiKeyRequest | oauth_pb2.CreateClientRequest"
+
+
+def authority_of(request: MakingRequest) -> Authority | None:
     """Return what the credential that makes the request may do itself; None: nobody's credential makes it."""
     if not request.HasField("maker"):
         return None
     maker = request.maker
-    return Authority(
+    powers = Powers(
         scopes=frozenset(maker.scopes),
         models=tuple(maker.models),
         ip_allow_list=tuple(maker.ip_allow_list),
-        budgets=tuple(_budget_from_proto(budget) for budget in maker.budgets),
         expires_at=timestamp_from_proto(maker.expires_at, "maker") if maker.HasField("expires_at") else None,
     )
+    return Authority(powers, tuple(_budget_from_proto(budget) for budget in maker.budgets), maker.subject)
+
+
+def asker_of(request: MakingRequest) -> Asker:
+    """Return who asks for something to be made."""
+    return Asker(authority_of(request), request.session_id, request.by_operator)
 
 
 def _budget_from_proto(budget: pb.Budget) -> Budget:

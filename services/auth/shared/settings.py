@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, SecretStr
 
 from servicekit.settings import Part
+from services.auth.shared.domain.bounds import Bounds
 from services.auth.shared.domain.tier import Limits, Tier
 
 # For what keys are derived from: HMAC-SHA256 gains nothing from more, and a shorter one could be guessed.
@@ -15,6 +16,23 @@ MICRO = 1_000_000
 def split_secrets(secrets: SecretStr) -> list[str]:
     """Return the secrets that stand in one setting, separated by commas."""
     return [secret.strip() for secret in secrets.get_secret_value().split(",") if secret.strip()]
+
+
+class MostSettings(Part):
+    """How much one account may have at once."""
+
+    keys: int = Field(500, ge=1)
+    """Live API keys of an account; one more is refused."""
+    clients: int = Field(100, ge=1)
+    """Applications of an account; one more is refused."""
+    grants: int = Field(500, ge=1)
+    """Live authorizations of an account; one more is refused."""
+    sessions: int = Field(50, ge=1)
+    """Login sessions of an account; one more ends the oldest: a refusal would lock people out of their account."""
+
+    def bounds(self) -> Bounds:
+        """Return them."""
+        return Bounds(self.keys, self.clients, self.grants, self.sessions)
 
 
 class LimitSettings(Part):
@@ -73,7 +91,12 @@ class CeilingSettings(Part):
 
     def micro_rub(self, tier: Tier) -> int:
         """Return the ceiling of a tier in micro-roubles."""
-        return int(getattr(self, f"{tier}_rub_per_month")) * MICRO
+        roubles = {
+            Tier.FREE: self.free_rub_per_month,
+            Tier.PRO: self.pro_rub_per_month,
+            Tier.ENTERPRISE: self.enterprise_rub_per_month,
+        }
+        return roubles[tier] * MICRO
 
 
 class UpkeepSettings(Part):

@@ -42,7 +42,9 @@ class AuthCaller:
 
     async def new_key(self, user_id: str, name: str = "laptop", **fields: Any) -> pb.CreateApiKeyResponse:
         """Issue a key."""
-        answer: pb.CreateApiKeyResponse = await self.call(pb.CreateApiKeyRequest(user_id=user_id, name=name, **fields))
+        answer: pb.CreateApiKeyResponse = await self.call(
+            pb.CreateApiKeyRequest(user_id=user_id, name=name, by_operator=True, **fields)
+        )
         return answer
 
     async def verify(self, secret: str) -> pb.Caller:

@@ -73,7 +73,8 @@ class BudgetRebuild:
     async def _fill_one(self, key: str, done: asyncio.Future[None]) -> None:
         try:
             span, epoch_ms = parse_budget_key(key), self._next_epoch_ms()
-            call = SeedCall(key, await self._spent(span, epoch_ms), epoch_ms)
+            newer = await self._spent_from(span, epoch_ms)
+            call = SeedCall(key, await self._spent(span, epoch_ms), newer, epoch_ms)
             if await self._runner.run(SEED, details_key(span.user_id), pack(call)):
                 metrics.REBUILT.inc()
                 self._background.start(self._count_again(key, epoch_ms), name="admission.recount")
@@ -104,6 +105,13 @@ class BudgetRebuild:
         epoch = datetime.fromtimestamp(epoch_ms / 1000, UTC)
         until = epoch if span.until is None else min(epoch, span.until)
         return await self._spend_of(span.user_id, span.subject, span.since, until)
+
+    async def _spent_from(self, span: CountedSpan, epoch_ms: int) -> int:
+        epoch = datetime.fromtimestamp(epoch_ms / 1000, UTC)
+        if span.until is not None and epoch >= span.until:
+            return 0
+        since = epoch if span.since is None else max(epoch, span.since)
+        return await self._spend_of(span.user_id, span.subject, since, span.until)
 
     def _next_epoch_ms(self) -> int:
         return int((self._clock.now() + timedelta(seconds=EPOCH_AHEAD_S)).timestamp() * 1000)

@@ -80,9 +80,13 @@ def refusal_of(request: AdmissionRequest, answer: AdmitAnswer) -> AdmissionRefus
         raise ValueError("a refusal names no limit")
     retry_after_s: float | None = int(violated.retry_us) / 1e6
     if violated.budget_key:
-        retry_after_s = seconds_left(violated.budget_key, answer.now_us)
+        # Waiting helps when a whole budget would cover the request.
+        fits = request.least_hold_micro_rub <= violated.limit
+        retry_after_s = seconds_left(violated.budget_key, answer.now_us) if fits else None
     row, figures = ROWS[Dimension(violated.dimension)], report_of(answer).figures
-    return refusal(row, violated.subject, violated.limit, retry_after_s, figures, request)
+    refused = refusal(row, violated.subject, violated.limit, retry_after_s, figures, request)
+    refused.budget_left_micro_rub = violated.left if violated.budget_key else None
+    return refused
 
 
 def refusal(

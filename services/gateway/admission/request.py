@@ -28,6 +28,7 @@ class AdmissionRequest:
     Attributes:
         estimated_tokens: input estimate plus the bound of the output.
         hold_micro_rub: the most it can cost at the frozen price.
+        least_hold_micro_rub: the same of the smallest form in which it may be asked.
         time_zone: of the account, by its IANA name: budget periods follow it.
         budget_keys: names of its budgets' counters, in the periods that contain the time inside its id.
     """
@@ -42,6 +43,7 @@ class AdmissionRequest:
     limits: CallerLimits = NOT_LIMITED
     budgets: tuple[Budget, ...] = ()
     time_zone: str = "UTC"
+    least_hold_micro_rub: int = 0
     budget_keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +81,10 @@ class Admitted:
 
 
 class AdmissionRefused(QuotaExceeded):
-    """A limit, quota or budget is spent; `report` feeds the headers of the 429."""
+    """A limit, quota or budget is spent; `report` feeds the headers of the 429.
+
+    `budget_left_micro_rub` is what the tightest budget has left; None when it was no budget that refused.
+    """
 
     def __init__(
         self,
@@ -92,3 +97,4 @@ class AdmissionRefused(QuotaExceeded):
     ) -> None:
         super().__init__(reason, message, retry_after_s=retry_after_s, details=details)
         self.report = report
+        self.budget_left_micro_rub: int | None = None

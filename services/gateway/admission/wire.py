@@ -65,13 +65,17 @@ class AdmitCall(msgspec.Struct, frozen=True):
 
 
 class Violation(msgspec.Struct, frozen=True):
-    """Which limit of whom refused; `retry_us` is how long it lasts, `budget_key` names a budget's counters."""
+    """Which limit of whom refused; `retry_us` is how long it lasts, `budget_key` names a budget's counters.
+
+    `left` is what the tightest budget has left, when it was a budget that refused.
+    """
 
     dimension: str
     subject: str
     limit: int
     retry_us: float
     budget_key: str = ""
+    left: int = 0
 
 
 class FigureWire(msgspec.Struct, frozen=True):
@@ -125,11 +129,13 @@ class RenewCall(msgspec.Struct, frozen=True):
 class SeedCall(msgspec.Struct, frozen=True):
     """The argument of `seed.lua`: a counter that is missing and what was spent, in micro-roubles.
 
-    `epoch_ms`: requests whose ids are older come from stored rows, those from then on from this counter.
+    `epoch_ms`: requests whose ids are older come from stored rows, those from then on from this counter. `newer` is
+    what such cost that were stored already: a clock was ahead, or was set back.
     """
 
     budget_key: str
     spent: int
+    newer: int
     epoch_ms: int
 
 

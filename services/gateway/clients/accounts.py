@@ -10,10 +10,19 @@ from razvilka.auth.v1 import account_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.clients.account_views import ExternalProvider, LoggedIn, Mail, Profile, SessionView, Totp
+from services.gateway.clients.account_views import (
+    ExternalProvider,
+    LoggedIn,
+    Mail,
+    Profile,
+    SessionView,
+    Totp,
+    logged_in_from_proto,
+    profile_from_proto,
+    session_from_proto,
+)
 from services.gateway.clients.oauth import origin_to_proto, params_to_proto
 from services.gateway.clients.oauth_views import Origin, Params
-from services.gateway.clients.periods import TIERS
 from services.gateway.clients.timestamps import moment
 
 
@@ -62,7 +71,7 @@ class AccountClient:
             origin=origin_to_proto(origin),
             previous_session_id=previous,
         )
-        return _logged_in(await self._ask(self._stub.Login, request, call))
+        return logged_in_from_proto(await self._ask(self._stub.Login, request, call))
 
     async def logout(self, session: str, call: CallContext) -> None:
         """End a session; an unknown one is no error."""
@@ -75,12 +84,12 @@ class AccountClient:
             Unauthenticated: nobody.
         """
         answer = await self._ask(self._stub.GetSession, pb.GetSessionRequest(session_id=session), call)
-        return _session(answer.session), _profile(answer.profile)
+        return session_from_proto(answer.session), profile_from_proto(answer.profile)
 
     async def list_sessions(self, user_id: str, current: str, call: CallContext) -> list[SessionView]:
         """Return a user's sessions; `current` is the secret of the one that asks."""
         request = pb.ListSessionsRequest(user_id=user_id, current_session_id=current)
-        return [_session(each) for each in (await self._ask(self._stub.ListSessions, request, call)).sessions]
+        return [session_from_proto(each) for each in (await self._ask(self._stub.ListSessions, request, call)).sessions]
 
     async def revoke_session(self, user_id: str, session_id: str, call: CallContext) -> None:
         """End a session by its public id.
@@ -123,32 +132,53 @@ class AccountClient:
         )
         await self._ask(self._stub.ChangePassword, request, call)
 
-    async def enroll_totp(self, user_id: str, call: CallContext) -> Totp:
-        """Return a fresh secret for a second factor."""
-        answer = await self._ask(self._stub.EnrollTotp, pb.EnrollTotpRequest(user_id=user_id), call)
+    async def reauthenticate(self, session: str, password: str, origin: Origin, call: CallContext) -> None:
+        """Have a session count as fresh again: its holder gives the password.
+
+        Raises:
+            Unauthenticated: the password is wrong.
+        """
+        request = pb.ReauthenticateRequest(session_id=session, password=password, origin=origin_to_proto(origin))
+        await self._ask(self._stub.Reauthenticate, request, call)
+
+    async def enroll_totp(
+        self, user_id: str, password: str, origin: Origin, call: CallContext, *, session: str
+    ) -> Totp:
+        """Return a fresh secret for a second factor.
+
+        Raises:
+            Unauthenticated: the password is wrong; without one: the session is not fresh.
+        """
+        request = pb.EnrollTotpRequest(
+            user_id=user_id, password=password, session_id=session, origin=origin_to_proto(origin)
+        )
+        answer = await self._ask(self._stub.EnrollTotp, request, call)
         return Totp(answer.secret, answer.otpauth_uri, answer.qr_svg)
 
-    async def confirm_totp(self, user_id: str, code: str, call: CallContext) -> list[str]:
+    async def confirm_totp(self, user_id: str, code: str, origin: Origin, call: CallContext) -> list[str]:
         """Switch the second factor on; return the recovery codes, shown once.
 
         Raises:
             ServiceError: the code is wrong.
         """
-        answer = await self._ask(self._stub.ConfirmTotp, pb.ConfirmTotpRequest(user_id=user_id, code=code), call)
+        request = pb.ConfirmTotpRequest(user_id=user_id, code=code, origin=origin_to_proto(origin))
+        answer = await self._ask(self._stub.ConfirmTotp, request, call)
         return list(answer.recovery_codes)
 
-    async def disable_totp(self, user_id: str, password: str, code: str, call: CallContext) -> None:
+    async def disable_totp(self, user_id: str, password: str, code: str, origin: Origin, call: CallContext) -> None:
         """Switch the second factor off.
 
         Raises:
             Unauthenticated: the password or the code is wrong.
         """
-        request = pb.DisableTotpRequest(user_id=user_id, password=password, code=code)
+        request = pb.DisableTotpRequest(user_id=user_id, password=password, code=code, origin=origin_to_proto(origin))
         await self._ask(self._stub.DisableTotp, request, call)
 
     async def get_profile(self, user_id: str, call: CallContext) -> Profile:
         """Return a user."""
-        return _profile((await self._ask(self._stub.GetProfile, pb.GetProfileRequest(user_id=user_id), call)).profile)
+        return profile_from_proto(
+            (await self._ask(self._stub.GetProfile, pb.GetProfileRequest(user_id=user_id), call)).profile
+        )
 
     async def update_profile(
         self,
@@ -160,13 +190,17 @@ class AccountClient:
         time_zone: str | None = None,
         email: str | None = None,
         current_password: str = "",
+        totp_code: str = "",
+        session: str = "",
         origin: Origin | None = None,
     ) -> Profile:
-        """Change what is given; a new address needs the password and must be verified before it counts.
+        """Change what is given; a new address needs a proof and must be verified before it counts.
+
+        The proof is the password, or a code of the second factor; who has neither: a session that is fresh.
 
         Raises:
             InvalidRequest: a field is wrong; it is named.
-            Unauthenticated: a new address, and the password is wrong.
+            Unauthenticated: a new address, and the proof is not good.
         """
         request = pb.UpdateProfileRequest(
             user_id=user_id,
@@ -175,22 +209,39 @@ class AccountClient:
             time_zone=time_zone,
             email=email,
             current_password=current_password,
+            totp_code=totp_code,
+            session_id=session,
             origin=None if origin is None else origin_to_proto(origin),
         )
-        return _profile((await self._ask(self._stub.UpdateProfile, request, call)).profile)
+        return profile_from_proto((await self._ask(self._stub.UpdateProfile, request, call)).profile)
 
     async def export_account(self, user_id: str, call: CallContext) -> bytes:
         """Return everything that is known of a user, as JSON."""
         answer = await self._ask(self._stub.ExportAccount, pb.ExportAccountRequest(user_id=user_id), call)
         return str(answer.account_json).encode()
 
-    async def delete_account(self, user_id: str, password: str, origin: Origin, call: CallContext) -> None:
-        """End everything of a user.
+    async def delete_account(
+        self,
+        user_id: str,
+        password: str,
+        origin: Origin,
+        call: CallContext,
+        *,
+        totp_code: str = "",
+        session: str = "",
+    ) -> None:
+        """End everything of a user. The proof is that of `update_profile`.
 
         Raises:
-            Unauthenticated: the password is wrong.
+            Unauthenticated: the proof is not good.
         """
-        request = pb.DeleteAccountRequest(user_id=user_id, password=password, origin=origin_to_proto(origin))
+        request = pb.DeleteAccountRequest(
+            user_id=user_id,
+            password=password,
+            origin=origin_to_proto(origin),
+            totp_code=totp_code,
+            session_id=session,
+        )
         await self._ask(self._stub.DeleteAccount, request, call)
 
     async def list_external_providers(self, call: CallContext) -> list[ExternalProvider]:
@@ -211,11 +262,20 @@ class AccountClient:
         return answer.redirect_url, answer.state_cookie
 
     async def finish_external_login(
-        self, provider_id: str, params: Params, cookie: str, redirect_uri: str, origin: Origin, call: CallContext
+        self,
+        provider_id: str,
+        params: Params,
+        cookie: str,
+        redirect_uri: str,
+        origin: Origin,
+        call: CallContext,
+        *,
+        previous: str,
     ) -> LoggedIn:
-        """Open a session from what a provider sent back.
+        """Open a session from what a provider sent back; the browser's previous one ends.
 
         Raises:
+            Conflict: an account has the address, and the browser is not freshly logged in to it.
             ServiceError: it is not what was asked for.
         """
         request = pb.FinishExternalLoginRequest(
@@ -224,9 +284,10 @@ class AccountClient:
             state_cookie=cookie,
             redirect_uri=redirect_uri,
             origin=origin_to_proto(origin),
+            previous_session_id=previous,
         )
         answer = await self._ask(self._stub.FinishExternalLogin, request, call)
-        return _logged_in(answer, answer.return_to)
+        return logged_in_from_proto(answer, answer.return_to)
 
     async def list_outbox(self, call: CallContext) -> list[Mail]:
         """Return the mails that were kept because no mail server is set.
@@ -236,34 +297,3 @@ class AccountClient:
         """
         answer = await self._ask(self._stub.ListOutbox, pb.ListOutboxRequest(), call)
         return [Mail(each.to, each.subject, each.text, moment(each, "sent_at")) for each in answer.mails]
-
-
-def _logged_in(answer: Any, return_to: str = "") -> LoggedIn:
-    return LoggedIn(answer.session_id, _session(answer.session), _profile(answer.profile), return_to)
-
-
-def _session(message: pb.Session) -> SessionView:
-    return SessionView(
-        id=message.id,
-        created_at=moment(message, "created_at"),
-        last_seen_at=moment(message, "last_seen_at"),
-        expires_at=moment(message, "expires_at"),
-        ip=message.ip,
-        user_agent=message.user_agent,
-        current=message.current,
-    )
-
-
-def _profile(message: pb.Profile) -> Profile:
-    return Profile(
-        user_id=message.user_id,
-        email=message.email,
-        email_verified=message.email_verified,
-        name=message.name,
-        language=message.language,
-        time_zone=message.time_zone,
-        totp_enabled=message.totp_enabled,
-        tier=TIERS.get(message.tier, "free"),
-        has_password=message.has_password,
-        created_at=moment(message, "created_at"),
-    )

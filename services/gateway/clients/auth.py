@@ -39,12 +39,15 @@ class AuthClient:
         )
         return caller_from_proto(answer.caller)
 
-    async def create_key(self, user_id: str, order: NewKey, call: CallContext, *, maker: Caller | None) -> IssuedKey:
-        """Make a key for a user. `maker`: the credential that asks; None: the user in person.
+    async def create_key(
+        self, user_id: str, order: NewKey, call: CallContext, *, maker: Caller | None, session: str = ""
+    ) -> IssuedKey:
+        """Make a key for a user. `maker`: the credential that asks; None: the user in person, in that session.
 
         Raises:
             PermissionDenied: the maker may not make such a key.
             InvalidRequest: a field is wrong; it is named.
+            Unauthenticated: nobody has proved in that session, within ten minutes, who they are.
         """
         request = pb.CreateApiKeyRequest(
             user_id=user_id,
@@ -56,6 +59,7 @@ class AuthClient:
             budget_micro_rub=order.budget_micro_rub,
             budget_period=period_to_proto(order.budget_period),
             maker=authority_to_proto(maker),
+            session_id=session,
         )
         answer = await rpc_client.unary(self._stub.CreateApiKey, request, deadline_s=self._deadline_s, call=call)
         return IssuedKey(key_from_proto(answer.key), answer.secret)
@@ -140,6 +144,7 @@ def authority_to_proto(maker: Caller | None) -> pb.Authority | None:
             for budget in maker.budgets
         ],
         expires_at=timestamp(maker.expires_at),
+        subject=f"key:{maker.key_id}" if maker.key_id else f"grant:{maker.grant_id}",
     )
 
 

@@ -51,6 +51,10 @@ class Model:
     chars_per_token: float = 3.0
     tokens_per_message: int = 4
     on_disconnect: str = "cancel"
+    # Whether a call for n choices is n calls to the provider, each of which reads, and bills, the input.
+    bills_input_per_choice: bool = False
+    # By script: the share of the bound of its tokens (`inference.text_size`) that prompts have used at most.
+    learned_shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def price_at(self, now: datetime) -> Price:
         """Return the price that holds at `now`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -54,7 +55,6 @@ class End(Struct, gc=False):
     """How the answer ended. `usage` is None when the router did not say."""
 
     usage: TokenUsage | None = None
-    usage_is_estimate: bool = False
     attempts: tuple[Attempt, ...] = ()
     system_fingerprint: str = ""
 
@@ -76,6 +76,18 @@ class StreamPart(Struct, gc=False):
     end: End | None = None
 
 
+def merged(parts: Sequence[StreamPart]) -> StreamPart:
+    """Return parts that follow each other as one: their deltas in order, the route, the latest usage, the end."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = StreamPart(tuple([delta for part in parts for delta in part.deltas]))
+    for part in parts:
+        whole.route = whole.route or part.route
+        whole.progress = part.progress or whole.progress
+        whole.end = part.end or whole.end
+    return whole
+
+
 class Embeddings(Struct, gc=False):
     """Vectors, in the order of the inputs, as packed little-endian float32."""
 
@@ -93,3 +105,15 @@ class ModelStatus(Struct, gc=False):
     latency_ms: int
     error_rate: float
     updated_at_s: float
+
+
+def chars_of_calls(calls: Sequence[ToolCallPart]) -> int:
+    """Return the characters that a provider bills of tool calls: names and arguments."""
+    return sum(len(call.name) + len(call.arguments) for call in calls)
+
+
+def chars_of(choices: Sequence[Choice]) -> int:
+    """Return the characters that a provider bills of whole choices: text, shown reasoning, tool calls."""
+    return sum(
+        len(choice.content or "") + len(choice.reasoning) + chars_of_calls(choice.tool_calls) for choice in choices
+    )

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from servicekit.errors import InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
-from services.gateway.clients.account_views import NewKey
+from services.gateway.clients.account_views import IssuedKey, NewKey
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.grants import GrantClient
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.params import every, first
+from services.gateway.edge.reading.params import every, first
 from services.gateway.identity.access import Scope
 from services.gateway.oauth.authorize import PERIODS
 from services.gateway.pages.answers import Download, PageAnswer, Redirect, TemplatePage
@@ -20,6 +20,8 @@ from services.gateway.pages.rendering import micro_rub_of
 
 MAX_FIELD: Final = 1024
 # What a key gets when nothing is changed: what a key of release 1.0 could do.
+# What the form offers; administration is for the API.
+KEY_SCOPES: Final = tuple(scope for scope in Scope if scope is not Scope.ADMIN)
 DEFAULT_KEY_SCOPES: Final = (
     Scope.MODELS_READ, Scope.COMPLETIONS_WRITE, Scope.EMBEDDINGS_WRITE, Scope.USAGE_READ,
 )  # fmt: skip
@@ -67,7 +69,14 @@ class AccessPages:
     ) -> TemplatePage:
         keys, _ = await self.auth.list_keys(page.known_user.profile.user_id, page.call, size=100)
         live = [key for key in keys if key.revoked_at is None]
-        values = {"keys": live, "error": error, "secret": secret, "all_scopes": tuple(Scope)}
+        has_password = page.known_user.profile.has_password
+        values = {
+            "keys": live,
+            "error": error,
+            "secret": secret,
+            "all_scopes": KEY_SCOPES,
+            "has_password": has_password,
+        }
         return TemplatePage("keys.html", {**values, "default_scopes": DEFAULT_KEY_SCOPES}, status)
 
     async def create_key(self, page: PageContext) -> PageAnswer:
@@ -76,15 +85,23 @@ class AccessPages:
         scopes = every(page.form, "scope")
         if budget is None:
             return await self._keys_page(page, error="consent.bad_budget", status=400)
-        if not scopes or not set(scopes) <= set(Scope):
+        if not scopes or not set(scopes) <= set(KEY_SCOPES):
             return await self._keys_page(page, error="keys.no_scope", status=400)
         period = PERIODS.get(_field(page, "budget_period")) if budget else None
         order = NewKey(_field(page, "name"), scopes, budget_micro_rub=budget, budget_period=period)
         try:
-            issued = await self.auth.create_key(page.known_user.profile.user_id, order, page.call, maker=None)
+            issued = await self._make_key(page, order)
         except InvalidRequest:
             return await self._keys_page(page, error="keys.bad_name", status=400)
+        except (Unauthenticated, QuotaExceeded) as exc:
+            return await self._keys_page(page, error=_refusal(exc), status=400)
         return await self._keys_page(page, secret=issued.secret)
+
+    async def _make_key(self, page: PageContext, order: NewKey) -> IssuedKey:
+        if password := _field(page, "password"):
+            await self.shared.accounts.reauthenticate(page.session, password, page.origin, page.call)
+        user_id = page.known_user.profile.user_id
+        return await self.auth.create_key(user_id, order, page.call, maker=None, session=page.session)
 
     async def revoke_key(self, page: PageContext) -> PageAnswer:
         """End a key."""
@@ -105,7 +122,10 @@ class AccessPages:
         """End the account."""
         profile = page.known_user.profile
         try:
-            await self.shared.accounts.delete_account(profile.user_id, _field(page, "password"), page.origin, page.call)
+            password = _field(page, "password")
+            await self.shared.accounts.delete_account(
+                profile.user_id, password, page.origin, page.call, session=page.session
+            )
         except (InvalidRequest, Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
             return TemplatePage("data.html", {"profile": profile, "error": _refusal(exc)}, 400)
         page.log_out()
@@ -117,6 +137,8 @@ class AccessPages:
 
 
 def _refusal(error: ServiceError) -> str:
+    if error.param == "session_id":
+        return "security.prove"
     return "login.too_many" if isinstance(error, QuotaExceeded) else "security.wrong_password"
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from servicekit.errors import Conflict, InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.console.registration import fault_of
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.params import first
+from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.page_context import LoggedInUser, PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
@@ -64,6 +64,7 @@ class AccountPages:
                 time_zone=_field(page, "time_zone") or None,
                 email=email if moved else None,
                 current_password=_field(page, "current_password"),
+                session=page.session,
                 origin=page.origin,
             )
         except InvalidRequest as exc:
@@ -99,7 +100,13 @@ class AccountPages:
 
     async def enroll(self, page: PageContext) -> PageAnswer:
         """Show a fresh secret, as a picture and as text."""
-        totp = await self.shared.accounts.enroll_totp(page.known_user.profile.user_id, page.call)
+        user_id, password = page.known_user.profile.user_id, _field(page, "password")
+        try:
+            totp = await self.shared.accounts.enroll_totp(
+                user_id, password, page.origin, page.call, session=page.session
+            )
+        except (Unauthenticated, QuotaExceeded) as exc:
+            return _security_page(page, error=_wrong_password(exc), status=429 if _is_quota(exc) else 400)
         picture = base64.b64encode(totp.qr_svg.encode()).decode()
         return TemplatePage("totp.html", {"secret": totp.secret, "picture": picture, "error": ""})
 
@@ -107,7 +114,8 @@ class AccountPages:
         """Switch the second factor on and show the recovery codes, this once."""
         user_id = page.known_user.profile.user_id
         try:
-            codes = await self.shared.accounts.confirm_totp(user_id, _field(page, "code").replace(" ", ""), page.call)
+            code = _field(page, "code").replace(" ", "")
+            codes = await self.shared.accounts.confirm_totp(user_id, code, page.origin, page.call)
         except (InvalidRequest, Unauthenticated):
             return TemplatePage("totp.html", {"secret": "", "picture": "", "error": "login.wrong_code"}, 400)
         return TemplatePage("recovery_codes.html", {"codes": codes})
@@ -119,6 +127,7 @@ class AccountPages:
                 page.known_user.profile.user_id,
                 _field(page, "password"),
                 _field(page, "code").replace(" ", ""),
+                page.origin,
                 page.call,
             )
         except (InvalidRequest, Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
@@ -144,6 +153,8 @@ def _security_page(page: PageContext, *, error: str = "", notice: str = "", stat
 
 
 def _wrong_password(error: ServiceError) -> str:
+    if error.param == "session_id":
+        return "security.prove"
     return "login.too_many" if _is_quota(error) else "security.wrong_password"
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, QuotaExceeded, ServiceError, Unauthenticated
+from servicekit.errors import Conflict, ErrorReason, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.clients.account_views import LoggedIn
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.params import first
 from services.gateway.edge.problems import headers_of
+from services.gateway.edge.reading.params import first
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.pages import cookies
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage, error_page
@@ -128,8 +128,17 @@ class LoginPages:
         page.set_cookies.append(page.jar.write(cookies.EXTERNAL, ""))
         try:
             logged_in = await self.shared.accounts.finish_external_login(
-                provider_id, page.query, cookie, _callback(page, provider_id), page.origin, page.call
+                provider_id,
+                page.query,
+                cookie,
+                _callback(page, provider_id),
+                page.origin,
+                page.call,
+                previous=page.session,
             )
+        except Conflict:
+            page.context.error_code = ErrorReason.CONFLICT.value.lower()
+            return error_page("external_exists", "", 409)
         except ServiceError as exc:
             page.context.error_code = exc.reason.value.lower()
             return error_page("external_failed", "", 400)

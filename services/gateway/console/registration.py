@@ -7,7 +7,7 @@ from typing import Final
 
 from servicekit.errors import InvalidRequest, Unauthenticated
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.params import first
+from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, TemplatePage
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from servicekit.errors import ServiceError
 from services.gateway.clients.oauth_views import OAuthRefused
 from services.gateway.edge.errors.json_errors import HANG_UP
+from services.gateway.edge.header_values import plain_value
 from services.gateway.edge.origin import header
 from services.gateway.edge.problems import Headers, code_of
 from services.gateway.edge.request_context import RequestContext, context_of
@@ -62,7 +63,7 @@ class Cors:
             return [(b"access-control-allow-origin", b"*")]
         origin = header(scope, b"origin")
         if origin and origin in self.origins:
-            return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"origin")]
+            return [(b"access-control-allow-origin", plain_value(origin)), (b"vary", b"origin")]
         return [(b"vary", b"origin")] if self.origins else []
 
 

@@ -17,6 +17,12 @@ SECONDS: Final = Histogram(
 IN_FLIGHT: Final = Gauge("razvilka_gateway_in_flight", "HTTP requests being answered.")
 ERRORS: Final = Counter("razvilka_gateway_errors_total", "Errors told to callers, by code.", ["route", "code"])
 
+CONNECTIONS_REFUSED: Final = Counter(
+    "razvilka_gateway_connections_refused_total",
+    "Connections refused because there were too many, by limit.",
+    ["limit"],
+)
+
 
 @cache
 def requests(route: str, method: str, status: int) -> Counter:

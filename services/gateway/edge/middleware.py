@@ -13,11 +13,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.errors import Internal, ServiceError
 from services.gateway.edge import access_log, metrics
-from services.gateway.edge.body import ClientDisconnected
+from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.errors.json_errors import api_error
 from services.gateway.edge.problems import Headers
+from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, KEY, RequestContext
 from services.gateway.edge.respond import send_answer
+from services.gateway.edge.server.http_protocol import CONNECTION, EdgeProtocol
 
 log = structlog.get_logger()
 
@@ -26,10 +28,11 @@ SECURITY: Final[Headers] = [
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
-_API_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
+_API_POLICY: Final = (
+    b"content-security-policy",
+    b"default-src 'none'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+)
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-# The page of FastAPI loads Swagger UI from a CDN; it exists in development only.
-_PAGES: Final = frozenset(("/docs",))
 _METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _UNKNOWN: Final = "unknown"
 
@@ -37,17 +40,21 @@ _UNKNOWN: Final = "unknown"
 class Edge:
     """Wraps the whole application. The hot endpoints are reached from here, past every layer of the framework."""
 
-    def __init__(self, app: ASGIApp, hot: Mapping[str, ASGIApp], *, hsts: bool) -> None:
+    def __init__(self, app: ASGIApp, hot: Mapping[str, ASGIApp], *, hsts: bool, cors: ApiCors) -> None:
         self._app = app
         self._hot = hot
         self._fixed = [*SECURITY, _HSTS] if hsts else SECURITY
+        self._cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method = scope["method"]
+        scope = as_routed(scope)
         context = scope[KEY] = RequestContext(scope)
+        context.method = method
         metrics.IN_FLIGHT.inc()
         try:
             with context.span:
@@ -61,6 +68,9 @@ class Edge:
         async def outward(message: Message) -> None:
             if message["type"] == "http.response.start":
                 context.status = message["status"]
+                connection: EdgeProtocol | None = context.scope.get(CONNECTION)
+                if connection is not None:
+                    connection.answer_begins()
                 message["headers"] = [
                     *message["headers"],
                     *context.headers,
@@ -68,15 +78,20 @@ class Edge:
                     (b"cache-control", context.cache_control),
                     (b"x-request-id", context.request_id.encode()),
                 ]
+                if self._cors.concerns(context.scope):
+                    message["headers"] += self._cors.headers(context.scope)
                 if context.policy:
                     message["headers"].append((b"content-security-policy", context.policy))
-                elif context.scope["path"] not in _PAGES:
+                else:
                     message["headers"].append(_API_POLICY)
             await send(message)
 
         return outward
 
     async def _serve(self, context: RequestContext, receive: Receive, send: Send) -> None:
+        if self._cors.concerns(context.scope) and (answer := self._cors.preflight(context.scope)):
+            await send_answer(send, answer)
+            return
         app = self._hot.get(context.scope["path"], self._app) if context.method == "POST" else self._app
         try:
             await app(context.scope, receive, send)
@@ -87,6 +102,19 @@ class Edge:
         except Exception:
             log.exception("gateway.failed", request_id=context.request_id, trace_id=context.call.trace.trace_id)
             await refuse(context, Internal(), send)
+
+
+def as_routed(scope: Scope) -> Scope:
+    """Return the request as the routes see it: HEAD asks what GET does, and a slash at the end says nothing.
+
+    The server knows that it was HEAD, and sends no body (RFC 9110 9.3.2).
+    """
+    path: str = scope["path"]
+    if scope["method"] == "HEAD":
+        scope = {**scope, "method": "GET"}
+    if len(path) > 1 and path[-1] == "/":
+        scope["path"] = path[:-1]
+    return scope
 
 
 async def refuse(context: RequestContext, error: ServiceError, send: Send) -> None:

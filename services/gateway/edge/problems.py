@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from servicekit.errors import ErrorReason, ServiceError
+from services.gateway.edge.header_values import quoted_value
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -41,7 +42,6 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     ErrorReason.CONTENT_FILTER: Rendering(400, _BAD_REQUEST),
     ErrorReason.AUTH_REQUIRED: Rendering(401, _AUTHENTICATION),
     ErrorReason.INVALID_KEY: Rendering(401, _AUTHENTICATION),
-    ErrorReason.KEY_EXPIRED: Rendering(401, _AUTHENTICATION),
     ErrorReason.INVALID_TOKEN: Rendering(401, _AUTHENTICATION),
     ErrorReason.TOKEN_EXPIRED: Rendering(401, _AUTHENTICATION),
     # The credential of the request is good; it is the password in its body that is not.
@@ -55,6 +55,7 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     ErrorReason.MODEL_NOT_FOUND: Rendering(404, _BAD_REQUEST),
     ErrorReason.METHOD_NOT_ALLOWED: Rendering(405, _BAD_REQUEST),
     ErrorReason.CONFLICT: Rendering(409, _BAD_REQUEST),
+    ErrorReason.REQUEST_TIMEOUT: Rendering(408, _BAD_REQUEST),
     ErrorReason.PAYLOAD_TOO_LARGE: Rendering(413, _BAD_REQUEST),
     ErrorReason.UNSUPPORTED_MEDIA_TYPE: Rendering(415, _BAD_REQUEST),
     ErrorReason.RATE_LIMIT_EXCEEDED: Rendering(429, _RATE_LIMIT, retryable=True),
@@ -80,7 +81,6 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
 _CHALLENGE: Final = {
     ErrorReason.AUTH_REQUIRED: b'Bearer realm="razvilka"',
     ErrorReason.INVALID_KEY: b'Bearer realm="razvilka", error="invalid_token"',
-    ErrorReason.KEY_EXPIRED: b'Bearer realm="razvilka", error="invalid_token"',
     ErrorReason.INVALID_TOKEN: b'Bearer realm="razvilka", error="invalid_token"',
     ErrorReason.TOKEN_EXPIRED: b'Bearer realm="razvilka", error="invalid_token"',
 }
@@ -132,5 +132,5 @@ def headers_of(error: ServiceError) -> Headers:
 def _challenge(error: ServiceError) -> bytes | None:
     if error.reason is ErrorReason.INSUFFICIENT_SCOPE:
         scope = error.details.get("required_scope", "")
-        return f'Bearer realm="razvilka", error="insufficient_scope", scope="{scope}"'.encode("ascii", "replace")
+        return b'Bearer realm="razvilka", error="insufficient_scope", scope=' + quoted_value(scope)
     return _CHALLENGE.get(error.reason)

@@ -24,6 +24,7 @@ class Scope(StrEnum):
     PROFILE_READ = "profile:read"
     PROFILE_WRITE = "profile:write"
     CLIENTS_WRITE = "clients:write"
+    ADMIN = "admin"
 
 
 class Open(StrEnum):

@@ -123,7 +123,7 @@ class KeyCache:
             self._outcomes.unavailable.inc()
             raise _cannot_ask()
         if self._has_expired(entry.caller):
-            raise Unauthenticated(ErrorReason.KEY_EXPIRED, "The API key has expired.")
+            raise Unauthenticated(ErrorReason.INVALID_KEY, "The API key is not valid.")
         self._outcomes.stale.inc()
         return entry.caller
 

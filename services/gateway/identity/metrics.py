@@ -45,6 +45,9 @@ REVOCATION_SECONDS: Final = Histogram(
     ["source"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4, 5, 10, 30, 60),
 )
+KNOWN_PROXIES: Final = Gauge(
+    "razvilka_gateway_known_proxies", "Networks of proxies whose X-Forwarded-For is believed; 0 in production warns."
+)
 OAUTH_LIMITED: Final = Counter(
     "razvilka_gateway_oauth_limited_total",
     "Requests of OAuth endpoints and pages over the limit of an address.",

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from services.gateway.clients.catalog import Model
 from services.gateway.clients.completion import Route
+from services.gateway.edge.header_values import plain_value
 from services.gateway.edge.problems import Headers
 
 
 def answer_headers(route: Route, model: Model) -> Headers:
     """Return the headers that say what answered, and when the model asked for will end."""
     headers: Headers = [
-        (b"x-razvilka-model", _header(route.resolved_model or route.model)),
-        (b"x-razvilka-provider", _header(route.provider)),
+        (b"x-razvilka-model", plain_value(route.resolved_model or route.model)),
+        (b"x-razvilka-provider", plain_value(route.provider)),
     ]
     if route.dropped_params:
-        headers.append((b"x-razvilka-dropped-params", _header(", ".join(route.dropped_params))))
+        headers.append((b"x-razvilka-dropped-params", plain_value(", ".join(route.dropped_params))))
     if model.deprecated_at is not None:
         headers.append((b"deprecation", f"@{int(model.deprecated_at.timestamp())}".encode()))
     if model.shutdown_at is not None:
@@ -29,8 +28,6 @@ def cost_header(cost_micro_rub: int) -> tuple[bytes, bytes]:
     return b"x-razvilka-cost-micro-rub", str(cost_micro_rub).encode()
 
 
-# Names of models, providers and parameters: a small closed set, seen in every request.
-@lru_cache(maxsize=4096)
-def _header(text: str) -> bytes:
-    """Return text from another service as a header value: nothing in it can end the header."""
-    return "".join(char if " " <= char <= "~" else "?" for char in text).encode()
+def lowered_header(max_tokens: int) -> tuple[bytes, bytes]:
+    """Return the header that says how long an answer may be at most because a budget has no more left."""
+    return b"x-razvilka-max-tokens-lowered", f"{max_tokens}; reason=budget".encode()

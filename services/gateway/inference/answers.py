@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 from starlette.types import Send
 
 from servicekit.errors import ErrorReason, Internal, ProviderFailed, ServiceError, Unavailable
 from servicekit.failpoints import failpoint
-from services.gateway.clients.completion import Completion, Embeddings, End, StreamPart
+from services.gateway.clients.completion import (
+    Completion,
+    Embeddings,
+    End,
+    StreamPart,
+    chars_of_calls,
+    merged,
+)
 from services.gateway.edge import cancellation
-from services.gateway.edge.body import ClientDisconnected
 from services.gateway.edge.money import roubles
 from services.gateway.edge.problems import code_of
+from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.answer_headers import cost_header
@@ -27,9 +34,12 @@ from services.gateway.metering.usage_record import TokenUsage
 
 log = structlog.get_logger()
 
+# A caller that is cut in the middle of a write pays for what was written before it: few parts are at stake.
+PARTS_A_WRITE: Final = 16
+
 Answer = TypeVar("Answer", bound=Completion | Embeddings)
 Ask = Callable[[PaidCall], Awaitable[Answer]]
-AskStream = Callable[[PaidCall], AsyncGenerator[StreamPart, None]]
+AskStream = Callable[[PaidCall], AsyncGenerator[list[StreamPart], None]]
 # From the answer, what it used and what it cost in micro-roubles to the body.
 Render = Callable[[Answer, TokenUsage, int], bytes]
 
@@ -57,11 +67,10 @@ class Answers:
                 raise ClientDisconnected
             call.routed(answer.route)
             choices = answer.choices if isinstance(answer, Completion) else ()
-            call.note(sum(len(choice.content or "") for choice in choices))
             cost = await call.complete(answer.end, choices[0].finish_reason if choices else "")
         failpoint("gateway.before_answer")
         context.headers.append(cost_header(cost))
-        await send_json(send, 200, render(answer, call.usage_of(answer.end)[0], cost))
+        await send_json(send, 200, render(answer, call.billed, cost))
 
     async def send_stream(
         self, context: RequestContext, priced: PricedRequest, send: Send, *, ask: AskStream, frames: Frames
@@ -100,24 +109,36 @@ class StreamRelay:
         self._end: End | None = None
         self._finish_reason = ""
 
-    async def run(self, parts: AsyncGenerator[StreamPart, None]) -> None:
+    async def run(self, arrived: AsyncGenerator[list[StreamPart], None]) -> None:
         """Write every part as it comes; what comes with the end waits until the end is settled."""
+        async with aclosing(arrived):
+            async for parts in arrived:
+                await self._relay(parts)
+
+    async def _relay(self, parts: list[StreamPart]) -> None:
+        """Write parts that have arrived together in as few writes as may be: each counts once it is written."""
+        call, done = self._call, 0
+        while done < len(parts) and not call.cancellation.cause:
+            # What is read on after the caller left is counted part by part: it may be no more than `drain_tokens`.
+            count = 1 if call.client.lost else PARTS_A_WRITE
+            await self._write(merged(parts[done : done + count]))
+            done += count
+
+    async def _write(self, part: StreamPart) -> None:
         call, writer = self._call, self._writer
-        async with aclosing(parts):
-            async for part in parts:
-                chars = self._note(part)
-                frames = self._frames.deltas(part.deltas)
-                if not writer.started:
-                    await writer.start([])
-                if part.end is not None:
-                    self._end, self._last_frames = part.end, frames
-                    call.note(chars)
-                    continue
-                await writer.write(frames)
-                call.delivered(chars, part.progress)
-                failpoint("gateway.after_part")
-                if call.client.lost:
-                    self._drain(chars)
+        chars = self._note(part)
+        frames = self._frames.deltas(part.deltas)
+        if not writer.started:
+            await writer.start([])
+        if part.end is not None:
+            self._end, self._last_frames = part.end, frames
+            call.note(chars)
+            return
+        await writer.write(frames)
+        call.delivered(chars, part.progress)
+        failpoint("gateway.after_part")
+        if call.client.lost:
+            self._drain(chars)
 
     def _note(self, part: StreamPart) -> int:
         if part.route is not None:
@@ -126,7 +147,7 @@ class StreamRelay:
         for delta in part.deltas:
             chars += len(delta.content) + len(delta.reasoning)
             if delta.tool_calls:
-                chars += sum(len(call.name) + len(call.arguments) for call in delta.tool_calls)
+                chars += chars_of_calls(delta.tool_calls)
             if delta.finish_reason and not self._finish_reason:
                 self._finish_reason = delta.finish_reason
         return chars
@@ -151,7 +172,7 @@ class StreamRelay:
             raise ProviderFailed(ErrorReason.PROVIDER_ERROR, "The answer broke off without an end.")
         cost = await call.complete(self._end, self._finish_reason)
         failpoint("gateway.before_answer")
-        await self._writer.finish(self._last_frames + self._frames.end(call.usage_of(self._end)[0], cost))
+        await self._writer.finish(self._last_frames + self._frames.end(call.billed, cost))
 
     async def break_off(self, error: ServiceError) -> None:
         """Settle what was delivered, and tell the caller that this is not the whole answer."""

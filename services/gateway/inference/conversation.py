@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from servicekit.errors import ErrorReason, InvalidRequest
-from services.gateway.edge.body import wrong_field
+from services.gateway.edge.reading.json_body import wrong_field
 from services.gateway.inference.schemas import (
     ChatMessage,
     ChatRequest,
@@ -18,6 +18,8 @@ from services.gateway.inference.schemas import (
     ToolCall,
 )
 
+# Each is decoded by itself: twice as many would hold everybody else up.
+MAX_PARTS: Final = 2000
 _PART: Final = msgspec.json.Decoder(ContentPart)
 _PLAIN: Final = frozenset(("user", "system", "developer"))
 _NEEDED: Final = {"text": "text", "image_url": "image_url", "input_audio": "input_audio", "file": "file"}
@@ -36,6 +38,8 @@ def normalise(request: ChatRequest) -> bool:
     messages = request.messages
     if not messages:
         raise _invalid("messages", "At least one message is needed")
+    if sum(len(message.content) for message in messages if isinstance(message.content, list)) > MAX_PARTS:
+        raise _invalid("messages", f"The messages have more than {MAX_PARTS} content parts")
     legacy = request.functions is not None
     for index, message in enumerate(messages):
         if type(message.content) is str and message.role in _PLAIN and message.tool_calls is None:

@@ -1,35 +1,44 @@
-"""What a request may cost at most, before anybody has answered: the size of the hold."""
+"""What a request may cost at most, before anybody has answered: the size of the hold, and what a claim is checked by.
+
+Three counts of the same prompt, the first two upper bounds:
+
+    bound     what no tokenizer exceeds (`text_size`), template, tools, schema and attachments included: a provider that
+              claims more is not believed
+    held      the bound, its text scaled by the share of it that prompts of this script have really used (`learned
+              shares` of the catalogue; 1 until something is known): the hold
+    expected  by characters a token: what is billed when the provider says nothing
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import reduce
-from operator import add
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
-from msgspec import Raw
-
 from services.gateway.clients.catalog import Model
-from services.gateway.inference.schemas import ChatRequest, FunctionDefinition, ToolCall
+from services.gateway.inference.prompt_size import PromptSize
 from services.gateway.metering.usage_record import Price
 
-# An image, sound or file costs tokens that nobody can tell beforehand; GigaChat and OpenAI models take 700 to 1,100.
-TOKENS_PER_ATTACHMENT: Final = 1000
-# A part of a message from this size on, in bytes of JSON, is an attachment: inline base64 would count as a novel.
-ATTACHMENT_BYTES: Final = 4096
-# JSON of tools and schemas counts about as prose does; its size as text is what providers tokenise.
+# An image costs a number of tokens that nobody can tell beforehand; GigaChat and OpenAI models take 700 to 1,450.
+TOKENS_PER_IMAGE: Final = 1000
+IMAGE_BOUND: Final = 2048
+# The template around a conversation and around each message: role words and marks. YandexGPT's counted 15 for one word.
+TEMPLATE_BOUND: Final = 16
+MESSAGE_BOUND: Final = 8
 DEFAULT_CHARS_PER_TOKEN: Final = 3.0
 # Of a model whose catalogue entry names neither the longest answer nor the context.
 DEFAULT_OUTPUT_TOKENS: Final = 8192
+# A script counts for a text from this share of it on: the worst of those that count is held for.
+SCRIPT_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Tokens in, the most tokens out, and the most money."""
+    """Tokens in as expected and at most, the most tokens out, and the most money; all choices together."""
 
     input_tokens: int
+    input_bound: int
     output_bound: int
     hold_micro_rub: int
 
@@ -38,77 +47,75 @@ class Estimate:
         """All tokens, for the limit per minute."""
         return self.input_tokens + self.output_bound
 
-    def __add__(self, other: Estimate) -> Estimate:
-        return Estimate(
-            self.input_tokens + other.input_tokens,
-            self.output_bound + other.output_bound,
-            self.hold_micro_rub + other.hold_micro_rub,
-        )
-
 
 def tokens_of(model: Model, chars: int) -> int:
     """Return how many tokens `chars` characters are, rounded up."""
     return math.ceil(chars / (model.chars_per_token or DEFAULT_CHARS_PER_TOKEN))
 
 
-def estimate_chats(requests: Sequence[ChatRequest], model: Model, price: Price) -> Estimate:
-    """Return the sum of what each chat may cost: every prompt of a list is asked, and billed, by itself."""
-    return reduce(add, [estimate_chat(request, model, price) for request in requests])
+def estimate(size: PromptSize, model: Model, price: Price) -> Estimate:
+    """Return what a prompt may cost if this model answers it: the hold is rounded up to whole micro-roubles."""
+    times = _times_billed(size, model)
+    held, output = held_input(size, model) * times, output_bound(size, model) * size.choices
+    milli = held * price.input_micro_rub_per_1k + output * price.output_micro_rub_per_1k
+    expected = expected_input(size, model) * times
+    return Estimate(expected, input_bound(size, model) * times, output, -(-milli // 1000))
 
 
-def estimate_chat(request: ChatRequest, model: Model, price: Price) -> Estimate:
-    """Return what one chat may cost: its text, attachments and tools going in, `n` choices of full length coming out.
-
-    Args:
-        request: checked and in the new form: `tools` where the caller wrote `functions`.
-        model: gives characters a token, tokens a message and the longest answer.
-        price: frozen; the hold is rounded up to whole micro-roubles.
-    """
-    messages = request.messages or ()
-    chars = attachments = 0
-    for message in messages:
-        content = message.content
-        if isinstance(content, str):
-            chars += len(content)
-        elif content is not None:
-            text, attached = _size_of_parts(content)
-            chars, attachments = chars + text, attachments + attached
-        if message.tool_calls:
-            chars += _size_of_calls(message.tool_calls)
-    if request.tools:
-        chars += sum(_size_of_function(tool.function) for tool in request.tools)
-    tokens = tokens_of(model, chars) + model.tokens_per_message * len(messages) + TOKENS_PER_ATTACHMENT * attachments
-    return _priced(max(tokens, 1), output_bound(request, model) * (request.n or 1), price)
+def worst(estimates: Iterable[Estimate]) -> Estimate:
+    """Return what covers each of the estimates; what is expected is the first one's."""
+    first, *others = estimates
+    for other in others:
+        first = replace(
+            first,
+            input_bound=max(first.input_bound, other.input_bound),
+            output_bound=max(first.output_bound, other.output_bound),
+            hold_micro_rub=max(first.hold_micro_rub, other.hold_micro_rub),
+        )
+    return first
 
 
-def output_bound(request: ChatRequest, model: Model) -> int:
+def expected_input(size: PromptSize, model: Model) -> int:
+    """Return our count of the input of all prompts, once each."""
+    template = model.tokens_per_message * size.messages
+    return max(1, tokens_of(model, size.text.chars) + template + TOKENS_PER_IMAGE * size.images)
+
+
+def input_bound(size: PromptSize, model: Model) -> int:
+    """Return the most tokens that the input of all prompts can be: none is longer than the window."""
+    return _within_window(size.text.token_bound + _overhead(size), size, model)
+
+
+def held_input(size: PromptSize, model: Model) -> int:
+    """Return the tokens of the input of all prompts that are held for."""
+    shares = [model.learned_shares.get(script, 1.0) for script in size.text.scripts(SCRIPT_SHARE)]
+    text = math.ceil(size.text.token_bound * max(shares, default=1.0))
+    return _within_window(text + _overhead(size), size, model)
+
+
+def output_bound(size: PromptSize, model: Model) -> int:
     """Return the most tokens one choice can have: as asked, or the model's own cap."""
-    asked = request.max_completion_tokens or request.max_tokens
     cap = model.max_output_tokens or model.context_length or DEFAULT_OUTPUT_TOKENS
-    return min(asked, cap) if asked else cap
+    return min(size.max_tokens, cap) if size.max_tokens else cap
 
 
-def estimate_embedding(inputs: list[str], model: Model, price: Price) -> Estimate:
-    """Return what an embedding call may cost: it has no output tokens, and each input counts as a message."""
-    tokens = tokens_of(model, sum(map(len, inputs))) + model.tokens_per_message * len(inputs)
-    return _priced(max(tokens, 1), 0, price)
+def _overhead(size: PromptSize) -> int:
+    template = TEMPLATE_BOUND * size.prompts + MESSAGE_BOUND * size.messages
+    return template + size.envelopes + IMAGE_BOUND * size.images
 
 
-def _size_of_parts(parts: Sequence[Raw]) -> tuple[int, int]:
-    """Return the characters of the small parts, and how many are attachments."""
-    sizes = [len(bytes(part)) for part in parts]
-    small = [size for size in sizes if size < ATTACHMENT_BYTES]
-    return sum(small), len(sizes) - len(small)
+def _within_window(tokens: int, size: PromptSize, model: Model) -> int:
+    return min(tokens, model.context_length * size.prompts) if model.context_length else tokens
 
 
-def _size_of_calls(calls: Sequence[ToolCall]) -> int:
-    return sum(len(call.function.name) + len(call.function.arguments) for call in calls)
+def affordable_output(size: PromptSize, model: Model, price: Price, micro_rub: int) -> int:
+    """Return how many tokens each choice may have if everything together may cost `micro_rub`; negative: none."""
+    input_milli = held_input(size, model) * _times_billed(size, model) * price.input_micro_rub_per_1k
+    left, most = micro_rub * 1000 - input_milli, output_bound(size, model)
+    each = price.output_micro_rub_per_1k * size.choices
+    return min(left // each, most) if each else most if left >= 0 else -1
 
 
-def _size_of_function(function: FunctionDefinition) -> int:
-    return len(function.name) + len(function.description or "") + len(str(function.parameters or ""))
-
-
-def _priced(input_tokens: int, bound: int, price: Price) -> Estimate:
-    milli = input_tokens * price.input_micro_rub_per_1k + bound * price.output_micro_rub_per_1k
-    return Estimate(input_tokens, bound, -(-milli // 1000))
+def _times_billed(size: PromptSize, model: Model) -> int:
+    """Return how often the provider reads the input."""
+    return max(1, size.choices // size.prompts) if model.bills_input_per_choice else 1

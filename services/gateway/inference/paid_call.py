@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
+from typing import Final
 
 from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest, NotFound, PermissionDenied, ServiceError
@@ -18,14 +19,26 @@ from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
 from services.gateway.inference import metrics
-from services.gateway.inference.answer_headers import answer_headers
+from services.gateway.inference.answer_headers import answer_headers, lowered_header
 from services.gateway.inference.estimate import tokens_of
-from services.gateway.inference.pricing import PricedRequest, admission_request, request_facts
+from services.gateway.inference.pricing import PricedRequest, admission_request, fitting, request_facts
 from services.gateway.metering.metering import Meter, Metering
-from services.gateway.metering.usage_record import Attempt, Outcome, RequestFacts, Status, TokenUsage
+from services.gateway.metering.usage_record import (
+    Attempt,
+    Outcome,
+    RequestFacts,
+    Source,
+    Status,
+    TokenUsage,
+    total_usage,
+)
 from services.gateway.settings import GatewaySettings
 
-NOTHING = TokenUsage(0, 0)
+NOTHING: Final = TokenUsage(0, 0)
+# No tokenizer makes more tokens of a character than it has bytes.
+BYTES_OF_A_CHAR: Final = 4
+# Marks around an answer and around its tool calls, which are billed and not shown.
+ANSWER_TEMPLATE_BOUND: Final = 64
 
 
 class PaidCalls:
@@ -59,26 +72,40 @@ class PaidCalls:
         """
         return PaidCall(self, context, priced)
 
-    async def dispatch(self, context: RequestContext, priced: PricedRequest) -> Meter:
-        """Admit a request and journal that it goes out; what cannot be journalled is not admitted either."""
-        facts = request_facts(context, priced, self._boot_id)
-        admitted = await self._admit(context, priced, facts)
+    async def dispatch(self, context: RequestContext, priced: PricedRequest) -> tuple[Meter, PricedRequest]:
+        """Admit a request and journal that it goes out; what cannot be journalled is not admitted either.
+
+        It is asked for as it was admitted: with shorter answers, if only those fit a budget.
+        """
+        now_s = self._clock.now().timestamp()
+        try:
+            admitted, facts, priced = await self._admit(context, priced)
+        except AdmissionRefused as refused:
+            context.headers.extend(limit_headers.rate_limit_headers(refused.report, now_s=now_s))
+            raise
+        context.headers.extend(limit_headers.rate_limit_headers(admitted.report, now_s=now_s))
         failpoint("gateway.after_admit")
         try:
-            return self._metering.dispatched(admitted.ticket, facts)
+            return self._metering.dispatched(admitted.ticket, facts), priced
         except ServiceError:
             await self._admission.cancel(admitted.ticket)
             raise
 
-    async def _admit(self, context: RequestContext, priced: PricedRequest, facts: RequestFacts) -> Admitted:
-        now_s = self._clock.now().timestamp()
+    async def _admit(
+        self, context: RequestContext, priced: PricedRequest
+    ) -> tuple[Admitted, RequestFacts, PricedRequest]:
+        """Admit the request, with shorter answers if that is what makes it fit what a budget has left."""
         try:
-            admitted = await self._admission.admit(admission_request(context, priced, facts))
-        except AdmissionRefused as exc:
-            context.headers.extend(limit_headers.rate_limit_headers(exc.report, now_s=now_s))
-            raise
-        context.headers.extend(limit_headers.rate_limit_headers(admitted.report, now_s=now_s))
-        return admitted
+            return *await self._ask(context, priced), priced
+        except AdmissionRefused as refused:
+            shorter = fitting(priced, refused)
+        admitted, facts = await self._ask(context, shorter)
+        context.headers.append(lowered_header(shorter.max_tokens))
+        return admitted, facts, shorter
+
+    async def _ask(self, context: RequestContext, priced: PricedRequest) -> tuple[Admitted, RequestFacts]:
+        facts = request_facts(context, priced, self._boot_id)
+        return await self._admission.admit(admission_request(context, priced, facts)), facts
 
 
 class PaidCall:
@@ -105,6 +132,7 @@ class PaidCall:
         self.settled = False
         self._chars = 0
         self._progress: TokenUsage | None = None
+        self.billed = NOTHING
         self.route = Route()
 
     @property
@@ -135,15 +163,23 @@ class PaidCall:
         self._chars += chars
 
     @property
+    def _made_tokens(self) -> bool:
+        return self._chars > 0 or self._progress is not None
+
+    @property
     def delivered_tokens(self) -> int:
         """Output tokens by the model's own ratio."""
         return tokens_of(self.priced.model, self._chars) if self._chars else 0
 
-    def usage_of(self, end: End) -> tuple[TokenUsage, bool]:
-        """Return what the answer used, and whether that is our own count."""
-        if end.usage is not None:
-            return end.usage, end.usage_is_estimate
-        return TokenUsage(self.priced.estimate.input_tokens, self.delivered_tokens), True
+    def answered(self, route: Route, chars: int, usage: TokenUsage | None) -> None:
+        """Note an answer that a provider has made: it is billed, whatever becomes of others in the same request."""
+        self.route = route
+        known = self._progress or NOTHING
+        self.note(chars)
+        if usage is None:
+            each = self.priced.estimate.input_tokens // self.priced.size.prompts
+            usage = TokenUsage(each, max(0, self.delivered_tokens - known.tokens_output))
+        self._progress = total_usage([known, usage])
 
     async def complete(self, end: End, finish_reason: str) -> int:
         """Settle an answer that the provider ended; return its cost in micro-roubles.
@@ -152,14 +188,13 @@ class PaidCall:
             end: how it ended.
             finish_reason: of the first choice.
         """
-        usage, is_estimate = self.usage_of(end)
         outcome = self._outcome(
             # Whoever left while the answer was read on to its end, because it is billed whole, has not got it.
             Status.INTERRUPTED if self.client.lost else Status.COMPLETED,
-            usage=usage,
-            usage_is_estimate=is_estimate,
+            usage=end.usage,
             finish_reason=finish_reason,
             attempts=end.attempts,
+            delivered_bound=self._delivered_bound(finish_reason),
         )
         return await self._settle(outcome)
 
@@ -173,7 +208,7 @@ class PaidCall:
 
     async def fail(self, error: ServiceError) -> int:
         """Settle an answer that failed: nothing delivered, nothing billed."""
-        if not self._chars and isinstance(error, InvalidRequest | NotFound | PermissionDenied):
+        if not self._made_tokens and isinstance(error, InvalidRequest | NotFound | PermissionDenied):
             # The router refused the request as it stands: no provider saw it, so there is nothing to tell of.
             self.settled = True
             await self._meter.void()
@@ -181,7 +216,7 @@ class PaidCall:
         return await self._failed(code_of(error), status_of(error))
 
     async def _failed(self, code: str, http_status: int) -> int:
-        usage = self._progress if self._chars else NOTHING
+        usage = self._progress if self._made_tokens else NOTHING
         return await self._settle(self._outcome(Status.FAILED, usage=usage, error_code=code, http_status=http_status))
 
     def _outcome(
@@ -189,18 +224,18 @@ class PaidCall:
         status: Status,
         *,
         usage: TokenUsage | None,
-        usage_is_estimate: bool = False,
         finish_reason: str = "",
         error_code: str = "",
         http_status: int = 200,
         attempts: tuple[Attempt, ...] = (),
+        delivered_bound: int = 0,
     ) -> Outcome:
         route, context = self.route, self.context
         return Outcome(
             status=status,
             usage=usage,
-            usage_is_estimate=usage_is_estimate,
             delivered_tokens=self.delivered_tokens,
+            delivered_bound=delivered_bound,
             provider=route.provider,
             model=route.model,
             resolved_model=route.resolved_model,
@@ -217,17 +252,28 @@ class PaidCall:
         self.settled = True
         context = self.context
         cost = context.cost_micro_rub = await self._meter.settle(outcome)
-        usage = outcome.usage or TokenUsage(self.priced.estimate.input_tokens, outcome.delivered_tokens)
-        context.tokens_in, context.tokens_out = usage.tokens_input, usage.tokens_output
+        row = self._meter.record
+        if row is None:
+            return cost
+        self.billed = TokenUsage(row.tokens_input, row.tokens_output, row.tokens_cached, row.tokens_reasoning)
+        context.tokens_in, context.tokens_out = row.tokens_input, row.tokens_output
         context.finish_reason = outcome.finish_reason
         context.error_code = context.error_code or outcome.error_code
-        model = self.priced.model
-        _count(metrics.billed(outcome.provider or model.provider, outcome.model or model.id), outcome, usage, cost)
+        metrics.count(row)
+        if row.source is Source.PROVIDER and row.status is Status.COMPLETED:
+            metrics.compare(row, self.priced.estimate.input_tokens, self.delivered_tokens)
         return cost
+
+    def _delivered_bound(self, finish_reason: str) -> int:
+        """Return the most tokens that the answer can be, if the caller got all that the provider made; else 0."""
+        whole = finish_reason in ("stop", "tool_calls") and self.priced.size.shows_all
+        if not whole or self.client.lost:
+            return 0
+        return BYTES_OF_A_CHAR * self._chars + ANSWER_TEMPLATE_BOUND
 
     async def __aenter__(self) -> PaidCall:
         calls, context = self._calls, self.context
-        self._meter = await calls.dispatch(context, self.priced)
+        self._meter, self.priced = await calls.dispatch(context, self.priced)
         self.cancellation = calls.cancellations.new()
         policy = self.priced.model.on_disconnect
         self.client = ClientConnection(context.scope, self.cancellation, policy, calls.settings.stream)
@@ -251,15 +297,3 @@ class PaidCall:
 
     async def _interrupted(self, cause: str) -> None:
         await self.interrupt(cause)
-
-
-def _count(billed: metrics.Billed, outcome: Outcome, usage: TokenUsage, cost: int) -> None:
-    billed.tokens_in.inc(usage.tokens_input)
-    billed.tokens_out.inc(usage.tokens_output)
-    billed.cost.inc(cost)
-    counter = {
-        Status.COMPLETED: billed.completed,
-        Status.INTERRUPTED: billed.interrupted,
-        Status.FAILED: billed.failed,
-    }[outcome.status]
-    counter.inc()

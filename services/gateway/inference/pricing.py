@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from servicekit.clock import Clock
-from services.gateway.admission.request import AdmissionRequest
+from services.gateway.admission.request import AdmissionRefused, AdmissionRequest
 from services.gateway.clients.catalog import Catalog, CatalogWatch, Model
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.access import check_model
-from services.gateway.inference.estimate import Estimate
+from services.gateway.inference.estimate import Estimate, affordable_output, estimate, output_bound, worst
+from services.gateway.inference.prompt_size import PromptSize
 from services.gateway.metering.usage_record import Price, RequestFacts
 
-EstimateFor = Callable[[Model, Price], Estimate]
+# Below so many tokens an answer is no answer: better refuse.
+LEAST_OUTPUT: Final = 16
+# So many tokens are enough for nearly every answer.
+ROOMY_OUTPUT: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,10 @@ class PricedRequest:
         model: the model asked for.
         price: its price, frozen.
         at: when the price was frozen.
-        estimate: tokens and money that admission holds.
+        size: of what is asked.
+        candidates: the models that may answer it, with their prices: the one asked for and its fallbacks.
+        estimate: tokens and money that admission holds, whichever of them answers.
+        max_tokens: what the provider is told that a choice may have at most; 0: what the caller said.
     """
 
     endpoint: str
@@ -37,7 +44,31 @@ class PricedRequest:
     model: Model
     price: Price
     at: datetime
+    size: PromptSize
+    candidates: tuple[tuple[Model, Price], ...]
     estimate: Estimate
+    max_tokens: int = 0
+
+    @property
+    def named_max_tokens(self) -> bool:
+        """Tell whether the caller said how long an answer may be."""
+        return self.size.max_tokens > 0
+
+    def affordable(self, micro_rub: int) -> int:
+        """Return the longest answer, in tokens a choice, of a request that costs no more; 0: there is none."""
+        return max(0, min(affordable_output(self.size, *candidate, micro_rub) for candidate in self.candidates))
+
+    def lowered(self, max_tokens: int) -> PricedRequest:
+        """Return the same request with shorter answers."""
+        size = replace(self.size, max_tokens=max_tokens)
+        return replace(self, size=size, estimate=worst_of(size, self.candidates), max_tokens=max_tokens)
+
+    @property
+    def least(self) -> PricedRequest:
+        """Return the smallest form in which it may be asked: shorter answers only if the caller said nothing."""
+        if self.named_max_tokens or not self.size.choices:
+            return self
+        return self.lowered(min(LEAST_OUTPUT, output_bound(self.size, self.model)))
 
     def price_of(self, model_id: str) -> Price | None:
         """Return the price of another model that answered, frozen at the same moment.
@@ -58,7 +89,7 @@ class Pricing:
         self._clock = clock
 
     def price(
-        self, context: RequestContext, model: str, *, kind: str, endpoint: str, estimate: EstimateFor
+        self, context: RequestContext, model: str, *, kind: str, endpoint: str, size: PromptSize
     ) -> PricedRequest:
         """Return what the caller asks for: the model found and checked against its credential, at the price of now.
 
@@ -67,7 +98,7 @@ class Pricing:
             model: as the caller wrote it: an id or an alias.
             kind: of model that the endpoint can use: "chat" or "embedding".
             endpoint: as the usage row names it.
-            estimate: of this request, for a model and its price.
+            size: of this request.
 
         Raises:
             NotFound: no such model.
@@ -79,7 +110,24 @@ class Pricing:
         check_model(context.known_caller, found)
         context.requested_model, context.model, context.provider = model, found.id, found.provider
         price = found.price_at(now)
-        return PricedRequest(endpoint, context.stream, catalog, found, price, now, estimate(found, price))
+        answering = ((found, price), *_fallbacks(catalog, found, now))
+        covering = worst_of(size, answering)
+        most = max(output_bound(size, model) for model, _ in answering)
+        # A provider would take the caller's word for more than the model's cap: then the hold would be no bound.
+        told = most if size.max_tokens > most else 0
+        return PricedRequest(endpoint, context.stream, catalog, found, price, now, size, answering, covering, told)
+
+
+def worst_of(size: PromptSize, candidates: tuple[tuple[Model, Price], ...]) -> Estimate:
+    """Return what covers an answer of any of the models."""
+    return worst(estimate(size, model, price) for model, price in candidates)
+
+
+def _fallbacks(catalog: Catalog, asked: Model, now: datetime) -> list[tuple[Model, Price]]:
+    known = [
+        model for name in asked.fallbacks if (model := catalog.find(name)) is not None and model.kind == asked.kind
+    ]
+    return [(model, price) for model in known if (price := model.known_price_at(now)) is not None]
 
 
 def admission_request(context: RequestContext, priced: PricedRequest, facts: RequestFacts) -> AdmissionRequest:
@@ -92,6 +140,7 @@ def admission_request(context: RequestContext, priced: PricedRequest, facts: Req
         model=model.id,
         estimated_tokens=estimate.tokens,
         hold_micro_rub=estimate.hold_micro_rub,
+        least_hold_micro_rub=priced.least.estimate.hold_micro_rub if caller.budgets else 0,
         facts=facts,
         limits=caller.limits,
         budgets=caller.budgets,
@@ -101,7 +150,7 @@ def admission_request(context: RequestContext, priced: PricedRequest, facts: Req
 
 def request_facts(context: RequestContext, priced: PricedRequest, boot_id: str) -> RequestFacts:
     """Return what the hold and the journal keep from here on."""
-    caller, model = context.known_caller, priced.model
+    caller, model, estimate = context.known_caller, priced.model, priced.estimate
     return RequestFacts(
         boot_id=boot_id,
         key_id=caller.counted_key_id,
@@ -110,10 +159,32 @@ def request_facts(context: RequestContext, priced: PricedRequest, boot_id: str) 
         provider=model.provider,
         model=model.id,
         price=priced.price,
-        input_tokens=priced.estimate.input_tokens,
+        input_tokens=estimate.input_tokens,
         requested_model=context.requested_model,
         endpoint=priced.endpoint,
         stream=priced.stream,
         trace_id=context.call.trace.trace_id,
         started_at_us=context.started_at_us,
+        input_bound=estimate.input_bound,
+        output_bound=max(1, estimate.output_bound),
+        hold_micro_rub=estimate.hold_micro_rub,
     )
+
+
+def fitting(priced: PricedRequest, refused: AdmissionRefused) -> PricedRequest:
+    """Return the request with answers so short that what a budget has left covers it.
+
+    Raises:
+        AdmissionRefused: `refused`, with the length that would fit: the caller named another one, nothing fits, or it
+            was refused for something else.
+    """
+    if refused.budget_left_micro_rub is None or not priced.size.choices:
+        raise refused
+    most = priced.affordable(refused.budget_left_micro_rub)
+    if most and priced.named_max_tokens:
+        refused.details["max_tokens_that_fit"] = str(most)
+        refused.message += f" With max_tokens of {most} or less it would fit."
+    if priced.named_max_tokens or most < LEAST_OUTPUT:
+        raise refused
+    # Requests beside this one find something left too, unless it would cut this answer short.
+    return priced.lowered(min(most, max(ROOMY_OUTPUT, priced.affordable(refused.budget_left_micro_rub // 2))))

@@ -7,11 +7,11 @@ from contextlib import aclosing
 
 import msgspec
 
-from services.gateway.clients.completion import Completion, End, StreamPart
-from services.gateway.clients.router import RouterClient
+from services.gateway.clients.completion import Completion, End, StreamPart, chars_of
+from services.gateway.clients.router.client import RouterClient
 from services.gateway.inference.paid_call import PaidCall
 from services.gateway.inference.schemas import ChatRequest
-from services.gateway.metering.usage_record import Attempt, TokenUsage
+from services.gateway.metering.usage_record import Attempt, total_usage
 
 
 class PromptList:
@@ -27,14 +27,17 @@ class PromptList:
         Raises:
             ServiceError: what the router says went wrong.
         """
-        model, context = call.priced.model.id, call.context.call
-        answers = [
-            await self._router.complete(request, model, deadline_s=call.deadline_s, call=context)
-            for request in self._requests
-        ]
+        model, context, lesson = call.priced.model.id, call.context.call, call.priced.size.lesson
+        answers: list[Completion] = []
+        for request in self._as_admitted(call):
+            answer = await self._router.complete(
+                request, model, deadline_s=call.deadline_s, call=context, lesson=lesson
+            )
+            answers.append(answer)
+            call.answered(answer.route, chars_of(answer.choices), answer.end.usage)
         return answers[0] if len(answers) == 1 else joined(answers, self._requests[0].n or 1)
 
-    def stream(self, call: PaidCall) -> AsyncGenerator[StreamPart, None]:
+    def stream(self, call: PaidCall) -> AsyncGenerator[list[StreamPart], None]:
         """Return the answer as it is made.
 
         Raises:
@@ -42,9 +45,19 @@ class PromptList:
         """
         model, context, deadline_s = call.priced.model.id, call.context.call, call.deadline_s
         streams = [
-            self._router.stream(request, model, deadline_s=deadline_s, call=context) for request in self._requests
+            self._router.stream(request, model, deadline_s=deadline_s, call=context, lesson=call.priced.size.lesson)
+            for request in self._as_admitted(call)
         ]
         return streams[0] if len(streams) == 1 else chained(streams, self._requests[0].n or 1)
+
+    def _as_admitted(self, call: PaidCall) -> Sequence[ChatRequest]:
+        """Return the requests with answers as long as was admitted."""
+        most = call.priced.max_tokens
+        if not most:
+            return self._requests
+        return [
+            msgspec.structs.replace(request, max_tokens=most, max_completion_tokens=None) for request in self._requests
+        ]
 
 
 def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
@@ -58,42 +71,38 @@ def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
 
 
 async def chained(
-    streams: Sequence[AsyncGenerator[StreamPart, None]], choices_each: int
-) -> AsyncGenerator[StreamPart, None]:
+    streams: Sequence[AsyncGenerator[list[StreamPart], None]], choices_each: int
+) -> AsyncGenerator[list[StreamPart], None]:
     """Yield one stream after the other as one: the route of the first, the end of all."""
     ends: list[End] = []
     for number, stream in enumerate(streams):
         async with aclosing(stream):
-            async for part in stream:
-                for delta in part.deltas:
-                    delta.index += number * choices_each
-                if part.end is not None:
-                    ends.append(part.end)
-                    part.end = joined_end(ends) if len(ends) == len(streams) else None
-                if part.progress is not None:
-                    part.progress = sum_usage([*(end.usage for end in ends), part.progress])
-                yield part
+            async for parts in stream:
+                for part in parts:
+                    _renumber(part, number * choices_each)
+                    _add_up(part, ends, len(streams))
+                yield parts
+
+
+def _renumber(part: StreamPart, first: int) -> None:
+    for delta in part.deltas:
+        delta.index += first
+
+
+def _add_up(part: StreamPart, ends: list[End], streams: int) -> None:
+    """Make what a part says of usage and end true of all streams; `ends` are those of the streams that have ended."""
+    if part.end is not None:
+        ends.append(part.end)
+        part.end = joined_end(ends) if len(ends) == streams else None
+    if part.progress is not None:
+        part.progress = total_usage([*(end.usage for end in ends), part.progress])
 
 
 def joined_end(ends: Sequence[End]) -> End:
     """Return the sum of the ends; usage that one of them does not know is not known."""
     attempts: tuple[Attempt, ...] = tuple(attempt for end in ends for attempt in end.attempts)
     return End(
-        sum_usage([end.usage for end in ends]),
-        any(end.usage_is_estimate for end in ends),
+        total_usage([end.usage for end in ends]),
         attempts,
         ends[0].system_fingerprint,
-    )
-
-
-def sum_usage(usages: Sequence[TokenUsage | None]) -> TokenUsage | None:
-    """Return the sum, or None when a part is not known."""
-    known = [usage for usage in usages if usage is not None]
-    if len(known) < len(usages):
-        return None
-    return TokenUsage(
-        sum(usage.tokens_input for usage in known),
-        sum(usage.tokens_output for usage in known),
-        sum(usage.tokens_cached for usage in known),
-        sum(usage.tokens_reasoning for usage in known),
     )

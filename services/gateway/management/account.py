@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from services.gateway.clients.account_views import Profile
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.edge.origin import origin_of
+from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.address_limit import OAuthLimit
@@ -37,9 +38,11 @@ def profile_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
         """Return the user of this credential."""
         return profile_body(await accounts.get_profile(context.known_caller.user_id, context.call))
 
-    @router.patch("/v1/users/me", response_model=ProfileBody)
-    async def change_me(context: Asked, request: Request, change: ProfileChange) -> dict[str, Any]:
-        """Change what is given. A new e-mail takes the password and counts when it is confirmed."""
+    @router.patch("/v1/users/me", response_model=ProfileBody, openapi_extra=body_description(ProfileChange))
+    async def change_me(
+        context: Asked, request: Request, change: Annotated[ProfileChange, Depends(json_of(ProfileChange))]
+    ) -> dict[str, Any]:
+        """Change what is given. A new e-mail takes the password or a code and counts when it is confirmed."""
         user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit.address(request.scope))
         given = change.model_dump(exclude_none=True)
         return profile_body(await accounts.update_profile(user_id, context.call, origin=origin, **given))
@@ -51,11 +54,13 @@ def account_router(accounts: AccountClient, limit: OAuthLimit) -> APIRouter:
     """Return the routes of the account as a whole."""
     router = APIRouter(tags=["account"])
 
-    @router.delete("/v1/users/me", status_code=204)
-    async def delete_me(context: Asked, request: Request, proof: Annotated[AccountDeletion, Body()]) -> Response:
-        """End the account with its keys, sessions and applications. Takes the password."""
+    @router.delete("/v1/users/me", status_code=204, openapi_extra=body_description(AccountDeletion))
+    async def delete_me(
+        context: Asked, request: Request, proof: Annotated[AccountDeletion, Depends(json_of(AccountDeletion))]
+    ) -> Response:
+        """End the account with its keys, sessions and applications. Takes the password or a code."""
         user_id, origin = context.known_caller.user_id, origin_of(request.scope, limit.address(request.scope))
-        await accounts.delete_account(user_id, proof.password, origin, context.call)
+        await accounts.delete_account(user_id, proof.password, origin, context.call, totp_code=proof.totp_code)
         return Response(status_code=204)
 
     @router.get("/v1/users/me/export", response_model=dict[str, Any])

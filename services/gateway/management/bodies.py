@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
@@ -47,12 +47,14 @@ class ProfileChange(Strict):
     time_zone: Text | None = Field(None, max_length=64)
     email: Text | None = Field(None, max_length=254)
     current_password: Text | None = Field(None, max_length=1024)
+    totp_code: Text | None = Field(None, max_length=64)
 
 
 class AccountDeletion(Strict):
     """Proof that it is the owner."""
 
     password: Text = Field("", max_length=1024)
+    totp_code: Text = Field("", max_length=64)
 
 
 class KeyOut(BaseModel):
@@ -107,6 +109,13 @@ class RevokedBody(BaseModel):
 
     id: str
     revoked: bool = True
+
+
+class UserState(BaseModel):
+    """Whether an account is shut."""
+
+    id: str
+    disabled: bool
 
 
 class ClientOut(BaseModel):
@@ -210,3 +219,21 @@ class KeyBody(BaseModel):
     """The key that asks."""
 
     data: KeyData
+
+
+ORDERS: Final[tuple[type[BaseModel], ...]] = (
+    ProfileChange,
+    AccountDeletion,
+    KeyOrderBody,
+    RotationBody,
+    ClientOrderBody,
+)
+
+
+def components() -> dict[str, Any]:
+    """Return the schemas of the bodies that are sent here, by name; FastAPI does not see them."""
+    found: dict[str, Any] = {}
+    for model in ORDERS:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        found |= {**schema.pop("$defs", {}), model.__name__: schema}
+    return found

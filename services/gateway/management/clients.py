@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth_views import Application, NewApplication
+from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.management.bodies import ClientList, ClientMade, ClientOrderBody, RevokedBody
@@ -31,8 +32,12 @@ def clients_router(grants: GrantClient) -> APIRouter:
         clients = await grants.list_clients(context.known_caller.user_id, context.call)
         return {"data": [client_body(client) for client in clients]}
 
-    @router.post("/v1/clients", response_model=ClientMade, status_code=201)
-    async def create_client(context: Asked, order: ClientOrderBody) -> dict[str, Any]:
+    @router.post(
+        "/v1/clients", response_model=ClientMade, status_code=201, openapi_extra=body_description(ClientOrderBody)
+    )
+    async def create_client(
+        context: Asked, order: Annotated[ClientOrderBody, Depends(json_of(ClientOrderBody))]
+    ) -> dict[str, Any]:
         """Register an application. A secret is in this answer and nowhere else."""
         caller = context.known_caller
         client, secret = await grants.create_client(caller.user_id, order_of(order), context.call, maker=caller)

@@ -11,6 +11,7 @@ from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.admission.periods import BudgetPeriod
 from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.auth import AuthClient
+from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.management.bodies import (
@@ -53,14 +54,23 @@ def keys_router(auth: AuthClient) -> APIRouter:
         keys, following = await auth.list_keys(context.known_caller.user_id, context.call, size=limit, page=page)
         return {"data": [key_body(key) for key in keys], "next_page": following or None}
 
-    @router.post("/v1/keys", response_model=KeyMade, status_code=201)
-    async def create_key(context: Asked, order: KeyOrderBody) -> dict[str, Any]:
+    @router.post("/v1/keys", response_model=KeyMade, status_code=201, openapi_extra=body_description(KeyOrderBody))
+    async def create_key(
+        context: Asked, order: Annotated[KeyOrderBody, Depends(json_of(KeyOrderBody))]
+    ) -> dict[str, Any]:
         """Make a key. Its secret is in this answer and nowhere else."""
         caller = context.known_caller
         return made_body(await auth.create_key(caller.user_id, order_of(order), context.call, maker=caller))
 
-    @router.post("/v1/keys/{key_id}/rotate", response_model=KeyMade, status_code=201)
-    async def rotate_key(context: Asked, key_id: str, rotation: RotationBody) -> dict[str, Any]:
+    @router.post(
+        "/v1/keys/{key_id}/rotate",
+        response_model=KeyMade,
+        status_code=201,
+        openapi_extra=body_description(RotationBody),
+    )
+    async def rotate_key(
+        context: Asked, key_id: str, rotation: Annotated[RotationBody, Depends(json_of(RotationBody))]
+    ) -> dict[str, Any]:
         """Make a key like this one; the old one goes on working for `overlap_s` seconds."""
         caller = context.known_caller
         issued = await auth.rotate_key(caller.user_id, key_id, rotation.overlap_s, context.call, maker=caller)

@@ -20,8 +20,8 @@ import structlog
 from servicekit.clock import Clock, SystemClock
 from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
-from services.gateway.metering import metrics
 from services.gateway.metering.accounts import Accounts
+from services.gateway.metering.bill import bill
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.expired_holds import ExpiredHolds
 from services.gateway.metering.hold import Ticket, encode_facts
@@ -32,10 +32,9 @@ from services.gateway.metering.journal.segments import DEAD_LETTERS
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.readiness.clock_watch import ClockWatch
 from services.gateway.metering.readiness.health import Health, unaccountable
-from services.gateway.metering.recovery import Recovery
-from services.gateway.metering.settle import usage_record
+from services.gateway.metering.recovery import LostEnds, Recovery
 from services.gateway.metering.shipper import Shipper
-from services.gateway.metering.usage_record import Outcome, RequestFacts, Source
+from services.gateway.metering.usage_record import Outcome, RequestFacts, UsageRecord
 
 log = structlog.get_logger()
 
@@ -43,18 +42,18 @@ TICK_S = 1.0
 
 
 class Meter:
-    """One dispatched request, until it is settled or voided."""
+    """One dispatched request, until it is settled or voided; `record` is its row once it is settled."""
 
-    __slots__ = ("_ended", "_last_s", "_last_tokens", "_metering", "facts", "segment", "ticket")
+    __slots__ = ("_ended", "_last_s", "_last_tokens", "_metering", "facts", "record", "segment", "ticket")
 
     def __init__(self, metering: Metering, ticket: Ticket, facts: RequestFacts, segment: int, now_s: float) -> None:
         self._metering = metering
         self.ticket = ticket
         self.facts = facts
         self.segment = segment
-        self._last_tokens = 0
-        self._last_s = now_s
+        self._last_tokens, self._last_s = 0, now_s
         self._ended = False
+        self.record: UsageRecord | None = None
 
     @property
     def delivered_tokens(self) -> int:
@@ -73,8 +72,7 @@ class Meter:
     async def settle(self, outcome: Outcome) -> int:
         """Journal what it cost, then settle the admission; return the cost in micro-roubles.
 
-        When this is called nothing can be lost any more, even if the task is cancelled while it waits. The first call
-        counts; it never raises and takes no longer than the timeout of Redis.
+        Nothing can be lost any more, even if the task is cancelled. The first call counts; it never raises.
         """
         if self._ended:
             return 0
@@ -104,6 +102,7 @@ class Metering:
         self._journal = journal
         self._shipper = shipper
         self._admission = admission
+        self._lost_ends = LostEnds(journal)
         self._meters: set[Meter] = set()
         self.health = Health(
             journal,
@@ -162,21 +161,25 @@ class Metering:
         failpoint("gateway.mid_stream")
 
     async def settle(self, meter: Meter, outcome: Outcome) -> int:
-        """End a metered request."""
-        record = usage_record(meter.ticket, meter.facts, outcome)
-        failpoint("gateway.before_settled")
+        """End a metered request; whatever happens, its lease and hold are given back."""
+        record = meter.record = bill(meter.ticket, meter.facts, outcome)
         settled = Settled(record, meter.ticket, self.now_us())
         self._meters.discard(meter)
         try:
+            failpoint("gateway.before_settled")
+            self._journal_settled(meter, settled)
+        finally:
+            failpoint("gateway.after_settled")
+            await self._admission.settle(settled.ticket, settled.tokens, record.cost_micro_rub)
+        return record.cost_micro_rub
+
+    def _journal_settled(self, meter: Meter, settled: Settled) -> None:
+        try:
             self._journal.end_request(meter.segment, encode(settled))
             self._shipper.wake()
-        except JournalFull:
+        except Exception as exc:
+            log.warning("metering.settle_not_journalled", request_id=meter.ticket.request_id, error=repr(exc))
             self._shipper.add_unjournalled(settled)
-        if record.source is Source.ESTIMATED:
-            metrics.ESTIMATED.inc()
-        failpoint("gateway.after_settled")
-        await self._admission.settle(settled.ticket, settled.tokens, record.cost_micro_rub)
-        return record.cost_micro_rub
 
     async def void(self, meter: Meter) -> None:
         """End a metered request that reached nobody."""
@@ -222,6 +225,10 @@ class Metering:
             try:
                 self._move(self._journal.return_to_place())
                 self._carry_forward()
+                for lost in self._lost_ends.take(
+                    {each.ticket.request_id for each in self._meters}, now_us=self.now_us()
+                ):
+                    await self.keep(lost)
                 if self._journal.check_room():
                     self._shipper.journal_again()
                 await self._journal.sync()
@@ -270,15 +277,8 @@ async def open_metering(
     dead_letters = DeadLetters(root / DEAD_LETTERS)
     shipper = Shipper(journal, send, dead_letters, clock=clock, rng=random.SystemRandom(), options=options)
     metering = Metering(journal, shipper, admission, clock_watch or ClockWatch({}, clock), clock=clock, options=options)
-    recovery = Recovery(
-        root,
-        journal.directory,
-        keep=metering.keep,
-        sync=journal.sync,
-        admission=admission,
-        holds=holds,
-        clock=clock,
-    )
+    own, keep, sync = journal.directory, metering.keep, journal.sync
+    recovery = Recovery(root, own, keep=keep, sync=sync, admission=admission, holds=holds, clock=clock)
     expired_holds = ExpiredHolds(election, holds, send, admission, dead_letters, clock=clock, options=options)
     owner = Background()
     owner.start(shipper.serve(), name="metering.shipper")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from prometheus_client import Counter, Gauge
+
+from services.gateway.metering.usage_record import Flag, Source, UsageRecord
 
 DEPTH = Gauge("razvilka_gateway_journal_unacked_records", "Settled records that the usage service has not confirmed.")
 OLDEST = Gauge("razvilka_gateway_journal_oldest_unacked_seconds", "Age of the oldest unconfirmed record.")
@@ -31,3 +35,18 @@ UNACCOUNTED = Gauge(
 IN_MEMORY = Gauge("razvilka_gateway_journal_in_memory_records", "Records that wait in memory for room in the journal.")
 DEAD_LETTERS = Gauge("razvilka_gateway_dead_letters", "Dead letters that wait for a person.")
 CLOCK_OFFSET = Gauge("razvilka_gateway_clock_offset_seconds", "How far our clock is ahead of another.", ["of"])
+UNUSUAL = Counter(
+    "razvilka_gateway_unusual_bills_total", "Bills with a flag, by flag: see docs/reliability.md.", ["flag"]
+)
+OVER_HOLD = Counter("razvilka_gateway_over_hold_micro_rub_total", "Micro-roubles billed above what was held for them.")
+_UNUSUAL: Final = {flag.value: UNUSUAL.labels(flag.value) for flag in Flag}
+
+
+def count_bill(record: UsageRecord) -> None:
+    """Count what is unusual about a bill."""
+    if record.source is Source.ESTIMATED:
+        ESTIMATED.inc()
+    if record.flags:
+        for flag in record.flags.split(","):
+            _UNUSUAL[flag].inc()
+        OVER_HOLD.inc(record.over_hold_micro_rub)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from pathlib import Path
 
 import msgspec
@@ -22,9 +22,10 @@ from servicekit.errors import ServiceError
 from services.gateway.metering import metrics
 from services.gateway.metering.hold import Hold, Ticket, decode_facts
 from services.gateway.metering.interfaces import FindsHolds, SettlesHolds
+from services.gateway.metering.journal.journal import Journal
 from services.gateway.metering.journal.place import Place
 from services.gateway.metering.journal.quarantine import Quarantine
-from services.gateway.metering.journal.reader import DeadJournal
+from services.gateway.metering.journal.reader import DeadJournal, readable
 from services.gateway.metering.journal.records import (
     Dispatched,
     JournalRecord,
@@ -42,7 +43,7 @@ from services.gateway.metering.journal.segments import (
     segment_path,
 )
 from services.gateway.metering.settle import interrupted, usage_record
-from services.gateway.metering.usage_record import RequestFacts
+from services.gateway.metering.usage_record import RequestFacts, UsageRecord
 
 log = structlog.get_logger()
 
@@ -93,6 +94,34 @@ class OpenRequests:
     def _bill(self, request_id: str) -> None:
         if self._holds is None or request_id in self._holds:
             self.billed.add(request_id)
+
+
+class LostEnds:
+    """Requests of the living whose ends were destroyed in the journal before they were shipped."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._seen = 0
+
+    def take(self, running: Set[str], *, now_us: int) -> list[Settled]:
+        """Return, once after each damage, what is known of them: the interrupted rule, as after a crash."""
+        if self._journal.missing == self._seen:
+            return []
+        self._seen = self._journal.missing
+        requests = OpenRequests({})
+        for payload in readable(self._journal):
+            with contextlib.suppress(msgspec.DecodeError):  # the shipper sets its segment aside
+                requests.see(payload)
+        return [
+            Settled(_interrupted(requests, ticket, facts, "journal_damaged"), ticket, now_us)
+            for request_id, (ticket, facts) in requests.dispatched.items()
+            if request_id not in running
+        ]
+
+
+def _interrupted(requests: OpenRequests, ticket: Ticket, facts: RequestFacts, why: str) -> UsageRecord:
+    metrics.ESTIMATED.inc()
+    return usage_record(ticket, facts, interrupted(requests.delivered.get(ticket.request_id, 0), why))
 
 
 class Recovery:
@@ -202,10 +231,8 @@ class Recovery:
                 await self._admission.settle(hold.ticket, 0, 0)
 
     async def _settle_open(self, requests: OpenRequests) -> int:
-        for request_id, (ticket, facts) in requests.dispatched.items():
-            outcome = interrupted(requests.delivered.get(request_id, 0), "gateway_restarted")
-            record = usage_record(ticket, facts, outcome)
-            metrics.ESTIMATED.inc()
+        for ticket, facts in requests.dispatched.values():
+            record = _interrupted(requests, ticket, facts, "gateway_restarted")
             await self._settle(Settled(record, ticket, int(self._clock.now().timestamp() * 1e6)))
         return len(requests.dispatched)
 
@@ -219,8 +246,11 @@ class Recovery:
         await self._sync()
         path = segment_path(journal.directory, number)
         if number in journal.faults:
+            # Killed in between, its successor raises one alarm too many; the other way round the file could be deleted.
             self._quarantine.take(path, journal.faults[number])
+            journal.confirm(number)
         else:
+            journal.confirm(number)
             path.unlink()
         return count
 

@@ -1,6 +1,7 @@
 """From what was asked and what came back to what it costs. Pure.
 
-    usage known (zeros included)           → its price                                source provider (or estimated)
+    usage known (zeros included)           → its price                                source provider
+    usage beyond what is plausible         → the bound: what was asked, what was seen source disputed
     completed, interrupted or failed after → input estimate + delivered tokens        source estimated
       delivering tokens, usage unknown
     interrupted before the first token     → input estimate: the provider has read it source estimated
@@ -12,8 +13,12 @@ The price is the one frozen at admission, or that of the fallback that answered;
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from services.gateway.metering.hold import Hold, Ticket
+from services.gateway.metering.storable import storable
 from services.gateway.metering.usage_record import (
+    Flag,
     Outcome,
     Price,
     RequestFacts,
@@ -38,29 +43,81 @@ def cost_micro_rub(usage: TokenUsage, price: Price) -> int:
     return -(-thousandths // 1000)
 
 
-def counted(facts: RequestFacts, outcome: Outcome) -> tuple[TokenUsage, Source]:
+class Counted(NamedTuple):
+    """The tokens to bill, who counted them, and what is unusual about them."""
+
+    usage: TokenUsage
+    source: Source
+    flags: tuple[Flag, ...] = ()
+
+
+def counted(facts: RequestFacts, outcome: Outcome) -> Counted:
     """Return the tokens to bill and who counted them."""
     if outcome.usage is not None:
-        return outcome.usage, Source.ESTIMATED if outcome.usage_is_estimate else Source.PROVIDER
+        return _believed(facts, outcome, outcome.usage)
     if outcome.status is Status.FAILED and outcome.delivered_tokens == 0:
-        return TokenUsage(0, 0), Source.ESTIMATED
-    return TokenUsage(facts.input_tokens, outcome.delivered_tokens), Source.ESTIMATED
+        return Counted(TokenUsage(0, 0), Source.ESTIMATED)
+    return Counted(TokenUsage(facts.input_tokens, outcome.delivered_tokens), Source.ESTIMATED)
+
+
+def _believed(facts: RequestFacts, outcome: Outcome, claimed: TokenUsage) -> Counted:
+    """Return as much of a claim as is plausible; the bound stands in for the rest."""
+    flags = []
+    tokens_input, tokens_output = _figure(claimed.tokens_input), _figure(claimed.tokens_output)
+    if 0 < facts.input_bound < tokens_input:
+        tokens_input = facts.input_bound
+        flags.append(Flag.INPUT_DISPUTED)
+    bound = _output_bound(facts, outcome, _figure(claimed.tokens_reasoning))
+    if bound is not None and bound < tokens_output:
+        tokens_output = bound
+        flags.append(Flag.OUTPUT_DISPUTED)
+    source = Source.DISPUTED if flags else Source.PROVIDER
+    cached = min(_figure(claimed.tokens_cached), tokens_input)
+    reasoning = min(_figure(claimed.tokens_reasoning), tokens_output)
+    usage = TokenUsage(tokens_input, tokens_output, cached, reasoning)
+    if not flags and usage != claimed:
+        flags.append(Flag.FIGURES_CLAMPED)
+    return Counted(usage, source, tuple(flags))
+
+
+def _figure(claimed: int) -> int:
+    """Return a count of tokens; what is none, whatever its type says, is 0."""
+    return claimed if type(claimed) is int and claimed > 0 else 0
+
+
+def _output_bound(facts: RequestFacts, outcome: Outcome, reasoning: int) -> int | None:
+    """Return the most output that is plausible: what was asked for, and what was seen; None: nobody knows.
+
+    What was thought in hiding is not seen, so it is bounded by what was asked for alone.
+    A provider may deliver more than it was asked for: what the caller got is billed, whatever was asked.
+    """
+    asked = max(facts.output_bound, outcome.delivered_tokens) if facts.output_bound else None
+    seen = outcome.delivered_bound + reasoning if outcome.delivered_bound else None
+    return min((bound for bound in (asked, seen) if bound is not None), default=None)
 
 
 def usage_record(ticket: Ticket, facts: RequestFacts, outcome: Outcome) -> UsageRecord:
-    """Return the row of a request that has ended."""
-    usage, source = counted(facts, outcome)
-    return _row(ticket, facts, outcome, usage, source)
+    """Return the row of a request that has ended, fit to be stored."""
+    return storable(_row(ticket, facts, outcome, counted(facts, outcome)))
+
+
+def unbilled_record(ticket: Ticket, facts: RequestFacts) -> UsageRecord:
+    """Return the row of a request whose bill cannot be computed: what is known of it, and that somebody must look."""
+    nothing = Counted(TokenUsage(0, 0), Source.ESTIMATED, (Flag.UNBILLED,))
+    return storable(_row(ticket, facts, interrupted(0, "unbilled"), nothing))
 
 
 def reaped_record(hold: Hold) -> UsageRecord:
     """Return the row of a hold that nobody explains: its input estimate, since a provider was probably asked."""
-    usage = TokenUsage(hold.facts.input_tokens, 0)
-    return _row(hold.ticket, hold.facts, interrupted(0, "gateway_lost"), usage, Source.REAPED)
+    usage = Counted(TokenUsage(hold.facts.input_tokens, 0), Source.REAPED)
+    return storable(_row(hold.ticket, hold.facts, interrupted(0, "gateway_lost"), usage))
 
 
-def _row(ticket: Ticket, facts: RequestFacts, outcome: Outcome, usage: TokenUsage, source: Source) -> UsageRecord:
-    price = outcome.price or facts.price
+def _row(ticket: Ticket, facts: RequestFacts, outcome: Outcome, bill: Counted) -> UsageRecord:
+    usage, price = bill.usage, outcome.price or facts.price
+    cost = cost_micro_rub(usage, price)
+    over = max(0, cost - facts.hold_micro_rub) if facts.hold_micro_rub else 0
+    flags = (*bill.flags, Flag.OVER_HOLD) if over else bill.flags
     return UsageRecord(
         request_id=ticket.request_id,
         user_id=ticket.user_id,
@@ -77,10 +134,10 @@ def _row(ticket: Ticket, facts: RequestFacts, outcome: Outcome, usage: TokenUsag
         tokens_output=usage.tokens_output,
         tokens_cached=usage.tokens_cached,
         tokens_reasoning=usage.tokens_reasoning,
-        cost_micro_rub=cost_micro_rub(usage, price),
+        cost_micro_rub=cost,
         price_version=price.version,
         status=outcome.status,
-        source=source,
+        source=bill.source,
         finish_reason=outcome.finish_reason,
         error_code=outcome.error_code,
         started_at_us=facts.started_at_us,
@@ -89,6 +146,8 @@ def _row(ticket: Ticket, facts: RequestFacts, outcome: Outcome, usage: TokenUsag
         http_status=outcome.http_status,
         trace_id=facts.trace_id,
         attempts=outcome.attempts,
+        flags=",".join(flags),
+        over_hold_micro_rub=over,
     )
 
 
@@ -97,8 +156,8 @@ def interrupted(delivered_tokens: int, error_code: str) -> Outcome:
     return Outcome(
         status=Status.INTERRUPTED,
         usage=None,
-        usage_is_estimate=False,
         delivered_tokens=delivered_tokens,
+        delivered_bound=0,
         provider="",
         model="",
         resolved_model="",

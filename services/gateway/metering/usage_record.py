@@ -7,7 +7,8 @@ version of the gateway wrote without them is read by `older_versions`.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Sequence
+from enum import IntEnum, StrEnum
 from typing import ClassVar
 
 import msgspec
@@ -27,6 +28,27 @@ class Source(IntEnum):
     PROVIDER = 1
     ESTIMATED = 2
     REAPED = 3
+    DISPUTED = 4
+
+
+class Flag(StrEnum):
+    """What is unusual about a bill. A closed set: values are metric labels.
+
+    INPUT_DISPUTED, OUTPUT_DISPUTED: the provider claimed more than is plausible; the bound is billed.
+    OVER_HOLD: the bill is what was delivered, and more than was held for it.
+    FIGURES_CLAMPED: figures that contradict each other, or that no column can hold, became the nearest that can be.
+    COST_CLAMPED: no column can hold the cost; the most that one can is billed.
+    TEXT_CLAMPED: a text was shortened, or lost characters that cannot be stored.
+    UNBILLED: the bill could not be computed; the row keeps what is known of the request.
+    """
+
+    INPUT_DISPUTED = "input_disputed"
+    OUTPUT_DISPUTED = "output_disputed"
+    OVER_HOLD = "over_hold"
+    FIGURES_CLAMPED = "figures_clamped"
+    COST_CLAMPED = "cost_clamped"
+    TEXT_CLAMPED = "text_clamped"
+    UNBILLED = "unbilled"
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
@@ -56,6 +78,19 @@ class TokenUsage(msgspec.Struct, frozen=True, array_like=True):
     tokens_reasoning: int = 0
 
 
+def total_usage(usages: Sequence[TokenUsage | None]) -> TokenUsage | None:
+    """Return the sum of usages, or None when one of them is not known."""
+    known = [usage for usage in usages if usage is not None]
+    if len(known) < len(usages):
+        return None
+    return TokenUsage(
+        sum(usage.tokens_input for usage in known),
+        sum(usage.tokens_output for usage in known),
+        sum(usage.tokens_cached for usage in known),
+        sum(usage.tokens_reasoning for usage in known),
+    )
+
+
 class RequestFacts(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What is known when a request goes out: with the ticket, enough for a row if nothing more is ever known.
 
@@ -63,7 +98,10 @@ class RequestFacts(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
     Attributes:
         boot_id: of the gateway that admitted it.
-        input_tokens: estimated.
+        input_tokens: our count of what the provider bills as input, all choices together.
+        input_bound: the most input tokens that a provider can claim and be believed; 0: not known.
+        output_bound: the same of output: what was asked for, all choices together; 0: not known.
+        hold_micro_rub: what admission holds; 0: not known.
     """
 
     FIELDS_OF_A_BILL: ClassVar = 7
@@ -81,23 +119,27 @@ class RequestFacts(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     endpoint: str
     stream: bool
     trace_id: str
+    input_bound: int
+    output_bound: int
+    hold_micro_rub: int
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How it ended.
 
     Attributes:
-        usage: None when nobody said; explicit zeros are a value.
-        usage_is_estimate: the router counted by our rule because the provider did not say.
-        delivered_tokens: output tokens the gateway has seen, for the interrupted rule.
+        usage: as the provider says; None when it does not; explicit zeros are a value.
+        delivered_tokens: output tokens the gateway has seen, by our count.
+        delivered_bound: the most tokens that what the gateway has seen can be; 0: the provider may have made more than
+            it showed, so nothing follows from it.
         provider, model: of what answered; empty: what the request asked for.
         price: of the model that answered, when a fallback did; None: the frozen one.
     """
 
     status: Status
     usage: TokenUsage | None
-    usage_is_estimate: bool
     delivered_tokens: int
+    delivered_bound: int
     provider: str
     model: str
     resolved_model: str
@@ -111,7 +153,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """One row of usage.Record; fields and meanings are those of razvilka.usage.v1.UsageRecord."""
+    """One row of usage.Record; fields and meanings are those of razvilka.usage.v1.UsageRecord.
+
+    Attributes:
+        flags: members of `Flag` joined by commas: what is unusual about the bill; mostly empty.
+        over_hold_micro_rub: by how much the bill exceeds what admission held.
+    """
 
     FIELDS_OF_A_BILL: ClassVar = 13
 
@@ -142,6 +189,8 @@ class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     http_status: int
     trace_id: str
     attempts: tuple[Attempt, ...]
+    flags: str
+    over_hold_micro_rub: int
 
 
 class Rejected(msgspec.Struct, frozen=True):

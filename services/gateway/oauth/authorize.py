@@ -20,7 +20,7 @@ from services.gateway.clients.oauth_views import (
     Step,
 )
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.params import first, ticked
+from services.gateway.edge.reading.params import first, ticked
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage, error_page
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint

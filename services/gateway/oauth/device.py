@@ -9,8 +9,8 @@ from servicekit.errors import NotFound, QuotaExceeded
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.params import first
 from services.gateway.edge.problems import headers_of
+from services.gateway.edge.reading.params import first
 from services.gateway.oauth.authorize import allowance_of, consent_values
 from services.gateway.pages.answers import PageAnswer, TemplatePage
 from services.gateway.pages.page_context import PageContext

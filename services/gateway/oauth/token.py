@@ -12,7 +12,8 @@ from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.oauth_views import OAuthRefused, Origin, Params
 from services.gateway.edge.endpoint import Cors, Endpoint
-from services.gateway.edge.params import content_type, read_form, read_small_body
+from services.gateway.edge.reading.json_body import strict_json
+from services.gateway.edge.reading.params import content_type, read_form, read_small_body
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import bearer_of
@@ -50,10 +51,10 @@ class TokenEndpoints:
             raise OAuthRefused("invalid_client_metadata", "The body must be application/json.")
         body = await read_small_body(scope, receive)
         try:
-            metadata = body.decode()
-        except UnicodeDecodeError as exc:
-            raise OAuthRefused("invalid_client_metadata", "The body is not valid UTF-8.") from exc
-        return 201, await self.oauth.register(metadata, _authorization(context), origin, context.call)
+            await strict_json(body)
+        except InvalidRequest as exc:
+            raise OAuthRefused("invalid_client_metadata", exc.message) from exc
+        return 201, await self.oauth.register(body.decode(), _authorization(context), origin, context.call)
 
     async def _user_info(self, scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> JsonAnswer:
         if b"access_token=" in scope["query_string"]:

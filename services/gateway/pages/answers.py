@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import quote
 
 from servicekit.errors import Internal, NotFound, QuotaExceeded, ServiceError, Unauthenticated
+from services.gateway.edge.header_values import address_value
 from services.gateway.edge.problems import Headers, headers_of, status_of
 from services.gateway.edge.respond import Answer
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.policy import page_policy
+from services.gateway.pages.policy import REPORTING, page_policy
 from services.gateway.pages.rendering import render
 
 ERROR: Final = "error.html"
@@ -76,7 +76,7 @@ def page_answer(page: PageContext, answer: PageAnswer) -> Answer:
     page.context.policy = page_policy()
     if isinstance(answer, Redirect):
         status = 303 if page.scope["method"] == "POST" else 302
-        headers.append((b"location", _header_value(answer.url)))
+        headers.append((b"location", address_value(answer.url)))
     elif isinstance(answer, Download):
         body = answer.body
         page.context.cache_control = answer.cache_control
@@ -85,7 +85,7 @@ def page_answer(page: PageContext, answer: PageAnswer) -> Answer:
         status, body = answer.status, _rendered(page, answer)
         page.context.policy = page_policy(answer.targets)
         headers += [_HTML, (b"pragma", b"no-cache"), *answer.headers]
-    headers += [(b"x-frame-options", b"DENY"), (b"content-length", str(len(body)).encode())]
+    headers += [REPORTING, (b"x-frame-options", b"DENY"), (b"content-length", str(len(body)).encode())]
     return Answer(status, headers, b"" if page.scope["method"] == "HEAD" else body)
 
 
@@ -99,8 +99,3 @@ def _rendered(page: PageContext, shown: TemplatePage) -> bytes:
     }
     zone = page.user.profile.time_zone if page.user else ""
     return render(shown.template, page.language, values, time_zone=zone)
-
-
-def _header_value(url: str) -> bytes:
-    # The authorization server encodes what it puts into addresses. If it ever did not, the header must stay one header.
-    return quote(url, safe=":/?#[]@!$&'()*+,;=%~-._").encode("ascii")

@@ -13,7 +13,7 @@ from servicekit.call import CallContext
 from services.gateway.clients.account_views import LoggedIn, Profile, SessionView
 from services.gateway.clients.oauth_views import Origin, Params
 from services.gateway.edge.origin import header
-from services.gateway.edge.params import first
+from services.gateway.edge.reading.params import first
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.pages import cookies, forms
 from services.gateway.pages.cookies import CookieJar

@@ -13,8 +13,8 @@ from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.oauth_views import OAuthRefused
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.origin import header, origin_of
-from services.gateway.edge.params import first, parse_params, read_form
 from services.gateway.edge.problems import Headers
+from services.gateway.edge.reading.params import first, parse_params, read_form
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import Answer
 from services.gateway.identity.address_limit import OAuthLimit

@@ -6,14 +6,23 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
+REPORTS_PATH: Final = "/csp-reports"
+# Where browsers send reports: the older way by address, the newer by name.
+REPORTING: Final = (b"reporting-endpoints", f'csp="{REPORTS_PATH}"'.encode())
 _FIXED: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action "
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; object-src 'none'; frame-ancestors 'none'; "
+    f"base-uri 'none'; report-uri {REPORTS_PATH}; report-to csp; form-action "
 )
 
 
 def page_policy(form_targets: Iterable[str] = ()) -> bytes:
     """Return the Content-Security-Policy. Browsers apply form-action to the redirects after a post, too."""
     return (_FIXED + " ".join(["'self'", *sorted(set(form_targets))])).encode("ascii")
+
+
+def scripted_policy() -> bytes:
+    """Return the policy of a page that runs scripts of ours, from files, which ask us and nobody else."""
+    return b"script-src 'self'; connect-src 'self'; " + page_policy()
 
 
 def form_targets(redirect_uris: Iterable[str]) -> list[str]:

@@ -10,7 +10,13 @@ from typing import Final
 FOLDER: Final = Path(__file__).parent / "static"
 PREFIX: Final = "/console/static/"
 CACHE: Final = b"public, max-age=31536000, immutable"
-_TYPES: Final = {".css": b"text/css; charset=utf-8", ".svg": b"image/svg+xml"}
+# Of others, unchanged; each folder says version, licence and digests.
+VENDORED: Final = Path(__file__).parent / "vendor"
+_TYPES: Final = {
+    ".css": b"text/css; charset=utf-8",
+    ".js": b"text/javascript; charset=utf-8",
+    ".svg": b"image/svg+xml",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,8 @@ class StaticFile:
 
 def _load() -> tuple[dict[str, StaticFile], dict[str, str]]:
     files, urls = {}, {}
-    for path in sorted(FOLDER.iterdir()):
+    vendored = (path for path in VENDORED.glob("*/*") if path.suffix in _TYPES)
+    for path in sorted([*FOLDER.iterdir(), *vendored]):
         body = path.read_bytes()
         name = f"{path.stem}.{sha256(body).hexdigest()[:12]}{path.suffix}"
         files[name] = StaticFile(_TYPES[path.suffix], body)

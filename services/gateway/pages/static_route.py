@@ -42,6 +42,11 @@ class FileResponder:
 
     def failed(self, error: OAuthRefused | ServiceError, headers: Headers) -> Answer:
         """Return the error in the API's form: who asks for a file is a program."""
-        if isinstance(error, OAuthRefused):
-            error = InvalidRequest(ErrorReason.METHOD_NOT_ALLOWED, "A file can only be read.")
-        return api_error(self.context, error, headers)
+        return api_error(self.context, read_only(error), headers)
+
+
+def read_only(error: OAuthRefused | ServiceError) -> ServiceError:
+    """Return the refusal of every method that does not read, as an error of the API."""
+    if isinstance(error, OAuthRefused):
+        return InvalidRequest(ErrorReason.METHOD_NOT_ALLOWED, "A file can only be read.")
+    return error

@@ -122,6 +122,10 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
             raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "Wrong password.")
         return account_pb2.DeleteAccountResponse()
 
+    async def SetUserDisabled(self, request: Any, context: Any) -> account_pb2.SetUserDisabledResponse:
+        self.requests.append(request)
+        return account_pb2.SetUserDisabledResponse()
+
     async def StartExternalLogin(self, request: Any, context: Any) -> account_pb2.StartExternalLoginResponse:
         self.requests.append(request)
         return account_pb2.StartExternalLoginResponse(

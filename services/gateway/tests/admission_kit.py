@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import redis.asyncio
@@ -64,7 +64,9 @@ class Ledger:
         self.asked: list[tuple[str, str, datetime | None, datetime | None]] = []
 
     async def spend_of(self, user_id: str, subject: str, since: datetime | None, until: datetime | None) -> int:
-        """Return what was spent."""
+        """Return what was spent; nothing in the future."""
+        if since is not None and since > datetime.now(UTC):
+            return 0
         self.asked.append((user_id, subject, since, until))
         if self.away:
             raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "away")

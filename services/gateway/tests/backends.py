@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +15,16 @@ from razvilka.router.v1 import router_pb2 as pb
 from razvilka.router.v1 import router_pb2_grpc
 from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
 
+from servicekit.call import CallContext, current_call
 from servicekit.errors import ErrorReason, NotFound, ServiceError, Unauthenticated, Unavailable
+from servicekit.multiplex import Call, Handler, MultiplexServer, MultiplexServerSettings, StreamHandler, UnaryHandler
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
+from servicekit.telemetry import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
 from services.gateway.tests.identity_backends import FakeOAuth
+from services.router.frames import RouterAnswerCodec
 
 KEY = "rz_live_test_key"
 SCOPES = ("models:read", "completions:write", "embeddings:write", "usage:read")
@@ -124,14 +129,21 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
 
 
 class FakeRouter(router_pb2_grpc.RouterServiceServicer):
-    """Answers with `chunks`; `failure` comes before chunk number `fail_at`; `hold` keeps it before chunk `hold_at`."""
+    """Answers with `chunks` (or those of the model), counted in `said`.
+
+    `failure` comes before chunk number `fail_at`, from call number `fail_from_call` on; `hold` keeps it before chunk
+    `hold_at`.
+    """
 
     def __init__(self) -> None:
         self.models = list(MODELS)
         self.version = "1"
         self.chunks = ["При", "вет", "!"]
+        self.chunks_of: dict[str, list[str]] = {}
+        self.said: Counter[str] = Counter()
         self.failure: ServiceError | None = None
         self.fail_at = 0
+        self.fail_from_call = 0
         self.hold: asyncio.Event | None = None
         self.hold_at = 1
         self.usage: pb.Usage | None = pb.Usage(
@@ -145,15 +157,24 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.at_once = False
         self.progress: pb.Usage | None = None
         self.prompts: list[pb.Prompt] = []
-        self.metadata: dict[str, str] = {}
+        self.context = CallContext("", begin_trace(None))
         self.entered = asyncio.Event()
         self.ended = asyncio.Event()
         self.was_cancelled = False
         self.down = False
+        handlers: dict[str, Handler] = {
+            "Complete": UnaryHandler(self._complete),
+            "Stream": StreamHandler(self._stream),
+            "Embed": UnaryHandler(self._embed),
+        }
+        self.calls = MultiplexServer(handlers, RouterAnswerCodec(), MultiplexServerSettings())
 
-    def _begin(self, prompt: pb.Prompt, context: Any) -> pb.Route:
+    async def Converse(self, request_iterator: Any, context: Any) -> None:  # type: ignore[override]
+        await self.calls.serve(context)
+
+    def _begin(self, prompt: pb.Prompt) -> pb.Route:
         self.prompts.append(prompt)
-        self.metadata = dict(context.invocation_metadata())
+        self.context = current_call()
         self.entered.set()
         asked = self.answering_model or prompt.model
         provider = next((known.provider for known in self.models if known.id == asked), "yandexgpt")
@@ -166,11 +187,11 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
     async def _pause(self, number: int) -> None:
         if self.hold is not None and number == self.hold_at:
             await self.hold.wait()
-        if self.failure is not None and number == self.fail_at:
+        if self.failure is not None and number == self.fail_at and len(self.prompts) >= self.fail_from_call:
             raise self.failure
 
-    async def Complete(self, request: Any, context: Any) -> pb.CompleteResponse:
-        route = self._begin(request.prompt, context)
+    async def _complete(self, call: Call) -> pb.CompleteResponse:
+        route = self._begin(call.request)
         try:
             await self._pause(self.hold_at if self.hold else self.fail_at)
             text = "".join(self.chunks)
@@ -182,7 +203,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
                     tool_calls=self.tool_calls,
                     finish_reason=self.finish,
                 )
-                for number in range(request.prompt.n or 1)
+                for number in range(call.request.n or 1)
             ]
             return pb.CompleteResponse(route=route, choices=choices, end=self._end())
         except asyncio.CancelledError:
@@ -191,15 +212,16 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         finally:
             self.ended.set()
 
-    async def Stream(self, request: Any, context: Any) -> AsyncIterator[pb.StreamResponse]:
-        route: pb.Route | None = self._begin(request.prompt, context)
+    async def _stream(self, call: Call) -> AsyncGenerator[pb.StreamResponse, None]:
+        route: pb.Route | None = self._begin(call.request)
         if self.at_once:
             deltas = [pb.Delta(content="".join(self.chunks)), pb.Delta(finish_reason=self.finish)]
             yield pb.StreamResponse(route=route, deltas=deltas, end=self._end())
             return
         try:
-            for number, chunk in enumerate(self.chunks):
+            for number, chunk in enumerate(self.chunks_of.get(call.request.model, self.chunks)):
                 await self._pause(number)
+                self.said[call.request.model] += 1
                 yield pb.StreamResponse(route=route, deltas=[pb.Delta(content=chunk)], progress=self.progress)
                 route = None
             await self._pause(len(self.chunks))
@@ -213,7 +235,8 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         finally:
             self.ended.set()
 
-    async def Embed(self, request: Any, context: Any) -> pb.EmbedResponse:
+    async def _embed(self, call: Call) -> pb.EmbedResponse:
+        request = call.request
         route = pb.Route(provider="gigachat", model=request.model, resolved_model="embed-2")
         self.entered.set()
         await self._pause(self.fail_at)

@@ -48,6 +48,9 @@ def facts(**changes: Any) -> RequestFacts:
         "endpoint": "chat.completions",
         "stream": True,
         "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "input_bound": 10**8,
+        "output_bound": 10**8,
+        "hold_micro_rub": 10**10,
     }
     return RequestFacts(**{**given, **changes})
 

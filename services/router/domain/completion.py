@@ -86,7 +86,10 @@ class ResponseFormat:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One chat completion as it was asked for; None and empty mean: not given."""
+    """One chat completion as it was asked for; None and empty mean: not given.
+
+    `token_bound` is the most tokens that its text can be, `script` the one most of it is in: what is learned from.
+    """
 
     model: str
     messages: Sequence[Message]
@@ -101,6 +104,8 @@ class Prompt:
     response_format: ResponseFormat | None = None
     reasoning_effort: str = ""
     other_json: Mapping[str, bytes] = field(default_factory=dict)
+    token_bound: int = 0
+    script: str = ""
 
 
 @dataclass(slots=True)
@@ -111,7 +116,6 @@ class Usage:
     completion_tokens: int
     cached_tokens: int = 0
     reasoning_tokens: int = 0
-    estimated: bool = False
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -119,7 +123,6 @@ class Usage:
             self.completion_tokens + other.completion_tokens,
             self.cached_tokens + other.cached_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
-            self.estimated or other.estimated,
         )
 
 
@@ -170,9 +173,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How the answer ended."""
+    """How the answer ended; no usage: the provider said none."""
 
-    usage: Usage
+    usage: Usage | None
     attempts: Sequence[Attempt]
     system_fingerprint: str = ""
 

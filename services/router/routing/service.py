@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -26,9 +27,9 @@ from services.router.domain.completion import (
     Usage,
     Vectors,
 )
-from services.router.domain.estimate import estimate_tokens, estimate_usage
 from services.router.domain.health import ModelHealth
 from services.router.domain.routing_policy import candidates
+from services.router.domain.token_shares import TokenShares
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
 from services.router.routing.answers import streamed, whole
@@ -42,6 +43,28 @@ class Limits:
 
     first_token_s: float
     choices_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model that can be asked for, with what whoever holds money for a request must know.
+
+    Attributes:
+        bills_input_per_choice: n choices are n calls, each of which reads the input.
+        learned_shares: by script, see `domain.token_shares`.
+    """
+
+    model: Model
+    bills_input_per_choice: bool
+    learned_shares: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The catalogue in force; the version changes with anything in it."""
+
+    models: Sequence[ListedModel]
+    version: str
 
 
 class _Opened:
@@ -65,6 +88,7 @@ class RouterService:
         self._statuses = statuses
         self._clock = clock
         self._limits = limits
+        self._shares = TokenShares()
 
     async def complete(self, prompt: Prompt, request_id: str, remaining_s: float | None) -> Completion:
         """Return one whole chat completion.
@@ -79,11 +103,9 @@ class RouterService:
             return await whole(provider, prompt, call)
 
         answered = await self._attempts.first_that_works(request, ask)
-        usage = answered.result.usage
-        if usage is None:
-            said = sum(len(choice.content or "") for choice in answered.result.choices)
-            usage = estimate_usage(prompt, answered.attempt.model, said)
-        return Completion(_route(answered.attempt), answered.result.choices, self._ended(answered.attempt, usage))
+        end = self._ended(answered.attempt, answered.result.usage)
+        self._learn(prompt, answered.attempt.model, end.usage)
+        return Completion(_route(answered.attempt), answered.result.choices, end)
 
     async def stream(
         self, prompt: Prompt, request_id: str, remaining_s: float | None
@@ -136,8 +158,8 @@ class RouterService:
                 # The last deltas wait for the end, which follows in the same breath: one message instead of two.
                 if not progress.is_ending and progress.has_something:
                     yield progress.take()
-            usage = progress.usage or estimate_usage(prompt, attempt.model, progress.characters)
-            last = progress.take_last(self._ended(attempt, usage))
+            self._learn(prompt, attempt.model, progress.usage)
+            last = progress.take_last(self._ended(attempt, progress.usage))
         yield last
 
     @asynccontextmanager
@@ -168,17 +190,31 @@ class RouterService:
             return await provider.embed(texts, call)
 
         answered = await self._attempts.first_that_works(request, ask)
-        usage = answered.result.usage
-        if usage is None:
-            tokens = sum(estimate_tokens(len(text), answered.attempt.model.chars_per_token) for text in texts.texts)
-            usage = Usage(tokens, 0, estimated=True)
-        return Embeddings(_route(answered.attempt), answered.result.values, self._ended(answered.attempt, usage))
+        end = self._ended(answered.attempt, answered.result.usage)
+        return Embeddings(_route(answered.attempt), answered.result.values, end)
 
-    def models(self) -> tuple[Sequence[Model], str]:
-        """Return the models that can be asked for, and the catalogue's version."""
+    def models(self) -> Listing:
+        """Return the models that can be asked for, with what was learned of them."""
         catalog = self._catalog.current()
         now = self._clock.now()
-        return [model for model in catalog.models if model.is_served(now)], catalog.version
+        listed = [self._listed(model) for model in catalog.models if model.is_served(now)]
+        learned = {each.model.id: each.learned_shares for each in listed if each.learned_shares}
+        suffix = f"+{zlib.crc32(repr(learned).encode()):08x}" if learned else ""
+        return Listing(listed, catalog.version + suffix)
+
+    def _listed(self, model: Model) -> ListedModel:
+        return ListedModel(model, self._is_asked_once_a_choice(model), self._shares.of(model.id))
+
+    def _is_asked_once_a_choice(self, model: Model) -> bool:
+        provider = self._attempts.providers.get(model.provider)
+        return provider is not None and not provider.traits(model).choices
+
+    def _learn(self, prompt: Prompt, model: Model, usage: Usage | None) -> None:
+        """Count how many tokens a prompt was; a cached part is part of it."""
+        if usage is not None and prompt.token_bound:
+            calls = (prompt.n or 1) if self._is_asked_once_a_choice(model) else 1
+            tokens = usage.prompt_tokens // calls
+            self._shares.learn(model.id, prompt.script, bound=prompt.token_bound, tokens=tokens)
 
     def statuses(self) -> list[ModelHealth]:
         """Return what was seen of each model."""
@@ -204,21 +240,22 @@ class RouterService:
         if prompt.n is not None and not 1 <= prompt.n <= self._limits.choices_max:
             raise failures.invalid("n", f"'n' must be between 1 and {self._limits.choices_max}.")
 
-    def _ended(self, attempt: RoutingAttempt, usage: Usage) -> End:
+    def _ended(self, attempt: RoutingAttempt, usage: Usage | None) -> End:
         self._attempts.close(attempt, "")
         model = attempt.model
-        counted = metrics.of_model(model.provider, model.id)
-        counted.tokens_in.inc(usage.prompt_tokens)
-        counted.tokens_out.inc(usage.completion_tokens)
-        if usage.estimated:
-            metrics.ESTIMATED.labels(model.provider).inc()
+        if usage is None:
+            metrics.UNSAID.labels(model.provider).inc()
+        else:
+            counted = metrics.of_model(model.provider, model.id)
+            counted.tokens_in.inc(usage.prompt_tokens)
+            counted.tokens_out.inc(usage.completion_tokens)
         return End(usage, tuple(attempt.request.attempts), attempt.call.fingerprint)
 
 
 class _Progress:
     """What has been read and not been given out yet."""
 
-    __slots__ = ("_deltas", "_open_choices", "_route", "_said", "characters", "usage")
+    __slots__ = ("_deltas", "_open_choices", "_route", "_said", "usage")
 
     def __init__(self, choices: int, route: Route) -> None:
         self._open_choices = choices
@@ -226,7 +263,6 @@ class _Progress:
         self._said: Usage | None = None
         self._deltas: list[Delta] = []
         self.usage: Usage | None = None
-        self.characters = 0
 
     def add(self, batch: Batch) -> None:
         """Take over a batch."""
@@ -234,7 +270,6 @@ class _Progress:
         if batch.usage is not None:
             self.usage = self._said = batch.usage
         for delta in batch.deltas:
-            self.characters += len(delta.content) + len(delta.reasoning_content)
             if delta.finish_reason is not None:
                 self._open_choices -= 1
 

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.router.v1 import router_pb2_grpc
 
 from emulator.testing import RunningEmulator
 from servicekit import rpc_client
+from servicekit.call import CallContext
 from servicekit.clock import SystemClock
+from servicekit.multiplex import MultiplexClient, MultiplexClientSettings, open_client
+from servicekit.telemetry import begin_trace
+from services.gateway.clients.router.frames import RouterCallCodec
 from services.router.server import running
 from services.router.tests.adapters import router_settings
 
-Stub = Any
+CONTEXT: Final = CallContext("0197", begin_trace(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """The calls of Converse, and the RPCs beside it."""
+
+    calls: MultiplexClient
+    rpcs: Any
 
 
 @asynccontextmanager
@@ -25,25 +38,27 @@ async def router(emulator: RunningEmulator, **settings: Any) -> AsyncIterator[St
         running(router_settings(emulator, **settings), SystemClock()) as port,
         rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
     ):
-        yield router_pb2_grpc.RouterServiceStub(channel)
+        rpcs: Any = router_pb2_grpc.RouterServiceStub(channel)
+        async with open_client([rpcs.Converse], RouterCallCodec(), MultiplexClientSettings()) as calls:
+            yield Stub(calls, rpcs)
 
 
 def prompt(model: str, text: str = "Привет", **more: Any) -> pb.Prompt:
     return pb.Prompt(model=model, messages=[pb.Message(role=pb.ROLE_USER, content=text)], **more)
 
 
-async def complete(stub: Stub, asked: pb.Prompt, deadline_s: float = 10.0) -> pb.CompleteResponse:
-    request = pb.CompleteRequest(request_id="0197", prompt=asked)
-    answer: pb.CompleteResponse = await rpc_client.unary(stub.Complete, request, deadline_s=deadline_s)
+async def complete(
+    stub: Stub, asked: pb.Prompt, deadline_s: float = 10.0, context: CallContext = CONTEXT
+) -> pb.CompleteResponse:
+    answer: pb.CompleteResponse = await stub.calls.unary("Complete", asked, deadline_s=deadline_s, context=context)
     return answer
 
 
 async def stream(stub: Stub, asked: pb.Prompt, heard: list[pb.StreamResponse] | None = None) -> list[pb.StreamResponse]:
     """Return the parts; `heard` keeps those before a failure."""
     parts = heard if heard is not None else []
-    request = pb.StreamRequest(request_id="0197", prompt=asked)
-    async for part in rpc_client.stream(stub.Stream, request, deadline_s=10):
-        parts.append(part)
+    async for arrived in stub.calls.stream("Stream", asked, deadline_s=10, context=CONTEXT):
+        parts.extend(arrived)
     return parts
 
 

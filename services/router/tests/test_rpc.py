@@ -16,7 +16,7 @@ from servicekit.call import CallContext
 from servicekit.errors import DeadlineExceeded, ErrorReason, InvalidRequest, NotFound, ServiceError
 from servicekit.telemetry import begin_trace
 from services.router.tests.adapters import HASTY
-from services.router.tests.running_router import Ask, Stub, complete, ends_of, prompt, router, stream, text_of
+from services.router.tests.running_router import CONTEXT, Ask, Stub, complete, ends_of, prompt, router, stream, text_of
 
 
 @pytest.mark.parametrize("model", ["yandexgpt", "gigachat/pro", "aliceai-llm-flash"])
@@ -52,8 +52,7 @@ async def test_the_caller_s_ids_reach_the_provider(stub: Stub, emulator: Running
     """Request id and trace go on to the provider's call."""
     call = CallContext("0197-abc", begin_trace(f"00-{'c' * 32}-{'d' * 16}-01"))
     for model in ("yandexgpt", "gigachat"):
-        request = pb.CompleteRequest(request_id=call.request_id, prompt=prompt(model))
-        await rpc_client.unary(stub.Complete, request, deadline_s=10, call=call)
+        await complete(stub, prompt(model), context=call)
 
     calls = await emulator.control.ground_truth(operation="chat")
     assert [entry["request_id"] for entry in calls] == ["0197-abc", "0197-abc"]
@@ -63,7 +62,7 @@ async def test_embeds(stub: Stub) -> None:
     """One vector for each text, in order, with usage."""
     for model in ("text-search-doc", "Embeddings"):
         request = pb.EmbedRequest(model=model, input=["раз", "два", "три"])
-        answer = await rpc_client.unary(stub.Embed, request, deadline_s=10)
+        answer = await stub.calls.unary("Embed", request, deadline_s=10, context=CONTEXT)
 
         assert [embedding.index for embedding in answer.embeddings] == [0, 1, 2]
         assert all(embedding.values for embedding in answer.embeddings)
@@ -183,12 +182,35 @@ async def ended(emulator: RunningEmulator) -> dict[str, Any]:
 @pytest.mark.parametrize("model", ["yandexgpt", "gigachat", "aliceai-llm-flash"])
 async def test_a_caller_who_leaves_ends_the_provider_s_call(stub: Stub, emulator: RunningEmulator, model: str) -> None:
     """At once: a provider keeps generating, and billing, for as long as somebody reads."""
-    request = pb.StreamRequest(prompt=prompt(model, "[[tokens:300]] [[gap:20]]"))
+    asked = prompt(model, "[[tokens:300]] [[gap:20]]")
 
-    async with aclosing(rpc_client.stream(stub.Stream, request, deadline_s=30)) as parts:
+    async with aclosing(stub.calls.stream("Stream", asked, deadline_s=30, context=CONTEXT)) as parts:
         async for _ in parts:
             break
 
     call = await ended(emulator)
     assert call["ended"] != "complete"
     assert call["delivered_tokens"] < 100
+
+
+@pytest.mark.parametrize("model", ["yandexgpt", "gigachat/pro", "aliceai-llm-flash"])
+@pytest.mark.parametrize("ask", [complete, stream])
+async def test_usage_that_the_provider_does_not_say_is_not_made_up(stub: Stub, model: str, ask: Ask) -> None:
+    """The gateway counts by the rule by which it estimated; zeros here would be taken for the provider's."""
+    _, end = ends_of(await ask(stub, prompt(model, "[[fault:usage_missing]] раз")))
+
+    assert not end.HasField("usage")
+
+
+async def test_the_catalogue_says_what_n_choices_read_and_what_prompts_have_used(stub: Stub) -> None:
+    """Who holds money for a request needs both; a change of either is a new version."""
+    before = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=5)
+    for _ in range(200):
+        await complete(stub, prompt("yandexgpt", "раз два " * 40, token_bound=320, script="cyrillic"))
+    after = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=5)
+
+    models = {each.id: each for each in after.models}
+    assert models["yandexgpt:latest"].bills_input_per_choice
+    assert dict(models["yandexgpt:latest"].learned_shares) == {"cyrillic": 0.3}
+    assert dict(models["gigachat-pro"].learned_shares) == {}
+    assert after.version != before.version

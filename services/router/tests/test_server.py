@@ -28,7 +28,7 @@ async def test_models_without_credentials_say_so(emulator: RunningEmulator) -> N
 
 async def test_lists_the_catalogue(stub: Stub) -> None:
     """With aliases, prices with dates, lifecycle; what is shut down is not offered."""
-    answer = await rpc_client.unary(stub.ListModels, pb.ListModelsRequest(), deadline_s=5)
+    answer = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=5)
 
     models = {model.id: model for model in answer.models}
     assert "yandexgpt" in models["yandexgpt:latest"].aliases
@@ -42,7 +42,7 @@ async def test_tells_what_it_has_seen(stub: Stub, emulator: RunningEmulator) -> 
     """One line for each model; never asked is unknown."""
     await complete(stub, prompt("gigachat"))
 
-    answer = await rpc_client.unary(stub.GetProviderStatus, pb.GetProviderStatusRequest(), deadline_s=5)
+    answer = await rpc_client.unary(stub.rpcs.GetProviderStatus, pb.GetProviderStatusRequest(), deadline_s=5)
 
     told = {model.model: model.status for model in answer.models}
     assert (told["gigachat"], told["gigachat-max"]) == ("operational", "unknown")

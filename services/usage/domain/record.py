@@ -35,6 +35,7 @@ class Source(StrEnum):
     PROVIDER = "provider"
     ESTIMATED = "estimated"
     REAPED = "reaped"
+    DISPUTED = "disputed"
 
 
 # Fields that are bounded alike.
@@ -75,6 +76,7 @@ SummedMoney: TypeAlias = Annotated[
         bounds=Bounds(max_value=MAX_COST_MICRO_RUB),
     ),
 ]
+Money: TypeAlias = Annotated[int, Column(sql_type="bigint", bounds=Bounds(max_value=MAX_COST_MICRO_RUB))]
 Flag: TypeAlias = Annotated[bool, Column(sql_type="boolean", bounds=Bounds())]
 Moment: TypeAlias = Annotated[
     datetime | None, Column(sql_type="timestamptz", bounds=Bounds(max_days_ahead=MAX_DAYS_AHEAD))
@@ -119,6 +121,8 @@ class UsageRecord:
     trace_id: Text
     attempts: Attempts
     started_at: Moment
+    flags: Text
+    over_hold_micro_rub: Money
 
     @property
     def created_at(self) -> datetime:

@@ -194,6 +194,7 @@ def test_pages_of_the_second_factor_and_of_devices_are_accessible(
         visitor.open(f"/login?lang={language}")
         visitor.log_in(person)
         visitor.open("/console/security")
+        page.locator("#enroll_password").fill(person.password)
         page.locator("form[action='/console/totp'] button").click()
         visitor.check("totp", language)
         codes = pyotp.TOTP(page.locator("p.secret").inner_text().replace(" ", ""))

@@ -84,7 +84,11 @@ async def attack(target: Target, caller: str | None, messages: int, seed: int) -
 async def _status(channel: grpc.aio.Channel, method: MethodDescriptor, content: bytes) -> grpc.StatusCode:
     path = f"/{method.containing_service.full_name}/{method.name}"
     try:
-        if method.server_streaming:
+        if method.client_streaming:
+            shared: Any = channel.stream_stream(path)
+            async for _ in shared(iter([content]), timeout=DEADLINE_S):
+                pass
+        elif method.server_streaming:
             stream: Any = channel.unary_stream(path)
             async for _ in stream(content, timeout=DEADLINE_S):
                 pass

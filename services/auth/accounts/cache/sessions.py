@@ -94,6 +94,11 @@ class SessionCache:
         with cache_errors():
             await self._change(keys=[SESSION + digest], args=["epoch", epoch, ""])
 
+    async def note_proof(self, digest: str, at: datetime) -> None:
+        """Note that the session's holder has proved once more who they are."""
+        with cache_errors():
+            await self._change(keys=[SESSION + digest], args=["authenticated_at", at.isoformat(), ""])
+
     async def remove(self, sessions: Sequence[LoginSession]) -> None:
         """End sessions."""
         if not sessions:

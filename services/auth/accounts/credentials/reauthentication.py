@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 import pyotp
 import structlog
 
+from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unauthenticated
 from services.auth.accounts.credentials.guess_limiter import GuessLimiter
 from services.auth.accounts.credentials.password_hashing import PasswordHashing
 from services.auth.accounts.credentials.sealing import CannotOpen, Sealer
 from services.auth.accounts.domain.guessing import Attempt
 from services.auth.accounts.domain.password import PasswordRules
+from services.auth.accounts.sessions import LoginSessions
 from services.auth.accounts.store.second_factor import use_recovery_code, use_step
-from services.auth.accounts.store.unit_of_work import AccountUnit
+from services.auth.accounts.store.unit_of_work import AccountUnit, AccountUnits
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.origin import Origin
+from services.auth.shared.domain.session import must_prove
+from services.auth.shared.store.accounts import lock_account
 
 log = structlog.get_logger()
 
@@ -67,13 +72,83 @@ class SecondFactor:
         return matching[0] if matching else None
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What somebody shows to prove once more who they are. The session's secret proves a login, when it is fresh."""
+
+    password: str = field(default="", repr=False)
+    totp_code: str = field(default="", repr=False)
+    session_secret: str = field(default="", repr=False)
+
+
 class Reauthentication:
     """Somebody who is logged in proves it once more, before what an unattended screen must not do."""
 
-    def __init__(self, limiter: GuessLimiter, hashing: PasswordHashing, rules: PasswordRules) -> None:
+    def __init__(
+        self,
+        limiter: GuessLimiter,
+        hashing: PasswordHashing,
+        rules: PasswordRules,
+        second_factor: SecondFactor,
+        sessions: LoginSessions,
+        units: AccountUnits,
+        *,
+        clock: Clock,
+    ) -> None:
         self._limiter = limiter
         self._hashing = hashing
         self._rules = rules
+        self._second_factor = second_factor
+        self._sessions = sessions
+        self._units = units
+        self._clock = clock
+
+    async def prove(self, account: Account, proof: Proof, origin: Origin) -> None:
+        """Return when the proof is good: the password, or a code of the second factor in its place.
+
+        Who has neither logs in by another provider: that login must be fresh. No proof at all is never enough.
+
+        Raises:
+            Unauthenticated: INVALID_CREDENTIALS.
+            QuotaExceeded: too many were wrong.
+        """
+        if account.has_totp and proof.totp_code.strip() and not proof.password:
+            await self._check_code(account, proof.totp_code, origin)
+        elif account.password_hash is not None:
+            await self.check_password(account, proof.password, origin)
+        elif account.has_totp:
+            raise wrong_code()
+        else:
+            await self._check_login(account, proof.session_secret)
+
+    async def renew(self, session_secret: str, proof: Proof, origin: Origin) -> None:
+        """Have a session count as fresh again.
+
+        Raises:
+            Unauthenticated: INVALID_TOKEN: there is no such session; INVALID_CREDENTIALS: the proof is not good.
+            QuotaExceeded: too many were wrong.
+        """
+        found = await self._sessions.look(session_secret)
+        if found is None:
+            raise Unauthenticated(ErrorReason.INVALID_TOKEN, "You are not logged in.")
+        session, account = found
+        await self.prove(account, proof, origin)
+        await self._sessions.note_proof(session)
+
+    async def _check_login(self, account: Account, session_secret: str) -> None:
+        session = await self._sessions.find(session_secret) if session_secret else None
+        if session is None:
+            raise must_prove()
+        session.check_fresh(account.id, self._clock.now())
+
+    async def _check_code(self, account: Account, code: str, origin: Origin) -> None:
+        attempt = self.attempt(account, origin)
+        await self._limiter.admit(attempt)
+        async with self._units.begin(origin) as unit:
+            locked = await lock_account(unit.connection, account.id)
+            if locked is None or not await self._second_factor.use(unit, locked, code):
+                raise wrong_code()
+        await self._limiter.forgive(attempt)
 
     async def check_password(self, account: Account, password: str, origin: Origin) -> None:
         """Return when this is the account's password.

@@ -13,6 +13,7 @@ from servicekit.errors import Conflict, ErrorReason
 from services.auth.accounts.account_lookup import usable_account
 from services.auth.accounts.credentials.guess_limiter import GuessLimiter
 from services.auth.accounts.credentials.reauthentication import (
+    Proof,
     Reauthentication,
     SecondFactor,
     new_recovery_codes,
@@ -56,16 +57,20 @@ class Totp:
         self._limiter = limiter
         self._reauthentication = reauthentication
 
-    async def enroll(self, user_id: str) -> Enrolment:
+    async def enroll(self, user_id: str, proof: Proof, origin: Origin) -> Enrolment:
         """Return a fresh secret, which replaces one that was never confirmed.
 
         Raises:
             NotFound: there is no such user.
             Conflict: the second factor is on.
+            Unauthenticated: INVALID_CREDENTIALS: the proof is not good.
         """
         account = await usable_account(self._accounts, user_id)
+        if account.has_totp:
+            raise _already_on()
+        await self._reauthentication.prove(account, proof, origin)
         secret, sealed = self._second_factor.new_secret(account.id)
-        async with self._units.begin(Origin()) as unit:
+        async with self._units.begin(origin) as unit:
             if not await begin_totp(unit.connection, account.id, sealed):
                 raise _already_on()
             unit.note(AuditAction.TOTP_BEGUN, account.id)
@@ -73,7 +78,7 @@ class Totp:
         picture = _picture(uri)
         return Enrolment(secret, uri, picture)
 
-    async def confirm(self, user_id: str, code: str) -> list[str]:
+    async def confirm(self, user_id: str, code: str, origin: Origin) -> list[str]:
         """Switch the second factor on by a first code; return the recovery codes, which are shown this once.
 
         Raises:
@@ -82,10 +87,10 @@ class Totp:
             Unauthenticated: INVALID_CREDENTIALS: the code is wrong.
         """
         account = await usable_account(self._accounts, user_id)
-        attempt = self._reauthentication.attempt(account, Origin())
+        attempt = self._reauthentication.attempt(account, origin)
         await self._limiter.admit(attempt)
         codes = new_recovery_codes()
-        async with self._units.begin(Origin()) as unit:
+        async with self._units.begin(origin) as unit:
             locked = await lock_account(unit.connection, account.id)
             if locked is None or locked.has_totp:
                 raise _already_on()
@@ -97,7 +102,7 @@ class Totp:
         await self._limiter.forgive(attempt)
         return codes
 
-    async def disable(self, user_id: str, password: str, code: str) -> None:
+    async def disable(self, user_id: str, password: str, code: str, origin: Origin) -> None:
         """Switch the second factor off by the password, where there is one, and a code or a recovery code.
 
         Raises:
@@ -107,10 +112,10 @@ class Totp:
         """
         account = await usable_account(self._accounts, user_id)
         if account.password_hash is not None:
-            await self._reauthentication.check_password(account, password, Origin())
-        attempt = self._reauthentication.attempt(account, Origin())
+            await self._reauthentication.check_password(account, password, origin)
+        attempt = self._reauthentication.attempt(account, origin)
         await self._limiter.admit(attempt)
-        async with self._units.begin(Origin()) as unit:
+        async with self._units.begin(origin) as unit:
             locked = await lock_account(unit.connection, account.id)
             if locked is None or not locked.has_totp:
                 raise Conflict(ErrorReason.CONFLICT, "The second factor is off.")

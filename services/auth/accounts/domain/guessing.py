@@ -49,12 +49,16 @@ class Attempt:
     origin: Origin
 
     def subjects(self) -> dict[Dimension, str]:
-        """Return what each counter counts by."""
+        """Return what each counter counts by.
+
+        Whoever comes from nowhere that is known is told apart by the account alone: strangers must not share a counter.
+        """
+        somewhere = bool(self.origin.ip)
         return {
             Dimension.PAIR: f"{self.account}\n{self.origin.ip}",
             Dimension.ACCOUNT: self.account,
-            Dimension.IP: self.origin.ip,
-            Dimension.NETWORK: self.origin.network,
+            Dimension.IP: self.origin.ip if somewhere else f"nowhere\n{self.account}",
+            Dimension.NETWORK: self.origin.network if somewhere else f"nowhere\n{self.account}",
         }
 
 

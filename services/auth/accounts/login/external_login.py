@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
+from servicekit.clock import Clock
 from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
 from services.auth.accounts import metrics
 from services.auth.accounts.cache.pending_logins import PendingLogins
@@ -19,7 +20,7 @@ from services.auth.accounts.domain.new_account import NewAccount
 from services.auth.accounts.domain.profile import DEFAULT_LANGUAGE, MAX_NAME
 from services.auth.accounts.login.login_completion import LoginCompletion
 from services.auth.accounts.login.openid_provider import OpenIdProvider
-from services.auth.accounts.sessions import OpenedSession
+from services.auth.accounts.sessions import LoginSessions, OpenedSession
 from services.auth.accounts.store.accounts import insert_account, verify_email
 from services.auth.accounts.store.external_identities import link_identity, use_identity
 from services.auth.accounts.store.mailed_tokens import end_registrations
@@ -27,6 +28,7 @@ from services.auth.accounts.store.unit_of_work import AccountUnit, AccountUnits
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.origin import Origin
+from services.auth.shared.domain.session import Session, must_prove
 from services.auth.shared.store.accounts import find_account_by_email, lock_account
 
 MAX_RETURN_TO: Final = 2048
@@ -58,13 +60,17 @@ class ExternalLogin:
         pending: PendingLogins,
         units: AccountUnits,
         completion: LoginCompletion,
+        sessions: LoginSessions,
         *,
+        clock: Clock,
         new_id: Callable[[], UUID],
     ) -> None:
         self._providers = {provider.terms.id: provider for provider in providers}
         self._pending = pending
         self._units = units
         self._completion = completion
+        self._sessions = sessions
+        self._clock = clock
         self._new_id = new_id
 
     def providers(self) -> list[tuple[str, str]]:
@@ -106,7 +112,7 @@ class ExternalLogin:
             Unauthenticated: INVALID_TOKEN: unknown, used or expired state, another browser's, or the person said no.
             ProviderFailed: the provider did not confirm who it is.
             PermissionDenied: a new person whose address the provider does not vouch for.
-            Conflict: an account has the address and a second factor: log in with the password.
+            Conflict: an account has the address, and this browser is not freshly logged in to it.
         """
         provider = self._provider(provider_id)
         given = _single(params)
@@ -123,8 +129,9 @@ class ExternalLogin:
             code=code, redirect_uri=pending.redirect_uri, nonce=pending.nonce, verifier=pending.verifier
         )
         replaced = await self._completion.replaced_by_login(previous_secret)
+        present = await self._sessions.find(previous_secret) if previous_secret else None
         async with self._units.begin(origin) as unit:
-            account = await self._account_of(unit, identity)
+            account = await self._account_of(unit, identity, present)
             await self._completion.record(unit, account, origin, replaced, by=f"external:{provider_id}")
         return FinishedLogin(await self._completion.open(account, origin, replaced), pending.return_to)
 
@@ -141,16 +148,16 @@ class ExternalLogin:
             raise _bad_return()
         return pending
 
-    async def _account_of(self, unit: AccountUnit, identity: ExternalIdentity) -> Account:
+    async def _account_of(self, unit: AccountUnit, identity: ExternalIdentity, present: Session | None) -> Account:
         user_id = await use_identity(unit.connection, identity.issuer, identity.subject, unit.at)
         if user_id is None:
-            user_id = await self._new_holder(unit, identity)
+            user_id = await self._new_holder(unit, identity, present)
         account = await lock_account(unit.connection, user_id)
         if account is None or not account.is_usable:
             raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "This account may not be used.")
         return account
 
-    async def _new_holder(self, unit: AccountUnit, identity: ExternalIdentity) -> str:
+    async def _new_holder(self, unit: AccountUnit, identity: ExternalIdentity, present: Session | None) -> str:
         if not identity.email_verified:
             raise PermissionDenied(
                 ErrorReason.PERMISSION_DENIED,
@@ -158,12 +165,8 @@ class ExternalLogin:
                 details={"problem": "email_not_verified"},
             )
         holder = await find_account_by_email(unit.connection, check_email(identity.email))
-        if holder is not None and holder.has_totp:
-            raise Conflict(
-                ErrorReason.CONFLICT,
-                "An account with this address has a second factor. Log in with its password.",
-                details={"problem": "second_factor"},
-            )
+        if holder is not None:
+            self._check_linkable(holder, present)
         user_id = holder.id if holder is not None else await self._make_account(unit, identity)
         await verify_email(unit.connection, user_id, unit.at)
         if not await link_identity(unit.connection, identity.issuer, identity.subject, user_id, unit.at):
@@ -171,6 +174,19 @@ class ExternalLogin:
             raise Conflict(ErrorReason.CONFLICT, "You are logging in elsewhere at this moment. Try again.")
         unit.note(AuditAction.IDENTITY_LINKED, user_id, issuer=identity.issuer)
         return user_id
+
+    def _check_linkable(self, holder: Account, present: Session | None) -> None:
+        # Another provider's word for an address is no proof of being the account's owner.
+        try:
+            if present is None:
+                raise must_prove()
+            present.check_fresh(holder.id, self._clock.now())
+        except Unauthenticated as exc:
+            raise Conflict(
+                ErrorReason.CONFLICT,
+                "There is an account with this address. Log in to it first, then choose the provider again.",
+                details={"problem": "account_exists"},
+            ) from exc
 
     async def _make_account(self, unit: AccountUnit, identity: ExternalIdentity) -> str:
         name = identity.name.strip()[:MAX_NAME]

@@ -58,6 +58,15 @@ WHERE id = $1
 """
 
 
+# Its sessions stay over when it is opened again.
+SET_DISABLED: Final = """
+UPDATE auth.users
+SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, $3) END, updated_at = $3,
+    session_epoch = session_epoch + CASE WHEN $2 THEN 1 ELSE 0 END
+WHERE id = $1 AND deleted_at IS NULL
+"""
+
+
 async def insert_account(connection: Connection, new: NewAccount, at: datetime) -> bool:
     """Make an account with a verified address; tell whether the address was free."""
     done = await connection.execute(
@@ -70,6 +79,11 @@ async def set_password(connection: Connection, user_id: str, password_hash: str,
     """Set the password and end the sessions so far; return the new session epoch, None for an unusable account."""
     epoch: int | None = await connection.fetchval(SET_PASSWORD, user_id, password_hash, at)
     return epoch
+
+
+async def set_disabled(connection: Connection, user_id: str, at: datetime, *, disabled: bool) -> bool:
+    """Shut an account or open it again; tell whether it is there."""
+    return bool(await connection.execute(SET_DISABLED, user_id, disabled, at) == "UPDATE 1")
 
 
 async def rehash_password(connection: Connection, user_id: str, old_hash: str, new_hash: str) -> None:

@@ -15,6 +15,7 @@ from enum import Enum, auto
 from typing import Final
 
 from services.auth.shared.domain.budget import KeyBudget
+from services.auth.shared.domain.delegation import Powers
 from services.auth.shared.domain.scope import Scope
 
 PREFIX: Final = "rz_live_"
@@ -47,7 +48,7 @@ class ApiKey:
 
     `models` and `ip_allow_list` restrict when they are not empty. `lineage_id` is the first key of the line of
     rotations that led here, the key itself when there was none: its budget is counted under this id, so that rotating
-    a key does not renew what is spent.
+    a key does not renew what is spent. It ends when one of its `makers` does.
     """
 
     id: str
@@ -64,6 +65,12 @@ class ApiKey:
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    makers: tuple[str, ...] = ()
+
+    @property
+    def powers(self) -> Powers:
+        """Return what it may do."""
+        return Powers(self.scopes, self.models, self.ip_allow_list, self.expires_at)
 
     def is_revoked(self) -> bool:
         """Tell whether the owner ended the key."""

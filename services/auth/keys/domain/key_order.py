@@ -10,7 +10,7 @@ from typing import Final
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.auth.shared.domain.budget import KeyBudget
-from services.auth.shared.domain.delegation import Authority, Delegation, Made, check_delegation
+from services.auth.shared.domain.delegation import Authority, Delegation, Made, Powers, delegate, makers_of
 from services.auth.shared.domain.model_list import check_models
 from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, Scope, parse_scopes
 
@@ -43,9 +43,10 @@ class CheckedOrder:
     ip_allow_list: tuple[str, ...]
     budget: KeyBudget | None
     expires_at: datetime | None
+    makers: tuple[str, ...] = ()
 
 
-def check_order(order: KeyOrder, now: datetime) -> CheckedOrder:
+def check_order(order: KeyOrder, now: datetime, *, owner_is_admin: bool = False) -> CheckedOrder:
     """Return the order as it will be stored: within the maker's bounds, trimmed, networks in canonical form.
 
     Without scopes it gets those of a plain key, as far as the maker has them.
@@ -54,20 +55,21 @@ def check_order(order: KeyOrder, now: datetime) -> CheckedOrder:
         PermissionDenied: the maker may not make such a key.
         InvalidRequest: a field is wrong; the error names it.
     """
-    wanted = Delegation(Made.KEY, order.scopes, order.models, order.maker).within_maker()
-    check_delegation(wanted)
-    if order.maker is not None and not wanted.scopes:
+    wanted = Powers(order.scopes, order.models, _networks(order.ip_allow_list), order.expires_at)
+    powers = delegate(Delegation(Made.KEY, wanted, order.maker, owner_is_admin))
+    if order.maker is not None and not powers.scopes:
         raise _invalid("scopes", "Name the scopes of the key.")
     if order.expires_at is not None and order.expires_at <= now:
         raise _invalid("expires_at", "The expiry must be in the future.")
     return CheckedOrder(
         user_id=order.user_id,
         name=_name(order.name),
-        scopes=parse_scopes(wanted.scopes) or DEFAULT_KEY_SCOPES,
-        models=check_models(wanted.models),
-        ip_allow_list=_networks(order.ip_allow_list),
+        scopes=parse_scopes(powers.scopes) or DEFAULT_KEY_SCOPES,
+        models=check_models(powers.models),
+        ip_allow_list=powers.ip_allow_list,
         budget=order.budget,
-        expires_at=order.expires_at,
+        expires_at=powers.expires_at,
+        makers=makers_of(order.maker),
     )
 
 

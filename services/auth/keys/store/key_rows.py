@@ -15,12 +15,13 @@ from services.auth.shared.domain.tier import Tier
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
-    """A key with what it takes to verify it: how it is stored, its account's tier and time zone."""
+    """A key with what it takes to verify it: how it is stored, and what counts of its account."""
 
     key: ApiKey
     stored: KeyHash
     tier: Tier
     time_zone: str
+    owner_is_admin: bool
 
 
 def key_from_row(row: asyncpg.Record) -> ApiKey:
@@ -40,13 +41,14 @@ def key_from_row(row: asyncpg.Record) -> ApiKey:
         expires_at=row["expires_at"],
         last_used_at=row["last_used_at"],
         revoked_at=row["revoked_at"],
+        makers=tuple(row["makers"]),
     )
 
 
 def held_key_from_row(row: asyncpg.Record) -> HeldKey:
     """Return what a row of FIND_KEY holds."""
     stored = KeyHash(row["key_hash"], HashKind(row["hash_kind"]), row["pepper_id"])
-    return HeldKey(key_from_row(row), stored, Tier(row["tier"]), row["time_zone"])
+    return HeldKey(key_from_row(row), stored, Tier(row["tier"]), row["time_zone"], row["is_admin"])
 
 
 def _budget(limit_micro_rub: int | None, period: str | None) -> KeyBudget | None:

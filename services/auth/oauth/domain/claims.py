@@ -12,6 +12,7 @@ from typing import Any, Final
 from services.auth.oauth.domain.grant import Grant
 from services.auth.oauth.domain.scope_parameter import as_text
 from services.auth.shared.domain.account import Account
+from services.auth.shared.domain.delegation import earliest
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.tier import Tier
 
@@ -30,13 +31,23 @@ class TokenTerms:
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What one access token says. No personal data: whoever holds it can read it (RFC 9068 6)."""
+    """What one access token says. No personal data: whoever holds it can read it (RFC 9068 6).
+
+    `ends_at`: when what it was given for ends, if that is known.
+    """
 
     grant: Grant
     scopes: frozenset[Scope]
     tier: Tier
     jti: str
     issued_at: datetime
+    ends_at: datetime | None = None
+
+    def life_s(self, terms: TokenTerms) -> int:
+        """Return the seconds that the token lives: never longer than its grant, or than what it was given for."""
+        latest = self.issued_at + timedelta(seconds=terms.access_ttl_s)
+        end = earliest(latest, self.grant.expires_at, self.ends_at) or latest
+        return max(0, int((end - self.issued_at).total_seconds()))
 
 
 def access_claims(access: AccessClaims, terms: TokenTerms) -> dict[str, Any]:
@@ -52,7 +63,7 @@ def access_claims(access: AccessClaims, terms: TokenTerms) -> dict[str, Any]:
         "gid": grant.id,
         "tier": access.tier.value,
         "iat": _seconds(access.issued_at),
-        "exp": _seconds(access.issued_at + timedelta(seconds=terms.access_ttl_s)),
+        "exp": _seconds(access.issued_at) + access.life_s(terms),
     }
     if grant.authenticated_at is not None:
         claims["auth_time"] = _seconds(grant.authenticated_at)
@@ -68,7 +79,7 @@ def id_claims(access: AccessClaims, terms: TokenTerms, access_token: str, nonce:
         "aud": access.grant.client_id,
         "sub": access.grant.subject,
         "iat": _seconds(access.issued_at),
-        "exp": _seconds(access.issued_at + timedelta(seconds=terms.access_ttl_s)),
+        "exp": _seconds(access.issued_at) + access.life_s(terms),
         "at_hash": _half_hash(access_token),
     }
     if access.grant.authenticated_at is not None:

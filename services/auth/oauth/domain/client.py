@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from services.auth.shared.domain.delegation import Powers
 from services.auth.shared.domain.scope import Scope
 
 # What a given secret is compared with when there is none: the comparison is made all the same.
@@ -37,7 +38,10 @@ class AuthMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A registered application. `auth_methods` begins with the one it registered."""
+    """A registered application. `auth_methods` begins with the one it registered.
+
+    Its `makers` bound it: when one ends, it ends; `models` and `ip_allow_list` are for what it does in its own name.
+    """
 
     id: str
     name: str
@@ -49,11 +53,24 @@ class Client:
     grant_types: frozenset[GrantType]
     client_uri: str
     created_at: datetime
+    makers: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    ip_allow_list: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+
+    @property
+    def powers(self) -> Powers:
+        """Return what it may do in its own name."""
+        return Powers(self.scopes, self.models, self.ip_allow_list, self.expires_at)
 
     @property
     def is_confidential(self) -> bool:
         """Tell whether it can keep a secret."""
         return self.secret_hash is not None
+
+    def is_expired(self, now: datetime) -> bool:
+        """Tell whether its time is over."""
+        return self.expires_at is not None and now >= self.expires_at
 
     def may(self, grant_type: GrantType) -> bool:
         """Tell whether it may get tokens this way."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,7 +14,8 @@ from services.auth.oauth.domain.client import AuthMethod, Client, GrantType
 from services.auth.oauth.domain.redirect_uri import problem_with
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
 from services.auth.oauth.domain.scope_parameter import NOT_FOR_DYNAMIC_CLIENTS, as_text, parse_scope
-from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, IDENTITY_SCOPES, Scope
+from services.auth.shared.domain.delegation import Authority, Delegation, Made, Powers, delegate, makers_of
+from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, IDENTITY_SCOPES, Scope, known_scopes
 
 MAX_NAME_LENGTH: Final = 100
 MAX_REDIRECT_URIS: Final = 20
@@ -35,6 +36,10 @@ class ClientOrder:
     auth_method: AuthMethod | None
     owner_user_id: str | None
     client_uri: str = ""
+    makers: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    ip_allow_list: tuple[str, ...] = ()
+    expires_at: datetime | None = None
 
     @property
     def auth_methods(self) -> tuple[AuthMethod, ...]:
@@ -56,7 +61,28 @@ class ClientOrder:
             grant_types=self.grant_types,
             client_uri=self.client_uri,
             created_at=now,
+            makers=self.makers,
+            models=self.models,
+            ip_allow_list=self.ip_allow_list,
+            expires_at=self.expires_at,
         )
+
+
+def delegated(order: ClientOrder, maker: Authority | None, *, owner_is_admin: bool) -> ClientOrder:
+    """Return the order within the bounds of the credential that asks; None: a person or an operator does.
+
+    Raises:
+        PermissionDenied: neither its owner nor that credential may have such an application.
+    """
+    powers = delegate(Delegation(Made.CLIENT, Powers(order.scopes), maker, owner_is_admin))
+    return replace(
+        order,
+        scopes=known_scopes(powers.scopes),
+        makers=makers_of(maker),
+        models=powers.models,
+        ip_allow_list=powers.ip_allow_list,
+        expires_at=powers.expires_at,
+    )
 
 
 def check_client_order(order: ClientOrder, *, private_schemes: bool) -> ClientOrder:

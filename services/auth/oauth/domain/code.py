@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.auth.oauth.domain import pkce
 from services.auth.oauth.domain.grant import Allowance, Grant, GrantKind
@@ -41,7 +41,7 @@ class AuthorizationCode:
             raise invalid_grant("The redirect_uri is not that of the authorization request.")
         pkce.check_verifier(code_verifier, self.code_challenge)
 
-    def becomes(self, now: datetime, life: timedelta) -> Grant:
+    def becomes(self, now: datetime, ends_at: datetime | None) -> Grant:
         """Return the grant that redeeming it makes."""
         return Grant(
             id=self.grant_id,
@@ -53,6 +53,6 @@ class AuthorizationCode:
             session_id=self.session_id,
             authenticated_at=self.authenticated_at,
             created_at=now,
-            expires_at=now + life,
+            expires_at=ends_at,
             last_used_at=now,
         )

@@ -7,8 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from servicekit.errors import PermissionDenied
+from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_grant
 from services.auth.shared.domain.budget import Budget, KeyBudget
+from services.auth.shared.domain.delegation import Authority, Delegation, Made, Powers, delegate
 from services.auth.shared.domain.scope import Scope
 
 # One sentence for everything that ended: nobody learns how.
@@ -53,6 +56,7 @@ class Grant:
     expires_at: datetime | None
     last_used_at: datetime
     revoked_at: datetime | None = None
+    ip_allow_list: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -68,6 +72,23 @@ class Grant:
     def is_live(self, now: datetime) -> bool:
         """Tell whether its tokens can be valid."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+def granted(client: Client, allowance: Allowance, *, in_its_own_name: bool, owner_is_admin: bool) -> Powers:
+    """Return what a grant of this allowance may do: no more than the application, or who gives it.
+
+    For its users an application is bounded by what they allow; in its own name by what made it.
+
+    Raises:
+        OAuthRefusal: invalid_scope.
+    """
+    own = client.powers
+    maker = Authority(own if in_its_own_name else Powers(own.scopes, expires_at=own.expires_at))
+    wanted = Powers(allowance.scopes, allowance.models)
+    try:
+        return delegate(Delegation(Made.GRANT, wanted, maker, owner_is_admin))
+    except PermissionDenied as exc:
+        raise OAuthRefusal(OAuthError.INVALID_SCOPE, exc.message) from exc
 
 
 def check_refreshable(grant: Grant, wanted: frozenset[Scope] | None, now: datetime) -> frozenset[Scope]:

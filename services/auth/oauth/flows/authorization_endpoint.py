@@ -18,13 +18,14 @@ from services.auth.oauth.domain.authorization import (
     reply_address,
 )
 from services.auth.oauth.domain.client import Client
-from services.auth.oauth.domain.grant import Allowance, Grant
+from services.auth.oauth.domain.grant import Allowance, Grant, granted
 from services.auth.oauth.domain.params import Params
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
 from services.auth.oauth.domain.token import SecretKind, is_a, new_secret
 from services.auth.oauth.flows.code_flow import OAuthService
 from services.auth.oauth.store.grants import GrantStore
 from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.bounds import Bounds, check_room
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.session import Session, Sessions
 from services.auth.shared.store.unit_of_work import UnitsOfWork
@@ -72,6 +73,7 @@ class AuthorizationEndpoint:
         grants: GrantStore,
         units: UnitsOfWork,
         *,
+        bounds: Bounds,
         issuer: str,
         clock: Clock,
     ) -> None:
@@ -81,6 +83,7 @@ class AuthorizationEndpoint:
         self._cache = cache
         self._grants = grants
         self._units = units
+        self._bounds = bounds
         self._issuer = issuer
         self._clock = clock
 
@@ -120,6 +123,7 @@ class AuthorizationEndpoint:
 
         Raises:
             NotFound: the request is unknown, over, decided, or of another session.
+            Conflict: the user has let in as many as there may be.
         """
         session = await self._session(session_secret)
         pending = await self._cache.get(pending_id) if is_a(SecretKind.PENDING, pending_id) else None
@@ -132,9 +136,12 @@ class AuthorizationEndpoint:
         ticked = decision.allowance.scopes & request.scopes if decision.allowance.scopes else request.scopes
         if not decision.approved or not ticked:
             return await self._denied(request, session)
+        client = await self._clients.find(request.client_id)
+        if client is None:
+            raise _no_such_request()
         metrics.CONSENTS.labels("given").inc()
         allowance = Allowance(ticked, decision.allowance.models, decision.allowance.budget)
-        return await self._give_code(request, session, allowance, None)
+        return await self._give_code(request, client, session, allowance, None)
 
     async def _advance(self, pending: Pending, client: Client, session: Session | None, pending_id: str) -> Next:
         request = pending.request
@@ -147,7 +154,7 @@ class AuthorizationEndpoint:
         consent = await self._silent_consent(request, client, session)
         if consent is not None:
             allowance = Allowance(request.scopes, consent.allowance.models, consent.allowance.budget)
-            return Redirect(await self._give_code(request, session, allowance, consent))
+            return Redirect(await self._give_code(request, client, session, allowance, consent))
         if request.is_silent:
             raise OAuthRefusal(OAuthError.CONSENT_REQUIRED, "The user must consent.")
         # A new name at the binding: whoever knew the page before the login does not know it after.
@@ -167,8 +174,16 @@ class AuthorizationEndpoint:
         return AskUser(name, client, pending.request, session)
 
     async def _give_code(
-        self, request: AuthorizationRequest, session: Session, allowance: Allowance, consent: Grant | None
+        self,
+        request: AuthorizationRequest,
+        client: Client,
+        session: Session,
+        allowance: Allowance,
+        consent: Grant | None,
     ) -> str:
+        granted(client, allowance, in_its_own_name=False, owner_is_admin=session.is_admin)
+        there = await self._grants.count_live(session.user_id, self._clock.now())
+        check_room(there, self._bounds.grants, "authorizations")
         metrics.AUTHORISATIONS.labels("code").inc()
         return await self._oauth.initiate_auth(
             request.client_id,

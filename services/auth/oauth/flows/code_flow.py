@@ -36,6 +36,7 @@ from services.auth.oauth.tokens.inspection import TokenReader
 from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.delegation import earliest
 from services.auth.shared.domain.session import Session
 from services.auth.shared.store.accounts import AccountStore
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
@@ -161,7 +162,7 @@ class OAuthService:
             if stored is None:
                 return await end_replayed(unit, digest(code), client)
             stored.check_redeemable(redirect_uri, code_verifier, unit.at)
-            return await self._redeemed(unit, stored, refresh_token, jti)
+            return await self._redeemed(unit, stored, client, refresh_token, jti)
 
         outcome = await self._units.run(redeem)
         if not isinstance(outcome, _Redeemed):
@@ -174,8 +175,10 @@ class OAuthService:
         kind = GrantType.AUTHORIZATION_CODE
         return self._token_signer.make(key, access, kind, refresh_token=refresh_token, nonce=outcome.nonce)
 
-    async def _redeemed(self, unit: UnitOfWork, stored: AuthorizationCode, refresh_token: str, jti: str) -> _Redeemed:
-        grant = stored.becomes(unit.at, self._lives.grant)
+    async def _redeemed(
+        self, unit: UnitOfWork, stored: AuthorizationCode, client: Client, refresh_token: str, jti: str
+    ) -> _Redeemed:
+        grant = stored.becomes(unit.at, earliest(unit.at + self._lives.grant, client.expires_at))
         await insert_grant(unit.connection, grant)
         if refresh_token:
             await insert_refresh(unit.connection, grant, self._new_refresh(refresh_token))

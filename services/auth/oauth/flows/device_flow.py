@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,15 +19,18 @@ from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType
 from services.auth.oauth.domain.device import DeviceDecision, DeviceFlow, new_user_code, read_user_code, shown
-from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind, PartyGone
+from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind, PartyGone, granted
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_grant
 from services.auth.oauth.domain.scope_parameter import as_text, scopes_for, still_granted
 from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, new_secret
 from services.auth.oauth.flows.code_flow import Lives
 from services.auth.oauth.store.grant_rows import insert_grant
+from services.auth.oauth.store.grants import GrantStore
 from services.auth.oauth.store.refresh_tokens import NewRefresh, insert_refresh
 from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.bounds import Bounds, check_room
+from services.auth.shared.domain.delegation import earliest
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.session import Session, Sessions
 from services.auth.shared.store.accounts import AccountStore
@@ -63,6 +66,7 @@ class DeviceFlows:
     def __init__(
         self,
         cache: DeviceCache,
+        grants: GrantStore,
         guesses: GuessCounter,
         units: UnitsOfWork,
         clients: Clients,
@@ -70,12 +74,15 @@ class DeviceFlows:
         accounts: AccountStore,
         token_signer: TokenSigner,
         *,
+        bounds: Bounds,
         terms: DeviceTerms,
         lives: Lives,
         clock: Clock,
         new_id: Callable[[], UUID],
     ) -> None:
         self._cache = cache
+        self._grants = grants
+        self._bounds = bounds
         self._guesses = guesses
         self._units = units
         self._clients = clients
@@ -119,12 +126,16 @@ class DeviceFlows:
 
         Raises:
             NotFound: no device shows this code, nobody is logged in, or it was decided already.
+            Conflict: the user has let in as many as there may be.
             QuotaExceeded: this address or account has guessed too often.
         """
         session = await self._session(session_secret)
         if session is None:
             raise _no_such_device()
         name, found = await self._find(typed, session)
+        if approved:
+            there = await self._grants.count_live(session.user_id, self._clock.now())
+            check_room(there, self._bounds.grants, "authorizations")
         scopes = found.flow.scopes if session.is_admin else found.flow.scopes - {Scope.ADMIN}
         decision = DeviceDecision(
             approved=approved and bool(scopes),
@@ -172,12 +183,16 @@ class DeviceFlows:
     async def _issue(self, flow: DeviceFlow, decision: DeviceDecision, client: Client) -> Token:
         key, now, jti = await self._token_signer.ready(), self._clock.now(), str(self._new_id())
         account = await self._accounts.find_usable(decision.user_id)
-        grant = self._grant(flow, decision)
+        grant = self._grant(flow, decision, client)
         refresh_token = new_secret(SecretKind.REFRESH_TOKEN) if client.may(GrantType.REFRESH_TOKEN) else ""
         refresh = NewRefresh(digest(refresh_token), self._lives.refresh_idle) if refresh_token else None
-        if account is None or not await self._store_once(grant, refresh, jti):
+        if account is None:
             raise invalid_grant(GRANT_OVER)
-        access = AccessClaims(grant, still_granted(grant.allowance.scopes, account), account.tier, jti, now)
+        scopes = still_granted(grant.allowance.scopes, account)
+        granted(client, replace(grant.allowance, scopes=scopes), in_its_own_name=False, owner_is_admin=account.is_admin)
+        if not await self._store_once(grant, refresh, jti):
+            raise invalid_grant(GRANT_OVER)
+        access = AccessClaims(grant, scopes, account.tier, jti, now)
         return self._token_signer.make(key, access, GrantType.DEVICE_CODE, refresh_token=refresh_token)
 
     async def _store_once(self, grant: Grant, refresh: NewRefresh | None, jti: str) -> bool:
@@ -198,7 +213,7 @@ class DeviceFlows:
             failpoint("auth.device_redeemed")
         return is_new
 
-    def _grant(self, flow: DeviceFlow, decision: DeviceDecision) -> Grant:
+    def _grant(self, flow: DeviceFlow, decision: DeviceDecision, client: Client) -> Grant:
         now = self._clock.now()
         return Grant(
             id=flow.grant_id,
@@ -211,7 +226,7 @@ class DeviceFlows:
             session_id=None,
             authenticated_at=decision.authenticated_at,
             created_at=now,
-            expires_at=now + self._lives.grant,
+            expires_at=earliest(now + self._lives.grant, client.expires_at),
             last_used_at=now,
         )
 
@@ -254,8 +269,11 @@ class DeviceFlows:
 
 
 def _guessers(session: Session | None) -> list[str]:
-    account = [f"user:{session.user_id}"] if session else []
-    return [*account, f"ip:{current_address() or 'unknown'}"]
+    account, address = [f"user:{session.user_id}"] if session else [], current_address()
+    if not account and not address:
+        # Nobody to count by: strangers must not share a counter.
+        raise _no_such_device()
+    return [*account, *([f"ip:{address}"] if address else [])]
 
 
 def _no_such_device() -> NotFound:

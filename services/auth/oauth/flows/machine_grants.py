@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -15,15 +16,16 @@ from servicekit.errors import Unauthenticated
 from services.auth.oauth.audit_events import issue_event
 from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType
-from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind, PartyGone
+from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind, PartyGone, granted
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_grant, invalid_request
-from services.auth.oauth.domain.scope_parameter import own_scopes_for, scopes_for
+from services.auth.oauth.domain.scope_parameter import own_scopes_for, scopes_for, still_granted
 from services.auth.oauth.domain.token import Token
 from services.auth.oauth.store.grants import GrantStore, upsert_machine_grant
 from services.auth.oauth.tokens.token_signing import TokenSigner
+from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.identifier import MAX_ID_LENGTH
-from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, IDENTITY_SCOPES, Scope
+from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, IDENTITY_SCOPES, Scope, known_scopes
 from services.auth.shared.store.accounts import AccountStore
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -34,6 +36,18 @@ SUBJECT_TYPES: Final = frozenset({"urn:ietf:params:oauth:token-type:jwt", ACCESS
 # Release 1.0 gave tokens of up to a year; a longer one was not made by it.
 LONGEST_LIFE: Final = timedelta(days=367)
 LEGACY_FORM: Final = jwt.Expected(types=frozenset({"", "jwt"}), issuer=None, audience=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A token to be given: all that the grant allows, and the scopes of this token; its end, if it has one."""
+
+    kind: GrantKind
+    client: Client
+    user_id: str
+    allowed: frozenset[Scope]
+    scopes: frozenset[Scope]
+    ends_at: datetime | None = None
 
 
 class MachineGrants:
@@ -74,12 +88,8 @@ class MachineGrants:
             raise OAuthRefusal(OAuthError.UNAUTHORIZED_CLIENT, "This client may not act in its own name.")
         scopes = own_scopes_for(scope, client.scopes)
         allowed = client.scopes - IDENTITY_SCOPES
-        return await self._issue(
-            self._grant(GrantKind.CLIENT_CREDENTIALS, client, client.owner_user_id, allowed),
-            scopes,
-            AuditAction.TOKEN_ISSUED,
-            GrantType.CLIENT_CREDENTIALS,
-        )
+        wish = _Wish(GrantKind.CLIENT_CREDENTIALS, client, client.owner_user_id, allowed, scopes)
+        return await self._issue(wish, AuditAction.TOKEN_ISSUED, GrantType.CLIENT_CREDENTIALS)
 
     async def exchange(self, client: Client, subject_token: str, subject_type: str, scope: str | None) -> Token:
         """Return a 1.1 token for a token of release 1.0 (RFC 8693). Each use is logged.
@@ -89,7 +99,7 @@ class MachineGrants:
         """
         if subject_type not in SUBJECT_TYPES:
             raise invalid_request("The subject_token_type is not supported.")
-        user_id, issued_at = self._read_legacy(subject_token)
+        user_id, issued_at, ends_at = self._read_legacy(subject_token)
         ended = await self._grants.last_ended(user_id, GrantKind.TOKEN_EXCHANGE)
         if ended is not None and (issued_at is None or issued_at <= ended):
             raise invalid_request("The subject_token is not valid.")
@@ -98,14 +108,10 @@ class MachineGrants:
         if await self._accounts.find_usable(user_id) is None:
             raise invalid_request("The subject_token is not valid.")
         log.warning("auth.legacy_token_exchanged", user_id=user_id, client_id=client.id)
-        return await self._issue(
-            self._grant(GrantKind.TOKEN_EXCHANGE, client, user_id, allowed),
-            scopes,
-            AuditAction.TOKEN_EXCHANGED,
-            GrantType.TOKEN_EXCHANGE,
-        )
+        wish = _Wish(GrantKind.TOKEN_EXCHANGE, client, user_id, allowed, scopes, ends_at)
+        return await self._issue(wish, AuditAction.TOKEN_EXCHANGED, GrantType.TOKEN_EXCHANGE)
 
-    def _read_legacy(self, token: str) -> tuple[str, datetime | None]:
+    def _read_legacy(self, token: str) -> tuple[str, datetime | None, datetime]:
         now = self._clock.now()
         try:
             claims = jwt.verify(token, self._legacy_keys, LEGACY_FORM, now)
@@ -116,31 +122,34 @@ class MachineGrants:
             raise invalid_request("The subject_token names no user.")
         if claims["exp"] > (now + LONGEST_LIFE).timestamp():
             raise invalid_request("The subject_token lives longer than any of release 1.0.")
-        return user_id, _issued_at(claims, now)
+        return user_id, _issued_at(claims, now), datetime.fromtimestamp(float(claims["exp"]), now.tzinfo)
 
-    def _grant(self, kind: GrantKind, client: Client, user_id: str, scopes: frozenset[Scope]) -> Grant:
+    def _grant(self, wish: _Wish, account: Account) -> Grant:
         now, grant_id = self._clock.now(), str(self._new_id())
+        own = wish.kind is GrantKind.CLIENT_CREDENTIALS
+        allowance = Allowance(still_granted(wish.allowed, account))
+        powers = granted(wish.client, allowance, in_its_own_name=own, owner_is_admin=account.is_admin)
         return Grant(
             id=grant_id,
-            kind=kind,
-            client_id=client.id,
-            user_id=user_id,
+            kind=wish.kind,
+            client_id=wish.client.id,
+            user_id=wish.user_id,
             consent_id=grant_id,
-            allowance=Allowance(scopes),
+            allowance=Allowance(known_scopes(powers.scopes), powers.models),
             session_id=None,
             authenticated_at=None,
             created_at=now,
-            expires_at=None,
+            expires_at=powers.expires_at,
             last_used_at=now,
+            ip_allow_list=powers.ip_allow_list,
         )
 
-    async def _issue(
-        self, wanted: Grant, scopes: frozenset[Scope], action: AuditAction, grant_type: GrantType
-    ) -> Token:
+    async def _issue(self, wish: _Wish, action: AuditAction, grant_type: GrantType) -> Token:
         key, now, jti = await self._token_signer.ready(), self._clock.now(), str(self._new_id())
-        account = await self._accounts.find_usable(wanted.user_id)
-        if account is None or (Scope.ADMIN in scopes and not account.is_admin):
+        account = await self._accounts.find_usable(wish.user_id)
+        if account is None or (Scope.ADMIN in wish.scopes and not account.is_admin):
             raise invalid_grant(GRANT_OVER)
+        wanted = self._grant(wish, account)
 
         async def upsert(unit: UnitOfWork) -> Grant:
             unit.record(issue_event(action, wanted, unit.at, jti))
@@ -151,7 +160,7 @@ class MachineGrants:
         except PartyGone as exc:
             raise invalid_grant(GRANT_OVER) from exc
         issued_type = ACCESS_TOKEN if grant_type is GrantType.TOKEN_EXCHANGE else ""
-        access = AccessClaims(grant, scopes, account.tier, jti, now)
+        access = AccessClaims(grant, wish.scopes, account.tier, jti, now, wish.ends_at)
         return self._token_signer.make(key, access, grant_type, issued_token_type=issued_type)
 
 

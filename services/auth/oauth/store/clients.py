@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -9,32 +10,50 @@ import asyncpg
 from servicekit.errors import Conflict, ErrorReason, NotFound
 from servicekit.postgres import database_errors
 from services.auth.oauth.domain.client import AuthMethod, Client, GrantType
+from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.domain.scope import known_scopes
-from services.auth.shared.store.unit_of_work import Connection, Pool
+from services.auth.shared.store.unit_of_work import Connection, Pool, UnitOfWork
 
 INSERT_CLIENT: Final = """
 INSERT INTO auth.oauth_clients
-    (id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    (id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
+     makers, models, ip_allow_list, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 """
 
 FIND_CLIENT: Final = """
-SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at
+SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
+       makers, models, ip_allow_list, expires_at
 FROM auth.oauth_clients
 WHERE id = $1
 """
 
 LIST_CLIENTS: Final = """
-SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at
+SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
+       makers, models, ip_allow_list, expires_at
 FROM auth.oauth_clients
 WHERE $1::text IS NULL OR owner_user_id = $1
 ORDER BY created_at DESC, id DESC
 LIMIT 1000
 """
 
+COUNT_CLIENTS: Final = """
+SELECT count(*)
+FROM auth.oauth_clients
+WHERE owner_user_id = $1 AND (expires_at IS NULL OR expires_at > $2)
+"""
+
+# Nobody is let in by way of it from here on.
+HOLD_CLIENT: Final = """
+SELECT id
+FROM auth.oauth_clients
+WHERE id = $1 AND ($2::text IS NULL OR owner_user_id = $2)
+FOR UPDATE
+"""
+
 DELETE_CLIENT: Final = """
 DELETE FROM auth.oauth_clients
-WHERE id = $1 AND ($2::text IS NULL OR owner_user_id = $2)
+WHERE id = $1
 """
 
 
@@ -48,7 +67,8 @@ async def insert_client(connection: Connection, client: Client) -> None:
     row = (
         *(client.id, client.owner_user_id, client.name, client.secret_hash, list(client.auth_methods)),
         *(list(client.redirect_uris), sorted(client.scopes), sorted(client.grant_types)),
-        *(client.client_uri, client.created_at),
+        *(client.client_uri, client.created_at, list(client.makers), list(client.models)),
+        *(list(client.ip_allow_list), client.expires_at),
     )
     try:
         await connection.execute(INSERT_CLIENT, *row)
@@ -58,9 +78,19 @@ async def insert_client(connection: Connection, client: Client) -> None:
         raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="owner_user_id") from exc
 
 
-async def delete_client(connection: Connection, client_id: str, owner_user_id: str | None) -> bool:
-    """Delete an application with its grants; tell whether the owner (None: an administrator) had it."""
-    return bool(await connection.execute(DELETE_CLIENT, client_id, owner_user_id) == "DELETE 1")
+async def count_clients(connection: Connection, owner_user_id: str, at: datetime) -> int:
+    """Return how many applications a user has."""
+    count: int = await connection.fetchval(COUNT_CLIENTS, owner_user_id, at)
+    return count
+
+
+async def end_client(unit: UnitOfWork, client_id: str, owner_user_id: str | None) -> bool:
+    """End an application with its grants and what they made; tell whether the owner (None: an administrator) had it."""
+    if await unit.connection.fetchval(HOLD_CLIENT, client_id, owner_user_id) is None:
+        return False
+    await unit.revoke(RevokedKind.CLIENT, client_id)
+    await unit.connection.execute(DELETE_CLIENT, client_id)
+    return True
 
 
 class ClientStore:
@@ -95,4 +125,8 @@ def client_from_row(row: asyncpg.Record) -> Client:
         grant_types=frozenset(GrantType(kind) for kind in row["grant_types"] if kind in known),
         client_uri=row["client_uri"],
         created_at=row["created_at"],
+        makers=tuple(row["makers"]),
+        models=tuple(row["models"]),
+        ip_allow_list=tuple(row["ip_allow_list"]),
+        expires_at=row["expires_at"],
     )

@@ -17,7 +17,7 @@ from services.auth.shared.store.unit_of_work import Connection, Pool
 
 FIND_GRANT: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
 FROM auth.oauth_grants
 WHERE id = $1
 """
@@ -25,22 +25,29 @@ WHERE id = $1
 # What a user let in: not what a client does in its own name.
 LIST_GRANTS: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
 FROM auth.oauth_grants
 WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AND kind <> 'client_credentials'
 ORDER BY created_at DESC, id DESC
 LIMIT 1000
 """
 
+COUNT_LIVE_GRANTS: Final = """
+SELECT count(*)
+FROM auth.oauth_grants
+WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AND kind <> 'client_credentials'
+"""
+
 CLIENTS_OF_GRANTS: Final = """
-SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at
+SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
+       makers, models, ip_allow_list, expires_at
 FROM auth.oauth_clients
 WHERE id = ANY($1::text[])
 """
 
 FIND_CONSENT: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
 FROM auth.oauth_grants
 WHERE user_id = $1 AND client_id = $2 AND kind = 'authorization_code' AND scopes @> $3::text[]
   AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)
@@ -58,12 +65,12 @@ WHERE named.id = $1 AND named.user_id = $2 AND g.user_id = $2
 UPSERT_MACHINE_GRANT: Final = """
 INSERT INTO auth.oauth_grants
     (id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-     authenticated_at, created_at, expires_at, last_used_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, NULL, $10, NULL, $10)
+     authenticated_at, created_at, last_used_at, expires_at, ip_allow_list)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, NULL, $10, $10, $11, $12)
 ON CONFLICT (client_id, user_id, kind) WHERE kind IN ('client_credentials', 'token_exchange') AND revoked_at IS NULL
 DO UPDATE SET last_used_at = excluded.last_used_at, scopes = excluded.scopes
 RETURNING id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-          authenticated_at, created_at, expires_at, last_used_at, revoked_at
+          authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
 """
 
 LAST_ENDED: Final = """
@@ -90,8 +97,9 @@ async def upsert_machine_grant(connection: Connection, grant: Grant) -> Grant:
     """
     columns = allowance_columns(grant.allowance)
     row = (grant.id, grant.kind, grant.client_id, grant.user_id, grant.consent_id, *columns, grant.created_at)
+    bounds = (grant.expires_at, list(grant.ip_allow_list))
     with existing_parties():
-        stored = await connection.fetchrow(UPSERT_MACHINE_GRANT, *row)
+        stored = await connection.fetchrow(UPSERT_MACHINE_GRANT, *row, *bounds)
     assert stored is not None
     return grant_from_row(stored)
 
@@ -125,6 +133,12 @@ class GrantStore:
             rows = await self._pool.fetch(CLIENTS_OF_GRANTS, [grant.client_id for grant in grants])
         clients = {row["id"]: client_from_row(row) for row in rows}
         return [(grant, clients[grant.client_id]) for grant in grants if grant.client_id in clients]
+
+    async def count_live(self, user_id: str, now: datetime) -> int:
+        """Return how many authorizations a user has given that still count."""
+        with database_errors():
+            count: int = await self._pool.fetchval(COUNT_LIVE_GRANTS, user_id, now)
+        return count
 
     async def find_consent(self, user_id: str, client_id: str, scopes: frozenset[Scope], now: datetime) -> Grant | None:
         """Return a live grant by which the user allowed the client at least these scopes."""

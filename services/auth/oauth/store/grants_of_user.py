@@ -8,10 +8,9 @@ from typing import Any, Final
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.grant import Grant
 from services.auth.oauth.domain.scope_parameter import as_text
-from services.auth.oauth.store.clients import client_from_row
+from services.auth.oauth.store.clients import client_from_row, end_client
 from services.auth.oauth.store.grant_rows import end_grants, grant_from_row
 from services.auth.shared.domain.audit import AuditAction, AuditEvent
-from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.store.unit_of_work import UnitOfWork
 
 IDS_OF_USER: Final = """
@@ -28,10 +27,11 @@ WHERE session_id = $1 AND revoked_at IS NULL
 ORDER BY id
 """
 
-DELETE_CLIENTS_OF: Final = """
-DELETE FROM auth.oauth_clients
+IDS_OF_CLIENTS: Final = """
+SELECT id
+FROM auth.oauth_clients
 WHERE owner_user_id = $1
-RETURNING id
+ORDER BY id
 """
 
 # A code that was given but not redeemed must not become a grant after everything was ended.
@@ -47,14 +47,15 @@ WHERE session_id = $1 AND used_at IS NULL
 
 GRANTS_OF_USER: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
 FROM auth.oauth_grants
 WHERE user_id = $1
 ORDER BY created_at, id
 """
 
 CLIENTS_OF_USER: Final = """
-SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at
+SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
+       makers, models, ip_allow_list, expires_at
 FROM auth.oauth_clients
 WHERE owner_user_id = $1
 ORDER BY created_at, id
@@ -73,9 +74,8 @@ class OAuthOfUser:
         ended = len(await end_grants(unit, [row["id"] for row in await connection.fetch(IDS_OF_USER, user_id)]))
         await connection.execute(DELETE_CODES_OF_USER, user_id)
         if reason in ENDS_APPLICATIONS:
-            for row in await connection.fetch(DELETE_CLIENTS_OF, user_id):
-                await unit.revoke(RevokedKind.CLIENT, row["id"])
-                ended += 1
+            for row in await connection.fetch(IDS_OF_CLIENTS, user_id):
+                ended += await end_client(unit, row["id"], user_id)
         if ended:
             unit.record(_event(f"user:{user_id}", f"user:{user_id}", reason, unit.at))
 

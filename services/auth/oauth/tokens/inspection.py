@@ -24,7 +24,10 @@ INACTIVE: Final[dict[str, Any]] = {"active": False}
 class TokenReader:
     """Reads our access tokens and looks up whether they still count."""
 
-    def __init__(self, ring: KeyRing, grants: GrantStore, terms: TokenTerms, *, clock: Clock) -> None:
+    def __init__(
+        self, ring: KeyRing, grants: GrantStore, accounts: AccountStore, terms: TokenTerms, *, clock: Clock
+    ) -> None:
+        self._accounts = accounts
         self._ring = ring
         self._grants = grants
         self._clock = clock
@@ -55,6 +58,8 @@ class TokenReader:
         grant = await self._grants.find(claims["gid"])
         if grant is None or not grant.is_live(now) or await self._grants.is_token_revoked(claims["jti"], now):
             raise Unauthenticated(ErrorReason.INVALID_TOKEN, "The token is not valid.")
+        if await self._accounts.find_usable(grant.user_id) is None:
+            raise Unauthenticated(ErrorReason.INVALID_TOKEN, "The token is not valid.")
         return claims
 
 
@@ -80,6 +85,8 @@ class Inspection:
         stored = await self._refresh.find(digest(token))
         # A refresh token is nobody's business but its client's.
         if stored is None or stored.client_id != asker.id or not stored.is_live(self._clock.now()):
+            return INACTIVE
+        if await self._accounts.find_usable(stored.grant.user_id) is None:
             return INACTIVE
         return {
             "active": True,

@@ -52,7 +52,7 @@ class TokenSigner:
         metrics.TOKENS.labels(grant_type.name.lower()).inc()
         return Token(
             access_token=access_token,
-            expires_in_s=self._terms.access_ttl_s,
+            expires_in_s=access.life_s(self._terms),
             scope=as_text(access.scopes),
             refresh_token=refresh_token,
             id_token=id_token,

@@ -31,6 +31,8 @@ class AuditAction(StrEnum):
     USER_LOGGED_OUT = "user.logged_out"
     USER_DELETED = "user.deleted"
     USER_SEEDED = "user.seeded"
+    USER_DISABLED = "user.disabled"
+    USER_ENABLED = "user.enabled"
     EMAIL_CHANGE_ASKED = "user.email_change_asked"
     EMAIL_CHANGED = "user.email_changed"
     PASSWORD_CHANGED = "password.changed"

@@ -1,37 +1,54 @@
 """Delegation: which credential may make which other one, so that nothing it makes may do more than itself.
 
-Everything that is made passes `check_delegation`; what is checked for which kind stands in `RULES`.
+Everything that is made passes `delegate`: keys, applications, and grants of every kind. What is checked for which kind
+stands in `RULES`. What was made also ends with its makers; that is store/descendants.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import Enum, auto
+from enum import StrEnum
 from typing import Final
 
 from servicekit.errors import ErrorReason, PermissionDenied
 from services.auth.shared.domain.budget import Budget
-from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, Scope
+from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, IDENTITY_SCOPES, Scope
 
 
-class Made(Enum):
-    """What is made."""
+class Made(StrEnum):
+    """What is made; the values are its names in refusals."""
 
-    KEY = auto()
-    CLIENT = auto()
+    KEY = "a key"
+    CLIENT = "an application"
+    GRANT = "a grant"
+
+
+@dataclass(frozen=True, slots=True)
+class Powers:
+    """What a credential may do, and how long. Empty models and networks do not restrict; no end is for ever."""
+
+    scopes: frozenset[str]
+    models: tuple[str, ...] = ()
+    ip_allow_list: tuple[str, ...] = ()
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """What a credential may do itself. Empty models and networks do not restrict."""
+    """What makes something: what it may do itself, and who it is.
 
-    scopes: frozenset[str]
-    models: tuple[str, ...]
-    ip_allow_list: tuple[str, ...]
-    budgets: tuple[Budget, ...]
-    expires_at: datetime | None
+    Args:
+        powers: what it may do itself.
+        budgets: all that cap it, its account's too.
+        subject: `key:<id>` or `grant:<id>`; what it makes ends with it.
+    """
+
+    powers: Powers
+    budgets: tuple[Budget, ...] = ()
+    subject: str = ""
 
     @property
     def has_own_budget(self) -> bool:
@@ -40,75 +57,138 @@ class Authority:
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for something to be made.
+
+    Args:
+        maker: the credential that asks; None: a person or an operator.
+        session_secret: the person's login session.
+        is_operator: an operator's tool asks; gateways never say so.
+    """
+
+    maker: Authority | None = None
+    session_secret: str = field(default="", repr=False)
+    is_operator: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Delegation:
     """Something that is to be made.
 
     Args:
         made: what.
-        scopes: what it may do, by the names that were asked for, whether or not there are such scopes.
-        models: the models it is restricted to; empty: every model.
+        wanted: what it may do; scopes by the names that were asked for, whether or not there are such scopes.
         maker: the credential that asks; None: the account's holder in person, or an operator.
         owner_is_admin: whether the account it is for may hand out the scope `admin`.
     """
 
     made: Made
-    scopes: frozenset[str]
-    models: tuple[str, ...]
+    wanted: Powers
     maker: Authority | None
     owner_is_admin: bool = False
 
-    def within_maker(self) -> Delegation:
-        """Return it with the maker's own bounds where nothing was asked for."""
+    @property
+    def bounded(self) -> Powers:
+        """Return what is wanted with the maker's own bounds where nothing was asked for."""
         if self.maker is None:
-            return self
-        scopes = self.scopes or DEFAULT_KEY_SCOPES & self.maker.scopes
-        return replace(self, scopes=scopes, models=self.models or tuple(sorted(self.maker.models)))
+            return self.wanted
+        own = self.maker.powers
+        return replace(
+            self.wanted,
+            scopes=self.wanted.scopes or DEFAULT_KEY_SCOPES & own.scopes,
+            models=self.wanted.models or tuple(sorted(own.models)),
+            ip_allow_list=self.wanted.ip_allow_list or own.ip_allow_list,
+            expires_at=self.wanted.expires_at or own.expires_at,
+        )
 
 
-Rule = Callable[[Delegation, Authority], None]
+Rule = Callable[[Made, Powers, Authority], None]
 
 
-def check_delegation(wanted: Delegation) -> None:
-    """Refuse what would outgrow its maker, or its owner.
+def delegate(delegation: Delegation) -> Powers:
+    """Return what the new credential may do; refuse what would outgrow its maker, or its owner.
 
     Raises:
-        PermissionDenied: INSUFFICIENT_SCOPE: scopes that the maker lacks; PERMISSION_DENIED: models it may not use,
-            free of its own budget or addresses, or the scope admin for an owner who is no administrator.
+        PermissionDenied: INSUFFICIENT_SCOPE: scopes that the maker lacks; PERMISSION_DENIED: models or addresses it may
+            not use, a life longer than its own, free of its own budget, or `admin` for no administrator.
     """
-    if wanted.made is Made.CLIENT and Scope.ADMIN in wanted.scopes and not wanted.owner_is_admin:
-        raise PermissionDenied(ErrorReason.PERMISSION_DENIED, "Only an administrator may ask for the scope admin.")
-    if wanted.maker is not None:
-        for rule in RULES[wanted.made]:
-            rule(wanted, wanted.maker)
+    made, powers, maker = delegation.made, delegation.bounded, delegation.maker
+    if maker is not None:
+        for rule in RULES[made]:
+            rule(made, powers, maker)
+    if Scope.ADMIN in powers.scopes and not delegation.owner_is_admin:
+        raise _denied("Only an administrator may ask for the scope admin.", "scopes")
+    return powers
 
 
-def _scopes_within(wanted: Delegation, maker: Authority) -> None:
-    more = wanted.scopes - maker.scopes
+def earliest(*ends: datetime | None) -> datetime | None:
+    """Return the first of several ends; None stands for never."""
+    return min((end for end in ends if end is not None), default=None)
+
+
+def makers_of(maker: Authority | None, *others: str) -> tuple[str, ...]:
+    """Return whose end is the end of something new: its maker's, and these."""
+    return tuple(sorted({*others, *((maker.subject,) if maker else ())}))
+
+
+def _scopes_within(made: Made, powers: Powers, maker: Authority) -> None:
+    # Who somebody is gives no right at the API; it is the person who tells it to an application.
+    more = powers.scopes - maker.powers.scopes - (IDENTITY_SCOPES if made is Made.CLIENT else frozenset())
     if more:
         raise PermissionDenied(
             ErrorReason.INSUFFICIENT_SCOPE,
-            "A credential cannot make a key with scopes it lacks itself.",
+            f"A credential cannot make {made} with scopes it lacks itself.",
             param="scopes",
             details={"required_scope": " ".join(sorted(more))},
         )
 
 
-def _models_within(wanted: Delegation, maker: Authority) -> None:
-    if maker.models and not (wanted.models and set(wanted.models) <= set(maker.models)):
-        raise PermissionDenied(
-            ErrorReason.PERMISSION_DENIED, "A credential cannot make a key for models it may not use.", param="models"
-        )
+def _models_within(made: Made, powers: Powers, maker: Authority) -> None:
+    allowed = maker.powers.models
+    if allowed and not (powers.models and set(powers.models) <= set(allowed)):
+        raise _denied(f"A credential cannot make {made} for models it may not use.", "models")
 
 
-def _maker_is_unbounded(_: Delegation, maker: Authority) -> None:
-    if maker.has_own_budget or maker.ip_allow_list:
-        raise PermissionDenied(
-            ErrorReason.PERMISSION_DENIED, "A credential with a budget or an address list of its own makes no keys."
-        )
+def _networks_within(made: Made, powers: Powers, maker: Authority) -> None:
+    allowed = maker.powers.ip_allow_list
+    if allowed and not (powers.ip_allow_list and all(_is_within(each, allowed) for each in powers.ip_allow_list)):
+        raise _denied(f"A credential cannot make {made} for addresses from which it may not be used.", "ip_allow_list")
 
 
-# An application is bounded by what its users grant it, not by the credential that registered it.
+def _ends_within(made: Made, powers: Powers, maker: Authority) -> None:
+    last = maker.powers.expires_at
+    if last is not None and (powers.expires_at is None or powers.expires_at > last):
+        raise _denied(f"A credential cannot make {made} that outlives it.", "expires_at")
+
+
+def _maker_has_no_budget(_: Made, __: Powers, maker: Authority) -> None:
+    # What a credential spends is counted by credential: what it made would spend on an account of its own.
+    if maker.has_own_budget:
+        raise _denied("A credential with a budget of its own makes no others.", None)
+
+
+def _is_within(network: str, allowed: Iterable[str]) -> bool:
+    inner = ipaddress.ip_network(network)
+    return any(_covers(ipaddress.ip_network(outer), inner) for outer in allowed)
+
+
+def _covers(
+    outer: ipaddress.IPv4Network | ipaddress.IPv6Network, inner: ipaddress.IPv4Network | ipaddress.IPv6Network
+) -> bool:
+    if outer.version != inner.version:
+        return False
+    first, last = int(inner.network_address), int(inner.broadcast_address)
+    return int(outer.network_address) <= first and last <= int(outer.broadcast_address)
+
+
+def _denied(message: str, param: str | None) -> PermissionDenied:
+    return PermissionDenied(ErrorReason.PERMISSION_DENIED, message, param=param)
+
+
+_BOUNDS: Final[tuple[Rule, ...]] = (_scopes_within, _models_within, _networks_within, _ends_within)
 RULES: Final[dict[Made, tuple[Rule, ...]]] = {
-    Made.KEY: (_scopes_within, _models_within, _maker_is_unbounded),
-    Made.CLIENT: (),
+    Made.KEY: (*_BOUNDS, _maker_has_no_budget),
+    Made.CLIENT: (*_BOUNDS, _maker_has_no_budget),
+    # Its budget is its user's own, and lies on the grant.
+    Made.GRANT: _BOUNDS,
 }

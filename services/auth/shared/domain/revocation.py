@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+from services.auth.shared.domain.audit import SYSTEM, AuditAction, AuditEvent
 
 
 class RevokedKind(StrEnum):
@@ -16,6 +19,20 @@ class RevokedKind(StrEnum):
     SESSION = "session"
     USER = "user"
     CLIENT = "client"
+
+
+# What makes others, and how the audit log names its end.
+ENDED_AS: Final = {
+    RevokedKind.KEY: AuditAction.KEY_REVOKED,
+    RevokedKind.GRANT: AuditAction.GRANT_REVOKED,
+    RevokedKind.CLIENT: AuditAction.CLIENT_DELETED,
+}
+MAKERS: Final = frozenset(ENDED_AS)
+
+
+def ended_with_maker(kind: RevokedKind, subject: str, maker: str, at: datetime) -> AuditEvent:
+    """Return the entry of something that ended because `maker`, which made it or what made it, did."""
+    return AuditEvent(at, SYSTEM, ENDED_AS[kind], subject, {"reason": "maker_ended", "maker": maker})
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,10 +82,10 @@ SCOPES: Final[dict[Scope, ScopeFacts]] = {
     ),
     Scope.PROFILE_READ: ScopeFacts(ScopeKind.API, "`GET /v1/users/me`, `/v1/sessions`, `/v1/grants`"),
     Scope.PROFILE_WRITE: ScopeFacts(ScopeKind.API, "changing those, ending the account"),
-    Scope.CLIENTS_WRITE: ScopeFacts(ScopeKind.API, "`/v1/clients`"),
+    Scope.CLIENTS_WRITE: ScopeFacts(ScopeKind.API, "`/v1/clients`, with no more scopes than one's own"),
     Scope.ADMIN: ScopeFacts(
         ScopeKind.OPERATOR,
-        "administration; only for administrators, and never for applications that registered themselves",
+        "`/v1/admin/…`; only for administrators, and never for applications that registered themselves",
     ),
     Scope.OPENID: ScopeFacts(ScopeKind.IDENTITY, "an ID token and `/userinfo`", is_explained=False),
     Scope.PROFILE: ScopeFacts(ScopeKind.IDENTITY, "name, language and time zone there"),

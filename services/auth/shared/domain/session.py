@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from servicekit.errors import ErrorReason, Unauthenticated
+
+# How long ago a proof may lie before what an unattended screen must not do.
+FRESH: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,15 @@ class Session:
     authenticated_at: datetime
     is_admin: bool = False
 
+    def check_fresh(self, user_id: str, now: datetime) -> None:
+        """Refuse a session that is not this user's, or whose holder has proved themselves too long ago.
+
+        Raises:
+            Unauthenticated: INVALID_CREDENTIALS.
+        """
+        if self.user_id != user_id or now - self.authenticated_at > FRESH:
+            raise must_prove()
+
 
 class Sessions(Protocol):
     """Finds login sessions."""
@@ -36,3 +50,8 @@ class Sessions(Protocol):
             Unavailable: the sessions cannot be read now. Never answer None for that: it would log people out.
         """
         ...
+
+
+def must_prove() -> Unauthenticated:
+    """Return the refusal of somebody who must prove once more who they are."""
+    return Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "Log in again to do this.", param="session_id")

@@ -18,8 +18,9 @@ from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.postgres import database_errors
 from services.auth.shared.domain.audit import AuditEvent
-from services.auth.shared.domain.revocation import Revocation, RevokedKind
+from services.auth.shared.domain.revocation import MAKERS, Revocation, RevokedKind, ended_with_maker
 from services.auth.shared.store.audit_log import append_event
+from services.auth.shared.store.descendants import end_descendants
 from services.auth.shared.store.revocations import insert_revocation
 
 if TYPE_CHECKING:
@@ -56,8 +57,16 @@ class UnitOfWork:
         self.events.append(event)
 
     async def revoke(self, kind: RevokedKind, subject_id: str, *, until: datetime | None = None) -> Revocation:
-        """Have the gateways told that this ended; return what they are told."""
-        revocation = await insert_revocation(self.connection, kind, subject_id, self.at, until or self.until)
+        """Have the gateways told that this ended, and end all that it made; return what they are told of itself."""
+        revocation = await self._tell(kind, subject_id, until or self.until)
+        if kind in MAKERS:
+            for ended in await end_descendants(self.connection, kind, subject_id, self.at):
+                await self._tell(ended.kind, ended.id, self.until)
+                self.record(ended_with_maker(ended.kind, ended.subject, f"{kind}:{subject_id}", self.at))
+        return revocation
+
+    async def _tell(self, kind: RevokedKind, subject_id: str, until: datetime) -> Revocation:
+        revocation = await insert_revocation(self.connection, kind, subject_id, self.at, until)
         self.revocations.append(revocation)
         return revocation
 

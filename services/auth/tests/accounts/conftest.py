@@ -98,9 +98,16 @@ class People:
         assert found is not None
         return found[1]
 
-    async def enable_totp(self, user_id: str) -> tuple[pyotp.TOTP, list[str]]:
+    async def enable_totp(self, user_id: str, password: str = PASSWORD) -> tuple[pyotp.TOTP, list[str]]:
         """Switch the second factor on; return what makes codes, and the recovery codes. Moves the clock a step on."""
-        totp = pyotp.TOTP((await self.call(pb.EnrollTotpRequest(user_id=user_id))).secret)
+        return await self._confirm_totp(pb.EnrollTotpRequest(user_id=user_id, password=password))
+
+    async def enable_totp_by(self, user_id: str, session: str) -> tuple[pyotp.TOTP, list[str]]:
+        """Switch it on in a fresh session of somebody who has no password."""
+        return await self._confirm_totp(pb.EnrollTotpRequest(user_id=user_id, session_id=session))
+
+    async def _confirm_totp(self, enrolment: pb.EnrollTotpRequest) -> tuple[pyotp.TOTP, list[str]]:
+        user_id, totp = enrolment.user_id, pyotp.TOTP((await self.call(enrolment)).secret)
         answer = await self.call(pb.ConfirmTotpRequest(user_id=user_id, code=totp.at(self.clock.now())))
         self.clock.advance(60)
         return totp, list(answer.recovery_codes)

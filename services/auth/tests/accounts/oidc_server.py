@@ -31,6 +31,7 @@ class OidcServer:
     Args:
         person: the claims of who is logged in there.
         lies: claims of the ID token that are replaced; None takes one out.
+        now_s: what time it is there.
         forge: how the ID token is signed wrongly, if at all.
     """
 
@@ -41,6 +42,8 @@ class OidcServer:
     userinfo: dict[str, Any] = field(default_factory=dict)
     discovery: dict[str, Any] = field(default_factory=dict)
     redeemed: int = 0
+    # The service's clock in tests stands at noon of 2026-11-23.
+    now_s: int = 1795435200
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     key: Any = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "k1", "use": "sig"}))
 
@@ -107,13 +110,11 @@ class OidcServer:
         return JSONResponse(self.userinfo or self.person)
 
     def _id_token(self, asked: dict[str, str]) -> str:
-        # The service's clock in tests stands at noon of 2026-11-23.
-        now = 1795435200
         claims = {
             "iss": self.issuer,
             "aud": CLIENT_ID,
-            "iat": now,
-            "exp": now + 300,
+            "iat": self.now_s,
+            "exp": self.now_s + 300,
             "nonce": asked.get("nonce"),
             **self.person,
             **self.lies,

@@ -52,7 +52,7 @@ async def test_the_telephones_clock_may_be_one_step_off(people: People, steps: i
 async def test_a_code_counts_once(people: People) -> None:
     """Item 35: neither again nor after a newer one; the code that switched it on is used up by that."""
     user_id = await people.seed()
-    totp = pyotp.TOTP((await people.call(pb.EnrollTotpRequest(user_id=user_id))).secret)
+    totp = pyotp.TOTP((await people.call(pb.EnrollTotpRequest(user_id=user_id, password=PASSWORD))).secret)
     first = totp.at(people.clock.now())
     await people.call(pb.ConfirmTotpRequest(user_id=user_id, code=first))
     confirmed_with = await people.refused_login(EMAIL, PASSWORD, code=first)
@@ -113,7 +113,7 @@ async def test_enrolment_tells_the_application_in_three_forms(people: People, au
     """Text, otpauth URI and a picture; nothing is on before the first code, and the secret is not readable at rest."""
     user_id = await people.seed()
 
-    enrolment = await people.call(pb.EnrollTotpRequest(user_id=user_id))
+    enrolment = await people.call(pb.EnrollTotpRequest(user_id=user_id, password=PASSWORD))
 
     uri = urlsplit(enrolment.otpauth_uri)
     sealed = await auth_pool.fetchval("SELECT totp_sealed FROM auth.users WHERE id = $1", user_id)
@@ -129,11 +129,11 @@ async def test_enrolment_tells_the_application_in_three_forms(people: People, au
 async def test_switching_on_and_off_is_proved_and_told(people: People, auth_pool: Pool) -> None:
     """A wrong code does not switch on; off needs the password and a code; mails say so."""
     user_id = await people.seed()
-    enrolment = await people.call(pb.EnrollTotpRequest(user_id=user_id))
+    enrolment = await people.call(pb.EnrollTotpRequest(user_id=user_id, password=PASSWORD))
     wrong = await people.refused(pb.ConfirmTotpRequest(user_id=user_id, code="000000"))
     totp = pyotp.TOTP(enrolment.secret)
     await people.call(pb.ConfirmTotpRequest(user_id=user_id, code=totp.at(people.clock.now())))
-    again = await people.refused(pb.EnrollTotpRequest(user_id=user_id))
+    again = await people.refused(pb.EnrollTotpRequest(user_id=user_id, password=PASSWORD))
     people.clock.advance(60)
     code = totp.at(people.clock.now())
     without = [

@@ -13,7 +13,7 @@ from services.auth.accounts.domain.email_address import check_email
 from services.auth.keys.domain import page
 from services.auth.keys.domain.key_order import KeyOrder, check_order
 from services.auth.shared.domain.budget import BudgetPeriod, key_budget
-from services.auth.shared.domain.delegation import Authority
+from services.auth.shared.domain.delegation import Authority, Powers
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, Scope, known_scopes, parse_scopes
 
@@ -132,7 +132,7 @@ def test_ids_that_cannot_be_ours_do_not_exist(given: str) -> None:
 
 def test_a_maker_without_a_default_scope_must_name_the_scopes() -> None:
     """Nothing named is never more than the maker has."""
-    maker = Authority(frozenset({"keys:write"}), (), (), (), None)
+    maker = Authority(Powers(frozenset({"keys:write"})))
 
     with pytest.raises(InvalidRequest) as caught:
         check_order(dataclasses.replace(ORDER, maker=maker), NOON)
@@ -142,7 +142,7 @@ def test_a_maker_without_a_default_scope_must_name_the_scopes() -> None:
 
 def test_an_order_is_bounded_by_its_maker() -> None:
     """Scopes and models that were left out are the maker's."""
-    maker = Authority(frozenset({"keys:write", "models:read"}), ("lite",), (), (), None)
+    maker = Authority(Powers(frozenset({"keys:write", "models:read"}), ("lite",)))
 
     checked = check_order(dataclasses.replace(ORDER, maker=maker), NOON)
 

@@ -19,7 +19,7 @@ async def test_both_keys_work_until_the_overlap_is_over(auth: AuthCaller, clock:
     user = await auth.new_user()
     old = await auth.new_key(user, scopes=["models:read"], models=["gigachat-pro"], budget_micro_rub=5, budget_period=1)
 
-    new = await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id, overlap_s=60))
+    new = await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id, overlap_s=60, by_operator=True))
 
     callers = [await auth.verify(old.secret), await auth.verify(new.secret)]
     assert [list(caller.models) for caller in callers] == [["gigachat-pro"], ["gigachat-pro"]]
@@ -38,7 +38,9 @@ async def test_a_successor_spends_on_from_the_budget_of_the_first_key(auth: Auth
     issued = first = await auth.new_key(user, budget_micro_rub=5, budget_period=3)
 
     for _ in range(2):
-        issued = await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=issued.key.id, overlap_s=60))
+        issued = await auth.call(
+            pb.RotateApiKeyRequest(user_id=user, key_id=issued.key.id, overlap_s=60, by_operator=True)
+        )
 
     caller = await auth.verify(issued.secret)
     assert caller.key_id == issued.key.id != first.key.id
@@ -79,7 +81,7 @@ async def test_without_an_overlap_the_old_key_ends_now(auth: AuthCaller) -> None
     user = await auth.new_user()
     old = await auth.new_key(user)
 
-    await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id))
+    await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id, by_operator=True))
 
     listed = await auth.call(pb.ListApiKeysRequest(user_id=user))
     assert {key.id: key.HasField("revoked_at") for key in listed.keys}[old.key.id]
@@ -93,7 +95,7 @@ async def test_an_overlap_never_prolongs_a_key(auth: AuthCaller, clock: FakeCloc
     soon = Timestamp(seconds=int(clock.now().timestamp()) + 30)
     old = await auth.new_key(user, expires_at=soon)
 
-    new = await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id, overlap_s=3600))
+    new = await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id, overlap_s=3600, by_operator=True))
 
     assert new.key.expires_at == soon
     clock.advance(31)
@@ -109,10 +111,12 @@ async def test_only_a_live_key_of_ones_own_is_rotated(auth: AuthCaller) -> None:
 
     for owner, key_id in [(stranger, live.key.id), (user, dead.key.id), (user, "nothing"), (user, "")]:
         with pytest.raises(NotFound):
-            await auth.call(pb.RotateApiKeyRequest(user_id=owner, key_id=key_id, overlap_s=60))
+            await auth.call(pb.RotateApiKeyRequest(user_id=owner, key_id=key_id, overlap_s=60, by_operator=True))
     for overlap_s in (-1, 10**9):
         with pytest.raises(InvalidRequest):
-            await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=live.key.id, overlap_s=overlap_s))
+            await auth.call(
+                pb.RotateApiKeyRequest(user_id=user, key_id=live.key.id, overlap_s=overlap_s, by_operator=True)
+            )
     assert len((await auth.call(pb.ListApiKeysRequest(user_id=user))).keys) == 2
 
 
@@ -121,7 +125,8 @@ async def test_a_credential_rotates_no_key_that_may_do_more_than_itself(auth: Au
     user = await auth.new_user()
     strong = await auth.new_key(user, scopes=["models:read", "profile:write"])
     weak = await auth.new_key(user, scopes=["models:read"])
-    maker = pb.Authority(scopes=["keys:write", "models:read"])
+    asking = await auth.new_key(user, scopes=["keys:write", "models:read"])
+    maker = pb.Authority(scopes=asking.key.scopes, subject=f"key:{asking.key.id}")
 
     with pytest.raises(PermissionDenied) as refused:
         await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=strong.key.id, maker=maker))
@@ -140,7 +145,7 @@ async def test_a_key_without_an_overlap_is_replaced_in_one_transaction(
     user = await auth.new_user()
     old = await auth.new_key(user)
 
-    await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id))
+    await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id, by_operator=True))
 
     events = await auth_pool.fetch(
         "SELECT action FROM auth.audit_log WHERE subject = $1 ORDER BY seq", f"key:{old.key.id}"

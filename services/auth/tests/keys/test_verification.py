@@ -98,7 +98,7 @@ async def test_the_stored_hash_is_not_itself_a_key(auth_pool: asyncpg.Pool[Any],
         await verifying.verify((await stored(auth_pool, "k1"))["key_hash"])
 
 
-async def test_an_expired_key_of_release_1_0_is_expired_and_stays_as_it_is(
+async def test_an_expired_key_of_release_1_0_is_not_valid_and_stays_as_it_is(
     auth_pool: asyncpg.Pool[Any], clock: FakeClock
 ) -> None:
     """Only keys that work are moved over."""
@@ -108,7 +108,7 @@ async def test_an_expired_key_of_release_1_0_is_expired_and_stays_as_it_is(
     with pytest.raises(Unauthenticated) as refused:
         await verifying.verify("sk-old-key")
 
-    assert refused.value.reason is ErrorReason.KEY_EXPIRED
+    assert refused.value.reason is ErrorReason.INVALID_KEY
     assert (await stored(auth_pool, "k1"))["hash_kind"] == "sha256"
 
 

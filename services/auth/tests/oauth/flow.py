@@ -100,6 +100,7 @@ class Flow:
             "redirect_uris": [uri],
             "scopes": SCOPES,
             "grant_types": ALL_GRANT_TYPES,
+            "by_operator": True,
         }
         answer = await self.call(pb.CreateClientRequest(**(given | fields)))
         return App(answer.client.client_id, answer.client_secret, next(iter(answer.client.redirect_uris), uri))

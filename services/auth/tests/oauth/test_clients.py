@@ -197,6 +197,7 @@ async def test_owners_see_and_end_their_own_only(flow: Flow) -> None:
     assert await flow.introspect(server, token.access_token) == {"active": False}
     assert (await flow.refresh(app, token.refresh_token)).error == "invalid_client"
     ended = (await flow.call(pb.ListRevocationsRequest())).revocations
-    assert [(each.kind, each.id) for each in ended] == [("client", app.client_id)]
+    grant_id = claims_of(token.access_token)["gid"]
+    assert [(each.kind, each.id) for each in ended] == [("client", app.client_id), ("grant", grant_id)]
     with pytest.raises(Unauthenticated):
-        await flow.call(pb.GetGrantRequest(grant_id=claims_of(token.access_token)["gid"]))
+        await flow.call(pb.GetGrantRequest(grant_id=grant_id))

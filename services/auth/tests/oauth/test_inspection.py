@@ -9,6 +9,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from razvilka.auth.v1 import oauth_pb2 as pb
 
@@ -212,3 +213,14 @@ async def test_userinfo_refuses_what_is_no_live_access_token(flow: Flow, clock: 
         await flow.call(pb.UserInfoRequest(access_token=token.access_token))
 
     assert expired.value.reason is ErrorReason.TOKEN_EXPIRED
+
+
+async def test_tokens_of_a_shut_account_are_not_active(flow: Flow, auth_pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """Neither the access token nor the refresh token, though the grant goes on."""
+    app = await flow.app(confidential=True)
+    token = await flow.tokens(app)
+
+    await auth_pool.execute("UPDATE auth.users SET disabled_at = now() WHERE id = $1", flow.user_id)
+
+    for each in (token.access_token, token.refresh_token):
+        assert await flow.introspect(app, each) == {"active": False}

@@ -13,6 +13,6 @@ for _, raw in ipairs(call('HVALS', KEYS[1])) do
     if name == key then held = held + detail.hold end
   end
 end
-call('HSET', key, 'u', int(a.spent), 'h', int(held), 's', int(redis_now()), 't', int(a.epoch_ms), 'n', 0)
+call('HSET', key, 'u', int(a.spent + a.newer), 'h', int(held), 's', int(redis_now()), 't', int(a.epoch_ms), 'n', int(a.newer))
 call('PEXPIRE', key, COUNTER_TTL_MS)
 return 1

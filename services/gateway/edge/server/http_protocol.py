@@ -8,24 +8,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.problems import encode_body
 from services.gateway.edge.request_id import new_request_id
+from services.gateway.edge.server.connection_count import ConnectionCount
+from services.gateway.edge.server.lingering import LingeringTransport
+from services.gateway.edge.server.request_head import MALFORMED, Fault, fault_of, without_upgrade
 from services.gateway.settings import LimitSettings
 
 CONNECTION: Final = "razvilka.connection"
+# The rest of a refused body: so much may still come on a connection that stays, within so many seconds.
+REST_BYTES: Final = 64 * 1024
+REST_S: Final = 5.0
+# Requests sent ahead of their answers.
+PIPELINED: Final = 64
+# What a chunk may cost beside its bytes (as in Go's net/http): 16 bytes, and twice as much as it carries.
+_PER_CHUNK: Final = 16
+_EXCESS: Final = 16 * 1024
+_CROWDED: Final = Fault(429, "There are too many connections already.")
+_LATE: Final = Fault(408, "The request came too slowly.")
 
 
 class EdgeProtocol(HttpToolsProtocol):
     """One connection."""
 
     limits: ClassVar[LimitSettings] = LimitSettings()
+    count: ClassVar[ConnectionCount] = ConnectionCount(LimitSettings())
+    transport: LingeringTransport
 
     def __init__(
         self,
@@ -38,15 +55,33 @@ class EdgeProtocol(HttpToolsProtocol):
         self.on_lost: Callable[[], None] | None = None
         self._header_bytes = 0
         self._header_timer: asyncio.TimerHandle | None = None
+        self._rest_timer: asyncio.TimerHandle | None = None
+        # Bytes that carried nothing since the last head: empty lines, chunk extensions, blanks.
+        self._excess = 0
+        self._has_head = self._in_head = False
+        # The message being read has not ended; nothing that comes can be understood any more.
+        self._is_open = False
+        self._fault: Fault | None = None
+        self._counted = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin; the headers must come in time."""
-        super().connection_made(transport)
-        self._expect_headers()
+        """Begin, unless there are too many; the headers must come in time."""
+        super().connection_made(LingeringTransport(transport, self._is_unread))
+        address = self.client[0] if self.client else ""
+        if self.count.take(address):
+            self._counted = address or "unknown"
+            self._expect_headers()
+        else:
+            self._refuse(_CROWDED)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever is answering."""
         self._headers_came()
+        self._rest_came()
+        self.transport.lost()
+        if self._counted:
+            self.count.give_back(self.client[0] if self.client else "")
+            self._counted = ""
         super().connection_lost(exc)
         if self.on_lost is not None:
             self.on_lost()
@@ -55,11 +90,54 @@ class EdgeProtocol(HttpToolsProtocol):
         """Hang up now, without sending what is still buffered."""
         self.transport.abort()
 
+    def _is_unread(self) -> bool:
+        # Who was never let in is not waited for.
+        return bool(self._counted) and (self._is_open or self._fault is not None)
+
+    @property
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def data_received(self, data: bytes) -> None:
+        """Read; once the connection cannot go on, only throw away."""
+        if self.transport.lingers:
+            self.transport.discard(len(data))
+            return
+        if self._fault is not None:
+            return
+        self._unset_keepalive_if_required()
+        self._excess += len(data)
+        try:
+            self._feed(data)
+            self._check_excess()
+        except (httptools.HttpParserError, ValueError):
+            self.send_400_response("")
+        if self._header_timer is None and self._is_idle and not self._is_open:
+            self._expect_headers()
+
+    def _feed(self, data: bytes) -> None:
+        rest: bytes | memoryview = data
+        while True:
+            try:
+                self.parser.feed_data(rest)
+                return
+            except httptools.HttpParserUpgrade as paused:
+                rest = memoryview(rest)[paused.args[0] :]
+                head = without_upgrade(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.feed_data(head)
+
+    def _check_excess(self) -> None:
+        self._excess = max(0, self._excess)
+        if self._excess > self.limits.header_kb * 1024 + _EXCESS:
+            raise ValueError("too many bytes that carry nothing")
+
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
         self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key]
         self._header_bytes = 0
+        self._has_head, self._in_head = False, True
         if self._header_timer is None:
             self._expect_headers()
 
@@ -69,24 +147,101 @@ class EdgeProtocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header."""
+        """Count a header. What comes after the body is no header (RFC 9110 6.5.1): the request was judged without."""
         self._count(len(name) + len(value))
-        super().on_header(name, value)
+        if not self._has_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Hand the request over."""
+        """Hand the request over, unless its head says what no head may say."""
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            return  # `_feed` reads it again
         self._headers_came()
+        self._has_head, self._in_head = True, False
+        version = self.parser.get_http_version()
+        fault = fault_of(self.parser.get_method(), self.url, version, self.headers)
+        if fault or len(self.pipeline) >= PIPELINED:
+            self._fault = fault or MALFORMED
+            raise ValueError(self._fault.text)
+        self._excess = 0
+        self._is_open = True
+        # RFC 9110 10.1.1: an expectation of HTTP/1.0 is ignored.
+        self.expect_100_continue = self.expect_100_continue and version == "1.1"
         super().on_headers_complete()
 
+    def on_chunk_header(self) -> None:
+        """Allow a chunk what every chunk needs."""
+        self._excess -= _PER_CHUNK
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._excess -= 3 * len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        if self.parser.should_upgrade():
+            return
+        self._is_open = False
+        self._rest_came()
+        super().on_message_complete()
+
+    def answer_begins(self) -> None:
+        """Decide, before the first byte of an answer, whether the connection can outlive it.
+
+        Not when the body is not asked for (`Expect`), or when more of it is to come than is worth waiting for.
+        """
+        if not self._is_open or self.pipeline or self.cycle is None:
+            return
+        if self.cycle.waiting_for_100_continue or self._rest_bytes() > REST_BYTES:
+            self.cycle.keep_alive = False
+
+    def _rest_bytes(self) -> int:
+        """Return how much of the body may still come; a chunked one says nothing of its end."""
+        length = next((value for name, value in self.headers if name == b"content-length"), b"")
+        return int(length) if length.isdigit() else REST_BYTES + 1
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request; what is left of this one must come soon."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        if self._fault is not None and not self.pipeline and self._is_idle:
+            if self._is_open:
+                self.transport.close()
+            else:
+                self._refuse(self._fault)
+        elif self._is_open and self._is_idle:
+            self._rest_timer = self.loop.call_later(REST_S, self.transport.abort)
+
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, or too long, with the same body as every other error."""
-        status, text = b"400 Bad Request", "The HTTP request is malformed."
-        if self._header_bytes > self.limits.header_kb * 1024:
-            status = b"431 Request Header Fields Too Large"
-            text = f"The request line and headers are larger than {self.limits.header_kb} KB."
-        error: ServiceError = InvalidRequest(ErrorReason.INVALID_REQUEST, text, param="headers")
+        """Refuse what is not HTTP, or too long, with the same body as every other error, and in its turn."""
+        if self._fault is None:
+            self._fault = MALFORMED
+            if max(self._header_bytes, self._excess * self._in_head) > self.limits.header_kb * 1024:
+                text = f"The request line and headers are larger than {self.limits.header_kb} KB."
+                self._fault = Fault(431, text)
+        if self._is_idle:
+            self._refuse(self._fault)
+        elif self._is_open and not self.pipeline:
+            self._break_off(self._fault)
+        # Else requests before it are being answered: `on_response_complete` says the rest.
+
+    def _break_off(self, fault: Fault) -> None:
+        """End the request whose body turned out to be none."""
+        if self.cycle.response_started:
+            self.cycle.keep_alive = False
+            return
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        self._refuse(fault)
+
+    def _refuse(self, fault: Fault) -> None:
+        self._fault = fault
+        error = InvalidRequest(ErrorReason.INVALID_REQUEST, fault.text, param="headers")
         request_id = new_request_id()
         body = encode_body(error, request_id)
+        status = b"%d %b" % (fault.status, HTTPStatus(fault.status).phrase.encode())
         head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\nx-request-id: %b\r\ncontent-length: %d\r\n"
         self.transport.write(head % (status, request_id.encode(), len(body)) + b"connection: close\r\n\r\n" + body)
         self.transport.close()
@@ -105,13 +260,22 @@ class EdgeProtocol(HttpToolsProtocol):
             self._header_timer.cancel()
             self._header_timer = None
 
+    def _rest_came(self) -> None:
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
+
     def _headers_late(self) -> None:
         self._header_timer = None
         # A connection that is kept alive between requests has uvicorn's own, shorter, timer.
-        if self.timeout_keep_alive_task is None and (self.cycle is None or self.cycle.response_complete):
+        if self.timeout_keep_alive_task is not None or not self._is_idle or self.transport.is_closing():
+            return
+        if self._header_bytes or self._excess:
+            self._refuse(_LATE)
+        else:
             self.transport.close()
 
 
-def with_limits(limits: LimitSettings) -> type[EdgeProtocol]:
+def with_limits(limits: LimitSettings, count: ConnectionCount) -> type[EdgeProtocol]:
     """Return the protocol class with these limits: uvicorn makes the instances."""
-    return type("LimitedEdgeProtocol", (EdgeProtocol,), {"limits": limits})
+    return type("LimitedEdgeProtocol", (EdgeProtocol,), {"limits": limits, "count": count})

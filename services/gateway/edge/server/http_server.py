@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from servicekit import lifecycle
 from services.gateway.edge import cancellation
 from services.gateway.edge.cancellation import Cancellations
+from services.gateway.edge.server.connection_count import ConnectionCount
 from services.gateway.edge.server.http_protocol import with_limits
 from services.gateway.edge.server.readiness import Readiness
 from services.gateway.settings import GatewaySettings
@@ -59,7 +60,7 @@ def _uvicorn_config(app: ASGIApp, settings: GatewaySettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         # httptools by name: without it uvicorn would silently take a parser three times as slow.
-        http=with_limits(settings.limit),
+        http=with_limits(settings.limit, ConnectionCount(settings.limit, settings.trusted_networks)),
         ws="none",
         lifespan="off",
         log_config=None,

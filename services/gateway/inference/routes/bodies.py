@@ -147,6 +147,8 @@ class RequestBody(BaseModel):
     cost_rub: str
     price_version: str
     counted_by: str
+    flags: list[str]
+    over_hold_rub: str
     trace_id: str
     attempts: list[AttemptBody]
 

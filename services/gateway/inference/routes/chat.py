@@ -9,10 +9,10 @@ from starlette.types import Send
 
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.conversation import normalise
-from services.gateway.inference.estimate import estimate_chat
 from services.gateway.inference.event_stream import ChatFrames, includes_usage
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id, chat_completion
 from services.gateway.inference.prompt_list import PromptList
+from services.gateway.inference.prompt_size import chat_size
 from services.gateway.inference.routes.access import CHAT
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatRequest
@@ -29,7 +29,7 @@ class ChatCompletions(PaidRoute[ChatRequest]):
         legacy = normalise(request)
         context.stream = bool(request.stream)
         priced = self.inference.pricing.price(
-            context, request.model, kind="chat", endpoint="chat.completions", estimate=partial(estimate_chat, request)
+            context, request.model, kind="chat", endpoint="chat.completions", size=chat_size(request)
         )
         head = AnswerHead(answer_id("chatcmpl", context.request_id), int(priced.at.timestamp()), request.model)
         prompts, answers = PromptList(self.inference.router, (request,)), self.inference.answers

@@ -9,9 +9,9 @@ from starlette.types import Send
 
 from services.gateway.clients.completion import Embeddings
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.inference.estimate import estimate_embedding
 from services.gateway.inference.openai_bodies import embedding_list
 from services.gateway.inference.paid_call import PaidCall
+from services.gateway.inference.prompt_size import embedding_size
 from services.gateway.inference.routes.access import EMBEDDINGS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import EmbeddingRequest
@@ -28,7 +28,7 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
         """Answer one request."""
         texts = texts_of(request.input, "input")
         priced = self.inference.pricing.price(
-            context, request.model, kind="embedding", endpoint="embeddings", estimate=partial(estimate_embedding, texts)
+            context, request.model, kind="embedding", endpoint="embeddings", size=embedding_size(texts)
         )
         render = partial(embedding_list, model=request.model, base64=request.encoding_format == "base64")
         ask = partial(self._embed, texts, request)

@@ -14,8 +14,9 @@ from typing import Generic, TypeVar
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from services.gateway.clients.router import RouterClient
-from services.gateway.edge.body import decode, read_body
+from services.gateway.clients.router.client import RouterClient
+from services.gateway.edge.reading.body import paid_limits, read_body
+from services.gateway.edge.reading.json_body import decode
 from services.gateway.edge.request_context import RequestContext, context_of
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.inference.answers import Answers
@@ -44,7 +45,7 @@ class PaidRoute(ABC, Generic[Body]):
         self.path = path
         self._need = NEEDS[path]
         self._decoder = msgspec.json.Decoder(body)
-        self._limits = inference.limits
+        self._limits = paid_limits(inference.limits)
         self._authenticator = inference.authenticator
         self.inference = inference
 
@@ -54,7 +55,7 @@ class PaidRoute(ABC, Generic[Body]):
         context.route = self.path
         await self._authenticator.enter(context, self._need)
         body = await read_body(scope, receive, self._limits)
-        await self.answer(context, decode(self._decoder, body, max_depth=self._limits.json_depth), send)
+        await self.answer(context, await decode(self._decoder, body, self._limits), send)
 
     @abstractmethod
     def answer(self, context: RequestContext, request: Body, send: Send) -> Awaitable[None]:

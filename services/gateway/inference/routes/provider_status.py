@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends
 
 from services.gateway.clients.completion import ModelStatus
-from services.gateway.clients.router import RouterClient
+from services.gateway.clients.router.client import RouterClient
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.inference.routes.bodies import ProviderHealthBody, ProvidersBody
 

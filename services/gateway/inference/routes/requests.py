@@ -16,7 +16,12 @@ from services.gateway.inference.routes.bodies import GenerationBody, RequestBody
 from services.gateway.metering.usage_record import Source, Status, UsageRecord
 
 _STATUS: Final = {Status.COMPLETED: "completed", Status.INTERRUPTED: "interrupted", Status.FAILED: "failed"}
-_SOURCE: Final = {Source.PROVIDER: "provider", Source.ESTIMATED: "estimate", Source.REAPED: "reaper"}
+_SOURCE: Final = {
+    Source.PROVIDER: "provider",
+    Source.ESTIMATED: "estimate",
+    Source.REAPED: "reaper",
+    Source.DISPUTED: "disputed",
+}
 Current = Annotated[RequestContext, Depends(current_context)]
 
 
@@ -90,6 +95,8 @@ def request_body(record: UsageRecord) -> dict[str, Any]:
         "cost_rub": roubles(record.cost_micro_rub),
         "price_version": record.price_version,
         "counted_by": _SOURCE[record.source],
+        "flags": record.flags.split(",") if record.flags else [],
+        "over_hold_rub": roubles(record.over_hold_micro_rub),
         "trace_id": record.trace_id,
         "attempts": [
             {

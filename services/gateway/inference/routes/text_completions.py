@@ -9,10 +9,10 @@ from starlette.types import Send
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.inference.estimate import estimate_chats
 from services.gateway.inference.event_stream import TextFrames, includes_usage
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id, text_completion
 from services.gateway.inference.prompt_list import PromptList
+from services.gateway.inference.prompt_size import chats_size
 from services.gateway.inference.routes.access import COMPLETIONS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatMessage, ChatRequest, CompletionRequest
@@ -32,7 +32,7 @@ class TextCompletions(PaidRoute[CompletionRequest]):
         context.stream = bool(request.stream)
         chats = [to_chat(request, prompt) for prompt in prompts]
         priced = self.inference.pricing.price(
-            context, request.model, kind="chat", endpoint="completions", estimate=partial(estimate_chats, chats)
+            context, request.model, kind="chat", endpoint="completions", size=chats_size(chats)
         )
         head = AnswerHead(answer_id("cmpl", context.request_id), int(priced.at.timestamp()), request.model)
         echo = [prompt for prompt in prompts for _ in range(request.n or 1)] if request.echo else []

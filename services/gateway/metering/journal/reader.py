@@ -15,7 +15,7 @@ import structlog
 from services.gateway.metering import metrics
 from services.gateway.metering.journal.frames import HEADER, MAGIC, MAX_PAYLOAD, Frame, Unreadable, walk
 from services.gateway.metering.journal.journal import Journal
-from services.gateway.metering.journal.place import BEGINNING, Place, read_marks
+from services.gateway.metering.journal.place import BEGINNING, Marks, MarksFile, Place, read_marks
 from services.gateway.metering.journal.segments import Fault, segment_numbers, segment_path
 
 log = structlog.get_logger()
@@ -52,6 +52,15 @@ class JournalReader:
             self._journal.set_aside(at.segment, Fault(at.offset, found_at, ordinal - at.ordinal, DAMAGED))
 
 
+def readable(journal: Journal) -> Iterator[bytes]:
+    """Yield every record of the living journal that is there and can be read, in order."""
+    for number in journal.segments_from(journal.oldest, journal.end.segment):
+        segment = journal.segment(number)
+        for found in walk(segment.read, 0, segment.end):
+            if isinstance(found, Frame):
+                yield found.payload
+
+
 class DeadJournal:
     """The journal of a boot that is over.
 
@@ -67,6 +76,8 @@ class DeadJournal:
         marks = read_marks(directory)
         self.confirmed = marks.confirmed if marks else BEGINNING
         self._written = marks.written if marks else BEGINNING
+        # Of each segment: the ordinal of its first frame.
+        self._begins: dict[int, int] = {}
         # The first frame that must not be missing; without marks nobody knows.
         self._at = marks.confirmed if marks else None
 
@@ -75,6 +86,7 @@ class DeadJournal:
         for number in self.numbers:
             for found in self._walk(number):
                 if isinstance(found, Frame):
+                    self._begins.setdefault(number, found.ordinal)
                     self._see(number, found)
                     yield Place(number, found.end, found.ordinal + 1), found.payload
         self._see_end()
@@ -84,6 +96,23 @@ class DeadJournal:
         for found in self._walk(number):
             if isinstance(found, Frame):
                 yield Place(number, found.end, found.ordinal + 1), found.payload
+
+    def confirm(self, number: int) -> None:
+        """A segment is taken over: whoever comes after a crash must not miss it when it is gone.
+
+        Raises:
+            OSError: the mark cannot be written; keep the segment.
+        """
+        behind = [each for each in self._begins if each > number]
+        ordinal = (
+            self._begins[min(behind)] if behind else max(self._written.ordinal, self._at.ordinal if self._at else 0)
+        )
+        self.confirmed = max(self.confirmed, Place(number + 1, 0, ordinal))
+        marks = MarksFile(self.directory)
+        try:
+            marks.write(Marks(self.confirmed, max(self._written, self.confirmed)))
+        finally:
+            marks.close()
 
     def set_aside(self, number: int, fault: Fault) -> None:
         """Something in a segment could not be understood: the segment is not to be deleted."""

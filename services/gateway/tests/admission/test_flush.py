@@ -77,7 +77,7 @@ def settled(request_id: str, made_ms: int, cost: int, *, settled_us: int, admitt
 async def test_a_settle_that_its_row_overtook_is_not_counted_twice(redis_client):
     """It waited for Redis, its row did not: the recount has it, and s says so."""
     hold = AdmitCall("old", Mode.DECIDE, 0, 60_000_000, 0, 100, [], [BudgetWire("user:u", KEY, 10_000, True)], "[]")
-    await redis_client.eval(SEED.body, 1, DETAILS, pack(SeedCall(KEY, 0, EPOCH_MS)))
+    await redis_client.eval(SEED.body, 1, DETAILS, pack(SeedCall(KEY, 0, 0, EPOCH_MS)))
     await redis_client.eval(ADMIT.body, 1, DETAILS, pack(hold))
     asked_us = int(await redis_client.hget(KEY, "s")) + 1
     raised = await redis_client.eval(RECOUNT.body, 1, DETAILS, pack(RecountCall(KEY, EPOCH_MS, 40)))
@@ -90,7 +90,7 @@ async def test_a_settle_that_its_row_overtook_is_not_counted_twice(redis_client)
 
 async def test_a_recount_leaves_alone_what_only_the_counter_counts(redis_client):
     """Requests made after the epoch are none of its business, and it never lowers."""
-    await redis_client.eval(SEED.body, 1, DETAILS, pack(SeedCall(KEY, 100, EPOCH_MS)))
+    await redis_client.eval(SEED.body, 1, DETAILS, pack(SeedCall(KEY, 100, 0, EPOCH_MS)))
     late_us = int(await redis_client.hget(KEY, "s")) + 1
     for name, made_ms, cost in (("old", EPOCH_MS - 1, 5), ("new", EPOCH_MS, 30)):
         await redis_client.eval(SETTLE.body, 1, DETAILS, settled(name, made_ms, cost, settled_us=late_us))

@@ -116,7 +116,7 @@ class Real:
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
         client.flushdb()
-        client.eval(SEED.body.decode(), 1, DETAILS, pack(SeedCall(BUDGET_KEY, 0, 0)))
+        client.eval(SEED.body.decode(), 1, DETAILS, pack(SeedCall(BUDGET_KEY, 0, 0, 0)))
 
     def admit(self, request_id, tokens, hold, subjects, budget) -> AdmitAnswer:
         wire = [SubjectWire(name, set_of(limits)) for name, *limits in subjects if any(limits)]

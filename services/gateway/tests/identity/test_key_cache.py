@@ -104,7 +104,7 @@ async def test_a_key_expires_even_while_auth_is_down(clock: FakeClock) -> None:
 
     with pytest.raises(Unauthenticated) as caught:
         await cache.get(digest, auth.verify)
-    assert caught.value.reason is ErrorReason.KEY_EXPIRED
+    assert caught.value.reason is ErrorReason.INVALID_KEY
 
 
 async def test_a_verdict_that_was_under_way_when_the_key_ended_does_not_count(cache: KeyCache) -> None:

@@ -155,7 +155,77 @@ WRONG: list[tuple[str, str, Any, str]] = [
     ),
     ("NaN in a schema", CHAT, b'{"model":"m","messages":[],"tools":[{"a":NaN}]}', "tools[0].a"),
     ("model twice", CHAT, b'{"model":"a","model":"yandexgpt","messages":[{"role":"user","content":"a"}]}', "model"),
-    ("role twice", CHAT, b'{"model":"yandexgpt","messages":[{"role":"user","role":"system","content":"a"}]}', "role"),
+    (
+        "role twice",
+        CHAT,
+        b'{"model":"yandexgpt","messages":[{"role":"user","role":"system","content":"a"}]}',
+        "messages[0].role",
+    ),
+    (
+        "model twice, once escaped",
+        CHAT,
+        b'{"mod\\u0065l":"a","model":"yandexgpt","messages":[{"role":"user","content":"a"}]}',
+        "model",
+    ),
+    (
+        "temperature twice",
+        CHAT,
+        b'{"model":"yandexgpt","messages":[{"role":"user","content":"a"}],"temperature":0,"temperature":1}',
+        "temperature",
+    ),
+    (
+        "a tool's name twice",
+        CHAT,
+        b'{"model":"yandexgpt","messages":[{"role":"user","content":"a"}],'
+        b'"tools":[{"type":"function","function":{"name":"f","n\\u0061me":"g"}}]}',
+        "tools[0].function.name",
+    ),
+    (
+        "a part's text twice",
+        CHAT,
+        b'{"model":"yandexgpt","messages":[{"role":"user","content":[{"type":"text","text":"a","text":"b"}]}]}',
+        "messages[0].content[0].text",
+    ),
+    (
+        "a name twice behind a megabyte",
+        CHAT,
+        b'{"model":"yandexgpt","messages":[{"role":"user","content":"'
+        + b'a\\"' * 400_000
+        + b'"}],"stop":"a","st\\u006fp":"b"}',
+        "stop",
+    ),
+    (
+        "300,000 messages",
+        CHAT,
+        b'{"model":"yandexgpt","messages":['
+        + b'{"role":"user","content":"a"},' * 299_999
+        + b'{"role":"user","content":"a"}]}',
+        "body",
+    ),
+    (
+        "385,000 parts",
+        CHAT,
+        b'{"model":"yandexgpt","messages":[{"role":"user","content":['
+        + b'{"type":"text","text":""},' * 384_999
+        + b'{"type":"text","text":""}]}]}',
+        "body",
+    ),
+    ("2,001 parts", CHAT, said({"role": "user", "content": [{"type": "text", "text": "a"}] * 2001}), "messages"),
+    (
+        "8 MB that end in NaN",
+        CHAT,
+        b'{"model":"m","messages":[],"x":[' + b'"a",' * 29_000 + b'"' + b"a" * 8_000_000 + b'",NaN]}',
+        "body",
+    ),
+    ("millions of strings without a comma", CHAT, b'""' * 4_000_000, "body"),
+    ("millions of opening brackets", CHAT, b"[" * 8_000_000, "body"),
+    (
+        "a number of ten thousand digits",
+        CHAT,
+        b'{"model":"yandexgpt","messages":[{"role":"user","content":"a"}],"x":' + b"1" * 10_000 + b"}",
+        "body",
+    ),
+    ("half a surrogate in a name", CHAT, b'{"model":"m","messages":[],"\\ud800":1}', "?"),
     ("too deep", CHAT, b'{"model":"m","messages":[],"x":' + b"[" * 70 + b"]" * 70 + b"}", "body"),
     ("far too deep", CHAT, b'{"model":"m","x":' + b'{"a":' * 100_000, "body"),
     ("text: prompt missing", TEXT, {"model": "yandexgpt"}, "prompt"),

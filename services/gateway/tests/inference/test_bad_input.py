@@ -193,4 +193,4 @@ async def test_a_wrong_method_is_told_all_that_are_right(edge: Edge) -> None:
     """Several routes may share a path: Allow names the methods of all of them."""
     answer = await edge.client.put("/v1/keys")
 
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")

@@ -41,14 +41,14 @@ def text(prompt: str | list[str], **changes: Any) -> dict[str, Any]:
 
 
 EMBED: dict[str, Any] = {"model": "text-embeddings", "input": ["а", "б"]}
-# Body, tokens in, tokens out.
+# Body, tokens in as expected, tokens out at most.
 HELD: dict[str, tuple[str, dict[str, Any], int, int]] = {
     "a chat": (CHAT, chat(), 8, 10),
     "a stream": (CHAT, chat(stream=True), 8, 10),
     "three choices": (CHAT, chat(n=3), 8, 30),
     "no limit": (CHAT, chat(max_tokens=None), 8, 8192),
     "an attachment": (CHAT, chat([PICTURE]), 1004, 10),
-    "a tool": (CHAT, chat(tools=[TOOL]), 4 + 13, 10),
+    "a tool": (CHAT, chat(tools=[TOOL]), 4 + 12, 10),
     "a prompt": (TEXT, text("раз"), 5, 10),
     "a list of prompts": (TEXT, text(["раз", "два", "три"]), 15, 30),
     "a list of prompts with two choices each": (TEXT, text(["раз", "два"], n=2, stream=True), 10, 40),
@@ -77,7 +77,9 @@ async def test_a_running_request_holds_the_most_that_it_can_cost(
 
         backends.router.hold.set()
     assert held.facts.input_tokens == tokens_in
-    assert read_hold(kept).hold == tokens_in * IN + tokens_out * OUT
+    assert held.facts.output_bound == max(1, tokens_out)
+    assert held.facts.input_bound > tokens_in
+    assert read_hold(kept).hold == held.facts.hold_micro_rub == held.facts.input_bound * IN + tokens_out * OUT
     assert answer.result().status_code == 200
     assert await leftovers(redis_client) == []
 

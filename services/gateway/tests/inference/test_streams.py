@@ -98,7 +98,7 @@ async def test_leaving_a_stream_that_is_billed_whole_reads_it_to_its_end(edge: E
 async def test_draining_is_bounded_in_tokens(start_gateway: StartGateway, backends: Backends) -> None:
     """A provider that goes on and on is cut, however fast it writes; what came is billed."""
     edge = await start_gateway(stream=StreamSettings(drain_s=3600, drain_tokens=3))
-    backends.router.chunks = ["раз ", "два ", *["ещё!!!"] * 1000]
+    backends.router.chunks = ["раз ", "два ", *["ещё!!!"] * 100_000]
     backends.router.hold, backends.router.hold_at = asyncio.Event(), 2
     await leave_after("два ", edge, "gigachat-pro")
 
@@ -144,13 +144,13 @@ async def test_leaving_a_plain_request_bills_the_input(edge: Edge, backends: Bac
 async def test_progress_the_provider_told_is_what_a_cut_stream_is_billed_by(edge: Edge, backends: Backends) -> None:
     """A provider's own running count beats ours."""
     backends.router.hold, backends.router.hold_at = asyncio.Event(), 2
-    backends.router.progress = pb.Usage(prompt_tokens=41, completion_tokens=17)
+    backends.router.progress = pb.Usage(prompt_tokens=21, completion_tokens=17)
 
     async with streaming(edge, "вет"):
         pass
 
     row = await backends.usage.row()
-    assert (row.tokens_input, row.tokens_output) == (41, 17)
+    assert (row.tokens_input, row.tokens_output) == (21, 17)
 
 
 async def test_a_silent_stream_is_kept_alive(start_gateway: StartGateway, backends: Backends) -> None:
@@ -180,6 +180,25 @@ async def test_a_reader_that_does_not_read_is_cut_and_billed(start_gateway: Star
     assert row.tokens_output < 100_000 * 200 / 3
     assert b"[DONE]" not in await read_until_closed(reader)
     writer.close()
+
+
+async def test_one_still_reader_delays_no_other_stream(edge: Edge, backends: Backends) -> None:
+    """Its provider is paused, it alone, while two hundred others run to their ends; then it goes on to its own."""
+    backends.router.chunks_of["gigachat-pro"] = ["x" * 100_000] * 200
+    reader, writer = await connect(edge, "gigachat-pro")
+    await backends.router.entered.wait()
+
+    answers = await asyncio.gather(*(edge.client.post(CHAT, json=body()) for _ in range(200)))
+    paused_at = backends.router.said["gigachat-pro"]
+    heard = bytearray()
+    while b"[DONE]" not in heard[-100:]:
+        heard += await reader.read(65_536)
+    writer.close()
+
+    assert all(answer.text.endswith("data: [DONE]\n\n") for answer in answers)
+    assert paused_at < 200
+    assert backends.router.said["gigachat-pro"] == 200
+    assert heard.count(b"x") >= 200 * 100_000
 
 
 def stranger() -> httpx.AsyncClient:

@@ -30,6 +30,8 @@ ROUTES: dict[tuple[str, str], tuple[str, Any, int]] = {
     ("GET", "/v1/clients"): ("clients:write", None, 200),
     ("POST", "/v1/clients"): ("clients:write", {"name": "Примус", "redirect_uris": ["https://a.example/cb"]}, 201),
     ("DELETE", "/v1/clients/app-1"): ("clients:write", None, 200),
+    ("POST", "/v1/admin/users/user-9/disable"): ("admin", None, 200),
+    ("POST", "/v1/admin/users/user-9/enable"): ("admin", None, 200),
 }
 
 
@@ -62,7 +64,13 @@ async def test_each_route_works_with_its_scope_and_not_without(edge: Edge, backe
 def test_every_management_route_is_tested_here() -> None:
     """A new row needs a new test."""
     rows = {tuple(row.split(" ", 1)) for needs in MANAGEMENT_NEEDS for row in needs if " " in row}
-    names = {"sid-1": "{session_id}", "grant-1": "{grant_id}", "key-1": "{key_id}", "app-1": "{client_id}"}
+    names = {
+        "sid-1": "{session_id}",
+        "grant-1": "{grant_id}",
+        "key-1": "{key_id}",
+        "app-1": "{client_id}",
+        "user-9": "{user_id}",
+    }
     tested = {(method, "/".join(names.get(part, part) for part in path.split("/"))) for method, path in ROUTES}
 
     assert rows == tested
@@ -143,7 +151,9 @@ async def test_auth_is_told_what_the_maker_may_do_itself(
 
     asked = backends.oauth.requests[-1] if path == "/v1/clients" else backends.auth.ordered
     assert answer.status_code == 201, answer.text
-    assert asked.maker == auth_pb2.Authority(scopes=sorted(EVERYTHING), **bounds)
+    assert asked.maker == auth_pb2.Authority(
+        scopes=sorted(EVERYTHING), subject=f"key:{backends.auth.callers[KEY].key_id}", **bounds
+    )
 
 
 async def test_a_clients_secret_is_shown_once(edge: Edge, everything: Backends) -> None:
@@ -172,3 +182,17 @@ async def test_the_description_names_the_scopes_routes(edge: Edge) -> None:
 
     assert described["/v1/keys"]["post"]["security"] == [{"key": []}]
     assert {"get", "patch", "delete"} <= described["/v1/users/me"].keys()
+
+
+async def test_auth_is_told_which_administrator_shuts_whom(edge: Edge, everything: Backends) -> None:
+    """It looks whether they are one."""
+    shut = await edge.client.post("/v1/admin/users/user-9/disable")
+    opened = await edge.client.post("/v1/admin/users/user-9/enable")
+
+    asked = [request for request in everything.accounts.requests if hasattr(request, "admin_user_id")]
+    assert (shut.json(), opened.json()) == ({"id": "user-9", "disabled": True}, {"id": "user-9", "disabled": False})
+    assert [(each.admin_user_id, each.user_id, each.disabled) for each in asked] == [
+        ("user-1", "user-9", True),
+        ("user-1", "user-9", False),
+    ]
+    assert all(each.origin.ip for each in asked)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -36,12 +37,16 @@ from services.gateway.tests.metering_kit import NoHolds, Settlements, completed,
 
 EXAMPLES = 110
 STEPS = 60
-SEGMENT_BYTES = 1500
+SEGMENT_BYTES = 600
 
 
 def settled(request_id: str) -> Settled:
     """Return the end of a completed request."""
     return Settled(usage_record(ticket(request_id), facts(), completed()), ticket(request_id), 1)
+
+
+class Killed(BaseException):
+    """SIGKILL in the middle of recovery."""
 
 
 class Books(RuleBasedStateMachine):
@@ -60,6 +65,7 @@ class Books(RuleBasedStateMachine):
         self.ended: set[str] = set()
         self.may_miss: set[str] = set()
         self.open: dict[str, int] = {}
+        self.lives_for = -1
         self.start()
 
     def teardown(self) -> None:
@@ -92,7 +98,10 @@ class Books(RuleBasedStateMachine):
         )
 
     async def keep(self, record: Settled) -> None:
-        """Take over what recovery finds, as metering does."""
+        """Take over what recovery finds, as metering does, unless the process is killed just then."""
+        if self.lives_for == 0:
+            raise Killed
+        self.lives_for -= 1
         try:
             self.journal.append(encode(record))
             self.shipper.wake()
@@ -148,21 +157,40 @@ class Books(RuleBasedStateMachine):
         at=st.floats(0, 1, exclude_max=True),
         which=st.floats(0, 1, exclude_max=True),
         bit=st.integers(0, 7),
+        lives_for=st.integers(-1, 4),
     )
-    def crash(self, damage: str, at: float, which: float, bit: int) -> None:
-        """SIGKILL, something happens to a file, a new gateway starts and works through what is there."""
+    def crash(self, damage: str, at: float, which: float, bit: int, lives_for: int) -> None:
+        """SIGKILL, something happens to a file, a new gateway starts and works through what is there.
+
+        Unless it is killed as well, after so many records; then another one starts.
+        """
+        directory = self._kill()
+        segments = sorted(directory.glob("*.seg"))
+        if damage != "none" and segments:
+            self._damage(segments[int(which * len(segments))], damage, at, bit)
+        known = len(list(self.root.glob("quarantine/*.seg")))
+        self.start()
+        self.lives_for = lives_for
+        try:
+            self.loop.run_until_complete(self._recover())
+        except Killed:
+            self.lives_for = -1
+            self._kill()
+            self.start()
+            self.loop.run_until_complete(self._recover())
+        self.lives_for = -1
+        assert damage != "none" or len(list(self.root.glob("quarantine/*.seg"))) == known, "a false alarm"
+
+    def _kill(self) -> Path:
+        """Let go of the journal as SIGKILL does: what is in the files stays as it is."""
         folder = self.root / "copy"
-        shutil.copytree(self.journal.directory, folder)
         directory = self.journal.directory
+        shutil.copytree(directory, folder)
         self.journal.close(remove=False)
         shutil.rmtree(directory)
         folder.rename(directory)
         self.open.clear()
-        segments = sorted(directory.glob("*.seg"))
-        if damage != "none" and segments:
-            self._damage(segments[int(which * len(segments))], damage, at, bit)
-        self.start()
-        self.loop.run_until_complete(self._recover())
+        return directory
 
     async def _recover(self) -> None:
         recovery = Recovery(
@@ -233,7 +261,8 @@ def _name(payload: bytes) -> str:
 
 assert EXAMPLES * STEPS >= 5_000
 
-TestBooks = Books.TestCase
+# Some ten seconds of CPU; how long that takes is the machine's business.
+TestBooks = pytest.mark.timeout(1200)(Books.TestCase)
 TestBooks.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,

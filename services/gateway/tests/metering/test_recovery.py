@@ -6,10 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
 from services.gateway.metering.hold import Hold
-from services.gateway.metering.journal.records import Settled
+from services.gateway.metering.journal.journal import Journal
+from services.gateway.metering.journal.records import Settled, encode
+from services.gateway.metering.journal.segments import segment_numbers
 from services.gateway.metering.recovery import Recovery
 from services.gateway.metering.settle import usage_record
 from services.gateway.tests.metering.test_metering import leave_journal
@@ -30,10 +34,18 @@ class UnseenHolds(NoHolds):
             yield hold
 
 
-def recovery_of(root: Path, rows: list[Any], admission: Settlements, holds: NoHolds) -> Recovery:
-    """Return a recovery that keeps rows in a list."""
+class Killed(BaseException):
+    """SIGKILL."""
+
+
+def recovery_of(
+    root: Path, rows: list[Any], admission: Settlements, holds: NoHolds, *, lives_for: int = 1000
+) -> Recovery:
+    """Return a recovery that keeps rows in a list, and is killed when the list is so long."""
 
     async def keep(settled: Settled) -> None:
+        if len(rows) == lives_for:
+            raise Killed
         rows.append(settled)
 
     async def sync() -> None:
@@ -70,3 +82,25 @@ async def test_a_settled_request_whose_dispatch_is_deleted_is_not_cancelled(tmp_
 
     assert rows == [settled]
     assert admission.settled == [("done", 30, 20)]
+
+
+async def test_a_recovery_that_is_killed_half_way_raises_no_alarm(tmp_path):
+    """The segments it took over are gone and marked as such: its successor misses nothing and ships the rest."""
+    journal = Journal.open(tmp_path, "dead", segment_bytes=500)
+    names = [f"r{number}" for number in range(8)]
+    for name in names:
+        journal.append(encode(Settled(usage_record(ticket(name), facts(), completed()), ticket(name), 1)))
+    journal.close(remove=False)
+    before = len(segment_numbers(tmp_path / "dead"))
+    taken: list[Settled] = []
+    admission = Settlements()
+    killed = recovery_of(tmp_path, taken, admission, NoHolds(), lives_for=5)
+    with pytest.raises(Killed):
+        await killed.run()
+    left = len(segment_numbers(tmp_path / "dead"))
+
+    await recovery_of(tmp_path, taken, admission, NoHolds()).run()
+
+    assert 0 < left < before
+    assert {settled.ticket.request_id for settled in taken} == set(names)
+    assert list(tmp_path.iterdir()) == []

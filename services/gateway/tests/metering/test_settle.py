@@ -38,7 +38,6 @@ def test_no_more_input_is_cached_than_there_is():
 CASES = {
     "provider's count": (completed(100, 50), 100, 50, Source.PROVIDER),
     "explicit zero is a value": (completed(0, 0), 0, 0, Source.PROVIDER),
-    "counted by the router": (completed(100, 50, usage_is_estimate=True), 100, 50, Source.ESTIMATED),
     "completed, nobody said": (outcome(Status.COMPLETED, delivered_tokens=7), 10, 7, Source.ESTIMATED),
     "client left early": (outcome(Status.INTERRUPTED), 10, 0, Source.ESTIMATED),
     "client left mid-stream": (outcome(Status.INTERRUPTED, delivered_tokens=7), 10, 7, Source.ESTIMATED),

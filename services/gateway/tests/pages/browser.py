@@ -13,7 +13,8 @@ from services.gateway.tests.identity_backends import EMAIL, PASSWORD
 
 AUTHORIZE = "/authorize?response_type=code&client_id=app-1&state=a%2Bb&code_challenge=x&code_challenge_method=S256"
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action "
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; object-src 'none'; frame-ancestors 'none'; "
+    "base-uri 'none'; report-uri /csp-reports; report-to csp; form-action "
 )
 
 

@@ -15,6 +15,7 @@ from services.router.domain.completion import Answer, Choice, Delta, FinishReaso
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
+from services.router.providers.figures import token_count, usage_of
 from services.router.providers.parameters import arguments_text
 
 log = structlog.get_logger()
@@ -50,9 +51,9 @@ class _Choice(msgspec.Struct, gc=False):
 
 
 class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    precached_prompt_tokens: int | None = None
+    prompt_tokens: Any = None
+    completion_tokens: Any = None
+    precached_prompt_tokens: Any = None
 
 
 class _Chunk(msgspec.Struct, gc=False):
@@ -65,7 +66,7 @@ class _Chunk(msgspec.Struct, gc=False):
 
 
 class _VectorUsage(msgspec.Struct, gc=False):
-    prompt_tokens: int = 0
+    prompt_tokens: Any = None
 
 
 class _Vector(msgspec.Struct, gc=False):
@@ -98,8 +99,9 @@ def _usage(raw: _Usage | None) -> Usage | None:
     if raw is None:
         return None
     # Cached tokens are left out of prompt_tokens on the wire; OpenAI counts them in.
-    cached = raw.precached_prompt_tokens or 0
-    return Usage(raw.prompt_tokens + cached, raw.completion_tokens, cached)
+    cached, prompt = token_count(raw.precached_prompt_tokens), token_count(raw.prompt_tokens)
+    told = None if prompt is None else prompt + (cached or 0)
+    return usage_of(told if told is not None else raw.prompt_tokens, raw.completion_tokens, cached=cached)
 
 
 def _finish(reason: str) -> FinishReason:
@@ -204,8 +206,10 @@ def vectors(body: bytes) -> Vectors:
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
     ordered = sorted(decoded.data, key=lambda item: item.index)
-    tokens = sum(item.usage.prompt_tokens for item in ordered if item.usage is not None)
-    return Vectors([item.embedding for item in ordered], Usage(tokens, 0))
+    counts = [token_count(item.usage.prompt_tokens) for item in ordered if item.usage is not None]
+    known = [count for count in counts if count is not None]
+    usage = usage_of(sum(known), 0) if len(known) == len(ordered) else None
+    return Vectors([item.embedding for item in ordered], usage)
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> ServiceError:

@@ -14,6 +14,7 @@ from services.router.domain.stop_sequences import StopCutter
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
+from services.router.providers.figures import usage_of
 from services.router.providers.openai_dialect.errors import openai_error, status_inside
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.parameters import arguments_text
@@ -53,13 +54,13 @@ class _Choice(msgspec.Struct, gc=False):
 
 
 class _Details(msgspec.Struct, gc=False):
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
+    cached_tokens: Any = None
+    reasoning_tokens: Any = None
 
 
 class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: Any = None
+    completion_tokens: Any = None
     prompt_tokens_details: _Details | None = None
     completion_tokens_details: _Details | None = None
 
@@ -99,9 +100,9 @@ def _decoded(body: bytes, clock: Clock) -> _Chunk:
 def _usage(raw: _Usage | None) -> Usage | None:
     if raw is None or raw.prompt_tokens is None:
         return None
-    cached = (raw.prompt_tokens_details.cached_tokens or 0) if raw.prompt_tokens_details else 0
-    reasoning = (raw.completion_tokens_details.reasoning_tokens or 0) if raw.completion_tokens_details else 0
-    return Usage(raw.prompt_tokens, raw.completion_tokens or 0, cached, reasoning)
+    cached = raw.prompt_tokens_details.cached_tokens if raw.prompt_tokens_details else None
+    reasoning = raw.completion_tokens_details.reasoning_tokens if raw.completion_tokens_details else None
+    return usage_of(raw.prompt_tokens, raw.completion_tokens, cached=cached, reasoning=reasoning)
 
 
 def _finish(reason: str, provider: str) -> FinishReason:

@@ -15,6 +15,7 @@ from services.router.domain.completion import Answer, Choice, Delta, FinishReaso
 from services.router.domain.tool_call_id import CallState, ToolCallIds
 from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
+from services.router.providers.figures import usage_of
 from services.router.providers.parameters import arguments_text
 from services.router.providers.yandexgpt.cumulative_text import CumulativeText
 
@@ -53,12 +54,12 @@ class _Alternative(msgspec.Struct, gc=False):
 
 
 class _Details(msgspec.Struct, gc=False):
-    reasoningTokens: int | None = None  # noqa: N815
+    reasoningTokens: Any = None  # noqa: N815
 
 
 class _Usage(msgspec.Struct, gc=False):
-    inputTextTokens: int = 0  # noqa: N815
-    completionTokens: int = 0  # noqa: N815
+    inputTextTokens: Any = None  # noqa: N815
+    completionTokens: Any = None  # noqa: N815
     completionTokensDetails: _Details | None = None  # noqa: N815
 
 
@@ -80,7 +81,7 @@ class _Line(msgspec.Struct, gc=False):
 
 class _Vector(msgspec.Struct, gc=False):
     embedding: list[float]
-    numTokens: int = 0  # noqa: N815
+    numTokens: Any = None  # noqa: N815
 
 
 # Not strict: every int64 comes as a string.
@@ -108,8 +109,8 @@ def _usage(raw: _Usage | None) -> Usage | None:
     if raw is None:
         return None
     details = raw.completionTokensDetails
-    reasoning = (details.reasoningTokens or 0) if details is not None else 0
-    return Usage(raw.inputTextTokens, raw.completionTokens, 0, reasoning)
+    reasoning = details.reasoningTokens if details is not None else None
+    return usage_of(raw.inputTextTokens, raw.completionTokens, reasoning=reasoning)
 
 
 def _finish(status: str) -> FinishReason:
@@ -199,7 +200,7 @@ def vectors(body: bytes) -> Vectors:
         decoded = _VECTOR.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
-    return Vectors([decoded.embedding], Usage(decoded.numTokens, 0))
+    return Vectors([decoded.embedding], usage_of(decoded.numTokens, 0))
 
 
 _TOO_MANY_TOKENS: Final = re.compile(r"number of input tokens must be no more than \d+")

@@ -544,19 +544,74 @@ class ChangePasswordResponse(_message.Message):
 Global___ChangePasswordResponse: _TypeAlias = ChangePasswordResponse  # noqa: Y015
 
 @_typing.final
+class ReauthenticateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    TOTP_CODE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    password: _builtins.str
+    totp_code: _builtins.str
+    @_builtins.property
+    def origin(self) -> _oauth_pb2.Origin: ...
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        password: _builtins.str = ...,
+        totp_code: _builtins.str = ...,
+        origin: _oauth_pb2.Origin | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "password", b"password", "session_id", b"session_id", "totp_code", b"totp_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReauthenticateRequest: _TypeAlias = ReauthenticateRequest  # noqa: Y015
+
+@_typing.final
+class ReauthenticateResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReauthenticateResponse: _TypeAlias = ReauthenticateResponse  # noqa: Y015
+
+@_typing.final
 class EnrollTotpRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     USER_ID_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
+    password: _builtins.str
+    session_id: _builtins.str
+    """secret"""
+    @_builtins.property
+    def origin(self) -> _oauth_pb2.Origin: ...
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
+        password: _builtins.str = ...,
+        session_id: _builtins.str = ...,
+        origin: _oauth_pb2.Origin | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "password", b"password", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -593,17 +648,21 @@ class ConfirmTotpRequest(_message.Message):
 
     USER_ID_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     code: _builtins.str
+    @_builtins.property
+    def origin(self) -> _oauth_pb2.Origin: ...
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
         code: _builtins.str = ...,
+        origin: _oauth_pb2.Origin | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "origin", b"origin", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -638,19 +697,23 @@ class DisableTotpRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     password: _builtins.str
     code: _builtins.str
+    @_builtins.property
+    def origin(self) -> _oauth_pb2.Origin: ...
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
         password: _builtins.str = ...,
         code: _builtins.str = ...,
+        origin: _oauth_pb2.Origin | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "password", b"password", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "origin", b"origin", "password", b"password", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -721,13 +784,18 @@ class UpdateProfileRequest(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     CURRENT_PASSWORD_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    TOTP_CODE_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     name: _builtins.str
     language: _builtins.str
     time_zone: _builtins.str
     email: _builtins.str
     current_password: _builtins.str
-    """a new address needs it, unless the account has none"""
+    """a new address needs it, or one of the two below"""
+    totp_code: _builtins.str
+    session_id: _builtins.str
+    """secret"""
     @_builtins.property
     def origin(self) -> _oauth_pb2.Origin: ...
     def __init__(
@@ -740,10 +808,12 @@ class UpdateProfileRequest(_message.Message):
         email: _builtins.str | None = ...,
         current_password: _builtins.str = ...,
         origin: _oauth_pb2.Origin | None = ...,
+        totp_code: _builtins.str = ...,
+        session_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_language", b"_language", "_name", b"_name", "_time_zone", b"_time_zone", "email", b"email", "language", b"language", "name", b"name", "origin", b"origin", "time_zone", b"time_zone"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_language", b"_language", "_name", b"_name", "_time_zone", b"_time_zone", "current_password", b"current_password", "email", b"email", "language", b"language", "name", b"name", "origin", b"origin", "time_zone", b"time_zone", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_language", b"_language", "_name", b"_name", "_time_zone", b"_time_zone", "current_password", b"current_password", "email", b"email", "language", b"language", "name", b"name", "origin", b"origin", "session_id", b"session_id", "time_zone", b"time_zone", "totp_code", b"totp_code", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__email: _TypeAlias = _typing.Literal["email"]  # noqa: Y015
     _WhichOneofArgType__email: _TypeAlias = _typing.Literal["_email", b"_email"]  # noqa: Y015
@@ -830,10 +900,12 @@ class DeleteAccountRequest(_message.Message):
     PASSWORD_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
+    TOTP_CODE_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     password: _builtins.str
     session_id: _builtins.str
     """secret; an account without a password needs a session younger than ten minutes"""
+    totp_code: _builtins.str
     @_builtins.property
     def origin(self) -> _oauth_pb2.Origin: ...
     def __init__(
@@ -843,10 +915,11 @@ class DeleteAccountRequest(_message.Message):
         password: _builtins.str = ...,
         origin: _oauth_pb2.Origin | None = ...,
         session_id: _builtins.str = ...,
+        totp_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "password", b"password", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "password", b"password", "session_id", b"session_id", "totp_code", b"totp_code", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -866,6 +939,51 @@ class DeleteAccountResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteAccountResponse: _TypeAlias = DeleteAccountResponse  # noqa: Y015
+
+@_typing.final
+class SetUserDisabledRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADMIN_USER_ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    DISABLED_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    admin_user_id: _builtins.str
+    """the account that asks"""
+    user_id: _builtins.str
+    disabled: _builtins.bool
+    @_builtins.property
+    def origin(self) -> _oauth_pb2.Origin: ...
+    def __init__(
+        self,
+        *,
+        admin_user_id: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        disabled: _builtins.bool = ...,
+        origin: _oauth_pb2.Origin | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin_user_id", b"admin_user_id", "disabled", b"disabled", "origin", b"origin", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetUserDisabledRequest: _TypeAlias = SetUserDisabledRequest  # noqa: Y015
+
+@_typing.final
+class SetUserDisabledResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetUserDisabledResponse: _TypeAlias = SetUserDisabledResponse  # noqa: Y015
 
 @_typing.final
 class ExternalProvider(_message.Message):
@@ -989,7 +1107,7 @@ class FinishExternalLoginRequest(_message.Message):
     state_cookie: _builtins.str
     redirect_uri: _builtins.str
     previous_session_id: _builtins.str
-    """ended, as in LoginRequest"""
+    """ended, as in LoginRequest; fresh, it lets its owner link the identity"""
     @_builtins.property
     def params(self) -> _containers.RepeatedCompositeFieldContainer[_oauth_pb2.Param]: ...
     @_builtins.property

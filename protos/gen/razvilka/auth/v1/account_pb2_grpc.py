@@ -84,6 +84,11 @@ class AccountServiceStub:
                 request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.ChangePasswordRequest.SerializeToString,
                 response_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.ChangePasswordResponse.FromString,
                 _registered_method=True)
+        self.Reauthenticate = channel.unary_unary(
+                '/razvilka.auth.v1.AccountService/Reauthenticate',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.ReauthenticateRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.ReauthenticateResponse.FromString,
+                _registered_method=True)
         self.EnrollTotp = channel.unary_unary(
                 '/razvilka.auth.v1.AccountService/EnrollTotp',
                 request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.EnrollTotpRequest.SerializeToString,
@@ -118,6 +123,11 @@ class AccountServiceStub:
                 '/razvilka.auth.v1.AccountService/DeleteAccount',
                 request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.DeleteAccountRequest.SerializeToString,
                 response_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.DeleteAccountResponse.FromString,
+                _registered_method=True)
+        self.SetUserDisabled = channel.unary_unary(
+                '/razvilka.auth.v1.AccountService/SetUserDisabled',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledResponse.FromString,
                 _registered_method=True)
         self.StartExternalLogin = channel.unary_unary(
                 '/razvilka.auth.v1.AccountService/StartExternalLogin',
@@ -219,8 +229,17 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Reauthenticate(self, request, context):
+        """Reauthenticate notes that the holder of a session has proved once more who they are: by the password, or a code of
+        the second factor. Errors: INVALID_TOKEN (no such session), INVALID_CREDENTIALS, RATE_LIMIT_EXCEEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EnrollTotp(self, request, context):
         """EnrollTotp returns a fresh secret; ConfirmTotp switches it on by a first code; DisableTotp switches it off.
+        EnrollTotp needs a proof as UpdateProfile does. Errors: CONFLICT, INVALID_CREDENTIALS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -240,7 +259,9 @@ class AccountServiceServicer:
 
     def GetProfile(self, request, context):
         """GetProfile and UpdateProfile: name, language, time zone, e-mail (a new address must be verified).
-        Errors: NOT_FOUND, INVALID_PARAMETERS, INVALID_CREDENTIALS (a new address without the password).
+        A new address needs a proof: the password or, in its place, a code of the second factor; who has neither proves it
+        by a session that was opened within the last ten minutes. Errors: NOT_FOUND, INVALID_PARAMETERS,
+        INVALID_CREDENTIALS (a new address without a proof).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -260,7 +281,16 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteAccount(self, request, context):
-        """DeleteAccount ends everything of a user. Needs the password (or a fresh session when there is none).
+        """DeleteAccount ends everything of a user. Needs a proof as UpdateProfile does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetUserDisabled(self, request, context):
+        """SetUserDisabled shuts an account or opens it again, everywhere within a second: its keys, sessions and tokens. What
+        was shut works again when it is opened, but its login sessions, which end. Errors: NOT_FOUND, PERMISSION_DENIED (who
+        asks is no administrator), INVALID_PARAMETERS (themselves).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -270,7 +300,7 @@ class AccountServiceServicer:
         """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
         Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
         PROVIDER_ERROR, PERMISSION_DENIED (the provider does not vouch for the address of a new person),
-        CONFLICT (an account with a second factor has the address).
+        CONFLICT (an account has the address, and no session of its owner, fresh within ten minutes, is given).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -356,6 +386,11 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.ChangePasswordRequest.FromString,
                     response_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.ChangePasswordResponse.SerializeToString,
             ),
+            'Reauthenticate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reauthenticate,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.ReauthenticateRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.ReauthenticateResponse.SerializeToString,
+            ),
             'EnrollTotp': grpc.unary_unary_rpc_method_handler(
                     servicer.EnrollTotp,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.EnrollTotpRequest.FromString,
@@ -390,6 +425,11 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.DeleteAccount,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.DeleteAccountRequest.FromString,
                     response_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.DeleteAccountResponse.SerializeToString,
+            ),
+            'SetUserDisabled': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetUserDisabled,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledResponse.SerializeToString,
             ),
             'StartExternalLogin': grpc.unary_unary_rpc_method_handler(
                     servicer.StartExternalLogin,
@@ -698,6 +738,33 @@ class AccountService:
             _registered_method=True)
 
     @staticmethod
+    def Reauthenticate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.AccountService/Reauthenticate',
+            razvilka_dot_auth_dot_v1_dot_account__pb2.ReauthenticateRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_account__pb2.ReauthenticateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def EnrollTotp(request,
             target,
             options=(),
@@ -876,6 +943,33 @@ class AccountService:
             '/razvilka.auth.v1.AccountService/DeleteAccount',
             razvilka_dot_auth_dot_v1_dot_account__pb2.DeleteAccountRequest.SerializeToString,
             razvilka_dot_auth_dot_v1_dot_account__pb2.DeleteAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetUserDisabled(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.AccountService/SetUserDisabled',
+            razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,24 +52,37 @@ class AccountServiceStub:
     """ResetPassword sets a password by a mailed token and ends all sessions and refresh tokens. Errors: INVALID_TOKEN."""
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_account_pb2.ChangePasswordRequest, _account_pb2.ChangePasswordResponse]
     """ChangePassword needs the present one and ends all other sessions. Errors: INVALID_CREDENTIALS."""
+    Reauthenticate: _grpc.UnaryUnaryMultiCallable[_account_pb2.ReauthenticateRequest, _account_pb2.ReauthenticateResponse]
+    """Reauthenticate notes that the holder of a session has proved once more who they are: by the password, or a code of
+    the second factor. Errors: INVALID_TOKEN (no such session), INVALID_CREDENTIALS, RATE_LIMIT_EXCEEDED.
+    """
     EnrollTotp: _grpc.UnaryUnaryMultiCallable[_account_pb2.EnrollTotpRequest, _account_pb2.EnrollTotpResponse]
-    """EnrollTotp returns a fresh secret; ConfirmTotp switches it on by a first code; DisableTotp switches it off."""
+    """EnrollTotp returns a fresh secret; ConfirmTotp switches it on by a first code; DisableTotp switches it off.
+    EnrollTotp needs a proof as UpdateProfile does. Errors: CONFLICT, INVALID_CREDENTIALS.
+    """
     ConfirmTotp: _grpc.UnaryUnaryMultiCallable[_account_pb2.ConfirmTotpRequest, _account_pb2.ConfirmTotpResponse]
     DisableTotp: _grpc.UnaryUnaryMultiCallable[_account_pb2.DisableTotpRequest, _account_pb2.DisableTotpResponse]
     GetProfile: _grpc.UnaryUnaryMultiCallable[_account_pb2.GetProfileRequest, _account_pb2.GetProfileResponse]
     """GetProfile and UpdateProfile: name, language, time zone, e-mail (a new address must be verified).
-    Errors: NOT_FOUND, INVALID_PARAMETERS, INVALID_CREDENTIALS (a new address without the password).
+    A new address needs a proof: the password or, in its place, a code of the second factor; who has neither proves it
+    by a session that was opened within the last ten minutes. Errors: NOT_FOUND, INVALID_PARAMETERS,
+    INVALID_CREDENTIALS (a new address without a proof).
     """
     UpdateProfile: _grpc.UnaryUnaryMultiCallable[_account_pb2.UpdateProfileRequest, _account_pb2.UpdateProfileResponse]
     ExportAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.ExportAccountRequest, _account_pb2.ExportAccountResponse]
     """ExportAccount returns everything auth knows of a user as JSON."""
     DeleteAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.DeleteAccountRequest, _account_pb2.DeleteAccountResponse]
-    """DeleteAccount ends everything of a user. Needs the password (or a fresh session when there is none)."""
+    """DeleteAccount ends everything of a user. Needs a proof as UpdateProfile does."""
+    SetUserDisabled: _grpc.UnaryUnaryMultiCallable[_account_pb2.SetUserDisabledRequest, _account_pb2.SetUserDisabledResponse]
+    """SetUserDisabled shuts an account or opens it again, everywhere within a second: its keys, sessions and tokens. What
+    was shut works again when it is opened, but its login sessions, which end. Errors: NOT_FOUND, PERMISSION_DENIED (who
+    asks is no administrator), INVALID_PARAMETERS (themselves).
+    """
     StartExternalLogin: _grpc.UnaryUnaryMultiCallable[_account_pb2.StartExternalLoginRequest, _account_pb2.StartExternalLoginResponse]
     """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
     Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
     PROVIDER_ERROR, PERMISSION_DENIED (the provider does not vouch for the address of a new person),
-    CONFLICT (an account with a second factor has the address).
+    CONFLICT (an account has the address, and no session of its owner, fresh within ten minutes, is given).
     """
     FinishExternalLogin: _grpc.UnaryUnaryMultiCallable[_account_pb2.FinishExternalLoginRequest, _account_pb2.FinishExternalLoginResponse]
     ListExternalProviders: _grpc.UnaryUnaryMultiCallable[_account_pb2.ListExternalProvidersRequest, _account_pb2.ListExternalProvidersResponse]
@@ -103,24 +116,37 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """ResetPassword sets a password by a mailed token and ends all sessions and refresh tokens. Errors: INVALID_TOKEN."""
     ChangePassword: _aio.UnaryUnaryMultiCallable[_account_pb2.ChangePasswordRequest, _account_pb2.ChangePasswordResponse]  # type: ignore[assignment]
     """ChangePassword needs the present one and ends all other sessions. Errors: INVALID_CREDENTIALS."""
+    Reauthenticate: _aio.UnaryUnaryMultiCallable[_account_pb2.ReauthenticateRequest, _account_pb2.ReauthenticateResponse]  # type: ignore[assignment]
+    """Reauthenticate notes that the holder of a session has proved once more who they are: by the password, or a code of
+    the second factor. Errors: INVALID_TOKEN (no such session), INVALID_CREDENTIALS, RATE_LIMIT_EXCEEDED.
+    """
     EnrollTotp: _aio.UnaryUnaryMultiCallable[_account_pb2.EnrollTotpRequest, _account_pb2.EnrollTotpResponse]  # type: ignore[assignment]
-    """EnrollTotp returns a fresh secret; ConfirmTotp switches it on by a first code; DisableTotp switches it off."""
+    """EnrollTotp returns a fresh secret; ConfirmTotp switches it on by a first code; DisableTotp switches it off.
+    EnrollTotp needs a proof as UpdateProfile does. Errors: CONFLICT, INVALID_CREDENTIALS.
+    """
     ConfirmTotp: _aio.UnaryUnaryMultiCallable[_account_pb2.ConfirmTotpRequest, _account_pb2.ConfirmTotpResponse]  # type: ignore[assignment]
     DisableTotp: _aio.UnaryUnaryMultiCallable[_account_pb2.DisableTotpRequest, _account_pb2.DisableTotpResponse]  # type: ignore[assignment]
     GetProfile: _aio.UnaryUnaryMultiCallable[_account_pb2.GetProfileRequest, _account_pb2.GetProfileResponse]  # type: ignore[assignment]
     """GetProfile and UpdateProfile: name, language, time zone, e-mail (a new address must be verified).
-    Errors: NOT_FOUND, INVALID_PARAMETERS, INVALID_CREDENTIALS (a new address without the password).
+    A new address needs a proof: the password or, in its place, a code of the second factor; who has neither proves it
+    by a session that was opened within the last ten minutes. Errors: NOT_FOUND, INVALID_PARAMETERS,
+    INVALID_CREDENTIALS (a new address without a proof).
     """
     UpdateProfile: _aio.UnaryUnaryMultiCallable[_account_pb2.UpdateProfileRequest, _account_pb2.UpdateProfileResponse]  # type: ignore[assignment]
     ExportAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.ExportAccountRequest, _account_pb2.ExportAccountResponse]  # type: ignore[assignment]
     """ExportAccount returns everything auth knows of a user as JSON."""
     DeleteAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.DeleteAccountRequest, _account_pb2.DeleteAccountResponse]  # type: ignore[assignment]
-    """DeleteAccount ends everything of a user. Needs the password (or a fresh session when there is none)."""
+    """DeleteAccount ends everything of a user. Needs a proof as UpdateProfile does."""
+    SetUserDisabled: _aio.UnaryUnaryMultiCallable[_account_pb2.SetUserDisabledRequest, _account_pb2.SetUserDisabledResponse]  # type: ignore[assignment]
+    """SetUserDisabled shuts an account or opens it again, everywhere within a second: its keys, sessions and tokens. What
+    was shut works again when it is opened, but its login sessions, which end. Errors: NOT_FOUND, PERMISSION_DENIED (who
+    asks is no administrator), INVALID_PARAMETERS (themselves).
+    """
     StartExternalLogin: _aio.UnaryUnaryMultiCallable[_account_pb2.StartExternalLoginRequest, _account_pb2.StartExternalLoginResponse]  # type: ignore[assignment]
     """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
     Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
     PROVIDER_ERROR, PERMISSION_DENIED (the provider does not vouch for the address of a new person),
-    CONFLICT (an account with a second factor has the address).
+    CONFLICT (an account has the address, and no session of its owner, fresh within ten minutes, is given).
     """
     FinishExternalLogin: _aio.UnaryUnaryMultiCallable[_account_pb2.FinishExternalLoginRequest, _account_pb2.FinishExternalLoginResponse]  # type: ignore[assignment]
     ListExternalProviders: _aio.UnaryUnaryMultiCallable[_account_pb2.ListExternalProvidersRequest, _account_pb2.ListExternalProvidersResponse]  # type: ignore[assignment]
@@ -213,12 +239,24 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         """ChangePassword needs the present one and ends all other sessions. Errors: INVALID_CREDENTIALS."""
 
     @_abc_1.abstractmethod
+    def Reauthenticate(
+        self,
+        request: _account_pb2.ReauthenticateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.ReauthenticateResponse, _abc.Awaitable[_account_pb2.ReauthenticateResponse]]:
+        """Reauthenticate notes that the holder of a session has proved once more who they are: by the password, or a code of
+        the second factor. Errors: INVALID_TOKEN (no such session), INVALID_CREDENTIALS, RATE_LIMIT_EXCEEDED.
+        """
+
+    @_abc_1.abstractmethod
     def EnrollTotp(
         self,
         request: _account_pb2.EnrollTotpRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.EnrollTotpResponse, _abc.Awaitable[_account_pb2.EnrollTotpResponse]]:
-        """EnrollTotp returns a fresh secret; ConfirmTotp switches it on by a first code; DisableTotp switches it off."""
+        """EnrollTotp returns a fresh secret; ConfirmTotp switches it on by a first code; DisableTotp switches it off.
+        EnrollTotp needs a proof as UpdateProfile does. Errors: CONFLICT, INVALID_CREDENTIALS.
+        """
 
     @_abc_1.abstractmethod
     def ConfirmTotp(
@@ -241,7 +279,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.GetProfileResponse, _abc.Awaitable[_account_pb2.GetProfileResponse]]:
         """GetProfile and UpdateProfile: name, language, time zone, e-mail (a new address must be verified).
-        Errors: NOT_FOUND, INVALID_PARAMETERS, INVALID_CREDENTIALS (a new address without the password).
+        A new address needs a proof: the password or, in its place, a code of the second factor; who has neither proves it
+        by a session that was opened within the last ten minutes. Errors: NOT_FOUND, INVALID_PARAMETERS,
+        INVALID_CREDENTIALS (a new address without a proof).
         """
 
     @_abc_1.abstractmethod
@@ -265,7 +305,18 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_pb2.DeleteAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.DeleteAccountResponse, _abc.Awaitable[_account_pb2.DeleteAccountResponse]]:
-        """DeleteAccount ends everything of a user. Needs the password (or a fresh session when there is none)."""
+        """DeleteAccount ends everything of a user. Needs a proof as UpdateProfile does."""
+
+    @_abc_1.abstractmethod
+    def SetUserDisabled(
+        self,
+        request: _account_pb2.SetUserDisabledRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.SetUserDisabledResponse, _abc.Awaitable[_account_pb2.SetUserDisabledResponse]]:
+        """SetUserDisabled shuts an account or opens it again, everywhere within a second: its keys, sessions and tokens. What
+        was shut works again when it is opened, but its login sessions, which end. Errors: NOT_FOUND, PERMISSION_DENIED (who
+        asks is no administrator), INVALID_PARAMETERS (themselves).
+        """
 
     @_abc_1.abstractmethod
     def StartExternalLogin(
@@ -276,7 +327,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
         Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
         PROVIDER_ERROR, PERMISSION_DENIED (the provider does not vouch for the address of a new person),
-        CONFLICT (an account with a second factor has the address).
+        CONFLICT (an account has the address, and no session of its owner, fresh within ten minutes, is given).
         """
 
     @_abc_1.abstractmethod

@@ -308,6 +308,11 @@ class Authority(_message.Message):
     IP_ALLOW_LIST_FIELD_NUMBER: _builtins.int
     BUDGETS_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """Who it is: "key:<id>" or "grant:<id>". What it makes ends with it. Auth looks up what it may do; of the above only
+    the scopes count, where they are fewer, as an access token's may be.
+    """
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -334,10 +339,11 @@ class Authority(_message.Message):
         ip_allow_list: _abc.Iterable[_builtins.str] | None = ...,
         budgets: _abc.Iterable[Global___Budget] | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        subject: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "expires_at", b"expires_at", "ip_allow_list", b"ip_allow_list", "models", b"models", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "expires_at", b"expires_at", "ip_allow_list", b"ip_allow_list", "models", b"models", "scopes", b"scopes", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -356,10 +362,17 @@ class CreateApiKeyRequest(_message.Message):
     BUDGET_MICRO_RUB_FIELD_NUMBER: _builtins.int
     BUDGET_PERIOD_FIELD_NUMBER: _builtins.int
     MAKER_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    BY_OPERATOR_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     name: _builtins.str
     budget_micro_rub: _builtins.int
     budget_period: Global___BudgetPeriod.ValueType
+    session_id: _builtins.str
+    """Without a maker, one of these: the secret of the holder's own login session, fresh within ten minutes, or that an
+    operator's tool asks. Otherwise: INVALID_CREDENTIALS.
+    """
+    by_operator: _builtins.bool
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """empty: the default scopes of a key"""
@@ -372,9 +385,7 @@ class CreateApiKeyRequest(_message.Message):
     def expires_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def maker(self) -> Global___Authority:
-        """The credential that asks; absent: the account's holder in person, or an operator. What the request leaves out
-        (scopes, models) is then as narrow as the maker is.
-        """
+        """The credential that asks. What the request leaves out (scopes, models) is then as narrow as the maker is."""
 
     def __init__(
         self,
@@ -388,10 +399,12 @@ class CreateApiKeyRequest(_message.Message):
         budget_micro_rub: _builtins.int = ...,
         budget_period: Global___BudgetPeriod.ValueType = ...,
         maker: Global___Authority | None = ...,
+        session_id: _builtins.str = ...,
+        by_operator: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "maker", b"maker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_micro_rub", b"budget_micro_rub", "budget_period", b"budget_period", "expires_at", b"expires_at", "ip_allow_list", b"ip_allow_list", "maker", b"maker", "models", b"models", "name", b"name", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_micro_rub", b"budget_micro_rub", "budget_period", b"budget_period", "by_operator", b"by_operator", "expires_at", b"expires_at", "ip_allow_list", b"ip_allow_list", "maker", b"maker", "models", b"models", "name", b"name", "scopes", b"scopes", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -520,13 +533,18 @@ class RotateApiKeyRequest(_message.Message):
     KEY_ID_FIELD_NUMBER: _builtins.int
     OVERLAP_S_FIELD_NUMBER: _builtins.int
     MAKER_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    BY_OPERATOR_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     key_id: _builtins.str
     overlap_s: _builtins.int
     """seconds the old key goes on working; 0: it ends now"""
+    session_id: _builtins.str
+    """without it: as for CreateApiKey"""
+    by_operator: _builtins.bool
     @_builtins.property
     def maker(self) -> Global___Authority:
-        """the credential that asks; absent: as for CreateApiKey"""
+        """the credential that asks"""
 
     def __init__(
         self,
@@ -535,10 +553,12 @@ class RotateApiKeyRequest(_message.Message):
         key_id: _builtins.str = ...,
         overlap_s: _builtins.int = ...,
         maker: Global___Authority | None = ...,
+        session_id: _builtins.str = ...,
+        by_operator: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["maker", b"maker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "maker", b"maker", "overlap_s", b"overlap_s", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_operator", b"by_operator", "key_id", b"key_id", "maker", b"maker", "overlap_s", b"overlap_s", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

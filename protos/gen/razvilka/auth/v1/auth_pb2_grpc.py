@@ -66,7 +66,7 @@ class AuthServiceServicer:
 
     def CreateApiKey(self, request, context):
         """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS,
-        INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key).
+        INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key), INVALID_CREDENTIALS (nobody asks).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,7 +95,7 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyApiKey(self, request, context):
-        """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked), KEY_EXPIRED.
+        """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked or expired).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -33,7 +33,7 @@ class AuthServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuthServiceAsyncStub: ...
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.CreateApiKeyRequest, _auth_pb2.CreateApiKeyResponse]
     """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS,
-    INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key).
+    INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key), INVALID_CREDENTIALS (nobody asks).
     """
     ListApiKeys: _grpc.UnaryUnaryMultiCallable[_auth_pb2.ListApiKeysRequest, _auth_pb2.ListApiKeysResponse]
     """ListApiKeys lists a user's keys, newest first, without their secrets."""
@@ -44,14 +44,14 @@ class AuthServiceStub:
     ended, or someone else's), INVALID_PARAMETERS, INSUFFICIENT_SCOPE, PERMISSION_DENIED.
     """
     VerifyApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.VerifyApiKeyRequest, _auth_pb2.VerifyApiKeyResponse]
-    """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked), KEY_EXPIRED."""
+    """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked or expired)."""
 
 @_typing.type_check_only
 class AuthServiceAsyncStub(AuthServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateApiKeyRequest, _auth_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
     """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS,
-    INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key).
+    INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key), INVALID_CREDENTIALS (nobody asks).
     """
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListApiKeysRequest, _auth_pb2.ListApiKeysResponse]  # type: ignore[assignment]
     """ListApiKeys lists a user's keys, newest first, without their secrets."""
@@ -62,7 +62,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
     ended, or someone else's), INVALID_PARAMETERS, INSUFFICIENT_SCOPE, PERMISSION_DENIED.
     """
     VerifyApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.VerifyApiKeyRequest, _auth_pb2.VerifyApiKeyResponse]  # type: ignore[assignment]
-    """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked), KEY_EXPIRED."""
+    """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked or expired)."""
 
 class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -72,7 +72,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_pb2.CreateApiKeyResponse, _abc.Awaitable[_auth_pb2.CreateApiKeyResponse]]:
         """CreateApiKey issues a key and shows it once. Errors: NOT_FOUND (no such user), INVALID_PARAMETERS,
-        INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key).
+        INSUFFICIENT_SCOPE and PERMISSION_DENIED (the maker may not make such a key), INVALID_CREDENTIALS (nobody asks).
         """
 
     @_abc_1.abstractmethod
@@ -107,6 +107,6 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.VerifyApiKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_auth_pb2.VerifyApiKeyResponse, _abc.Awaitable[_auth_pb2.VerifyApiKeyResponse]]:
-        """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked), KEY_EXPIRED."""
+        """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked or expired)."""
 
 def add_AuthServiceServicer_to_server(servicer: AuthServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

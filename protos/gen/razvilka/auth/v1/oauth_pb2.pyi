@@ -1012,11 +1012,16 @@ class CreateClientRequest(_message.Message):
     GRANT_TYPES_FIELD_NUMBER: _builtins.int
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     MAKER_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    BY_OPERATOR_FIELD_NUMBER: _builtins.int
     owner_user_id: _builtins.str
     name: _builtins.str
     confidential: _builtins.bool
     client_id: _builtins.str
     """empty: made up"""
+    session_id: _builtins.str
+    """without it: as for CreateApiKey"""
+    by_operator: _builtins.bool
     @_builtins.property
     def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1025,7 +1030,7 @@ class CreateClientRequest(_message.Message):
     def grant_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def maker(self) -> _auth_pb2.Authority:
-        """the credential that asks; absent: the owner in person, or an operator"""
+        """the credential that asks"""
 
     def __init__(
         self,
@@ -1038,10 +1043,12 @@ class CreateClientRequest(_message.Message):
         grant_types: _abc.Iterable[_builtins.str] | None = ...,
         client_id: _builtins.str = ...,
         maker: _auth_pb2.Authority | None = ...,
+        session_id: _builtins.str = ...,
+        by_operator: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["maker", b"maker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "confidential", b"confidential", "grant_types", b"grant_types", "maker", b"maker", "name", b"name", "owner_user_id", b"owner_user_id", "redirect_uris", b"redirect_uris", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_operator", b"by_operator", "client_id", b"client_id", "confidential", b"confidential", "grant_types", b"grant_types", "maker", b"maker", "name", b"name", "owner_user_id", b"owner_user_id", "redirect_uris", b"redirect_uris", "scopes", b"scopes", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

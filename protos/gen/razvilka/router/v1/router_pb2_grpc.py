@@ -34,20 +34,10 @@ class RouterServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.Complete = channel.unary_unary(
-                '/razvilka.router.v1.RouterService/Complete',
-                request_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.CompleteRequest.SerializeToString,
-                response_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.CompleteResponse.FromString,
-                _registered_method=True)
-        self.Stream = channel.unary_stream(
-                '/razvilka.router.v1.RouterService/Stream',
-                request_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.StreamRequest.SerializeToString,
-                response_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.StreamResponse.FromString,
-                _registered_method=True)
-        self.Embed = channel.unary_unary(
-                '/razvilka.router.v1.RouterService/Embed',
-                request_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.EmbedRequest.SerializeToString,
-                response_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.EmbedResponse.FromString,
+        self.Converse = channel.stream_stream(
+                '/razvilka.router.v1.RouterService/Converse',
+                request_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.CallFrames.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.AnswerFrames.FromString,
                 _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/razvilka.router.v1.RouterService/ListModels',
@@ -64,24 +54,13 @@ class RouterServiceStub:
 class RouterServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
-    def Complete(self, request, context):
-        """Complete answers one chat completion as a whole.
-        Errors: MODEL_NOT_FOUND, UNSUPPORTED_PARAMETER, INVALID_PARAMETERS, CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def Stream(self, request, context):
-        """Stream answers one chat completion as it is made. The first message carries `route`; the last one `end`.
-        Deltas that piled up while the caller was busy are merged into one message. Errors: as Complete.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def Embed(self, request, context):
-        """Embed turns texts into vectors. Errors: as Complete.
+    def Converse(self, request_iterator, context):
+        """Converse carries the calls of one gateway: many completions, streams and embeddings share it, each by its number.
+        A message holds the frames of all calls that were ready together. See docs/multiplex.md.
+        Errors of a call travel in its `error` frame: MODEL_NOT_FOUND, UNSUPPORTED_PARAMETER, INVALID_PARAMETERS,
+        CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED, and SERVICE_UNAVAILABLE with a time to try again when the
+        router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
+        (Complete, Stream and Embed, one RPC a call, were here before: their names are not to be used again.)
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,20 +83,10 @@ class RouterServiceServicer:
 
 def add_RouterServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'Complete': grpc.unary_unary_rpc_method_handler(
-                    servicer.Complete,
-                    request_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.CompleteRequest.FromString,
-                    response_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.CompleteResponse.SerializeToString,
-            ),
-            'Stream': grpc.unary_stream_rpc_method_handler(
-                    servicer.Stream,
-                    request_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.StreamRequest.FromString,
-                    response_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.StreamResponse.SerializeToString,
-            ),
-            'Embed': grpc.unary_unary_rpc_method_handler(
-                    servicer.Embed,
-                    request_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.EmbedRequest.FromString,
-                    response_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.EmbedResponse.SerializeToString,
+            'Converse': grpc.stream_stream_rpc_method_handler(
+                    servicer.Converse,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.CallFrames.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.AnswerFrames.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -141,7 +110,7 @@ class RouterService:
     """Missing associated documentation comment in .proto file."""
 
     @staticmethod
-    def Complete(request,
+    def Converse(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -151,66 +120,12 @@ class RouterService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
+        return grpc.experimental.stream_stream(
+            request_iterator,
             target,
-            '/razvilka.router.v1.RouterService/Complete',
-            razvilka_dot_router_dot_v1_dot_router__pb2.CompleteRequest.SerializeToString,
-            razvilka_dot_router_dot_v1_dot_router__pb2.CompleteResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def Stream(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
-            target,
-            '/razvilka.router.v1.RouterService/Stream',
-            razvilka_dot_router_dot_v1_dot_router__pb2.StreamRequest.SerializeToString,
-            razvilka_dot_router_dot_v1_dot_router__pb2.StreamResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def Embed(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/razvilka.router.v1.RouterService/Embed',
-            razvilka_dot_router_dot_v1_dot_router__pb2.EmbedRequest.SerializeToString,
-            razvilka_dot_router_dot_v1_dot_router__pb2.EmbedResponse.FromString,
+            '/razvilka.router.v1.RouterService/Converse',
+            razvilka_dot_router_dot_v1_dot_router__pb2.CallFrames.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_router__pb2.AnswerFrames.FromString,
             options,
             channel_credentials,
             insecure,

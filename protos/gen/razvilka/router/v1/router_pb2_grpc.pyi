@@ -31,16 +31,14 @@ class RouterServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RouterServiceAsyncStub: ...
-    Complete: _grpc.UnaryUnaryMultiCallable[_router_pb2.CompleteRequest, _router_pb2.CompleteResponse]
-    """Complete answers one chat completion as a whole.
-    Errors: MODEL_NOT_FOUND, UNSUPPORTED_PARAMETER, INVALID_PARAMETERS, CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED.
+    Converse: _grpc.StreamStreamMultiCallable[_router_pb2.CallFrames, _router_pb2.AnswerFrames]
+    """Converse carries the calls of one gateway: many completions, streams and embeddings share it, each by its number.
+    A message holds the frames of all calls that were ready together. See docs/multiplex.md.
+    Errors of a call travel in its `error` frame: MODEL_NOT_FOUND, UNSUPPORTED_PARAMETER, INVALID_PARAMETERS,
+    CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED, and SERVICE_UNAVAILABLE with a time to try again when the
+    router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
+    (Complete, Stream and Embed, one RPC a call, were here before: their names are not to be used again.)
     """
-    Stream: _grpc.UnaryStreamMultiCallable[_router_pb2.StreamRequest, _router_pb2.StreamResponse]
-    """Stream answers one chat completion as it is made. The first message carries `route`; the last one `end`.
-    Deltas that piled up while the caller was busy are merged into one message. Errors: as Complete.
-    """
-    Embed: _grpc.UnaryUnaryMultiCallable[_router_pb2.EmbedRequest, _router_pb2.EmbedResponse]
-    """Embed turns texts into vectors. Errors: as Complete."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_router_pb2.ListModelsRequest, _router_pb2.ListModelsResponse]
     """ListModels returns the whole catalogue as of now, with prices; the gateway keeps it in memory."""
     GetProviderStatus: _grpc.UnaryUnaryMultiCallable[_router_pb2.GetProviderStatusRequest, _router_pb2.GetProviderStatusResponse]
@@ -49,16 +47,14 @@ class RouterServiceStub:
 @_typing.type_check_only
 class RouterServiceAsyncStub(RouterServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Complete: _aio.UnaryUnaryMultiCallable[_router_pb2.CompleteRequest, _router_pb2.CompleteResponse]  # type: ignore[assignment]
-    """Complete answers one chat completion as a whole.
-    Errors: MODEL_NOT_FOUND, UNSUPPORTED_PARAMETER, INVALID_PARAMETERS, CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED.
+    Converse: _aio.StreamStreamMultiCallable[_router_pb2.CallFrames, _router_pb2.AnswerFrames]  # type: ignore[assignment]
+    """Converse carries the calls of one gateway: many completions, streams and embeddings share it, each by its number.
+    A message holds the frames of all calls that were ready together. See docs/multiplex.md.
+    Errors of a call travel in its `error` frame: MODEL_NOT_FOUND, UNSUPPORTED_PARAMETER, INVALID_PARAMETERS,
+    CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED, and SERVICE_UNAVAILABLE with a time to try again when the
+    router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
+    (Complete, Stream and Embed, one RPC a call, were here before: their names are not to be used again.)
     """
-    Stream: _aio.UnaryStreamMultiCallable[_router_pb2.StreamRequest, _router_pb2.StreamResponse]  # type: ignore[assignment]
-    """Stream answers one chat completion as it is made. The first message carries `route`; the last one `end`.
-    Deltas that piled up while the caller was busy are merged into one message. Errors: as Complete.
-    """
-    Embed: _aio.UnaryUnaryMultiCallable[_router_pb2.EmbedRequest, _router_pb2.EmbedResponse]  # type: ignore[assignment]
-    """Embed turns texts into vectors. Errors: as Complete."""
     ListModels: _aio.UnaryUnaryMultiCallable[_router_pb2.ListModelsRequest, _router_pb2.ListModelsResponse]  # type: ignore[assignment]
     """ListModels returns the whole catalogue as of now, with prices; the gateway keeps it in memory."""
     GetProviderStatus: _aio.UnaryUnaryMultiCallable[_router_pb2.GetProviderStatusRequest, _router_pb2.GetProviderStatusResponse]  # type: ignore[assignment]
@@ -66,32 +62,18 @@ class RouterServiceAsyncStub(RouterServiceStub):
 
 class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
-    def Complete(
+    def Converse(
         self,
-        request: _router_pb2.CompleteRequest,
+        request_iterator: _MaybeAsyncIterator[_router_pb2.CallFrames],
         context: _ServicerContext,
-    ) -> _typing.Union[_router_pb2.CompleteResponse, _abc.Awaitable[_router_pb2.CompleteResponse]]:
-        """Complete answers one chat completion as a whole.
-        Errors: MODEL_NOT_FOUND, UNSUPPORTED_PARAMETER, INVALID_PARAMETERS, CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED.
+    ) -> _typing.Union[_abc.Iterator[_router_pb2.AnswerFrames], _abc.AsyncIterator[_router_pb2.AnswerFrames]]:
+        """Converse carries the calls of one gateway: many completions, streams and embeddings share it, each by its number.
+        A message holds the frames of all calls that were ready together. See docs/multiplex.md.
+        Errors of a call travel in its `error` frame: MODEL_NOT_FOUND, UNSUPPORTED_PARAMETER, INVALID_PARAMETERS,
+        CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED, and SERVICE_UNAVAILABLE with a time to try again when the
+        router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
+        (Complete, Stream and Embed, one RPC a call, were here before: their names are not to be used again.)
         """
-
-    @_abc_1.abstractmethod
-    def Stream(
-        self,
-        request: _router_pb2.StreamRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_router_pb2.StreamResponse], _abc.AsyncIterator[_router_pb2.StreamResponse]]:
-        """Stream answers one chat completion as it is made. The first message carries `route`; the last one `end`.
-        Deltas that piled up while the caller was busy are merged into one message. Errors: as Complete.
-        """
-
-    @_abc_1.abstractmethod
-    def Embed(
-        self,
-        request: _router_pb2.EmbedRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_router_pb2.EmbedResponse, _abc.Awaitable[_router_pb2.EmbedResponse]]:
-        """Embed turns texts into vectors. Errors: as Complete."""
 
     @_abc_1.abstractmethod
     def ListModels(

@@ -26,7 +26,7 @@ from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1drazvilka/usage/v1/usage.proto\x12\x11razvilka.usage.v1\x1a google/protobuf/descriptor.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n\x06\x42ounds\x12\x10\n\x08required\x18\x01 \x01(\x08\x12\x0f\n\x07uuid_v7\x18\x02 \x01(\x08\x12\x11\n\tmax_value\x18\x03 \x01(\x03\x12\x12\n\nmax_length\x18\x04 \x01(\x05\x12\x11\n\tmax_items\x18\x05 \x01(\x05\x12\x16\n\x0emax_days_ahead\x18\x06 \x01(\x05\"\x9d\x07\n\x0bUsageRecord\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xa2\xbb\x18\x04\x10\x01\x30\x02\x12\x1a\n\x07user_id\x18\x02 \x01(\tB\t\xa2\xbb\x18\x05\x08\x01 \x80\x02\x12\x17\n\x06key_id\x18\x03 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x19\n\x08grant_id\x18\x04 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x1a\n\tclient_id\x18\x05 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x19\n\x08provider\x18\x06 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x18\n\x05model\x18\x07 \x01(\tB\t\xa2\xbb\x18\x05\x08\x01 \x80\x02\x12\x1f\n\x0eresolved_model\x18\x08 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12 \n\x0ctokens_input\x18\t \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12!\n\rtokens_output\x18\n \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12!\n\rtokens_cached\x18\x0b \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12$\n\x10tokens_reasoning\x18\x0c \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12\"\n\x0e\x63ost_micro_rub\x18\r \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xc7\xaf\xa0%\x12\x1e\n\rprice_version\x18\x0e \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x31\n\x06status\x18\x0f \x01(\x0e\x32\x19.razvilka.usage.v1.StatusB\x06\xa2\xbb\x18\x02\x08\x01\x12\x31\n\x06source\x18\x10 \x01(\x0e\x32\x19.razvilka.usage.v1.SourceB\x06\xa2\xbb\x18\x02\x08\x01\x12\x1e\n\rfinish_reason\x18\x11 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x1b\n\nerror_code\x18\x12 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x0e\n\x06stream\x18\x13 \x01(\x08\x12\x36\n\nstarted_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xa2\xbb\x18\x02\x30\x02\x12\"\n\x0e\x66irst_token_ms\x18\x15 \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12\x1e\n\nlatency_ms\x18\x16 \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12\x1f\n\x0bhttp_status\x18\x17 \x01(\x05\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12\x19\n\x08trace_id\x18\x18 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x34\n\x08\x61ttempts\x18\x19 \x03(\x0b\x32\x1a.razvilka.usage.v1.AttemptB\x06\xa2\xbb\x18\x02(@\x12 \n\x0frequested_model\x18\x1a \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x19\n\x08\x65ndpoint\x18\x1b \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\"i\n\x07\x41ttempt\x12\x19\n\x08provider\x18\x01 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x16\n\x05model\x18\x02 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x17\n\x06reason\x18\x03 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x12\n\nlatency_ms\x18\x04 \x01(\x03\"@\n\rRecordRequest\x12/\n\x07records\x18\x01 \x03(\x0b\x32\x1e.razvilka.usage.v1.UsageRecord\">\n\x08Rejected\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x87\x01\n\x0eRecordResponse\x12\x10\n\x08inserted\x18\x01 \x01(\x03\x12\x12\n\nduplicates\x18\x02 \x01(\x03\x12\x10\n\x08replaced\x18\x03 \x01(\x03\x12-\n\x08rejected\x18\x04 \x03(\x0b\x32\x1b.razvilka.usage.v1.Rejected\x12\x0e\n\x06now_us\x18\x05 \x01(\x03\"\x89\x01\n\x0fGetSpendRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"i\n\x10GetSpendResponse\x12\x16\n\x0e\x63ost_micro_rub\x18\x01 \x01(\x03\x12\x10\n\x08requests\x18\x02 \x01(\x03\x12\x14\n\x0ctokens_input\x18\x03 \x01(\x03\x12\x15\n\rtokens_output\x18\x04 \x01(\x03\"8\n\x11GetRequestRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"D\n\x12GetRequestResponse\x12.\n\x06record\x18\x01 \x01(\x0b\x32\x1e.razvilka.usage.v1.UsageRecord\"C\n\x16\x43heckInvariantsRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"+\n\x06\x42roken\x12\x11\n\tinvariant\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"Z\n\x17\x43heckInvariantsResponse\x12)\n\x06\x62roken\x18\x01 \x03(\x0b\x32\x19.razvilka.usage.v1.Broken\x12\x14\n\x0crows_checked\x18\x02 \x01(\x03*a\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x14\n\x10STATUS_COMPLETED\x10\x01\x12\x16\n\x12STATUS_INTERRUPTED\x10\x02\x12\x11\n\rSTATUS_FAILED\x10\x03*^\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSOURCE_PROVIDER\x10\x01\x12\x14\n\x10SOURCE_ESTIMATED\x10\x02\x12\x11\n\rSOURCE_REAPED\x10\x03\x32\xf7\x02\n\x0cUsageService\x12M\n\x06Record\x12 .razvilka.usage.v1.RecordRequest\x1a!.razvilka.usage.v1.RecordResponse\x12S\n\x08GetSpend\x12\".razvilka.usage.v1.GetSpendRequest\x1a#.razvilka.usage.v1.GetSpendResponse\x12Y\n\nGetRequest\x12$.razvilka.usage.v1.GetRequestRequest\x1a%.razvilka.usage.v1.GetRequestResponse\x12h\n\x0f\x43heckInvariants\x12).razvilka.usage.v1.CheckInvariantsRequest\x1a*.razvilka.usage.v1.CheckInvariantsResponse:M\n\x06\x62ounds\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x19.razvilka.usage.v1.Bounds\x88\x01\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1drazvilka/usage/v1/usage.proto\x12\x11razvilka.usage.v1\x1a google/protobuf/descriptor.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n\x06\x42ounds\x12\x10\n\x08required\x18\x01 \x01(\x08\x12\x0f\n\x07uuid_v7\x18\x02 \x01(\x08\x12\x11\n\tmax_value\x18\x03 \x01(\x03\x12\x12\n\nmax_length\x18\x04 \x01(\x05\x12\x11\n\tmax_items\x18\x05 \x01(\x05\x12\x16\n\x0emax_days_ahead\x18\x06 \x01(\x05\"\xde\x07\n\x0bUsageRecord\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xa2\xbb\x18\x04\x10\x01\x30\x02\x12\x1a\n\x07user_id\x18\x02 \x01(\tB\t\xa2\xbb\x18\x05\x08\x01 \x80\x02\x12\x17\n\x06key_id\x18\x03 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x19\n\x08grant_id\x18\x04 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x1a\n\tclient_id\x18\x05 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x19\n\x08provider\x18\x06 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x18\n\x05model\x18\x07 \x01(\tB\t\xa2\xbb\x18\x05\x08\x01 \x80\x02\x12\x1f\n\x0eresolved_model\x18\x08 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12 \n\x0ctokens_input\x18\t \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12!\n\rtokens_output\x18\n \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12!\n\rtokens_cached\x18\x0b \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12$\n\x10tokens_reasoning\x18\x0c \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12\"\n\x0e\x63ost_micro_rub\x18\r \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xc7\xaf\xa0%\x12\x1e\n\rprice_version\x18\x0e \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x31\n\x06status\x18\x0f \x01(\x0e\x32\x19.razvilka.usage.v1.StatusB\x06\xa2\xbb\x18\x02\x08\x01\x12\x31\n\x06source\x18\x10 \x01(\x0e\x32\x19.razvilka.usage.v1.SourceB\x06\xa2\xbb\x18\x02\x08\x01\x12\x1e\n\rfinish_reason\x18\x11 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x1b\n\nerror_code\x18\x12 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x0e\n\x06stream\x18\x13 \x01(\x08\x12\x36\n\nstarted_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xa2\xbb\x18\x02\x30\x02\x12\"\n\x0e\x66irst_token_ms\x18\x15 \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12\x1e\n\nlatency_ms\x18\x16 \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12\x1f\n\x0bhttp_status\x18\x17 \x01(\x05\x42\n\xa2\xbb\x18\x06\x18\xff\xff\xff\xff\x07\x12\x19\n\x08trace_id\x18\x18 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x34\n\x08\x61ttempts\x18\x19 \x03(\x0b\x32\x1a.razvilka.usage.v1.AttemptB\x06\xa2\xbb\x18\x02(@\x12 \n\x0frequested_model\x18\x1a \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x19\n\x08\x65ndpoint\x18\x1b \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x16\n\x05\x66lags\x18\x1c \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\'\n\x13over_hold_micro_rub\x18\x1d \x01(\x03\x42\n\xa2\xbb\x18\x06\x18\xff\xc7\xaf\xa0%\"i\n\x07\x41ttempt\x12\x19\n\x08provider\x18\x01 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x16\n\x05model\x18\x02 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x17\n\x06reason\x18\x03 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02\x12\x12\n\nlatency_ms\x18\x04 \x01(\x03\"@\n\rRecordRequest\x12/\n\x07records\x18\x01 \x03(\x0b\x32\x1e.razvilka.usage.v1.UsageRecord\">\n\x08Rejected\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x87\x01\n\x0eRecordResponse\x12\x10\n\x08inserted\x18\x01 \x01(\x03\x12\x12\n\nduplicates\x18\x02 \x01(\x03\x12\x10\n\x08replaced\x18\x03 \x01(\x03\x12-\n\x08rejected\x18\x04 \x03(\x0b\x32\x1b.razvilka.usage.v1.Rejected\x12\x0e\n\x06now_us\x18\x05 \x01(\x03\"\x89\x01\n\x0fGetSpendRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"i\n\x10GetSpendResponse\x12\x16\n\x0e\x63ost_micro_rub\x18\x01 \x01(\x03\x12\x10\n\x08requests\x18\x02 \x01(\x03\x12\x14\n\x0ctokens_input\x18\x03 \x01(\x03\x12\x15\n\rtokens_output\x18\x04 \x01(\x03\"8\n\x11GetRequestRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"D\n\x12GetRequestResponse\x12.\n\x06record\x18\x01 \x01(\x0b\x32\x1e.razvilka.usage.v1.UsageRecord\"C\n\x16\x43heckInvariantsRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"+\n\x06\x42roken\x12\x11\n\tinvariant\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"Z\n\x17\x43heckInvariantsResponse\x12)\n\x06\x62roken\x18\x01 \x03(\x0b\x32\x19.razvilka.usage.v1.Broken\x12\x14\n\x0crows_checked\x18\x02 \x01(\x03*a\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x14\n\x10STATUS_COMPLETED\x10\x01\x12\x16\n\x12STATUS_INTERRUPTED\x10\x02\x12\x11\n\rSTATUS_FAILED\x10\x03*s\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSOURCE_PROVIDER\x10\x01\x12\x14\n\x10SOURCE_ESTIMATED\x10\x02\x12\x11\n\rSOURCE_REAPED\x10\x03\x12\x13\n\x0fSOURCE_DISPUTED\x10\x04\x32\xf7\x02\n\x0cUsageService\x12M\n\x06Record\x12 .razvilka.usage.v1.RecordRequest\x1a!.razvilka.usage.v1.RecordResponse\x12S\n\x08GetSpend\x12\".razvilka.usage.v1.GetSpendRequest\x1a#.razvilka.usage.v1.GetSpendResponse\x12Y\n\nGetRequest\x12$.razvilka.usage.v1.GetRequestRequest\x1a%.razvilka.usage.v1.GetRequestResponse\x12h\n\x0f\x43heckInvariants\x12).razvilka.usage.v1.CheckInvariantsRequest\x1a*.razvilka.usage.v1.CheckInvariantsResponse:M\n\x06\x62ounds\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x19.razvilka.usage.v1.Bounds\x88\x01\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -85,42 +85,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USAGERECORD'].fields_by_name['requested_model']._serialized_options = b'\242\273\030\003 \200\002'
   _globals['_USAGERECORD'].fields_by_name['endpoint']._loaded_options = None
   _globals['_USAGERECORD'].fields_by_name['endpoint']._serialized_options = b'\242\273\030\003 \200\002'
+  _globals['_USAGERECORD'].fields_by_name['flags']._loaded_options = None
+  _globals['_USAGERECORD'].fields_by_name['flags']._serialized_options = b'\242\273\030\003 \200\002'
+  _globals['_USAGERECORD'].fields_by_name['over_hold_micro_rub']._loaded_options = None
+  _globals['_USAGERECORD'].fields_by_name['over_hold_micro_rub']._serialized_options = b'\242\273\030\006\030\377\307\257\240%'
   _globals['_ATTEMPT'].fields_by_name['provider']._loaded_options = None
   _globals['_ATTEMPT'].fields_by_name['provider']._serialized_options = b'\242\273\030\003 \200\002'
   _globals['_ATTEMPT'].fields_by_name['model']._loaded_options = None
   _globals['_ATTEMPT'].fields_by_name['model']._serialized_options = b'\242\273\030\003 \200\002'
   _globals['_ATTEMPT'].fields_by_name['reason']._loaded_options = None
   _globals['_ATTEMPT'].fields_by_name['reason']._serialized_options = b'\242\273\030\003 \200\002'
-  _globals['_STATUS']._serialized_start=2130
-  _globals['_STATUS']._serialized_end=2227
-  _globals['_SOURCE']._serialized_start=2229
-  _globals['_SOURCE']._serialized_end=2323
+  _globals['_STATUS']._serialized_start=2195
+  _globals['_STATUS']._serialized_end=2292
+  _globals['_SOURCE']._serialized_start=2294
+  _globals['_SOURCE']._serialized_end=2409
   _globals['_BOUNDS']._serialized_start=119
   _globals['_BOUNDS']._serialized_end=244
   _globals['_USAGERECORD']._serialized_start=247
-  _globals['_USAGERECORD']._serialized_end=1172
-  _globals['_ATTEMPT']._serialized_start=1174
-  _globals['_ATTEMPT']._serialized_end=1279
-  _globals['_RECORDREQUEST']._serialized_start=1281
-  _globals['_RECORDREQUEST']._serialized_end=1345
-  _globals['_REJECTED']._serialized_start=1347
-  _globals['_REJECTED']._serialized_end=1409
-  _globals['_RECORDRESPONSE']._serialized_start=1412
-  _globals['_RECORDRESPONSE']._serialized_end=1547
-  _globals['_GETSPENDREQUEST']._serialized_start=1550
-  _globals['_GETSPENDREQUEST']._serialized_end=1687
-  _globals['_GETSPENDRESPONSE']._serialized_start=1689
-  _globals['_GETSPENDRESPONSE']._serialized_end=1794
-  _globals['_GETREQUESTREQUEST']._serialized_start=1796
-  _globals['_GETREQUESTREQUEST']._serialized_end=1852
-  _globals['_GETREQUESTRESPONSE']._serialized_start=1854
-  _globals['_GETREQUESTRESPONSE']._serialized_end=1922
-  _globals['_CHECKINVARIANTSREQUEST']._serialized_start=1924
-  _globals['_CHECKINVARIANTSREQUEST']._serialized_end=1991
-  _globals['_BROKEN']._serialized_start=1993
-  _globals['_BROKEN']._serialized_end=2036
-  _globals['_CHECKINVARIANTSRESPONSE']._serialized_start=2038
-  _globals['_CHECKINVARIANTSRESPONSE']._serialized_end=2128
-  _globals['_USAGESERVICE']._serialized_start=2326
-  _globals['_USAGESERVICE']._serialized_end=2701
+  _globals['_USAGERECORD']._serialized_end=1237
+  _globals['_ATTEMPT']._serialized_start=1239
+  _globals['_ATTEMPT']._serialized_end=1344
+  _globals['_RECORDREQUEST']._serialized_start=1346
+  _globals['_RECORDREQUEST']._serialized_end=1410
+  _globals['_REJECTED']._serialized_start=1412
+  _globals['_REJECTED']._serialized_end=1474
+  _globals['_RECORDRESPONSE']._serialized_start=1477
+  _globals['_RECORDRESPONSE']._serialized_end=1612
+  _globals['_GETSPENDREQUEST']._serialized_start=1615
+  _globals['_GETSPENDREQUEST']._serialized_end=1752
+  _globals['_GETSPENDRESPONSE']._serialized_start=1754
+  _globals['_GETSPENDRESPONSE']._serialized_end=1859
+  _globals['_GETREQUESTREQUEST']._serialized_start=1861
+  _globals['_GETREQUESTREQUEST']._serialized_end=1917
+  _globals['_GETREQUESTRESPONSE']._serialized_start=1919
+  _globals['_GETREQUESTRESPONSE']._serialized_end=1987
+  _globals['_CHECKINVARIANTSREQUEST']._serialized_start=1989
+  _globals['_CHECKINVARIANTSREQUEST']._serialized_end=2056
+  _globals['_BROKEN']._serialized_start=2058
+  _globals['_BROKEN']._serialized_end=2101
+  _globals['_CHECKINVARIANTSRESPONSE']._serialized_start=2103
+  _globals['_CHECKINVARIANTSRESPONSE']._serialized_end=2193
+  _globals['_USAGESERVICE']._serialized_start=2412
+  _globals['_USAGESERVICE']._serialized_end=2787
 # @@protoc_insertion_point(module_scope)

@@ -60,6 +60,8 @@ class _SourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Source.ValueTy
     """counted by our rule from what was delivered"""
     SOURCE_REAPED: _Source.ValueType  # 3
     """an expired hold that no journal explained; replaced if the journal turns up"""
+    SOURCE_DISPUTED: _Source.ValueType  # 4
+    """the provider claimed more than is plausible: the bound was billed"""
 
 class Source(_Source, metaclass=_SourceEnumTypeWrapper): ...
 
@@ -70,6 +72,8 @@ SOURCE_ESTIMATED: Source.ValueType  # 2
 """counted by our rule from what was delivered"""
 SOURCE_REAPED: Source.ValueType  # 3
 """an expired hold that no journal explained; replaced if the journal turns up"""
+SOURCE_DISPUTED: Source.ValueType  # 4
+"""the provider claimed more than is plausible: the bound was billed"""
 Global___Source: _TypeAlias = Source  # noqa: Y015
 
 @_typing.final
@@ -148,6 +152,8 @@ class UsageRecord(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     REQUESTED_MODEL_FIELD_NUMBER: _builtins.int
     ENDPOINT_FIELD_NUMBER: _builtins.int
+    FLAGS_FIELD_NUMBER: _builtins.int
+    OVER_HOLD_MICRO_RUB_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """its time picks the partition"""
     user_id: _builtins.str
@@ -178,6 +184,10 @@ class UsageRecord(_message.Message):
     """as the caller wrote it"""
     endpoint: _builtins.str
     """"chat.completions" | "completions" | "embeddings" """
+    flags: _builtins.str
+    """what is unusual about the bill, joined by commas; mostly empty"""
+    over_hold_micro_rub: _builtins.int
+    """by how much the bill exceeds what was held"""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -212,10 +222,12 @@ class UsageRecord(_message.Message):
         attempts: _abc.Iterable[Global___Attempt] | None = ...,
         requested_model: _builtins.str = ...,
         endpoint: _builtins.str = ...,
+        flags: _builtins.str = ...,
+        over_hold_micro_rub: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "client_id", b"client_id", "cost_micro_rub", b"cost_micro_rub", "endpoint", b"endpoint", "error_code", b"error_code", "finish_reason", b"finish_reason", "first_token_ms", b"first_token_ms", "grant_id", b"grant_id", "http_status", b"http_status", "key_id", b"key_id", "latency_ms", b"latency_ms", "model", b"model", "price_version", b"price_version", "provider", b"provider", "request_id", b"request_id", "requested_model", b"requested_model", "resolved_model", b"resolved_model", "source", b"source", "started_at", b"started_at", "status", b"status", "stream", b"stream", "tokens_cached", b"tokens_cached", "tokens_input", b"tokens_input", "tokens_output", b"tokens_output", "tokens_reasoning", b"tokens_reasoning", "trace_id", b"trace_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "client_id", b"client_id", "cost_micro_rub", b"cost_micro_rub", "endpoint", b"endpoint", "error_code", b"error_code", "finish_reason", b"finish_reason", "first_token_ms", b"first_token_ms", "flags", b"flags", "grant_id", b"grant_id", "http_status", b"http_status", "key_id", b"key_id", "latency_ms", b"latency_ms", "model", b"model", "over_hold_micro_rub", b"over_hold_micro_rub", "price_version", b"price_version", "provider", b"provider", "request_id", b"request_id", "requested_model", b"requested_model", "resolved_model", b"resolved_model", "source", b"source", "started_at", b"started_at", "status", b"status", "stream", b"stream", "tokens_cached", b"tokens_cached", "tokens_input", b"tokens_input", "tokens_output", b"tokens_output", "tokens_reasoning", b"tokens_reasoning", "trace_id", b"trace_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

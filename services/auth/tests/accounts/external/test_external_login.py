@@ -107,23 +107,39 @@ async def test_an_unverified_address_merges_with_nobody(
     assert await auth_pool.fetchval("SELECT count(*) FROM auth.external_identities") == 0
 
 
-async def test_a_verified_address_finds_its_account(external_people: People) -> None:
-    """The password still opens it too."""
+async def test_who_is_logged_in_links_an_identity(external_people: People) -> None:
+    """In the browser that has just proved to be the owner's; from then on the provider opens the account by itself."""
     user_id = await external_people.seed()
+    present = (await external_people.log_in()).session_id
 
-    login = await (await Browser(external_people).go()).finish()
+    linked = await (await Browser(external_people).go()).finish(previous_session_id=present)
 
-    assert login.profile.user_id == user_id
+    assert linked.profile.user_id == user_id
+    assert (await (await Browser(external_people).go()).finish()).profile.user_id == user_id
     assert (await external_people.log_in()).profile.user_id == user_id
 
 
-async def test_a_second_factor_is_not_walked_around(external_people: People, auth_pool: Pool) -> None:
-    """An account with one is not linked by a mere address."""
-    await external_people.enable_totp(await external_people.seed())
+@pytest.mark.parametrize("second_factor", [False, True])
+async def test_an_address_alone_links_nothing(
+    external_people: People, provider: OidcServer, auth_pool: Pool, second_factor: bool
+) -> None:
+    """A provider's word is no proof; nor is a login that is long ago, or somebody else's."""
+    user_id = await external_people.seed()
+    await external_people.seed("boris@example.ru")
+    stale, foreign = (await external_people.log_in()).session_id, ""
+    if second_factor:
+        await external_people.enable_totp(user_id)
+    external_people.clock.advance(601)
+    provider.now_s = int(external_people.clock.now().timestamp())
+    foreign = (await external_people.log_in("boris@example.ru")).session_id
 
-    refusal = await (await Browser(external_people).go()).refused()
+    refusals = [
+        await (await Browser(external_people).go()).refused(previous_session_id=session)
+        for session in ("", stale, foreign)
+    ]
 
-    assert (refusal.reason, refusal.details) == (ErrorReason.CONFLICT, {"problem": "second_factor"})
+    assert {refusal.reason for refusal in refusals} == {ErrorReason.CONFLICT}
+    assert refusals[0].details == {"problem": "account_exists"}
     assert await auth_pool.fetchval("SELECT count(*) FROM auth.external_identities") == 0
 
 

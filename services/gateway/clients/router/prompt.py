@@ -25,6 +25,10 @@ _ROLES: Final = {
 }
 
 
+# The most tokens that the text can be, and the script most of it is in; (0, ""): nothing to learn.
+Lesson = tuple[int, str]
+
+
 class _PartHead(msgspec.Struct, gc=False):
     """The two fields of a content part that have a place of their own."""
 
@@ -35,7 +39,7 @@ class _PartHead(msgspec.Struct, gc=False):
 _PART: Final = msgspec.json.Decoder(_PartHead)
 
 
-def to_prompt(request: ChatRequest, model: str) -> pb.Prompt:
+def to_prompt(request: ChatRequest, model: str, lesson: Lesson) -> pb.Prompt:
     """Return the prompt for the router; `model` is the catalogue's id of what was asked."""
     prompt = pb.Prompt(
         model=model,
@@ -47,6 +51,8 @@ def to_prompt(request: ChatRequest, model: str) -> pb.Prompt:
         parallel_tool_calls=request.parallel_tool_calls,
         reasoning_effort=request.reasoning_effort or "",
         other_json=other_json(request),
+        token_bound=lesson[0],
+        script=lesson[1],
     )
     if request.stop:
         prompt.stop.extend([request.stop] if isinstance(request.stop, str) else request.stop)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC
 
 import grpc
@@ -13,6 +13,7 @@ from razvilka.router.v1 import router_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
+from servicekit.multiplex import MultiplexClient, MultiplexClientSettings, open_client
 from services.gateway.clients.catalog import Catalog, DatedPrice, Model
 from services.gateway.clients.completion import (
     FINISH_REASONS,
@@ -26,7 +27,8 @@ from services.gateway.clients.completion import (
     StreamPart,
     ToolCallPart,
 )
-from services.gateway.clients.prompt import to_prompt
+from services.gateway.clients.router.frames import RouterCallCodec
+from services.gateway.clients.router.prompt import Lesson, to_prompt
 from services.gateway.clients.timestamps import moment, to_unix_us
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import Attempt, Price, TokenUsage
@@ -34,36 +36,50 @@ from services.gateway.metering.usage_record import Attempt, Price, TokenUsage
 LIST_DEADLINE_S = 5.0
 
 
+@asynccontextmanager
+async def open_router(
+    target: str, settings: MultiplexClientSettings, peer: rpc_client.Peer | None = None
+) -> AsyncIterator[RouterClient]:
+    """Yield a client of the routers at `target`: one address, or a name or list that gRPC resolves to several."""
+    async with rpc_client.open_channel(target, peer) as channel:
+        stub = router_pb2_grpc.RouterServiceStub(channel)
+        async with open_client([stub.Converse], RouterCallCodec(), settings) as calls:
+            yield RouterClient(channel, calls)
+
+
 class RouterClient:
     """Asks models, and what models there are."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, calls: MultiplexClient) -> None:
         self._channel = channel
+        self._calls = calls
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
 
-    async def complete(self, request: ChatRequest, model: str, *, deadline_s: float, call: CallContext) -> Completion:
+    async def complete(
+        self, request: ChatRequest, model: str, *, deadline_s: float, call: CallContext, lesson: Lesson
+    ) -> Completion:
         """Return the whole answer.
 
         Raises:
             ServiceError: what the router says went wrong.
         """
-        message = pb.CompleteRequest(request_id=call.request_id, prompt=to_prompt(request, model))
-        answer = await rpc_client.unary(self._stub.Complete, message, deadline_s=deadline_s, call=call)
+        prompt = to_prompt(request, model, lesson)
+        answer = await self._calls.unary("Complete", prompt, deadline_s=deadline_s, context=call)
         return Completion(_route(answer.route), tuple(map(_choice, answer.choices)), _end(answer.end))
 
     async def stream(
-        self, request: ChatRequest, model: str, *, deadline_s: float, call: CallContext
-    ) -> AsyncGenerator[StreamPart, None]:
-        """Yield the answer as it is made; leaving the iteration cancels it.
+        self, request: ChatRequest, model: str, *, deadline_s: float, call: CallContext, lesson: Lesson
+    ) -> AsyncGenerator[list[StreamPart], None]:
+        """Yield the answer as it is made, all parts that have arrived together; leaving the iteration cancels it.
 
         Raises:
             ServiceError: what the router says went wrong, before or after the first part.
         """
-        message = pb.StreamRequest(request_id=call.request_id, prompt=to_prompt(request, model))
+        prompt = to_prompt(request, model, lesson)
         # aclosing: left early, the call must be cancelled now, not when the garbage collector comes.
-        async with aclosing(rpc_client.stream(self._stub.Stream, message, deadline_s=deadline_s, call=call)) as parts:
-            async for part in parts:
-                yield _part(part)
+        async with aclosing(self._calls.stream("Stream", prompt, deadline_s=deadline_s, context=call)) as arrived:
+            async for parts in arrived:
+                yield [_part(part) for part in parts]
 
     async def embed(
         self,
@@ -81,13 +97,12 @@ class RouterClient:
             ServiceError: what the router says went wrong.
         """
         message = pb.EmbedRequest(
-            request_id=call.request_id,
             model=model,
             input=inputs,
             dimensions=dimensions,
             other_json={"user": msgspec.json.encode(user)} if user is not None else None,
         )
-        answer = await rpc_client.unary(self._stub.Embed, message, deadline_s=deadline_s, call=call)
+        answer = await self._calls.unary("Embed", message, deadline_s=deadline_s, context=call)
         ordered = sorted(answer.embeddings, key=lambda embedding: embedding.index)
         return Embeddings(
             _route(answer.route), tuple(list(embedding.values) for embedding in ordered), _end(answer.end)
@@ -145,6 +160,8 @@ def model_from_proto(message: pb.Model) -> Model:
         chars_per_token=message.chars_per_token or 3.0,
         tokens_per_message=message.tokens_per_message,
         on_disconnect=message.on_disconnect or "cancel",
+        bills_input_per_choice=message.bills_input_per_choice,
+        learned_shares=dict(message.learned_shares),
     )
 
 
@@ -166,7 +183,6 @@ def _usage(message: pb.Usage) -> TokenUsage:
 def _end(message: pb.End) -> End:
     return End(
         _usage(message.usage) if message.HasField("usage") else None,
-        message.usage.estimated,
         tuple(
             Attempt(attempt.provider, attempt.model, attempt.reason, attempt.latency_ms) for attempt in message.attempts
         ),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from starlette.types import Receive, Scope
 
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.oauth_views import OAuthRefused, Params
-from services.gateway.edge.body import ClientDisconnected
+from services.gateway.edge.problems import status_of
+from services.gateway.edge.reading.body import SMALL, read_body
 
-MAX_BODY: Final = 56 * 1024
 MAX_PARAMS: Final = 200
-BODY_S: Final = 10.0
 FORM: Final = b"application/x-www-form-urlencoded"
 
 
@@ -23,10 +22,28 @@ def parse_params(raw: bytes) -> Params:
     Raises:
         OAuthRefused: not UTF-8, a NUL, or too many.
     """
-    parts = [part for part in raw.split(b"&") if part]
-    if len(parts) > MAX_PARAMS:
+    if raw.count(b"&") >= MAX_PARAMS:
         raise OAuthRefused("invalid_request", "There are too many parameters.")
+    parts = [part for part in raw.split(b"&") if part]
     return [(_text(name), _text(value)) for name, _, value in (part.partition(b"=") for part in parts)]
+
+
+def check_query(raw: bytes) -> None:
+    """Refuse a query of the API that says a name twice: two servers on the way could read two requests.
+
+    Raises:
+        InvalidRequest: it does, or it is none; the name is told.
+    """
+    if not raw:
+        return
+    try:
+        names = [name for name, _ in parse_params(raw)]
+    except OAuthRefused as exc:
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, exc.description, param="query") from None
+    if len(set(names)) == len(names):
+        return
+    name = next(name for at, name in enumerate(names) if name in names[:at])[:64]
+    raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"This parameter comes twice (field `{name}`).", param=name)
 
 
 def _text(raw: bytes) -> str:
@@ -62,29 +79,11 @@ async def read_small_body(scope: Scope, receive: Receive) -> bytes:
     Raises:
         OAuthRefused: it is larger than any honest one, encoded, or trickles in.
     """
-    for name, value in scope["headers"]:
-        if name == b"content-encoding" and value.strip().lower() != b"identity":
-            raise OAuthRefused("invalid_request", "Compressed bodies are not accepted.")
-        if name == b"content-length" and value.isdigit() and (len(value) > 9 or int(value) > MAX_BODY):
-            raise _too_large()
-    body = bytearray()
     try:
-        async with asyncio.timeout(BODY_S):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnected
-                body += message.get("body", b"")
-                if len(body) > MAX_BODY:
-                    raise _too_large()
-                if not message.get("more_body", False):
-                    return bytes(body)
-    except TimeoutError as exc:
-        raise OAuthRefused("invalid_request", "The body came too slowly.", 408) from exc
-
-
-def _too_large() -> OAuthRefused:
-    return OAuthRefused("invalid_request", "The body is too large.", 413)
+        return await read_body(scope, receive, SMALL)
+    except InvalidRequest as exc:
+        status = status_of(exc)
+        raise OAuthRefused("invalid_request", exc.message, 400 if status == 415 else status) from exc
 
 
 def first(params: Params, name: str) -> str:

@@ -1,0 +1,161 @@
+"""The parts of a shared RPC by themselves: the outbox, the loop's lag, one call."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from servicekit.call import CallContext
+from servicekit.errors import Unavailable
+from servicekit.multiplex.client_call import ClientCall
+from servicekit.multiplex.loop_lag import LoopLag
+from servicekit.multiplex.outbox import Outbox
+from servicekit.telemetry import begin_trace
+
+
+class Written:
+    """Keeps the messages of an outbox, whose writer runs as a task."""
+
+    def __init__(self, *, hold_s: float = 0.0) -> None:
+        self.messages: list[list[str]] = []
+        self.outbox: Outbox[str] = Outbox(self.write, message_bytes=10, hold_s=hold_s)
+        self.task = asyncio.ensure_future(self.outbox.run())
+
+    async def write(self, frames: list[str]) -> None:
+        self.messages.append(frames)
+        await asyncio.sleep(0)
+
+    async def end(self) -> list[list[str]]:
+        self.outbox.close()
+        await self.task
+        return self.messages
+
+
+async def test_frames_of_one_turn_share_a_message_and_a_large_one_goes_alone() -> None:
+    """In order, none above the bound but a frame that is so by itself."""
+    written = Written()
+    for name, size in (("a", 1), ("b", 9), ("c", 1), ("large", 99), ("d", 1)):
+        written.outbox.send(1, name, size)
+
+    assert await written.end() == [["a", "b"], ["c"], ["large"], ["d"]]
+
+
+async def test_what_is_held_goes_before_what_its_call_says_next() -> None:
+    """Other calls overtake it, its own never does."""
+    written = Written(hold_s=3600.0)
+    written.outbox.hold(1, "1a", 1)
+    written.outbox.hold(1, "1b", 1)
+    written.outbox.hold(2, "2a", 1)
+    written.outbox.send(3, "3a", 1)
+    written.outbox.send(1, "1c", 1)
+
+    assert await written.end() == [["3a", "1a", "1b", "1c", "2a"]]
+
+
+async def test_what_is_held_goes_by_itself_in_time() -> None:
+    """With all its call has by then; nobody need send anything."""
+    written = Written(hold_s=0.02)
+    written.outbox.hold(1, "a", 1)
+    written.outbox.hold(1, "b", 1)
+    async with asyncio.timeout(30):
+        while not written.messages:
+            await asyncio.sleep(0.001)
+
+    assert written.messages == [["a", "b"]]
+    await written.end()
+
+
+async def test_what_is_held_of_a_left_call_is_not_sent() -> None:
+    """Nobody would read it."""
+    written = Written(hold_s=3600.0)
+    written.outbox.hold(1, "a", 1)
+    written.outbox.forget(1)
+
+    assert await written.end() == []
+
+
+async def test_one_slow_turn_is_no_load_but_several_are() -> None:
+    """The mean moves by a fifth of each sample, and falls again."""
+    lag = LoopLag(behind_s=0.002)
+    lag.observe(0.009)
+    after_one = lag.is_behind
+    lag.observe(0.009)
+    after_two = lag.is_behind
+    for _ in range(10):
+        lag.observe(0.0)
+
+    assert (after_one, after_two, lag.is_behind) == (False, True, False)
+
+
+class Carried:
+    """Stands for the RPC; keeps what the call asks of it."""
+
+    def __init__(self) -> None:
+        self.left = 0
+        self.granted: list[int] = []
+
+    def leave(self, call: ClientCall) -> None:
+        self.left += 1
+
+    def grant(self, call: ClientCall, size: int) -> None:
+        self.granted.append(size)
+
+
+def new_call(*, window: int, deadline_s: float = 60.0) -> tuple[ClientCall, Carried]:
+    context = CallContext("request-7", begin_trace(None))
+    call = ClientCall("Parts", b"", size=0, window=window, deadline_s=deadline_s, context=context)
+    carried = Carried()
+    call.begin(carried, 1)
+    return call, carried
+
+
+async def test_a_server_that_ignores_the_credit_loses_that_call() -> None:
+    """What came within the window can still be taken; memory stays bounded."""
+    call, carried = new_call(window=10)
+    for part in (b"a" * 6, b"b" * 6, b"c" * 6, b"d" * 6):
+        call.receive(part, len(part))
+
+    assert await call.read() == [b"a" * 6, b"b" * 6]
+    with pytest.raises(Unavailable):
+        await call.read()
+    assert carried.left == 1
+
+
+async def test_credit_is_given_by_half_windows_and_for_what_was_taken_only() -> None:
+    """A reader that keeps up costs few frames; one that stands still gives none."""
+    call, carried = new_call(window=10)
+    call.receive(b"aaaa", 4)
+    before_taking = list(carried.granted)
+    await call.read()
+    call.receive(b"bbb", 3)
+    await call.read()
+
+    assert before_taking == []
+    assert carried.granted == [7]
+
+
+async def test_a_call_ends_once() -> None:
+    """After its end neither a response, an error nor leaving changes how it ended."""
+    call, carried = new_call(window=10)
+    call.receive(b"a", 1)
+    call.end()
+    call.end(Unavailable.__new__(Unavailable))
+    call.receive(b"b", 1)
+    call.leave()
+
+    assert await call.read() == [b"a"]
+    assert await call.read() == []
+    assert carried.left == 0
+
+
+async def test_remaining_time_shrinks_until_the_call_begins() -> None:
+    """What the server is told is what the caller has left."""
+    context = CallContext("request-7", begin_trace(None))
+    call = ClientCall("Parts", b"", size=0, window=10, deadline_s=30.0, context=context)
+    await asyncio.sleep(0.01)
+
+    frame = call.begin(Carried(), 1)
+
+    assert 0 < frame.timeout_s <= 29.991
+    call.leave()

@@ -1,0 +1,52 @@
+"""What an administrator does with other people's accounts."""
+
+from __future__ import annotations
+
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied
+from services.auth.accounts.account_lookup import usable_account
+from services.auth.accounts.sessions import LoginSessions
+from services.auth.accounts.store.accounts import set_disabled
+from services.auth.accounts.store.unit_of_work import AccountUnits
+from services.auth.shared.domain.account import Account
+from services.auth.shared.domain.audit import AuditAction
+from services.auth.shared.domain.identifier import check_id
+from services.auth.shared.domain.origin import Origin
+from services.auth.shared.domain.revocation import RevokedKind
+from services.auth.shared.store.accounts import AccountStore
+
+
+class Administration:
+    """Use cases of administrators."""
+
+    def __init__(self, accounts: AccountStore, units: AccountUnits, sessions: LoginSessions) -> None:
+        self._accounts = accounts
+        self._units = units
+        self._sessions = sessions
+
+    async def set_disabled(self, admin_user_id: str, user_id: str, origin: Origin, *, disabled: bool) -> None:
+        """Shut an account, or open it again: its keys, sessions and tokens, on every gateway.
+
+        Raises:
+            NotFound: there is no such user.
+            PermissionDenied: who asks is no administrator.
+            InvalidRequest: an administrator shuts themselves out.
+        """
+        admin = await self._administrator(admin_user_id)
+        check_id(user_id, param="user_id", noun="user")
+        if user_id == admin.id:
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Ask another administrator.", param="user_id")
+        ended = await self._sessions.others(user_id) if disabled else []
+        async with self._units.begin(origin) as unit:
+            if not await set_disabled(unit.connection, user_id, unit.at, disabled=disabled):
+                raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="user_id")
+            await unit.revoke(RevokedKind.USER, user_id)
+            await unit.revoke_sessions(ended)
+            action = AuditAction.USER_DISABLED if disabled else AuditAction.USER_ENABLED
+            unit.note(action, user_id, actor=f"user:{admin.id}")
+        await self._sessions.forget(ended)
+
+    async def _administrator(self, user_id: str) -> Account:
+        account = await usable_account(self._accounts, user_id)
+        if not account.is_admin:
+            raise PermissionDenied(ErrorReason.PERMISSION_DENIED, "Only an administrator may do this.")
+        return account

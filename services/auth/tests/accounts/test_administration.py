@@ -1,0 +1,48 @@
+"""An administrator shuts accounts and opens them again."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+from razvilka.auth.v1 import account_pb2 as pb
+
+from servicekit.errors import ErrorReason, Unauthenticated
+from services.auth.tests.accounts.conftest import People, audit_actions
+
+ADMIN = "admin@example.ru"
+
+
+async def test_only_an_administrator_shuts_an_account(people: People) -> None:
+    """Whose own account is open; not their own; and only one that is there."""
+    admin, user, other = await people.seed(ADMIN, admin=True), await people.seed(), await people.seed("o@example.ru")
+
+    refusals = [
+        await people.refused(pb.SetUserDisabledRequest(admin_user_id=asker, user_id=about, disabled=True))
+        for asker, about in ((other, user), ("nobody", user), (admin, admin), (admin, "nobody"))
+    ]
+
+    assert [refusal.reason for refusal in refusals] == [
+        ErrorReason.PERMISSION_DENIED,
+        ErrorReason.NOT_FOUND,
+        ErrorReason.INVALID_PARAMETERS,
+        ErrorReason.NOT_FOUND,
+    ]
+
+
+async def test_a_shut_account_is_shut_everywhere(people: People, auth_pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """Keys, sessions and logins; the gateways are told. Opened again its keys work, its sessions stay over."""
+    admin, user = await people.seed(ADMIN, admin=True), await people.seed()
+    session, key = (await people.log_in()).session_id, await people.auth.new_key(user)
+
+    await people.call(pb.SetUserDisabledRequest(admin_user_id=admin, user_id=user, disabled=True))
+
+    with pytest.raises(Unauthenticated):
+        await people.auth.verify(key.secret)
+    assert not await people.is_logged_in(session)
+    assert (await people.refused_login(password="rowan-17 under Sampo")).reason is ErrorReason.INVALID_CREDENTIALS
+    told = await auth_pool.fetch("SELECT kind FROM auth.revocations WHERE subject_id = $1", user)
+    assert [row["kind"] for row in told] == ["user"]
+    await people.call(pb.SetUserDisabledRequest(admin_user_id=admin, user_id=user, disabled=False))
+    assert (await people.auth.verify(key.secret)).user_id == user
+    assert not await people.is_logged_in(session)
+    assert (await audit_actions(auth_pool, user))[-2:] == ["user.disabled", "user.enabled"]

@@ -1,0 +1,35 @@
+"""What an administrator may do with other people's accounts."""
+
+from __future__ import annotations
+
+import grpc
+from razvilka.auth.v1 import account_pb2 as pb
+from razvilka.auth.v1 import account_pb2_grpc
+
+from servicekit import rpc_client
+from servicekit.call import CallContext
+from services.gateway.clients.oauth import origin_to_proto
+from services.gateway.clients.oauth_views import Origin
+
+
+class AdministrationClient:
+    """Shuts accounts and opens them again. `deadline_s` bounds each call."""
+
+    def __init__(self, channel: grpc.aio.Channel, *, deadline_s: float) -> None:
+        self._stub = account_pb2_grpc.AccountServiceStub(channel)
+        self._deadline_s = deadline_s
+
+    async def set_disabled(
+        self, admin_user_id: str, user_id: str, origin: Origin, call: CallContext, *, disabled: bool
+    ) -> None:
+        """Shut an account, or open it again.
+
+        Raises:
+            NotFound: there is no such user.
+            PermissionDenied: who asks is no administrator.
+            InvalidRequest: an administrator shuts themselves out.
+        """
+        request = pb.SetUserDisabledRequest(
+            admin_user_id=admin_user_id, user_id=user_id, disabled=disabled, origin=origin_to_proto(origin)
+        )
+        await rpc_client.unary(self._stub.SetUserDisabled, request, deadline_s=self._deadline_s, call=call)

@@ -1,0 +1,126 @@
+"""Decode a JSON body: bounds first, strictly, and every refusal names the field."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import msgspec
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.gateway.edge.reading.body import SMALL, BodyLimits, read_body
+from services.gateway.edge.reading.json_faults import check_names, faults_in_broken, strict_tree
+from services.gateway.edge.reading.json_outline import PIECE, outline_of
+
+T = TypeVar("T")
+Model = TypeVar("Model", bound=BaseModel)
+
+_AT: Final = re.compile(r" - at `(?:key in )?\$\.?(.*?)`$", re.DOTALL)
+
+
+async def decode(decoder: msgspec.json.Decoder[T], body: bytes, limits: BodyLimits) -> T:
+    """Return the decoded body.
+
+    Raises:
+        InvalidRequest: not JSON, too deep, too much of it, or a field is wrong; `param` is the field's path.
+    """
+    outline = await outline_of(body, limits)
+    try:
+        if len(body) <= PIECE and not body.isascii():
+            body.decode()
+        decoded = decoder.decode(body)
+    except msgspec.ValidationError as exc:
+        raise wrong_field(exc) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise _malformed(body, exc) from None
+    if len(body) > PIECE:
+        await asyncio.sleep(0)
+    check_names(outline)
+    return decoded
+
+
+def wrong_field(error: msgspec.ValidationError, prefix: str = "") -> InvalidRequest:
+    """Return the refusal that names the field of a validation error, under `prefix`."""
+    text = str(error)
+    at = _AT.search(text)
+    path = at[1] if at else ""
+    problem = text[: at.start()] if at else text
+    missing = re.search(r"missing required field `([^`]+)`", problem)
+    if missing:
+        path = f"{path}.{missing[1]}" if path else missing[1]
+        problem = "This field is required"
+    path = path.replace("[...]", "") if not prefix else _joined(prefix, path)
+    where = f" (field `{path}`)" if path else ""
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem}{where}.", param=path or "body")
+
+
+def _joined(prefix: str, path: str) -> str:
+    if not path:
+        return prefix
+    return f"{prefix}{path}" if path.startswith("[") else f"{prefix}.{path}"
+
+
+def _malformed(body: bytes, error: Exception) -> InvalidRequest:
+    """Name the field whose value is no JSON value, where looking for it costs no more than decoding did."""
+    if len(body) <= PIECE:
+        try:
+            faults_in_broken(body)
+        except InvalidRequest as exc:
+            return exc
+    return InvalidRequest(ErrorReason.INVALID_REQUEST, f"The body is not valid JSON: {_detail(error)}.", param="body")
+
+
+def _detail(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"invalid UTF-8 at byte {error.start}"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return str(error).removeprefix("JSON is malformed: ") or "unreadable"
+
+
+def json_of(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
+    """Return the FastAPI dependency that is the body of a request.
+
+    In place of a body parameter: FastAPI reads that before it asks who calls, and without bounds.
+    """
+
+    async def read(request: Request) -> Model:
+        body = await read_body(request.scope, request.receive, SMALL)
+        return validated(model, await strict_json(body))
+
+    return read
+
+
+async def strict_json(body: bytes) -> Any:
+    """Return the value of a small JSON body, within its bounds.
+
+    Raises:
+        InvalidRequest: it is none, too deep, or too much.
+    """
+    await outline_of(body, SMALL)
+    return strict_tree(body)
+
+
+def validated(model: type[Model], value: Any) -> Model:
+    """Return a decoded body as its model.
+
+    Raises:
+        InvalidRequest: a field is wrong; it is named.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"])
+    where = "".join(steps).lstrip(".") or "body"
+    raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{first['msg']} (field `{where}`).", param=where)
+
+
+def body_description(model: type[BaseModel]) -> dict[str, Any]:
+    """Return what OpenAPI says of a route's body; the schema itself is among the components."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

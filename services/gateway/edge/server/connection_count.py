@@ -1,0 +1,46 @@
+"""How many connections there are, in all and from each address: nobody may have them all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from services.gateway.edge import metrics
+from services.gateway.settings import LimitSettings, Network
+
+
+class ConnectionCount:
+    """Counts. Proxies that are trusted speak for many, so only the sum binds them."""
+
+    def __init__(self, limits: LimitSettings, trusted: Sequence[Network] = ()) -> None:
+        self._limits = limits
+        self._trusted = tuple(trusted)
+        self._all = 0
+        self._by_address: Counter[str] = Counter()
+
+    def take(self, address: str) -> bool:
+        """Count a connection; False: there are too many already, and it was not counted."""
+        if self._all >= self._limits.connections:
+            metrics.CONNECTIONS_REFUSED.labels("all").inc()
+            return False
+        if self._by_address[address] >= self._limits.connections_per_address and not self._is_trusted(address):
+            metrics.CONNECTIONS_REFUSED.labels("address").inc()
+            return False
+        self._all += 1
+        self._by_address[address] += 1
+        return True
+
+    def give_back(self, address: str) -> None:
+        """Uncount a connection that was counted."""
+        self._all -= 1
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._trusted)

@@ -1,0 +1,156 @@
+"""How large a request is, whatever the model: everything that a provider reads and bills, measured once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from services.gateway.inference.schemas import ChatMessage, ChatRequest, ToolCall
+from services.gateway.inference.text_size import TextSize, size_of, total
+
+# What a dialect puts around a tool, a call, a result or a schema: names of fields, brackets, quotes.
+ENVELOPE_TOKENS: Final = 64
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSize:
+    """Everything that goes in, and how much was asked to come out.
+
+    Attributes:
+        text: of all prompts together: messages, tools, schema; a file's bytes count as text too.
+        messages: of all prompts.
+        envelopes: the most tokens around tools, calls, results and schema.
+        images: of all prompts.
+        prompts: asked by itself, and billed by itself, each.
+        choices: answers of all prompts; 0: nothing comes out.
+        max_tokens: of one choice; 0: not said.
+        shows_all: what the caller gets is all that the provider makes: nothing is cut off or thought in hiding.
+    """
+
+    text: TextSize
+    messages: int = 0
+    envelopes: int = 0
+    images: int = 0
+    prompts: int = 1
+    choices: int = 1
+    max_tokens: int = 0
+    shows_all: bool = False
+
+    @property
+    def lesson(self) -> tuple[int, str]:
+        """Return the most tokens that the text can be, and the script most of it is in: what a router learns from.
+
+        (0, "") of what teaches nothing: several prompts, and what is no text.
+        """
+        scripts = self.text.scripts(0.0)
+        if self.prompts > 1 or self.images or not scripts:
+            return 0, ""
+        return self.text.token_bound, scripts[0].value
+
+
+class _PartHead(msgspec.Struct, gc=False):
+    type: str
+    text: str | None = None
+
+
+_part_head: Final = msgspec.json.Decoder(_PartHead).decode
+
+
+def chat_size(request: ChatRequest) -> PromptSize:
+    """Return the size of one chat, checked and in the new form: `tools` where the caller wrote `functions`."""
+    return chats_size((request,))
+
+
+def chats_size(requests: Sequence[ChatRequest]) -> PromptSize:
+    """Return the size of several chats with the same parameters: a list of prompts."""
+    first = requests[0]
+    measure = _Measure()
+    for request in requests:
+        for message in request.messages or ():
+            measure.add(message)
+        measure.add_form(request)
+    choices = (first.n or 1) * len(requests)
+    return PromptSize(
+        total(measure.texts),
+        measure.messages,
+        measure.envelopes * ENVELOPE_TOKENS,
+        measure.images,
+        len(requests),
+        choices,
+        first.max_completion_tokens or first.max_tokens or 0,
+        choices == 1 and not first.stop and first.reasoning_effort in (None, "none"),
+    )
+
+
+def embedding_size(inputs: Sequence[str]) -> PromptSize:
+    """Return the size of texts that become vectors: each counts as a message, nothing comes out."""
+    return PromptSize(total(size_of(text.encode()) for text in inputs), len(inputs), prompts=len(inputs), choices=0)
+
+
+class _Measure:
+    """Adds up what the parts of requests weigh."""
+
+    def __init__(self) -> None:
+        self.texts: list[TextSize] = []
+        self.messages = self.envelopes = self.images = 0
+
+    def add(self, message: ChatMessage) -> None:
+        """Measure one message: content, name, calls."""
+        self.messages += 1
+        if message.role in ("tool", "function"):
+            self._result(message.content)
+        elif isinstance(message.content, str):
+            self._text(message.content)
+        elif message.content is not None:
+            for part in message.content:
+                self._part(part)
+        if message.name:
+            self._text(message.name)
+        for call in message.tool_calls or ():
+            self._call(call)
+
+    def add_form(self, request: ChatRequest) -> None:
+        """Measure what goes with every request: tools, the schema of the answer, a predicted answer."""
+        for tool in request.tools or ():
+            function = tool.function
+            self._form(function.parameters)
+            self._text(function.name)
+            self._text(function.description or "")
+        if request.response_format is not None:
+            wanted = request.response_format.json_schema
+            self._form(wanted.schema if wanted is not None else None)
+            self._text(wanted.name if wanted is not None else "")
+        if request.prediction is not None:
+            self._form(request.prediction)
+
+    def _text(self, text: str) -> None:
+        self.texts.append(size_of(text.encode("utf-8", "replace")))
+
+    def _form(self, form: dict[str, Any] | None) -> None:
+        self.envelopes += 1
+        self.texts.append(size_of(_encode(form)) if form else TextSize())
+
+    def _part(self, raw: Raw) -> None:
+        head = _part_head(raw)
+        if head.type == "image_url":
+            self.images += 1
+        elif head.type == "text":
+            self._text(head.text or "")
+        else:
+            self.texts.append(size_of(bytes(raw)))
+
+    def _result(self, content: str | list[Raw] | None) -> None:
+        # A dialect may want it as JSON, with a name of up to 64 signs: its own escapes count.
+        self.envelopes += 2
+        self.texts.append(size_of(_encode(content)))
+
+    def _call(self, call: ToolCall) -> None:
+        self.envelopes += 1
+        self._text(call.function.name)
+        self._text(call.function.arguments)

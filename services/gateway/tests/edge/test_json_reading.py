@@ -1,0 +1,143 @@
+"""The outline of a JSON body says what a slow and simple reader would say, and never works long at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from servicekit.errors import InvalidRequest
+from services.gateway.edge.reading import json_outline
+from services.gateway.edge.reading.body import BodyLimits
+from services.gateway.edge.reading.json_faults import check_names, refuse_faults
+from services.gateway.edge.reading.json_outline import Outline, outline_of
+
+WIDE = BodyLimits(size=10**9, seconds=1, depth=500, elements=10**6)
+# What breaks careless scanners: quotes, backslashes, brackets and commas in texts, names that are escaped.
+TEXTS = st.text(alphabet='ab"\\[]{},:é€ \n', max_size=8)
+
+
+class Pairs(list[tuple[str, Any]]):
+    """An object with its names in order, also twice."""
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXTS | st.just("x" * 300),
+    lambda inner: st.lists(inner, max_size=4) | st.lists(st.tuples(TEXTS, inner), max_size=4).map(Pairs),
+    max_leaves=25,
+)
+
+
+def written(value: Any) -> str:
+    """Return the JSON text, names as they are."""
+    if isinstance(value, Pairs):
+        return "{" + ",".join(f"{json.dumps(name)}:{written(item)}" for name, item in value) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(written, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def is_twice(value: Any) -> bool:
+    """Tell whether some object says a name twice."""
+    if isinstance(value, Pairs):
+        names = [name for name, _ in value]
+        return len(set(names)) < len(names) or any(is_twice(item) for _, item in value)
+    return isinstance(value, list) and any(map(is_twice, value))
+
+
+def depth_of(value: Any) -> int:
+    """Return the levels of nesting."""
+    inner = [item for _, item in value] if isinstance(value, Pairs) else value
+    return 1 + max(map(depth_of, inner), default=0) if isinstance(value, list) else 0
+
+
+def elements_of(value: Any) -> int:
+    """Return what is counted: opening brackets and commas."""
+    inner = [item for _, item in value] if isinstance(value, Pairs) else value
+    return 1 + max(0, len(inner) - 1) + sum(map(elements_of, inner)) if isinstance(value, list) else 0
+
+
+def outlined(text: bytes, piece: int, limits: BodyLimits = WIDE) -> bytes:
+    """Return the outline of a text that is read so many bytes at a time."""
+    outline = Outline(limits)
+    for start in range(0, len(text), piece):
+        outline.feed(text[start : start + piece])
+    return outline.text
+
+
+def refuses(read: Any, *given: Any) -> bool:
+    """Tell whether a reading refuses."""
+    try:
+        read(*given)
+    except InvalidRequest:
+        return True
+    return False
+
+
+@settings(max_examples=500, deadline=None)
+@given(VALUES, st.integers(1, 40))
+def test_names_that_come_twice_are_found_in_any_pieces(value: Any, piece: int) -> None:
+    """However the body is cut, and whatever its texts look like."""
+    text = written(value).encode()
+
+    assert refuses(check_names, outlined(text, piece)) == refuses(check_names, text) == is_twice(value)
+
+
+@settings(max_examples=500, deadline=None)
+@given(VALUES, st.integers(1, 40))
+def test_depth_and_elements_are_exact(value: Any, piece: int) -> None:
+    """What is in texts does not count."""
+    text, depth, elements = written(value).encode(), depth_of(value), elements_of(value)
+
+    for less in (0, 1):
+        deep = BodyLimits(10**9, 1, depth - less, 10**6)
+        many = BodyLimits(10**9, 1, 500, elements - less)
+        assert depth == 0 or refuses(outlined, text, piece, deep) == (less > 0)
+        assert elements == 0 or refuses(outlined, text, piece, many) == (less > 0)
+
+
+def test_long_names_are_told_apart() -> None:
+    """They are cut out of the outline, each by itself."""
+    text = json.dumps({"a" * 500 + str(at): at for at in range(5)}).encode()
+
+    assert not refuses(check_names, outlined(text, 64))
+
+
+@pytest.mark.parametrize("body", [b'"' + b"a" * 2_000_000 + b'"', b"[" + b'"\\\\",' * 300_000 + b"1]"])
+async def test_the_loop_goes_on_while_a_large_body_is_looked_at(body: bytes) -> None:
+    """Others get their turn between any two pieces, so the longest wait is that of one piece."""
+    turns = 0
+
+    async def another() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(another())
+    await outline_of(body, WIDE)
+    other.cancel()
+
+    assert turns >= len(body) // json_outline.PIECE
+
+
+@pytest.mark.parametrize("body", [b"[" * 10**6, b"[" + b"1," * 10**6, b'""' * 10**6, b'{"a":' * 10**6])
+def test_too_much_is_refused_after_the_first_piece(body: bytes) -> None:
+    """A refusal costs no more than what was read until then."""
+    outline = Outline(BodyLimits(size=10**9, seconds=1, depth=64, elements=10_000))
+
+    assert refuses(outline.feed, body[: json_outline.PIECE])
+
+
+def test_the_first_fault_is_named_by_its_path() -> None:
+    """In the order in which the body says it."""
+    tree = {"a": [1, {"b": "\ud800"}], "c": float("nan")}
+
+    with pytest.raises(InvalidRequest) as caught:
+        refuse_faults(tree)
+
+    assert caught.value.param == "a[1].b"

@@ -1,0 +1,271 @@
+"""What is billed when a provider lies, says nothing or fails half way, and what a nearly spent budget allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis.asyncio
+from google.protobuf.timestamp_pb2 import Timestamp
+from razvilka.auth.v1 import auth_pb2
+from razvilka.router.v1 import router_pb2 as pb
+from razvilka.usage.v1 import usage_pb2
+
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.gateway.tests.admission_kit import leftovers
+from services.gateway.tests.backends import KEY, Backends, caller, model
+from services.gateway.tests.conftest import Edge, StartGateway
+
+CHAT, TEXT = "/v1/chat/completions", "/v1/completions"
+IN, OUT = 200, 400  # micro-roubles a token
+WORDS = "Скажи привет"
+BOUND = len(WORDS) + 16 + 8  # the most tokens that this prompt can be
+
+
+def chat(**changes: Any) -> dict[str, Any]:
+    """Return a chat body, answered with ten tokens at most."""
+    return {"model": "yandexgpt", "messages": [{"role": "user", "content": WORDS}], "max_tokens": 10, **changes}
+
+
+def capped(micro_rub: int, period: auth_pb2.BudgetPeriod.ValueType = auth_pb2.BUDGET_PERIOD_DAY) -> auth_pb2.Caller:
+    """Return a caller with a budget of which 1,250,000 micro-roubles are spent."""
+    budget = auth_pb2.Budget(subject="user:user-1", period=period, limit_micro_rub=1_250_000 + micro_rub)
+    return caller(budgets=[budget])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_claim_beyond_every_bound_gives_back_leases_and_holds(
+    edge: Edge, backends: Backends, redis_client: redis.asyncio.Redis, stream: bool
+) -> None:
+    """Five claims of 2**62 tokens were five 500s once, and five leases that stayed until the restart."""
+    free = auth_pb2.Limits(requests_per_minute=1000, concurrent_requests=5)
+    backends.auth.callers[KEY] = caller(user_limits=free)
+    backends.router.usage = pb.Usage(prompt_tokens=10, completion_tokens=2**62)
+
+    statuses = [(await edge.client.post(CHAT, json=chat(stream=stream))).status_code for _ in range(7)]
+
+    assert statuses == [200] * 7
+    assert await leftovers(redis_client) == []
+
+
+CLAIMS = {
+    "a billion tokens out": (pb.Usage(prompt_tokens=10, completion_tokens=10**9), 10, 10, "output_disputed"),
+    "a billion tokens in": (pb.Usage(prompt_tokens=10**9, completion_tokens=3), BOUND, 3, "input_disputed"),
+    "both": (pb.Usage(prompt_tokens=2**62, completion_tokens=2**62), BOUND, 10, "input_disputed,output_disputed"),
+}
+
+
+@pytest.mark.parametrize(("claim", "tokens_in", "tokens_out", "flags"), CLAIMS.values(), ids=CLAIMS)
+async def test_a_claim_beyond_what_is_plausible_is_disputed_and_billed_at_the_bound(
+    edge: Edge, backends: Backends, claim: pb.Usage, tokens_in: int, tokens_out: int, flags: str
+) -> None:
+    """The row, the answer's usage and the request's explanation say the same."""
+    backends.router.usage = claim
+
+    answer = (await edge.client.post(CHAT, json=chat())).json()
+    row = await backends.usage.row()
+    told = (await edge.client.get(f"/v1/requests/{row.request_id}")).json()
+
+    assert (row.tokens_input, row.tokens_output, row.flags) == (tokens_in, tokens_out, flags)
+    assert row.source == usage_pb2.SOURCE_DISPUTED
+    assert row.cost_micro_rub == tokens_in * IN + tokens_out * OUT
+    assert answer["usage"]["total_tokens"] == tokens_in + tokens_out
+    assert (told["counted_by"], told["flags"]) == ("disputed", flags.split(","))
+
+
+async def test_a_long_claim_for_a_short_answer_is_disputed(edge: Edge, backends: Backends) -> None:
+    """8,000 tokens were asked for and 7 characters came: they cannot be 8,000 tokens."""
+    backends.router.usage = pb.Usage(prompt_tokens=10, completion_tokens=8000)
+
+    await edge.client.post(CHAT, json=chat(max_tokens=8000))
+
+    row = await backends.usage.row()
+    assert (row.tokens_output, row.source) == (4 * len("Привет!") + 64, usage_pb2.SOURCE_DISPUTED)
+
+
+async def test_hidden_reasoning_is_believed_within_what_was_asked_for(edge: Edge, backends: Backends) -> None:
+    """A provider that says how much of its answer was thought is not doubted for not showing it."""
+    backends.router.usage = pb.Usage(prompt_tokens=10, completion_tokens=5000, reasoning_tokens=4990)
+
+    await edge.client.post(CHAT, json=chat(max_tokens=8000))
+
+    row = await backends.usage.row()
+    assert (row.tokens_output, row.source) == (5000, usage_pb2.SOURCE_PROVIDER)
+
+
+async def test_what_was_delivered_above_the_hold_is_billed_and_flagged(edge: Edge, backends: Backends) -> None:
+    """The provider ignored max_tokens: the caller has the text, and pays for it; the row says by how much."""
+    backends.router.chunks = ["Привет! " * 100]
+    backends.router.usage = pb.Usage(prompt_tokens=10, completion_tokens=250)
+
+    await edge.client.post(CHAT, json=chat())
+
+    row = await backends.usage.row()
+    assert (row.tokens_output, row.source, row.flags) == (250, usage_pb2.SOURCE_PROVIDER, "over_hold")
+    assert row.over_hold_micro_rub == 10 * IN + 250 * OUT - (BOUND * IN + 10 * OUT)
+
+
+NONSENSE = {
+    "negative cached tokens": pb.Usage(prompt_tokens=10, completion_tokens=3, cached_tokens=-5),
+    "more cached than there is": pb.Usage(prompt_tokens=10, completion_tokens=3, cached_tokens=50),
+    "more thought than said": pb.Usage(prompt_tokens=10, completion_tokens=3, reasoning_tokens=50),
+}
+
+
+@pytest.mark.parametrize("claim", NONSENSE.values(), ids=NONSENSE)
+async def test_figures_that_contradict_each_other_become_a_row(edge: Edge, backends: Backends, claim: pb.Usage) -> None:
+    """They were answers without a row once, which Redis counted all the same."""
+    backends.router.usage = claim
+
+    assert (await edge.client.post(CHAT, json=chat())).status_code == 200
+
+    row = await backends.usage.row()
+    assert 0 <= row.tokens_cached <= row.tokens_input == 10
+    assert 0 <= row.tokens_reasoning <= row.tokens_output == 3
+    assert row.flags == "figures_clamped"
+
+
+async def test_a_bill_that_no_column_holds_becomes_the_most_that_one_can_hold(
+    edge: Edge, backends: Backends, redis_client: redis.asyncio.Redis
+) -> None:
+    """Above 9,999.999999 roubles: the row, the answer and the budget's counter say the same."""
+    dear = pb.Price(version="dear", output_micro_rub_per_1k=10**15, valid_from=Timestamp(seconds=1_700_000_000))
+    backends.router.models, backends.router.version = [model("yandexgpt:latest", "yandexgpt", prices=[dear])], "2"
+    assert await edge.gateway.catalog.refresh()
+    budget = auth_pb2.Budget(subject="user:user-1", period=auth_pb2.BUDGET_PERIOD_DAY, limit_micro_rub=10**15)
+    backends.auth.callers[KEY] = caller(budgets=[budget])
+    backends.usage.spend = 0
+
+    answer = await edge.client.post(CHAT, json=chat())
+
+    row = await backends.usage.row()
+    (key,) = [key async for key in redis_client.scan_iter("gw:*:b:*")]
+    assert (row.cost_micro_rub, row.flags) == (9_999_999_999, "cost_clamped")
+    assert answer.headers["x-razvilka-cost-micro-rub"] == "9999999999"
+    assert await redis_client.hmget(key, "u", "h") == [b"9999999999", b"0"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_tool_call_without_usage_is_counted(edge: Edge, backends: Backends, stream: bool) -> None:
+    """Name and arguments are output; it was none once."""
+    backends.router.usage, backends.router.chunks = None, [""]
+    arguments = '{"city": "Омск", "days": 3}'
+    backends.router.tool_calls = [pb.ToolCall(id="c1", name="weather", arguments=arguments)]
+    backends.router.finish = pb.FINISH_REASON_TOOL_CALLS
+
+    await edge.client.post(CHAT, json=chat(stream=stream))
+
+    row = await backends.usage.row()
+    assert (row.tokens_input, row.tokens_output) == (8, -(-len("weather" + arguments) // 3))
+    assert row.source == usage_pb2.SOURCE_ESTIMATED
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_several_choices_without_usage_count_the_input_as_it_is_billed(
+    edge: Edge, backends: Backends, stream: bool
+) -> None:
+    """Where a choice is a call, four choices read the input four times."""
+    models = [model("yandexgpt:latest", "yandexgpt", bills_input_per_choice=True)]
+    backends.router.models, backends.router.version = models, "2"
+    assert await edge.gateway.catalog.refresh()
+    backends.router.usage = None
+
+    await edge.client.post(CHAT, json=chat(n=4, stream=stream))
+
+    assert (await backends.usage.row()).tokens_input == 4 * 8
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("usage", [pb.Usage(prompt_tokens=10, completion_tokens=3), None])
+async def test_the_first_of_two_prompts_is_billed_when_the_second_is_refused(
+    edge: Edge, backends: Backends, usage: pb.Usage | None, stream: bool
+) -> None:
+    """The provider has made its answer; a refusal of the next does not unmake it."""
+    backends.router.usage = usage
+    backends.router.failure = InvalidRequest(ErrorReason.INVALID_PARAMETERS, "No.", param="messages")
+    backends.router.fail_from_call = 2
+
+    answer = await edge.client.post(TEXT, json={"model": "yandexgpt", "prompt": ["раз", "два"], "stream": stream})
+
+    row = await backends.usage.row()
+    assert answer.status_code == (200 if stream else 400)
+    assert (row.status, row.tokens_output) == (usage_pb2.STATUS_FAILED, 3)
+    assert row.tokens_input > 0
+    assert row.cost_micro_rub == row.tokens_input * IN + 3 * OUT
+
+
+async def test_a_budget_that_covers_a_short_answer_allows_one(edge: Edge, backends: Backends) -> None:
+    """`hi` was refused once because 8,192 tokens of output are more than a small budget has left."""
+    left = BOUND * IN + 100 * OUT
+    backends.auth.callers[KEY] = capped(left)
+
+    answer = await edge.client.post(CHAT, json=chat(max_tokens=None))
+
+    assert answer.status_code == 200
+    assert answer.headers["x-razvilka-max-tokens-lowered"] == "100; reason=budget"
+    (asked,) = backends.router.prompts
+    assert asked.max_tokens == 100
+
+
+async def test_a_length_that_the_caller_named_is_not_changed(edge: Edge, backends: Backends) -> None:
+    """The refusal says which one would fit."""
+    backends.auth.callers[KEY] = capped(BOUND * IN + 5 * OUT)
+
+    refused = await edge.client.post(CHAT, json=chat())
+
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"]) == (429, "budget_exceeded")
+    assert error["details"]["max_tokens_that_fit"] == "5"
+    assert "max_tokens of 5" in error["message"]
+    assert int(refused.headers["retry-after"]) > 0
+    assert backends.router.prompts == []
+
+
+async def test_a_budget_that_covers_no_answer_refuses(edge: Edge, backends: Backends) -> None:
+    """Fewer than sixteen tokens are no answer; tomorrow there is more."""
+    backends.auth.callers[KEY] = capped(BOUND * IN + 15 * OUT)
+
+    refused = await edge.client.post(CHAT, json=chat(max_tokens=None))
+
+    assert refused.status_code == 429
+    assert "retry-after" in refused.headers
+
+
+async def test_waiting_is_advised_only_where_it_helps(edge: Edge, backends: Backends) -> None:
+    """A whole budget does not cover this request, so no next day will."""
+    budget = auth_pb2.Budget(subject="user:user-1", period=auth_pb2.BUDGET_PERIOD_DAY, limit_micro_rub=1000)
+    backends.auth.callers[KEY] = caller(budgets=[budget])
+
+    refused = await edge.client.post(CHAT, json=chat())
+
+    assert refused.status_code == 429
+    assert "retry-after" not in refused.headers
+
+
+async def test_a_length_above_the_models_cap_is_told_as_the_cap(edge: Edge, backends: Backends) -> None:
+    """Else the provider would make more than is held for."""
+    await edge.client.post(CHAT, json=chat(max_tokens=20_000))
+
+    (asked,) = backends.router.prompts
+    assert asked.max_tokens == 8192
+
+
+async def test_a_dearer_fallback_is_held_for(start_gateway: StartGateway, backends: Backends) -> None:
+    """Whichever model answers, its bill is covered."""
+    dear = pb.Price(
+        version="dear",
+        input_micro_rub_per_1k=2_000_000,
+        output_micro_rub_per_1k=4_000_000,
+        valid_from=Timestamp(seconds=1_700_000_000),
+    )
+    backends.router.models = [
+        model("yandexgpt:latest", "yandexgpt", fallbacks=["gigachat-max"]),
+        model("gigachat-max", provider="gigachat", prices=[dear]),
+    ]
+    backends.router.answering_model = "gigachat-max"
+    edge = await start_gateway()
+
+    await edge.client.post(CHAT, json=chat())
+
+    row = await backends.usage.row()
+    assert (row.price_version, row.flags) == ("dear", "")

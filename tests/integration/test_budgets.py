@@ -1,0 +1,201 @@
+"""Budgets over gateways, keys, time zones and a Redis that comes and goes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+import redis
+from razvilka.auth.v1 import auth_pb2, auth_pb2_grpc
+
+from servicekit.rpc_client import Peer, open_channel, unary
+from tests.integration.books import Books
+from tests.integration.caller import Heard, ask
+from tests.integration.processes import Processes, pause, resume
+from tools.stack.running_stack import Account, RunningStack
+
+SHORT: Final = "Где север? [[tokens:3]]"
+PAUSE_S: Final = 3.0
+CLIENTS: Final = 8
+ZONE: Final = "Asia/Kamchatka"
+# `make books` sends 10,000.
+MIXES: Final = int(os.environ.get("RAZVILKA_BUDGET_MIXES", "240"))
+# Half of what one request costs on average: the budget ends in the middle.
+MOST_OF_ONE: Final = 20_000
+WORDS: Final = ("Где", "север", "?", "tokens", "2026", "{}", "день", "река", "()", "код")
+
+
+def pause_redis(stack: RunningStack) -> None:
+    """Redis hangs for some seconds."""
+    pid = stack.pid("redis")
+    pause(pid)
+    try:
+        time.sleep(PAUSE_S)
+    finally:
+        resume(pid)
+
+
+def kill_redis(stack: RunningStack) -> None:
+    """Redis is killed; the supervisor starts it again."""
+    os.kill(stack.pid("redis"), signal.SIGKILL)
+
+
+def flush_redis(stack: RunningStack) -> None:
+    """Redis loses everything."""
+    with redis.Redis.from_url(stack.redis_url) as client:
+        client.flushall()
+
+
+@pytest.mark.parametrize("away", [pause_redis, kill_redis, flush_redis])
+def test_redis_away_for_seconds_refuses_nobody(
+    stack: RunningStack, books: Books, away: Callable[[RunningStack], None]
+) -> None:
+    """A caller with a budget whose rest is known is served by the gateway's share; afterwards the books agree."""
+    account = stack.new_account(budget_micro_rub=100_000_000, budget_period=auth_pb2.BUDGET_PERIOD_MONTH)
+    ask(stack.url, account.key, SHORT)
+    over = threading.Event()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        asking = [pool.submit(ask_until, stack.url, account.key, over) for _ in range(CLIENTS)]
+        time.sleep(1.0)
+        away(stack)
+        time.sleep(2.0)
+        over.set()
+        counted = sum((each.result() for each in asking), Counter[int]())
+    stack.wait_until_ready()
+
+    assert set(counted) == {200}
+    books.check(account.user_id)
+
+
+def ask_until(url: str, key: str, over: threading.Event) -> Counter[int]:
+    """Ask again and again; return how often which status came."""
+    counted: Counter[int] = Counter()
+    while not over.is_set():
+        counted[ask(url, key, SHORT).status] += 1
+    return counted
+
+
+def key_info(url: str, key: str) -> dict[str, Any]:
+    """Return what /v1/auth/key says."""
+    answer = httpx.get(f"{url}/v1/auth/key", headers={"authorization": f"Bearer {key}"}, trust_env=False)
+    found: dict[str, Any] = answer.json()["data"]
+    return found
+
+
+def test_rotating_a_key_does_not_renew_its_budget(stack: RunningStack, books: Books) -> None:
+    """The successor sees what its predecessor spent, is refused for it, and the books agree."""
+    account = stack.new_account(budget_micro_rub=300_000, budget_period=auth_pb2.BUDGET_PERIOD_TOTAL)
+    first = ask(stack.url, account.key, SHORT, max_tokens=50)
+    assert first.status == 200, first.body
+    spent = books.wait_for_rows(account.user_id)[0]["micro_rub"]
+    before = key_info(stack.url, account.key)
+
+    successor = rotate(stack, account)
+    after = key_info(stack.url, successor)
+    second = ask(stack.url, successor, SHORT, max_tokens=50)
+    rows = books.wait_for_rows(account.user_id, 2)
+
+    assert second.status == 200
+    assert spent > 0
+    assert after["limit_remaining"] == before["limit_remaining"] == pytest.approx(0.3 - spent / 1e6)
+    assert after["usage"] == pytest.approx(spent / 1e6)
+    assert {row["key_id"] for row in rows} == {account.key_id}
+    books.check(account.user_id)
+
+
+def rotate(stack: RunningStack, account: Account) -> str:
+    """Rotate a key at the auth service, as its owner would in person; return the new secret."""
+
+    async def ask_auth() -> str:
+        gateway = Peer("auth", stack.parts.home.tls / "gateway")
+        async with open_channel(stack.auth.target, gateway) as channel:
+            stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
+            request = auth_pb2.RotateApiKeyRequest(user_id=account.user_id, key_id=account.key_id, overlap_s=60)
+            return str((await unary(stub.RotateApiKey, request, deadline_s=10.0)).secret)
+
+    return asyncio.run(ask_auth())
+
+
+def test_a_daily_budget_begins_at_the_owners_midnight(stack: RunningStack, books: Books) -> None:
+    """Counters, rows and /v1/auth/key go by the account's zone, not by UTC."""
+    account = stack.new_account(budget_micro_rub=5_000_000, budget_period=auth_pb2.BUDGET_PERIOD_DAY)
+    set_zone(stack, account, ZONE)
+
+    assert ask(stack.url, account.key, SHORT, max_tokens=50).status == 200
+    spent = books.wait_for_rows(account.user_id)[0]["micro_rub"]
+    info = key_info(stack.url, account.key)
+
+    with redis.Redis.from_url(stack.redis_url) as client:
+        names: Any = client.keys(f"gw:{{{account.user_id}}}:b:*")
+    (label,) = [name.decode().rpartition(":d")[2] for name in names]
+    starts = datetime.fromtimestamp(int(label.split("-")[0]), UTC).astimezone(ZoneInfo(ZONE))
+    assert (starts.hour, starts.minute, starts.second) == (0, 0, 0)
+    assert starts.date() == datetime.now(ZoneInfo(ZONE)).date()
+    assert info["limit_remaining"] == pytest.approx(5 - spent / 1e6)
+    books.check(account.user_id)
+
+
+def set_zone(stack: RunningStack, account: Account, zone: str) -> None:
+    """Change an account's time zone, as its owner would."""
+    stack.query("UPDATE auth.users SET time_zone = $2 WHERE id = $1 RETURNING id", account.user_id, zone)
+
+
+@pytest.fixture(scope="module")
+def four_gateways(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """Addresses of four gateways: the suite's own and three more."""
+    processes = Processes(stack, tmp_path_factory.mktemp("four"))
+    try:
+        more = [processes.gateway(journal=f"journal-{number}") for number in range(3)]
+        yield [stack.url, *(gateway.url for gateway in more)]
+    finally:
+        processes.stop_all()
+
+
+@pytest.mark.timeout(3600)
+def test_a_budget_is_never_exceeded_by_more_than_what_is_disputed(
+    stack: RunningStack, four_gateways: list[str], books: Books
+) -> None:
+    """Random requests in parallel over four gateways on one budget, which ends half-way through them."""
+    rng = random.Random(11)
+    account = stack.new_account(budget_micro_rub=MIXES * MOST_OF_ONE, budget_period=auth_pb2.BUDGET_PERIOD_DAY)
+    orders = [mixed(rng) for _ in range(MIXES)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(
+            pool.map(
+                lambda number: ask(four_gateways[number % 4], account.key, **orders[number]),
+                range(MIXES),
+            )
+        )
+
+    counted = Counter(heard.status for heard in answers)
+    rows = books.wait_for_rows(account.user_id, counted[200])
+    spent = sum(row["micro_rub"] for row in rows)
+    disputed = sum(row["micro_rub"] for row in rows if row["source"] == "disputed")
+    assert counted[200]
+    assert counted[429]
+    assert {code(heard) for heard in answers if heard.status == 429} <= {"budget_exceeded"}
+    assert spent <= MIXES * MOST_OF_ONE + disputed
+    books.check(account.user_id)
+
+
+def code(heard: Heard) -> str:
+    """Return what a refusal is called."""
+    return str(heard.error.get("code", ""))
+
+
+def mixed(rng: random.Random) -> dict[str, Any]:
+    """Return a random request: a prompt of any words, plain or streamed, for few or many tokens."""
+    content = " ".join(rng.choices(WORDS, k=rng.randint(1, 60))) + f" [[tokens:{rng.randint(1, 30)}]]"
+    return {"content": content, "stream": rng.random() < 0.5, "max_tokens": rng.randint(30, 80)}

@@ -1,0 +1,85 @@
+"""What a provider bills of a request, by the emulator's ground truth, without a network between."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from emulator.gigachat import v1_format
+from emulator.markers import read_directions
+from emulator.openai import format as openai_format
+from emulator.toy_model.answer import Ask, compose
+from emulator.yandex import native_format
+from services.gateway.clients.catalog import Model
+from services.gateway.clients.router.prompt import to_prompt
+from services.gateway.inference.prompt_size import chat_size
+from services.gateway.inference.schemas import ChatRequest
+from services.gateway.metering.usage_record import TokenUsage
+from services.router.domain import catalog
+from services.router.domain.completion import Prompt
+from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers.gigachat.request import body_of
+from services.router.providers.openai_dialect.quirks import Quirks
+from services.router.providers.openai_dialect.request import OpenAIRequests
+from services.router.providers.yandexgpt.request import native_body
+from services.router.rpc_messages import prompt_from_proto
+
+WINDOW: Final = 32_768
+LONGEST_ANSWER: Final = 8_192
+_IDS: Final = ToolCallIds(b"thirty-two bytes, as keys must be")
+_MODEL: Final = catalog.Model("m", "p", "m", (), context_length=WINDOW)
+_OPENAI: Final = OpenAIRequests("openai", _IDS, Quirks())
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one kind of provider is asked, and how the emulator reads it; the model as the gateway knows it."""
+
+    body: Callable[[Prompt], bytes]
+    read: Callable[[dict[str, Any]], Ask]
+    model: Model
+
+    def bill(self, request: ChatRequest) -> TokenUsage:
+        """Return what the provider says it used; raises what the emulator's reader raises for a body it refuses."""
+        prompt = prompt_from_proto(to_prompt(request, self.model.id, chat_size(request).lesson))
+        ask = self.read(json.loads(self.body(prompt)))
+        ask.directions = read_directions(ask.prompt)
+        answer, n = compose(ask, tokens_per_chunk=4, fault=None), request.n or 1
+        calls = n if self.model.bills_input_per_choice else 1
+        return TokenUsage(answer.prompt_tokens * calls, answer.completion_tokens * n)
+
+
+def _native(prompt: Prompt) -> bytes:
+    return msgspec.json.encode(native_body(prompt, _MODEL, "gpt://folder/m", _IDS, [], stream=False))
+
+
+def _gigachat(prompt: Prompt) -> bytes:
+    return msgspec.json.encode(body_of(prompt, _MODEL, {}, _IDS, [], stream=False))
+
+
+def _openai(prompt: Prompt) -> bytes:
+    return _OPENAI.body(prompt, _MODEL, "m", [], stream=False)
+
+
+def _model(name: str, *, per_choice: bool) -> Model:
+    return Model(
+        name,
+        name,
+        "chat",
+        (),
+        context_length=WINDOW,
+        max_output_tokens=LONGEST_ANSWER,
+        chars_per_token=3.5,
+        bills_input_per_choice=per_choice,
+    )
+
+
+DIALECTS: Final = {
+    "yandexgpt": Dialect(_native, native_format.read_request, _model("yandexgpt", per_choice=True)),
+    "gigachat": Dialect(_gigachat, v1_format.read_request, _model("gigachat", per_choice=True)),
+    "openai": Dialect(_openai, openai_format.read_request, _model("openai", per_choice=False)),
+}
