@@ -1,13 +1,11 @@
-"""Parameters as the catalogue lists them, and as clients send them."""
+"""What the catalogue lists as a parameter is one at the gateway."""
 
 from __future__ import annotations
 
 import msgspec
 import pytest
 
-from servicekit.errors import InvalidRequest
 from services.gateway.inference.schemas import ChatRequest, EmbeddingRequest
-from services.gateway.inference.texts import texts_of
 from services.router.catalog.document import ProviderDocument
 from services.router.catalog.files import CatalogFiles
 
@@ -27,12 +25,3 @@ def test_every_parameter_that_a_model_lists_is_decoded(document: ProviderDocumen
     }
 
     assert missing == set()
-
-
-@pytest.mark.parametrize("tokens", [b"9906", b"[9906, 1917]"])
-def test_arrays_of_tokens_are_refused_with_the_setting_that_helps(tokens: bytes) -> None:
-    """LangChain's default sends them; they are of a tokenizer that no model here has."""
-    with pytest.raises(InvalidRequest, match="check_embedding_ctx_length=False") as refused:
-        texts_of([msgspec.Raw(tokens)], "input")
-
-    assert refused.value.param == "input[0]"
