@@ -44,6 +44,9 @@ LIBRARIES: Final = (
     Library("openai-agents", "openai_agents_python.py"),
     Library("instructor", "instructor_python.py"),
     Library("litellm", "litellm_python.py"),
+    Library("llm", "llm_python.py"),
+    Library("haystack-ai", "haystack_python.py"),
+    Library("dspy", "dspy_python.py"),
 )
 
 

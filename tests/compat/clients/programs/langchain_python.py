@@ -3,7 +3,7 @@
 from langchain.agents import create_agent
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
-from steps import BASE_URL, EMBEDDINGS, KEY, MODEL, QUESTION, main, refused
+from steps import ASKS_FOR_TOOL, BASE_URL, EMBEDDINGS, KEY, MODEL, QUESTION, main, refused
 
 
 def made(model=MODEL, key=KEY):
@@ -32,7 +32,7 @@ def stream():
 
 def tools():
     agent = create_agent(made(), tools=[weather])
-    turns = agent.invoke({"messages": [{"role": "user", "content": QUESTION}]})["messages"]
+    turns = agent.invoke({"messages": [{"role": "user", "content": ASKS_FOR_TOOL}]})["messages"]
     assert turns[-1].content
     assert any(turn.type == "tool" for turn in turns), "the agent called no tool"
 

@@ -3,7 +3,7 @@
 from agents import Agent, OpenAIChatCompletionsModel, Runner, function_tool, set_tracing_disabled
 from openai import AsyncOpenAI
 from pydantic import BaseModel
-from steps import BASE_URL, KEY, MODEL, QUESTION, main, refused
+from steps import ASKS_FOR_TOOL, BASE_URL, KEY, MODEL, QUESTION, main, refused
 
 set_tracing_disabled(True)
 
@@ -39,7 +39,7 @@ async def tools():
         called.append(city)
         return f"{city}: -5"
 
-    assert (await Runner.run(agent(tools=[weather]), QUESTION)).final_output
+    assert (await Runner.run(agent(tools=[weather]), ASKS_FOR_TOOL)).final_output
     assert called, "the agent called no tool"
 
 

@@ -4,7 +4,7 @@ from pydantic import BaseModel
 from pydantic_ai import Agent
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
-from steps import BASE_URL, KEY, MODEL, QUESTION, main, refused
+from steps import ASKS_FOR_TOOL, BASE_URL, KEY, MODEL, QUESTION, main, refused
 
 
 class Weather(BaseModel):
@@ -35,7 +35,7 @@ def tools():
         called.append(city)
         return f"{city}: -5"
 
-    assert agent(tools=[weather]).run_sync(QUESTION).output
+    assert agent(tools=[weather]).run_sync(ASKS_FOR_TOOL).output
     assert called, "the agent called no tool"
 
 

@@ -11,6 +11,8 @@ BASE_URL = os.environ.get("RAZVILKA_URL", "") + "/v1"
 KEY = os.environ.get("RAZVILKA_API_KEY", "")
 MODEL, EMBEDDINGS = "gigachat-pro", "gigachat-embeddings"
 QUESTION = "Какая погода в Казани?"
+# The emulated model calls a function by itself only where the text tells it to.
+ASKS_FOR_TOOL = QUESTION + ' [[call:weather {"city": "Казань"}]]'
 NAMES = ("chat", "stream", "tools", "structured", "embeddings", "models", "wrong_key", "unknown_model")
 
 
