@@ -46,7 +46,7 @@ LIBRARIES: Final = (
     Library("litellm", "litellm_python.py"),
     Library("llm", "llm_python.py"),
     Library("haystack-ai", "haystack_python.py"),
-    Library("dspy", "dspy_python.py"),
+    Library("dspy", "dspy_python.py", ("numpy",)),
 )
 
 
