@@ -156,6 +156,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.at_once = False
         self.progress: pb.Usage | None = None
         self.prompts: list[pb.Prompt] = []
+        self.embeds: list[pb.EmbedRequest] = []
         self.context = CallContext("", begin_trace(None))
         self.entered = asyncio.Event()
         self.ended = asyncio.Event()
@@ -236,6 +237,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
 
     async def _embed(self, call: Call) -> pb.EmbedResponse:
         request = call.request
+        self.embeds.append(request)
         route = pb.Route(provider="gigachat", model=request.model, resolved_model="embed-2")
         self.entered.set()
         await self._pause(self.fail_at)

@@ -13,7 +13,7 @@ from razvilka.router.v1 import router_pb2 as pb
 from emulator.testing import RunningEmulator
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from servicekit.errors import DeadlineExceeded, ErrorReason, InvalidRequest, NotFound, ServiceError
+from servicekit.errors import DeadlineExceeded, ErrorReason, InvalidRequest, NotFound, PermissionDenied, ServiceError
 from servicekit.telemetry import begin_trace
 from services.router.tests.adapters import HASTY
 from services.router.tests.running_router import CONTEXT, Ask, Stub, complete, ends_of, prompt, router, stream, text_of
@@ -122,6 +122,34 @@ async def test_falls_back_as_the_catalogue_says(stub: Stub, emulator: RunningEmu
         ("yandexgpt:latest", "PROVIDER_ERROR"),
         ("yandexgpt-5.1", ""),
     ]
+
+
+@pytest.mark.parametrize("ask", [complete, stream])
+async def test_no_model_outside_the_caller_s_list_answers(stub: Stub, emulator: RunningEmulator, ask: Ask) -> None:
+    """A credential for one model gets that model's failure, not another model's answer and bill."""
+    await emulator.control.fail("status", operation="chat", model="yandexgpt-5-pro", times=-1, code=503)
+
+    with pytest.raises(ServiceError) as caught:
+        await ask(stub, prompt("yandexgpt", allowed_models=["yandexgpt:latest"]))
+
+    attempts = json.loads(caught.value.details["attempts"])
+    assert {attempt["model"] for attempt in attempts} == {"yandexgpt:latest"}
+    calls = await emulator.control.ground_truth(operation="chat")
+    assert {call["model"].rpartition("/")[2] for call in calls} == {"yandexgpt-5-pro"}
+
+
+async def test_a_model_outside_the_caller_s_list_is_refused(stub: Stub, emulator: RunningEmulator) -> None:
+    """Whoever asks: nothing reaches a provider, for vectors neither."""
+    embed = pb.EmbedRequest(model="text-search-doc", input=["раз"], allowed_models=["yandexgpt:latest"])
+    for asking in (
+        complete(stub, prompt("gigachat", allowed_models=["yandexgpt:latest"])),
+        stub.calls.unary("Embed", embed, deadline_s=10, context=CONTEXT),
+    ):
+        with pytest.raises(PermissionDenied) as caught:
+            await asking
+        assert (caught.value.reason, caught.value.param) == (ErrorReason.MODEL_NOT_ALLOWED, "model")
+
+    assert await emulator.control.ground_truth() == []
 
 
 @pytest.mark.parametrize("ask", [complete, stream])
