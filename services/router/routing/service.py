@@ -34,15 +34,8 @@ from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
 from services.router.routing.answers import streamed, whole
 from services.router.routing.attempts import Answered, Attempts, RoutedRequest, RoutingAttempt
+from services.router.routing.limits import Limits
 from services.router.status.reporter import StatusReporter
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one request may take."""
-
-    first_token_s: float
-    choices_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +225,8 @@ class RouterService:
         chosen = [each for each in known if each.provider in self._attempts.providers]
         if not chosen:
             raise failures.no_credentials(model.provider)
-        deadline = None if remaining_s is None else self._clock.monotonic() + remaining_s
-        return RoutedRequest(request_id, chosen, deadline)
+        most_s = self._limits.answer_s if remaining_s is None else min(remaining_s, self._limits.answer_s)
+        return RoutedRequest(request_id, chosen, self._clock.monotonic() + most_s)
 
     def _check(self, prompt: Prompt) -> None:
         if not prompt.messages:

@@ -60,6 +60,7 @@ class GigaChatProvider:
         self._http = AuthorizedHttp(http, self._credentials, self._tls)
         self._ids = ids
         self._replies = GigaChatReplies(ids, clock)
+        self._vector_replies = GigaChatReplies(ids, clock, indexed="input")
         self._tasks = tasks
         base = settings.base_url.rstrip("/")
         self._chat_url = URL(f"{base}/chat/completions")
@@ -113,7 +114,7 @@ class GigaChatProvider:
             raise failures.unsupported("dimensions", NAME)
         call.dropped.extend(name for name in texts.other_json if name != "encoding_format")
         body = texts_body(call.model.resolved_model, texts.texts, None)
-        return read_vectors(self._replies, await self._post(self._embeddings_url, body, call), len(texts.texts))
+        return read_vectors(self._vector_replies, await self._post(self._embeddings_url, body, call), len(texts.texts))
 
     @asynccontextmanager
     async def _body(self, prompt: Prompt, call: ProviderCall, *, stream: bool) -> AsyncIterator[bytes]:
