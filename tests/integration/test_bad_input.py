@@ -89,7 +89,7 @@ DEEPER: Final = [
      chat(messages=[{"role": "user", "content": "a"}, {"role": "tool", "tool_call_id": "x", "content": "1"}]),
      (400,), "messages"),
     ("a prompt longer than the window", CHAT, said("слово " * 40_000), (400,), "messages"),
-    ("logprobs", CHAT, chat(logprobs=True, top_logprobs=3), (400,), None),
+    ("logit_bias", CHAT, chat(logit_bias={"7": 5}), (400,), "logit_bias"),
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.gigachat.messages import NAME, Attachments, messages_of
 from services.router.providers.gigachat.schema_reducer import reduced
-from services.router.providers.parameters import json_object, sort_out
+from services.router.providers.parameters import clamped, json_object, sort_out
 
 HOTTEST: Final = 2.0
 # Its own parameters, for callers who know the provider behind the model.
@@ -50,7 +50,7 @@ def _sampling(prompt: Prompt, model: Model, body: dict[str, Any], dropped: list[
             # 0 lies outside the documented range; top_p 0 is as greedy.
             body["top_p"] = 0
         else:
-            body["temperature"] = min(prompt.temperature, HOTTEST)
+            body["temperature"] = clamped("temperature", prompt.temperature, 0.0, HOTTEST, dropped)
     if prompt.max_tokens is not None:
         body["max_tokens"] = prompt.max_tokens
     if prompt.reasoning_effort:
@@ -76,7 +76,9 @@ def _functions(prompt: Prompt, body: dict[str, Any], dropped: list[str]) -> None
     elif len(prompt.tools) == 1:
         body["function_call"] = {"name": prompt.tools[0].name}
     else:
-        raise failures.unsupported("tool_choice", NAME, "'required' needs exactly one tool")
+        # It can be made to call one function, not any: the model decides, and the caller is told.
+        body["function_call"] = "auto"
+        dropped.append("tool_choice")
 
 
 def _function(tool: Tool, at: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,7 +134,11 @@ async def test_a_token_service_s_wish_to_wait_is_kept(emulator: RunningEmulator,
     """Its Retry-After is as good as that of the call itself."""
     file = await service_account(emulator, tmp_path)
     await emulator.control.fail("rate_limit", operation="token", retry_after="7")
-    iam = {"api_key": "", "service_account_key_file": file, "iam_url": f"{emulator.yandex_url}/iam/v1/tokens"}
+    iam: dict[str, Any] = {
+        "api_key": "",
+        "service_account_key_file": file,
+        "iam_url": f"{emulator.yandex_url}/iam/v1/tokens",
+    }
 
     async with open_adapters(emulator, **iam) as adapters:
         provider = adapters.yandex if dialect == "native" else adapters.gigachat
