@@ -1,6 +1,10 @@
 # One image recipe for every program: docker build --build-arg SERVICE=gateway|auth|router|usage .
 # The emulator: docker build --build-arg SERVICE=emulator --build-arg PACKAGE=emulator .
-FROM python:3.11-slim-bookworm AS packages
+# The operator's tools: docker build --build-arg SERVICE=tools --build-arg PACKAGE=tools .
+# For a release pin the base by its digest, which `docker buildx imagetools inspect python:3.11-slim-bookworm` shows:
+#   --build-arg BASE=python:3.11-slim-bookworm@sha256:...
+ARG BASE=python:3.11-slim-bookworm
+FROM ${BASE} AS packages
 WORKDIR /build
 COPY requirements-runtime.lock .
 RUN python -m venv --copies /opt/venv \
@@ -8,7 +12,7 @@ RUN python -m venv --copies /opt/venv \
  && /opt/venv/bin/python -m pip uninstall --yes pip setuptools \
  && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
-FROM python:3.11-slim-bookworm
+FROM ${BASE}
 ARG SERVICE=gateway
 ARG PACKAGE=services/${SERVICE}
 ENV PATH=/opt/venv/bin:$PATH \
@@ -20,15 +24,18 @@ ENV PATH=/opt/venv/bin:$PATH \
 # standard library: compiled here, it is never compared with its source again.
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/local/lib/python3.11
 # A volume mounted here starts with this owner, so that the gateway can write its journal without being root.
-RUN install -d -o 10001 -g 10001 /var/lib/razvilka /var/lib/razvilka/journal /var/lib/razvilka/demo
+RUN install -d -o 10001 -g 10001 /var/lib/razvilka /var/lib/razvilka/journal /var/lib/razvilka/demo \
+    /var/lib/razvilka/certificates
 WORKDIR /app
 COPY --from=packages /opt/venv /opt/venv
 COPY protos/gen/razvilka protos/gen/razvilka
 COPY servicekit servicekit
-COPY tools/__init__.py tools/demo_account.py tools/demo_calls.py tools/
-COPY services/__init__.py services/__init__.py
+COPY services/__init__.py services/__main__.py services/
 COPY ${PACKAGE} ${PACKAGE}
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /app
+# Last, since nothing can be run afterwards: whoever breaks into a program finds no shell, no package manager and no
+# interpreter but Python's.
+RUN rm -rf /usr/bin/apt* /usr/bin/dpkg* /usr/lib/apt /var/lib/dpkg /usr/bin/perl* /usr/local/bin/pip* \
+           /usr/local/lib/python3.11/site-packages/pip /usr/local/lib/python3.11/ensurepip /bin/bash /bin/dash /bin/sh
 USER 10001:10001
-# `exec`: the service is process 1 and gets SIGTERM itself.
-CMD ["sh", "-c", "exec python -m services.$SERVICE serve"]
+CMD ["python", "-m", "services", "serve"]

@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
+AUDIT := $(VENV)/audit
 PROTOS := $(wildcard protos/razvilka/*/v1/*.proto)
 # Two processes: more than two cores would help, but each starts its own PostgreSQL.
 TEST_PROCESSES ?= 2
@@ -18,7 +19,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-sdks test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench chaos lock check clean holds fuzz-http books
+.PHONY: help setup up down status logs psql test test-sdks test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench chaos lock check clean holds fuzz-http fuzz-grpc audit books
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -94,6 +95,9 @@ fuzz-http: $(READY) ## Throw 50,000 strange requests at a gateway; ARGS="--reque
 chaos: $(READY) ## Kill, pause, damage, fill and shift clocks under load, then audit the books; ARGS="--events 100"
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
+fuzz-grpc: $(READY) ## Send random messages to every gRPC service, with and without certificates; ARGS="--messages 100"
+	@$(BIN)/python -m tools.fuzz.grpc $(ARGS)
+
 books: $(READY) ## Drive the books through 20,000 random steps and 10,000 random requests over four gateways
 	@RAZVILKA_BOOK_STEPS=20000 RAZVILKA_BUDGET_MIXES=10000 $(BIN)/python -m pytest -q -n 0 --timeout=3600 \
 	  tests/integration/test_books_properties.py tests/integration/test_budgets.py $(ARGS)
@@ -109,8 +113,17 @@ test-under-load: $(READY) ## Run every test beside four busy processes: no resul
 
 lock: $(READY) ## Resolve the dependencies anew into the two lock files
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --all-extras pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header tools/audit/requirements.in -o tools/audit/requirements.lock
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header -c requirements.lock pyproject.toml \
 	  -o requirements-runtime.lock
+
+audit: $(READY) $(AUDIT)/.ready ## Look for known holes, dangerous calls and secrets; write build/sbom.json
+	@$(BIN)/python -m tools.audit $(AUDIT)/bin
+
+$(AUDIT)/.ready: tools/audit/requirements.lock | $(READY)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(AUDIT)
+	@$(BIN)/uv pip install --quiet --python $(AUDIT)/bin/python --require-hashes -r $<
+	@touch $@
 
 check: lint test ## What the build server runs
 

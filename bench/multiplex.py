@@ -37,7 +37,9 @@ from servicekit.multiplex import (
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.telemetry import begin_trace
+from servicekit.trust.callers import CallPolicy
 from services.gateway.clients.router.frames import RouterCallCodec
+from services.router.callers import CALLERS
 from services.router.frames import RouterAnswerCodec
 
 EVENTS: Final = 20
@@ -134,7 +136,8 @@ async def _parts(gap_ms: float) -> AsyncGenerator[pb.StreamResponse, None]:
 async def serve() -> None:
     """Serve until a signal; the first line of standard output is the port."""
     servicer = Servicer()  # type: ignore[abstract]
-    async with running_server(GrpcSettings(grace_s=0), servicer.register, _ready) as port:
+    policy = CallPolicy(CALLERS)
+    async with running_server(GrpcSettings(grace_s=0), servicer.register, _ready, policy) as port:
         print(f"port {port}", flush=True)
         await lifecycle.stop_requested()
 

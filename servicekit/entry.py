@@ -12,6 +12,7 @@ import structlog
 import uvloop
 
 from servicekit import telemetry
+from servicekit.configuration.environment import BadEnvironment, read_environment
 from servicekit.migrations import migrate
 from servicekit.settings import TelemetrySettings
 
@@ -55,7 +56,10 @@ async def _awaited(serve: Callable[[], Awaitable[None]]) -> None:
 
 def _migrate(service: str, migrations: Path) -> None:
     variable = f"{service.upper()}_MIGRATIONS_DSN"
-    dsn = os.environ.get(variable)
+    try:
+        dsn = read_environment({**os.environ}, variable, frozenset({variable})).get(variable)
+    except BadEnvironment as exc:
+        raise SystemExit(str(exc)) from exc
     if not dsn:
         raise SystemExit(f"{variable}: set it to the DSN of the role that owns schema {service}")
     telemetry.configure(service, TelemetrySettings())

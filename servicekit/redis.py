@@ -19,6 +19,7 @@ async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
     One retry without delay: it only heals a connection that the server closed while it was idle.
     """
     timeout_s = settings.timeout_ms / 1000
+    trust = {"ssl_ca_certs": str(settings.ca)} if settings.ca else {}
     pool = BlockingConnectionPool.from_url(
         settings.url.get_secret_value(),
         max_connections=settings.pool_max,
@@ -27,6 +28,7 @@ async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 1),
         health_check_interval=0,
+        **trust,
     )
     client = Redis(connection_pool=pool)
     try:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from servicekit import lifecycle
 from servicekit.call import CallContext
 from servicekit.rpc_errors import decode
+from servicekit.settings import TlsSettings
+from servicekit.trust.callers import name_of
+from servicekit.trust.certificate_files import CertificateFiles, Material
+from servicekit.trust.renewed_channel import RenewedChannel
 
 Response = TypeVar("Response")
 
+LOOK_AT_FILES_EVERY_S: Final = 1.0
+# A call that began over the channel of an earlier certificate is given this long to end; a request may take 600 s.
+LONGEST_CALL_S: Final = 660.0
 _LIMIT: Final = 24 * 1024 * 1024
 _OPTIONS: Final[list[tuple[str, Any]]] = [
     ("grpc.max_receive_message_length", _LIMIT),
@@ -28,11 +39,59 @@ _OPTIONS: Final[list[tuple[str, Any]]] = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The service that must be at the other end, and what proves to it who we are."""
+
+    service: str
+    tls_dir: Path
+
+
+def peer_of(service: str, tls: TlsSettings) -> Peer | None:
+    """Return a service as the peer of somebody with these settings; None where everything is plaintext."""
+    return None if tls.dir is None else Peer(service, tls.dir)
+
+
 @asynccontextmanager
-async def open_channel(target: str) -> AsyncIterator[grpc.aio.Channel]:
-    """Yield a channel to `target` (host:port or dns:///name:port); it connects when it is used."""
-    async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
-        yield channel
+async def open_channel(target: str, peer: Peer | None = None) -> AsyncIterator[grpc.aio.Channel]:
+    """Yield a channel to `target` (host:port or dns:///name:port); it connects when it is used.
+
+    With a peer both sides prove themselves; replaced certificate files are used from the next connection on. Without
+    one the channel is plaintext.
+
+    Raises:
+        BadCertificate: the peer's files cannot be used.
+    """
+    if peer is None:
+        async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
+            yield channel
+        return
+    files = CertificateFiles(peer.tls_dir)
+    renewed = RenewedChannel(_secure_channel(target, peer, files.read()))
+    async with lifecycle.background() as tasks:
+        tasks.start(_renew(renewed, target, peer, files, tasks), name="certificates")
+        try:
+            yield cast("grpc.aio.Channel", renewed)
+        finally:
+            await renewed.current.close()
+
+
+def _secure_channel(target: str, peer: Peer, material: Material) -> grpc.aio.Channel:
+    credentials = grpc.ssl_channel_credentials(material.authority, material.key, material.certificate)
+    # The name in the certificate is the service's, wherever it runs: addresses prove nothing.
+    pinned = [("grpc.ssl_target_name_override", name_of(peer.service)), ("grpc.default_authority", peer.service)]
+    return grpc.aio.secure_channel(target, credentials, options=[*_OPTIONS, *pinned])
+
+
+async def _renew(
+    renewed: RenewedChannel, target: str, peer: Peer, files: CertificateFiles, tasks: lifecycle.Background
+) -> None:
+    while True:
+        await asyncio.sleep(LOOK_AT_FILES_EVERY_S)
+        material = files.read_if_changed()
+        if material is not None:
+            before = renewed.renew(_secure_channel(target, peer, material))
+            tasks.start(before.close(LONGEST_CALL_S), name="channel_before")
 
 
 async def unary(

@@ -6,12 +6,11 @@ A service's class sets `env_prefix="AUTH_"`, `env_nested_delimiter="_"` and `env
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
-T = TypeVar("T", bound=BaseSettings)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
 
 class Part(BaseModel):
@@ -21,6 +20,8 @@ class Part(BaseModel):
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+# An empty variable means that there is no file, not the folder one stands in.
+OptionalPath = Annotated[Path | None, BeforeValidator(lambda given: given or None)]
 
 
 class PostgresSettings(Part):
@@ -40,7 +41,9 @@ class RedisSettings(Part):
     """The shared Redis."""
 
     url: SecretStr
-    """redis://[user:password@]host:port/db, or unix:///path.sock."""
+    """rediss://user:password@host:port/db (redis:// without TLS), or unix:///path.sock."""
+    ca: OptionalPath = None
+    """File with the authorities that may have signed the certificate of rediss://; empty: the system's."""
     timeout_ms: int = Field(100, gt=0)
     """Milliseconds to wait for a connection or an answer before Redis counts as lost."""
     pool_max: int = Field(64, ge=1)
@@ -56,8 +59,17 @@ class GrpcSettings(Part):
     """Port to listen on; 0 takes a free one."""
     max_message_mb: int = Field(24, ge=1)
     """Megabytes of one message at most; above the gateway's body limit (a JSON body grows when re-encoded)."""
+    max_streams: int = Field(5_000, ge=1)
+    """Calls under way over one connection at most; more wait for their turn or are told to try again."""
     grace_s: float = Field(25.0, ge=0)
     """Seconds that calls under way are given after SIGTERM."""
+
+
+class TlsSettings(Part):
+    """How the services prove themselves to each other."""
+
+    dir: OptionalPath = None
+    """Folder with tls.crt, tls.key and ca.crt of this service, read again when they change; empty: plaintext."""
 
 
 class MetricsSettings(Part):
@@ -90,19 +102,3 @@ SERVICE_CONFIG = SettingsConfigDict(
     use_attribute_docstrings=True,
     hide_input_in_errors=True,
 )
-
-
-def load(settings: type[T]) -> T:
-    """Read settings from the environment; bad ones end the process with the variable's name.
-
-    Raises:
-        SystemExit: a setting is missing or wrong; the message has one line for each.
-    """
-    try:
-        return settings()
-    except ValidationError as exc:
-        prefix = settings.model_config.get("env_prefix", "")
-        lines = [
-            f"{prefix}{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']}" for error in exc.errors()
-        ]
-        raise SystemExit("bad settings:\n  " + "\n  ".join(lines)) from None

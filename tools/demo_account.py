@@ -1,6 +1,7 @@
 """The demo account, made once: a person of the enterprise tier, a key, an administrator's key, two OAuth clients.
 
-`python -m tools.demo_account AUTH_TARGET FILE URL` keeps them in FILE and prints what is in it.
+`python -m tools.demo_account AUTH_TARGET TLS_DIR FILE URL` calls auth with the operator's certificate in TLS_DIR, keeps
+them in FILE and prints what is in it.
 """
 
 import asyncio
@@ -8,13 +9,15 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Final
 
+from grpc.aio import Channel
 from razvilka.auth.v1 import oauth_pb2
 
-from servicekit.rpc_client import open_channel
+from servicekit.rpc_client import Peer, open_channel
 from tools.demo_calls import DemoCalls, DemoClient
 
 EMAIL: Final = "demo@example.com"
@@ -59,23 +62,35 @@ def _variable(name: str) -> str:
     return f"RAZVILKA_{name.upper()}"
 
 
-async def ensure_demo(file: Path, *, auth_target: str, url: str, registration_token: str = "") -> Demo:
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Where auth is, and the operator's certificate."""
+
+    target: str
+    tls_dir: Path
+
+    def channel(self) -> AbstractAsyncContextManager[Channel]:
+        """Return a channel to it, to be entered."""
+        return open_channel(self.target, Peer("auth", self.tls_dir))
+
+
+async def ensure_demo(file: Path, *, auth: Auth, url: str, registration_token: str = "") -> Demo:
     """Return a demo account that works, making what is missing, and write the file.
 
     Where people cannot be seeded (in production) nothing is made: the file goes on saying what it said.
     """
     known = demo_from(read_env_file(file))
-    async with open_channel(auth_target) as channel:
-        auth = DemoCalls(channel)
-        person = await _person(auth, known)
+    async with auth.channel() as channel:
+        calls = DemoCalls(channel)
+        person = await _person(calls, known)
         if person is None:
             return replace(known, url=url)
         user_id, email, password = person
-        public, confidential = await _clients(auth, user_id, known)
+        public, confidential = await _clients(calls, user_id, known)
         demo = Demo(
             url,
-            await _key(auth, user_id, known.api_key, "demo", ()),
-            await _key(auth, user_id, known.admin_key, "demo administrator", ("admin",)),
+            await _key(calls, user_id, known.api_key, "demo", ()),
+            await _key(calls, user_id, known.admin_key, "demo administrator", ("admin",)),
             user_id,
             email,
             password,
@@ -141,10 +156,11 @@ def _write_private(file: Path, text: str) -> None:
     draft.replace(file)
 
 
-async def main(auth_target: str, file: str, url: str) -> None:
+async def main(auth_target: str, tls_dir: str, file: str, url: str) -> None:
     """Make the account and print the file."""
     token = os.environ.get(REGISTRATION_TOKEN, "")
-    made = await ensure_demo(Path(file), auth_target=auth_target, url=url, registration_token=token)
+    auth = Auth(auth_target, Path(tls_dir))
+    made = await ensure_demo(Path(file), auth=auth, url=url, registration_token=token)
     sys.stdout.write(made.text)
 
 

@@ -15,6 +15,13 @@ HEAD: Final = """\
 # A line without a comment sign must be set; `make up`, compose and the manifests set it.
 """
 SUITE: Final = """
+# ---- every service
+
+# production (the default) refuses what is only good for a demonstration; local is for one machine.
+#RAZVILKA_PROFILE=production
+# Folder with a file for each secret, named like its variable. A single one: AUTH_KEY_PEPPER_FILE=/run/secrets/pepper.
+#RAZVILKA_SECRETS_DIR=
+
 # ---- `make up`
 
 # Port of the public API; all other ports are chosen free.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from servicekit.settings import load
+from servicekit.configuration.loading import load
 from services.gateway.journal_commands import main
 from services.gateway.settings import GatewaySettings
 

@@ -3,7 +3,6 @@
 import enum
 import importlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,8 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
+
+from servicekit.configuration.variables import Variable, walk
 
 # Where each program's one settings class is, in the order a reader meets them.
 SETTINGS: Final = {
@@ -43,9 +44,7 @@ def settings_class(program: str) -> type[BaseSettings]:
 
 def settings_of(program: str) -> list[Setting]:
     """Return the settings of a program in the order its class declares them."""
-    cls = settings_class(program)
-    prefix = str(cls.model_config.get("env_prefix", ""))
-    return list(_walk(cls, prefix, None))
+    return [_setting(variable) for variable in walk(settings_class(program))]
 
 
 def variables_of(program: str) -> frozenset[str]:
@@ -53,21 +52,14 @@ def variables_of(program: str) -> frozenset[str]:
     return frozenset(setting.variable for setting in settings_of(program))
 
 
-def _walk(model: type[BaseModel], prefix: str, given: BaseModel | None) -> Iterator[Setting]:
-    for name, field in model.model_fields.items():
-        variable = f"{prefix}{name}".upper()
-        default = getattr(given, name) if given is not None else field.get_default(call_default_factory=True)
-        part = field.annotation
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            yield from _walk(part, f"{variable}_", default if isinstance(default, BaseModel) else None)
-            continue
-        yield Setting(
-            variable=variable,
-            description=" ".join((_description(model, name, field)).split()),
-            default=_shown(default),
-            required=default is PydanticUndefined,
-            secret=field.annotation is SecretStr,
-        )
+def _setting(variable: Variable) -> Setting:
+    return Setting(
+        variable=variable.name,
+        description=" ".join(_description(variable.owner, variable.path[-1], variable.field).split()),
+        default=_shown(variable.default),
+        required=variable.required,
+        secret=variable.field.annotation is SecretStr,
+    )
 
 
 def _description(model: type[BaseModel], name: str, field: FieldInfo) -> str:

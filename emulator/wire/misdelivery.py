@@ -148,6 +148,8 @@ async def _gzip_bomb(exchange: Exchange, reply: Reply, entry: Entry, fault: Faul
     for piece in _bomb(int(fault.number("mb", 100))):
         exchange.write(chunk(piece))
         await exchange.drain()
+        # A drain that need not wait gives nobody else a turn, not even the end of the connection.
+        await asyncio.sleep(0)
     exchange.write(LAST_CHUNK)
 
 

@@ -7,6 +7,7 @@ import pytest
 from servicekit import probe
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
+from servicekit.trust.callers import CallPolicy
 
 
 @pytest.mark.parametrize("ready", [True, False])
@@ -16,7 +17,7 @@ async def test_a_grpc_service_is_as_ready_as_it_says(ready: bool):
     async def is_ready() -> bool:
         return ready
 
-    async with running_server(GrpcSettings(grace_s=0), lambda _server: None, is_ready) as port:
+    async with running_server(GrpcSettings(grace_s=0), lambda _server: None, is_ready, CallPolicy({})) as port:
         async with asyncio.timeout(5):
             while await probe.is_ready(f"127.0.0.1:{port}") is not ready:
                 await asyncio.sleep(0.01)

@@ -25,6 +25,10 @@ from servicekit.rpc_errors import STATUS_OF_KIND
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.telemetry import begin_trace
+from servicekit.trust.callers import CallPolicy
+
+METHODS = usage_pb2.DESCRIPTOR.services_by_name["UsageService"].methods
+POLICY = CallPolicy({f"/razvilka.usage.v1.UsageService/{method.name}": ("gateway",) for method in METHODS})
 
 
 class Servicer(usage_pb2_grpc.UsageServiceServicer):
@@ -33,6 +37,7 @@ class Servicer(usage_pb2_grpc.UsageServiceServicer):
     def __init__(self) -> None:
         self.error: BaseException | None = None
         self.cancelled = asyncio.Event()
+        self.at_once = self.most_at_once = 0
 
     async def GetSpend(self, request: Any, context: Any) -> Any:
         if self.error is not None:
@@ -43,11 +48,16 @@ class Servicer(usage_pb2_grpc.UsageServiceServicer):
             except asyncio.CancelledError:
                 self.cancelled.set()
                 raise
+        if request.user_id == "counted":
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            await asyncio.sleep(0.05)
+            self.at_once -= 1
         return usage_pb2.GetSpendResponse(requests=len(current_call().request_id))
 
 
 @asynccontextmanager
-async def served(servicer: Servicer, *, ready: bool = True) -> AsyncIterator[grpc.aio.Channel]:
+async def served(servicer: Servicer, *, ready: bool = True, **bounds: int) -> AsyncIterator[grpc.aio.Channel]:
     async def is_ready() -> bool:
         return ready
 
@@ -55,7 +65,7 @@ async def served(servicer: Servicer, *, ready: bool = True) -> AsyncIterator[grp
         usage_pb2_grpc.add_UsageServiceServicer_to_server(servicer, server)
 
     async with (
-        running_server(GrpcSettings(grace_s=0), register, is_ready) as port,
+        running_server(GrpcSettings(grace_s=0, **bounds), register, is_ready, POLICY) as port,
         rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
     ):
         yield channel
@@ -115,6 +125,30 @@ async def test_a_call_past_its_deadline_is_cancelled_on_both_sides() -> None:
         await asyncio.wait_for(servicer.cancelled.wait(), 5)
 
     assert caught.value.reason is ErrorReason.DEADLINE_EXCEEDED
+
+
+async def test_a_message_above_the_limit_is_refused() -> None:
+    """By its announced length, before it is read; the service goes on."""
+    servicer = Servicer()
+    async with served(servicer, max_message_mb=1) as channel:
+        with pytest.raises(ServiceError) as caught:
+            await get_spend(channel, "u" * 2 * 1024 * 1024)
+        answer = await get_spend(channel)
+
+    assert caught.value.reason is not ErrorReason.INTERNAL_ERROR
+    assert answer.requests == len("request-7")
+
+
+async def test_one_connection_has_no_more_calls_under_way_than_it_may() -> None:
+    """What is too many waits for its turn or is told to try again; the service never sees it."""
+    servicer = Servicer()
+    async with served(servicer, max_streams=2) as channel:
+        outcomes = await asyncio.gather(*(get_spend(channel, "counted") for _ in range(40)), return_exceptions=True)
+
+    answered = [each for each in outcomes if not isinstance(each, BaseException)]
+    assert len(answered) >= 2
+    assert all(isinstance(each, Unavailable) for each in outcomes if isinstance(each, BaseException))
+    assert servicer.most_at_once == 2
 
 
 async def test_the_request_id_travels_with_the_call() -> None:

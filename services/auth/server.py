@@ -19,7 +19,9 @@ from servicekit.clock import Clock, SystemClock
 from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
 from servicekit.rpc_server import running_server
+from servicekit.trust.callers import CallPolicy
 from services.auth.accounts.assembly import Accounts, assemble_accounts
+from services.auth.callers import CALLERS
 from services.auth.keys.assembly import Keys, assemble_keys
 from services.auth.keys.last_use import LastUse
 from services.auth.keys.store.api_keys import KeyStore
@@ -70,7 +72,8 @@ async def running(settings: AuthSettings, clock: Clock, *, sessions: Sessions | 
         _start_jobs(jobs, settings.upkeep, given, last_use, rooms)
         register = functools.partial(_register, rooms)
         ready = functools.partial(is_migrated, pool)
-        yield await opened.enter_async_context(running_server(settings.grpc, register, ready))
+        policy = CallPolicy(CALLERS)
+        yield await opened.enter_async_context(running_server(settings.grpc, register, ready, policy, settings.tls))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Self
 
 from pydantic import model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from servicekit.configuration.production import postgres_faults, redis_faults, secret_faults, tls_faults
 from servicekit.settings import (
     SERVICE_CONFIG,
     GrpcSettings,
@@ -14,6 +16,7 @@ from servicekit.settings import (
     PostgresSettings,
     RedisSettings,
     TelemetrySettings,
+    TlsSettings,
 )
 from services.auth.accounts.settings import (
     AccountOptions,
@@ -30,6 +33,7 @@ from services.auth.keys.settings import KeySettings
 from services.auth.oauth.settings import TOKEN_LEEWAY_S, OAuthSettings
 from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.settings import (
+    CeilingSettings,
     EnterpriseTierSettings,
     FreeTierSettings,
     LimitSettings,
@@ -56,6 +60,7 @@ class AuthSettings(BaseSettings):
     modellimit_free: LimitSettings = LimitSettings()
     modellimit_pro: LimitSettings = LimitSettings()
     modellimit_enterprise: LimitSettings = LimitSettings()
+    ceiling: CeilingSettings = CeilingSettings()
     oauth: OAuthSettings = OAuthSettings()
     accounts: AccountSettings = AccountSettings()
     public: PublicSettings = PublicSettings()
@@ -72,6 +77,7 @@ class AuthSettings(BaseSettings):
     """Whether mails in the local outbox can be read: for a demonstration; refused like `demo`."""
     upkeep: UpkeepSettings = UpkeepSettings()
     grpc: GrpcSettings = GrpcSettings()
+    tls: TlsSettings = TlsSettings()
     metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
@@ -86,6 +92,13 @@ class AuthSettings(BaseSettings):
         if (self.demo or self.outbox) and self.oauth.issuer.startswith("https://"):
             raise ValueError("demo and outbox are not for production: the issuer is an https address")
         return self
+
+    def production_faults(self) -> Iterator[str]:
+        """Yield what production refuses."""
+        yield from tls_faults("AUTH_", self.tls)
+        yield from postgres_faults("AUTH_", self.postgres)
+        yield from redis_faults("AUTH_", self.redis)
+        yield from _demonstration_faults(self)
 
     def account_options(self) -> AccountOptions:
         """Return what accounts are told."""
@@ -111,4 +124,28 @@ class AuthSettings(BaseSettings):
             Tier.PRO: (self.tier_pro, self.keylimit_pro, self.modellimit_pro),
             Tier.ENTERPRISE: (self.tier_enterprise, self.keylimit_enterprise, self.modellimit_enterprise),
         }
-        return {tier: TierLimits(*(part.limits for part in of_tier)) for tier, of_tier in parts.items()}
+        return {
+            tier: TierLimits(user.limits, key.limits, model.limits, self.ceiling.micro_rub(tier))
+            for tier, (user, key, model) in parts.items()
+        }
+
+
+def _demonstration_faults(settings: AuthSettings) -> Iterator[str]:
+    yield from secret_faults("AUTH_KEY_PEPPER", settings.key.pepper.get_secret_value())
+    for variable, secret in (
+        ("AUTH_OAUTH_SIGNING_KEY_SECRET", settings.oauth.signing_key_secret),
+        ("AUTH_OAUTH_REGISTRATION_TOKEN", settings.oauth.registration_token),
+        ("AUTH_ACCOUNTS_SECRET", settings.accounts.secret),
+    ):
+        # An empty one is not used at all, or is derived from the pepper.
+        if secret.get_secret_value():
+            yield from secret_faults(variable, secret.get_secret_value())
+    if not settings.oauth.issuer.startswith("https://"):
+        yield "AUTH_OAUTH_ISSUER: tokens and passwords would travel in plaintext; name the public https:// address"
+    if not settings.smtp.host:
+        yield "AUTH_SMTP_HOST: mails would go nowhere; name the mail server"
+    elif settings.smtp.tls == "none":
+        yield "AUTH_SMTP_TLS: mails with links to log in would be plaintext; use starttls or implicit"
+    for variable, is_on in (("AUTH_DEMO", settings.demo), ("AUTH_OUTBOX", settings.outbox)):
+        if is_on:
+            yield f"{variable}: it is for a demonstration; set it to false"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from servicekit.configuration.loading import load
 from servicekit.entry import run
-from servicekit.settings import load
 from services.gateway import journal_commands
 from services.gateway.server import serve
 from services.gateway.settings import GatewaySettings

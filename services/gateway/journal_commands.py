@@ -20,7 +20,7 @@ from typing import Final
 
 from servicekit.errors import ServiceError
 from servicekit.redis import open_redis
-from servicekit.rpc_client import open_channel
+from servicekit.rpc_client import open_channel, peer_of
 from services.gateway.admission.admission import open_admission
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
@@ -53,7 +53,7 @@ async def ship_journals(paths: Sequence[str], settings: Settings) -> int:
     boot_id = uuid.uuid4().hex
     async with (
         open_redis(given.redis) as redis,
-        open_channel(given.usage_target) as channel,
+        open_channel(given.usage_target, peer_of("usage", given.tls)) as channel,
         open_admission(
             redis, UsageClient(channel).get_spend, boot_id=boot_id, options=AdmissionOptions(replicas=1)
         ) as admission,
@@ -86,7 +86,7 @@ async def _shipped(metering: Metering) -> int:
 async def replay_letters(paths: Sequence[str], settings: Settings) -> int:
     """Send the dead letters of a file again; 0 when all are stored."""
     given, [path] = settings(), paths
-    async with open_channel(given.usage_target) as channel:
+    async with open_channel(given.usage_target, peer_of("usage", given.tls)) as channel:
         result = await replay(DeadLetters(Path(path)), UsageClient(channel).record)
     _say(f"stored {len(result.stored)}, still refused {len(result.refused)}")
     for letter, why in result.refused:

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from servicekit import lifecycle, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.redis import open_redis
-from servicekit.rpc_client import open_channel
+from servicekit.rpc_client import open_channel, peer_of
 from services.gateway.admission.admission import open_admission
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
@@ -136,11 +136,10 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
 
 
 async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Clients:
-    auth, usage = [
-        await stack.enter_async_context(open_channel(target))
-        for target in (settings.auth_target, settings.usage_target)
-    ]
-    router = await stack.enter_async_context(open_router(settings.router_target, settings.multiplex))
+    at_auth, at_router, at_usage = (peer_of(service, settings.tls) for service in ("auth", "router", "usage"))
+    auth = await stack.enter_async_context(open_channel(settings.auth_target, at_auth))
+    usage = await stack.enter_async_context(open_channel(settings.usage_target, at_usage))
+    router = await stack.enter_async_context(open_router(settings.router_target, settings.multiplex, at_router))
     return Clients(
         AuthClient(auth, deadline_s=settings.auth_timeout_s),
         OAuthClient(auth, deadline_s=settings.auth_timeout_s),

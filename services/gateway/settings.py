@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
@@ -9,8 +10,17 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from servicekit.configuration.production import redis_faults, tls_faults
 from servicekit.multiplex import MultiplexClientSettings
-from servicekit.settings import SERVICE_CONFIG, MetricsSettings, Part, Port, RedisSettings, TelemetrySettings
+from servicekit.settings import (
+    SERVICE_CONFIG,
+    MetricsSettings,
+    Part,
+    Port,
+    RedisSettings,
+    TelemetrySettings,
+    TlsSettings,
+)
 
 Network = IPv4Network | IPv6Network
 
@@ -96,8 +106,8 @@ class GatewaySettings(BaseSettings):
     """Address to listen on."""
     port: Port = 8080
     """Port to listen on; 0 takes a free one."""
-    environment: Literal["development", "production"] = "development"
-    """production: no /docs and no /openapi.json."""
+    environment: Literal["development", "production"] = "production"
+    """development: /docs, /openapi.json and the outbox of mails are shown."""
     auth_target: str = "127.0.0.1:50051"
     """host:port of the auth service."""
     router_target: str = "127.0.0.1:50052"
@@ -106,6 +116,8 @@ class GatewaySettings(BaseSettings):
     """The calls to the routers, which share RPCs."""
     usage_target: str = "127.0.0.1:50053"
     """host:port of the usage service."""
+    tls: TlsSettings = TlsSettings()
+    """How we and the services prove ourselves to each other."""
     journal_dir: Path = Path(".razvilka/journal")
     """Directory of the metering journal; durable, one gateway per directory tree is fine."""
     redis: RedisSettings
@@ -156,6 +168,19 @@ class GatewaySettings(BaseSettings):
     def _networks_parse(cls, value: str) -> str:
         _networks(value)
         return value
+
+    def production_faults(self) -> Iterator[str]:
+        """Yield what production refuses."""
+        yield from tls_faults("GATEWAY_", self.tls)
+        yield from redis_faults("GATEWAY_", self.redis)
+        if self.environment == "development":
+            yield "GATEWAY_ENVIRONMENT: development shows /docs and the outbox of mails; set it to production"
+        if not self.hsts:
+            yield "GATEWAY_HSTS: browsers would go on using http; set it to true (TLS ends in front of the gateway)"
+        if any(network.prefixlen == 0 for network in self.trusted_networks):
+            yield "GATEWAY_TRUSTED_PROXIES: anybody could name any address; list the networks of your proxies only"
+        if self.public_url and not self.public_url.startswith("https://"):
+            yield "GATEWAY_PUBLIC_URL: must begin with https://"
 
     @property
     def cors_list(self) -> tuple[str, ...]:

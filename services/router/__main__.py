@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from servicekit import entry
-from servicekit.settings import load
+from servicekit.configuration.loading import load
 from services.router.server import serve
 from services.router.settings import RouterSettings
 

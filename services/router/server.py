@@ -13,7 +13,9 @@ from razvilka.router.v1 import router_pb2_grpc
 from servicekit import lifecycle, postgres, redis, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.rpc_server import running_server
+from servicekit.trust.callers import CallPolicy
 from services.router.cache import ChannelCache, RedisTokenShare
+from services.router.callers import CALLERS
 from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
 from services.router.catalog.live import LiveCatalog
@@ -68,7 +70,9 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         service = RouterService(catalog, attempts, statuses, clock, limits)
         servicer = RouterServicer(service, settings.multiplex)
         register = functools.partial(router_pb2_grpc.add_RouterServiceServicer_to_server, servicer)
-        port = await opened.enter_async_context(running_server(settings.grpc, register, _ready))
+        policy = CallPolicy(CALLERS)
+        served = running_server(settings.grpc, register, _ready, policy, settings.tls)
+        port = await opened.enter_async_context(served)
         # Before the server's stop, which waits for what is in hand: the gateways take new calls elsewhere.
         opened.callback(servicer.drain)
         yield port

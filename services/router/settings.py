@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from servicekit.configuration.production import postgres_faults, redis_faults, tls_faults
 from servicekit.multiplex import MultiplexServerSettings
 from servicekit.settings import (
     SERVICE_CONFIG,
     GrpcSettings,
     MetricsSettings,
+    Part,
     PostgresSettings,
     RedisSettings,
     TelemetrySettings,
+    TlsSettings,
 )
-from services.router.providers.registry import ProviderSettings
+from services.router.providers.access import Access
+from services.router.providers.registry import BUILT_IN, ProviderSettings
 from services.router.providers.transport.settings import HttpSettings
 
 
@@ -27,6 +32,8 @@ class RouterSettings(ProviderSettings, BaseSettings):
 
     grpc: GrpcSettings = GrpcSettings(port=50052)
     """Where the gateway finds us."""
+    tls: TlsSettings = TlsSettings()
+    """How we and our callers prove ourselves."""
     multiplex: MultiplexServerSettings = MultiplexServerSettings()
     """The calls that share the gateways' RPCs."""
     metrics: MetricsSettings = MetricsSettings()
@@ -53,3 +60,21 @@ class RouterSettings(ProviderSettings, BaseSettings):
     """Largest n where it is made of n calls."""
     tool_call_key: SecretStr = SecretStr("")
     """Signs tool call ids; the same on every replica. Empty: derived from the providers' credentials."""
+
+    def production_faults(self) -> Iterator[str]:
+        """Yield what production refuses."""
+        yield from tls_faults("ROUTER_", self.tls)
+        yield from postgres_faults("ROUTER_", self.postgres)
+        yield from redis_faults("ROUTER_", self.redis)
+        for row in BUILT_IN:
+            yield from _provider_faults(row.access, getattr(self, row.access.part))
+
+
+def _provider_faults(access: Access, given: Part) -> Iterator[str]:
+    prefix = f"ROUTER_{access.part.upper()}_"
+    for name, value in given:
+        shown = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if isinstance(shown, str) and shown.startswith("http://"):
+            yield f"{prefix}{name.upper()}: prompts and credentials would be plaintext; use https://"
+        elif name == access.key_setting and shown and shown == access.emulated.get(name):
+            yield f"{prefix}{name.upper()}: this is the emulator's credential; use the provider's, or leave it empty"

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from servicekit.configuration.loading import load
 from servicekit.entry import run
-from servicekit.settings import load
 from services.usage.server import serve
 from services.usage.settings import UsageSettings
 

@@ -13,6 +13,8 @@ from servicekit import lifecycle, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.postgres import open_pool
 from servicekit.rpc_server import running_server
+from servicekit.trust.callers import CallPolicy
+from services.usage.callers import CALLERS
 from services.usage.ingest import Ingest
 from services.usage.rpc import UsageServicer
 from services.usage.settings import UsageSettings
@@ -42,7 +44,8 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         def register(server: grpc.aio.Server) -> None:
             add_UsageServiceServicer_to_server(servicer, server)
 
-        async with running_server(settings.grpc, register, store.is_ready) as port:
+        policy = CallPolicy(CALLERS)
+        async with running_server(settings.grpc, register, store.is_ready, policy, settings.tls) as port:
             tasks.start(upkeep.keep_partitions(), name="partitions")
             tasks.start(upkeep.keep_checking(), name="invariants")
             yield port

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from servicekit.configuration.production import postgres_faults, tls_faults
 from servicekit.settings import (
     SERVICE_CONFIG,
     GrpcSettings,
@@ -12,6 +15,7 @@ from servicekit.settings import (
     Part,
     PostgresSettings,
     TelemetrySettings,
+    TlsSettings,
 )
 
 
@@ -49,8 +53,14 @@ class UsageSettings(BaseSettings):
 
     postgres: PostgresSettings
     grpc: GrpcSettings = GrpcSettings()
+    tls: TlsSettings = TlsSettings()
     metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     ingest: IngestSettings = IngestSettings()
     partitions: PartitionSettings = PartitionSettings()
     invariants: InvariantSettings = InvariantSettings()
+
+    def production_faults(self) -> Iterator[str]:
+        """Yield what production refuses."""
+        yield from tls_faults("USAGE_", self.tls)
+        yield from postgres_faults("USAGE_", self.postgres)

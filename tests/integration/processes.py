@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,7 @@ class ServiceProcess:
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    environment: dict[str, str] = field(repr=False)
 
     @property
     def url(self) -> str:
@@ -100,7 +101,7 @@ class Processes:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        started = ServiceProcess(service, port, process, log)
+        started = ServiceProcess(service, port, process, log, environment)
         self._started.append(started)
         wait_until(lambda: _is_up(started), within_s=START_S)
         return started
@@ -123,7 +124,7 @@ def _is_up(started: ServiceProcess) -> bool:
     if started.process.poll() is not None:
         raise AssertionError(f"{started.name} ended at once: {started.log.read_text()[-2000:]}")
     if started.name != "gateway":
-        return asyncio.run(is_ready(started.target))
+        return asyncio.run(is_ready(f"{started.name}@{started.target}", started.environment))
     try:
         return httpx.get(f"{started.url}/ready", timeout=2.0, trust_env=False).status_code == httpx.codes.OK
     except httpx.HTTPError:

@@ -37,7 +37,7 @@ class House:
 
     def new_person(self) -> Person:
         """Make somebody; skip the test where that cannot be."""
-        return seed_person(self.stack.auth_target)
+        return seed_person(self.stack.auth)
 
     @contextlib.contextmanager
     def browser(self, person: Person | None = None, *, url: str = "", language: str = "en") -> Iterator[Browser]:

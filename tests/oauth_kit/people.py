@@ -7,7 +7,8 @@ from typing import Any
 
 from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2
 
-from servicekit.rpc_client import open_channel, unary
+from servicekit.rpc_client import unary
+from tools.demo_account import Auth
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +20,14 @@ class Person:
     password: str = field(repr=False)
 
 
-def seed_person(auth_target: str) -> Person:
+def seed_person(auth: Auth) -> Person:
     """Make a person of the enterprise tier."""
     email, password = f"p{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(18)
-    return Person(asyncio.run(_seed(auth_target, email, password)), email, password)
+    return Person(asyncio.run(_seed(auth, email, password)), email, password)
 
 
-async def _seed(auth_target: str, email: str, password: str) -> str:
-    async with open_channel(auth_target) as channel:
+async def _seed(auth: Auth, email: str, password: str) -> str:
+    async with auth.channel() as channel:
         stub: Any = account_pb2_grpc.AccountServiceStub(channel)
         request = account_pb2.SeedUserRequest(
             email=email, password=password, name="Тест Тестов", tier=auth_pb2.TIER_ENTERPRISE

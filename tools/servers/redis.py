@@ -1,15 +1,20 @@
 """An own Redis (or Valkey): say how to start it, wait until it answers."""
 
+import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import redis
 
 from tools.servers import binaries
 from tools.servers.errors import ServerError
 from tools.servers.ports import LOOPBACK
+
+# What each user may do; `{name}` is where its password goes.
+USERS: Final = Path(__file__).parents[2] / "deploy" / "redis" / "users.acl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +30,25 @@ class RedisServer:
         """Return the address of database 0."""
         return f"redis://{LOOPBACK}:{self.port}/0"
 
-    def command(self, *, durable: bool) -> list[str]:
-        """Return the command line that runs the server in the foreground."""
+    def command(self, *, durable: bool, users: Path | None = None) -> list[str]:
+        """Return the command line that runs the server in the foreground, with a file of users when there is one."""
         # Limits and holds must survive a restart; one second of them may be lost, the journal and PostgreSQL have it.
         persistence = ["--appendonly", "yes", "--appendfsync", "everysec"] if durable else ["--appendonly", "no"]
         network = ["--bind", LOOPBACK, "--port", str(self.port)]
-        return [str(self.binary), *network, "--dir", str(self.data_dir), "--save", "", *persistence]
+        access = ["--aclfile", str(users)] if users else []
+        return [str(self.binary), *network, *access, "--dir", str(self.data_dir), "--save", "", *persistence]
+
+
+def users_text(passwords: Mapping[str, str]) -> str:
+    """Return the file of users for Redis, with the digests of their passwords."""
+    digests = {user: f"#{hashlib.sha256(password.encode()).hexdigest()}" for user, password in passwords.items()}
+    return USERS.read_text().format(**digests)
+
+
+def load_users(url: str) -> None:
+    """Make a running server read its file of users again."""
+    with redis.Redis.from_url(url, socket_timeout=5) as client:
+        client.acl_load()
 
 
 def prepare(data_dir: Path, port: int) -> RedisServer:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from servicekit.configuration.loading import PROFILE
 from services.router.providers.access import Access
 from services.router.providers.registry import BUILT_IN
 from tools.servers.bootstrap import role
@@ -13,7 +14,7 @@ from tools.servers.ports import LOOPBACK
 from tools.servers.postgres import PostgresServer
 from tools.stack.errors import StackError
 from tools.stack.home import Home
-from tools.stack.remembered import GATEWAY_PORT
+from tools.stack.remembered import GATEWAY_PORT, redis_secret
 
 DATABASE: Final = "razvilka"
 SERVICES: Final = ("auth", "router", "usage", "gateway")
@@ -43,8 +44,11 @@ class Environments:
 
     @property
     def redis_url(self) -> str:
-        """Return the suite's own Redis."""
-        return f"redis://{LOOPBACK}:{self._ports['REDIS_PORT']}/0"
+        """Return the suite's own Redis, as the operator, who may do everything."""
+        return self._redis_url("operator")
+
+    def _redis_url(self, user: str) -> str:
+        return f"redis://{user}:{self._secrets[redis_secret(user)]}@{LOOPBACK}:{self._ports['REDIS_PORT']}/0"
 
     @property
     def url(self) -> str:
@@ -69,14 +73,18 @@ class Environments:
     def of(self, program: str) -> dict[str, str]:
         """Return the environment of a service or of the emulator; the caller's own settings win."""
         ours = {"auth": self._auth, "router": self._router, "usage": self._usage, "gateway": self._gateway}
-        settings = ours[program]() if program in ours else {"EMULATOR_TLS_DIR": str(self._home.root / "emulator-tls")}
         prefix = PREFIXES[program]
+        if program in ours:
+            settings = ours[program]() | {f"{prefix}TLS_DIR": str(self._home.tls / program)}
+        else:
+            settings = {"EMULATOR_TLS_DIR": str(self._home.root / "emulator-tls")}
         collector = self._caller.get("OTEL_EXPORTER_OTLP_ENDPOINT")
         if collector and program in SERVICES:
             settings[f"{prefix}TELEMETRY_OTLP_ENDPOINT"] = collector
         listens = {name: port for name, port in self._ports.items() if name.startswith(prefix)}
         own = {name: value for name, value in self._caller.items() if name.startswith(prefix)}
-        return self._base(program) | listens | settings | own
+        # What a person starts on a machine without saying more is no production.
+        return {PROFILE: "local"} | self._base(program) | listens | settings | own
 
     def migrations(self, service: str) -> dict[str, str]:
         """Return the environment of a service's migrations, which run as the schema's owner."""
@@ -100,7 +108,7 @@ class Environments:
         is_demo = str(not issuer.startswith("https://")).lower()
         return {
             "AUTH_POSTGRES_DSN": self._dsn("auth"),
-            "AUTH_REDIS_URL": self.redis_url,
+            "AUTH_REDIS_URL": self._redis_url("auth"),
             "AUTH_KEY_PEPPER": self._secrets["key_pepper"],
             "AUTH_OAUTH_ISSUER": issuer,
             "AUTH_OAUTH_SIGNING_KEY_SECRET": self._secrets["signing_key_secret"],
@@ -115,7 +123,7 @@ class Environments:
         return {"USAGE_POSTGRES_DSN": self._dsn("usage")}
 
     def _router(self) -> dict[str, str]:
-        stores = {"ROUTER_POSTGRES_DSN": self._dsn("router"), "ROUTER_REDIS_URL": self.redis_url}
+        stores = {"ROUTER_POSTGRES_DSN": self._dsn("router"), "ROUTER_REDIS_URL": self._redis_url("router")}
         providers = [self._provider(row.access) for row in BUILT_IN]
         return functools.reduce(operator.or_, providers, stores) | self._upstreams()
 
@@ -125,7 +133,8 @@ class Environments:
             for service in ("auth", "router", "usage")
         }
         return targets | {
-            "GATEWAY_REDIS_URL": self.redis_url,
+            "GATEWAY_ENVIRONMENT": "development",
+            "GATEWAY_REDIS_URL": self._redis_url("gateway"),
             "GATEWAY_JOURNAL_DIR": str(self._home.root / "journal"),
         }
 

@@ -49,6 +49,16 @@ class Home:
         return self.root / "redis"
 
     @property
+    def tls(self) -> Path:
+        """Return the folder with a folder of certificates for each service."""
+        return self.root / "tls"
+
+    @property
+    def redis_users(self) -> Path:
+        """Return the file with Redis's users and what each may do."""
+        return self.root / "redis-users.acl"
+
+    @property
     def demo_env(self) -> Path:
         """Return the file with the demo address and keys."""
         return self.root / "demo.env"

@@ -22,11 +22,17 @@ def all_programs(
     stores = [
         # SIGINT is PostgreSQL's "fast" stop: sessions are ended, nothing is lost. SIGTERM would wait for them.
         Program("postgres", postgres.command(), environments.stores(), home.postgres, STORES, "INT", 60),
-        Program("redis", redis.command(durable=True), environments.stores(), home.redis, STORES),
+        Program(
+            "redis", redis.command(durable=True, users=home.redis_users), environments.stores(), home.redis, STORES
+        ),
     ]
     emulator = [_module("emulator", [], environments, PROVIDERS)] if uses_emulator(caller) else []
     services = [_module(f"services.{name}", ["serve"], environments, SERVICES) for name in ("auth", "router", "usage")]
     return [*stores, *emulator, *services, _module("services.gateway", ["serve"], environments, EDGE)]
+
+
+def _redis(command: list[str], home: Home, environments: Environments) -> Program:
+    return Program("redis", command, environments.stores(), home.redis, STORES)
 
 
 def migration_command(service: str) -> list[str]:

@@ -16,6 +16,7 @@ GATEWAY_PORT: Final = "GATEWAY_PORT"
 DEFAULT_GATEWAY_PORT: Final = "8080"
 # Each at least 32 characters long: token_urlsafe(24) gives exactly that.
 AUTH_SECRETS: Final = ("key_pepper", "signing_key_secret", "account_secret", "registration_token")
+REDIS_USERS: Final = ("gateway", "auth", "router", "operator")
 # The variable that sets a port is also its name here; a caller's own value always wins.
 PORT_VARIABLES: Final = (
     "POSTGRES_PORT",
@@ -72,12 +73,18 @@ def _require_free(port: str) -> None:
 
 
 def remembered_secrets(home: Home) -> dict[str, str]:
-    """Return the passwords of PostgreSQL's roles by role name, and auth's own secrets (`AUTH_SECRETS`)."""
+    """Return the passwords of PostgreSQL's roles by role name and of Redis's users, and auth's own secrets."""
     # Next to the data they open, and as durable: losing them would lock the data away.
     file = home.root / "secrets.json"
     known = read_json(file)
-    wanted = {name: secrets.token_urlsafe(24) for name in (SUPERUSER, *all_roles(), *AUTH_SECRETS)}
+    users = [redis_secret(user) for user in REDIS_USERS]
+    wanted = {name: secrets.token_urlsafe(24) for name in (SUPERUSER, *all_roles(), *users, *AUTH_SECRETS)}
     merged = wanted | known
     if merged != known:
         write_private(file, json.dumps(merged, indent=2))
     return merged
+
+
+def redis_secret(user: str) -> str:
+    """Return the name under which the password of a Redis user is remembered."""
+    return f"redis_{user}"

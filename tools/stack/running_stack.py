@@ -14,8 +14,9 @@ import psutil
 import pytest
 from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_grpc
 
-from servicekit.rpc_client import open_channel, unary
-from tools.demo_account import Demo
+from servicekit.rpc_client import unary
+from tools.demo_account import Auth, Demo
+from tools.fuzz.grpc.attack import Target
 from tools.servers.ports import LOOPBACK
 from tools.stack.environments import DATABASE
 from tools.stack.readiness import wait_until_ready
@@ -69,10 +70,15 @@ class RunningStack:
         """Return the emulator's control address: faults are set and the ground truth is read there."""
         return f"http://{LOOPBACK}:{self.parts.ports['EMULATOR_CONTROL_PORT']}"
 
+    def target(self, service: str) -> Target:
+        """Return a gRPC service for whoever brings a certificate."""
+        address = f"{LOOPBACK}:{self.parts.ports[f'{service.upper()}_GRPC_PORT']}"
+        return Target(service, address, self.parts.home.tls)
+
     @property
-    def auth_target(self) -> str:
-        """Return host:port of the auth service."""
-        return f"{LOOPBACK}:{self.parts.ports['AUTH_GRPC_PORT']}"
+    def auth(self) -> Auth:
+        """Return the auth service, as an operator calls it."""
+        return Auth(f"{LOOPBACK}:{self.parts.ports['AUTH_GRPC_PORT']}", self.parts.home.tls / "operator")
 
     @property
     def redis_url(self) -> str:
@@ -93,11 +99,11 @@ class RunningStack:
 
     def new_account(self, *, tier: str = "enterprise", **fields: Any) -> Account:
         """Make a new account of `tier` with one key; `fields` are those of CreateApiKeyRequest."""
-        return asyncio.run(_new_account(self.auth_target, TIERS[tier], fields))
+        return asyncio.run(_new_account(self.auth, TIERS[tier], fields))
 
     def revoke_key(self, key: str) -> None:
         """Revoke a key at the auth service, as its owner would."""
-        asyncio.run(_revoke_key(self.auth_target, key))
+        asyncio.run(_revoke_key(self.auth, key))
 
     def query(self, sql: str, *arguments: Any) -> list[Any]:
         """Read from the suite's database as its superuser."""
@@ -130,8 +136,8 @@ class RunningStack:
         wait_until_ready(self.parts.home, self.parts.supervisor, self.url)
 
 
-async def _new_account(target: str, tier: Any, fields: dict[str, Any]) -> Account:
-    async with open_channel(target) as channel:
+async def _new_account(auth: Auth, tier: Any, fields: dict[str, Any]) -> Account:
+    async with auth.channel() as channel:
         stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
         accounts: Any = account_pb2_grpc.AccountServiceStub(channel)
         email, password = f"u{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(18)
@@ -142,8 +148,8 @@ async def _new_account(target: str, tier: Any, fields: dict[str, Any]) -> Accoun
         return Account(user.user_id, made.key.id, made.secret)
 
 
-async def _revoke_key(target: str, key: str) -> None:
-    async with open_channel(target) as channel:
+async def _revoke_key(auth: Auth, key: str) -> None:
+    async with auth.channel() as channel:
         stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
         holder = await unary(stub.VerifyApiKey, auth_pb2.VerifyApiKeyRequest(secret=key), deadline_s=RPC_DEADLINE_S)
         revoke = auth_pb2.RevokeApiKeyRequest(user_id=holder.caller.user_id, key_id=holder.caller.key_id)

@@ -5,18 +5,19 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tools.demo_account import Demo, ensure_demo
+from tools.certificates import ensure_certificates
+from tools.demo_account import Auth, Demo, ensure_demo
 from tools.servers import bootstrap, postgres, redis
 from tools.servers.postgres import SUPERUSER, PostgresServer
 from tools.servers.redis import RedisServer
 from tools.stack.environments import DATABASE, Environments
 from tools.stack.errors import StackError
-from tools.stack.home import REPOSITORY, Home
+from tools.stack.home import REPOSITORY, Home, write_private
 from tools.stack.leftovers import end_leftovers
 from tools.stack.program import Program
 from tools.stack.programs import EDGE, STORES, all_programs, migration_command
 from tools.stack.readiness import wait_until_ready
-from tools.stack.remembered import remembered_ports, remembered_secrets
+from tools.stack.remembered import REDIS_USERS, redis_secret, remembered_ports, remembered_secrets
 from tools.stack.supervisor import Supervisor
 
 Say = Callable[[str], None]
@@ -60,6 +61,8 @@ def describe(home: Home, caller: Mapping[str, str]) -> Stack:
     secrets = remembered_secrets(home)
     postgres_server = postgres.prepare(home.postgres, int(ports["POSTGRES_PORT"]))
     redis_server = redis.prepare(home.redis, int(ports["REDIS_PORT"]))
+    write_private(home.redis_users, redis.users_text({user: secrets[redis_secret(user)] for user in REDIS_USERS}))
+    ensure_certificates(home.tls)
     environments = Environments(home, caller, ports=ports, secrets=secrets, postgres=postgres_server)
     programs = all_programs(home, caller, environments, postgres=postgres_server, redis=redis_server)
     return Stack(home, supervisor, postgres_server, redis_server, environments, programs, ports, secrets)
@@ -80,9 +83,9 @@ def bring_up(stack: Stack, say: Say) -> Demo:
         if STORES < program.stage <= EDGE:
             stack.supervisor.start(program.name)
     wait_until_ready(stack.home, stack.supervisor, stack.url)
-    target = f"127.0.0.1:{stack.ports['AUTH_GRPC_PORT']}"
+    auth = Auth(f"127.0.0.1:{stack.ports['AUTH_GRPC_PORT']}", stack.home.tls / "operator")
     token = stack.environments.registration_token
-    return asyncio.run(ensure_demo(stack.home.demo_env, auth_target=target, url=stack.url, registration_token=token))
+    return asyncio.run(ensure_demo(stack.home.demo_env, auth=auth, url=stack.url, registration_token=token))
 
 
 def start_stores(stack: Stack) -> None:
@@ -93,6 +96,7 @@ def start_stores(stack: Stack) -> None:
     stack.supervisor.start("redis")
     postgres.wait_until_ready(stack.admin_dsn("postgres"), process_ended=lambda: _gave_up(stack, "postgres"))
     redis.wait_until_ready(stack.environments.redis_url, process_ended=lambda: _gave_up(stack, "redis"))
+    redis.load_users(stack.environments.redis_url)
 
 
 def _gave_up(stack: Stack, name: str) -> bool:

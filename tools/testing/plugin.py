@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -16,6 +17,8 @@ from tools.testing.databases import Databases
 from tools.testing.found_servers import found_postgres, found_redis
 
 MakeDatabase = Callable[[str], Awaitable["asyncpg.Pool[asyncpg.Record]"]]
+# A test looks at what is stored, whoever's it is: row security shows a session nothing before it says whose.
+EVERYBODY: Final = {"razvilka.user": "*"}
 MakeDatabaseDsn = Callable[[str], Awaitable[str]]
 
 
@@ -61,7 +64,8 @@ async def make_database(make_database_dsn: MakeDatabaseDsn) -> AsyncIterator[Mak
     pools: list[asyncpg.Pool[asyncpg.Record]] = []
 
     async def make(service: str) -> "asyncpg.Pool[asyncpg.Record]":
-        pools.append(await asyncpg.create_pool(await make_database_dsn(service), min_size=1, max_size=5))
+        dsn = await make_database_dsn(service)
+        pools.append(await asyncpg.create_pool(dsn, min_size=1, max_size=5, server_settings=EVERYBODY))
         return pools[-1]
 
     yield make

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tools.servers.redis import users_text
 from tools.settings_catalog import SETTINGS, settings_of, variables_of
 
 REPOSITORY = Path(__file__).parents[2]
@@ -19,7 +20,7 @@ PROGRAMS = ("auth", "router", "usage", "gateway", "emulator")
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_variable_exists_in_the_settings_class(program):
     """A typo in a name would silently leave the default."""
-    assert set(SERVICES[program]["environment"]) - variables_of(program) == set()
+    assert set(SERVICES[program]["environment"]) - variables_of(program) <= {"RAZVILKA_PROFILE"}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -36,7 +37,7 @@ def test_the_gateway_calls_the_port_the_service_listens_on(service):
     listens = SERVICES[service]["environment"][f"{service.upper()}_GRPC_PORT"]
 
     assert SERVICES["gateway"]["environment"][f"GATEWAY_{service.upper()}_TARGET"] == f"{service}:{listens}"
-    assert f"127.0.0.1:{listens}" in SERVICES[service]["healthcheck"]["test"]
+    assert f"{service}@127.0.0.1:{listens}" in SERVICES[service]["healthcheck"]["test"]
 
 
 def test_only_the_gateway_is_published_and_only_on_loopback():
@@ -45,6 +46,46 @@ def test_only_the_gateway_is_published_and_only_on_loopback():
 
     assert published == {"gateway": ["127.0.0.1:${RAZVILKA_PORT:-8080}:8080"]}
     assert SERVICES["gateway"]["environment"]["GATEWAY_PORT"] == "8080"
+
+
+def test_stores_and_services_are_in_networks_without_a_way_out():
+    """Only who must reach the world does; stores see no more than who needs them."""
+    networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
+
+    assert COMPOSE["networks"]["services"] == COMPOSE["networks"]["stores"] == {"internal": True}
+    assert {name for name in networks if "outside" in networks[name]} == {"gateway", "auth", "router"}
+    assert networks["postgres"] == networks["redis"] == {"stores"}
+
+
+@pytest.mark.parametrize("service", ["auth", "router", "usage", "gateway"])
+def test_each_service_sees_its_own_certificate_and_no_other(service):
+    """Otherwise who breaks into one would be all of them."""
+    volumes = [each for each in SERVICES[service]["volumes"] if isinstance(each, dict)]
+
+    assert [(each["target"], each["volume"], each["read_only"]) for each in volumes] == [
+        (SERVICES[service]["environment"][f"{service.upper()}_TLS_DIR"], {"subpath": service}, True)
+    ]
+
+
+def test_redis_starts_with_the_users_that_make_up_gives_it(tmp_path):
+    """The script of the container and the tools write one and the same file from one template."""
+    passwords = {"gateway": "g w", "auth": "a'$(x)", "router": "r/&", "operator": "o"}
+    for name, text in (("docker-entrypoint.sh", 'printf "%s\\n" "$*"; env'), ("chown", "")):
+        stub = tmp_path / name
+        stub.write_text(f"#!/bin/sh\n{text}\n")
+        stub.chmod(0o755)
+    environment = {f"{user.upper()}_REDIS_PASSWORD": password for user, password in passwords.items()}
+    script, template = REPOSITORY / "deploy/redis/start.sh", REPOSITORY / "deploy/redis/users.acl"
+
+    done = subprocess.run(
+        ["sh", script, template, tmp_path / "users.acl"], env={"PATH": f"{tmp_path}:/usr/bin:/bin"} | environment,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert (tmp_path / "users.acl").read_text() == users_text(passwords)
+    assert (tmp_path / "users.acl").stat().st_mode & 0o777 == 0o600
+    assert f"--aclfile {tmp_path / 'users.acl'}" in done.stdout
+    assert "_REDIS_PASSWORD" not in done.stdout
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -9,7 +9,7 @@ OLD_FIELDS = ("RAZVILKA_URL", "RAZVILKA_API_KEY", "RAZVILKA_ADMIN_KEY", "RAZVILK
 
 
 def ensure(stack, file) -> Demo:
-    demo = ensure_demo(file, auth_target=stack.auth_target, url=stack.url, registration_token="token")
+    demo = ensure_demo(file, auth=stack.auth, url=stack.url, registration_token="token")
     return asyncio.run(demo)
 
 

@@ -1,6 +1,7 @@
 """The image of every program can be built from a clean checkout, and what is in it can start."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ PROGRAMS = {
     "usage": {"SERVICE": "usage"},
     "gateway": {"SERVICE": "gateway"},
     "emulator": {"SERVICE": "emulator", "PACKAGE": "emulator"},
+    "tools": {"SERVICE": "tools", "PACKAGE": "tools"},
 }
 # Bytes 4 to 8 of a .pyc (PEP 552): hash-based, and the hash is not checked.
 UNCHECKED_HASH = b"\x01\x00\x00\x00"
@@ -175,3 +177,31 @@ def test_all_code_of_an_image_is_compiled_and_never_compared_with_its_source(ima
     compiled = list(image.app.rglob("*.pyc"))
     assert len(compiled) == len(sources) > 20
     assert {path.read_bytes()[4:8] for path in compiled} == {UNCHECKED_HASH}
+
+
+def test_a_program_is_started_without_a_shell_and_finds_none():
+    """The last thing that is run removes what a burglar would look for; the start needs none of it."""
+    run = DOCKERFILE.split("\nRUN ")[-1].partition("\nUSER")[0]
+
+    assert re.search(r"^CMD \[\"python\"", DOCKERFILE, re.MULTILINE)
+    for gone in ("/bin/sh", "/bin/dash", "/bin/bash", "/usr/bin/apt*", "/usr/bin/dpkg*", "/usr/bin/perl*"):
+        assert f" {gone}" in f" {' '.join(run.split())}"
+
+
+@pytest.mark.parametrize("program", ["auth", "router", "usage", "gateway"])
+def test_a_services_image_has_no_tools(program):
+    """The demonstration's and the operator's programs have an image of their own."""
+    sources = [source for copy in copies(last_stage(DOCKERFILE, PROGRAMS[program])) for source in copy.sources]
+
+    assert [source for source in sources if source.startswith("tools")] == []
+
+
+@pytest.mark.parametrize("service", ["auth", "router", "usage", "gateway"])
+def test_the_images_command_starts_the_service_it_is_named_for(service):
+    """`python -m services` is `python -m services.<SERVICE>`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "services", "no-such-word"], cwd=REPOSITORY, capture_output=True, text=True, check=False,
+        env=os.environ | {"SERVICE": service},
+    )  # fmt: skip
+
+    assert f"usage: python -m services.{service} serve" in done.stderr

@@ -1,5 +1,6 @@
 """The Kubernetes base is valid and agrees with the settings classes."""
 
+import secrets
 import shutil
 import subprocess
 from functools import cache
@@ -10,7 +11,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tools.settings_catalog import settings_of, variables_of
+from servicekit.configuration.loading import load
+from servicekit.trust.callers import name_of
+from tools.settings_catalog import settings_class, settings_of, variables_of
 
 BASE = Path(__file__).parents[2] / "deploy" / "k8s" / "base"
 SERVICES = ("auth", "router", "usage", "gateway")
@@ -116,7 +119,7 @@ def test_a_pod_is_given_longer_to_stop_than_it_takes(service):
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_variable_exists_in_the_settings_class(service):
     """A typo in a name would silently leave the default."""
-    assert set(environment(service)) - variables_of(service) == set()
+    assert set(environment(service)) - variables_of(service) == {"RAZVILKA_PROFILE"}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -134,7 +137,7 @@ def test_ports_agree(service):
     exposed = documents((BASE / service / "service.yaml").read_text())[0]["spec"]["ports"]
 
     assert {"name": "grpc", "containerPort": port} in program(service)["ports"]
-    assert program(service)["readinessProbe"]["grpc"]["port"] == port
+    assert program(service)["readinessProbe"]["exec"]["command"][-1] == f"{service}@127.0.0.1:{port}"
     assert [each["port"] for each in exposed if each["name"] == "grpc"] == [port]
     assert environment("gateway")[f"GATEWAY_{service.upper()}_TARGET"] == f"dns:///{service}:{port}"
 
@@ -144,6 +147,57 @@ def test_the_gateways_journal_is_on_its_own_disk():
     mounts = {each["name"]: each["mountPath"] for each in program("gateway")["volumeMounts"]}
 
     assert environment("gateway")["GATEWAY_JOURNAL_DIR"] == mounts["journal"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_base_is_a_production_that_starts(service):
+    """Its settings, with secrets as its comments ask for, are refused nothing."""
+    password = secrets.token_hex(16)
+    given = {
+        "POSTGRES_DSN": f"postgresql://u:{password}@db:5432/razvilka?sslmode=verify-full",
+        "REDIS_URL": f"rediss://u:{password}@redis:6379/0",
+    }
+    listed = {
+        name: value or next((given[end] for end in given if name.endswith(end)), secrets.token_hex(32))
+        for name, value in environment(service).items()
+    }
+
+    assert listed["RAZVILKA_PROFILE"] == "production"
+    assert load(settings_class(service), listed)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_certificates_are_mounted_where_the_service_looks(service):
+    """Each from a secret of its own."""
+    mounts = {each["name"]: each["mountPath"] for each in program(service)["volumeMounts"]}
+    volumes = {each["name"]: each for each in workload(service)["volumes"]}
+
+    assert environment(service)[f"{service.upper()}_TLS_DIR"] == mounts["tls"]
+    assert volumes["tls"]["secret"]["secretName"] == f"razvilka-{service}-tls"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_cert_manager_is_asked_for_the_name_the_others_pin(service):
+    """A certificate without the right name is refused by everybody."""
+    folder = BASE.parent / "cert-manager"
+    asked = {
+        each["spec"]["secretName"]: each["spec"]
+        for each in documents((folder / "certificates.yaml").read_text())
+        if each["kind"] == "Certificate"
+    }
+    spec = asked[f"razvilka-{service}-tls"]
+
+    assert spec["dnsNames"] == [name_of(service)]
+    assert set(spec["usages"]) == {"digital signature", "server auth", "client auth"}
+
+
+def test_the_router_reaches_the_world_but_nothing_inside():
+    """A provider's address that leads into the cluster, or to the cloud's metadata, ends at the network policy."""
+    policies = {each["metadata"]["name"]: each["spec"] for each in documents((BASE / "network.yaml").read_text())}
+    [world] = [rule["to"][0]["ipBlock"] for rule in policies["router"]["egress"] if "to" in rule]
+
+    assert policies["default-deny"]["policyTypes"] == ["Ingress", "Egress"]
+    assert {"10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"} <= set(world["except"])
 
 
 def test_the_job_that_ships_journals_finds_them_where_the_gateway_keeps_them():

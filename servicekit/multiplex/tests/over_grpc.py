@@ -22,6 +22,7 @@ from servicekit.rpc_errors import fields, from_fields
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.telemetry import begin_trace
+from servicekit.trust.callers import CallPolicy
 
 METHOD = "/test.Shared/Converse"
 CONTEXT = CallContext("request-7", begin_trace(None))
@@ -81,7 +82,7 @@ async def served(
         )
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Shared", {"Converse": handler}),))
 
-    async with running_server(GrpcSettings(port=port, grace_s=grace_s), register, _ready) as bound:
+    async with running_server(GrpcSettings(port=port, grace_s=grace_s), register, _ready, CallPolicy({})) as bound:
         yield Served(bound, shared, codec, rpcs)
 
 

@@ -102,7 +102,7 @@ class KeyVerifier:
             models=key.models,
             ip_allow_list=key.ip_allow_list,
             limits=self._limits[held.tier],
-            budgets=budgets,
+            budgets=(*budgets, *self._limits[held.tier].ceiling_of(key.user_id)),
             expires_at=key.expires_at,
             time_zone=held.time_zone,
         )

@@ -75,7 +75,7 @@ class Grants:
             models=grant.allowance.models,
             ip_allow_list=grant.ip_allow_list,
             limits=self._limits[account.tier],
-            budgets=(grant.budget,) if grant.budget else (),
+            budgets=(*((grant.budget,) if grant.budget else ()), *self._limits[account.tier].ceiling_of(grant.user_id)),
             expires_at=grant.expires_at,
             time_zone=account.time_zone,
             grant_id=grant.id,

@@ -6,10 +6,11 @@ from pydantic import Field, SecretStr
 
 from servicekit.settings import Part
 from services.auth.shared.domain.bounds import Bounds
-from services.auth.shared.domain.tier import Limits
+from services.auth.shared.domain.tier import Limits, Tier
 
 # For what keys are derived from: HMAC-SHA256 gains nothing from more, and a shorter one could be guessed.
 MIN_SECRET_LENGTH = 32
+MICRO = 1_000_000
 
 
 def split_secrets(secrets: SecretStr) -> list[str]:
@@ -76,6 +77,26 @@ class EnterpriseTierSettings(LimitSettings):
     requests_per_minute: int = Field(600_000, ge=0)
     tokens_per_minute: int = Field(1_000_000_000, ge=0)
     concurrent_requests: int = Field(10_000, ge=0)
+
+
+class CeilingSettings(Part):
+    """What an account may spend in a month by its tier, so that a stolen key or a runaway loop costs a known sum."""
+
+    free_rub_per_month: int = Field(1_000, ge=0)
+    """Free tier: roubles a month; 0 means no ceiling."""
+    pro_rub_per_month: int = Field(100_000, ge=0)
+    """Pro tier: roubles a month; 0 means no ceiling."""
+    enterprise_rub_per_month: int = Field(0, ge=0)
+    """Enterprise tier, which has a contract: roubles a month; 0 means no ceiling."""
+
+    def micro_rub(self, tier: Tier) -> int:
+        """Return the ceiling of a tier in micro-roubles."""
+        roubles = {
+            Tier.FREE: self.free_rub_per_month,
+            Tier.PRO: self.pro_rub_per_month,
+            Tier.ENTERPRISE: self.enterprise_rub_per_month,
+        }
+        return roubles[tier] * MICRO
 
 
 class UpkeepSettings(Part):

@@ -19,7 +19,8 @@ _LIMITS: Final = [
 ]
 _EXPOSED: Final = (
     "x-request-id, retry-after, x-should-retry, ratelimit, ratelimit-policy, deprecation, sunset, x-razvilka-model, "
-    "x-razvilka-provider, x-razvilka-dropped-params, x-razvilka-cost-micro-rub, " + ", ".join(_LIMITS)
+    "x-razvilka-provider, x-razvilka-dropped-params, x-razvilka-cost-micro-rub, x-razvilka-max-tokens-lowered, "
+    + ", ".join(_LIMITS)
 ).encode()
 
 

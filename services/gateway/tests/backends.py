@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from razvilka.auth.v1 import account_pb2_grpc, auth_pb2, auth_pb2_grpc, oauth_pb2_grpc
+from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_grpc, oauth_pb2, oauth_pb2_grpc
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.router.v1 import router_pb2_grpc
 from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
@@ -21,6 +21,7 @@ from servicekit.multiplex import Call, Handler, MultiplexServer, MultiplexServer
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.telemetry import begin_trace
+from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
 from services.gateway.tests.identity_backends import FakeOAuth
 from services.router.frames import RouterAnswerCodec
@@ -311,6 +312,13 @@ async def _always() -> bool:
     return True
 
 
+def _open_to_the_gateway(*modules: Any) -> CallPolicy:
+    services = [service for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
+    return CallPolicy(
+        {f"/{each.full_name}/{method.name}": ("gateway",) for each in services for method in each.methods}
+    )
+
+
 @asynccontextmanager
 async def running_backends() -> AsyncIterator[Backends]:
     """Yield the three services, listening on free ports."""
@@ -328,9 +336,15 @@ async def running_backends() -> AsyncIterator[Backends]:
         "router_target": lambda server: router_pb2_grpc.add_RouterServiceServicer_to_server(router, server),
         "usage_target": lambda server: usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server),
     }
+    files = {
+        "auth_target": (auth_pb2, oauth_pb2, account_pb2),
+        "router_target": (pb,),
+        "usage_target": (usage_pb2,),
+    }
     async with AsyncExitStack() as stack:
         targets = {}
         for name, register in registrations.items():
-            port = await stack.enter_async_context(running_server(GrpcSettings(grace_s=0.0), register, _always))
+            served = running_server(GrpcSettings(grace_s=0.0), register, _always, _open_to_the_gateway(*files[name]))
+            port = await stack.enter_async_context(served)
             targets[name] = f"127.0.0.1:{port}"
         yield Backends(auth, oauth, accounts, router, usage, targets)

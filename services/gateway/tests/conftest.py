@@ -49,6 +49,7 @@ async def running_edge(
         "redis": RedisSettings(url=SecretStr(redis_url)),
         "journal_dir": journal,
         "grace_s": 0.5,
+        "environment": "development",
         **targets,
     }
     settings = GatewaySettings(**{**given, **changes})

@@ -10,6 +10,7 @@ import structlog
 from pydantic import SecretStr
 
 from servicekit.clock import Clock
+from servicekit.configuration.environment import BadEnvironment, read_environment
 from services.router.catalog.document import UpstreamEntry
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
@@ -52,7 +53,15 @@ class ProviderTable:
 
 def _upstream(entry: UpstreamEntry) -> Upstream:
     # The file names the variable that holds the key, so that the file itself holds no secret.
-    key = os.environ.get(entry.api_key_env, "").strip() if entry.api_key_env else ""
+    key = _key(entry.api_key_env).strip() if entry.api_key_env else ""
     if entry.api_key_env and not key:
         log.warning("router.upstream_without_key", upstream=entry.name, variable=entry.api_key_env)
     return Upstream(entry.name, entry.base_url, key, bool(entry.api_key_env), entry.stream_usage)
+
+
+def _key(variable: str) -> str:
+    try:
+        return read_environment(os.environ, variable, frozenset({variable})).get(variable, "")
+    except BadEnvironment as exc:
+        log.warning("router.upstream_key_unreadable", problem=str(exc))
+        return ""

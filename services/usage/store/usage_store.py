@@ -18,6 +18,9 @@ from services.usage.domain.spend import Span, Spend, Subject
 from services.usage.store import checks, partitions, records, rollups, spend
 from services.usage.store.connection import Connection
 
+# The policies of row security let a session see nothing before it says whose rows it is for. No user has this name.
+EVERYBODY: Final = "*"
+NAME_USER: Final = "SELECT set_config('razvilka.user', $1, false)"
 READY: Final = "SELECT to_regclass('usage.rollup_hour_latency') IS NOT NULL AND NOT pg_is_in_recovery()"
 
 _REFUSED: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
@@ -108,12 +111,12 @@ class UsageStore:
 
     async def find_of_user(self, user_id: str, request_id: str) -> UsageRecord | None:
         """Return one request of one user."""
-        async with self._connection() as connection:
+        async with self._connection(user_id) as connection:
             return await records.find_of_user(connection, user_id, request_id)
 
     async def sum_spend(self, subject: Subject, span: Span) -> Spend:
         """Return what the subject spent in the span."""
-        async with self._connection() as connection:
+        async with self._connection(subject.user_id) as connection:
             return await spend.sum_spend(connection, subject, span)
 
     async def check(self, since: datetime) -> CheckResult:
@@ -130,7 +133,9 @@ class UsageStore:
             return False
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    async def _connection(self, whose: str = EVERYBODY) -> AsyncIterator[Connection]:
+        """Yield a connection that sees the rows of one user, or of all; the pool forgets it when it comes back."""
         with database_errors():
             async with self._pool.acquire() as connection:
+                await connection.execute(NAME_USER, whose)
                 yield connection

@@ -24,7 +24,7 @@ from services.usage.store import UsageStore
 from services.usage.tests.records import record
 from services.usage.upkeep import Upkeep
 from tools.testing.databases import Databases
-from tools.testing.plugin import MakeDatabaseDsn
+from tools.testing.plugin import EVERYBODY, MakeDatabaseDsn
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -220,7 +220,8 @@ async def test_eight_writers_of_the_same_keys_do_not_deadlock(
 ) -> None:
     """Everybody takes locks in one order, so that no transaction is ever repeated; sums are exact."""
     before = counted("razvilka_usage_transaction_retries_total")
-    async with asyncpg.create_pool(await make_database_dsn("usage"), min_size=8, max_size=8) as pool:
+    dsn = await make_database_dsn("usage")
+    async with asyncpg.create_pool(dsn, min_size=8, max_size=8, server_settings=EVERYBODY) as pool:
         store = UsageStore(pool)
         ingest = Ingest(store, IngestSettings(), clock=FakeClock(auto_advance=True), rng=random.Random(1))
         batches = [batches_of(task) for task in range(8)]

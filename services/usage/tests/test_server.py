@@ -29,7 +29,7 @@ from services.usage.settings import UsageSettings
 from services.usage.store import UsageStore
 from services.usage.tests.records import LONG_S, record
 from tools.testing.databases import Databases
-from tools.testing.plugin import MakeDatabaseDsn
+from tools.testing.plugin import EVERYBODY, MakeDatabaseDsn
 
 Process: TypeAlias = asyncio.subprocess.Process
 
@@ -117,7 +117,10 @@ async def test_killed_around_the_commit_a_batch_sent_again_is_stored_once(
     """Killed inside: nothing is durable. Killed before the answer: everything is. Sent again: exactly once."""
     dsn = await make_database_dsn("usage")
     batch = batch_of(30)
-    async with open_channel(f"127.0.0.1:{free_port}") as channel, asyncpg.create_pool(dsn, min_size=0) as pool:
+    async with (
+        open_channel(f"127.0.0.1:{free_port}") as channel,
+        asyncpg.create_pool(dsn, min_size=0, server_settings=EVERYBODY) as pool,
+    ):
         stub: Any = UsageServiceStub(channel)
         permission = {"RAZVILKA_FAILPOINT": failpoint, "RAZVILKA_FAILPOINTS_ALLOWED": "1"}
         async with process(dsn, free_port, **permission) as killed:

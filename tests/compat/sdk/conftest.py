@@ -1,4 +1,4 @@
-"""One emulator as a process, with the providers' real quotas."""
+"""One emulator as a process, with the providers' real quotas of calls."""
 
 import json
 import os
@@ -27,7 +27,12 @@ def addresses() -> Iterator[dict[str, str]]:
     """Return where the emulator answers; it knows a person's and a firm's key for GigaChat."""
     ports = {f"EMULATOR_{name.upper()}": "0" for name in EmulatorSettings.model_fields if name.endswith("_port")}
     keys = {"ZW11bGF0b3I6c2VjcmV0": "GIGACHAT_API_PERS", FIRM: "GIGACHAT_API_CORP"}
-    more = {"EMULATOR_GIGACHAT_CREDENTIALS": json.dumps(keys), "EMULATOR_YANDEX_OPERATION_S": "0.2"}
+    more = {
+        "EMULATOR_GIGACHAT_CREDENTIALS": json.dumps(keys),
+        "EMULATOR_YANDEX_OPERATION_S": "0.2",
+        # Every scenario logs in anew, which no application does: ten a second are soon over.
+        "EMULATOR_GIGACHAT_TOKEN_CALLS_PER_S": "0",
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "emulator"], env=os.environ | ports | more, stdout=subprocess.PIPE, text=True
     )

@@ -32,7 +32,8 @@ def gateways(house: House, second: httpx.Client, tmp_path_factory: pytest.TempPa
     folder = tmp_path_factory.mktemp("gateways")
     with contextlib.ExitStack() as opened:
         wire = opened.enter_context(LossyRedis(redis_port(house.stack)))
-        deaf_redis = f"redis://127.0.0.1:{wire.port}/0"
+        own_redis = house.stack.parts.environments.of("gateway")["GATEWAY_REDIS_URL"]
+        deaf_redis = own_redis.replace(f":{redis_port(house.stack)}/", f":{wire.port}/")
         deaf = opened.enter_context(another_gateway(house.stack, folder / "deaf", GATEWAY_REDIS_URL=deaf_redis))
         first, last = (opened.enter_context(house.client(url)) for url in (house.url, deaf))
         yield Gateways((first, second, last), wire)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.auth.shared.domain.budget import Budget, BudgetPeriod
+
 
 class Tier(StrEnum):
     """The account's plan."""
@@ -31,3 +33,11 @@ class TierLimits:
     user: Limits
     key: Limits
     model: Limits
+    micro_rub_per_month: int = 0
+    """What the account may spend in a month, whoever asked for no budget; 0 means as much as it likes."""
+
+    def ceiling_of(self, user_id: str) -> tuple[Budget, ...]:
+        """Return the budget that an account has by its tier alone, () when it has none."""
+        if not self.micro_rub_per_month:
+            return ()
+        return (Budget(f"user:{user_id}", BudgetPeriod.MONTH, self.micro_rub_per_month),)

@@ -171,9 +171,27 @@ async def test_a_key_carries_what_its_owner_said(auth: AuthCaller) -> None:
     assert (caller.user_limits.requests_per_minute, caller.user_limits.requests_per_day) == (100, 1_000)
     assert caller.user_limits.concurrent_requests == 20
     assert list(caller.budgets) == [
-        pb.Budget(subject=f"key:{issued.key.id}", period=pb.BUDGET_PERIOD_MONTH, limit_micro_rub=500_000_000)
+        pb.Budget(subject=f"key:{issued.key.id}", period=pb.BUDGET_PERIOD_MONTH, limit_micro_rub=500_000_000),
+        pb.Budget(subject=f"user:{user}", period=pb.BUDGET_PERIOD_MONTH, limit_micro_rub=100_000_000_000),
     ]
     assert not caller.HasField("expires_at")
+
+
+@pytest.mark.parametrize(
+    ("tier", "roubles"),
+    [(Tier.FREE, 1_000), (Tier.PRO, 100_000), (Tier.ENTERPRISE, None)],
+    ids=lambda given: str(given),
+)
+async def test_an_account_has_a_ceiling_that_nobody_asked_for(
+    auth: AuthCaller, tier: Tier, roubles: int | None
+) -> None:
+    """A stolen key or a runaway loop costs a known sum a month; an enterprise has a contract instead."""
+    user = await auth.new_user(tier=tier)
+
+    caller = await auth.verify((await auth.new_key(user)).secret)
+
+    wanted = [] if roubles is None else [(f"user:{user}", pb.BUDGET_PERIOD_MONTH, roubles * 1_000_000)]
+    assert [(each.subject, each.period, each.limit_micro_rub) for each in caller.budgets] == wanted
 
 
 async def test_lists_never_show_a_secret(auth: AuthCaller, auth_pool: asyncpg.Pool[Any]) -> None:

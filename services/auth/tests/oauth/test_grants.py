@@ -48,7 +48,8 @@ async def test_a_grant_carries_what_the_user_allowed(flow: Flow) -> None:
     assert list(found.models) == ["yandexgpt", "gigachat"]
     assert list(found.scopes) == ["models:read", "openid"]
     assert [(budget.subject, budget.period, budget.limit_micro_rub) for budget in found.budgets] == [
-        (f"grant:{gid}", auth_pb2.BUDGET_PERIOD_MONTH, 500_000_000)
+        (f"grant:{gid}", auth_pb2.BUDGET_PERIOD_MONTH, 500_000_000),
+        (f"user:{flow.user_id}", auth_pb2.BUDGET_PERIOD_MONTH, 100_000_000_000),
     ]
 
 

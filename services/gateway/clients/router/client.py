@@ -37,9 +37,11 @@ LIST_DEADLINE_S = 5.0
 
 
 @asynccontextmanager
-async def open_router(target: str, settings: MultiplexClientSettings) -> AsyncIterator[RouterClient]:
+async def open_router(
+    target: str, settings: MultiplexClientSettings, peer: rpc_client.Peer | None = None
+) -> AsyncIterator[RouterClient]:
     """Yield a client of the routers at `target`: one address, or a name or list that gRPC resolves to several."""
-    async with rpc_client.open_channel(target) as channel:
+    async with rpc_client.open_channel(target, peer) as channel:
         stub = router_pb2_grpc.RouterServiceStub(channel)
         async with open_client([stub.Converse], RouterCallCodec(), settings) as calls:
             yield RouterClient(channel, calls)

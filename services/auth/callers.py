@@ -1,0 +1,69 @@
+"""Which service may call which RPC of auth. An RPC without a row stops the start."""
+
+from __future__ import annotations
+
+from typing import Final
+
+GATEWAY: Final = ("gateway",)
+# A person with a certificate of the name `operator`: the tools of this repository.
+OPERATOR: Final = ("operator",)
+BOTH: Final = (*GATEWAY, *OPERATOR)
+
+KEYS: Final = {
+    "CreateApiKey": BOTH,
+    "ListApiKeys": GATEWAY,
+    "RevokeApiKey": BOTH,
+    "RotateApiKey": GATEWAY,
+    "VerifyApiKey": BOTH,
+}
+OAUTH: Final = {
+    "Authorize": GATEWAY,
+    "DecideConsent": GATEWAY,
+    "Token": GATEWAY,
+    "Revoke": GATEWAY,
+    "Introspect": GATEWAY,
+    "UserInfo": GATEWAY,
+    "RegisterClient": GATEWAY,
+    "StartDevice": GATEWAY,
+    "FindDevice": GATEWAY,
+    "DecideDevice": GATEWAY,
+    "GetKeys": GATEWAY,
+    "GetGrant": GATEWAY,
+    "ListGrants": GATEWAY,
+    "RevokeGrant": GATEWAY,
+    "CreateClient": BOTH,
+    "ListClients": BOTH,
+    "DeleteClient": GATEWAY,
+    "ListRevocations": GATEWAY,
+}
+ACCOUNTS: Final = {
+    "Register": GATEWAY,
+    "VerifyEmail": GATEWAY,
+    "Reauthenticate": GATEWAY,
+    "Login": GATEWAY,
+    "Logout": GATEWAY,
+    "GetSession": GATEWAY,
+    "ListSessions": GATEWAY,
+    "RevokeSession": GATEWAY,
+    "RequestPasswordReset": GATEWAY,
+    "ResetPassword": GATEWAY,
+    "ChangePassword": GATEWAY,
+    "EnrollTotp": GATEWAY,
+    "ConfirmTotp": GATEWAY,
+    "DisableTotp": GATEWAY,
+    "GetProfile": BOTH,
+    "UpdateProfile": GATEWAY,
+    "ExportAccount": GATEWAY,
+    "DeleteAccount": GATEWAY,
+    "StartExternalLogin": GATEWAY,
+    "FinishExternalLogin": GATEWAY,
+    "ListExternalProviders": GATEWAY,
+    "SetUserDisabled": GATEWAY,
+    "SeedUser": OPERATOR,
+    "ListOutbox": GATEWAY,
+}
+CALLERS: Final = {
+    f"/razvilka.auth.v1.{service}/{method}": callers
+    for service, rows in (("AuthService", KEYS), ("OAuthService", OAUTH), ("AccountService", ACCOUNTS))
+    for method, callers in rows.items()
+}
