@@ -121,13 +121,14 @@ def _usage(raw: _Usage | None) -> Usage | None:
     return usage_of(raw.inputTextTokens, raw.completionTokens, reasoning=reasoning)
 
 
-def _finish(status: str) -> FinishReason:
+def _finish(status: str, *, has_calls: bool) -> FinishReason:
     known = FINISH_OF.get(status)
     if known is None:
         metrics.UNKNOWN_FINISHES.labels("yandexgpt").inc()
         log.warning("router.finish_unknown", provider="yandexgpt", status=failures.shortened(status)[:80])
-        return FinishReason.STOP
-    return known
+        known = FinishReason.STOP
+    # What was cut off or filtered says so, calls or not: they may be half of what was meant.
+    return FinishReason.TOOL_CALLS if has_calls and known is FinishReason.STOP else known
 
 
 def _tool_calls(calls: Sequence[_Call], ids: ToolCallIds) -> list[ToolCall]:
@@ -151,7 +152,7 @@ def whole_answer(body: bytes, ids: ToolCallIds) -> tuple[Answer, str]:
     message = alternative.message or _Message()
     calls = _tool_calls((message.toolCallList.toolCalls or ()) if message.toolCallList else (), ids)
     content = None if calls and not message.text else message.text or ""
-    finish = FinishReason.TOOL_CALLS if calls else _finish(alternative.status)
+    finish = _finish(alternative.status, has_calls=bool(calls))
     return Answer([Choice(0, content, finish, "", calls)], _usage(result.usage)), result.modelVersion
 
 
@@ -194,7 +195,7 @@ class NativeStream(AnswerStream):
         if self._text.rewrites:
             metrics.STREAM_REWRITES.labels("yandexgpt").inc()
         calls = _tool_calls(self._calls, self._ids)
-        finish = FinishReason.TOOL_CALLS if calls else _finish(alternative.status)
+        finish = _finish(alternative.status, has_calls=bool(calls))
         return Delta(0, fresh, "", calls, finish)
 
 
