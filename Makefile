@@ -19,7 +19,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-sdks test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench chaos lock check clean holds fuzz-http fuzz-grpc audit books
+.PHONY: help setup up down status logs psql test test-sdks test-clients test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench chaos lock check clean holds fuzz-http fuzz-grpc audit books
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -107,6 +107,9 @@ mutation: $(READY) ## Change the code that counts money and see that tests notic
 
 test-sdks: $(READY) ## Run the providers' own SDKs against the emulator, each in an environment made for it
 	@RAZVILKA_TEST_SDKS=1 $(BIN)/python -m pytest tests/compat/sdk -n 0 $(ARGS)
+
+test-clients: $(READY) ## Run client libraries against the suite, each in an environment made for it; writes docs/clients.md
+	@RAZVILKA_TEST_CLIENTS=1 $(BIN)/python -m pytest tests/compat/clients -n 0 $(ARGS)
 
 test-under-load: $(READY) ## Run every test beside four busy processes: no result may depend on speed
 	@$(BIN)/python -m tools.under_load $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)

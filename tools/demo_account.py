@@ -32,6 +32,12 @@ SCOPES: Final = (
 )  # fmt: skip
 
 
+# What a key has that names none, and keys of its own: the first thing that examples show beside an answer.
+KEY_SCOPES: Final = (
+    "models:read", "completions:write", "embeddings:write", "usage:read", "keys:read", "keys:write",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Demo:
     """What the file holds; address and password are empty where people cannot be seeded."""
@@ -89,7 +95,7 @@ async def ensure_demo(file: Path, *, auth: Auth, url: str, registration_token: s
         public, confidential = await _clients(calls, user_id, known)
         demo = Demo(
             url,
-            await _key(calls, user_id, known.api_key, "demo", ()),
+            await _key(calls, user_id, known.api_key, "demo", KEY_SCOPES),
             await _key(calls, user_id, known.admin_key, "demo administrator", ("admin",)),
             user_id,
             email,

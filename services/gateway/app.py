@@ -179,7 +179,7 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         account_router(parts.accounts, parts.limit),
         sessions_router(parts.accounts),
         grants_router(parts.grants),
-        keys_router(parts.auth),
+        keys_router(parts.auth, parts.catalog),
         clients_router(parts.grants),
         administration_router(parts.administration, parts.limit),
     )

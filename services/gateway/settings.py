@@ -49,6 +49,8 @@ class LimitSettings(Part):
 class StreamSettings(Part):
     """How answers reach slow clients, and what happens when clients leave."""
 
+    headers_s: float = Field(1.0, gt=0)
+    """Seconds of a model's silence after which a stream's headers leave: failures are `error` events from then on."""
     keepalive_s: float = Field(15.0, gt=0)
     """Seconds of silence after which a stream gets a comment, so that proxies keep it open."""
     write_s: float = Field(30.0, gt=0)

@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import replace
 
+import httpx
+
 from tools.demo_account import Demo, demo_from, ensure_demo, read_env_file
 
 OLD_FIELDS = ("RAZVILKA_URL", "RAZVILKA_API_KEY", "RAZVILKA_ADMIN_KEY", "RAZVILKA_DEMO_USER_ID")
@@ -47,6 +49,18 @@ def test_a_lost_file_makes_new_keys_for_the_same_person(stack, tmp_path):
 
     assert demo.demo_user_id == stack.demo.demo_user_id
     assert demo.api_key != stack.demo.api_key
+
+
+def test_the_demo_key_may_make_keys(stack):
+    """Models are named as the catalogue does; a misspelt one is refused by its place in the list."""
+    with httpx.Client(base_url=stack.url, headers={"authorization": f"Bearer {stack.demo.api_key}"}) as client:
+        made = client.post("/v1/keys", json={"name": "mine", "models": ["yandexgpt", "gigachat-pro"]})
+        misspelt = client.post("/v1/keys", json={"name": "mine", "models": ["yandexgtp"]})
+        own = client.get("/v1/models", headers={"authorization": f"Bearer {made.json()['key']}"})
+
+    assert made.status_code == 201
+    assert {model["id"] for model in own.json()["data"]} == set(made.json()["models"])
+    assert (misspelt.status_code, misspelt.json()["error"]["param"]) == (400, "models[0]")
 
 
 def read_env_file_text(text: str, names: tuple[str, ...]) -> str:

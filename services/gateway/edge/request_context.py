@@ -34,6 +34,7 @@ class RequestContext:
         "finish_reason",
         "first_token_ms",
         "headers",
+        "ignored_params",
         "method",
         "model",
         "policy",
@@ -70,6 +71,8 @@ class RequestContext:
         self.call = CallContext(self.request_id, self.span.context)
         self.requested_model = self.model = self.provider = self.resolved_model = ""
         self.finish_reason = self.error_code = self.cut = ""
+        # Fields of the body that are no parameters here: a typo, or what only another provider knows.
+        self.ignored_params: list[str] = []
         self.stream = False
         self.tokens_in = self.tokens_out = self.cost_micro_rub = self.first_token_ms = 0
 

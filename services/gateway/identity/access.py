@@ -98,13 +98,18 @@ def check_scope(caller: Caller, need: Need) -> None:
         )
 
 
+def may_use(caller: Caller, model: Model) -> bool:
+    """Tell whether the credential lists the model, by its id or by an alias, or lists none."""
+    return not caller.models or model.id in caller.models or not caller.models.isdisjoint(model.aliases)
+
+
 def check_model(caller: Caller, model: Model) -> None:
     """Refuse a model that the credential does not list.
 
     Raises:
         PermissionDenied: the model is not on the list.
     """
-    if caller.models and model.id not in caller.models and caller.models.isdisjoint(model.aliases):
+    if not may_use(caller, model):
         raise PermissionDenied(
             ErrorReason.MODEL_NOT_ALLOWED, f"This credential may not use the model `{model.id}`.", param="model"
         )

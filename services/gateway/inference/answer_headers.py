@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from services.gateway.clients.catalog import Model
 from services.gateway.clients.completion import Route
 from services.gateway.edge.header_values import plain_value
 from services.gateway.edge.problems import Headers
 
+# Anybody's text: a header has room for a few names.
+_MOST_NAMES: Final = 20
+_LONGEST_NAME: Final = 64
 
-def answer_headers(route: Route, model: Model) -> Headers:
-    """Return the headers that say what answered, and when the model asked for will end."""
+
+def answer_headers(route: Route, model: Model, ignored: Sequence[str]) -> Headers:
+    """Return the headers that say what answered, what was left out, and when the model asked for will end.
+
+    Args:
+        route: what answered.
+        model: what was asked for.
+        ignored: fields of the body that are no parameters; the first few are named.
+    """
     headers: Headers = [
         (b"x-razvilka-model", plain_value(route.resolved_model or route.model)),
         (b"x-razvilka-provider", plain_value(route.provider)),
     ]
-    if route.dropped_params:
-        headers.append((b"x-razvilka-dropped-params", plain_value(", ".join(route.dropped_params))))
+    if dropped := [*route.dropped_params, *(name[:_LONGEST_NAME] for name in ignored[:_MOST_NAMES])]:
+        headers.append((b"x-razvilka-dropped-params", plain_value(", ".join(dropped))))
     if model.deprecated_at is not None:
         headers.append((b"deprecation", f"@{int(model.deprecated_at.timestamp())}".encode()))
     if model.shutdown_at is not None:
         headers.append((b"sunset", model.shutdown_at.strftime("%a, %d %b %Y %H:%M:%S GMT").encode()))
     return headers
+
+
+def late_facts(headers: Headers) -> dict[str, str]:
+    """Return headers that came too late to be sent as the fields of an object: `x-razvilka-model` is `model`."""
+    names = [name.decode().removeprefix("x-razvilka-").replace("-", "_") for name, _ in headers]
+    return {name: value.decode() for name, (_, value) in zip(names, headers, strict=True)}
 
 
 def cost_header(cost_micro_rub: int) -> tuple[bytes, bytes]:

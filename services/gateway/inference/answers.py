@@ -15,6 +15,7 @@ from services.gateway.clients.completion import (
     Completion,
     Embeddings,
     End,
+    Route,
     StreamPart,
     chars_of_calls,
     merged,
@@ -25,7 +26,7 @@ from services.gateway.edge.problems import code_of
 from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
-from services.gateway.inference.answer_headers import cost_header
+from services.gateway.inference.answer_headers import cost_header, late_facts
 from services.gateway.inference.event_stream import Frames
 from services.gateway.inference.event_writer import EventWriter
 from services.gateway.inference.paid_call import PaidCall, PaidCalls
@@ -85,6 +86,7 @@ class Answers:
             writer = EventWriter(send, call.client, settings, self._paid_calls.tasks)
             relay = StreamRelay(call, frames, writer, drain_tokens=settings.drain_tokens)
             try:
+                writer.expect()
                 with call.cancellation:
                     await relay.run(ask(call))
                 await relay.finish()
@@ -128,8 +130,7 @@ class StreamRelay:
         call, writer = self._call, self._writer
         chars = self._note(part)
         frames = self._frames.deltas(part.deltas)
-        if not writer.started:
-            await writer.start([])
+        await writer.start()
         if part.end is not None:
             self._end, self._last_frames = part.end, frames
             call.note(chars)
@@ -142,7 +143,7 @@ class StreamRelay:
 
     def _note(self, part: StreamPart) -> int:
         if part.route is not None:
-            self._call.routed(part.route)
+            self._routed(part.route)
         chars = 0
         for delta in part.deltas:
             chars += len(delta.content) + len(delta.reasoning)
@@ -151,6 +152,13 @@ class StreamRelay:
             if delta.finish_reason and not self._finish_reason:
                 self._finish_reason = delta.finish_reason
         return chars
+
+    def _routed(self, route: Route) -> None:
+        headers = self._call.context.headers
+        known = len(headers)
+        self._call.routed(route)
+        if self._writer.opened_early:
+            self._frames.explain(late_facts(headers[known:]))
 
     def _drain(self, chars: int) -> None:
         self._drained_chars += chars

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from servicekit.errors import ServiceError
@@ -14,6 +14,8 @@ from services.gateway.metering.usage_record import TokenUsage
 
 DONE: Final = b"data: [DONE]\n\n"
 KEEPALIVE: Final = b": keep-alive\n\n"
+# What JSON leaves as it is, and what clients that split text by Unicode's rules take for ends of lines.
+_LINE_ENDS: Final = tuple((char.encode(), f"\\u{ord(char):04x}".encode()) for char in "\u0085\u2028\u2029")
 
 
 class Frames(Protocol):
@@ -23,6 +25,10 @@ class Frames(Protocol):
         """Return the frames of one router message, joined: one write."""
         ...
 
+    def explain(self, facts: Mapping[str, str]) -> None:
+        """Say in the frames that end a choice what the headers could not say, for they had left."""
+        ...
+
     def end(self, usage: TokenUsage, cost_micro_rub: int) -> bytes:
         """Return the frames after the last delta of a whole answer."""
         ...
@@ -30,6 +36,14 @@ class Frames(Protocol):
     def error(self, error: ServiceError, request_id: str) -> bytes:
         """Return the frame that ends a broken stream."""
         ...
+
+
+def escape_line_ends(frames: bytes) -> bytes:
+    """Return frames of JSON whose only line ends are those between the fields of events."""
+    for raw, escaped in _LINE_ENDS:
+        if raw in frames:
+            frames = frames.replace(raw, escaped)
+    return frames
 
 
 def includes_usage(options: StreamOptions | None) -> bool:
@@ -45,7 +59,11 @@ class OpenAIFrames:
         self._head = b"data: " + text
         self._include_usage = include_usage
         # With include_usage every other chunk says `"usage":null`.
-        self._close = b'],"usage":null}\n\n' if include_usage else b"]}\n\n"
+        self._close = self._last_close = b'],"usage":null}\n\n' if include_usage else b"]}\n\n"
+
+    def explain(self, facts: Mapping[str, str]) -> None:
+        """Say in the frames that end a choice what the headers could not say, for they had left."""
+        self._last_close = self._close.replace(b"}", b',"x_razvilka":' + encode(facts) + b"}")
 
     def end(self, usage: TokenUsage, cost_micro_rub: int) -> bytes:
         """Return the frame with the usage, when the caller asked for it, and [DONE]."""
@@ -89,7 +107,8 @@ class ChatFrames(OpenAIFrames):
         return self._head + b',"choices":[{"index":%d,"delta":' % index
 
     def _after(self, finish_reason: bytes) -> bytes:
-        return b',"logprobs":null,"finish_reason":' + finish_reason + b"}" + self._close
+        close = self._close if finish_reason == b"null" else self._last_close
+        return b',"logprobs":null,"finish_reason":' + finish_reason + b"}" + close
 
     def _tool_call(self, call: ToolCallPart) -> dict[str, Any]:
         # The first piece carries the name; later ones only more of the arguments.
@@ -122,4 +141,5 @@ class TextFrames(OpenAIFrames):
         text = self._echo.pop(delta.index, "") + delta.content
         choice = b',"choices":[{"text":%b,"index":%d,"logprobs":null,"finish_reason":%b}'
         finish = encode(delta.finish_reason or None)
-        return self._head + choice % (encode(text), delta.index, finish) + self._close
+        close = self._last_close if delta.finish_reason else self._close
+        return self._head + choice % (encode(text), delta.index, finish) + close

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from starlette.types import Send
 
@@ -11,7 +11,7 @@ from servicekit.lifecycle import Background
 from services.gateway.edge import cancellation
 from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.problems import Headers
-from services.gateway.inference.event_stream import KEEPALIVE
+from services.gateway.inference.event_stream import KEEPALIVE, escape_line_ends
 from services.gateway.settings import StreamSettings
 
 _HEADERS: Final[Headers] = [
@@ -33,34 +33,66 @@ class EventWriter:
         self._last_write = self._loop.time()
         self._writing_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._closed = False
         self.started = False
 
-    async def start(self, headers: Headers) -> None:
-        """Send 200 and the headers: from here on failures are events."""
+    @property
+    def opened_early(self) -> bool:
+        """Tell whether the headers left before the model said anything: what was learnt later is not in them."""
+        return self._opening is not None
+
+    def expect(self) -> None:
+        """Wait for the first frames, `headers_s` at most: then the headers leave without them, and a comment."""
+        self._arm(self._settings.headers_s)
+
+    async def start(self) -> None:
+        """Send 200 and the headers, unless they have left: from here on failures are events."""
+        if not self.started:
+            await self._start()
+
+    async def _start(self) -> None:
         self.started = True
-        await self._send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *headers]})
+        self._disarm()
+        await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         self._arm(min(self._settings.keepalive_s, self._settings.write_s))
+
+    async def _open_early(self) -> None:
+        await self._start()
+        await self._write(KEEPALIVE, more=True)
+
+    async def _until_open(self) -> None:
+        # Not awaited itself: whoever cancels this caller does not mean the headers.
+        if self._opening is not None and not self._opening.done():
+            await asyncio.wait([self._opening])
 
     async def write(self, frames: bytes) -> None:
         """Send frames; waits while the caller reads slower than the model writes."""
+        await self._until_open()
         if frames and not self._client.lost:
-            await self._write({"type": "http.response.body", "body": frames, "more_body": True})
+            await self._write(frames, more=True)
 
     async def finish(self, frames: bytes) -> None:
         """Send the last frames."""
         try:
+            await self._until_open()
             if not self._client.lost:
-                await self._write({"type": "http.response.body", "body": frames, "more_body": False})
+                await self._write(frames, more=False)
         finally:
             self.close()
 
     def close(self) -> None:
-        """Stop the timer."""
+        """Stop the timer, for good."""
+        self._closed = True
+        self._disarm()
+
+    def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    async def _write(self, message: dict[str, Any]) -> None:
+    async def _write(self, frames: bytes, *, more: bool) -> None:
+        message = {"type": "http.response.body", "body": escape_line_ends(frames), "more_body": more}
         self._writing_since = self._loop.time()
         try:
             await self._send(message)
@@ -74,9 +106,14 @@ class EventWriter:
             await self.write(KEEPALIVE)
 
     def _arm(self, delay_s: float) -> None:
-        self._timer = self._loop.call_later(delay_s, self._tick)
+        if not self._closed:
+            self._timer = self._loop.call_later(delay_s, self._tick)
 
     def _tick(self) -> None:
+        if not self.started:
+            self.started = True
+            self._opening = self._tasks.start(self._open_early(), name="early_headers")
+            return
         now = self._loop.time()
         if self._writing_since is not None:
             left = self._writing_since + self._settings.write_s - now

@@ -146,7 +146,7 @@ class PaidCall:
         context = self.context
         context.provider, context.resolved_model = route.provider, route.resolved_model
         context.model = route.model or context.model
-        context.headers.extend(answer_headers(route, self.priced.model))
+        context.headers.extend(answer_headers(route, self.priced.model, context.ignored_params))
 
     def delivered(self, chars: int, progress: TokenUsage | None) -> None:
         """Note what the caller has got: this is what a cut answer is billed by."""

@@ -1,7 +1,7 @@
 """Wire models of the hot routes: what a body must look like, decoded and checked by msgspec in one pass.
 
-Unknown fields are ignored (clients are newer than we are). Known OpenAI parameters that only some provider
-understands are typed too, so that a wrong type is refused here, and travel on as `other_json`.
+Unknown fields are ignored (clients are newer than we are) and named in the answer's headers. Known parameters that
+only some provider understands are typed too, so that a wrong type is refused here, and travel on as `other_json`.
 """
 
 from __future__ import annotations
@@ -159,6 +159,11 @@ class ChatRequest(Struct, gc=False):
     store: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     user: ShortText | None = None
+    # Those of GigaChat, and of servers of open models; who does not know them names them as dropped.
+    profanity_check: bool | None = None
+    repetition_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
+    top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    update_interval: Annotated[float, Meta(ge=0, le=3600)] | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
     web_search_options: dict[str, Any] | None = None
 
@@ -173,14 +178,18 @@ OTHER_CHAT_PARAMETERS: Final = (
     "moderation",
     "prediction",
     "presence_penalty",
+    "profanity_check",
     "prompt_cache_key",
     "prompt_cache_options",
     "prompt_cache_retention",
+    "repetition_penalty",
     "safety_identifier",
     "seed",
     "service_tier",
     "store",
+    "top_k",
     "top_logprobs",
+    "update_interval",
     "user",
     "verbosity",
     "web_search_options",

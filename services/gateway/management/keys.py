@@ -11,6 +11,8 @@ from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.admission.periods import BudgetPeriod
 from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.caller import Caller
+from services.gateway.clients.catalog import Catalog, CatalogWatch
 from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
@@ -40,8 +42,8 @@ NEEDS: Final[Needs] = {
 }
 
 
-def keys_router(auth: AuthClient) -> APIRouter:
-    """Return the routes."""
+def keys_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
+    """Return the routes; the models of new keys are those of the catalogue."""
     router = APIRouter(tags=["keys"])
 
     @router.get("/v1/keys", response_model=KeyList)
@@ -60,7 +62,8 @@ def keys_router(auth: AuthClient) -> APIRouter:
     ) -> dict[str, Any]:
         """Make a key. Its secret is in this answer and nowhere else."""
         caller = context.known_caller
-        return made_body(await auth.create_key(caller.user_id, order_of(order), context.call, maker=caller))
+        models = known_models(order.models, catalog.current(), caller) if order.models else ()
+        return made_body(await auth.create_key(caller.user_id, order_of(order, models), context.call, maker=caller))
 
     @router.post(
         "/v1/keys/{key_id}/rotate",
@@ -85,8 +88,25 @@ def keys_router(auth: AuthClient) -> APIRouter:
     return router
 
 
-def order_of(body: KeyOrderBody) -> NewKey:
-    """Return the order of a request body.
+def known_models(names: list[str], catalog: Catalog, maker: Caller) -> tuple[str, ...]:
+    """Return the models of a list by their ids, or as the maker's own list spells them: auth compares letters.
+
+    Raises:
+        InvalidRequest: the catalogue has no such model; a key for it would refuse everything.
+    """
+    found: dict[str, None] = {}
+    for at, name in enumerate(names):
+        model = catalog.find(name)
+        if model is None:
+            text = f"The model `{name[:128]}` does not exist. See GET /v1/models (field `models[{at}]`)."
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param=f"models[{at}]")
+        held = (spelling for spelling in (model.id, *model.aliases) if spelling in maker.models)
+        found[next(held, model.id)] = None
+    return tuple(found)
+
+
+def order_of(body: KeyOrderBody, models: tuple[str, ...]) -> NewKey:
+    """Return the order of a request body, for models that the catalogue knows.
 
     Raises:
         InvalidRequest: a moment without a time zone.
@@ -99,7 +119,7 @@ def order_of(body: KeyOrderBody) -> NewKey:
     return NewKey(
         name=body.name,
         scopes=tuple(body.scopes),
-        models=tuple(body.models),
+        models=models,
         ip_allow_list=tuple(body.ip_allow_list),
         expires_at=expires_at.astimezone(UTC) if expires_at else None,
         budget_micro_rub=body.budget.limit_micro_rub if body.budget else 0,

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from servicekit.errors import ErrorReason, Internal, InvalidRequest, NotFound, ServiceError
 from services.gateway.edge.errors.json_errors import api_error
+from services.gateway.edge.errors.path_hints import hint_at
 from services.gateway.edge.header_values import plain_value
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.request_context import context_of
@@ -39,7 +40,7 @@ def _http_exception(request: Request, exc: HTTPException, methods_at: MethodsAt)
         return _response(request, InvalidRequest(ErrorReason.METHOD_NOT_ALLOWED, message), [(b"allow", allowed)])
     error: ServiceError = InvalidRequest(ErrorReason.INVALID_REQUEST, "The request cannot be understood.")
     if exc.status_code == 404:
-        error = NotFound(ErrorReason.NOT_FOUND, "There is nothing at this path.")
+        error = NotFound(ErrorReason.NOT_FOUND, hint_at(request.url.path))
     given = [(name.lower().encode(), plain_value(value)) for name, value in (exc.headers or {}).items()]
     return _response(request, error, given)
 

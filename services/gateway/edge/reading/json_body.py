@@ -22,8 +22,8 @@ Model = TypeVar("Model", bound=BaseModel)
 _AT: Final = re.compile(r" - at `(?:key in )?\$\.?(.*?)`$", re.DOTALL)
 
 
-async def decode(decoder: msgspec.json.Decoder[T], body: bytes, limits: BodyLimits) -> T:
-    """Return the decoded body.
+async def decode(decoder: msgspec.json.Decoder[T], body: bytes, limits: BodyLimits) -> tuple[T, list[str]]:
+    """Return the decoded body, and the names of its own fields that say something: null says nothing.
 
     Raises:
         InvalidRequest: not JSON, too deep, too much of it, or a field is wrong; `param` is the field's path.
@@ -39,8 +39,8 @@ async def decode(decoder: msgspec.json.Decoder[T], body: bytes, limits: BodyLimi
         raise _malformed(body, exc) from None
     if len(body) > PIECE:
         await asyncio.sleep(0)
-    check_names(outline)
-    return decoded
+    given = check_names(outline)
+    return decoded, [name for name, value in given.items() if value is not None]
 
 
 def wrong_field(error: msgspec.ValidationError, prefix: str = "") -> InvalidRequest:

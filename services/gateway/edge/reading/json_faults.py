@@ -31,9 +31,11 @@ class _NameTwice:
     name: str
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> None:
-    if len(dict(pairs)) != len(pairs):
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
         raise _NameTwiceError
+    return found
 
 
 def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _NameTwice:
@@ -49,14 +51,14 @@ _CHECK: Final = json.JSONDecoder(object_pairs_hook=_unique, strict=False)
 _TREE: Final = json.JSONDecoder(object_pairs_hook=_marked, strict=False)
 
 
-def check_names(text: bytes) -> None:
-    """Refuse a JSON text (or its outline), known to be valid, in which an object says a name twice.
+def check_names(text: bytes) -> Any:
+    """Return the value of a JSON text (or its outline), known to be valid, in which no object says a name twice.
 
     Raises:
-        InvalidRequest: it does; `param` is the path of the name.
+        InvalidRequest: one does; `param` is the path of the name.
     """
     try:
-        _CHECK.decode(text.decode())
+        return _CHECK.decode(text.decode())
     except _NameTwiceError:
         refuse_faults(_TREE.decode(text.decode()))
     except ValueError:

@@ -17,9 +17,11 @@ class Pricing(BaseModel):
 
 
 class Architecture(BaseModel):
-    """What goes in and out."""
+    """What goes in and out; the lists are what pickers of models filter by."""
 
     modality: str
+    input_modalities: list[str]
+    output_modalities: list[str]
     tokenizer: str
     instruct_type: str | None
 
@@ -40,7 +42,7 @@ class Lifecycle(BaseModel):
 
 
 class ModelBody(BaseModel):
-    """A model: OpenAI's four fields, release 1.0's, and its lifecycle."""
+    """A model: OpenAI's four fields, release 1.0's, its lifecycle, and whether the credential may use it."""
 
     id: str
     object: str
@@ -51,6 +53,7 @@ class ModelBody(BaseModel):
     provider: str
     version: str
     kind: str
+    type: str
     resolved_model: str
     aliases: list[str]
     pricing: Pricing | None
@@ -62,10 +65,11 @@ class ModelBody(BaseModel):
     default_parameters: dict[str, float]
     lifecycle: Lifecycle
     shutdown_date: str | None
+    allowed: bool
 
 
 class ModelList(BaseModel):
-    """All models."""
+    """The models that the credential may use, or all."""
 
     object: str
     data: list[ModelBody]

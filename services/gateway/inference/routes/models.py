@@ -1,21 +1,28 @@
-"""GET /v1/models, /v1/models/{id}, /v1/parameters/{model}."""
+"""GET /v1/models, /v1/models/{id}, /v1/parameters/{model}: what the caller may use, and on demand the rest, marked."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi import Path as PathParam
 
 from servicekit.clock import Clock
 from services.gateway.clients.catalog import CatalogWatch, Model
+from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.identity.access import check_model, may_use
 from services.gateway.inference.routes.bodies import ModelBody, ModelList, ParametersBody
 
 # Medians of what callers of a chat API give when a catalogue says nothing: OpenAI's own defaults.
 _MEDIANS: Final = {"temperature": 1.0, "top_p": 1.0, "frequency_penalty": 0.0, "presence_penalty": 0.0}
+# The catalogue's own word for prices that always held.
+_SINCE_EVER: Final = datetime(2020, 1, 1, tzinfo=UTC)
 ModelIdInPath = Annotated[str, PathParam(description="A model id or alias: `yandexgpt:latest`, `gigachat/pro`.")]
+
+Current = Annotated[RequestContext, Depends(current_context)]
+All = Annotated[bool, Query(alias="all", description="Also models that the credential may not use.")]
 
 
 def models_router(catalog: CatalogWatch, clock: Clock) -> APIRouter:
@@ -24,49 +31,63 @@ def models_router(catalog: CatalogWatch, clock: Clock) -> APIRouter:
 
     @router.get("/v1/models", response_model=ModelList)
     async def list_models(
+        context: Current,
+        include_all: All = False,
         supported_parameters: Annotated[
             str | None, Query(description="Only models that take all of these, comma-separated.")
         ] = None,
     ) -> dict[str, Any]:
-        """List all models with their prices, limits and lifecycle."""
+        """List the models that the credential may use, with their prices, limits and lifecycle."""
         wanted = {name.strip() for name in (supported_parameters or "").split(",") if name.strip()}
         now = clock.now()
         models = [model for model in catalog.current().models if wanted <= set(model.supported_parameters)]
-        return {"object": "list", "data": [model_body(model, now) for model in models]}
+        marked = [(model, may_use(context.known_caller, model)) for model in models]
+        shown = [model_body(model, now, allowed=allowed) for model, allowed in marked if allowed or include_all]
+        return {"object": "list", "data": shown}
 
     @router.get("/v1/models/{model_id:path}", response_model=ModelBody)
-    async def get_model(model_id: ModelIdInPath) -> dict[str, Any]:
+    async def get_model(context: Current, model_id: ModelIdInPath, include_all: All = False) -> dict[str, Any]:
         """Return one model; ids may have colons and slashes."""
-        return model_body(catalog.current().get(model_id), clock.now())
+        model = _shown(catalog, context, model_id, include_all)
+        return model_body(model, clock.now(), allowed=may_use(context.known_caller, model))
 
     @router.get("/v1/parameters/{model_id:path}", response_model=ParametersBody)
-    async def get_parameters(model_id: ModelIdInPath) -> dict[str, Any]:
+    async def get_parameters(context: Current, model_id: ModelIdInPath, include_all: All = False) -> dict[str, Any]:
         """Return the parameters a model takes, and their medians."""
-        model = catalog.current().get(model_id)
+        model = _shown(catalog, context, model_id, include_all)
         medians = {f"{name}_p50": model.default_parameters.get(name, value) for name, value in _MEDIANS.items()}
         return {"data": {"model": model.id, "supported_parameters": list(model.supported_parameters), **medians}}
 
     return router
 
 
-def model_body(model: Model, now: datetime) -> dict[str, Any]:
-    """Return a model as the API shows it."""
+def _shown(catalog: CatalogWatch, context: RequestContext, model_id: str, include_all: bool) -> Model:
+    """Return a model that may be shown: what a request for an answer would be refused, is refused here."""
+    model = catalog.current().get(model_id)
+    if not include_all:
+        check_model(context.known_caller, model)
+    return model
+
+
+def model_body(model: Model, now: datetime, *, allowed: bool) -> dict[str, Any]:
+    """Return a model as the API shows it; `allowed`: the credential may use it."""
     shutdown = _date(model.shutdown_at)
     return {
         "id": model.id,
         "object": "model",
-        "created": int(model.created_at.timestamp()) if model.created_at else 0,
+        "created": int(_created_at(model).timestamp()),
         "owned_by": model.provider,
         "name": model.name,
         "description": model.description,
         "provider": model.provider,
         "version": model.version,
         "kind": model.kind,
+        "type": model.kind,
         "resolved_model": model.resolved_model,
         "aliases": list(model.aliases),
         "pricing": _pricing(model, now),
         "context_length": model.context_length or None,
-        "architecture": {"modality": model.modality, "tokenizer": model.provider, "instruct_type": None},
+        "architecture": _architecture(model),
         "limits": {
             "context_length": model.context_length or None,
             "max_completion_tokens": model.max_output_tokens or None,
@@ -80,6 +101,25 @@ def model_body(model: Model, now: datetime) -> dict[str, Any]:
             "shutdown_date": shutdown,
         },
         "shutdown_date": shutdown,
+        "allowed": allowed,
+    }
+
+
+def _created_at(model: Model) -> datetime:
+    """Return when a model began, or its first price: clients sort by it, and 0 is a lie."""
+    return model.created_at or min((dated.valid_from for dated in model.prices), default=_SINCE_EVER)
+
+
+def _architecture(model: Model) -> dict[str, Any]:
+    """Say what goes in and out, in the words of OpenRouter; vectors are no text."""
+    given, _, made = model.modality.partition("->")
+    modality = model.modality if model.kind == "chat" else f"{given}->embedding"
+    return {
+        "modality": modality,
+        "input_modalities": given.split("+"),
+        "output_modalities": made.split("+") if model.kind == "chat" else ["embeddings"],
+        "tokenizer": model.provider,
+        "instruct_type": None,
     }
 
 

@@ -24,7 +24,7 @@ from services.gateway.inference.pricing import Pricing
 from services.gateway.inference.routes.access import NEEDS
 from services.gateway.settings import LimitSettings
 
-Body = TypeVar("Body")
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class PaidRoute(ABC, Generic[Body]):
         self.path = path
         self._need = NEEDS[path]
         self._decoder = msgspec.json.Decoder(body)
+        self._known = frozenset(field.encode_name for field in msgspec.structs.fields(body))
         self._limits = paid_limits(inference.limits)
         self._authenticator = inference.authenticator
         self.inference = inference
@@ -55,7 +56,9 @@ class PaidRoute(ABC, Generic[Body]):
         context.route = self.path
         await self._authenticator.enter(context, self._need)
         body = await read_body(scope, receive, self._limits)
-        await self.answer(context, await decode(self._decoder, body, self._limits), send)
+        request, given = await decode(self._decoder, body, self._limits)
+        context.ignored_params = [name for name in given if name not in self._known]
+        await self.answer(context, request, send)
 
     @abstractmethod
     def answer(self, context: RequestContext, request: Body, send: Send) -> Awaitable[None]:

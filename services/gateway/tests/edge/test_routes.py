@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from razvilka.auth.v1 import auth_pb2
 
 from servicekit.errors import ErrorReason, Internal
-from services.gateway.tests.backends import KEY, Backends, caller
+from services.gateway.tests.backends import KEY, Backends, caller, model
 from services.gateway.tests.conftest import Edge, StartGateway
 
 CHAT = "/v1/chat/completions"
@@ -73,6 +73,26 @@ async def test_the_official_client_lists_models(edge: Edge) -> None:
         await client.models.retrieve("nothing")
 
 
+async def test_models_for_embeddings_are_told_apart(edge: Edge) -> None:
+    """By what pickers filter by: the type, and what comes out."""
+    models = (await edge.client.get("/v1/models")).json()["data"]
+
+    kinds = {model["id"]: (model["type"], model["architecture"]["output_modalities"]) for model in models}
+    assert kinds["text-embeddings"] == ("embedding", ["embeddings"])
+    assert kinds["gigachat-pro"] == ("chat", ["text"])
+
+
+async def test_a_model_without_a_day_of_birth_is_as_old_as_its_price(edge: Edge, backends: Backends) -> None:
+    """`created` is never 0: clients sort by it and show it as a date."""
+    backends.router.models = [model("old", created_at=None), model("new", created_at=None, prices=[])]
+    backends.router.version = "2"
+    await edge.gateway.catalog.refresh()
+
+    created = {model["id"]: model["created"] for model in (await edge.client.get("/v1/models")).json()["data"]}
+
+    assert created == {"old": 1_700_000_000, "new": 1_577_836_800}
+
+
 async def test_models_can_be_asked_by_parameter(edge: Edge) -> None:
     """Release 1.0's filter."""
     none = await edge.client.get("/v1/models", params={"supported_parameters": "tools,telepathy"})
@@ -80,6 +100,30 @@ async def test_models_can_be_asked_by_parameter(edge: Edge) -> None:
 
     assert none.json()["data"] == []
     assert len(some.json()["data"]) == 5
+
+
+async def test_a_limited_key_is_shown_what_it_may_use(edge: Edge, backends: Backends) -> None:
+    """Pickers would offer what answers 403; `?all=true` has the rest, marked."""
+    backends.auth.callers[KEY] = caller(models=["gigachat/pro"])
+
+    own = (await edge.client.get("/v1/models")).json()["data"]
+    every = (await edge.client.get("/v1/models", params={"all": "true"})).json()["data"]
+
+    assert [(model["id"], model["allowed"]) for model in own] == [("gigachat-pro", True)]
+    assert len(every) == 5
+    assert [model["id"] for model in every if model["allowed"]] == ["gigachat-pro"]
+
+
+@pytest.mark.parametrize("path", ["/v1/models/yandexgpt", "/v1/parameters/yandexgpt"])
+async def test_one_model_that_a_key_may_not_use_is_shown_on_demand(edge: Edge, backends: Backends, path: str) -> None:
+    """Asked without `?all=true` it is refused as a request for an answer would be."""
+    backends.auth.callers[KEY] = caller(models=["gigachat-pro"])
+
+    refused = await edge.client.get(path)
+    shown = await edge.client.get(path, params={"all": "true"})
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "model_not_allowed")
+    assert shown.status_code == 200
 
 
 async def test_parameters_have_their_medians(edge: Edge) -> None:
@@ -192,6 +236,27 @@ async def test_every_answer_has_an_id_and_security_headers(edge: Edge, path: str
     assert answer.headers["content-type"] == "application/json"
     assert "server" not in answer.headers
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "hint"),
+    [
+        ("POST", "/v1/responses", "POST /v1/chat/completions"),
+        ("GET", "/v1/responses/resp_1", "POST /v1/chat/completions"),
+        ("POST", "/v1/messages", "for any model"),
+        ("POST", "/v1/messages/count_tokens", "POST /v1/chat/completions"),
+        ("POST", "/chat/completions", "ends in /v1"),
+        ("GET", "/v1/v1/models", "ends in /v1"),
+    ],
+)
+async def test_where_clients_look_in_vain_they_are_told_what_there_is(
+    edge: Edge, method: str, path: str, hint: str
+) -> None:
+    """Else some say that the model does not exist."""
+    answer = await edge.client.request(method, path, json={})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    assert hint in answer.json()["error"]["message"]
 
 
 async def test_hsts_is_sent_where_tls_is_in_front(start_gateway: StartGateway) -> None:

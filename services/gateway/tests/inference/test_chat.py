@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import openai
+import pytest
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
 
@@ -287,3 +288,59 @@ async def test_trace_and_request_id_reach_the_router(edge: Edge, backends: Backe
 
     assert backends.router.context.trace.trace_id == "4bf92f3577b34da6a3ce929d0e0e4736"
     assert backends.router.context.request_id == answer.headers["x-request-id"] != "mine"
+
+
+@pytest.mark.parametrize("path", [PATH, "/v1/completions"])
+async def test_no_frame_has_a_line_end_within(edge: Edge, backends: Backends, path: str) -> None:
+    """Clients that split by Unicode's rules would tear a frame in two; the text itself is unchanged."""
+    backends.router.chunks = ["a\u2028b", "c\u2029", "\u0085d — ё"]
+    prompt = {"prompt": "Привет"} if path != PATH else {"messages": [{"role": "user", "content": "Привет"}]}
+
+    answer = await edge.client.post(path, json={"model": "yandexgpt", "stream": True, **prompt})
+
+    lines = [line for line in answer.text.splitlines() if line]
+    assert lines == [line for line in answer.text.split("\n") if line]
+    choices = [json.loads(line[6:])["choices"][0] for line in lines[:-1]]
+    text = "".join(choice.get("text", choice.get("delta", {}).get("content", "")) for choice in choices)
+    assert text == "".join(backends.router.chunks)
+
+
+async def test_what_gigachat_lists_reaches_the_router(edge: Edge, backends: Backends) -> None:
+    """As it was given: the adapter maps it, or names it."""
+    own = {"repetition_penalty": 1.1, "update_interval": 0.5, "profanity_check": False, "top_k": 5}
+
+    answer = await edge.client.post(PATH, json={**HELLO, **own})
+
+    (prompt,) = backends.router.prompts
+    assert answer.status_code == 200
+    assert {name: json.loads(raw) for name, raw in prompt.other_json.items()} == own
+
+
+@pytest.mark.parametrize("name", ["repetition_penalty", "update_interval", "profanity_check", "top_k"])
+async def test_what_gigachat_lists_is_checked(edge: Edge, name: str) -> None:
+    """A wrong type is refused by its name, not answered as if nothing had been asked."""
+    answer = await edge.client.post(PATH, json={**HELLO, name: "abc"})
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, name)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_fields_that_nobody_knows_are_named(edge: Edge, backends: Backends, stream: bool) -> None:
+    """Beside what the router dropped; null asks for nothing."""
+    backends.router.dropped = ["seed"]
+    odd = {"function_ranker": {"enabled": True}, "flags": ["a"], "temprature": 1, "few_shot_examples": None}
+
+    answer = await edge.client.post(PATH, json={**HELLO, "seed": 1, "stream": stream, **odd})
+
+    assert answer.headers["x-razvilka-dropped-params"] == "seed, function_ranker, flags, temprature"
+
+
+async def test_names_of_unknown_fields_are_bounded(edge: Edge) -> None:
+    """They are anybody's text, and go into a header."""
+    odd = {f"{number:02}\r\nx-evil: 1{'ы' * 100}": 1 for number in range(50)}
+
+    answer = await edge.client.post(PATH, json={**HELLO, **odd})
+
+    assert answer.status_code == 200
+    assert "x-evil" not in answer.headers
+    assert len(answer.headers["x-razvilka-dropped-params"]) < 4096

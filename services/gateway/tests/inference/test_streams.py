@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
 
+from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.settings import StreamSettings
 from services.gateway.tests.backends import KEY, Backends
 from services.gateway.tests.conftest import Edge, StartGateway, running_edge
@@ -164,6 +166,57 @@ async def test_a_silent_stream_is_kept_alive(start_gateway: StartGateway, backen
         rest = [line async for line in lines]
 
     assert rest[-2:] == ["data: [DONE]", ""]
+
+
+@pytest.mark.parametrize("include_usage", [False, True])
+async def test_headers_of_a_slow_model_leave_at_once(
+    start_gateway: StartGateway, backends: Backends, include_usage: bool
+) -> None:
+    """A comment follows them, and what they could not say stands in the frame that ends the choice."""
+    edge = await start_gateway(stream=StreamSettings(headers_s=0.05))
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 0
+    backends.router.dropped = ["seed"]
+    asked = {**body(), "stream_options": {"include_usage": include_usage}}
+
+    async with edge.client.stream("POST", CHAT, json=asked) as answer:
+        lines = answer.aiter_lines()
+        await line_with(": keep-alive", lines)
+        backends.router.hold.set()
+        rest = [json.loads(line[6:]) async for line in lines if line.startswith("data: {")]
+
+    assert answer.status_code == 200
+    assert "x-razvilka-model" not in answer.headers
+    said = [frame["x_razvilka"] for frame in rest if "x_razvilka" in frame]
+    assert said == [{"model": "yandexgpt:latest-build-7", "provider": "yandexgpt", "dropped_params": "seed"}]
+    (ended,) = [frame for frame in rest if frame["choices"] and frame["choices"][0]["finish_reason"]]
+    assert "x_razvilka" in ended
+
+
+async def test_a_model_that_fails_late_fails_by_an_event(start_gateway: StartGateway, backends: Backends) -> None:
+    """The status has left; nothing was delivered, so nothing is billed."""
+    edge = await start_gateway(stream=StreamSettings(headers_s=0.05))
+    backends.router.hold, backends.router.hold_at = asyncio.Event(), 0
+    backends.router.failure = Unavailable(ErrorReason.PROVIDER_UNAVAILABLE, "The provider is down.")
+
+    async with edge.client.stream("POST", CHAT, json=body()) as answer:
+        lines = answer.aiter_lines()
+        await line_with(": keep-alive", lines)
+        backends.router.hold.set()
+        rest = [line async for line in lines if line and not line.startswith(":")]
+
+    row = await backends.usage.row()
+    assert (answer.status_code, rest[0]) == (200, "event: error")
+    assert json.loads(rest[1][6:])["error"]["message"] == "The provider is down."
+    assert (len(rest), row.cost_micro_rub, row.status) == (2, 0, usage_pb2.STATUS_FAILED)
+
+
+async def test_a_model_that_fails_soon_fails_by_a_status(edge: Edge, backends: Backends) -> None:
+    """Within a second the headers have not left."""
+    backends.router.failure = Unavailable(ErrorReason.PROVIDER_UNAVAILABLE, "The provider is down.")
+
+    answer = await edge.client.post(CHAT, json=body())
+
+    assert answer.status_code == 503
 
 
 async def test_a_reader_that_does_not_read_is_cut_and_billed(start_gateway: StartGateway, backends: Backends) -> None:

@@ -121,6 +121,34 @@ async def test_a_key_is_shown_once(edge: Edge, everything: Backends) -> None:
     assert (row["prefix"], row["last_four"], row["last_used_at"]) == ("rz_live_Ab3d", "wxyz", None)
 
 
+async def test_a_key_for_a_model_that_does_not_exist_is_not_made(edge: Edge, everything: Backends) -> None:
+    """It would refuse every request it is made for."""
+    answer = await edge.client.post("/v1/keys", json={"name": "CI", "models": ["gigachat-pro", "yandexgtp"]})
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "models[1]")
+    assert everything.auth.ordered is None
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "ordered"),
+    [
+        ([], ["yandexgpt", "yandexgpt:latest", "gigachat/pro"], ["yandexgpt:latest", "gigachat-pro"]),
+        (["yandexgpt:latest"], ["yandexgpt"], ["yandexgpt:latest"]),
+        (["gigachat/pro"], ["gigachat-pro"], ["gigachat/pro"]),
+    ],
+)
+async def test_models_of_a_new_key_are_named_as_the_catalogue_does(
+    edge: Edge, backends: Backends, held: list[str], asked: list[str], ordered: list[str]
+) -> None:
+    """A maker limited to a model may name its alias, and one limited to an alias the model."""
+    backends.auth.callers[KEY] = caller(scopes=EVERYTHING, models=held)
+
+    answer = await edge.client.post("/v1/keys", json={"name": "CI", "models": asked})
+
+    assert answer.status_code == 201
+    assert list(backends.auth.ordered.models) == ordered
+
+
 async def test_a_rotated_key_overlaps_with_its_successor(edge: Edge, everything: Backends) -> None:
     """The old one goes on for as long as is asked."""
     answer = await edge.client.post("/v1/keys/key-1/rotate", json={"overlap_s": 600})

@@ -1,0 +1,58 @@
+"""OpenAI's Agents SDK over chat completions."""
+
+from agents import Agent, OpenAIChatCompletionsModel, Runner, function_tool, set_tracing_disabled
+from openai import AsyncOpenAI
+from pydantic import BaseModel
+from steps import ASKS_FOR_TOOL, BASE_URL, KEY, MODEL, QUESTION, main, refused
+
+set_tracing_disabled(True)
+
+
+class Weather(BaseModel):
+    """An answer with a shape."""
+
+    city: str
+    degrees: int
+
+
+def agent(model=MODEL, key=KEY, **settings):
+    client = AsyncOpenAI(base_url=BASE_URL, api_key=key, max_retries=0)
+    return Agent(name="Погода", model=OpenAIChatCompletionsModel(model=model, openai_client=client), **settings)
+
+
+async def chat():
+    assert (await Runner.run(agent(), QUESTION)).final_output
+
+
+async def stream():
+    answer = Runner.run_streamed(agent(), QUESTION)
+    assert [event async for event in answer.stream_events()]
+    assert answer.final_output
+
+
+async def tools():
+    called = []
+
+    @function_tool
+    def weather(city: str) -> str:
+        """Погода в городе."""
+        called.append(city)
+        return f"{city}: -5"
+
+    assert (await Runner.run(agent(tools=[weather]), ASKS_FOR_TOOL)).final_output
+    assert called, "the agent called no tool"
+
+
+async def structured():
+    assert isinstance((await Runner.run(agent(output_type=Weather), QUESTION)).final_output, Weather)
+
+
+def wrong_key():
+    refused(lambda: Runner.run(agent(key="rz_live_wrong"), QUESTION), 401)
+
+
+def unknown_model():
+    refused(lambda: Runner.run(agent(model="nothing"), QUESTION), 404)
+
+
+main(globals())
