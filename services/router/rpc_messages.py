@@ -64,6 +64,7 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         other_json=dict(message.other_json),
         token_bound=message.token_bound,
         script=message.script,
+        allowed_models=frozenset(message.allowed_models),
     )
 
 

@@ -24,7 +24,8 @@ from services.router.providers.registry import Dependencies, built_in_providers
 from services.router.providers.table import ProviderTable, tool_call_ids
 from services.router.providers.transport.http import open_http
 from services.router.routing.attempts import Attempts
-from services.router.routing.service import Limits, RouterService
+from services.router.routing.limits import Limits
+from services.router.routing.service import RouterService
 from services.router.rpc import RouterServicer
 from services.router.settings import RouterSettings
 from services.router.status.reporter import StatusReporter
@@ -63,7 +64,7 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         jobs.start(catalog.watch_files(settings.reload_s), name="catalog.files")
         jobs.start(catalog.watch_overrides(settings.overrides_s), name="catalog.overrides")
         jobs.start(statuses.run(settings.status_s), name="provider_status")
-        limits = Limits(settings.http.first_token_s, settings.choices_max)
+        limits = Limits(settings.http.first_token_s, settings.choices_max, settings.http.answer_s)
         # Chance spreads retries; it needs no secrecy.
         attempts = Attempts(table.providers, health, clock, random.Random())  # noqa: S311
         service = RouterService(catalog, attempts, statuses, clock, limits)

@@ -116,13 +116,15 @@ def test_rotating_a_key_does_not_renew_its_budget(stack: RunningStack, books: Bo
 
 
 def rotate(stack: RunningStack, account: Account) -> str:
-    """Rotate a key at the auth service, as its owner would in person; return the new secret."""
+    """Rotate a key at the auth service, as an operator may; return the new secret."""
 
     async def ask_auth() -> str:
         gateway = Peer("auth", stack.parts.home.tls / "gateway")
         async with open_channel(stack.auth.target, gateway) as channel:
             stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
-            request = auth_pb2.RotateApiKeyRequest(user_id=account.user_id, key_id=account.key_id, overlap_s=60)
+            request = auth_pb2.RotateApiKeyRequest(
+                user_id=account.user_id, key_id=account.key_id, overlap_s=60, by_operator=True
+            )
             return str((await unary(stub.RotateApiKey, request, deadline_s=10.0)).secret)
 
     return asyncio.run(ask_auth())

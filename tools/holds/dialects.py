@@ -45,7 +45,7 @@ class Dialect:
 
     def bill(self, request: ChatRequest) -> TokenUsage:
         """Return what the provider says it used; raises what the emulator's reader raises for a body it refuses."""
-        prompt = prompt_from_proto(to_prompt(request, self.model.id, chat_size(request).lesson))
+        prompt = prompt_from_proto(to_prompt(request, self.model.id, chat_size(request).lesson, ()))
         ask = self.read(json.loads(self.body(prompt)))
         ask.directions = read_directions(ask.prompt)
         answer, n = compose(ask, tokens_per_chunk=4, fault=None), request.n or 1

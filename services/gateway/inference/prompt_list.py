@@ -28,10 +28,11 @@ class PromptList:
             ServiceError: what the router says went wrong.
         """
         model, context, lesson = call.priced.model.id, call.context.call, call.priced.size.lesson
+        allowed = call.context.known_caller.models
         answers: list[Completion] = []
         for request in self._as_admitted(call):
             answer = await self._router.complete(
-                request, model, deadline_s=call.deadline_s, call=context, lesson=lesson
+                request, model, deadline_s=call.deadline_s, call=context, lesson=lesson, allowed_models=allowed
             )
             answers.append(answer)
             call.answered(answer.route, chars_of(answer.choices), answer.end.usage)
@@ -45,7 +46,14 @@ class PromptList:
         """
         model, context, deadline_s = call.priced.model.id, call.context.call, call.deadline_s
         streams = [
-            self._router.stream(request, model, deadline_s=deadline_s, call=context, lesson=call.priced.size.lesson)
+            self._router.stream(
+                request,
+                model,
+                deadline_s=deadline_s,
+                call=context,
+                lesson=call.priced.size.lesson,
+                allowed_models=call.context.known_caller.models,
+            )
             for request in self._as_admitted(call)
         ]
         return streams[0] if len(streams) == 1 else chained(streams, self._requests[0].n or 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -157,6 +158,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.at_once = False
         self.progress: pb.Usage | None = None
         self.prompts: list[pb.Prompt] = []
+        self.embeds: list[pb.EmbedRequest] = []
         self.context = CallContext("", begin_trace(None))
         self.entered = asyncio.Event()
         self.ended = asyncio.Event()
@@ -237,6 +239,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
 
     async def _embed(self, call: Call) -> pb.EmbedResponse:
         request = call.request
+        self.embeds.append(request)
         route = pb.Route(provider="gigachat", model=request.model, resolved_model="embed-2")
         self.entered.set()
         await self._pause(self.fail_at)
@@ -285,7 +288,9 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
             return only
 
     async def GetSpend(self, request: Any, context: Any) -> usage_pb2.GetSpendResponse:
-        return usage_pb2.GetSpendResponse(cost_micro_rub=self.spend)
+        """All was spent before now: a window that is still to come has nothing."""
+        lies_ahead = request.since.seconds > time.time()
+        return usage_pb2.GetSpendResponse(cost_micro_rub=0 if lies_ahead else self.spend)
 
     async def GetRequest(self, request: Any, context: Any) -> usage_pb2.GetRequestResponse:
         row = self.rows.get(request.request_id)

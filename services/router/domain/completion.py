@@ -88,6 +88,7 @@ class ResponseFormat:
 class Prompt:
     """One chat completion as it was asked for; None and empty mean: not given.
 
+    `allowed_models` are the ids or aliases that the caller's credential is limited to; empty: no limit.
     `token_bound` is the most tokens that its text can be, `script` the one most of it is in: what is learned from.
     """
 
@@ -106,6 +107,7 @@ class Prompt:
     other_json: Mapping[str, bytes] = field(default_factory=dict)
     token_bound: int = 0
     script: str = ""
+    allowed_models: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -226,6 +228,7 @@ class EmbeddingInput:
     texts: Sequence[str]
     dimensions: int | None = None
     other_json: Mapping[str, bytes] = field(default_factory=dict)
+    allowed_models: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

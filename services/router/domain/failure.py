@@ -129,6 +129,8 @@ def decide(error: ServiceError, situation: Situation, chance: float) -> Decision
     if situation.attempts >= MAX_ATTEMPTS:
         return _STOP
     goes_on = failure in _TRY_NEXT and situation.has_next
+    if situation.remaining_s is not None and situation.remaining_s <= 0:
+        return _STOP
     if failure is FailureClass.TOO_LONG:
         return Decision(Verdict.NEXT) if goes_on and situation.next_is_larger else _STOP
     if failure is FailureClass.CAPACITY and goes_on:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import parsedate_to_datetime
+from typing import Final
+
+import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import (
@@ -18,6 +22,10 @@ from services.router.domain.failure import FINAL_DETAIL
 
 _FINAL = {FINAL_DETAIL: "yes"}
 _LONGEST_MESSAGE = 500
+_PAGE: Final = re.compile(r"<(!doctype|html|head|body)\b", re.IGNORECASE)
+_HTTP_OF_GRPC: Final = {3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 12: 501, 13: 500, 14: 503, 16: 401}
+
+log = structlog.get_logger()
 
 
 def unreachable(why: str = "The provider could not be reached.") -> ServiceError:
@@ -82,6 +90,12 @@ def no_such_model() -> ServiceError:
     return NotFound(ErrorReason.MODEL_NOT_FOUND, "The provider does not know this model.", param="model")
 
 
+def wrong_address(provider: str) -> ServiceError:
+    """A path that the provider does not know: the operator's setting is wrong, not the caller's model."""
+    log.error("router.wrong_address", provider=provider)
+    return broken_for_good("The provider does not know the address that is configured for it.")
+
+
 def too_long(message: str = "") -> ServiceError:
     """The prompt does not fit."""
     return InvalidRequest(
@@ -109,8 +123,15 @@ def unsupported(param: str, provider: str, why: str = "") -> ServiceError:
 
 
 def shortened(message: str) -> str:
-    """Return a foreign sentence fit for a header and a log: one line, bounded."""
+    """Return a foreign sentence fit for a header and a log: one line, bounded; of a page of HTML nothing."""
+    if _PAGE.search(message):
+        return ""
     return " ".join(message.split())[:_LONGEST_MESSAGE]
+
+
+def status_of_grpc(code: int) -> int:
+    """Return the HTTP status that a gRPC status code stands for."""
+    return _HTTP_OF_GRPC.get(code, 500)
 
 
 def retry_after(value: str | None, clock: Clock) -> float | None:

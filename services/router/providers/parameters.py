@@ -11,7 +11,7 @@ from services.router.domain.completion import Message, Prompt
 from services.router.providers import failures
 
 # What a caller would parse, or what changes the meaning of the answer.
-REJECTED: Final = frozenset({"logit_bias", "logprobs", "top_logprobs", "audio", "web_search_options"})
+REJECTED: Final = frozenset({"logit_bias", "audio", "web_search_options"})
 _NOTHING: Final = frozenset({b"", b"null"})
 # Values that ask for what happens anyway: neither worth a header nor a refusal.
 _NEUTRAL: Final[dict[str, frozenset[bytes]]] = {
@@ -44,6 +44,14 @@ def sort_out(prompt: Prompt, provider: str, dropped: list[str], mapped: Collecti
         if name == "modalities" and b'"audio"' in raw:
             raise failures.unsupported(name, provider, "it answers with text only")
         dropped.append(name)
+
+
+def clamped(name: str, value: float, least: float, most: float, dropped: list[str]) -> float:
+    """Return `value` within the provider's bounds; when it is another one, name it in `dropped` with what it became."""
+    fitting = min(max(value, least), most)
+    if fitting != value:
+        dropped.append(f"{name}={fitting:g}")
+    return fitting
 
 
 def plain_text(message: Message, at: int, provider: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,11 +14,12 @@ from opentelemetry.trace import SpanKind
 
 from servicekit.call import TRACEPARENT, TRACESTATE, current_call
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
+from servicekit.errors import ErrorReason, ServiceError
 from servicekit.telemetry import Span, start_span
 from services.router import metrics
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
+from services.router.domain.context_overflow import overflow_sentence
 from services.router.domain.failure import Situation, Verdict, counts_against_provider, decide
 from services.router.domain.health import HealthTracker
 from services.router.providers import failures
@@ -80,8 +82,10 @@ class Attempts:
         while True:
             attempt = self._begin(request)
             try:
-                result = await ask(self._provider(attempt.model), attempt.call)
+                result = await self._in_time(request, ask(self._provider(attempt.model), attempt.call))
             except ServiceError as exc:
+                if exc.reason is ErrorReason.CONTEXT_LENGTH_EXCEEDED:
+                    exc.message = overflow_sentence(exc.message, attempt.model.context_length)
                 self.close(attempt, exc.reason.value, exc)
                 await self._after(exc, attempt)
             except BaseException:
@@ -91,6 +95,18 @@ class Attempts:
             else:
                 self._record(attempt, failed=False)
                 return Answered(result, attempt)
+
+    async def _in_time(self, request: RoutedRequest, asked: Awaitable[T]) -> T:
+        """Return what was asked, before the deadline of all attempts; while another model is left, in half the time."""
+        if request.deadline is None:
+            return await asked
+        left_s = max(0.0, request.deadline - self._clock.monotonic())
+        has_next = request.at + 1 < len(request.candidates)
+        try:
+            async with asyncio.timeout(left_s / 2 if has_next else left_s):
+                return await asked
+        except TimeoutError as exc:
+            raise failures.slow() from exc
 
     def _provider(self, model: Model) -> Provider:
         provider = self.providers.get(model.provider)

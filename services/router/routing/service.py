@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
+from servicekit.errors import ServiceError
 from services.router import metrics
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.catalog import Catalog, Model
@@ -34,15 +34,8 @@ from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
 from services.router.routing.answers import streamed, whole
 from services.router.routing.attempts import Answered, Attempts, RoutedRequest, RoutingAttempt
+from services.router.routing.limits import Limits
 from services.router.status.reporter import StatusReporter
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one request may take."""
-
-    first_token_s: float
-    choices_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +89,7 @@ class RouterService:
         Raises:
             ServiceError: the model, the request, or every provider tried.
         """
-        request = self._request(prompt.model, "chat", request_id, remaining_s)
+        request = self._request(prompt, "chat", request_id, remaining_s)
         self._check(prompt)
 
         async def ask(provider: Provider, call: ProviderCall) -> Answer:
@@ -119,7 +112,7 @@ class RouterService:
         Raises:
             ServiceError: as `complete` until the first part; later, when the answer breaks off.
         """
-        request = self._request(prompt.model, "chat", request_id, remaining_s)
+        request = self._request(prompt, "chat", request_id, remaining_s)
         self._check(prompt)
 
         async def ask(provider: Provider, call: ProviderCall) -> _Opened:
@@ -184,7 +177,7 @@ class RouterService:
         Raises:
             ServiceError: as `complete`.
         """
-        request = self._request(texts.model, "embedding", request_id, remaining_s)
+        request = self._request(texts, "embedding", request_id, remaining_s)
 
         async def ask(provider: Provider, call: ProviderCall) -> Vectors:
             return await provider.embed(texts, call)
@@ -220,19 +213,20 @@ class RouterService:
         """Return what was seen of each model."""
         return self._statuses.statuses(self._catalog.current())
 
-    def _request(self, name: str, kind: str, request_id: str, remaining_s: float | None) -> RoutedRequest:
+    def _request(
+        self, asked: Prompt | EmbeddingInput, kind: str, request_id: str, remaining_s: float | None
+    ) -> RoutedRequest:
         catalog: Catalog = self._catalog.current()
         now = self._clock.now()
-        model = catalog.served(name, now)
+        model = catalog.served(asked.model, now)
         if model.kind != kind:
-            raise InvalidRequest(
-                ErrorReason.INVALID_PARAMETERS, f"The model '{model.id}' is no {kind} model.", param="model"
-            )
-        chosen = [each for each in candidates(catalog, model, now) if each.provider in self._attempts.providers]
+            raise failures.invalid("model", f"The model '{model.id}' is no {kind} model.")
+        known = candidates(catalog, model, now, asked.allowed_models)
+        chosen = [each for each in known if each.provider in self._attempts.providers]
         if not chosen:
             raise failures.no_credentials(model.provider)
-        deadline = None if remaining_s is None else self._clock.monotonic() + remaining_s
-        return RoutedRequest(request_id, chosen, deadline)
+        most_s = self._limits.answer_s if remaining_s is None else min(remaining_s, self._limits.answer_s)
+        return RoutedRequest(request_id, chosen, self._clock.monotonic() + most_s)
 
     def _check(self, prompt: Prompt) -> None:
         if not prompt.messages:

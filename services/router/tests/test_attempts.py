@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 
@@ -32,7 +34,8 @@ from services.router.domain.health import HealthTracker
 from services.router.providers import failures
 from services.router.providers.provider import ProviderCall, Traits
 from services.router.routing.attempts import Attempts
-from services.router.routing.service import Limits, RouterService
+from services.router.routing.limits import Limits
+from services.router.routing.service import RouterService
 from services.router.status.reporter import StatusReporter
 from services.router.store import RouterStore
 from services.router.tests.adapters import NOBODY_DSN, NOBODY_REDIS, ask
@@ -73,6 +76,25 @@ class BusyOnce:
         return Vectors([[1.0]], Usage(1, 0))
 
 
+class Silent(BusyOnce):
+    """A provider that takes the call and never answers."""
+
+    async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
+        return await self._never()
+
+    async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
+        await self._never()
+        yield Batch([])
+
+    async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
+        return await self._never()
+
+    async def _never(self) -> NoReturn:
+        self.calls += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
 @asynccontextmanager
 async def service(provider: BusyOnce, clock: FakeClock) -> AsyncIterator[RouterService]:
     """Yield the use cases over one provider, without PostgreSQL and Redis."""
@@ -83,7 +105,7 @@ async def service(provider: BusyOnce, clock: FakeClock) -> AsyncIterator[RouterS
         store, board = RouterStore(pool), HealthTracker()
         catalog = LiveCatalog(CatalogFiles(None, None), store, ChannelCache(client), clock)
         attempts = Attempts({provider.name: provider}, board, clock, random.Random(1))
-        yield RouterService(catalog, attempts, StatusReporter(board, store, clock), clock, Limits(30.0, 8))
+        yield RouterService(catalog, attempts, StatusReporter(board, store, clock), clock, Limits(30.0, 8, 120.0))
 
 
 async def answer(router: RouterService, remaining_s: float | None, way: str) -> None:
@@ -113,6 +135,20 @@ async def test_no_retry_begins_after_the_caller_s_deadline(way: str, remaining_s
 
     assert caught.value.reason is ErrorReason.PROVIDER_RATE_LIMITED
     assert (provider.calls, clock.slept_s) == (1, [])
+
+
+@WAYS
+async def test_a_provider_that_never_answers_ends_with_the_one_deadline(way: str) -> None:
+    """Of all attempts together; nothing is begun when it is over."""
+    clock = FakeClock()
+    provider = Silent(clock)
+
+    async with service(provider, clock) as router:
+        with pytest.raises(ServiceError) as caught:
+            await answer(router, 0.05, way)
+
+    assert caught.value.reason is ErrorReason.PROVIDER_TIMEOUT
+    assert provider.calls == 1
 
 
 @WAYS

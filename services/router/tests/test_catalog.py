@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from servicekit.errors import NotFound
+from servicekit.errors import NotFound, PermissionDenied
 from services.router.catalog.build import CatalogError, build_catalog, catalog_version
 from services.router.catalog.document import ProviderDocument
 from services.router.catalog.files import CatalogFiles
@@ -122,6 +122,27 @@ def test_candidates_are_the_asked_model_and_then_its_fallbacks() -> None:
 
     same = patched(found("yandexgpt"), {"fallbacks": ["yandexgpt:deprecated", "nobody", "text-search-doc", "gigachat"]})
     assert [model.id for model in candidates(CATALOG, same, NOW)] == ["yandexgpt:latest", "gigachat"]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "names"),
+    [
+        ({"yandexgpt:latest"}, ["yandexgpt:latest"]),
+        ({"yandexgpt"}, ["yandexgpt:latest"]),
+        ({"yandexgpt:latest", "yandexgpt-5.1"}, ["yandexgpt:latest", "yandexgpt-5.1"]),
+        (set(), ["yandexgpt:latest", "yandexgpt-5.1"]),
+    ],
+    ids=["by id", "by alias", "both", "no list"],
+)
+def test_a_fallback_outside_the_caller_s_models_is_no_candidate(allowed: set[str], names: list[str]) -> None:
+    """The right is checked on what would answer, too."""
+    assert [model.id for model in candidates(CATALOG, found("yandexgpt"), NOW, allowed)] == names
+
+
+def test_an_asked_model_outside_the_caller_s_models_is_refused() -> None:
+    """The router has the last word: its catalogue may be newer than the gateway's."""
+    with pytest.raises(PermissionDenied, match="may not use the model 'yandexgpt:latest'"):
+        candidates(CATALOG, found("yandexgpt"), NOW, {"gigachat"})
 
 
 def test_fallbacks_never_cost_more_than_was_asked_for() -> None:

@@ -13,9 +13,9 @@ from razvilka.router.v1 import router_pb2 as pb
 from emulator.testing import RunningEmulator
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from servicekit.errors import DeadlineExceeded, ErrorReason, InvalidRequest, NotFound, ServiceError
+from servicekit.errors import DeadlineExceeded, ErrorReason, InvalidRequest, NotFound, PermissionDenied, ServiceError
 from servicekit.telemetry import begin_trace
-from services.router.tests.adapters import HASTY
+from services.router.tests.adapters import HASTY, PATIENT
 from services.router.tests.running_router import CONTEXT, Ask, Stub, complete, ends_of, prompt, router, stream, text_of
 
 
@@ -125,6 +125,34 @@ async def test_falls_back_as_the_catalogue_says(stub: Stub, emulator: RunningEmu
 
 
 @pytest.mark.parametrize("ask", [complete, stream])
+async def test_no_model_outside_the_caller_s_list_answers(stub: Stub, emulator: RunningEmulator, ask: Ask) -> None:
+    """A credential for one model gets that model's failure, not another model's answer and bill."""
+    await emulator.control.fail("status", operation="chat", model="yandexgpt-5-pro", times=-1, code=503)
+
+    with pytest.raises(ServiceError) as caught:
+        await ask(stub, prompt("yandexgpt", allowed_models=["yandexgpt:latest"]))
+
+    attempts = json.loads(caught.value.details["attempts"])
+    assert {attempt["model"] for attempt in attempts} == {"yandexgpt:latest"}
+    calls = await emulator.control.ground_truth(operation="chat")
+    assert {call["model"].rpartition("/")[2] for call in calls} == {"yandexgpt-5-pro"}
+
+
+async def test_a_model_outside_the_caller_s_list_is_refused(stub: Stub, emulator: RunningEmulator) -> None:
+    """Whoever asks: nothing reaches a provider, for vectors neither."""
+    embed = pb.EmbedRequest(model="text-search-doc", input=["раз"], allowed_models=["yandexgpt:latest"])
+    for asking in (
+        complete(stub, prompt("gigachat", allowed_models=["yandexgpt:latest"])),
+        stub.calls.unary("Embed", embed, deadline_s=10, context=CONTEXT),
+    ):
+        with pytest.raises(PermissionDenied) as caught:
+            await asking
+        assert (caught.value.reason, caught.value.param) == (ErrorReason.MODEL_NOT_ALLOWED, "model")
+
+    assert await emulator.control.ground_truth() == []
+
+
+@pytest.mark.parametrize("ask", [complete, stream])
 async def test_gives_up_after_three_attempts_and_tells_them(stub: Stub, emulator: RunningEmulator, ask: Ask) -> None:
     """The last failure is the answer; its details say what was tried."""
     await emulator.control.fail("status", operation="chat", times=-1, code=503)
@@ -136,6 +164,30 @@ async def test_gives_up_after_three_attempts_and_tells_them(stub: Stub, emulator
     attempts = json.loads(caught.value.details["attempts"])
     assert [attempt["model"] for attempt in attempts] == ["yandexgpt:latest", "yandexgpt:latest", "yandexgpt-5.1"]
     assert len(await emulator.control.ground_truth(operation="chat")) == 3
+
+
+@pytest.mark.parametrize("ask", [complete, stream])
+async def test_a_silent_provider_leaves_time_for_the_fallback(emulator: RunningEmulator, ask: Ask) -> None:
+    """One deadline for all attempts: a model that never begins to answer takes half of it at most."""
+    await emulator.control.fail("stall_before_headers", operation="chat", model="yandexgpt-5-pro", times=-1)
+    patient = PATIENT.model_copy(update={"answer_s": 3.0, "first_token_s": 30.0})
+
+    async with router(emulator, http=patient) as stub:
+        answer = await ask(stub, prompt("yandexgpt", "[[text:да]]"))
+
+    first, end = ends_of(answer)
+    assert first.route.model == "yandexgpt-5.1"
+    assert [attempt.reason for attempt in end.attempts] == ["PROVIDER_TIMEOUT", ""]
+
+
+async def test_an_overflow_is_told_in_the_words_that_clients_look_for(stub: Stub, emulator: RunningEmulator) -> None:
+    """Trimming and fallback of client libraries start at this sentence."""
+    await emulator.control.replay("yandex/error_400_context")
+
+    with pytest.raises(
+        InvalidRequest, match=r"^This model's maximum context length is \d+ tokens\. However, your input"
+    ):
+        await complete(stub, prompt("yandexgpt-5.1"))
 
 
 async def test_nothing_is_tried_again_after_content(stub: Stub, emulator: RunningEmulator) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC
 
@@ -56,26 +56,40 @@ class RouterClient:
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
 
     async def complete(
-        self, request: ChatRequest, model: str, *, deadline_s: float, call: CallContext, lesson: Lesson
+        self,
+        request: ChatRequest,
+        model: str,
+        *,
+        deadline_s: float,
+        call: CallContext,
+        lesson: Lesson,
+        allowed_models: Collection[str],
     ) -> Completion:
         """Return the whole answer.
 
         Raises:
             ServiceError: what the router says went wrong.
         """
-        prompt = to_prompt(request, model, lesson)
+        prompt = to_prompt(request, model, lesson, allowed_models)
         answer = await self._calls.unary("Complete", prompt, deadline_s=deadline_s, context=call)
         return Completion(_route(answer.route), tuple(map(_choice, answer.choices)), _end(answer.end))
 
     async def stream(
-        self, request: ChatRequest, model: str, *, deadline_s: float, call: CallContext, lesson: Lesson
+        self,
+        request: ChatRequest,
+        model: str,
+        *,
+        deadline_s: float,
+        call: CallContext,
+        lesson: Lesson,
+        allowed_models: Collection[str],
     ) -> AsyncGenerator[list[StreamPart], None]:
         """Yield the answer as it is made, all parts that have arrived together; leaving the iteration cancels it.
 
         Raises:
             ServiceError: what the router says went wrong, before or after the first part.
         """
-        prompt = to_prompt(request, model, lesson)
+        prompt = to_prompt(request, model, lesson, allowed_models)
         # aclosing: left early, the call must be cancelled now, not when the garbage collector comes.
         async with aclosing(self._calls.stream("Stream", prompt, deadline_s=deadline_s, context=call)) as arrived:
             async for parts in arrived:
@@ -90,6 +104,7 @@ class RouterClient:
         user: str | None,
         deadline_s: float,
         call: CallContext,
+        allowed_models: Collection[str],
     ) -> Embeddings:
         """Return one vector for each input, in order.
 
@@ -100,6 +115,7 @@ class RouterClient:
             model=model,
             input=inputs,
             dimensions=dimensions,
+            allowed_models=allowed_models,
             other_json={"user": msgspec.json.encode(user)} if user is not None else None,
         )
         answer = await self._calls.unary("Embed", message, deadline_s=deadline_s, context=call)

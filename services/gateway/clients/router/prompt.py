@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
@@ -39,8 +40,13 @@ class _PartHead(msgspec.Struct, gc=False):
 _PART: Final = msgspec.json.Decoder(_PartHead)
 
 
-def to_prompt(request: ChatRequest, model: str, lesson: Lesson) -> pb.Prompt:
-    """Return the prompt for the router; `model` is the catalogue's id of what was asked."""
+def to_prompt(request: ChatRequest, model: str, lesson: Lesson, allowed_models: Collection[str]) -> pb.Prompt:
+    """Return the prompt for the router.
+
+    Args:
+        model: the catalogue's id of what was asked.
+        allowed_models: what the caller's credential is limited to; empty: no limit.
+    """
     prompt = pb.Prompt(
         model=model,
         messages=[_message(message) for message in request.messages or ()],
@@ -53,6 +59,7 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson) -> pb.Prompt:
         other_json=other_json(request),
         token_bound=lesson[0],
         script=lesson[1],
+        allowed_models=allowed_models,
     )
     if request.stop:
         prompt.stop.extend([request.stop] if isinstance(request.stop, str) else request.stop)

@@ -42,4 +42,5 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
             user=request.user,
             deadline_s=call.deadline_s,
             call=call.context.call,
+            allowed_models=call.context.known_caller.models,
         )

@@ -57,7 +57,6 @@ def test_only_these_routes_of_the_api_are_open_to_everybody() -> None:
         "/health",
         "/health/providers",
         "/ready",
-        "/docs",
         "/openapi.json",
         "/v1/auth/key",
     }

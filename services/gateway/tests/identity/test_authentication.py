@@ -94,6 +94,24 @@ async def test_a_key_may_list_its_models(
         assert answer.json()["error"]["code"] == "model_not_allowed"
 
 
+async def test_the_list_of_models_travels_with_every_call(edge: Edge, backends: Backends) -> None:
+    """Whole, streamed, or for vectors: the router must know which fallbacks the caller may use."""
+    backends.auth.callers["listed"] = caller(key_id="key-3", models=["yandexgpt", "gigachat-pro", "text-embeddings"])
+    headers = {"Authorization": "Bearer listed"}
+
+    for extra in ({}, {"stream": True}):
+        answer = await edge.client.post(CHAT, json={**HELLO, "model": "yandexgpt", **extra}, headers=headers)
+        assert answer.status_code == 200, answer.text
+    vectors = await edge.client.post(
+        "/v1/embeddings", json={"model": "text-embeddings", "input": "раз"}, headers=headers
+    )
+    assert vectors.status_code == 200, vectors.text
+
+    lists = [list(request.allowed_models) for request in backends.router.prompts]
+    lists += [list(request.allowed_models) for request in backends.router.embeds]
+    assert list(map(sorted, lists)) == [["gigachat-pro", "text-embeddings", "yandexgpt"]] * 3
+
+
 @pytest.mark.parametrize(
     ("trusted", "forwarded", "status"),
     [

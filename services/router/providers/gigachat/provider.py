@@ -25,6 +25,7 @@ from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.gigachat.request import body_of
 from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.gigachat.token import credentials_of
+from services.router.providers.gigachat.tool_arguments import turn_back
 from services.router.providers.json_body import encode_body, texts_body
 from services.router.providers.provider import ProviderCall, Traits
 from services.router.providers.reading import as_batch, read_stream, read_vectors, read_whole
@@ -59,6 +60,7 @@ class GigaChatProvider:
         self._http = AuthorizedHttp(http, self._credentials, self._tls)
         self._ids = ids
         self._replies = GigaChatReplies(ids, clock)
+        self._vector_replies = GigaChatReplies(ids, clock, indexed="input")
         self._tasks = tasks
         base = settings.base_url.rstrip("/")
         self._chat_url = URL(f"{base}/chat/completions")
@@ -71,6 +73,12 @@ class GigaChatProvider:
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""
+        answer = await self._whole(prompt, call)
+        for choice in answer.choices:
+            turn_back(choice.tool_calls, prompt.tools)
+        return answer
+
+    async def _whole(self, prompt: Prompt, call: ProviderCall) -> Answer:
         async with self._body(prompt, call, stream=False) as body:
             answer = await self._ask(body, call)
             if not _wants_json(prompt) or _is_json(answer):
@@ -96,6 +104,8 @@ class GigaChatProvider:
             self._http.stream(self._chat_url, body, headers, call) as reply,
         ):
             async for batch in read_stream(self._replies, reply, prompt, call):
+                for delta in batch.deltas:
+                    turn_back(delta.tool_calls, prompt.tools)
                 yield batch
 
     async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
@@ -104,7 +114,7 @@ class GigaChatProvider:
             raise failures.unsupported("dimensions", NAME)
         call.dropped.extend(name for name in texts.other_json if name != "encoding_format")
         body = texts_body(call.model.resolved_model, texts.texts, None)
-        return read_vectors(self._replies, await self._post(self._embeddings_url, body, call), len(texts.texts))
+        return read_vectors(self._vector_replies, await self._post(self._embeddings_url, body, call), len(texts.texts))
 
     @asynccontextmanager
     async def _body(self, prompt: Prompt, call: ProviderCall, *, stream: bool) -> AsyncIterator[bytes]:

@@ -15,13 +15,14 @@ from services.router.providers.transport.sse import SseDecoder
 class GigaChatReplies:
     """Replies of API v1."""
 
-    def __init__(self, ids: ToolCallIds, clock: Clock) -> None:
+    def __init__(self, ids: ToolCallIds, clock: Clock, indexed: str = "tools") -> None:
         self._ids = ids
+        self._indexed = indexed
         self._clock = clock
 
     def error_of(self, status: int, headers: Mapping[str, str], body: bytes) -> ServiceError:
         """Return the error of a reply that is not 200."""
-        return error_of(status, headers, body, self._clock)
+        return error_of(status, headers, body, self._clock, self._indexed)
 
     def whole_answer(self, body: bytes) -> tuple[Answer, str]:
         """Return the answer and the model's build."""

@@ -11,7 +11,8 @@ from services.router.domain.completion import Prompt, ResponseFormat, Tool
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.gigachat.messages import NAME, Attachments, messages_of
-from services.router.providers.parameters import json_object, sort_out
+from services.router.providers.gigachat.schema_reducer import reduced
+from services.router.providers.parameters import clamped, json_object, sort_out
 
 HOTTEST: Final = 2.0
 # Its own parameters, for callers who know the provider behind the model.
@@ -49,7 +50,7 @@ def _sampling(prompt: Prompt, model: Model, body: dict[str, Any], dropped: list[
             # 0 lies outside the documented range; top_p 0 is as greedy.
             body["top_p"] = 0
         else:
-            body["temperature"] = min(prompt.temperature, HOTTEST)
+            body["temperature"] = clamped("temperature", prompt.temperature, 0.0, HOTTEST, dropped)
     if prompt.max_tokens is not None:
         body["max_tokens"] = prompt.max_tokens
     if prompt.reasoning_effort:
@@ -75,37 +76,29 @@ def _functions(prompt: Prompt, body: dict[str, Any], dropped: list[str]) -> None
     elif len(prompt.tools) == 1:
         body["function_call"] = {"name": prompt.tools[0].name}
     else:
-        raise failures.unsupported("tool_choice", NAME, "'required' needs exactly one tool")
+        # It can be made to call one function, not any: the model decides, and the caller is told.
+        body["function_call"] = "auto"
+        dropped.append("tool_choice")
 
 
 def _function(tool: Tool, at: int) -> dict[str, Any]:
-    parameters: Any = {"type": "object"}
-    if tool.parameters_json:
-        parameters = json_object(tool.parameters_json, f"tools[{at}].function.parameters")
-    function: dict[str, Any] = {"name": tool.name, "parameters": with_properties(parameters)}
+    param = f"tools[{at}].function.parameters"
+    schema = reduced(json_object(tool.parameters_json or b"{}", param), param, is_turned_back=True)
+    if schema["type"] != "object":
+        raise failures.invalid(param, f"'{param}' must be the schema of an object.")
+    function: dict[str, Any] = {"name": tool.name, "parameters": schema}
     if tool.description:
         function["description"] = tool.description
     return function
-
-
-def with_properties(schema: Any) -> Any:
-    """Return the schema with empty `properties` where an object has none: without them the API answers 422."""
-    if isinstance(schema, list):
-        return [with_properties(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    filled = {key: with_properties(value) for key, value in schema.items()}
-    if filled.get("type") == "object" and "properties" not in filled:
-        filled["properties"] = {}
-    return filled
 
 
 def _response_format(wanted: ResponseFormat | None) -> dict[str, Any]:
     """Return the format; the schema is not nested, and json_object does not exist (it is emulated)."""
     if wanted is None or wanted.type != "json_schema":
         return {}
-    schema = json_object(wanted.schema_json, "response_format.json_schema.schema")
-    shape: dict[str, Any] = {"type": "json_schema", "schema": with_properties(schema)}
+    param = "response_format.json_schema.schema"
+    schema = reduced(json_object(wanted.schema_json, param), param, is_turned_back=False)
+    shape: dict[str, Any] = {"type": "json_schema", "schema": schema}
     if wanted.strict is not None:
         shape["strict"] = wanted.strict
     return {"response_format": shape}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -212,18 +213,36 @@ def vectors(body: bytes) -> Vectors:
     return Vectors([item.embedding for item in ordered], usage)
 
 
-def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> ServiceError:
-    """Return the error of an HTTP answer that is not 200; the body may be anything."""
+# Of one definition, or of one text; the messages are not at fault.
+_TOO_LARGE: Final = re.compile(r"tokens limit exceeded for index (\d+)", re.IGNORECASE)
+# A wrong `max_tokens` speaks of tokens, too, and is no matter of length.
+_TOO_LONG: Final = re.compile(
+    r"tokens? limit|limit of tokens|too many tokens|context length|maximum number of (input )?tokens", re.IGNORECASE
+)
+
+
+def error_of(
+    status: int, headers: Mapping[str, str], body: bytes, clock: Clock, indexed: str = "tools"
+) -> ServiceError:
+    """Return the error of an HTTP answer that is not 200; the body may be anything.
+
+    Args:
+        indexed: the field that the provider counts when it says which item is too large.
+    """
     try:
         message, is_json = _text(_CHUNK.decode(body).message), True
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         message, is_json = "", False
-    return api_error(status, headers, message, clock, is_json=is_json)
+    return api_error(status, headers, message, clock, is_json=is_json, indexed=indexed)
 
 
-def api_error(status: int, headers: Mapping[str, str], message: str, clock: Clock, *, is_json: bool) -> ServiceError:
+def api_error(
+    status: int, headers: Mapping[str, str], message: str, clock: Clock, *, is_json: bool, indexed: str = "tools"
+) -> ServiceError:
     """Return the ServiceError of an API error; decided by status, by text only for long prompts."""
-    if status == 413 or (status in (400, 422) and "token" in message.lower()):
+    if (index := _TOO_LARGE.search(message)) is not None:
+        return failures.invalid(f"{indexed}[{index[1]}]", failures.shortened(message))
+    if status == 413 or (status in (400, 422) and _TOO_LONG.search(message)):
         return failures.too_long(message)
     if status in (400, 422):
         return failures.bad_request(message)
@@ -231,11 +250,11 @@ def api_error(status: int, headers: Mapping[str, str], message: str, clock: Cloc
         return failures.out_of_money()
     if status == 403 and not is_json:
         # The balancer's page for a wrong path or host: a fresh token would not help.
-        return failures.broken_for_good("The provider does not know the address that is configured for it.")
+        return failures.wrong_address("gigachat")
     if status in (401, 403):
         return failures.refused_us()
     if status == 404:
-        return failures.no_such_model()
+        return failures.no_such_model() if is_json else failures.wrong_address("gigachat")
     if status == 429:
         wish = failures.retry_after(headers.get("Retry-After"), clock)
         return failures.rate_limited(wish, limit="concurrency")

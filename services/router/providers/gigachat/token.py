@@ -40,7 +40,7 @@ def credentials_of(
     key = "".join(settings.credentials.get_secret_value().split())
     if not key:
         return NoCredentials("GigaChat")
-    issuer = TokenIssuer(key, settings, http, tls, new_id)
+    issuer = TokenIssuer(key, settings, http, tls, new_id, clock)
     shared = SharedToken(issuer.issue, share, clock, provider="gigachat", secret=f"{settings.scope}\0{key}")
     return BearerTokens(SingleFlight(shared.fetch, clock))
 
@@ -55,8 +55,10 @@ class TokenIssuer:
         http: HttpClient,
         tls: ssl.SSLContext | bool,
         new_id: Callable[[], UUID],
+        clock: Clock,
     ) -> None:
         self._key = key
+        self._clock = clock
         self._scope = settings.scope
         self._url = URL(settings.auth_url)
         self._http = http
@@ -71,7 +73,7 @@ class TokenIssuer:
         """
         reply = await self._http.post_briefly(self._url, f"scope={self._scope}".encode(), self._headers(), self._tls)
         if not reply.ok:
-            raise oauth_error(reply)
+            raise oauth_error(reply, self._clock)
         try:
             issued = msgspec.json.decode(reply.body, type=_Issued)
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
@@ -92,10 +94,10 @@ def unix_seconds(expires_at: float) -> float:
     return expires_at / 1000 if expires_at >= FIRST_MILLISECOND else expires_at
 
 
-def oauth_error(reply: Reply) -> ServiceError:
+def oauth_error(reply: Reply, clock: Clock) -> ServiceError:
     """Return the error of the token service: its 400 and 401 are about our key or scope, not about the request."""
     if reply.status == 429:
-        return failures.rate_limited(None, limit="rate")
+        return failures.rate_limited(failures.retry_after(reply.headers.get("Retry-After"), clock), limit="rate")
     if reply.status >= 500:
         return failures.unavailable()
     return failures.refused_us("The provider's token service refused the credentials or the scope.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -16,12 +16,17 @@ class _Body(msgspec.Struct):
     error: Any = None
 
 
+_LAST_GRPC_CODE: Final = 16
+
+
 def status_inside(error: Any) -> int:
     """Return the HTTP status that an error inside a 200 stands for."""
     for key in ("code", "status", "httpCode"):
         value = error.get(key) if isinstance(error, dict) else None
         if isinstance(value, int) and 400 <= value < 600:
             return value
+        if isinstance(value, int) and 0 < value <= _LAST_GRPC_CODE:
+            return failures.status_of_grpc(value)
     return 400 if _says_too_long(_fields(error)[0]) else 500
 
 
@@ -46,7 +51,7 @@ def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clo
     if status in (401, 403):
         return failures.refused_us()
     if status == 404:
-        return failures.no_such_model()
+        return failures.no_such_model() if error is not None else failures.wrong_address("openai_compatible")
     if status in (400, 405, 415, 422):
         return failures.bad_request("" if "model uri" in text.lower() else text, param)
     if status in (408, 504):

@@ -10,7 +10,7 @@ from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.json_body import encode_body
 from services.router.providers.openai_dialect.quirks import Quirks
-from services.router.providers.parameters import is_given, json_object, json_value
+from services.router.providers.parameters import clamped, is_given, json_object, json_value
 
 
 class OpenAIRequests:
@@ -57,7 +57,7 @@ class OpenAIRequests:
 
     def _scalars(self, prompt: Prompt, model: Model, body: dict[str, Any], dropped: list[str]) -> None:
         if prompt.temperature is not None:
-            body["temperature"] = min(max(prompt.temperature, 0.0), self._quirks.hottest)
+            body["temperature"] = clamped("temperature", prompt.temperature, 0.0, self._quirks.hottest, dropped)
         if prompt.top_p is not None:
             body["top_p"] = prompt.top_p
         if prompt.max_tokens is not None:

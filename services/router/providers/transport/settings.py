@@ -17,7 +17,7 @@ class HttpSettings(Part):
     idle_s: float = Field(30.0, gt=0)
     """Seconds between two events of a stream."""
     answer_s: float = Field(120.0, gt=0)
-    """Seconds until a whole answer that is not streamed."""
+    """Seconds for all attempts of a request: until a whole answer, or the first content of a stream."""
     connections: int = Field(512, ge=1)
     """Connections to all providers at most."""
     keepalive_s: float = Field(45.0, ge=0)

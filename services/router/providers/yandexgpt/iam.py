@@ -81,7 +81,7 @@ class TokenExchange:
             self._url, msgspec.json.encode({"jwt": signed}), {"Content-Type": "application/json"}, self._tls
         )
         if not reply.ok:
-            raise _exchange_error(reply)
+            raise _exchange_error(reply, self._clock)
         try:
             token = msgspec.json.decode(reply.body, type=_IamToken)
             expires_at = datetime.fromisoformat(token.expiresAt).timestamp()
@@ -121,9 +121,9 @@ def _signing_key(key: ServiceAccountKey) -> jwt.Key:
     return jwt.private_key(pem, kid=key.id, algorithm="PS256")
 
 
-def _exchange_error(reply: Reply) -> ServiceError:
+def _exchange_error(reply: Reply, clock: Clock) -> ServiceError:
     if reply.status == 429:
-        return failures.rate_limited(None, limit="rate")
+        return failures.rate_limited(failures.retry_after(reply.headers.get("Retry-After"), clock), limit="rate")
     if reply.status >= 500:
         return failures.unavailable()
     return failures.refused_us("The provider's token service refused the service account's key.")

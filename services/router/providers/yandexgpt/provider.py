@@ -59,7 +59,7 @@ class YandexGPTProvider:
         self._completion_url = URL(f"{base}/foundationModels/v1/completion")
         self._embedding_url = URL(f"{base}/foundationModels/v1/textEmbedding")
         self._openai_url = URL(f"{base}/v1/chat/completions")
-        self._native_replies = NativeReplies(ids, settings.hold_back_chars)
+        self._native_replies = NativeReplies(ids, settings.hold_back_chars, clock)
         self._openai_requests = OpenAIRequests(NAME, ids, QUIRKS)
         self._openai_replies = OpenAIReplies(ids, clock, QUIRKS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router.domain.completion import Answer, Prompt, Vectors
 from services.router.domain.tool_call_id import ToolCallIds
@@ -17,15 +18,17 @@ class NativeReplies:
     Args:
         ids: makes the ids of tool calls.
         hold_back_chars: letters of each partial text that are held back, for it may be rewritten.
+        clock: for a Retry-After that is a date.
     """
 
-    def __init__(self, ids: ToolCallIds, hold_back_chars: int) -> None:
+    def __init__(self, ids: ToolCallIds, hold_back_chars: int, clock: Clock) -> None:
         self._ids = ids
+        self._clock = clock
         self._hold_back_chars = hold_back_chars
 
     def error_of(self, status: int, headers: Mapping[str, str], body: bytes) -> ServiceError:
         """Return the error of a reply that is not 200."""
-        return error_of(status, body)
+        return error_of(status, headers, body, self._clock)
 
     def whole_answer(self, body: bytes) -> tuple[Answer, str]:
         """Return the answer and the model's build."""

@@ -9,7 +9,7 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Message, Prompt, ResponseFormat, Role, Tool, ToolChoice
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
-from services.router.providers.parameters import call_arguments, json_object, plain_text, sort_out
+from services.router.providers.parameters import call_arguments, clamped, json_object, plain_text, sort_out
 
 NAME: Final = "YandexGPT"
 _NO_REASONING: Final = frozenset({"none", "minimal"})
@@ -43,7 +43,7 @@ def native_body(
 def _options(prompt: Prompt, model: Model, dropped: list[str], stream: bool) -> dict[str, Any]:
     options: dict[str, Any] = {"stream": stream}
     if prompt.temperature is not None:
-        options["temperature"] = min(max(prompt.temperature, 0.0), 1.0)
+        options["temperature"] = clamped("temperature", prompt.temperature, 0.0, 1.0, dropped)
     if prompt.max_tokens is not None:
         options["maxTokens"] = str(prompt.max_tokens)
     if prompt.top_p is not None:

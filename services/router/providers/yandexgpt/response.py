@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 import structlog
 
+from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router import metrics
 from services.router.domain.completion import Answer, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
@@ -72,6 +73,13 @@ class _Result(msgspec.Struct, gc=False):
 class _Error(msgspec.Struct, gc=False):
     message: str = ""
     httpCode: int = 0  # noqa: N815
+    grpcCode: int = 0  # noqa: N815
+    code: int = 0
+
+    def status(self) -> int:
+        """Return the HTTP status; a gRPC code may be all that is said."""
+        grpc = self.grpcCode or self.code
+        return self.httpCode or (failures.status_of_grpc(grpc) if grpc else 500)
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -95,7 +103,7 @@ def _decoded(line: bytes) -> _Result:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise failures.broken("The provider's answer is malformed.") from exc
     if message.error is not None:
-        raise native_error(message.error.httpCode or 500, message.error)
+        raise native_error(message.error.status(), message.error)
     if message.result is None or not message.result.alternatives:
         raise failures.broken("The provider's answer is empty.")
     return message.result
@@ -113,13 +121,14 @@ def _usage(raw: _Usage | None) -> Usage | None:
     return usage_of(raw.inputTextTokens, raw.completionTokens, reasoning=reasoning)
 
 
-def _finish(status: str) -> FinishReason:
+def _finish(status: str, *, has_calls: bool) -> FinishReason:
     known = FINISH_OF.get(status)
     if known is None:
         metrics.UNKNOWN_FINISHES.labels("yandexgpt").inc()
         log.warning("router.finish_unknown", provider="yandexgpt", status=failures.shortened(status)[:80])
-        return FinishReason.STOP
-    return known
+        known = FinishReason.STOP
+    # What was cut off or filtered says so, calls or not: they may be half of what was meant.
+    return FinishReason.TOOL_CALLS if has_calls and known is FinishReason.STOP else known
 
 
 def _tool_calls(calls: Sequence[_Call], ids: ToolCallIds) -> list[ToolCall]:
@@ -143,7 +152,7 @@ def whole_answer(body: bytes, ids: ToolCallIds) -> tuple[Answer, str]:
     message = alternative.message or _Message()
     calls = _tool_calls((message.toolCallList.toolCalls or ()) if message.toolCallList else (), ids)
     content = None if calls and not message.text else message.text or ""
-    finish = FinishReason.TOOL_CALLS if calls else _finish(alternative.status)
+    finish = _finish(alternative.status, has_calls=bool(calls))
     return Answer([Choice(0, content, finish, "", calls)], _usage(result.usage)), result.modelVersion
 
 
@@ -186,7 +195,7 @@ class NativeStream(AnswerStream):
         if self._text.rewrites:
             metrics.STREAM_REWRITES.labels("yandexgpt").inc()
         calls = _tool_calls(self._calls, self._ids)
-        finish = FinishReason.TOOL_CALLS if calls else _finish(alternative.status)
+        finish = _finish(alternative.status, has_calls=bool(calls))
         return Delta(0, fresh, "", calls, finish)
 
 
@@ -208,21 +217,23 @@ _TEXT_LENGTH: Final = re.compile(r"text length is (\d+), which is outside")
 _FOLDER: Final = re.compile(r"folder id|service account folder", re.IGNORECASE)
 
 
-def error_of(status: int, body: bytes) -> ServiceError:
+def error_of(status: int, headers: Mapping[str, str], body: bytes, clock: Clock) -> ServiceError:
     """Return the error of an HTTP answer that is not 200; the body may be anything."""
     try:
         error = _LINE.decode(body).error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         error = None
-    return native_error(status, error or _Error())
+    if status == 404 and error is None:
+        return failures.wrong_address("yandexgpt")
+    return native_error(status, error or _Error(), failures.retry_after(headers.get("Retry-After"), clock))
 
 
-def native_error(status: int, error: _Error) -> ServiceError:
+def native_error(status: int, error: _Error, retry_after_s: float | None = None) -> ServiceError:
     """Return the ServiceError of a native error; decided by code, by text only within 400 and 429."""
     if status in (400, 413, 422):
         return _invalid(status, error.message)
     if status == 429:
-        return _limited(error.message)
+        return _limited(error.message, retry_after_s)
     if status in (401, 403):
         return failures.refused_us()
     if status == 404:
@@ -250,7 +261,7 @@ def _invalid(status: int, message: str) -> ServiceError:
     return failures.bad_request(message)
 
 
-def _limited(message: str) -> ServiceError:
+def _limited(message: str, retry_after_s: float | None) -> ServiceError:
     if "rate quota" in message or ".rate " in message:
-        return failures.rate_limited(None, limit="rate", waits_long=True)
-    return failures.rate_limited(None, limit="concurrency")
+        return failures.rate_limited(retry_after_s, limit="rate", waits_long=True)
+    return failures.rate_limited(retry_after_s, limit="concurrency")

@@ -125,7 +125,7 @@ ERRORS = {
     "yandex/error_401_token": Failure("native", R.PROVIDER_CREDENTIALS),
     "yandex/error_403_role": Failure("native", R.PROVIDER_CREDENTIALS),
     "yandex/error_404_operation": Failure("native", R.MODEL_NOT_FOUND),
-    "yandex/error_404_path": Failure("v1", R.MODEL_NOT_FOUND),
+    "yandex/error_404_path": Failure("v1", R.PROVIDER_ERROR),
     "yandex/error_429_sessions": Failure("native", R.PROVIDER_RATE_LIMITED, retry=True),
     "yandex/error_500": Failure("native", R.PROVIDER_ERROR, retry=True),
     "yandex/error_501": Failure("native", R.PROVIDER_ERROR),

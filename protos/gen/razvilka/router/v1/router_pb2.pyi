@@ -285,6 +285,7 @@ class Prompt(_message.Message):
     OTHER_JSON_FIELD_NUMBER: _builtins.int
     TOKEN_BOUND_FIELD_NUMBER: _builtins.int
     SCRIPT_FIELD_NUMBER: _builtins.int
+    ALLOWED_MODELS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """as the caller asked: "yandexgpt:latest" """
     temperature: _builtins.float
@@ -310,6 +311,10 @@ class Prompt(_message.Message):
     def other_json(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
         """Every other OpenAI parameter that was given: name -> JSON. The adapter passes, drops or rejects it."""
 
+    @_builtins.property
+    def allowed_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids or aliases that the caller's credential is limited to; empty: no limit. No other model may answer."""
+
     def __init__(
         self,
         *,
@@ -328,10 +333,11 @@ class Prompt(_message.Message):
         other_json: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
         token_bound: _builtins.int = ...,
         script: _builtins.str = ...,
+        allowed_models: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "max_tokens", b"max_tokens", "n", b"n", "parallel_tool_calls", b"parallel_tool_calls", "response_format", b"response_format", "temperature", b"temperature", "tool_choice", b"tool_choice", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "reasoning_effort", b"reasoning_effort", "response_format", b"response_format", "script", b"script", "stop", b"stop", "temperature", b"temperature", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "reasoning_effort", b"reasoning_effort", "response_format", b"response_format", "script", b"script", "stop", b"stop", "temperature", b"temperature", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
@@ -650,12 +656,17 @@ class EmbedRequest(_message.Message):
     INPUT_FIELD_NUMBER: _builtins.int
     DIMENSIONS_FIELD_NUMBER: _builtins.int
     OTHER_JSON_FIELD_NUMBER: _builtins.int
+    ALLOWED_MODELS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     dimensions: _builtins.int
     @_builtins.property
     def input(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def other_json(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]: ...
+    @_builtins.property
+    def allowed_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """as Prompt.allowed_models"""
+
     def __init__(
         self,
         *,
@@ -663,10 +674,11 @@ class EmbedRequest(_message.Message):
         input: _abc.Iterable[_builtins.str] | None = ...,
         dimensions: _builtins.int | None = ...,
         other_json: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
+        allowed_models: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "dimensions", b"dimensions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "dimensions", b"dimensions", "input", b"input", "model", b"model", "other_json", b"other_json"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "allowed_models", b"allowed_models", "dimensions", b"dimensions", "input", b"input", "model", b"model", "other_json", b"other_json"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__dimensions: _TypeAlias = _typing.Literal["dimensions"]  # noqa: Y015
     _WhichOneofArgType__dimensions: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions"]  # noqa: Y015

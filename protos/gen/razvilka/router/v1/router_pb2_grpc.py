@@ -57,9 +57,9 @@ class RouterServiceServicer:
     def Converse(self, request_iterator, context):
         """Converse carries the calls of one gateway: many completions, streams and embeddings share it, each by its number.
         A message holds the frames of all calls that were ready together. See docs/multiplex.md.
-        Errors of a call travel in its `error` frame: MODEL_NOT_FOUND, UNSUPPORTED_PARAMETER, INVALID_PARAMETERS,
-        CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED, and SERVICE_UNAVAILABLE with a time to try again when the
-        router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
+        Errors of a call travel in its `error` frame: MODEL_NOT_FOUND, MODEL_NOT_ALLOWED, UNSUPPORTED_PARAMETER,
+        INVALID_PARAMETERS, CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED, and SERVICE_UNAVAILABLE with a time to
+        try again when the router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
         (Complete, Stream and Embed, one RPC a call, were here before: their names are not to be used again.)
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

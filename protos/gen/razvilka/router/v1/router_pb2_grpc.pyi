@@ -34,9 +34,9 @@ class RouterServiceStub:
     Converse: _grpc.StreamStreamMultiCallable[_router_pb2.CallFrames, _router_pb2.AnswerFrames]
     """Converse carries the calls of one gateway: many completions, streams and embeddings share it, each by its number.
     A message holds the frames of all calls that were ready together. See docs/multiplex.md.
-    Errors of a call travel in its `error` frame: MODEL_NOT_FOUND, UNSUPPORTED_PARAMETER, INVALID_PARAMETERS,
-    CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED, and SERVICE_UNAVAILABLE with a time to try again when the
-    router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
+    Errors of a call travel in its `error` frame: MODEL_NOT_FOUND, MODEL_NOT_ALLOWED, UNSUPPORTED_PARAMETER,
+    INVALID_PARAMETERS, CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED, and SERVICE_UNAVAILABLE with a time to
+    try again when the router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
     (Complete, Stream and Embed, one RPC a call, were here before: their names are not to be used again.)
     """
     ListModels: _grpc.UnaryUnaryMultiCallable[_router_pb2.ListModelsRequest, _router_pb2.ListModelsResponse]
@@ -50,9 +50,9 @@ class RouterServiceAsyncStub(RouterServiceStub):
     Converse: _aio.StreamStreamMultiCallable[_router_pb2.CallFrames, _router_pb2.AnswerFrames]  # type: ignore[assignment]
     """Converse carries the calls of one gateway: many completions, streams and embeddings share it, each by its number.
     A message holds the frames of all calls that were ready together. See docs/multiplex.md.
-    Errors of a call travel in its `error` frame: MODEL_NOT_FOUND, UNSUPPORTED_PARAMETER, INVALID_PARAMETERS,
-    CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED, and SERVICE_UNAVAILABLE with a time to try again when the
-    router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
+    Errors of a call travel in its `error` frame: MODEL_NOT_FOUND, MODEL_NOT_ALLOWED, UNSUPPORTED_PARAMETER,
+    INVALID_PARAMETERS, CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED, and SERVICE_UNAVAILABLE with a time to
+    try again when the router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
     (Complete, Stream and Embed, one RPC a call, were here before: their names are not to be used again.)
     """
     ListModels: _aio.UnaryUnaryMultiCallable[_router_pb2.ListModelsRequest, _router_pb2.ListModelsResponse]  # type: ignore[assignment]
@@ -69,9 +69,9 @@ class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_router_pb2.AnswerFrames], _abc.AsyncIterator[_router_pb2.AnswerFrames]]:
         """Converse carries the calls of one gateway: many completions, streams and embeddings share it, each by its number.
         A message holds the frames of all calls that were ready together. See docs/multiplex.md.
-        Errors of a call travel in its `error` frame: MODEL_NOT_FOUND, UNSUPPORTED_PARAMETER, INVALID_PARAMETERS,
-        CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED, and SERVICE_UNAVAILABLE with a time to try again when the
-        router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
+        Errors of a call travel in its `error` frame: MODEL_NOT_FOUND, MODEL_NOT_ALLOWED, UNSUPPORTED_PARAMETER,
+        INVALID_PARAMETERS, CONTEXT_LENGTH_EXCEEDED, PROVIDER_*, DEADLINE_EXCEEDED, and SERVICE_UNAVAILABLE with a time to
+        try again when the router has too much in hand. A gRPC status ends all calls: UNAVAILABLE when the router drains.
         (Complete, Stream and Embed, one RPC a call, were here before: their names are not to be used again.)
         """
 

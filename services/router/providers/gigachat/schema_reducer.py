@@ -1,0 +1,200 @@
+"""Any JSON Schema in the small subset that GigaChat takes; what has no words there is refused by its name.
+
+An optional value is one that is not required. A union of objects is one object with the properties of all. What only
+text can stand for (an enum of numbers, a union of types, a schema inside itself) becomes text in tools, whose arguments
+`tool_arguments` turns back, and is refused in response formats, where nothing can be turned back in a stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from services.router.providers import failures
+from services.router.providers.gigachat.schema_alternatives import ANY, RECURSIVE, Alternative, Place, SchemaReader
+
+FORMATS: Final[dict[str, tuple[str, ...]]] = {
+    "string": ("date", "date-time", "time"),
+    "integer": ("int32", "int64"),
+    "number": ("float", "double"),
+}
+_NUMBERS: Final = frozenset({"integer", "number"})
+# Kept where all alternatives say the same.
+_KEPT: Final = (
+    "title", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
+    "pattern", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
+)  # fmt: skip
+_LONGEST_NOTE: Final = 600
+
+
+def reduced(schema: dict[str, Any], param: str, *, is_turned_back: bool) -> dict[str, Any]:
+    """Return `schema` in the subset; without a type it is an object's.
+
+    Args:
+        param: the name of the field, for errors.
+        is_turned_back: text may stand for other values.
+
+    Raises:
+        InvalidRequest: what cannot be said, by its name.
+    """
+    reducer = _Reducer(SchemaReader(schema), is_turned_back)
+    place = Place(param)
+    found = reducer.reader.alternatives(schema, place)
+    known = [Alternative("object", each.schema, each.place) if each.kind == ANY else each for each in found]
+    made = reducer.of(known, place)
+    if made is None:
+        raise failures.invalid(param, f"No value fits the schema in '{param}'.")
+    return made
+
+
+class _Reducer:
+    def __init__(self, reader: SchemaReader, is_turned_back: bool) -> None:
+        self.reader = reader
+        self._is_turned_back = is_turned_back
+
+    def of(self, found: Sequence[Alternative], place: Place) -> dict[str, Any] | None:
+        """Return one schema for all alternatives but null; None when there is no other."""
+        real = [each for each in found if each.kind != "null"]
+        kinds = {each.kind for each in real}
+        if not kinds:
+            return None
+        if kinds <= _NUMBERS:
+            return self._numbers("integer" if kinds == {"integer"} else "number", real, place)
+        if len(kinds) > 1 or kinds <= {RECURSIVE}:
+            return self._as_text(real, place)
+        (kind,) = kinds
+        makers = {"object": self._object, "array": self._array}
+        return makers[kind](real, place) if kind in makers else _scalar(kind, real)
+
+    def _parts(self, schemas: Iterable[tuple[Any, Place]]) -> list[Alternative]:
+        return [each for schema, place in schemas for each in self.reader.alternatives(schema, place)]
+
+    def _object(self, real: Sequence[Alternative], place: Place) -> dict[str, Any]:
+        if any("enum" in each.schema for each in real):
+            return self._as_text(real, place)
+        made: dict[str, Any] = {**_kept(real, "object"), "properties": {}}
+        names = dict.fromkeys(name for each in real for name in _properties(each))
+        optional = set(names)
+        for name in names:
+            found = self._parts((_properties(each)[name], each.place.into(f"properties.{name}"))
+                                for each in real if name in _properties(each))  # fmt: skip
+            if (part := self.of(found, place.into(f"properties.{name}"))) is not None:
+                made["properties"][name] = part
+                if all(each.kind != "null" for each in found):
+                    optional.discard(name)
+        self._finish_object(made, real, optional, place)
+        return made
+
+    def _finish_object(
+        self, made: dict[str, Any], real: Sequence[Alternative], optional: set[str], place: Place
+    ) -> None:
+        needed = [name for name in made["properties"] if name not in optional]
+        required = [name for name in needed if all(name in (each.schema.get("required") or ()) for each in real)]
+        if required:
+            made["required"] = required
+        others = [(other, each.place) for each in real for other in _other_properties(each)]
+        if others and all(other is False for other, _ in others) and len(others) == len(real):
+            made["additionalProperties"] = False
+        elif any(isinstance(other, dict) for other, _ in others):
+            where = "additionalProperties"
+            found = self._parts((other, at.into(where)) for other, at in others)
+            part = None if any(each.kind == ANY for each in found) else self.of(found, place.into(where))
+            made["additionalProperties"] = part if part is not None else True
+        elif others:
+            made["additionalProperties"] = True
+
+    def _array(self, real: Sequence[Alternative], place: Place) -> dict[str, Any]:
+        if any("enum" in each.schema for each in real):
+            return self._as_text(real, place)
+        items = [(item, each.place.into("items")) for each in real for item in _items(each)]
+        made = self.of(self._parts(items), place.into("items"))
+        return {**_kept(real, "array"), "items": made or {"type": "string"}}
+
+    def _numbers(self, kind: str, real: Sequence[Alternative], place: Place) -> dict[str, Any]:
+        if all("enum" in each.schema for each in real):
+            if self._is_turned_back:
+                return self._as_text(real, place)
+            return _noted(_kept(real, kind), f"One of: {', '.join(_texts(real))}.")
+        return _kept(real, kind)
+
+    def _as_text(self, real: Sequence[Alternative], place: Place) -> dict[str, Any]:
+        if not self._is_turned_back:
+            kinds = ", ".join(dict.fromkeys(each.kind for each in real))
+            raise failures.unsupported(place.param, "GigaChat", f"an answer's field cannot be a choice of: {kinds}")
+        made = _described({"type": "string"}, real)
+        if all("enum" in each.schema for each in real):
+            return {**made, "enum": _texts(real)}
+        forms = "; ".join(_form(each) for each in real)
+        return _noted(made, f"Text, or JSON written as text, of one of these forms: {forms}"[:_LONGEST_NOTE])
+
+
+def text_of(value: Any) -> str:
+    """Return the text that stands for a value of an enum."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _scalar(kind: str, real: Sequence[Alternative]) -> dict[str, Any]:
+    if kind == ANY:
+        return _described({"type": "string"}, real)
+    made = _kept(real, kind)
+    if all("enum" in each.schema for each in real):
+        if kind == "string":
+            made["enum"] = _texts(real)
+        elif len(texts := _texts(real)) == 1:
+            return _noted(made, f"Always {texts[0]}.")
+    return made
+
+
+def _kept(real: Sequence[Alternative], kind: str) -> dict[str, Any]:
+    """Return the type with the bounds and notes that all alternatives share."""
+    first, *others = (each.schema for each in real)
+    made: dict[str, Any] = {"type": kind}
+    for name in _KEPT:
+        if name in first and all(name in other and other[name] == first[name] for other in others):
+            made[name] = first[name]
+    _described(made, real)
+    formats = list(dict.fromkeys(str(each.schema["format"]) for each in real if "format" in each.schema))
+    if len(formats) == 1 and formats[0] in FORMATS.get(kind, ()):
+        made["format"] = formats[0]
+    elif formats:
+        return _noted(made, f"Format: {', '.join(formats)}.")
+    return made
+
+
+def _described(made: dict[str, Any], real: Sequence[Alternative]) -> dict[str, Any]:
+    said = dict.fromkeys(str(each.schema["description"]) for each in real if each.schema.get("description"))
+    if said:
+        made["description"] = " / ".join(said)
+    return made
+
+
+def _noted(made: dict[str, Any], note: str) -> dict[str, Any]:
+    made["description"] = f"{made['description']} {note}" if "description" in made else note
+    return made
+
+
+def _texts(real: Sequence[Alternative]) -> list[str]:
+    return list(dict.fromkeys(text_of(value) for each in real for value in each.schema["enum"]))
+
+
+def _form(each: Alternative) -> str:
+    return msgspec.json.encode({"type": each.kind, **each.schema}).decode() if each.schema else each.kind
+
+
+def _properties(each: Alternative) -> dict[str, Any]:
+    return each.schema.get("properties") or {}
+
+
+def _other_properties(each: Alternative) -> list[Any]:
+    """Return the schemas of the properties that are not named."""
+    patterns = list((each.schema.get("patternProperties") or {}).values())
+    return [*patterns, *([each.schema["additionalProperties"]] if "additionalProperties" in each.schema else [])]
+
+
+def _items(each: Alternative) -> list[Any]:
+    """Return the schemas that items may fit."""
+    items = each.schema.get("items")
+    listed = [*(each.schema.get("prefixItems") or ()), *(items if isinstance(items, list) else [])]
+    return listed if isinstance(items, list) or items is None else [*listed, items]

@@ -1,0 +1,325 @@
+"""Any schema in GigaChat's subset, judged by the emulator's rules; and the arguments in the caller's terms again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.gigachat.schema_rules import check_schema
+from servicekit.errors import ErrorReason, ServiceError
+from services.router.domain.completion import ResponseFormat, Tool, ToolCall, ToolChoice
+from services.router.providers.gigachat.schema_reducer import reduced
+from services.router.providers.gigachat.tool_arguments import arguments_as_meant, turn_back
+from services.router.tests.adapters import Adapters, ask, call_for
+from services.router.tests.providers.bodies import body, refused
+
+TEXT = {"type": "string"}
+NUMBER = {"type": "integer"}
+
+
+def an_object(*required: str, **properties: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {"type": "object", "properties": properties}
+    return made | {"required": list(required)} if required else made
+
+
+def in_a_tool(schema: dict[str, Any]) -> dict[str, Any]:
+    made, _ = body("gigachat", ask(tools=[Tool("f", "", json.dumps(schema).encode())]))
+    parameters: dict[str, Any] = made["functions"][0]["parameters"]
+    check_schema(parameters)
+    return parameters
+
+
+def in_an_answer(schema: dict[str, Any]) -> dict[str, Any]:
+    wanted = ResponseFormat("json_schema", "n", json.dumps(schema).encode())
+    made, _ = body("gigachat", ask(response_format=wanted))
+    shape: dict[str, Any] = made["response_format"]["schema"]
+    check_schema(shape)
+    return shape
+
+
+CAMP = {"$ref": "#/$defs/Camp"}
+WITH_CAMP = {"$defs": {"Camp": an_object("name", name=TEXT)}}
+# What stands in the property `x`, and what becomes of it in tools and in answers alike.
+BRIDGED: list[tuple[str, Any, dict[str, Any]]] = [
+    ("Optional", {"anyOf": [TEXT, {"type": "null"}]}, TEXT),
+    ("Optional with a default", {"anyOf": [NUMBER, {"type": "null"}], "default": None, "title": "X"},
+     NUMBER | {"title": "X"}),
+    ("oneOf of one type", {"oneOf": [{"type": "integer"}, {"type": "number"}]}, {"type": "number"}),
+    ("type list", {"type": ["string", "null"], "maxLength": 3}, TEXT | {"maxLength": 3}),
+    ("nullable", {"type": "string", "nullable": True}, TEXT),
+    ("reference", CAMP, an_object("name", name=TEXT)),
+    ("reference with words", CAMP | {"description": "где"}, an_object("name", name=TEXT) | {"description": "где"}),
+    ("allOf", {"allOf": [CAMP, an_object(far=NUMBER)]}, an_object("name", name=TEXT, far=NUMBER)),
+    ("allOf with words", {"allOf": [CAMP], "description": "да"}, an_object("name", name=TEXT) | {"description": "да"}),
+    ("tagged union",
+     {"oneOf": [an_object("k", "a", k={"const": "a"}, a=TEXT), an_object("k", k={"const": "b"}, b=NUMBER)]},
+     an_object("k", k=TEXT | {"enum": ["a", "b"]}, a=TEXT, b=NUMBER)),
+    ("one of the fields", an_object(a=TEXT, b=TEXT) | {"anyOf": [{"required": ["a"]}, {"required": ["b"]}]},
+     an_object(a=TEXT, b=TEXT)),
+    ("const", {"const": "a"}, TEXT | {"enum": ["a"]}),
+    ("enum without type", {"enum": ["a", "b", None]}, TEXT | {"enum": ["a", "b"]}),
+    ("format", {"type": "string", "format": "email"}, TEXT | {"description": "Format: email."}),
+    ("format of time", {"type": "string", "format": "date"}, TEXT | {"format": "date"}),
+    ("untyped", {"description": "что угодно"}, TEXT | {"description": "что угодно"}),
+    ("untyped object", {"properties": {"a": TEXT}}, an_object(a=TEXT)),
+    ("bare object", {"type": "object"}, an_object()),
+    ("array without items", {"type": "array"}, {"type": "array", "items": TEXT}),
+    ("array of anything", {"type": "array", "items": {}}, {"type": "array", "items": TEXT}),
+    ("array of references", {"type": "array", "items": CAMP}, {"type": "array", "items": an_object("name", name=TEXT)}),
+    ("tuple", {"type": "array", "prefixItems": [TEXT, TEXT]}, {"type": "array", "items": TEXT}),
+    ("map", {"type": "object", "additionalProperties": {"type": ["integer", "null"]}},
+     an_object() | {"additionalProperties": NUMBER}),
+    ("map of anything", {"type": "object", "additionalProperties": {}}, an_object() | {"additionalProperties": True}),
+    ("boolean", True, TEXT),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "given_", "wanted"), BRIDGED, ids=[row[0] for row in BRIDGED])
+def test_what_typed_agents_send_is_said_in_the_subset(what: str, given_: Any, wanted: dict[str, Any]) -> None:
+    """In tools and in answers, by the one reducer."""
+    schema = an_object(x=given_) | WITH_CAMP
+
+    assert in_a_tool(schema)["properties"] == {"x": wanted}
+    assert in_an_answer(schema)["properties"] == {"x": wanted}
+
+
+def test_what_may_be_null_is_not_required() -> None:
+    """And what is never valid is not there."""
+    schema = an_object("a", "b", "c", a=TEXT, b={"anyOf": [TEXT, {"type": "null"}]}, c={"type": "null"}, d=False)
+
+    assert in_a_tool(schema) == an_object("a", a=TEXT, b=TEXT)
+
+
+TURNED_BACK: list[tuple[Any, Any, Any]] = [
+    # schema of x, what GigaChat says, what the caller reads
+    ({"enum": [1, 2]}, "2", 2),
+    ({"type": "integer", "enum": [1, 2]}, "1", 1),
+    ({"enum": [1.5, "1", True]}, "1", "1"),
+    ({"enum": [1.5, "1", True]}, "true", True),
+    ({"anyOf": [{"enum": [1, 2]}, {"type": "null"}]}, "2", 2),
+    ({"anyOf": [NUMBER, {"type": "boolean"}]}, "7", 7),
+    ({"anyOf": [TEXT, NUMBER]}, "7", "7"),
+    ({"anyOf": [TEXT, {"type": "array", "items": TEXT}]}, '["a","b"]', ["a", "b"]),
+    ({"anyOf": [TEXT, {"type": "array", "items": TEXT}]}, "просто", "просто"),
+    ({"type": "array", "items": {"enum": [1, 2]}}, ["1", "2"], [1, 2]),
+    (an_object(y={"const": 5}), {"y": "5"}, {"y": 5}),
+    ({"type": "object", "additionalProperties": {"enum": [1]}}, {"k": "1"}, {"k": 1}),
+    ({"type": "string"}, '{"a":1}', '{"a":1}'),
+    ({"enum": [1, 2]}, "семь", "семь"),
+]
+
+
+@pytest.mark.parametrize(("schema", "told", "meant"), TURNED_BACK)
+def test_text_stands_for_other_values_in_tools_and_comes_back(schema: Any, told: Any, meant: Any) -> None:
+    """The caller's types, whatever GigaChat was told."""
+    whole = an_object(x=schema)
+    in_a_tool(whole)
+
+    arguments = arguments_as_meant(json.dumps({"x": told}), json.dumps(whole).encode())
+
+    assert json.loads(arguments) == {"x": meant}
+    assert type(json.loads(arguments)["x"]) is type(meant)
+
+
+def test_a_required_value_that_may_be_null_comes_back_as_null() -> None:
+    """A strict schema requires all names; GigaChat was told that this one is optional."""
+    schema = an_object("a", "b", a=TEXT, b={"type": ["string", "null"]})
+
+    assert json.loads(arguments_as_meant('{"a":"да"}', json.dumps(schema).encode())) == {"a": "да", "b": None}
+
+
+def test_a_schema_inside_itself_is_text_in_tools() -> None:
+    """A tree has no end; its inner nodes come as JSON text and are read."""
+    node = an_object(name=TEXT, next={"$ref": "#/$defs/Node"})
+    schema = an_object(top={"$ref": "#/$defs/Node"}) | {"$defs": {"Node": node}}
+
+    told = in_a_tool(schema)
+    arguments = arguments_as_meant('{"top":{"name":"a","next":"{\\"name\\":\\"b\\"}"}}', json.dumps(schema).encode())
+
+    assert told["properties"]["top"]["properties"]["next"]["type"] == "string"
+    assert json.loads(arguments) == {"top": {"name": "a", "next": {"name": "b"}}}
+
+
+def test_numbers_of_an_enum_stay_numbers_in_answers() -> None:
+    """Nothing can be turned back in a stream; the description says which."""
+    assert in_an_answer(an_object(x={"enum": [1, 2]}))["properties"] == {"x": NUMBER | {"description": "One of: 1, 2."}}
+
+
+REFUSED: list[tuple[Any, ErrorReason, str]] = [
+    ({"not": TEXT}, ErrorReason.UNSUPPORTED_PARAMETER, "properties.x.not"),
+    ({"if": {}, "then": {}}, ErrorReason.UNSUPPORTED_PARAMETER, "properties.x.if"),
+    ({"$ref": "https://example.org/s"}, ErrorReason.UNSUPPORTED_PARAMETER, "properties.x.$ref"),
+    ({"$ref": "#/$defs/Nobody"}, ErrorReason.INVALID_PARAMETERS, "properties.x.$ref"),
+    ({"type": "text"}, ErrorReason.INVALID_PARAMETERS, "properties.x.type"),
+    ({"type": "array", "items": 5}, ErrorReason.INVALID_PARAMETERS, "properties.x.items"),
+    ({"anyOf": {}}, ErrorReason.INVALID_PARAMETERS, "properties.x.anyOf"),
+]
+
+
+@pytest.mark.parametrize(("schema", "reason", "name"), REFUSED)
+def test_what_cannot_be_said_is_refused_by_its_name(schema: Any, reason: ErrorReason, name: str) -> None:
+    """At any depth, with the path the caller wrote."""
+    tools = [Tool("f", "", json.dumps(an_object(x=schema)).encode())]
+
+    assert refused("gigachat", ask(tools=tools)) == (reason, f"tools[0].function.parameters.{name}")
+
+
+def test_a_choice_of_types_is_refused_in_answers() -> None:
+    """A stream cannot be turned back."""
+    wanted = ResponseFormat("json_schema", "n", json.dumps(an_object(x={"type": ["string", "integer"]})).encode())
+
+    assert refused("gigachat", ask(response_format=wanted)) == (
+        ErrorReason.UNSUPPORTED_PARAMETER,
+        "response_format.json_schema.schema.properties.x",
+    )
+
+
+def test_parameters_that_are_no_object_are_refused() -> None:
+    """A function takes named arguments."""
+    assert refused("gigachat", ask(tools=[Tool("f", "", b'{"type":"string"}')]))[1] == "tools[0].function.parameters"
+
+
+def test_a_schema_that_unfolds_without_end_is_refused() -> None:
+    """Thirty references, each twice the one before: a billion schemas, were they written out."""
+    doubled = {
+        f"d{at}": an_object(a={"$ref": f"#/$defs/d{at + 1}"}, b={"$ref": f"#/$defs/d{at + 1}"}) for at in range(30)
+    }
+    schema = an_object(x={"$ref": "#/$defs/d0"}) | {"$defs": {**doubled, "d30": TEXT}}
+
+    assert refused("gigachat", ask(tools=[Tool("f", "", json.dumps(schema).encode())]))[0] is (
+        ErrorReason.INVALID_PARAMETERS
+    )
+
+
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from(["a", "b", "1", "null"]))
+NAMES = st.sampled_from(["a", "b", "type", "items"])
+LEAVES: st.SearchStrategy[Any] = st.one_of(
+    st.booleans(),
+    st.just({}),
+    st.just({"$ref": "#/$defs/D"}),
+    st.builds(lambda kind: {"type": kind}, st.sampled_from(
+        ["string", "integer", "number", "boolean", "null", "object", "array", ["string", "null"], ["integer", "array"]]
+    )),
+    st.builds(lambda values: {"enum": values}, st.lists(SCALARS, min_size=1, max_size=3)),
+    st.builds(lambda value: {"const": value}, SCALARS),
+    st.builds(lambda name: {"type": "string", "format": name}, st.sampled_from(["date", "uri", "email"])),
+)  # fmt: skip
+
+
+def _grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    several = st.lists(inner, min_size=1, max_size=3)
+    properties = st.dictionaries(NAMES, inner, max_size=3)
+    return st.one_of(
+        st.builds(lambda parts: {"anyOf": parts}, several),
+        st.builds(lambda parts: {"oneOf": parts, "description": "x"}, several),
+        st.builds(lambda parts: {"allOf": parts}, several),
+        st.builds(lambda items: {"type": "array", "items": items}, inner),
+        st.builds(lambda items: {"type": "array", "prefixItems": items}, several),
+        st.builds(lambda other: {"type": "object", "additionalProperties": other}, inner),
+        st.builds(lambda names, need: {"type": "object", "properties": names, "required": need}, properties,
+                  st.lists(NAMES, unique=True, max_size=2)),
+    )  # fmt: skip
+
+
+SCHEMAS = st.recursive(LEAVES, _grown, max_leaves=8)
+DEFINITIONS = st.fixed_dictionaries({"D": SCHEMAS})
+
+
+@given(SCHEMAS, DEFINITIONS)
+def test_every_schema_is_in_the_subset_or_refused_by_name(schema: Any, definitions: dict[str, Any]) -> None:
+    """Whatever combines with whatever."""
+    whole = an_object(x=schema) | {"$defs": definitions}
+    for is_turned_back in (True, False):
+        try:
+            made = reduced(whole, "here", is_turned_back=is_turned_back)
+        except ServiceError as exc:
+            param = exc.param or ""
+            assert param.startswith("here"), param
+        else:
+            check_schema(made)
+
+
+KEYWORDS = st.sampled_from(
+    ["type", "properties", "required", "items", "enum", "const", "anyOf", "allOf", "oneOf", "$ref", "not", "format",
+     "description", "additionalProperties", "patternProperties", "prefixItems", "nullable", "$defs", "minimum"]
+)  # fmt: skip
+JUNK: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(0, 2), st.sampled_from(["string", "object", "#", "#/x", ""])),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYWORDS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(KEYWORDS, JUNK, max_size=4), JUNK)
+def test_nonsense_is_refused_by_name_or_said(schema: dict[str, Any], value: Any) -> None:
+    """A keyword may hold anything: no crash, neither on the way out nor on the way back."""
+    for is_turned_back in (True, False):
+        try:
+            made = reduced(schema, "here", is_turned_back=is_turned_back)
+        except ServiceError as exc:
+            param = exc.param or ""
+            assert param.startswith("here"), param
+        else:
+            check_schema(made)
+    told = {"x": value}
+    assert set(json.loads(arguments_as_meant(json.dumps(told), json.dumps(schema).encode()))) >= set(told)
+
+
+@given(SCHEMAS, DEFINITIONS, st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=2)
+       | st.dictionaries(NAMES, inner, max_size=2), max_leaves=4))  # fmt: skip
+def test_arguments_that_fit_the_caller_s_schema_are_left_alone(
+    schema: Any, definitions: dict[str, Any], value: Any
+) -> None:
+    """Turning back never breaks what was right: a value that fitted still fits."""
+    whole = an_object(x=schema) | {"$defs": definitions}
+    try:
+        reduced(whole, "here", is_turned_back=True)
+        fits = jsonschema.Draft202012Validator(whole).is_valid({"x": value})
+    except (ServiceError, RecursionError):
+        return
+    if fits:
+        meant = json.loads(arguments_as_meant(json.dumps({"x": value}), json.dumps(whole).encode()))
+        assert jsonschema.Draft202012Validator(whole).is_valid(meant), meant
+
+
+@given(st.lists(SCALARS.filter(lambda value: value is not None), min_size=1, max_size=4))
+def test_every_value_of_an_enum_comes_back(values: list[Any]) -> None:
+    """As itself, type and all, unless a text of the same enum looks the same."""
+    schema = {"enum": values}
+    told = reduced(an_object(x=schema), "here", is_turned_back=True)["properties"]["x"]
+    texts = [value for value in values if isinstance(value, str)]
+    for value in values:
+        text = value if isinstance(value, str) else json.dumps(value)
+        if "enum" in told and text not in texts:
+            assert text in told["enum"]
+            meant = json.loads(arguments_as_meant(json.dumps({"x": text}), json.dumps(an_object(x=schema)).encode()))
+            assert (meant["x"], type(meant["x"])) == (value, type(value))
+
+
+def test_calls_of_unknown_tools_are_left_alone() -> None:
+    """The model may make a name up."""
+    calls = [ToolCall("1", "nobody", '{"x":"1"}')]
+    turn_back(calls, [Tool("f", "", json.dumps(an_object(x={"enum": [1]})).encode())])
+
+    assert calls[0].arguments == '{"x":"1"}'
+
+
+@pytest.mark.parametrize("way", ["complete", "stream"])
+async def test_a_typed_agent_s_call_works_at_the_provider(adapters: Adapters, way: str) -> None:
+    """Pydantic's schema of Literal[1, 2] and Optional[str], whole and streamed."""
+    schema = an_object("level", level={"enum": [1, 2]}, note={"anyOf": [TEXT, {"type": "null"}], "default": None})
+    asked = ask(tools=[Tool("f", "", json.dumps(schema).encode())], tool_choice=ToolChoice("required"))
+    if way == "complete":
+        answer = await adapters.gigachat.complete(asked, call_for("gigachat"))
+        calls = list(answer.choices[0].tool_calls)
+    else:
+        batches = [batch async for batch in adapters.gigachat.stream(asked, call_for("gigachat"))]
+        calls = [call for batch in batches for delta in batch.deltas for call in delta.tool_calls]
+
+    (made,) = calls
+    assert json.loads(made.arguments)["level"] in (1, 2)

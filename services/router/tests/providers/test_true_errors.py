@@ -1,0 +1,167 @@
+"""What providers say went wrong, told for what it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.testing import RunningEmulator
+from servicekit.clock import SystemClock
+from servicekit.errors import ErrorReason, ServiceError
+from services.router.domain.context_overflow import overflow_sentence
+from services.router.domain.failure import FINAL_DETAIL
+from services.router.providers.gigachat.replies import GigaChatReplies
+from services.router.providers.openai_dialect.quirks import Quirks
+from services.router.providers.openai_dialect.replies import OpenAIReplies
+from services.router.providers.reading import Replies
+from services.router.providers.yandexgpt.replies import NativeReplies
+from services.router.tests.adapters import IDS, ask, call_for, open_adapters
+from services.router.tests.providers.test_tokens import service_account
+
+CLOCK = SystemClock()
+R = ErrorReason
+REPLIES: dict[str, Replies] = {
+    "native": NativeReplies(IDS, 0, CLOCK),
+    "gigachat": GigaChatReplies(IDS, CLOCK),
+    "openai": OpenAIReplies(IDS, CLOCK, Quirks()),
+}
+DIALECTS = pytest.mark.parametrize("dialect", list(REPLIES))
+
+
+def told(dialect: str, status: int, body: bytes, **headers: str) -> ServiceError:
+    return REPLIES[dialect].error_of(status, headers, body)
+
+
+def in_words(dialect: str, message: str) -> bytes:
+    """Return an error body with this message in the provider's own envelope."""
+    envelope = {"status": 0, "message": message} if dialect == "gigachat" else {"error": {"message": message}}
+    return json.dumps(envelope).encode()
+
+
+@DIALECTS
+@pytest.mark.parametrize("body", [b"404 page not found\n", b"<html><body>404</body></html>", b""])
+def test_a_404_that_is_no_json_is_a_wrong_address(dialect: str, body: bytes) -> None:
+    """The operator's base URL is wrong; the caller's model may well exist, so another provider is asked."""
+    error = told(dialect, 404, body)
+
+    assert error.reason is R.PROVIDER_ERROR
+    assert FINAL_DETAIL in error.details
+    assert "address" in str(error)
+
+
+@DIALECTS
+def test_a_404_in_the_provider_s_words_is_an_unknown_model(dialect: str) -> None:
+    """The other kind of 404."""
+    assert told(dialect, 404, in_words(dialect, "No such model")).reason is R.MODEL_NOT_FOUND
+
+
+@DIALECTS
+@pytest.mark.parametrize(
+    "message", ["max_tokens must be greater than 0", "Invalid params: max_tokens must be in range (0, +inf)"]
+)
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_wrong_max_tokens_is_no_overflow(dialect: str, status: int, message: str) -> None:
+    """The word `tokens` alone says nothing about the prompt's length."""
+    error = told(dialect, status, in_words(dialect, message))
+
+    assert (error.reason, str(error)) == (R.INVALID_PARAMETERS, message)
+
+
+def test_gigachat_says_too_long_in_several_ways() -> None:
+    """By status, or by words."""
+    assert told("gigachat", 413, in_words("gigachat", "Payload too large")).reason is R.CONTEXT_LENGTH_EXCEEDED
+    assert told("gigachat", 422, in_words("gigachat", "Token limit exceeded")).reason is R.CONTEXT_LENGTH_EXCEEDED
+
+
+def test_a_definition_that_is_too_large_points_at_the_tools() -> None:
+    """Shorter messages would not help; for vectors the same words point at the texts."""
+    body = in_words("gigachat", "Tokens limit exceeded for index 1: 4451 (max 4096)")
+
+    error = told("gigachat", 413, body)
+    of_texts = GigaChatReplies(IDS, CLOCK, indexed="input").error_of(413, {}, body)
+
+    assert (error.reason, error.param) == (R.INVALID_PARAMETERS, "tools[1]")
+    assert "4451 (max 4096)" in str(error)
+    assert (of_texts.reason, of_texts.param) == (R.INVALID_PARAMETERS, "input[1]")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (8, R.PROVIDER_RATE_LIMITED),
+        (16, R.PROVIDER_CREDENTIALS),
+        (4, R.PROVIDER_TIMEOUT),
+        (5, R.MODEL_NOT_FOUND),
+        (14, R.PROVIDER_ERROR),
+        (99, R.PROVIDER_ERROR),
+    ],
+)
+@pytest.mark.parametrize("field", ["code", "grpcCode"])
+def test_a_line_of_yandex_with_nothing_but_a_grpc_code_is_understood(
+    field: str, code: int, reason: ErrorReason
+) -> None:
+    """`{"error": {"code": 8}}` in the middle of a stream is a limit, not a broken provider."""
+    stream = REPLIES["native"].answer_stream(ask())
+    with pytest.raises(ServiceError) as caught:
+        stream.feed([json.dumps({"error": {field: code, "message": "x"}}).encode()])
+
+    assert caught.value.reason is reason
+
+
+@DIALECTS
+@pytest.mark.parametrize("status", [400, 422, 500, 503])
+def test_a_page_is_never_shown(dialect: str, status: int) -> None:
+    """SOWA's page comes bare, or as the message of an error."""
+    page = "<html><head><title>SOWA</title></head><body>Request rejected</body></html>"
+    for body in (page.encode(), in_words(dialect, page)):
+        assert "SOWA" not in str(told(dialect, status, body))
+        assert "<" not in str(told(dialect, status, body))
+
+
+@DIALECTS
+def test_the_provider_s_wish_to_wait_is_kept(dialect: str) -> None:
+    """Whichever surface said it."""
+    error = told(dialect, 429, in_words(dialect, "Too many requests"), **{"Retry-After": "7"})
+
+    assert (error.reason, error.retry_after_s) == (R.PROVIDER_RATE_LIMITED, 7.0)
+
+
+@pytest.mark.parametrize("dialect", ["native", "gigachat"])
+async def test_a_token_service_s_wish_to_wait_is_kept(emulator: RunningEmulator, tmp_path: Path, dialect: str) -> None:
+    """Its Retry-After is as good as that of the call itself."""
+    file = await service_account(emulator, tmp_path)
+    await emulator.control.fail("rate_limit", operation="token", retry_after="7")
+    iam: dict[str, Any] = {
+        "api_key": "",
+        "service_account_key_file": file,
+        "iam_url": f"{emulator.yandex_url}/iam/v1/tokens",
+    }
+
+    async with open_adapters(emulator, **iam) as adapters:
+        provider = adapters.yandex if dialect == "native" else adapters.gigachat
+        with pytest.raises(ServiceError) as caught:
+            await provider.complete(ask(), call_for(dialect))
+
+    assert (caught.value.reason, caught.value.retry_after_s) == (ErrorReason.PROVIDER_RATE_LIMITED, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            "number of input tokens must be no more than 32768, got 56832",
+            "This model's maximum context length is 32768 tokens. However, your input is 56832 tokens."
+            " (number of input tokens must be no more than 32768, got 56832.)",
+        ),
+        (
+            "Payload too large",
+            "This model's maximum context length is 8192 tokens. However, your input is longer. (Payload too large.)",
+        ),
+    ],
+)
+def test_an_overflow_says_what_clients_look_for(words: str, sentence: str) -> None:
+    """With the numbers of the provider where it gave any, and its own words behind."""
+    assert overflow_sentence(words, 8192) == sentence
