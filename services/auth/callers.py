@@ -13,7 +13,7 @@ KEYS: Final = {
     "CreateApiKey": BOTH,
     "ListApiKeys": GATEWAY,
     "RevokeApiKey": BOTH,
-    "RotateApiKey": GATEWAY,
+    "RotateApiKey": BOTH,
     "VerifyApiKey": BOTH,
 }
 OAUTH: Final = {

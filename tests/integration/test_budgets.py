@@ -20,7 +20,7 @@ import pytest
 import redis
 from razvilka.auth.v1 import auth_pb2, auth_pb2_grpc
 
-from servicekit.rpc_client import Peer, open_channel, unary
+from servicekit.rpc_client import unary
 from tests.integration.books import Books
 from tests.integration.caller import Heard, ask
 from tests.integration.processes import Processes, pause, resume
@@ -119,8 +119,7 @@ def rotate(stack: RunningStack, account: Account) -> str:
     """Rotate a key at the auth service, as an operator may; return the new secret."""
 
     async def ask_auth() -> str:
-        gateway = Peer("auth", stack.parts.home.tls / "gateway")
-        async with open_channel(stack.auth.target, gateway) as channel:
+        async with stack.auth.channel() as channel:
             stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
             request = auth_pb2.RotateApiKeyRequest(
                 user_id=account.user_id, key_id=account.key_id, overlap_s=60, by_operator=True

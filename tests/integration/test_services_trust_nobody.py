@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 import pytest
 import redis
+from razvilka.auth.v1 import auth_pb2, auth_pb2_grpc
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from servicekit.errors import PermissionDenied, ServiceError, Unavailable
@@ -139,6 +140,21 @@ def test_no_service_may_call_another(stack: RunningStack) -> None:
 def test_the_gateway_cannot_make_users_out_of_nothing(stack: RunningStack) -> None:
     """What only the operator's tools do, a stolen gateway cannot."""
     assert isinstance(call_as(stack, "auth", "gateway", "/razvilka.auth.v1.AccountService/SeedUser"), PermissionDenied)
+
+
+def test_the_gateway_cannot_speak_for_an_operator(stack: RunningStack) -> None:
+    """Nobody bounds what an operator makes: who says so must have the certificate."""
+    request = auth_pb2.CreateApiKeyRequest(
+        user_id=stack.new_account().user_id, name="x", scopes=["models:read"], by_operator=True
+    )
+
+    async def ask_auth() -> None:
+        async with open_channel(stack.auth.target, Peer("auth", stack.parts.home.tls / "gateway")) as channel:
+            stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
+            await unary(stub.CreateApiKey, request, deadline_s=10.0)
+
+    with pytest.raises(PermissionDenied):
+        asyncio.run(ask_auth())
 
 
 def test_an_operators_certificate_does_not_pass_for_the_gateway(stack: RunningStack) -> None:

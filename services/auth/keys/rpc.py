@@ -30,7 +30,7 @@ class KeyServicer(pb_grpc.AuthServiceServicer):
 
     async def CreateApiKey(self, request: pb.CreateApiKeyRequest, context: Context) -> pb.CreateApiKeyResponse:
         """Issue a key and show it once."""
-        issued = await self._keys.create(order_from_proto(request), asker_of(request))
+        issued = await self._keys.create(order_from_proto(request), asker_of(request, context))
         return pb.CreateApiKeyResponse(key=key_to_proto(issued.key), secret=issued.secret)
 
     async def ListApiKeys(self, request: pb.ListApiKeysRequest, context: Context) -> pb.ListApiKeysResponse:
@@ -42,7 +42,7 @@ class KeyServicer(pb_grpc.AuthServiceServicer):
 
     async def RotateApiKey(self, request: pb.RotateApiKeyRequest, context: Context) -> pb.RotateApiKeyResponse:
         """Issue a key in place of another, which goes on for a while."""
-        issued = await self._keys.rotate(request.user_id, request.key_id, request.overlap_s, asker_of(request))
+        issued = await self._keys.rotate(request.user_id, request.key_id, request.overlap_s, asker_of(request, context))
         return pb.RotateApiKeyResponse(key=key_to_proto(issued.key), secret=issued.secret)
 
     async def RevokeApiKey(self, request: pb.RevokeApiKeyRequest, context: Context) -> pb.RevokeApiKeyResponse:

@@ -154,7 +154,9 @@ class OAuthServicer(pb_grpc.OAuthServiceServicer):
 
     async def CreateClient(self, request: pb.CreateClientRequest, context: Context) -> pb.CreateClientResponse:
         """Register an application."""
-        new = await self._cases.clients.create(messages.order_from_proto(request), request.client_id, asker_of(request))
+        new = await self._cases.clients.create(
+            messages.order_from_proto(request), request.client_id, asker_of(request, context)
+        )
         return pb.CreateClientResponse(client=messages.client_to_proto(new.client), client_secret=new.secret)
 
     async def ListClients(self, request: pb.ListClientsRequest, context: Context) -> pb.ListClientsResponse:

@@ -10,7 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.auth.v1 import auth_pb2 as pb
 from razvilka.auth.v1 import oauth_pb2
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import ErrorReason, InvalidRequest, PermissionDenied
+from servicekit.trust.callers import name_of, names_of
 from services.auth.shared.domain.budget import Budget, BudgetPeriod
 from services.auth.shared.domain.caller import Caller
 from services.auth.shared.domain.delegation import Asker, Authority, Powers
@@ -18,6 +19,7 @@ from services.auth.shared.domain.tier import Limits, Tier
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
+OPERATOR_NAME: Final = name_of("operator")
 TIER_TO_PROTO: Final[dict[Tier, pb.Tier.ValueType]] = {
     Tier.FREE: pb.TIER_FREE,
     Tier.PRO: pb.TIER_PRO,
@@ -126,8 +128,16 @@ def authority_of(request: MakingRequest) -> Authority | None:
     return Authority(powers, tuple(_budget_from_proto(budget) for budget in maker.budgets), maker.subject)
 
 
-def asker_of(request: MakingRequest) -> Asker:
-    """Return who asks for something to be made."""
+def asker_of(request: MakingRequest, peer: Context) -> Asker:
+    """Return who asks for something to be made.
+
+    Raises:
+        PermissionDenied: it says that an operator asks, and its certificate is another's. Without TLS, which only a local
+            suite may do without, there is none to look at.
+    """
+    names = names_of(peer)
+    if request.by_operator and names and OPERATOR_NAME not in names:
+        raise PermissionDenied(ErrorReason.PERMISSION_DENIED, "Only an operator may ask for that.")
     return Asker(authority_of(request), request.session_id, request.by_operator)
 
 
