@@ -24,7 +24,13 @@ WITH_COMMANDS = (*READMES, "CONTRIBUTING.md", "docs/operations/local.md")
 STARTS_OR_STOPS = re.compile(r"^make (up|down)\b.*\n", re.MULTILINE)
 LIMIT_S = 60
 # Read by `make up` itself and by libraries, not by a settings class of ours.
-OF_THE_LAUNCHER = {"RAZVILKA_PORT", "RAZVILKA_HOME", "RAZVILKA_UPSTREAMS", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+OF_THE_LAUNCHER = {
+    "RAZVILKA_PORT",
+    "RAZVILKA_HOME",
+    "RAZVILKA_PROFILE",
+    "RAZVILKA_UPSTREAMS",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+}
 
 
 @pytest.fixture

@@ -132,8 +132,8 @@ def asker_of(request: MakingRequest, peer: Context) -> Asker:
     """Return who asks for something to be made.
 
     Raises:
-        PermissionDenied: it says that an operator asks, and its certificate is another's. Without TLS, which only a local
-            suite may do without, there is none to look at.
+        PermissionDenied: it says that an operator asks, and its certificate is another's. Without TLS, which only a
+            local suite may do without, there is none to look at.
     """
     names = names_of(peer)
     if request.by_operator and names and OPERATOR_NAME not in names:
