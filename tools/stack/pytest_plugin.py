@@ -66,6 +66,8 @@ def _caller(upstreams: Path) -> dict[str, str]:
         "EMULATOR_OPENAI_PORT": str(upstream_port),
         # Tests run side by side on one key; those of quotas set their own.
         "EMULATOR_LIFT_QUOTAS": "true",
+        # A failure before the first part has a status, however busy the machine is.
+        "GATEWAY_STREAM_HEADERS_S": "60",
         # All tests come from one address; those of guessing say that they come from others.
         "GATEWAY_OAUTH_REQUESTS_PER_MINUTE": "0",
         "GATEWAY_TRUSTED_PROXIES": "127.0.0.1/32",

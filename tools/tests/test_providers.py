@@ -64,7 +64,7 @@ def test_compose_gives_the_router_what_the_registry_says(access: Access) -> None
 def test_compose_gives_the_router_no_provider_that_is_not_registered() -> None:
     """A provider that was taken out leaves nothing behind."""
     parts = tuple(row.access.router_variable("") for row in BUILT_IN)
-    others = ("ROUTER_GRPC_", "ROUTER_METRICS_", "ROUTER_POSTGRES_", "ROUTER_REDIS_")
+    others = ("RAZVILKA_PROFILE", "ROUTER_GRPC_", "ROUTER_METRICS_", "ROUTER_POSTGRES_", "ROUTER_REDIS_", "ROUTER_TLS_")
 
     assert [name for name in ROUTER if not name.startswith((*parts, *others))] == []
 
