@@ -38,9 +38,9 @@ def verdicts(results: str, names: list[str]) -> dict[str, str]:
     return {name: verdict for name, verdict in _listed(results, names) if verdict not in NO_VERDICT}
 
 
-def untried(results: str, names: list[str]) -> int:
-    """Return how many of the mutants that fit have no verdict yet."""
-    return sum(verdict == UNTRIED for _, verdict in _listed(results, names))
+def untried(results: str, names: list[str]) -> list[str]:
+    """Return which of the mutants that fit have no verdict yet."""
+    return [name for name, verdict in _listed(results, names) if verdict == UNTRIED]
 
 
 def _listed(results: str, names: list[str]) -> Iterator[tuple[str, str]]:
@@ -127,20 +127,27 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def _results() -> str:
+    """Return what mutmut knows of each mutant; nothing before the first run."""
+    if not LOG.parent.exists():
+        return ""
+    listed = [MUTMUT, "results", "--all", "true"]
+    return subprocess.run(listed, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+
+
 def main(words: list[str]) -> int:
     """Print the survivors and the rate; return the process's exit code: 2 when some mutants were not tried yet."""
     asked = _arguments(words)
     started = time.monotonic()
-    _run(asked.names, children=asked.children, limit_s=asked.minutes * 60)
-    listed = subprocess.run(
-        [MUTMUT, "results", "--all", "true"], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
-    found = verdicts(listed.stdout, asked.names)
-    print(f"{report(found)}\n{time.monotonic() - started:.0f} s")
-    if left := untried(listed.stdout, asked.names):
-        print(f"{left} mutants were not tried yet: the same command goes on with them")
+    # mutmut tries again whatever is named, but goes on where it stopped when nothing is: so name what has no verdict.
+    names = asked.names and (untried(_results(), asked.names) or asked.names)
+    _run(names, children=asked.children, limit_s=asked.minutes * 60)
+    results = _results()
+    print(f"{report(verdicts(results, asked.names))}\n{time.monotonic() - started:.0f} s")
+    if left := untried(results, asked.names):
+        print(f"{len(left)} mutants were not tried yet: the same command goes on with them")
         return 2
-    return 0 if kill_rate(found) >= LEAST_RATE else 1
+    return 0 if kill_rate(verdicts(results, asked.names)) >= LEAST_RATE else 1
 
 
 if __name__ == "__main__":
