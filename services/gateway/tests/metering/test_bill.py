@@ -15,7 +15,7 @@ from services.gateway.tests.metering_kit import completed, facts, outcome, ticke
 
 def unusual(flag: Flag) -> float:
     """Return how many bills had the flag."""
-    return metrics.UNUSUAL.labels(flag.value)._value.get()
+    return float(metrics.UNUSUAL.labels(flag.value)._value.get())
 
 
 def test_a_bill_is_the_row_of_what_was_asked_and_what_came_back():
