@@ -11,10 +11,11 @@ from services.auth.oauth.cache.device_guesses import GuessCounter
 from services.auth.oauth.cache.devices import DeviceCache
 from services.auth.oauth.cache.pending_requests import PendingCache
 from services.auth.oauth.clients import Clients
+from services.auth.oauth.domain.lives import Lives
 from services.auth.oauth.domain.signing_key import RotationRules
 from services.auth.oauth.flows.authorization_endpoint import AuthorizationEndpoint
 from services.auth.oauth.flows.client_authentication import ClientAuthenticator
-from services.auth.oauth.flows.code_flow import Lives, OAuthService
+from services.auth.oauth.flows.code_flow import OAuthService
 from services.auth.oauth.flows.device_flow import DeviceFlows, DeviceTerms
 from services.auth.oauth.flows.discovery import Discovery
 from services.auth.oauth.flows.machine_grants import MachineGrants
@@ -90,7 +91,16 @@ def _parts(settings: OAuthSettings, signing_secrets: Sequence[str], given: Depen
         clients=_clients(settings, given, accounts, sessions),
         ring=ring,
         token_signer=TokenSigner(ring, settings.terms()),
-        lives=Lives(timedelta(seconds=settings.code_ttl_s), settings.refresh_idle, settings.refresh_absolute),
+        lives=_lives(settings),
+    )
+
+
+def _lives(settings: OAuthSettings) -> Lives:
+    return Lives(
+        code=timedelta(seconds=settings.code_ttl_s),
+        refresh_idle=settings.refresh_idle,
+        grant=settings.refresh_absolute,
+        refresh_grace=settings.refresh_grace,
     )
 
 

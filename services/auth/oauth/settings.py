@@ -17,6 +17,8 @@ MIN_TOKEN_LENGTH = 16
 DAY_S = 86_400
 # How far the clocks of those who verify tokens may differ from ours.
 TOKEN_LEEWAY_S = 60
+LONGEST_GRACE_S = 60
+LONGEST_GRACE = timedelta(seconds=LONGEST_GRACE_S)
 
 
 class OAuthSettings(Part):
@@ -32,6 +34,11 @@ class OAuthSettings(Part):
     """Seconds after which a refresh token that is not used is over."""
     refresh_absolute_s: int = Field(90 * DAY_S, ge=60)
     """Seconds after which the user must let an application in again, however busy it is."""
+    refresh_grace_s: int = Field(10, ge=0, le=LONGEST_GRACE_S)
+    """Seconds in which a refresh token that was used gives the same successor again: racing requests, lost answers.
+
+    Only until that successor is used; afterwards, and later, a second use ends the grant.
+    """
     code_ttl_s: int = Field(60, ge=1, le=600)
     """Seconds within which an authorization code must be redeemed."""
     pending_ttl_s: int = Field(900, ge=60)
@@ -107,6 +114,11 @@ class OAuthSettings(Part):
     def refresh_idle(self) -> timedelta:
         """Return how long an unused refresh token lives."""
         return timedelta(seconds=self.refresh_idle_s)
+
+    @property
+    def refresh_grace(self) -> timedelta:
+        """Return how long a used refresh token leads to its successor."""
+        return timedelta(seconds=self.refresh_grace_s)
 
     @property
     def refresh_absolute(self) -> timedelta:

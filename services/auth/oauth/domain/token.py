@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import re
 import secrets
 from dataclasses import dataclass
@@ -27,6 +29,22 @@ class SecretKind(StrEnum):
 def new_secret(kind: SecretKind) -> str:
     """Return a fresh random text."""
     return kind + secrets.token_urlsafe(RANDOM_BYTES)
+
+
+def successor_of(refresh_token: str, salt: bytes) -> str:
+    """Return the refresh token that follows this one: who has both it and the salt can tell, who lacks one cannot.
+
+    Args:
+        refresh_token: the token that is traded in.
+        salt: 32 random bytes of this trade.
+    """
+    mac = hmac.digest(refresh_token.encode(), b"razvilka oauth refresh successor" + salt, hashlib.sha256)
+    return SecretKind.REFRESH_TOKEN + base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def new_salt() -> bytes:
+    """Return the salt of one trade."""
+    return secrets.token_bytes(RANDOM_BYTES)
 
 
 def is_a(kind: SecretKind, text: str) -> bool:

@@ -20,10 +20,10 @@ from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType
 from services.auth.oauth.domain.device import DeviceDecision, DeviceFlow, new_user_code, read_user_code, shown
 from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind, PartyGone, granted
+from services.auth.oauth.domain.lives import Lives
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_grant
 from services.auth.oauth.domain.scope_parameter import as_text, scopes_for, still_granted
 from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, new_secret
-from services.auth.oauth.flows.code_flow import Lives
 from services.auth.oauth.store.grant_rows import insert_grant
 from services.auth.oauth.store.grants import GrantStore
 from services.auth.oauth.store.refresh_tokens import NewRefresh, insert_refresh
