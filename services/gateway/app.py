@@ -42,6 +42,7 @@ from services.gateway.identity.access import AccessTable, Needs, Open
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.identity.key_sets import KeySet
+from services.gateway.identity.possession import PossessionCheck
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
@@ -85,6 +86,7 @@ class AppDependencies:
 
     settings: GatewaySettings
     authenticator: Authenticator
+    possession: PossessionCheck
     catalog: CatalogWatch
     router: RouterClient
     usage: UsageClient
@@ -201,7 +203,7 @@ def _protocol_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
     """Return the endpoints of the protocol by path, each also under /oauth."""
     cors = Cors(parts.settings.oauth.cors_list)
     endpoints = (
-        *TokenEndpoints(parts.oauth, parts.limit, cors).all(),
+        *TokenEndpoints(parts.oauth, parts.possession, parts.limit, cors).all(),
         *MetadataEndpoints(parts.key_set, cors).all(),
     )
     return {prefix + endpoint.path: endpoint for endpoint in endpoints for prefix in ("", OAUTH_PREFIX)}

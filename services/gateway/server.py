@@ -41,8 +41,10 @@ from services.gateway.identity.key_cache import KeyCache
 from services.gateway.identity.key_sets import KeySet
 from services.gateway.identity.known_proxies import tell_known_proxies
 from services.gateway.identity.metrics import GRANT_OUTCOMES
+from services.gateway.identity.possession import PossessionCheck
 from services.gateway.identity.revocations import RevocationEffects, RevocationListener, RevocationPoller
 from services.gateway.identity.revoked import Revoked
+from services.gateway.identity.used_proofs import UsedProofs
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.metering.journal.journal import NO_SPACE
 from services.gateway.metering.leader_election import LeaderElection
@@ -172,6 +174,7 @@ def _dependencies(
     return AppDependencies(
         settings=settings,
         authenticator=identity.authenticator,
+        possession=identity.possession,
         catalog=catalog,
         router=clients.router,
         usage=clients.usage,
@@ -193,6 +196,7 @@ class _Identity:
     """Who calls, and how it is heard that somebody may not any more."""
 
     authenticator: Authenticator
+    possession: PossessionCheck
     key_set: KeySet
     limit: OAuthLimit
     listener: RevocationListener
@@ -206,9 +210,12 @@ def _identity(settings: GatewaySettings, redis: Redis, clients: Clients, clock: 
     revoked = Revoked(clock)
     key_set = KeySet(clients.oauth.get_keys, clock, max_age_s=settings.jwks_max_age_s)
     tokens = AccessTokenVerifier(key_set, clients.oauth.get_grant, grants, revoked, clock)
+    bound = AccessTokenVerifier(key_set, clients.oauth.get_grant, grants, revoked, clock, bound=True)
+    possession = PossessionCheck(bound, key_set, UsedProofs(redis, clock), clock)
     effects = RevocationEffects(keys, grants, revoked, clock)
     return _Identity(
-        Authenticator(clients.auth.verify_api_key, keys, tokens, trusted=settings.trusted_networks),
+        Authenticator(clients.auth.verify_api_key, keys, tokens, possession, trusted=settings.trusted_networks),
+        possession,
         key_set,
         OAuthLimit(redis, clock, per_minute=settings.oauth.requests_per_minute, trusted=settings.trusted_networks),
         RevocationListener(redis, effects, clock),

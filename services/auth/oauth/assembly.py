@@ -10,6 +10,7 @@ from datetime import timedelta
 from services.auth.oauth.cache.device_guesses import GuessCounter
 from services.auth.oauth.cache.devices import DeviceCache
 from services.auth.oauth.cache.pending_requests import PendingCache
+from services.auth.oauth.cache.used_proofs import UsedProofs
 from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.lives import Lives
 from services.auth.oauth.domain.signing_key import RotationRules
@@ -19,6 +20,7 @@ from services.auth.oauth.flows.code_flow import OAuthService
 from services.auth.oauth.flows.device_flow import DeviceFlows, DeviceTerms
 from services.auth.oauth.flows.discovery import Discovery
 from services.auth.oauth.flows.machine_grants import MachineGrants
+from services.auth.oauth.flows.proof_check import ProofChecker
 from services.auth.oauth.flows.token_endpoint import TokenEndpoint
 from services.auth.oauth.grants import Grants
 from services.auth.oauth.housekeeping import OAuthHousekeeping
@@ -29,6 +31,7 @@ from services.auth.oauth.store.codes import CodeStore
 from services.auth.oauth.store.grants import GrantStore
 from services.auth.oauth.store.refresh_tokens import RefreshStore
 from services.auth.oauth.store.signing_keys import SigningKeyStore
+from services.auth.oauth.tokens.dpop_nonces import NonceSource
 from services.auth.oauth.tokens.inspection import Inspection, TokenReader
 from services.auth.oauth.tokens.key_sealing import KeySealer
 from services.auth.oauth.tokens.signing_keys import KeyRing
@@ -64,6 +67,7 @@ class _Parts:
     ring: KeyRing
     token_signer: TokenSigner
     lives: Lives
+    proofs: ProofChecker
 
 
 def assemble_oauth(
@@ -92,6 +96,7 @@ def _parts(settings: OAuthSettings, signing_secrets: Sequence[str], given: Depen
         ring=ring,
         token_signer=TokenSigner(ring, settings.terms()),
         lives=_lives(settings),
+        proofs=_proofs(settings, signing_secrets, given),
     )
 
 
@@ -101,6 +106,16 @@ def _lives(settings: OAuthSettings) -> Lives:
         refresh_idle=settings.refresh_idle,
         grant=settings.refresh_absolute,
         refresh_grace=settings.refresh_grace,
+    )
+
+
+def _proofs(settings: OAuthSettings, signing_secrets: Sequence[str], given: Dependencies) -> ProofChecker:
+    return ProofChecker(
+        UsedProofs(given.redis),
+        NonceSource(signing_secrets[0], given.clock),
+        issuer=settings.issuer,
+        nonce_required=settings.dpop_nonce_required,
+        clock=given.clock,
     )
 
 
@@ -114,11 +129,12 @@ def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits]) -> OAuthUseCase
     revocations = RevocationStore(given.pool)
     return OAuthUseCases(
         authorization=_authorization(parts, oauth),
-        endpoint=TokenEndpoint(oauth, parts.clients, authenticator, devices, machine_grants, inspection),
+        endpoint=TokenEndpoint(oauth, parts.clients, authenticator, devices, machine_grants, inspection, parts.proofs),
         inspection=inspection,
         devices=devices,
         clients=parts.clients,
         grants=Grants(parts.grants, parts.accounts, limits, given.units, revocations, clock=given.clock),
+        proofs=parts.proofs,
         discovery=Discovery(parts.ring, machine_grants, terms, registration=settings.registration_enabled),
     )
 

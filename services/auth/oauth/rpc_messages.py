@@ -105,6 +105,7 @@ def token_to_proto(token: Token) -> pb.Token:
         scope=token.scope,
         id_token=token.id_token,
         issued_token_type=token.issued_token_type,
+        token_type=token.token_type,
     )
 
 
@@ -121,6 +122,7 @@ def client_to_proto(client: Client) -> pb.Client:
         created_at=timestamp_to_proto(client.created_at),
         owner_user_id=client.owner_user_id or "",
         client_uri=client.client_uri,
+        dpop_bound_access_tokens=client.dpop_bound,
     )
 
 
@@ -138,6 +140,7 @@ def order_from_proto(request: pb.CreateClientRequest) -> ClientOrder:
         grant_types=ordered_grant_types(request.grant_types),
         auth_method=None,
         owner_user_id=request.owner_user_id or None,
+        dpop_bound=request.dpop_bound_access_tokens,
     )
 
 

@@ -18,7 +18,8 @@ KEY_SUBJECT: Final = "key:"
 class Caller:
     """A verified credential. `models` and `networks` are empty when nothing is excluded.
 
-    `time_zone` is its account's, by its IANA name: budget periods follow it.
+    `time_zone` is its account's, by its IANA name: budget periods follow it. `key_thumbprint` is that of
+    the key that an access token is bound to; "" for all others.
     """
 
     user_id: str
@@ -34,6 +35,7 @@ class Caller:
     grant_id: str = ""
     client_id: str = ""
     time_zone: str = "UTC"
+    key_thumbprint: str = ""
 
     @property
     def own_budget(self) -> Budget | None:

@@ -56,6 +56,7 @@ class GrantClient:
             redirect_uris=order.redirect_uris,
             scopes=order.scopes,
             grant_types=order.grant_types,
+            dpop_bound_access_tokens=order.dpop_bound,
             maker=authority_to_proto(maker),
         )
         answer = await self._ask(self._stub.CreateClient, request, call)
@@ -87,6 +88,7 @@ def application_from_proto(message: pb.Client) -> Application:
         auth_method=message.token_endpoint_auth_method,
         created_at=moment(message, "created_at"),
         client_uri=message.client_uri,
+        dpop_bound=message.dpop_bound_access_tokens,
     )
 
 

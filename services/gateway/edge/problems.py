@@ -44,6 +44,8 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     ErrorReason.INVALID_KEY: Rendering(401, _AUTHENTICATION),
     ErrorReason.INVALID_TOKEN: Rendering(401, _AUTHENTICATION),
     ErrorReason.TOKEN_EXPIRED: Rendering(401, _AUTHENTICATION),
+    ErrorReason.INVALID_DPOP_PROOF: Rendering(401, _AUTHENTICATION),
+    ErrorReason.USE_DPOP_NONCE: Rendering(401, _AUTHENTICATION),
     # The credential of the request is good; it is the password in its body that is not.
     ErrorReason.INVALID_CREDENTIALS: Rendering(403, _PERMISSION),
     ErrorReason.SECOND_FACTOR_REQUIRED: Rendering(403, _PERMISSION),
@@ -83,6 +85,8 @@ _CHALLENGE: Final = {
     ErrorReason.INVALID_KEY: b'Bearer realm="razvilka", error="invalid_token"',
     ErrorReason.INVALID_TOKEN: b'Bearer realm="razvilka", error="invalid_token"',
     ErrorReason.TOKEN_EXPIRED: b'Bearer realm="razvilka", error="invalid_token"',
+    ErrorReason.INVALID_DPOP_PROOF: b'DPoP realm="razvilka", error="invalid_dpop_proof", algs="ES256 EdDSA Ed25519"',
+    ErrorReason.USE_DPOP_NONCE: b'DPoP realm="razvilka", error="use_dpop_nonce", algs="ES256 EdDSA Ed25519"',
 }
 
 

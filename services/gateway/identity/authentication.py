@@ -15,10 +15,13 @@ from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.access import Need, Open, check_scope
 from services.gateway.identity.access_tokens import AccessTokenVerifier, is_token
 from services.gateway.identity.key_cache import KeyCache
+from services.gateway.identity.possession import PossessionCheck
+from services.gateway.identity.token_claims import invalid_token
 from services.gateway.settings import Network
 
 MAX_KEY_LENGTH: Final = 512
 MAX_TOKEN_LENGTH: Final = 8192
+DPOP: Final = b"dpop "
 VerifyApiKey = Callable[[str, CallContext], Awaitable[Caller]]
 Address = IPv4Address | IPv6Address
 
@@ -27,11 +30,18 @@ class Authenticator:
     """Tells who calls, and refuses who may not."""
 
     def __init__(
-        self, verify: VerifyApiKey, cache: KeyCache, tokens: AccessTokenVerifier, *, trusted: Sequence[Network]
+        self,
+        verify: VerifyApiKey,
+        cache: KeyCache,
+        tokens: AccessTokenVerifier,
+        possession: PossessionCheck,
+        *,
+        trusted: Sequence[Network],
     ) -> None:
         self._verify = verify
         self._cache = cache
         self._tokens = tokens
+        self._possession = possession
         self._trusted = tuple(trusted)
 
     async def enter(self, context: RequestContext, need: Need) -> None:
@@ -49,8 +59,11 @@ class Authenticator:
             raise InvalidRequest(
                 ErrorReason.INVALID_REQUEST, "Credentials belong into the Authorization header, not into the address."
             )
-        credential = bearer_of(context.authorization)
-        if is_token(credential):
+        is_bound = is_dpop(context.authorization)
+        credential = token_of_dpop(context.authorization) if is_bound else bearer_of(context.authorization)
+        if is_bound:
+            caller = await self._possession.caller(credential, context)
+        elif is_token(credential):
             caller = await self._tokens.caller(credential, context.call)
         else:
             digest = self._cache.digest(credential)
@@ -84,6 +97,23 @@ def bearer_of(authorization: bytes) -> bytes:
     if not key or len(key) > longest or not _printable(key):
         raise Unauthenticated(ErrorReason.INVALID_KEY, "The API key is not valid.")
     return key
+
+
+def is_dpop(authorization: bytes) -> bool:
+    """Tell whether the header comes with a token that is bound to a key (RFC 9449 7.1)."""
+    return authorization[:5].lower() == DPOP
+
+
+def token_of_dpop(authorization: bytes) -> bytes:
+    """Return the access token of such a header.
+
+    Raises:
+        Unauthenticated: there is none.
+    """
+    token = authorization[len(DPOP) :].strip()
+    if not is_token(token) or len(token) > MAX_TOKEN_LENGTH or not _printable(token):
+        raise invalid_token()
+    return token
 
 
 def _printable(key: bytes) -> bool:

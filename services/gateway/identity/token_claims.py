@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from servicekit.dpop import is_thumbprint
 from servicekit.errors import ErrorReason, Unauthenticated
 from services.gateway.identity.key_sets import LEEWAY_S
 
@@ -20,6 +21,7 @@ class AccessToken:
     user_id: str
     scopes: frozenset[str]
     expires_at_s: float
+    thumbprint: str = ""
 
 
 def token_of(claims: dict[str, Any]) -> AccessToken:
@@ -40,7 +42,18 @@ def token_of(claims: dict[str, Any]) -> AccessToken:
         user_id="" if texts["sub"] == texts["client_id"] else texts["sub"],
         scopes=frozenset(texts["scope"].split()),
         expires_at_s=float(claims["exp"]) + LEEWAY_S,
+        thumbprint=_thumbprint(claims.get("cnf")),
     )
+
+
+def _thumbprint(confirmation: object) -> str:
+    # RFC 9449 6.1. Bound in a way that we don't know is bound all the same: no bearer token.
+    if confirmation is None:
+        return ""
+    thumbprint = confirmation.get("jkt") if isinstance(confirmation, dict) else None
+    if not isinstance(thumbprint, str) or not is_thumbprint(thumbprint):
+        raise invalid_token()
+    return thumbprint
 
 
 def invalid_token() -> Unauthenticated:

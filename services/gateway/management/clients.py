@@ -55,7 +55,12 @@ def clients_router(grants: GrantClient) -> APIRouter:
 def order_of(body: ClientOrderBody) -> NewApplication:
     """Return the order of a request body."""
     return NewApplication(
-        body.name, body.confidential, tuple(body.redirect_uris), tuple(body.scopes), tuple(body.grant_types)
+        name=body.name,
+        confidential=body.confidential,
+        redirect_uris=tuple(body.redirect_uris),
+        scopes=tuple(body.scopes),
+        grant_types=tuple(body.grant_types),
+        dpop_bound=body.dpop_bound_access_tokens,
     )
 
 
@@ -69,5 +74,6 @@ def client_body(client: Application) -> dict[str, Any]:
         "scopes": list(client.scopes),
         "grant_types": list(client.grant_types),
         "token_endpoint_auth_method": client.auth_method,
+        "dpop_bound_access_tokens": client.dpop_bound,
         "created_at": client.created_at,
     }

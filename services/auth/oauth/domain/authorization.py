@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from servicekit.dpop import is_thumbprint
 from services.auth.oauth.domain import pkce
 from services.auth.oauth.domain.client import Client, GrantType
 from services.auth.oauth.domain.grant import Allowance
@@ -63,6 +64,7 @@ class AuthorizationRequest:
     login_hint: str
     ui_locales: str
     requested_at: datetime
+    dpop_jkt: str | None = None
 
     @property
     def is_silent(self) -> bool:
@@ -132,6 +134,7 @@ def read_request(params: Params, client: Client, reply_to: ReplyTo, now: datetim
         login_hint=_hint(params, "login_hint"),
         ui_locales=_hint(params, "ui_locales"),
         requested_at=now,
+        dpop_jkt=_thumbprint(params),
     )
 
 
@@ -156,6 +159,13 @@ def _prompts(params: Params) -> frozenset[str]:
     if "none" in prompts and len(prompts) > 1:
         raise invalid_request("The prompt none stands alone.")
     return prompts
+
+
+def _thumbprint(params: Params) -> str | None:
+    given = params.get("dpop_jkt")
+    if given is not None and not is_thumbprint(given):
+        raise invalid_request("The dpop_jkt must be the SHA-256 thumbprint of a key.")
+    return given
 
 
 def _nonce(params: Params) -> str | None:

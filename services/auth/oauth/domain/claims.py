@@ -33,7 +33,7 @@ class TokenTerms:
 class AccessClaims:
     """What one access token says. No personal data: whoever holds it can read it (RFC 9068 6).
 
-    `ends_at`: when what it was given for ends, if that is known.
+    `ends_at`: when what it was given for ends, if that is known. `thumbprint`: of the key that it is bound to.
     """
 
     grant: Grant
@@ -42,6 +42,7 @@ class AccessClaims:
     jti: str
     issued_at: datetime
     ends_at: datetime | None = None
+    thumbprint: str | None = None
 
     def life_s(self, terms: TokenTerms) -> int:
         """Return the seconds that the token lives: never longer than its grant, or than what it was given for."""
@@ -69,6 +70,8 @@ def access_claims(access: AccessClaims, terms: TokenTerms) -> dict[str, Any]:
         claims["auth_time"] = _seconds(grant.authenticated_at)
     if grant.session_id is not None:
         claims["sid"] = grant.session_id
+    if access.thumbprint is not None:
+        claims["cnf"] = {"jkt": access.thumbprint}
     return claims
 
 
@@ -106,8 +109,9 @@ def user_claims(account: Account, scopes: frozenset[Scope]) -> dict[str, Any]:
 
 def introspected(claims: Mapping[str, Any]) -> dict[str, Any]:
     """Return what introspection says of a live access token (RFC 7662 2.2)."""
-    told = ("iss", "aud", "sub", "client_id", "scope", "jti", "iat", "exp", "auth_time", "gid", "tier")
-    return {"active": True, "token_type": "Bearer"} | {name: claims[name] for name in told if name in claims}
+    told = ("iss", "aud", "sub", "client_id", "scope", "jti", "iat", "exp", "auth_time", "gid", "tier", "cnf")
+    known = {name: claims[name] for name in told if name in claims}
+    return {"active": True, "token_type": "DPoP" if "cnf" in claims else "Bearer"} | known
 
 
 def _half_hash(access_token: str) -> str:

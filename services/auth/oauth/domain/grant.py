@@ -42,7 +42,10 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One authorization: the family of its refresh tokens and of all its access tokens."""
+    """One authorization: the family of its refresh tokens and of all its access tokens.
+
+    `dpop_jkt`: the key that its refresh tokens are bound to.
+    """
 
     id: str
     kind: GrantKind
@@ -57,6 +60,7 @@ class Grant:
     last_used_at: datetime
     revoked_at: datetime | None = None
     ip_allow_list: tuple[str, ...] = ()
+    dpop_jkt: str | None = None
 
     @property
     def subject(self) -> str:
@@ -89,6 +93,24 @@ def granted(client: Client, allowance: Allowance, *, in_its_own_name: bool, owne
         return delegate(Delegation(Made.GRANT, wanted, maker, owner_is_admin))
     except PermissionDenied as exc:
         raise OAuthRefusal(OAuthError.INVALID_SCOPE, exc.message) from exc
+
+
+def key_to_bind(client: Client, thumbprint: str | None) -> str | None:
+    """Return the key that a client's refresh tokens are bound to; a confidential one proves who it is anyway."""
+    return None if client.is_confidential else thumbprint
+
+
+def check_key(bound_to: str | None, thumbprint: str | None) -> None:
+    """Refuse who does not hold the key that a code or refresh token is bound to.
+
+    Raises:
+        OAuthRefusal: invalid_dpop_proof: no key was shown; invalid_grant: another one.
+    """
+    if bound_to is None or bound_to == thumbprint:
+        return
+    if thumbprint is None:
+        raise OAuthRefusal(OAuthError.INVALID_DPOP_PROOF, "This is bound to a key: send a DPoP proof.")
+    raise invalid_grant("This is bound to another key.")
 
 
 def check_refreshable(grant: Grant, wanted: frozenset[Scope] | None, now: datetime) -> frozenset[Scope]:

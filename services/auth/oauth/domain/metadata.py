@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from servicekit.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from services.auth.oauth.domain.claims import TokenTerms
 from services.auth.oauth.domain.client import AuthMethod, GrantType
 from services.auth.shared.domain.scope import Scope
@@ -52,6 +53,7 @@ def server_metadata(terms: TokenTerms, *, registration: bool, exchange: bool) ->
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "claims_parameter_supported": False,
+        "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
     }
     if registration:
         document["registration_endpoint"] = f"{issuer}/register"

@@ -27,6 +27,8 @@ class OAuthError(StrEnum):
     INVALID_TOKEN = "invalid_token"
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
+    INVALID_DPOP_PROOF = "invalid_dpop_proof"
+    USE_DPOP_NONCE = "use_dpop_nonce"
 
 
 class OAuthRefusal(Exception):

@@ -67,6 +67,7 @@ class Token:
     refresh_token: str = ""
     id_token: str = ""
     issued_token_type: str = ""
+    token_type: str = "Bearer"
 
     def __repr__(self) -> str:
         return f"Token(scope={self.scope!r})"

@@ -17,7 +17,7 @@ from services.auth.oauth.domain.authorization import AuthorizationRequest
 from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType
 from services.auth.oauth.domain.code import AuthorizationCode
-from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, PartyGone
+from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, PartyGone, check_key, key_to_bind
 from services.auth.oauth.domain.lives import Lives
 from services.auth.oauth.domain.refusal import invalid_grant
 from services.auth.oauth.domain.scope_parameter import parse_scope, still_granted
@@ -132,10 +132,11 @@ class OAuthService:
             authenticated_at=session.authenticated_at,
             created_at=now,
             expires_at=now + self._lives.code,
+            dpop_jkt=request.dpop_jkt,
         )
 
     async def handle_callback(
-        self, code: str, code_verifier: str, *, client: Client, redirect_uri: str | None
+        self, code: str, code_verifier: str, *, client: Client, redirect_uri: str | None, thumbprint: str | None
     ) -> Token:
         """Redeem a code, once: the use, the grant and its refresh token are stored in one transaction.
 
@@ -152,7 +153,9 @@ class OAuthService:
             if stored is None:
                 return await end_replayed(unit, digest(code), client)
             stored.check_redeemable(redirect_uri, code_verifier, unit.at)
-            return await self._redeemed(unit, stored, client, refresh_token, jti)
+            check_key(stored.dpop_jkt, thumbprint)
+            bound_to = key_to_bind(client, thumbprint)
+            return await self._redeemed(unit, stored, client, refresh_token, jti, bound_to)
 
         outcome = await self._units.run(redeem)
         if not isinstance(outcome, _Redeemed):
@@ -161,14 +164,20 @@ class OAuthService:
         failpoint("auth.code_redeemed")
         account = await self._account(outcome.grant)
         scopes = still_granted(outcome.grant.allowance.scopes, account)
-        access = AccessClaims(outcome.grant, scopes, account.tier, jti, now)
+        access = AccessClaims(outcome.grant, scopes, account.tier, jti, now, thumbprint=thumbprint)
         kind = GrantType.AUTHORIZATION_CODE
         return self._token_signer.make(key, access, kind, refresh_token=refresh_token, nonce=outcome.nonce)
 
     async def _redeemed(
-        self, unit: UnitOfWork, stored: AuthorizationCode, client: Client, refresh_token: str, jti: str
+        self,
+        unit: UnitOfWork,
+        stored: AuthorizationCode,
+        client: Client,
+        refresh_token: str,
+        jti: str,
+        bound_to: str | None,
     ) -> _Redeemed:
-        grant = stored.becomes(unit.at, earliest(unit.at + self._lives.grant, client.expires_at))
+        grant = stored.becomes(unit.at, earliest(unit.at + self._lives.grant, client.expires_at), bound_to)
         await insert_grant(unit.connection, grant)
         if refresh_token:
             await insert_refresh(unit.connection, grant, self._new_refresh(refresh_token))
@@ -176,7 +185,9 @@ class OAuthService:
         failpoint("auth.code_redeemed_before_commit")
         return _Redeemed(grant, stored.nonce)
 
-    async def refresh_token(self, refresh_token: str, *, client: Client, scope: str | None) -> Token:
+    async def refresh_token(
+        self, refresh_token: str, *, client: Client, scope: str | None, thumbprint: str | None
+    ) -> Token:
         """Trade a refresh token for an access token and the next refresh token, which has the original scope.
 
         Raises:
@@ -187,7 +198,7 @@ class OAuthService:
             raise invalid_grant("The refresh token is not valid.")
         wanted = parse_scope(scope) or None if scope is not None else None
         key, now, jti = await self._token_signer.ready(), self._clock.now(), str(self._new_id())
-        trade = Trade(refresh_token, client, wanted, jti)
+        trade = Trade(refresh_token, client, wanted, jti, thumbprint)
         outcome = await self._units.run(lambda unit: rotate(unit, trade, self._lives))
         if not isinstance(outcome, Rotated):
             _count_reuse("refresh_token", outcome)
@@ -196,7 +207,7 @@ class OAuthService:
         metrics.REFRESHES.inc()
         account = await self._account(outcome.grant)
         scopes = still_granted(wanted or outcome.grant.allowance.scopes, account)
-        access = AccessClaims(outcome.grant, scopes, account.tier, jti, now)
+        access = AccessClaims(outcome.grant, scopes, account.tier, jti, now, thumbprint=thumbprint)
         return self._token_signer.make(key, access, GrantType.REFRESH_TOKEN, refresh_token=outcome.successor)
 
     async def revoke_token(self, token: str, *, client: Client) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from servicekit.failpoints import failpoint
 from services.auth.oauth.audit_events import issue_event
 from services.auth.oauth.domain.client import Client
-from services.auth.oauth.domain.grant import Grant, check_refreshable
+from services.auth.oauth.domain.grant import Grant, check_key, check_refreshable, key_to_bind
 from services.auth.oauth.domain.lives import Lives
 from services.auth.oauth.domain.token import digest, new_salt, successor_of
 from services.auth.oauth.flows.token_ending import UsedBefore, end_reused
@@ -27,12 +27,16 @@ from services.auth.shared.store.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A refresh token that a client trades in, for an access token of this id and these scopes (None: all)."""
+    """A refresh token that a client trades in, for an access token of this id and these scopes (None: all).
+
+    `thumbprint`: of the key that the client has proved to hold.
+    """
 
     refresh_token: str
     client: Client
     wanted: frozenset[Scope] | None
     jti: str
+    thumbprint: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ async def rotate(unit: UnitOfWork, trade: Trade, lives: Lives) -> Rotated | Used
     grant = await hold_grant_of_refresh(unit.connection, presented, trade.client.id)
     if grant is None:
         return None
+    # Before anything is used up or ended: a thief without the key is no reason to sign the owner out.
+    check_key(grant.dpop_jkt, trade.thumbprint)
     salt = new_salt()
     expires_at = await use_refresh(unit.connection, presented, unit.at, salt)
     if expires_at is None:
@@ -64,7 +70,8 @@ async def rotate(unit: UnitOfWork, trade: Trade, lives: Lives) -> Rotated | Used
         return None
     check_refreshable(grant, trade.wanted, unit.at)
     successor = successor_of(trade.refresh_token, salt)
-    used = await touch_grant(unit.connection, grant, unit.at)
+    bound = replace(grant, dpop_jkt=grant.dpop_jkt or key_to_bind(trade.client, trade.thumbprint))
+    used = await touch_grant(unit.connection, bound, unit.at)
     await insert_refresh(unit.connection, used, NewRefresh(digest(successor), lives.refresh_idle))
     unit.record(issue_event(AuditAction.TOKEN_REFRESHED, used, unit.at, trade.jti))
     failpoint("auth.refresh_rotated_before_commit")

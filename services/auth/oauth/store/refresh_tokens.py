@@ -21,7 +21,7 @@ VALUES ($1, $2, $3, $4, $5)
 HOLD_GRANT_OF_REFRESH: Final = """
 SELECT g.id, g.kind, g.client_id, g.user_id, g.consent_id, g.scopes, g.models, g.budget_micro_rub, g.budget_period,
        g.session_id, g.authenticated_at, g.created_at, g.expires_at, g.last_used_at, g.revoked_at,
-       g.ip_allow_list
+       g.ip_allow_list, g.dpop_jkt
 FROM auth.oauth_refresh_tokens AS t
 JOIN auth.oauth_grants AS g ON g.id = t.grant_id
 WHERE t.token_hash = $1 AND t.client_id = $2
@@ -53,7 +53,7 @@ WHERE successor_salt IS NOT NULL AND used_at < $1
 
 TOUCH_GRANT: Final = """
 UPDATE auth.oauth_grants
-SET last_used_at = $2
+SET last_used_at = $2, dpop_jkt = $3
 WHERE id = $1
 """
 
@@ -61,7 +61,7 @@ FIND_REFRESH: Final = """
 SELECT t.client_id AS holder_id, t.used_at, t.expires_at AS token_expires_at, t.created_at AS token_created_at,
        g.id, g.kind, g.client_id, g.user_id, g.consent_id, g.scopes, g.models, g.budget_micro_rub, g.budget_period,
        g.session_id, g.authenticated_at, g.created_at, g.expires_at, g.last_used_at, g.revoked_at,
-       g.ip_allow_list
+       g.ip_allow_list, g.dpop_jkt
 FROM auth.oauth_refresh_tokens AS t
 JOIN auth.oauth_grants AS g ON g.id = t.grant_id
 WHERE t.token_hash = $1
@@ -117,8 +117,8 @@ async def is_unused(connection: Connection, token_hash: bytes, at: datetime) -> 
 
 
 async def touch_grant(connection: Connection, grant: Grant, at: datetime) -> Grant:
-    """Note that the grant is used; return it as it is now."""
-    await connection.execute(TOUCH_GRANT, grant.id, at)
+    """Note that the grant is used, and the key it is bound to; return it as it is now."""
+    await connection.execute(TOUCH_GRANT, grant.id, at, grant.dpop_jkt)
     return dataclasses.replace(grant, last_used_at=at)
 
 
