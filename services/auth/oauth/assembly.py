@@ -10,6 +10,7 @@ from datetime import timedelta
 from services.auth.oauth.cache.device_guesses import GuessCounter
 from services.auth.oauth.cache.devices import DeviceCache
 from services.auth.oauth.cache.pending_requests import PendingCache
+from services.auth.oauth.cache.pushed_requests import PushedRequests
 from services.auth.oauth.cache.used_proofs import UsedProofs
 from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.lives import Lives
@@ -21,6 +22,7 @@ from services.auth.oauth.flows.device_flow import DeviceFlows, DeviceTerms
 from services.auth.oauth.flows.discovery import Discovery
 from services.auth.oauth.flows.machine_grants import MachineGrants
 from services.auth.oauth.flows.proof_check import ProofChecker
+from services.auth.oauth.flows.pushed_authorization import PushedAuthorization
 from services.auth.oauth.flows.token_endpoint import TokenEndpoint
 from services.auth.oauth.grants import Grants
 from services.auth.oauth.housekeeping import OAuthHousekeeping
@@ -68,6 +70,7 @@ class _Parts:
     token_signer: TokenSigner
     lives: Lives
     proofs: ProofChecker
+    pushed: PushedRequests
 
 
 def assemble_oauth(
@@ -97,6 +100,7 @@ def _parts(settings: OAuthSettings, signing_secrets: Sequence[str], given: Depen
         token_signer=TokenSigner(ring, settings.terms()),
         lives=_lives(settings),
         proofs=_proofs(settings, signing_secrets, given),
+        pushed=PushedRequests(given.redis, ttl_s=settings.pushed_ttl_s),
     )
 
 
@@ -135,6 +139,7 @@ def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits]) -> OAuthUseCase
         clients=parts.clients,
         grants=Grants(parts.grants, parts.accounts, limits, given.units, revocations, clock=given.clock),
         proofs=parts.proofs,
+        pushed=_pushed(parts, authenticator),
         discovery=Discovery(parts.ring, machine_grants, terms, registration=settings.registration_enabled),
     )
 
@@ -170,6 +175,11 @@ def _code_flow(parts: _Parts, reader: TokenReader) -> OAuthService:
     )
 
 
+def _pushed(parts: _Parts, authenticator: ClientAuthenticator) -> PushedAuthorization:
+    issuer, clock = parts.settings.issuer, parts.given.clock
+    return PushedAuthorization(authenticator, parts.proofs, parts.pushed, issuer=issuer, clock=clock)
+
+
 def _authorization(parts: _Parts, oauth: OAuthService) -> AuthorizationEndpoint:
     settings, given = parts.settings, parts.given
     return AuthorizationEndpoint(
@@ -177,6 +187,7 @@ def _authorization(parts: _Parts, oauth: OAuthService) -> AuthorizationEndpoint:
         parts.clients,
         parts.sessions,
         PendingCache(given.redis, ttl_s=settings.pending_ttl_s),
+        parts.pushed,
         parts.grants,
         given.units,
         bounds=given.bounds,

@@ -16,6 +16,7 @@ from services.auth.oauth.flows.authorization_endpoint import AuthorizationEndpoi
 from services.auth.oauth.flows.device_flow import DeviceFlows
 from services.auth.oauth.flows.discovery import Discovery
 from services.auth.oauth.flows.proof_check import ProofChecker
+from services.auth.oauth.flows.pushed_authorization import PushedAuthorization
 from services.auth.oauth.flows.token_endpoint import TokenEndpoint
 from services.auth.oauth.grants import Grants
 from services.auth.oauth.tokens.inspection import Inspection
@@ -37,6 +38,7 @@ class OAuthUseCases:
     endpoint: TokenEndpoint
     inspection: Inspection
     proofs: ProofChecker
+    pushed: PushedAuthorization
     devices: DeviceFlows
     clients: Clients
     grants: Grants
@@ -75,6 +77,18 @@ class OAuthServicer(pb_grpc.OAuthServiceServicer):
         if isinstance(answer, OAuthRefusal):
             return pb.TokenResponse(error=messages.error_to_proto(answer), dpop_nonce=nonce)
         return pb.TokenResponse(token=messages.token_to_proto(answer), dpop_nonce=nonce)
+
+    async def PushAuthorization(
+        self, request: pb.PushAuthorizationRequest, context: Context
+    ) -> pb.PushAuthorizationResponse:
+        """Answer the endpoint of pushed authorization requests."""
+        _enter(request.origin)
+        params = messages.params_from_proto(request.params)
+        answer = await self._cases.pushed.push(params, request.authorization, request.dpop)
+        nonce = self._cases.proofs.nonce_for(request.dpop)
+        if isinstance(answer, OAuthRefusal):
+            return pb.PushAuthorizationResponse(error=messages.error_to_proto(answer), dpop_nonce=nonce)
+        return pb.PushAuthorizationResponse(answer_json=messages.json_text(answer), dpop_nonce=nonce)
 
     async def Revoke(self, request: pb.RevokeRequest, context: Context) -> pb.RevokeResponse:
         """Answer the revocation endpoint."""

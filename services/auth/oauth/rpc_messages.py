@@ -123,6 +123,7 @@ def client_to_proto(client: Client) -> pb.Client:
         owner_user_id=client.owner_user_id or "",
         client_uri=client.client_uri,
         dpop_bound_access_tokens=client.dpop_bound,
+        require_pushed_authorization_requests=client.requires_pushed,
     )
 
 
@@ -141,6 +142,7 @@ def order_from_proto(request: pb.CreateClientRequest) -> ClientOrder:
         auth_method=None,
         owner_user_id=request.owner_user_id or None,
         dpop_bound=request.dpop_bound_access_tokens,
+        requires_pushed=request.require_pushed_authorization_requests,
     )
 
 

@@ -59,6 +59,8 @@ class OAuthSettings(Part):
     """The secret of release 1.0: its tokens can be exchanged for 1.1 tokens; empty: they cannot."""
     legacy_jwt_until: AwareDatetime | None = None
     """When the exchange of 1.0 tokens ends, with time zone, like 2027-06-30T00:00:00Z; needed with the secret."""
+    pushed_ttl_s: int = Field(90, ge=5, le=600)
+    """Seconds within which a browser must come with a pushed authorization request (RFC 9126)."""
     dpop_nonce_required: bool = True
     """Whether a DPoP proof needs a nonce of ours: one more round trip for a client's first, none for those after it."""
     device_code_ttl_s: int = Field(600, ge=60)

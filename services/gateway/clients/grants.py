@@ -57,6 +57,7 @@ class GrantClient:
             scopes=order.scopes,
             grant_types=order.grant_types,
             dpop_bound_access_tokens=order.dpop_bound,
+            require_pushed_authorization_requests=order.requires_pushed,
             maker=authority_to_proto(maker),
         )
         answer = await self._ask(self._stub.CreateClient, request, call)
@@ -89,6 +90,7 @@ def application_from_proto(message: pb.Client) -> Application:
         created_at=moment(message, "created_at"),
         client_uri=message.client_uri,
         dpop_bound=message.dpop_bound_access_tokens,
+        requires_pushed=message.require_pushed_authorization_requests,
     )
 
 

@@ -102,6 +102,21 @@ class OAuthClient:
                 body[name] = value
         return FormAnswer(msgspec.json.encode(body), answer.dpop_nonce)
 
+    async def push(
+        self, params: Params, authorization: str, origin: Origin, call: CallContext, *, dpop: str = ""
+    ) -> FormAnswer:
+        """Return the answer to a pushed authorization request (RFC 9126).
+
+        Raises:
+            OAuthRefused: the protocol's errors.
+        """
+        request = pb.PushAuthorizationRequest(
+            params=params_to_proto(params), authorization=authorization, origin=origin_to_proto(origin), dpop=dpop
+        )
+        answer = await self._ask(self._stub.PushAuthorization, request, call)
+        _raise_error(answer)
+        return FormAnswer(str(answer.answer_json).encode(), answer.dpop_nonce)
+
     async def revoke(self, params: Params, authorization: str, origin: Origin, call: CallContext) -> bytes:
         """End a token; return an empty body.
 

@@ -73,6 +73,7 @@ class Application:
     created_at: datetime | None
     client_uri: str
     dpop_bound: bool = False
+    requires_pushed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ class NewApplication:
     scopes: tuple[str, ...]
     grant_types: tuple[str, ...]
     dpop_bound: bool = False
+    requires_pushed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

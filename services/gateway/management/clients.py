@@ -61,6 +61,7 @@ def order_of(body: ClientOrderBody) -> NewApplication:
         scopes=tuple(body.scopes),
         grant_types=tuple(body.grant_types),
         dpop_bound=body.dpop_bound_access_tokens,
+        requires_pushed=body.require_pushed_authorization_requests,
     )
 
 
@@ -75,5 +76,6 @@ def client_body(client: Application) -> dict[str, Any]:
         "grant_types": list(client.grant_types),
         "token_endpoint_auth_method": client.auth_method,
         "dpop_bound_access_tokens": client.dpop_bound,
+        "require_pushed_authorization_requests": client.requires_pushed,
         "created_at": client.created_at,
     }

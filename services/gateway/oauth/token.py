@@ -1,16 +1,17 @@
-"""/token, /revoke, /introspect, /device_authorization, /register and /userinfo: raw parameters in, answers out."""
+"""/token, /par, /revoke, /introspect, /device_authorization, /register, /userinfo: raw parameters in, answers out."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.types import Receive, Scope
 
 from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.oauth import OAuthClient
-from services.gateway.clients.oauth_views import OAuthRefused, Origin, Params
+from services.gateway.clients.oauth_views import FormAnswer, OAuthRefused, Origin, Params
 from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.edge.header_values import plain_value
 from services.gateway.edge.reading.json_body import strict_json
@@ -23,6 +24,16 @@ from services.gateway.identity.token_claims import invalid_token
 from services.gateway.oauth.endpoint import Handle, JsonAnswer, protocol_endpoint
 
 Ask = Callable[[Params, str, Origin, CallContext], Awaitable[bytes]]
+
+
+class AskWithProof(Protocol):
+    """Asks auth with a proof of possession, if there is one."""
+
+    async def __call__(
+        self, params: Params, authorization: str, origin: Origin, call: CallContext, *, dpop: str = ""
+    ) -> FormAnswer:
+        """Return the answer."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +55,13 @@ class TokenEndpoints:
         }
         endpoints = [protocol_endpoint(path, _form(ask), self.limit, cors=cors) for path, (ask, cors) in forms.items()]
         return [
-            protocol_endpoint("/token", self._token, self.limit, cors=self.cors),
+            protocol_endpoint("/token", _form_with_proof(self.oauth.token, 200), self.limit, cors=self.cors),
+            # Pages push, too: their clients are public.
+            protocol_endpoint("/par", _form_with_proof(self.oauth.push, 201), self.limit, cors=self.cors),
             *endpoints,
             protocol_endpoint("/register", self._register, self.limit),
             protocol_endpoint("/userinfo", self._user_info, self.limit, ("GET", "POST"), self.cors),
         ]
-
-    async def _token(self, scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> JsonAnswer:
-        params = await _params(scope, receive)
-        answer = await self.oauth.token(params, _authorization(context), origin, context.call, dpop=proof_in(scope))
-        if answer.dpop_nonce:
-            context.headers.append((b"dpop-nonce", plain_value(answer.dpop_nonce)))
-        return 200, answer.body
 
     async def _register(self, scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> JsonAnswer:
         if content_type(scope) != b"application/json":
@@ -84,6 +90,17 @@ def _form(ask: Ask) -> Handle:
     async def handle(scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> JsonAnswer:
         params = await _params(scope, receive)
         return 200, await ask(params, _authorization(context), origin, context.call)
+
+    return handle
+
+
+def _form_with_proof(ask: AskWithProof, status: int) -> Handle:
+    async def handle(scope: Scope, receive: Receive, context: RequestContext, origin: Origin) -> JsonAnswer:
+        params = await _params(scope, receive)
+        answer = await ask(params, _authorization(context), origin, context.call, dpop=proof_in(scope))
+        if answer.dpop_nonce:
+            context.headers.append((b"dpop-nonce", plain_value(answer.dpop_nonce)))
+        return status, answer.body
 
     return handle
 

@@ -137,6 +137,12 @@ class FakeOAuth(oauth_pb2_grpc.OAuthServiceServicer):
         token.token_type = "DPoP" if request.dpop else "Bearer"
         return oauth_pb2.TokenResponse(token=token, dpop_nonce="next-nonce" if request.dpop else "")
 
+    async def PushAuthorization(self, request: Any, context: Any) -> oauth_pb2.PushAuthorizationResponse:
+        self._note(request)
+        if self.error is not None:
+            return oauth_pb2.PushAuthorizationResponse(error=self.error)
+        return oauth_pb2.PushAuthorizationResponse(answer_json='{"request_uri":"urn:x","expires_in":90}')
+
     async def Revoke(self, request: Any, context: Any) -> oauth_pb2.RevokeResponse:
         self._note(request)
         return oauth_pb2.RevokeResponse(error=self.error)

@@ -14,6 +14,7 @@ from services.auth.oauth.domain.params import Params
 from services.auth.oauth.domain.redirect_uri import is_registered, with_params
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_request
 from services.auth.oauth.domain.scope_parameter import scopes_for
+from services.auth.oauth.domain.token import SecretKind, is_a, new_secret
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.session import Session
 
@@ -26,6 +27,8 @@ UNSUPPORTED: Final = {
     "request_uri": OAuthError.REQUEST_URI_NOT_SUPPORTED,
     "registration": OAuthError.REGISTRATION_NOT_SUPPORTED,
 }
+
+PUSHED_PREFIX: Final = "urn:ietf:params:oauth:request_uri:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,16 @@ def reply_address(params: Params, client: Client | None, issuer: str) -> ReplyTo
     state = params.get("state")
     # Refused later; a state this long would only make the URL of the refusal unusable.
     return ReplyTo(redirect_uri, state if state is None or len(state) <= MAX_STATE_LENGTH else None, issuer)
+
+
+def new_request_uri() -> str:
+    """Return a fresh name for a pushed request (RFC 9126 2.2)."""
+    return PUSHED_PREFIX + new_secret(SecretKind.PUSHED)
+
+
+def is_request_uri(text: str) -> bool:
+    """Tell whether this can be the name of a pushed request; addresses of requests elsewhere are never fetched."""
+    return text.startswith(PUSHED_PREFIX) and is_a(SecretKind.PUSHED, text.removeprefix(PUSHED_PREFIX))
 
 
 def read_request(params: Params, client: Client, reply_to: ReplyTo, now: datetime) -> AuthorizationRequest:

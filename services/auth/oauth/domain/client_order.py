@@ -41,6 +41,7 @@ class ClientOrder:
     ip_allow_list: tuple[str, ...] = ()
     expires_at: datetime | None = None
     dpop_bound: bool = False
+    requires_pushed: bool = False
 
     @property
     def auth_methods(self) -> tuple[AuthMethod, ...]:
@@ -67,6 +68,7 @@ class ClientOrder:
             ip_allow_list=self.ip_allow_list,
             expires_at=self.expires_at,
             dpop_bound=self.dpop_bound,
+            requires_pushed=self.requires_pushed,
         )
 
 
@@ -143,6 +145,7 @@ def order_from_metadata(metadata_json: str) -> ClientOrder:
         owner_user_id=None,
         client_uri=_string(metadata, "client_uri"),
         dpop_bound=_flag(metadata, "dpop_bound_access_tokens"),
+        requires_pushed=_flag(metadata, "require_pushed_authorization_requests"),
     )
     return check_client_order(order, private_schemes=False)
 
@@ -186,6 +189,8 @@ def as_metadata(client: Client, secret: str) -> dict[str, Any]:
         document["response_types"] = ["code"]
     if client.dpop_bound:
         document["dpop_bound_access_tokens"] = True
+    if client.requires_pushed:
+        document["require_pushed_authorization_requests"] = True
     if client.client_uri:
         document["client_uri"] = client.client_uri
     if secret:

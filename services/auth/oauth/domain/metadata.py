@@ -35,6 +35,7 @@ def server_metadata(terms: TokenTerms, *, registration: bool, exchange: bool) ->
         "introspection_endpoint": f"{issuer}/introspect",
         "userinfo_endpoint": f"{issuer}/userinfo",
         "device_authorization_endpoint": f"{issuer}/device_authorization",
+        "pushed_authorization_request_endpoint": f"{issuer}/par",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "scopes_supported": list(Scope),
         "response_types_supported": ["code"],
@@ -52,6 +53,7 @@ def server_metadata(terms: TokenTerms, *, registration: bool, exchange: bool) ->
         "ui_locales_supported": ["ru", "en"],
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
+        "require_pushed_authorization_requests": False,
         "claims_parameter_supported": False,
         "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
     }

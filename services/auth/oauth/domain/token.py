@@ -24,6 +24,7 @@ class SecretKind(StrEnum):
     CLIENT_SECRET = "rz_cs_"
     DEVICE_CODE = "rz_dc_"
     PENDING = "rz_pa_"
+    PUSHED = "rz_pu_"
 
 
 def new_secret(kind: SecretKind) -> str:

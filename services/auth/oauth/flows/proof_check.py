@@ -49,9 +49,17 @@ class ProofChecker:
             OAuthRefusal: invalid_dpop_proof: it is none, was used before, or this client must send one;
                 use_dpop_nonce: it needs one of our nonces.
         """
+        if not proof and client.dpop_bound:
+            raise _bad("This client must send a DPoP proof.")
+        return await self.shown(proof, path)
+
+    async def shown(self, proof: str, path: str) -> str | None:
+        """Return the thumbprint of the key that a proof shows; None without a proof.
+
+        Raises:
+            OAuthRefusal: invalid_dpop_proof, use_dpop_nonce.
+        """
         if not proof:
-            if client.dpop_bound:
-                raise _bad("This client must send a DPoP proof.")
             return None
         urls = [self._issuer + prefix + path for prefix in PREFIXES]
         try:

@@ -40,7 +40,7 @@ WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at 
 
 CLIENTS_OF_GRANTS: Final = """
 SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at, dpop_bound
+       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed
 FROM auth.oauth_clients
 WHERE id = ANY($1::text[])
 """
