@@ -43,6 +43,7 @@ from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.identity.key_sets import KeySet
 from services.gateway.identity.possession import PossessionCheck
+from services.gateway.identity.step_up import StepUp
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
@@ -170,6 +171,10 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
     )
 
 
+def _step_up(parts: AppDependencies) -> StepUp:
+    return StepUp(parts.clock, parts.settings.oauth.step_up_max_age_s)
+
+
 def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
     return (
         models_router(parts.catalog, parts.clock),
@@ -181,8 +186,8 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         account_router(parts.accounts, parts.limit),
         sessions_router(parts.accounts),
         grants_router(parts.grants),
-        keys_router(parts.auth, parts.catalog),
-        clients_router(parts.grants),
+        keys_router(parts.auth, parts.catalog, _step_up(parts)),
+        clients_router(parts.grants, _step_up(parts)),
         administration_router(parts.administration, parts.limit),
     )
 

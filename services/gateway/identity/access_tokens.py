@@ -121,6 +121,7 @@ class AccessTokenVerifier:
                 scopes=grant.scopes & token.scopes,
                 grant_id=counted_under(grant),
                 key_thumbprint=token.thumbprint,
+                authenticated_at_s=token.authenticated_at_s,
             )
         return known.caller
 

@@ -22,6 +22,7 @@ class AccessToken:
     scopes: frozenset[str]
     expires_at_s: float
     thumbprint: str = ""
+    authenticated_at_s: float | None = None
 
 
 def token_of(claims: dict[str, Any]) -> AccessToken:
@@ -43,7 +44,16 @@ def token_of(claims: dict[str, Any]) -> AccessToken:
         scopes=frozenset(texts["scope"].split()),
         expires_at_s=float(claims["exp"]) + LEEWAY_S,
         thumbprint=_thumbprint(claims.get("cnf")),
+        authenticated_at_s=_moment(claims.get("auth_time")),
     )
+
+
+def _moment(auth_time: object) -> float | None:
+    if auth_time is None:
+        return None
+    if isinstance(auth_time, bool) or not isinstance(auth_time, int | float):
+        raise invalid_token()
+    return float(auth_time)
 
 
 def _thumbprint(confirmation: object) -> str:

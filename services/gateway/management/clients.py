@@ -11,6 +11,7 @@ from services.gateway.clients.oauth_views import Application, NewApplication
 from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
+from services.gateway.identity.step_up import StepUp
 from services.gateway.management.bodies import ClientList, ClientMade, ClientOrderBody, RevokedBody
 
 Asked = Annotated[RequestContext, Depends(current_context)]
@@ -22,8 +23,8 @@ NEEDS: Final[Needs] = {
 }
 
 
-def clients_router(grants: GrantClient) -> APIRouter:
-    """Return the routes."""
+def clients_router(grants: GrantClient, step_up: StepUp) -> APIRouter:
+    """Return the routes. Making an application needs a person's recent proof."""
     router = APIRouter(tags=["clients"])
 
     @router.get("/v1/clients", response_model=ClientList)
@@ -40,6 +41,7 @@ def clients_router(grants: GrantClient) -> APIRouter:
     ) -> dict[str, Any]:
         """Register an application. A secret is in this answer and nowhere else."""
         caller = context.known_caller
+        step_up.check(caller)
         client, secret = await grants.create_client(caller.user_id, order_of(order), context.call, maker=caller)
         return {**client_body(client), "client_secret": secret or None}
 

@@ -12,7 +12,7 @@ def test_a_browser_with_a_name_brings_a_code(browser: Browser, confidential: App
     pushed = confidential.post("/par", **asked)
 
     named = {"client_id": confidential.client_id, "request_uri": pushed.json()["request_uri"], "scope": "admin"}
-    answer = answer_in(browser.walk(browser.get("/authorize", named)))
+    answer = answer_in(browser.walk(browser.get("/authorize", named), None))
 
     assert (pushed.status_code, pushed.headers["cache-control"]) == (201, "no-store")
     assert answer["state"] == asked["state"]

@@ -64,6 +64,7 @@ def _pending_to_json(pending: Pending) -> dict[str, Any]:
         "ui_locales": request.ui_locales,
         "requested_at": timestamp_text(request.requested_at),
         "dpop_jkt": request.dpop_jkt,
+        "acr_values": list(request.acr_values),
     }
 
 
@@ -80,5 +81,6 @@ def _pending_from_json(read: dict[str, Any]) -> Pending:
         ui_locales=read["ui_locales"],
         requested_at=datetime.fromisoformat(read["requested_at"]),
         dpop_jkt=read.get("dpop_jkt"),
+        acr_values=tuple(read.get("acr_values", ())),
     )
     return Pending(request, read["session_id"])

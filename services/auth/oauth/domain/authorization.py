@@ -8,6 +8,7 @@ from typing import Final
 
 from servicekit.dpop import is_thumbprint
 from services.auth.oauth.domain import pkce
+from services.auth.oauth.domain.assurance import LEVELS, reaches
 from services.auth.oauth.domain.client import Client, GrantType
 from services.auth.oauth.domain.grant import Allowance
 from services.auth.oauth.domain.params import Params
@@ -68,6 +69,7 @@ class AuthorizationRequest:
     ui_locales: str
     requested_at: datetime
     dpop_jkt: str | None = None
+    acr_values: tuple[str, ...] = ()
 
     @property
     def is_silent(self) -> bool:
@@ -80,9 +82,20 @@ class AuthorizationRequest:
             return True
         if self.prompts & {"login", "select_account"} and session.authenticated_at < self.requested_at:
             return True
+        if not reaches(session.methods, self.acr_values) and session.authenticated_at < self.requested_at:
+            return True
         if self.max_age_s is None:
             return False
         return session.authenticated_at < self.requested_at - timedelta(seconds=self.max_age_s)
+
+    def check_assurance(self, session: Session) -> None:
+        """Refuse a person who has logged in and reaches no level that is wanted (RFC 9470 5).
+
+        Raises:
+            OAuthRefusal: unmet_authentication_requirements.
+        """
+        if not reaches(session.methods, self.acr_values):
+            raise _unmet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +161,7 @@ def read_request(params: Params, client: Client, reply_to: ReplyTo, now: datetim
         ui_locales=_hint(params, "ui_locales"),
         requested_at=now,
         dpop_jkt=_thumbprint(params),
+        acr_values=_acr_values(params),
     )
 
 
@@ -195,6 +209,18 @@ def _max_age_s(params: Params) -> int | None:
     if not (given.isascii() and given.isdecimal() and len(given) <= 9):
         raise invalid_request("The max_age must be a number of seconds.")
     return int(given)
+
+
+def _acr_values(params: Params) -> tuple[str, ...]:
+    wanted = tuple((params.get("acr_values") or "").split())
+    known = tuple(level for level in LEVELS if level in wanted)
+    if wanted and not known:
+        raise _unmet()
+    return known
+
+
+def _unmet() -> OAuthRefusal:
+    return OAuthRefusal(OAuthError.UNMET_AUTHENTICATION, "The user cannot be authenticated as acr_values want it.")
 
 
 def _hint(params: Params, name: str) -> str:

@@ -27,6 +27,7 @@ class AuthorizationCode:
     created_at: datetime
     expires_at: datetime
     dpop_jkt: str | None = None
+    methods: tuple[str, ...] = ()
 
     def check_redeemable(self, redirect_uri: str | None, code_verifier: str, now: datetime) -> None:
         """Refuse who cannot be the one that asked for this code.
@@ -57,4 +58,5 @@ class AuthorizationCode:
             expires_at=ends_at,
             last_used_at=now,
             dpop_jkt=dpop_jkt,
+            methods=self.methods,
         )

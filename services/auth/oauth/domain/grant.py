@@ -44,7 +44,7 @@ class Allowance:
 class Grant:
     """One authorization: the family of its refresh tokens and of all its access tokens.
 
-    `dpop_jkt`: the key that its refresh tokens are bound to.
+    `dpop_jkt`: the key that its refresh tokens are bound to. `methods`: by which proofs its user was known (RFC 8176).
     """
 
     id: str
@@ -61,6 +61,7 @@ class Grant:
     revoked_at: datetime | None = None
     ip_allow_list: tuple[str, ...] = ()
     dpop_jkt: str | None = None
+    methods: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from servicekit.dpop import ALGORITHMS as DPOP_ALGORITHMS
+from services.auth.oauth.domain.assurance import LEVELS
 from services.auth.oauth.domain.claims import TokenTerms
 from services.auth.oauth.domain.client import AuthMethod, GrantType
 from services.auth.shared.domain.scope import Scope
 
 SIGNING_ALGORITHM: Final = "RS256"
 CLAIMS: Final = [
-    "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash",
+    "sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "at_hash",
     "name", "locale", "zoneinfo", "updated_at", "email", "email_verified",
 ]  # fmt: skip
 
@@ -49,6 +50,7 @@ def server_metadata(terms: TokenTerms, *, registration: bool, exchange: bool) ->
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [SIGNING_ALGORITHM],
         "claims_supported": CLAIMS,
+        "acr_values_supported": list(LEVELS),
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "ui_locales_supported": ["ru", "en"],
         "request_parameter_supported": False,

@@ -17,6 +17,7 @@ class OAuthError(StrEnum):
     INVALID_SCOPE = "invalid_scope"
     ACCESS_DENIED = "access_denied"
     LOGIN_REQUIRED = "login_required"
+    UNMET_AUTHENTICATION = "unmet_authentication_requirements"
     CONSENT_REQUIRED = "consent_required"
     REQUEST_NOT_SUPPORTED = "request_not_supported"
     REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"

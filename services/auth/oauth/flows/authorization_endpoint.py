@@ -166,6 +166,7 @@ class AuthorizationEndpoint:
             if request.is_silent:
                 raise OAuthRefusal(OAuthError.LOGIN_REQUIRED, "The user must log in.")
             return await self._ask(Pending(request, None), client, None, pending_id)
+        request.check_assurance(session)
         if Scope.ADMIN in request.scopes and not session.is_admin:
             raise OAuthRefusal(OAuthError.INVALID_SCOPE, "This user cannot give the scope admin.")
         consent = await self._silent_consent(request, client, session)

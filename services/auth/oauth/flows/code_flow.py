@@ -133,6 +133,7 @@ class OAuthService:
             created_at=now,
             expires_at=now + self._lives.code,
             dpop_jkt=request.dpop_jkt,
+            methods=session.methods,
         )
 
     async def handle_callback(

@@ -142,6 +142,7 @@ class DeviceFlows:
             user_id=session.user_id,
             authenticated_at=session.authenticated_at,
             allowance=Allowance(scopes, allowance.models, allowance.budget),
+            methods=session.methods,
         )
         if not await self._cache.decide(name, decision):
             raise _no_such_device()
@@ -225,6 +226,7 @@ class DeviceFlows:
             # Not of the browser's session: the device stays in when its user logs out there.
             session_id=None,
             authenticated_at=decision.authenticated_at,
+            methods=decision.methods,
             created_at=now,
             expires_at=earliest(now + self._lives.grant, client.expires_at),
             last_used_at=now,

@@ -47,7 +47,7 @@ WHERE session_id = $1 AND used_at IS NULL
 
 GRANTS_OF_USER: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr
 FROM auth.oauth_grants
 WHERE user_id = $1
 ORDER BY created_at, id

@@ -38,10 +38,11 @@ class MemorySessions:
     def __init__(self) -> None:
         self.by_secret: dict[str, Session] = {}
 
-    def open(self, user_id: str, at: datetime, *, is_admin: bool = False) -> str:
+    def open(self, user_id: str, at: datetime, *, is_admin: bool = False, methods: tuple[str, ...] = ("pwd",)) -> str:
         """Log somebody in; return the cookie's secret."""
         secret = secrets.token_urlsafe(16)
-        self.by_secret[secret] = Session(f"s-{secret[:6]}", user_id, "anna@example.ru", at, is_admin)
+        name = f"s-{secret[:6]}"
+        self.by_secret[secret] = Session(name, user_id, "anna@example.ru", at, is_admin, methods)
         return secret
 
     async def find(self, secret: str) -> Session | None:

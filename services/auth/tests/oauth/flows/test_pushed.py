@@ -78,7 +78,7 @@ async def test_a_name_works_once_and_for_its_client(flow: Flow) -> None:
 async def test_what_authorize_refuses_is_refused_at_once(flow: Flow) -> None:
     """As JSON to the client, before any browser is involved (RFC 9126 2.3)."""
     app, secret = await flow.app(), await flow.app(confidential=True)
-    wrong: dict[str, dict[str, str | None]] = {
+    wrong: dict[str, dict[str, Any]] = {
         "another address": {"redirect_uri": "https://evil.example/"},
         "no address": {"redirect_uri": None},
         "no PKCE": {"code_challenge": None},
