@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.auth.oauth.cache.client_counters import ClientCounters
 from services.auth.oauth.cache.device_guesses import GuessCounter
 from services.auth.oauth.cache.devices import DeviceCache
 from services.auth.oauth.cache.pending_requests import PendingCache
@@ -17,6 +18,7 @@ from services.auth.oauth.domain.lives import Lives
 from services.auth.oauth.domain.signing_key import RotationRules
 from services.auth.oauth.flows.authorization_endpoint import AuthorizationEndpoint
 from services.auth.oauth.flows.client_authentication import ClientAuthenticator
+from services.auth.oauth.flows.client_limit import ClientLimit
 from services.auth.oauth.flows.code_flow import OAuthService
 from services.auth.oauth.flows.device_flow import DeviceFlows, DeviceTerms
 from services.auth.oauth.flows.discovery import Discovery
@@ -129,7 +131,7 @@ def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits]) -> OAuthUseCase
     inspection = Inspection(reader, parts.refresh, parts.accounts, clock=given.clock)
     oauth = _code_flow(parts, reader)
     machine_grants, devices = _machine_grants(parts), _devices(parts)
-    authenticator = ClientAuthenticator(parts.clients)
+    authenticator = ClientAuthenticator(parts.clients, _client_limit(parts))
     revocations = RevocationStore(given.pool)
     return OAuthUseCases(
         authorization=_authorization(parts, oauth),
@@ -178,6 +180,11 @@ def _code_flow(parts: _Parts, reader: TokenReader) -> OAuthService:
 def _pushed(parts: _Parts, authenticator: ClientAuthenticator) -> PushedAuthorization:
     issuer, clock = parts.settings.issuer, parts.given.clock
     return PushedAuthorization(authenticator, parts.proofs, parts.pushed, issuer=issuer, clock=clock)
+
+
+def _client_limit(parts: _Parts) -> ClientLimit:
+    per_minute = parts.settings.client_requests_per_minute
+    return ClientLimit(ClientCounters(parts.given.redis), per_minute=per_minute, clock=parts.given.clock)
 
 
 def _authorization(parts: _Parts, oauth: OAuthService) -> AuthorizationEndpoint:

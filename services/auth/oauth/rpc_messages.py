@@ -42,6 +42,7 @@ def error_to_proto(refusal: OAuthRefusal) -> pb.OAuthError:
         description=refusal.description,
         http_status=refusal.http_status,
         challenge_basic=refusal.challenge_basic,
+        retry_after_s=refusal.retry_after_s,
     )
 
 
@@ -91,9 +92,8 @@ def allowance_from_proto(request: pb.DecideConsentRequest | pb.DecideDeviceReque
     Raises:
         InvalidRequest: a model or the budget is wrong.
     """
-    scopes = parse_scopes(request.scopes) if isinstance(request, pb.DecideConsentRequest) else frozenset()
     budget = key_budget(request.budget_micro_rub, period_from_proto(request.budget_period))
-    return Allowance(scopes, check_models(request.models), budget)
+    return Allowance(parse_scopes(request.scopes), check_models(request.models), budget)
 
 
 def token_to_proto(token: Token) -> pb.Token:

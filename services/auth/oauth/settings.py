@@ -61,6 +61,11 @@ class OAuthSettings(Part):
     """When the exchange of 1.0 tokens ends, with time zone, like 2027-06-30T00:00:00Z; needed with the secret."""
     pushed_ttl_s: int = Field(90, ge=5, le=600)
     """Seconds within which a browser must come with a pushed authorization request (RFC 9126)."""
+    client_requests_per_minute: int = Field(3000, ge=0)
+    """Requests a minute of one application at /token, /par, /revoke, /introspect, /device_authorization; 0: any number.
+
+    One without a secret is counted by address: anybody can call themselves by its name.
+    """
     dpop_nonce_required: bool = True
     """Whether a DPoP proof needs a nonce of ours: one more round trip for a client's first, none for those after it."""
     device_code_ttl_s: int = Field(600, ge=60)

@@ -202,6 +202,7 @@ class OAuthClient:
             user_code=user_code,
             session_id=session,
             approved=allowance.approved,
+            scopes=allowance.scopes,
             models=allowance.models,
             budget_micro_rub=allowance.budget_micro_rub,
             budget_period=period_to_proto(allowance.budget_period),

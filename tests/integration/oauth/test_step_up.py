@@ -63,6 +63,8 @@ def test_tokens_say_how_the_person_logged_in(browser: Browser, public: Applicati
 
 def test_a_level_nobody_has_is_refused(browser: Browser, public: Application):
     """Rule 50: unmet_authentication_requirements goes to the application."""
-    answer = answer_in(browser.get("/authorize", public.request(Pkce.fresh(), acr_values="urn:nobody")))
+    answer = answer_in(
+        browser.walk(browser.get("/authorize", public.request(Pkce.fresh(), acr_values="urn:nobody")), None)
+    )
 
     assert answer["error"] == "unmet_authentication_requirements"

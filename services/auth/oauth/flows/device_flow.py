@@ -137,6 +137,7 @@ class DeviceFlows:
             there = await self._grants.count_live(session.user_id, self._clock.now())
             check_room(there, self._bounds.grants, "authorizations")
         scopes = found.flow.scopes if session.is_admin else found.flow.scopes - {Scope.ADMIN}
+        scopes = scopes & allowance.scopes if allowance.scopes else scopes
         decision = DeviceDecision(
             approved=approved and bool(scopes),
             user_id=session.user_id,

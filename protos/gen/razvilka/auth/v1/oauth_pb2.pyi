@@ -823,6 +823,7 @@ class DecideDeviceRequest(_message.Message):
     BUDGET_MICRO_RUB_FIELD_NUMBER: _builtins.int
     BUDGET_PERIOD_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
     user_code: _builtins.str
     session_id: _builtins.str
     approved: _builtins.bool
@@ -832,6 +833,10 @@ class DecideDeviceRequest(_message.Message):
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def origin(self) -> Global___Origin: ...
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what the user left ticked; empty with approved: all asked"""
+
     def __init__(
         self,
         *,
@@ -842,10 +847,11 @@ class DecideDeviceRequest(_message.Message):
         budget_micro_rub: _builtins.int = ...,
         budget_period: _auth_pb2.BudgetPeriod.ValueType = ...,
         origin: Global___Origin | None = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "budget_micro_rub", b"budget_micro_rub", "budget_period", b"budget_period", "models", b"models", "origin", b"origin", "session_id", b"session_id", "user_code", b"user_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "budget_micro_rub", b"budget_micro_rub", "budget_period", b"budget_period", "models", b"models", "origin", b"origin", "scopes", b"scopes", "session_id", b"session_id", "user_code", b"user_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
