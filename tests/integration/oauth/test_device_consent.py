@@ -1,5 +1,6 @@
 """What a person leaves ticked is what a program without a browser gets (rule 52)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tests.oauth_kit.application import Application
@@ -11,7 +12,7 @@ GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 SCOPE = "models:read completions:write"
 
 
-def let_in(house: House, person: Person, app: Application, **changes: Any) -> dict[str, Any]:
+def let_in(house: House, person: Person, app: Application, *, without: Sequence[str]) -> dict[str, Any]:
     """Begin at a device, decide in a browser, return what the device gets."""
     device = app.post("/device_authorization", scope=SCOPE).json()
     with house.browser(person) as browser:
@@ -19,9 +20,8 @@ def let_in(house: House, person: Person, app: Application, **changes: Any) -> di
         assert enter is not None
         confirm = form_with(browser.send(enter).text, "decision")
         assert confirm is not None
-        for scope in changes.pop("without", ()):
-            del confirm.fields[f"scope {scope}"]
-        assert browser.send(confirm, decision="approve", **changes).status_code == 200
+        unticked: dict[str, str | None] = {f"scope {scope}": None for scope in without}
+        assert browser.post(confirm.action, confirm.filled(**unticked, decision="approve")).status_code == 200
     return dict(app.token(grant_type=GRANT, device_code=device["device_code"]).json())
 
 
