@@ -59,11 +59,9 @@ class Authenticator:
             raise InvalidRequest(
                 ErrorReason.INVALID_REQUEST, "Credentials belong into the Authorization header, not into the address."
             )
-        is_bound = is_dpop(context.authorization)
-        credential = token_of_dpop(context.authorization) if is_bound else bearer_of(context.authorization)
-        if is_bound:
-            caller = await self._possession.caller(credential, context)
-        elif is_token(credential):
+        if context.authorization[:5].lower() == DPOP:
+            caller = await self._possession.caller(token_of_dpop(context.authorization), context)
+        elif is_token(credential := bearer_of(context.authorization)):
             caller = await self._tokens.caller(credential, context.call)
         else:
             digest = self._cache.digest(credential)
