@@ -35,7 +35,7 @@ SHARED_ALGORITHM: Final = "HS256"
 # What an algorithm signs with, and no other kind of key.
 KINDS: Final[Mapping[str, type[RSAKey | ECKey]]] = {"RS256": RSAKey, "PS256": RSAKey, "ES256": ECKey}
 
-# What a proof of possession is signed with (see `servicekit.dpop`).
+# What a proof of possession is signed with (see `servicekit.trust.dpop`).
 POSSESSED: Final[Mapping[str, type[ECKey | OKPKey]]] = {"ES256": ECKey, "EdDSA": OKPKey, "Ed25519": OKPKey}
 
 

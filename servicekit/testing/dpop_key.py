@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from servicekit.dpop import TYPE, hash_of, thumbprint_of
+from servicekit.trust.dpop import TYPE, hash_of, thumbprint_of
 
 
 class DpopKey:

@@ -14,7 +14,7 @@ from services.auth.oauth.cache.pending_requests import PendingCache
 from services.auth.oauth.cache.pushed_requests import PushedRequests
 from services.auth.oauth.cache.used_proofs import UsedProofs
 from services.auth.oauth.clients import Clients
-from services.auth.oauth.domain.lives import Lives
+from services.auth.oauth.domain.grant import Lives
 from services.auth.oauth.domain.signing_key import RotationRules
 from services.auth.oauth.flows.authorization_endpoint import AuthorizationEndpoint
 from services.auth.oauth.flows.client_authentication import ClientAuthenticator

@@ -7,8 +7,8 @@ from typing import Final
 from starlette.types import Scope
 
 from servicekit.clock import Clock
-from servicekit.dpop import BadProof, Proof, read_proof
 from servicekit.errors import ErrorReason, Unauthenticated
+from servicekit.trust.dpop import BadProof, Proof, read_proof
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth_views import IssuerKeys
 from services.gateway.edge.header_values import plain_value

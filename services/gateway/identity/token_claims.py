@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from servicekit.dpop import is_thumbprint
 from servicekit.errors import ErrorReason, Unauthenticated
+from servicekit.trust.dpop import is_thumbprint
 from services.gateway.identity.key_sets import LEEWAY_S
 
 

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
-from servicekit.dpop import REPLAY_WINDOW_S, Proof
+from servicekit.trust.dpop import REPLAY_WINDOW_S, Proof
 
 log = structlog.get_logger()
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from servicekit.dpop import REPLAY_WINDOW_S, Proof
+from servicekit.trust.dpop import REPLAY_WINDOW_S, Proof
 from services.auth.shared.cache.errors import cache_errors
 
 USED: Final = "razvilka:auth:dpop:"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from servicekit.dpop import is_thumbprint
+from servicekit.trust.dpop import is_thumbprint
 from services.auth.oauth.domain import pkce
 from services.auth.oauth.domain.assurance import LEVELS, reaches
 from services.auth.oauth.domain.client import Client, GrantType

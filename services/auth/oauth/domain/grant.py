@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -29,6 +29,23 @@ class GrantKind(StrEnum):
     DEVICE_CODE = "device_code"
     CLIENT_CREDENTIALS = "client_credentials"
     TOKEN_EXCHANGE = "token_exchange"
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """How long things last.
+
+    Args:
+        code: an authorization code.
+        refresh_idle: an unused refresh token.
+        grant: a grant, however busy it is.
+        refresh_grace: a used refresh token, for who must be told its successor once more.
+    """
+
+    code: timedelta
+    refresh_idle: timedelta
+    grant: timedelta
+    refresh_grace: timedelta
 
 
 @dataclass(frozen=True, slots=True)

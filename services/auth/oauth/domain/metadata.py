@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from servicekit.dpop import ALGORITHMS as DPOP_ALGORITHMS
+from servicekit.trust.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from services.auth.oauth.domain.assurance import LEVELS
 from services.auth.oauth.domain.claims import TokenTerms
 from services.auth.oauth.domain.client import AuthMethod, GrantType

@@ -17,8 +17,7 @@ from services.auth.oauth.domain.authorization import AuthorizationRequest
 from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType
 from services.auth.oauth.domain.code import AuthorizationCode
-from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, PartyGone, check_key, key_to_bind
-from services.auth.oauth.domain.lives import Lives
+from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, Lives, PartyGone, check_key, key_to_bind
 from services.auth.oauth.domain.refusal import invalid_grant
 from services.auth.oauth.domain.scope_parameter import parse_scope, still_granted
 from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, new_secret

@@ -19,8 +19,16 @@ from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType
 from services.auth.oauth.domain.device import DeviceDecision, DeviceFlow, new_user_code, read_user_code, shown
-from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind, PartyGone, granted, key_to_bind
-from services.auth.oauth.domain.lives import Lives
+from services.auth.oauth.domain.grant import (
+    GRANT_OVER,
+    Allowance,
+    Grant,
+    GrantKind,
+    Lives,
+    PartyGone,
+    granted,
+    key_to_bind,
+)
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_grant
 from services.auth.oauth.domain.scope_parameter import as_text, scopes_for, still_granted
 from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, new_secret

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from servicekit.clock import Clock
-from servicekit.dpop import BadProof, read_proof
+from servicekit.trust.dpop import BadProof, read_proof
 from services.auth.oauth.cache.used_proofs import UsedProofs
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from servicekit.failpoints import failpoint
 from services.auth.oauth.audit_events import issue_event
 from services.auth.oauth.domain.client import Client
-from services.auth.oauth.domain.grant import Grant, check_key, check_refreshable, key_to_bind
-from services.auth.oauth.domain.lives import Lives
+from services.auth.oauth.domain.grant import Grant, Lives, check_key, check_refreshable, key_to_bind
 from services.auth.oauth.domain.token import digest, new_salt, successor_of
 from services.auth.oauth.flows.token_ending import UsedBefore, end_reused
 from services.auth.oauth.store.refresh_tokens import (

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from joserfc.jwk import ECKey
 
-from servicekit.dpop import BadProof, Proof, hash_of, read_proof, thumbprint_of
 from servicekit.testing.dpop_key import DpopKey
+from servicekit.trust.dpop import BadProof, Proof, hash_of, read_proof, thumbprint_of
 
 URL = "https://api.example.ru/token"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
