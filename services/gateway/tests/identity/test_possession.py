@@ -9,8 +9,12 @@ from typing import Any
 import httpx
 import pytest
 from razvilka.auth.v1 import oauth_pb2
+from redis.asyncio import Redis
 
+from servicekit.testing import FakeClock
 from servicekit.testing.dpop_key import DpopKey
+from servicekit.trust.dpop import REPLAY_WINDOW_S, Proof
+from services.gateway.identity.used_proofs import UsedProofs
 from services.gateway.tests.backends import KEY as API_KEY
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
@@ -208,3 +212,16 @@ async def test_the_token_endpoint_passes_the_proof_on(edge: Edge, backends: Back
 
 def _nonce_error() -> oauth_pb2.OAuthError:
     return oauth_pb2.OAuthError(error="use_dpop_nonce", description="Send a proof with this nonce.", http_status=400)
+
+
+async def test_without_redis_a_gateway_knows_its_own_replays(free_port: int) -> None:
+    """Redis lost: what this gateway saw counts once, for as long as the proof could be good."""
+    clock = FakeClock()
+    used = UsedProofs(Redis(host="127.0.0.1", port=free_port, socket_connect_timeout=0.2), clock)
+    first, second = Proof(KEY.thumbprint, "a", ""), Proof(KEY.thumbprint, "b", "")
+
+    answers = [await used.use(proof) for proof in (first, second, first, second)]
+    clock.advance(REPLAY_WINDOW_S)
+
+    assert answers == [True, True, False, False]
+    assert await used.use(first)
