@@ -97,6 +97,7 @@ def request_body(record: UsageRecord) -> dict[str, Any]:
         "counted_by": _SOURCE[record.source],
         "flags": record.flags.split(",") if record.flags else [],
         "over_hold_rub": roubles(record.over_hold_micro_rub),
+        "dropped_params": record.dropped_params.split(", ") if record.dropped_params else [],
         "trace_id": record.trace_id,
         "attempts": [
             {
