@@ -19,6 +19,7 @@ from services.gateway.inference import metrics
 from services.gateway.inference.answer_headers import answer_headers
 from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.estimate import tokens_of
+from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.usage_record import (
@@ -172,11 +173,13 @@ class PaidCall:
             self.settled = True
             await self._meter.void()
             return 0
-        return await self._failed(code_of(error), status_of(error))
+        return await self._failed(code_of(error), status_of(error), attempts_of(error))
 
-    async def _failed(self, code: str, http_status: int) -> int:
+    async def _failed(self, code: str, http_status: int, attempts: tuple[Attempt, ...] = ()) -> int:
         usage = self._progress if self._made_tokens else NOTHING
-        return await self._settle(self._outcome(Status.FAILED, usage=usage, error_code=code, http_status=http_status))
+        return await self._settle(
+            self._outcome(Status.FAILED, usage=usage, error_code=code, http_status=http_status, attempts=attempts)
+        )
 
     def _outcome(
         self,
@@ -205,6 +208,7 @@ class PaidCall:
             latency_ms=context.elapsed_ms,
             http_status=context.status or http_status,
             attempts=attempts,
+            dropped_params=stored_names(dropped_names(route, context.ignored_params)),
         )
 
     async def _settle(self, outcome: Outcome) -> int:
