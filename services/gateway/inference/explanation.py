@@ -7,8 +7,9 @@ from typing import Final
 
 import msgspec
 
-from servicekit.errors import ServiceError
+from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
 from services.gateway.clients.completion import Route
+from services.gateway.inference.schemas import ProviderPreferences
 from services.gateway.metering.storable import MAX_TEXT
 from services.gateway.metering.usage_record import Attempt
 
@@ -40,6 +41,25 @@ def dropped_names(route: Route, ignored: Sequence[str]) -> list[str]:
     """
     strange = (name[:LONGEST_NAME] for name in ignored[:MOST_NAMES])
     return list(dict.fromkeys([*route.dropped_params, *strange]))
+
+
+def check_required(preferences: ProviderPreferences | None, left_out: Sequence[str]) -> None:
+    """Do nothing, unless the caller wants every parameter it gave to count and one cannot.
+
+    Raises:
+        InvalidRequest: the first of those left out.
+    """
+    if left_out and requires_all(preferences):
+        raise InvalidRequest(
+            ErrorReason.UNSUPPORTED_PARAMETER,
+            f"'{left_out[0]}' would be ignored, and `provider.require_parameters` is true.",
+            param=left_out[0],
+        )
+
+
+def requires_all(preferences: ProviderPreferences | None) -> bool:
+    """Tell whether no parameter may be left out."""
+    return preferences is not None and bool(preferences.require_parameters)
 
 
 def stored_names(names: Sequence[str]) -> str:

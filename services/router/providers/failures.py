@@ -116,6 +116,11 @@ def invalid(param: str, message: str) -> ServiceError:
     return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)
 
 
+def no_such_call(at: int) -> ServiceError:
+    """A tool's result whose call is neither in the conversation nor told by its id."""
+    return invalid(f"messages[{at}].tool_call_id", "'tool_call_id' names no tool call of the messages before it.")
+
+
 def unsupported(param: str, provider: str, why: str = "") -> ServiceError:
     """The provider has no such thing and leaving it out would change the meaning."""
     text = f"'{param}' is not supported by {provider}" + (f": {why}." if why else ".")

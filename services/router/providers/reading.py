@@ -32,8 +32,8 @@ class Replies(Protocol):
         """Return the error of a reply that is not 200; the body may be anything."""
         ...
 
-    def whole_answer(self, body: bytes) -> tuple[Answer, str]:
-        """Return the answer and the model's build."""
+    def whole_answer(self, body: bytes, prompt: Prompt) -> tuple[Answer, str]:
+        """Return the answer to `prompt` and the model's build."""
         ...
 
     def comes_whole(self, headers: Mapping[str, str]) -> bool:
@@ -53,14 +53,14 @@ class Replies(Protocol):
         ...
 
 
-def read_whole(replies: Replies, reply: Reply, call: ProviderCall) -> Answer:
+def read_whole(replies: Replies, reply: Reply, prompt: Prompt, call: ProviderCall) -> Answer:
     """Return the answer of a reply.
 
     Raises:
         ServiceError: it is none.
     """
     check(replies, reply)
-    answer, call.fingerprint = replies.whole_answer(reply.body)
+    answer, call.fingerprint = replies.whole_answer(reply.body, prompt)
     return answer
 
 
@@ -98,7 +98,7 @@ async def read_stream(
     if not reply.ok:
         raise replies.error_of(reply.status, reply.headers, await reply.error_body())
     if replies.comes_whole(reply.headers):
-        answer, call.fingerprint = replies.whole_answer(await reply.body())
+        answer, call.fingerprint = replies.whole_answer(await reply.body(), prompt)
         yield as_batch(answer)
         return
     frames, stream = replies.frames(reply.line_bytes), replies.answer_stream(prompt)
