@@ -33,9 +33,10 @@ def unreachable(why: str = "The provider could not be reached.") -> ServiceError
     return Unavailable(ErrorReason.PROVIDER_UNAVAILABLE, why, retry_after_s=1.0)
 
 
-def unavailable() -> ServiceError:
-    """The provider says it is down for a moment."""
-    return ProviderFailed(ErrorReason.PROVIDER_ERROR, "The provider is temporarily unavailable.")
+def unavailable(retry_after_s: float | None = None) -> ServiceError:
+    """The provider says it is down for a moment, maybe for how long."""
+    text = "The provider is temporarily unavailable."
+    return ProviderFailed(ErrorReason.PROVIDER_ERROR, text, retry_after_s=retry_after_s)
 
 
 def broken(why: str = "The provider failed.") -> ServiceError:
@@ -103,6 +104,15 @@ def too_long(message: str = "") -> ServiceError:
         shortened(message) or "The prompt is longer than the model's context window.",
         param="messages",
     )
+
+
+def item_too_large(field: str, index: str, message: str) -> ServiceError:
+    """One tool's definition, or one text, is larger than the provider takes: the rest is not at fault."""
+    reason = ErrorReason.TOOL_TOO_LARGE if field == "tools" else ErrorReason.INVALID_PARAMETERS
+    what = "The definition of this tool" if field == "tools" else "This text"
+    param = f"{field}[{index}]"
+    text = f"{what} is too large for the provider: shorten `{param}`. {shortened(message)}"
+    return InvalidRequest(reason, text, param=param)
 
 
 def bad_request(message: str, param: str | None = None) -> ServiceError:

@@ -10,26 +10,24 @@ from yarl import URL
 
 from servicekit.clock import Clock
 from services.router.domain.catalog import Model
-from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Usage, Vectors
+from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Vectors
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.json_body import encode_body
 from services.router.providers.openai_dialect.replies import OpenAIReplies
 from services.router.providers.openai_dialect.request import OpenAIRequests
-from services.router.providers.parallel import in_parallel
 from services.router.providers.parameters import asked_size, check_all_kept, check_size
 from services.router.providers.provider import ProviderCall, Traits
 from services.router.providers.reading import Replies, read_stream, read_vectors, read_whole
 from services.router.providers.transport.authorized import AuthorizedHttp
 from services.router.providers.transport.http import HttpClient, Reply, tls_for
+from services.router.providers.yandexgpt.embeddings import PacedEmbeddings
 from services.router.providers.yandexgpt.iam import credentials_of
 from services.router.providers.yandexgpt.quirks import QUIRKS
 from services.router.providers.yandexgpt.replies import NativeReplies
 from services.router.providers.yandexgpt.request import NAME, native_body
 from services.router.providers.yandexgpt.settings import YandexSettings
 
-# The default quota is 10 a second; more at once would only earn refusals.
-EMBEDDINGS_AT_ONCE: Final = 8
 OPENAI_SURFACE: Final = "openai"
 _ALL_EMULATED: Final = Traits(stop=False, choices=False)
 # Some models send only the trace id; Yandex's support asks for either.
@@ -56,6 +54,7 @@ class YandexGPTProvider:
             http, credentials_of(settings, http, clock), tls_for(settings.ca_bundle), _ID_HEADERS
         )
         self._ids = ids
+        self._embeddings = PacedEmbeddings(settings.embeddings_per_s, clock)
         base = settings.base_url.rstrip("/")
         self._completion_url = URL(f"{base}/foundationModels/v1/completion")
         self._embedding_url = URL(f"{base}/foundationModels/v1/textEmbedding")
@@ -86,9 +85,7 @@ class YandexGPTProvider:
         call.dropped.extend(texts.other_json)
         check_all_kept(texts.require_parameters, call.dropped, NAME)
         uri = self._uri(call.model)
-        made = await in_parallel([self._embed_one(text, uri, size, call) for text in texts.texts], EMBEDDINGS_AT_ONCE)
-        values = [value for one in made for value in one.values]
-        vectors = Vectors(values, sum((one.usage or Usage(0, 0) for one in made), Usage(0, 0)))
+        vectors = await self._embeddings.embed(texts.texts, call, lambda text: self._embed_one(text, uri, size, call))
         check_size(texts, vectors, NAME)
         return vectors
 
