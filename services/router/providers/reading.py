@@ -104,7 +104,7 @@ async def read_stream(
     frames, stream = replies.frames(reply.line_bytes), replies.answer_stream(prompt)
     while not stream.done:
         chunk = await reply.read()
-        batch = stream.feed(frames.feed(chunk) if chunk else frames.finish())
+        batch = stream.feed(frames.feed(chunk)) if chunk else _rest(stream, frames)
         if batch is not None:
             reply.progressed()
             call.fingerprint = stream.fingerprint
@@ -116,6 +116,17 @@ async def read_stream(
     if not stream.is_whole:
         raise failures.broken("The provider's answer broke off.")
     await reply.linger()
+
+
+def _rest(stream: AnswerStream, frames: Frames) -> Batch | None:
+    """Return what the end of the body completes: torn, it takes nothing from an answer that has said how it ended."""
+    was_whole = stream.is_whole
+    try:
+        return stream.feed(frames.finish())
+    except ServiceError:
+        if was_whole:
+            return None
+        raise
 
 
 def as_batch(answer: Answer) -> Batch:
