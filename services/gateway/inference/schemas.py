@@ -27,7 +27,6 @@ StopList = Annotated[list[Annotated[str, Meta(min_length=1, max_length=1024)]], 
 Bias = Annotated[float, Meta(ge=-100, le=100)]
 FunctionName = Annotated[str, Meta(pattern="^[a-zA-Z0-9_.-]{1,64}$")]
 ShortText = Annotated[str, Meta(max_length=1024)]
-# OpenAI adds words: one that is newer than we are is brought to a known one, and named.
 Effort = Annotated[str, Meta(pattern="^[a-z]{1,32}$", description="none, minimal, low, medium, high, xhigh")]
 
 
@@ -49,7 +48,6 @@ class ToolCall(Struct, gc=False):
     """One call in an assistant message."""
 
     id: Annotated[str, Meta(min_length=1, max_length=1024)]
-    # Without one, `custom` says what was called.
     function: FunctionCall = msgspec.field(default_factory=lambda: FunctionCall(""))
     custom: CustomCall | None = None
     type: Literal["function", "custom"] = "function"
@@ -80,13 +78,12 @@ class ChatMessage(Struct, gc=False):
 
 
 class FunctionDefinition(Struct, gc=False):
-    """What a function does and takes."""
+    """What a function does and takes; examples of calls and the schema of the result are GigaChat's own."""
 
     name: FunctionName
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
-    # GigaChat's own: examples of calls, and the schema of the result.
     few_shot_examples: list[dict[str, Any]] | None = None
     return_parameters: dict[str, Any] | None = None
 
