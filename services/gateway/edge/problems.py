@@ -42,6 +42,8 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     ErrorReason.INVALID_PARAMETERS: Rendering(400, _BAD_REQUEST),
     ErrorReason.UNSUPPORTED_PARAMETER: Rendering(400, _BAD_REQUEST),
     ErrorReason.CONTEXT_LENGTH_EXCEEDED: Rendering(400, _BAD_REQUEST),
+    # Not the conversation: a client that shortens its messages would never get through.
+    ErrorReason.TOOL_TOO_LARGE: Rendering(400, _BAD_REQUEST),
     ErrorReason.CONTENT_FILTER: Rendering(400, _BAD_REQUEST),
     ErrorReason.AUTH_REQUIRED: Rendering(401, _AUTHENTICATION),
     ErrorReason.INVALID_KEY: Rendering(401, _AUTHENTICATION),
