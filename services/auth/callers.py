@@ -59,6 +59,7 @@ ACCOUNTS: Final = {
     "FinishExternalLogin": GATEWAY,
     "ListExternalProviders": GATEWAY,
     "SetUserDisabled": GATEWAY,
+    "SetCredentialDisabled": GATEWAY,
     "SeedUser": OPERATOR,
     "ListOutbox": GATEWAY,
 }

@@ -57,7 +57,7 @@ from services.gateway.inference.routes.text_completions import TextCompletions
 from services.gateway.management import access, account, administration, bodies, clients, key_info, keys
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
-from services.gateway.management.administration import administration_router
+from services.gateway.management.administration import administration_router, credentials_router
 from services.gateway.management.clients import clients_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
@@ -182,6 +182,7 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         keys_router(parts.auth, parts.catalog),
         clients_router(parts.grants),
         administration_router(parts.administration, parts.limit),
+        credentials_router(parts.administration, parts.limit),
     )
 
 

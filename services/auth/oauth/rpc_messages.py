@@ -121,6 +121,7 @@ def client_to_proto(client: Client) -> pb.Client:
         created_at=timestamp_to_proto(client.created_at),
         owner_user_id=client.owner_user_id or "",
         client_uri=client.client_uri,
+        disabled=client.is_disabled,
     )
 
 
@@ -166,6 +167,7 @@ def grant_to_proto(grant: Grant, client: Client) -> pb.Grant:
         budget=budget,
         created_at=timestamp_to_proto(grant.created_at),
         last_used_at=timestamp_to_proto(grant.last_used_at),
+        disabled=grant.is_disabled,
     )
 
 

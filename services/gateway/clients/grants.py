@@ -87,6 +87,7 @@ def application_from_proto(message: pb.Client) -> Application:
         auth_method=message.token_endpoint_auth_method,
         created_at=moment(message, "created_at"),
         client_uri=message.client_uri,
+        disabled=message.disabled,
     )
 
 
@@ -100,4 +101,5 @@ def _grant(message: pb.Grant) -> GrantView:
         budget_period=PERIODS.get(message.budget.period) if message.budget.limit_micro_rub else None,
         created_at=moment(message, "created_at"),
         last_used_at=moment(message, "last_used_at"),
+        disabled=message.disabled,
     )

@@ -54,6 +54,7 @@ class Application:
     auth_method: str
     created_at: datetime | None
     client_uri: str
+    disabled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class GrantView:
     budget_period: BudgetPeriod | None
     created_at: datetime | None
     last_used_at: datetime | None
+    disabled: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ class KeyOut(BaseModel):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    disabled: bool
 
 
 class KeyMade(KeyOut):
@@ -111,8 +112,8 @@ class RevokedBody(BaseModel):
     revoked: bool = True
 
 
-class UserState(BaseModel):
-    """Whether an account is shut."""
+class SwitchedBody(BaseModel):
+    """Whether an administrator disabled it."""
 
     id: str
     disabled: bool
@@ -129,6 +130,7 @@ class ClientOut(BaseModel):
     grant_types: list[str]
     token_endpoint_auth_method: str
     created_at: datetime | None
+    disabled: bool
 
 
 class ClientMade(ClientOut):
@@ -164,6 +166,7 @@ class GrantOut(BaseModel):
     budget: BudgetBody | None
     created_at: datetime | None
     last_used_at: datetime | None
+    disabled: bool
 
 
 class GrantList(BaseModel):

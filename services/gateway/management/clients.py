@@ -70,4 +70,5 @@ def client_body(client: Application) -> dict[str, Any]:
         "grant_types": list(client.grant_types),
         "token_endpoint_auth_method": client.auth_method,
         "created_at": client.created_at,
+        "disabled": client.disabled,
     }

@@ -41,6 +41,7 @@ class Client:
     """A registered application. `auth_methods` begins with the one it registered.
 
     Its `makers` bound it: when one ends, it ends; `models` and `ip_allow_list` are for what it does in its own name.
+    `is_disabled`: an administrator switched it off, or what made it, and may switch it on again.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Client:
     models: tuple[str, ...] = ()
     ip_allow_list: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    is_disabled: bool = False
 
     @property
     def powers(self) -> Powers:

@@ -19,7 +19,7 @@ GRANT_OVER: Final = "The grant is not valid any more."
 
 
 class PartyGone(Exception):
-    """The client or the user does not exist any more."""
+    """The client or the user does not exist any more, or may not meet."""
 
 
 class GrantKind(StrEnum):
@@ -42,7 +42,10 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One authorization: the family of its refresh tokens and of all its access tokens."""
+    """One authorization: the family of its refresh tokens and of all its access tokens.
+
+    `is_disabled`: an administrator switched it off, or its application, and may switch it on again.
+    """
 
     id: str
     kind: GrantKind
@@ -57,6 +60,7 @@ class Grant:
     last_used_at: datetime
     revoked_at: datetime | None = None
     ip_allow_list: tuple[str, ...] = ()
+    is_disabled: bool = False
 
     @property
     def subject(self) -> str:
@@ -71,7 +75,8 @@ class Grant:
 
     def is_live(self, now: datetime) -> bool:
         """Tell whether its tokens can be valid."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+        is_over = self.revoked_at is not None or (self.expires_at is not None and now >= self.expires_at)
+        return not is_over and not self.is_disabled
 
 
 def granted(client: Client, allowance: Allowance, *, in_its_own_name: bool, owner_is_admin: bool) -> Powers:

@@ -26,6 +26,7 @@ from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, ne
 from services.auth.oauth.flows.code_flow import Lives
 from services.auth.oauth.store.grant_rows import insert_grant
 from services.auth.oauth.store.grants import GrantStore
+from services.auth.oauth.store.parties import is_barred
 from services.auth.oauth.store.refresh_tokens import NewRefresh, insert_refresh
 from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.domain.audit import AuditAction
@@ -198,6 +199,8 @@ class DeviceFlows:
     async def _store_once(self, grant: Grant, refresh: NewRefresh | None, jti: str) -> bool:
         async def insert(unit: UnitOfWork) -> bool:
             # Its id was settled when the flow began: of any number of polls one makes it, also when Redis forgets.
+            if await is_barred(unit.connection, grant.client_id, grant.user_id):
+                return False
             if not await insert_grant(unit.connection, grant):
                 return False
             if refresh is not None:

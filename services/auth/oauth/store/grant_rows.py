@@ -83,4 +83,5 @@ def grant_from_row(row: asyncpg.Record) -> Grant:
         last_used_at=row["last_used_at"],
         revoked_at=row["revoked_at"],
         ip_allow_list=tuple(row["ip_allow_list"]),
+        is_disabled=row["is_disabled"],
     )

@@ -32,6 +32,12 @@ ROUTES: dict[tuple[str, str], tuple[str, Any, int]] = {
     ("DELETE", "/v1/clients/app-1"): ("clients:write", None, 200),
     ("POST", "/v1/admin/users/user-9/disable"): ("admin", None, 200),
     ("POST", "/v1/admin/users/user-9/enable"): ("admin", None, 200),
+    ("POST", "/v1/admin/keys/key-1/disable"): ("admin", None, 200),
+    ("POST", "/v1/admin/keys/key-1/enable"): ("admin", None, 200),
+    ("POST", "/v1/admin/clients/app-1/disable"): ("admin", None, 200),
+    ("POST", "/v1/admin/clients/app-1/enable"): ("admin", None, 200),
+    ("POST", "/v1/admin/grants/grant-1/disable"): ("admin", None, 200),
+    ("POST", "/v1/admin/grants/grant-1/enable"): ("admin", None, 200),
 }
 
 
@@ -224,3 +230,19 @@ async def test_auth_is_told_which_administrator_shuts_whom(edge: Edge, everythin
         ("user-1", "user-9", False),
     ]
     assert all(each.origin.ip for each in asked)
+
+
+@pytest.mark.parametrize(("kind", "number"), [("keys", 1), ("clients", 2), ("grants", 3)])
+async def test_auth_is_told_which_credential_an_administrator_switches(
+    edge: Edge, everything: Backends, kind: str, number: int
+) -> None:
+    """By kind and id; the answer says how it stands."""
+    off = await edge.client.post(f"/v1/admin/{kind}/its-id/disable")
+    on = await edge.client.post(f"/v1/admin/{kind}/its-id/enable")
+
+    asked = [request for request in everything.accounts.requests if hasattr(request, "admin_user_id")]
+    assert (off.json(), on.json()) == ({"id": "its-id", "disabled": True}, {"id": "its-id", "disabled": False})
+    assert [(each.admin_user_id, each.kind, each.id, each.disabled) for each in asked] == [
+        ("user-1", number, "its-id", True),
+        ("user-1", number, "its-id", False),
+    ]

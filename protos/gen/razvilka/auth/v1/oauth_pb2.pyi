@@ -118,12 +118,15 @@ class Client(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     OWNER_USER_ID_FIELD_NUMBER: _builtins.int
     CLIENT_URI_FIELD_NUMBER: _builtins.int
+    DISABLED_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     name: _builtins.str
     confidential: _builtins.bool
     token_endpoint_auth_method: _builtins.str
     owner_user_id: _builtins.str
     client_uri: _builtins.str
+    disabled: _builtins.bool
+    """by an administrator, who may enable it again"""
     @_builtins.property
     def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -145,10 +148,11 @@ class Client(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         owner_user_id: _builtins.str = ...,
         client_uri: _builtins.str = ...,
+        disabled: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_uri", b"client_uri", "confidential", b"confidential", "created_at", b"created_at", "grant_types", b"grant_types", "name", b"name", "owner_user_id", b"owner_user_id", "redirect_uris", b"redirect_uris", "scopes", b"scopes", "token_endpoint_auth_method", b"token_endpoint_auth_method"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_uri", b"client_uri", "confidential", b"confidential", "created_at", b"created_at", "disabled", b"disabled", "grant_types", b"grant_types", "name", b"name", "owner_user_id", b"owner_user_id", "redirect_uris", b"redirect_uris", "scopes", b"scopes", "token_endpoint_auth_method", b"token_endpoint_auth_method"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -846,8 +850,11 @@ class Grant(_message.Message):
     BUDGET_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     LAST_USED_AT_FIELD_NUMBER: _builtins.int
+    DISABLED_FIELD_NUMBER: _builtins.int
     grant_id: _builtins.str
     user_id: _builtins.str
+    disabled: _builtins.bool
+    """by an administrator, it or its client"""
     @_builtins.property
     def client(self) -> Global___Client: ...
     @_builtins.property
@@ -871,10 +878,11 @@ class Grant(_message.Message):
         budget: _auth_pb2.Budget | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         last_used_at: _timestamp_pb2.Timestamp | None = ...,
+        disabled: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "client", b"client", "created_at", b"created_at", "last_used_at", b"last_used_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "client", b"client", "created_at", b"created_at", "grant_id", b"grant_id", "last_used_at", b"last_used_at", "models", b"models", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "client", b"client", "created_at", b"created_at", "disabled", b"disabled", "grant_id", b"grant_id", "last_used_at", b"last_used_at", "models", b"models", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
