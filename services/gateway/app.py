@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, NotFound
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
@@ -32,10 +33,12 @@ from services.gateway.edge.api_description import (
 )
 from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.edge.errors.exception_handlers import add_exception_handlers
+from services.gateway.edge.errors.path_hints import NOTHING
 from services.gateway.edge.middleware import Edge
 from services.gateway.edge.reading.params import check_query
 from services.gateway.edge.request_context import context_of
 from services.gateway.edge.server import health
+from services.gateway.edge.server.admin_listener import is_elsewhere
 from services.gateway.edge.server.health import health_router
 from services.gateway.edge.server.readiness import Readiness
 from services.gateway.identity.access import AccessTable, Needs, Open
@@ -150,9 +153,14 @@ def build_app(parts: AppDependencies) -> FastAPI:
 
 
 def _bare_application(parts: AppDependencies, table: AccessTable) -> Application:
+    has_admin_listener = parts.settings.admin_port is not None
+
     async def authenticate(request: Request) -> None:
         check_query(request.scope["query_string"])
-        need = table.need_of(request.method, request.scope["route"].path)
+        route: str = request.scope["route"].path
+        if has_admin_listener and is_elsewhere(request.scope, route):
+            raise NotFound(ErrorReason.NOT_FOUND, NOTHING)
+        need = table.need_of(request.method, route)
         await parts.authenticator.enter(context_of(request.scope), need)
 
     shown = parts.settings.environment != "production"

@@ -10,7 +10,7 @@ from razvilka.auth.v1 import auth_pb2, oauth_pb2
 from services.gateway.app import MANAGEMENT_NEEDS
 from services.gateway.identity.access import Scope
 from services.gateway.tests.backends import KEY, Backends, caller
-from services.gateway.tests.conftest import Edge
+from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD
 
 EVERYTHING = [scope.value for scope in Scope]
@@ -230,6 +230,22 @@ async def test_auth_is_told_which_administrator_shuts_whom(edge: Edge, everythin
         ("user-1", "user-9", False),
     ]
     assert all(each.origin.ip for each in asked)
+
+
+async def test_administrators_may_have_a_listener_of_their_own(
+    start_gateway: StartGateway, everything: Backends, free_port: int
+) -> None:
+    """Then the API's port knows nothing of /v1/admin, whatever the credential; the other one does."""
+    edge = await start_gateway(admin_port=free_port)
+    path = "/v1/admin/users/user-9/disable"
+
+    public = await edge.client.post(path)
+    private = await edge.client.post(f"http://127.0.0.1:{free_port}{path}")
+    stranger = await edge.client.post(f"http://127.0.0.1:{free_port}{path}", headers={"authorization": "Bearer nobody"})
+
+    assert (public.status_code, public.json()["error"]["code"]) == (404, "not_found")
+    assert (private.status_code, stranger.status_code) == (200, 401)
+    assert len([each for each in everything.accounts.requests if hasattr(each, "admin_user_id")]) == 1
 
 
 @pytest.mark.parametrize(("kind", "number"), [("keys", 1), ("clients", 2), ("grants", 3)])
