@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -33,6 +34,7 @@ def run(service: str, serve: Callable[[], Awaitable[None]], migrations: Path | N
     command = sys.argv[1] if len(sys.argv) == 2 else ""
     if command == "serve":
         _collect_garbage_seldom()
+        _leave_no_core()
         uvloop.run(_awaited(serve))
     elif command == "migrate" and migrations is not None:
         _migrate(service, migrations)
@@ -45,6 +47,11 @@ def _collect_garbage_seldom() -> None:
     # that was imported) took 8 % of a request's CPU; modules are exempt and looks are rarer.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def _leave_no_core() -> None:
+    # A core file would hold keys, prompts and passwords of whoever was being served.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 async def _awaited(serve: Callable[[], Awaitable[None]]) -> None:
