@@ -45,6 +45,7 @@ from services.gateway.identity.access import AccessTable, Needs, Open
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.identity.key_sets import KeySet
+from services.gateway.identity.refusals import Refusals
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
@@ -57,7 +58,8 @@ from services.gateway.inference.routes.paid_route import InferenceDependencies
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.text_completions import TextCompletions
-from services.gateway.management import access, account, administration, bodies, clients, key_info, keys
+from services.gateway.management import abuse, access, account, administration, bodies, clients, key_info, keys
+from services.gateway.management.abuse import abuse_router
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
 from services.gateway.management.administration import administration_router, credentials_router
@@ -78,7 +80,8 @@ from services.gateway.settings import GatewaySettings
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
-MANAGEMENT_NEEDS: Final = (key_info.NEEDS, account.NEEDS, access.NEEDS, keys.NEEDS, clients.NEEDS, administration.NEEDS)
+MANAGEMENT_ROOMS: Final = (key_info, account, access, keys, clients, administration, abuse)
+MANAGEMENT_NEEDS: Final = tuple(room.NEEDS for room in MANAGEMENT_ROOMS)
 ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, *MANAGEMENT_NEEDS)
 
 
@@ -98,6 +101,7 @@ class AppDependencies:
     administration: AdministrationClient
     key_set: KeySet
     limit: OAuthLimit
+    refusals: Refusals
     paid_calls: PaidCalls
     readiness: Readiness
     clock: Clock
@@ -145,7 +149,13 @@ def build_app(parts: AppDependencies) -> FastAPI:
         app.include_router(router)
     table.check_every_route(app.known_routes)
     add_exception_handlers(app, app.methods_at)
-    app.edge = Edge(app.serve_by_framework, hot, hsts=parts.settings.hsts, cors=ApiCors(Cors(parts.settings.cors_list)))
+    app.edge = Edge(
+        app.serve_by_framework,
+        hot,
+        hsts=parts.settings.hsts,
+        cors=ApiCors(Cors(parts.settings.cors_list)),
+        note_refusal=parts.refusals.note,
+    )
     describe(app, _description(table))
     if app.openapi_url:
         app.openapi()  # Now: whoever asks first would hold up everybody else for a tenth of a second.
@@ -191,6 +201,7 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         clients_router(parts.grants),
         administration_router(parts.administration, parts.limit),
         credentials_router(parts.administration, parts.limit),
+        abuse_router(parts.refusals),
     )
 
 

@@ -22,6 +22,7 @@ from servicekit.rpc_client import open_channel, peer_of
 from services.gateway.admission.admission import open_admission
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
+from services.gateway.admission.redis.server_clock import redis_now
 from services.gateway.app import AppDependencies, build_app
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
@@ -41,6 +42,7 @@ from services.gateway.identity.key_cache import KeyCache
 from services.gateway.identity.key_sets import KeySet
 from services.gateway.identity.known_proxies import tell_known_proxies
 from services.gateway.identity.metrics import GRANT_OUTCOMES
+from services.gateway.identity.refusals import Refusals
 from services.gateway.identity.revocations import RevocationEffects, RevocationListener, RevocationPoller
 from services.gateway.identity.revoked import Revoked
 from services.gateway.inference.paid_call import PaidCalls
@@ -48,7 +50,7 @@ from services.gateway.metering.journal.journal import NO_SPACE
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.metering.readiness.clock_watch import ClockWatch, NowOf
+from services.gateway.metering.readiness.clock_watch import ClockWatch
 from services.gateway.settings import GatewaySettings
 
 log = structlog.get_logger()
@@ -129,6 +131,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         work.start(identity.key_set.run(), name="jwks")
         work.start(identity.listener.run(), name="revocations")
         work.start(identity.poller.run(), name="revocations_asked")
+        work.start(identity.refusals.run(), name="refusals")
         work.start(parts.readiness.run(), name="readiness")
         cancellations = parts.paid_calls.cancellations
         port = await stack.enter_async_context(listening(app, settings, parts.readiness, cancellations))
@@ -182,6 +185,7 @@ def _dependencies(
         administration=clients.administration,
         key_set=identity.key_set,
         limit=identity.limit,
+        refusals=identity.refusals,
         paid_calls=paid_calls,
         readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering)),
         clock=clock,
@@ -195,6 +199,7 @@ class _Identity:
     authenticator: Authenticator
     key_set: KeySet
     limit: OAuthLimit
+    refusals: Refusals
     listener: RevocationListener
     poller: RevocationPoller
 
@@ -211,6 +216,7 @@ def _identity(settings: GatewaySettings, redis: Redis, clients: Clients, clock: 
         Authenticator(clients.auth.verify_api_key, keys, tokens, trusted=settings.trusted_networks),
         key_set,
         OAuthLimit(redis, clock, per_minute=settings.oauth.requests_per_minute, trusted=settings.trusted_networks),
+        Refusals(redis, clock, settings.trusted_networks),
         RevocationListener(redis, effects, clock),
         RevocationPoller(redis, clients.oauth.list_revocations, effects, clock),
     )
@@ -226,7 +232,7 @@ async def _open_paid_calls(
         )
     )
     clock_watch = ClockWatch(
-        {"Redis": _redis_now(redis), "usage": clients.usage.now}, clock, bound_s=settings.metering.clock_bound_s
+        {"Redis": redis_now(redis), "usage": clients.usage.now}, clock, bound_s=settings.metering.clock_bound_s
     )
     metering = await stack.enter_async_context(
         open_metering(
@@ -248,14 +254,6 @@ async def _open_paid_calls(
         admission, metering, settings, boot_id=boot_id, clock=clock, tasks=settling, cancellations=Cancellations()
     )
     return paid_calls, metering
-
-
-def _redis_now(redis: Redis) -> NowOf:
-    async def now() -> float:
-        seconds, microseconds = await redis.time()
-        return float(seconds) + float(microseconds) / 1e6
-
-    return now
 
 
 def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict[str, Check]:

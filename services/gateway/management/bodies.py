@@ -119,6 +119,22 @@ class SwitchedBody(BaseModel):
     disabled: bool
 
 
+class RefusedBody(BaseModel):
+    """How often a subject was refused for a reason."""
+
+    subject: str
+    reason: str
+    refusals: int
+
+
+class AbuseBody(BaseModel):
+    """Who was refused most, most refused first."""
+
+    by: str
+    window: str
+    data: list[RefusedBody]
+
+
 class ClientOut(BaseModel):
     """An OAuth application."""
 

@@ -32,6 +32,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Any, int]] = {
     ("DELETE", "/v1/clients/app-1"): ("clients:write", None, 200),
     ("POST", "/v1/admin/users/user-9/disable"): ("admin", None, 200),
     ("POST", "/v1/admin/users/user-9/enable"): ("admin", None, 200),
+    ("GET", "/v1/admin/abuse"): ("admin", None, 200),
     ("POST", "/v1/admin/keys/key-1/disable"): ("admin", None, 200),
     ("POST", "/v1/admin/keys/key-1/enable"): ("admin", None, 200),
     ("POST", "/v1/admin/clients/app-1/disable"): ("admin", None, 200),
