@@ -28,6 +28,7 @@ OAUTH: Final = {
     "FindDevice": GATEWAY,
     "DecideDevice": GATEWAY,
     "GetKeys": GATEWAY,
+    "RotateSigningKey": OPERATOR,
     "GetGrant": GATEWAY,
     "ListGrants": GATEWAY,
     "RevokeGrant": GATEWAY,

@@ -109,6 +109,7 @@ def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits]) -> OAuthUseCase
         devices=devices,
         clients=parts.clients,
         grants=Grants(parts.grants, parts.accounts, limits, given.units, revocations, clock=given.clock),
+        ring=parts.ring,
         discovery=Discovery(parts.ring, machine_grants, terms, registration=settings.registration_enabled),
     )
 
