@@ -8,6 +8,7 @@ from typing import Protocol
 
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Vectors
+from services.router.domain.kept import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class ProviderCall:
     """The provider's own id, for support cases."""
     fingerprint: str = ""
     """The build of the model that answered."""
+    kept: Kept = field(default_factory=Kept)
+    """What this model has answered already, in an attempt before this one; and what it answers in this one."""
 
 
 class Provider(Protocol):

@@ -16,7 +16,7 @@ from services.router.providers import failures
 from services.router.providers.json_body import encode_body
 from services.router.providers.openai_dialect.replies import OpenAIReplies
 from services.router.providers.openai_dialect.request import OpenAIRequests
-from services.router.providers.parallel import in_parallel
+from services.router.providers.parallel import keep_answers
 from services.router.providers.provider import ProviderCall, Traits
 from services.router.providers.reading import Replies, read_stream, read_vectors, read_whole
 from services.router.providers.transport.authorized import AuthorizedHttp
@@ -84,10 +84,11 @@ class YandexGPTProvider:
         if texts.dimensions is not None and "dimensions" not in call.model.supported_parameters:
             raise failures.unsupported("dimensions", NAME, "this model has a fixed size")
         call.dropped.extend(name for name in texts.other_json if name != "encoding_format")
-        uri = self._uri(call.model)
-        made = await in_parallel(
-            [self._embed_one(text, uri, texts.dimensions, call) for text in texts.texts], EMBEDDINGS_AT_ONCE
-        )
+        uri, kept = self._uri(call.model), call.kept.vectors
+        missing = {number: text for number, text in enumerate(texts.texts) if number not in kept}
+        asked = {number: self._embed_one(text, uri, texts.dimensions, call) for number, text in missing.items()}
+        await keep_answers(kept, asked, EMBEDDINGS_AT_ONCE)
+        made = [kept[number] for number in range(len(texts.texts))]
         values = [value for one in made for value in one.values]
         return Vectors(values, sum((one.usage or Usage(0, 0) for one in made), Usage(0, 0)))
 
