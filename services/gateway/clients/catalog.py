@@ -55,6 +55,8 @@ class Model:
     bills_input_per_choice: bool = False
     # By script: the share of the bound of its tokens (`inference.text_size`) that prompts have used at most.
     learned_shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    # Whether its provider's adapter writes references and unions of schemas out, which makes them longer.
+    writes_schemas_out: bool = False
 
     def price_at(self, now: datetime) -> Price:
         """Return the price that holds at `now`.

@@ -32,7 +32,13 @@ class PromptList:
         answers: list[Completion] = []
         for request in self._as_admitted(call):
             answer = await self._router.complete(
-                request, model, deadline_s=call.deadline_s, call=context, lesson=lesson, allowed_models=allowed
+                request,
+                model,
+                deadline_s=call.deadline_s,
+                call=context,
+                lesson=lesson,
+                schema_bound=call.priced.schema_bound,
+                allowed_models=allowed,
             )
             answers.append(answer)
             call.answered(answer.route, chars_of(answer.choices), answer.end.usage)
@@ -52,6 +58,7 @@ class PromptList:
                 deadline_s=deadline_s,
                 call=context,
                 lesson=call.priced.size.lesson,
+                schema_bound=call.priced.schema_bound,
                 allowed_models=call.context.known_caller.models,
             )
             for request in self._as_admitted(call)

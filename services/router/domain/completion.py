@@ -90,6 +90,7 @@ class Prompt:
 
     `allowed_models` are the ids or aliases that the caller's credential is limited to; empty: no limit.
     `token_bound` is the most tokens that its text can be, `script` the one most of it is in: what is learned from.
+    `schema_bound` is the most tokens that its schemas may be when they are written out; 0: not known.
     """
 
     model: str
@@ -107,6 +108,7 @@ class Prompt:
     other_json: Mapping[str, bytes] = field(default_factory=dict)
     token_bound: int = 0
     script: str = ""
+    schema_bound: int = 0
     allowed_models: frozenset[str] = frozenset()
 
 

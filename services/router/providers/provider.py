@@ -19,6 +19,8 @@ class Traits:
     """Cuts at stop sequences."""
     choices: bool
     """Makes n answers of one call."""
+    schemas: bool = True
+    """Takes schemas as they stand; else references and unions are written out."""
 
 
 @dataclass(slots=True)

@@ -63,6 +63,7 @@ class RouterClient:
         deadline_s: float,
         call: CallContext,
         lesson: Lesson,
+        schema_bound: int,
         allowed_models: Collection[str],
     ) -> Completion:
         """Return the whole answer.
@@ -70,7 +71,7 @@ class RouterClient:
         Raises:
             ServiceError: what the router says went wrong.
         """
-        prompt = to_prompt(request, model, lesson, allowed_models)
+        prompt = to_prompt(request, model, lesson, allowed_models, schema_bound)
         answer = await self._calls.unary("Complete", prompt, deadline_s=deadline_s, context=call)
         return Completion(_route(answer.route), tuple(map(_choice, answer.choices)), _end(answer.end))
 
@@ -82,6 +83,7 @@ class RouterClient:
         deadline_s: float,
         call: CallContext,
         lesson: Lesson,
+        schema_bound: int,
         allowed_models: Collection[str],
     ) -> AsyncGenerator[list[StreamPart], None]:
         """Yield the answer as it is made, all parts that have arrived together; leaving the iteration cancels it.
@@ -89,7 +91,7 @@ class RouterClient:
         Raises:
             ServiceError: what the router says went wrong, before or after the first part.
         """
-        prompt = to_prompt(request, model, lesson, allowed_models)
+        prompt = to_prompt(request, model, lesson, allowed_models, schema_bound)
         # aclosing: left early, the call must be cancelled now, not when the garbage collector comes.
         async with aclosing(self._calls.stream("Stream", prompt, deadline_s=deadline_s, context=call)) as arrived:
             async for parts in arrived:
@@ -178,6 +180,7 @@ def model_from_proto(message: pb.Model) -> Model:
         on_disconnect=message.on_disconnect or "cancel",
         bills_input_per_choice=message.bills_input_per_choice,
         learned_shares=dict(message.learned_shares),
+        writes_schemas_out=message.writes_schemas_out,
     )
 
 

@@ -298,3 +298,21 @@ async def test_a_dearer_fallback_is_held_for(start_gateway: StartGateway, backen
 
     row = await backends.usage.row()
     assert (row.price_version, row.flags) == ("dear", "")
+
+
+async def test_the_router_hears_how_large_schemas_may_become(start_gateway: StartGateway, backends: Backends) -> None:
+    """Only where an adapter writes them out: it refuses what would outgrow the hold."""
+    schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"type": "string"}}}
+    tools = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
+    backends.router.models = [
+        model("yandexgpt:latest", "yandexgpt"),
+        model("gigachat-max", provider="gigachat", writes_schemas_out=True),
+    ]
+    edge = await start_gateway()
+
+    for name in ("yandexgpt", "gigachat-max"):
+        assert (await edge.client.post(CHAT, json=chat(model=name, tools=tools))).status_code == 200
+
+    as_written, written_out = backends.router.prompts
+    assert as_written.schema_bound == 0
+    assert written_out.schema_bound > len(str(schema))
