@@ -16,8 +16,8 @@ from emulator.openai.format import BadRequestError
 from emulator.yandex.native_format import InvalidRequestError
 from servicekit.errors import InvalidRequest
 from services.gateway.inference.estimate import estimate, held_input
-from services.gateway.inference.prompt_size import chat_size
-from services.gateway.inference.text_size import size_of
+from services.gateway.inference.size.prompt_size import chat_size
+from services.gateway.inference.size.text_size import size_of
 from services.gateway.metering.settle import usage_record
 from services.gateway.metering.usage_record import Flag, Source, Status, UsageRecord
 from services.gateway.tests.metering_kit import facts, outcome, ticket

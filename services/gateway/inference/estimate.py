@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from services.gateway.clients.catalog import Model
-from services.gateway.inference.prompt_size import PromptSize
+from services.gateway.inference.size.prompt_size import PromptSize
 from services.gateway.metering.usage_record import Price
 
 # An image costs a number of tokens that nobody can tell beforehand; GigaChat and OpenAI models take 700 to 1,450.

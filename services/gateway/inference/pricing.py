@@ -12,7 +12,7 @@ from services.gateway.clients.catalog import Catalog, CatalogWatch, Model
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.access import check_model
 from services.gateway.inference.estimate import Estimate, affordable_output, estimate, output_bound, worst
-from services.gateway.inference.prompt_size import ENVELOPE_TOKENS, PromptSize
+from services.gateway.inference.size.prompt_size import ENVELOPE_TOKENS, PromptSize
 from services.gateway.metering.usage_record import Price, RequestFacts
 
 # Below so many tokens an answer is no answer: better refuse.

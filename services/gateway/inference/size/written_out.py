@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from services.gateway.inference.text_size import size_of
+from services.gateway.inference.size.text_size import size_of
 
 # More than any schema of use has; what is not counted then is not sent to such a provider either.
 MOST_STEPS: Final = 5_000
