@@ -1,8 +1,11 @@
-"""Random paid requests of every kind, sent over one connection pool; what came of each in one value."""
+"""Random paid requests of every kind, sent in parallel; what came of each in one value."""
 
 from __future__ import annotations
 
 import random
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +13,7 @@ import httpx
 
 from tests.random_schemas import rich_schema
 
+SENDERS: Final = 16
 CHAT: Final = "/v1/chat/completions"
 TEXT: Final = "/v1/completions"
 VECTORS: Final = "/v1/embeddings"
@@ -30,10 +34,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The status, and what a refusal is called."""
+    """The status, and what a refusal is called and says."""
 
     status: int
     code: str
+    message: str = ""
 
 
 def random_order(rng: random.Random) -> Order:
@@ -70,6 +75,27 @@ def _extras(rng: random.Random) -> dict[str, Any]:
     return extras
 
 
+def send_all(urls: Sequence[str], key: str, orders: Sequence[Order]) -> list[Reply]:
+    """Send the orders in parallel, over the addresses in turn; each sender has connections of its own."""
+    numbered = enumerate(orders)
+    turn = threading.Lock()
+    replies: dict[int, Reply] = {}
+
+    def work() -> None:
+        with httpx.Client(timeout=60.0, trust_env=False) as client:
+            while True:
+                with turn:
+                    number, order = next(numbered, (-1, None))
+                if order is None:
+                    return
+                replies[number] = send(client, urls[number % len(urls)], key, order)
+
+    with ThreadPoolExecutor(SENDERS) as pool:
+        for done in [pool.submit(work) for _ in range(SENDERS)]:
+            done.result()
+    return [replies[number] for number in range(len(orders))]
+
+
 def send(client: httpx.Client, url: str, key: str, order: Order) -> Reply:
     """Send one request and read what comes, or leave."""
     headers = {"authorization": f"Bearer {key}"}
@@ -79,4 +105,4 @@ def send(client: httpx.Client, url: str, key: str, order: Order) -> Reply:
             return Reply(200, "")
         answer.read()
     refused = answer.json().get("error", {}) if answer.status_code != 200 else {}
-    return Reply(answer.status_code, str(refused.get("code", "")))
+    return Reply(answer.status_code, str(refused.get("code", "")), str(refused.get("message", "")))
