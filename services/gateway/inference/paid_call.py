@@ -11,21 +11,21 @@ from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
 from services.gateway.admission import headers as limit_headers
 from services.gateway.admission.admission import Admission
-from services.gateway.admission.request import AdmissionRefused, Admitted
+from services.gateway.admission.request import AdmissionRefused
 from services.gateway.clients.completion import End, Route
 from services.gateway.edge.cancellation import Cancellation, Cancellations
 from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
 from services.gateway.inference import metrics
-from services.gateway.inference.answer_headers import answer_headers, lowered_header
+from services.gateway.inference.admitting import Admitting
+from services.gateway.inference.answer_headers import answer_headers
 from services.gateway.inference.delivered import NOTHING, Delivered
-from services.gateway.inference.pricing import PricedRequest, admission_request, fitting, request_facts
+from services.gateway.inference.pricing import PricedRequest
 from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.usage_record import (
     Attempt,
     Outcome,
-    RequestFacts,
     Source,
     Status,
     TokenUsage,
@@ -52,7 +52,7 @@ class PaidCalls:
     ) -> None:
         self._admission = admission
         self._metering = metering
-        self._boot_id = boot_id
+        self._admitting = Admitting(admission, clock, boot_id=boot_id, budget_wait_s=settings.admission.budget_wait_s)
         self._clock = clock
         self.settings = settings
         self.tasks = tasks
@@ -74,7 +74,7 @@ class PaidCalls:
         """
         now_s = self._clock.now().timestamp()
         try:
-            admitted, facts, priced = await self._admit(context, priced)
+            admitted, facts, priced = await self._admitting.admit(context, priced)
         except AdmissionRefused as refused:
             context.headers.extend(limit_headers.rate_limit_headers(refused.report, now_s=now_s))
             raise
@@ -85,22 +85,6 @@ class PaidCalls:
         except ServiceError:
             await self._admission.cancel(admitted.ticket)
             raise
-
-    async def _admit(
-        self, context: RequestContext, priced: PricedRequest
-    ) -> tuple[Admitted, RequestFacts, PricedRequest]:
-        """Admit the request, with shorter answers if that is what makes it fit what a budget has left."""
-        try:
-            return *await self._ask(context, priced), priced
-        except AdmissionRefused as refused:
-            shorter = fitting(priced, refused)
-        admitted, facts = await self._ask(context, shorter)
-        context.headers.append(lowered_header(shorter.max_tokens))
-        return admitted, facts, shorter
-
-    async def _ask(self, context: RequestContext, priced: PricedRequest) -> tuple[Admitted, RequestFacts]:
-        facts = request_facts(context, priced, self._boot_id)
-        return await self._admission.admit(admission_request(context, priced, facts)), facts
 
 
 class PaidCall:
