@@ -111,7 +111,7 @@ fuzz-grpc: $(READY) ## Send random messages to every gRPC service, with and with
 	@$(BIN)/python -m tools.fuzz.grpc $(ARGS)
 
 books: $(READY) ## Drive the books through 20,000 random steps and 10,000 random requests over four gateways
-	@RAZVILKA_BOOK_STEPS=20000 RAZVILKA_BUDGET_MIXES=10000 $(BIN)/python -m pytest -q -n 0 --timeout=3600 \
+	@RAZVILKA_BOOK_STEPS=20000 RAZVILKA_BUDGET_MIXES=10000 $(BIN)/python -m pytest -q -s -n 0 --durations=4 --timeout=3600 \
 	  tests/integration/test_books_properties.py tests/integration/test_budgets.py $(ARGS)
 
 mutation: $(READY) ## Change the code that counts money and see that tests notice; ARGS="'services.usage.*' --minutes 10"

@@ -86,6 +86,8 @@ class AdmissionSettings(Part):
     """Gateways that share the limits while Redis is lost; 0: as many as last registered."""
     reconcile_every_s: float = Field(300.0, gt=0)
     """Seconds between two comparisons of budget counters with stored usage."""
+    budget_wait_s: float = Field(5.0, ge=0, le=30)
+    """Seconds a request waits for others of its budget to be settled when that may make room for it; 0: none."""
 
 
 class MeteringSettings(Part):

@@ -33,7 +33,13 @@ class PromptList:
         answers: list[Completion] = []
         for request in self._as_admitted(call):
             answer = await self._router.complete(
-                request, model, deadline_s=call.deadline_s, call=context, lesson=lesson, asker=asker
+                request,
+                model,
+                deadline_s=call.deadline_s,
+                call=context,
+                lesson=lesson,
+                schema_bound=call.priced.schema_bound,
+                asker=asker,
             )
             answers.append(answer)
             call.answered(answer.route, chars_of(answer.choices), answer.end.usage)
@@ -53,6 +59,7 @@ class PromptList:
                 deadline_s=deadline_s,
                 call=context,
                 lesson=call.priced.size.lesson,
+                schema_bound=call.priced.schema_bound,
                 asker=_asker(call),
             )
             for request in self._as_admitted(call)

@@ -93,6 +93,7 @@ class Prompt:
     With `require_parameters`, what would be left out is an error. `tenant` is whose request it is: what is kept between
     requests is told apart by it.
     `token_bound` is the most tokens that its text can be, `script` the one most of it is in: what is learned from.
+    `schema_bound` is the most tokens that its schemas may be when they are written out; 0: not known.
     """
 
     model: str
@@ -110,6 +111,7 @@ class Prompt:
     other_json: Mapping[str, bytes] = field(default_factory=dict)
     token_bound: int = 0
     script: str = ""
+    schema_bound: int = 0
     allowed_models: frozenset[str] = frozenset()
     require_parameters: bool = False
     tenant: str = ""

@@ -64,13 +64,14 @@ class RouterClient:
         call: CallContext,
         lesson: Lesson,
         asker: Asker,
+        schema_bound: int,
     ) -> Completion:
         """Return the whole answer.
 
         Raises:
             ServiceError: what the router says went wrong.
         """
-        prompt = to_prompt(request, model, lesson, asker)
+        prompt = to_prompt(request, model, lesson, asker, schema_bound)
         answer = await self._calls.unary("Complete", prompt, deadline_s=deadline_s, context=call)
         return Completion(_route(answer.route), tuple(map(_choice, answer.choices)), _end(answer.end))
 
@@ -83,13 +84,14 @@ class RouterClient:
         call: CallContext,
         lesson: Lesson,
         asker: Asker,
+        schema_bound: int,
     ) -> AsyncGenerator[list[StreamPart], None]:
         """Yield the answer as it is made, all parts that have arrived together; leaving the iteration cancels it.
 
         Raises:
             ServiceError: what the router says went wrong, before or after the first part.
         """
-        prompt = to_prompt(request, model, lesson, asker)
+        prompt = to_prompt(request, model, lesson, asker, schema_bound)
         # aclosing: left early, the call must be cancelled now, not when the garbage collector comes.
         async with aclosing(self._calls.stream("Stream", prompt, deadline_s=deadline_s, context=call)) as arrived:
             async for parts in arrived:
@@ -180,6 +182,7 @@ def model_from_proto(message: pb.Model) -> Model:
         on_disconnect=message.on_disconnect or "cancel",
         bills_input_per_choice=message.bills_input_per_choice,
         learned_shares=dict(message.learned_shares),
+        writes_schemas_out=message.writes_schemas_out,
     )
 
 

@@ -53,12 +53,13 @@ class _PartHead(msgspec.Struct, gc=False):
 _PART: Final = msgspec.json.Decoder(_PartHead)
 
 
-def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker) -> pb.Prompt:
+def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, schema_bound: int) -> pb.Prompt:
     """Return the prompt for the router.
 
     Args:
         model: the catalogue's id of what was asked.
         asker: who asks.
+        schema_bound: the tokens of written-out schemas that the hold covers; 0: it is not known.
     """
     prompt = pb.Prompt(
         model=model,
@@ -75,6 +76,7 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker) ->
         allowed_models=asker.allowed_models,
         tenant=asker.tenant,
         require_parameters=request.provider is not None and bool(request.provider.require_parameters),
+        schema_bound=schema_bound,
     )
     if request.stop:
         prompt.stop.extend([request.stop] if isinstance(request.stop, str) else request.stop)

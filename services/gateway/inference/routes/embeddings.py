@@ -12,10 +12,10 @@ from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.explanation import check_required, requires_all
 from services.gateway.inference.openai_bodies import embedding_list
 from services.gateway.inference.paid_call import PaidCall
-from services.gateway.inference.prompt_size import embedding_size
 from services.gateway.inference.routes.access import EMBEDDINGS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import EmbeddingRequest
+from services.gateway.inference.size.prompt_size import embedding_size
 from services.gateway.inference.texts import texts_of
 
 

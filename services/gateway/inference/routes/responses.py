@@ -15,7 +15,6 @@ from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.conversation import normalise
 from services.gateway.inference.openai_bodies import encode
 from services.gateway.inference.prompt_list import PromptList
-from services.gateway.inference.prompt_size import chat_size
 from services.gateway.inference.responses.bodies import ResponseHead, answered, ended, items_of, response_usage
 from services.gateway.inference.responses.conversion import to_chat
 from services.gateway.inference.responses.frames import ResponseFrames
@@ -24,6 +23,7 @@ from services.gateway.inference.responses.schemas import ResponsesRequest
 from services.gateway.inference.routes.access import RESPONSES
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatMessage
+from services.gateway.inference.size.prompt_size import chat_size
 from services.gateway.metering.usage_record import TokenUsage
 
 UNKNOWN: Final = "There is no such response, or not any more (field `previous_response_id`)."

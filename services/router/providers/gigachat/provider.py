@@ -38,7 +38,7 @@ from services.router.providers.transport.http import HttpClient, Reply, tls_for
 
 log = structlog.get_logger()
 
-_ALL_EMULATED: Final = Traits(stop=False, choices=False)
+_ALL_EMULATED: Final = Traits(stop=False, choices=False, schemas=False)
 
 
 class GigaChatProvider:
@@ -71,7 +71,7 @@ class GigaChatProvider:
         self._files_url = URL(f"{base}/files")
 
     def traits(self, model: Model) -> Traits:
-        """API v1 has neither stop sequences nor several answers of one call."""
+        """API v1 has neither stop sequences nor several answers of one call, and a schema dialect of its own."""
         return _ALL_EMULATED
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:

@@ -41,6 +41,7 @@ def body_of(
     _sampling(prompt, model, body, dropped)
     _functions(prompt, body, dropped)
     body.update(_response_format(prompt.response_format))
+    _check_size(prompt, body)
     body.update({name: msgspec.Raw(prompt.other_json[name]) for name in _OWN if name in prompt.other_json})
     if stream:
         body["stream"] = True
@@ -84,6 +85,24 @@ def _functions(prompt: Prompt, body: dict[str, Any], dropped: list[str]) -> None
     else:
         # It can be made to call one function, not any: it is asked to, and the provider looks whether it did.
         body["function_call"] = "auto"
+
+
+def _check_size(prompt: Prompt, body: dict[str, Any]) -> None:
+    """Refuse schemas that have become larger than what the caller's budget holds for."""
+    if not prompt.schema_bound:
+        return
+    made = [function["parameters"] for function in body.get("functions", ())]
+    made += [form["schema"]] if (form := body.get("response_format")) else []
+    if sum(_token_bound(msgspec.json.encode(schema)) for schema in made) > prompt.schema_bound:
+        where = "tools" if prompt.tools else "response_format.json_schema.schema"
+        raise failures.invalid(
+            where, f"The schemas in '{where}' are too large for GigaChat once their references are written out."
+        )
+
+
+def _token_bound(text: bytes) -> int:
+    """Return the most tokens of a text, as the gateway counts: a letter of basic Cyrillic is one, else each byte."""
+    return len(text) - text.count(0xD0) - text.count(0xD1)
 
 
 def _function(tool: Tool, at: int) -> dict[str, Any]:

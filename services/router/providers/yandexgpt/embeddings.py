@@ -11,7 +11,7 @@ from services.router.domain.completion import Usage, Vectors
 from services.router.domain.failure import QUOTA_ATTEMPTS, quota_wait_s
 from services.router.providers import failures
 from services.router.providers.pacing import Pacer
-from services.router.providers.parallel import in_parallel
+from services.router.providers.parallel import keep_answers
 from services.router.providers.provider import ProviderCall
 
 # More at once would only earn refusals; and requests that come together take turns.
@@ -27,14 +27,18 @@ class PacedEmbeddings:
         self._clock = clock
 
     async def embed(self, texts: Sequence[str], call: ProviderCall, embed_one: EmbedOne) -> Vectors:
-        """Return one vector for each text, in their order; equal texts are asked for once.
+        """Return one vector for each text, in their order; equal texts once, none that was answered before.
 
         Raises:
             ServiceError: a text failed, or all of them take longer than the call may.
         """
         different = list(dict.fromkeys(texts))
-        self._check_time(len(different), call)
-        made = await in_parallel([self._in_turn(text, call, embed_one) for text in different], AT_ONCE)
+        kept = call.kept.vectors
+        missing = {number: text for number, text in enumerate(different) if number not in kept}
+        self._check_time(len(missing), call)
+        asked = {number: self._in_turn(text, call, embed_one) for number, text in missing.items()}
+        await keep_answers(kept, asked, AT_ONCE)
+        made = [kept[number] for number in range(len(different))]
         vector_of = {text: one.values[0] for text, one in zip(different, made, strict=True)}
         usages = [one.usage for one in made]
         known = [usage for usage in usages if usage is not None]
