@@ -31,8 +31,8 @@ class Weather(BaseModel):
     degrees: int
 
 
-def made(model=MODEL, key=KEY):
-    return GigaChat(base_url=BASE_URL, access_token=key, model=model)
+def made(model=MODEL, key=KEY, **more):
+    return GigaChat(base_url=BASE_URL, access_token=key, model=model, **more)
 
 
 def weather(city: str) -> str:
@@ -45,7 +45,10 @@ def chat():
 
 
 def stream():
-    assert "".join(chunk.content for chunk in made().stream(QUESTION))
+    # Without `streaming` it asks for the whole answer even here.
+    pieces = [chunk.content for chunk in made(streaming=True).stream(QUESTION)]
+    assert len(pieces) > 1
+    assert "".join(pieces)
 
 
 def tools():
@@ -78,7 +81,7 @@ def too_long():
 
 
 async def cancel():
-    await let_go(made(key=SMALL_KEY).astream(ENDLESS))
+    await let_go(made(key=SMALL_KEY, streaming=True).astream(ENDLESS))
 
 
 def rate_limit():
