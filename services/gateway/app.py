@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.routing import BaseRoute, Match, Route
@@ -45,14 +45,18 @@ from services.gateway.identity.key_sets import KeySet
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
+from services.gateway.inference.responses.kept import KeptResponses
 from services.gateway.inference.routes import access as inference
 from services.gateway.inference.routes.chat import ChatCompletions
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.inference.routes.embeddings import EmbeddingsRoute
+from services.gateway.inference.routes.kept_responses import kept_responses_router
+from services.gateway.inference.routes.messages import CountTokens, Messages
 from services.gateway.inference.routes.models import models_router
-from services.gateway.inference.routes.paid_route import InferenceDependencies
+from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
+from services.gateway.inference.routes.responses import Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
 from services.gateway.management import access, account, administration, bodies, clients, key_info, keys
 from services.gateway.management.access import grants_router, sessions_router
@@ -96,6 +100,7 @@ class AppDependencies:
     key_set: KeySet
     limit: OAuthLimit
     paid_calls: PaidCalls
+    kept_responses: KeptResponses
     readiness: Readiness
     clock: Clock
 
@@ -172,6 +177,7 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
     return (
         models_router(parts.catalog, parts.clock),
         requests_router(parts.usage),
+        kept_responses_router(parts.kept_responses),
         auth_key_router(parts.usage, parts.clock),
         providers_router(parts.router),
         health_router(parts.readiness),
@@ -193,7 +199,14 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         router=parts.router,
         answers=Answers(parts.paid_calls),
     )
-    routes = (ChatCompletions(inference), TextCompletions(inference), EmbeddingsRoute(inference))
+    routes: tuple[PaidRoute[Any], ...] = (
+        ChatCompletions(inference),
+        TextCompletions(inference),
+        EmbeddingsRoute(inference),
+        Messages(inference),
+        CountTokens(inference),
+        Responses(inference, parts.kept_responses),
+    )
     return {route.path: route for route in routes}
 
 

@@ -29,6 +29,7 @@ from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
+from services.gateway.clients.response_store import RedisResponseStore
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.edge.cancellation import Cancellations
@@ -44,6 +45,7 @@ from services.gateway.identity.metrics import GRANT_OUTCOMES
 from services.gateway.identity.revocations import RevocationEffects, RevocationListener, RevocationPoller
 from services.gateway.identity.revoked import Revoked
 from services.gateway.inference.paid_call import PaidCalls
+from services.gateway.inference.responses.kept import KeptResponses
 from services.gateway.metering.journal.journal import NO_SPACE
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
@@ -122,7 +124,8 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         clients = await _open_clients(stack, settings)
         paid = await _open_paid_calls(stack, settings, redis, clients, clock)
         identity = _identity(settings, redis, clients, clock)
-        parts = _dependencies(settings, clients, identity, paid, clock)
+        kept = KeptResponses(RedisResponseStore(redis, ttl_s=settings.responses_kept_s))
+        parts = _dependencies(settings, clients, identity, paid, kept, clock)
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
         work.start(parts.catalog.run(), name="catalog")
@@ -165,6 +168,7 @@ def _dependencies(
     clients: Clients,
     identity: _Identity,
     paid: tuple[PaidCalls, Metering],
+    kept: KeptResponses,
     clock: Clock,
 ) -> AppDependencies:
     catalog = _catalog(settings, clients, clock)
@@ -183,6 +187,7 @@ def _dependencies(
         key_set=identity.key_set,
         limit=identity.limit,
         paid_calls=paid_calls,
+        kept_responses=kept,
         readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering)),
         clock=clock,
     )
