@@ -42,6 +42,8 @@ from services.gateway.identity.access import AccessTable, Needs, Open
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.identity.key_sets import KeySet
+from services.gateway.identity.possession import PossessionCheck
+from services.gateway.identity.step_up import StepUp
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
@@ -89,6 +91,7 @@ class AppDependencies:
 
     settings: GatewaySettings
     authenticator: Authenticator
+    possession: PossessionCheck
     catalog: CatalogWatch
     router: RouterClient
     usage: UsageClient
@@ -173,6 +176,10 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
     )
 
 
+def _step_up(parts: AppDependencies) -> StepUp:
+    return StepUp(parts.clock, parts.settings.oauth.step_up_max_age_s)
+
+
 def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
     return (
         models_router(parts.catalog, parts.clock),
@@ -185,8 +192,8 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         account_router(parts.accounts, parts.limit),
         sessions_router(parts.accounts),
         grants_router(parts.grants),
-        keys_router(parts.auth, parts.catalog),
-        clients_router(parts.grants),
+        keys_router(parts.auth, parts.catalog, _step_up(parts)),
+        clients_router(parts.grants, _step_up(parts)),
         administration_router(parts.administration, parts.limit),
     )
 
@@ -214,7 +221,7 @@ def _protocol_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
     """Return the endpoints of the protocol by path, each also under /oauth."""
     cors = Cors(parts.settings.oauth.cors_list)
     endpoints = (
-        *TokenEndpoints(parts.oauth, parts.limit, cors).all(),
+        *TokenEndpoints(parts.oauth, parts.possession, parts.limit, cors).all(),
         *MetadataEndpoints(parts.key_set, cors).all(),
     )
     return {prefix + endpoint.path: endpoint for endpoint in endpoints for prefix in ("", OAUTH_PREFIX)}

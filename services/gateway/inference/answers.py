@@ -27,10 +27,10 @@ from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.answer_headers import cost_header, late_facts
-from services.gateway.inference.event_stream import Frames
-from services.gateway.inference.event_writer import EventWriter
 from services.gateway.inference.paid_call import PaidCall, PaidCalls
 from services.gateway.inference.pricing import PricedRequest
+from services.gateway.inference.streaming.event_stream import Frames
+from services.gateway.inference.streaming.event_writer import EventWriter
 from services.gateway.metering.usage_record import TokenUsage
 
 log = structlog.get_logger()
