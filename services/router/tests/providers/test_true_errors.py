@@ -179,14 +179,15 @@ async def test_a_token_service_s_wish_to_wait_is_kept(emulator: RunningEmulator,
         (
             "number of input tokens must be no more than 32768, got 56832",
             "This model's maximum context length is 32768 tokens. However, your input is 56832 tokens."
-            " (number of input tokens must be no more than 32768, got 56832.)",
+            " (context_length_exceeded: number of input tokens must be no more than 32768, got 56832.)",
         ),
         (
             "Payload too large",
-            "This model's maximum context length is 8192 tokens. However, your input is longer. (Payload too large.)",
+            "This model's maximum context length is 8192 tokens. However, your input is longer."
+            " (context_length_exceeded: Payload too large.)",
         ),
     ],
 )
 def test_an_overflow_says_what_clients_look_for(words: str, sentence: str) -> None:
-    """With the numbers of the provider where it gave any, and its own words behind."""
+    """With the numbers of the provider where it gave any, the code as a word, and the provider's own words behind."""
     assert overflow_sentence(words, 8192) == sentence
