@@ -17,7 +17,6 @@ from services.router.domain.completion import (
     Answer,
     Batch,
     Completion,
-    Delta,
     EmbeddingInput,
     Embeddings,
     End,
@@ -35,6 +34,7 @@ from services.router.providers.provider import Provider, ProviderCall
 from services.router.routing.answers import streamed, whole
 from services.router.routing.attempts import Answered, Attempts, RoutedRequest, RoutingAttempt
 from services.router.routing.limits import Limits
+from services.router.routing.progress import Progress
 from services.router.status.reporter import StatusReporter
 
 
@@ -142,7 +142,7 @@ class RouterService:
 
     async def _parts(self, prompt: Prompt, answered: Answered[_Opened]) -> AsyncGenerator[StreamPart, None]:
         attempt, opened = answered.attempt, answered.result
-        progress = _Progress(prompt.n or 1, _route(attempt))
+        progress = Progress(prompt.n or 1, _route(attempt))
         async with self._closing(attempt, opened.batches):
             for batch in opened.first:
                 progress.add(batch)
@@ -248,48 +248,6 @@ class RouterService:
             counted.tokens_in.inc(usage.prompt_tokens)
             counted.tokens_out.inc(usage.completion_tokens)
         return End(usage, tuple(attempt.request.attempts), attempt.call.fingerprint)
-
-
-class _Progress:
-    """What has been read and not been given out yet."""
-
-    __slots__ = ("_deltas", "_open_choices", "_route", "_said", "usage")
-
-    def __init__(self, choices: int, route: Route) -> None:
-        self._open_choices = choices
-        self._route: Route | None = route
-        self._said: Usage | None = None
-        self._deltas: list[Delta] = []
-        self.usage: Usage | None = None
-
-    def add(self, batch: Batch) -> None:
-        """Take over a batch."""
-        self._deltas.extend(batch.deltas)
-        if batch.usage is not None:
-            self.usage = self._said = batch.usage
-        for delta in batch.deltas:
-            if delta.finish_reason is not None:
-                self._open_choices -= 1
-
-    @property
-    def is_ending(self) -> bool:
-        """Whether every choice has its finish reason."""
-        return self._open_choices <= 0
-
-    @property
-    def has_something(self) -> bool:
-        """Whether there is anything to give out."""
-        return bool(self._deltas) or self._said is not None
-
-    def take(self) -> StreamPart:
-        """Give out what was read; the route comes with the first part."""
-        part = StreamPart(self._deltas, self._route, self._said)
-        self._deltas, self._route, self._said = [], None, None
-        return part
-
-    def take_last(self, end: End) -> StreamPart:
-        """Give out the rest with the end, which says the usage."""
-        return StreamPart(self._deltas, self._route, None, end)
 
 
 def _route(attempt: RoutingAttempt) -> Route:

@@ -1,0 +1,47 @@
+"""A streamed answer between the provider and the caller: what has been read and has not been given out yet."""
+
+from __future__ import annotations
+
+from services.router.domain.completion import Batch, Delta, End, Route, StreamPart, Usage
+
+
+class Progress:
+    """What has been read and not been given out yet."""
+
+    __slots__ = ("_deltas", "_open_choices", "_route", "_said", "usage")
+
+    def __init__(self, choices: int, route: Route) -> None:
+        self._open_choices = choices
+        self._route: Route | None = route
+        self._said: Usage | None = None
+        self._deltas: list[Delta] = []
+        self.usage: Usage | None = None
+
+    def add(self, batch: Batch) -> None:
+        """Take over a batch."""
+        self._deltas.extend(batch.deltas)
+        if batch.usage is not None:
+            self.usage = self._said = batch.usage
+        for delta in batch.deltas:
+            if delta.finish_reason is not None:
+                self._open_choices -= 1
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether every choice has its finish reason."""
+        return self._open_choices <= 0
+
+    @property
+    def has_something(self) -> bool:
+        """Whether there is anything to give out."""
+        return bool(self._deltas) or self._said is not None
+
+    def take(self) -> StreamPart:
+        """Give out what was read; the route comes with the first part."""
+        part = StreamPart(self._deltas, self._route, self._said)
+        self._deltas, self._route, self._said = [], None, None
+        return part
+
+    def take_last(self, end: End) -> StreamPart:
+        """Give out the rest with the end, which says the usage."""
+        return StreamPart(self._deltas, self._route, None, end)
