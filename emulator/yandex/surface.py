@@ -185,7 +185,8 @@ class YandexSurface(Surface):
         tokens = [{"id": str(token_id(text)), "text": text, "special": special} for text, special in found]
         call.entry.prompt_tokens = len(tokens)
         body = msgspec.json.encode({"tokens": tokens, "modelVersion": MODEL_VERSION})
-        return Reply([body], headers=self.headers(call))
+        late_s = 0.0 if call.fault is None else self.core.latency_s(None, call.fault)
+        return Reply([body], headers=self.headers(call), fault=call.fault, latency_s=late_s)
 
     async def text_embedding(self, call: Call) -> Reply:
         """`/foundationModels/v1/textEmbedding`."""

@@ -30,6 +30,12 @@ TOKENS: Final = Counter(
 UNSAID: Final = Counter(
     "razvilka_router_usage_unsaid_total", "Answers whose usage the provider did not say.", ["provider"]
 )
+TOKENIZED: Final = Counter(
+    "razvilka_router_tokenized_answers_total",
+    "Answers without usage that the provider's tokenizer was asked about, by outcome (counted, uncountable, late, "
+    "failed): all but the counted are billed by the gateway's own count.",
+    ["provider", "outcome"],
+)
 BAD_USAGE: Final = Counter(
     "razvilka_router_bad_usage_total", "Usage figures of providers that are no counts, or contradict each other."
 )

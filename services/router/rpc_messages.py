@@ -181,6 +181,8 @@ def usage_to_proto(usage: Usage) -> pb.Usage:
     message = pb.Usage(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
     if usage.cached_tokens or usage.reasoning_tokens:
         message.cached_tokens, message.reasoning_tokens = usage.cached_tokens, usage.reasoning_tokens
+    if usage.tokenized:
+        message.tokenized = True
     return message
 
 

@@ -64,7 +64,13 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         jobs.start(catalog.watch_files(settings.reload_s), name="catalog.files")
         jobs.start(catalog.watch_overrides(settings.overrides_s), name="catalog.overrides")
         jobs.start(statuses.run(settings.status_s), name="provider_status")
-        limits = Limits(settings.http.first_token_s, settings.choices_max, settings.http.answer_s)
+        limits = Limits(
+            settings.http.first_token_s,
+            settings.choices_max,
+            settings.http.answer_s,
+            settings.tokenizer_s,
+            settings.tokenizer_cache,
+        )
         # Chance spreads retries; it needs no secrecy.
         attempts = Attempts(table.providers, health, clock, random.Random())  # noqa: S311
         service = RouterService(catalog, attempts, statuses, clock, limits)

@@ -58,6 +58,10 @@ class RouterSettings(ProviderSettings, BaseSettings):
     """Seconds between two writes of provider_status."""
     choices_max: int = Field(8, ge=1, le=128)
     """Largest n where it is made of n calls."""
+    tokenizer_s: float = Field(1.0, ge=0)
+    """Seconds in which a provider's tokenizer may count an answer whose usage was not said; 0: it is not asked."""
+    tokenizer_cache: int = Field(4096, ge=0)
+    """Counts of tokenizers that are remembered, by hash of model and text."""
     tool_call_key: SecretStr = SecretStr("")
     """Signs tool call ids; the same on every replica. Empty: derived from the providers' credentials."""
 

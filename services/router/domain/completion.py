@@ -119,12 +119,16 @@ class Prompt:
 
 @dataclass(slots=True)
 class Usage:
-    """Tokens; prompt includes cached, completion includes reasoning."""
+    """Tokens; prompt includes cached, completion includes reasoning.
+
+    `tokenized`: the answer did not say them, the provider's tokenizer counted.
+    """
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    tokenized: bool = False
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -132,6 +136,7 @@ class Usage:
             self.completion_tokens + other.completion_tokens,
             self.cached_tokens + other.cached_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            self.tokenized or other.tokenized,
         )
 
 

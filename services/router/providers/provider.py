@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from yarl import URL
+
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Vectors
 from services.router.domain.kept import Kept
@@ -43,6 +45,36 @@ class ProviderCall:
     """What this model has answered already, in an attempt before this one; and what it answers in this one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Countable:
+    """What a tokenizer can be asked to count; equal ones have equal counts.
+
+    Attributes:
+        url, body: of the call; the body names the model.
+        template: tokens that are billed around the text, where the tokenizer sees the text alone.
+    """
+
+    url: URL
+    body: bytes
+    template: int = 0
+
+
+class Tokenizer(Protocol):
+    """Counts as its provider bills. Methods raise ServiceError and nothing else."""
+
+    def prompt(self, prompt: Prompt, model: Model) -> Countable | None:
+        """Return what is counted for a prompt, once; None: it has parts that the tokenizer does not count."""
+        ...
+
+    def text(self, text: str, model: Model) -> Countable:
+        """Return what is counted for a text that the model has made."""
+        ...
+
+    async def count(self, asked: Countable, call: ProviderCall) -> int:
+        """Return the tokens, template included."""
+        ...
+
+
 class Provider(Protocol):
     """One vendor. Methods raise ServiceError and nothing else."""
 
@@ -50,6 +82,10 @@ class Provider(Protocol):
 
     def traits(self, model: Model) -> Traits:
         """Return what the provider does itself for this model."""
+        ...
+
+    def tokenizer(self, model: Model) -> Tokenizer | None:
+        """Return what counts tokens for this model; None: the provider has nothing that does."""
         ...
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:

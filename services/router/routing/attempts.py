@@ -38,6 +38,8 @@ class RoutedRequest:
     candidates: Sequence[Model]
     deadline: float | None
     """On the monotonic clock; None: none."""
+    caller_deadline: float | None = None
+    """When the caller waits no longer, on the monotonic clock; None: it always does."""
     attempts: list[Attempt] = field(default_factory=list)
     at: int = 0
     tries_of_candidate: int = 0

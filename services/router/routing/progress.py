@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from services.router.domain.completion import Batch, Delta, End, Route, StreamPart, Usage
 
 
 class Progress:
     """What has been read and not been given out yet."""
 
-    __slots__ = ("_deltas", "_open_choices", "_route", "_said", "usage")
+    __slots__ = ("_deltas", "_heard", "_open_choices", "_route", "_said", "usage")
 
     def __init__(self, choices: int, route: Route) -> None:
         self._open_choices = choices
         self._route: Route | None = route
         self._said: Usage | None = None
         self._deltas: list[Delta] = []
+        self._heard: list[Delta] = []
         self.usage: Usage | None = None
 
     def add(self, batch: Batch) -> None:
@@ -22,14 +25,27 @@ class Progress:
         self._deltas.extend(batch.deltas)
         if batch.usage is not None:
             self.usage = self._said = batch.usage
+            self._heard.clear()
+        elif self.usage is None:
+            self._heard.extend(batch.deltas)
         for delta in batch.deltas:
             if delta.finish_reason is not None:
                 self._open_choices -= 1
 
     @property
+    def heard(self) -> Sequence[Delta]:
+        """All of an answer of which no usage has been said."""
+        return self._heard
+
+    @property
     def is_ending(self) -> bool:
         """Whether every choice has its finish reason."""
         return self._open_choices <= 0
+
+    @property
+    def needs_counting(self) -> bool:
+        """Whether a break here leaves nothing to bill by but the text, all of which has been given out."""
+        return self.usage is None and not self.is_ending
 
     @property
     def has_something(self) -> bool:

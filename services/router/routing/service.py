@@ -17,6 +17,7 @@ from services.router.domain.completion import (
     Answer,
     Batch,
     Completion,
+    Delta,
     EmbeddingInput,
     Embeddings,
     End,
@@ -31,10 +32,12 @@ from services.router.domain.routing_policy import candidates
 from services.router.domain.token_shares import TokenShares
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
+from services.router.providers.reading import as_batch
 from services.router.routing.answers import streamed, whole
 from services.router.routing.attempts import Answered, Attempts, RoutedRequest, RoutingAttempt
 from services.router.routing.limits import Limits
 from services.router.routing.progress import Progress
+from services.router.routing.token_counts import TokenCounts
 from services.router.status.reporter import StatusReporter
 
 
@@ -84,6 +87,7 @@ class RouterService:
         self._clock = clock
         self._limits = limits
         self._shares = TokenShares()
+        self._counts = TokenCounts(limits, clock)
 
     async def complete(self, prompt: Prompt, request_id: str, remaining_s: float | None) -> Completion:
         """Return one whole chat completion.
@@ -98,9 +102,11 @@ class RouterService:
             return await whole(provider, prompt, call)
 
         answered = await self._attempts.first_that_works(request, ask)
-        end = self._ended(answered.attempt, answered.result.usage)
-        self._learn(prompt, answered.attempt.model, end.usage)
-        return Completion(_route(answered.attempt), answered.result.choices, end)
+        attempt, answer = answered.attempt, answered.result
+        self._attempts.close(attempt, "")
+        self._learn(prompt, attempt.model, answer.usage)
+        usage = answer.usage or await self._counted(prompt, attempt, as_batch(answer).deltas)
+        return Completion(_route(attempt), answer.choices, _end(attempt, usage))
 
     async def stream(
         self, prompt: Prompt, request_id: str, remaining_s: float | None
@@ -143,19 +149,37 @@ class RouterService:
     async def _parts(self, prompt: Prompt, answered: Answered[_Opened]) -> AsyncGenerator[StreamPart, None]:
         attempt, opened = answered.attempt, answered.result
         progress = Progress(prompt.n or 1, _route(attempt))
-        async with self._closing(attempt, opened.batches):
-            for batch in opened.first:
-                progress.add(batch)
-            if not progress.is_ending:
-                yield progress.take()
-            async for batch in opened.batches:
-                progress.add(batch)
-                # The last deltas wait for the end, which follows in the same breath: one message instead of two.
-                if not progress.is_ending and progress.has_something:
+        try:
+            async with self._closing(attempt, opened.batches):
+                for batch in opened.first:
+                    progress.add(batch)
+                if not progress.is_ending:
                     yield progress.take()
-            self._learn(prompt, attempt.model, progress.usage)
-            last = progress.take_last(self._ended(attempt, progress.usage))
-        yield last
+                async for batch in opened.batches:
+                    progress.add(batch)
+                    # The last deltas wait for the end, which follows in the same breath: one message instead of two.
+                    if not progress.is_ending and progress.has_something:
+                        yield progress.take()
+                self._attempts.close(attempt, "")
+        except ServiceError:
+            # The end, which would tell what it is billed by, will not come.
+            if progress.needs_counting and (usage := await self._counted(prompt, attempt, progress.heard)):
+                yield StreamPart(progress=usage)
+            raise
+        self._learn(prompt, attempt.model, progress.usage)
+        if progress.usage is None and self._counts.are_asked(self._provider(attempt), attempt.model):
+            # The caller reads the last words while they are counted.
+            yield progress.take()
+        usage = progress.usage or await self._counted(prompt, attempt, progress.heard)
+        yield progress.take_last(_end(attempt, usage))
+
+    def _provider(self, attempt: RoutingAttempt) -> Provider | None:
+        return self._attempts.providers.get(attempt.model.provider)
+
+    async def _counted(self, prompt: Prompt, attempt: RoutingAttempt, deltas: Sequence[Delta]) -> Usage | None:
+        """Return the usage of an answer that said none, by its provider's tokenizer; None: it has none, or failed."""
+        provider = self._provider(attempt)
+        return None if provider is None else await self._counts.usage(provider, attempt, prompt, deltas)
 
     @asynccontextmanager
     async def _closing(self, attempt: RoutingAttempt, batches: AsyncGenerator[Batch, None]) -> AsyncIterator[None]:
@@ -185,7 +209,8 @@ class RouterService:
             return await provider.embed(texts, call)
 
         answered = await self._attempts.first_that_works(request, ask)
-        end = self._ended(answered.attempt, answered.result.usage)
+        self._attempts.close(answered.attempt, "")
+        end = _end(answered.attempt, answered.result.usage)
         return Embeddings(_route(answered.attempt), answered.result.values, end)
 
     def models(self) -> Listing:
@@ -230,7 +255,9 @@ class RouterService:
         if not chosen:
             raise failures.no_credentials(model.provider)
         most_s = self._limits.answer_s if remaining_s is None else min(remaining_s, self._limits.answer_s)
-        return RoutedRequest(request_id, chosen, self._clock.monotonic() + most_s)
+        began = self._clock.monotonic()
+        waits_until = None if remaining_s is None else began + remaining_s
+        return RoutedRequest(request_id, chosen, began + most_s, waits_until)
 
     def _check(self, prompt: Prompt) -> None:
         if not prompt.messages:
@@ -238,16 +265,17 @@ class RouterService:
         if prompt.n is not None and not 1 <= prompt.n <= self._limits.choices_max:
             raise failures.invalid("n", f"'n' must be between 1 and {self._limits.choices_max}.")
 
-    def _ended(self, attempt: RoutingAttempt, usage: Usage | None) -> End:
-        self._attempts.close(attempt, "")
-        model = attempt.model
-        if usage is None:
-            metrics.UNSAID.labels(model.provider).inc()
-        else:
-            counted = metrics.of_model(model.provider, model.id)
-            counted.tokens_in.inc(usage.prompt_tokens)
-            counted.tokens_out.inc(usage.completion_tokens)
-        return End(usage, tuple(attempt.request.attempts), attempt.call.fingerprint)
+
+def _end(attempt: RoutingAttempt, usage: Usage | None) -> End:
+    """Return the end of an answer, and count its tokens; of usage that nobody said there are none."""
+    model = attempt.model
+    if usage is None or usage.tokenized:
+        metrics.UNSAID.labels(model.provider).inc()
+    if usage is not None:
+        counted = metrics.of_model(model.provider, model.id)
+        counted.tokens_in.inc(usage.prompt_tokens)
+        counted.tokens_out.inc(usage.completion_tokens)
+    return End(usage, tuple(attempt.request.attempts), attempt.call.fingerprint)
 
 
 def _route(attempt: RoutingAttempt) -> Route:

@@ -60,6 +60,9 @@ class BusyOnce:
     def traits(self, model: Model) -> Traits:
         return Traits(stop=True, choices=True)
 
+    def tokenizer(self, model: Model) -> None:
+        return
+
     def _called(self) -> None:
         self.calls += 1
         self._clock.advance(CALL_S)
@@ -108,7 +111,9 @@ async def service(provider: BusyOnce, clock: FakeClock) -> AsyncIterator[RouterS
         store, board = RouterStore(pool), HealthTracker()
         catalog = LiveCatalog(CatalogFiles(None, None), store, ChannelCache(client), clock)
         attempts = Attempts({provider.name: provider}, board, clock, random.Random(1))
-        yield RouterService(catalog, attempts, StatusReporter(board, store, clock), clock, Limits(30.0, 8, 120.0))
+        yield RouterService(
+            catalog, attempts, StatusReporter(board, store, clock), clock, Limits(30.0, 8, 120.0, 1.0, 8)
+        )
 
 
 async def answer(router: RouterService, remaining_s: float | None, way: str) -> None:

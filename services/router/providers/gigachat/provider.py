@@ -27,6 +27,7 @@ from services.router.providers.gigachat.session import HEADER as SESSION
 from services.router.providers.gigachat.session import SessionIds
 from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.gigachat.token import credentials_of
+from services.router.providers.gigachat.tokenizer import GigaChatTokenizer
 from services.router.providers.gigachat.tool_arguments import turn_back
 from services.router.providers.json_body import encode_body, texts_body
 from services.router.providers.parameters import asked_size, check_all_kept, check_size
@@ -65,6 +66,7 @@ class GigaChatProvider:
         self._replies = GigaChatReplies(ids, clock)
         self._vector_replies = GigaChatReplies(ids, clock, indexed="input")
         self._tasks = tasks
+        self._tokenizer = GigaChatTokenizer(settings.base_url.rstrip("/"), ids, self._post, self._replies)
         base = settings.base_url.rstrip("/")
         self._chat_url = URL(f"{base}/chat/completions")
         self._embeddings_url = URL(f"{base}/embeddings")
@@ -73,6 +75,10 @@ class GigaChatProvider:
     def traits(self, model: Model) -> Traits:
         """API v1 has neither stop sequences nor several answers of one call, and a schema dialect of its own."""
         return _ALL_EMULATED
+
+    def tokenizer(self, model: Model) -> GigaChatTokenizer:
+        """Return API v1's, which counts plain texts for every model."""
+        return self._tokenizer
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""

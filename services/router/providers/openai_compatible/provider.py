@@ -57,6 +57,10 @@ class OpenAICompatibleProvider:
         """An OpenAI-compatible upstream takes stop and n."""
         return _DOES_ALL
 
+    def tokenizer(self, model: Model) -> None:
+        """OpenAI's dialect has no call that counts."""
+        return
+
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""
         body = self._body(prompt, call, stream=False)

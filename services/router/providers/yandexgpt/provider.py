@@ -27,6 +27,7 @@ from services.router.providers.yandexgpt.quirks import QUIRKS
 from services.router.providers.yandexgpt.replies import NativeReplies
 from services.router.providers.yandexgpt.request import NAME, native_body
 from services.router.providers.yandexgpt.settings import YandexSettings
+from services.router.providers.yandexgpt.tokenizer import NativeTokenizer
 
 OPENAI_SURFACE: Final = "openai"
 _ALL_EMULATED: Final = Traits(stop=False, choices=False)
@@ -60,12 +61,17 @@ class YandexGPTProvider:
         self._embedding_url = URL(f"{base}/foundationModels/v1/textEmbedding")
         self._openai_url = URL(f"{base}/v1/chat/completions")
         self._native_replies = NativeReplies(ids, settings.hold_back_chars, clock)
+        self._tokenizer = NativeTokenizer(base, ids, self._uri, self._post, self._native_replies)
         self._openai_requests = OpenAIRequests(NAME, ids, QUIRKS)
         self._openai_replies = OpenAIReplies(ids, clock, QUIRKS)
 
     def traits(self, model: Model) -> Traits:
         """Neither surface cuts at stop sequences or makes several answers of one call."""
         return _ALL_EMULATED
+
+    def tokenizer(self, model: Model) -> NativeTokenizer | None:
+        """Return the native API's; it knows the models that live there."""
+        return None if model.surface == OPENAI_SURFACE else self._tokenizer
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""
