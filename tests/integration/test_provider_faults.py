@@ -163,7 +163,8 @@ def test_each_answer_has_one_row(stack: RunningStack, asked: Asked, cell: str) -
         assert row["status"] == "completed"
         free = "usage_zero" in cell
         assert (row["micro_rub"] == 0) == free
-        assert row["source"] == ("estimated" if "usage_missing" in cell else "provider")
+        assert row["source"] == "provider"
+        assert ("tokenized" in row["flags"]) == ("usage_missing" in cell)
 
 
 def _expected(cell: str, heard: Heard) -> tuple[int, str]:
@@ -209,6 +210,23 @@ def test_a_provider_that_fails_is_replaced_before_the_first_token(
     assert (row["model"], row["requested_model"]) == ("yandexgpt-5.1", "yandexgpt-5-pro")
     assert row["price_version"].startswith("yandexgpt-5.1@")
     assert "PROVIDER_ERROR" in str(row["attempts"])
+    books.check(account.user_id)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_an_answer_without_usage_is_billed_as_its_provider_counts(
+    stack: RunningStack, books: Books, providers: Providers, stream: bool
+) -> None:
+    """Row and provider agree on the tokens, though the answer did not say them."""
+    account = stack.new_account()
+
+    question = f"{QUESTION} [[fault:usage_missing]]"
+    ask(stack.url, account.key, question, model=MODELS["yandexgpt"], stream=stream, timeout_s=PATIENCE_S)
+
+    [row] = books.wait_for_rows(account.user_id)
+    [call] = providers.calls(operation="chat")
+    assert (row["tokens_input"], row["tokens_output"]) == (call["prompt_tokens"], call["completion_tokens"])
+    assert (row["source"], row["flags"]) == ("provider", "tokenized")
     books.check(account.user_id)
 
 

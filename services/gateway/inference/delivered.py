@@ -55,7 +55,7 @@ class Delivered:
         """Add single calls of a request that failed, as the router tells them in its error."""
         size = self._priced.size
         for figures in _calls(told):
-            usage = TokenUsage(*figures) if len(figures) == _FIGURES else None
+            usage = _usage(figures)
             self._add(0 if usage else figures[0], usage, max(size.prompts, size.choices))
 
     def _add(self, chars: int, usage: TokenUsage | None, parts: int) -> None:
@@ -64,6 +64,13 @@ class Delivered:
         if usage is None:
             usage = TokenUsage(self._priced.estimate.input_tokens // parts, self.tokens - before)
         self.usage = total_usage([known, usage])
+
+
+def _usage(figures: Sequence[int]) -> TokenUsage | None:
+    if len(figures) != _FIGURES:
+        return None
+    tokens_input, tokens_output, cached, reasoning = figures
+    return TokenUsage(tokens_input, tokens_output, cached, reasoning)
 
 
 def _calls(told: str) -> Sequence[Sequence[int]]:

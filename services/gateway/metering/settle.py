@@ -1,6 +1,7 @@
 """From what was asked and what came back to what it costs. Pure.
 
     usage known (zeros included)           → its price                                source provider
+    no usage, the provider's tokenizer did → its price, flag `tokenized`              source provider
     usage beyond what is plausible         → the bound: what was asked, what was seen source disputed
     completed, interrupted or failed after → input estimate + delivered tokens        source estimated
       delivering tokens, usage unknown
@@ -74,9 +75,11 @@ def _believed(facts: RequestFacts, outcome: Outcome, claimed: TokenUsage) -> Cou
     source = Source.DISPUTED if flags else Source.PROVIDER
     cached = min(_figure(claimed.tokens_cached), tokens_input)
     reasoning = min(_figure(claimed.tokens_reasoning), tokens_output)
-    usage = TokenUsage(tokens_input, tokens_output, cached, reasoning)
+    usage = TokenUsage(tokens_input, tokens_output, cached, reasoning, claimed.tokenized)
     if not flags and usage != claimed:
         flags.append(Flag.FIGURES_CLAMPED)
+    if claimed.tokenized:
+        flags.append(Flag.TOKENIZED)
     return Counted(usage, source, tuple(flags))
 
 

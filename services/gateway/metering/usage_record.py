@@ -39,6 +39,7 @@ class Flag(StrEnum):
     FIGURES_CLAMPED: figures that contradict each other, or that no column can hold, became the nearest that can be.
     COST_CLAMPED: no column can hold the cost; the most that one can is billed.
     TEXT_CLAMPED: a text was shortened, or lost characters that cannot be stored.
+    TOKENIZED: the answer came without usage, and the provider's tokenizer counted it.
     UNBILLED: the bill could not be computed; the row keeps what is known of the request.
     """
 
@@ -49,6 +50,7 @@ class Flag(StrEnum):
     COST_CLAMPED = "cost_clamped"
     TEXT_CLAMPED = "text_clamped"
     UNBILLED = "unbilled"
+    TOKENIZED = "tokenized"
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
@@ -70,12 +72,16 @@ class Price(msgspec.Struct, frozen=True, array_like=True):
 
 
 class TokenUsage(msgspec.Struct, frozen=True, array_like=True):
-    """Tokens as the provider says: input includes cached, output includes reasoning. Zero is a value."""
+    """Tokens as the provider says: input includes cached, output includes reasoning. Zero is a value.
+
+    `tokenized`: the answer did not say them, the provider's own tokenizer counted.
+    """
 
     tokens_input: int
     tokens_output: int
     tokens_cached: int = 0
     tokens_reasoning: int = 0
+    tokenized: bool = False
 
 
 def total_usage(usages: Sequence[TokenUsage | None]) -> TokenUsage | None:
@@ -88,6 +94,7 @@ def total_usage(usages: Sequence[TokenUsage | None]) -> TokenUsage | None:
         sum(usage.tokens_output for usage in known),
         sum(usage.tokens_cached for usage in known),
         sum(usage.tokens_reasoning for usage in known),
+        any(usage.tokenized for usage in known),
     )
 
 

@@ -198,7 +198,13 @@ def _route(message: pb.Route) -> Route:
 
 
 def _usage(message: pb.Usage) -> TokenUsage:
-    return TokenUsage(message.prompt_tokens, message.completion_tokens, message.cached_tokens, message.reasoning_tokens)
+    return TokenUsage(
+        message.prompt_tokens,
+        message.completion_tokens,
+        message.cached_tokens,
+        message.reasoning_tokens,
+        message.tokenized,
+    )
 
 
 def _end(message: pb.End) -> End:

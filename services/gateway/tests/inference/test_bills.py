@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import redis.asyncio
 from google.protobuf.timestamp_pb2 import Timestamp
+from prometheus_client import REGISTRY
 from razvilka.auth.v1 import auth_pb2
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import ErrorReason, InvalidRequest, ProviderFailed
 from services.gateway.tests.admission_kit import leftovers
 from services.gateway.tests.backends import KEY, Backends, caller, model
 from services.gateway.tests.conftest import Edge, StartGateway
@@ -103,6 +104,44 @@ async def test_what_was_delivered_above_the_hold_is_billed_and_flagged(edge: Edg
     row = await backends.usage.row()
     assert (row.tokens_output, row.source, row.flags) == (250, usage_pb2.SOURCE_PROVIDER, "over_hold")
     assert row.over_hold_micro_rub == 10 * IN + 250 * OUT - (BOUND * IN + 10 * OUT)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_the_provider_s_tokenizer_counted_is_billed_and_named(
+    edge: Edge, backends: Backends, stream: bool
+) -> None:
+    """It is the provider's count, though the answer did not bring it; our own is measured against it."""
+    backends.router.usage = pb.Usage(prompt_tokens=11, completion_tokens=3, tokenized=True)
+    before = compared("output")
+
+    await edge.client.post(CHAT, json=chat(stream=stream))
+    row = await backends.usage.row()
+    told = (await edge.client.get(f"/v1/requests/{row.request_id}")).json()
+
+    assert (row.tokens_input, row.tokens_output, row.flags) == (11, 3, "tokenized")
+    assert row.source == usage_pb2.SOURCE_PROVIDER
+    assert row.cost_micro_rub == 11 * IN + 3 * OUT
+    assert (told["counted_by"], told["flags"]) == ("provider", ["tokenized"])
+    assert compared("output") == before + 1
+
+
+async def test_what_the_tokenizer_counted_of_an_answer_that_broke_off_is_billed(edge: Edge, backends: Backends) -> None:
+    """The count comes as progress, since there is no end."""
+    backends.router.chunks = ["При", "вет", "!"]
+    backends.router.progress = pb.Usage(prompt_tokens=11, completion_tokens=2, tokenized=True)
+    backends.router.failure, backends.router.fail_at = ProviderFailed(ErrorReason.PROVIDER_ERROR, "It broke."), 2
+
+    await edge.client.post(CHAT, json=chat(stream=True))
+
+    row = await backends.usage.row()
+    assert (row.tokens_input, row.tokens_output, row.flags) == (11, 2, "tokenized")
+    assert row.status == usage_pb2.STATUS_FAILED
+
+
+def compared(direction: str) -> float:
+    """Return how many estimates were compared with a provider's count."""
+    labels = {"provider": "yandexgpt", "model": "yandexgpt:latest", "direction": direction}
+    return REGISTRY.get_sample_value("razvilka_gateway_estimate_ratio_count", labels) or 0.0
 
 
 NONSENSE = {
