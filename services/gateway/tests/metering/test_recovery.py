@@ -72,12 +72,13 @@ async def test_recovery_cancels_what_never_went_out_when_redis_comes_back(tmp_pa
     admission = Settlements()
     recovery = recovery_of(tmp_path, rows, admission, holds)
 
-    first, settled_at_first = await recovery.run(), [request_id for request_id, _, _ in admission.settled]
+    first, settled_at_first = await recovery.run(), list(admission.settled)
     later = [await recovery.run(), await recovery.run()]
 
     assert (first, later) == (1, [0, 0])
-    assert [row.ticket.request_id for row in rows] == settled_at_first == ["cut"]
-    assert [request_id for request_id, _, _ in admission.settled] == ["cut", "admitted"]
+    assert [row.ticket.request_id for row in rows] == ["cut"]
+    assert settled_at_first == [("cut", 10, 4)]
+    assert admission.settled == [("cut", 10, 4), ("admitted", 0, 0)]
 
 
 async def test_a_settled_request_whose_dispatch_is_deleted_is_not_cancelled(tmp_path):
