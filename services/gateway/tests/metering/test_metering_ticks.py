@@ -22,29 +22,41 @@ from services.gateway.tests.metering.test_meters import NOW_US, Books, settled
 from services.gateway.tests.metering_kit import completed, dispatched, facts, ticket
 
 
+class Ticking(Books):
+    """Metering that ticks when the test lets it."""
+
+    async def start(self) -> None:
+        """Begin, and wait for the first second."""
+        self.serving = asyncio.ensure_future(self.metering.serve())
+        await self._rest()
+
+    async def tick(self) -> None:
+        """Let one second pass and wait until its work is done."""
+        self.clock.advance(1)
+        await self._rest()
+
+    async def _rest(self) -> None:
+        while not self.clock.sleepers:
+            await asyncio.sleep(0.001)
+            if self.serving.done():
+                self.serving.result()
+
+    async def stop(self) -> None:
+        """End, and close the journal."""
+        self.serving.cancel()
+        await asyncio.gather(self.serving, return_exceptions=True)
+        self.journal.close(remove=False)
+
+
 @asynccontextmanager
-async def ticking(root: Path, **options) -> AsyncIterator[Books]:
-    """Yield metering that ticks when the test lets it."""
-    books = Books(root, **options)
-    serving = asyncio.ensure_future(books.metering.serve())
+async def ticking(root: Path, **options) -> AsyncIterator[Ticking]:
+    """Yield metering that has begun to tick."""
+    books = Ticking(root, **options)
     try:
-        await _rest(books)
+        await books.start()
         yield books
     finally:
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
-        books.journal.close(remove=False)
-
-
-async def _rest(books: Books) -> None:
-    while not books.clock.sleepers:
-        await asyncio.sleep(0.001)
-
-
-async def tick(books: Books) -> None:
-    """Let one second pass and wait until its work is done."""
-    books.clock.advance(1)
-    await _rest(books)
+        await books.stop()
 
 
 async def test_the_gauges_are_set_each_second(tmp_path):
@@ -54,10 +66,10 @@ async def test_the_gauges_are_set_each_second(tmp_path):
         (tmp_path / FOLDER).mkdir()
         (tmp_path / FOLDER / "dead-00000001.seg").touch()
         before = metrics.DEPTH._value.get(), metrics.QUARANTINE._value.get()
-        await tick(books)
+        await books.tick()
         await books.shipper.ship_batch()
         during = metrics.DEPTH._value.get(), metrics.QUARANTINE._value.get()
-        await tick(books)
+        await books.tick()
 
     assert (before[1], during) == (0, (1, 1))
     assert metrics.DEPTH._value.get() == 0
@@ -70,8 +82,8 @@ async def test_a_request_whose_end_was_destroyed_gets_its_row(tmp_path):
         books.metering.dispatched(ticket("running"), facts())
         books.journal.append(encode(dispatched("lost")))
         books.journal.set_aside(1, Fault(0, 1, 1, "damaged"))
-        await tick(books)
-        await tick(books)
+        await books.tick()
+        await books.tick()
         said = books.journalled()
 
     lost = usage_record(ticket("lost"), facts(), interrupted(0, "journal_damaged"))
@@ -85,9 +97,9 @@ async def test_rows_leave_memory_for_the_journal_when_there_is_room(tmp_path):
         meter = books.metering.dispatched(ticket("r"), facts())
         with capture_logs(), files_no_larger_than(1):
             await meter.settle(completed(10, 20))
-            await tick(books)
+            await books.tick()
             while_full = books.shipper.unjournalled, books.metering.is_ready
-        await tick(books)
+        await books.tick()
         said, is_ready = books.journalled(), books.metering.is_ready
 
     assert while_full == (1, False)
@@ -104,9 +116,9 @@ async def test_a_tick_that_fails_is_said_and_tried_again(tmp_path):
         shutil.rmtree(root)
         root.touch()
         with capture_logs() as logged:
-            await tick(books)
+            await books.tick()
             root.unlink()
-            await tick(books)
+            await books.tick()
         numbers, said = segment_numbers(root / "boot"), books.journalled()
 
     [failed] = [each for each in logged if each["event"] == "journal.tick_failed"]
@@ -125,7 +137,7 @@ async def test_open_requests_are_written_anew_when_the_folder_was_taken_away(tmp
         await books.metering.dispatched(ticket("ended"), facts()).settle(completed())
         shutil.rmtree(root)
         with capture_logs():
-            await tick(books)
+            await books.tick()
         said, open_in_new = books.journalled()[5:], books.open_in(2)
 
     begun = [Dispatched(ticket(name), encode_facts(facts(boot_id=name))) for name in ("new", "old")]
@@ -140,7 +152,7 @@ async def test_a_long_request_is_carried_when_it_keeps_more_segments_than_it_may
     """Only that of the oldest one: what began later stays where it is."""
     async with ticking(tmp_path, segment_bytes=300, carry_segments=3) as books:
         meters = [books.metering.dispatched(ticket(f"r{number}"), facts()) for number in range(segments)]
-        await tick(books)
+        await books.tick()
         kept = [meter.segment for meter in meters]
         names = segment_numbers(tmp_path / "boot")
 
@@ -156,7 +168,7 @@ async def test_what_is_shipped_goes_when_nothing_keeps_it_any_more(tmp_path):
             await books.metering.dispatched(ticket("short"), facts()).settle(completed())
         await books.shipper.ship_batch()
         before = segment_numbers(tmp_path / "boot")
-        await tick(books)
+        await books.tick()
         after = segment_numbers(tmp_path / "boot")
 
     assert before == [1, 2, 3, 4, 5]

@@ -63,18 +63,20 @@ class Disk:
         def done() -> None:
             self.rounds += 1
 
-        task = asyncio.ensure_future(self.recovery.serve(done))
+        self.task = asyncio.ensure_future(self.recovery.serve(done))
         try:
             await self.rest()
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
 
     async def rest(self) -> None:
         """Wait until recovery waits for the clock."""
         while not self.clock.sleepers:
             await asyncio.sleep(0)
+            if self.task.done():
+                self.task.result()
 
 
 async def test_every_dead_boot_on_the_disk_is_worked_through(tmp_path):
