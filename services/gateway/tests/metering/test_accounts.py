@@ -126,9 +126,11 @@ async def test_what_is_refused_is_a_dead_letter_that_says_why(shipment):
     ]
 
 
-async def test_an_end_that_makes_no_sense_is_quarantined(shipment):
+async def test_every_end_that_makes_no_sense_is_quarantined(shipment):
     """It counts as one record, and its segment is kept with the bytes of it."""
     shipment.append("a")
+    shipment.journal.append(encode(["S", "too short"]))
+    shipment.shipper.wake()
     before = shipment.journal.end.offset
     bad = encode(["S", "of a later version"])
     shipment.journal.append(bad)
@@ -136,9 +138,9 @@ async def test_an_end_that_makes_no_sense_is_quarantined(shipment):
     with capture_logs():
         sizes = [await shipment.shipper.ship_batch(), await shipment.shipper.ship_batch()]
 
-    [fault] = shipment.journal.segment(1).faults
-    assert sizes == [2, 0]
-    assert shipment.counts() == (2, 1, 0, 1, 0, 0)
+    [_, fault] = shipment.journal.segment(1).faults
+    assert sizes == [3, 0]
+    assert shipment.counts() == (3, 1, 0, 2, 0, 0)
     assert (fault.start, fault.end, fault.missing) == (
         shipment.journal.end.offset - len(bad),
         shipment.journal.end.offset,
