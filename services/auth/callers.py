@@ -19,6 +19,7 @@ KEYS: Final = {
 OAUTH: Final = {
     "Authorize": GATEWAY,
     "DecideConsent": GATEWAY,
+    "PushAuthorization": GATEWAY,
     "Token": GATEWAY,
     "Revoke": GATEWAY,
     "Introspect": GATEWAY,

@@ -42,18 +42,23 @@ from services.gateway.identity.access import AccessTable, Needs, Open
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.identity.key_sets import KeySet
+from services.gateway.identity.possession import PossessionCheck
+from services.gateway.identity.step_up import StepUp
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
+from services.gateway.inference.responses.kept import KeptResponses
 from services.gateway.inference.routes import access as inference
 from services.gateway.inference.routes.chat import ChatCompletions
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.inference.routes.embeddings import EmbeddingsRoute
+from services.gateway.inference.routes.kept_responses import kept_responses_router
 from services.gateway.inference.routes.messages import CountTokens, Messages
 from services.gateway.inference.routes.models import models_router
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
+from services.gateway.inference.routes.responses import Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
 from services.gateway.management import access, account, administration, bodies, clients, key_info, keys
 from services.gateway.management.access import grants_router, sessions_router
@@ -86,6 +91,7 @@ class AppDependencies:
 
     settings: GatewaySettings
     authenticator: Authenticator
+    possession: PossessionCheck
     catalog: CatalogWatch
     router: RouterClient
     usage: UsageClient
@@ -97,6 +103,7 @@ class AppDependencies:
     key_set: KeySet
     limit: OAuthLimit
     paid_calls: PaidCalls
+    kept_responses: KeptResponses
     readiness: Readiness
     clock: Clock
 
@@ -169,10 +176,15 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
     )
 
 
+def _step_up(parts: AppDependencies) -> StepUp:
+    return StepUp(parts.clock, parts.settings.oauth.step_up_max_age_s)
+
+
 def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
     return (
         models_router(parts.catalog, parts.clock),
         requests_router(parts.usage),
+        kept_responses_router(parts.kept_responses),
         auth_key_router(parts.usage, parts.clock),
         providers_router(parts.router),
         health_router(parts.readiness),
@@ -180,8 +192,8 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         account_router(parts.accounts, parts.limit),
         sessions_router(parts.accounts),
         grants_router(parts.grants),
-        keys_router(parts.auth, parts.catalog),
-        clients_router(parts.grants),
+        keys_router(parts.auth, parts.catalog, _step_up(parts)),
+        clients_router(parts.grants, _step_up(parts)),
         administration_router(parts.administration, parts.limit),
     )
 
@@ -200,6 +212,7 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         EmbeddingsRoute(inference),
         Messages(inference),
         CountTokens(inference),
+        Responses(inference, parts.kept_responses),
     )
     return {route.path: route for route in routes}
 
@@ -208,7 +221,7 @@ def _protocol_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
     """Return the endpoints of the protocol by path, each also under /oauth."""
     cors = Cors(parts.settings.oauth.cors_list)
     endpoints = (
-        *TokenEndpoints(parts.oauth, parts.limit, cors).all(),
+        *TokenEndpoints(parts.oauth, parts.possession, parts.limit, cors).all(),
         *MetadataEndpoints(parts.key_set, cors).all(),
     )
     return {prefix + endpoint.path: endpoint for endpoint in endpoints for prefix in ("", OAUTH_PREFIX)}

@@ -128,6 +128,8 @@ class ClientOut(BaseModel):
     scopes: list[str]
     grant_types: list[str]
     token_endpoint_auth_method: str
+    dpop_bound_access_tokens: bool
+    require_pushed_authorization_requests: bool
     created_at: datetime | None
 
 
@@ -151,6 +153,8 @@ class ClientOrderBody(Strict):
     redirect_uris: list[Text] = Field(default=[], max_length=20)
     scopes: list[Text] = Field(default=[], max_length=32)
     grant_types: list[Text] = Field(default=["authorization_code", "refresh_token"], max_length=8)
+    dpop_bound_access_tokens: StrictBool = False
+    require_pushed_authorization_requests: StrictBool = False
 
 
 class GrantOut(BaseModel):

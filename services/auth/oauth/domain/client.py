@@ -41,6 +41,8 @@ class Client:
     """A registered application. `auth_methods` begins with the one it registered.
 
     Its `makers` bound it: when one ends, it ends; `models` and `ip_allow_list` are for what it does in its own name.
+    `dpop_bound`: it gets no token that is not bound to a key (RFC 9449 5.2).
+    `requires_pushed`: its authorization requests come by way of /par only (RFC 9126 6).
     """
 
     id: str
@@ -57,6 +59,8 @@ class Client:
     models: tuple[str, ...] = ()
     ip_allow_list: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    dpop_bound: bool = False
+    requires_pushed: bool = False
 
     @property
     def powers(self) -> Powers:

@@ -17,7 +17,7 @@ from services.auth.shared.store.unit_of_work import Connection, Pool
 
 FIND_GRANT: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr
 FROM auth.oauth_grants
 WHERE id = $1
 """
@@ -25,7 +25,7 @@ WHERE id = $1
 # What a user let in: not what a client does in its own name.
 LIST_GRANTS: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr
 FROM auth.oauth_grants
 WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AND kind <> 'client_credentials'
 ORDER BY created_at DESC, id DESC
@@ -40,14 +40,14 @@ WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at 
 
 CLIENTS_OF_GRANTS: Final = """
 SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at
+       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed
 FROM auth.oauth_clients
 WHERE id = ANY($1::text[])
 """
 
 FIND_CONSENT: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr
 FROM auth.oauth_grants
 WHERE user_id = $1 AND client_id = $2 AND kind = 'authorization_code' AND scopes @> $3::text[]
   AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)
@@ -70,7 +70,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, NULL, $10, $10, $11, $12)
 ON CONFLICT (client_id, user_id, kind) WHERE kind IN ('client_credentials', 'token_exchange') AND revoked_at IS NULL
 DO UPDATE SET last_used_at = excluded.last_used_at, scopes = excluded.scopes
 RETURNING id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-          authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
+          authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr
 """
 
 LAST_ENDED: Final = """

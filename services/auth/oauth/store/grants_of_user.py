@@ -47,7 +47,7 @@ WHERE session_id = $1 AND used_at IS NULL
 
 GRANTS_OF_USER: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr
 FROM auth.oauth_grants
 WHERE user_id = $1
 ORDER BY created_at, id
@@ -55,7 +55,7 @@ ORDER BY created_at, id
 
 CLIENTS_OF_USER: Final = """
 SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at
+       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed
 FROM auth.oauth_clients
 WHERE owner_user_id = $1
 ORDER BY created_at, id

@@ -148,6 +148,7 @@ async def test_keys_and_metadata_are_published(flow: Flow) -> None:
     assert endpoints == {
         "authorization_endpoint": f"{ISSUER}/authorize",
         "token_endpoint": f"{ISSUER}/token",
+        "pushed_authorization_request_endpoint": f"{ISSUER}/par",
         "revocation_endpoint": f"{ISSUER}/revoke",
         "introspection_endpoint": f"{ISSUER}/introspect",
         "userinfo_endpoint": f"{ISSUER}/userinfo",

@@ -44,6 +44,11 @@ class OAuthServiceStub:
                 request_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.DecideConsentRequest.SerializeToString,
                 response_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.DecideConsentResponse.FromString,
                 _registered_method=True)
+        self.PushAuthorization = channel.unary_unary(
+                '/razvilka.auth.v1.OAuthService/PushAuthorization',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.PushAuthorizationRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.PushAuthorizationResponse.FromString,
+                _registered_method=True)
         self.Token = channel.unary_unary(
                 '/razvilka.auth.v1.OAuthService/Token',
                 request_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.TokenRequest.SerializeToString,
@@ -139,6 +144,13 @@ class OAuthServiceServicer:
     def DecideConsent(self, request, context):
         """DecideConsent records what the user decided and returns where to send the browser.
         Errors: NOT_FOUND (the pending request is unknown, expired, used, or of another session).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PushAuthorization(self, request, context):
+        """PushAuthorization answers the endpoint of pushed authorization requests (RFC 9126). Protocol errors are answers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -269,6 +281,11 @@ def add_OAuthServiceServicer_to_server(servicer, server):
                     servicer.DecideConsent,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.DecideConsentRequest.FromString,
                     response_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.DecideConsentResponse.SerializeToString,
+            ),
+            'PushAuthorization': grpc.unary_unary_rpc_method_handler(
+                    servicer.PushAuthorization,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.PushAuthorizationRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.PushAuthorizationResponse.SerializeToString,
             ),
             'Token': grpc.unary_unary_rpc_method_handler(
                     servicer.Token,
@@ -405,6 +422,33 @@ class OAuthService:
             '/razvilka.auth.v1.OAuthService/DecideConsent',
             razvilka_dot_auth_dot_v1_dot_oauth__pb2.DecideConsentRequest.SerializeToString,
             razvilka_dot_auth_dot_v1_dot_oauth__pb2.DecideConsentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PushAuthorization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.OAuthService/PushAuthorization',
+            razvilka_dot_auth_dot_v1_dot_oauth__pb2.PushAuthorizationRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_oauth__pb2.PushAuthorizationResponse.FromString,
             options,
             channel_credentials,
             insecure,
