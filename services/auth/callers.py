@@ -29,6 +29,7 @@ OAUTH: Final = {
     "FindDevice": GATEWAY,
     "DecideDevice": GATEWAY,
     "GetKeys": GATEWAY,
+    "RotateSigningKey": OPERATOR,
     "GetGrant": GATEWAY,
     "ListGrants": GATEWAY,
     "RevokeGrant": GATEWAY,
@@ -60,6 +61,7 @@ ACCOUNTS: Final = {
     "FinishExternalLogin": GATEWAY,
     "ListExternalProviders": GATEWAY,
     "SetUserDisabled": GATEWAY,
+    "SetCredentialDisabled": GATEWAY,
     "SeedUser": OPERATOR,
     "ListOutbox": GATEWAY,
 }

@@ -22,6 +22,7 @@ from servicekit.rpc_client import open_channel, peer_of
 from services.gateway.admission.admission import open_admission
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
+from services.gateway.admission.redis.server_clock import redis_now
 from services.gateway.app import AppDependencies, build_app
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
@@ -43,7 +44,7 @@ from services.gateway.metering.journal.journal import NO_SPACE
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.metering.readiness.clock_watch import ClockWatch, NowOf
+from services.gateway.metering.readiness.clock_watch import ClockWatch
 from services.gateway.settings import GatewaySettings
 
 log = structlog.get_logger()
@@ -125,6 +126,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         work.start(identity.key_set.run(), name="jwks")
         work.start(identity.listener.run(), name="revocations")
         work.start(identity.poller.run(), name="revocations_asked")
+        work.start(identity.refusals.run(), name="refusals")
         work.start(parts.readiness.run(), name="readiness")
         cancellations = parts.paid_calls.cancellations
         port = await stack.enter_async_context(listening(app, settings, parts.readiness, cancellations))
@@ -180,6 +182,7 @@ def _dependencies(
         administration=clients.administration,
         key_set=identity.key_set,
         limit=identity.limit,
+        refusals=identity.refusals,
         paid_calls=paid_calls,
         kept_responses=kept,
         readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering)),
@@ -197,7 +200,7 @@ async def _open_paid_calls(
         )
     )
     clock_watch = ClockWatch(
-        {"Redis": _redis_now(redis), "usage": clients.usage.now}, clock, bound_s=settings.metering.clock_bound_s
+        {"Redis": redis_now(redis), "usage": clients.usage.now}, clock, bound_s=settings.metering.clock_bound_s
     )
     metering = await stack.enter_async_context(
         open_metering(
@@ -219,14 +222,6 @@ async def _open_paid_calls(
         admission, metering, settings, boot_id=boot_id, clock=clock, tasks=settling, cancellations=Cancellations()
     )
     return paid_calls, metering
-
-
-def _redis_now(redis: Redis) -> NowOf:
-    async def now() -> float:
-        seconds, microseconds = await redis.time()
-        return float(seconds) + float(microseconds) / 1e6
-
-    return now
 
 
 def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict[str, Check]:

@@ -110,6 +110,10 @@ class GatewaySettings(BaseSettings):
     """Address to listen on."""
     port: Port = 8080
     """Port to listen on; 0 takes a free one."""
+    admin_port: Port | None = None
+    """Port of a listener of its own for /v1/admin, which the other one then answers as an unknown path; unset: none."""
+    admin_host: str = "127.0.0.1"
+    """Address of that listener: one that only administrators reach."""
     environment: Literal["development", "production"] = "production"
     """development: /docs, /openapi.json and the outbox of mails are shown."""
     auth_target: str = "127.0.0.1:50051"

@@ -142,6 +142,7 @@ def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits]) -> OAuthUseCase
         grants=Grants(parts.grants, parts.accounts, limits, given.units, revocations, clock=given.clock),
         proofs=parts.proofs,
         pushed=_pushed(parts, authenticator),
+        ring=parts.ring,
         discovery=Discovery(parts.ring, machine_grants, terms, registration=settings.registration_enabled),
     )
 

@@ -20,6 +20,7 @@ from services.auth.oauth.flows.pushed_authorization import PushedAuthorization
 from services.auth.oauth.flows.token_endpoint import TokenEndpoint
 from services.auth.oauth.grants import Grants
 from services.auth.oauth.tokens.inspection import Inspection
+from services.auth.oauth.tokens.signing_keys import KeyRing
 from services.auth.shared.domain.origin import origin_of
 from services.auth.shared.rpc_values import (
     Context,
@@ -43,6 +44,7 @@ class OAuthUseCases:
     clients: Clients
     grants: Grants
     discovery: Discovery
+    ring: KeyRing
 
 
 class OAuthServicer(pb_grpc.OAuthServiceServicer):
@@ -142,6 +144,13 @@ class OAuthServicer(pb_grpc.OAuthServiceServicer):
             request.user_code, request.session_id, approved=request.approved, allowance=allowance
         )
         return pb.DecideDeviceResponse()
+
+    async def RotateSigningKey(
+        self, request: pb.RotateSigningKeyRequest, context: Context
+    ) -> pb.RotateSigningKeyResponse:
+        """Make the key that signs next."""
+        key = await self._cases.ring.make_next()
+        return pb.RotateSigningKeyResponse(kid=key.kid, signs_from=timestamp_to_proto(key.signs_from))
 
     async def GetKeys(self, request: pb.GetKeysRequest, context: Context) -> pb.GetKeysResponse:
         """Return the public keys and the metadata."""

@@ -124,6 +124,7 @@ def client_to_proto(client: Client) -> pb.Client:
         client_uri=client.client_uri,
         dpop_bound_access_tokens=client.dpop_bound,
         require_pushed_authorization_requests=client.requires_pushed,
+        disabled=client.is_disabled,
     )
 
 
@@ -171,6 +172,7 @@ def grant_to_proto(grant: Grant, client: Client) -> pb.Grant:
         budget=budget,
         created_at=timestamp_to_proto(grant.created_at),
         last_used_at=timestamp_to_proto(grant.last_used_at),
+        disabled=grant.is_disabled,
     )
 
 

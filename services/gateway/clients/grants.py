@@ -91,6 +91,7 @@ def application_from_proto(message: pb.Client) -> Application:
         client_uri=message.client_uri,
         dpop_bound=message.dpop_bound_access_tokens,
         requires_pushed=message.require_pushed_authorization_requests,
+        disabled=message.disabled,
     )
 
 
@@ -104,4 +105,5 @@ def _grant(message: pb.Grant) -> GrantView:
         budget_period=PERIODS.get(message.budget.period) if message.budget.limit_micro_rub else None,
         created_at=moment(message, "created_at"),
         last_used_at=moment(message, "last_used_at"),
+        disabled=message.disabled,
     )

@@ -72,6 +72,7 @@ class Application:
     auth_method: str
     created_at: datetime | None
     client_uri: str
+    disabled: bool
     dpop_bound: bool = False
     requires_pushed: bool = False
 
@@ -143,6 +144,7 @@ class GrantView:
     budget_period: BudgetPeriod | None
     created_at: datetime | None
     last_used_at: datetime | None
+    disabled: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from services.gateway.identity.key_cache import KeyCache
 from services.gateway.identity.key_sets import KeySet
 from services.gateway.identity.metrics import GRANT_OUTCOMES
 from services.gateway.identity.possession import PossessionCheck
+from services.gateway.identity.refusals import Refusals
 from services.gateway.identity.revocations import RevocationEffects, RevocationListener, RevocationPoller
 from services.gateway.identity.revoked import Revoked
 from services.gateway.identity.used_proofs import UsedProofs
@@ -30,6 +31,7 @@ class Identity:
     possession: PossessionCheck
     key_set: KeySet
     limit: OAuthLimit
+    refusals: Refusals
     listener: RevocationListener
     poller: RevocationPoller
 
@@ -52,6 +54,7 @@ def assemble_identity(
         possession,
         key_set,
         OAuthLimit(redis, clock, per_minute=settings.oauth.requests_per_minute, trusted=settings.trusted_networks),
+        Refusals(redis, clock, settings.trusted_networks),
         RevocationListener(redis, effects, clock),
         RevocationPoller(redis, oauth.list_revocations, effects, clock),
     )

@@ -72,6 +72,7 @@ class KeyOut(BaseModel):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    disabled: bool
 
 
 class KeyMade(KeyOut):
@@ -111,11 +112,27 @@ class RevokedBody(BaseModel):
     revoked: bool = True
 
 
-class UserState(BaseModel):
-    """Whether an account is shut."""
+class SwitchedBody(BaseModel):
+    """Whether an administrator disabled it."""
 
     id: str
     disabled: bool
+
+
+class RefusedBody(BaseModel):
+    """How often a subject was refused for a reason."""
+
+    subject: str
+    reason: str
+    refusals: int
+
+
+class AbuseBody(BaseModel):
+    """Who was refused most, most refused first."""
+
+    by: str
+    window: str
+    data: list[RefusedBody]
 
 
 class ClientOut(BaseModel):
@@ -131,6 +148,7 @@ class ClientOut(BaseModel):
     dpop_bound_access_tokens: bool
     require_pushed_authorization_requests: bool
     created_at: datetime | None
+    disabled: bool
 
 
 class ClientMade(ClientOut):
@@ -168,6 +186,7 @@ class GrantOut(BaseModel):
     budget: BudgetBody | None
     created_at: datetime | None
     last_used_at: datetime | None
+    disabled: bool
 
 
 class GrantList(BaseModel):

@@ -80,4 +80,5 @@ def client_body(client: Application) -> dict[str, Any]:
         "dpop_bound_access_tokens": client.dpop_bound,
         "require_pushed_authorization_requests": client.requires_pushed,
         "created_at": client.created_at,
+        "disabled": client.disabled,
     }

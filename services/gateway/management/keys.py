@@ -152,6 +152,7 @@ def key_body(key: KeyView) -> dict[str, Any]:
         "expires_at": key.expires_at,
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,
+        "disabled": key.disabled,
     }
 
 

@@ -19,7 +19,7 @@ GRANT_OVER: Final = "The grant is not valid any more."
 
 
 class PartyGone(Exception):
-    """The client or the user does not exist any more."""
+    """The client or the user does not exist any more, or may not meet."""
 
 
 class GrantKind(StrEnum):
@@ -62,6 +62,7 @@ class Grant:
     """One authorization: the family of its refresh tokens and of all its access tokens.
 
     `dpop_jkt`: the key that its refresh tokens are bound to. `methods`: by which proofs its user was known (RFC 8176).
+    `is_disabled`: an administrator switched it off, or its application, and may switch it on again.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Grant:
     ip_allow_list: tuple[str, ...] = ()
     dpop_jkt: str | None = None
     methods: tuple[str, ...] = ()
+    is_disabled: bool = False
 
     @property
     def subject(self) -> str:
@@ -93,7 +95,8 @@ class Grant:
 
     def is_live(self, now: datetime) -> bool:
         """Tell whether its tokens can be valid."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+        is_over = self.revoked_at is not None or (self.expires_at is not None and now >= self.expires_at)
+        return not is_over and not self.is_disabled
 
 
 def granted(client: Client, allowance: Allowance, *, in_its_own_name: bool, owner_is_admin: bool) -> Powers:

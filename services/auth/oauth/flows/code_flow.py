@@ -25,6 +25,7 @@ from services.auth.oauth.flows.refresh_rotation import Rotated, Trade, rotate
 from services.auth.oauth.flows.token_ending import UsedBefore, end_access_token, end_grant, end_replayed
 from services.auth.oauth.store.codes import insert_code, use_code
 from services.auth.oauth.store.grant_rows import insert_grant
+from services.auth.oauth.store.parties import is_barred
 from services.auth.oauth.store.refresh_tokens import (
     NewRefresh,
     RefreshStore,
@@ -178,6 +179,8 @@ class OAuthService:
         bound_to: str | None,
     ) -> _Redeemed:
         grant = stored.becomes(unit.at, earliest(unit.at + self._lives.grant, client.expires_at), bound_to)
+        if await is_barred(unit.connection, grant.client_id, grant.user_id):
+            raise invalid_grant(GRANT_OVER)
         await insert_grant(unit.connection, grant)
         if refresh_token:
             await insert_refresh(unit.connection, grant, self._new_refresh(refresh_token))

@@ -34,6 +34,7 @@ from services.auth.oauth.domain.scope_parameter import as_text, scopes_for, stil
 from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, new_secret
 from services.auth.oauth.store.grant_rows import insert_grant
 from services.auth.oauth.store.grants import GrantStore
+from services.auth.oauth.store.parties import is_barred
 from services.auth.oauth.store.refresh_tokens import NewRefresh, insert_refresh
 from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.domain.audit import AuditAction
@@ -208,6 +209,8 @@ class DeviceFlows:
     async def _store_once(self, grant: Grant, refresh: NewRefresh | None, jti: str) -> bool:
         async def insert(unit: UnitOfWork) -> bool:
             # Its id was settled when the flow began: of any number of polls one makes it, also when Redis forgets.
+            if await is_barred(unit.connection, grant.client_id, grant.user_id):
+                return False
             if not await insert_grant(unit.connection, grant):
                 return False
             if refresh is not None:

@@ -23,14 +23,20 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 
 FIND_CLIENT: Final = """
 SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed
+       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'client:' || oauth_clients.id
+       ) AS is_disabled
 FROM auth.oauth_clients
 WHERE id = $1
 """
 
 LIST_CLIENTS: Final = """
 SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed
+       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'client:' || oauth_clients.id
+       ) AS is_disabled
 FROM auth.oauth_clients
 WHERE $1::text IS NULL OR owner_user_id = $1
 ORDER BY created_at DESC, id DESC
@@ -131,4 +137,5 @@ def client_from_row(row: asyncpg.Record) -> Client:
         expires_at=row["expires_at"],
         dpop_bound=row["dpop_bound"],
         requires_pushed=row["requires_pushed"],
+        is_disabled=row["is_disabled"],
     )

@@ -9,8 +9,9 @@ import asyncpg
 
 from servicekit.postgres import database_errors
 from services.auth.oauth.domain.code import AuthorizationCode
+from services.auth.oauth.domain.grant import PartyGone
 from services.auth.oauth.store.grant_rows import allowance_columns, allowance_from_row
-from services.auth.oauth.store.parties import existing_parties
+from services.auth.oauth.store.parties import existing_parties, is_barred
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_CODE: Final = """
@@ -57,8 +58,10 @@ async def insert_code(connection: Connection, code_hash: bytes, code: Authorizat
     """Store a new code.
 
     Raises:
-        PartyGone: its client or user does not exist any more.
+        PartyGone: its client or user does not exist any more, or an administrator stands between them.
     """
+    if await is_barred(connection, code.client_id, code.user_id):
+        raise PartyGone
     with existing_parties():
         await connection.execute(
             INSERT_CODE,

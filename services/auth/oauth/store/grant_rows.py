@@ -86,4 +86,5 @@ def grant_from_row(row: asyncpg.Record) -> Grant:
         ip_allow_list=tuple(row["ip_allow_list"]),
         dpop_jkt=row["dpop_jkt"],
         methods=tuple(row["amr"]),
+        is_disabled=row["is_disabled"],
     )

@@ -21,7 +21,10 @@ VALUES ($1, $2, $3, $4, $5)
 HOLD_GRANT_OF_REFRESH: Final = """
 SELECT g.id, g.kind, g.client_id, g.user_id, g.consent_id, g.scopes, g.models, g.budget_micro_rub, g.budget_period,
        g.session_id, g.authenticated_at, g.created_at, g.expires_at, g.last_used_at, g.revoked_at,
-       g.ip_allow_list, g.dpop_jkt, g.amr
+       g.ip_allow_list, g.dpop_jkt, g.amr,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d WHERE d.subject IN ('grant:' || g.id, 'client:' || g.client_id)
+       ) AS is_disabled
 FROM auth.oauth_refresh_tokens AS t
 JOIN auth.oauth_grants AS g ON g.id = t.grant_id
 WHERE t.token_hash = $1 AND t.client_id = $2
@@ -61,7 +64,10 @@ FIND_REFRESH: Final = """
 SELECT t.client_id AS holder_id, t.used_at, t.expires_at AS token_expires_at, t.created_at AS token_created_at,
        g.id, g.kind, g.client_id, g.user_id, g.consent_id, g.scopes, g.models, g.budget_micro_rub, g.budget_period,
        g.session_id, g.authenticated_at, g.created_at, g.expires_at, g.last_used_at, g.revoked_at,
-       g.ip_allow_list, g.dpop_jkt, g.amr
+       g.ip_allow_list, g.dpop_jkt, g.amr,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d WHERE d.subject IN ('grant:' || g.id, 'client:' || g.client_id)
+       ) AS is_disabled
 FROM auth.oauth_refresh_tokens AS t
 JOIN auth.oauth_grants AS g ON g.id = t.grant_id
 WHERE t.token_hash = $1

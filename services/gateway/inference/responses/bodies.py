@@ -130,7 +130,7 @@ def items_of(head: ResponseHead, choice: Choice) -> list[dict[str, Any]]:
         items.append(message_item(head.item_id("msg", len(items)), choice.content or ""))
     for call in choice.tool_calls:
         items.append(
-            call_item(head.item_id("fc", len(items)), ToolCall(FunctionCall(call.name, call.arguments), call.id))
+            call_item(head.item_id("fc", len(items)), ToolCall(call.id, FunctionCall(call.name, call.arguments)))
         )
     return items
 
@@ -138,6 +138,6 @@ def items_of(head: ResponseHead, choice: Choice) -> list[dict[str, Any]]:
 def answered(completion: Completion) -> ChatMessage:
     """Return what the model said as a message of the chat, for a next turn."""
     choice = completion.choices[0]
-    calls = [ToolCall(FunctionCall(call.name, call.arguments), call.id) for call in choice.tool_calls]
+    calls = [ToolCall(call.id, FunctionCall(call.name, call.arguments)) for call in choice.tool_calls]
     content = choice.content or ("" if not calls else None)
     return ChatMessage(role="assistant", content=content, tool_calls=calls or None)

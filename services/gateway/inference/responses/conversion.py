@@ -70,7 +70,7 @@ def to_chat(request: ResponsesRequest, before: Sequence[ChatMessage]) -> Convers
         temperature=request.temperature,
         top_p=request.top_p,
         max_completion_tokens=request.max_output_tokens,
-        tools=tools or None,
+        tools=[*tools] or None,
         parallel_tool_calls=request.parallel_tool_calls if tools else None,
         reasoning_effort=request.reasoning.effort if request.reasoning else None,
         verbosity=request.text.verbosity if request.text else None,
@@ -80,7 +80,7 @@ def to_chat(request: ResponsesRequest, before: Sequence[ChatMessage]) -> Convers
         prompt_cache_key=request.prompt_cache_key,
         service_tier=request.service_tier,
     )
-    _choose(chat, request, left_out)
+    _choose(chat, request, tools, left_out)
     if request.truncation == "auto":
         left_out.append("truncation=auto")
     return Conversation(chat, said, left_out)
@@ -141,7 +141,7 @@ class _Turns:
 
     def _call(self, raw: Raw, where: str) -> None:
         item = _decoded(_CALL, raw, where)
-        call = ToolCall(FunctionCall(item.name, item.arguments), item.call_id)
+        call = ToolCall(item.call_id, FunctionCall(item.name, item.arguments))
         if not self.messages or self.messages[-1].role != "assistant":
             thoughts, self._thoughts = self._thoughts or None, ""
             self.messages.append(ChatMessage(role="assistant", reasoning_content=thoughts))
@@ -216,7 +216,7 @@ def _tools(request: ResponsesRequest) -> tuple[list[Tool], list[str]]:
         name = _given(tool.name, f"tools[{index}].name")
         if allowed is None or name in allowed:
             function = FunctionDefinition(name, tool.description, tool.parameters, tool.strict)
-            tools.append(Tool(function=function, type="function"))
+            tools.append(Tool(function=function))
     return tools, left_out
 
 
@@ -226,15 +226,15 @@ def _allowed(choice: object) -> set[str | None] | None:
     return {tool.name for tool in choice.tools or ()}
 
 
-def _choose(chat: ChatRequest, request: ResponsesRequest, left_out: list[str]) -> None:
+def _choose(chat: ChatRequest, request: ResponsesRequest, tools: Sequence[Tool], left_out: list[str]) -> None:
     choice = request.tool_choice
     if isinstance(choice, ToolChoice):
         if choice.type == "allowed_tools":
             chat.tool_choice = (choice.mode or "auto") if chat.tools else None
         elif choice.type == "function":
-            if all(tool.function.name != choice.name for tool in chat.tools or ()):
+            if all(tool.function.name != choice.name for tool in tools):
                 raise _invalid("tool_choice.name", "`tools` has no function of this name")
-            chat.tool_choice = NamedToolChoice(function=FunctionNamed(choice.name or ""), type="function")
+            chat.tool_choice = NamedToolChoice(function=FunctionNamed(choice.name or ""))
         else:
             left_out.append(f"tool_choice={choice.type}")
     elif choice == "required" and not chat.tools:

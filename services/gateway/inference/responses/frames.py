@@ -147,7 +147,7 @@ class ResponseFrames:
         if item is None:
             events = self._close_texts()
             item = self._calls[call.index] = self._new(
-                "function_call", "fc", ToolCall(FunctionCall(call.name, ""), call.id)
+                "function_call", "fc", ToolCall(call.id, FunctionCall(call.name, ""))
             )
             events += self._opened(item)
         item.text += call.arguments

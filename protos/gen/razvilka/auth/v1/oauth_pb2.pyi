@@ -120,6 +120,7 @@ class Client(_message.Message):
     CLIENT_URI_FIELD_NUMBER: _builtins.int
     DPOP_BOUND_ACCESS_TOKENS_FIELD_NUMBER: _builtins.int
     REQUIRE_PUSHED_AUTHORIZATION_REQUESTS_FIELD_NUMBER: _builtins.int
+    DISABLED_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     name: _builtins.str
     confidential: _builtins.bool
@@ -128,6 +129,8 @@ class Client(_message.Message):
     client_uri: _builtins.str
     dpop_bound_access_tokens: _builtins.bool
     require_pushed_authorization_requests: _builtins.bool
+    disabled: _builtins.bool
+    """by an administrator, who may enable it again"""
     @_builtins.property
     def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -151,10 +154,11 @@ class Client(_message.Message):
         client_uri: _builtins.str = ...,
         dpop_bound_access_tokens: _builtins.bool = ...,
         require_pushed_authorization_requests: _builtins.bool = ...,
+        disabled: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_uri", b"client_uri", "confidential", b"confidential", "created_at", b"created_at", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "grant_types", b"grant_types", "name", b"name", "owner_user_id", b"owner_user_id", "redirect_uris", b"redirect_uris", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "scopes", b"scopes", "token_endpoint_auth_method", b"token_endpoint_auth_method"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_uri", b"client_uri", "confidential", b"confidential", "created_at", b"created_at", "disabled", b"disabled", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "grant_types", b"grant_types", "name", b"name", "owner_user_id", b"owner_user_id", "redirect_uris", b"redirect_uris", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "scopes", b"scopes", "token_endpoint_auth_method", b"token_endpoint_auth_method"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -873,6 +877,44 @@ class DecideDeviceResponse(_message.Message):
 Global___DecideDeviceResponse: _TypeAlias = DecideDeviceResponse  # noqa: Y015
 
 @_typing.final
+class RotateSigningKeyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateSigningKeyRequest: _TypeAlias = RotateSigningKeyRequest  # noqa: Y015
+
+@_typing.final
+class RotateSigningKeyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KID_FIELD_NUMBER: _builtins.int
+    SIGNS_FROM_FIELD_NUMBER: _builtins.int
+    kid: _builtins.str
+    @_builtins.property
+    def signs_from(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        kid: _builtins.str = ...,
+        signs_from: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["signs_from", b"signs_from"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kid", b"kid", "signs_from", b"signs_from"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateSigningKeyResponse: _TypeAlias = RotateSigningKeyResponse  # noqa: Y015
+
+@_typing.final
 class GetKeysRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -939,8 +981,11 @@ class Grant(_message.Message):
     BUDGET_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     LAST_USED_AT_FIELD_NUMBER: _builtins.int
+    DISABLED_FIELD_NUMBER: _builtins.int
     grant_id: _builtins.str
     user_id: _builtins.str
+    disabled: _builtins.bool
+    """by an administrator, it or its client"""
     @_builtins.property
     def client(self) -> Global___Client: ...
     @_builtins.property
@@ -964,10 +1009,11 @@ class Grant(_message.Message):
         budget: _auth_pb2.Budget | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         last_used_at: _timestamp_pb2.Timestamp | None = ...,
+        disabled: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "client", b"client", "created_at", b"created_at", "last_used_at", b"last_used_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "client", b"client", "created_at", b"created_at", "grant_id", b"grant_id", "last_used_at", b"last_used_at", "models", b"models", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "client", b"client", "created_at", b"created_at", "disabled", b"disabled", "grant_id", b"grant_id", "last_used_at", b"last_used_at", "models", b"models", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

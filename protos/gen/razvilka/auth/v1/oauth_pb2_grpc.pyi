@@ -59,6 +59,10 @@ class OAuthServiceStub:
     """DecideDevice approves or denies a device. Errors: NOT_FOUND."""
     GetKeys: _grpc.UnaryUnaryMultiCallable[_oauth_pb2.GetKeysRequest, _oauth_pb2.GetKeysResponse]
     """GetKeys returns the public keys that verify our tokens, and how to check them."""
+    RotateSigningKey: _grpc.UnaryUnaryMultiCallable[_oauth_pb2.RotateSigningKeyRequest, _oauth_pb2.RotateSigningKeyResponse]
+    """RotateSigningKey makes the key that signs next, once it is published for as long as anybody caches the public keys;
+    the present one verifies until its last token is over. While a next one waits, that one is returned.
+    """
     GetGrant: _grpc.UnaryUnaryMultiCallable[_oauth_pb2.GetGrantRequest, _oauth_pb2.GetGrantResponse]
     """GetGrant returns what a grant allows now: its models and budget. Errors: INVALID_TOKEN (revoked or unknown)."""
     ListGrants: _grpc.UnaryUnaryMultiCallable[_oauth_pb2.ListGrantsRequest, _oauth_pb2.ListGrantsResponse]
@@ -105,6 +109,10 @@ class OAuthServiceAsyncStub(OAuthServiceStub):
     """DecideDevice approves or denies a device. Errors: NOT_FOUND."""
     GetKeys: _aio.UnaryUnaryMultiCallable[_oauth_pb2.GetKeysRequest, _oauth_pb2.GetKeysResponse]  # type: ignore[assignment]
     """GetKeys returns the public keys that verify our tokens, and how to check them."""
+    RotateSigningKey: _aio.UnaryUnaryMultiCallable[_oauth_pb2.RotateSigningKeyRequest, _oauth_pb2.RotateSigningKeyResponse]  # type: ignore[assignment]
+    """RotateSigningKey makes the key that signs next, once it is published for as long as anybody caches the public keys;
+    the present one verifies until its last token is over. While a next one waits, that one is returned.
+    """
     GetGrant: _aio.UnaryUnaryMultiCallable[_oauth_pb2.GetGrantRequest, _oauth_pb2.GetGrantResponse]  # type: ignore[assignment]
     """GetGrant returns what a grant allows now: its models and budget. Errors: INVALID_TOKEN (revoked or unknown)."""
     ListGrants: _aio.UnaryUnaryMultiCallable[_oauth_pb2.ListGrantsRequest, _oauth_pb2.ListGrantsResponse]  # type: ignore[assignment]
@@ -220,6 +228,16 @@ class OAuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_oauth_pb2.GetKeysResponse, _abc.Awaitable[_oauth_pb2.GetKeysResponse]]:
         """GetKeys returns the public keys that verify our tokens, and how to check them."""
+
+    @_abc_1.abstractmethod
+    def RotateSigningKey(
+        self,
+        request: _oauth_pb2.RotateSigningKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_oauth_pb2.RotateSigningKeyResponse, _abc.Awaitable[_oauth_pb2.RotateSigningKeyResponse]]:
+        """RotateSigningKey makes the key that signs next, once it is published for as long as anybody caches the public keys;
+        the present one verifies until its last token is over. While a next one waits, that one is returned.
+        """
 
     @_abc_1.abstractmethod
     def GetGrant(
