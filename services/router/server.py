@@ -23,6 +23,7 @@ from services.router.domain.health import HealthTracker
 from services.router.providers.registry import Dependencies, built_in_providers
 from services.router.providers.table import ProviderTable, tool_call_ids
 from services.router.providers.transport.http import open_http
+from services.router.providers.transport.web_images import open_web_images
 from services.router.routing.attempts import Attempts
 from services.router.routing.limits import Limits
 from services.router.routing.service import RouterService
@@ -51,12 +52,13 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         pool = await opened.enter_async_context(postgres.open_pool(settings.postgres))
         client = await opened.enter_async_context(redis.open_redis(settings.redis))
         http = await opened.enter_async_context(open_http(settings.http))
+        images = await opened.enter_async_context(open_web_images(settings.images))
         jobs = await opened.enter_async_context(lifecycle.background())
         cleanup = await opened.enter_async_context(lifecycle.background(grace_s=5.0))
         store, health = RouterStore(pool), HealthTracker()
         catalog = _catalog(settings, store, ChannelCache(client), clock)
         ids = tool_call_ids(settings.tool_call_key, settings)
-        needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4)
+        needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4, images)
         table = ProviderTable(built_in_providers(settings, needs), http, ids, clock)
         table.take_over(catalog.contents.upstreams)
         catalog.on_files(lambda files: table.take_over(files.upstreams))

@@ -22,7 +22,7 @@ from servicekit.settings import (
 )
 from services.router.providers.access import Access
 from services.router.providers.registry import BUILT_IN, ProviderSettings
-from services.router.providers.transport.settings import HttpSettings
+from services.router.providers.transport.settings import HttpSettings, WebImageSettings
 
 
 class RouterSettings(ProviderSettings, BaseSettings):
@@ -46,6 +46,8 @@ class RouterSettings(ProviderSettings, BaseSettings):
     """Shared tokens and resolved channels. The router serves without it."""
     http: HttpSettings = HttpSettings()
     """How providers are called."""
+    images: WebImageSettings = WebImageSettings()
+    """How images at addresses are fetched."""
     catalog_dir: Path | None = None
     """Directory of catalogue files; default: the ones shipped with the router."""
     upstreams_file: Path | None = None

@@ -19,6 +19,7 @@ from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.provider import Provider
 from services.router.providers.transport.access_token import TokenShare
 from services.router.providers.transport.http import HttpClient
+from services.router.providers.transport.web_images import WebImages
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.providers.yandexgpt.settings import ACCESS as YANDEXGPT
 from services.router.providers.yandexgpt.settings import YandexSettings
@@ -43,6 +44,7 @@ class Dependencies:
     tasks: Background
     clock: Clock
     new_id: Callable[[], UUID]
+    images: WebImages
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def _yandexgpt(settings: ProviderSettings, needs: Dependencies) -> Provider:
 
 def _gigachat(settings: ProviderSettings, needs: Dependencies) -> Provider:
     return GigaChatProvider(
-        settings.gigachat, needs.http, needs.ids, needs.share, needs.tasks, needs.clock, needs.new_id
+        settings.gigachat, needs.http, needs.ids, needs.share, needs.tasks, needs.clock, needs.new_id, needs.images
     )
 
 

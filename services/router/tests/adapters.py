@@ -25,7 +25,8 @@ from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
 from services.router.providers.provider import Provider, ProviderCall
 from services.router.providers.transport.http import HttpClient, open_http
-from services.router.providers.transport.settings import HttpSettings
+from services.router.providers.transport.settings import HttpSettings, WebImageSettings
+from services.router.providers.transport.web_images import open_web_images
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.providers.yandexgpt.settings import YandexSettings
 from services.router.settings import RouterSettings
@@ -112,11 +113,15 @@ async def open_adapters(
 ) -> AsyncIterator[Adapters]:
     """Yield adapters that give up soon."""
     clock, share = SystemClock(), MemoryShare()
-    async with open_http(http_settings) as http, lifecycle.background(grace_s=1.0) as tasks:
+    async with (
+        open_http(http_settings) as http,
+        lifecycle.background(grace_s=1.0) as tasks,
+        open_web_images(WebImageSettings()) as images,
+    ):
         upstream = Upstream("upstream", emulator.openai_url, OPENAI_API_KEY, needs_key=True)
         yield Adapters(
             YandexGPTProvider(yandex_settings(emulator, **yandex), http, IDS, clock),
-            GigaChatProvider(gigachat_settings(emulator), http, IDS, share, tasks, clock, uuid4),
+            GigaChatProvider(gigachat_settings(emulator), http, IDS, share, tasks, clock, uuid4, images),
             OpenAICompatibleProvider(upstream, http, IDS, clock),
             http,
             share,

@@ -13,16 +13,17 @@ import msgspec
 
 from services.router.domain.completion import ContentPart, Message, Prompt
 from services.router.providers import failures
-from services.router.providers.gigachat.messages import NAME
+from services.router.providers.gigachat.messages import IMAGE_PART, NAME
 from services.router.providers.parallel import in_parallel
 from services.router.providers.parameters import json_object
 from services.router.providers.reading import Replies, check
 from services.router.providers.transport.http import Reply
+from services.router.providers.transport.web_images import Picture
 
-IMAGES_A_MESSAGE: Final = 1
 IMAGES_A_REQUEST: Final = 10
 AT_ONCE: Final = 4
 _MEGABYTE: Final = 1024 * 1024
+_LIMIT_TOGETHER: Final = 80 * _MEGABYTE
 _LIMITS: Final = {"image": 15 * _MEGABYTE, "audio": 35 * _MEGABYTE, "text": 40 * _MEGABYTE}
 _EXTENSIONS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 
@@ -40,12 +41,25 @@ class File:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class WebAddress:
+    """An image of one message that is still to be fetched."""
+
+    message: int
+    url: str
+    param: str
+
+
+Fetch = Callable[[str, str], Awaitable[Picture]]
+"""Gets the picture at an address; takes the address and the field that it stands in."""
+
+
 class _Uploaded(msgspec.Struct):
     id: str
 
 
-def files_of(prompt: Prompt) -> list[File]:
-    """Return the files in the prompt's messages.
+def files_of(prompt: Prompt) -> list[File | WebAddress]:
+    """Return the files in the prompt's messages, those at addresses not fetched yet.
 
     Raises:
         InvalidRequest: a part that cannot be uploaded, or too many.
@@ -56,25 +70,43 @@ def files_of(prompt: Prompt) -> list[File]:
         for number, part in enumerate(message.parts)
         if part.type != "text"
     ]
-    for at, message in enumerate(prompt.messages):
-        if _images(message) > IMAGES_A_MESSAGE:
-            raise failures.unsupported(f"messages[{at}].content", NAME, "more than one image in a message")
     if sum(_images(message) for message in prompt.messages) > IMAGES_A_REQUEST:
         raise failures.unsupported("messages", NAME, f"more than {IMAGES_A_REQUEST} images in a request")
     return files
 
 
+async def fetched(files: Sequence[File | WebAddress], fetch: Fetch) -> list[File]:
+    """Return the files with their content.
+
+    Raises:
+        InvalidRequest: an image cannot be had, or all files together are too large.
+    """
+    had = await in_parallel([_fetched(each, fetch) for each in files], AT_ONCE) if files else []
+    if sum(len(file.content) for file in had) > _LIMIT_TOGETHER:
+        raise failures.invalid("messages", f"The files are larger than {_LIMIT_TOGETHER // _MEGABYTE} MB together.")
+    return had
+
+
+async def _fetched(file: File | WebAddress, fetch: Fetch) -> File:
+    if isinstance(file, File):
+        return file
+    picture = await fetch(file.url, file.param)
+    return _image(file.message, picture.mime, picture.content, file.param)
+
+
 def _images(message: Message) -> int:
-    return sum(part.type == "image_url" for part in message.parts)
+    return sum(part.type == IMAGE_PART for part in message.parts)
 
 
-def _file(part: ContentPart, at: int, param: str) -> File:
+def _file(part: ContentPart, at: int, param: str) -> File | WebAddress:
     given = json_object(part.json, param).get(part.type)
     if not isinstance(given, dict):
         raise failures.invalid(param, f"'{part.type}' must be an object.")
-    if part.type == "image_url":
-        mime, content = _data_url(given.get("url"), f"{param}.image_url.url")
-        return _checked(File(at, f"image.{_EXTENSIONS.get(mime, 'png')}", mime, content), "image", param)
+    if part.type == IMAGE_PART:
+        url, where = given.get("url"), f"{param}.image_url.url"
+        if isinstance(url, str) and url[:8].lower() == "https://":
+            return WebAddress(at, url, where)
+        return _image(at, *_data_url(url, where), param)
     if part.type == "input_audio":
         form = str(given.get("format", "wav"))[:8]
         content = _decoded(given.get("data"), f"{param}.input_audio.data")
@@ -87,10 +119,14 @@ def _file(part: ContentPart, at: int, param: str) -> File:
     raise failures.unsupported(f"{param}.type", NAME, f"'{part.type}' parts of this form")
 
 
+def _image(at: int, mime: str, content: bytes, param: str) -> File:
+    return _checked(File(at, f"image.{_EXTENSIONS.get(mime, 'png')}", mime, content), "image", param)
+
+
 def _data_url(url: Any, param: str) -> tuple[str, bytes]:
-    """Return type and bytes of a data: URL. Other addresses are not fetched: they may point into our own network."""
+    """Return type and bytes of a data: URL."""
     if not isinstance(url, str) or not url.startswith("data:"):
-        raise failures.unsupported(param, NAME, "give the content as a data: URL")
+        raise failures.unsupported(param, NAME, "give the content as a data: URL, or an image as an https:// address")
     head, _, body = url[5:].partition(",")
     mime, *flags = head.split(";")
     if "base64" not in flags:

@@ -19,7 +19,7 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Usage, Vectors
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
-from services.router.providers.gigachat.files import files_of, uploaded
+from services.router.providers.gigachat.files import fetched, files_of, uploaded
 from services.router.providers.gigachat.messages import NAME
 from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.gigachat.request import body_of
@@ -32,6 +32,7 @@ from services.router.providers.reading import as_batch, read_stream, read_vector
 from services.router.providers.transport.access_token import TokenShare
 from services.router.providers.transport.authorized import AUTHORIZATION, AuthorizedHttp
 from services.router.providers.transport.http import HttpClient, Reply, tls_for
+from services.router.providers.transport.web_images import WebImages
 
 log = structlog.get_logger()
 
@@ -53,8 +54,10 @@ class GigaChatProvider:
         tasks: Background,
         clock: Clock,
         new_id: Callable[[], UUID],
+        images: WebImages,
     ) -> None:
         self._client = http
+        self._images = images
         self._tls = tls_for(settings.ca_bundle)
         self._credentials = credentials_of(settings, http, self._tls, share, clock, new_id)
         self._http = AuthorizedHttp(http, self._credentials, self._tls)
@@ -124,7 +127,7 @@ class GigaChatProvider:
             return await self._http.post(self._files_url, form, _headers(call), call)
 
         files = files_of(prompt) if any(message.parts for message in prompt.messages) else []
-        attachments = await uploaded(files, post, self._replies)
+        attachments = await uploaded(await fetched(files, self._images.fetch), post, self._replies)
         try:
             yield encode_body(body_of(prompt, call.model, attachments, self._ids, call.dropped, stream=stream))
         finally:
