@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import dataclasses
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ MESSAGES: Final = {
     429: "Too many requests",
     500: "Internal Server Error",
 }
+PICTURE: Final = "[[picture]]"
 Renderer = Callable[[Answer, Ask, Model], tuple[list[bytes], list[int]]]
 
 
@@ -41,6 +43,7 @@ class GigaChatSurface(Surface):
         self.access = access
         self._sessions: dict[str, int] = {}
         self.knows_file: Callable[[str], bool] = lambda file_id: False
+        self.draw: Callable[[], str] = lambda: ""
         self.add("POST", "/v1/chat/completions", "chat", self.chat)
 
     def add(self, method: str, path: str, operation: str, route: Route) -> None:
@@ -140,6 +143,10 @@ class GigaChatSurface(Surface):
         self.enter(call, token)
         self.spend(call, ask.model)
         self._cache_prefix(call, ask)
+        if PICTURE in ask.prompt and ask.tool_choice == "auto" and not ask.tools:
+            # The built-in function works only where the model may choose one.
+            drawn = f'<img src="{self.draw()}" fuse="true"/> Вот что получилось.'
+            ask.directions = dataclasses.replace(ask.directions, text=drawn)
         answer = call.compose(ask, fault)
         frames, marks = render(answer, ask, model)
         reply = Reply(frames, 200, JSON_UTF8, self.headers(call), marks=marks, fault=fault)

@@ -38,6 +38,8 @@ from services.gateway.edge.request_context import context_of
 from services.gateway.edge.server import health
 from services.gateway.edge.server.health import health_router
 from services.gateway.edge.server.readiness import Readiness
+from services.gateway.files import access as files
+from services.gateway.files.routes import files_router
 from services.gateway.identity.access import AccessTable, Needs, Open
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
@@ -76,7 +78,7 @@ OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
 MANAGEMENT_NEEDS: Final = (key_info.NEEDS, account.NEEDS, access.NEEDS, keys.NEEDS, clients.NEEDS, administration.NEEDS)
-ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, *MANAGEMENT_NEEDS)
+ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, *MANAGEMENT_NEEDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,7 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         requests_router(parts.usage),
         auth_key_router(parts.usage, parts.clock),
         providers_router(parts.router),
+        files_router(parts.router.files),
         health_router(parts.readiness),
         profile_router(parts.accounts, parts.limit),
         account_router(parts.accounts, parts.limit),

@@ -61,7 +61,7 @@ class RouterSettings(ProviderSettings, BaseSettings):
     choices_max: int = Field(8, ge=1, le=128)
     """Largest n where it is made of n calls."""
     tool_call_key: SecretStr = SecretStr("")
-    """Signs tool call ids; the same on every replica. Empty: derived from the providers' credentials."""
+    """Signs ids of tool calls and files; the same on every replica. Empty: derived from the providers' credentials."""
 
     def production_faults(self) -> Iterator[str]:
         """Yield what production refuses."""

@@ -121,7 +121,9 @@ def _modernise_functions(request: ChatRequest) -> None:
 
 def _check_together(request: ChatRequest) -> None:
     choice = request.tool_choice
-    if choice is not None and choice != "none" and not request.tools:
+    # Without functions, the older word `function_call: "auto"` lets GigaChat use its own: it draws pictures.
+    draws = request.function_call == "auto" and not request.tools
+    if choice is not None and choice != "none" and not request.tools and not draws:
         raise _invalid("tool_choice", "It is only allowed together with `tools`")
     if isinstance(choice, NamedToolChoice):
         named = choice.function.name

@@ -28,11 +28,17 @@ class PromptList:
             ServiceError: what the router says went wrong.
         """
         model, context, lesson = call.priced.model.id, call.context.call, call.priced.size.lesson
-        allowed = call.context.known_caller.models
+        caller = call.context.known_caller
         answers: list[Completion] = []
         for request in self._as_admitted(call):
             answer = await self._router.complete(
-                request, model, deadline_s=call.deadline_s, call=context, lesson=lesson, allowed_models=allowed
+                request,
+                model,
+                deadline_s=call.deadline_s,
+                call=context,
+                lesson=lesson,
+                allowed_models=caller.models,
+                owner=caller.user_id,
             )
             answers.append(answer)
             call.answered(answer.route, chars_of(answer.choices), answer.end.usage)
@@ -53,6 +59,7 @@ class PromptList:
                 call=context,
                 lesson=call.priced.size.lesson,
                 allowed_models=call.context.known_caller.models,
+                owner=call.context.known_caller.user_id,
             )
             for request in self._as_admitted(call)
         ]

@@ -89,6 +89,7 @@ class Prompt:
     """One chat completion as it was asked for; None and empty mean: not given.
 
     `allowed_models` are the ids or aliases that the caller's credential is limited to; empty: no limit.
+    `owner` is whose the files are that the model makes; empty: nobody's.
     `token_bound` is the most tokens that its text can be, `script` the one most of it is in: what is learned from.
     """
 
@@ -108,6 +109,7 @@ class Prompt:
     token_bound: int = 0
     script: str = ""
     allowed_models: frozenset[str] = frozenset()
+    owner: str = ""
 
 
 @dataclass(slots=True)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 from uuid import UUID
 
 from pydantic import BaseModel, SecretStr
 
 from servicekit.clock import Clock
 from servicekit.lifecycle import Background
+from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.access import Access
 from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.gigachat.settings import ACCESS as GIGACHAT
 from services.router.providers.gigachat.settings import GigaChatSettings
-from services.router.providers.provider import Provider
+from services.router.providers.provider import FileStore, Provider
 from services.router.providers.transport.access_token import TokenShare
 from services.router.providers.transport.http import HttpClient
 from services.router.providers.transport.web_images import WebImages
@@ -45,6 +46,7 @@ class Dependencies:
     clock: Clock
     new_id: Callable[[], UUID]
     images: WebImages
+    file_ids: FileIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,28 @@ class BuiltIn:
     build: Callable[[ProviderSettings, Dependencies], Provider]
 
 
+@runtime_checkable
+class KeepsFiles(Protocol):
+    """A provider where files lie."""
+
+    files: FileStore
+
+
 def _yandexgpt(settings: ProviderSettings, needs: Dependencies) -> Provider:
     return YandexGPTProvider(settings.yandex, needs.http, needs.ids, needs.clock)
 
 
 def _gigachat(settings: ProviderSettings, needs: Dependencies) -> Provider:
     return GigaChatProvider(
-        settings.gigachat, needs.http, needs.ids, needs.share, needs.tasks, needs.clock, needs.new_id, needs.images
+        settings.gigachat,
+        needs.http,
+        needs.ids,
+        needs.share,
+        needs.tasks,
+        needs.clock,
+        needs.new_id,
+        needs.images,
+        needs.file_ids,
     )
 
 
@@ -72,6 +89,11 @@ def built_in_providers(settings: ProviderSettings, needs: Dependencies) -> dict[
     """Return the providers by name."""
     made = [row.build(settings, needs) for row in BUILT_IN]
     return {provider.name: provider for provider in made}
+
+
+def file_store(providers: Mapping[str, Provider]) -> FileStore:
+    """Return where files lie: one built-in provider has some."""
+    return next(provider.files for provider in providers.values() if isinstance(provider, KeepsFiles))
 
 
 def secrets_of(settings: ProviderSettings) -> list[str]:

@@ -19,6 +19,7 @@ from services.router.catalog.document import UpstreamEntry
 from services.router.catalog.files import CatalogFiles
 from services.router.domain.catalog import Catalog, Model
 from services.router.domain.completion import Answer, Batch, FinishReason, Message, Prompt, Role, Usage
+from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.gigachat.settings import GigaChatSettings
@@ -32,6 +33,7 @@ from services.router.providers.yandexgpt.settings import YandexSettings
 from services.router.settings import RouterSettings
 
 IDS = ToolCallIds(b"a key of tests, thirty-two bytes")
+FILE_IDS = FileIds(b"another key of tests")
 # For tests that wait for a limit, and for all others on a loaded machine.
 HASTY = HttpSettings(connect_s=2.0, first_token_s=0.25, idle_s=0.25, answer_s=0.25, line_kb=512, body_mb=4)
 PATIENT = HttpSettings(connect_s=5.0, first_token_s=10.0, idle_s=10.0, answer_s=20.0, line_kb=512, body_mb=4)
@@ -121,7 +123,7 @@ async def open_adapters(
         upstream = Upstream("upstream", emulator.openai_url, OPENAI_API_KEY, needs_key=True)
         yield Adapters(
             YandexGPTProvider(yandex_settings(emulator, **yandex), http, IDS, clock),
-            GigaChatProvider(gigachat_settings(emulator), http, IDS, share, tasks, clock, uuid4, images),
+            GigaChatProvider(gigachat_settings(emulator), http, IDS, share, tasks, clock, uuid4, images, FILE_IDS),
             OpenAICompatibleProvider(upstream, http, IDS, clock),
             http,
             share,

@@ -27,6 +27,7 @@ from services.gateway.clients.completion import (
     StreamPart,
     ToolCallPart,
 )
+from services.gateway.clients.router.files import FileClient
 from services.gateway.clients.router.frames import RouterCallCodec
 from services.gateway.clients.router.prompt import Lesson, to_prompt
 from services.gateway.clients.timestamps import moment, to_unix_us
@@ -54,6 +55,7 @@ class RouterClient:
         self._channel = channel
         self._calls = calls
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
+        self.files = FileClient(self._stub)
 
     async def complete(
         self,
@@ -64,13 +66,14 @@ class RouterClient:
         call: CallContext,
         lesson: Lesson,
         allowed_models: Collection[str],
+        owner: str,
     ) -> Completion:
         """Return the whole answer.
 
         Raises:
             ServiceError: what the router says went wrong.
         """
-        prompt = to_prompt(request, model, lesson, allowed_models)
+        prompt = to_prompt(request, model, lesson, allowed_models, owner)
         answer = await self._calls.unary("Complete", prompt, deadline_s=deadline_s, context=call)
         return Completion(_route(answer.route), tuple(map(_choice, answer.choices)), _end(answer.end))
 
@@ -83,13 +86,14 @@ class RouterClient:
         call: CallContext,
         lesson: Lesson,
         allowed_models: Collection[str],
+        owner: str,
     ) -> AsyncGenerator[list[StreamPart], None]:
         """Yield the answer as it is made, all parts that have arrived together; leaving the iteration cancels it.
 
         Raises:
             ServiceError: what the router says went wrong, before or after the first part.
         """
-        prompt = to_prompt(request, model, lesson, allowed_models)
+        prompt = to_prompt(request, model, lesson, allowed_models, owner)
         # aclosing: left early, the call must be cancelled now, not when the garbage collector comes.
         async with aclosing(self._calls.stream("Stream", prompt, deadline_s=deadline_s, context=call)) as arrived:
             async for parts in arrived:

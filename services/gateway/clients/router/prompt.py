@@ -40,12 +40,15 @@ class _PartHead(msgspec.Struct, gc=False):
 _PART: Final = msgspec.json.Decoder(_PartHead)
 
 
-def to_prompt(request: ChatRequest, model: str, lesson: Lesson, allowed_models: Collection[str]) -> pb.Prompt:
+def to_prompt(
+    request: ChatRequest, model: str, lesson: Lesson, allowed_models: Collection[str], owner: str = ""
+) -> pb.Prompt:
     """Return the prompt for the router.
 
     Args:
         model: the catalogue's id of what was asked.
         allowed_models: what the caller's credential is limited to; empty: no limit.
+        owner: whose the files are that the model makes.
     """
     prompt = pb.Prompt(
         model=model,
@@ -60,6 +63,7 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, allowed_models: 
         token_bound=lesson[0],
         script=lesson[1],
         allowed_models=allowed_models,
+        owner=owner,
     )
     if request.stop:
         prompt.stop.extend([request.stop] if isinstance(request.stop, str) else request.stop)

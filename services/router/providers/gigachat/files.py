@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 import aiohttp
 import msgspec
@@ -50,6 +51,33 @@ class WebAddress:
     param: str
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file that the model made in an earlier answer and that is to be seen again."""
+
+    message: int
+    file_id: str
+    param: str
+
+
+@dataclass(frozen=True, slots=True)
+class AtProvider:
+    """A file that lies at the provider already."""
+
+    message: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Ids of a request's files: all by message number, and those that were uploaded for it."""
+
+    by_message: dict[int, list[str]]
+    made: list[str]
+
+
+Own = Callable[[str], UUID | None]
+"""Returns the provider's id of a file of the caller's; None when it is none of theirs."""
 Fetch = Callable[[str, str], Awaitable[Picture]]
 """Gets the picture at an address; takes the address and the field that it stands in."""
 
@@ -58,7 +86,7 @@ class _Uploaded(msgspec.Struct):
     id: str
 
 
-def files_of(prompt: Prompt) -> list[File | WebAddress]:
+def files_of(prompt: Prompt) -> list[File | WebAddress | Made]:
     """Return the files in the prompt's messages, those at addresses not fetched yet.
 
     Raises:
@@ -75,21 +103,26 @@ def files_of(prompt: Prompt) -> list[File | WebAddress]:
     return files
 
 
-async def fetched(files: Sequence[File | WebAddress], fetch: Fetch) -> list[File]:
-    """Return the files with their content.
+async def fetched(files: Sequence[File | WebAddress | Made], fetch: Fetch, own: Own) -> list[File | AtProvider]:
+    """Return the files with their content, or with the id under which the provider has it.
 
     Raises:
-        InvalidRequest: an image cannot be had, or all files together are too large.
+        InvalidRequest: an image cannot be had, a file is not the caller's, or all together are too large.
     """
-    had = await in_parallel([_fetched(each, fetch) for each in files], AT_ONCE) if files else []
-    if sum(len(file.content) for file in had) > _LIMIT_TOGETHER:
+    had = await in_parallel([_fetched(each, fetch, own) for each in files], AT_ONCE) if files else []
+    if sum(len(file.content) for file in had if isinstance(file, File)) > _LIMIT_TOGETHER:
         raise failures.invalid("messages", f"The files are larger than {_LIMIT_TOGETHER // _MEGABYTE} MB together.")
     return had
 
 
-async def _fetched(file: File | WebAddress, fetch: Fetch) -> File:
+async def _fetched(file: File | WebAddress | Made, fetch: Fetch, own: Own) -> File | AtProvider:
     if isinstance(file, File):
         return file
+    if isinstance(file, Made):
+        known = own(file.file_id)
+        if known is None:
+            raise failures.invalid(file.param, "There is no such file.")
+        return AtProvider(file.message, str(known))
     picture = await fetch(file.url, file.param)
     return _image(file.message, picture.mime, picture.content, file.param)
 
@@ -98,7 +131,7 @@ def _images(message: Message) -> int:
     return sum(part.type == IMAGE_PART for part in message.parts)
 
 
-def _file(part: ContentPart, at: int, param: str) -> File | WebAddress:
+def _file(part: ContentPart, at: int, param: str) -> File | WebAddress | Made:
     given = json_object(part.json, param).get(part.type)
     if not isinstance(given, dict):
         raise failures.invalid(param, f"'{part.type}' must be an object.")
@@ -113,6 +146,8 @@ def _file(part: ContentPart, at: int, param: str) -> File | WebAddress:
         return _checked(
             File(at, f"sound.{form}", "audio/mpeg" if form == "mp3" else f"audio/{form}", content), "audio", param
         )
+    if part.type == "file" and given.get("file_id"):
+        return Made(at, str(given["file_id"]), f"{param}.file.file_id")
     if part.type == "file" and "file_data" in given:
         mime, content = _data_url(given["file_data"], f"{param}.file.file_data")
         return _checked(File(at, str(given.get("filename") or "document.txt")[:120], mime, content), "text", param)
@@ -149,20 +184,25 @@ def _checked(file: File, kind: str, param: str) -> File:
     return file
 
 
-async def uploaded(files: Sequence[File], post: Post, replies: Replies) -> dict[int, list[str]]:
-    """Upload the files and return their ids by message number.
+async def uploaded(files: Sequence[File | AtProvider], post: Post, replies: Replies) -> Attached:
+    """Upload what is not there yet and return the ids of all.
 
     Raises:
         ServiceError: the provider took one of them not.
     """
     made = await in_parallel([_upload(file, post, replies) for file in files], AT_ONCE) if files else []
-    by_message: dict[int, list[str]] = {}
+    attached = Attached({}, [])
     for file, file_id in zip(files, made, strict=True):
-        by_message.setdefault(file.message, []).append(file_id)
-    return by_message
+        attached.by_message.setdefault(file.message, []).append(file_id)
+        if isinstance(file, File):
+            attached.made.append(file_id)
+    return attached
 
 
-async def _upload(file: File, post: Post, replies: Replies) -> str:
+async def _upload(file: File | AtProvider, post: Post, replies: Replies) -> str:
+    if isinstance(file, AtProvider):
+        return file.id
+
     def form() -> aiohttp.FormData:
         # A form can be sent once only; a replay after a refused token needs another.
         data = aiohttp.FormData()

@@ -17,9 +17,12 @@ from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Usage, Vectors
+from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
+from services.router.providers.gigachat.file_store import GigaChatFiles
 from services.router.providers.gigachat.files import fetched, files_of, uploaded
+from services.router.providers.gigachat.made_files import MadeFiles
 from services.router.providers.gigachat.messages import NAME
 from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.gigachat.request import body_of
@@ -55,9 +58,11 @@ class GigaChatProvider:
         clock: Clock,
         new_id: Callable[[], UUID],
         images: WebImages,
+        file_ids: FileIds,
     ) -> None:
         self._client = http
         self._images = images
+        self._file_ids = file_ids
         self._tls = tls_for(settings.ca_bundle)
         self._credentials = credentials_of(settings, http, self._tls, share, clock, new_id)
         self._http = AuthorizedHttp(http, self._credentials, self._tls)
@@ -69,6 +74,7 @@ class GigaChatProvider:
         self._chat_url = URL(f"{base}/chat/completions")
         self._embeddings_url = URL(f"{base}/embeddings")
         self._files_url = URL(f"{base}/files")
+        self.files = GigaChatFiles(self._http, self._files_url, self._replies)
 
     def traits(self, model: Model) -> Traits:
         """API v1 has neither stop sequences nor several answers of one call."""
@@ -79,6 +85,8 @@ class GigaChatProvider:
         answer = await self._whole(prompt, call)
         for choice in answer.choices:
             turn_back(choice.tool_calls, prompt.tools)
+            if choice.content:
+                choice.content = MadeFiles(self._file_ids, prompt.owner).feed(choice.content, is_last=True)
         return answer
 
     async def _whole(self, prompt: Prompt, call: ProviderCall) -> Answer:
@@ -106,9 +114,11 @@ class GigaChatProvider:
             self._body(prompt, call, stream=True) as body,
             self._http.stream(self._chat_url, body, headers, call) as reply,
         ):
+            made = MadeFiles(self._file_ids, prompt.owner)
             async for batch in read_stream(self._replies, reply, prompt, call):
                 for delta in batch.deltas:
                     turn_back(delta.tool_calls, prompt.tools)
+                    delta.content = made.feed(delta.content, is_last=delta.finish_reason is not None)
                 yield batch
 
     async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
@@ -127,13 +137,15 @@ class GigaChatProvider:
             return await self._http.post(self._files_url, form, _headers(call), call)
 
         files = files_of(prompt) if any(message.parts for message in prompt.messages) else []
-        attachments = await uploaded(await fetched(files, self._images.fetch), post, self._replies)
+        ready = await fetched(files, self._images.fetch, lambda file_id: self._file_ids.decode(prompt.owner, file_id))
+        attachments = await uploaded(ready, post, self._replies)
         try:
-            yield encode_body(body_of(prompt, call.model, attachments, self._ids, call.dropped, stream=stream))
+            yield encode_body(
+                body_of(prompt, call.model, attachments.by_message, self._ids, call.dropped, stream=stream)
+            )
         finally:
-            if attachments:
-                ids = [file_id for several in attachments.values() for file_id in several]
-                self._tasks.start(self._delete(ids), name="gigachat.delete_files")
+            if attachments.made:
+                self._tasks.start(self._delete(attachments.made), name="gigachat.delete_files")
 
     async def _delete(self, file_ids: Sequence[str]) -> None:
         try:

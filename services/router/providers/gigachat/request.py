@@ -64,6 +64,9 @@ def _functions(prompt: Prompt, body: dict[str, Any], dropped: list[str]) -> None
     if prompt.parallel_tool_calls is not None:
         dropped.append("parallel_tool_calls")
     if not prompt.tools:
+        if prompt.tool_choice is not None and prompt.tool_choice.mode == "auto":
+            # Without functions it is the provider's own that the model may use: it draws.
+            body["function_call"] = "auto"
         return
     body["functions"] = [_function(tool, at) for at, tool in enumerate(prompt.tools)]
     choice = prompt.tool_choice

@@ -167,10 +167,15 @@ class HttpClient:
         Raises:
             ServiceError: no answer came, or one that is too large or encoded.
         """
-        return await self._post(url, data, headers, tls, self._whole)
+        return await self._send("POST", url, data, headers, tls, self._whole)
 
-    async def _post(
+    async def get(self, url: URL, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True) -> Reply:
+        """Return what lies at an address; fails as `post` does."""
+        return await self._send("GET", url, None, headers, tls, self._whole)
+
+    async def _send(
         self,
+        method: str,
         url: URL,
         data: Any,
         headers: Mapping[str, str],
@@ -178,8 +183,8 @@ class HttpClient:
         timeout: aiohttp.ClientTimeout,
     ) -> Reply:
         try:
-            async with self._session.post(
-                url, data=data, headers=headers, timeout=timeout, ssl=tls, allow_redirects=False
+            async with self._session.request(
+                method, url, data=data, headers=headers, timeout=timeout, ssl=tls, allow_redirects=False
             ) as response:
                 _check_encoding(response)
                 limit = self._settings.body_mb * 1024 * 1024
@@ -191,7 +196,7 @@ class HttpClient:
         self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
     ) -> Reply:
         """As `post`, for what takes no time at the provider: tokens, deletions."""
-        return await self._post(url, data, headers, tls, self._short)
+        return await self._send("POST", url, data, headers, tls, self._short)
 
     async def open(
         self, url: URL, data: bytes, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True

@@ -25,6 +25,7 @@ from services.router.providers.transport.web_images import open_web_images
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.providers.yandexgpt.settings import YandexSettings
 from services.router.tests.adapters import (
+    FILE_IDS,
     IDS,
     PATIENT,
     MemoryShare,
@@ -52,7 +53,7 @@ async def test_the_russian_authority_counts_for_its_hosts_only(tmp_path: Path) -
                 auth_url=f"{emulator.tls['gigachat_auth']}/api/v2/oauth",
                 **more,
             )
-            return GigaChatProvider(settings, http, IDS, MemoryShare(), tasks, SystemClock(), uuid4, images)
+            return GigaChatProvider(settings, http, IDS, MemoryShare(), tasks, SystemClock(), uuid4, images, FILE_IDS)
 
         trusting = gigachat(ca_bundle=Path(emulator.ca_path))
         yandex = YandexGPTProvider(yandex_settings(emulator, base_url=emulator.tls["yandex"]), http, IDS, SystemClock())

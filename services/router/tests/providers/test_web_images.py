@@ -72,7 +72,7 @@ async def site(answer: Answer, certificates: CertificateFiles) -> AsyncIterator[
     served = Site(answer)
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", served.serve)
-    runner = web.AppRunner(application)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(certificates)).start()
     served.url = f"https://pictures.example:{runner.addresses[0][1]}/a.png"
