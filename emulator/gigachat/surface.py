@@ -3,6 +3,7 @@
 import base64
 import binascii
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -83,6 +84,9 @@ class GigaChatSurface(Surface):
         call.entry.request_id, call.entry.session_id = header("x-request-id"), header("x-session-id")
         scheme, _, text = (header("authorization") or "").partition(" ")
         token = self.access.find(text) if scheme.lower() == "bearer" else None
+        if not scheme and call.received.certificate:
+            # Mutual TLS: the certificate is a firm's, and lives longer than any call.
+            token = Token(call.received.certificate, "GIGACHAT_API_CORP", math.inf)
         if token is None:
             raise self.refuse(call, 401)
         call.note_credential(token.credential)

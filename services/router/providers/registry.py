@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from servicekit.clock import Clock
 from servicekit.lifecycle import Background
+from servicekit.settings import Part
 from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.access import Access
@@ -96,7 +98,17 @@ def file_store(providers: Mapping[str, Provider]) -> FileStore:
     return next(provider.files for provider in providers.values() if isinstance(provider, KeepsFiles))
 
 
-def secrets_of(settings: ProviderSettings) -> list[str]:
-    """Return each provider's secret, empty where none is configured."""
-    found: list[SecretStr] = [getattr(getattr(settings, row.access.part), row.access.key_setting) for row in BUILT_IN]
-    return [secret.get_secret_value() for secret in found]
+def secrets_of(settings: ProviderSettings) -> list[bytes]:
+    """Return every secret that is configured for the providers: what replicas share and nobody else knows."""
+    parts: list[Part] = [getattr(settings, row.access.part) for row in BUILT_IN]
+    return [secret for part in parts for name, value in part if (secret := _secret(name, value))]
+
+
+def _secret(name: str, value: object) -> bytes:
+    """Return a secret that cannot be guessed; a password can, by whoever sees what was signed with it."""
+    if isinstance(value, SecretStr) and "password" not in name:
+        return value.get_secret_value().encode()
+    # One that cannot be read stops its own provider.
+    if isinstance(value, Path) and name.endswith("key_file") and value.is_file():
+        return value.read_bytes()
+    return b""

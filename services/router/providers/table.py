@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -33,8 +34,12 @@ def file_ids(configured: SecretStr, settings: ProviderSettings) -> FileIds:
 
 
 def _shared_key(purpose: bytes, configured: SecretStr, settings: ProviderSettings) -> bytes:
-    secret = configured.get_secret_value() or "\0".join(secrets_of(settings))
-    return hashlib.sha256(purpose + b"\0" + secret.encode()).digest()
+    secret = configured.get_secret_value().encode() or b"\0".join(secrets_of(settings))
+    if not secret:
+        # A key that anyone could work out would be worse than one that no other replica knows.
+        log.warning("router.ids_of_this_process_only", remedy="set ROUTER_TOOL_CALL_KEY, the same on every replica")
+        secret = secrets.token_bytes(32)
+    return hashlib.sha256(purpose + b"\0" + secret).digest()
 
 
 class ProviderTable:

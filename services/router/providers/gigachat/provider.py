@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -27,14 +28,15 @@ from services.router.providers.gigachat.messages import NAME
 from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.gigachat.request import body_of
 from services.router.providers.gigachat.settings import GigaChatSettings
-from services.router.providers.gigachat.token import credentials_of
+from services.router.providers.gigachat.token import certificate_of, credentials_of
 from services.router.providers.gigachat.tool_arguments import turn_back
 from services.router.providers.json_body import encode_body, texts_body
 from services.router.providers.provider import ProviderCall, Traits
 from services.router.providers.reading import as_batch, read_stream, read_vectors, read_whole
 from services.router.providers.transport.access_token import TokenShare
 from services.router.providers.transport.authorized import AUTHORIZATION, AuthorizedHttp
-from services.router.providers.transport.http import HttpClient, Reply, tls_for
+from services.router.providers.transport.http import HttpClient, Reply
+from services.router.providers.transport.tls import tls_for
 from services.router.providers.transport.web_images import WebImages
 
 log = structlog.get_logger()
@@ -63,7 +65,7 @@ class GigaChatProvider:
         self._client = http
         self._images = images
         self._file_ids = file_ids
-        self._tls = tls_for(settings.ca_bundle)
+        self._tls = _tls(settings)
         self._credentials = credentials_of(settings, http, self._tls, share, clock, new_id)
         self._http = AuthorizedHttp(http, self._credentials, self._tls)
         self._ids = ids
@@ -149,7 +151,8 @@ class GigaChatProvider:
 
     async def _delete(self, file_ids: Sequence[str]) -> None:
         try:
-            headers = {AUTHORIZATION: await self._credentials.header()}
+            header = await self._credentials.header()
+            headers = {AUTHORIZATION: header} if header else {}
             for file_id in file_ids:
                 await self._client.post_briefly(self._files_url / file_id / "delete", b"", headers, self._tls)
         except ServiceError as exc:
@@ -158,6 +161,19 @@ class GigaChatProvider:
 
     async def _post(self, url: URL, body: bytes, call: ProviderCall) -> Reply:
         return await self._http.post(url, lambda: body, _json_headers(call), call)
+
+
+def _tls(settings: GigaChatSettings) -> ssl.SSLContext | bool:
+    """Return whom we trust and who we are.
+
+    Raises:
+        SystemExit: a file is not what it should be.
+    """
+    try:
+        return tls_for(settings.ca_bundle, certificate_of(settings))
+    except OSError as exc:
+        files = "ROUTER_GIGACHAT_CA_BUNDLE, ROUTER_GIGACHAT_CERT_FILE, ROUTER_GIGACHAT_KEY_FILE"
+        raise SystemExit(f"{files}: a file is no PEM file, or the key is another certificate's: {exc}") from exc
 
 
 def _headers(call: ProviderCall) -> dict[str, str]:

@@ -16,13 +16,13 @@ from yarl import URL
 
 from servicekit.errors import ServiceError
 from services.router.providers import failures
-from services.router.providers.transport.http import tls_for
 from services.router.providers.transport.public_addresses import (
     AddressPolicy,
     ForbiddenAddressError,
     PublicResolver,
 )
 from services.router.providers.transport.settings import WebImageSettings
+from services.router.providers.transport.tls import tls_for
 
 LONGEST_URL: Final = 2048
 _MOVED: Final = frozenset((301, 302, 303, 307, 308))
