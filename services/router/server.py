@@ -86,7 +86,8 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
 
 def _catalog(settings: RouterSettings, store: RouterStore, channels: ChannelCache, clock: Clock) -> LiveCatalog:
     try:
-        return LiveCatalog(CatalogFiles(settings.catalog_dir, settings.upstreams_file), store, channels, clock)
+        files = CatalogFiles(settings.catalog_dir, settings.upstreams_file, settings.extra_models_file)
+        return LiveCatalog(files, store, channels, clock)
     except CatalogError as exc:
         raise SystemExit(f"bad catalogue:\n  {exc}") from exc
 

@@ -14,6 +14,7 @@ from servicekit.settings import (
     SERVICE_CONFIG,
     GrpcSettings,
     MetricsSettings,
+    OptionalPath,
     Part,
     PostgresSettings,
     RedisSettings,
@@ -52,6 +53,8 @@ class RouterSettings(ProviderSettings, BaseSettings):
     """Directory of catalogue files; default: the ones shipped with the router."""
     upstreams_file: Path | None = None
     """YAML file of OpenAI-compatible upstreams."""
+    extra_models_file: OptionalPath = None
+    """YAML file of further models of the shipped providers, with their prices: tuned ones, GigaChat-3-Ultra."""
     reload_s: float = Field(2.0, gt=0)
     """Seconds between two looks at the catalogue files."""
     overrides_s: float = Field(10.0, gt=0)
