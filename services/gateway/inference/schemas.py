@@ -223,7 +223,10 @@ class EmbeddingRequest(Struct, gc=False):
     """Body of POST /v1/embeddings."""
 
     model: ModelId
-    input: str | Annotated[list[Raw], Meta(min_length=1, max_length=2048)]
+    input: Annotated[
+        str | Annotated[list[Raw], Meta(min_length=1, max_length=8192)],
+        Meta(description="A text, texts, or arrays of tokens of cl100k_base; up to 2,048 texts of 8,192 tokens."),
+    ]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Meta(ge=1, le=65_536)] | None = None
     user: ShortText | None = None
