@@ -102,7 +102,7 @@ books: $(READY) ## Drive the books through 20,000 random steps and 10,000 random
 	@RAZVILKA_BOOK_STEPS=20000 RAZVILKA_BUDGET_MIXES=10000 $(BIN)/python -m pytest -q -n 0 --timeout=3600 \
 	  tests/integration/test_books_properties.py tests/integration/test_budgets.py $(ARGS)
 
-mutation: $(READY) ## Change the code that counts money and see that tests notice; ARGS="'services.usage.*'" for a part
+mutation: $(READY) ## Change the code that counts money and see that tests notice; ARGS="'services.usage.*' --minutes 10"
 	@$(BIN)/python -m tools.mutation $(ARGS)
 
 test-sdks: $(READY) ## Run the providers' own SDKs against the emulator, each in an environment made for it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.routing import BaseRoute, Match, Route
@@ -51,8 +51,9 @@ from services.gateway.inference.routes import access as inference
 from services.gateway.inference.routes.chat import ChatCompletions
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.inference.routes.embeddings import EmbeddingsRoute
+from services.gateway.inference.routes.messages import CountTokens, Messages
 from services.gateway.inference.routes.models import models_router
-from services.gateway.inference.routes.paid_route import InferenceDependencies
+from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.text_completions import TextCompletions
@@ -196,7 +197,13 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         router=parts.router,
         answers=Answers(parts.paid_calls),
     )
-    routes = (ChatCompletions(inference), TextCompletions(inference), EmbeddingsRoute(inference))
+    routes: tuple[PaidRoute[Any], ...] = (
+        ChatCompletions(inference),
+        TextCompletions(inference),
+        EmbeddingsRoute(inference),
+        Messages(inference),
+        CountTokens(inference),
+    )
     return {route.path: route for route in routes}
 
 

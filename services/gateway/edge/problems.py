@@ -7,6 +7,7 @@ Every error body carries both dialects: release 1.0's `error.code, message, deta
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from servicekit.errors import ErrorReason, ServiceError
 from services.gateway.edge.header_values import quoted_value
 
 Headers = list[tuple[bytes, bytes]]
+# An error and the id of the request -> the body that says it.
+ErrorForm = Callable[[ServiceError, str], bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Final
 from uuid import UUID
+
+# What the ids of answers begin with, before the digits of the request's.
+ANSWER_PREFIXES: Final = ("chatcmpl-", "cmpl-", "msg_")
 
 
 def new_request_id() -> str:
@@ -18,8 +22,9 @@ def new_request_id() -> str:
 
 
 def parse_request_id(text: str) -> str | None:
-    """Return the request id that a client means: as we sent it, or the `chatcmpl-…` id of the answer."""
+    """Return the request id that a client means: as we sent it, or the id of the answer: `chatcmpl-…`, `msg_…`."""
+    prefix = next((prefix for prefix in ANSWER_PREFIXES if text.startswith(prefix)), "")
     try:
-        return str(UUID(text.rpartition("-")[2] if text.startswith(("chatcmpl-", "cmpl-")) else text))
+        return str(UUID(text.removeprefix(prefix)))
     except ValueError:
         return None

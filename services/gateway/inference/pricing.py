@@ -26,7 +26,7 @@ class PricedRequest:
     """What is asked for, and the most it can cost.
 
     Attributes:
-        endpoint: as the usage row names it: "chat.completions", "completions", "embeddings".
+        endpoint: as the usage row names it: "chat.completions", "completions", "embeddings", "messages".
         stream: the answer is sent as it is made.
         catalog: as it was when the request came in; a fallback that answers is billed by it.
         model: the model asked for.

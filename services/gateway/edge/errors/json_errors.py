@@ -1,4 +1,4 @@
-"""Errors as JSON, in the two forms there are: the API's own, and that of the OAuth protocol (RFC 6749 5.2)."""
+"""Errors as JSON: in the form that the route speaks (the API's own, mostly), and in that of OAuth (RFC 6749 5.2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from servicekit.errors import (
     Unavailable,
 )
 from services.gateway.clients.oauth_views import OAuthRefused
-from services.gateway.edge.problems import Headers, code_of, encode_body, headers_of, status_of
+from services.gateway.edge.problems import Headers, code_of, headers_of, status_of
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import Answer, json_answer
 
@@ -35,14 +35,14 @@ _PROTOCOL: Final[dict[type[ServiceError], tuple[int, str]]] = {
 
 
 def api_error(context: RequestContext, error: ServiceError, headers: Headers | None = None) -> Answer:
-    """Return an error in the API's own form and note its code. `headers`: further ones."""
+    """Return an error in the form of its route and note its code. `headers`: further ones."""
     context.error_code = code_of(error)
     status, explained = status_of(error), headers_of(error)
     if any(name == b"retry-after" for name, _ in context.headers):
         explained = [header for header in explained if header[0] != b"retry-after"]
     if status == 413:
         explained.append(HANG_UP)
-    return json_answer(status, encode_body(error, context.request_id), [*explained, *(headers or [])])
+    return json_answer(status, context.error_form(error, context.request_id), [*explained, *(headers or [])])
 
 
 def protocol_error(error: OAuthRefused | ServiceError) -> tuple[int, bytes, Headers]:

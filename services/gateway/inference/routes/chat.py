@@ -31,7 +31,7 @@ class ChatCompletions(PaidRoute[ChatRequest]):
         priced = self.inference.pricing.price(
             context, request.model, kind="chat", endpoint="chat.completions", size=chat_size(request)
         )
-        head = AnswerHead(answer_id("chatcmpl", context.request_id), int(priced.at.timestamp()), request.model)
+        head = AnswerHead(answer_id("chatcmpl-", context.request_id), int(priced.at.timestamp()), request.model)
         prompts, answers = PromptList(self.inference.router, (request,)), self.inference.answers
         if context.stream:
             frames = ChatFrames(head, include_usage=includes_usage(request.stream_options), legacy=legacy)

@@ -34,7 +34,7 @@ class TextCompletions(PaidRoute[CompletionRequest]):
         priced = self.inference.pricing.price(
             context, request.model, kind="chat", endpoint="completions", size=chats_size(chats)
         )
-        head = AnswerHead(answer_id("cmpl", context.request_id), int(priced.at.timestamp()), request.model)
+        head = AnswerHead(answer_id("cmpl-", context.request_id), int(priced.at.timestamp()), request.model)
         echo = [prompt for prompt in prompts for _ in range(request.n or 1)] if request.echo else []
         asked, answers = PromptList(self.inference.router, chats), self.inference.answers
         if context.stream:

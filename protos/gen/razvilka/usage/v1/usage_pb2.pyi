@@ -183,7 +183,7 @@ class UsageRecord(_message.Message):
     requested_model: _builtins.str
     """as the caller wrote it"""
     endpoint: _builtins.str
-    """"chat.completions" | "completions" | "embeddings" """
+    """"chat.completions" | "completions" | "embeddings" | "messages" """
     flags: _builtins.str
     """what is unusual about the bill, joined by commas; mostly empty"""
     over_hold_micro_rub: _builtins.int
