@@ -9,8 +9,8 @@ SDKS = {"gigachat": ("gigachat_program.py",), "yandex-ai-studio-sdk": ("yandex_p
 HEAD = """# The providers' own SDKs against the emulator
 
 Written by `make test-sdks`: the public names of each SDK, found by looking at it, and whether one of our scenarios
-calls them at the emulator. What is not called is not played: an application that needs it cannot be tried without the
-provider. A name counts as called wherever it is, blocking or asynchronous.
+calls them at the emulator. What is not called has not been tried, and most of it is not played: an application that
+needs it must be tried at the provider. A name counts as called wherever it is, blocking or asynchronous.
 """
 
 
