@@ -66,7 +66,8 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         token_bound=message.token_bound,
         script=message.script,
         allowed_models=frozenset(message.allowed_models),
-        owner=message.owner,
+        require_parameters=message.require_parameters,
+        tenant=message.tenant,
     )
 
 
@@ -87,7 +88,7 @@ def message_from_proto(message: pb.Message) -> Message:
 
 def _tool(tool: pb.Tool) -> Tool:
     strict = tool.strict if tool.HasField("strict") else None
-    return Tool(tool.name, tool.description, tool.parameters_json, strict)
+    return Tool(tool.name, tool.description, tool.parameters_json, strict, dict(tool.other_json))
 
 
 def _tool_choice(message: pb.Prompt) -> ToolChoice | None:

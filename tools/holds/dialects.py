@@ -15,7 +15,7 @@ from emulator.openai import format as openai_format
 from emulator.toy_model.answer import Ask, compose
 from emulator.yandex import native_format
 from services.gateway.clients.catalog import Model
-from services.gateway.clients.router.prompt import to_prompt
+from services.gateway.clients.router.prompt import Asker, to_prompt
 from services.gateway.inference.prompt_size import chat_size
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import TokenUsage
@@ -45,7 +45,7 @@ class Dialect:
 
     def bill(self, request: ChatRequest) -> TokenUsage:
         """Return what the provider says it used; raises what the emulator's reader raises for a body it refuses."""
-        prompt = prompt_from_proto(to_prompt(request, self.model.id, chat_size(request).lesson, ()))
+        prompt = prompt_from_proto(to_prompt(request, self.model.id, chat_size(request).lesson, Asker()))
         ask = self.read(json.loads(self.body(prompt)))
         ask.directions = read_directions(ask.prompt)
         answer, n = compose(ask, tokens_per_chunk=4, fault=None), request.n or 1

@@ -8,25 +8,23 @@ from typing import Final
 
 from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest, NotFound, PermissionDenied, ServiceError
-from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
-from services.gateway.admission import headers as limit_headers
 from services.gateway.admission.admission import Admission
-from services.gateway.admission.request import AdmissionRefused, Admitted
 from services.gateway.clients.completion import End, Route
 from services.gateway.edge.cancellation import Cancellation, Cancellations
 from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
 from services.gateway.inference import metrics
-from services.gateway.inference.answer_headers import answer_headers, lowered_header
+from services.gateway.inference.answer_headers import answer_headers
+from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.estimate import tokens_of
-from services.gateway.inference.pricing import PricedRequest, admission_request, fitting, request_facts
+from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
+from services.gateway.inference.pricing import PricedRequest
 from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.usage_record import (
     Attempt,
     Outcome,
-    RequestFacts,
     Source,
     Status,
     TokenUsage,
@@ -55,10 +53,7 @@ class PaidCalls:
         tasks: Background,
         cancellations: Cancellations,
     ) -> None:
-        self._admission = admission
-        self._metering = metering
-        self._boot_id = boot_id
-        self._clock = clock
+        self.dispatch = Dispatch(admission, metering, boot_id, clock)
         self.settings = settings
         self.tasks = tasks
         self.cancellations = cancellations
@@ -71,41 +66,6 @@ class PaidCalls:
             Unavailable: it cannot be counted, so it may not pass.
         """
         return PaidCall(self, context, priced)
-
-    async def dispatch(self, context: RequestContext, priced: PricedRequest) -> tuple[Meter, PricedRequest]:
-        """Admit a request and journal that it goes out; what cannot be journalled is not admitted either.
-
-        It is asked for as it was admitted: with shorter answers, if only those fit a budget.
-        """
-        now_s = self._clock.now().timestamp()
-        try:
-            admitted, facts, priced = await self._admit(context, priced)
-        except AdmissionRefused as refused:
-            context.headers.extend(limit_headers.rate_limit_headers(refused.report, now_s=now_s))
-            raise
-        context.headers.extend(limit_headers.rate_limit_headers(admitted.report, now_s=now_s))
-        failpoint("gateway.after_admit")
-        try:
-            return self._metering.dispatched(admitted.ticket, facts), priced
-        except ServiceError:
-            await self._admission.cancel(admitted.ticket)
-            raise
-
-    async def _admit(
-        self, context: RequestContext, priced: PricedRequest
-    ) -> tuple[Admitted, RequestFacts, PricedRequest]:
-        """Admit the request, with shorter answers if that is what makes it fit what a budget has left."""
-        try:
-            return *await self._ask(context, priced), priced
-        except AdmissionRefused as refused:
-            shorter = fitting(priced, refused)
-        admitted, facts = await self._ask(context, shorter)
-        context.headers.append(lowered_header(shorter.max_tokens))
-        return admitted, facts, shorter
-
-    async def _ask(self, context: RequestContext, priced: PricedRequest) -> tuple[Admitted, RequestFacts]:
-        facts = request_facts(context, priced, self._boot_id)
-        return await self._admission.admit(admission_request(context, priced, facts)), facts
 
 
 class PaidCall:
@@ -213,11 +173,13 @@ class PaidCall:
             self.settled = True
             await self._meter.void()
             return 0
-        return await self._failed(code_of(error), status_of(error))
+        return await self._failed(code_of(error), status_of(error), attempts_of(error))
 
-    async def _failed(self, code: str, http_status: int) -> int:
+    async def _failed(self, code: str, http_status: int, attempts: tuple[Attempt, ...] = ()) -> int:
         usage = self._progress if self._made_tokens else NOTHING
-        return await self._settle(self._outcome(Status.FAILED, usage=usage, error_code=code, http_status=http_status))
+        return await self._settle(
+            self._outcome(Status.FAILED, usage=usage, error_code=code, http_status=http_status, attempts=attempts)
+        )
 
     def _outcome(
         self,
@@ -246,6 +208,7 @@ class PaidCall:
             latency_ms=context.elapsed_ms,
             http_status=context.status or http_status,
             attempts=attempts,
+            dropped_params=stored_names(dropped_names(route, context.ignored_params)),
         )
 
     async def _settle(self, outcome: Outcome) -> int:
@@ -273,7 +236,7 @@ class PaidCall:
 
     async def __aenter__(self) -> PaidCall:
         calls, context = self._calls, self.context
-        self._meter, self.priced = await calls.dispatch(context, self.priced)
+        self._meter, self.priced = await calls.dispatch.send(context, self.priced)
         self.cancellation = calls.cancellations.new()
         policy = self.priced.model.on_disconnect
         self.client = ClientConnection(context.scope, self.cancellation, policy, calls.settings.stream)

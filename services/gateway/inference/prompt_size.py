@@ -117,9 +117,12 @@ class _Measure:
 
     def add_form(self, request: ChatRequest) -> None:
         """Measure what goes with every request: tools, the schema of the answer, a predicted answer."""
-        for tool in request.tools or ():
+        for tool in request.functions_offered:
             function = tool.function
             self._form(function.parameters)
+            for own in (function.few_shot_examples, function.return_parameters):
+                if own is not None:
+                    self._form(own)
             self._text(function.name)
             self._text(function.description or "")
         if request.response_format is not None:
@@ -132,7 +135,7 @@ class _Measure:
     def _text(self, text: str) -> None:
         self.texts.append(size_of(text.encode("utf-8", "replace")))
 
-    def _form(self, form: dict[str, Any] | None) -> None:
+    def _form(self, form: dict[str, Any] | list[dict[str, Any]] | None) -> None:
         self.envelopes += 1
         self.texts.append(size_of(_encode(form)) if form else TextSize())
 

@@ -30,6 +30,8 @@ class ProviderCall:
     request_id: str
     headers: dict[str, str]
     """Trace context for the provider."""
+    deadline: float | None = None
+    """On the monotonic clock, for all attempts of the request; None: none."""
     dropped: list[str] = field(default_factory=list)
     """Parameters that were left out; complete before the first batch."""
     provider_request_id: str = ""

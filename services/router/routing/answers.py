@@ -24,7 +24,15 @@ _WAITING = 16
 
 
 async def whole(provider: Provider, prompt: Prompt, call: ProviderCall) -> Answer:
-    """Return the whole answer with stop sequences and n, whoever makes them."""
+    """Return the whole answer with stop sequences, n and no more calls than wanted, whoever makes them."""
+    answer = await _whole(provider, prompt, call)
+    if prompt.parallel_tool_calls is False:
+        for choice in answer.choices:
+            choice.tool_calls = choice.tool_calls[:1]
+    return answer
+
+
+async def _whole(provider: Provider, prompt: Prompt, call: ProviderCall) -> Answer:
     traits = provider.traits(call.model)
     if prompt.n is not None and prompt.n > 1 and not traits.choices:
         calls = _calls(call, prompt.n)
@@ -38,13 +46,15 @@ async def whole(provider: Provider, prompt: Prompt, call: ProviderCall) -> Answe
 
 
 def streamed(provider: Provider, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
-    """Return the streamed answer with stop sequences and n, whoever makes them."""
+    """Return the streamed answer with stop sequences, n and no more calls than wanted, whoever makes them."""
     traits = provider.traits(call.model)
     if prompt.n is not None and prompt.n > 1 and not traits.choices:
         calls = _calls(call, prompt.n)
         one = replace(prompt, n=None)
         return merged([streamed(provider, one, each) for each in calls])
     batches = provider.stream(prompt, call)
+    if prompt.parallel_tool_calls is False:
+        batches = first_calls(batches)
     return cut_at_stop(batches, prompt.stop) if prompt.stop and not traits.stop else batches
 
 
@@ -78,6 +88,18 @@ async def cut_at_stop(batches: AsyncGenerator[Batch, None], stops: Sequence[str]
                 yield Batch(kept, batch.usage)
             if cutter.matched:
                 return
+
+
+async def first_calls(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[Batch, None]:
+    """Yield an answer with the first tool call of each choice only: not every provider keeps to it."""
+    async with aclosing(batches):
+        async for batch in batches:
+            for delta in batch.deltas:
+                if delta.tool_calls:
+                    delta.tool_calls = [call for call in delta.tool_calls if call.index == 0]
+            kept = [delta for delta in batch.deltas if delta.says_something]
+            if kept or batch.usage is not None:
+                yield Batch(kept, batch.usage)
 
 
 def _cut(delta: Delta, cutter: StopCutter) -> Delta:

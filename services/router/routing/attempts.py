@@ -180,7 +180,7 @@ class Attempts:
         headers = {TRACEPARENT: span.context.traceparent}
         if span.context.tracestate:
             headers[TRACESTATE] = span.context.tracestate
-        call = ProviderCall(model, request.request_id or here.request_id, headers)
+        call = ProviderCall(model, request.request_id or here.request_id, headers, request.deadline)
         return RoutingAttempt(request, model, call, span, self._clock.monotonic())
 
     def _record(self, attempt: RoutingAttempt, *, failed: bool) -> None:

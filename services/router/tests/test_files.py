@@ -33,7 +33,7 @@ async def get(stub: Stub, owner: str, file_id: str, *, with_content: bool = True
 
 async def drawn(stub: Stub, owner: str = "user-1", *, streamed: bool = False) -> str:
     """Have a picture made and return its id as the caller reads it."""
-    asked = prompt("gigachat", "Нарисуй карту [[picture]][[chunks:30]]", owner=owner, tool_choice=DRAW)
+    asked = prompt("gigachat", "Нарисуй карту [[picture]][[chunks:30]]", tenant=owner, tool_choice=DRAW)
     text = text_of(await stream(stub, asked)) if streamed else (await complete(stub, asked)).choices[0].content
     found = re.fullmatch(r'<img src="([\w-]+)" fuse="true"/> Вот что получилось\.', text)
     assert found, text
@@ -85,9 +85,9 @@ async def test_a_picture_can_be_shown_to_the_model_again(adapters: Adapters, emu
     file_id = FILE_IDS.encode("user-1", await picture_there(adapters))
     part = ContentPart("file", json=b'{"type":"file","file":{"file_id":"%s"}}' % file_id.encode())
 
-    await adapters.gigachat.complete(ask(messages=parts(part), owner="user-1"), call_for("gigachat"))
+    await adapters.gigachat.complete(ask(messages=parts(part), tenant="user-1"), call_for("gigachat"))
     with pytest.raises(ServiceError) as caught:
-        await adapters.gigachat.complete(ask(messages=parts(part), owner="user-2"), call_for("gigachat"))
+        await adapters.gigachat.complete(ask(messages=parts(part), tenant="user-2"), call_for("gigachat"))
 
     assert caught.value.param == "messages[0].content[0].file.file_id"
     assert await emulator.control.ground_truth(provider="gigachat", operation="files") == []

@@ -11,6 +11,7 @@ from starlette.types import Send
 
 from services.gateway.clients.completion import Embeddings
 from services.gateway.edge.request_context import RequestContext
+from services.gateway.inference.explanation import check_required, requires_all
 from services.gateway.inference.openai_bodies import embedding_list
 from services.gateway.inference.paid_call import PaidCall
 from services.gateway.inference.prompt_size import embedding_size
@@ -33,6 +34,7 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
     async def answer(self, context: RequestContext, request: EmbeddingRequest, send: Send) -> None:
         """Answer one request."""
         texts = await input_texts(request.input)
+        check_required(request.provider, context.ignored_params)
         priced = self.inference.pricing.price(
             context, request.model, kind="embedding", endpoint="embeddings", size=embedding_size(texts)
         )
@@ -49,4 +51,5 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
             deadline_s=call.deadline_s,
             call=call.context.call,
             allowed_models=call.context.known_caller.models,
+            require_parameters=requires_all(request.provider),
         )

@@ -86,7 +86,7 @@ async def test_the_router_is_told_whose_the_answer_is(edge: Edge, backends: Back
         answer = await edge.client.post("/v1/chat/completions", json={**body, "function_call": "auto"})
         assert answer.status_code == 200, answer.text
 
-    assert [(asked.owner, asked.tool_choice.mode) for asked in backends.router.prompts] == [("user-1", "auto")] * 2
+    assert [(asked.tenant, asked.tool_choice.mode) for asked in backends.router.prompts] == [("user-1", "auto")] * 2
 
 
 async def test_a_credential_without_the_scope_sees_no_file(edge: Edge, backends: Backends) -> None:

@@ -12,11 +12,15 @@ from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.gigachat.messages import NAME, Attachments, messages_of
 from services.router.providers.gigachat.schema_reducer import reduced
-from services.router.providers.parameters import clamped, json_object, sort_out
+from services.router.providers.parameters import clamped, effort_within, json_object, name_own, sort_out
 
 HOTTEST: Final = 2.0
 # Its own parameters, for callers who know the provider behind the model.
-_OWN: Final = frozenset({"repetition_penalty", "update_interval", "profanity_check"})
+_OWN: Final = frozenset({"repetition_penalty", "update_interval", "profanity_check", "function_ranker", "flags"})
+_OWN_OF_TOOLS: Final = ("few_shot_examples", "return_parameters")
+# Steers the header of the session.
+_ELSEWHERE: Final = frozenset({"prompt_cache_key"})
+_EFFORTS: Final = ("low", "medium", "high")
 
 
 def body_of(
@@ -30,7 +34,8 @@ def body_of(
     Raises:
         InvalidRequest: something that cannot be said to this API.
     """
-    sort_out(prompt, NAME, dropped, _OWN)
+    sort_out(prompt, NAME, dropped, _OWN | _ELSEWHERE)
+    name_own(prompt.tools, dropped, _OWN_OF_TOOLS)
     body: dict[str, Any] = {"model": model.resolved_model}
     body["messages"] = messages_of(prompt, attachments, ids, dropped)
     _sampling(prompt, model, body, dropped)
@@ -55,19 +60,20 @@ def _sampling(prompt: Prompt, model: Model, body: dict[str, Any], dropped: list[
         body["max_tokens"] = prompt.max_tokens
     if prompt.reasoning_effort:
         if "reasoning" in model.features:
-            body["reasoning_effort"] = prompt.reasoning_effort
+            body["reasoning_effort"] = effort_within(prompt.reasoning_effort, _EFFORTS, dropped)
         else:
             dropped.append("reasoning_effort")
 
 
 def _functions(prompt: Prompt, body: dict[str, Any], dropped: list[str]) -> None:
-    if prompt.parallel_tool_calls is not None:
-        dropped.append("parallel_tool_calls")
     if not prompt.tools:
         if prompt.tool_choice is not None and prompt.tool_choice.mode == "auto":
             # Without functions it is the provider's own that the model may use: it draws.
             body["function_call"] = "auto"
         return
+    if prompt.parallel_tool_calls:
+        # There is one call at most: who wants no more gets what it wants.
+        dropped.append("parallel_tool_calls")
     body["functions"] = [_function(tool, at) for at, tool in enumerate(prompt.tools)]
     choice = prompt.tool_choice
     if choice is None or choice.mode == "auto":
@@ -79,9 +85,8 @@ def _functions(prompt: Prompt, body: dict[str, Any], dropped: list[str]) -> None
     elif len(prompt.tools) == 1:
         body["function_call"] = {"name": prompt.tools[0].name}
     else:
-        # It can be made to call one function, not any: the model decides, and the caller is told.
+        # It can be made to call one function, not any: it is asked to, and the provider looks whether it did.
         body["function_call"] = "auto"
-        dropped.append("tool_choice")
 
 
 def _function(tool: Tool, at: int) -> dict[str, Any]:
@@ -92,6 +97,7 @@ def _function(tool: Tool, at: int) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name, "parameters": schema}
     if tool.description:
         function["description"] = tool.description
+    function.update({name: msgspec.Raw(tool.other_json[name]) for name in _OWN_OF_TOOLS if name in tool.other_json})
     return function
 
 
