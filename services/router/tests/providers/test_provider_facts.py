@@ -33,7 +33,7 @@ from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.providers.yandexgpt.quirks import QUIRKS
 from services.router.providers.yandexgpt.replies import NativeReplies
 from services.router.providers.yandexgpt.settings import YandexSettings
-from services.router.tests.adapters import CATALOG, IDS, PATIENT, MemoryShare, ask, call_for, hear, model
+from services.router.tests.adapters import CATALOG, FILE_IDS, IDS, PATIENT, MemoryShare, ask, call_for, hear, model
 from services.router.tests.providers.bodies import body
 
 CLOCK = SystemClock()
