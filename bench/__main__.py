@@ -4,53 +4,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import uvloop
 
 from bench import open_streams, processes, verification
+from bench.cases import CASES, CONNECTIONS, Case
 from bench.load import Result, Target, closed_loop, open_loop
 from bench.suite import UPSTREAM_KEY, Suite, running_suite
 
-CONNECTIONS: Final = 64
-PROMPT: Final = "Перечисли стоянки у реки и скажи, какая ближе к дороге. " * 4
 MARK: Final = "<!-- bench -->"
 CPU_ROOMS: Final = (*processes.SERVICES, "redis", "postgres")
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One model, streamed or not."""
-
-    name: str
-    model: str
-    stream: bool
-
-    def body(self) -> bytes:
-        """Return the request's JSON."""
-        messages = [
-            {"role": "system", "content": "Ты помогаешь диспетчеру."},
-            *({"role": "user" if i % 2 == 0 else "assistant", "content": PROMPT} for i in range(6)),
-            {"role": "user", "content": PROMPT + "[[chunks:20]]"},
-        ]
-        fields = {"model": self.model, "messages": messages, "max_tokens": 200, "stream": self.stream}
-        return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-CASES: Final = [
-    Case("plain, minimal upstream", "bench-model", False),
-    Case("stream of 20, minimal upstream", "bench-model", True),
-    Case("plain, YandexGPT emulator", "yandexgpt:latest", False),
-    Case("stream of 20, YandexGPT emulator", "yandexgpt:latest", True),
-    Case("plain, GigaChat emulator", "gigachat-pro", False),
-    Case("stream of 20, GigaChat emulator", "gigachat-pro", True),
-]
 MANY: Final = Case(open_streams.NAME, "bench-model-30ms", True)
 
 
