@@ -12,8 +12,8 @@ from typing import Final
 
 import uvloop
 
-from bench import open_streams, processes, verification
-from bench.cases import CASES, CONNECTIONS, Case
+from bench import open_streams, processes, soak, verification
+from bench.cases import CASES, CONNECTIONS, PLAIN, STREAM, Case
 from bench.load import Result, Target, closed_loop, open_loop
 from bench.suite import UPSTREAM_KEY, Suite, running_suite
 
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="length of one window")
     parser.add_argument("--only", default="", help="run only the cases whose name has this text")
     parser.add_argument("--long", action="store_true", help="add 200 requests/s for 60 s")
+    parser.add_argument("--soak", type=float, default=0.0, help="only a steady rate for so many seconds")
     parser.add_argument("--write", type=Path, help="replace the table in this Markdown file")
     arguments = parser.parse_args()
     cases = [case for case in CASES if arguments.only in case.name]
@@ -38,6 +39,10 @@ def main() -> None:
         # For a profiler, and not part of the tables.
         print(f"pids: {suite.pids()}", file=sys.stderr)
         many = arguments.only in open_streams.NAME
+        if arguments.soak:
+            work = soak.table(suite, _through(suite, PLAIN), _through(suite, STREAM), arguments.soak)
+            print("\n".join(uvloop.run(work)))
+            return
         lines = uvloop.run(_run(suite, cases, arguments.seconds, long=arguments.long, many=many))
     if arguments.write:
         _write(arguments.write, lines)
