@@ -69,6 +69,7 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
             request.dimensions if request.HasField("dimensions") else None,
             dict(request.other_json),
             frozenset(request.allowed_models),
+            request.require_parameters,
         )
         return embeddings_to_proto(await self._service.embed(texts, call.request_id, call.timeout_s))
 

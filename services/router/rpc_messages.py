@@ -64,7 +64,10 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         other_json=dict(message.other_json),
         token_bound=message.token_bound,
         script=message.script,
+        schema_bound=message.schema_bound,
         allowed_models=frozenset(message.allowed_models),
+        require_parameters=message.require_parameters,
+        tenant=message.tenant,
     )
 
 
@@ -85,7 +88,7 @@ def message_from_proto(message: pb.Message) -> Message:
 
 def _tool(tool: pb.Tool) -> Tool:
     strict = tool.strict if tool.HasField("strict") else None
-    return Tool(tool.name, tool.description, tool.parameters_json, strict)
+    return Tool(tool.name, tool.description, tool.parameters_json, strict, dict(tool.other_json))
 
 
 def _tool_choice(message: pb.Prompt) -> ToolChoice | None:
@@ -224,6 +227,7 @@ def model_to_proto(listed: ListedModel) -> pb.Model:
         on_disconnect=model.on_disconnect,
         bills_input_per_choice=listed.bills_input_per_choice,
         learned_shares=listed.learned_shares,
+        writes_schemas_out=listed.writes_schemas_out,
     )
     for name in ("shutdown_at", "deprecated_at", "created_at"):
         if (timestamp := getattr(model, name)) is not None:

@@ -155,7 +155,8 @@ class BooksModel:
 
     def crash(self, gateway: Gateway) -> None:
         """SIGKILL and restart: what only memory had is lost, the journal tells the rest, all of it once more."""
-        self.needs_reconciling |= bool(gateway.late.keys() - gateway.journal.keys())
+        # Redis hears of them for the first time now, or never, and a count may have had their rows already.
+        self.needs_reconciling |= bool(gateway.late.keys() & self.usage.rows.keys())
         gateway.late.clear()
         for request_id, (request, ticket) in gateway.running.items():
             gateway.journal[request_id] = (ticket, min(ESTIMATE, request.hold_micro_rub))

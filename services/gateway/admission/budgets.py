@@ -13,16 +13,18 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, ServiceError, Unavailable
+from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
 from services.gateway.admission import metrics
 from services.gateway.admission.keys import CountedSpan, details_key, parse_budget_key
 from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
 from services.gateway.admission.redis.scripts import RECOUNT, SEED
+from services.gateway.admission.request import spending_unknown
 from services.gateway.admission.wire import RecountCall, SeedCall, pack
 
 log = structlog.get_logger()
 
+RETRY_AFTER_S: Final = 2.0
 # More than the clocks of two gateways may differ: nothing that was running when a counter was rebuilt has a newer id.
 EPOCH_AHEAD_S: Final = 5.0
 # Seconds between the counts after a rebuild: rows take milliseconds when all is well, and the last count comes when
@@ -60,7 +62,7 @@ class BudgetRebuild:
                     # Shielded: a caller that leaves must not end the question for the others.
                     await asyncio.shield(done)
         except TimeoutError:
-            raise _unknown_spend() from None
+            raise spending_unknown(retry_after_s=RETRY_AFTER_S) from None
 
     def _begin(self, key: str) -> asyncio.Future[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -81,9 +83,9 @@ class BudgetRebuild:
             done.set_result(None)
         except ServiceError as exc:
             log.warning("admission.spend_unknown", reason=exc.reason.value)
-            done.set_exception(_unknown_spend())
+            done.set_exception(spending_unknown(retry_after_s=RETRY_AFTER_S))
         except BaseException as exc:
-            done.set_exception(exc if isinstance(exc, Exception) else _unknown_spend())
+            done.set_exception(exc if isinstance(exc, Exception) else spending_unknown(retry_after_s=RETRY_AFTER_S))
             if not isinstance(exc, Exception):
                 raise
         finally:
@@ -115,9 +117,3 @@ class BudgetRebuild:
 
     def _next_epoch_ms(self) -> int:
         return int((self._clock.now() + timedelta(seconds=EPOCH_AHEAD_S)).timestamp() * 1000)
-
-
-def _unknown_spend() -> Unavailable:
-    return Unavailable(
-        ErrorReason.SERVICE_UNAVAILABLE, "Spending cannot be checked right now; try again shortly.", retry_after_s=2.0
-    )

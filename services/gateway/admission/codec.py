@@ -84,7 +84,8 @@ def refusal_of(request: AdmissionRequest, answer: AdmitAnswer) -> AdmissionRefus
         retry_after_s = seconds_left(violated.budget_key, answer.now_us) if fits else None
     row, figures = ROWS[Dimension(violated.dimension)], report_of(answer).figures
     refused = refusal(row, violated.subject, violated.limit, retry_after_s, figures, request)
-    refused.budget_left_micro_rub = violated.left if violated.budget_key else None
+    if violated.budget_key:
+        refused.budget_left_micro_rub, refused.budget_unspent_micro_rub = violated.left, violated.unspent
     return refused
 
 

@@ -12,7 +12,7 @@ from starlette.types import Scope
 from servicekit.call import CallContext
 from servicekit.telemetry import begin_trace, start_span
 from services.gateway.clients.caller import Caller
-from services.gateway.edge.problems import Headers
+from services.gateway.edge.problems import ErrorForm, Headers, encode_body
 from services.gateway.edge.request_id import new_request_id
 
 KEY: Final = "razvilka.request_context"
@@ -31,6 +31,7 @@ class RequestContext:
         "cost_micro_rub",
         "cut",
         "error_code",
+        "error_form",
         "finish_reason",
         "first_token_ms",
         "headers",
@@ -66,6 +67,8 @@ class RequestContext:
         # In place of what the edge says everywhere else: how long to keep the answer, and what a page may do.
         self.cache_control = b"no-store"
         self.policy = b""
+        # Routes in the shape of another API say errors in its form too.
+        self.error_form: ErrorForm = encode_body
         self.authorization, traceparent, tracestate = _read(scope["headers"])
         self.span = start_span("gateway.request", begin_trace(traceparent, tracestate), kind=SpanKind.SERVER)
         self.call = CallContext(self.request_id, self.span.context)

@@ -45,7 +45,7 @@ class AnswerHead:
 
 def answer_id(prefix: str, request_id: str) -> str:
     """Return the id of an answer: GET /v1/generation?id= takes it."""
-    return f"{prefix}-{request_id.replace('-', '')}"
+    return prefix + request_id.replace("-", "")
 
 
 def chat_completion(

@@ -50,7 +50,8 @@ def storable(record: UsageRecord) -> UsageRecord:
         flags.append(Flag.TEXT_CLAMPED)
     if not changes:
         return record
-    return msgspec.structs.replace(record, **changes, flags=joined(record.flags, flags))
+    changes["flags"] = joined(record.flags, flags)
+    return msgspec.structs.replace(record, **changes)
 
 
 def joined(flags: str, more: Iterable[Flag]) -> str:

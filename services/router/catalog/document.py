@@ -58,6 +58,8 @@ class ModelEntry(_Document):
     enabled: bool = True
     context_length: int = Field(gt=0)
     max_output_tokens: int = Field(0, ge=0)
+    dimensions: int = Field(0, ge=0)
+    """Numbers of a vector, unless others are asked for; 0: not known."""
     modality: str = "text->text"
     features: tuple[str, ...] = ()
     supported_parameters: tuple[str, ...] | None = None

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Vectors
+from services.router.domain.kept import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Traits:
     """Cuts at stop sequences."""
     choices: bool
     """Makes n answers of one call."""
+    schemas: bool = True
+    """Takes schemas as they stand; else references and unions are written out."""
 
 
 @dataclass(slots=True)
@@ -28,12 +31,16 @@ class ProviderCall:
     request_id: str
     headers: dict[str, str]
     """Trace context for the provider."""
+    deadline: float | None = None
+    """On the monotonic clock, for all attempts of the request; None: none."""
     dropped: list[str] = field(default_factory=list)
     """Parameters that were left out; complete before the first batch."""
     provider_request_id: str = ""
     """The provider's own id, for support cases."""
     fingerprint: str = ""
     """The build of the model that answered."""
+    kept: Kept = field(default_factory=Kept)
+    """What this model has answered already, in an attempt before this one; and what it answers in this one."""
 
 
 class Provider(Protocol):

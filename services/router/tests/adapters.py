@@ -32,7 +32,9 @@ from services.router.settings import RouterSettings
 
 IDS = ToolCallIds(b"a key of tests, thirty-two bytes")
 # For tests that wait for a limit, and for all others on a loaded machine.
-HASTY = HttpSettings(connect_s=2.0, first_token_s=0.25, idle_s=0.25, answer_s=0.25, line_kb=512, body_mb=4)
+HASTY = HttpSettings(
+    connect_s=2.0, first_token_s=0.25, first_byte_s=0.25, idle_s=0.25, answer_s=0.25, line_kb=512, body_mb=4
+)
 PATIENT = HttpSettings(connect_s=5.0, first_token_s=10.0, idle_s=10.0, answer_s=20.0, line_kb=512, body_mb=4)
 NOBODY_DSN = "postgresql://nobody:nothing@127.0.0.1:1/none"
 NOBODY_REDIS = "redis://127.0.0.1:1/0"

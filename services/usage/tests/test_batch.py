@@ -61,6 +61,21 @@ def test_judges_what_is_stored() -> None:
     assert judge([EXACT], guessed).replacements == (EXACT,)
 
 
+def test_judges_each_of_several_records() -> None:
+    """One that is not stored hides none that follows; order stays."""
+    records = [record(9), OTHER, record(2), record(3)]
+    stored = {
+        EXACT.request_id: EXACT,
+        record(2).request_id: replace(record(2), source=Source.REAPED),
+        record(3).request_id: replace(record(3), source=Source.REAPED),
+    }
+
+    verdict = judge(records, stored)
+
+    assert verdict.replacements == (record(2), record(3))
+    assert verdict.conflicting == (EXACT.request_id,)
+
+
 def test_names_the_months_its_ids_belong_to() -> None:
     """By the ids, not by today."""
     moments = [

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import asyncpg
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from razvilka.usage.v1 import usage_pb2 as pb
 
-from services.usage.domain.columns import Bounds, columns_of
+from services.usage.domain.columns import Bounds, Column, columns_of
 from services.usage.domain.record import ATTEMPT_BOUNDS, COLUMNS, SUMMED, Attempt, Source, UsageRecord
 from services.usage.domain.rollup import SUMS
 from services.usage.ingest import Ingest
@@ -63,8 +63,33 @@ def test_the_bounds_are_those_of_the_message() -> None:
 
 def test_a_field_that_does_not_say_how_it_is_stored_stops_the_start() -> None:
     """No column is left out silently."""
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"is not annotated with a Column$"):
         columns_of(Attempt)
+    with pytest.raises(TypeError, match=r"^<class 'int'> is not annotated with a Column$"):
+        columns_of(Bare)
+
+
+@dataclass
+class Bare:
+    """A record whose only field says nothing."""
+
+    number: int
+
+
+@dataclass
+class TwoFields:
+    """A record of two fields; what else stands beside a column is somebody else's."""
+
+    number: Annotated[int, "another library's", Column(sql_type="integer", summed=True, bounds=Bounds(max_value=7))]
+    text: Annotated[str, Column(sql_type="text", stored_as="words", bounds=Bounds())]
+
+
+def test_a_column_has_the_name_of_its_field_unless_it_says_another() -> None:
+    """Everything else is as it was declared, in the order of the fields."""
+    assert columns_of(TwoFields) == (
+        Column(name="number", stored_as="number", sql_type="integer", summed=True, bounds=Bounds(max_value=7)),
+        Column(name="text", stored_as="words", sql_type="text", bounds=Bounds()),
+    )
 
 
 async def columns_in(pool: Pool, table: str) -> dict[str, str]:

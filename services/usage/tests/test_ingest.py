@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeAlias
@@ -13,14 +14,15 @@ from typing import TypeAlias
 import asyncpg
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
-from servicekit.errors import InvalidRequest, Unavailable
+from servicekit.errors import ErrorReason, InvalidRequest, Unavailable
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.domain.record import Source, UsageRecord
 from services.usage.ingest import Ingest
 from services.usage.settings import IngestSettings
-from services.usage.store import UsageStore
+from services.usage.store import Collision, Refusal, Transaction, UsageStore
 from services.usage.tests.records import record
 from services.usage.upkeep import Upkeep
 from tools.testing.databases import Databases
@@ -236,3 +238,147 @@ async def test_eight_writers_of_the_same_keys_do_not_deadlock(
         assert await pool.fetchval("SELECT sum(cost_micro_rub) FROM usage.rollup_day") == sum(expected.values())
         assert (await store.check(MIDDAY - timedelta(days=2, hours=12))).broken == ()
     assert counted("razvilka_usage_transaction_retries_total") == before
+
+
+class Contended(UsageStore):
+    """A store whose every transaction collides with another one, or is refused although each record is fit."""
+
+    def __init__(self, pool: Pool, error: type[Exception]) -> None:
+        super().__init__(pool)
+        self.error = error
+        self.tried = 0
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Undo what was done in it."""
+        self.tried += 1
+        async with super().transaction() as transaction:
+            yield transaction
+            raise self.error
+
+
+class Longest(random.Random):
+    """Chance that always says the most."""
+
+    def uniform(self, a: float, b: float) -> float:
+        """Return the upper end of what was asked for from nothing on."""
+        assert a == 0
+        return b
+
+
+async def test_a_batch_that_always_collides_is_given_back_after_its_tries(pool: Pool) -> None:
+    """Pauses double from 20 ms to 200 at most, none follows the last try; nothing is stored."""
+    clock, store = FakeClock(auto_advance=True), Contended(pool, Collision)
+    ingest = Ingest(store, IngestSettings(tries_max=7), clock=clock, rng=Longest())
+    before = counted("razvilka_usage_transaction_retries_total")
+
+    with pytest.raises(Unavailable) as caught:
+        await ingest.record([record(1)])
+
+    assert clock.slept_s == [0.02, 0.04, 0.08, 0.16, 0.2, 0.2]
+    assert store.tried == 7
+    assert counted("razvilka_usage_transaction_retries_total") == before + 6
+    assert (caught.value.reason, caught.value.retry_after_s) == (ErrorReason.DATABASE_ERROR, 1.0)
+    assert caught.value.message == "The usage database is contended."
+    assert await pool.fetchval("SELECT count(*) FROM usage.usage") == 0
+
+
+async def test_a_refusal_that_no_record_explains_is_an_outage(pool: Pool) -> None:
+    """Leaving nothing out and trying again would never end."""
+    ingest = Ingest(Contended(pool, Refusal), IngestSettings(), clock=FakeClock(), rng=Longest())
+
+    with pytest.raises(Unavailable) as caught:
+        await ingest.record([record(1)])
+
+    assert caught.value.reason is ErrorReason.DATABASE_ERROR
+    assert caught.value.message == "The batch was refused, but none of its records is."
+
+
+async def test_every_received_record_is_counted_by_what_became_of_it(ingest: Ingest) -> None:
+    """The four outcomes sum up to what came; size and seconds of the batch are observed."""
+    await ingest.record([record(1), replace(record(2), source=Source.REAPED)])
+    before, batches = outcomes(), counted("razvilka_usage_batch_records_sum")
+    durable = counted("razvilka_usage_record_seconds_sum")
+
+    outcome = await ingest.record(
+        [record(number) for number in (1, 2, 3, 4, 5, 5)] + [replace(record(6), user_id="")] * 4
+    )
+
+    assert (outcome.inserted, outcome.duplicates, outcome.replaced, len(outcome.rejected)) == (3, 2, 1, 4)
+    added = {name: value - before[name] for name, value in outcomes().items()}
+    assert added == {"inserted": 3, "duplicate": 2, "replaced": 1, "rejected": 4}
+    assert counted("razvilka_usage_batch_records_sum") == batches + 10
+    assert counted("razvilka_usage_record_seconds_sum") == durable, "the clock of this test stands still"
+
+
+def outcomes() -> dict[str, float]:
+    """Return how many records were counted with each outcome."""
+    names = ("inserted", "duplicate", "replaced", "rejected")
+    return {name: counted("razvilka_usage_records_total", outcome=name) for name in names}
+
+
+async def test_the_time_of_a_batch_includes_its_pauses(pool: Pool) -> None:
+    """A batch that had to wait is seen to."""
+    clock, store = FakeClock(auto_advance=True), OnceContended(pool, Collision)
+    before = counted("razvilka_usage_record_seconds_sum")
+
+    await Ingest(store, IngestSettings(), clock=clock, rng=Longest()).record([record(1)])
+
+    assert counted("razvilka_usage_record_seconds_sum") == pytest.approx(before + 0.02)
+
+
+class OnceContended(Contended):
+    """A store whose first transaction collides."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Go on after the first."""
+        opened = super().transaction() if not self.tried else UsageStore.transaction(self)
+        async with opened as transaction:
+            yield transaction
+
+
+async def test_contradictions_and_refusals_are_told_in_the_log(ingest: Ingest, upkeep: Upkeep) -> None:
+    """Within a batch, against what is stored, and where nothing is left to store."""
+    await ingest.record([record(1), replace(record(4), source=Source.REAPED)])
+    other = [replace(record(number), tokens_output=number) for number in (1, 2)]
+    unfit = replace(record(3), user_id="")
+
+    with capture_logs() as logs:
+        outcome = await ingest.record([record(2), *other, unfit, record(4)])
+        await ingest.record([unfit])
+
+    assert (outcome.inserted, outcome.duplicates, outcome.replaced) == (1, 2, 1)
+    rejected = ("usage.rejected", unfit.request_id, "user_id", "is missing")
+    assert [(one["event"], one["request_id"], one.get("field"), one.get("problem")) for one in logs] == [
+        ("usage.conflicting_duplicate", record(2).request_id, None, None),
+        ("usage.conflicting_duplicate", record(1).request_id, None, None),
+        rejected,
+        rejected,
+    ]
+    assert (await upkeep.check_since(None)).broken == ()
+
+
+async def test_nothing_to_store_is_counted_and_answered(ingest: Ingest) -> None:
+    """Each outcome that is possible without a row."""
+    unfit = replace(record(1), user_id="")
+
+    outcome = await ingest.record([unfit, unfit])
+
+    assert (outcome.inserted, outcome.duplicates, outcome.replaced, len(outcome.rejected)) == (0, 0, 0, 2)
+
+
+async def test_a_batch_above_the_limit_is_told_the_limit(store: UsageStore, clock: FakeClock) -> None:
+    """The sender halves it."""
+    ingest = Ingest(store, IngestSettings(batch_max=2), clock=clock, rng=random.Random(1))
+
+    with pytest.raises(InvalidRequest) as caught:
+        await ingest.record([record(number) for number in range(3)])
+
+    assert (caught.value.reason, caught.value.param) == (ErrorReason.PAYLOAD_TOO_LARGE, "records")
+    assert caught.value.message == "More than 2 records."
+
+
+def test_a_gateway_hears_the_clock_in_microseconds(ingest: Ingest) -> None:
+    """By it the gateway knows how wrong its own is."""
+    assert ingest.now_us() == 1_795_435_200_000_000

@@ -10,7 +10,7 @@ import pytest
 
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.domain.record import MAX_COST_MICRO_RUB, MAX_INTEGER, Attempt
-from services.usage.domain.validation import check
+from services.usage.domain.validation import Rejected, check
 from services.usage.tests.records import record, request_id
 
 
@@ -75,3 +75,52 @@ def test_created_at_is_the_time_inside_the_id() -> None:
     moment = datetime(2025, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 
     assert record(5, moment).created_at == moment
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("request_id", "not-a-uuid", "is not a UUIDv7"),
+        ("request_id", request_id(1, MIDDAY + timedelta(days=2, seconds=1)), "holds a time more than 2 days ahead"),
+        ("started_at", MIDDAY + timedelta(days=2, seconds=1), "is more than 2 days ahead"),
+        ("started_at", datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC), "is before 1970"),
+        ("user_id", "", "is missing"),
+        ("status", None, "is missing or unknown"),
+        ("tokens_input", -1, f"is not within 0 and {MAX_INTEGER}"),
+        ("model", "m" * 257, "is longer than 256 characters"),
+        ("provider", "a\0b", "contains a NUL character"),
+        ("attempts", (Attempt("gigachat", "m", "", 1),) * 65, "has more than 64 entries"),
+        (
+            "attempts",
+            (Attempt("gigachat", "m", "", 1), Attempt("g", "m" * 257, "", 1)),
+            "is longer than 256 characters",
+        ),
+    ],
+)
+def test_says_what_is_wrong_with_an_unfit_record(field: str, value: Any, message: str) -> None:
+    """It stands in the gateway's dead letters, where an operator reads it."""
+    unfit = replace(record(), **{field: value})
+
+    assert check(unfit, now=MIDDAY) == Rejected(unfit.request_id, field, message)
+
+
+def test_an_id_of_any_length_is_named_within_bounds() -> None:
+    """What came instead of an id is cut: the answer about it is not larger than it may be."""
+    rejected = check(replace(record(), request_id="x" * 1000), now=MIDDAY)
+
+    assert rejected is not None
+    assert rejected.request_id == "x" * 256
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("model", "m" * 256),
+        ("attempts", (Attempt("g" * 256, "m", "", 1),) * 64),
+        ("started_at", MIDDAY + timedelta(days=2)),
+        ("started_at", datetime(1970, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_accepts_what_is_as_long_or_as_late_as_it_may_be(field: str, value: Any) -> None:
+    """The bound itself is within."""
+    assert check(replace(record(), **{field: value}), now=MIDDAY) is None

@@ -58,3 +58,40 @@ def test_taking_back_what_was_added_leaves_nothing() -> None:
 
     assert {tuple(sums) for _, sums in changes.day + changes.platform + changes.user_hour} == {(0,) * len(SUMS)}
     assert {count for _, count in changes.latency} == {0}
+
+
+def test_each_rollup_has_its_own_keys() -> None:
+    """Day and account; hour and model; account and hour; hour, model and how long it took."""
+    at = datetime(2026, 11, 23, 23, 59, 59, 999_000, tzinfo=UTC)
+    hour = datetime(2026, 11, 23, 23, tzinfo=UTC)
+    one = replace(record(1, at), key_id="k", grant_id="g", provider="p", model="m", latency_ms=900, first_token_ms=1)
+
+    changes = rollups([one, one])
+
+    sums = [2, *[2 * getattr(one, name) for name in SUMMED]]
+    assert changes.day == ((("user-1", hour.date(), "k", "g", "p", "m", "completed"), sums),)
+    assert changes.platform == (((hour, "p", "m", "completed"), sums),)
+    assert changes.user_hour == ((("user-1", hour), sums),)
+    assert changes.latency == (((hour, "p", "m", "first_token", 0), 2), ((hour, "p", "m", "latency", 89), 2))
+    assert latency_bucket(900) == 89
+
+
+def test_every_hour_has_its_own_rows() -> None:
+    """Also when the records of two hours come mixed."""
+    early, late = datetime(2026, 11, 22, 23, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC)
+
+    changes = rollups([record(number, (early, late)[number % 2]) for number in range(5)])
+
+    assert [(key, sums[0]) for key, sums in changes.user_hour] == [(("user-1", early), 3), (("user-1", late), 2)]
+
+
+def test_a_guess_takes_its_own_latency_with_it() -> None:
+    """What is added and what is taken back lie in different buckets."""
+    slow, quick = (
+        replace(record(1), first_token_ms=0, latency_ms=5_000),
+        replace(record(1), first_token_ms=0, latency_ms=2),
+    )
+
+    changes = rollups([slow], [quick])
+
+    assert {key[4]: count for key, count in changes.latency} == {latency_bucket(5_000): 1, latency_bucket(2): -1}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from servicekit.errors import InvalidRequest, NotFound
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.domain.record import UsageRecord
 from services.usage.domain.spend import span_of
@@ -129,5 +129,23 @@ async def test_finds_a_request_of_its_user_only(spending: Spending, records: lis
 @pytest.mark.parametrize("request_id", ["", "chatcmpl-1", "0" * 36, "'; DROP TABLE usage.usage; --", "\0" * 36])
 async def test_what_is_no_id_is_not_found(spending: Spending, request_id: str) -> None:
     """Never an error of the database."""
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound) as caught:
         await spending.find_request("user-1", request_id)
+
+    assert (caught.value.reason, caught.value.param) == (ErrorReason.NOT_FOUND, "id")
+    assert caught.value.message == "No such request."
+
+
+async def test_an_id_is_found_in_its_one_form_only(spending: Spending, ingest: Ingest) -> None:
+    """Other spellings of a UUID are no ids of ours, and a user with a NUL has no requests."""
+    one = record(1)
+    await ingest.record([one])
+
+    assert await spending.find_request(one.user_id, one.request_id) == one
+    for user_id, request_id in [
+        (one.user_id, one.request_id.replace("-", "")),
+        (one.user_id, f"{{{one.request_id}}}"),
+        (one.user_id + "\0", one.request_id),
+    ]:
+        with pytest.raises(NotFound):
+            await spending.find_request(user_id, request_id)

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.admission.codec import refusal, subjects_of
 from services.gateway.admission.degraded.token_buckets import TokenBuckets
 from services.gateway.admission.dimensions import LIMITED, RATES, Dimension, DimensionRow, Rule, Unit
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.admission.request import AdmissionRequest, Figure, LimitReport
+from services.gateway.admission.request import AdmissionRequest, Figure, LimitReport, spending_unknown
 from services.gateway.admission.wire import SubjectWire
 
 MAX_REMAINDERS: Final = 50_000
@@ -129,11 +128,7 @@ class LocalLimits:
             if key not in self._allowances:
                 self._allowances[key] = self._allowance(budget.limit_micro_rub, key) // max(1, self._replicas())
             if request.hold_micro_rub > self._allowances[key]:
-                raise Unavailable(
-                    ErrorReason.SERVICE_UNAVAILABLE,
-                    "Spending cannot be checked right now; try again shortly.",
-                    retry_after_s=BUDGET_RETRY_S,
-                )
+                raise spending_unknown(retry_after_s=BUDGET_RETRY_S)
 
     def _allowance(self, limit_micro_rub: int, key: str) -> int:
         """Return what all gateways together may spend of a budget: a share of what is left, little if nobody knows."""

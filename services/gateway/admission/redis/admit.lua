@@ -95,7 +95,7 @@ for i, subject in ipairs(a.subjects) do
 end
 
 local cold, budget_left, budget_epochs, budget_keys, warm, endless = {}, {}, {}, {}, {}, {}
-local least
+local least, unspent
 for i, budget in ipairs(a.budgets) do
   local key = budget.key
   local counters = call('HMGET', key, 'u', 'h', 't')
@@ -104,6 +104,8 @@ for i, budget in ipairs(a.budgets) do
   if counters[1] then
     local rest = budget.limit - tonumber(counters[1]) - tonumber(counters[2])
     least = (not least or rest < least) and rest or least
+    local free = rest + tonumber(counters[2])
+    unspent = (not unspent or free < unspent) and free or unspent
     if not known and deciding and hold > rest then
       refuse(BUDGET, budget.subject, budget.limit, NEVER_US, key)
     elseif not known then
@@ -127,7 +129,7 @@ for _, d in ipairs(DIMENSIONS) do
   end
 end
 if violated then
-  violated.left = max(0, least or 0)
+  violated.left, violated.unspent = max(0, least or 0), max(0, unspent or 0)
   return pack({verdict = REFUSED, now_us = now, figures = figures, violated = violated})
 end
 local answer = pack({

@@ -1,4 +1,4 @@
-"""Errors as JSON, in the two forms there are: the API's own, and that of the OAuth protocol (RFC 6749 5.2)."""
+"""Errors as JSON: in the form that the route speaks (the API's own, mostly), and in that of OAuth (RFC 6749 5.2)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 
 from servicekit.errors import (
     DeadlineExceeded,
+    ErrorReason,
     Internal,
     InvalidRequest,
     PermissionDenied,
@@ -17,7 +18,7 @@ from servicekit.errors import (
     Unavailable,
 )
 from services.gateway.clients.oauth_views import OAuthRefused
-from services.gateway.edge.problems import Headers, code_of, encode_body, headers_of, status_of
+from services.gateway.edge.problems import Headers, code_of, headers_of, status_of
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import Answer, json_answer
 
@@ -33,16 +34,19 @@ _PROTOCOL: Final[dict[type[ServiceError], tuple[int, str]]] = {
     Internal: (500, "server_error"),
 }
 
+# What the protocol has codes of its own for.
+_PROOF: Final = frozenset({ErrorReason.INVALID_DPOP_PROOF, ErrorReason.USE_DPOP_NONCE})
+
 
 def api_error(context: RequestContext, error: ServiceError, headers: Headers | None = None) -> Answer:
-    """Return an error in the API's own form and note its code. `headers`: further ones."""
+    """Return an error in the form of its route and note its code. `headers`: further ones."""
     context.error_code = code_of(error)
     status, explained = status_of(error), headers_of(error)
     if any(name == b"retry-after" for name, _ in context.headers):
         explained = [header for header in explained if header[0] != b"retry-after"]
     if status == 413:
         explained.append(HANG_UP)
-    return json_answer(status, encode_body(error, context.request_id), [*explained, *(headers or [])])
+    return json_answer(status, context.error_form(error, context.request_id), [*explained, *(headers or [])])
 
 
 def protocol_error(error: OAuthRefused | ServiceError) -> tuple[int, bytes, Headers]:
@@ -52,6 +56,8 @@ def protocol_error(error: OAuthRefused | ServiceError) -> tuple[int, bytes, Head
         challenge = [basic] if error.challenge_basic else []
         return error.status, _protocol_body(error.error, error.description), challenge
     status, code = _PROTOCOL.get(type(error), (400, "invalid_request"))
+    if error.reason in _PROOF:
+        code = code_of(error)
     return status, _protocol_body(code, error.message), headers_of(error)
 
 

@@ -9,11 +9,19 @@ from services.gateway.identity.access import Needs, Open, Scope
 CHAT: Final = "/v1/chat/completions"
 COMPLETIONS: Final = "/v1/completions"
 EMBEDDINGS: Final = "/v1/embeddings"
+MESSAGES: Final = "/v1/messages"
+RESPONSES: Final = "/v1/responses"
+COUNT_TOKENS: Final = "/v1/messages/count_tokens"
 
 NEEDS: Final[Needs] = {
     CHAT: Scope.COMPLETIONS_WRITE,
     COMPLETIONS: Scope.COMPLETIONS_WRITE,
     EMBEDDINGS: Scope.EMBEDDINGS_WRITE,
+    MESSAGES: Scope.COMPLETIONS_WRITE,
+    RESPONSES: Scope.COMPLETIONS_WRITE,
+    "/v1/responses/{response_id}": Scope.COMPLETIONS_WRITE,
+    "/v1/responses/{response_id}/input_items": Scope.COMPLETIONS_WRITE,
+    COUNT_TOKENS: Scope.COMPLETIONS_WRITE,
     "/v1/models": Scope.MODELS_READ,
     "/v1/models/{model_id:path}": Scope.MODELS_READ,
     "/v1/parameters/{model_id:path}": Scope.MODELS_READ,

@@ -7,10 +7,13 @@ from typing import Any, Final
 import msgspec
 
 from services.gateway.edge.api_description import REF, HotOperation
-from services.gateway.inference.routes.access import CHAT, COMPLETIONS, EMBEDDINGS
+from services.gateway.inference.anthropic.schemas import MessagesRequest
+from services.gateway.inference.responses.schemas import ResponsesRequest
+from services.gateway.inference.routes.access import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
 from services.gateway.inference.schemas import ChatRequest, CompletionRequest, ContentPart, EmbeddingRequest
 
 _COUNT: Final = {"type": "integer", "minimum": 0}
+_COST: Final = {"type": "string", "pattern": r"^\d+\.\d{6}$", "description": "Roubles, exactly."}
 _USAGE: Final = {
     "type": "object",
     "required": ["prompt_tokens", "total_tokens", "cost_rub"],
@@ -18,7 +21,53 @@ _USAGE: Final = {
         "prompt_tokens": _COUNT,
         "completion_tokens": _COUNT,
         "total_tokens": _COUNT,
-        "cost_rub": {"type": "string", "pattern": r"^\d+\.\d{6}$", "description": "Roubles, exactly."},
+        "cost_rub": _COST,
+    },
+}
+
+_MESSAGE: Final = {
+    "type": "object",
+    "required": ["id", "type", "role", "model", "content", "stop_reason", "usage"],
+    "properties": {
+        "id": {"type": "string"},
+        "type": {"const": "message"},
+        "role": {"const": "assistant"},
+        "model": {"type": "string"},
+        "content": {"type": "array", "items": {"type": "object"}},
+        "stop_reason": {"enum": ["end_turn", "max_tokens", "tool_use", "refusal"]},
+        "usage": {
+            "type": "object",
+            "required": ["input_tokens", "output_tokens", "cost_rub"],
+            "properties": {
+                "input_tokens": _COUNT,
+                "output_tokens": _COUNT,
+                "cache_read_input_tokens": _COUNT,
+                "cost_rub": _COST,
+            },
+        },
+    },
+}
+
+_RESPONSE: Final = {
+    "type": "object",
+    "required": ["id", "object", "created_at", "status", "model", "output", "usage"],
+    "properties": {
+        "id": {"type": "string"},
+        "object": {"const": "response"},
+        "created_at": {"type": "integer"},
+        "status": {"enum": ["completed", "incomplete"]},
+        "model": {"type": "string"},
+        "output": {"type": "array", "items": {"type": "object"}},
+        "usage": {
+            "type": "object",
+            "required": ["input_tokens", "output_tokens", "total_tokens", "cost_rub"],
+            "properties": {
+                "input_tokens": _COUNT,
+                "output_tokens": _COUNT,
+                "total_tokens": _COUNT,
+                "cost_rub": _COST,
+            },
+        },
     },
 }
 
@@ -51,6 +100,15 @@ OPERATIONS: Final = {
         streams=True,
     ),
     EMBEDDINGS: HotOperation("inference", "Turn texts into vectors", EmbeddingRequest, _answer("list"), streams=False),
+    MESSAGES: HotOperation("inference", "Answer a chat (Anthropic's form)", MessagesRequest, _MESSAGE, streams=True),
+    RESPONSES: HotOperation("inference", "Answer a turn (Responses API)", ResponsesRequest, _RESPONSE, streams=True),
+    COUNT_TOKENS: HotOperation(
+        "inference",
+        "Count a chat's tokens (Anthropic's form)",
+        MessagesRequest,
+        {"type": "object", "required": ["input_tokens"], "properties": {"input_tokens": _COUNT}},
+        streams=False,
+    ),
 }
 
 
@@ -72,5 +130,7 @@ def _without_raw(components: dict[str, Any]) -> dict[str, Any]:
         "default": None,
     }
     components["CompletionRequest"]["properties"]["prompt"] = {"anyOf": [text, {**texts, "maxItems": 128}]}
+    items = {"type": "array", "minItems": 1, "items": {"type": "object"}}
+    components["ResponsesRequest"]["properties"]["input"] = {"anyOf": [{"type": "string"}, items]}
     components["EmbeddingRequest"]["properties"]["input"] = {"anyOf": [text, {**texts, "maxItems": 2048}]}
     return {**components, **extra}

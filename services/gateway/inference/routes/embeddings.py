@@ -9,12 +9,13 @@ from starlette.types import Send
 
 from services.gateway.clients.completion import Embeddings
 from services.gateway.edge.request_context import RequestContext
+from services.gateway.inference.explanation import check_required, requires_all
 from services.gateway.inference.openai_bodies import embedding_list
 from services.gateway.inference.paid_call import PaidCall
-from services.gateway.inference.prompt_size import embedding_size
 from services.gateway.inference.routes.access import EMBEDDINGS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import EmbeddingRequest
+from services.gateway.inference.size.prompt_size import embedding_size
 from services.gateway.inference.texts import texts_of
 
 
@@ -27,6 +28,7 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
     def answer(self, context: RequestContext, request: EmbeddingRequest, send: Send) -> Awaitable[None]:
         """Answer one request."""
         texts = texts_of(request.input, "input")
+        check_required(request.provider, context.ignored_params)
         priced = self.inference.pricing.price(
             context, request.model, kind="embedding", endpoint="embeddings", size=embedding_size(texts)
         )
@@ -43,4 +45,5 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
             deadline_s=call.deadline_s,
             call=call.context.call,
             allowed_models=call.context.known_caller.models,
+            require_parameters=requires_all(request.provider),
         )

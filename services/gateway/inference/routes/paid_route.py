@@ -54,11 +54,15 @@ class PaidRoute(ABC, Generic[Body]):
         """Answer one request."""
         context = context_of(scope)
         context.route = self.path
+        self.enter(context)
         await self._authenticator.enter(context, self._need)
         body = await read_body(scope, receive, self._limits)
         request, given = await decode(self._decoder, body, self._limits)
         context.ignored_params = [name for name in given if name not in self._known]
         await self.answer(context, request, send)
+
+    def enter(self, context: RequestContext) -> None:
+        """Say what is special to the route before it is known who calls: where the key is, the form of errors."""
 
     @abstractmethod
     def answer(self, context: RequestContext, request: Body, send: Send) -> Awaitable[None]:

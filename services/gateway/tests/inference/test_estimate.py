@@ -26,9 +26,9 @@ from services.gateway.inference.estimate import (
     tokens_of,
     worst,
 )
-from services.gateway.inference.prompt_size import ENVELOPE_TOKENS, chat_size, chats_size, embedding_size
 from services.gateway.inference.schemas import ChatRequest
-from services.gateway.inference.text_size import Script
+from services.gateway.inference.size.prompt_size import ENVELOPE_TOKENS, chat_size, chats_size, embedding_size
+from services.gateway.inference.size.text_size import Script
 from services.gateway.metering.usage_record import Price
 
 PRICE = Price("v1", 200_000, 400_000)
@@ -261,7 +261,8 @@ def test_tokens_are_rounded_up(chars: int, ratio: float) -> None:
     """Never fewer than the characters make, less than one more."""
     tokens = tokens_of(Model("m", "p", "chat", (), chars_per_token=ratio), chars)
 
-    assert chars / ratio <= tokens < chars / ratio + 1
+    # Not `< chars / ratio + 1`: a sum of floats rounds to the whole number that it must stay below.
+    assert tokens - 1 < chars / ratio <= tokens
 
 
 def test_a_model_without_a_ratio_has_the_usual_one() -> None:

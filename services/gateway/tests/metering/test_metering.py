@@ -12,8 +12,6 @@ from structlog.testing import capture_logs
 
 from servicekit.errors import Unavailable
 from servicekit.testing import FakeClock
-from services.gateway.metering.dead_letters import DeadLetters
-from services.gateway.metering.expired_holds import BATCH, ExpiredHolds
 from services.gateway.metering.hold import Hold
 from services.gateway.metering.journal.journal import Journal
 from services.gateway.metering.journal.reader import DeadJournal
@@ -249,60 +247,3 @@ def test_the_journal_holds_no_text_of_the_caller():
     names = {name for kind in kinds for name in kind.__struct_fields__}
 
     assert not names & {"messages", "prompt", "content", "completion", "secret", "authorization", "api_key", "token"}
-
-
-def expired_holds_of(client, holds: NoHolds, sink: Sink, admission: Settlements, root: Path) -> ExpiredHolds:
-    """Return what bills these holds."""
-    return ExpiredHolds(
-        LeaderElection(client),
-        holds,
-        sink.record,
-        admission,
-        DeadLetters(root / "dead.jsonl"),
-        clock=FakeClock(),
-        options=MeteringOptions(),
-    )
-
-
-async def test_an_expired_hold_is_released_only_when_its_row_is_stored(tmp_path, redis_client, sink, admission):
-    """While the usage service is away the holds stay; a row it will never take is set aside and its hold released."""
-    holds = NoHolds([Hold("user-1", name, 1, facts()) for name in ("a", "b", "bad")])
-    expired = expired_holds_of(redis_client, holds, sink, admission, tmp_path)
-    sink.is_away = True
-    with pytest.raises(Unavailable):
-        await expired.bill()
-    settled_while_away = list(admission.settled)
-    sink.is_away = False
-    sink.poison = {"bad"}
-
-    assert await expired.bill() == 3
-
-    assert settled_while_away == []
-    assert {name: row.source for name, row in sink.rows.items()} == {"a": Source.REAPED, "b": Source.REAPED}
-    assert admission.settled == [("a", 10, 4), ("b", 10, 4), ("bad", 10, 4)]
-
-
-async def test_more_expired_holds_than_one_batch_are_each_billed_once(tmp_path, redis_client, sink, admission):
-    """A batch is sent, forgotten, and the next begins; the grace is asked for."""
-    names = [f"r{number}" for number in range(2 * BATCH + 1)]
-    holds = NoHolds([Hold("user-1", name, 1, facts()) for name in names])
-
-    assert await expired_holds_of(redis_client, holds, sink, admission, tmp_path).bill() == len(names)
-
-    assert sink.batches == [BATCH, BATCH, 1]
-    assert admission.settled == [(name, 10, 4) for name in names]
-    assert holds.asked_older_than_s == [MeteringOptions().reap_grace_s]
-
-
-async def test_one_gateway_at_a_time_does_the_chore(redis_client):
-    """The second is not chosen while the first is at it, and is when it has finished or died."""
-    election = LeaderElection(redis_client)
-    async with (
-        election.elected("chore", timeout_s=300) as first,
-        election.elected("chore", timeout_s=300) as second,
-    ):
-        pass
-    async with election.elected("chore", timeout_s=300) as third:
-        pass
-
-    assert (first, second, third) == (True, False, True)

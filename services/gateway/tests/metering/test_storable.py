@@ -14,9 +14,18 @@ from razvilka.usage.v1 import usage_pb2 as pb
 from services.gateway.clients.usage import record_to_proto
 from services.gateway.metering.journal.records import Settled, decode, encode
 from services.gateway.metering.settle import usage_record
-from services.gateway.metering.storable import MAX_ATTEMPTS, MAX_TEXT, NUMBER_BOUNDS, TEXTS
+from services.gateway.metering.storable import (
+    MAX_ATTEMPTS,
+    MAX_INTEGER,
+    MAX_TEXT,
+    NUMBER_BOUNDS,
+    TEXTS,
+    joined,
+    storable,
+)
 from services.gateway.metering.usage_record import Attempt, Flag, Outcome, Price, RequestFacts, Status, TokenUsage
 from services.gateway.tests.metering.test_metering import metering_in
+from services.gateway.tests.metering.test_usage_record import full_record
 from services.gateway.tests.metering_kit import Settlements, Sink, completed, facts, outcome, ticket
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -130,3 +139,83 @@ def test_facts_without_bounds_believe_what_is_said() -> None:
     row = usage_record(ticket(ID), older, completed(10**6, 10**6))
 
     assert (row.tokens_input, row.tokens_output, row.flags, row.over_hold_micro_rub) == (10**6, 10**6, "", 0)
+
+
+@pytest.mark.parametrize("name", NUMBER_BOUNDS)
+def test_a_number_beyond_its_bound_becomes_the_bound(name: str) -> None:
+    """And says so; the bounds themselves are stored as they are."""
+    most = NUMBER_BOUNDS[name]
+    record = msgspec.structs.replace(full_record(), flags="")
+    flag = Flag.COST_CLAMPED if name in {"cost_micro_rub", "over_hold_micro_rub"} else Flag.FIGURES_CLAMPED
+
+    for value, stored in ((-1, 0), (0, 0), (most, most), (most + 1, most)):
+        row = storable(msgspec.structs.replace(record, **{name: value}))
+
+        assert row == msgspec.structs.replace(record, **{name: stored}, flags="" if value == stored else flag)
+
+
+TEXT_CASES = {
+    "as long as may be": ("x" * 256, "x" * 256),
+    "one longer": ("x" * 257, "x" * 256),
+    "zero bytes": ("\0a\0b", "ab"),
+    "first surrogate": ("я\ud800b", "яb"),
+    "last surrogate": ("я\udfffb", "яb"),
+    "beside the surrogates": ("\ud7ff\ue000", "\ud7ff\ue000"),
+    "much to leave out": ("\0" * 1023 + "ab", "a"),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if name != "flags"])
+@pytest.mark.parametrize(("text", "stored"), TEXT_CASES.values(), ids=TEXT_CASES.keys())
+def test_a_text_that_no_store_takes_loses_what_is_not_taken(name: str, text: str, stored: str) -> None:
+    """Of a text that is far too long only the first part is looked at."""
+    record = msgspec.structs.replace(full_record(), flags="unbilled")
+
+    row = storable(msgspec.structs.replace(record, **{name: text}))
+
+    flags = "unbilled" if text == stored else "text_clamped,unbilled"
+    assert row == msgspec.structs.replace(record, **{name: stored, "flags": flags})
+
+
+def test_flags_that_are_none_of_ours_are_left_out() -> None:
+    """However long they are: what stays says that something was changed."""
+    row = storable(msgspec.structs.replace(full_record(), flags="unbilled," + "x" * 300))
+
+    assert row == msgspec.structs.replace(full_record(), flags="text_clamped,unbilled")
+
+
+ATTEMPTS = {
+    "too long a provider": (Attempt("p" * 257, "m", "r", 1), Attempt("p" * 256, "m", "r", 1)),
+    "a model with a zero": (Attempt("p", "m\0", "r", 1), Attempt("p", "m", "r", 1)),
+    "half a character": (Attempt("p", "m", "r\ud800", 1), Attempt("p", "m", "r", 1)),
+    "before it began": (Attempt("p", "m", "r", -1), Attempt("p", "m", "r", 0)),
+    "for ever": (Attempt("p", "m", "r", MAX_INTEGER + 1), Attempt("p", "m", "r", MAX_INTEGER)),
+}
+
+
+@pytest.mark.parametrize(("attempt", "stored"), ATTEMPTS.values(), ids=ATTEMPTS.keys())
+def test_an_attempt_that_cannot_be_stored_is_made_fit(attempt: Attempt, stored: Attempt) -> None:
+    """Beside those that can."""
+    fine = Attempt("p" * 256, "m", "", MAX_INTEGER)
+    record = msgspec.structs.replace(full_record(), flags="", attempts=(fine, attempt))
+
+    row = storable(record)
+
+    assert row == msgspec.structs.replace(record, attempts=(fine, stored), flags="text_clamped")
+
+
+def test_a_row_that_can_be_stored_is_returned_as_it_is() -> None:
+    """With as many attempts as there may be; of more the first are kept."""
+    tried = tuple(Attempt("p", str(number), "", 0) for number in range(MAX_ATTEMPTS + 1))
+    most = msgspec.structs.replace(full_record(), attempts=tried[:MAX_ATTEMPTS], flags="")
+
+    assert storable(most) is most
+    assert storable(msgspec.structs.replace(most, attempts=tried)) == msgspec.structs.replace(
+        most, flags="text_clamped"
+    )
+
+
+def test_flags_are_joined_once_each_in_their_order() -> None:
+    """Those of the row and those that are new."""
+    assert joined("over_hold,input_disputed", [Flag.UNBILLED, Flag.OVER_HOLD]) == "input_disputed,over_hold,unbilled"
+    assert joined("", []) == ""

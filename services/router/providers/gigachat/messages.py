@@ -17,6 +17,9 @@ JSON_INSTRUCTION: Final = (
     "Ответь одним объектом JSON и ничем больше: без пояснений и без разметки. "
     "Reply with a single JSON object and nothing else: no explanations, no markdown."
 )
+CALL_INSTRUCTION: Final = (
+    "Ответь вызовом одной из функций, а не текстом. Reply with a call of one of the functions, not with text."
+)
 Attachments = Mapping[int, Sequence[str]]
 """Ids of uploaded files by message number."""
 
@@ -27,9 +30,13 @@ def messages_of(prompt: Prompt, attachments: Attachments, ids: ToolCallIds, drop
     Raises:
         InvalidRequest: a call without a result, or a result without a call.
     """
+    ids = ids.of(prompt.tenant)
+    offered = [tool.name for tool in prompt.tools]
     system = [text_of(message) for message in prompt.messages if message.role is Role.SYSTEM]
     if prompt.response_format is not None and prompt.response_format.type == "json_object":
         system.append(JSON_INSTRUCTION)
+    if must_call_any(prompt):
+        system.append(CALL_INSTRUCTION)
     joined = "\n".join(text for text in system if text)
     turns: list[dict[str, Any]] = [{"role": "system", "content": joined}] if joined else []
     if any(message.name and message.role is not Role.TOOL for message in prompt.messages):
@@ -40,10 +47,18 @@ def messages_of(prompt: Prompt, attachments: Attachments, ids: ToolCallIds, drop
         if message.tool_calls:
             turns.extend(_calls_with_results(message, at, _results(numbered), ids))
         elif message.role is Role.TOOL:
-            turns.append(_result(_name_of(message, at, ids), message))
+            name = ids.name_in(message.tool_call_id, offered) or message.name
+            if not name:
+                raise failures.no_such_call(at)
+            turns.append(_result(name, message))
         else:
             turns.append(_said(message, attachments.get(at, ())))
     return turns
+
+
+def must_call_any(prompt: Prompt) -> bool:
+    """Tell whether one of several functions must be called: the API can be made to call one, not any."""
+    return len(prompt.tools) > 1 and prompt.tool_choice is not None and prompt.tool_choice.mode == "required"
 
 
 def text_of(message: Message) -> str:
@@ -79,19 +94,18 @@ def _calls_with_results(
         result = results.pop(call.id, None)
         if result is None:
             raise failures.invalid(param, "This tool call has no result behind it; GigaChat needs one.")
-        turns.append(_call(call, text_of(message) if number == 0 else "", param, ids))
+        turns.append(_call(call, text_of(message) if number == 0 else "", ids))
         turns.append(_result(call.name, result))
     if results:
         raise failures.invalid(f"messages[{at}].tool_calls", "A result behind this message answers none of its calls.")
     return turns
 
 
-def _call(call: ToolCall, text: str, param: str, ids: ToolCallIds) -> dict[str, Any]:
-    arguments = call_arguments(call.arguments, f"{param}.function.arguments")
+def _call(call: ToolCall, text: str, ids: ToolCallIds) -> dict[str, Any]:
     turn: dict[str, Any] = {
         "role": "assistant",
         "content": text,
-        "function_call": {"name": call.name, "arguments": arguments},
+        "function_call": {"name": call.name, "arguments": call_arguments(call.arguments)},
     }
     state = ids.decode(call.id)
     if state is not None and state.state:
@@ -103,22 +117,10 @@ def _result(name: str, message: Message) -> dict[str, Any]:
     return {"role": "function", "name": name, "content": as_json(text_of(message))}
 
 
-def _name_of(message: Message, at: int, ids: ToolCallIds) -> str:
-    """Return whose result this is when its call is not in the conversation."""
-    state = ids.decode(message.tool_call_id)
-    if state is not None:
-        return state.name
-    if message.name:
-        return message.name
-    raise failures.invalid(
-        f"messages[{at}].tool_call_id", "'tool_call_id' names no tool call of the messages before it."
-    )
-
-
 def as_json(text: str) -> str:
-    """Return a function's result as JSON text; plain text is wrapped, for anything else is a 422."""
+    """Return a function's result as the JSON text of an object; anything else is wrapped, for it is a 422."""
     try:
-        msgspec.json.decode(text)
+        value = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return msgspec.json.encode({"result": text}).decode()
-    return text
+        value = text
+    return text if isinstance(value, dict) else msgspec.json.encode({"result": value}).decode()

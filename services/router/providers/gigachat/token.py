@@ -96,8 +96,9 @@ def unix_seconds(expires_at: float) -> float:
 
 def oauth_error(reply: Reply, clock: Clock) -> ServiceError:
     """Return the error of the token service: its 400 and 401 are about our key or scope, not about the request."""
+    wish = failures.retry_after(reply.headers.get("Retry-After"), clock)
     if reply.status == 429:
-        return failures.rate_limited(failures.retry_after(reply.headers.get("Retry-After"), clock), limit="rate")
+        return failures.rate_limited(wish, limit="rate")
     if reply.status >= 500:
-        return failures.unavailable()
+        return failures.unavailable(wish)
     return failures.refused_us("The provider's token service refused the credentials or the scope.")

@@ -167,7 +167,7 @@ class HttpClient:
         Raises:
             ServiceError: no answer came, or one that is too large or encoded.
         """
-        return await self._post(url, data, headers, tls, self._whole)
+        return await self._post(url, data, headers, tls, self._whole, self._settings.first_byte_s)
 
     async def _post(
         self,
@@ -176,11 +176,14 @@ class HttpClient:
         headers: Mapping[str, str],
         tls: ssl.SSLContext | bool,
         timeout: aiohttp.ClientTimeout,
+        first_byte_s: float,
     ) -> Reply:
         try:
-            async with self._session.post(
-                url, data=data, headers=headers, timeout=timeout, ssl=tls, allow_redirects=False
-            ) as response:
+            async with asyncio.timeout(first_byte_s):
+                response = await self._session.post(
+                    url, data=data, headers=headers, timeout=timeout, ssl=tls, allow_redirects=False
+                )
+            async with response:
                 _check_encoding(response)
                 limit = self._settings.body_mb * 1024 * 1024
                 return Reply(response.status, response.headers, await _read_bounded(response, limit))
@@ -191,7 +194,7 @@ class HttpClient:
         self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
     ) -> Reply:
         """As `post`, for what takes no time at the provider: tokens, deletions."""
-        return await self._post(url, data, headers, tls, self._short)
+        return await self._post(url, data, headers, tls, self._short, SHORT_CALL_S)
 
     async def open(
         self, url: URL, data: bytes, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True

@@ -14,6 +14,8 @@ class HttpSettings(Part):
     """Seconds to open a connection, TLS included."""
     first_token_s: float = Field(30.0, gt=0)
     """Seconds until the first content of a stream."""
+    first_byte_s: float = Field(90.0, gt=0)
+    """Seconds until an answer that is no stream begins: then the next model is asked, if there is one."""
     idle_s: float = Field(30.0, gt=0)
     """Seconds between two events of a stream."""
     answer_s: float = Field(120.0, gt=0)

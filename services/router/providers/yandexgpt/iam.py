@@ -122,8 +122,9 @@ def _signing_key(key: ServiceAccountKey) -> jwt.Key:
 
 
 def _exchange_error(reply: Reply, clock: Clock) -> ServiceError:
+    wish = failures.retry_after(reply.headers.get("Retry-After"), clock)
     if reply.status == 429:
-        return failures.rate_limited(failures.retry_after(reply.headers.get("Retry-After"), clock), limit="rate")
+        return failures.rate_limited(wish, limit="rate")
     if reply.status >= 500:
-        return failures.unavailable()
+        return failures.unavailable(wish)
     return failures.refused_us("The provider's token service refused the service account's key.")

@@ -32,6 +32,8 @@ class YandexSettings(Part):
     """PEM file of further authorities for these hosts only."""
     data_logging: bool = False
     """Whether the provider may log prompts."""
+    embeddings_per_s: int = Field(10, ge=0)
+    """Calls for embeddings in a second: the provider's quota, divided by the routers; 0: as many as come."""
     hold_back_chars: int = Field(0, ge=0, le=64)
     """Characters of each partial text that are held back to hide rewrites; 0: none."""
 

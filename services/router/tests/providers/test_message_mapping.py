@@ -23,6 +23,7 @@ from services.router.tests.providers.bodies import AUDIO, FILE, IMAGE, body, par
 SCHEMA = b'{"type":"object","properties":{"camp":{"type":"string"}},"required":["camp"]}'
 CAMP = Tool("camp_distance", "how far", SCHEMA, True)
 OTHER = Tool("weather", "", b"")
+STATE = "77d3fb14-457a-46ba-937e-8d856156d003"
 
 
 SYSTEMS = [
@@ -77,7 +78,7 @@ def test_yandex_gets_results_by_name_in_one_message() -> None:
 
 def test_gigachat_gets_several_calls_as_pairs() -> None:
     """One call a message, its result right behind it, whatever the results' order was; the state goes back."""
-    first = IDS.encode(CallState("camp_distance", "state-1"))
+    first = IDS.encode(CallState("camp_distance", STATE))
     made, _ = body("gigachat", ask(messages=conversation([first, "b"], ["b", first])))
 
     assert [message["role"] for message in made["messages"]] == [
@@ -87,15 +88,26 @@ def test_gigachat_gets_several_calls_as_pairs() -> None:
         "assistant",
         "function",
     ]
-    assert made["messages"][1]["functions_state_id"] == "state-1"
+    assert made["messages"][1]["functions_state_id"] == STATE
     assert "functions_state_id" not in made["messages"][3]
     assert made["messages"][1]["function_call"] == {"name": "camp_distance", "arguments": {"camp": "северная"}}
-    assert [made["messages"][2]["content"], made["messages"][4]["content"]] == ["1", "0"]
+    assert [made["messages"][2]["content"], made["messages"][4]["content"]] == ['{"result":1}', '{"result":0}']
 
 
-@pytest.mark.parametrize(("result", "sent"), [('{"m":400}', '{"m":400}'), ("четыреста", '{"result":"четыреста"}')])
-def test_gigachat_results_are_json(result: str, sent: str) -> None:
-    """Plain text is wrapped: anything else is a 422."""
+@pytest.mark.parametrize(
+    ("result", "sent"),
+    [
+        ('{"m":400}', '{"m":400}'),
+        ("четыреста", '{"result":"четыреста"}'),
+        ("[1, 2]", '{"result":[1,2]}'),
+        ("400", '{"result":400}'),
+        ('"да"', '{"result":"да"}'),
+        ("null", '{"result":null}'),
+        ("", '{"result":""}'),
+    ],
+)
+def test_gigachat_results_are_objects(result: str, sent: str) -> None:
+    """Whatever else a tool says is wrapped."""
     messages = [*conversation(["a"], []), Message(Role.TOOL, result, tool_call_id="a")]
     made, _ = body("gigachat", ask(messages=messages))
 
@@ -106,7 +118,7 @@ def test_gigachat_results_are_json(result: str, sent: str) -> None:
 def test_the_id_itself_names_the_function(dialect: str) -> None:
     """A caller may send a result without its call."""
     lone = [user("далеко?"), Message(Role.TOOL, "400", tool_call_id=IDS.encode(CallState("camp_distance")))]
-    made, _ = body(dialect, ask(messages=lone))
+    made, _ = body(dialect, ask(messages=lone, tools=[OTHER, CAMP]))
 
     assert "camp_distance" in json.dumps(made["messages"][-1])
 
@@ -115,9 +127,6 @@ INVALID: list[tuple[str, list[Message], str]] = [
     ("native", [user("")], "messages"),
     ("native", [user("a"), Message(Role.TOOL, "1", tool_call_id="nobody")], "messages[1].tool_call_id"),
     ("gigachat", [user("a"), Message(Role.TOOL, "1", tool_call_id="nobody")], "messages[1].tool_call_id"),
-    ("native", conversation(["a"], ["a"], "[1]"), "messages[1].tool_calls[0].function.arguments"),
-    ("native", conversation(["a"], ["a"], "{"), "messages[1].tool_calls[0].function.arguments"),
-    ("gigachat", conversation(["a"], ["a"], "{"), "messages[1].tool_calls[0].function.arguments"),
     ("gigachat", conversation(["a", "b"], ["a"]), "messages[1].tool_calls[1]"),
     ("gigachat", conversation(["a"], ["a", "b"]), "messages[1].tool_calls"),
 ]
@@ -167,3 +176,17 @@ def test_files_that_cannot_be_uploaded_are_refused(messages: list[Message], reas
         files_of(ask(messages=messages))
 
     assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("arguments", ["{", "[1]", "null", "camp: северная", '{"a": 1} {}'])
+def test_arguments_that_nobody_can_read_are_told_as_text_to_every_provider(arguments: str) -> None:
+    """A model made them, and the turn that says so follows: the loop must go on, whoever answers."""
+    messages = conversation(["a"], ["a"], arguments)
+    native, _ = body("native", ask(messages=messages))
+    gigachat, _ = body("gigachat", ask(messages=messages))
+    upstream, _ = body("upstream", ask(messages=messages))
+
+    unreadable = {"unreadable_arguments": arguments}
+    assert native["messages"][1]["toolCallList"]["toolCalls"][0]["functionCall"]["arguments"] == unreadable
+    assert gigachat["messages"][1]["function_call"]["arguments"] == unreadable
+    assert upstream["messages"][1]["tool_calls"][0]["function"]["arguments"] == arguments

@@ -1,0 +1,177 @@
+"""Wire models of POST /v1/messages: what a body must look like, decoded and checked by msgspec in one pass.
+
+Anthropic's API reference, version 2023-06-01. Fields that are not here are named in the answer's headers.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from services.gateway.inference.schemas import (
+    MAX_MESSAGES,
+    FunctionName,
+    JsonSchemaFormat,
+    ModelId,
+    Probability,
+    ShortText,
+    StopList,
+    TokenCount,
+)
+
+CallId = Annotated[str, Meta(min_length=1, max_length=1024)]
+
+
+class Base64Source(Struct, tag="base64", tag_field="type", gc=False):
+    """The bytes of an image or a document."""
+
+    media_type: Annotated[str, Meta(pattern=r"^[a-z]+/[a-z0-9.+-]{1,64}$")]
+    data: Annotated[str, Meta(min_length=1)]
+
+
+class UrlSource(Struct, tag="url", tag_field="type", gc=False):
+    """Where an image is."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=8192)]
+
+
+class TextSource(Struct, tag="text", tag_field="type", gc=False):
+    """The text of a document."""
+
+    data: str
+
+
+class FileSource(Struct, tag="file", tag_field="type", gc=False):
+    """A file that was uploaded before."""
+
+    file_id: Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class TextBlock(Struct, tag="text", tag_field="type", gc=False):
+    """Text."""
+
+    text: str
+
+
+class ImageBlock(Struct, tag="image", tag_field="type", gc=False):
+    """An image."""
+
+    source: Base64Source | UrlSource | FileSource
+
+
+class DocumentBlock(Struct, tag="document", tag_field="type", gc=False):
+    """A document to be read."""
+
+    source: Base64Source | TextSource | FileSource
+    title: str | None = None
+    context: str | None = None
+
+
+class ToolUseBlock(Struct, tag="tool_use", tag_field="type", gc=False):
+    """A call that the model made."""
+
+    id: CallId
+    name: Annotated[str, Meta(min_length=1, max_length=256)]
+    input: dict[str, Any]
+
+
+class ToolResultBlock(Struct, tag="tool_result", tag_field="type", gc=False):
+    """What a call returned."""
+
+    tool_use_id: CallId
+    content: str | list[TextBlock | ImageBlock] | None = None
+    is_error: bool | None = None
+
+
+class ThinkingBlock(Struct, tag="thinking", tag_field="type", gc=False):
+    """What the model thought."""
+
+    thinking: str
+    signature: str | None = None
+
+
+class RedactedThinkingBlock(Struct, tag="redacted_thinking", tag_field="type", gc=False):
+    """What another model thought, unreadable: it is left out."""
+
+    data: str
+
+
+Block = TextBlock | ImageBlock | DocumentBlock | ToolUseBlock | ToolResultBlock | ThinkingBlock | RedactedThinkingBlock
+
+
+class InputMessage(Struct, gc=False):
+    """One turn."""
+
+    role: Literal["user", "assistant", "system"]
+    content: str | list[Block]
+
+
+class ToolDefinition(Struct, gc=False):
+    """A tool the model may call; without `input_schema` it is one of Anthropic's own, of the kind in `type`."""
+
+    name: FunctionName
+    type: ShortText | None = None
+    description: str | None = None
+    input_schema: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class ToolChoice(Struct, gc=False):
+    """Whether and which tools are called."""
+
+    type: Literal["auto", "any", "tool", "none"]
+    name: FunctionName | None = None
+    disable_parallel_tool_use: bool | None = None
+
+
+class Thinking(Struct, gc=False):
+    """How much is thought before the answer."""
+
+    type: Literal["enabled", "adaptive", "disabled"]
+    budget_tokens: TokenCount | None = None
+
+
+class Metadata(Struct, gc=False):
+    """Whom the request is for."""
+
+    user_id: ShortText | None = None
+
+
+class OutputFormat(Struct, gc=False):
+    """The schema an answer must follow."""
+
+    type: Literal["json_schema"]
+    schema: dict[str, Any]
+
+
+class OutputConfig(Struct, gc=False):
+    """How the answer is made, and its form."""
+
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    format: OutputFormat | None = None
+
+
+class MessagesRequest(Struct, gc=False):
+    """Body of POST /v1/messages, and of /v1/messages/count_tokens, which needs no `max_tokens`."""
+
+    model: ModelId
+    messages: Annotated[list[InputMessage], Meta(min_length=1, max_length=MAX_MESSAGES)]
+    max_tokens: TokenCount | None = None
+    system: str | list[TextBlock] | None = None
+    stop_sequences: StopList | None = None
+    stream: bool | None = None
+    temperature: Probability | None = None
+    top_p: Probability | None = None
+    top_k: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    tools: Annotated[list[ToolDefinition], Meta(max_length=128)] | None = None
+    tool_choice: ToolChoice | None = None
+    thinking: Thinking | None = None
+    metadata: Metadata | None = None
+    output_config: OutputConfig | None = None
+    service_tier: ShortText | None = None
+
+
+def answer_schema(form: OutputFormat) -> JsonSchemaFormat:
+    """Return the schema as chats have it: there it needs a name."""
+    return JsonSchemaFormat("answer", form.schema, strict=True)

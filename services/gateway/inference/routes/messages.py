@@ -1,0 +1,101 @@
+"""POST /v1/messages and /v1/messages/count_tokens: Anthropic's form of the same chats."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from functools import partial
+
+import msgspec
+from starlette.types import Scope, Send
+
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.gateway.edge.origin import header
+from services.gateway.edge.request_context import RequestContext
+from services.gateway.edge.respond import send_json
+from services.gateway.inference.anthropic.bodies import message
+from services.gateway.inference.anthropic.conversion import to_chat
+from services.gateway.inference.anthropic.errors import error_body
+from services.gateway.inference.anthropic.frames import MessageFrames
+from services.gateway.inference.anthropic.schemas import MessagesRequest
+from services.gateway.inference.conversation import normalise
+from services.gateway.inference.openai_bodies import AnswerHead, answer_id
+from services.gateway.inference.pricing import PricedRequest
+from services.gateway.inference.prompt_list import PromptList
+from services.gateway.inference.routes.access import COUNT_TOKENS, MESSAGES
+from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
+from services.gateway.inference.schemas import ChatRequest
+from services.gateway.inference.size.prompt_size import chat_size
+
+
+class _AnthropicRoute(PaidRoute[MessagesRequest]):
+    """What both routes share: where the key is, how errors look, what is asked."""
+
+    def __init__(self, path: str, inference: InferenceDependencies) -> None:
+        super().__init__(path, MessagesRequest, inference)
+
+    def enter(self, context: RequestContext) -> None:
+        """Take the key from `x-api-key` too, and say errors in Anthropic's form."""
+        context.error_form = error_body
+        context.headers.append((b"request-id", context.request_id.encode()))
+        context.authorization = _credential(context.scope, context.authorization)
+
+    def asked(self, context: RequestContext, request: MessagesRequest) -> tuple[ChatRequest, PricedRequest]:
+        """Return the chat that is asked for, and what it may cost.
+
+        Raises:
+            ServiceError: the request is refused.
+        """
+        conversation = to_chat(request)
+        context.ignored_params.extend(conversation.left_out)
+        chat = conversation.chat
+        normalise(chat)
+        priced = self.inference.pricing.price(
+            context, request.model, kind="chat", endpoint="messages", size=chat_size(chat)
+        )
+        return chat, priced
+
+
+class Messages(_AnthropicRoute):
+    """Answers a conversation."""
+
+    def __init__(self, inference: InferenceDependencies) -> None:
+        super().__init__(MESSAGES, inference)
+
+    def answer(self, context: RequestContext, request: MessagesRequest, send: Send) -> Awaitable[None]:
+        """Answer one request."""
+        if request.max_tokens is None:
+            raise InvalidRequest(
+                ErrorReason.INVALID_PARAMETERS, "This field is required (field `max_tokens`).", param="max_tokens"
+            )
+        context.stream = bool(request.stream)
+        chat, priced = self.asked(context, request)
+        head = AnswerHead(answer_id("msg_", context.request_id), int(priced.at.timestamp()), request.model)
+        prompts, answers = PromptList(self.inference.router, (chat,)), self.inference.answers
+        if context.stream:
+            frames = MessageFrames(head, input_tokens=priced.estimate.input_tokens)
+            return answers.send_stream(context, priced, send, ask=prompts.stream, frames=frames)
+        return answers.send_whole(context, priced, send, ask=prompts.complete, render=partial(message, head=head))
+
+
+class CountTokens(_AnthropicRoute):
+    """Says how many tokens a conversation would be, by our own count: it costs nothing and asks no provider."""
+
+    def __init__(self, inference: InferenceDependencies) -> None:
+        super().__init__(COUNT_TOKENS, inference)
+
+    def answer(self, context: RequestContext, request: MessagesRequest, send: Send) -> Awaitable[None]:
+        """Answer one request."""
+        _, priced = self.asked(context, request)
+        return send_json(send, 200, msgspec.json.encode({"input_tokens": priced.estimate.input_tokens}))
+
+
+def _credential(scope: Scope, authorization: bytes) -> bytes:
+    """Return the Authorization header that is meant: its own, or the one that `x-api-key` stands for.
+
+    Two different credentials are none, as everywhere: which one counts would be a guess.
+    """
+    key = header(scope, b"x-api-key")
+    if not key:
+        return authorization
+    bearer = b"Bearer " + key.encode("latin-1")
+    return bearer if authorization in (b"", bearer) else b"\x00"

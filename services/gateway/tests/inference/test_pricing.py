@@ -1,0 +1,333 @@
+"""What a request asks for at the prices of now, what admission and metering hear of it, and what fits a budget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from servicekit.errors import ErrorReason, NotFound, PermissionDenied
+from servicekit.testing.fake_clock import MIDDAY, FakeClock
+from services.gateway.admission.dimensions import CallerLimits, Limits
+from services.gateway.admission.periods import BudgetPeriod
+from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Budget, LimitReport
+from services.gateway.clients.caller import Caller
+from services.gateway.clients.catalog import Catalog, CatalogWatch, DatedPrice, Model
+from services.gateway.edge.request_context import RequestContext
+from services.gateway.inference.estimate import Estimate, estimate, worst
+from services.gateway.inference.pricing import (
+    PricedRequest,
+    Pricing,
+    admission_request,
+    fitting,
+    request_facts,
+)
+from services.gateway.inference.size.prompt_size import PromptSize
+from services.gateway.inference.size.text_size import size_of
+from services.gateway.metering.usage_record import Price, RequestFacts
+
+CHEAP, DEAR, FUTURE = Price("cheap", 200_000, 400_000), Price("dear", 300_000, 900_000), Price("future", 1, 1)
+SIZE = PromptSize(size_of("привет".encode()), messages=1)
+
+
+def model(id: str, *prices: Price, **changes: Any) -> Model:
+    """Return a chat model with these prices, one a day, the last of them from now on."""
+    dated = [DatedPrice(price, MIDDAY - timedelta(days=days)) for days, price in enumerate(reversed(prices))]
+    return Model(id, "yandexgpt", "chat", tuple(reversed(dated)), **changes)
+
+
+ASKED = model(
+    "asked:latest",
+    DEAR,
+    CHEAP,
+    aliases=("asked",),
+    max_output_tokens=2_000,
+    fallbacks=("gone", "vectors:latest", "free", "other"),
+)
+OTHER = replace(model("other:latest", DEAR, max_output_tokens=3_000), provider="gigachat")
+FREE = model("free")
+VECTORS = replace(model("vectors:latest", CHEAP), kind="embedding")
+CATALOG = Catalog((ASKED, OTHER, FREE, VECTORS, model("later", FUTURE)), "1")
+
+BUDGET = Budget("key:first", BudgetPeriod.MONTH, 10**9)
+CALLER = Caller(
+    "user-1",
+    "key-1",
+    "laptop",
+    "pro",
+    frozenset(),
+    limits=CallerLimits(user=Limits(requests_per_minute=5)),
+    budgets=(BUDGET,),
+    grant_id="grant-1",
+    client_id="client-1",
+    time_zone="Europe/Moscow",
+)
+
+
+def context(caller: Caller = CALLER, *, stream: bool = False) -> RequestContext:
+    """Return the context of an authenticated request."""
+    made = RequestContext({"type": "http", "method": "POST", "headers": []})
+    made.caller, made.stream = caller, stream
+    return made
+
+
+@pytest.fixture
+async def pricing() -> Pricing:
+    """Return prices of noon."""
+    clock = FakeClock()
+
+    async def fetch() -> Catalog:
+        return CATALOG
+
+    watch = CatalogWatch(fetch, clock=clock, refresh_s=1, max_age_s=10)
+    assert await watch.refresh()
+    return Pricing(watch, clock)
+
+
+def priced(pricing: Pricing, size: PromptSize = SIZE, asked_in: RequestContext | None = None) -> PricedRequest:
+    """Return the priced request of a chat of this size."""
+    return pricing.price(asked_in or context(), "asked", kind="chat", endpoint="chat.completions", size=size)
+
+
+def hold(request: PricedRequest) -> int:
+    """Return what admission holds for it."""
+    return request.estimate.hold_micro_rub
+
+
+async def test_a_request_is_priced_for_whichever_model_answers(pricing: Pricing) -> None:
+    """A fallback without a price, of another kind or gone is none; the dearest of the others is held for."""
+    asked_in = context(stream=True)
+
+    found = priced(pricing, asked_in=asked_in)
+
+    candidates = ((ASKED, CHEAP), (OTHER, DEAR))
+    covering = worst(estimate(SIZE, *candidate) for candidate in candidates)
+    assert found == PricedRequest(
+        "chat.completions", True, CATALOG, ASKED, CHEAP, MIDDAY, SIZE, candidates, covering, max_tokens=0
+    )
+    assert covering.output_bound == 3_000
+    assert (asked_in.requested_model, asked_in.model, asked_in.provider) == ("asked", "asked:latest", "yandexgpt")
+
+
+@pytest.mark.parametrize(("asked", "told"), [(0, 0), (2_999, 0), (3_000, 0), (3_001, 3_000)])
+async def test_a_provider_is_never_told_more_than_was_held_for(pricing: Pricing, asked: int, told: int) -> None:
+    """It might take the caller's word."""
+    found = priced(pricing, replace(SIZE, max_tokens=asked))
+
+    assert found.max_tokens == told
+    assert found.named_max_tokens is (asked > 0)
+
+
+async def test_a_model_of_nobody_or_not_of_the_credential_is_refused(pricing: Pricing) -> None:
+    """Before anything is counted."""
+    with pytest.raises(NotFound):
+        pricing.price(context(), "none", kind="chat", endpoint="chat.completions", size=SIZE)
+    with pytest.raises(PermissionDenied):
+        priced(pricing, asked_in=context(replace(CALLER, models=frozenset({"other:latest"}))))
+
+
+async def test_one_token_is_a_length_that_the_caller_named(pricing: Pricing) -> None:
+    """It must not be lengthened or shortened."""
+    assert priced(pricing, replace(SIZE, max_tokens=1)).named_max_tokens
+
+
+async def test_the_longest_affordable_answer_fits_whichever_model_answers(pricing: Pricing) -> None:
+    """It costs no more than there is, and a token more would."""
+    found = priced(pricing)
+
+    most = found.affordable(200_000)
+
+    assert hold(found.lowered(most)) <= 200_000 < hold(found.lowered(most + 1))
+    assert (found.affordable(0), found.affordable(-5)) == (0, 0)
+
+
+async def test_a_lowered_request_says_so_to_everybody(pricing: Pricing) -> None:
+    """To the estimate, to the provider, and nothing else changes."""
+    found = priced(pricing)
+
+    lowered = found.lowered(50)
+
+    size = replace(SIZE, max_tokens=50)
+    covering = worst(estimate(size, *candidate) for candidate in found.candidates)
+    assert lowered == replace(found, size=size, estimate=covering, max_tokens=50)
+    assert covering.output_bound == 50
+
+
+async def test_the_smallest_form_is_sixteen_tokens_unless_the_caller_said_otherwise(pricing: Pricing) -> None:
+    """A length that was named is kept; what has no answer has no shorter one."""
+    named, vectors = priced(pricing, replace(SIZE, max_tokens=900)), priced(pricing, replace(SIZE, choices=0))
+
+    assert priced(pricing).least == priced(pricing).lowered(16)
+    assert named.least is named
+    assert vectors.least is vectors
+    brief = replace(ASKED, max_output_tokens=9)
+    assert replace(priced(pricing), model=brief).least.max_tokens == 9
+
+
+@pytest.mark.parametrize(
+    ("answered", "price"),
+    [("other:latest", DEAR), ("other", DEAR), ("asked:latest", None), ("", None), ("free", None), ("gone", None)],
+)
+async def test_a_fallback_is_billed_at_its_own_price(pricing: Pricing, answered: str, price: Price | None) -> None:
+    """The one it had when the request came in; otherwise the request's own price counts."""
+    assert priced(pricing).price_of(answered) == price
+
+
+async def test_a_fallback_is_billed_at_the_price_of_the_moment_it_was_asked(pricing: Pricing) -> None:
+    """Not at one that came, or went, while it was answering."""
+    found = replace(priced(pricing), model=OTHER)
+
+    assert found.price_of("asked") == CHEAP
+    assert replace(found, at=MIDDAY - timedelta(hours=1)).price_of("asked") == DEAR
+
+
+FACTS = RequestFacts(
+    boot_id="boot",
+    key_id="first",
+    grant_id="grant-1",
+    client_id="client-1",
+    provider="yandexgpt",
+    model="asked:latest",
+    price=CHEAP,
+    input_tokens=6,
+    requested_model="asked",
+    endpoint="chat.completions",
+    stream=True,
+    trace_id="",
+    started_at_us=0,
+    input_bound=0,
+    output_bound=0,
+    hold_micro_rub=0,
+)
+
+
+async def test_admission_hears_who_asks_for_how_much(pricing: Pricing) -> None:
+    """Tokens as expected and bounded, money as held; the smallest form only where a budget could need it."""
+    asked_in = context()
+    found = priced(pricing, asked_in=asked_in)
+
+    told = admission_request(asked_in, found, FACTS)
+
+    assert told == AdmissionRequest(
+        request_id=asked_in.request_id,
+        user_id="user-1",
+        key_id="key-1",
+        model="asked:latest",
+        estimated_tokens=found.estimate.input_tokens + found.estimate.output_bound,
+        hold_micro_rub=hold(found),
+        least_hold_micro_rub=hold(found.lowered(16)),
+        facts=FACTS,
+        limits=CALLER.limits,
+        budgets=(BUDGET,),
+        time_zone="Europe/Moscow",
+    )
+    asked_in.caller = replace(CALLER, budgets=())
+    assert admission_request(asked_in, found, FACTS).least_hold_micro_rub == 0
+
+
+async def test_the_journal_keeps_what_a_row_needs(pricing: Pricing) -> None:
+    """Spending is booked under the key whose budget it is."""
+    asked_in = context(stream=True)
+    found = replace(priced(pricing, asked_in=asked_in), estimate=Estimate(6, 40, 500, 7_000))
+
+    facts = request_facts(asked_in, found, "boot")
+
+    assert asked_in.started_at_us > 0
+    assert facts == RequestFacts(
+        boot_id="boot",
+        key_id="first",
+        grant_id="grant-1",
+        client_id="client-1",
+        provider="yandexgpt",
+        model="asked:latest",
+        price=CHEAP,
+        input_tokens=6,
+        requested_model="asked",
+        endpoint="chat.completions",
+        stream=True,
+        trace_id=asked_in.call.trace.trace_id,
+        started_at_us=asked_in.started_at_us,
+        input_bound=40,
+        output_bound=500,
+        hold_micro_rub=7_000,
+    )
+
+
+async def test_nothing_to_come_out_is_a_bound_and_not_an_unknown_one(pricing: Pricing) -> None:
+    """Zero would mean that nobody knows, and any claim would be believed."""
+    found = priced(pricing, replace(SIZE, choices=0))
+
+    assert request_facts(context(), found, "boot").output_bound == 1
+
+
+def refused(left_micro_rub: int | None) -> AdmissionRefused:
+    """Return a refusal that leaves so much of a budget; None: it was no budget."""
+    error = AdmissionRefused(ErrorReason.BUDGET_EXCEEDED, "No.", LimitReport())
+    error.budget_left_micro_rub = left_micro_rub
+    return error
+
+
+def left_for(request: PricedRequest, tokens: int) -> int:
+    """Return the money that an answer of so many tokens needs at most."""
+    return hold(request.lowered(tokens))
+
+
+@pytest.mark.parametrize(
+    ("enough_for", "lowered_to"),
+    [(16, 16), (500, 500), (1_024, 1_024), (1_500, 1_024), (2_500, 1_246), (3_000, 1_496)],
+    ids=["the least", "all of it", "a roomy answer", "more than roomy", "half of it", "half of the longest"],
+)
+async def test_a_budget_that_does_not_cover_all_covers_a_shorter_answer(
+    pricing: Pricing, enough_for: int, lowered_to: int
+) -> None:
+    """Roomy if that is left, else all that is left; half of what is left stays for requests beside this one."""
+    found = priced(pricing)
+
+    fitted = fitting(found, refused(left_for(found, enough_for)))
+
+    assert abs(fitted.max_tokens - lowered_to) <= 10
+    assert hold(fitted) <= left_for(found, enough_for)
+    assert fitted == found.lowered(fitted.max_tokens)
+    if enough_for <= 1_024:
+        assert fitted.max_tokens == lowered_to
+
+
+async def test_a_length_that_was_named_is_refused_with_the_one_that_fits(pricing: Pricing) -> None:
+    """The caller decides whether a shorter answer will do."""
+    found = priced(pricing, replace(SIZE, max_tokens=2_000))
+    error = refused(left_for(found, 700))
+
+    with pytest.raises(AdmissionRefused) as caught:
+        fitting(found, error)
+
+    assert caught.value is error
+    assert error.details["max_tokens_that_fit"] == "700"
+    assert error.message == "No. With max_tokens of 700 or less it would fit."
+
+
+@pytest.mark.parametrize("named", [0, 2_000])
+@pytest.mark.parametrize("left", [None, -1, 0, 1])
+async def test_what_fits_no_answer_is_refused_as_it_was(pricing: Pricing, named: int, left: int | None) -> None:
+    """No length is advised that would not help."""
+    error = refused(left)
+
+    with pytest.raises(AdmissionRefused):
+        fitting(priced(pricing, replace(SIZE, max_tokens=named)), error)
+
+    assert (error.message, error.details) == ("No.", {})
+
+
+async def test_fewer_than_sixteen_tokens_are_no_answer(pricing: Pricing) -> None:
+    """Better refused than cut off in its first sentence."""
+    found = priced(pricing)
+
+    with pytest.raises(AdmissionRefused):
+        fitting(found, refused(left_for(found, 15)))
+
+
+async def test_what_has_no_answer_cannot_be_shortened(pricing: Pricing) -> None:
+    """The refusal of an embedding stands, whatever is left."""
+    with pytest.raises(AdmissionRefused):
+        fitting(priced(pricing, replace(SIZE, choices=0)), refused(10**9))

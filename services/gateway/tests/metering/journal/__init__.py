@@ -1,0 +1,1 @@
+"""The journal piece by piece: frames, segments, marks, quarantine, readers."""
