@@ -224,7 +224,7 @@ def test_an_answer_without_usage_is_billed_as_its_provider_counts(
     ask(stack.url, account.key, question, model=MODELS["yandexgpt"], stream=stream, timeout_s=PATIENCE_S)
 
     [row] = books.wait_for_rows(account.user_id)
-    [call] = providers.calls(operation="chat")
+    [call] = providers.calls()
     assert (row["tokens_input"], row["tokens_output"]) == (call["prompt_tokens"], call["completion_tokens"])
     assert (row["source"], row["flags"]) == ("provider", "tokenized")
     books.check(account.user_id)
