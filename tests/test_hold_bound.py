@@ -22,7 +22,7 @@ from services.gateway.metering.settle import usage_record
 from services.gateway.metering.usage_record import Flag, Source, Status, UsageRecord
 from services.gateway.tests.metering_kit import facts, outcome, ticket
 from services.router.domain.token_shares import SCRIPTS
-from services.router.providers.gigachat.schema_reducer import reduced
+from services.router.providers.gigachat.schemas.reducer import reduced
 from tests.hostile_traffic import hostile
 from tests.random_schemas import rich_schema
 from tools.holds.__main__ import PRICE, Sample, admitted, usable

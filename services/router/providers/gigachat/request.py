@@ -11,7 +11,7 @@ from services.router.domain.completion import Prompt, ResponseFormat, Tool
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.gigachat.messages import NAME, Attachments, messages_of
-from services.router.providers.gigachat.schema_reducer import reduced
+from services.router.providers.gigachat.schemas.reducer import reduced
 from services.router.providers.parameters import clamped, effort_within, json_object, name_own, sort_out
 
 HOTTEST: Final = 2.0

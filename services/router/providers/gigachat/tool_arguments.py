@@ -9,7 +9,7 @@ import msgspec
 
 from servicekit.errors import InvalidRequest
 from services.router.domain.completion import Tool, ToolCall
-from services.router.providers.gigachat.schema_alternatives import (
+from services.router.providers.gigachat.schemas.alternatives import (
     ANY,
     RECURSIVE,
     Alternative,
@@ -17,7 +17,7 @@ from services.router.providers.gigachat.schema_alternatives import (
     SchemaReader,
     kind_of,
 )
-from services.router.providers.gigachat.schema_reducer import text_of
+from services.router.providers.gigachat.schemas.reducer import text_of
 
 _HERE: Final = Place("arguments")
 # One for each value and alternative: what a model says is bounded, so this is for bad schemas only.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from emulator.gigachat.schema_rules import check_schema
 from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import ResponseFormat, Tool, ToolCall, ToolChoice
-from services.router.providers.gigachat.schema_reducer import reduced
+from services.router.providers.gigachat.schemas.reducer import reduced
 from services.router.providers.gigachat.tool_arguments import arguments_as_meant, turn_back
 from services.router.tests.adapters import Adapters, ask, call_for
 from services.router.tests.providers.bodies import body, refused

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from services.router.providers import failures
-from services.router.providers.gigachat.schema_alternatives import ANY, RECURSIVE, Alternative, Place, SchemaReader
+from services.router.providers.gigachat.schemas.alternatives import ANY, RECURSIVE, Alternative, Place, SchemaReader
 
 FORMATS: Final[dict[str, tuple[str, ...]]] = {
     "string": ("date", "date-time", "time"),
