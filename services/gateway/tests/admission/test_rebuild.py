@@ -199,6 +199,7 @@ async def test_when_nobody_says_what_was_spent_the_next_caller_asks_again(redis_
         await rebuild.fill([TOTAL])
 
     assert (refused.value.reason, refused.value.retry_after_s) == (ErrorReason.SERVICE_UNAVAILABLE, 2.0)
+    assert refused.value.message == "Spending cannot be checked right now; try again shortly."
     assert logs == [{"event": "admission.spend_unknown", "log_level": "warning", "reason": "DATABASE_ERROR"}]
     assert await counters(redis_client) == {"used": 100, "held": 0}
 
