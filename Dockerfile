@@ -1,10 +1,19 @@
 # One image recipe for every program: docker build --build-arg SERVICE=gateway|auth|router|usage .
 # The emulator: docker build --build-arg SERVICE=emulator --build-arg PACKAGE=emulator .
 # The operator's tools: docker build --build-arg SERVICE=tools --build-arg PACKAGE=tools .
-# For a release pin the base by its digest, which `docker buildx imagetools inspect python:3.11-slim-bookworm` shows:
+# It is a release, and its base is named by digest (docs/operations/production.md says how to find and renew it):
 #   --build-arg BASE=python:3.11-slim-bookworm@sha256:...
+# Only a build with --build-arg PROFILE=local, as Compose makes, may take whatever the tag means today.
 ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE} AS packages
+ARG BASE
+ARG PROFILE=production
+RUN case "${PROFILE} ${BASE}" in \
+      "local "*) ;; \
+      "production "*@sha256:????????????????????????????????????????????????????????????????) ;; \
+      *) echo "BASE=${BASE}: a release names its base by digest, BASE=name:tag@sha256:<64 digits>; PROFILE=local need not" >&2; \
+         exit 1 ;; \
+    esac
 WORKDIR /build
 COPY requirements-runtime.lock .
 RUN python -m venv --copies /opt/venv \

@@ -19,7 +19,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-sdks test-clients test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench chaos lock check clean holds fuzz-http fuzz-grpc audit books
+.PHONY: help setup up down status logs psql test test-sdks test-clients test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers chaos lock check clean holds fuzz-http fuzz-grpc audit books rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -86,6 +86,21 @@ journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "s
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)
 
+bench-peers: $(READY) ## Measure ours beside LiteLLM, Portkey, MLflow and nginx, installed for it; ARGS="--only portkey"
+	@$(BIN)/python -m bench.peers $(ARGS)
+
+rotate-signing-key: $(READY) ## Have the next signing key made now; the present one verifies until its tokens end
+	@$(BIN)/python -m tools.rotation signing-key
+
+rotate-pepper: $(READY) ## Store API keys under a new pepper; the one before verifies until they are used
+	@$(BIN)/python -m tools.rotation pepper
+
+rotate-database-password: $(READY) ## Give a service's database role a new password: SERVICE=auth
+	@$(BIN)/python -m tools.rotation database-password $(SERVICE)
+
+rotate-certificates: $(READY) ## Give every service a new certificate, without a restart
+	@$(BIN)/python -m tools.rotation certificates
+
 holds: $(READY) ## Simulate how much of a budget is usable, given how large holds are
 	@$(BIN)/python -m tools.holds
 
@@ -99,7 +114,7 @@ fuzz-grpc: $(READY) ## Send random messages to every gRPC service, with and with
 	@$(BIN)/python -m tools.fuzz.grpc $(ARGS)
 
 books: $(READY) ## Drive the books through 20,000 random steps and 10,000 random requests over four gateways
-	@RAZVILKA_BOOK_STEPS=20000 RAZVILKA_BUDGET_MIXES=10000 $(BIN)/python -m pytest -q -n 0 --timeout=3600 \
+	@RAZVILKA_BOOK_STEPS=20000 RAZVILKA_BUDGET_MIXES=10000 $(BIN)/python -m pytest -q -s -n 0 --durations=4 --timeout=3600 \
 	  tests/integration/test_books_properties.py tests/integration/test_budgets.py $(ARGS)
 
 mutation: $(READY) ## Change the code that counts money and see that tests notice; ARGS="'services.usage.*' --minutes 10"

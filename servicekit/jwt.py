@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from servicekit.errors import ErrorReason, Unauthenticated
@@ -34,6 +34,9 @@ PrivateKey: TypeAlias = RSAPrivateKey | EllipticCurvePrivateKey
 SHARED_ALGORITHM: Final = "HS256"
 # What an algorithm signs with, and no other kind of key.
 KINDS: Final[Mapping[str, type[RSAKey | ECKey]]] = {"RS256": RSAKey, "PS256": RSAKey, "ES256": ECKey}
+
+# What a proof of possession is signed with (see `servicekit.trust.dpop`).
+POSSESSED: Final[Mapping[str, type[ECKey | OKPKey]]] = {"ES256": ECKey, "EdDSA": OKPKey, "Ed25519": OKPKey}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +126,7 @@ def verify(token: str, keys: Mapping[str, Key], expected: Expected, now: datetim
     """
     if len(token) > MAX_LENGTH or not COMPACT.fullmatch(token):
         raise _invalid()
-    header = _read_object(token.partition(".")[0])
+    header = read_object(token.partition(".")[0])
     key = keys.get(_text(header, "kid"))
     if key is None or header.get("alg") != key.algorithm or FORBIDDEN_HEADERS & header.keys():
         raise _invalid()
@@ -131,21 +134,36 @@ def verify(token: str, keys: Mapping[str, Key], expected: Expected, now: datetim
         raise _invalid()
     if not _is_signed(token, key):
         raise _invalid()
-    claims = _read_object(token.split(".")[1])
+    claims = read_object(token.split(".")[1])
     _check_claims(claims, expected, now.timestamp())
     return claims
+
+
+def is_signed_by(token: str, algorithm: str, members: Mapping[str, str]) -> bool:
+    """Tell whether a token is signed by this public key: that its sender holds the key, and nothing else."""
+    signed, _, signature = token.rpartition(".")
+    try:
+        key = POSSESSED[algorithm].import_key(dict(members))
+        return JWSRegistry.algorithms[algorithm].verify(signed.encode(), decode_segment(signature), key)
+    except (JoseError, ValueError):
+        return False
 
 
 def _is_signed(token: str, key: Key) -> bool:
     signed, _, signature = token.rpartition(".")
     try:
-        raw = _decoded(signature)
+        raw = decode_segment(signature)
     except ValueError:
         return False
     return JWSRegistry.algorithms[key.algorithm].verify(signed.encode(), raw, key._key)
 
 
-def _decoded(segment: str) -> bytes:
+def decode_segment(segment: str) -> bytes:
+    """Return the bytes of one part of a token.
+
+    Raises:
+        ValueError: it is not base64url.
+    """
     return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
 
 
@@ -170,7 +188,7 @@ def _is_for(aud: object, audience: str) -> bool:
 
 
 def _moment(value: object) -> float:
-    # NaN never gets here: JSON has none, and `_read_object` refuses what Python's parser adds.
+    # NaN never gets here: JSON has none, and `read_object` refuses what Python's parser adds.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _invalid()
     return value
@@ -183,9 +201,14 @@ def _text(header: dict[str, Any], name: str) -> str:
     return value
 
 
-def _read_object(segment: str) -> dict[str, Any]:
+def read_object(segment: str) -> dict[str, Any]:
+    """Return the JSON object in one part of a token.
+
+    Raises:
+        Unauthenticated: INVALID_TOKEN: there is none.
+    """
     try:
-        read = json.loads(_decoded(segment), parse_constant=_refuse_constant)
+        read = json.loads(decode_segment(segment), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as exc:
         raise _invalid() from exc
     if not isinstance(read, dict):

@@ -6,6 +6,7 @@ import random
 from typing import Any, Final
 
 from services.gateway.inference.schemas import ChatRequest
+from tests.random_schemas import rich_schema
 from tools.holds.traffic import CODE, ENGLISH, RUSSIAN, request_of
 
 # Of every script and of none: what has most tokens a character.
@@ -51,11 +52,13 @@ def _schema(rng: random.Random, depth: int = 2) -> dict[str, Any]:
 
 
 def _tool(rng: random.Random, number: int) -> dict[str, Any]:
-    function = {"name": f"f_{number}.-x", "description": _text(rng)[:200], "parameters": _schema(rng)}
+    parameters = rich_schema(rng) if rng.random() < 0.5 else _schema(rng)
+    function = {"name": f"f_{number}.-x", "description": _text(rng)[:200], "parameters": parameters}
     return {"type": "function", "function": function}
 
 
 def _format(rng: random.Random) -> dict[str, Any]:
     if rng.random() < 0.3:
         return {"type": "json_object"}
-    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": _schema(rng)}}
+    schema = rich_schema(rng) if rng.random() < 0.1 else _schema(rng)
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}

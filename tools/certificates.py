@@ -72,9 +72,23 @@ def ensure_certificates(folder: Path, now: datetime | None = None) -> None:
         _replace(place / AUTHORITY, believed)
         held = _read(place)
         if held is None or not held.is_fresh(now) or held.certificate.issuer != authority.certificate.subject:
-            made = _issue(holder, authority, now)
-            _replace(place / KEY, made.key_pem)
-            _replace(place / CERTIFICATE, made.pem)
+            _put(place, _issue(holder, authority, now))
+
+
+def reissue_certificates(folder: Path, now: datetime | None = None) -> None:
+    """Replace the certificate of every holder by a new one of the same authority, or of a new one where that is due."""
+    now = now or datetime.now(UTC)
+    authority, believed = _ensure_authority(folder / AUTHORITY_FOLDER, now)
+    for holder in HOLDERS:
+        place = folder / holder
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _replace(place / AUTHORITY, believed)
+        _put(place, _issue(holder, authority, now))
+
+
+def _put(place: Path, made: Issued) -> None:
+    _replace(place / KEY, made.key_pem)
+    _replace(place / CERTIFICATE, made.pem)
 
 
 def _ensure_authority(place: Path, now: datetime) -> tuple[Issued, bytes]:

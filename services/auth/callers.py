@@ -19,6 +19,7 @@ KEYS: Final = {
 OAUTH: Final = {
     "Authorize": GATEWAY,
     "DecideConsent": GATEWAY,
+    "PushAuthorization": GATEWAY,
     "Token": GATEWAY,
     "Revoke": GATEWAY,
     "Introspect": GATEWAY,
@@ -28,6 +29,7 @@ OAUTH: Final = {
     "FindDevice": GATEWAY,
     "DecideDevice": GATEWAY,
     "GetKeys": GATEWAY,
+    "RotateSigningKey": OPERATOR,
     "GetGrant": GATEWAY,
     "ListGrants": GATEWAY,
     "RevokeGrant": GATEWAY,
@@ -59,6 +61,7 @@ ACCOUNTS: Final = {
     "FinishExternalLogin": GATEWAY,
     "ListExternalProviders": GATEWAY,
     "SetUserDisabled": GATEWAY,
+    "SetCredentialDisabled": GATEWAY,
     "SeedUser": OPERATOR,
     "ListOutbox": GATEWAY,
 }

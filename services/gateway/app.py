@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, NotFound
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
@@ -32,33 +33,44 @@ from services.gateway.edge.api_description import (
 )
 from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.edge.errors.exception_handlers import add_exception_handlers
+from services.gateway.edge.errors.path_hints import NOTHING
 from services.gateway.edge.middleware import Edge
 from services.gateway.edge.reading.params import check_query
 from services.gateway.edge.request_context import context_of
 from services.gateway.edge.server import health
+from services.gateway.edge.server.admin_listener import is_elsewhere
 from services.gateway.edge.server.health import health_router
 from services.gateway.edge.server.readiness import Readiness
+from services.gateway.files import access as files
+from services.gateway.files.routes import files_router
 from services.gateway.identity.access import AccessTable, Needs, Open
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.identity.key_sets import KeySet
+from services.gateway.identity.possession import PossessionCheck
+from services.gateway.identity.refusals import Refusals
+from services.gateway.identity.step_up import StepUp
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
+from services.gateway.inference.responses.kept import KeptResponses
 from services.gateway.inference.routes import access as inference
 from services.gateway.inference.routes.chat import ChatCompletions
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.inference.routes.embeddings import EmbeddingsRoute
+from services.gateway.inference.routes.kept_responses import kept_responses_router
 from services.gateway.inference.routes.messages import CountTokens, Messages
 from services.gateway.inference.routes.models import models_router
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
+from services.gateway.inference.routes.responses import Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
-from services.gateway.management import access, account, administration, bodies, clients, key_info, keys
+from services.gateway.management import abuse, access, account, administration, bodies, clients, key_info, keys
+from services.gateway.management.abuse import abuse_router
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
-from services.gateway.management.administration import administration_router
+from services.gateway.management.administration import administration_router, credentials_router
 from services.gateway.management.clients import clients_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
@@ -76,8 +88,9 @@ from services.gateway.settings import GatewaySettings
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
-MANAGEMENT_NEEDS: Final = (key_info.NEEDS, account.NEEDS, access.NEEDS, keys.NEEDS, clients.NEEDS, administration.NEEDS)
-ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, *MANAGEMENT_NEEDS)
+MANAGEMENT_ROOMS: Final = (key_info, account, access, keys, clients, administration, abuse)
+MANAGEMENT_NEEDS: Final = tuple(room.NEEDS for room in MANAGEMENT_ROOMS)
+ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, *MANAGEMENT_NEEDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,7 @@ class AppDependencies:
 
     settings: GatewaySettings
     authenticator: Authenticator
+    possession: PossessionCheck
     catalog: CatalogWatch
     router: RouterClient
     usage: UsageClient
@@ -96,7 +110,9 @@ class AppDependencies:
     administration: AdministrationClient
     key_set: KeySet
     limit: OAuthLimit
+    refusals: Refusals
     paid_calls: PaidCalls
+    kept_responses: KeptResponses
     readiness: Readiness
     clock: Clock
 
@@ -143,7 +159,13 @@ def build_app(parts: AppDependencies) -> FastAPI:
         app.include_router(router)
     table.check_every_route(app.known_routes)
     add_exception_handlers(app, app.methods_at)
-    app.edge = Edge(app.serve_by_framework, hot, hsts=parts.settings.hsts, cors=ApiCors(Cors(parts.settings.cors_list)))
+    app.edge = Edge(
+        app.serve_by_framework,
+        hot,
+        hsts=parts.settings.hsts,
+        cors=ApiCors(Cors(parts.settings.cors_list)),
+        note_refusal=parts.refusals.note,
+    )
     describe(app, _description(table))
     if app.openapi_url:
         app.openapi()  # Now: whoever asks first would hold up everybody else for a tenth of a second.
@@ -151,9 +173,14 @@ def build_app(parts: AppDependencies) -> FastAPI:
 
 
 def _bare_application(parts: AppDependencies, table: AccessTable) -> Application:
+    has_admin_listener = parts.settings.admin_port is not None
+
     async def authenticate(request: Request) -> None:
         check_query(request.scope["query_string"])
-        need = table.need_of(request.method, request.scope["route"].path)
+        route: str = request.scope["route"].path
+        if has_admin_listener and is_elsewhere(request.scope, route):
+            raise NotFound(ErrorReason.NOT_FOUND, NOTHING)
+        need = table.need_of(request.method, route)
         await parts.authenticator.enter(context_of(request.scope), need)
 
     shown = parts.settings.environment != "production"
@@ -169,20 +196,28 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
     )
 
 
+def _step_up(parts: AppDependencies) -> StepUp:
+    return StepUp(parts.clock, parts.settings.oauth.step_up_max_age_s)
+
+
 def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
     return (
         models_router(parts.catalog, parts.clock),
         requests_router(parts.usage),
+        kept_responses_router(parts.kept_responses),
         auth_key_router(parts.usage, parts.clock),
         providers_router(parts.router),
+        files_router(parts.router.files),
         health_router(parts.readiness),
         profile_router(parts.accounts, parts.limit),
         account_router(parts.accounts, parts.limit),
         sessions_router(parts.accounts),
         grants_router(parts.grants),
-        keys_router(parts.auth, parts.catalog),
-        clients_router(parts.grants),
+        keys_router(parts.auth, parts.catalog, _step_up(parts)),
+        clients_router(parts.grants, _step_up(parts)),
         administration_router(parts.administration, parts.limit),
+        credentials_router(parts.administration, parts.limit),
+        abuse_router(parts.refusals),
     )
 
 
@@ -200,6 +235,7 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         EmbeddingsRoute(inference),
         Messages(inference),
         CountTokens(inference),
+        Responses(inference, parts.kept_responses),
     )
     return {route.path: route for route in routes}
 
@@ -208,7 +244,7 @@ def _protocol_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
     """Return the endpoints of the protocol by path, each also under /oauth."""
     cors = Cors(parts.settings.oauth.cors_list)
     endpoints = (
-        *TokenEndpoints(parts.oauth, parts.limit, cors).all(),
+        *TokenEndpoints(parts.oauth, parts.possession, parts.limit, cors).all(),
         *MetadataEndpoints(parts.key_set, cors).all(),
     )
     return {prefix + endpoint.path: endpoint for endpoint in endpoints for prefix in ("", OAUTH_PREFIX)}

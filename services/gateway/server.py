@@ -22,6 +22,7 @@ from servicekit.rpc_client import open_channel, peer_of
 from services.gateway.admission.admission import open_admission
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
+from services.gateway.admission.redis.server_clock import redis_now
 from services.gateway.app import AppDependencies, build_app
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
@@ -29,26 +30,21 @@ from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
+from services.gateway.clients.response_store import RedisResponseStore
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.http_server import listening
 from services.gateway.edge.server.readiness import Check, Details, Readiness
-from services.gateway.identity.access_tokens import AccessTokenVerifier
-from services.gateway.identity.address_limit import OAuthLimit
-from services.gateway.identity.authentication import Authenticator
-from services.gateway.identity.key_cache import KeyCache
-from services.gateway.identity.key_sets import KeySet
+from services.gateway.identity.assembly import Identity, assemble_identity
 from services.gateway.identity.known_proxies import tell_known_proxies
-from services.gateway.identity.metrics import GRANT_OUTCOMES
-from services.gateway.identity.revocations import RevocationEffects, RevocationListener, RevocationPoller
-from services.gateway.identity.revoked import Revoked
 from services.gateway.inference.paid_call import PaidCalls
+from services.gateway.inference.responses.kept import KeptResponses
 from services.gateway.metering.journal.journal import NO_SPACE
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
-from services.gateway.metering.readiness.clock_watch import ClockWatch, NowOf
+from services.gateway.metering.readiness.clock_watch import ClockWatch
 from services.gateway.settings import GatewaySettings
 
 log = structlog.get_logger()
@@ -121,14 +117,16 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         redis = await stack.enter_async_context(open_redis(settings.redis))
         clients = await _open_clients(stack, settings)
         paid = await _open_paid_calls(stack, settings, redis, clients, clock)
-        identity = _identity(settings, redis, clients, clock)
-        parts = _dependencies(settings, clients, identity, paid, clock)
+        identity = assemble_identity(settings, redis, clients.auth, clients.oauth, clock)
+        kept = KeptResponses(RedisResponseStore(redis, ttl_s=settings.responses_kept_s))
+        parts = _dependencies(settings, clients, identity, paid, kept, clock)
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
         work.start(parts.catalog.run(), name="catalog")
         work.start(identity.key_set.run(), name="jwks")
         work.start(identity.listener.run(), name="revocations")
         work.start(identity.poller.run(), name="revocations_asked")
+        work.start(identity.refusals.run(), name="refusals")
         work.start(parts.readiness.run(), name="readiness")
         cancellations = parts.paid_calls.cancellations
         port = await stack.enter_async_context(listening(app, settings, parts.readiness, cancellations))
@@ -163,8 +161,9 @@ def _catalog(settings: GatewaySettings, clients: Clients, clock: Clock) -> Catal
 def _dependencies(
     settings: GatewaySettings,
     clients: Clients,
-    identity: _Identity,
+    identity: Identity,
     paid: tuple[PaidCalls, Metering],
+    kept: KeptResponses,
     clock: Clock,
 ) -> AppDependencies:
     catalog = _catalog(settings, clients, clock)
@@ -172,6 +171,7 @@ def _dependencies(
     return AppDependencies(
         settings=settings,
         authenticator=identity.authenticator,
+        possession=identity.possession,
         catalog=catalog,
         router=clients.router,
         usage=clients.usage,
@@ -182,37 +182,11 @@ def _dependencies(
         administration=clients.administration,
         key_set=identity.key_set,
         limit=identity.limit,
+        refusals=identity.refusals,
         paid_calls=paid_calls,
+        kept_responses=kept,
         readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering)),
         clock=clock,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Identity:
-    """Who calls, and how it is heard that somebody may not any more."""
-
-    authenticator: Authenticator
-    key_set: KeySet
-    limit: OAuthLimit
-    listener: RevocationListener
-    poller: RevocationPoller
-
-
-def _identity(settings: GatewaySettings, redis: Redis, clients: Clients, clock: Clock) -> _Identity:
-    fresh_s, stale_s = settings.key_cache_s, settings.key_stale_s
-    keys = KeyCache(clock, fresh_s=fresh_s, stale_s=stale_s)
-    grants = KeyCache(clock, fresh_s=fresh_s, stale_s=stale_s, outcomes=GRANT_OUTCOMES)
-    revoked = Revoked(clock)
-    key_set = KeySet(clients.oauth.get_keys, clock, max_age_s=settings.jwks_max_age_s)
-    tokens = AccessTokenVerifier(key_set, clients.oauth.get_grant, grants, revoked, clock)
-    effects = RevocationEffects(keys, grants, revoked, clock)
-    return _Identity(
-        Authenticator(clients.auth.verify_api_key, keys, tokens, trusted=settings.trusted_networks),
-        key_set,
-        OAuthLimit(redis, clock, per_minute=settings.oauth.requests_per_minute, trusted=settings.trusted_networks),
-        RevocationListener(redis, effects, clock),
-        RevocationPoller(redis, clients.oauth.list_revocations, effects, clock),
     )
 
 
@@ -226,7 +200,7 @@ async def _open_paid_calls(
         )
     )
     clock_watch = ClockWatch(
-        {"Redis": _redis_now(redis), "usage": clients.usage.now}, clock, bound_s=settings.metering.clock_bound_s
+        {"Redis": redis_now(redis), "usage": clients.usage.now}, clock, bound_s=settings.metering.clock_bound_s
     )
     metering = await stack.enter_async_context(
         open_metering(
@@ -248,14 +222,6 @@ async def _open_paid_calls(
         admission, metering, settings, boot_id=boot_id, clock=clock, tasks=settling, cancellations=Cancellations()
     )
     return paid_calls, metering
-
-
-def _redis_now(redis: Redis) -> NowOf:
-    async def now() -> float:
-        seconds, microseconds = await redis.time()
-        return float(seconds) + float(microseconds) / 1e6
-
-    return now
 
 
 def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict[str, Check]:

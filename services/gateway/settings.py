@@ -33,7 +33,7 @@ class LimitSettings(Part):
     json_depth: int = Field(64, ge=8, le=512)
     """Levels of nesting in a JSON body at most."""
     json_elements: int = Field(30_000, ge=1000)
-    """Values in the lists and objects of a JSON body at most."""
+    """Values in lists and objects of a JSON body at most; of embeddings, whose texts may be tokens, four times that."""
     header_kb: int = Field(16, ge=4)
     """Kilobytes of the request line and headers at most."""
     header_s: float = Field(10.0, gt=0)
@@ -66,6 +66,8 @@ class OAuthSettings(Part):
 
     requests_per_minute: int = Field(300, ge=0)
     """Requests of OAuth endpoints and pages that one address may make a minute; 0: any number."""
+    step_up_max_age_s: int = Field(600, ge=0)
+    """Seconds since a person logged in within which an application may make keys and applications for them; 0: any."""
     cors_origins: str = "*"
     """Pages that may call /token, /revoke, /userinfo and read the metadata: *, or origins separated by commas."""
 
@@ -84,6 +86,8 @@ class AdmissionSettings(Part):
     """Gateways that share the limits while Redis is lost; 0: as many as last registered."""
     reconcile_every_s: float = Field(300.0, gt=0)
     """Seconds between two comparisons of budget counters with stored usage."""
+    budget_wait_s: float = Field(5.0, ge=0, le=30)
+    """Seconds a request waits for others of its budget to be settled when that may make room for it; 0: none."""
 
 
 class MeteringSettings(Part):
@@ -108,6 +112,10 @@ class GatewaySettings(BaseSettings):
     """Address to listen on."""
     port: Port = 8080
     """Port to listen on; 0 takes a free one."""
+    admin_port: Port | None = None
+    """Port of a listener of its own for /v1/admin, which the other one then answers as an unknown path; unset: none."""
+    admin_host: str = "127.0.0.1"
+    """Address of that listener: one that only administrators reach."""
     environment: Literal["development", "production"] = "production"
     """development: /docs, /openapi.json and the outbox of mails are shown."""
     auth_target: str = "127.0.0.1:50051"
@@ -152,6 +160,8 @@ class GatewaySettings(BaseSettings):
     """Seconds a verified key is believed without asking again; at most 5: what a lost revocation can cost."""
     key_stale_s: float = Field(300.0, ge=0)
     """Seconds a verified key is believed while the auth service is down."""
+    responses_kept_s: float = Field(86_400.0, gt=0)
+    """Seconds an answer of /v1/responses is kept for a next turn (`previous_response_id`), unless `store` is false."""
     catalog_refresh_s: float = Field(3.0, gt=0)
     """Seconds between two looks at the router's catalogue."""
     catalog_max_age_s: float = Field(600.0, gt=0)

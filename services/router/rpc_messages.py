@@ -28,6 +28,7 @@ from services.router.domain.completion import (
     Usage,
 )
 from services.router.domain.health import ModelHealth
+from services.router.domain.kept_file import KeptFile
 from services.router.routing.service import ListedModel
 
 ROLES: Final = {
@@ -64,7 +65,10 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         other_json=dict(message.other_json),
         token_bound=message.token_bound,
         script=message.script,
+        schema_bound=message.schema_bound,
         allowed_models=frozenset(message.allowed_models),
+        require_parameters=message.require_parameters,
+        tenant=message.tenant,
     )
 
 
@@ -85,7 +89,7 @@ def message_from_proto(message: pb.Message) -> Message:
 
 def _tool(tool: pb.Tool) -> Tool:
     strict = tool.strict if tool.HasField("strict") else None
-    return Tool(tool.name, tool.description, tool.parameters_json, strict)
+    return Tool(tool.name, tool.description, tool.parameters_json, strict, dict(tool.other_json))
 
 
 def _tool_choice(message: pb.Prompt) -> ToolChoice | None:
@@ -224,6 +228,7 @@ def model_to_proto(listed: ListedModel) -> pb.Model:
         on_disconnect=model.on_disconnect,
         bills_input_per_choice=listed.bills_input_per_choice,
         learned_shares=listed.learned_shares,
+        writes_schemas_out=listed.writes_schemas_out,
     )
     for name in ("shutdown_at", "deprecated_at", "created_at"):
         if (timestamp := getattr(model, name)) is not None:
@@ -239,6 +244,14 @@ def _price_to_proto(price: Price) -> pb.Price:
         cached_micro_rub_per_1k=price.cached_micro_rub_per_1k,
     )
     message.valid_from.FromDatetime(price.valid_from)
+    return message
+
+
+def file_to_proto(file: KeptFile) -> pb.GetFileResponse:
+    """Return a file."""
+    message = pb.GetFileResponse(name=file.name, mime=file.mime, size_bytes=file.size_bytes, content=file.content)
+    if file.created_at is not None:
+        message.created_at.FromDatetime(file.created_at)
     return message
 
 

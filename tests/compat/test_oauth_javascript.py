@@ -56,6 +56,36 @@ def test_a_strict_client_goes_the_whole_way(
     assert done["after"] == {"active": False}
 
 
+def test_a_client_that_holds_a_key_goes_the_whole_way(
+    node: Node, house: House, person: Person, client: Application, confidential: Application
+):
+    """RFC 9449 as oauth4webapi does it: dpop_jkt, nonces, bound tokens at /token, /userinfo and the API."""
+    with house.browser() as browser:
+        done = node.talk(
+            "dpop.mjs", config_of(house, client, confidential), lambda url: browser.walk(browser.get(url), person)
+        )
+
+    assert done["type"].lower() == "dpop"
+    assert done["statuses"] == [200, 200]
+    assert done["bearer"] == 401
+    assert done["userInfo"]["email"] == person.email
+    assert confidential.introspect(done["access"]).json()["cnf"] == {"jkt": done["thumbprint"]}
+
+
+def test_a_client_pushes_its_request(
+    node: Node, house: House, person: Person, client: Application, confidential: Application
+):
+    """RFC 9126 as openid-client does it, with DPoP on top: the address has two parameters."""
+    with house.browser() as browser:
+        done = node.talk(
+            "par.mjs", config_of(house, client, confidential), lambda url: browser.walk(browser.get(url), person)
+        )
+
+    assert sorted(done["names"]) == ["client_id", "request_uri"]
+    assert (done["type"].lower(), done["status"]) == ("dpop", 200)
+    assert done["sub"] == person.user_id
+
+
 def test_a_resource_servers_own_check_accepts_the_access_token(
     node: Node, house: House, person: Person, public: Application, confidential: Application
 ):

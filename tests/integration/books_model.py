@@ -105,7 +105,7 @@ class BooksModel:
     def admit(self, gateway: Gateway, hold: int, *, answered: bool = True) -> bool:
         """Ask Redis; `answered` False: the answer is lost, so the gateway decides alone and knows of no admission."""
         request = self._request(hold)
-        payload = admit_payload(request, mode=Mode.DECIDE, deadline_us=0, lease_us=LEASE_US)
+        payload = admit_payload(request, mode=Mode.DECIDE, lease_us=LEASE_US)
         answer = read_answer(self._run(ADMIT, payload))
         for key in answer.cold:
             self._ask_seed(key)
@@ -155,7 +155,8 @@ class BooksModel:
 
     def crash(self, gateway: Gateway) -> None:
         """SIGKILL and restart: what only memory had is lost, the journal tells the rest, all of it once more."""
-        self.needs_reconciling |= bool(gateway.late.keys() - gateway.journal.keys())
+        # Redis hears of them for the first time now, or never, and a count may have had their rows already.
+        self.needs_reconciling |= bool(gateway.late.keys() & self.usage.rows.keys())
         gateway.late.clear()
         for request_id, (request, ticket) in gateway.running.items():
             gateway.journal[request_id] = (ticket, min(ESTIMATE, request.hold_micro_rub))
@@ -185,7 +186,7 @@ class BooksModel:
         missing = self._run(RENEW, pack(RenewCall(LEASE_US, list(gateway.running))))
         for raw in missing:
             request, _ = gateway.running[raw.decode()]
-            self._run(ADMIT, admit_payload(request, mode=Mode.RESTORE, deadline_us=0, lease_us=LEASE_US))
+            self._run(ADMIT, admit_payload(request, mode=Mode.RESTORE, lease_us=LEASE_US))
 
     def flush(self) -> None:
         """Redis loses everything."""

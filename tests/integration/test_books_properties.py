@@ -177,3 +177,24 @@ def test_rows_rollups_counters_and_holds_agree_whatever_happens(client: redis.Re
 
     while BooksMachine.steps < STEPS:
         run_state_machine_as_test(BooksMachine, settings=run)
+
+
+def test_a_settlement_that_is_repeated_after_a_count_counts_once(client: redis.Redis) -> None:
+    """A count of rows once looked like a rebuild, in which holds are lost: a journal's replay was then added again."""
+    books = BooksModel(client, GATEWAYS)
+    here, there = books.gateways
+    books.admit(here, 0)
+    books.seed()
+    assert books.admit(there, 200)
+    books.admit_alone(here, 100)
+    books.settle(here, next(iter(here.running)), 100, heard=False)
+    books.ship(here)
+    books.ask_recount()
+    books.recount()
+
+    books.crash(there)
+    books.crash(there)
+
+    books.come_to_rest()
+    assert not books.needs_reconciling
+    books.check()

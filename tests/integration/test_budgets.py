@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -24,6 +26,7 @@ from servicekit.rpc_client import unary
 from tests.integration.books import Books
 from tests.integration.caller import Heard, ask
 from tests.integration.processes import Processes, pause, resume
+from tests.integration.random_requests import random_order, send_all
 from tools.stack.running_stack import Account, RunningStack
 
 SHORT: Final = "Где север? [[tokens:3]]"
@@ -34,7 +37,7 @@ ZONE: Final = "Asia/Kamchatka"
 MIXES: Final = int(os.environ.get("RAZVILKA_BUDGET_MIXES", "240"))
 # Half of what one request costs on average: the budget ends in the middle.
 MOST_OF_ONE: Final = 20_000
-WORDS: Final = ("Где", "север", "?", "tokens", "2026", "{}", "день", "река", "()", "код")
+DECIDED_ALONE: Final = re.compile(r"^razvilka_gateway_limits_degraded_requests_total (\S+)$", re.MULTILINE)
 
 
 def pause_redis(stack: RunningStack) -> None:
@@ -163,49 +166,53 @@ def set_zone(stack: RunningStack, account: Account, zone: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def four_gateways(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """Addresses of four gateways: the suite's own and three more."""
+def four_gateways(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Addresses of four gateways, the suite's own and three more, each with that of its metrics."""
     processes = Processes(stack, tmp_path_factory.mktemp("four"))
     try:
         more = [processes.gateway(journal=f"journal-{number}") for number in range(3)]
-        yield [stack.url, *(gateway.url for gateway in more)]
+        own = {stack.url: stack.metrics_url("gateway")}
+        yield own | {each.url: f"http://127.0.0.1:{each.environment['GATEWAY_METRICS_PORT']}/metrics" for each in more}
     finally:
         processes.stop_all()
 
 
+def decided_alone(gateways: dict[str, str]) -> int:
+    """Return how many requests the gateways have decided without Redis so far."""
+    texts = [httpx.get(metrics, trust_env=False).text for metrics in gateways.values()]
+    return sum(int(float(count)) for text in texts for count in DECIDED_ALONE.findall(text))
+
+
 @pytest.mark.timeout(3600)
 def test_a_budget_is_never_exceeded_by_more_than_what_is_disputed(
-    stack: RunningStack, four_gateways: list[str], books: Books
+    stack: RunningStack, four_gateways: dict[str, str], books: Books
 ) -> None:
-    """Random requests in parallel over four gateways on one budget, which ends half-way through them."""
+    """Random requests in parallel over four gateways on one budget, which ends half-way through them.
+
+    A machine so busy that Redis is late is one whose gateways decide alone now and then: each such decision may add its
+    cost, and no more (docs/budgets.md, what is not guaranteed).
+    """
     rng = random.Random(11)
     account = stack.new_account(budget_micro_rub=MIXES * MOST_OF_ONE, budget_period=auth_pb2.BUDGET_PERIOD_DAY)
-    orders = [mixed(rng) for _ in range(MIXES)]
-    with ThreadPoolExecutor(16) as pool:
-        answers = list(
-            pool.map(
-                lambda number: ask(four_gateways[number % 4], account.key, **orders[number]),
-                range(MIXES),
-            )
-        )
+    orders = [random_order(rng) for _ in range(MIXES)]
 
-    counted = Counter(heard.status for heard in answers)
-    rows = books.wait_for_rows(account.user_id, counted[200])
+    alone_before, began = decided_alone(four_gateways), time.monotonic()
+    replies = send_all(list(four_gateways), account.key, orders)
+    took_s = time.monotonic() - began
+
+    counted = Counter(reply.status for reply in replies)
+    rows = books.wait_for_rows(account.user_id, counted[200], within_s=120.0)
     spent = sum(row["micro_rub"] for row in rows)
     disputed = sum(row["micro_rub"] for row in rows if row["source"] == "disputed")
+    over = sum(row["over_hold_micro_rub"] for row in rows)
+    others = Counter((reply.status, reply.code, reply.message) for reply in replies if reply.status not in (200, 429))
+    sys.stdout.write(f"\n{MIXES} requests in {took_s:.0f} s: {dict(counted)} {dict(others)}\n")
+    alone = decided_alone(four_gateways) - alone_before
+    sys.stdout.write(f"{alone} decided without Redis; dearest {max(row['micro_rub'] for row in rows)}\n")
+    sys.stdout.write(f"{spent} µ₽ spent of {MIXES * MOST_OF_ONE}; disputed {disputed}, over hold {over}\n")
     assert counted[200]
     assert counted[429]
-    assert {code(heard) for heard in answers if heard.status == 429} <= {"budget_exceeded"}
-    assert spent <= MIXES * MOST_OF_ONE + disputed
+    assert {reply.code for reply in replies if reply.status == 429} <= {"budget_exceeded"}
+    assert {row["endpoint"] for row in rows} == {"chat.completions", "completions", "embeddings"}
+    assert spent <= MIXES * MOST_OF_ONE + disputed + over + alone * max(row["micro_rub"] for row in rows)
     books.check(account.user_id)
-
-
-def code(heard: Heard) -> str:
-    """Return what a refusal is called."""
-    return str(heard.error.get("code", ""))
-
-
-def mixed(rng: random.Random) -> dict[str, Any]:
-    """Return a random request: a prompt of any words, plain or streamed, for few or many tokens."""
-    content = " ".join(rng.choices(WORDS, k=rng.randint(1, 60))) + f" [[tokens:{rng.randint(1, 30)}]]"
-    return {"content": content, "stream": rng.random() < 0.5, "max_tokens": rng.randint(30, 80)}

@@ -93,3 +93,25 @@ def test_without_redis_the_cache_ends_by_itself(stack: RunningStack, gateways: l
         resume(pid)
 
     assert seconds < LOST_WITHIN_S + SLACK_S
+
+
+def test_an_administrator_switches_a_key_off_and_on_everywhere(stack: RunningStack, gateways: list[str]) -> None:
+    """At one gateway; both refuse it at once, and take it again when it is on."""
+    key = known_key(stack, gateways)
+    key_id = stack.query("SELECT id FROM auth.api_keys ORDER BY created_at DESC LIMIT 1")[0]["id"]
+
+    switched_off = switch(stack, key_id, "disable")
+    off_after_s = seconds_until_refused(gateways, key)
+    switched_on = switch(stack, key_id, "enable")
+    wait_until(lambda: {status(url, key) for url in gateways} == {200})
+
+    assert (switched_off, switched_on) == ({"id": key_id, "disabled": True}, {"id": key_id, "disabled": False})
+    assert off_after_s < PUSHED_WITHIN_S + SLACK_S
+
+
+def switch(stack: RunningStack, key_id: str, how: str) -> dict[str, object]:
+    """Switch a key as the demo's administrator."""
+    headers = {"authorization": f"Bearer {stack.admin_key}"}
+    url = f"{stack.url}/v1/admin/keys/{key_id}/{how}"
+    answer: dict[str, object] = httpx.post(url, headers=headers, trust_env=False, timeout=10).raise_for_status().json()
+    return answer

@@ -84,7 +84,7 @@ class Application:
                 "code_verifier": given.verifier,
                 "redirect_uri": given.redirect_uri,
                 **overrides,
-            }
+            },
         )
 
     def tokens(self, browser: Browser, person: Person | None = None, **overrides: str | None) -> dict[str, Any]:
@@ -110,11 +110,15 @@ class Application:
         return self.post("/introspect", **{"token": token, **params})
 
     def post(self, path: str, **params: str | None) -> httpx.Response:
-        """Post a form as this client: with Basic when it has a secret, else with its id in the body."""
+        """Post a form as this client: with Basic when it has a secret, else with its id in the body.
+
+        `dpop` is no field but a header: a proof of possession.
+        """
         body = {name: value for name, value in params.items() if value is not None}
+        headers = {"dpop": proof} if (proof := body.pop("dpop", "")) else {}
         if self.secret:
-            return self.http.post(path, data=body, auth=(self.client_id, self.secret))
-        return self.http.post(path, data={"client_id": self.client_id, **body})
+            return self.http.post(path, data=body, auth=(self.client_id, self.secret), headers=headers)
+        return self.http.post(path, data={"client_id": self.client_id, **body}, headers=headers)
 
 
 def use(http: httpx.Client, access_token: str, path: str = "/v1/models") -> httpx.Response:

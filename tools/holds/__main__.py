@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import deque
 from dataclasses import dataclass, replace
 from statistics import mean
 from typing import Final
@@ -11,12 +10,14 @@ from typing import Final
 from services.gateway.clients.catalog import Model
 from services.gateway.inference.estimate import affordable_output, estimate
 from services.gateway.inference.pricing import LEAST_OUTPUT, ROOMY_OUTPUT
-from services.gateway.inference.prompt_size import PromptSize, chat_size
 from services.gateway.inference.schemas import ChatRequest
+from services.gateway.inference.size.prompt_size import PromptSize, chat_size
 from services.gateway.metering.settle import cost_micro_rub
-from services.gateway.metering.usage_record import Price
+from services.gateway.metering.usage_record import Price, TokenUsage
+from services.gateway.settings import AdmissionSettings
 from services.router.domain.token_shares import TokenShares
 from tools.holds.dialects import DIALECTS, Dialect
+from tools.holds.spending import FIRST_TOKEN_S, NEARLY_SPENT, TOKENS_A_SECOND, Ask, Course, Result, Spending
 from tools.holds.traffic import ordinary
 
 PRICE: Final = Price("v1", 400_000, 800_000)
@@ -24,8 +25,8 @@ REQUESTS: Final = 2000
 WORTH: Final = 100
 BUDGETS: Final = 40
 PARALLEL: Final = (1, 4, 16)
-# So many refusals in a row, and the budget counts as spent: a caller's next request may be a smaller one.
-GIVES_UP_AFTER: Final = 3
+# The gateway's default (GATEWAY_ADMISSION_BUDGET_WAIT_S).
+WAIT_S: Final = AdmissionSettings().budget_wait_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,13 @@ class Sample:
     request: ChatRequest
     size: PromptSize
 
-    def cost(self, dialect: Dialect, max_tokens: int) -> int:
-        """Return the bill in micro-roubles; `max_tokens` 0: as the caller asked."""
-        asked = self.request
-        if max_tokens:
-            asked = _shortened(asked, max_tokens)
-        return cost_micro_rub(dialect.bill(asked), PRICE)
+    def bill(self, dialect: Dialect, max_tokens: int) -> TokenUsage:
+        """Return what is used; `max_tokens` 0: as the caller asked."""
+        return dialect.bill(_shortened(self.request, max_tokens) if max_tokens else self.request)
+
+    def cost(self, dialect: Dialect) -> int:
+        """Return the bill in micro-roubles."""
+        return cost_micro_rub(self.bill(dialect, 0), PRICE)
 
 
 def _shortened(request: ChatRequest, max_tokens: int) -> ChatRequest:
@@ -56,50 +58,28 @@ def learned(dialect: Dialect, samples: list[Sample]) -> Model:
     return replace(dialect.model, learned_shares=shares.of("m"))
 
 
-class Spending:
-    """A budget under so many requests at once; `waits` counts those that had to wait until another one was settled."""
-
-    def __init__(self, budget: int, parallel: int) -> None:
-        self._budget = budget
-        self._parallel = parallel
-        self._running: deque[tuple[int, int]] = deque()
-        self._spent = self._held = 0
-        self.waits = 0
-
-    @property
-    def share(self) -> float:
-        """Return how much of the budget is spent when all that runs is settled."""
-        return (self._spent + sum(cost for _, cost in self._running)) / self._budget
-
-    def ask(self, sample: Sample, dialect: Dialect, model: Model) -> bool:
-        """Run a request, as soon as what runs before it leaves enough; tell whether it was admitted in the end."""
-        while True:
-            hold, max_tokens = 0, 0
-            if len(self._running) < self._parallel:
-                hold, max_tokens = admitted(sample.size, model, self._budget - self._spent - self._held)
-            if hold:
-                self._running.append((hold, sample.cost(dialect, max_tokens)))
-                self._held += hold
-                return True
-            if not self._running:
-                return False
-            self.waits += len(self._running) < self._parallel
-            self._settle_oldest()
-
-    def _settle_oldest(self) -> None:
-        hold, cost = self._running.popleft()
-        self._held, self._spent = self._held - hold, self._spent + cost
+def usable(
+    dialect: Dialect, model: Model, budget: int, samples: list[Sample], *, parallel: int, wait_s: float = WAIT_S
+) -> Result:
+    """Return how a budget is spent by so many callers at once, each of whom asks again as soon as it has an answer."""
+    asks = (_ask(sample, dialect, model) for sample in samples)
+    return Spending(budget, wait_s, asks).run(parallel)
 
 
-def usable(dialect: Dialect, model: Model, budget: int, samples: list[Sample], parallel: int) -> tuple[float, float]:
-    """Return the share of a budget that is spent when nothing fits any more, and the waits of a hundred requests."""
-    spending, refused, asked = Spending(budget, parallel), 0, 0
-    for sample in samples:
-        if refused == GIVES_UP_AFTER:
-            break
-        asked += 1
-        refused = 0 if spending.ask(sample, dialect, model) else refused + 1
-    return spending.share, 100 * spending.waits / asked
+def _ask(sample: Sample, dialect: Dialect, model: Model) -> Ask:
+    size = sample.size
+    least = size if size.max_tokens else replace(size, max_tokens=LEAST_OUTPUT)
+
+    def admit(left: int) -> Course | None:
+        hold, max_tokens = admitted(size, model, left)
+        return _course(sample, dialect, hold, max_tokens) if hold else None
+
+    return Ask(admit, estimate(least, model, PRICE).hold_micro_rub)
+
+
+def _course(sample: Sample, dialect: Dialect, hold: int, max_tokens: int) -> Course:
+    bill = sample.bill(dialect, max_tokens)
+    return Course(hold, cost_micro_rub(bill, PRICE), FIRST_TOKEN_S + bill.tokens_output / TOKENS_A_SECOND)
 
 
 def admitted(size: PromptSize, model: Model, left: int) -> tuple[int, int]:
@@ -119,17 +99,28 @@ def main() -> None:
     # The same table each time; it needs no secrecy.
     rng = random.Random(7)  # noqa: S311
     samples = [Sample(request, chat_size(request)) for request in (ordinary(rng) for _ in range(REQUESTS))]
-    print(f"{BUDGETS} budgets of {WORTH} requests' worth: share spent, mean (worst); waits of 100 requests")
+    print(f"{BUDGETS} budgets of {WORTH} requests' worth, callers at once: share spent, mean (worst);")
+    print(
+        f"of 100 requests: waited, refused before {NEARLY_SPENT:.0%} was spent; without and with a wait of {WAIT_S} s"
+    )
     for name, dialect in DIALECTS.items():
-        budget = WORTH * round(mean(sample.cost(dialect, 0) for sample in samples))
+        budget = WORTH * round(mean(sample.cost(dialect) for sample in samples))
         for title, model in (("bound", dialect.model), ("learned", learned(dialect, samples))):
-            shares = " ".join(f"{key}={share:.3f}" for key, share in model.learned_shares.items())
-            row = []
-            for parallel in PARALLEL:
-                found = [usable(dialect, model, budget, rng.sample(samples, 400), parallel) for _ in range(BUDGETS)]
-                spent, waits = [share for share, _ in found], mean(waited for _, waited in found)
-                row.append(f"{parallel:>2} at once {mean(spent):6.1%} ({min(spent):.1%}), waits {waits:4.1f}")
-            print(f"{name:<10} {title:<8} {'  '.join(row)}  {shares}")
+            for wait_s in (0.0, WAIT_S):
+                row = [
+                    _cell([usable(dialect, model, budget, rng.sample(samples, 400), parallel=parallel, wait_s=wait_s)
+                           for _ in range(BUDGETS)])
+                    for parallel in PARALLEL
+                ]  # fmt: skip
+                cells = "  ".join(f"{parallel:>2}: {cell}" for parallel, cell in zip(PARALLEL, row, strict=True))
+                print(f"{name:<10}{title:<8}{wait_s:>3} s  {cells}")
+
+
+def _cell(results: list[Result]) -> str:
+    shares = [each.share for each in results]
+    waited = 100 * mean(each.waited / each.asked for each in results)
+    needless = 100 * mean(each.needless / each.asked for each in results)
+    return f"{mean(shares):6.1%} ({min(shares):.1%}) {waited:4.1f} {needless:4.1f}"
 
 
 if __name__ == "__main__":

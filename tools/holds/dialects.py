@@ -15,9 +15,9 @@ from emulator.openai import format as openai_format
 from emulator.toy_model.answer import Ask, compose
 from emulator.yandex import native_format
 from services.gateway.clients.catalog import Model
-from services.gateway.clients.router.prompt import to_prompt
-from services.gateway.inference.prompt_size import chat_size
+from services.gateway.clients.router.prompt import Asker, to_prompt
 from services.gateway.inference.schemas import ChatRequest
+from services.gateway.inference.size.prompt_size import ENVELOPE_TOKENS, chat_size
 from services.gateway.metering.usage_record import TokenUsage
 from services.router.domain import catalog
 from services.router.domain.completion import Prompt
@@ -45,7 +45,9 @@ class Dialect:
 
     def bill(self, request: ChatRequest) -> TokenUsage:
         """Return what the provider says it used; raises what the emulator's reader raises for a body it refuses."""
-        prompt = prompt_from_proto(to_prompt(request, self.model.id, chat_size(request).lesson, ()))
+        size = chat_size(request)
+        bound = size.schemas.bound + ENVELOPE_TOKENS if self.model.writes_schemas_out else 0
+        prompt = prompt_from_proto(to_prompt(request, self.model.id, size.lesson, Asker(), bound))
         ask = self.read(json.loads(self.body(prompt)))
         ask.directions = read_directions(ask.prompt)
         answer, n = compose(ask, tokens_per_chunk=4, fault=None), request.n or 1
@@ -65,7 +67,7 @@ def _openai(prompt: Prompt) -> bytes:
     return _OPENAI.body(prompt, _MODEL, "m", [], stream=False)
 
 
-def _model(name: str, *, per_choice: bool) -> Model:
+def _model(name: str, *, per_choice: bool, writes_out: bool = False) -> Model:
     return Model(
         name,
         name,
@@ -75,11 +77,12 @@ def _model(name: str, *, per_choice: bool) -> Model:
         max_output_tokens=LONGEST_ANSWER,
         chars_per_token=3.5,
         bills_input_per_choice=per_choice,
+        writes_schemas_out=writes_out,
     )
 
 
 DIALECTS: Final = {
     "yandexgpt": Dialect(_native, native_format.read_request, _model("yandexgpt", per_choice=True)),
-    "gigachat": Dialect(_gigachat, v1_format.read_request, _model("gigachat", per_choice=True)),
+    "gigachat": Dialect(_gigachat, v1_format.read_request, _model("gigachat", per_choice=True, writes_out=True)),
     "openai": Dialect(_openai, openai_format.read_request, _model("openai", per_choice=False)),
 }

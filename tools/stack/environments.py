@@ -21,6 +21,8 @@ SERVICES: Final = ("auth", "router", "usage", "gateway")
 PREFIXES: Final = {**{service: f"{service.upper()}_" for service in SERVICES}, "emulator": "EMULATOR_"}
 SYSTEM_NAMES: Final = frozenset({"PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"})
 SYSTEM_PREFIXES: Final = ("LANG", "LC_", "SSL_CERT_", "OTEL_", "PYTHON", "RAZVILKA_", "COVERAGE_")
+# The last is the one word that our targets take; a variable so named is nobody's key.
+OF_MAKE: Final = ("MAKE", "MFLAGS", "SERVICE")
 PROXY_NAMES: Final = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"})
 
 
@@ -96,7 +98,8 @@ class Environments:
             return self.system()
         # An upstream's key is in a variable that only its configuration file names, so the router sees all of them.
         others = tuple(prefix for name, prefix in PREFIXES.items() if name != program)
-        return {name: value for name, value in self._caller.items() if not name.startswith(others)}
+        # What `make` says to itself differs between two targets, and must not restart a router.
+        return {name: value for name, value in self._caller.items() if not name.startswith((*others, *OF_MAKE))}
 
     def _dsn(self, service: str, *, owner: bool = False) -> str:
         name = role(service, owner=owner)
@@ -110,6 +113,7 @@ class Environments:
             "AUTH_POSTGRES_DSN": self._dsn("auth"),
             "AUTH_REDIS_URL": self._redis_url("auth"),
             "AUTH_KEY_PEPPER": self._secrets["key_pepper"],
+            "AUTH_KEY_PREVIOUS_PEPPERS": self._secrets.get("previous_peppers", ""),
             "AUTH_OAUTH_ISSUER": issuer,
             "AUTH_OAUTH_SIGNING_KEY_SECRET": self._secrets["signing_key_secret"],
             "AUTH_OAUTH_REGISTRATION_ENABLED": "true",
@@ -142,8 +146,9 @@ class Environments:
         given = access.translated(self._caller)
         if access.is_real(self._caller):
             return given
-        if any(self._caller.get(name) for name in access.needed):
-            raise StackError(f"{' and '.join(access.needed)} belong together: set all of them or none")
+        if half := access.half_given(self._caller):
+            ways = ", or ".join(" and ".join(names) for names in half)
+            raise StackError(f"{ways} belong together: set all of them or none")
         return access.played(self._emulator_addresses()) | given
 
     def _upstreams(self) -> dict[str, str]:

@@ -205,3 +205,39 @@ def test_the_images_command_starts_the_service_it_is_named_for(service):
     )  # fmt: skip
 
     assert f"usage: python -m services.{service} serve" in done.stderr
+
+
+DIGEST = "@sha256:" + "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("profile", "base", "is_built"),
+    [
+        ("production", "python:3.11-slim-bookworm", False),
+        ("production", f"python:3.11-slim-bookworm{DIGEST}", True),
+        ("production", f"python:3.11-slim-bookworm{DIGEST[:-1]}", False),
+        ("staging", f"python:3.11-slim-bookworm{DIGEST}", False),
+        ("local", "python:3.11-slim-bookworm", True),
+    ],
+)
+def test_a_release_names_its_base_by_digest(profile, base, is_built):
+    """The first thing a build runs; production is what it is unless it is told otherwise."""
+    lines = DOCKERFILE.replace("\\\n", " ").splitlines()
+    check = next(line for line in lines if line.startswith("RUN case")).removeprefix("RUN ")
+    first_run = next(line for line in lines if line.startswith("RUN"))
+
+    done = subprocess.run(
+        ["sh", "-c", check], env={"PROFILE": profile, "BASE": base}, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode == 0) == is_built
+    assert is_built or f"BASE={base}" in done.stderr
+    assert first_run.removeprefix("RUN ") == check
+    assert "ARG PROFILE=production" in lines
+
+
+def test_compose_is_the_one_that_builds_for_local_use():
+    """Every build of it says so."""
+    compose = (REPOSITORY / "docker-compose.yml").read_text()
+
+    assert compose.count("args: {") == compose.count("args: {PROFILE: local, ") > 0

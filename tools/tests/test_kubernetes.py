@@ -142,6 +142,22 @@ def test_ports_agree(service):
     assert environment("gateway")[f"GATEWAY_{service.upper()}_TARGET"] == f"dns:///{service}:{port}"
 
 
+def test_administrators_come_by_a_port_that_no_service_leads_to():
+    """It listens on the pod's loopback, which `kubectl port-forward` reaches and nothing in the network does."""
+    given = environment("gateway")
+    services = documents((BASE / "gateway" / "service.yaml").read_text())
+    exposed = [each for service in services for each in service["spec"]["ports"]]
+
+    assert given["GATEWAY_ADMIN_PORT"] not in [str(each["port"]) for each in (*exposed, *program_ports("gateway"))]
+    assert "GATEWAY_ADMIN_HOST" not in given
+    assert settings_class("gateway").model_fields["admin_host"].default == "127.0.0.1"
+
+
+def program_ports(service: str) -> list[dict[str, Any]]:
+    """Return the ports of a container, each under `port`."""
+    return [{"port": each["containerPort"]} for each in program(service)["ports"]]
+
+
 def test_the_gateways_journal_is_on_its_own_disk():
     """What is not yet shipped survives the pod."""
     mounts = {each["name"]: each["mountPath"] for each in program("gateway")["volumeMounts"]}

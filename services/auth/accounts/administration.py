@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied
+from typing import Final
+
+from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound, PermissionDenied
 from services.auth.accounts.account_lookup import usable_account
 from services.auth.accounts.sessions import LoginSessions
 from services.auth.accounts.store.accounts import set_disabled
@@ -13,6 +15,16 @@ from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.origin import Origin
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.disabled import disable, enable, hold_credential
+
+SWITCHED: Final = {
+    (RevokedKind.KEY, True): AuditAction.KEY_DISABLED,
+    (RevokedKind.KEY, False): AuditAction.KEY_ENABLED,
+    (RevokedKind.CLIENT, True): AuditAction.CLIENT_DISABLED,
+    (RevokedKind.CLIENT, False): AuditAction.CLIENT_ENABLED,
+    (RevokedKind.GRANT, True): AuditAction.GRANT_DISABLED,
+    (RevokedKind.GRANT, False): AuditAction.GRANT_ENABLED,
+}
 
 
 class Administration:
@@ -44,6 +56,32 @@ class Administration:
             action = AuditAction.USER_DISABLED if disabled else AuditAction.USER_ENABLED
             unit.note(action, user_id, actor=f"user:{admin.id}")
         await self._sessions.forget(ended)
+
+    async def set_credential_disabled(
+        self, admin_user_id: str, kind: RevokedKind, id: str, origin: Origin, *, disabled: bool
+    ) -> None:
+        """Switch a key, client or grant off, or on again, and with it all that it made. Doing it again changes nothing.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it is revoked: nothing is left to switch.
+            PermissionDenied: who asks is no administrator.
+        """
+        admin = await self._administrator(admin_user_id)
+        check_id(id, param="id", noun=kind.value)
+        subject = f"{kind}:{id}"
+        async with self._units.begin(origin) as unit:
+            state = await hold_credential(unit.connection, kind, id)
+            if state is None:
+                raise NotFound(ErrorReason.NOT_FOUND, f"There is no such {kind}.", param="id")
+            if state.is_over:
+                raise Conflict(ErrorReason.CONFLICT, f"This {kind} is revoked.", param="id")
+            connection = unit.connection
+            changed = await (disable(connection, subject, unit.at) if disabled else enable(connection, subject))
+            for each in changed:
+                await unit.revoke(RevokedKind.CHANGED, each)
+            if changed:
+                unit.note_of(SWITCHED[kind, disabled], subject, f"user:{admin.id}", owner=state.owner_id)
 
     async def _administrator(self, user_id: str) -> Account:
         account = await usable_account(self._accounts, user_id)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from razvilka.auth.v1 import account_pb2 as pb
 from razvilka.auth.v1 import account_pb2_grpc as pb_grpc
 from razvilka.auth.v1 import oauth_pb2
 
-from servicekit.errors import ErrorReason, Unauthenticated
+from servicekit.errors import ErrorReason, InvalidRequest, Unauthenticated
 from services.auth.accounts.account_deletion import AccountDeletion
 from services.auth.accounts.administration import Administration
 from services.auth.accounts.cache.sessions import digest_of
@@ -24,7 +25,14 @@ from services.auth.accounts.seeding import Seeding
 from services.auth.accounts.sessions import LoginSessions
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.origin import Origin, origin_of
+from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.rpc_values import TIER_TO_PROTO, Context, tier_from_proto, timestamp_to_proto
+
+CREDENTIAL_KINDS: Final[dict[int, RevokedKind]] = {
+    pb.CREDENTIAL_KIND_KEY: RevokedKind.KEY,
+    pb.CREDENTIAL_KIND_CLIENT: RevokedKind.CLIENT,
+    pb.CREDENTIAL_KIND_GRANT: RevokedKind.GRANT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +192,16 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
         )
         return pb.SetUserDisabledResponse()
 
+    async def SetCredentialDisabled(
+        self, request: pb.SetCredentialDisabledRequest, context: Context
+    ) -> pb.SetCredentialDisabledResponse:
+        """Switch a key, client or grant off, or on again."""
+        kind = _credential_kind(request.kind)
+        await self._cases.administration.set_credential_disabled(
+            request.admin_user_id, kind, request.id, _origin(request.origin), disabled=request.disabled
+        )
+        return pb.SetCredentialDisabledResponse()
+
     async def ListExternalProviders(
         self, request: pb.ListExternalProvidersRequest, context: Context
     ) -> pb.ListExternalProvidersResponse:
@@ -269,6 +287,12 @@ def profile_to_proto(account: Account) -> pb.Profile:
         created_at=timestamp_to_proto(account.created_at),
         has_password=account.password_hash is not None,
     )
+
+
+def _credential_kind(kind: int) -> RevokedKind:
+    if kind not in CREDENTIAL_KINDS:
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Name a key, client or grant.", param="kind")
+    return CREDENTIAL_KINDS[kind]
 
 
 def _origin(origin: oauth_pb2.Origin) -> Origin:

@@ -65,8 +65,8 @@ class LoginSessions:
         self._clock = clock
         self._new_id = new_id
 
-    async def open(self, account: Account, origin: Origin) -> OpenedSession:
-        """Begin a session of an account that has proved itself. Its epoch is the one that was proved.
+    async def open(self, account: Account, origin: Origin, methods: tuple[str, ...]) -> OpenedSession:
+        """Begin a session of an account that has proved itself by these methods. Its epoch is the one that was proved.
 
         Raises:
             Unavailable: Redis is gone.
@@ -83,6 +83,7 @@ class LoginSessions:
             last_seen_at=now,
             ip=origin.ip,
             user_agent=origin.user_agent,
+            methods=methods,
         )
         await self._cache.put(session)
         await self._make_room(account.id)
@@ -116,7 +117,9 @@ class LoginSessions:
         if found is None:
             return None
         session, account = found
-        return Session(session.id, account.id, account.email, session.authenticated_at, account.is_admin)
+        return Session(
+            session.id, account.id, account.email, session.authenticated_at, account.is_admin, session.methods
+        )
 
     async def list_of(self, user_id: str) -> list[LoginSession]:
         """Return a user's live sessions, the last used first."""

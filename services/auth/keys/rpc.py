@@ -83,6 +83,7 @@ def key_to_proto(key: ApiKey) -> pb.ApiKey:
         expires_at=timestamp_to_proto(key.expires_at),
         last_used_at=timestamp_to_proto(key.last_used_at),
         revoked_at=timestamp_to_proto(key.revoked_at),
+        disabled=key.is_disabled,
         budget_micro_rub=key.budget.limit_micro_rub if key.budget else 0,
         budget_period=PERIOD_TO_PROTO[key.budget.period] if key.budget else pb.BUDGET_PERIOD_UNSPECIFIED,
     )

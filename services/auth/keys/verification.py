@@ -54,7 +54,7 @@ class KeyVerifier:
         """Return the holder of a valid key.
 
         Raises:
-            Unauthenticated: INVALID_KEY: unknown, mistyped, revoked or expired, no telling which.
+            Unauthenticated: INVALID_KEY: unknown, mistyped, revoked, disabled or expired, no telling which.
         """
         if api_key.form_of(secret) is SecretForm.MISTYPED:
             raise _refused("mistyped")
@@ -66,6 +66,8 @@ class KeyVerifier:
             raise _refused("unknown")
         if held.key.is_revoked():
             raise _refused("revoked")
+        if held.key.is_disabled:
+            raise _refused("disabled")
         now = self._clock.now()
         if held.key.is_expired(now):
             raise _refused("expired")

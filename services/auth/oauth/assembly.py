@@ -7,17 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.auth.oauth.cache.client_counters import ClientCounters
 from services.auth.oauth.cache.device_guesses import GuessCounter
 from services.auth.oauth.cache.devices import DeviceCache
 from services.auth.oauth.cache.pending_requests import PendingCache
+from services.auth.oauth.cache.pushed_requests import PushedRequests
+from services.auth.oauth.cache.used_proofs import UsedProofs
 from services.auth.oauth.clients import Clients
+from services.auth.oauth.domain.grant import Lives
 from services.auth.oauth.domain.signing_key import RotationRules
 from services.auth.oauth.flows.authorization_endpoint import AuthorizationEndpoint
 from services.auth.oauth.flows.client_authentication import ClientAuthenticator
-from services.auth.oauth.flows.code_flow import Lives, OAuthService
+from services.auth.oauth.flows.client_limit import ClientLimit
+from services.auth.oauth.flows.code_flow import OAuthService
 from services.auth.oauth.flows.device_flow import DeviceFlows, DeviceTerms
 from services.auth.oauth.flows.discovery import Discovery
 from services.auth.oauth.flows.machine_grants import MachineGrants
+from services.auth.oauth.flows.proof_check import ProofChecker
+from services.auth.oauth.flows.pushed_authorization import PushedAuthorization
 from services.auth.oauth.flows.token_endpoint import TokenEndpoint
 from services.auth.oauth.grants import Grants
 from services.auth.oauth.housekeeping import OAuthHousekeeping
@@ -28,6 +35,7 @@ from services.auth.oauth.store.codes import CodeStore
 from services.auth.oauth.store.grants import GrantStore
 from services.auth.oauth.store.refresh_tokens import RefreshStore
 from services.auth.oauth.store.signing_keys import SigningKeyStore
+from services.auth.oauth.tokens.dpop_nonces import NonceSource
 from services.auth.oauth.tokens.inspection import Inspection, TokenReader
 from services.auth.oauth.tokens.key_sealing import KeySealer
 from services.auth.oauth.tokens.signing_keys import KeyRing
@@ -63,6 +71,8 @@ class _Parts:
     ring: KeyRing
     token_signer: TokenSigner
     lives: Lives
+    proofs: ProofChecker
+    pushed: PushedRequests
 
 
 def assemble_oauth(
@@ -90,7 +100,28 @@ def _parts(settings: OAuthSettings, signing_secrets: Sequence[str], given: Depen
         clients=_clients(settings, given, accounts, sessions),
         ring=ring,
         token_signer=TokenSigner(ring, settings.terms()),
-        lives=Lives(timedelta(seconds=settings.code_ttl_s), settings.refresh_idle, settings.refresh_absolute),
+        lives=_lives(settings),
+        proofs=_proofs(settings, signing_secrets, given),
+        pushed=PushedRequests(given.redis, ttl_s=settings.pushed_ttl_s),
+    )
+
+
+def _lives(settings: OAuthSettings) -> Lives:
+    return Lives(
+        code=timedelta(seconds=settings.code_ttl_s),
+        refresh_idle=settings.refresh_idle,
+        grant=settings.refresh_absolute,
+        refresh_grace=settings.refresh_grace,
+    )
+
+
+def _proofs(settings: OAuthSettings, signing_secrets: Sequence[str], given: Dependencies) -> ProofChecker:
+    return ProofChecker(
+        UsedProofs(given.redis),
+        NonceSource(signing_secrets[0], given.clock),
+        issuer=settings.issuer,
+        nonce_required=settings.dpop_nonce_required,
+        clock=given.clock,
     )
 
 
@@ -100,15 +131,18 @@ def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits]) -> OAuthUseCase
     inspection = Inspection(reader, parts.refresh, parts.accounts, clock=given.clock)
     oauth = _code_flow(parts, reader)
     machine_grants, devices = _machine_grants(parts), _devices(parts)
-    authenticator = ClientAuthenticator(parts.clients)
+    authenticator = ClientAuthenticator(parts.clients, _client_limit(parts))
     revocations = RevocationStore(given.pool)
     return OAuthUseCases(
         authorization=_authorization(parts, oauth),
-        endpoint=TokenEndpoint(oauth, parts.clients, authenticator, devices, machine_grants, inspection),
+        endpoint=TokenEndpoint(oauth, parts.clients, authenticator, devices, machine_grants, inspection, parts.proofs),
         inspection=inspection,
         devices=devices,
         clients=parts.clients,
         grants=Grants(parts.grants, parts.accounts, limits, given.units, revocations, clock=given.clock),
+        proofs=parts.proofs,
+        pushed=_pushed(parts, authenticator),
+        ring=parts.ring,
         discovery=Discovery(parts.ring, machine_grants, terms, registration=settings.registration_enabled),
     )
 
@@ -144,6 +178,16 @@ def _code_flow(parts: _Parts, reader: TokenReader) -> OAuthService:
     )
 
 
+def _pushed(parts: _Parts, authenticator: ClientAuthenticator) -> PushedAuthorization:
+    issuer, clock = parts.settings.issuer, parts.given.clock
+    return PushedAuthorization(authenticator, parts.proofs, parts.pushed, issuer=issuer, clock=clock)
+
+
+def _client_limit(parts: _Parts) -> ClientLimit:
+    per_minute = parts.settings.client_requests_per_minute
+    return ClientLimit(ClientCounters(parts.given.redis), per_minute=per_minute, clock=parts.given.clock)
+
+
 def _authorization(parts: _Parts, oauth: OAuthService) -> AuthorizationEndpoint:
     settings, given = parts.settings, parts.given
     return AuthorizationEndpoint(
@@ -151,6 +195,7 @@ def _authorization(parts: _Parts, oauth: OAuthService) -> AuthorizationEndpoint:
         parts.clients,
         parts.sessions,
         PendingCache(given.redis, ttl_s=settings.pending_ttl_s),
+        parts.pushed,
         parts.grants,
         given.units,
         bounds=given.bounds,

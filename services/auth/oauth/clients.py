@@ -73,11 +73,12 @@ class Clients:
         self._clock = clock
 
     async def find(self, client_id: str | None) -> Client | None:
-        """Return the application; None also for what cannot be an id."""
+        """Return the application; None also for what cannot be an id, and for what is disabled or over."""
         if client_id is None or not CLIENT_ID.fullmatch(client_id):
             return None
         client = await self._store.find(client_id)
-        return None if client is None or client.is_expired(self._clock.now()) else client
+        over = client is None or client.is_disabled or client.is_expired(self._clock.now())
+        return None if over else client
 
     async def register(self, metadata_json: str, authorization: str) -> dict[str, Any] | OAuthRefusal:
         """Answer the registration endpoint (RFC 7591): an application registers itself."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from servicekit.clock import Clock
+from services.auth.oauth.settings import LONGEST_GRACE
 from services.auth.oauth.store.codes import CodeStore
 from services.auth.oauth.store.grants import GrantStore
 from services.auth.oauth.store.refresh_tokens import RefreshStore
@@ -25,7 +26,9 @@ class OAuthHousekeeping:
 
     async def run(self) -> None:
         """Delete codes, refresh tokens and grants that have been over for a week."""
-        before = self._clock.now() - KEPT
+        now = self._clock.now()
+        before = now - KEPT
+        await self._refresh.clear_salts(now - LONGEST_GRACE)
         await self._refresh.forget(before)
         await self._grants.forget(before)
         await self._codes.forget(before)

@@ -27,6 +27,10 @@ CLIENTS_REGISTERED = Counter(
     "razvilka_auth_oauth_clients_registered_total", "Applications, by who registered them.", ["how"]
 )
 
+CLIENTS_LIMITED = Counter(
+    "razvilka_auth_oauth_client_limited_total", "Requests of applications over the limit of one application."
+)
+
 
 def count_ended(revocations: Iterable[Revocation]) -> None:
     """Count what a committed unit of work ended."""

@@ -15,9 +15,12 @@ from services.auth.oauth.domain.refusal import OAuthRefusal
 from services.auth.oauth.flows.authorization_endpoint import AuthorizationEndpoint
 from services.auth.oauth.flows.device_flow import DeviceFlows
 from services.auth.oauth.flows.discovery import Discovery
+from services.auth.oauth.flows.proof_check import ProofChecker
+from services.auth.oauth.flows.pushed_authorization import PushedAuthorization
 from services.auth.oauth.flows.token_endpoint import TokenEndpoint
 from services.auth.oauth.grants import Grants
 from services.auth.oauth.tokens.inspection import Inspection
+from services.auth.oauth.tokens.signing_keys import KeyRing
 from services.auth.shared.domain.origin import origin_of
 from services.auth.shared.rpc_values import (
     Context,
@@ -35,10 +38,13 @@ class OAuthUseCases:
     authorization: AuthorizationEndpoint
     endpoint: TokenEndpoint
     inspection: Inspection
+    proofs: ProofChecker
+    pushed: PushedAuthorization
     devices: DeviceFlows
     clients: Clients
     grants: Grants
     discovery: Discovery
+    ring: KeyRing
 
 
 class OAuthServicer(pb_grpc.OAuthServiceServicer):
@@ -68,10 +74,23 @@ class OAuthServicer(pb_grpc.OAuthServiceServicer):
         """Answer the token endpoint."""
         _enter(request.origin)
         params = messages.params_from_proto(request.params)
-        answer = await self._cases.endpoint.token(params, request.authorization)
+        answer = await self._cases.endpoint.token(params, request.authorization, request.dpop)
+        nonce = self._cases.proofs.nonce_for(request.dpop)
         if isinstance(answer, OAuthRefusal):
-            return pb.TokenResponse(error=messages.error_to_proto(answer))
-        return pb.TokenResponse(token=messages.token_to_proto(answer))
+            return pb.TokenResponse(error=messages.error_to_proto(answer), dpop_nonce=nonce)
+        return pb.TokenResponse(token=messages.token_to_proto(answer), dpop_nonce=nonce)
+
+    async def PushAuthorization(
+        self, request: pb.PushAuthorizationRequest, context: Context
+    ) -> pb.PushAuthorizationResponse:
+        """Answer the endpoint of pushed authorization requests."""
+        _enter(request.origin)
+        params = messages.params_from_proto(request.params)
+        answer = await self._cases.pushed.push(params, request.authorization, request.dpop)
+        nonce = self._cases.proofs.nonce_for(request.dpop)
+        if isinstance(answer, OAuthRefusal):
+            return pb.PushAuthorizationResponse(error=messages.error_to_proto(answer), dpop_nonce=nonce)
+        return pb.PushAuthorizationResponse(answer_json=messages.json_text(answer), dpop_nonce=nonce)
 
     async def Revoke(self, request: pb.RevokeRequest, context: Context) -> pb.RevokeResponse:
         """Answer the revocation endpoint."""
@@ -91,8 +110,8 @@ class OAuthServicer(pb_grpc.OAuthServiceServicer):
 
     async def UserInfo(self, request: pb.UserInfoRequest, context: Context) -> pb.UserInfoResponse:
         """Return the claims of a token's user."""
-        claims = await self._cases.inspection.user_info(request.access_token)
-        return pb.UserInfoResponse(claims_json=messages.json_text(claims))
+        claims, thumbprint = await self._cases.inspection.user_info(request.access_token)
+        return pb.UserInfoResponse(claims_json=messages.json_text(claims), dpop_jkt=thumbprint)
 
     async def RegisterClient(self, request: pb.RegisterClientRequest, context: Context) -> pb.RegisterClientResponse:
         """Answer the registration endpoint."""
@@ -126,6 +145,13 @@ class OAuthServicer(pb_grpc.OAuthServiceServicer):
         )
         return pb.DecideDeviceResponse()
 
+    async def RotateSigningKey(
+        self, request: pb.RotateSigningKeyRequest, context: Context
+    ) -> pb.RotateSigningKeyResponse:
+        """Make the key that signs next."""
+        key = await self._cases.ring.make_next()
+        return pb.RotateSigningKeyResponse(kid=key.kid, signs_from=timestamp_to_proto(key.signs_from))
+
     async def GetKeys(self, request: pb.GetKeysRequest, context: Context) -> pb.GetKeysResponse:
         """Return the public keys and the metadata."""
         described = await self._cases.discovery.describe()
@@ -135,6 +161,7 @@ class OAuthServicer(pb_grpc.OAuthServiceServicer):
             audience=described.terms.audience,
             algorithms=[described.algorithm],
             metadata_json=messages.json_text(described.metadata),
+            dpop_nonces=self._cases.proofs.nonces,
         )
 
     async def GetGrant(self, request: pb.GetGrantRequest, context: Context) -> pb.GetGrantResponse:

@@ -42,6 +42,7 @@ def error_to_proto(refusal: OAuthRefusal) -> pb.OAuthError:
         description=refusal.description,
         http_status=refusal.http_status,
         challenge_basic=refusal.challenge_basic,
+        retry_after_s=refusal.retry_after_s,
     )
 
 
@@ -91,9 +92,8 @@ def allowance_from_proto(request: pb.DecideConsentRequest | pb.DecideDeviceReque
     Raises:
         InvalidRequest: a model or the budget is wrong.
     """
-    scopes = parse_scopes(request.scopes) if isinstance(request, pb.DecideConsentRequest) else frozenset()
     budget = key_budget(request.budget_micro_rub, period_from_proto(request.budget_period))
-    return Allowance(scopes, check_models(request.models), budget)
+    return Allowance(parse_scopes(request.scopes), check_models(request.models), budget)
 
 
 def token_to_proto(token: Token) -> pb.Token:
@@ -105,6 +105,7 @@ def token_to_proto(token: Token) -> pb.Token:
         scope=token.scope,
         id_token=token.id_token,
         issued_token_type=token.issued_token_type,
+        token_type=token.token_type,
     )
 
 
@@ -121,6 +122,9 @@ def client_to_proto(client: Client) -> pb.Client:
         created_at=timestamp_to_proto(client.created_at),
         owner_user_id=client.owner_user_id or "",
         client_uri=client.client_uri,
+        dpop_bound_access_tokens=client.dpop_bound,
+        require_pushed_authorization_requests=client.requires_pushed,
+        disabled=client.is_disabled,
     )
 
 
@@ -138,6 +142,8 @@ def order_from_proto(request: pb.CreateClientRequest) -> ClientOrder:
         grant_types=ordered_grant_types(request.grant_types),
         auth_method=None,
         owner_user_id=request.owner_user_id or None,
+        dpop_bound=request.dpop_bound_access_tokens,
+        requires_pushed=request.require_pushed_authorization_requests,
     )
 
 
@@ -166,6 +172,7 @@ def grant_to_proto(grant: Grant, client: Client) -> pb.Grant:
         budget=budget,
         created_at=timestamp_to_proto(grant.created_at),
         last_used_at=timestamp_to_proto(grant.last_used_at),
+        disabled=grant.is_disabled,
     )
 
 

@@ -17,6 +17,8 @@ MIN_TOKEN_LENGTH = 16
 DAY_S = 86_400
 # How far the clocks of those who verify tokens may differ from ours.
 TOKEN_LEEWAY_S = 60
+LONGEST_GRACE_S = 60
+LONGEST_GRACE = timedelta(seconds=LONGEST_GRACE_S)
 
 
 class OAuthSettings(Part):
@@ -32,6 +34,11 @@ class OAuthSettings(Part):
     """Seconds after which a refresh token that is not used is over."""
     refresh_absolute_s: int = Field(90 * DAY_S, ge=60)
     """Seconds after which the user must let an application in again, however busy it is."""
+    refresh_grace_s: int = Field(10, ge=0, le=LONGEST_GRACE_S)
+    """Seconds in which a refresh token that was used gives the same successor again: racing requests, lost answers.
+
+    Only until that successor is used; afterwards, and later, a second use ends the grant.
+    """
     code_ttl_s: int = Field(60, ge=1, le=600)
     """Seconds within which an authorization code must be redeemed."""
     pending_ttl_s: int = Field(900, ge=60)
@@ -52,6 +59,15 @@ class OAuthSettings(Part):
     """The secret of release 1.0: its tokens can be exchanged for 1.1 tokens; empty: they cannot."""
     legacy_jwt_until: AwareDatetime | None = None
     """When the exchange of 1.0 tokens ends, with time zone, like 2027-06-30T00:00:00Z; needed with the secret."""
+    pushed_ttl_s: int = Field(90, ge=5, le=600)
+    """Seconds within which a browser must come with a pushed authorization request (RFC 9126)."""
+    client_requests_per_minute: int = Field(3000, ge=0)
+    """Requests a minute of one application at /token, /par, /revoke, /introspect, /device_authorization; 0: any number.
+
+    One without a secret is counted by address: anybody can call themselves by its name.
+    """
+    dpop_nonce_required: bool = True
+    """Whether a DPoP proof needs a nonce of ours: one more round trip for a client's first, none for those after it."""
     device_code_ttl_s: int = Field(600, ge=60)
     """Seconds a user has to let a device in."""
     device_interval_s: int = Field(5, ge=1)
@@ -107,6 +123,11 @@ class OAuthSettings(Part):
     def refresh_idle(self) -> timedelta:
         """Return how long an unused refresh token lives."""
         return timedelta(seconds=self.refresh_idle_s)
+
+    @property
+    def refresh_grace(self) -> timedelta:
+        """Return how long a used refresh token leads to its successor."""
+        return timedelta(seconds=self.refresh_grace_s)
 
     @property
     def refresh_absolute(self) -> timedelta:

@@ -33,6 +33,12 @@ def queries() -> dict[str, str]:
     return found
 
 
+async def test_a_fresh_database_has_no_account(auth_pool: Pool) -> None:
+    """Nobody is there by default: the first administrator is made by somebody who holds an operator's certificate."""
+    assert await auth_pool.fetchval("SELECT count(*) FROM auth.users") == 0
+    assert await auth_pool.fetchval("SELECT count(*) FROM auth.api_keys") == 0
+
+
 async def test_every_query_prepares(auth_pool: Pool) -> None:
     """Each query fits the migrated schema and is allowed to the service's role."""
     constants = queries()

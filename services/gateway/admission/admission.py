@@ -36,6 +36,7 @@ from services.gateway.admission.reconcile import Reconciler
 from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
 from services.gateway.admission.redis.scripts import ADMIT, SETTLE
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Admitted
+from services.gateway.admission.settlements import Settlements
 from services.gateway.admission.wire import AdmitAnswer, Mode, Verdict, read_answer
 from services.gateway.metering.hold import Ticket
 
@@ -53,6 +54,7 @@ class Admission:
         local: LocalLimits,
         leases: Leases,
         late: LateSettles,
+        settlements: Settlements,
         *,
         clock: Clock,
         time: RedisTime,
@@ -63,6 +65,7 @@ class Admission:
         self._local = local
         self._leases = leases
         self._late = late
+        self.settlements = settlements
         self._clock = clock
         self._options = options
         self._lease_us = int(options.lease_s * 1e6)
@@ -91,9 +94,6 @@ class Admission:
             if not self._local.knows(request.budget_keys):
                 raise
             admitted = self._admit_locally(request)
-        except AdmissionRefused as refused:
-            _count(refused)
-            raise
         except asyncio.CancelledError:
             # The script may run all the same; this follows it on the same connection.
             self._late.add(*self._settlement(Ticket(request.user_id, request.request_id), 0, 0))
@@ -114,6 +114,7 @@ class Admission:
         key, payload = self._settlement(ticket, tokens, cost_micro_rub)
         try:
             await self._runner.run(SETTLE, key, payload)
+            self.settlements.told(ticket.user_id)
         except RedisLost:
             self._late.add(key, payload)
         except asyncio.CancelledError:
@@ -142,11 +143,12 @@ class Admission:
         raise RedisLost("it comes to no decision")
 
     async def _ask(self, request: AdmissionRequest) -> AdmitAnswer:
-        deadline_us = self._time.deadline_us(self._options.timeout_s)
-        payload = admit_payload(request, mode=Mode.DECIDE, deadline_us=deadline_us, lease_us=self._lease_us)
-        answer = read_answer(await self._runner.run(ADMIT, details_key(request.user_id), payload))
+        asked_s = self._clock.monotonic()
+        payload = admit_payload(request, mode=Mode.DECIDE, lease_us=self._lease_us)
+        key, within_s = details_key(request.user_id), self._options.timeout_s
+        answer = read_answer(await self._runner.run(ADMIT, key, payload, within_s=within_s))
         failpoint("gateway.before_admit_reply")
-        self._time.learn(answer.now_us)
+        self._time.learn(answer.now_us, asked_s)
         return answer
 
     def _admitted(self, request: AdmissionRequest, answer: AdmitAnswer) -> Admitted:
@@ -161,18 +163,11 @@ class Admission:
         metrics.DEGRADED_REQUESTS.inc()
         try:
             report = self._local.admit(request)
-        except (AdmissionRefused, Unavailable) as exc:
+        except (AdmissionRefused, Unavailable):
             # Redis may have admitted it before its answer was lost.
             self._late.add(*self._settlement(Ticket(request.user_id, request.request_id), 0, 0))
-            if isinstance(exc, AdmissionRefused):
-                _count(exc)
             raise
         return Admitted(Ticket(request.user_id, request.request_id, 0, request.budget_keys), report, degraded=True)
-
-
-def _count(refused: AdmissionRefused) -> None:
-    if refused.report.violated is not None:
-        metrics.HIT[refused.report.violated].inc()
 
 
 @asynccontextmanager
@@ -186,7 +181,7 @@ async def open_admission(
     rng: random.Random | None = None,
 ) -> AsyncIterator[Admission]:
     """Yield admission with its background work; on leaving, late settles get one second."""
-    options, clock = options or AdmissionOptions(), clock or SystemClock()
+    options, clock, rng = options or AdmissionOptions(), clock or SystemClock(), rng or random.SystemRandom()
     breaker = Breaker(
         clock,
         max_failures=options.breaker_failures,
@@ -194,10 +189,10 @@ async def open_admission(
         open_s=options.breaker_open_s,
     )
     metrics.DEGRADED.set_function(lambda: float(not breaker.is_closed))
-    runner = ScriptRunner(client, breaker, timeout_s=options.timeout_s)
-    late = LateSettles(runner, clock, rng or random.SystemRandom(), limit=options.max_late_settles)
     time = RedisTime(clock)
-    leases = Leases(runner, clock, time, options)
+    runner = ScriptRunner(client, breaker, time, timeout_s=options.timeout_s)
+    late = LateSettles(runner, clock, rng, limit=options.max_late_settles)
+    leases = Leases(runner, clock, options)
     replicas = Replicas(client, clock, boot_id=boot_id, fixed=options.replicas, on_data_lost=leases.doubt_all)
     reconciler = Reconciler(client, runner, spend_of, clock=clock, every_s=options.reconcile_every_s)
     owner = Background()
@@ -213,7 +208,8 @@ async def open_admission(
     ):
         owner.start(work, name=name)
     try:
-        yield Admission(runner, rebuild, local, leases, late, clock=clock, time=time, options=options)
+        settlements = Settlements(rng)
+        yield Admission(runner, rebuild, local, leases, late, settlements, clock=clock, time=time, options=options)
     finally:
         try:
             async with asyncio.timeout(1.0):

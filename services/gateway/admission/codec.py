@@ -31,12 +31,11 @@ def subjects_of(request: AdmissionRequest) -> list[SubjectWire]:
     return found
 
 
-def admit_payload(request: AdmissionRequest, *, mode: Mode, deadline_us: int, lease_us: int) -> bytes:
+def admit_payload(request: AdmissionRequest, *, mode: Mode, lease_us: int) -> bytes:
     """Pack the argument of `admit.lua`."""
     call = AdmitCall(
         request_id=request.request_id,
         mode=mode,
-        deadline_us=deadline_us,
         lease_us=lease_us,
         tokens=request.estimated_tokens,
         hold=request.hold_micro_rub,
@@ -85,7 +84,8 @@ def refusal_of(request: AdmissionRequest, answer: AdmitAnswer) -> AdmissionRefus
         retry_after_s = seconds_left(violated.budget_key, answer.now_us) if fits else None
     row, figures = ROWS[Dimension(violated.dimension)], report_of(answer).figures
     refused = refusal(row, violated.subject, violated.limit, retry_after_s, figures, request)
-    refused.budget_left_micro_rub = violated.left if violated.budget_key else None
+    if violated.budget_key:
+        refused.budget_left_micro_rub, refused.budget_unspent_micro_rub = violated.left, violated.unspent
     return refused
 
 

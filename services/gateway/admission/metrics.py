@@ -7,7 +7,14 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.gateway.admission.dimensions import Dimension
 
 _HIT = Counter("razvilka_gateway_limits_hit_total", "Requests refused, by the limit that was hit.", ["dimension"])
-HIT = {dimension: _HIT.labels(dimension.value) for dimension in Dimension}
+_HIT_OF = {dimension: _HIT.labels(dimension.value) for dimension in Dimension}
+WAITING = Gauge("razvilka_gateway_budget_waiting", "Requests that wait for room in a budget.")
+_WAITED = Counter(
+    "razvilka_gateway_budget_waits_total",
+    "Requests that waited for room in a budget until others of it were settled, by how that ended.",
+    ["outcome"],
+)
+_WAITED_WELL, _WAITED_IN_VAIN = _WAITED.labels("admitted"), _WAITED.labels("refused")
 DEGRADED = Gauge("razvilka_gateway_limits_degraded", "1 while Redis is lost and limits are enforced locally.")
 DEGRADED_REQUESTS = Counter(
     "razvilka_gateway_limits_degraded_requests_total", "Requests decided by local limits because Redis was lost."
@@ -34,3 +41,17 @@ RECONCILED = Counter(
 RESTORED = Counter(
     "razvilka_gateway_holds_restored_total", "Holds of running requests written again after Redis lost them."
 )
+
+
+def count_refusal(violated: Dimension | None, *, waited: bool) -> None:
+    """Count a request that was refused in the end, by the limit that it hit."""
+    if violated is not None:
+        _HIT_OF[violated].inc()
+    if waited:
+        _WAITED_IN_VAIN.inc()
+
+
+def count_wait(*, waited: bool) -> None:
+    """Count a request that was admitted, if it had to wait."""
+    if waited:
+        _WAITED_WELL.inc()

@@ -83,7 +83,8 @@ class Admitted:
 class AdmissionRefused(QuotaExceeded):
     """A limit, quota or budget is spent; `report` feeds the headers of the 429.
 
-    `budget_left_micro_rub` is what the tightest budget has left; None when it was no budget that refused.
+    `budget_left_micro_rub` is what the tightest budget has left, `budget_unspent_micro_rub` what it would have left if
+    nothing that runs cost anything; None when it was no budget that refused.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class AdmissionRefused(QuotaExceeded):
         super().__init__(reason, message, retry_after_s=retry_after_s, details=details)
         self.report = report
         self.budget_left_micro_rub: int | None = None
+        self.budget_unspent_micro_rub: int | None = None
 
 
 def spending_unknown(*, retry_after_s: float) -> Unavailable:

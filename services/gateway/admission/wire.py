@@ -47,7 +47,6 @@ class AdmitCall(msgspec.Struct, frozen=True):
     """The argument of `admit.lua`.
 
     Attributes:
-        deadline_us: Redis time after which the caller has given up; 0: none.
         tokens: what it may use at most.
         hold: micro-roubles it may cost at most.
         facts: JSON that is kept beside the hold.
@@ -55,7 +54,6 @@ class AdmitCall(msgspec.Struct, frozen=True):
 
     request_id: str
     mode: Mode
-    deadline_us: int
     lease_us: int
     tokens: int
     hold: int
@@ -67,7 +65,8 @@ class AdmitCall(msgspec.Struct, frozen=True):
 class Violation(msgspec.Struct, frozen=True):
     """Which limit of whom refused; `retry_us` is how long it lasts, `budget_key` names a budget's counters.
 
-    `left` is what the tightest budget has left, when it was a budget that refused.
+    `left` is what the tightest budget has left, when it was a budget that refused; `unspent` what it would have left if
+    nothing that runs cost anything.
     """
 
     dimension: str
@@ -76,6 +75,7 @@ class Violation(msgspec.Struct, frozen=True):
     retry_us: float
     budget_key: str = ""
     left: int = 0
+    unspent: int = 0
 
 
 class FigureWire(msgspec.Struct, frozen=True):

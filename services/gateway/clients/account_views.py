@@ -102,6 +102,7 @@ class KeyView:
     revoked_at: datetime | None
     budget_micro_rub: int
     budget_period: BudgetPeriod | None
+    disabled: bool
 
 
 @dataclass(frozen=True, slots=True)

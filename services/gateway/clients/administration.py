@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import grpc
 from razvilka.auth.v1 import account_pb2 as pb
 from razvilka.auth.v1 import account_pb2_grpc
@@ -12,8 +14,16 @@ from services.gateway.clients.oauth import origin_to_proto
 from services.gateway.clients.oauth_views import Origin
 
 
+class Credential(IntEnum):
+    """What an administrator switches off and on."""
+
+    KEY = pb.CREDENTIAL_KIND_KEY
+    CLIENT = pb.CREDENTIAL_KIND_CLIENT
+    GRANT = pb.CREDENTIAL_KIND_GRANT
+
+
 class AdministrationClient:
-    """Shuts accounts and opens them again. `deadline_s` bounds each call."""
+    """Shuts accounts and credentials, and opens them again. `deadline_s` bounds each call."""
 
     def __init__(self, channel: grpc.aio.Channel, *, deadline_s: float) -> None:
         self._stub = account_pb2_grpc.AccountServiceStub(channel)
@@ -33,3 +43,29 @@ class AdministrationClient:
             admin_user_id=admin_user_id, user_id=user_id, disabled=disabled, origin=origin_to_proto(origin)
         )
         await rpc_client.unary(self._stub.SetUserDisabled, request, deadline_s=self._deadline_s, call=call)
+
+    async def set_credential_disabled(
+        self,
+        admin_user_id: str,
+        credential: tuple[Credential, str],
+        origin: Origin,
+        call: CallContext,
+        *,
+        disabled: bool,
+    ) -> None:
+        """Switch a key, client or grant off, or on again, by its id.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it is revoked.
+            PermissionDenied: who asks is no administrator.
+        """
+        kind, id = credential
+        request = pb.SetCredentialDisabledRequest(
+            admin_user_id=admin_user_id,
+            kind=pb.CredentialKind.ValueType(kind),
+            id=id,
+            disabled=disabled,
+            origin=origin_to_proto(origin),
+        )
+        await rpc_client.unary(self._stub.SetCredentialDisabled, request, deadline_s=self._deadline_s, call=call)

@@ -164,6 +164,7 @@ def key_from_proto(message: pb.ApiKey) -> KeyView:
         revoked_at=moment(message, "revoked_at"),
         budget_micro_rub=message.budget_micro_rub,
         budget_period=PERIODS.get(message.budget_period),
+        disabled=message.disabled,
     )
 
 

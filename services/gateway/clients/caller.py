@@ -18,7 +18,9 @@ KEY_SUBJECT: Final = "key:"
 class Caller:
     """A verified credential. `models` and `networks` are empty when nothing is excluded.
 
-    `time_zone` is its account's, by its IANA name: budget periods follow it.
+    `time_zone` is its account's, by its IANA name: budget periods follow it. Of access tokens only: `key_thumbprint` is
+    that of the key it is bound to ("": none), `authenticated_at_s` when its user proved who they are, in seconds since
+    1970 (None: no person stands behind it).
     """
 
     user_id: str
@@ -34,6 +36,8 @@ class Caller:
     grant_id: str = ""
     client_id: str = ""
     time_zone: str = "UTC"
+    key_thumbprint: str = ""
+    authenticated_at_s: float | None = None
 
     @property
     def own_budget(self) -> Budget | None:

@@ -56,6 +56,8 @@ class GrantClient:
             redirect_uris=order.redirect_uris,
             scopes=order.scopes,
             grant_types=order.grant_types,
+            dpop_bound_access_tokens=order.dpop_bound,
+            require_pushed_authorization_requests=order.requires_pushed,
             maker=authority_to_proto(maker),
         )
         answer = await self._ask(self._stub.CreateClient, request, call)
@@ -87,6 +89,9 @@ def application_from_proto(message: pb.Client) -> Application:
         auth_method=message.token_endpoint_auth_method,
         created_at=moment(message, "created_at"),
         client_uri=message.client_uri,
+        dpop_bound=message.dpop_bound_access_tokens,
+        requires_pushed=message.require_pushed_authorization_requests,
+        disabled=message.disabled,
     )
 
 
@@ -100,4 +105,5 @@ def _grant(message: pb.Grant) -> GrantView:
         budget_period=PERIODS.get(message.budget.period) if message.budget.limit_micro_rub else None,
         created_at=moment(message, "created_at"),
         last_used_at=moment(message, "last_used_at"),
+        disabled=message.disabled,
     )

@@ -21,6 +21,7 @@ from services.gateway.clients.oauth_views import (
     Allowance,
     ConsentStep,
     ErrorStep,
+    FormAnswer,
     IssuerKeys,
     LoginStep,
     OAuthRefused,
@@ -30,6 +31,7 @@ from services.gateway.clients.oauth_views import (
     RedirectStep,
     Revocation,
     Step,
+    UserInfo,
 )
 from services.gateway.clients.periods import period_to_proto
 from services.gateway.clients.timestamps import moment, timestamp
@@ -75,28 +77,45 @@ class OAuthClient:
         answer = await self._ask(self._stub.DecideConsent, request, call)
         return str(answer.redirect_url)
 
-    async def token(self, params: Params, authorization: str, origin: Origin, call: CallContext) -> bytes:
-        """Return the body of the token endpoint's answer.
+    async def token(
+        self, params: Params, authorization: str, origin: Origin, call: CallContext, *, dpop: str = ""
+    ) -> FormAnswer:
+        """Return the token endpoint's answer. `dpop`: the header with a proof of possession.
 
         Raises:
             OAuthRefused: the protocol's errors.
         """
         request = pb.TokenRequest(
-            params=params_to_proto(params), authorization=authorization, origin=origin_to_proto(origin)
+            params=params_to_proto(params), authorization=authorization, origin=origin_to_proto(origin), dpop=dpop
         )
         answer = await self._ask(self._stub.Token, request, call)
         _raise_error(answer)
         token: pb.Token = answer.token
         body: dict[str, Any] = {
             "access_token": token.access_token,
-            "token_type": "Bearer",
+            "token_type": token.token_type or "Bearer",
             "expires_in": token.expires_in_s,
         }
         for name in ("refresh_token", "scope", "id_token", "issued_token_type"):
             value = getattr(token, name)
             if value:
                 body[name] = value
-        return msgspec.json.encode(body)
+        return FormAnswer(msgspec.json.encode(body), answer.dpop_nonce)
+
+    async def push(
+        self, params: Params, authorization: str, origin: Origin, call: CallContext, *, dpop: str = ""
+    ) -> FormAnswer:
+        """Return the answer to a pushed authorization request (RFC 9126).
+
+        Raises:
+            OAuthRefused: the protocol's errors.
+        """
+        request = pb.PushAuthorizationRequest(
+            params=params_to_proto(params), authorization=authorization, origin=origin_to_proto(origin), dpop=dpop
+        )
+        answer = await self._ask(self._stub.PushAuthorization, request, call)
+        _raise_error(answer)
+        return FormAnswer(str(answer.answer_json).encode(), answer.dpop_nonce)
 
     async def revoke(self, params: Params, authorization: str, origin: Origin, call: CallContext) -> bytes:
         """End a token; return an empty body.
@@ -125,7 +144,7 @@ class OAuthClient:
         _raise_error(answer)
         return str(answer.claims_json).encode()
 
-    async def user_info(self, access_token: str, call: CallContext) -> bytes:
+    async def user_info(self, access_token: str, call: CallContext) -> UserInfo:
         """Return the claims of a token's user.
 
         Raises:
@@ -133,7 +152,7 @@ class OAuthClient:
             PermissionDenied: it lacks the scope `openid`.
         """
         answer = await self._ask(self._stub.UserInfo, pb.UserInfoRequest(access_token=access_token), call)
-        return str(answer.claims_json).encode()
+        return UserInfo(str(answer.claims_json).encode(), answer.dpop_jkt)
 
     async def register(self, metadata_json: str, authorization: str, origin: Origin, call: CallContext) -> bytes:
         """Register an application (RFC 7591).
@@ -183,6 +202,7 @@ class OAuthClient:
             user_code=user_code,
             session_id=session,
             approved=allowance.approved,
+            scopes=allowance.scopes,
             models=allowance.models,
             budget_micro_rub=allowance.budget_micro_rub,
             budget_period=period_to_proto(allowance.budget_period),
@@ -194,7 +214,12 @@ class OAuthClient:
         """Return the public keys, and what tokens must say."""
         answer = await self._ask(self._stub.GetKeys, pb.GetKeysRequest())
         return IssuerKeys(
-            answer.jwks_json, answer.issuer, answer.audience, tuple(answer.algorithms), answer.metadata_json
+            answer.jwks_json,
+            answer.issuer,
+            answer.audience,
+            tuple(answer.algorithms),
+            answer.metadata_json,
+            tuple(answer.dpop_nonces),
         )
 
     async def get_grant(self, grant_id: str, user_id: str, call: CallContext) -> Caller:
@@ -228,18 +253,19 @@ def params_to_proto(params: Params) -> Sequence[pb.Param]:
 
 def _raise_error(answer: Any) -> None:
     if answer.WhichOneof("answer") == "error":
-        raise _refused(answer.error)
+        raise _refused(answer.error, getattr(answer, "dpop_nonce", ""))
     if answer.WhichOneof("answer") is None:
         raise Internal()
 
 
-def _refused(error: pb.OAuthError) -> OAuthRefused:
+def _refused(error: pb.OAuthError, dpop_nonce: str = "") -> OAuthRefused:
     return OAuthRefused(
         error.error,
         error.description,
         error.http_status or 400,
         challenge_basic=error.challenge_basic,
         retry_after_s=error.retry_after_s,
+        dpop_nonce=dpop_nonce,
     )
 
 

@@ -32,6 +32,7 @@ class OAuthRefused(Exception):
         *,
         challenge_basic: bool = False,
         retry_after_s: int = 0,
+        dpop_nonce: str = "",
     ) -> None:
         super().__init__(error)
         self.error = error
@@ -39,6 +40,23 @@ class OAuthRefused(Exception):
         self.status = status
         self.challenge_basic = challenge_basic
         self.retry_after_s = retry_after_s
+        self.dpop_nonce = dpop_nonce
+
+
+@dataclass(frozen=True, slots=True)
+class FormAnswer:
+    """The body of an answer, and the nonce for the client's next DPoP proof, if it needs one."""
+
+    body: bytes
+    dpop_nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfo:
+    """The claims of a token's user as JSON, and the key that the token is bound to; "": none."""
+
+    claims_json: bytes
+    thumbprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +72,9 @@ class Application:
     auth_method: str
     created_at: datetime | None
     client_uri: str
+    disabled: bool
+    dpop_bound: bool = False
+    requires_pushed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +144,7 @@ class GrantView:
     budget_period: BudgetPeriod | None
     created_at: datetime | None
     last_used_at: datetime | None
+    disabled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +156,20 @@ class NewApplication:
     redirect_uris: tuple[str, ...]
     scopes: tuple[str, ...]
     grant_types: tuple[str, ...]
+    dpop_bound: bool = False
+    requires_pushed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class IssuerKeys:
-    """What auth says of its tokens."""
+    """What auth says of its tokens. `dpop_nonces`: those that count, the second one to be handed out."""
 
     jwks_json: str
     issuer: str
     audience: str
     algorithms: tuple[str, ...]
     metadata_json: str
+    dpop_nonces: tuple[str, ...] = ()
 
 
 class Revocation(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from starlette.types import Receive, Scope, Send
 
@@ -20,6 +20,9 @@ from services.gateway.edge.origin import header
 from services.gateway.edge.problems import Headers, code_of
 from services.gateway.edge.request_context import RequestContext, context_of
 from services.gateway.edge.respond import Answer, send_answer
+
+# What a page of another site reads of an answer beside its body.
+EXPOSED: Final = (b"access-control-expose-headers", b"www-authenticate, dpop-nonce, retry-after")
 
 
 class Responder(Protocol):
@@ -94,7 +97,7 @@ class Endpoint:
             return
         answer = await self._answer(scope, receive, context)
         if self.cors:
-            answer.headers.extend(self.cors.headers(scope))
+            answer.headers.extend([*self.cors.headers(scope), EXPOSED])
         await send_answer(send, answer)
 
     async def _answer(self, scope: Scope, receive: Receive, context: RequestContext) -> Answer:
@@ -116,6 +119,8 @@ class Endpoint:
         headers: Headers = []
         if refused.retry_after_s:
             headers.append((b"retry-after", str(refused.retry_after_s).encode()))
+        if refused.dpop_nonce:
+            headers.append((b"dpop-nonce", plain_value(refused.dpop_nonce)))
         if refused.status == 405:
             headers.append((b"allow", ", ".join(self.methods).encode()))
         if refused.status == 413:
@@ -125,7 +130,7 @@ class Endpoint:
     def _preflight(self, shared: Headers) -> Answer:
         headers: Headers = [
             (b"access-control-allow-methods", ", ".join(self.methods).encode()),
-            (b"access-control-allow-headers", b"authorization, content-type"),
+            (b"access-control-allow-headers", b"authorization, content-type, dpop"),
             (b"access-control-max-age", b"600"),
             *shared,
         ]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
@@ -40,11 +40,20 @@ _UNKNOWN: Final = "unknown"
 class Edge:
     """Wraps the whole application. The hot endpoints are reached from here, past every layer of the framework."""
 
-    def __init__(self, app: ASGIApp, hot: Mapping[str, ASGIApp], *, hsts: bool, cors: ApiCors) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hot: Mapping[str, ASGIApp],
+        *,
+        hsts: bool,
+        cors: ApiCors,
+        note_refusal: Callable[[RequestContext], None],
+    ) -> None:
         self._app = app
         self._hot = hot
         self._fixed = [*SECURITY, _HSTS] if hsts else SECURITY
         self._cors = cors
+        self._note_refusal = note_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -63,6 +72,8 @@ class Edge:
         finally:
             metrics.IN_FLIGHT.dec()
             _close(context)
+            if context.error_code and 400 <= context.status < CLIENT_CLOSED_REQUEST:
+                self._note_refusal(context)
 
     def _outward(self, context: RequestContext, send: Send) -> Send:
         async def outward(message: Message) -> None:

@@ -42,11 +42,16 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     ErrorReason.INVALID_PARAMETERS: Rendering(400, _BAD_REQUEST),
     ErrorReason.UNSUPPORTED_PARAMETER: Rendering(400, _BAD_REQUEST),
     ErrorReason.CONTEXT_LENGTH_EXCEEDED: Rendering(400, _BAD_REQUEST),
+    # Not the conversation: a client that shortens its messages would never get through.
+    ErrorReason.TOOL_TOO_LARGE: Rendering(400, _BAD_REQUEST),
     ErrorReason.CONTENT_FILTER: Rendering(400, _BAD_REQUEST),
     ErrorReason.AUTH_REQUIRED: Rendering(401, _AUTHENTICATION),
     ErrorReason.INVALID_KEY: Rendering(401, _AUTHENTICATION),
     ErrorReason.INVALID_TOKEN: Rendering(401, _AUTHENTICATION),
     ErrorReason.TOKEN_EXPIRED: Rendering(401, _AUTHENTICATION),
+    ErrorReason.INVALID_DPOP_PROOF: Rendering(401, _AUTHENTICATION),
+    ErrorReason.USE_DPOP_NONCE: Rendering(401, _AUTHENTICATION),
+    ErrorReason.INSUFFICIENT_USER_AUTHENTICATION: Rendering(401, _AUTHENTICATION),
     # The credential of the request is good; it is the password in its body that is not.
     ErrorReason.INVALID_CREDENTIALS: Rendering(403, _PERMISSION),
     ErrorReason.SECOND_FACTOR_REQUIRED: Rendering(403, _PERMISSION),
@@ -86,6 +91,8 @@ _CHALLENGE: Final = {
     ErrorReason.INVALID_KEY: b'Bearer realm="razvilka", error="invalid_token"',
     ErrorReason.INVALID_TOKEN: b'Bearer realm="razvilka", error="invalid_token"',
     ErrorReason.TOKEN_EXPIRED: b'Bearer realm="razvilka", error="invalid_token"',
+    ErrorReason.INVALID_DPOP_PROOF: b'DPoP realm="razvilka", error="invalid_dpop_proof", algs="ES256 EdDSA Ed25519"',
+    ErrorReason.USE_DPOP_NONCE: b'DPoP realm="razvilka", error="use_dpop_nonce", algs="ES256 EdDSA Ed25519"',
 }
 
 
@@ -136,4 +143,8 @@ def _challenge(error: ServiceError) -> bytes | None:
     if error.reason is ErrorReason.INSUFFICIENT_SCOPE:
         scope = error.details.get("required_scope", "")
         return b'Bearer realm="razvilka", error="insufficient_scope", scope=' + quoted_value(scope)
+    if error.reason is ErrorReason.INSUFFICIENT_USER_AUTHENTICATION:
+        # RFC 9470 3: the client sends the person to /authorize with this max_age.
+        max_age = quoted_value(error.details.get("max_age", ""))
+        return b'Bearer realm="razvilka", error="insufficient_user_authentication", max_age=' + max_age
     return _CHALLENGE.get(error.reason)

@@ -8,7 +8,9 @@ from typing import Final
 from uuid import UUID
 
 # What the ids of answers begin with, before the digits of the request's.
-ANSWER_PREFIXES: Final = ("chatcmpl-", "cmpl-", "msg_")
+ANSWER_PREFIXES: Final = ("chatcmpl-", "cmpl-", "msg_", "resp_")
+
+_DIGITS: Final = 32
 
 
 def new_request_id() -> str:
@@ -22,9 +24,10 @@ def new_request_id() -> str:
 
 
 def parse_request_id(text: str) -> str | None:
-    """Return the request id that a client means: as we sent it, or the id of the answer: `chatcmpl-…`, `msg_…`."""
+    """Return the request id that a client means: as we sent it, or as the id of an answer has it (`chatcmpl-…`)."""
     prefix = next((prefix for prefix in ANSWER_PREFIXES if text.startswith(prefix)), "")
     try:
-        return str(UUID(text.removeprefix(prefix)))
+        # What follows in the id of a response is a secret of its own.
+        return str(UUID(text.removeprefix(prefix)[: _DIGITS if prefix else None]))
     except ValueError:
         return None

@@ -35,9 +35,29 @@ class _Known:
 
 
 class AccessTokenVerifier:
-    """Tells who holds an access token."""
+    """Tells who holds an access token.
 
-    def __init__(self, key_set: KeySet, get_grant: GetGrant, grants: KeyCache, revoked: Revoked, clock: Clock) -> None:
+    Args:
+        key_set: verifies signatures.
+        get_grant: asks what a grant allows.
+        grants: remembers that.
+        revoked: what ended early.
+        clock: tells the time.
+        bound: which tokens count: those bound to a key, or those that whoever bears them may use. Never both: in a
+            memory of their own, bound ones cost the others no question.
+    """
+
+    def __init__(
+        self,
+        key_set: KeySet,
+        get_grant: GetGrant,
+        grants: KeyCache,
+        revoked: Revoked,
+        clock: Clock,
+        *,
+        bound: bool = False,
+    ) -> None:
+        self._bound = bound
         self._key_set = key_set
         self._get_grant = get_grant
         self._grants = grants
@@ -71,7 +91,7 @@ class AccessTokenVerifier:
     async def _verified(self, digest: bytes, token: str) -> _Known:
         self._known.pop(digest, None)
         try:
-            known = _Known(token_of(await self._key_set.verify(token)))
+            known = _Known(self._of_our_kind(token_of(await self._key_set.verify(token))))
         except ServiceError as exc:
             (metrics.TOKEN_REFUSED if isinstance(exc, Unauthenticated) else metrics.TOKEN_UNAVAILABLE).inc()
             raise
@@ -80,6 +100,11 @@ class AccessTokenVerifier:
             self._known.popitem(last=False)
         self._known[digest] = known
         return known
+
+    def _of_our_kind(self, token: AccessToken) -> AccessToken:
+        if bool(token.thumbprint) is not self._bound:
+            raise invalid_token()
+        return token
 
     async def _with_grant(self, known: _Known, call: CallContext) -> Caller:
         token = known.token
@@ -91,7 +116,13 @@ class AccessTokenVerifier:
             if token.user_id and grant.user_id != token.user_id:
                 raise invalid_token()
             known.grant = grant
-            known.caller = replace(grant, scopes=grant.scopes & token.scopes, grant_id=counted_under(grant))
+            known.caller = replace(
+                grant,
+                scopes=grant.scopes & token.scopes,
+                grant_id=counted_under(grant),
+                key_thumbprint=token.thumbprint,
+                authenticated_at_s=token.authenticated_at_s,
+            )
         return known.caller
 
 

@@ -15,10 +15,14 @@ from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.access import Need, Open, check_scope
 from services.gateway.identity.access_tokens import AccessTokenVerifier, is_token
 from services.gateway.identity.key_cache import KeyCache
+from services.gateway.identity.possession import PossessionCheck
+from services.gateway.identity.token_claims import invalid_token
 from services.gateway.settings import Network
 
 MAX_KEY_LENGTH: Final = 512
 MAX_TOKEN_LENGTH: Final = 8192
+BEARER: Final = b"bearer"
+DPOP: Final = b"dpop"
 VerifyApiKey = Callable[[str, CallContext], Awaitable[Caller]]
 Address = IPv4Address | IPv6Address
 
@@ -27,11 +31,18 @@ class Authenticator:
     """Tells who calls, and refuses who may not."""
 
     def __init__(
-        self, verify: VerifyApiKey, cache: KeyCache, tokens: AccessTokenVerifier, *, trusted: Sequence[Network]
+        self,
+        verify: VerifyApiKey,
+        cache: KeyCache,
+        tokens: AccessTokenVerifier,
+        possession: PossessionCheck,
+        *,
+        trusted: Sequence[Network],
     ) -> None:
         self._verify = verify
         self._cache = cache
         self._tokens = tokens
+        self._possession = possession
         self._trusted = tuple(trusted)
 
     async def enter(self, context: RequestContext, need: Need) -> None:
@@ -49,8 +60,10 @@ class Authenticator:
             raise InvalidRequest(
                 ErrorReason.INVALID_REQUEST, "Credentials belong into the Authorization header, not into the address."
             )
-        credential = bearer_of(context.authorization)
-        if is_token(credential):
+        scheme, _, given = context.authorization.partition(b" ")
+        if scheme.lower() != BEARER:
+            caller = await self._possession.caller(token_of_dpop(context.authorization), context)
+        elif is_token(credential := _credential(given)):
             caller = await self._tokens.caller(credential, context.call)
         else:
             digest = self._cache.digest(credential)
@@ -72,18 +85,44 @@ def bearer_of(authorization: bytes) -> bytes:
     Raises:
         Unauthenticated: there is none, or it cannot be one.
     """
-    if not authorization:
-        raise Unauthenticated(
-            ErrorReason.AUTH_REQUIRED, "An API key or access token is needed: send it as `Authorization: Bearer <key>`."
-        )
-    scheme, _, key = authorization.partition(b" ")
-    if scheme.lower() != b"bearer":
-        raise Unauthenticated(ErrorReason.AUTH_REQUIRED, "The Authorization header must have the form `Bearer <key>`.")
-    key = key.strip()
+    scheme, _, given = authorization.partition(b" ")
+    if scheme.lower() != BEARER:
+        raise _no_credential(authorization)
+    return _credential(given)
+
+
+def _no_credential(authorization: bytes) -> Unauthenticated:
+    message = "An API key or access token is needed: send it as `Authorization: Bearer <key>`."
+    if authorization:
+        message = "The Authorization header must have the form `Bearer <key>`."
+    return Unauthenticated(ErrorReason.AUTH_REQUIRED, message)
+
+
+def _credential(given: bytes) -> bytes:
+    key = given.strip()
     longest = MAX_TOKEN_LENGTH if is_token(key) else MAX_KEY_LENGTH
     if not key or len(key) > longest or not _printable(key):
         raise Unauthenticated(ErrorReason.INVALID_KEY, "The API key is not valid.")
     return key
+
+
+def is_dpop(authorization: bytes) -> bool:
+    """Tell whether the header comes with a token that is bound to a key (RFC 9449 7.1)."""
+    return authorization.partition(b" ")[0].lower() == DPOP
+
+
+def token_of_dpop(authorization: bytes) -> bytes:
+    """Return the access token of such a header.
+
+    Raises:
+        Unauthenticated: AUTH_REQUIRED: it is no such header; INVALID_TOKEN: there is no token in it.
+    """
+    if not is_dpop(authorization):
+        raise _no_credential(authorization)
+    token = authorization[len(DPOP) :].strip()
+    if not is_token(token) or len(token) > MAX_TOKEN_LENGTH or not _printable(token):
+        raise invalid_token()
+    return token
 
 
 def _printable(key: bytes) -> bool:

@@ -167,8 +167,12 @@ class KeyCache:
 
     def forget_user(self, user_id: str) -> None:
         """Ask again about every key of a user."""
+        self.forget(lambda caller: caller.user_id == user_id)
+
+    def forget(self, matches: Callable[[Caller], bool]) -> None:
+        """Ask again about every credential of this kind of caller."""
         self._forgettings += 1
-        self._drop(lambda caller: caller.user_id == user_id)
+        self._drop(matches)
 
     def _drop(self, matches: Callable[[Caller], bool]) -> None:
         for digest in [digest for digest, entry in self._entries.items() if matches(entry.caller)]:

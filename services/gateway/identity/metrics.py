@@ -24,6 +24,10 @@ def _outcomes(of: Counter) -> Outcomes:
 
 
 KEY_CHECKS: Final = Counter("razvilka_gateway_key_checks_total", "API keys checked, by how it went.", ["outcome"])
+REFUSALS_UNCOUNTED: Final = Counter(
+    "razvilka_gateway_refusals_uncounted_total",
+    "Refusals that the view of abuse lacks.",
+)
 REVOCATIONS: Final = Counter("razvilka_gateway_revocations_total", "Revocations heard of, by how.", ["source"])
 LISTENING: Final = Gauge("razvilka_gateway_revocations_listening", "1 while revocations are heard at once.")
 KEY_OUTCOMES: Final = _outcomes(KEY_CHECKS)

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
+from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth_views import Revocation
 from services.gateway.identity import metrics
 from services.gateway.identity.key_cache import KeyCache
@@ -34,6 +35,12 @@ ASK_EVERY_S: Final = 2.0
 # The first question: everything that a token can still be waiting for.
 FIRST_LOOK: Final = timedelta(seconds=KEEP_S)
 
+# Which name of a caller a kind of credential goes by.
+SUBJECT_OF: Final[dict[str, Callable[[Caller], str]]] = {
+    "key": lambda caller: caller.key_id,
+    "grant": lambda caller: caller.grant_id,
+    "client": lambda caller: caller.client_id,
+}
 
 # Since a moment -> what ended since then, and the next moment to ask for.
 ListRevocations = Callable[[datetime], Awaitable[tuple[list[Revocation], datetime]]]
@@ -74,8 +81,20 @@ class RevocationEffects:
             # Asked again, not refused: what a user did after that moment counts.
             self._keys.forget_user(revocation.id)
             self._grants.forget_user(revocation.id)
+        elif revocation.kind == "changed":
+            self._ask_again(revocation.id)
         elif not self._revoked.add(revocation.kind, revocation.id):
             log.warning("revocations.unknown_kind", kind=revocation.kind)
+
+    def _ask_again(self, subject: str) -> None:
+        """Forget what is known of a credential that an administrator switched: auth says what counts now."""
+        kind, _, id = subject.partition(":")
+        name = SUBJECT_OF.get(kind)
+        if name is None:
+            log.warning("revocations.unknown_kind", kind=kind)
+            return
+        for cache in (self._keys, self._grants):
+            cache.forget(lambda caller: name(caller) == id)
 
 
 class RevocationListener:

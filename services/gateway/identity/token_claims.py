@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from servicekit.errors import ErrorReason, Unauthenticated
+from servicekit.trust.dpop import is_thumbprint
 from services.gateway.identity.key_sets import LEEWAY_S
 
 
@@ -20,6 +21,8 @@ class AccessToken:
     user_id: str
     scopes: frozenset[str]
     expires_at_s: float
+    thumbprint: str = ""
+    authenticated_at_s: float | None = None
 
 
 def token_of(claims: dict[str, Any]) -> AccessToken:
@@ -40,7 +43,27 @@ def token_of(claims: dict[str, Any]) -> AccessToken:
         user_id="" if texts["sub"] == texts["client_id"] else texts["sub"],
         scopes=frozenset(texts["scope"].split()),
         expires_at_s=float(claims["exp"]) + LEEWAY_S,
+        thumbprint=_thumbprint(claims.get("cnf")),
+        authenticated_at_s=_moment(claims.get("auth_time")),
     )
+
+
+def _moment(auth_time: object) -> float | None:
+    if auth_time is None:
+        return None
+    if isinstance(auth_time, bool) or not isinstance(auth_time, int | float):
+        raise invalid_token()
+    return float(auth_time)
+
+
+def _thumbprint(confirmation: object) -> str:
+    # RFC 9449 6.1. Bound in a way that we don't know is bound all the same: no bearer token.
+    if confirmation is None:
+        return ""
+    thumbprint = confirmation.get("jkt") if isinstance(confirmation, dict) else None
+    if not isinstance(thumbprint, str) or not is_thumbprint(thumbprint):
+        raise invalid_token()
+    return thumbprint
 
 
 def invalid_token() -> Unauthenticated:

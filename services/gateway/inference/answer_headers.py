@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from services.gateway.clients.catalog import Model
 from services.gateway.clients.completion import Route
 from services.gateway.edge.header_values import plain_value
 from services.gateway.edge.problems import Headers
-
-# Anybody's text: a header has room for a few names.
-_MOST_NAMES: Final = 20
-_LONGEST_NAME: Final = 64
+from services.gateway.inference.explanation import SEPARATOR, dropped_names
 
 
 def answer_headers(route: Route, model: Model, ignored: Sequence[str]) -> Headers:
@@ -27,8 +23,8 @@ def answer_headers(route: Route, model: Model, ignored: Sequence[str]) -> Header
         (b"x-razvilka-model", plain_value(route.resolved_model or route.model)),
         (b"x-razvilka-provider", plain_value(route.provider)),
     ]
-    if dropped := [*route.dropped_params, *(name[:_LONGEST_NAME] for name in ignored[:_MOST_NAMES])]:
-        headers.append((b"x-razvilka-dropped-params", plain_value(", ".join(dropped))))
+    if dropped := dropped_names(route, ignored):
+        headers.append((b"x-razvilka-dropped-params", plain_value(SEPARATOR.join(dropped))))
     if model.deprecated_at is not None:
         headers.append((b"deprecation", f"@{int(model.deprecated_at.timestamp())}".encode()))
     if model.shutdown_at is not None:

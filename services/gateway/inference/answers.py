@@ -27,10 +27,10 @@ from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.answer_headers import cost_header, late_facts
-from services.gateway.inference.event_stream import Frames
-from services.gateway.inference.event_writer import EventWriter
 from services.gateway.inference.paid_call import PaidCall, PaidCalls
 from services.gateway.inference.pricing import PricedRequest
+from services.gateway.inference.streaming.event_stream import Frames
+from services.gateway.inference.streaming.event_writer import EventWriter
 from services.gateway.metering.usage_record import TokenUsage
 
 log = structlog.get_logger()
@@ -43,6 +43,8 @@ Ask = Callable[[PaidCall], Awaitable[Answer]]
 AskStream = Callable[[PaidCall], AsyncGenerator[list[StreamPart], None]]
 # From the answer, what it used and what it cost in micro-roubles to the body.
 Render = Callable[[Answer, TokenUsage, int], bytes]
+# What a route does with a settled answer before its last bytes are sent. It may not fail.
+BeforeLast = Callable[[], Awaitable[None]]
 
 
 class Answers:
@@ -52,7 +54,14 @@ class Answers:
         self._paid_calls = paid_calls
 
     async def send_whole(
-        self, context: RequestContext, priced: PricedRequest, send: Send, *, ask: Ask[Answer], render: Render[Answer]
+        self,
+        context: RequestContext,
+        priced: PricedRequest,
+        send: Send,
+        *,
+        ask: Ask[Answer],
+        render: Render[Answer],
+        before_last: BeforeLast | None = None,
     ) -> None:
         """Send a whole answer.
 
@@ -71,10 +80,20 @@ class Answers:
             cost = await call.complete(answer.end, choices[0].finish_reason if choices else "")
         failpoint("gateway.before_answer")
         context.headers.append(cost_header(cost))
-        await send_json(send, 200, render(answer, call.billed, cost))
+        body = render(answer, call.billed, cost)
+        if before_last is not None:
+            await before_last()
+        await send_json(send, 200, body)
 
     async def send_stream(
-        self, context: RequestContext, priced: PricedRequest, send: Send, *, ask: AskStream, frames: Frames
+        self,
+        context: RequestContext,
+        priced: PricedRequest,
+        send: Send,
+        *,
+        ask: AskStream,
+        frames: Frames,
+        before_last: BeforeLast | None = None,
     ) -> None:
         """Send an answer as it is made.
 
@@ -89,7 +108,7 @@ class Answers:
                 writer.expect()
                 with call.cancellation:
                     await relay.run(ask(call))
-                await relay.finish()
+                await relay.finish(before_last)
             except Exception as exc:
                 if not writer.started:
                     raise
@@ -165,7 +184,7 @@ class StreamRelay:
         if self._drained_chars > self._drain_chars:
             self._call.cancellation.now(self._call.client.lost)
 
-    async def finish(self) -> None:
+    async def finish(self, before_last: BeforeLast | None) -> None:
         """Settle, then send the last frames.
 
         Raises:
@@ -180,7 +199,10 @@ class StreamRelay:
             raise ProviderFailed(ErrorReason.PROVIDER_ERROR, "The answer broke off without an end.")
         cost = await call.complete(self._end, self._finish_reason)
         failpoint("gateway.before_answer")
-        await self._writer.finish(self._last_frames + self._frames.end(call.billed, cost))
+        last = self._last_frames + self._frames.end(call.billed, cost)
+        if before_last is not None:
+            await before_last()
+        await self._writer.finish(last)
 
     async def break_off(self, error: ServiceError) -> None:
         """Settle what was delivered, and tell the caller that this is not the whole answer."""

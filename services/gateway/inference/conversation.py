@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -12,11 +13,9 @@ from services.gateway.inference.schemas import (
     ChatMessage,
     ChatRequest,
     ContentPart,
-    FunctionNamed,
-    NamedToolChoice,
-    Tool,
     ToolCall,
 )
+from services.gateway.inference.tool_use import as_function_call, normalise_tools
 
 # Each is decoded by itself: twice as many would hold everybody else up.
 MAX_PARTS: Final = 2000
@@ -25,11 +24,21 @@ _PLAIN: Final = frozenset(("user", "system", "developer"))
 _NEEDED: Final = {"text": "text", "image_url": "image_url", "input_audio": "input_audio", "file": "file"}
 
 
-def normalise(request: ChatRequest) -> bool:
-    """Check what types cannot say, and bring old forms to the new one, in place.
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """What is left to say of a body in its new form.
 
-    Returns:
-        Whether the caller speaks the old `functions` dialect and wants `function_call` back.
+    Attributes:
+        legacy: the caller speaks the old `functions` dialect and wants `function_call` back.
+        left_out: fields that no provider could be told, by their path.
+    """
+
+    legacy: bool
+    left_out: list[str]
+
+
+def normalise(request: ChatRequest) -> Normalised:
+    """Check what types cannot say, and bring old forms to the new one, in place.
 
     Raises:
         InvalidRequest: a field is missing or contradicts another; it is named.
@@ -41,14 +50,17 @@ def normalise(request: ChatRequest) -> bool:
     if sum(len(message.content) for message in messages if isinstance(message.content, list)) > MAX_PARTS:
         raise _invalid("messages", f"The messages have more than {MAX_PARTS} content parts")
     legacy = request.functions is not None
+    left_out: list[str] = []
     for index, message in enumerate(messages):
         if type(message.content) is str and message.role in _PLAIN and message.tool_calls is None:
             continue
+        if message.reasoning_content:
+            left_out.append("messages[].reasoning_content")
         _check_message(message, index)
         legacy = _modernise(message, index) or legacy
-    _modernise_functions(request)
+    left_out += normalise_tools(request)
     _check_together(request)
-    return legacy
+    return Normalised(legacy, [*dict.fromkeys([*left_out, *_unsaid(request)])])
 
 
 def _join_prompt(request: ChatRequest) -> None:
@@ -63,6 +75,17 @@ def _join_prompt(request: ChatRequest) -> None:
     request.messages = [ChatMessage(role="user", content=request.prompt)]
 
 
+def _unsaid(request: ChatRequest) -> list[str]:
+    """Return the rare parts of known fields that are read by nobody."""
+    form, options = request.response_format, request.stream_options
+    unsaid = []
+    if options is not None and options.include_obfuscation:
+        unsaid.append("stream_options.include_obfuscation")
+    if form is not None and form.json_schema is not None and form.json_schema.description:
+        unsaid.append("response_format.json_schema.description")
+    return unsaid
+
+
 def _check_message(message: ChatMessage, index: int) -> None:
     where = f"messages[{index}]"
     content = message.content
@@ -71,14 +94,18 @@ def _check_message(message: ChatMessage, index: int) -> None:
             raise _invalid(f"{where}.content", "The list of parts is empty")
         for number, raw in enumerate(content):
             _check_part(raw, f"{where}.content[{number}]")
+    elif content is None and message.role == "assistant" and message.refusal:
+        message.content = message.refusal
     elif content is None and not (message.role == "assistant" and (message.tool_calls or message.function_call)):
-        raise _invalid(f"{where}.content", "This field is required")
+        raise _invalid(f"{where}.content", "Expected a string or a list of parts, got null: there is no tool call")
     if message.role == "tool" and not message.tool_call_id:
         raise _invalid(f"{where}.tool_call_id", "A message of role `tool` needs the id of the call it answers")
     if message.role == "function" and not message.name:
         raise _invalid(f"{where}.name", "A message of role `function` needs the function's name")
     if message.tool_calls is not None and message.role != "assistant":
         raise _invalid(f"{where}.tool_calls", "Only messages of role `assistant` have tool calls")
+    for number, call in enumerate(message.tool_calls or ()):
+        as_function_call(call, f"{where}.tool_calls[{number}]")
 
 
 def _check_part(raw: msgspec.Raw, where: str) -> None:
@@ -105,33 +132,16 @@ def _modernise(message: ChatMessage, index: int) -> bool:
     return True
 
 
-def _modernise_functions(request: ChatRequest) -> None:
-    if request.functions is not None:
-        if request.tools is not None:
-            raise _invalid("functions", "Give `tools` or `functions`, not both")
-        if not request.functions:
-            raise _invalid("functions", "The list is empty")
-        request.tools = [Tool(function=function, type="function") for function in request.functions]
-    choice = request.function_call
-    if choice is not None and request.tool_choice is None:
-        request.tool_choice = (
-            NamedToolChoice(function=choice, type="function") if isinstance(choice, FunctionNamed) else choice
-        )
-
-
 def _check_together(request: ChatRequest) -> None:
-    choice = request.tool_choice
-    if choice is not None and choice != "none" and not request.tools:
-        raise _invalid("tool_choice", "It is only allowed together with `tools`")
-    if isinstance(choice, NamedToolChoice):
-        named = choice.function.name
-        if all(tool.function.name != named for tool in request.tools or ()):
-            raise _invalid("tool_choice.function.name", "`tools` has no function of this name")
     if request.stream_options is not None and not request.stream:
         raise _invalid("stream_options", "It is only allowed together with `stream: true`")
     form = request.response_format
-    if form is not None and form.type == "json_schema" and form.json_schema is None:
+    if form is None or form.type != "json_schema":
+        return
+    if form.json_schema is None:
         raise _invalid("response_format.json_schema", "This field is required")
+    if form.json_schema.schema is None:
+        raise _invalid("response_format.json_schema.schema", "This field is required: a schema of any JSON is `{}`")
 
 
 def _invalid(param: str, problem: str) -> InvalidRequest:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from services.gateway.clients.catalog import Model
-from services.gateway.inference.prompt_size import PromptSize
+from services.gateway.inference.size.prompt_size import PromptSize
 from services.gateway.metering.usage_record import Price
 
 # An image costs a number of tokens that nobody can tell beforehand; GigaChat and OpenAI models take 700 to 1,450.
@@ -83,14 +83,14 @@ def expected_input(size: PromptSize, model: Model) -> int:
 
 def input_bound(size: PromptSize, model: Model) -> int:
     """Return the most tokens that the input of all prompts can be: none is longer than the window."""
-    return _within_window(size.text.token_bound + _overhead(size), size, model)
+    return _within_window(size.text.token_bound + _overhead(size, model), size, model)
 
 
 def held_input(size: PromptSize, model: Model) -> int:
     """Return the tokens of the input of all prompts that are held for."""
     shares = [model.learned_shares.get(script, 1.0) for script in size.text.scripts(SCRIPT_SHARE)]
     text = math.ceil(size.text.token_bound * max(shares, default=1.0))
-    return _within_window(text + _overhead(size), size, model)
+    return _within_window(text + _overhead(size, model), size, model)
 
 
 def output_bound(size: PromptSize, model: Model) -> int:
@@ -99,8 +99,10 @@ def output_bound(size: PromptSize, model: Model) -> int:
     return min(size.max_tokens, cap) if size.max_tokens else cap
 
 
-def _overhead(size: PromptSize) -> int:
+def _overhead(size: PromptSize, model: Model) -> int:
     template = TEMPLATE_BOUND * size.prompts + MESSAGE_BOUND * size.messages
+    if model.writes_schemas_out:
+        template += size.schemas.growth
     return template + size.envelopes + IMAGE_BOUND * size.images
 
 

@@ -4,41 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Final
 
 from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest, NotFound, PermissionDenied, ServiceError
-from servicekit.failpoints import failpoint
 from servicekit.lifecycle import Background
-from services.gateway.admission import headers as limit_headers
 from services.gateway.admission.admission import Admission
-from services.gateway.admission.request import AdmissionRefused, Admitted
 from services.gateway.clients.completion import End, Route
 from services.gateway.edge.cancellation import Cancellation, Cancellations
 from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
 from services.gateway.inference import metrics
-from services.gateway.inference.answer_headers import answer_headers, lowered_header
-from services.gateway.inference.estimate import tokens_of
-from services.gateway.inference.pricing import PricedRequest, admission_request, fitting, request_facts
+from services.gateway.inference.admitting import Admitting
+from services.gateway.inference.answer_headers import answer_headers
+from services.gateway.inference.delivered import NOTHING, Delivered
+from services.gateway.inference.dispatch import Dispatch
+from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
+from services.gateway.inference.pricing import PricedRequest
 from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.usage_record import (
     Attempt,
     Outcome,
-    RequestFacts,
     Source,
     Status,
     TokenUsage,
-    total_usage,
 )
 from services.gateway.settings import GatewaySettings
 
-NOTHING: Final = TokenUsage(0, 0)
-# No tokenizer makes more tokens of a character than it has bytes.
-BYTES_OF_A_CHAR: Final = 4
-# Marks around an answer and around its tool calls, which are billed and not shown.
-ANSWER_TEMPLATE_BOUND: Final = 64
+# In the router's error: what calls of the failed request have used all the same.
+USED = "used"
 
 
 class PaidCalls:
@@ -55,10 +49,8 @@ class PaidCalls:
         tasks: Background,
         cancellations: Cancellations,
     ) -> None:
-        self._admission = admission
-        self._metering = metering
-        self._boot_id = boot_id
-        self._clock = clock
+        admitting = Admitting(admission, clock, boot_id=boot_id, budget_wait_s=settings.admission.budget_wait_s)
+        self.dispatch = Dispatch(admission, metering, admitting, clock)
         self.settings = settings
         self.tasks = tasks
         self.cancellations = cancellations
@@ -71,41 +63,6 @@ class PaidCalls:
             Unavailable: it cannot be counted, so it may not pass.
         """
         return PaidCall(self, context, priced)
-
-    async def dispatch(self, context: RequestContext, priced: PricedRequest) -> tuple[Meter, PricedRequest]:
-        """Admit a request and journal that it goes out; what cannot be journalled is not admitted either.
-
-        It is asked for as it was admitted: with shorter answers, if only those fit a budget.
-        """
-        now_s = self._clock.now().timestamp()
-        try:
-            admitted, facts, priced = await self._admit(context, priced)
-        except AdmissionRefused as refused:
-            context.headers.extend(limit_headers.rate_limit_headers(refused.report, now_s=now_s))
-            raise
-        context.headers.extend(limit_headers.rate_limit_headers(admitted.report, now_s=now_s))
-        failpoint("gateway.after_admit")
-        try:
-            return self._metering.dispatched(admitted.ticket, facts), priced
-        except ServiceError:
-            await self._admission.cancel(admitted.ticket)
-            raise
-
-    async def _admit(
-        self, context: RequestContext, priced: PricedRequest
-    ) -> tuple[Admitted, RequestFacts, PricedRequest]:
-        """Admit the request, with shorter answers if that is what makes it fit what a budget has left."""
-        try:
-            return *await self._ask(context, priced), priced
-        except AdmissionRefused as refused:
-            shorter = fitting(priced, refused)
-        admitted, facts = await self._ask(context, shorter)
-        context.headers.append(lowered_header(shorter.max_tokens))
-        return admitted, facts, shorter
-
-    async def _ask(self, context: RequestContext, priced: PricedRequest) -> tuple[Admitted, RequestFacts]:
-        facts = request_facts(context, priced, self._boot_id)
-        return await self._admission.admit(admission_request(context, priced, facts)), facts
 
 
 class PaidCall:
@@ -130,8 +87,7 @@ class PaidCall:
         self.context = context
         self.priced = priced
         self.settled = False
-        self._chars = 0
-        self._progress: TokenUsage | None = None
+        self._delivered = Delivered(priced)
         self.billed = NOTHING
         self.route = Route()
 
@@ -151,35 +107,24 @@ class PaidCall:
     def delivered(self, chars: int, progress: TokenUsage | None) -> None:
         """Note what the caller has got: this is what a cut answer is billed by."""
         self.note(chars)
-        self._progress = progress or self._progress
-        self._meter.progress(progress.tokens_output if progress else self.delivered_tokens)
+        self._delivered.usage = progress or self._delivered.usage
+        self._meter.progress(progress.tokens_output if progress else self._delivered.tokens)
 
     def note(self, chars: int) -> None:
         """Note characters without journalling them: the end that comes with them will be."""
-        if chars and not self._chars and self.priced.stream:
+        self._first_token(chars)
+        self._delivered.chars += chars
+
+    def _first_token(self, chars: int) -> None:
+        if chars and not self._delivered.chars and self.priced.stream:
             context = self.context
             context.first_token_ms = context.elapsed_ms
             metrics.first_token(self.route.provider, self.route.model).observe(context.elapsed_s)
-        self._chars += chars
-
-    @property
-    def _made_tokens(self) -> bool:
-        return self._chars > 0 or self._progress is not None
-
-    @property
-    def delivered_tokens(self) -> int:
-        """Output tokens by the model's own ratio."""
-        return tokens_of(self.priced.model, self._chars) if self._chars else 0
 
     def answered(self, route: Route, chars: int, usage: TokenUsage | None) -> None:
         """Note an answer that a provider has made: it is billed, whatever becomes of others in the same request."""
         self.route = route
-        known = self._progress or NOTHING
-        self.note(chars)
-        if usage is None:
-            each = self.priced.estimate.input_tokens // self.priced.size.prompts
-            usage = TokenUsage(each, max(0, self.delivered_tokens - known.tokens_output))
-        self._progress = total_usage([known, usage])
+        self._delivered.answered(chars, usage)
 
     async def complete(self, end: End, finish_reason: str) -> int:
         """Settle an answer that the provider ended; return its cost in micro-roubles.
@@ -203,21 +148,28 @@ class PaidCall:
         self.context.cut = cause
         metrics.CUT.labels(cause).inc()
         return await self._settle(
-            self._outcome(Status.INTERRUPTED, usage=self._progress, error_code=cause, http_status=CLIENT_CLOSED_REQUEST)
+            self._outcome(
+                Status.INTERRUPTED, usage=self._delivered.usage, error_code=cause, http_status=CLIENT_CLOSED_REQUEST
+            )
         )
 
     async def fail(self, error: ServiceError) -> int:
-        """Settle an answer that failed: nothing delivered, nothing billed."""
-        if not self._made_tokens and isinstance(error, InvalidRequest | NotFound | PermissionDenied):
+        """Settle an answer that failed: nothing delivered and nothing made, nothing billed."""
+        if used := error.details.pop(USED, ""):
+            self.route = Route(error.details.get("provider", ""), error.details.get("model", ""))
+            self._delivered.used(used)
+        if not self._delivered.is_billed and isinstance(error, InvalidRequest | NotFound | PermissionDenied):
             # The router refused the request as it stands: no provider saw it, so there is nothing to tell of.
             self.settled = True
             await self._meter.void()
             return 0
-        return await self._failed(code_of(error), status_of(error))
+        return await self._failed(code_of(error), status_of(error), attempts_of(error))
 
-    async def _failed(self, code: str, http_status: int) -> int:
-        usage = self._progress if self._made_tokens else NOTHING
-        return await self._settle(self._outcome(Status.FAILED, usage=usage, error_code=code, http_status=http_status))
+    async def _failed(self, code: str, http_status: int, attempts: tuple[Attempt, ...] = ()) -> int:
+        usage = self._delivered.usage if self._delivered.is_billed else NOTHING
+        return await self._settle(
+            self._outcome(Status.FAILED, usage=usage, error_code=code, http_status=http_status, attempts=attempts)
+        )
 
     def _outcome(
         self,
@@ -234,7 +186,7 @@ class PaidCall:
         return Outcome(
             status=status,
             usage=usage,
-            delivered_tokens=self.delivered_tokens,
+            delivered_tokens=self._delivered.tokens,
             delivered_bound=delivered_bound,
             provider=route.provider,
             model=route.model,
@@ -246,6 +198,7 @@ class PaidCall:
             latency_ms=context.elapsed_ms,
             http_status=context.status or http_status,
             attempts=attempts,
+            dropped_params=stored_names(dropped_names(route, context.ignored_params)),
         )
 
     async def _settle(self, outcome: Outcome) -> int:
@@ -261,7 +214,7 @@ class PaidCall:
         context.error_code = context.error_code or outcome.error_code
         metrics.count(row)
         if row.source is Source.PROVIDER and row.status is Status.COMPLETED:
-            metrics.compare(row, self.priced.estimate.input_tokens, self.delivered_tokens)
+            metrics.compare(row, self.priced.estimate.input_tokens, self._delivered.tokens)
         return cost
 
     def _delivered_bound(self, finish_reason: str) -> int:
@@ -269,11 +222,12 @@ class PaidCall:
         whole = finish_reason in ("stop", "tool_calls") and self.priced.size.shows_all
         if not whole or self.client.lost:
             return 0
-        return BYTES_OF_A_CHAR * self._chars + ANSWER_TEMPLATE_BOUND
+        return self._delivered.bound
 
     async def __aenter__(self) -> PaidCall:
         calls, context = self._calls, self.context
-        self._meter, self.priced = await calls.dispatch(context, self.priced)
+        self._meter, self.priced = await calls.dispatch.send(context, self.priced)
+        self._delivered = Delivered(self.priced)
         self.cancellation = calls.cancellations.new()
         policy = self.priced.model.on_disconnect
         self.client = ClientConnection(context.scope, self.cancellation, policy, calls.settings.stream)

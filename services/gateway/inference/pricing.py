@@ -12,7 +12,7 @@ from services.gateway.clients.catalog import Catalog, CatalogWatch, Model
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.access import check_model
 from services.gateway.inference.estimate import Estimate, affordable_output, estimate, output_bound, worst
-from services.gateway.inference.prompt_size import PromptSize
+from services.gateway.inference.size.prompt_size import ENVELOPE_TOKENS, PromptSize
 from services.gateway.metering.usage_record import Price, RequestFacts
 
 # Below so many tokens an answer is no answer: better refuse.
@@ -53,6 +53,12 @@ class PricedRequest:
     def named_max_tokens(self) -> bool:
         """Tell whether the caller said how long an answer may be."""
         return self.size.max_tokens > 0
+
+    @property
+    def schema_bound(self) -> int:
+        """Return the tokens of written-out schemas that are held for; 0: no model that may answer writes any out."""
+        writes_out = any(model.writes_schemas_out for model, _ in self.candidates)
+        return self.size.schemas.bound + ENVELOPE_TOKENS if writes_out else 0
 
     def affordable(self, micro_rub: int) -> int:
         """Return the longest answer, in tokens a choice, of a request that costs no more; 0: there is none."""
@@ -169,6 +175,12 @@ def request_facts(context: RequestContext, priced: PricedRequest, boot_id: str) 
         output_bound=max(1, estimate.output_bound),
         hold_micro_rub=estimate.hold_micro_rub,
     )
+
+
+def may_fit_later(priced: PricedRequest, refused: AdmissionRefused) -> bool:
+    """Tell whether a request that a budget refused may fit when those that run have been settled."""
+    left, unspent = refused.budget_left_micro_rub, refused.budget_unspent_micro_rub
+    return left is not None and unspent is not None and left < unspent >= priced.least.estimate.hold_micro_rub
 
 
 def fitting(priced: PricedRequest, refused: AdmissionRefused) -> PricedRequest:

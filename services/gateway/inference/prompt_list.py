@@ -9,6 +9,7 @@ import msgspec
 
 from services.gateway.clients.completion import Completion, End, StreamPart, chars_of
 from services.gateway.clients.router.client import RouterClient
+from services.gateway.clients.router.prompt import Asker
 from services.gateway.inference.paid_call import PaidCall
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import Attempt, total_usage
@@ -28,11 +29,17 @@ class PromptList:
             ServiceError: what the router says went wrong.
         """
         model, context, lesson = call.priced.model.id, call.context.call, call.priced.size.lesson
-        allowed = call.context.known_caller.models
+        asker = _asker(call)
         answers: list[Completion] = []
         for request in self._as_admitted(call):
             answer = await self._router.complete(
-                request, model, deadline_s=call.deadline_s, call=context, lesson=lesson, allowed_models=allowed
+                request,
+                model,
+                deadline_s=call.deadline_s,
+                call=context,
+                lesson=lesson,
+                schema_bound=call.priced.schema_bound,
+                asker=asker,
             )
             answers.append(answer)
             call.answered(answer.route, chars_of(answer.choices), answer.end.usage)
@@ -52,7 +59,8 @@ class PromptList:
                 deadline_s=deadline_s,
                 call=context,
                 lesson=call.priced.size.lesson,
-                allowed_models=call.context.known_caller.models,
+                schema_bound=call.priced.schema_bound,
+                asker=_asker(call),
             )
             for request in self._as_admitted(call)
         ]
@@ -66,6 +74,11 @@ class PromptList:
         return [
             msgspec.structs.replace(request, max_tokens=most, max_completion_tokens=None) for request in self._requests
         ]
+
+
+def _asker(call: PaidCall) -> Asker:
+    caller = call.context.known_caller
+    return Asker(caller.user_id, caller.models)
 
 
 def joined(answers: Sequence[Completion], choices_each: int) -> Completion:

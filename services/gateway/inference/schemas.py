@@ -27,6 +27,7 @@ StopList = Annotated[list[Annotated[str, Meta(min_length=1, max_length=1024)]], 
 Bias = Annotated[float, Meta(ge=-100, le=100)]
 FunctionName = Annotated[str, Meta(pattern="^[a-zA-Z0-9_.-]{1,64}$")]
 ShortText = Annotated[str, Meta(max_length=1024)]
+Effort = Annotated[str, Meta(pattern="^[a-z]{1,32}$", description="none, minimal, low, medium, high, xhigh")]
 
 
 class FunctionCall(Struct, gc=False):
@@ -36,12 +37,20 @@ class FunctionCall(Struct, gc=False):
     arguments: str = ""
 
 
+class CustomCall(Struct, gc=False):
+    """A custom tool the model wanted called; `input` is any text."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=256)]
+    input: str = ""
+
+
 class ToolCall(Struct, gc=False):
     """One call in an assistant message."""
 
-    function: FunctionCall
     id: Annotated[str, Meta(min_length=1, max_length=1024)]
-    type: Literal["function"] = "function"
+    function: FunctionCall = msgspec.field(default_factory=lambda: FunctionCall(""))
+    custom: CustomCall | None = None
+    type: Literal["function", "custom"] = "function"
 
 
 class ContentPart(Struct, gc=False):
@@ -69,19 +78,26 @@ class ChatMessage(Struct, gc=False):
 
 
 class FunctionDefinition(Struct, gc=False):
-    """What a function does and takes."""
+    """What a function does and takes; examples of calls and the schema of the result are GigaChat's own."""
 
     name: FunctionName
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
+    few_shot_examples: list[dict[str, Any]] | None = None
+    return_parameters: dict[str, Any] | None = None
 
 
-class Tool(Struct, gc=False):
-    """A tool the model may call."""
+class Tool(Struct, gc=False, tag_field="type", tag="function"):
+    """A function the model may call."""
 
     function: FunctionDefinition
-    type: Literal["function"]
+
+
+class CustomTool(Struct, gc=False, tag_field="type", tag="custom"):
+    """A tool that takes any text: no provider has it, so it is left out and named."""
+
+    custom: dict[str, Any]
 
 
 class FunctionNamed(Struct, gc=False):
@@ -90,11 +106,35 @@ class FunctionNamed(Struct, gc=False):
     name: FunctionName
 
 
-class NamedToolChoice(Struct, gc=False):
+class NamedToolChoice(Struct, gc=False, tag_field="type", tag="function"):
     """Force one function."""
 
     function: FunctionNamed
-    type: Literal["function"]
+
+
+class CustomNamed(Struct, gc=False):
+    """A custom tool by its name."""
+
+    name: ShortText
+
+
+class CustomToolChoice(Struct, gc=False, tag_field="type", tag="custom"):
+    """Force one custom tool."""
+
+    custom: CustomNamed
+
+
+class AllowedTools(Struct, gc=False):
+    """Some of the tools: the model may (`auto`) or must (`required`) call one of them, and no other."""
+
+    mode: Literal["auto", "required"]
+    tools: Annotated[list[NamedToolChoice | CustomToolChoice], Meta(min_length=1, max_length=128)]
+
+
+class AllowedToolsChoice(Struct, gc=False, tag_field="type", tag="allowed_tools"):
+    """Choose among some of the tools."""
+
+    allowed_tools: AllowedTools
 
 
 class JsonSchemaFormat(Struct, gc=False):
@@ -120,6 +160,12 @@ class StreamOptions(Struct, gc=False):
     include_obfuscation: bool | None = None
 
 
+class ProviderPreferences(Struct, gc=False):
+    """What the caller expects of whoever answers. With `require_parameters`, none is left out: it is a 400."""
+
+    require_parameters: bool | None = None
+
+
 class ChatRequest(Struct, gc=False):
     """Body of POST /v1/chat/completions. `prompt` may stand in place of `messages` (release 1.0)."""
 
@@ -134,11 +180,13 @@ class ChatRequest(Struct, gc=False):
     max_completion_tokens: TokenCount | None = None
     n: Choices | None = None
     stop: str | StopList | None = None
-    tools: Annotated[list[Tool], Meta(max_length=128)] | None = None
-    tool_choice: Literal["none", "auto", "required"] | NamedToolChoice | None = None
+    tools: Annotated[list[Tool | CustomTool], Meta(max_length=128)] | None = None
+    tool_choice: (
+        Literal["none", "auto", "required"] | NamedToolChoice | AllowedToolsChoice | CustomToolChoice | None
+    ) = None
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    reasoning_effort: Effort | None = None
     functions: Annotated[list[FunctionDefinition], Meta(max_length=128)] | None = None
     function_call: Literal["none", "auto"] | FunctionNamed | None = None
     audio: dict[str, Any] | None = None
@@ -159,7 +207,10 @@ class ChatRequest(Struct, gc=False):
     store: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     user: ShortText | None = None
+    provider: ProviderPreferences | None = None
     # Those of GigaChat, and of servers of open models; who does not know them names them as dropped.
+    flags: Annotated[list[ShortText], Meta(max_length=64)] | None = None
+    function_ranker: dict[str, Any] | None = None
     profanity_check: bool | None = None
     repetition_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
     top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
@@ -167,10 +218,17 @@ class ChatRequest(Struct, gc=False):
     verbosity: Literal["low", "medium", "high"] | None = None
     web_search_options: dict[str, Any] | None = None
 
+    @property
+    def functions_offered(self) -> list[Tool]:
+        """Return the tools that are functions, in their order."""
+        return [tool for tool in self.tools or () if isinstance(tool, Tool)]
+
 
 OTHER_CHAT_PARAMETERS: Final = (
     "audio",
+    "flags",
     "frequency_penalty",
+    "function_ranker",
     "logit_bias",
     "logprobs",
     "metadata",
@@ -213,19 +271,21 @@ class CompletionRequest(Struct, gc=False):
     suffix: str | None = None
     frequency_penalty: Penalty | None = None
     logit_bias: dict[str, Bias] | None = None
-    logprobs: Annotated[int, Meta(ge=0, le=5)] | None = None
+    logprobs: Annotated[int, Meta(ge=0, le=5)] | bool | None = None
     presence_penalty: Penalty | None = None
+    provider: ProviderPreferences | None = None
     seed: Int64 | None = None
     user: ShortText | None = None
 
 
 class EmbeddingRequest(Struct, gc=False):
-    """Body of POST /v1/embeddings."""
+    """Body of POST /v1/embeddings: a text, texts, or arrays of tokens of cl100k_base."""
 
     model: ModelId
-    input: str | Annotated[list[Raw], Meta(min_length=1, max_length=2048)]
+    input: str | Annotated[list[Raw], Meta(min_length=1, max_length=8192)]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Meta(ge=1, le=65_536)] | None = None
+    provider: ProviderPreferences | None = None
     user: ShortText | None = None
 
 

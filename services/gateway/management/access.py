@@ -90,4 +90,5 @@ def grant_body(grant: GrantView) -> dict[str, Any]:
         "budget": budget_body(grant.budget_micro_rub, grant.budget_period),
         "created_at": grant.created_at,
         "last_used_at": grant.last_used_at,
+        "disabled": grant.disabled,
     }

@@ -1,4 +1,4 @@
-"""/v1/admin: what administrators do with other people's accounts. Auth looks whether they are administrators."""
+"""/v1/admin: what administrators do with accounts and credentials of others. Auth looks whether they are some."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
 
-from services.gateway.clients.administration import AdministrationClient
+from services.gateway.clients.administration import AdministrationClient, Credential
 from services.gateway.edge.origin import origin_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.address_limit import OAuthLimit
-from services.gateway.management.bodies import UserState
+from services.gateway.management.bodies import SwitchedBody
 
 Asked = Annotated[RequestContext, Depends(current_context)]
 
 NEEDS: Final[Needs] = {
     "POST /v1/admin/users/{user_id}/disable": Scope.ADMIN,
     "POST /v1/admin/users/{user_id}/enable": Scope.ADMIN,
+    "POST /v1/admin/keys/{key_id}/disable": Scope.ADMIN,
+    "POST /v1/admin/keys/{key_id}/enable": Scope.ADMIN,
+    "POST /v1/admin/clients/{client_id}/disable": Scope.ADMIN,
+    "POST /v1/admin/clients/{client_id}/enable": Scope.ADMIN,
+    "POST /v1/admin/grants/{grant_id}/disable": Scope.ADMIN,
+    "POST /v1/admin/grants/{grant_id}/enable": Scope.ADMIN,
 }
 
 
@@ -31,14 +37,58 @@ def administration_router(administration: AdministrationClient, limit: OAuthLimi
         await administration.set_disabled(admin, user_id, origin, context.call, disabled=disabled)
         return {"id": user_id, "disabled": disabled}
 
-    @router.post("/v1/admin/users/{user_id}/disable", response_model=UserState)
+    @router.post("/v1/admin/users/{user_id}/disable", response_model=SwitchedBody)
     async def disable_user(context: Asked, request: Request, user_id: str) -> dict[str, Any]:
         """Shut an account: keys, sessions and tokens, on every gateway within a second."""
         return await switch(context, request, user_id, disabled=True)
 
-    @router.post("/v1/admin/users/{user_id}/enable", response_model=UserState)
+    @router.post("/v1/admin/users/{user_id}/enable", response_model=SwitchedBody)
     async def enable_user(context: Asked, request: Request, user_id: str) -> dict[str, Any]:
         """Open an account again. Its keys and applications work as before; its login sessions are over."""
         return await switch(context, request, user_id, disabled=False)
+
+    return router
+
+
+def credentials_router(administration: AdministrationClient, limit: OAuthLimit) -> APIRouter:
+    """Return the routes that switch keys, applications and grants off and on."""
+    router = APIRouter(tags=["administration"])
+
+    async def switch(request: Request, credential: tuple[Credential, str], *, disabled: bool) -> dict[str, Any]:
+        context = current_context(request)
+        origin = origin_of(request.scope, limit.address(request.scope))
+        admin = context.known_caller.user_id
+        await administration.set_credential_disabled(admin, credential, origin, context.call, disabled=disabled)
+        return {"id": credential[1], "disabled": disabled}
+
+    @router.post("/v1/admin/keys/{key_id}/disable", response_model=SwitchedBody)
+    async def disable_key(request: Request, key_id: str) -> dict[str, Any]:
+        """Switch a key off, on every gateway within a second, with all that it made. It is not revoked."""
+        return await switch(request, (Credential.KEY, key_id), disabled=True)
+
+    @router.post("/v1/admin/keys/{key_id}/enable", response_model=SwitchedBody)
+    async def enable_key(request: Request, key_id: str) -> dict[str, Any]:
+        """Switch a key on again, with what was off because of it."""
+        return await switch(request, (Credential.KEY, key_id), disabled=False)
+
+    @router.post("/v1/admin/clients/{client_id}/disable", response_model=SwitchedBody)
+    async def disable_client(request: Request, client_id: str) -> dict[str, Any]:
+        """Switch an application off: its tokens, its refreshes, new authorizations."""
+        return await switch(request, (Credential.CLIENT, client_id), disabled=True)
+
+    @router.post("/v1/admin/clients/{client_id}/enable", response_model=SwitchedBody)
+    async def enable_client(request: Request, client_id: str) -> dict[str, Any]:
+        """Switch an application on again. Its users need not be asked again."""
+        return await switch(request, (Credential.CLIENT, client_id), disabled=False)
+
+    @router.post("/v1/admin/grants/{grant_id}/disable", response_model=SwitchedBody)
+    async def disable_grant(request: Request, grant_id: str) -> dict[str, Any]:
+        """Switch off what one user allowed one application. Allowing it once more does not help."""
+        return await switch(request, (Credential.GRANT, grant_id), disabled=True)
+
+    @router.post("/v1/admin/grants/{grant_id}/enable", response_model=SwitchedBody)
+    async def enable_grant(request: Request, grant_id: str) -> dict[str, Any]:
+        """Switch it on again."""
+        return await switch(request, (Credential.GRANT, grant_id), disabled=False)
 
     return router

@@ -72,6 +72,7 @@ class KeyOut(BaseModel):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    disabled: bool
 
 
 class KeyMade(KeyOut):
@@ -111,11 +112,27 @@ class RevokedBody(BaseModel):
     revoked: bool = True
 
 
-class UserState(BaseModel):
-    """Whether an account is shut."""
+class SwitchedBody(BaseModel):
+    """Whether an administrator disabled it."""
 
     id: str
     disabled: bool
+
+
+class RefusedBody(BaseModel):
+    """How often a subject was refused for a reason."""
+
+    subject: str
+    reason: str
+    refusals: int
+
+
+class AbuseBody(BaseModel):
+    """Who was refused most, most refused first."""
+
+    by: str
+    window: str
+    data: list[RefusedBody]
 
 
 class ClientOut(BaseModel):
@@ -128,7 +145,10 @@ class ClientOut(BaseModel):
     scopes: list[str]
     grant_types: list[str]
     token_endpoint_auth_method: str
+    dpop_bound_access_tokens: bool
+    require_pushed_authorization_requests: bool
     created_at: datetime | None
+    disabled: bool
 
 
 class ClientMade(ClientOut):
@@ -151,6 +171,8 @@ class ClientOrderBody(Strict):
     redirect_uris: list[Text] = Field(default=[], max_length=20)
     scopes: list[Text] = Field(default=[], max_length=32)
     grant_types: list[Text] = Field(default=["authorization_code", "refresh_token"], max_length=8)
+    dpop_bound_access_tokens: StrictBool = False
+    require_pushed_authorization_requests: StrictBool = False
 
 
 class GrantOut(BaseModel):
@@ -164,6 +186,7 @@ class GrantOut(BaseModel):
     budget: BudgetBody | None
     created_at: datetime | None
     last_used_at: datetime | None
+    disabled: bool
 
 
 class GrantList(BaseModel):

@@ -11,6 +11,7 @@ from services.gateway.clients.oauth_views import Application, NewApplication
 from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
+from services.gateway.identity.step_up import StepUp
 from services.gateway.management.bodies import ClientList, ClientMade, ClientOrderBody, RevokedBody
 
 Asked = Annotated[RequestContext, Depends(current_context)]
@@ -22,8 +23,8 @@ NEEDS: Final[Needs] = {
 }
 
 
-def clients_router(grants: GrantClient) -> APIRouter:
-    """Return the routes."""
+def clients_router(grants: GrantClient, step_up: StepUp) -> APIRouter:
+    """Return the routes. Making an application needs a person's recent proof."""
     router = APIRouter(tags=["clients"])
 
     @router.get("/v1/clients", response_model=ClientList)
@@ -40,6 +41,7 @@ def clients_router(grants: GrantClient) -> APIRouter:
     ) -> dict[str, Any]:
         """Register an application. A secret is in this answer and nowhere else."""
         caller = context.known_caller
+        step_up.check(caller)
         client, secret = await grants.create_client(caller.user_id, order_of(order), context.call, maker=caller)
         return {**client_body(client), "client_secret": secret or None}
 
@@ -55,7 +57,13 @@ def clients_router(grants: GrantClient) -> APIRouter:
 def order_of(body: ClientOrderBody) -> NewApplication:
     """Return the order of a request body."""
     return NewApplication(
-        body.name, body.confidential, tuple(body.redirect_uris), tuple(body.scopes), tuple(body.grant_types)
+        name=body.name,
+        confidential=body.confidential,
+        redirect_uris=tuple(body.redirect_uris),
+        scopes=tuple(body.scopes),
+        grant_types=tuple(body.grant_types),
+        dpop_bound=body.dpop_bound_access_tokens,
+        requires_pushed=body.require_pushed_authorization_requests,
     )
 
 
@@ -69,5 +77,8 @@ def client_body(client: Application) -> dict[str, Any]:
         "scopes": list(client.scopes),
         "grant_types": list(client.grant_types),
         "token_endpoint_auth_method": client.auth_method,
+        "dpop_bound_access_tokens": client.dpop_bound,
+        "require_pushed_authorization_requests": client.requires_pushed,
         "created_at": client.created_at,
+        "disabled": client.disabled,
     }

@@ -16,6 +16,7 @@ from services.gateway.clients.catalog import Catalog, CatalogWatch
 from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
+from services.gateway.identity.step_up import StepUp
 from services.gateway.management.bodies import (
     BudgetBody,
     KeyList,
@@ -42,8 +43,8 @@ NEEDS: Final[Needs] = {
 }
 
 
-def keys_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
-    """Return the routes; the models of new keys are those of the catalogue."""
+def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp) -> APIRouter:
+    """Return the routes; the models of new keys are those of the catalogue. Making one needs a recent proof."""
     router = APIRouter(tags=["keys"])
 
     @router.get("/v1/keys", response_model=KeyList)
@@ -62,6 +63,7 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
     ) -> dict[str, Any]:
         """Make a key. Its secret is in this answer and nowhere else."""
         caller = context.known_caller
+        step_up.check(caller)
         models = known_models(order.models, catalog.current(), caller) if order.models else ()
         return made_body(await auth.create_key(caller.user_id, order_of(order, models), context.call, maker=caller))
 
@@ -76,6 +78,7 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch) -> APIRouter:
     ) -> dict[str, Any]:
         """Make a key like this one; the old one goes on working for `overlap_s` seconds."""
         caller = context.known_caller
+        step_up.check(caller)
         issued = await auth.rotate_key(caller.user_id, key_id, rotation.overlap_s, context.call, maker=caller)
         return made_body(issued)
 
@@ -149,6 +152,7 @@ def key_body(key: KeyView) -> dict[str, Any]:
         "expires_at": key.expires_at,
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,
+        "disabled": key.disabled,
     }
 
 

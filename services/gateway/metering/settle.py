@@ -148,6 +148,7 @@ def _row(ticket: Ticket, facts: RequestFacts, outcome: Outcome, bill: Counted) -
         attempts=outcome.attempts,
         flags=",".join(flags),
         over_hold_micro_rub=over,
+        dropped_params=outcome.dropped_params,
     )
 
 
@@ -168,4 +169,5 @@ def interrupted(delivered_tokens: int, error_code: str) -> Outcome:
         latency_ms=0,
         http_status=0,
         attempts=(),
+        dropped_params="",
     )

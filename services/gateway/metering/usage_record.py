@@ -134,6 +134,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             it showed, so nothing follows from it.
         provider, model: of what answered; empty: what the request asked for.
         price: of the model that answered, when a fallback did; None: the frozen one.
+        dropped_params: what was asked for and not done, joined by ", ".
     """
 
     status: Status
@@ -150,6 +151,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: int
     http_status: int
     attempts: tuple[Attempt, ...]
+    dropped_params: str
 
 
 class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -158,6 +160,7 @@ class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     Attributes:
         flags: members of `Flag` joined by commas: what is unusual about the bill; mostly empty.
         over_hold_micro_rub: by how much the bill exceeds what admission held.
+        dropped_params: what was asked for and not done, joined by ", ".
     """
 
     FIELDS_OF_A_BILL: ClassVar = 13
@@ -191,6 +194,7 @@ class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     attempts: tuple[Attempt, ...]
     flags: str
     over_hold_micro_rub: int
+    dropped_params: str
 
 
 class Rejected(msgspec.Struct, frozen=True):

@@ -79,7 +79,6 @@ class Authorization:
             **consent_values(pending, self.catalog),
             "pending_id": pending.pending_id,
             "hosts": hosts_of(pending.application),
-            "can_choose_scopes": True,
             "error": error,
             **_switch(pending.pending_id),
         }
@@ -147,8 +146,12 @@ def consent_values(pending: Pending, catalog: CatalogWatch) -> dict[str, Any]:
 
 
 def allowance_of(page: PageContext) -> Allowance | None:
-    """Return what a consent form says; None when its budget is no amount. Only "approve" approves."""
-    if first(page.form, "decision") != "approve":
+    """Return what a consent form says; None when its budget is no amount.
+
+    Only "approve" approves, and only what is ticked: whoever unticks everything allows nothing.
+    """
+    scopes = ticked(page.form, "scope")
+    if first(page.form, "decision") != "approve" or not scopes:
         return Allowance(approved=False)
     budget = micro_rub_of(first(page.form, "budget"))
     period = PERIODS.get(first(page.form, "budget_period"), BudgetPeriod.MONTH)
@@ -156,7 +159,7 @@ def allowance_of(page: PageContext) -> Allowance | None:
         return None
     return Allowance(
         approved=True,
-        scopes=ticked(page.form, "scope"),
+        scopes=scopes,
         models=ticked(page.form, "model"),
         budget_micro_rub=budget,
         budget_period=period if budget else None,

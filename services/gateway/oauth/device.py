@@ -52,8 +52,6 @@ class DevicePages:
             wait = [header for header in headers_of(exc) if header[0] == b"retry-after"]
             return TemplatePage("device.html", {"user_code": "", "error": "device.too_many"}, 429, headers=wait)
         values = {**consent_values(pending, self.catalog), "user_code": user_code, "error": error}
-        # A device gets what it asked for or nothing: its decision has no list of scopes.
-        values["can_choose_scopes"] = False
         values["email"] = page.known_user.profile.email
         return TemplatePage("device_confirm.html", values, 400 if error else 200)
 

@@ -126,6 +126,10 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
         self.requests.append(request)
         return account_pb2.SetUserDisabledResponse()
 
+    async def SetCredentialDisabled(self, request: Any, context: Any) -> account_pb2.SetCredentialDisabledResponse:
+        self.requests.append(request)
+        return account_pb2.SetCredentialDisabledResponse()
+
     async def StartExternalLogin(self, request: Any, context: Any) -> account_pb2.StartExternalLoginResponse:
         self.requests.append(request)
         return account_pb2.StartExternalLoginResponse(

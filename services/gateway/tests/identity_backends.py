@@ -82,6 +82,8 @@ class FakeOAuth(oauth_pb2_grpc.OAuthServiceServicer):
         self.revocations: list[oauth_pb2.Revocation] = []
         self.failing: Exception | None = None
         self.decisions: list[Any] = []
+        self.dpop_nonces: list[str] = []
+        self.thumbprint = ""
 
     def _note(self, request: Any) -> None:
         name = type(request).__name__
@@ -130,9 +132,16 @@ class FakeOAuth(oauth_pb2_grpc.OAuthServiceServicer):
     async def Token(self, request: Any, context: Any) -> oauth_pb2.TokenResponse:
         self._note(request)
         if self.error is not None:
-            return oauth_pb2.TokenResponse(error=self.error)
+            return oauth_pb2.TokenResponse(error=self.error, dpop_nonce="next-nonce" if request.dpop else "")
         token = oauth_pb2.Token(access_token=access_token(), expires_in_s=900, refresh_token="rz_rt_1", scope="a b")
-        return oauth_pb2.TokenResponse(token=token)
+        token.token_type = "DPoP" if request.dpop else "Bearer"
+        return oauth_pb2.TokenResponse(token=token, dpop_nonce="next-nonce" if request.dpop else "")
+
+    async def PushAuthorization(self, request: Any, context: Any) -> oauth_pb2.PushAuthorizationResponse:
+        self._note(request)
+        if self.error is not None:
+            return oauth_pb2.PushAuthorizationResponse(error=self.error)
+        return oauth_pb2.PushAuthorizationResponse(answer_json='{"request_uri":"urn:x","expires_in":90}')
 
     async def Revoke(self, request: Any, context: Any) -> oauth_pb2.RevokeResponse:
         self._note(request)
@@ -148,7 +157,7 @@ class FakeOAuth(oauth_pb2_grpc.OAuthServiceServicer):
         self._note(request)
         if not request.access_token.startswith("eyJ"):
             raise Unauthenticated(ErrorReason.INVALID_TOKEN, "The token is not valid.")
-        return oauth_pb2.UserInfoResponse(claims_json='{"sub":"user-1"}')
+        return oauth_pb2.UserInfoResponse(claims_json='{"sub":"user-1"}', dpop_jkt=self.thumbprint)
 
     async def RegisterClient(self, request: Any, context: Any) -> oauth_pb2.RegisterClientResponse:
         self._note(request)
@@ -181,6 +190,7 @@ class FakeOAuth(oauth_pb2_grpc.OAuthServiceServicer):
             audience=AUDIENCE,
             algorithms=["RS256"],
             metadata_json=msgspec.json.encode({"issuer": ISSUER, "token_endpoint": f"{ISSUER}/token"}).decode(),
+            dpop_nonces=self.dpop_nonces,
         )
 
     async def GetGrant(self, request: Any, context: Any) -> oauth_pb2.GetGrantResponse:

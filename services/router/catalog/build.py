@@ -73,6 +73,7 @@ def _model(entry: ModelEntry, document: ProviderDocument) -> Model:
         surface=entry.surface,
         context_length=entry.context_length,
         max_output_tokens=entry.max_output_tokens,
+        dimensions=entry.dimensions,
         modality=entry.modality,
         features=frozenset(entry.features),
         supported_parameters=document.supported_parameters if parameters is None else parameters,

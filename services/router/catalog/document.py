@@ -58,6 +58,8 @@ class ModelEntry(_Document):
     enabled: bool = True
     context_length: int = Field(gt=0)
     max_output_tokens: int = Field(0, ge=0)
+    dimensions: int = Field(0, ge=0)
+    """Numbers of a vector, unless others are asked for; 0: not known."""
     modality: str = "text->text"
     features: tuple[str, ...] = ()
     supported_parameters: tuple[str, ...] | None = None
@@ -137,6 +139,22 @@ class UpstreamModel(_Document):
             price = {"valid_from": date(2020, 1, 1), **data["price"]}
             return {**data, "price": price}
         return data
+
+
+class ExtraModel(ModelEntry):
+    """A model of a shipped provider that its catalogue file leaves out: a tuned one, or one without a public price."""
+
+    provider: Name
+    """Whose it is: `yandexgpt`, `gigachat`."""
+    uri: str = ""
+    """What the provider is asked for; empty: the id."""
+    prices: tuple[PriceEntry, ...] = Field(min_length=1)
+
+
+class ExtraDocument(_Document):
+    """The file that ROUTER_EXTRA_MODELS_FILE names."""
+
+    models: tuple[ExtraModel, ...] = Field(min_length=1)
 
 
 class UpstreamEntry(_Document):

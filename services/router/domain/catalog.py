@@ -23,7 +23,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that a caller can name."""
+    """A model that a caller can name; `dimensions` are the numbers of its vectors, unless others are asked for."""
 
     id: str
     provider: str
@@ -36,6 +36,7 @@ class Model:
     surface: str = ""
     context_length: int = 0
     max_output_tokens: int = 0
+    dimensions: int = 0
     modality: str = "text->text"
     features: frozenset[str] = frozenset()
     supported_parameters: Sequence[str] = ()

@@ -58,12 +58,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function the model may call; `parameters_json` is its JSON Schema."""
+    """A function the model may call; `parameters_json` is its JSON Schema, `other_json` what some provider knows."""
 
     name: str
     description: str = ""
     parameters_json: bytes = b""
     strict: bool | None = None
+    other_json: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,10 @@ class Prompt:
     """One chat completion as it was asked for; None and empty mean: not given.
 
     `allowed_models` are the ids or aliases that the caller's credential is limited to; empty: no limit.
+    With `require_parameters`, what would be left out is an error. `tenant` is whose request it is: what is kept between
+    requests is told apart by it.
     `token_bound` is the most tokens that its text can be, `script` the one most of it is in: what is learned from.
+    `schema_bound` is the most tokens that its schemas may be when they are written out; 0: not known.
     """
 
     model: str
@@ -107,7 +111,10 @@ class Prompt:
     other_json: Mapping[str, bytes] = field(default_factory=dict)
     token_bound: int = 0
     script: str = ""
+    schema_bound: int = 0
     allowed_models: frozenset[str] = frozenset()
+    require_parameters: bool = False
+    tenant: str = ""
 
 
 @dataclass(slots=True)
@@ -229,6 +236,7 @@ class EmbeddingInput:
     dimensions: int | None = None
     other_json: Mapping[str, bytes] = field(default_factory=dict)
     allowed_models: frozenset[str] = frozenset()
+    require_parameters: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ _GOT: Final = re.compile(r"(?:got|resulted in|requested|input is) (?:about )?(\d
 def overflow_sentence(words: str, context_length: int) -> str:
     """Return the sentence with the provider's own words behind it; what it said of numbers counts more than ours.
 
+    The code stands in it too: LangChain looks for it in the error's text, where the `openai` client of today no longer
+    puts the fields beside the message.
+
     Args:
         words: what the provider said.
         context_length: the model's window, tokens.
@@ -19,4 +22,5 @@ def overflow_sentence(words: str, context_length: int) -> str:
     limit, got = _LIMIT.search(words), _GOT.search(words)
     most = int(limit[1]) if limit else context_length
     size = f"your input is {got[1]} tokens" if got else "your input is longer"
-    return f"This model's maximum context length is {most} tokens. However, {size}. ({words.rstrip('.')}.)"
+    behind = f"context_length_exceeded: {words.rstrip('.')}."
+    return f"This model's maximum context length is {most} tokens. However, {size}. ({behind})"

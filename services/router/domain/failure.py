@@ -12,6 +12,12 @@ MAX_ATTEMPTS: Final = 3
 # A longer Retry-After is not worth holding the caller's connection for.
 LONGEST_WAIT_S: Final = 2.0
 BACKOFF_S: Final = 0.1
+# A quota is ours to wait for, not the caller's to feel: as often and as long as the providers' own SDKs do, until the
+# deadline. A longer wish is told to the caller.
+QUOTA_ATTEMPTS: Final = 5
+QUOTA_WAIT_S: Final = 1.0
+QUOTA_GROWTH: Final = 1.5
+LONGEST_QUOTA_WAIT_S: Final = 10.0
 # Set in an error's details by an adapter that knows that the same call fails again (501, a bad address).
 FINAL_DETAIL: Final = "final"
 
@@ -49,6 +55,7 @@ _CLASS_OF: Final[dict[ErrorReason, FailureClass]] = {
     ErrorReason.INVALID_PARAMETERS: FailureClass.CLIENT,
     ErrorReason.UNSUPPORTED_PARAMETER: FailureClass.CLIENT,
     ErrorReason.PAYLOAD_TOO_LARGE: FailureClass.CLIENT,
+    ErrorReason.TOOL_TOO_LARGE: FailureClass.CLIENT,
     ErrorReason.CONTENT_FILTER: FailureClass.CLIENT,
     ErrorReason.MODEL_NOT_FOUND: FailureClass.CLIENT,
 }
@@ -126,6 +133,8 @@ def decide(error: ServiceError, situation: Situation, chance: float) -> Decision
         chance: a number in [0, 1) for the jitter.
     """
     failure = classify(error)
+    if failure is FailureClass.CAPACITY and not situation.has_next:
+        return _for_quota(error, situation, chance)
     if situation.attempts >= MAX_ATTEMPTS:
         return _STOP
     goes_on = failure in _TRY_NEXT and situation.has_next
@@ -140,6 +149,29 @@ def decide(error: ServiceError, situation: Situation, chance: float) -> Decision
         if wait_s <= LONGEST_WAIT_S and (situation.remaining_s is None or wait_s < situation.remaining_s):
             return Decision(Verdict.RETRY, wait_s)
     return Decision(Verdict.NEXT) if goes_on else _STOP
+
+
+def _for_quota(error: ServiceError, situation: Situation, chance: float) -> Decision:
+    """Return whether to wait for a quota of ours while no other model is left to ask."""
+    if FINAL_DETAIL in error.details or situation.attempts >= QUOTA_ATTEMPTS:
+        return _STOP
+    wait_s = quota_wait_s(error, situation.attempts_of_candidate, chance)
+    in_time = situation.remaining_s is None or wait_s < situation.remaining_s
+    return Decision(Verdict.RETRY, wait_s) if wait_s <= LONGEST_QUOTA_WAIT_S and in_time else _STOP
+
+
+def quota_wait_s(error: ServiceError, tries: int, chance: float = 1.0) -> float:
+    """Return how long to wait for a quota after so many tries: as the provider wishes, else longer each time.
+
+    Args:
+        error: the refusal.
+        tries: so far, at least one.
+        chance: a number in [0, 1]: callers that were refused together come back apart, after half of it to all.
+    """
+    if error.retry_after_s is not None:
+        return max(0.0, error.retry_after_s)
+    longest = min(LONGEST_QUOTA_WAIT_S, QUOTA_WAIT_S * QUOTA_GROWTH ** (tries - 1))
+    return longest * (1 + chance) / 2
 
 
 def _wait(error: ServiceError, attempts: int, chance: float) -> float:

@@ -33,9 +33,10 @@ def unreachable(why: str = "The provider could not be reached.") -> ServiceError
     return Unavailable(ErrorReason.PROVIDER_UNAVAILABLE, why, retry_after_s=1.0)
 
 
-def unavailable() -> ServiceError:
-    """The provider says it is down for a moment."""
-    return ProviderFailed(ErrorReason.PROVIDER_ERROR, "The provider is temporarily unavailable.")
+def unavailable(retry_after_s: float | None = None) -> ServiceError:
+    """The provider says it is down for a moment, maybe for how long."""
+    text = "The provider is temporarily unavailable."
+    return ProviderFailed(ErrorReason.PROVIDER_ERROR, text, retry_after_s=retry_after_s)
 
 
 def broken(why: str = "The provider failed.") -> ServiceError:
@@ -90,6 +91,11 @@ def no_such_model() -> ServiceError:
     return NotFound(ErrorReason.MODEL_NOT_FOUND, "The provider does not know this model.", param="model")
 
 
+def no_such_file() -> ServiceError:
+    """There is none, or it is another's: nobody is told which."""
+    return NotFound(ErrorReason.NOT_FOUND, "There is no such file.", param="file_id")
+
+
 def wrong_address(provider: str) -> ServiceError:
     """A path that the provider does not know: the operator's setting is wrong, not the caller's model."""
     log.error("router.wrong_address", provider=provider)
@@ -105,6 +111,15 @@ def too_long(message: str = "") -> ServiceError:
     )
 
 
+def item_too_large(field: str, index: str, message: str) -> ServiceError:
+    """One tool's definition, or one text, is larger than the provider takes: the rest is not at fault."""
+    reason = ErrorReason.TOOL_TOO_LARGE if field == "tools" else ErrorReason.INVALID_PARAMETERS
+    what = "The definition of this tool" if field == "tools" else "This text"
+    param = f"{field}[{index}]"
+    text = f"{what} is too large for the provider: shorten `{param}`. {shortened(message)}"
+    return InvalidRequest(reason, text, param=param)
+
+
 def bad_request(message: str, param: str | None = None) -> ServiceError:
     """The provider refused what the caller asked for; its own sentence helps the caller."""
     text = shortened(message) or "The provider refused the request."
@@ -114,6 +129,11 @@ def bad_request(message: str, param: str | None = None) -> ServiceError:
 def invalid(param: str, message: str) -> ServiceError:
     """The caller's value cannot be mapped."""
     return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)
+
+
+def no_such_call(at: int) -> ServiceError:
+    """A tool's result whose call is neither in the conversation nor told by its id."""
+    return invalid(f"messages[{at}].tool_call_id", "'tool_call_id' names no tool call of the messages before it.")
 
 
 def unsupported(param: str, provider: str, why: str = "") -> ServiceError:

@@ -22,8 +22,8 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
         raise failures.invalid("messages", "The request holds a value that cannot be sent as JSON.") from exc
 
 
-def texts_body(wire_model: str, texts: Sequence[str], dimensions: int | None) -> bytes:
-    """Return the body of an embeddings call as OpenAI has it.
+def texts_body(wire_model: str, texts: Sequence[str], dimensions: int | None, others: Mapping[str, bytes]) -> bytes:
+    """Return the body of an embeddings call as OpenAI has it; `others` are further fields, as JSON by name.
 
     Raises:
         InvalidRequest: a text that is no Unicode.
@@ -31,6 +31,7 @@ def texts_body(wire_model: str, texts: Sequence[str], dimensions: int | None) ->
     body: dict[str, Any] = {"model": wire_model, "input": list(texts)}
     if dimensions is not None:
         body["dimensions"] = dimensions
+    body.update({name: msgspec.Raw(raw) for name, raw in others.items()})
     try:
         return msgspec.json.encode(body)
     except (UnicodeEncodeError, ValueError) as exc:

@@ -1,10 +1,12 @@
-"""Several calls at once, at most so many, and the first failure as itself."""
+"""Several calls at once, at most so many, and the first failure as itself; with or without what others answered."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
+
+from servicekit.errors import ServiceError
 
 T = TypeVar("T")
 
@@ -33,3 +35,30 @@ async def in_parallel(calls: Sequence[Coroutine[Any, Any, T]], at_once: int) -> 
         for call in calls:
             call.close()
     return [task.result() for task in tasks]
+
+
+async def keep_answers(kept: dict[int, T], calls: Mapping[int, Coroutine[Any, Any, T]], at_once: int) -> None:
+    """Keep the answer of each call by its number.
+
+    After a failure nothing new is begun, but what is under way is finished: the provider bills it, so it must be known.
+
+    Raises:
+        ServiceError: the first failure; what was answered is kept all the same.
+    """
+    failed: list[ServiceError] = []
+
+    async def ask(number: int, call: Coroutine[Any, Any, T]) -> None:
+        if failed:
+            return
+        try:
+            kept[number] = await call
+        except ServiceError as exc:
+            failed.append(exc)
+
+    try:
+        await in_parallel([ask(number, call) for number, call in calls.items()], at_once)
+    finally:
+        for call in calls.values():
+            call.close()
+    if failed:
+        raise failed[0]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from services.router.domain.completion import Message, Prompt
+from servicekit.errors import ServiceError
+from services.router.domain.catalog import Model
+from services.router.domain.completion import EmbeddingInput, Message, Prompt, Tool, Vectors
 from services.router.providers import failures
 
 # What a caller would parse, or what changes the meaning of the answer.
 REJECTED: Final = frozenset({"logit_bias", "audio", "web_search_options"})
+# Where the text of arguments stands that are no JSON object.
+UNREADABLE: Final = "unreadable_arguments"
+EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh")
 _NOTHING: Final = frozenset({b"", b"null"})
 # Values that ask for what happens anyway: neither worth a header nor a refusal.
 _NEUTRAL: Final[dict[str, frozenset[bytes]]] = {
@@ -20,6 +25,8 @@ _NEUTRAL: Final[dict[str, frozenset[bytes]]] = {
     "top_logprobs": frozenset({b"0"}),
     "frequency_penalty": frozenset({b"0", b"0.0"}),
     "presence_penalty": frozenset({b"0", b"0.0"}),
+    "repetition_penalty": frozenset({b"1", b"1.0"}),
+    "flags": frozenset({b"[]"}),
     "store": frozenset({b"false"}),
 }
 
@@ -52,6 +59,70 @@ def clamped(name: str, value: float, least: float, most: float, dropped: list[st
     if fitting != value:
         dropped.append(f"{name}={fitting:g}")
     return fitting
+
+
+def check_all_kept(required: bool, dropped: Sequence[str], provider: str) -> None:
+    """Do nothing, unless every parameter must count and one was left out or clamped.
+
+    Raises:
+        InvalidRequest: the first of those.
+    """
+    if required and dropped:
+        name, _, became = dropped[0].partition("=")
+        why = f"it would become {became}" if became else "it would be ignored"
+        raise failures.unsupported(name, provider, f"{why}, and `provider.require_parameters` is true")
+
+
+def effort_within(effort: str, known: Sequence[str], dropped: list[str]) -> str:
+    """Return a reasoning effort that a provider knows, the nearest one below or above; another is named in `dropped`.
+
+    Args:
+        effort: as the caller wrote it; a word that is newer than we are counts as the most.
+        known: what the provider takes, least first.
+    """
+    if effort in known:
+        return effort
+    wanted = EFFORTS.index(effort) if effort in EFFORTS else len(EFFORTS)
+    nearest = min(known, key=lambda name: abs(EFFORTS.index(name) - wanted))
+    dropped.append(f"reasoning_effort={nearest}")
+    return nearest
+
+
+def asked_size(texts: EmbeddingInput, model: Model, provider: str) -> int | None:
+    """Return how many numbers a vector shall have; None when it is what the model makes anyway, or may be.
+
+    Raises:
+        InvalidRequest: the model makes others.
+    """
+    wanted = texts.dimensions
+    if wanted is None or wanted == model.dimensions:
+        return None
+    if "dimensions" in model.supported_parameters:
+        return wanted
+    if model.dimensions:
+        raise _fixed_size(provider, model.dimensions)
+    return None
+
+
+def check_size(texts: EmbeddingInput, made: Vectors, provider: str) -> None:
+    """Do nothing when the vectors have the numbers that were asked for, or nothing was asked.
+
+    Raises:
+        InvalidRequest: the model, of which that was not known, makes others.
+    """
+    sizes = {len(vector) for vector in made.values}
+    if texts.dimensions is not None and sizes != {texts.dimensions}:
+        raise _fixed_size(provider, min(sizes, default=0))
+
+
+def _fixed_size(provider: str, size: int) -> ServiceError:
+    return failures.unsupported("dimensions", provider, f"this model makes vectors of {size} numbers")
+
+
+def name_own(tools: Sequence[Tool], dropped: list[str], mapped: Collection[str] = ()) -> None:
+    """Name in `dropped` what tools say that only another provider knows; `mapped` is handled elsewhere."""
+    own = [name for tool in tools for name in tool.other_json if name not in mapped]
+    dropped.extend(f"tools[].function.{name}" for name in dict.fromkeys(own))
 
 
 def plain_text(message: Message, at: int, provider: str) -> str:
@@ -92,13 +163,19 @@ def json_object(raw: bytes, param: str) -> dict[str, Any]:
     return value
 
 
-def call_arguments(arguments: str, param: str) -> dict[str, Any]:
-    """Return a tool call's arguments as an object; none at all means no arguments.
+def call_arguments(arguments: str) -> dict[str, Any]:
+    """Return a past tool call's arguments as an object; none at all means no arguments.
 
-    Raises:
-        InvalidRequest: they are no JSON object.
+    What a model made and nobody can read is kept as text: the turn that says so follows it, and the loop goes on, as it
+    does with a provider that takes any text.
     """
-    return json_object(arguments.encode(), param) if arguments.strip() else {}
+    if not arguments.strip():
+        return {}
+    try:
+        value = msgspec.json.decode(arguments)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        value = None
+    return value if isinstance(value, dict) else {UNREADABLE: arguments}
 
 
 def arguments_text(arguments: Any) -> str:

@@ -32,8 +32,8 @@ class Replies(Protocol):
         """Return the error of a reply that is not 200; the body may be anything."""
         ...
 
-    def whole_answer(self, body: bytes) -> tuple[Answer, str]:
-        """Return the answer and the model's build."""
+    def whole_answer(self, body: bytes, prompt: Prompt) -> tuple[Answer, str]:
+        """Return the answer to `prompt` and the model's build."""
         ...
 
     def comes_whole(self, headers: Mapping[str, str]) -> bool:
@@ -53,14 +53,14 @@ class Replies(Protocol):
         ...
 
 
-def read_whole(replies: Replies, reply: Reply, call: ProviderCall) -> Answer:
+def read_whole(replies: Replies, reply: Reply, prompt: Prompt, call: ProviderCall) -> Answer:
     """Return the answer of a reply.
 
     Raises:
         ServiceError: it is none.
     """
     check(replies, reply)
-    answer, call.fingerprint = replies.whole_answer(reply.body)
+    answer, call.fingerprint = replies.whole_answer(reply.body, prompt)
     return answer
 
 
@@ -98,13 +98,13 @@ async def read_stream(
     if not reply.ok:
         raise replies.error_of(reply.status, reply.headers, await reply.error_body())
     if replies.comes_whole(reply.headers):
-        answer, call.fingerprint = replies.whole_answer(await reply.body())
+        answer, call.fingerprint = replies.whole_answer(await reply.body(), prompt)
         yield as_batch(answer)
         return
     frames, stream = replies.frames(reply.line_bytes), replies.answer_stream(prompt)
     while not stream.done:
         chunk = await reply.read()
-        batch = stream.feed(frames.feed(chunk) if chunk else frames.finish())
+        batch = stream.feed(frames.feed(chunk)) if chunk else _rest(stream, frames)
         if batch is not None:
             reply.progressed()
             call.fingerprint = stream.fingerprint
@@ -116,6 +116,17 @@ async def read_stream(
     if not stream.is_whole:
         raise failures.broken("The provider's answer broke off.")
     await reply.linger()
+
+
+def _rest(stream: AnswerStream, frames: Frames) -> Batch | None:
+    """Return what the end of the body completes: torn, it takes nothing from an answer that has said how it ended."""
+    was_whole = stream.is_whole
+    try:
+        return stream.feed(frames.finish())
+    except ServiceError:
+        if was_whole:
+            return None
+        raise
 
 
 def as_batch(answer: Answer) -> Batch:

@@ -14,7 +14,7 @@ from servicekit.errors import Internal, ServiceError
 from services.router.domain.completion import Answer, Batch, Choice, Delta, FinishReason, Prompt, ToolCall, Usage
 from services.router.domain.stop_sequences import StopCutter
 from services.router.providers import failures
-from services.router.providers.parallel import in_parallel
+from services.router.providers.parallel import keep_answers
 from services.router.providers.provider import Provider, ProviderCall
 
 log = structlog.get_logger()
@@ -24,27 +24,43 @@ _WAITING = 16
 
 
 async def whole(provider: Provider, prompt: Prompt, call: ProviderCall) -> Answer:
-    """Return the whole answer with stop sequences and n, whoever makes them."""
+    """Return the whole answer with stop sequences, n and no more calls than wanted, whoever makes them."""
+    answer = await _whole(provider, prompt, call)
+    if prompt.parallel_tool_calls is False:
+        for choice in answer.choices:
+            choice.tool_calls = choice.tool_calls[:1]
+    return answer
+
+
+async def _whole(provider: Provider, prompt: Prompt, call: ProviderCall) -> Answer:
     traits = provider.traits(call.model)
     if prompt.n is not None and prompt.n > 1 and not traits.choices:
-        calls = _calls(call, prompt.n)
-        one = replace(prompt, n=None)
-        answers = await in_parallel([whole(provider, one, each) for each in calls], prompt.n)
-        return _joined(answers)
+        return await _each_choice(provider, prompt, call, prompt.n)
     if prompt.stop and not traits.stop:
         # Streamed, so that the provider's work can be ended where the text is cut.
         return await collected(streamed(provider, prompt, call))
     return await provider.complete(prompt, call)
 
 
+async def _each_choice(provider: Provider, prompt: Prompt, call: ProviderCall, count: int) -> Answer:
+    """Return n choices of n calls; what an attempt before this one has answered is not asked for again."""
+    kept, one = call.kept.answers, replace(prompt, n=None)
+    missing = [number for number in range(count) if number not in kept]
+    calls = zip(missing, _calls(call, len(missing)), strict=True)
+    await keep_answers(kept, {number: whole(provider, one, each) for number, each in calls}, count)
+    return _joined([kept[number] for number in range(count)])
+
+
 def streamed(provider: Provider, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
-    """Return the streamed answer with stop sequences and n, whoever makes them."""
+    """Return the streamed answer with stop sequences, n and no more calls than wanted, whoever makes them."""
     traits = provider.traits(call.model)
     if prompt.n is not None and prompt.n > 1 and not traits.choices:
         calls = _calls(call, prompt.n)
         one = replace(prompt, n=None)
         return merged([streamed(provider, one, each) for each in calls])
     batches = provider.stream(prompt, call)
+    if prompt.parallel_tool_calls is False:
+        batches = first_calls(batches)
     return cut_at_stop(batches, prompt.stop) if prompt.stop and not traits.stop else batches
 
 
@@ -80,6 +96,18 @@ async def cut_at_stop(batches: AsyncGenerator[Batch, None], stops: Sequence[str]
                 return
 
 
+async def first_calls(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[Batch, None]:
+    """Yield an answer with the first tool call of each choice only: not every provider keeps to it."""
+    async with aclosing(batches):
+        async for batch in batches:
+            for delta in batch.deltas:
+                if delta.tool_calls:
+                    delta.tool_calls = [call for call in delta.tool_calls if call.index == 0]
+            kept = [delta for delta in batch.deltas if delta.says_something]
+            if kept or batch.usage is not None:
+                yield Batch(kept, batch.usage)
+
+
 def _cut(delta: Delta, cutter: StopCutter) -> Delta:
     if cutter.matched:
         return Delta(delta.choice_index)
@@ -99,18 +127,21 @@ async def merged(sources: Sequence[AsyncGenerator[Batch, None]]) -> AsyncGenerat
     """Yield the batches of several calls as they come, each with its choice's number."""
     queue: asyncio.Queue[_Item] = asyncio.Queue(_WAITING)
     usages: list[Usage | None] = [None] * len(sources)
-    running = len(sources)
+    spoke, running = [False] * len(sources), len(sources)
     async with lifecycle.background() as tasks:
         for index, source in enumerate(sources):
             tasks.start(_forward(index, source, queue), name="router.choice")
         while running:
             index, item = await queue.get()
             if isinstance(item, ServiceError):
+                if (known := _total([usage for usage, heard in zip(usages, spoke, strict=True) if heard])) is not None:
+                    # What the others have used is billed: said now, since the end will not come.
+                    yield Batch([], known)
                 raise item
             if item is None:
                 running -= 1
                 continue
-            usages[index] = item.usage or usages[index]
+            usages[index], spoke[index] = item.usage or usages[index], True
             deltas = [replace(delta, choice_index=index) for delta in item.deltas]
             yield Batch(deltas, _total(usages) if item.usage is not None else None)
 

@@ -22,6 +22,7 @@ from services.router.domain.completion import Attempt
 from services.router.domain.context_overflow import overflow_sentence
 from services.router.domain.failure import Situation, Verdict, counts_against_provider, decide
 from services.router.domain.health import HealthTracker
+from services.router.domain.kept import Kept
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
 
@@ -40,6 +41,8 @@ class RoutedRequest:
     attempts: list[Attempt] = field(default_factory=list)
     at: int = 0
     tries_of_candidate: int = 0
+    kept: Kept = field(default_factory=Kept)
+    """What the model under way has answered of several calls: it is asked for the rest, and no other model is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ class Attempts:
         return Situation(
             attempts=len(request.attempts),
             attempts_of_candidate=request.tries_of_candidate,
-            has_next=bool(left),
+            has_next=bool(left) and not request.kept,
             next_is_larger=bool(left) and left[0].context_length > failed.context_length,
             remaining_s=None if request.deadline is None else request.deadline - self._clock.monotonic(),
         )
@@ -180,7 +183,7 @@ class Attempts:
         headers = {TRACEPARENT: span.context.traceparent}
         if span.context.tracestate:
             headers[TRACESTATE] = span.context.tracestate
-        call = ProviderCall(model, request.request_id or here.request_id, headers)
+        call = ProviderCall(model, request.request_id or here.request_id, headers, request.deadline, kept=request.kept)
         return RoutingAttempt(request, model, call, span, self._clock.monotonic())
 
     def _record(self, attempt: RoutingAttempt, *, failed: bool) -> None:
@@ -210,4 +213,6 @@ def _described(attempt: RoutingAttempt) -> dict[str, str]:
     }
     if call.provider_request_id:
         facts["provider_request_id"] = call.provider_request_id
+    if call.kept:
+        facts["used"] = json.dumps(list(call.kept.used()), separators=(",", ":"))
     return facts

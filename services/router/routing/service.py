@@ -44,11 +44,13 @@ class ListedModel:
 
     Attributes:
         bills_input_per_choice: n choices are n calls, each of which reads the input.
+        writes_schemas_out: its provider's adapter writes references and unions of schemas out.
         learned_shares: by script, see `domain.token_shares`.
     """
 
     model: Model
     bills_input_per_choice: bool
+    writes_schemas_out: bool
     learned_shares: Mapping[str, float]
 
 
@@ -196,7 +198,9 @@ class RouterService:
         return Listing(listed, catalog.version + suffix)
 
     def _listed(self, model: Model) -> ListedModel:
-        return ListedModel(model, self._is_asked_once_a_choice(model), self._shares.of(model.id))
+        provider = self._attempts.providers.get(model.provider)
+        writes_out = provider is not None and not provider.traits(model).schemas
+        return ListedModel(model, self._is_asked_once_a_choice(model), writes_out, self._shares.of(model.id))
 
     def _is_asked_once_a_choice(self, model: Model) -> bool:
         provider = self._attempts.providers.get(model.provider)

@@ -11,6 +11,7 @@ import pytest
 from emulator.testing import RunningEmulator
 from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import Batch, Delta, FinishReason, ResponseFormat, ToolCall, Usage
+from services.router.providers import failures
 from services.router.routing.answers import collected, merged, streamed, whole
 from services.router.tests.adapters import Adapters, ask, call_for, hear
 
@@ -74,14 +75,59 @@ async def test_streamed_n_carries_each_choice_s_number(adapters: Adapters) -> No
     assert batches[-1].usage is not None or any(batch.usage for batch in batches)
 
 
-async def test_one_failed_choice_fails_all(adapters: Adapters, emulator: RunningEmulator) -> None:
-    """And the others are ended, not left running."""
+async def test_one_failed_choice_fails_all_and_the_others_are_kept(
+    adapters: Adapters, emulator: RunningEmulator
+) -> None:
+    """The provider bills them: they are not asked for again, only what is missing."""
     await emulator.control.fail("status", operation="chat", code=503, skip=1)
-
+    call = call_for("native")
     with pytest.raises(ServiceError) as caught:
-        await whole(adapters.yandex, ask(n=3), call_for("native"))
+        await whole(adapters.yandex, ask(n=3), call)
+    kept = dict(call.kept.answers)
+
+    answer = await whole(adapters.yandex, ask(n=3), call)
 
     assert caught.value.reason is ErrorReason.PROVIDER_ERROR
+    assert len(kept) == 2
+    assert all(len(figures) == 4 and figures[1] > 0 for figures in call.kept.used())
+    assert [choice.index for choice in answer.choices] == [0, 1, 2]
+    assert len(await emulator.control.ground_truth(operation="chat")) == 4
+
+
+async def until_failure(batches: AsyncGenerator[Batch, None], heard: list[Batch]) -> None:
+    async for batch in batches:
+        heard.append(batch)
+
+
+async def said(*batches: Batch, failure: ServiceError | None = None) -> AsyncGenerator[Batch, None]:
+    for batch in batches:
+        yield batch
+    if failure is not None:
+        raise failure
+
+
+async def test_a_failed_choice_of_a_stream_tells_first_what_the_others_used() -> None:
+    """A choice that never spoke has used nothing."""
+    whole_choice = Batch([Delta(0, "да", finish_reason=FinishReason.STOP)], Usage(7, 1))
+    failure = failures.broken()
+    heard: list[Batch] = []
+
+    with pytest.raises(ServiceError):
+        await until_failure(merged([said(whole_choice), said(whole_choice), said(failure=failure)]), heard)
+
+    assert heard[-1] == Batch([], Usage(14, 2))
+
+
+async def test_usage_that_one_of_the_choices_did_not_say_is_not_told_as_none() -> None:
+    """It spoke and broke off: what it used is for the gateway to count."""
+    sources = [said(Batch([Delta(0, "да", finish_reason=FinishReason.STOP)], Usage(7, 1)))]
+    sources.append(said(Batch([Delta(0, "нет")]), failure=failures.broken()))
+    heard: list[Batch] = []
+
+    with pytest.raises(ServiceError):
+        await until_failure(merged(sources), heard)
+
+    assert all(batch.usage is None for batch in heard)
 
 
 async def endless(closed: list[str], name: str) -> AsyncGenerator[Batch, None]:

@@ -30,6 +30,7 @@ from services.router.domain.completion import (
     Usage,
     Vectors,
 )
+from services.router.domain.failure import LONGEST_QUOTA_WAIT_S, QUOTA_ATTEMPTS
 from services.router.domain.health import HealthTracker
 from services.router.providers import failures
 from services.router.providers.provider import ProviderCall, Traits
@@ -46,13 +47,15 @@ CALL_S, WISH_S = 3.0, 1.5
 
 
 class BusyOnce:
-    """A provider whose limit is reached at the first call; each call takes its time on the test's clock."""
+    """A provider whose limit is reached at the first calls; each call takes its time on the test's clock."""
 
     name = "yandexgpt"
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, refusals: int = 1, wish_s: float | None = WISH_S) -> None:
         self.calls = 0
         self._clock = clock
+        self._refusals = refusals
+        self._wish_s = wish_s
 
     def traits(self, model: Model) -> Traits:
         return Traits(stop=True, choices=True)
@@ -60,8 +63,8 @@ class BusyOnce:
     def _called(self) -> None:
         self.calls += 1
         self._clock.advance(CALL_S)
-        if self.calls == 1:
-            raise failures.rate_limited(WISH_S)
+        if self.calls <= self._refusals:
+            raise failures.rate_limited(self._wish_s)
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         self._called()
@@ -162,3 +165,17 @@ async def test_a_retry_that_the_deadline_leaves_time_for_is_made(way: str, remai
         await answer(router, remaining_s, way)
 
     assert (provider.calls, clock.slept_s) == (2, [WISH_S])
+
+
+@WAYS
+async def test_a_full_provider_is_asked_again_as_its_own_sdk_does(way: str) -> None:
+    """The second of two users of a credential with one stream got a 503 within 0.2 s."""
+    clock = FakeClock(auto_advance=True)
+    provider = BusyOnce(clock, refusals=QUOTA_ATTEMPTS - 1, wish_s=None)
+
+    async with service(provider, clock) as router:
+        await answer(router, None, way)
+
+    assert provider.calls == QUOTA_ATTEMPTS
+    assert all(wait <= LONGEST_QUOTA_WAIT_S for wait in clock.slept_s)
+    assert sum(clock.slept_s) >= 4.0

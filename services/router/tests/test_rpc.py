@@ -180,6 +180,45 @@ async def test_a_silent_provider_leaves_time_for_the_fallback(emulator: RunningE
     assert [attempt.reason for attempt in end.attempts] == ["PROVIDER_TIMEOUT", ""]
 
 
+async def test_only_the_choices_that_failed_are_asked_again(stub: Stub, emulator: RunningEmulator) -> None:
+    """Three choices are three calls: what two of them have made is billed once and not made twice."""
+    await emulator.control.fail("status", operation="chat", code=503, skip=2)
+
+    answer = await complete(stub, prompt("yandexgpt", "[[text:да]]", n=3))
+
+    assert [choice.content for choice in answer.choices] == ["да", "да", "да"]
+    assert answer.end.usage.completion_tokens == 3
+    assert len(await emulator.control.ground_truth(operation="chat")) == 4
+
+
+async def test_calls_that_were_answered_tie_a_request_to_their_model(stub: Stub, emulator: RunningEmulator) -> None:
+    """The failure says what they used; another model would make a bill at two prices."""
+    await emulator.control.fail("status", operation="chat", code=500, skip=2, times=-1)
+
+    with pytest.raises(ServiceError) as caught:
+        await complete(stub, prompt("yandexgpt", "[[text:да]]", n=3))
+
+    used = json.loads(caught.value.details["used"])
+    calls = await emulator.control.ground_truth(operation="chat")
+    assert [figures[1] for figures in used] == [1, 1]
+    assert {call["model"].rpartition("/")[2] for call in calls} == {"yandexgpt-5-pro"}
+
+
+async def test_vectors_that_were_made_are_kept_when_another_fails(stub: Stub, emulator: RunningEmulator) -> None:
+    """YandexGPT makes one vector a call: an attempt asks for what is missing, and a failure tells the use."""
+    request = pb.EmbedRequest(model="text-search-doc", input=["раз", "два", "три"])
+    await emulator.control.fail("status", operation="embeddings", code=503, skip=2)
+    answer = await stub.calls.unary("Embed", request, deadline_s=10, context=CONTEXT)
+    calls = await emulator.control.ground_truth(operation="embeddings")
+    await emulator.control.fail("status", operation="embeddings", code=400, skip=2)
+
+    with pytest.raises(ServiceError) as caught:
+        await stub.calls.unary("Embed", request, deadline_s=10, context=CONTEXT)
+
+    assert (len(answer.embeddings), len(calls)) == (3, 4)
+    assert len(json.loads(caught.value.details["used"])) == 2
+
+
 async def test_an_overflow_is_told_in_the_words_that_clients_look_for(stub: Stub, emulator: RunningEmulator) -> None:
     """Trimming and fallback of client libraries start at this sentence."""
     await emulator.control.replay("yandex/error_400_context")

@@ -123,6 +123,7 @@ class UsageRecord:
     started_at: Moment
     flags: Text
     over_hold_micro_rub: Money
+    dropped_params: Text
 
     @property
     def created_at(self) -> datetime:

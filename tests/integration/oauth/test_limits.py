@@ -20,7 +20,7 @@ def strict(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         yield url
 
 
-@pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect", "/register", "/device_authorization"])
+@pytest.mark.parametrize("path", ["/token", "/par", "/revoke", "/introspect", "/register", "/device_authorization"])
 def test_endpoints_for_programs_are_limited_by_address(house: House, strict: str, path: str):
     """Rule 32: 429, Retry-After, the protocol's JSON; another address is not touched."""
     with house.client(strict) as busy, house.client(strict) as other:

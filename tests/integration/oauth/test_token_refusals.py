@@ -324,7 +324,7 @@ def test_no_answer_may_be_kept(browser: Browser, public: Application):
     assert set(token["scope"].split()) == {"models:read", "completions:write"}
 
 
-@pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect", "/device_authorization", "/register"])
+@pytest.mark.parametrize("path", ["/token", "/par", "/revoke", "/introspect", "/device_authorization", "/register"])
 @pytest.mark.parametrize(
     "content", [b"", b"\0", b"%", b"=&=&=", b"a" * 70_000, b"&" * 50_000, b"\xff" * 100, b"{" * 10_000],
     ids=["empty", "NUL", "percent", "equals", "70 kB", "ampersands", "not UTF-8", "braces"],

@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from servicekit.entry import collect_garbage_seldom
 from services.gateway.server import open_gateway
 from services.gateway.settings import GatewaySettings
 from tools.fuzz.http.heartbeat import Heartbeat
@@ -47,6 +48,5 @@ if __name__ == "__main__":
     # What is logged is not looked at, and must not be mistaken for a report.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     logging.disable()
-    # As `servicekit.entry` does for every service.
-    gc.set_threshold(20_000, 20, 50)
+    collect_garbage_seldom()
     uvloop.run(serve(GatewaySettings(**json.loads(sys.argv[1]))))

@@ -27,7 +27,7 @@ JSON_DOORS: Final[dict[tuple[str, str], Any]] = {
 }  # fmt: skip
 FORM_DOORS: Final = ("/login", "/registration", "/forgot-password", "/reset-password", "/console/keys",
                      "/console/profile", "/authorize/consent", "/device", "/logout", "/nothing")  # fmt: skip
-OAUTH_DOORS: Final = ("/token", "/oauth/token", "/revoke", "/introspect", "/device_authorization", "/authorize")
+OAUTH_DOORS: Final = ("/token", "/oauth/token", "/par", "/revoke", "/introspect", "/device_authorization", "/authorize")
 READABLE: Final = ("/v1/models", "/v1/models/yandexgpt", "/v1/auth/key", "/v1/generation?id=a", "/v1/requests/a",
                    "/v1/keys?limit=5&page=a", "/health", "/ready", "/docs", "/openapi.json", "/userinfo", "/login",
                    "/.well-known/openid-configuration", "/console", "/v1/sessions", "/v1/grants")  # fmt: skip
@@ -77,6 +77,9 @@ RAW_VALUES: Final = (
     '{"a":' * 70 + "1" + "}" * 70,
     '"' + "x" * 70_000 + '"',
     "[" + "1," * 40_000 + "1]",
+    "[" + "1," * 28_000 + "NaN]",
+    "{" + "".join(f'"{number:x}":0,' for number in range(6000)) + '"176f":0}',
+    "{" + "".join(f'"{number}":0,' for number in range(14_000)) + '"13999":0}',
     '{"a":1,"a":2}',
     '{"a":1,"\\u0061":2}',
     "[{}" + ",{}" * 3000 + "]",

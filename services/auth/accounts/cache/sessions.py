@@ -128,6 +128,7 @@ def _to_hash(session: LoginSession) -> dict[Any, Any]:
         "last_seen_at": session.last_seen_at.isoformat(),
         "ip": session.ip,
         "user_agent": session.user_agent,
+        "methods": " ".join(session.methods),
     }
 
 
@@ -145,6 +146,8 @@ def _from_hash(digest: str, stored: Mapping[bytes | str, bytes | str]) -> LoginS
         last_seen_at=_timestamp(fields["last_seen_at"]),
         ip=fields["ip"],
         user_agent=fields["user_agent"],
+        # Sessions of the version before this one have none.
+        methods=tuple(fields.get("methods", "").split()),
     )
 
 

@@ -16,6 +16,7 @@ class LoginSession:
         id: public, for lists and revocation.
         epoch: the account's session epoch when it began.
         authenticated_at: when the password or another proof was last given.
+        methods: by which proofs it began (RFC 8176): "pwd", "otp", "fed" (another provider said so).
     """
 
     id: str
@@ -27,6 +28,7 @@ class LoginSession:
     last_seen_at: datetime
     ip: str
     user_agent: str
+    methods: tuple[str, ...] = ()
 
     def belongs_to(self, account: Account) -> bool:
         """Tell whether the account lets this session go on."""

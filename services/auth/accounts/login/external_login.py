@@ -133,7 +133,7 @@ class ExternalLogin:
         async with self._units.begin(origin) as unit:
             account = await self._account_of(unit, identity, present)
             await self._completion.record(unit, account, origin, replaced, by=f"external:{provider_id}")
-        return FinishedLogin(await self._completion.open(account, origin, replaced), pending.return_to)
+        return FinishedLogin(await self._completion.open(account, origin, replaced, ("fed",)), pending.return_to)
 
     def _provider(self, provider_id: str) -> OpenIdProvider:
         if provider_id not in self._providers:

@@ -38,10 +38,12 @@ class LoginCompletion:
         await insert_attempt(unit.connection, account.id, "success", origin, current_call().request_id, unit.at)
         unit.note(AuditAction.USER_LOGGED_IN, account.id, by=by)
 
-    async def open(self, account: Account, origin: Origin, replaced: list[LoginSession]) -> OpenedSession:
+    async def open(
+        self, account: Account, origin: Origin, replaced: list[LoginSession], methods: tuple[str, ...]
+    ) -> OpenedSession:
         """Open the session after the change."""
         await self._sessions.forget(replaced)
-        opened = await self._sessions.open(account, origin)
+        opened = await self._sessions.open(account, origin, methods)
         metrics.LOGINS.labels("success").inc()
         return opened
 

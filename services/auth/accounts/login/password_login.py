@@ -77,7 +77,8 @@ class Login:
             raise Unauthenticated(ErrorReason.SECOND_FACTOR_REQUIRED, "The code of your second factor is needed.")
         account = await self._let_in(account, given, origin, replaced)
         await self._limiter.forgive(attempt)
-        return await self._completion.open(account, origin, replaced)
+        methods = ("pwd", "otp") if account.has_totp else ("pwd",)
+        return await self._completion.open(account, origin, replaced, methods)
 
     async def _admit(self, attempt: Attempt) -> None:
         try:

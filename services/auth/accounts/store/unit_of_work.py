@@ -33,11 +33,15 @@ class AccountUnit(UnitOfWork):
 
     def note(self, action: AuditAction, user_id: str, *, actor: str = "", **details: str) -> None:
         """Have the audit log say that this was done to a user, by that user unless another actor is named."""
+        subject = f"user:{user_id}"
+        self.note_of(action, subject, actor or subject, **details)
+
+    def note_of(self, action: AuditAction, subject: str, actor: str, **details: str) -> None:
+        """Have the audit log say that the actor did this to something, such as `key:<id>`."""
         facts = {"request_id": current_call().request_id, **details}
         if self._origin.ip:
             facts["ip"] = self._origin.ip
-        subject = f"user:{user_id}"
-        self.record(AuditEvent(self.at, actor or subject, action, subject, facts))
+        self.record(AuditEvent(self.at, actor, action, subject, facts))
 
     async def revoke_sessions(self, sessions: Iterable[LoginSession]) -> None:
         """Have the gateways told that these sessions ended."""

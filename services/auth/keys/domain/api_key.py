@@ -48,7 +48,8 @@ class ApiKey:
 
     `models` and `ip_allow_list` restrict when they are not empty. `lineage_id` is the first key of the line of
     rotations that led here, the key itself when there was none: its budget is counted under this id, so that rotating
-    a key does not renew what is spent. It ends when one of its `makers` does.
+    a key does not renew what is spent. It ends when one of its `makers` does. `is_disabled`: an administrator switched
+    it off, or what made it, and may switch it on again.
     """
 
     id: str
@@ -66,6 +67,7 @@ class ApiKey:
     last_used_at: datetime | None
     revoked_at: datetime | None
     makers: tuple[str, ...] = ()
+    is_disabled: bool = False
 
     @property
     def powers(self) -> Powers:

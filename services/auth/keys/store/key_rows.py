@@ -42,6 +42,7 @@ def key_from_row(row: asyncpg.Record) -> ApiKey:
         last_used_at=row["last_used_at"],
         revoked_at=row["revoked_at"],
         makers=tuple(row["makers"]),
+        is_disabled=row["is_disabled"],
     )
 
 

@@ -114,6 +114,7 @@ def _decision_to_json(decision: DeviceDecision) -> dict[str, Any]:
         "user_id": decision.user_id,
         "authenticated_at": timestamp_text(decision.authenticated_at),
         "scopes": sorted(allowance.scopes),
+        "methods": list(decision.methods),
         "models": list(allowance.models),
         "budget": [allowance.budget.period, allowance.budget.limit_micro_rub] if allowance.budget else None,
     }
@@ -123,4 +124,5 @@ def _decision_from_json(read: dict[str, Any]) -> DeviceDecision:
     budget = KeyBudget(BudgetPeriod(read["budget"][0]), read["budget"][1]) if read["budget"] else None
     allowance = Allowance(known_scopes(read["scopes"]), tuple(read["models"]), budget)
     authenticated_at = datetime.fromisoformat(read["authenticated_at"])
-    return DeviceDecision(read["approved"], read["user_id"], authenticated_at, allowance)
+    methods = tuple(read.get("methods", ()))
+    return DeviceDecision(read["approved"], read["user_id"], authenticated_at, allowance, methods)

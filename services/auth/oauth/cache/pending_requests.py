@@ -63,6 +63,8 @@ def _pending_to_json(pending: Pending) -> dict[str, Any]:
         "login_hint": request.login_hint,
         "ui_locales": request.ui_locales,
         "requested_at": timestamp_text(request.requested_at),
+        "dpop_jkt": request.dpop_jkt,
+        "acr_values": list(request.acr_values),
     }
 
 
@@ -78,5 +80,7 @@ def _pending_from_json(read: dict[str, Any]) -> Pending:
         login_hint=read["login_hint"],
         ui_locales=read["ui_locales"],
         requested_at=datetime.fromisoformat(read["requested_at"]),
+        dpop_jkt=read.get("dpop_jkt"),
+        acr_values=tuple(read.get("acr_values", ())),
     )
     return Pending(request, read["session_id"])

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from servicekit.trust.dpop import is_thumbprint
 from services.auth.oauth.domain import pkce
+from services.auth.oauth.domain.assurance import LEVELS, reaches
 from services.auth.oauth.domain.client import Client, GrantType
 from services.auth.oauth.domain.grant import Allowance
 from services.auth.oauth.domain.params import Params
 from services.auth.oauth.domain.redirect_uri import is_registered, with_params
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_request
 from services.auth.oauth.domain.scope_parameter import scopes_for
+from services.auth.oauth.domain.token import SecretKind, is_a, new_secret
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.session import Session
 
@@ -25,6 +28,8 @@ UNSUPPORTED: Final = {
     "request_uri": OAuthError.REQUEST_URI_NOT_SUPPORTED,
     "registration": OAuthError.REGISTRATION_NOT_SUPPORTED,
 }
+
+PUSHED_PREFIX: Final = "urn:ietf:params:oauth:request_uri:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,8 @@ class AuthorizationRequest:
     login_hint: str
     ui_locales: str
     requested_at: datetime
+    dpop_jkt: str | None = None
+    acr_values: tuple[str, ...] = ()
 
     @property
     def is_silent(self) -> bool:
@@ -75,9 +82,20 @@ class AuthorizationRequest:
             return True
         if self.prompts & {"login", "select_account"} and session.authenticated_at < self.requested_at:
             return True
+        if not reaches(session.methods, self.acr_values) and session.authenticated_at < self.requested_at:
+            return True
         if self.max_age_s is None:
             return False
         return session.authenticated_at < self.requested_at - timedelta(seconds=self.max_age_s)
+
+    def check_assurance(self, session: Session) -> None:
+        """Refuse a person who has logged in and reaches no level that is wanted (RFC 9470 5).
+
+        Raises:
+            OAuthRefusal: unmet_authentication_requirements.
+        """
+        if not reaches(session.methods, self.acr_values):
+            raise _unmet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +130,16 @@ def reply_address(params: Params, client: Client | None, issuer: str) -> ReplyTo
     return ReplyTo(redirect_uri, state if state is None or len(state) <= MAX_STATE_LENGTH else None, issuer)
 
 
+def new_request_uri() -> str:
+    """Return a fresh name for a pushed request (RFC 9126 2.2)."""
+    return PUSHED_PREFIX + new_secret(SecretKind.PUSHED)
+
+
+def is_request_uri(text: str) -> bool:
+    """Tell whether this can be the name of a pushed request; addresses of requests elsewhere are never fetched."""
+    return text.startswith(PUSHED_PREFIX) and is_a(SecretKind.PUSHED, text.removeprefix(PUSHED_PREFIX))
+
+
 def read_request(params: Params, client: Client, reply_to: ReplyTo, now: datetime) -> AuthorizationRequest:
     """Return the request.
 
@@ -132,6 +160,8 @@ def read_request(params: Params, client: Client, reply_to: ReplyTo, now: datetim
         login_hint=_hint(params, "login_hint"),
         ui_locales=_hint(params, "ui_locales"),
         requested_at=now,
+        dpop_jkt=_thumbprint(params),
+        acr_values=_acr_values(params),
     )
 
 
@@ -158,6 +188,13 @@ def _prompts(params: Params) -> frozenset[str]:
     return prompts
 
 
+def _thumbprint(params: Params) -> str | None:
+    given = params.get("dpop_jkt")
+    if given is not None and not is_thumbprint(given):
+        raise invalid_request("The dpop_jkt must be the SHA-256 thumbprint of a key.")
+    return given
+
+
 def _nonce(params: Params) -> str | None:
     nonce = params.get("nonce")
     if nonce is not None and (len(nonce) > MAX_NONCE_LENGTH or not nonce.isprintable()):
@@ -172,6 +209,18 @@ def _max_age_s(params: Params) -> int | None:
     if not (given.isascii() and given.isdecimal() and len(given) <= 9):
         raise invalid_request("The max_age must be a number of seconds.")
     return int(given)
+
+
+def _acr_values(params: Params) -> tuple[str, ...]:
+    wanted = tuple((params.get("acr_values") or "").split())
+    known = tuple(level for level in LEVELS if level in wanted)
+    if wanted and not known:
+        raise _unmet()
+    return known
+
+
+def _unmet() -> OAuthRefusal:
+    return OAuthRefusal(OAuthError.UNMET_AUTHENTICATION, "The user cannot be authenticated as acr_values want it.")
 
 
 def _hint(params: Params, name: str) -> str:

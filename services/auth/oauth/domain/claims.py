@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from services.auth.oauth.domain.assurance import acr_of, amr_of
 from services.auth.oauth.domain.grant import Grant
 from services.auth.oauth.domain.scope_parameter import as_text
 from services.auth.shared.domain.account import Account
@@ -33,7 +34,7 @@ class TokenTerms:
 class AccessClaims:
     """What one access token says. No personal data: whoever holds it can read it (RFC 9068 6).
 
-    `ends_at`: when what it was given for ends, if that is known.
+    `ends_at`: when what it was given for ends, if that is known. `thumbprint`: of the key that it is bound to.
     """
 
     grant: Grant
@@ -42,6 +43,7 @@ class AccessClaims:
     jti: str
     issued_at: datetime
     ends_at: datetime | None = None
+    thumbprint: str | None = None
 
     def life_s(self, terms: TokenTerms) -> int:
         """Return the seconds that the token lives: never longer than its grant, or than what it was given for."""
@@ -65,10 +67,11 @@ def access_claims(access: AccessClaims, terms: TokenTerms) -> dict[str, Any]:
         "iat": _seconds(access.issued_at),
         "exp": _seconds(access.issued_at) + access.life_s(terms),
     }
-    if grant.authenticated_at is not None:
-        claims["auth_time"] = _seconds(grant.authenticated_at)
+    claims |= _authentication(grant)
     if grant.session_id is not None:
         claims["sid"] = grant.session_id
+    if access.thumbprint is not None:
+        claims["cnf"] = {"jkt": access.thumbprint}
     return claims
 
 
@@ -82,8 +85,7 @@ def id_claims(access: AccessClaims, terms: TokenTerms, access_token: str, nonce:
         "exp": _seconds(access.issued_at) + access.life_s(terms),
         "at_hash": _half_hash(access_token),
     }
-    if access.grant.authenticated_at is not None:
-        claims["auth_time"] = _seconds(access.grant.authenticated_at)
+    claims |= _authentication(access.grant)
     if nonce is not None:
         claims["nonce"] = nonce
     return claims
@@ -106,8 +108,20 @@ def user_claims(account: Account, scopes: frozenset[Scope]) -> dict[str, Any]:
 
 def introspected(claims: Mapping[str, Any]) -> dict[str, Any]:
     """Return what introspection says of a live access token (RFC 7662 2.2)."""
-    told = ("iss", "aud", "sub", "client_id", "scope", "jti", "iat", "exp", "auth_time", "gid", "tier")
-    return {"active": True, "token_type": "Bearer"} | {name: claims[name] for name in told if name in claims}
+    names = (
+        *("iss", "aud", "sub", "client_id", "scope", "jti", "iat", "exp", "auth_time", "acr", "amr"),
+        *("gid", "tier", "cnf"),
+    )
+    known = {name: claims[name] for name in names if name in claims}
+    return {"active": True, "token_type": "DPoP" if "cnf" in claims else "Bearer"} | known
+
+
+def _authentication(grant: Grant) -> dict[str, Any]:
+    """When and how well its user proved who they are (RFC 9470 6); nothing where nobody did, or nobody knows."""
+    if grant.authenticated_at is None:
+        return {}
+    proofs = {"acr": acr_of(grant.methods), "amr": amr_of(grant.methods)} if grant.methods else {}
+    return {"auth_time": _seconds(grant.authenticated_at), **proofs}
 
 
 def _half_hash(access_token: str) -> str:

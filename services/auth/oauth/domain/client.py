@@ -41,6 +41,9 @@ class Client:
     """A registered application. `auth_methods` begins with the one it registered.
 
     Its `makers` bound it: when one ends, it ends; `models` and `ip_allow_list` are for what it does in its own name.
+    `dpop_bound`: it gets no token that is not bound to a key (RFC 9449 5.2).
+    `requires_pushed`: its authorization requests come by way of /par only (RFC 9126 6).
+    `is_disabled`: an administrator switched it off, or what made it, and may switch it on again.
     """
 
     id: str
@@ -57,6 +60,9 @@ class Client:
     models: tuple[str, ...] = ()
     ip_allow_list: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    dpop_bound: bool = False
+    requires_pushed: bool = False
+    is_disabled: bool = False
 
     @property
     def powers(self) -> Powers:

@@ -40,6 +40,8 @@ class ClientOrder:
     models: tuple[str, ...] = ()
     ip_allow_list: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    dpop_bound: bool = False
+    requires_pushed: bool = False
 
     @property
     def auth_methods(self) -> tuple[AuthMethod, ...]:
@@ -65,6 +67,8 @@ class ClientOrder:
             models=self.models,
             ip_allow_list=self.ip_allow_list,
             expires_at=self.expires_at,
+            dpop_bound=self.dpop_bound,
+            requires_pushed=self.requires_pushed,
         )
 
 
@@ -140,6 +144,8 @@ def order_from_metadata(metadata_json: str) -> ClientOrder:
         auth_method=method,
         owner_user_id=None,
         client_uri=_string(metadata, "client_uri"),
+        dpop_bound=_flag(metadata, "dpop_bound_access_tokens"),
+        requires_pushed=_flag(metadata, "require_pushed_authorization_requests"),
     )
     return check_client_order(order, private_schemes=False)
 
@@ -181,6 +187,10 @@ def as_metadata(client: Client, secret: str) -> dict[str, Any]:
     }
     if client.may(GrantType.AUTHORIZATION_CODE):
         document["response_types"] = ["code"]
+    if client.dpop_bound:
+        document["dpop_bound_access_tokens"] = True
+    if client.requires_pushed:
+        document["require_pushed_authorization_requests"] = True
     if client.client_uri:
         document["client_uri"] = client.client_uri
     if secret:
@@ -206,6 +216,13 @@ def _string(metadata: dict[str, Any], name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise _invalid(f"The member {name} must be a string.")
+    return value
+
+
+def _flag(metadata: dict[str, Any], name: str) -> bool:
+    value = metadata.get(name, False)
+    if not isinstance(value, bool):
+        raise _invalid(f"The member {name} must be true or false.")
     return value
 
 

@@ -26,6 +26,8 @@ class AuthorizationCode:
     authenticated_at: datetime
     created_at: datetime
     expires_at: datetime
+    dpop_jkt: str | None = None
+    methods: tuple[str, ...] = ()
 
     def check_redeemable(self, redirect_uri: str | None, code_verifier: str, now: datetime) -> None:
         """Refuse who cannot be the one that asked for this code.
@@ -41,8 +43,8 @@ class AuthorizationCode:
             raise invalid_grant("The redirect_uri is not that of the authorization request.")
         pkce.check_verifier(code_verifier, self.code_challenge)
 
-    def becomes(self, now: datetime, ends_at: datetime | None) -> Grant:
-        """Return the grant that redeeming it makes."""
+    def becomes(self, now: datetime, ends_at: datetime | None, dpop_jkt: str | None) -> Grant:
+        """Return the grant that redeeming it makes, its refresh tokens bound to a key or not."""
         return Grant(
             id=self.grant_id,
             kind=GrantKind.AUTHORIZATION_CODE,
@@ -55,4 +57,6 @@ class AuthorizationCode:
             created_at=now,
             expires_at=ends_at,
             last_used_at=now,
+            dpop_jkt=dpop_jkt,
+            methods=self.methods,
         )

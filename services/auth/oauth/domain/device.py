@@ -37,6 +37,7 @@ class DeviceDecision:
     user_id: str
     authenticated_at: datetime
     allowance: Allowance
+    methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

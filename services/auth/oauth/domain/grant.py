@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -19,7 +19,7 @@ GRANT_OVER: Final = "The grant is not valid any more."
 
 
 class PartyGone(Exception):
-    """The client or the user does not exist any more."""
+    """The client or the user does not exist any more, or may not meet."""
 
 
 class GrantKind(StrEnum):
@@ -29,6 +29,23 @@ class GrantKind(StrEnum):
     DEVICE_CODE = "device_code"
     CLIENT_CREDENTIALS = "client_credentials"
     TOKEN_EXCHANGE = "token_exchange"
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """How long things last.
+
+    Args:
+        code: an authorization code.
+        refresh_idle: an unused refresh token.
+        grant: a grant, however busy it is.
+        refresh_grace: a used refresh token, for who must be told its successor once more.
+    """
+
+    code: timedelta
+    refresh_idle: timedelta
+    grant: timedelta
+    refresh_grace: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +59,11 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One authorization: the family of its refresh tokens and of all its access tokens."""
+    """One authorization: the family of its refresh tokens and of all its access tokens.
+
+    `dpop_jkt`: the key that its refresh tokens are bound to. `methods`: by which proofs its user was known (RFC 8176).
+    `is_disabled`: an administrator switched it off, or its application, and may switch it on again.
+    """
 
     id: str
     kind: GrantKind
@@ -57,6 +78,9 @@ class Grant:
     last_used_at: datetime
     revoked_at: datetime | None = None
     ip_allow_list: tuple[str, ...] = ()
+    dpop_jkt: str | None = None
+    methods: tuple[str, ...] = ()
+    is_disabled: bool = False
 
     @property
     def subject(self) -> str:
@@ -71,7 +95,8 @@ class Grant:
 
     def is_live(self, now: datetime) -> bool:
         """Tell whether its tokens can be valid."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+        is_over = self.revoked_at is not None or (self.expires_at is not None and now >= self.expires_at)
+        return not is_over and not self.is_disabled
 
 
 def granted(client: Client, allowance: Allowance, *, in_its_own_name: bool, owner_is_admin: bool) -> Powers:
@@ -89,6 +114,24 @@ def granted(client: Client, allowance: Allowance, *, in_its_own_name: bool, owne
         return delegate(Delegation(Made.GRANT, wanted, maker, owner_is_admin))
     except PermissionDenied as exc:
         raise OAuthRefusal(OAuthError.INVALID_SCOPE, exc.message) from exc
+
+
+def key_to_bind(client: Client, thumbprint: str | None) -> str | None:
+    """Return the key that a client's refresh tokens are bound to; a confidential one proves who it is anyway."""
+    return None if client.is_confidential else thumbprint
+
+
+def check_key(bound_to: str | None, thumbprint: str | None) -> None:
+    """Refuse who does not hold the key that a code or refresh token is bound to.
+
+    Raises:
+        OAuthRefusal: invalid_dpop_proof: no key was shown; invalid_grant: another one.
+    """
+    if bound_to is None or bound_to == thumbprint:
+        return
+    if thumbprint is None:
+        raise OAuthRefusal(OAuthError.INVALID_DPOP_PROOF, "This is bound to a key: send a DPoP proof.")
+    raise invalid_grant("This is bound to another key.")
 
 
 def check_refreshable(grant: Grant, wanted: frozenset[Scope] | None, now: datetime) -> frozenset[Scope]:

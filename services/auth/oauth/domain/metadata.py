@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from servicekit.trust.dpop import ALGORITHMS as DPOP_ALGORITHMS
+from services.auth.oauth.domain.assurance import LEVELS
 from services.auth.oauth.domain.claims import TokenTerms
 from services.auth.oauth.domain.client import AuthMethod, GrantType
 from services.auth.shared.domain.scope import Scope
 
 SIGNING_ALGORITHM: Final = "RS256"
 CLAIMS: Final = [
-    "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash",
+    "sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "at_hash",
     "name", "locale", "zoneinfo", "updated_at", "email", "email_verified",
 ]  # fmt: skip
 
@@ -34,6 +36,7 @@ def server_metadata(terms: TokenTerms, *, registration: bool, exchange: bool) ->
         "introspection_endpoint": f"{issuer}/introspect",
         "userinfo_endpoint": f"{issuer}/userinfo",
         "device_authorization_endpoint": f"{issuer}/device_authorization",
+        "pushed_authorization_request_endpoint": f"{issuer}/par",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "scopes_supported": list(Scope),
         "response_types_supported": ["code"],
@@ -47,11 +50,14 @@ def server_metadata(terms: TokenTerms, *, registration: bool, exchange: bool) ->
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [SIGNING_ALGORITHM],
         "claims_supported": CLAIMS,
+        "acr_values_supported": list(LEVELS),
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "ui_locales_supported": ["ru", "en"],
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
+        "require_pushed_authorization_requests": False,
         "claims_parameter_supported": False,
+        "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
     }
     if registration:
         document["registration_endpoint"] = f"{issuer}/register"

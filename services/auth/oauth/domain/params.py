@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from services.auth.oauth.domain.refusal import invalid_request
@@ -26,6 +26,15 @@ class Params:
     def get(self, name: str) -> str | None:
         """Return the value; None when it is absent, empty or ambiguous."""
         return None if name in self.repeated else self._values.get(name)
+
+    def given(self) -> list[tuple[str, str]]:
+        """Return what is not empty, as far as it is unambiguous."""
+        return [(name, value) for name, value in self._values.items() if name not in self.repeated]
+
+    def changed(self, left_out: Collection[str], added: Mapping[str, str]) -> Params:
+        """Return these parameters without some and with others."""
+        kept = [(name, value) for name, value in self.given() if name not in left_out]
+        return Params([*kept, *added.items()])
 
     def require(self, name: str) -> str:
         """Return the value.

@@ -17,6 +17,7 @@ class OAuthError(StrEnum):
     INVALID_SCOPE = "invalid_scope"
     ACCESS_DENIED = "access_denied"
     LOGIN_REQUIRED = "login_required"
+    UNMET_AUTHENTICATION = "unmet_authentication_requirements"
     CONSENT_REQUIRED = "consent_required"
     REQUEST_NOT_SUPPORTED = "request_not_supported"
     REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
@@ -27,6 +28,9 @@ class OAuthError(StrEnum):
     INVALID_TOKEN = "invalid_token"
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
+    INVALID_DPOP_PROOF = "invalid_dpop_proof"
+    USE_DPOP_NONCE = "use_dpop_nonce"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
 
 
 class OAuthRefusal(Exception):
@@ -38,16 +42,24 @@ class OAuthRefusal(Exception):
             URLs and logs, where RFC 6749 allows printable ASCII without quotes and backslashes only.
         http_status: of a direct answer; redirects don't use it.
         challenge_basic: the client tried the Authorization header, so the answer names the scheme.
+        retry_after_s: when to come again; 0: no need to say.
     """
 
     def __init__(
-        self, error: OAuthError, description: str, *, http_status: int = 400, challenge_basic: bool = False
+        self,
+        error: OAuthError,
+        description: str,
+        *,
+        http_status: int = 400,
+        challenge_basic: bool = False,
+        retry_after_s: int = 0,
     ) -> None:
         super().__init__(f"{error}: {description}")
         self.error = error
         self.description = description
         self.http_status = http_status
         self.challenge_basic = challenge_basic
+        self.retry_after_s = retry_after_s
 
 
 def invalid_request(description: str) -> OAuthRefusal:

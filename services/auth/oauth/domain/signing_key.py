@@ -62,6 +62,11 @@ def next_start(keys: Sequence[StoredKey], rules: RotationRules, now: datetime) -
     return None if now < due - rules.publish else max(due, now + rules.publish)
 
 
+def waiting_at(keys: Sequence[StoredKey], now: datetime) -> StoredKey | None:
+    """Return the key that is published and will sign, if there is one."""
+    return max((key for key in keys if key.signs_from > now), key=lambda key: (key.signs_from, key.kid), default=None)
+
+
 def over(keys: Sequence[StoredKey], rules: RotationRules, now: datetime) -> list[StoredKey]:
     """Return the keys of which no token can be valid any more."""
     ordered = sorted(keys, key=lambda key: (key.signs_from, key.kid))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import re
 import secrets
 from dataclasses import dataclass
@@ -22,11 +24,28 @@ class SecretKind(StrEnum):
     CLIENT_SECRET = "rz_cs_"
     DEVICE_CODE = "rz_dc_"
     PENDING = "rz_pa_"
+    PUSHED = "rz_pu_"
 
 
 def new_secret(kind: SecretKind) -> str:
     """Return a fresh random text."""
     return kind + secrets.token_urlsafe(RANDOM_BYTES)
+
+
+def successor_of(refresh_token: str, salt: bytes) -> str:
+    """Return the refresh token that follows this one: who has both it and the salt can tell, who lacks one cannot.
+
+    Args:
+        refresh_token: the token that is traded in.
+        salt: 32 random bytes of this trade.
+    """
+    mac = hmac.digest(refresh_token.encode(), b"razvilka oauth refresh successor" + salt, hashlib.sha256)
+    return SecretKind.REFRESH_TOKEN + base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def new_salt() -> bytes:
+    """Return the salt of one trade."""
+    return secrets.token_bytes(RANDOM_BYTES)
 
 
 def is_a(kind: SecretKind, text: str) -> bool:
@@ -49,6 +68,7 @@ class Token:
     refresh_token: str = ""
     id_token: str = ""
     issued_token_type: str = ""
+    token_type: str = "Bearer"
 
     def __repr__(self) -> str:
         return f"Token(scope={self.scope!r})"

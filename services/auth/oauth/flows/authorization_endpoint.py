@@ -9,18 +9,20 @@ from servicekit.errors import ErrorReason, NotFound
 from services.auth.oauth import metrics
 from services.auth.oauth.audit_events import audit_event
 from services.auth.oauth.cache.pending_requests import PendingCache
+from services.auth.oauth.cache.pushed_requests import PushedRequests
 from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.authorization import (
     AuthorizationRequest,
     Decision,
     Pending,
+    is_request_uri,
     read_request,
     reply_address,
 )
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.grant import Allowance, Grant, granted
 from services.auth.oauth.domain.params import Params
-from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
+from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_request
 from services.auth.oauth.domain.token import SecretKind, is_a, new_secret
 from services.auth.oauth.flows.code_flow import OAuthService
 from services.auth.oauth.store.grants import GrantStore
@@ -70,6 +72,7 @@ class AuthorizationEndpoint:
         clients: Clients,
         sessions: Sessions,
         cache: PendingCache,
+        pushed: PushedRequests,
         grants: GrantStore,
         units: UnitsOfWork,
         *,
@@ -81,6 +84,7 @@ class AuthorizationEndpoint:
         self._clients = clients
         self._sessions = sessions
         self._cache = cache
+        self._pushed = pushed
         self._grants = grants
         self._units = units
         self._bounds = bounds
@@ -90,6 +94,17 @@ class AuthorizationEndpoint:
     async def begin(self, params: Params, session_secret: str) -> Next:
         """Return what an authorization request leads to."""
         client = await self._clients.find(params.get("client_id"))
+        is_pushed = is_request_uri(params.get("request_uri") or "")
+        if is_pushed and client is not None:
+            pushed = await self._pushed.take(params.require("request_uri"), client.id)
+            if pushed is None:
+                metrics.AUTHORISATIONS.labels("page").inc()
+                return EXPIRED
+            # Of what comes through the browser only the name counts (RFC 9126 4).
+            params = pushed
+        return await self._read(params, client, session_secret, is_pushed=is_pushed)
+
+    async def _read(self, params: Params, client: Client | None, session_secret: str, *, is_pushed: bool) -> Next:
         try:
             reply_to = reply_address(params, client, self._issuer)
             assert client is not None
@@ -97,6 +112,8 @@ class AuthorizationEndpoint:
             metrics.AUTHORISATIONS.labels("page").inc()
             return ShowError(refusal.error.value, refusal.description)
         try:
+            if client.requires_pushed and not is_pushed:
+                raise invalid_request("This client must push its authorization requests.")
             request = read_request(params, client, reply_to, self._clock.now())
             return await self._advance(Pending(request, None), client, await self._session(session_secret), "")
         except OAuthRefusal as refusal:
@@ -149,6 +166,7 @@ class AuthorizationEndpoint:
             if request.is_silent:
                 raise OAuthRefusal(OAuthError.LOGIN_REQUIRED, "The user must log in.")
             return await self._ask(Pending(request, None), client, None, pending_id)
+        request.check_assurance(session)
         if Scope.ADMIN in request.scopes and not session.is_admin:
             raise OAuthRefusal(OAuthError.INVALID_SCOPE, "This user cannot give the scope admin.")
         consent = await self._silent_consent(request, client, session)

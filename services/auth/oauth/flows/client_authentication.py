@@ -12,6 +12,7 @@ from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.client import AuthMethod, Client, is_secret_of
 from services.auth.oauth.domain.params import Params
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_request
+from services.auth.oauth.flows.client_limit import ClientLimit
 
 MAX_HEADER_LENGTH: Final = 4096
 # One sentence for unknown clients and wrong secrets.
@@ -28,14 +29,16 @@ class _Credentials:
 class ClientAuthenticator:
     """Authenticates clients at the token, revocation, introspection and device endpoints."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, limit: ClientLimit) -> None:
         self._clients = clients
+        self._limit = limit
 
     async def authenticate(self, params: Params, authorization: str) -> Client:
         """Return who asks; a public client only says so.
 
         Raises:
-            OAuthRefusal: invalid_client (401 with a challenge when the header was tried), invalid_request (two ways).
+            OAuthRefusal: invalid_client (401 with a challenge when the header was tried), invalid_request (two ways),
+                temporarily_unavailable (it asks too much).
         """
         given = _credentials(params, authorization)
         client = await self._clients.find(given.client_id)
@@ -45,6 +48,8 @@ class ClientAuthenticator:
             raise _refused(given)
         if client.is_confidential and not genuine:
             raise _refused(given)
+        # Only now: whoever guesses at its secret uses up nothing of the client's.
+        await self._limit.count(client)
         return client
 
     async def authenticate_confidential(self, params: Params, authorization: str) -> Client:

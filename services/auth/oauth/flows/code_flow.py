@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
@@ -17,20 +17,19 @@ from services.auth.oauth.domain.authorization import AuthorizationRequest
 from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType
 from services.auth.oauth.domain.code import AuthorizationCode
-from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, PartyGone, check_refreshable
+from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, Lives, PartyGone, check_key, key_to_bind
 from services.auth.oauth.domain.refusal import invalid_grant
 from services.auth.oauth.domain.scope_parameter import parse_scope, still_granted
 from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, new_secret
-from services.auth.oauth.flows.token_ending import UsedBefore, end_access_token, end_grant, end_replayed, end_reused
+from services.auth.oauth.flows.refresh_rotation import Rotated, Trade, rotate
+from services.auth.oauth.flows.token_ending import UsedBefore, end_access_token, end_grant, end_replayed
 from services.auth.oauth.store.codes import insert_code, use_code
 from services.auth.oauth.store.grant_rows import insert_grant
+from services.auth.oauth.store.parties import is_barred
 from services.auth.oauth.store.refresh_tokens import (
     NewRefresh,
     RefreshStore,
-    hold_grant_of_refresh,
     insert_refresh,
-    touch_grant,
-    use_refresh,
 )
 from services.auth.oauth.tokens.inspection import TokenReader
 from services.auth.oauth.tokens.token_signing import TokenSigner
@@ -40,15 +39,6 @@ from services.auth.shared.domain.delegation import earliest
 from services.auth.shared.domain.session import Session
 from services.auth.shared.store.accounts import AccountStore
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
-
-
-@dataclass(frozen=True, slots=True)
-class Lives:
-    """How long things last: a code, an unused refresh token, a grant."""
-
-    code: timedelta
-    refresh_idle: timedelta
-    grant: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +132,12 @@ class OAuthService:
             authenticated_at=session.authenticated_at,
             created_at=now,
             expires_at=now + self._lives.code,
+            dpop_jkt=request.dpop_jkt,
+            methods=session.methods,
         )
 
     async def handle_callback(
-        self, code: str, code_verifier: str, *, client: Client, redirect_uri: str | None
+        self, code: str, code_verifier: str, *, client: Client, redirect_uri: str | None, thumbprint: str | None
     ) -> Token:
         """Redeem a code, once: the use, the grant and its refresh token are stored in one transaction.
 
@@ -162,7 +154,9 @@ class OAuthService:
             if stored is None:
                 return await end_replayed(unit, digest(code), client)
             stored.check_redeemable(redirect_uri, code_verifier, unit.at)
-            return await self._redeemed(unit, stored, client, refresh_token, jti)
+            check_key(stored.dpop_jkt, thumbprint)
+            bound_to = key_to_bind(client, thumbprint)
+            return await self._redeemed(unit, stored, client, refresh_token, jti, bound_to)
 
         outcome = await self._units.run(redeem)
         if not isinstance(outcome, _Redeemed):
@@ -171,14 +165,22 @@ class OAuthService:
         failpoint("auth.code_redeemed")
         account = await self._account(outcome.grant)
         scopes = still_granted(outcome.grant.allowance.scopes, account)
-        access = AccessClaims(outcome.grant, scopes, account.tier, jti, now)
+        access = AccessClaims(outcome.grant, scopes, account.tier, jti, now, thumbprint=thumbprint)
         kind = GrantType.AUTHORIZATION_CODE
         return self._token_signer.make(key, access, kind, refresh_token=refresh_token, nonce=outcome.nonce)
 
     async def _redeemed(
-        self, unit: UnitOfWork, stored: AuthorizationCode, client: Client, refresh_token: str, jti: str
+        self,
+        unit: UnitOfWork,
+        stored: AuthorizationCode,
+        client: Client,
+        refresh_token: str,
+        jti: str,
+        bound_to: str | None,
     ) -> _Redeemed:
-        grant = stored.becomes(unit.at, earliest(unit.at + self._lives.grant, client.expires_at))
+        grant = stored.becomes(unit.at, earliest(unit.at + self._lives.grant, client.expires_at), bound_to)
+        if await is_barred(unit.connection, grant.client_id, grant.user_id):
+            raise invalid_grant(GRANT_OVER)
         await insert_grant(unit.connection, grant)
         if refresh_token:
             await insert_refresh(unit.connection, grant, self._new_refresh(refresh_token))
@@ -186,47 +188,30 @@ class OAuthService:
         failpoint("auth.code_redeemed_before_commit")
         return _Redeemed(grant, stored.nonce)
 
-    async def refresh_token(self, refresh_token: str, *, client: Client, scope: str | None) -> Token:
+    async def refresh_token(
+        self, refresh_token: str, *, client: Client, scope: str | None, thumbprint: str | None
+    ) -> Token:
         """Trade a refresh token for an access token and the next refresh token, which has the original scope.
 
         Raises:
-            OAuthRefusal: invalid_grant, invalid_scope. A second use ends the grant with all its tokens.
+            OAuthRefusal: invalid_grant, invalid_scope. A second use ends the grant with all its tokens, but for the
+                grace in which it gives the same successor.
         """
         if not is_a(SecretKind.REFRESH_TOKEN, refresh_token):
             raise invalid_grant("The refresh token is not valid.")
         wanted = parse_scope(scope) or None if scope is not None else None
         key, now, jti = await self._token_signer.ready(), self._clock.now(), str(self._new_id())
-        successor = new_secret(SecretKind.REFRESH_TOKEN)
-
-        async def rotate(unit: UnitOfWork) -> Grant | UsedBefore | None:
-            grant = await hold_grant_of_refresh(unit.connection, digest(refresh_token), client.id)
-            if grant is None:
-                return None
-            expires_at = await use_refresh(unit.connection, digest(refresh_token), unit.at)
-            if expires_at is None:
-                return await end_reused(unit, grant, client)
-            if expires_at <= unit.at:
-                return None
-            check_refreshable(grant, wanted, unit.at)
-            return await self._rotated(unit, grant, successor, jti)
-
-        outcome = await self._units.run(rotate)
-        if not isinstance(outcome, Grant):
+        trade = Trade(refresh_token, client, wanted, jti, thumbprint)
+        outcome = await self._units.run(lambda unit: rotate(unit, trade, self._lives))
+        if not isinstance(outcome, Rotated):
             _count_reuse("refresh_token", outcome)
             raise invalid_grant("The refresh token is not valid.")
         failpoint("auth.refresh_rotated")
         metrics.REFRESHES.inc()
-        account = await self._account(outcome)
-        scopes = still_granted(wanted or outcome.allowance.scopes, account)
-        access = AccessClaims(outcome, scopes, account.tier, jti, now)
-        return self._token_signer.make(key, access, GrantType.REFRESH_TOKEN, refresh_token=successor)
-
-    async def _rotated(self, unit: UnitOfWork, grant: Grant, successor: str, jti: str) -> Grant:
-        used = await touch_grant(unit.connection, grant, unit.at)
-        await insert_refresh(unit.connection, used, self._new_refresh(successor))
-        unit.record(issue_event(AuditAction.TOKEN_REFRESHED, used, unit.at, jti))
-        failpoint("auth.refresh_rotated_before_commit")
-        return used
+        account = await self._account(outcome.grant)
+        scopes = still_granted(wanted or outcome.grant.allowance.scopes, account)
+        access = AccessClaims(outcome.grant, scopes, account.tier, jti, now, thumbprint=thumbprint)
+        return self._token_signer.make(key, access, GrantType.REFRESH_TOKEN, refresh_token=outcome.successor)
 
     async def revoke_token(self, token: str, *, client: Client) -> None:
         """End a client's own token; a refresh token takes its access tokens along. Anything else changes nothing.

@@ -19,13 +19,22 @@ from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.claims import AccessClaims
 from services.auth.oauth.domain.client import Client, GrantType
 from services.auth.oauth.domain.device import DeviceDecision, DeviceFlow, new_user_code, read_user_code, shown
-from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, GrantKind, PartyGone, granted
+from services.auth.oauth.domain.grant import (
+    GRANT_OVER,
+    Allowance,
+    Grant,
+    GrantKind,
+    Lives,
+    PartyGone,
+    granted,
+    key_to_bind,
+)
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_grant
 from services.auth.oauth.domain.scope_parameter import as_text, scopes_for, still_granted
 from services.auth.oauth.domain.token import SecretKind, Token, digest, is_a, new_secret
-from services.auth.oauth.flows.code_flow import Lives
 from services.auth.oauth.store.grant_rows import insert_grant
 from services.auth.oauth.store.grants import GrantStore
+from services.auth.oauth.store.parties import is_barred
 from services.auth.oauth.store.refresh_tokens import NewRefresh, insert_refresh
 from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.domain.audit import AuditAction
@@ -137,11 +146,13 @@ class DeviceFlows:
             there = await self._grants.count_live(session.user_id, self._clock.now())
             check_room(there, self._bounds.grants, "authorizations")
         scopes = found.flow.scopes if session.is_admin else found.flow.scopes - {Scope.ADMIN}
+        scopes = scopes & allowance.scopes if allowance.scopes else scopes
         decision = DeviceDecision(
             approved=approved and bool(scopes),
             user_id=session.user_id,
             authenticated_at=session.authenticated_at,
             allowance=Allowance(scopes, allowance.models, allowance.budget),
+            methods=session.methods,
         )
         if not await self._cache.decide(name, decision):
             raise _no_such_device()
@@ -157,7 +168,7 @@ class DeviceFlows:
         )
         await self._units.record(event)
 
-    async def redeem(self, device_code: str, client: Client) -> Token:
+    async def redeem(self, device_code: str, client: Client, thumbprint: str | None) -> Token:
         """Return the device's tokens once its user has let it in.
 
         Raises:
@@ -176,14 +187,14 @@ class DeviceFlows:
         if not decision.approved:
             await self._cache.drop(device_code, flow)
             raise OAuthRefusal(OAuthError.ACCESS_DENIED, "The user said no.")
-        token = await self._issue(flow, decision, client)
+        token = await self._issue(flow, decision, client, thumbprint)
         await self._cache.drop(device_code, flow)
         return token
 
-    async def _issue(self, flow: DeviceFlow, decision: DeviceDecision, client: Client) -> Token:
+    async def _issue(self, flow: DeviceFlow, decision: DeviceDecision, client: Client, thumbprint: str | None) -> Token:
         key, now, jti = await self._token_signer.ready(), self._clock.now(), str(self._new_id())
         account = await self._accounts.find_usable(decision.user_id)
-        grant = self._grant(flow, decision, client)
+        grant = replace(self._grant(flow, decision, client), dpop_jkt=key_to_bind(client, thumbprint))
         refresh_token = new_secret(SecretKind.REFRESH_TOKEN) if client.may(GrantType.REFRESH_TOKEN) else ""
         refresh = NewRefresh(digest(refresh_token), self._lives.refresh_idle) if refresh_token else None
         if account is None:
@@ -192,12 +203,14 @@ class DeviceFlows:
         granted(client, replace(grant.allowance, scopes=scopes), in_its_own_name=False, owner_is_admin=account.is_admin)
         if not await self._store_once(grant, refresh, jti):
             raise invalid_grant(GRANT_OVER)
-        access = AccessClaims(grant, scopes, account.tier, jti, now)
+        access = AccessClaims(grant, scopes, account.tier, jti, now, thumbprint=thumbprint)
         return self._token_signer.make(key, access, GrantType.DEVICE_CODE, refresh_token=refresh_token)
 
     async def _store_once(self, grant: Grant, refresh: NewRefresh | None, jti: str) -> bool:
         async def insert(unit: UnitOfWork) -> bool:
             # Its id was settled when the flow began: of any number of polls one makes it, also when Redis forgets.
+            if await is_barred(unit.connection, grant.client_id, grant.user_id):
+                return False
             if not await insert_grant(unit.connection, grant):
                 return False
             if refresh is not None:
@@ -225,6 +238,7 @@ class DeviceFlows:
             # Not of the browser's session: the device stays in when its user logs out there.
             session_id=None,
             authenticated_at=decision.authenticated_at,
+            methods=decision.methods,
             created_at=now,
             expires_at=earliest(now + self._lives.grant, client.expires_at),
             last_used_at=now,

@@ -48,6 +48,7 @@ class _Wish:
     allowed: frozenset[Scope]
     scopes: frozenset[Scope]
     ends_at: datetime | None = None
+    thumbprint: str | None = None
 
 
 class MachineGrants:
@@ -78,7 +79,7 @@ class MachineGrants:
         """Tell whether tokens of release 1.0 can be exchanged now."""
         return bool(self._legacy_keys) and self._legacy_until is not None and self._clock.now() < self._legacy_until
 
-    async def act_for_itself(self, client: Client, scope: str | None) -> Token:
+    async def act_for_itself(self, client: Client, scope: str | None, thumbprint: str | None) -> Token:
         """Return a token of a client in its own name; its owner pays.
 
         Raises:
@@ -88,10 +89,12 @@ class MachineGrants:
             raise OAuthRefusal(OAuthError.UNAUTHORIZED_CLIENT, "This client may not act in its own name.")
         scopes = own_scopes_for(scope, client.scopes)
         allowed = client.scopes - IDENTITY_SCOPES
-        wish = _Wish(GrantKind.CLIENT_CREDENTIALS, client, client.owner_user_id, allowed, scopes)
+        wish = _Wish(GrantKind.CLIENT_CREDENTIALS, client, client.owner_user_id, allowed, scopes, thumbprint=thumbprint)
         return await self._issue(wish, AuditAction.TOKEN_ISSUED, GrantType.CLIENT_CREDENTIALS)
 
-    async def exchange(self, client: Client, subject_token: str, subject_type: str, scope: str | None) -> Token:
+    async def exchange(
+        self, client: Client, subject_token: str, subject_type: str, scope: str | None, thumbprint: str | None
+    ) -> Token:
         """Return a 1.1 token for a token of release 1.0 (RFC 8693). Each use is logged.
 
         Raises:
@@ -108,7 +111,7 @@ class MachineGrants:
         if await self._accounts.find_usable(user_id) is None:
             raise invalid_request("The subject_token is not valid.")
         log.warning("auth.legacy_token_exchanged", user_id=user_id, client_id=client.id)
-        wish = _Wish(GrantKind.TOKEN_EXCHANGE, client, user_id, allowed, scopes, ends_at)
+        wish = _Wish(GrantKind.TOKEN_EXCHANGE, client, user_id, allowed, scopes, ends_at, thumbprint)
         return await self._issue(wish, AuditAction.TOKEN_EXCHANGED, GrantType.TOKEN_EXCHANGE)
 
     def _read_legacy(self, token: str) -> tuple[str, datetime | None, datetime]:
@@ -160,7 +163,7 @@ class MachineGrants:
         except PartyGone as exc:
             raise invalid_grant(GRANT_OVER) from exc
         issued_type = ACCESS_TOKEN if grant_type is GrantType.TOKEN_EXCHANGE else ""
-        access = AccessClaims(grant, wish.scopes, account.tier, jti, now, wish.ends_at)
+        access = AccessClaims(grant, wish.scopes, account.tier, jti, now, wish.ends_at, wish.thumbprint)
         return self._token_signer.make(key, access, grant_type, issued_token_type=issued_type)
 
 

@@ -15,9 +15,11 @@ from services.auth.oauth.flows.client_authentication import ClientAuthenticator
 from services.auth.oauth.flows.code_flow import OAuthService
 from services.auth.oauth.flows.device_flow import DeviceFlows
 from services.auth.oauth.flows.machine_grants import MachineGrants
+from services.auth.oauth.flows.proof_check import ProofChecker
 from services.auth.oauth.tokens.inspection import Inspection
 
-Handler = Callable[[Params, Client], Awaitable[Token]]
+# Parameters, who asks, the thumbprint of the key they hold -> the tokens.
+Handler = Callable[[Params, Client, str | None], Awaitable[Token]]
 
 
 class TokenEndpoint:
@@ -31,6 +33,7 @@ class TokenEndpoint:
         devices: DeviceFlows,
         machine_grants: MachineGrants,
         inspection: Inspection,
+        proofs: ProofChecker,
     ) -> None:
         self._oauth = oauth
         self._clients = clients
@@ -38,6 +41,7 @@ class TokenEndpoint:
         self._devices = devices
         self._machine_grants = machine_grants
         self._inspection = inspection
+        self._proofs = proofs
         self._handlers: dict[GrantType, Handler] = {
             GrantType.AUTHORIZATION_CODE: self._redeem_code,
             GrantType.REFRESH_TOKEN: self._refresh,
@@ -46,10 +50,10 @@ class TokenEndpoint:
             GrantType.TOKEN_EXCHANGE: self._exchange,
         }
 
-    async def token(self, params: Params, authorization: str) -> Token | OAuthRefusal:
-        """Answer the token endpoint."""
+    async def token(self, params: Params, authorization: str, proof: str) -> Token | OAuthRefusal:
+        """Answer the token endpoint. `proof`: the DPoP header, "" when there is none."""
         try:
-            return await self._token(params, authorization)
+            return await self._token(params, authorization, proof)
         except OAuthRefusal as refusal:
             metrics.TOKEN_ERRORS.labels(refusal.error.value).inc()
             return refusal
@@ -82,13 +86,14 @@ class TokenEndpoint:
         except OAuthRefusal as refusal:
             return refusal
 
-    async def _token(self, params: Params, authorization: str) -> Token:
+    async def _token(self, params: Params, authorization: str, proof: str) -> Token:
         params.check_unambiguous()
         grant_type = self._grant_type(params.require("grant_type"))
         client = await self._client(grant_type, params, authorization)
         if not client.may(grant_type) and grant_type is not GrantType.TOKEN_EXCHANGE:
             raise OAuthRefusal(OAuthError.UNAUTHORIZED_CLIENT, "This client may not use this grant type.")
-        return await self._handlers[grant_type](params, client)
+        thumbprint = await self._proofs.thumbprint(client, proof, "/token")
+        return await self._handlers[grant_type](params, client, thumbprint)
 
     def _grant_type(self, name: str) -> GrantType:
         if name not in GrantType._value2member_map_:
@@ -107,28 +112,28 @@ class TokenEndpoint:
                 return built_in
         return await self._authenticator.authenticate(params, authorization)
 
-    async def _redeem_code(self, params: Params, client: Client) -> Token:
+    async def _redeem_code(self, params: Params, client: Client, thumbprint: str | None) -> Token:
         return await self._oauth.handle_callback(
             params.require("code"),
             params.require("code_verifier"),
             client=client,
             redirect_uri=params.get("redirect_uri"),
+            thumbprint=thumbprint,
         )
 
-    async def _refresh(self, params: Params, client: Client) -> Token:
+    async def _refresh(self, params: Params, client: Client, thumbprint: str | None) -> Token:
         return await self._oauth.refresh_token(
-            params.require("refresh_token"), client=client, scope=params.get("scope")
+            params.require("refresh_token"), client=client, scope=params.get("scope"), thumbprint=thumbprint
         )
 
-    async def _act_for_itself(self, params: Params, client: Client) -> Token:
-        return await self._machine_grants.act_for_itself(client, params.get("scope"))
+    async def _act_for_itself(self, params: Params, client: Client, thumbprint: str | None) -> Token:
+        return await self._machine_grants.act_for_itself(client, params.get("scope"), thumbprint)
 
-    async def _redeem_device(self, params: Params, client: Client) -> Token:
-        return await self._devices.redeem(params.require("device_code"), client)
+    async def _redeem_device(self, params: Params, client: Client, thumbprint: str | None) -> Token:
+        return await self._devices.redeem(params.require("device_code"), client, thumbprint)
 
-    async def _exchange(self, params: Params, client: Client) -> Token:
+    async def _exchange(self, params: Params, client: Client, thumbprint: str | None) -> Token:
         if params.get("actor_token") is not None:
             raise OAuthRefusal(OAuthError.INVALID_REQUEST, "Nobody can act for somebody else.")
-        return await self._machine_grants.exchange(
-            client, params.require("subject_token"), params.require("subject_token_type"), params.get("scope")
-        )
+        token, kind = params.require("subject_token"), params.require("subject_token_type")
+        return await self._machine_grants.exchange(client, token, kind, params.get("scope"), thumbprint)

@@ -17,20 +17,26 @@ from services.auth.shared.store.unit_of_work import Connection, Pool, UnitOfWork
 INSERT_CLIENT: Final = """
 INSERT INTO auth.oauth_clients
     (id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-     makers, models, ip_allow_list, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+     makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 
 FIND_CLIENT: Final = """
 SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at
+       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'client:' || oauth_clients.id
+       ) AS is_disabled
 FROM auth.oauth_clients
 WHERE id = $1
 """
 
 LIST_CLIENTS: Final = """
 SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at
+       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'client:' || oauth_clients.id
+       ) AS is_disabled
 FROM auth.oauth_clients
 WHERE $1::text IS NULL OR owner_user_id = $1
 ORDER BY created_at DESC, id DESC
@@ -68,7 +74,7 @@ async def insert_client(connection: Connection, client: Client) -> None:
         *(client.id, client.owner_user_id, client.name, client.secret_hash, list(client.auth_methods)),
         *(list(client.redirect_uris), sorted(client.scopes), sorted(client.grant_types)),
         *(client.client_uri, client.created_at, list(client.makers), list(client.models)),
-        *(list(client.ip_allow_list), client.expires_at),
+        *(list(client.ip_allow_list), client.expires_at, client.dpop_bound, client.requires_pushed),
     )
     try:
         await connection.execute(INSERT_CLIENT, *row)
@@ -129,4 +135,7 @@ def client_from_row(row: asyncpg.Record) -> Client:
         models=tuple(row["models"]),
         ip_allow_list=tuple(row["ip_allow_list"]),
         expires_at=row["expires_at"],
+        dpop_bound=row["dpop_bound"],
+        requires_pushed=row["requires_pushed"],
+        is_disabled=row["is_disabled"],
     )

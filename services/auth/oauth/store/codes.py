@@ -9,15 +9,16 @@ import asyncpg
 
 from servicekit.postgres import database_errors
 from services.auth.oauth.domain.code import AuthorizationCode
+from services.auth.oauth.domain.grant import PartyGone
 from services.auth.oauth.store.grant_rows import allowance_columns, allowance_from_row
-from services.auth.oauth.store.parties import existing_parties
+from services.auth.oauth.store.parties import existing_parties, is_barred
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_CODE: Final = """
 INSERT INTO auth.oauth_codes
     (code_hash, client_id, user_id, grant_id, consent_id, redirect_uri, code_challenge, scopes, models,
-     budget_micro_rub, budget_period, nonce, session_id, authenticated_at, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+     budget_micro_rub, budget_period, nonce, session_id, authenticated_at, created_at, expires_at, dpop_jkt, amr)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 """
 
 # One statement decides between any number of redemptions: the row's lock lets one through, and the others, which
@@ -27,7 +28,7 @@ UPDATE auth.oauth_codes
 SET used_at = $3
 WHERE code_hash = $1 AND client_id = $2 AND used_at IS NULL
 RETURNING client_id, user_id, grant_id, consent_id, redirect_uri, code_challenge, scopes, models, budget_micro_rub,
-          budget_period, nonce, session_id, authenticated_at, created_at, expires_at
+          budget_period, nonce, session_id, authenticated_at, created_at, expires_at, dpop_jkt, amr
 """
 
 FIND_USED_CODE: Final = """
@@ -57,14 +58,16 @@ async def insert_code(connection: Connection, code_hash: bytes, code: Authorizat
     """Store a new code.
 
     Raises:
-        PartyGone: its client or user does not exist any more.
+        PartyGone: its client or user does not exist any more, or an administrator stands between them.
     """
+    if await is_barred(connection, code.client_id, code.user_id):
+        raise PartyGone
     with existing_parties():
         await connection.execute(
             INSERT_CODE,
             *(code_hash, code.client_id, code.user_id, code.grant_id, code.consent_id, code.redirect_uri),
             *(code.code_challenge, *allowance_columns(code.allowance), code.nonce, code.session_id),
-            *(code.authenticated_at, code.created_at, code.expires_at),
+            *(code.authenticated_at, code.created_at, code.expires_at, code.dpop_jkt, list(code.methods)),
         )
 
 
@@ -108,4 +111,6 @@ def code_from_row(row: asyncpg.Record) -> AuthorizationCode:
         authenticated_at=row["authenticated_at"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],
+        dpop_jkt=row["dpop_jkt"],
+        methods=tuple(row["amr"]),
     )

@@ -17,8 +17,9 @@ from services.auth.shared.store.unit_of_work import Connection, UnitOfWork
 INSERT_GRANT: Final = """
 INSERT INTO auth.oauth_grants
     (id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-     authenticated_at, created_at, expires_at, last_used_at, ip_allow_list)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12, $14)
+     authenticated_at, created_at, expires_at, last_used_at, ip_allow_list, dpop_jkt,
+     amr)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12, $14, $15, $16)
 ON CONFLICT (id) DO NOTHING
 """
 
@@ -42,7 +43,7 @@ async def insert_grant(connection: Connection, grant: Grant) -> bool:
             *(grant.id, grant.kind, grant.client_id, grant.user_id, grant.consent_id),
             *allowance_columns(grant.allowance),
             *(grant.session_id, grant.authenticated_at, grant.created_at, grant.expires_at),
-            list(grant.ip_allow_list),
+            *(list(grant.ip_allow_list), grant.dpop_jkt, list(grant.methods)),
         )
     return bool(done == "INSERT 0 1")
 
@@ -83,4 +84,7 @@ def grant_from_row(row: asyncpg.Record) -> Grant:
         last_used_at=row["last_used_at"],
         revoked_at=row["revoked_at"],
         ip_allow_list=tuple(row["ip_allow_list"]),
+        dpop_jkt=row["dpop_jkt"],
+        methods=tuple(row["amr"]),
+        is_disabled=row["is_disabled"],
     )

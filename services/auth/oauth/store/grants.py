@@ -7,7 +7,7 @@ from typing import Final
 
 from servicekit.postgres import database_errors
 from services.auth.oauth.domain.client import Client
-from services.auth.oauth.domain.grant import Grant, GrantKind
+from services.auth.oauth.domain.grant import Grant, GrantKind, PartyGone
 from services.auth.oauth.store.clients import client_from_row
 from services.auth.oauth.store.grant_rows import allowance_columns, grant_from_row
 from services.auth.oauth.store.parties import existing_parties
@@ -17,7 +17,11 @@ from services.auth.shared.store.unit_of_work import Connection, Pool
 
 FIND_GRANT: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d
+           WHERE d.subject IN ('grant:' || oauth_grants.id, 'client:' || oauth_grants.client_id)
+       ) AS is_disabled
 FROM auth.oauth_grants
 WHERE id = $1
 """
@@ -25,7 +29,11 @@ WHERE id = $1
 # What a user let in: not what a client does in its own name.
 LIST_GRANTS: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d
+           WHERE d.subject IN ('grant:' || oauth_grants.id, 'client:' || oauth_grants.client_id)
+       ) AS is_disabled
 FROM auth.oauth_grants
 WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AND kind <> 'client_credentials'
 ORDER BY created_at DESC, id DESC
@@ -40,14 +48,21 @@ WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at 
 
 CLIENTS_OF_GRANTS: Final = """
 SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at
+       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'client:' || oauth_clients.id
+       ) AS is_disabled
 FROM auth.oauth_clients
 WHERE id = ANY($1::text[])
 """
 
 FIND_CONSENT: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d
+           WHERE d.subject IN ('grant:' || oauth_grants.id, 'client:' || oauth_grants.client_id)
+       ) AS is_disabled
 FROM auth.oauth_grants
 WHERE user_id = $1 AND client_id = $2 AND kind = 'authorization_code' AND scopes @> $3::text[]
   AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)
@@ -70,7 +85,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, NULL, $10, $10, $11, $12)
 ON CONFLICT (client_id, user_id, kind) WHERE kind IN ('client_credentials', 'token_exchange') AND revoked_at IS NULL
 DO UPDATE SET last_used_at = excluded.last_used_at, scopes = excluded.scopes
 RETURNING id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-          authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
+          authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr,
+          EXISTS (
+              SELECT FROM auth.disabled_credentials AS d
+              WHERE d.subject IN ('grant:' || oauth_grants.id, 'client:' || oauth_grants.client_id)
+          ) AS is_disabled
 """
 
 LAST_ENDED: Final = """
@@ -93,7 +112,7 @@ async def upsert_machine_grant(connection: Connection, grant: Grant) -> Grant:
     """Return the one grant of this kind, client and user, made now if there is none.
 
     Raises:
-        PartyGone: the client or the user does not exist any more.
+        PartyGone: the client or the user does not exist any more, or the grant is disabled.
     """
     columns = allowance_columns(grant.allowance)
     row = (grant.id, grant.kind, grant.client_id, grant.user_id, grant.consent_id, *columns, grant.created_at)
@@ -101,6 +120,8 @@ async def upsert_machine_grant(connection: Connection, grant: Grant) -> Grant:
     with existing_parties():
         stored = await connection.fetchrow(UPSERT_MACHINE_GRANT, *row, *bounds)
     assert stored is not None
+    if stored["is_disabled"]:
+        raise PartyGone
     return grant_from_row(stored)
 
 

@@ -47,7 +47,11 @@ WHERE session_id = $1 AND used_at IS NULL
 
 GRANTS_OF_USER: Final = """
 SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list
+       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d
+           WHERE d.subject IN ('grant:' || oauth_grants.id, 'client:' || oauth_grants.client_id)
+       ) AS is_disabled
 FROM auth.oauth_grants
 WHERE user_id = $1
 ORDER BY created_at, id
@@ -55,7 +59,10 @@ ORDER BY created_at, id
 
 CLIENTS_OF_USER: Final = """
 SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at
+       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'client:' || oauth_clients.id
+       ) AS is_disabled
 FROM auth.oauth_clients
 WHERE owner_user_id = $1
 ORDER BY created_at, id
@@ -113,6 +120,7 @@ def _grant_to_json(grant: Grant) -> dict[str, Any]:
         "created_at": grant.created_at.isoformat(),
         "last_used_at": grant.last_used_at.isoformat(),
         "revoked_at": grant.revoked_at.isoformat() if grant.revoked_at else None,
+        "disabled": grant.is_disabled,
     }
 
 
@@ -123,5 +131,6 @@ def _client_to_json(client: Client) -> dict[str, Any]:
         "redirect_uris": list(client.redirect_uris),
         "scope": as_text(client.scopes),
         "grant_types": sorted(client.grant_types),
+        "disabled": client.is_disabled,
         "created_at": client.created_at.isoformat(),
     }

@@ -21,7 +21,10 @@ VALUES ($1, $2, $3, $4, $5)
 HOLD_GRANT_OF_REFRESH: Final = """
 SELECT g.id, g.kind, g.client_id, g.user_id, g.consent_id, g.scopes, g.models, g.budget_micro_rub, g.budget_period,
        g.session_id, g.authenticated_at, g.created_at, g.expires_at, g.last_used_at, g.revoked_at,
-       g.ip_allow_list
+       g.ip_allow_list, g.dpop_jkt, g.amr,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d WHERE d.subject IN ('grant:' || g.id, 'client:' || g.client_id)
+       ) AS is_disabled
 FROM auth.oauth_refresh_tokens AS t
 JOIN auth.oauth_grants AS g ON g.id = t.grant_id
 WHERE t.token_hash = $1 AND t.client_id = $2
@@ -30,14 +33,30 @@ FOR NO KEY UPDATE OF g
 
 USE_REFRESH: Final = """
 UPDATE auth.oauth_refresh_tokens
-SET used_at = $2
+SET used_at = $2, successor_salt = $3
 WHERE token_hash = $1 AND used_at IS NULL
 RETURNING expires_at
 """
 
+SALT_OF_USED: Final = """
+SELECT successor_salt
+FROM auth.oauth_refresh_tokens
+WHERE token_hash = $1 AND used_at > $2
+"""
+
+IS_UNUSED: Final = """
+SELECT EXISTS (SELECT FROM auth.oauth_refresh_tokens WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2)
+"""
+
+CLEAR_SALTS: Final = """
+UPDATE auth.oauth_refresh_tokens
+SET successor_salt = NULL
+WHERE successor_salt IS NOT NULL AND used_at < $1
+"""
+
 TOUCH_GRANT: Final = """
 UPDATE auth.oauth_grants
-SET last_used_at = $2
+SET last_used_at = $2, dpop_jkt = $3
 WHERE id = $1
 """
 
@@ -45,7 +64,10 @@ FIND_REFRESH: Final = """
 SELECT t.client_id AS holder_id, t.used_at, t.expires_at AS token_expires_at, t.created_at AS token_created_at,
        g.id, g.kind, g.client_id, g.user_id, g.consent_id, g.scopes, g.models, g.budget_micro_rub, g.budget_period,
        g.session_id, g.authenticated_at, g.created_at, g.expires_at, g.last_used_at, g.revoked_at,
-       g.ip_allow_list
+       g.ip_allow_list, g.dpop_jkt, g.amr,
+       EXISTS (
+           SELECT FROM auth.disabled_credentials AS d WHERE d.subject IN ('grant:' || g.id, 'client:' || g.client_id)
+       ) AS is_disabled
 FROM auth.oauth_refresh_tokens AS t
 JOIN auth.oauth_grants AS g ON g.id = t.grant_id
 WHERE t.token_hash = $1
@@ -80,15 +102,29 @@ async def hold_grant_of_refresh(connection: Connection, token_hash: bytes, clien
     return None if row is None else grant_from_row(row)
 
 
-async def use_refresh(connection: Connection, token_hash: bytes, at: datetime) -> datetime | None:
-    """Use a refresh token up; return when its time is over, None when it was used before."""
-    expires_at: datetime | None = await connection.fetchval(USE_REFRESH, token_hash, at)
+async def use_refresh(connection: Connection, token_hash: bytes, at: datetime, salt: bytes) -> datetime | None:
+    """Use a refresh token up; return when its time is over, None when it was used before.
+
+    `salt` is that of its successor, which can be told again for a while.
+    """
+    expires_at: datetime | None = await connection.fetchval(USE_REFRESH, token_hash, at, salt)
     return expires_at
 
 
+async def salt_of_used(connection: Connection, token_hash: bytes, since: datetime) -> bytes | None:
+    """Return the successor's salt of a refresh token that was used after this time."""
+    salt: bytes | None = await connection.fetchval(SALT_OF_USED, token_hash, since)
+    return salt
+
+
+async def is_unused(connection: Connection, token_hash: bytes, at: datetime) -> bool:
+    """Tell whether this refresh token has not been used and can still be."""
+    return bool(await connection.fetchval(IS_UNUSED, token_hash, at))
+
+
 async def touch_grant(connection: Connection, grant: Grant, at: datetime) -> Grant:
-    """Note that the grant is used; return it as it is now."""
-    await connection.execute(TOUCH_GRANT, grant.id, at)
+    """Note that the grant is used, and the key it is bound to; return it as it is now."""
+    await connection.execute(TOUCH_GRANT, grant.id, at, grant.dpop_jkt)
     return dataclasses.replace(grant, last_used_at=at)
 
 
@@ -126,6 +162,11 @@ class RefreshStore:
             expires_at=row["token_expires_at"],
             grant=grant_from_row(row),
         )
+
+    async def clear_salts(self, before: datetime) -> None:
+        """Forget how to tell the successors of tokens that were used before this time."""
+        with database_errors():
+            await self._pool.execute(CLEAR_SALTS, before)
 
     async def forget(self, before: datetime) -> None:
         """Delete tokens that nobody could use any more since long ago."""

@@ -98,8 +98,8 @@ class Inspection:
             "exp": int(stored.expires_at.timestamp()),
         }
 
-    async def user_info(self, access_token: str) -> dict[str, Any]:
-        """Return the claims of a token's user.
+    async def user_info(self, access_token: str) -> tuple[dict[str, Any], str]:
+        """Return the claims of a token's user, and the thumbprint of the key that the token is bound to ("": none).
 
         Raises:
             Unauthenticated: the token does not count.
@@ -116,4 +116,4 @@ class Inspection:
         account = await self._accounts.find_usable(claims["sub"])
         if account is None:
             raise Unauthenticated(ErrorReason.INVALID_TOKEN, "The token is not valid.")
-        return user_claims(account, scopes)
+        return user_claims(account, scopes), str(claims.get("cnf", {}).get("jkt", ""))

@@ -18,7 +18,7 @@ from servicekit.errors import ErrorReason, Unauthenticated, Unavailable
 from services.auth.oauth import metrics
 from services.auth.oauth.audit_events import audit_event
 from services.auth.oauth.domain.metadata import SIGNING_ALGORITHM
-from services.auth.oauth.domain.signing_key import RotationRules, StoredKey, next_start, over, signer_at
+from services.auth.oauth.domain.signing_key import RotationRules, StoredKey, next_start, over, signer_at, waiting_at
 from services.auth.oauth.store.signing_keys import SigningKeyStore, insert_key, read_keys_alone
 from services.auth.oauth.tokens.key_sealing import KeySealer
 from services.auth.shared.domain.audit import SYSTEM, AuditAction
@@ -27,6 +27,8 @@ from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 log = structlog.get_logger()
 
 RSA_BITS: Final = 2048
+# The actor of what a person with an operator's certificate asked for.
+OPERATOR: Final = "operator"
 # Another replica's new key is seen this much later; it is published for much longer before it signs.
 RELOAD_S: Final = 30.0
 
@@ -99,12 +101,32 @@ class KeyRing:
         now, keys = self._clock.now(), await read_keys_alone(unit.connection)
         # A key that we cannot open will never sign; if there is no other, a new one has to at once.
         signs_from = next_start([key for key in keys if self._opened(key) is not None], self._rules, now)
-        if signs_from is None:
-            return
+        if signs_from is not None:
+            await self._add(unit, (now, signs_from), SYSTEM)
+
+    async def make_next(self) -> StoredKey:
+        """Make the key that signs next, before its time; return the one that waits already, if there is one.
+
+        Raises:
+            Unavailable: the keys cannot be read now.
+        """
+        await self.signer()
+        key = await self._units.run(self._add_next)
+        await self._load()
+        return key
+
+    async def _add_next(self, unit: UnitOfWork) -> StoredKey:
+        now, keys = self._clock.now(), await read_keys_alone(unit.connection)
+        waiting = waiting_at([key for key in keys if self._opened(key) is not None], now)
+        return waiting or await self._add(unit, (now, now + self._rules.publish), OPERATOR)
+
+    async def _add(self, unit: UnitOfWork, times: tuple[datetime, datetime], actor: str) -> StoredKey:
+        now, signs_from = times
         key = await asyncio.to_thread(self._generate, now, signs_from)
         await insert_key(unit.connection, key)
         log.info("auth.signing_key_created", kid=key.kid, signs_from=signs_from.isoformat())
-        unit.record(audit_event(AuditAction.SIGNING_KEY_CREATED, now, actor=SYSTEM, subject=f"signing_key:{key.kid}"))
+        unit.record(audit_event(AuditAction.SIGNING_KEY_CREATED, now, actor=actor, subject=f"signing_key:{key.kid}"))
+        return key
 
     def _generate(self, now: datetime, signs_from: datetime) -> StoredKey:
         kid = secrets.token_urlsafe(9)

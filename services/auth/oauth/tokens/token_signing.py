@@ -57,4 +57,5 @@ class TokenSigner:
             refresh_token=refresh_token,
             id_token=id_token,
             issued_token_type=issued_token_type,
+            token_type="Bearer" if access.thumbprint is None else "DPoP",
         )

@@ -19,6 +19,8 @@ class RevokedKind(StrEnum):
     SESSION = "session"
     USER = "user"
     CLIENT = "client"
+    # Not ended: disabled or enabled by an administrator. `<kind>:<id>`; to be asked about again.
+    CHANGED = "changed"
 
 
 # What makes others, and how the audit log names its end.

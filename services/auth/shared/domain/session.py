@@ -22,6 +22,7 @@ class Session:
         email: the address shown as "you are logged in as".
         authenticated_at: when the password (and second factor) was last given: OpenID's `auth_time`.
         is_admin: whether this person may hand out the scope `admin`.
+        methods: by which proofs the session began (RFC 8176).
     """
 
     id: str
@@ -29,6 +30,7 @@ class Session:
     email: str
     authenticated_at: datetime
     is_admin: bool = False
+    methods: tuple[str, ...] = ()
 
     def check_fresh(self, user_id: str, now: datetime) -> None:
         """Refuse a session that is not this user's, or whose holder has proved themselves too long ago.

@@ -38,10 +38,11 @@ class MemorySessions:
     def __init__(self) -> None:
         self.by_secret: dict[str, Session] = {}
 
-    def open(self, user_id: str, at: datetime, *, is_admin: bool = False) -> str:
+    def open(self, user_id: str, at: datetime, *, is_admin: bool = False, methods: tuple[str, ...] = ("pwd",)) -> str:
         """Log somebody in; return the cookie's secret."""
         secret = secrets.token_urlsafe(16)
-        self.by_secret[secret] = Session(f"s-{secret[:6]}", user_id, "anna@example.ru", at, is_admin)
+        name = f"s-{secret[:6]}"
+        self.by_secret[secret] = Session(name, user_id, "anna@example.ru", at, is_admin, methods)
         return secret
 
     async def find(self, secret: str) -> Session | None:
@@ -79,6 +80,7 @@ class Flow:
     user_id: str = ""
     session: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
+    dpop_nonce: str = ""
 
     async def call(self, request: Any) -> Any:
         """Send a request to the RPC of its name."""
@@ -136,16 +138,17 @@ class Flow:
         url = step.redirect_url or await self.decide(step.consent.pending_id, **(allow or {}))
         return query_of(url)["code"]
 
-    async def token(self, app: App | None, authorization: str = "", **form: Any) -> Any:
-        """MailDelivery a form to the token endpoint; return the token or the error."""
+    async def token(self, app: App | None, authorization: str = "", dpop: str = "", **form: Any) -> Any:
+        """Send a form, and a proof if there is one, to the token endpoint; return the token or the error."""
         credentials = app.credentials if app and not authorization else {}
         pairs = [(name, value) for name, value in ({**credentials, **form}).items() if value is not None]
-        return await self.token_raw(pairs, authorization)
+        return await self.token_raw(pairs, authorization, dpop)
 
-    async def token_raw(self, pairs: Pairs, authorization: str = "") -> Any:
-        """MailDelivery exactly these parameters to the token endpoint."""
-        request = pb.TokenRequest(params=to_params(pairs), authorization=authorization, origin=ORIGIN)
+    async def token_raw(self, pairs: Pairs, authorization: str = "", dpop: str = "") -> Any:
+        """Send exactly these parameters to the token endpoint."""
+        request = pb.TokenRequest(params=to_params(pairs), authorization=authorization, origin=ORIGIN, dpop=dpop)
         answer = await self.call(request)
+        self.dpop_nonce = answer.dpop_nonce or self.dpop_nonce
         return answer.token if answer.WhichOneof("answer") == "token" else answer.error
 
     async def redeem(self, app: App, code: str, **changes: Any) -> Any:

@@ -123,3 +123,20 @@ async def test_killed_in_a_refresh_the_token_is_used_or_not(
 
     assert again.access_token
     assert await auth_pool.fetchval("SELECT count(*) FROM auth.oauth_refresh_tokens") == 2
+
+
+async def test_a_lost_answer_of_a_refresh_comes_again(
+    survivor: Flow, oauth_settings: Callable[..., AuthSettings], free_port: int, auth_pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """Killed after the commit: the client that tries again at once is told the successor and stays in."""
+    app = await survivor.app()
+    token = await survivor.tokens(app)
+
+    async with doomed(oauth_settings(), free_port, "auth.refresh_rotated") as (victim, process):
+        with pytest.raises(Unavailable):
+            await victim.refresh(app, token.refresh_token)
+        await process.wait()
+    again = await survivor.refresh(app, token.refresh_token)
+
+    assert (await survivor.refresh(app, again.refresh_token)).access_token
+    assert await auth_pool.fetchval("SELECT count(*) FROM auth.oauth_refresh_tokens") == 3

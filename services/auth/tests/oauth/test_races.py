@@ -61,17 +61,35 @@ async def test_fifty_redemptions_of_one_code(
 async def test_fifty_uses_of_one_refresh_token(
     replicas: tuple[Flow, Flow], auth_pool: asyncpg.Pool[asyncpg.Record]
 ) -> None:
-    """Rule 29: at most one success, never a fork of the family, which the reuse has ended."""
+    """Rule 29: within the grace all get the one successor, never a fork of the family, which lives on."""
     one, two = replicas
     app = await one.app()
     first = await one.tokens(app)
 
     answers = await asyncio.gather(*(replicas[n % 2].refresh(app, first.refresh_token) for n in range(MANY)))
 
-    assert len(winners(answers)) == 1
+    assert len({answer.refresh_token for answer in winners(answers)}) == 1
+    assert len(winners(answers)) == MANY
     assert await auth_pool.fetchval("SELECT count(*) FROM auth.oauth_refresh_tokens") == 2
+    assert await live_grants(auth_pool) == 1
+    assert (await two.refresh(app, answers[0].refresh_token)).access_token
+
+
+async def test_fifty_reuses_of_one_refresh_token(
+    replicas: tuple[Flow, Flow], auth_pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """Rule 29: with its successor used as well, the first token ends the family, once."""
+    one, two = replicas
+    app = await one.app()
+    first = await one.tokens(app)
+    last = await one.refresh(app, (await one.refresh(app, first.refresh_token)).refresh_token)
+
+    answers = await asyncio.gather(*(replicas[n % 2].refresh(app, first.refresh_token) for n in range(MANY)))
+
+    assert winners(answers) == []
     assert await live_grants(auth_pool) == 0
-    await assert_dead(winners(answers)[0], app, one, two)
+    assert await auth_pool.fetchval("SELECT count(*) FROM auth.revocations WHERE kind = 'grant'") == 1
+    await assert_dead(last, app, one, two)
 
 
 async def assert_dead(token: Any, app: App, *replicas: Flow) -> None:

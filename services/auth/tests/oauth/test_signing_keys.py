@@ -148,6 +148,7 @@ async def test_keys_and_metadata_are_published(flow: Flow) -> None:
     assert endpoints == {
         "authorization_endpoint": f"{ISSUER}/authorize",
         "token_endpoint": f"{ISSUER}/token",
+        "pushed_authorization_request_endpoint": f"{ISSUER}/par",
         "revocation_endpoint": f"{ISSUER}/revoke",
         "introspection_endpoint": f"{ISSUER}/introspect",
         "userinfo_endpoint": f"{ISSUER}/userinfo",
@@ -187,3 +188,23 @@ async def test_short_secrets_are_refused(oauth_settings: Callable[..., AuthSetti
     """The start fails with the setting's name."""
     with pytest.raises(ValueError, match="signing_key_secret"):
         oauth_settings(signing_key_secret="short")
+
+
+async def test_the_next_key_can_be_asked_for(auth_pool: asyncpg.Pool[asyncpg.Record], clock: FakeClock) -> None:
+    """It is published as long as any other before it signs; asked twice there is one; the schedule goes on from it."""
+    one = ring(auth_pool, clock)
+    await auth_pool.execute("UPDATE auth.oauth_signing_keys SET created_at = $1, signs_from = $1", clock.now())
+    old = (await one.signer()).kid
+
+    made, again = await one.make_next(), await one.make_next()
+
+    assert made.kid == again.kid
+    assert await kids(one) == [old, made.kid]
+    clock.advance(RULES.publish.total_seconds() - 1)
+    assert (await one.signer()).kid == old
+    clock.advance(2)
+    assert (await one.signer()).kid == made.kid
+    await one.rotate()
+    assert await kids(one) == [old, made.kid]
+    actors = await auth_pool.fetch("SELECT actor FROM auth.audit_log WHERE subject = $1", f"signing_key:{made.kid}")
+    assert [row["actor"] for row in actors] == ["operator"]

@@ -1,9 +1,10 @@
 -- Admit one request over all its limits: read everything, decide, then write everything.
 --
 -- ARGV[1]  msgpack AdmitCall of wire.py
+-- ARGV[2]  Redis time in microseconds after which its caller has given up; 0 or absent: never
 -- Answers  msgpack AdmitAnswer of wire.py: for each dimension the figures of its tightest subject
 --
--- deadline_us is there because a script that a hung server runs late must not leave a hold that nobody knows of.
+-- The deadline is there because a script that a hung server runs late must not leave a hold that nobody knows of.
 -- Per subject a hash (STATE) holds, by the name of the dimension, the theoretical arrival time of a bucket in
 -- microseconds, or a calendar count and beside it which window it counts.
 local a = read(ARGV[1])
@@ -12,7 +13,8 @@ local deciding = a.mode == DECIDE
 local now = redis_now()
 local NEVER_US = 1e15
 
-if a.deadline_us > 0 and now > a.deadline_us then return pack({verdict = LATE, now_us = now}) end
+local deadline_us = tonumber(ARGV[2] or 0)
+if deadline_us > 0 and now > deadline_us then return pack({verdict = LATE, now_us = now}) end
 -- A command that was sent twice (its connection broke before the answer) must count once.
 local known = call('HEXISTS', KEYS[1], request_id) == 1
 if known and not deciding then return pack({verdict = ADMITTED, now_us = now}) end
@@ -93,7 +95,7 @@ for i, subject in ipairs(a.subjects) do
 end
 
 local cold, budget_left, budget_epochs, budget_keys, warm, endless = {}, {}, {}, {}, {}, {}
-local least
+local least, unspent
 for i, budget in ipairs(a.budgets) do
   local key = budget.key
   local counters = call('HMGET', key, 'u', 'h', 't')
@@ -102,6 +104,8 @@ for i, budget in ipairs(a.budgets) do
   if counters[1] then
     local rest = budget.limit - tonumber(counters[1]) - tonumber(counters[2])
     least = (not least or rest < least) and rest or least
+    local free = rest + tonumber(counters[2])
+    unspent = (not unspent or free < unspent) and free or unspent
     if not known and deciding and hold > rest then
       refuse(BUDGET, budget.subject, budget.limit, NEVER_US, key)
     elseif not known then
@@ -125,7 +129,7 @@ for _, d in ipairs(DIMENSIONS) do
   end
 end
 if violated then
-  violated.left = max(0, least or 0)
+  violated.left, violated.unspent = max(0, least or 0), max(0, unspent or 0)
   return pack({verdict = REFUSED, now_us = now, figures = figures, violated = violated})
 end
 local answer = pack({

@@ -6,7 +6,7 @@
 -- Idempotent: the hold's details are the permission to change anything, and they go first. When they are missing the
 -- request was either settled before or its hold was lost with Redis. It was lost if the budget's counters were rebuilt
 -- (field s) after the admission. The rebuild summed the stored rows, and this one was not yet among them if it is
--- settled after the rebuild: then its cost is added, once (key MARK). admitted_us = 0: it was never admitted here (Redis
+-- settled after the rebuild and after the last count (field c): then its cost is added, once (key MARK). admitted_us = 0: it was never admitted here (Redis
 -- was lost), which looks like "rebuilt later" for ever, so it always leaves the mark. Fields t and n: see recount.lua.
 local a = read(ARGV[1])
 local mark = prefix .. MARK .. a.request_id
@@ -41,12 +41,12 @@ if raw then
     end
   end
   for _, key in ipairs(detail.budget_keys) do
-    local counters = call('HMGET', key, 'u', 's', 't')
+    local counters = call('HMGET', key, 'u', 's', 't', 'c')
     if counters[1] then
       if call('HINCRBY', key, 'h', int(0 - detail.hold)) < 0 then call('HSET', key, 'h', 0) end
       local epoch_ms = counters[3]
       -- An older request that ended before the last count: the rows have it, or will when they are counted again.
-      local by_rows = epoch_ms and a.made_ms < tonumber(epoch_ms) and a.settled_us < tonumber(counters[2])
+      local by_rows = epoch_ms and a.made_ms < tonumber(epoch_ms) and a.settled_us < tonumber(counters[4] or counters[2])
       if not by_rows then spend(key, epoch_ms) end
     end
   end
@@ -57,9 +57,10 @@ end
 if a.cost == 0 or #a.budget_keys == 0 then return 0 end
 local rebuilt, epochs = {}, {}
 for _, key in ipairs(a.budget_keys) do
-  local counters = call('HMGET', key, 's', 't')
+  local counters = call('HMGET', key, 's', 't', 'c')
   local since = tonumber(counters[1] or -1)
-  if since > a.admitted_us and a.settled_us > since then
+  -- A count loses no hold: what was admitted after the rebuild and has none was settled before.
+  if since > a.admitted_us and a.settled_us > max(since, tonumber(counters[3] or since)) then
     rebuilt[#rebuilt + 1] = key
     epochs[key] = counters[2]
   end

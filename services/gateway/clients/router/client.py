@@ -27,8 +27,9 @@ from services.gateway.clients.completion import (
     StreamPart,
     ToolCallPart,
 )
+from services.gateway.clients.router.files import FileClient
 from services.gateway.clients.router.frames import RouterCallCodec
-from services.gateway.clients.router.prompt import Lesson, to_prompt
+from services.gateway.clients.router.prompt import Asker, Lesson, to_prompt
 from services.gateway.clients.timestamps import moment, to_unix_us
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import Attempt, Price, TokenUsage
@@ -54,6 +55,7 @@ class RouterClient:
         self._channel = channel
         self._calls = calls
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
+        self.files = FileClient(self._stub)
 
     async def complete(
         self,
@@ -63,14 +65,15 @@ class RouterClient:
         deadline_s: float,
         call: CallContext,
         lesson: Lesson,
-        allowed_models: Collection[str],
+        asker: Asker,
+        schema_bound: int,
     ) -> Completion:
         """Return the whole answer.
 
         Raises:
             ServiceError: what the router says went wrong.
         """
-        prompt = to_prompt(request, model, lesson, allowed_models)
+        prompt = to_prompt(request, model, lesson, asker, schema_bound)
         answer = await self._calls.unary("Complete", prompt, deadline_s=deadline_s, context=call)
         return Completion(_route(answer.route), tuple(map(_choice, answer.choices)), _end(answer.end))
 
@@ -82,14 +85,15 @@ class RouterClient:
         deadline_s: float,
         call: CallContext,
         lesson: Lesson,
-        allowed_models: Collection[str],
+        asker: Asker,
+        schema_bound: int,
     ) -> AsyncGenerator[list[StreamPart], None]:
         """Yield the answer as it is made, all parts that have arrived together; leaving the iteration cancels it.
 
         Raises:
             ServiceError: what the router says went wrong, before or after the first part.
         """
-        prompt = to_prompt(request, model, lesson, allowed_models)
+        prompt = to_prompt(request, model, lesson, asker, schema_bound)
         # aclosing: left early, the call must be cancelled now, not when the garbage collector comes.
         async with aclosing(self._calls.stream("Stream", prompt, deadline_s=deadline_s, context=call)) as arrived:
             async for parts in arrived:
@@ -105,6 +109,7 @@ class RouterClient:
         deadline_s: float,
         call: CallContext,
         allowed_models: Collection[str],
+        require_parameters: bool,
     ) -> Embeddings:
         """Return one vector for each input, in order.
 
@@ -116,6 +121,7 @@ class RouterClient:
             input=inputs,
             dimensions=dimensions,
             allowed_models=allowed_models,
+            require_parameters=require_parameters,
             other_json={"user": msgspec.json.encode(user)} if user is not None else None,
         )
         answer = await self._calls.unary("Embed", message, deadline_s=deadline_s, context=call)
@@ -178,6 +184,7 @@ def model_from_proto(message: pb.Model) -> Model:
         on_disconnect=message.on_disconnect or "cancel",
         bills_input_per_choice=message.bills_input_per_choice,
         learned_shares=dict(message.learned_shares),
+        writes_schemas_out=message.writes_schemas_out,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from razvilka.router.v1 import router_pb2 as pb
@@ -11,6 +11,7 @@ from razvilka.router.v1 import router_pb2 as pb
 from services.gateway.inference.schemas import (
     ChatMessage,
     ChatRequest,
+    FunctionDefinition,
     NamedToolChoice,
     ResponseFormat,
     Tool,
@@ -30,6 +31,18 @@ _ROLES: Final = {
 Lesson = tuple[int, str]
 
 
+class Asker(NamedTuple):
+    """Who asks.
+
+    Attributes:
+        tenant: what is kept between requests is told apart by it.
+        allowed_models: what the caller's credential is limited to; empty: no limit.
+    """
+
+    tenant: str = ""
+    allowed_models: Collection[str] = ()
+
+
 class _PartHead(msgspec.Struct, gc=False):
     """The two fields of a content part that have a place of their own."""
 
@@ -40,12 +53,13 @@ class _PartHead(msgspec.Struct, gc=False):
 _PART: Final = msgspec.json.Decoder(_PartHead)
 
 
-def to_prompt(request: ChatRequest, model: str, lesson: Lesson, allowed_models: Collection[str]) -> pb.Prompt:
+def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, schema_bound: int) -> pb.Prompt:
     """Return the prompt for the router.
 
     Args:
         model: the catalogue's id of what was asked.
-        allowed_models: what the caller's credential is limited to; empty: no limit.
+        asker: who asks.
+        schema_bound: the tokens of written-out schemas that the hold covers; 0: it is not known.
     """
     prompt = pb.Prompt(
         model=model,
@@ -59,13 +73,16 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, allowed_models: 
         other_json=other_json(request),
         token_bound=lesson[0],
         script=lesson[1],
-        allowed_models=allowed_models,
+        allowed_models=asker.allowed_models,
+        tenant=asker.tenant,
+        require_parameters=request.provider is not None and bool(request.provider.require_parameters),
+        schema_bound=schema_bound,
     )
     if request.stop:
         prompt.stop.extend([request.stop] if isinstance(request.stop, str) else request.stop)
     if request.tools:
-        prompt.tools.extend(_tool(tool) for tool in request.tools)
-    if request.tool_choice is not None:
+        prompt.tools.extend(_tool(tool) for tool in request.functions_offered)
+    if isinstance(request.tool_choice, str | NamedToolChoice):
         prompt.tool_choice.CopyFrom(_tool_choice(request.tool_choice))
     if request.response_format is not None:
         prompt.response_format.CopyFrom(_response_format(request.response_format))
@@ -103,7 +120,13 @@ def _tool(tool: Tool) -> pb.Tool:
         description=function.description or "",
         parameters_json=msgspec.json.encode(function.parameters) if function.parameters is not None else b"",
         strict=function.strict,
+        other_json=_own(function),
     )
+
+
+def _own(function: FunctionDefinition) -> dict[str, bytes]:
+    own = {"few_shot_examples": function.few_shot_examples, "return_parameters": function.return_parameters}
+    return {name: msgspec.json.encode(value) for name, value in own.items() if value is not None}
 
 
 def _tool_choice(choice: str | NamedToolChoice) -> pb.ToolChoice:

@@ -8,6 +8,7 @@ import msgspec
 
 from servicekit.errors import (
     DeadlineExceeded,
+    ErrorReason,
     Internal,
     InvalidRequest,
     PermissionDenied,
@@ -33,6 +34,9 @@ _PROTOCOL: Final[dict[type[ServiceError], tuple[int, str]]] = {
     Internal: (500, "server_error"),
 }
 
+# What the protocol has codes of its own for.
+_PROOF: Final = frozenset({ErrorReason.INVALID_DPOP_PROOF, ErrorReason.USE_DPOP_NONCE})
+
 
 def api_error(context: RequestContext, error: ServiceError, headers: Headers | None = None) -> Answer:
     """Return an error in the form of its route and note its code. `headers`: further ones."""
@@ -52,6 +56,8 @@ def protocol_error(error: OAuthRefused | ServiceError) -> tuple[int, bytes, Head
         challenge = [basic] if error.challenge_basic else []
         return error.status, _protocol_body(error.error, error.description), challenge
     status, code = _PROTOCOL.get(type(error), (400, "invalid_request"))
+    if error.reason in _PROOF:
+        code = code_of(error)
     return status, _protocol_body(code, error.message), headers_of(error)
 
 

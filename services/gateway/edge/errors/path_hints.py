@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 NOTHING: Final = "There is nothing at this path."
-_CHAT: Final = "POST /v1/chat/completions answers chats in OpenAI's form"
 _OTHER_APIS: Final = {
-    "/v1/responses": f"The Responses API is not served here. {_CHAT}: set the client to chat completions.",
+    "/v1/responses": "Of the Responses API there are POST /v1/responses, GET and DELETE of one, and its input items.",
     "/v1/messages": "Of Anthropic's Messages API there are POST /v1/messages and /v1/messages/count_tokens.",
 }
 _OURS: Final = ("/chat/completions", "/completions", "/embeddings", "/models")

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from servicekit import lifecycle
 from services.gateway.edge import cancellation
 from services.gateway.edge.cancellation import Cancellations
+from services.gateway.edge.server.admin_listener import marked
 from services.gateway.edge.server.connection_count import ConnectionCount
 from services.gateway.edge.server.http_protocol import with_limits
 from services.gateway.edge.server.readiness import Readiness
@@ -40,19 +41,23 @@ async def listening(
     """Serve `app` and yield the port; leaving the block ends what runs, within `grace_s`."""
     listener = socket.create_server((settings.host, settings.port), backlog=2048, reuse_port=False)
     port: int = listener.getsockname()[1]
-    server = _Server(_uvicorn_config(app, settings))
+    servers = {_Server(_uvicorn_config(app, settings)): listener}
+    if settings.admin_port is not None:
+        server = _Server(_uvicorn_config(marked(app), settings))
+        servers[server] = socket.create_server((settings.admin_host, settings.admin_port), backlog=128)
     async with lifecycle.background(grace_s=5.0) as owner:
-        serving = owner.start(server.serve(sockets=[listener]), name="http")
+        serving = {owner.start(server.serve(sockets=[at]), name="http") for server, at in servers.items()}
         try:
             yield port
         finally:
             readiness.stop()
-            server.should_exit = True
+            for server in servers:
+                server.should_exit = True
             loop = asyncio.get_running_loop()
             timer = loop.call_later(
                 max(0.0, settings.grace_s - CUT_BEFORE_END_S), cancellations.end_all, cancellation.SHUTDOWN
             )
-            await asyncio.wait({serving}, timeout=settings.grace_s + 5.0)
+            await asyncio.wait(serving, timeout=settings.grace_s + 5.0)
             timer.cancel()
 
 

@@ -81,7 +81,7 @@ def to_chat(request: MessagesRequest) -> Conversation:
         top_k=request.top_k,
         max_tokens=request.max_tokens,
         stop=request.stop_sequences,
-        tools=tools or None,
+        tools=[*tools] or None,
         response_format=_form(request),
         reasoning_effort=_effort(request),
         user=request.metadata.user_id if request.metadata else None,
@@ -118,7 +118,7 @@ def _assistant(blocks: Sequence[Block], where: str) -> ChatMessage:
                 thoughts.append(block.thinking)
             case ToolUseBlock():
                 arguments = msgspec.json.encode(block.input).decode()
-                calls.append(ToolCall(FunctionCall(block.name, arguments), block.id))
+                calls.append(ToolCall(block.id, FunctionCall(block.name, arguments)))
             case RedactedThinkingBlock():
                 pass
             case _:
@@ -210,7 +210,7 @@ def _tools(given: Sequence[ToolDefinition]) -> tuple[list[Tool], list[str]]:
     for index, tool in enumerate(given):
         if tool.input_schema is not None:
             function = FunctionDefinition(tool.name, tool.description, tool.input_schema, tool.strict)
-            tools.append(Tool(function=function, type="function"))
+            tools.append(Tool(function=function))
         elif tool.type in (None, "custom"):
             raise _invalid(f"tools[{index}].input_schema", "This field is required")
         else:
@@ -227,7 +227,7 @@ def _choose(chat: ChatRequest, request: MessagesRequest, tools: Sequence[Tool]) 
     if choice.type == "tool":
         if all(tool.function.name != choice.name for tool in tools):
             raise _invalid("tool_choice.name", "`tools` has no tool of this name with an `input_schema`")
-        chat.tool_choice = NamedToolChoice(function=FunctionNamed(choice.name or ""), type="function")
+        chat.tool_choice = NamedToolChoice(function=FunctionNamed(choice.name or ""))
     elif choice.type == "any":
         if not tools:
             raise _invalid("tool_choice", "It is only allowed together with `tools`")

@@ -10,6 +10,7 @@ CHAT: Final = "/v1/chat/completions"
 COMPLETIONS: Final = "/v1/completions"
 EMBEDDINGS: Final = "/v1/embeddings"
 MESSAGES: Final = "/v1/messages"
+RESPONSES: Final = "/v1/responses"
 COUNT_TOKENS: Final = "/v1/messages/count_tokens"
 
 NEEDS: Final[Needs] = {
@@ -17,6 +18,9 @@ NEEDS: Final[Needs] = {
     COMPLETIONS: Scope.COMPLETIONS_WRITE,
     EMBEDDINGS: Scope.EMBEDDINGS_WRITE,
     MESSAGES: Scope.COMPLETIONS_WRITE,
+    RESPONSES: Scope.COMPLETIONS_WRITE,
+    "/v1/responses/{response_id}": Scope.COMPLETIONS_WRITE,
+    "/v1/responses/{response_id}/input_items": Scope.COMPLETIONS_WRITE,
     COUNT_TOKENS: Scope.COMPLETIONS_WRITE,
     "/v1/models": Scope.MODELS_READ,
     "/v1/models/{model_id:path}": Scope.MODELS_READ,

@@ -153,6 +153,7 @@ class RequestBody(BaseModel):
     counted_by: str
     flags: list[str]
     over_hold_rub: str
+    dropped_params: list[str]
     trace_id: str
     attempts: list[AttemptBody]
 

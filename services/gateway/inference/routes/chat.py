@@ -9,13 +9,14 @@ from starlette.types import Send
 
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.conversation import normalise
-from services.gateway.inference.event_stream import ChatFrames, includes_usage
+from services.gateway.inference.explanation import check_required
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id, chat_completion
 from services.gateway.inference.prompt_list import PromptList
-from services.gateway.inference.prompt_size import chat_size
 from services.gateway.inference.routes.access import CHAT
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatRequest
+from services.gateway.inference.size.prompt_size import chat_size
+from services.gateway.inference.streaming.event_stream import ChatFrames, includes_usage
 
 
 class ChatCompletions(PaidRoute[ChatRequest]):
@@ -26,7 +27,9 @@ class ChatCompletions(PaidRoute[ChatRequest]):
 
     def answer(self, context: RequestContext, request: ChatRequest, send: Send) -> Awaitable[None]:
         """Answer one request."""
-        legacy = normalise(request)
+        chat = normalise(request)
+        context.ignored_params += chat.left_out
+        check_required(request.provider, context.ignored_params)
         context.stream = bool(request.stream)
         priced = self.inference.pricing.price(
             context, request.model, kind="chat", endpoint="chat.completions", size=chat_size(request)
@@ -34,7 +37,7 @@ class ChatCompletions(PaidRoute[ChatRequest]):
         head = AnswerHead(answer_id("chatcmpl-", context.request_id), int(priced.at.timestamp()), request.model)
         prompts, answers = PromptList(self.inference.router, (request,)), self.inference.answers
         if context.stream:
-            frames = ChatFrames(head, include_usage=includes_usage(request.stream_options), legacy=legacy)
+            frames = ChatFrames(head, include_usage=includes_usage(request.stream_options), legacy=chat.legacy)
             return answers.send_stream(context, priced, send, ask=prompts.stream, frames=frames)
-        render = partial(chat_completion, head=head, legacy=legacy)
+        render = partial(chat_completion, head=head, legacy=chat.legacy)
         return answers.send_whole(context, priced, send, ask=prompts.complete, render=render)

@@ -8,7 +8,8 @@ import msgspec
 
 from services.gateway.edge.api_description import REF, HotOperation
 from services.gateway.inference.anthropic.schemas import MessagesRequest
-from services.gateway.inference.routes.access import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES
+from services.gateway.inference.responses.schemas import ResponsesRequest
+from services.gateway.inference.routes.access import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
 from services.gateway.inference.schemas import ChatRequest, CompletionRequest, ContentPart, EmbeddingRequest
 
 _COUNT: Final = {"type": "integer", "minimum": 0}
@@ -47,6 +48,29 @@ _MESSAGE: Final = {
     },
 }
 
+_RESPONSE: Final = {
+    "type": "object",
+    "required": ["id", "object", "created_at", "status", "model", "output", "usage"],
+    "properties": {
+        "id": {"type": "string"},
+        "object": {"const": "response"},
+        "created_at": {"type": "integer"},
+        "status": {"enum": ["completed", "incomplete"]},
+        "model": {"type": "string"},
+        "output": {"type": "array", "items": {"type": "object"}},
+        "usage": {
+            "type": "object",
+            "required": ["input_tokens", "output_tokens", "total_tokens", "cost_rub"],
+            "properties": {
+                "input_tokens": _COUNT,
+                "output_tokens": _COUNT,
+                "total_tokens": _COUNT,
+                "cost_rub": _COST,
+            },
+        },
+    },
+}
+
 
 def _answer(object_name: str, *items: str) -> dict[str, Any]:
     key = "data" if object_name == "list" else "choices"
@@ -77,6 +101,7 @@ OPERATIONS: Final = {
     ),
     EMBEDDINGS: HotOperation("inference", "Turn texts into vectors", EmbeddingRequest, _answer("list"), streams=False),
     MESSAGES: HotOperation("inference", "Answer a chat (Anthropic's form)", MessagesRequest, _MESSAGE, streams=True),
+    RESPONSES: HotOperation("inference", "Answer a turn (Responses API)", ResponsesRequest, _RESPONSE, streams=True),
     COUNT_TOKENS: HotOperation(
         "inference",
         "Count a chat's tokens (Anthropic's form)",
@@ -105,5 +130,7 @@ def _without_raw(components: dict[str, Any]) -> dict[str, Any]:
         "default": None,
     }
     components["CompletionRequest"]["properties"]["prompt"] = {"anyOf": [text, {**texts, "maxItems": 128}]}
+    items = {"type": "array", "minItems": 1, "items": {"type": "object"}}
+    components["ResponsesRequest"]["properties"]["input"] = {"anyOf": [{"type": "string"}, items]}
     components["EmbeddingRequest"]["properties"]["input"] = {"anyOf": [text, {**texts, "maxItems": 2048}]}
     return {**components, **extra}

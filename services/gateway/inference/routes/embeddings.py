@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from starlette.types import Send
 
 from services.gateway.clients.completion import Embeddings
 from services.gateway.edge.request_context import RequestContext
+from services.gateway.inference.explanation import check_required, requires_all
 from services.gateway.inference.openai_bodies import embedding_list
 from services.gateway.inference.paid_call import PaidCall
-from services.gateway.inference.prompt_size import embedding_size
 from services.gateway.inference.routes.access import EMBEDDINGS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import EmbeddingRequest
-from services.gateway.inference.texts import texts_of
+from services.gateway.inference.size.prompt_size import embedding_size
+from services.gateway.inference.tokens.token_arrays import input_texts
+
+TOKEN_FACTOR: Final = 4
 
 
 class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
@@ -23,16 +28,19 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
 
     def __init__(self, inference: InferenceDependencies) -> None:
         super().__init__(EMBEDDINGS, EmbeddingRequest, inference)
+        # Clients send tokens, each an element: a batch of texts is many.
+        self._limits = replace(self._limits, elements=TOKEN_FACTOR * self._limits.elements)
 
-    def answer(self, context: RequestContext, request: EmbeddingRequest, send: Send) -> Awaitable[None]:
+    async def answer(self, context: RequestContext, request: EmbeddingRequest, send: Send) -> None:
         """Answer one request."""
-        texts = texts_of(request.input, "input")
+        texts = await input_texts(request.input)
+        check_required(request.provider, context.ignored_params)
         priced = self.inference.pricing.price(
             context, request.model, kind="embedding", endpoint="embeddings", size=embedding_size(texts)
         )
         render = partial(embedding_list, model=request.model, base64=request.encoding_format == "base64")
         ask = partial(self._embed, texts, request)
-        return self.inference.answers.send_whole(context, priced, send, ask=ask, render=render)
+        await self.inference.answers.send_whole(context, priced, send, ask=ask, render=render)
 
     def _embed(self, texts: list[str], request: EmbeddingRequest, call: PaidCall) -> Awaitable[Embeddings]:
         return self.inference.router.embed(
@@ -43,4 +51,5 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
             deadline_s=call.deadline_s,
             call=call.context.call,
             allowed_models=call.context.known_caller.models,
+            require_parameters=requires_all(request.provider),
         )

@@ -21,10 +21,10 @@ from services.gateway.inference.conversation import normalise
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.prompt_list import PromptList
-from services.gateway.inference.prompt_size import chat_size
 from services.gateway.inference.routes.access import COUNT_TOKENS, MESSAGES
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatRequest
+from services.gateway.inference.size.prompt_size import chat_size
 
 
 class _AnthropicRoute(PaidRoute[MessagesRequest]):

@@ -12,6 +12,7 @@ from services.gateway.clients.usage import UsageClient
 from services.gateway.edge.money import roubles
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.edge.request_id import parse_request_id
+from services.gateway.inference.explanation import SEPARATOR
 from services.gateway.inference.routes.bodies import GenerationBody, RequestBody
 from services.gateway.metering.usage_record import Source, Status, UsageRecord
 
@@ -97,6 +98,7 @@ def request_body(record: UsageRecord) -> dict[str, Any]:
         "counted_by": _SOURCE[record.source],
         "flags": record.flags.split(",") if record.flags else [],
         "over_hold_rub": roubles(record.over_hold_micro_rub),
+        "dropped_params": record.dropped_params.split(SEPARATOR) if record.dropped_params else [],
         "trace_id": record.trace_id,
         "attempts": [
             {

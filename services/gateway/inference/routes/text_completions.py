@@ -9,13 +9,14 @@ from starlette.types import Send
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.inference.event_stream import TextFrames, includes_usage
+from services.gateway.inference.explanation import check_required
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id, text_completion
 from services.gateway.inference.prompt_list import PromptList
-from services.gateway.inference.prompt_size import chats_size
 from services.gateway.inference.routes.access import COMPLETIONS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatMessage, ChatRequest, CompletionRequest
+from services.gateway.inference.size.prompt_size import chats_size
+from services.gateway.inference.streaming.event_stream import TextFrames, includes_usage
 from services.gateway.inference.texts import texts_of
 
 
@@ -28,6 +29,7 @@ class TextCompletions(PaidRoute[CompletionRequest]):
     def answer(self, context: RequestContext, request: CompletionRequest, send: Send) -> Awaitable[None]:
         """Answer one request."""
         _refuse_unsupported(request)
+        check_required(request.provider, context.ignored_params)
         prompts = texts_of(request.prompt, "prompt")
         context.stream = bool(request.stream)
         chats = [to_chat(request, prompt) for prompt in prompts]
@@ -78,7 +80,8 @@ def to_chat(request: CompletionRequest, prompt: str) -> ChatRequest:
         logit_bias=request.logit_bias,
         # `logprobs: 0` of the older form asks for none; a number asks for that many.
         logprobs=True if request.logprobs else None,
-        top_logprobs=request.logprobs or None,
+        top_logprobs=int(request.logprobs) if request.logprobs else None,
+        provider=request.provider,
         seed=request.seed,
         user=request.user,
     )

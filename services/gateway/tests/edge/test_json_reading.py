@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from servicekit.errors import InvalidRequest
-from services.gateway.edge.reading import json_outline
+from services.gateway.edge.reading import json_faults, json_outline
 from services.gateway.edge.reading.body import BodyLimits
 from services.gateway.edge.reading.json_faults import check_names, refuse_faults
 from services.gateway.edge.reading.json_outline import Outline, outline_of
@@ -141,3 +141,26 @@ def test_the_first_fault_is_named_by_its_path() -> None:
         refuse_faults(tree)
 
     assert caught.value.param == "a[1].b"
+
+
+class CountedName(str):
+    """A name that counts with how many others it is compared."""
+
+    compared = 0
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        CountedName.compared += 1
+        return str(self) == str(other)
+
+
+def test_the_name_that_comes_twice_is_found_in_one_look() -> None:
+    """The last of 5,000 names: comparing each with all before it held everybody up for a second."""
+    CountedName.compared = 0
+    pairs = [(CountedName(f"name-{number}"), 0) for number in range(5000)]
+
+    found = json_faults._marked([*pairs, (CountedName("name-4999"), 1)])
+
+    assert found == json_faults._NameTwice("name-4999")
+    assert CountedName.compared < 3 * 5000

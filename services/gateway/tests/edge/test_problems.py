@@ -75,7 +75,7 @@ def test_every_401_has_a_challenge() -> None:
     for reason in ErrorReason:
         error = ServiceError(reason, "")
         if status_of(error) == 401:
-            assert dict(headers_of(error))[b"www-authenticate"].startswith(b"Bearer ")
+            assert dict(headers_of(error))[b"www-authenticate"].startswith((b"Bearer ", b"DPoP "))
 
 
 def test_a_scope_in_a_challenge_cannot_break_the_header() -> None:

@@ -241,8 +241,7 @@ async def test_every_answer_has_an_id_and_security_headers(edge: Edge, path: str
 @pytest.mark.parametrize(
     ("method", "path", "hint"),
     [
-        ("POST", "/v1/responses", "POST /v1/chat/completions"),
-        ("GET", "/v1/responses/resp_1", "POST /v1/chat/completions"),
+        ("POST", "/v1/responses/resp_1/cancel", "POST /v1/responses"),
         ("POST", "/v1/messages/batches", "/v1/messages/count_tokens"),
         ("POST", "/chat/completions", "ends in /v1"),
         ("GET", "/v1/v1/models", "ends in /v1"),

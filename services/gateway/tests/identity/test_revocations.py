@@ -172,3 +172,36 @@ def test_auth_asks_often_enough() -> None:
     from services.gateway.settings import GatewaySettings
 
     assert revocations.ASK_EVERY_S + GatewaySettings.model_fields["auth_timeout_s"].default < 5.0
+
+
+@pytest.mark.parametrize("kind", ["key", "grant", "client"])
+async def test_a_disabled_credential_is_asked_about_again_both_ways(
+    edge: Edge, backends: Backends, redis_client: Redis, kind: str
+) -> None:
+    """Off within the push, and on again: unlike one that was revoked, it is not remembered as ended."""
+    claims: dict[str, Any] = {"sub": "user-1", "gid": "switched-grant", "client_id": "switched-client"}
+    credential = "rz_live_switched" if kind == "key" else access_token(**claims)
+    known: dict[str, Any] = backends.auth.callers if kind == "key" else backends.oauth.grants
+    name = credential if kind == "key" else claims["gid"]
+    known[name] = caller(
+        user_id="user-1",
+        key_id="switched-key" if kind == "key" else "",
+        grant_id="" if kind == "key" else claims["gid"],
+        client_id="" if kind == "key" else claims["client_id"],
+    )
+    assert await status(edge, credential) == 200
+    allowed = known.pop(name)
+
+    await redis_client.publish(revocations.CHANNEL, json.dumps(switched(kind, 1)))
+    await until_refused(edge, credential)
+    known[name] = allowed
+    await redis_client.publish(revocations.CHANNEL, json.dumps(switched(kind, 2)))
+
+    async with asyncio.timeout(30):
+        while await status(edge, credential) != 200:
+            await asyncio.sleep(0.005)
+
+
+def switched(kind: str, number: int) -> dict[str, Any]:
+    """Return the entry of the channel that has a credential asked about again."""
+    return {"kind": "changed", "id": f"{kind}:switched-{kind}", "at": int(time.time() * 1000) + number}

@@ -194,6 +194,35 @@ async def test_the_first_of_two_prompts_is_billed_when_the_second_is_refused(
     assert row.cost_micro_rub == row.tokens_input * IN + 3 * OUT
 
 
+@pytest.mark.parametrize(
+    ("used", "tokens"), {"said": ("[[10,3,2,0],[11,4,0,0]]", (21, 7)), "unsaid": ("[[6]]", (8, 2))}.values()
+)
+async def test_calls_that_were_answered_are_billed_when_another_of_the_same_request_fails(
+    edge: Edge, backends: Backends, used: str, tokens: tuple[int, int]
+) -> None:
+    """Four choices are four calls at some providers: what three of them used was billed to nobody once."""
+    failure = InvalidRequest(ErrorReason.INVALID_PARAMETERS, "No.", details={"used": used, "model": "yandexgpt:latest"})
+    backends.router.failure = failure
+
+    answer = await edge.client.post(CHAT, json=chat())
+
+    row = await backends.usage.row()
+    assert (answer.status_code, row.status) == (400, usage_pb2.STATUS_FAILED)
+    assert (row.tokens_input, row.tokens_output) == tokens
+    assert "used" not in answer.json()["error"]["details"]
+
+
+async def test_what_cannot_be_read_of_used_tokens_is_nothing(
+    edge: Edge, backends: Backends, redis_client: redis.asyncio.Redis
+) -> None:
+    """A settlement may not fail: the lease and the hold are given back."""
+    backends.router.failure = InvalidRequest(ErrorReason.INVALID_PARAMETERS, "No.", details={"used": "[[1,2],{}"})
+
+    assert (await edge.client.post(CHAT, json=chat())).status_code == 400
+
+    assert await leftovers(redis_client) == []
+
+
 async def test_a_budget_that_covers_a_short_answer_allows_one(edge: Edge, backends: Backends) -> None:
     """`hi` was refused once because 8,192 tokens of output are more than a small budget has left."""
     left = BOUND * IN + 100 * OUT
@@ -269,3 +298,21 @@ async def test_a_dearer_fallback_is_held_for(start_gateway: StartGateway, backen
 
     row = await backends.usage.row()
     assert (row.price_version, row.flags) == ("dear", "")
+
+
+async def test_the_router_hears_how_large_schemas_may_become(start_gateway: StartGateway, backends: Backends) -> None:
+    """Only where an adapter writes them out: it refuses what would outgrow the hold."""
+    schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"type": "string"}}}
+    tools = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
+    backends.router.models = [
+        model("yandexgpt:latest", "yandexgpt"),
+        model("gigachat-max", provider="gigachat", writes_schemas_out=True),
+    ]
+    edge = await start_gateway()
+
+    for name in ("yandexgpt", "gigachat-max"):
+        assert (await edge.client.post(CHAT, json=chat(model=name, tools=tools))).status_code == 200
+
+    as_written, written_out = backends.router.prompts
+    assert as_written.schema_bound == 0
+    assert written_out.schema_bound > len(str(schema))

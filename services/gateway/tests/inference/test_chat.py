@@ -307,7 +307,8 @@ async def test_no_frame_has_a_line_end_within(edge: Edge, backends: Backends, pa
 
 async def test_what_gigachat_lists_reaches_the_router(edge: Edge, backends: Backends) -> None:
     """As it was given: the adapter maps it, or names it."""
-    own = {"repetition_penalty": 1.1, "update_interval": 0.5, "profanity_check": False, "top_k": 5}
+    own = {"repetition_penalty": 1.1, "update_interval": 0.5, "profanity_check": False, "top_k": 5,
+           "function_ranker": {"enabled": True}, "flags": ["a"]}  # fmt: skip
 
     answer = await edge.client.post(PATH, json={**HELLO, **own})
 
@@ -316,7 +317,9 @@ async def test_what_gigachat_lists_reaches_the_router(edge: Edge, backends: Back
     assert {name: json.loads(raw) for name, raw in prompt.other_json.items()} == own
 
 
-@pytest.mark.parametrize("name", ["repetition_penalty", "update_interval", "profanity_check", "top_k"])
+@pytest.mark.parametrize(
+    "name", ["repetition_penalty", "update_interval", "profanity_check", "top_k", "flags", "function_ranker"]
+)
 async def test_what_gigachat_lists_is_checked(edge: Edge, name: str) -> None:
     """A wrong type is refused by its name, not answered as if nothing had been asked."""
     answer = await edge.client.post(PATH, json={**HELLO, name: "abc"})
@@ -328,11 +331,11 @@ async def test_what_gigachat_lists_is_checked(edge: Edge, name: str) -> None:
 async def test_fields_that_nobody_knows_are_named(edge: Edge, backends: Backends, stream: bool) -> None:
     """Beside what the router dropped; null asks for nothing."""
     backends.router.dropped = ["seed"]
-    odd = {"function_ranker": {"enabled": True}, "flags": ["a"], "temprature": 1, "few_shot_examples": None}
+    odd = {"storage": {"limit": 1}, "temprature": 1, "few_shot_examples": None}
 
     answer = await edge.client.post(PATH, json={**HELLO, "seed": 1, "stream": stream, **odd})
 
-    assert answer.headers["x-razvilka-dropped-params"] == "seed, function_ranker, flags, temprature"
+    assert answer.headers["x-razvilka-dropped-params"] == "seed, storage, temprature"
 
 
 async def test_names_of_unknown_fields_are_bounded(edge: Edge) -> None:

@@ -25,9 +25,9 @@ from services.gateway.inference.estimate import (
     tokens_of,
     worst,
 )
-from services.gateway.inference.prompt_size import ENVELOPE_TOKENS, chat_size, chats_size, embedding_size
 from services.gateway.inference.schemas import ChatRequest
-from services.gateway.inference.text_size import Script
+from services.gateway.inference.size.prompt_size import ENVELOPE_TOKENS, chat_size, chats_size, embedding_size
+from services.gateway.inference.size.text_size import Script
 from services.gateway.metering.usage_record import Price
 
 PRICE = Price("v1", 200_000, 400_000)

@@ -24,8 +24,8 @@ from services.gateway.inference.pricing import (
     fitting,
     request_facts,
 )
-from services.gateway.inference.prompt_size import PromptSize
-from services.gateway.inference.text_size import size_of
+from services.gateway.inference.size.prompt_size import PromptSize
+from services.gateway.inference.size.text_size import size_of
 from services.gateway.metering.usage_record import Price, RequestFacts
 
 CHEAP, DEAR, FUTURE = Price("cheap", 200_000, 400_000), Price("dear", 300_000, 900_000), Price("future", 1, 1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.inference.text_size import Script, TextSize, size_of, total
+from services.gateway.inference.size.text_size import Script, TextSize, size_of, total
 
 CASES = {
     "Russian": ("Привет, мир!", TextSize(cyrillic=9, signs=2, blanks=1, chars=12)),

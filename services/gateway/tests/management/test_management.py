@@ -10,7 +10,7 @@ from razvilka.auth.v1 import auth_pb2, oauth_pb2
 from services.gateway.app import MANAGEMENT_NEEDS
 from services.gateway.identity.access import Scope
 from services.gateway.tests.backends import KEY, Backends, caller
-from services.gateway.tests.conftest import Edge
+from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD
 
 EVERYTHING = [scope.value for scope in Scope]
@@ -32,6 +32,13 @@ ROUTES: dict[tuple[str, str], tuple[str, Any, int]] = {
     ("DELETE", "/v1/clients/app-1"): ("clients:write", None, 200),
     ("POST", "/v1/admin/users/user-9/disable"): ("admin", None, 200),
     ("POST", "/v1/admin/users/user-9/enable"): ("admin", None, 200),
+    ("GET", "/v1/admin/abuse"): ("admin", None, 200),
+    ("POST", "/v1/admin/keys/key-1/disable"): ("admin", None, 200),
+    ("POST", "/v1/admin/keys/key-1/enable"): ("admin", None, 200),
+    ("POST", "/v1/admin/clients/app-1/disable"): ("admin", None, 200),
+    ("POST", "/v1/admin/clients/app-1/enable"): ("admin", None, 200),
+    ("POST", "/v1/admin/grants/grant-1/disable"): ("admin", None, 200),
+    ("POST", "/v1/admin/grants/grant-1/enable"): ("admin", None, 200),
 }
 
 
@@ -224,3 +231,35 @@ async def test_auth_is_told_which_administrator_shuts_whom(edge: Edge, everythin
         ("user-1", "user-9", False),
     ]
     assert all(each.origin.ip for each in asked)
+
+
+async def test_administrators_may_have_a_listener_of_their_own(
+    start_gateway: StartGateway, everything: Backends, free_port: int
+) -> None:
+    """Then the API's port knows nothing of /v1/admin, whatever the credential; the other one does."""
+    edge = await start_gateway(admin_port=free_port)
+    path = "/v1/admin/users/user-9/disable"
+
+    public = await edge.client.post(path)
+    private = await edge.client.post(f"http://127.0.0.1:{free_port}{path}")
+    stranger = await edge.client.post(f"http://127.0.0.1:{free_port}{path}", headers={"authorization": "Bearer nobody"})
+
+    assert (public.status_code, public.json()["error"]["code"]) == (404, "not_found")
+    assert (private.status_code, stranger.status_code) == (200, 401)
+    assert len([each for each in everything.accounts.requests if hasattr(each, "admin_user_id")]) == 1
+
+
+@pytest.mark.parametrize(("kind", "number"), [("keys", 1), ("clients", 2), ("grants", 3)])
+async def test_auth_is_told_which_credential_an_administrator_switches(
+    edge: Edge, everything: Backends, kind: str, number: int
+) -> None:
+    """By kind and id; the answer says how it stands."""
+    off = await edge.client.post(f"/v1/admin/{kind}/its-id/disable")
+    on = await edge.client.post(f"/v1/admin/{kind}/its-id/enable")
+
+    asked = [request for request in everything.accounts.requests if hasattr(request, "admin_user_id")]
+    assert (off.json(), on.json()) == ({"id": "its-id", "disabled": True}, {"id": "its-id", "disabled": False})
+    assert [(each.admin_user_id, each.kind, each.id, each.disabled) for each in asked] == [
+        ("user-1", number, "its-id", True),
+        ("user-1", number, "its-id", False),
+    ]

@@ -13,7 +13,7 @@ from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.identity_backends import ISSUER, access_token
 
 FORM = "application/x-www-form-urlencoded"
-FORMS = ["/token", "/revoke", "/introspect", "/device_authorization"]
+FORMS = ["/token", "/par", "/revoke", "/introspect", "/device_authorization"]
 
 
 async def post(edge: Edge, path: str, content: bytes = b"grant_type=x", **headers: str) -> httpx.Response:
@@ -45,6 +45,14 @@ async def test_parameters_go_through_as_they_came(edge: Edge, backends: Backends
     assert params == [("a", "1"), ("a", "2"), ("b", ""), ("c", "+ я"), ("d", "")]
     assert request.authorization == "Basic dTpw"
     assert request.origin.ip == "127.0.0.1"
+
+
+async def test_a_pushed_request_is_answered_201(edge: Edge) -> None:
+    """RFC 9126 2.2: created, JSON, stored nowhere on the way."""
+    answer = await post(edge, "/par")
+
+    assert (answer.status_code, answer.json()) == (201, {"request_uri": "urn:x", "expires_in": 90})
+    assert answer.headers["cache-control"] == "no-store"
 
 
 async def test_errors_keep_their_status_and_challenge(edge: Edge, backends: Backends) -> None:

@@ -231,6 +231,35 @@ async def test_a_device_is_let_in_by_its_code(edge: Edge, backends: Backends) ->
     assert backends.oauth.decisions[0].budget_micro_rub == 10_000_000
 
 
+async def test_a_device_gets_what_is_left_ticked(edge: Edge, backends: Backends) -> None:
+    """As at /authorize: each scope has a box, but for who somebody is; without any box nothing is allowed."""
+    async with browser(edge) as client:
+        await log_in(client, AUTHORIZE)
+        page = await client.get("/device")
+        answers = []
+        for without in ({"scope completions:write"}, {"scope completions:write", "scope models:read", "scope openid"}):
+            confirm = await submit(client, form_of(page, "/device"), user_code="BCDF-GHJK")
+            form = form_of(confirm, "/device/decide")
+            left = {name: value for name, value in form.fields.items() if name not in without}
+            answers.append(await client.post("/device/decide", data={**left, "decision": "approve"}))
+
+    first, second = backends.oauth.decisions
+    assert 'name="scope completions:write"' in confirm.text
+    assert (first.approved, sorted(first.scopes)) == (True, ["models:read", "openid"])
+    assert second.approved is False
+    assert [answer.status_code for answer in answers] == [200, 200]
+
+
+async def test_an_application_gets_nothing_when_nothing_is_ticked(edge: Edge, backends: Backends) -> None:
+    """Approving an empty list is no approval of everything."""
+    async with browser(edge) as client:
+        form = form_of(await log_in(client, AUTHORIZE), "/authorize/consent")
+        left = {name: value for name, value in form.fields.items() if not name.startswith("scope ")}
+        await client.post("/authorize/consent", data={**left, "decision": "approve"})
+
+    assert backends.oauth.decisions[0].approved is False
+
+
 async def test_another_provider_logs_in_too(edge: Edge, backends: Backends) -> None:
     """By an own page, a cookie that binds the browser, and back to what waited."""
     backends.accounts.providers = [account_pb2.ExternalProvider(id="yandex", name="Яндекс ID")]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from services.router.domain.completion import Message, Prompt, Role, ToolCall
+from services.router.domain.completion import ContentPart, Message, Prompt, Role, ToolCall
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.parameters import call_arguments
@@ -17,8 +17,13 @@ JSON_INSTRUCTION: Final = (
     "Ответь одним объектом JSON и ничем больше: без пояснений и без разметки. "
     "Reply with a single JSON object and nothing else: no explanations, no markdown."
 )
+IMAGE_PART: Final = "image_url"
+_IMAGE: Final = "Изображение {}"
+CALL_INSTRUCTION: Final = (
+    "Ответь вызовом одной из функций, а не текстом. Reply with a call of one of the functions, not with text."
+)
 Attachments = Mapping[int, Sequence[str]]
-"""Ids of uploaded files by message number."""
+"""Ids of uploaded files by message number, in the order of the message's parts."""
 
 
 def messages_of(prompt: Prompt, attachments: Attachments, ids: ToolCallIds, dropped: list[str]) -> list[dict[str, Any]]:
@@ -27,9 +32,13 @@ def messages_of(prompt: Prompt, attachments: Attachments, ids: ToolCallIds, drop
     Raises:
         InvalidRequest: a call without a result, or a result without a call.
     """
+    ids = ids.of(prompt.tenant)
+    offered = [tool.name for tool in prompt.tools]
     system = [text_of(message) for message in prompt.messages if message.role is Role.SYSTEM]
     if prompt.response_format is not None and prompt.response_format.type == "json_object":
         system.append(JSON_INSTRUCTION)
+    if must_call_any(prompt):
+        system.append(CALL_INSTRUCTION)
     joined = "\n".join(text for text in system if text)
     turns: list[dict[str, Any]] = [{"role": "system", "content": joined}] if joined else []
     if any(message.name and message.role is not Role.TOOL for message in prompt.messages):
@@ -40,10 +49,18 @@ def messages_of(prompt: Prompt, attachments: Attachments, ids: ToolCallIds, drop
         if message.tool_calls:
             turns.extend(_calls_with_results(message, at, _results(numbered), ids))
         elif message.role is Role.TOOL:
-            turns.append(_result(_name_of(message, at, ids), message))
+            name = ids.name_in(message.tool_call_id, offered) or message.name
+            if not name:
+                raise failures.no_such_call(at)
+            turns.append(_result(name, message))
         else:
-            turns.append(_said(message, attachments.get(at, ())))
+            turns.extend(_said(message, attachments.get(at, ())))
     return turns
+
+
+def must_call_any(prompt: Prompt) -> bool:
+    """Tell whether one of several functions must be called: the API can be made to call one, not any."""
+    return len(prompt.tools) > 1 and prompt.tool_choice is not None and prompt.tool_choice.mode == "required"
 
 
 def text_of(message: Message) -> str:
@@ -53,11 +70,54 @@ def text_of(message: Message) -> str:
     return "\n".join(part.text for part in message.parts if part.type == "text")
 
 
-def _said(message: Message, files: Sequence[str]) -> dict[str, Any]:
-    said: dict[str, Any] = {"role": message.role.value, "content": text_of(message)}
-    if files:
-        said["attachments"] = list(files)
-    return said
+def _said(message: Message, files: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the message; one with several images as several, for the API takes one image a message."""
+    role = message.role.value
+    if not files:
+        return [{"role": role, "content": text_of(message)}]
+    pieces = _pieces(message, files)
+    # Behind the first, a piece without words is named by its number: so the model can be asked about it, too.
+    return [
+        {
+            "role": role,
+            "content": piece.text or (_IMAGE.format(number) if number > 1 else ""),
+            "attachments": piece.files,
+        }
+        for number, piece in enumerate(pieces, 1)
+    ]
+
+
+class _Piece:
+    """Parts that stand together with one image at most."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self.files: list[str] = []
+        self.has_image = False
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._texts)
+
+    def add(self, part: ContentPart, files: Iterator[str]) -> None:
+        if part.type == "text":
+            self._texts.append(part.text)
+        else:
+            self.files.append(next(files))
+            self.has_image = self.has_image or part.type == IMAGE_PART
+
+
+def _pieces(message: Message, files: Sequence[str]) -> list[_Piece]:
+    """Cut the message before each image but the first, and before the words that lead to it."""
+    waiting, pieces = iter(files), [_Piece()]
+    for part, following in zip(message.parts, (*message.parts[1:], None), strict=True):
+        begins = part.type == IMAGE_PART or (
+            part.type == "text" and following is not None and following.type == IMAGE_PART
+        )
+        if begins and pieces[-1].has_image:
+            pieces.append(_Piece())
+        pieces[-1].add(part, waiting)
+    return pieces
 
 
 def _results(numbered: list[tuple[int, Message]]) -> dict[str, Message]:
@@ -79,19 +139,18 @@ def _calls_with_results(
         result = results.pop(call.id, None)
         if result is None:
             raise failures.invalid(param, "This tool call has no result behind it; GigaChat needs one.")
-        turns.append(_call(call, text_of(message) if number == 0 else "", param, ids))
+        turns.append(_call(call, text_of(message) if number == 0 else "", ids))
         turns.append(_result(call.name, result))
     if results:
         raise failures.invalid(f"messages[{at}].tool_calls", "A result behind this message answers none of its calls.")
     return turns
 
 
-def _call(call: ToolCall, text: str, param: str, ids: ToolCallIds) -> dict[str, Any]:
-    arguments = call_arguments(call.arguments, f"{param}.function.arguments")
+def _call(call: ToolCall, text: str, ids: ToolCallIds) -> dict[str, Any]:
     turn: dict[str, Any] = {
         "role": "assistant",
         "content": text,
-        "function_call": {"name": call.name, "arguments": arguments},
+        "function_call": {"name": call.name, "arguments": call_arguments(call.arguments)},
     }
     state = ids.decode(call.id)
     if state is not None and state.state:
@@ -103,22 +162,10 @@ def _result(name: str, message: Message) -> dict[str, Any]:
     return {"role": "function", "name": name, "content": as_json(text_of(message))}
 
 
-def _name_of(message: Message, at: int, ids: ToolCallIds) -> str:
-    """Return whose result this is when its call is not in the conversation."""
-    state = ids.decode(message.tool_call_id)
-    if state is not None:
-        return state.name
-    if message.name:
-        return message.name
-    raise failures.invalid(
-        f"messages[{at}].tool_call_id", "'tool_call_id' names no tool call of the messages before it."
-    )
-
-
 def as_json(text: str) -> str:
-    """Return a function's result as JSON text; plain text is wrapped, for anything else is a 422."""
+    """Return a function's result as the JSON text of an object; anything else is wrapped, for it is a 422."""
     try:
-        msgspec.json.decode(text)
+        value = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return msgspec.json.encode({"result": text}).decode()
-    return text
+        value = text
+    return text if isinstance(value, dict) else msgspec.json.encode({"result": value}).decode()

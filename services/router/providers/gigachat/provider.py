@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
 import structlog
 from yarl import URL
 
@@ -16,27 +16,35 @@ from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
 from services.router.domain.catalog import Model
-from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Usage, Vectors
+from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Tool, ToolCall, Usage, Vectors
+from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
-from services.router.providers import failures
-from services.router.providers.gigachat.files import files_of, uploaded
+from services.router.providers.gigachat.built_in_names import Aliases, aliases_of, name_back, renamed
+from services.router.providers.gigachat.file_store import GigaChatFiles
+from services.router.providers.gigachat.files import fetched, files_of, uploaded
+from services.router.providers.gigachat.instructions import check_second, is_instructed, obeys
+from services.router.providers.gigachat.made_files import MadeFiles
 from services.router.providers.gigachat.messages import NAME
 from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.gigachat.request import body_of
+from services.router.providers.gigachat.session import HEADER as SESSION
+from services.router.providers.gigachat.session import SessionIds
 from services.router.providers.gigachat.settings import GigaChatSettings
-from services.router.providers.gigachat.token import credentials_of
+from services.router.providers.gigachat.token import certificate_of, credentials_of
 from services.router.providers.gigachat.tool_arguments import turn_back
 from services.router.providers.json_body import encode_body, texts_body
+from services.router.providers.parameters import asked_size, check_all_kept, check_size
 from services.router.providers.provider import ProviderCall, Traits
 from services.router.providers.reading import as_batch, read_stream, read_vectors, read_whole
 from services.router.providers.transport.access_token import TokenShare
 from services.router.providers.transport.authorized import AUTHORIZATION, AuthorizedHttp
-from services.router.providers.transport.http import HttpClient, Reply, tls_for
+from services.router.providers.transport.http import HttpClient, Reply
+from services.router.providers.transport.tls import tls_for
+from services.router.providers.transport.web_images import WebImages
 
 log = structlog.get_logger()
 
-_ALL_EMULATED: Final = Traits(stop=False, choices=False)
-_FENCE: Final = "```"
+_ALL_EMULATED: Final = Traits(stop=False, choices=False, schemas=False)
 
 
 class GigaChatProvider:
@@ -53,12 +61,17 @@ class GigaChatProvider:
         tasks: Background,
         clock: Clock,
         new_id: Callable[[], UUID],
+        images: WebImages,
+        file_ids: FileIds,
     ) -> None:
         self._client = http
-        self._tls = tls_for(settings.ca_bundle)
+        self._images = images
+        self._file_ids = file_ids
+        self._tls = _tls(settings)
         self._credentials = credentials_of(settings, http, self._tls, share, clock, new_id)
         self._http = AuthorizedHttp(http, self._credentials, self._tls)
         self._ids = ids
+        self._sessions = SessionIds(settings.credentials.get_secret_value())
         self._replies = GigaChatReplies(ids, clock)
         self._vector_replies = GigaChatReplies(ids, clock, indexed="input")
         self._tasks = tasks
@@ -66,55 +79,67 @@ class GigaChatProvider:
         self._chat_url = URL(f"{base}/chat/completions")
         self._embeddings_url = URL(f"{base}/embeddings")
         self._files_url = URL(f"{base}/files")
+        self.files = GigaChatFiles(self._http, self._files_url, self._replies)
 
     def traits(self, model: Model) -> Traits:
-        """API v1 has neither stop sequences nor several answers of one call."""
+        """API v1 has neither stop sequences nor several answers of one call, and a schema dialect of its own."""
         return _ALL_EMULATED
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""
-        answer = await self._whole(prompt, call)
+        aliases = aliases_of(prompt)
+        answer = await self._whole(renamed(prompt, aliases), call)
         for choice in answer.choices:
-            turn_back(choice.tool_calls, prompt.tools)
+            as_caller_knows(choice.tool_calls, prompt.tools, aliases)
+            if choice.content:
+                choice.content = MadeFiles(self._file_ids, prompt.tenant).feed(choice.content, is_last=True)
         return answer
 
     async def _whole(self, prompt: Prompt, call: ProviderCall) -> Answer:
+        session = self._sessions.of(prompt, call.model)
         async with self._body(prompt, call, stream=False) as body:
-            answer = await self._ask(body, call)
-            if not _wants_json(prompt) or _is_json(answer):
+            answer = await self._ask(body, session, prompt, call)
+            if obeys(prompt, answer):
                 return answer
-            # The instruction was not obeyed: one more try, then it is the model's failure.
-            call.dropped.clear()
-            second = await self._ask(body, call)
-        if not _is_json(second):
-            raise failures.broken("The model did not answer with a JSON object.")
+            # The instruction was not obeyed: one more try.
+            second = await self._ask(body, session, prompt, call)
+        check_second(prompt, second, call.dropped)
         return replace(second, usage=_sum(answer.usage, second.usage))
 
-    async def _ask(self, body: bytes, call: ProviderCall) -> Answer:
-        return read_whole(self._replies, await self._post(self._chat_url, body, call), call)
+    async def _ask(self, body: bytes, session: str, prompt: Prompt, call: ProviderCall) -> Answer:
+        reply = await self._http.post(self._chat_url, lambda: body, _chat_headers(call, session), call)
+        return read_whole(self._replies, reply, prompt, call)
 
     async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
-        """Yield the answer as it is made; one that must be JSON is checked first, so it comes whole."""
-        if _wants_json(prompt):
+        """Yield the answer as it is made; one that must obey an instruction is checked first, so it comes whole."""
+        if is_instructed(prompt):
             yield as_batch(await self.complete(prompt, call))
             return
-        headers = _json_headers(call) | {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        aliases = aliases_of(prompt)
+        told = renamed(prompt, aliases)
+        headers = _chat_headers(call, self._sessions.of(told, call.model))
+        headers |= {"Accept": "text/event-stream", "Cache-Control": "no-store"}
         async with (
-            self._body(prompt, call, stream=True) as body,
+            self._body(told, call, stream=True) as body,
             self._http.stream(self._chat_url, body, headers, call) as reply,
         ):
-            async for batch in read_stream(self._replies, reply, prompt, call):
+            made = MadeFiles(self._file_ids, prompt.tenant)
+            async for batch in read_stream(self._replies, reply, told, call):
                 for delta in batch.deltas:
-                    turn_back(delta.tool_calls, prompt.tools)
+                    as_caller_knows(delta.tool_calls, prompt.tools, aliases)
+                    delta.content = made.feed(delta.content, is_last=delta.finish_reason is not None)
                 yield batch
 
     async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
         """Return one vector for each text."""
-        if texts.dimensions is not None:
-            raise failures.unsupported("dimensions", NAME)
-        call.dropped.extend(name for name in texts.other_json if name != "encoding_format")
-        body = texts_body(call.model.resolved_model, texts.texts, None)
-        return read_vectors(self._vector_replies, await self._post(self._embeddings_url, body, call), len(texts.texts))
+        asked_size(texts, call.model, NAME)
+        call.dropped.extend(texts.other_json)
+        check_all_kept(texts.require_parameters, call.dropped, NAME)
+        body = texts_body(call.model.resolved_model, texts.texts, None, {})
+        reply = await self._post(self._embeddings_url, body, call)
+        made = read_vectors(self._vector_replies, reply, len(texts.texts))
+        check_size(texts, made, NAME)
+        return made
 
     @asynccontextmanager
     async def _body(self, prompt: Prompt, call: ProviderCall, *, stream: bool) -> AsyncIterator[bytes]:
@@ -124,17 +149,21 @@ class GigaChatProvider:
             return await self._http.post(self._files_url, form, _headers(call), call)
 
         files = files_of(prompt) if any(message.parts for message in prompt.messages) else []
-        attachments = await uploaded(files, post, self._replies)
+        ready = await fetched(files, self._images.fetch, lambda file_id: self._file_ids.decode(prompt.tenant, file_id))
+        attachments = await uploaded(ready, post, self._replies)
         try:
-            yield encode_body(body_of(prompt, call.model, attachments, self._ids, call.dropped, stream=stream))
+            there = attachments.by_message
+            body = body_of(prompt, call.model, there, self._ids, call.dropped, stream=stream)
+            check_all_kept(prompt.require_parameters, call.dropped, NAME)
+            yield encode_body(body)
         finally:
-            if attachments:
-                ids = [file_id for several in attachments.values() for file_id in several]
-                self._tasks.start(self._delete(ids), name="gigachat.delete_files")
+            if attachments.made:
+                self._tasks.start(self._delete(attachments.made), name="gigachat.delete_files")
 
     async def _delete(self, file_ids: Sequence[str]) -> None:
         try:
-            headers = {AUTHORIZATION: await self._credentials.header()}
+            header = await self._credentials.header()
+            headers = {AUTHORIZATION: header} if header else {}
             for file_id in file_ids:
                 await self._client.post_briefly(self._files_url / file_id / "delete", b"", headers, self._tls)
         except ServiceError as exc:
@@ -143,6 +172,19 @@ class GigaChatProvider:
 
     async def _post(self, url: URL, body: bytes, call: ProviderCall) -> Reply:
         return await self._http.post(url, lambda: body, _json_headers(call), call)
+
+
+def _tls(settings: GigaChatSettings) -> ssl.SSLContext | bool:
+    """Return whom we trust and who we are.
+
+    Raises:
+        SystemExit: a file is not what it should be.
+    """
+    try:
+        return tls_for(settings.ca_bundle, certificate_of(settings))
+    except OSError as exc:
+        files = "ROUTER_GIGACHAT_CA_BUNDLE, ROUTER_GIGACHAT_CERT_FILE, ROUTER_GIGACHAT_KEY_FILE"
+        raise SystemExit(f"{files}: a file is no PEM file, or the key is another certificate's: {exc}") from exc
 
 
 def _headers(call: ProviderCall) -> dict[str, str]:
@@ -156,25 +198,15 @@ def _json_headers(call: ProviderCall) -> dict[str, str]:
     return _headers(call) | {"Content-Type": "application/json"}
 
 
-def _wants_json(prompt: Prompt) -> bool:
-    return prompt.response_format is not None and prompt.response_format.type == "json_object"
+def _chat_headers(call: ProviderCall, session: str) -> dict[str, str]:
+    return _json_headers(call) | ({SESSION: session} if session else {})
 
 
-def _is_json(answer: Answer) -> bool:
-    """Tell whether the answer is an object of JSON (a call is fine too); takes a markdown fence off."""
-    choice = answer.choices[0]
-    if choice.tool_calls:
-        return True
-    text = (choice.content or "").strip()
-    if text.startswith(_FENCE) and text.endswith(_FENCE):
-        text = text.removeprefix(_FENCE).removeprefix("json").removesuffix(_FENCE).strip()
-    try:
-        is_object = isinstance(msgspec.json.decode(text), dict)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return False
-    if is_object:
-        choice.content = text
-    return is_object
+def as_caller_knows(calls: Sequence[ToolCall], tools: Sequence[Tool], aliases: Aliases) -> None:
+    """Give calls the names and the types of arguments that the caller's tools have, in place."""
+    if calls:
+        name_back(calls, aliases)
+        turn_back(calls, tools)
 
 
 def _sum(one: Usage | None, other: Usage | None) -> Usage | None:

@@ -24,9 +24,9 @@ class GigaChatReplies:
         """Return the error of a reply that is not 200."""
         return error_of(status, headers, body, self._clock, self._indexed)
 
-    def whole_answer(self, body: bytes) -> tuple[Answer, str]:
+    def whole_answer(self, body: bytes, prompt: Prompt) -> tuple[Answer, str]:
         """Return the answer and the model's build."""
-        return whole_answer(body, self._ids, self._clock)
+        return whole_answer(body, self._ids.of(prompt.tenant), self._clock)
 
     def comes_whole(self, headers: Mapping[str, str]) -> bool:
         """A stream that was asked for is always one."""
@@ -38,7 +38,7 @@ class GigaChatReplies:
 
     def answer_stream(self, prompt: Prompt) -> SseStream:
         """Return what makes an answer of the events."""
-        return SseStream(self._ids, self._clock)
+        return SseStream(self._ids.of(prompt.tenant), self._clock)
 
     def vectors(self, body: bytes) -> Vectors:
         """Return the embeddings, in the order of the texts."""

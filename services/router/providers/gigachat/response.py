@@ -241,7 +241,7 @@ def api_error(
 ) -> ServiceError:
     """Return the ServiceError of an API error; decided by status, by text only for long prompts."""
     if (index := _TOO_LARGE.search(message)) is not None:
-        return failures.invalid(f"{indexed}[{index[1]}]", failures.shortened(message))
+        return failures.item_too_large(indexed, index[1], message)
     if status == 413 or (status in (400, 422) and _TOO_LONG.search(message)):
         return failures.too_long(message)
     if status in (400, 422):
@@ -262,7 +262,9 @@ def api_error(
         return failures.slow("The provider ran out of time.")
     if status == 501 or 300 <= status < 400:
         return failures.broken_for_good("The provider does not take this call.")
-    return failures.unavailable() if status in (502, 503, 529) else failures.broken()
+    if status in (502, 503, 529):
+        return failures.unavailable(failures.retry_after(headers.get("Retry-After"), clock))
+    return failures.broken()
 
 
 def _text(message: Any) -> str:

@@ -16,6 +16,7 @@ from services.router.providers.json_body import texts_body
 from services.router.providers.openai_dialect.quirks import Quirks
 from services.router.providers.openai_dialect.replies import OpenAIReplies
 from services.router.providers.openai_dialect.request import OpenAIRequests
+from services.router.providers.parameters import check_all_kept
 from services.router.providers.provider import ProviderCall, Traits
 from services.router.providers.reading import read_stream, read_vectors, read_whole
 from services.router.providers.transport.authorized import AuthorizedHttp
@@ -58,19 +59,24 @@ class OpenAICompatibleProvider:
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""
-        body = self._requests.body(prompt, call.model, call.model.resolved_model, call.dropped, stream=False)
-        return read_whole(self._replies, await self._post(self._chat_url, body, call), call)
+        body = self._body(prompt, call, stream=False)
+        return read_whole(self._replies, await self._post(self._chat_url, body, call), prompt, call)
 
     async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
         """Yield the answer as it is made."""
-        body = self._requests.body(prompt, call.model, call.model.resolved_model, call.dropped, stream=True)
+        body = self._body(prompt, call, stream=True)
         async with self._http.stream(self._chat_url, body, _headers(call, "text/event-stream"), call) as reply:
             async for batch in read_stream(self._replies, reply, prompt, call):
                 yield batch
 
+    def _body(self, prompt: Prompt, call: ProviderCall, *, stream: bool) -> bytes:
+        body = self._requests.body(prompt, call.model, call.model.resolved_model, call.dropped, stream=stream)
+        check_all_kept(prompt.require_parameters, call.dropped, self.name)
+        return body
+
     async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
         """Return one vector for each text."""
-        body = texts_body(call.model.resolved_model, texts.texts, texts.dimensions)
+        body = texts_body(call.model.resolved_model, texts.texts, texts.dimensions, texts.other_json)
         return read_vectors(self._replies, await self._post(self._embeddings_url, body, call), len(texts.texts))
 
     async def _post(self, url: URL, body: bytes, call: ProviderCall) -> Reply:

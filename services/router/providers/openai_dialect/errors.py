@@ -58,7 +58,9 @@ def openai_error(status: int, headers: Mapping[str, str], error: Any, clock: Clo
         return failures.slow("The provider ran out of time.")
     if status == 501 or 300 <= status < 400:
         return failures.broken_for_good("The provider does not take this call.")
-    return failures.unavailable() if status in (502, 503, 529) else failures.broken()
+    if status in (502, 503, 529):
+        return failures.unavailable(failures.retry_after(headers.get("Retry-After"), clock))
+    return failures.broken()
 
 
 def _fields(error: Any) -> tuple[str, str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -11,8 +12,12 @@ class Quirks:
 
     provider: str = "openai"
     """Label for metrics."""
-    drops: frozenset[str] = frozenset()
-    """Parameters that it does not take and that may be left out."""
+    takes: frozenset[str] | None = None
+    """Rare parameters that it takes; the others are left out. None: all but those it rejects."""
+    efforts: Sequence[str] = ()
+    """Reasoning efforts that it knows, least first; empty: whatever is said."""
+    takes_other_parts: bool = True
+    """It may know content parts that are neither text nor image."""
     rejects: frozenset[str] = frozenset()
     """Parameters that it does not take and that may not."""
     native_stop: bool = True
@@ -25,5 +30,7 @@ class Quirks:
     """Its largest temperature."""
     own_call_ids: bool = True
     """Its tool call ids can be told apart (Yandex gives the function's name)."""
+    filter_replaces: bool = False
+    """The piece with which its filter ends an answer is the whole text."""
     leaked_marker: str = ""
     """Control text that leaks into the content after a forced call."""

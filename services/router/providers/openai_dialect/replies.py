@@ -10,7 +10,7 @@ from services.router.domain.completion import Answer, Prompt, Vectors
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.openai_dialect.errors import error_of
 from services.router.providers.openai_dialect.quirks import Quirks
-from services.router.providers.openai_dialect.response import ChunkStream, vectors, whole_answer
+from services.router.providers.openai_dialect.response import Calls, ChunkStream, vectors, whole_answer
 from services.router.providers.transport.sse import SseDecoder
 
 
@@ -26,9 +26,9 @@ class OpenAIReplies:
         """Return the error of a reply that is not 200."""
         return error_of(status, headers, body, self._clock)
 
-    def whole_answer(self, body: bytes) -> tuple[Answer, str]:
+    def whole_answer(self, body: bytes, prompt: Prompt) -> tuple[Answer, str]:
         """Return the answer and the model's build."""
-        return whole_answer(body, self._ids, self._quirks, self._clock)
+        return whole_answer(body, self._calls_of(prompt), self._quirks, self._clock)
 
     def comes_whole(self, headers: Mapping[str, str]) -> bool:
         """Tell a JSON document from a stream: an error inside a 200, or an upstream that cannot stream."""
@@ -41,7 +41,12 @@ class OpenAIReplies:
     def answer_stream(self, prompt: Prompt) -> ChunkStream:
         """Return what makes an answer of the events."""
         choices = (prompt.n or 1) if self._quirks.native_choices else 1
-        return ChunkStream(self._ids, self._quirks, self._clock, choices=choices)
+        return ChunkStream(self._calls_of(prompt), self._quirks, self._clock, choices=choices)
+
+    def _calls_of(self, prompt: Prompt) -> Calls:
+        choice = prompt.tool_choice
+        is_forced = choice is not None and choice.mode in ("required", "function")
+        return Calls(self._ids.of(prompt.tenant), self._quirks, is_forced=is_forced)
 
     def vectors(self, body: bytes) -> Vectors:
         """Return the embeddings, in the order of the texts."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Message, Prompt, Role
-from services.router.domain.tool_call_id import ToolCallIds
+from services.router.domain.tool_call_id import ToolCallIds, shortened
 from services.router.providers import failures
 from services.router.providers.json_body import encode_body
 from services.router.providers.openai_dialect.quirks import Quirks
-from services.router.providers.parameters import clamped, is_given, json_object, json_value
+from services.router.providers.parameters import clamped, effort_within, is_given, json_object, json_value, name_own
+
+# What the answer would have is not carried on to the caller, whoever makes it.
+UNTOLD: Final = frozenset({"logprobs", "top_logprobs"})
 
 
 class OpenAIRequests:
@@ -27,13 +31,18 @@ class OpenAIRequests:
         Raises:
             InvalidRequest: something that this speaker cannot take.
         """
+        called = {call.id: call.name for message in prompt.messages for call in message.tool_calls}
         body: dict[str, Any] = {
             "model": wire_model,
-            "messages": [self._message(message, at, model) for at, message in enumerate(prompt.messages)],
+            "messages": [
+                self._message(message, at, model, self._foreign_ids(prompt, called))
+                for at, message in enumerate(prompt.messages)
+            ],
             **self._others(prompt, dropped),
         }
         self._scalars(prompt, model, body, dropped)
         self._tools(prompt, body)
+        name_own(prompt.tools, dropped)
         if prompt.response_format is not None:
             body["response_format"] = _response_format(prompt)
         if stream:
@@ -47,9 +56,9 @@ class OpenAIRequests:
         for name, raw in prompt.other_json.items():
             if not is_given(name, raw):
                 continue
-            if name in self._quirks.rejects or (name == "modalities" and self._quirks.drops and b'"audio"' in raw):
+            if name in self._quirks.rejects or name == "audio" or (name == "modalities" and b'"audio"' in raw):
                 raise failures.unsupported(name, self._name)
-            if name in self._quirks.drops:
+            if name in UNTOLD or (self._quirks.takes is not None and name not in self._quirks.takes):
                 dropped.append(name)
             else:
                 passed[name] = json_value(raw, name)
@@ -67,10 +76,15 @@ class OpenAIRequests:
         if prompt.n is not None and prompt.n > 1 and self._quirks.native_choices:
             body["n"] = prompt.n
         if prompt.reasoning_effort:
-            if self._quirks.drops and "reasoning" not in model.features:
-                dropped.append("reasoning_effort")
-            else:
-                body["reasoning_effort"] = prompt.reasoning_effort
+            body.update(self._effort(prompt.reasoning_effort, model, dropped))
+
+    def _effort(self, effort: str, model: Model, dropped: list[str]) -> dict[str, str]:
+        if not self._quirks.efforts:
+            return {"reasoning_effort": effort}
+        if "reasoning" not in model.features:
+            dropped.append("reasoning_effort")
+            return {}
+        return {"reasoning_effort": effort_within(effort, self._quirks.efforts, dropped)}
 
     def _tools(self, prompt: Prompt, body: dict[str, Any]) -> None:
         if not prompt.tools:
@@ -83,16 +97,16 @@ class OpenAIRequests:
         if prompt.parallel_tool_calls is not None:
             body["parallel_tool_calls"] = prompt.parallel_tool_calls
 
-    def _message(self, message: Message, at: int, model: Model) -> dict[str, Any]:
+    def _message(self, message: Message, at: int, model: Model, foreign_id: Callable[[str], str]) -> dict[str, Any]:
         said: dict[str, Any] = {"role": message.role.value, "content": self._content(message, at, model)}
         if message.name:
             said["name"] = message.name
         if message.role is Role.TOOL:
-            said["tool_call_id"] = self._foreign_id(message.tool_call_id)
+            said["tool_call_id"] = foreign_id(message.tool_call_id)
         if message.tool_calls:
             said["tool_calls"] = [
                 {
-                    "id": self._foreign_id(call.id),
+                    "id": foreign_id(call.id),
                     "type": "function",
                     "function": {"name": call.name, "arguments": call.arguments},
                 }
@@ -101,12 +115,13 @@ class OpenAIRequests:
             said["content"] = said["content"] or None
         return said
 
-    def _foreign_id(self, call_id: str) -> str:
-        """Return the id as the speaker gave it: ours carries it."""
+    def _foreign_ids(self, prompt: Prompt, called: Mapping[str, str]) -> Callable[[str], str]:
+        """Return what makes an id one that the speaker takes: a short one, or the name of the function called."""
         if self._quirks.own_call_ids:
-            return call_id
-        state = self._ids.decode(call_id)
-        return (state.state or call_id) if state is not None else call_id
+            return shortened
+        ids = self._ids.of(prompt.tenant)
+        offered = [tool.name for tool in prompt.tools]
+        return lambda call_id: called.get(call_id) or ids.name_in(call_id, offered) or call_id
 
     def _content(self, message: Message, at: int, model: Model) -> str | list[Any]:
         if not message.parts:
@@ -119,7 +134,7 @@ class OpenAIRequests:
             param = f"messages[{at}].content[{number}].type"
             if part.type == "image_url" and "vision" not in model.features:
                 raise failures.unsupported(param, model.id, "this model sees no images")
-            if part.type != "image_url" and self._quirks.drops:
+            if part.type != "image_url" and not self._quirks.takes_other_parts:
                 raise failures.unsupported(param, self._name, f"'{part.type}' parts")
             parts.append(json_object(part.json, param))
         if all(part.type == "text" for part in message.parts):

@@ -10,8 +10,8 @@ import msgspec
 from servicekit.clock import Clock
 from services.router import metrics
 from services.router.domain.completion import Answer, Choice, Delta, FinishReason, ToolCall, Usage, Vectors
-from services.router.domain.stop_sequences import StopCutter
-from services.router.domain.tool_call_id import CallState, ToolCallIds
+from services.router.domain.marker_remover import MarkerRemover
+from services.router.domain.tool_call_id import CallState, ToolCallIds, shortened
 from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
 from services.router.providers.figures import usage_of
@@ -113,14 +113,20 @@ def _finish(reason: str, provider: str) -> FinishReason:
     return known
 
 
-class _Calls:
-    """Gives each tool call an id that can be told apart, and keeps those that can be already."""
+class Calls:
+    """Gives each tool call an id that can be told apart, and keeps those that can be already.
 
-    def __init__(self, ids: ToolCallIds, quirks: Quirks) -> None:
+    Attributes:
+        is_forced: a call was asked for, whatever the model thinks: then control text may leak.
+    """
+
+    def __init__(self, ids: ToolCallIds, quirks: Quirks, *, is_forced: bool) -> None:
         self._ids = ids
         self._quirks = quirks
+        self.is_forced = is_forced
 
     def of(self, calls: Sequence[_Call], *, number: bool) -> list[ToolCall]:
+        """Return the calls; `number`: by their place, for a whole answer need not number them."""
         return [self._one(call, at if number else call.index) for at, call in enumerate(calls)]
 
     def _one(self, call: _Call, index: int) -> ToolCall:
@@ -131,12 +137,12 @@ class _Calls:
 
     def _id(self, call: _Call, name: str) -> str:
         if self._quirks.own_call_ids and call.id:
-            return call.id
+            return shortened(call.id)
         # A later piece of a call has neither id nor name and needs none.
-        return self._ids.encode(CallState(name, call.id or "")) if name or call.id else ""
+        return self._ids.encode(CallState(name)) if name or call.id else ""
 
 
-def whole_answer(body: bytes, ids: ToolCallIds, quirks: Quirks, clock: Clock) -> tuple[Answer, str]:
+def whole_answer(body: bytes, calls: Calls, quirks: Quirks, clock: Clock) -> tuple[Answer, str]:
     """Return the answer and the model's build.
 
     Raises:
@@ -145,33 +151,34 @@ def whole_answer(body: bytes, ids: ToolCallIds, quirks: Quirks, clock: Clock) ->
     chunk = _decoded(body, clock)
     if not chunk.choices:
         raise failures.broken("The provider's answer is empty.")
-    calls = _Calls(ids, quirks)
     choices = [_whole_choice(choice, calls, quirks) for choice in chunk.choices]
     return Answer(choices, _usage(chunk.usage)), chunk.system_fingerprint or ""
 
 
-def _whole_choice(choice: _Choice, calls: _Calls, quirks: Quirks) -> Choice:
+def _whole_choice(choice: _Choice, calls: Calls, quirks: Quirks) -> Choice:
     said = choice.message or _NOTHING_SAID
     made = calls.of(said.tool_calls or (), number=True)
     content = said.content or ""
-    if quirks.leaked_marker:
-        content = content.partition(quirks.leaked_marker)[0]
-    finish = FinishReason.TOOL_CALLS if made and not choice.finish_reason else None
-    finish = finish or _finish(choice.finish_reason or "stop", quirks.provider)
+    if quirks.leaked_marker and calls.is_forced:
+        content = content.replace(quirks.leaked_marker, "")
+    finish = _finish(choice.finish_reason or "stop", quirks.provider)
+    if made and finish is FinishReason.STOP:
+        finish = FinishReason.TOOL_CALLS
     return Choice(choice.index, None if made and not content else content, finish, said.reasoning_content or "", made)
 
 
 class ChunkStream(AnswerStream):
     """Maps the events of one stream to batches; knows which choices have ended."""
 
-    def __init__(self, ids: ToolCallIds, quirks: Quirks, clock: Clock, *, choices: int = 1) -> None:
+    def __init__(self, calls: Calls, quirks: Quirks, clock: Clock, *, choices: int = 1) -> None:
         super().__init__()
-        self._calls = _Calls(ids, quirks)
+        self._calls = calls
         self._quirks = quirks
         self._clock = clock
         self._open = set(range(choices))
         self._called: set[int] = set()
-        self._markers: dict[int, StopCutter] = {}
+        self._markers: dict[int, MarkerRemover] = {}
+        self._shown: dict[int, list[str]] = {}
 
     def _take(self, data: bytes, deltas: list[Delta]) -> Usage | None:
         """Add what one event says to `deltas`; return the usage when it says it."""
@@ -197,18 +204,38 @@ class ChunkStream(AnswerStream):
         calls = self._calls.of(said.tool_calls, number=False) if said.tool_calls else ()
         if calls:
             self._called.add(choice.index)
-        content = self._shown(choice.index, said.content or "")
         finish = None
         if choice.finish_reason and choice.index in self._open:
-            finish = _finish(choice.finish_reason, self._quirks.provider)
-            self._open.discard(choice.index)
+            finish = self._ended(choice.index, choice.finish_reason)
+        content = said.content or ""
+        if self._quirks.filter_replaces and content:
+            content = self._unless_replaced(choice.index, content, finish)
+        content = self._unmarked(choice.index, content)
+        if finish is not None:
             content += self._rest(choice.index)
         return Delta(choice.index, content, said.reasoning_content or "", calls, finish)
 
-    def _shown(self, index: int, content: str) -> str:
-        if not self._quirks.leaked_marker or not content:
+    def _ended(self, index: int, reason: str) -> FinishReason:
+        self._open.discard(index)
+        finish = _finish(reason, self._quirks.provider)
+        return FinishReason.TOOL_CALLS if finish is FinishReason.STOP and index in self._called else finish
+
+    def _unless_replaced(self, index: int, content: str, finish: FinishReason | None) -> str:
+        """Return what is new in a piece: the filter's is no piece, but all that is left of the text.
+
+        What was shown cannot be recalled: a text in place of it is not added to it.
+        """
+        shown = self._shown.setdefault(index, [])
+        if finish is FinishReason.CONTENT_FILTER:
+            before = "".join(shown)
+            return content[len(before) :] if content.startswith(before) else ""
+        shown.append(content)
+        return content
+
+    def _unmarked(self, index: int, content: str) -> str:
+        if not self._quirks.leaked_marker or not self._calls.is_forced or not content:
             return content
-        return self._markers.setdefault(index, StopCutter([self._quirks.leaked_marker])).feed(content)
+        return self._markers.setdefault(index, MarkerRemover(self._quirks.leaked_marker)).feed(content)
 
     def _rest(self, index: int) -> str:
         marker = self._markers.get(index)

@@ -10,25 +10,25 @@ from yarl import URL
 
 from servicekit.clock import Clock
 from services.router.domain.catalog import Model
-from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Usage, Vectors
+from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Vectors
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.json_body import encode_body
 from services.router.providers.openai_dialect.replies import OpenAIReplies
 from services.router.providers.openai_dialect.request import OpenAIRequests
-from services.router.providers.parallel import in_parallel
+from services.router.providers.parameters import asked_size, check_all_kept, check_size
 from services.router.providers.provider import ProviderCall, Traits
 from services.router.providers.reading import Replies, read_stream, read_vectors, read_whole
 from services.router.providers.transport.authorized import AuthorizedHttp
-from services.router.providers.transport.http import HttpClient, Reply, tls_for
+from services.router.providers.transport.http import HttpClient, Reply
+from services.router.providers.transport.tls import tls_for
+from services.router.providers.yandexgpt.embeddings import PacedEmbeddings
 from services.router.providers.yandexgpt.iam import credentials_of
 from services.router.providers.yandexgpt.quirks import QUIRKS
 from services.router.providers.yandexgpt.replies import NativeReplies
 from services.router.providers.yandexgpt.request import NAME, native_body
 from services.router.providers.yandexgpt.settings import YandexSettings
 
-# The default quota is 10 a second; more at once would only earn refusals.
-EMBEDDINGS_AT_ONCE: Final = 8
 OPENAI_SURFACE: Final = "openai"
 _ALL_EMULATED: Final = Traits(stop=False, choices=False)
 # Some models send only the trace id; Yandex's support asks for either.
@@ -55,6 +55,7 @@ class YandexGPTProvider:
             http, credentials_of(settings, http, clock), tls_for(settings.ca_bundle), _ID_HEADERS
         )
         self._ids = ids
+        self._embeddings = PacedEmbeddings(settings.embeddings_per_s, clock)
         base = settings.base_url.rstrip("/")
         self._completion_url = URL(f"{base}/foundationModels/v1/completion")
         self._embedding_url = URL(f"{base}/foundationModels/v1/textEmbedding")
@@ -70,7 +71,7 @@ class YandexGPTProvider:
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""
         asked = self._asked(prompt, call, stream=False)
-        return read_whole(asked.replies, await self._post(asked.url, asked.body, call), call)
+        return read_whole(asked.replies, await self._post(asked.url, asked.body, call), prompt, call)
 
     async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
         """Yield the answer as it is made."""
@@ -81,15 +82,13 @@ class YandexGPTProvider:
 
     async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
         """Return one vector for each text: one call each."""
-        if texts.dimensions is not None and "dimensions" not in call.model.supported_parameters:
-            raise failures.unsupported("dimensions", NAME, "this model has a fixed size")
-        call.dropped.extend(name for name in texts.other_json if name != "encoding_format")
+        size = asked_size(texts, call.model, NAME)
+        call.dropped.extend(texts.other_json)
+        check_all_kept(texts.require_parameters, call.dropped, NAME)
         uri = self._uri(call.model)
-        made = await in_parallel(
-            [self._embed_one(text, uri, texts.dimensions, call) for text in texts.texts], EMBEDDINGS_AT_ONCE
-        )
-        values = [value for one in made for value in one.values]
-        return Vectors(values, sum((one.usage or Usage(0, 0) for one in made), Usage(0, 0)))
+        vectors = await self._embeddings.embed(texts.texts, call, lambda text: self._embed_one(text, uri, size, call))
+        check_size(texts, vectors, NAME)
+        return vectors
 
     async def _embed_one(self, text: str, uri: str, dimensions: int | None, call: ProviderCall) -> Vectors:
         body = {"modelUri": uri, "text": text}
@@ -101,8 +100,10 @@ class YandexGPTProvider:
         model, uri = call.model, self._uri(call.model)
         if model.surface == OPENAI_SURFACE:
             body = self._openai_requests.body(prompt, model, uri, call.dropped, stream=stream)
+            check_all_kept(prompt.require_parameters, call.dropped, NAME)
             return _Asked(self._openai_url, body, self._openai_replies)
         native = native_body(prompt, model, uri, self._ids, call.dropped, stream=stream)
+        check_all_kept(prompt.require_parameters, call.dropped, NAME)
         return _Asked(self._completion_url, encode_body(native), self._native_replies)
 
     async def _post(self, url: URL, body: bytes, call: ProviderCall) -> Reply:

@@ -30,9 +30,9 @@ class NativeReplies:
         """Return the error of a reply that is not 200."""
         return error_of(status, headers, body, self._clock)
 
-    def whole_answer(self, body: bytes) -> tuple[Answer, str]:
+    def whole_answer(self, body: bytes, prompt: Prompt) -> tuple[Answer, str]:
         """Return the answer and the model's build."""
-        return whole_answer(body, self._ids)
+        return whole_answer(body, self._ids.of(prompt.tenant))
 
     def comes_whole(self, headers: Mapping[str, str]) -> bool:
         """A stream is lines of JSON, so its content type says nothing."""
@@ -44,7 +44,7 @@ class NativeReplies:
 
     def answer_stream(self, prompt: Prompt) -> NativeStream:
         """Return what makes an answer of the lines."""
-        return NativeStream(self._ids, self._hold_back_chars)
+        return NativeStream(self._ids.of(prompt.tenant), self._hold_back_chars)
 
     def vectors(self, body: bytes) -> Vectors:
         """Return the one embedding of a reply."""

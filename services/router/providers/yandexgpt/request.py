@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Message, Prompt, ResponseFormat, Role, Tool, ToolChoice
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
-from services.router.providers.parameters import call_arguments, clamped, json_object, plain_text, sort_out
+from services.router.providers.parameters import (
+    EFFORTS,
+    call_arguments,
+    clamped,
+    json_object,
+    name_own,
+    plain_text,
+    sort_out,
+)
 
 NAME: Final = "YandexGPT"
 _NO_REASONING: Final = frozenset({"none", "minimal"})
@@ -28,8 +35,9 @@ def native_body(
     body: dict[str, Any] = {
         "modelUri": uri,
         "completionOptions": _options(prompt, model, dropped, stream),
-        "messages": native_messages(prompt.messages, ids, dropped),
+        "messages": native_messages(prompt, ids.of(prompt.tenant), dropped),
     }
+    name_own(prompt.tools, dropped)
     body.update(_response_format(prompt.response_format))
     if prompt.tools:
         body["tools"] = [_tool(tool, at) for at, tool in enumerate(prompt.tools)]
@@ -51,6 +59,8 @@ def _options(prompt: Prompt, model: Model, dropped: list[str], stream: bool) -> 
     if prompt.reasoning_effort:
         if "reasoning" in model.features:
             off = prompt.reasoning_effort in _NO_REASONING
+            if prompt.reasoning_effort not in EFFORTS:
+                dropped.append("reasoning_effort=high")
             options["reasoningOptions"] = {"mode": "DISABLED" if off else "ENABLED_HIDDEN"}
         else:
             dropped.append("reasoning_effort")
@@ -82,25 +92,29 @@ def _tool_choice(choice: ToolChoice) -> dict[str, str]:
     return {"mode": _MODES.get(choice.mode, "AUTO")}
 
 
-def native_messages(messages: Sequence[Message], ids: ToolCallIds, dropped: list[str]) -> list[dict[str, Any]]:
+def native_messages(prompt: Prompt, ids: ToolCallIds, dropped: list[str]) -> list[dict[str, Any]]:
     """Return the messages: one system message first, empty ones left out, tool results by name under `user`."""
     system: list[str] = []
     turns: list[dict[str, Any]] = []
     names: dict[str, str] = {}
-    for at, message in enumerate(messages):
+    offered = [tool.name for tool in prompt.tools]
+    for at, message in enumerate(prompt.messages):
         if message.name and message.role is not Role.TOOL and "messages[].name" not in dropped:
             dropped.append("messages[].name")
         text = plain_text(message, at, NAME)
         if message.role is Role.SYSTEM:
             system.append(text)
         elif message.role is Role.TOOL:
-            _add_result(turns, message, text, _function_name(message, at, names, ids))
+            name = names.get(message.tool_call_id) or ids.name_in(message.tool_call_id, offered) or message.name
+            if not name:
+                raise failures.no_such_call(at)
+            _add_result(turns, message, text, name)
         else:
             if text:
                 turns.append({"role": message.role.value, "text": text})
             if message.tool_calls:
                 names.update((call.id, call.name) for call in message.tool_calls)
-                turns.append(_calls(message, at))
+                turns.append(_calls(message))
     joined = "\n".join(text for text in system if text)
     if joined:
         turns.insert(0, {"role": "system", "text": joined})
@@ -109,15 +123,10 @@ def native_messages(messages: Sequence[Message], ids: ToolCallIds, dropped: list
     return turns
 
 
-def _calls(message: Message, at: int) -> dict[str, Any]:
+def _calls(message: Message) -> dict[str, Any]:
     calls = [
-        {
-            "functionCall": {
-                "name": call.name,
-                "arguments": call_arguments(call.arguments, f"messages[{at}].tool_calls[{number}].function.arguments"),
-            }
-        }
-        for number, call in enumerate(message.tool_calls)
+        {"functionCall": {"name": call.name, "arguments": call_arguments(call.arguments)}}
+        for call in message.tool_calls
     ]
     return {"role": "assistant", "toolCallList": {"toolCalls": calls}}
 
@@ -129,16 +138,3 @@ def _add_result(turns: list[dict[str, Any]], message: Message, text: str, name: 
         turns[-1]["toolResultList"]["toolResults"].append(result)
     else:
         turns.append({"role": "user", "toolResultList": {"toolResults": [result]}})
-
-
-def _function_name(message: Message, at: int, names: Mapping[str, str], ids: ToolCallIds) -> str:
-    """Return whose result it is: the conversation says it, or the id itself, or the message's name."""
-    if (name := names.get(message.tool_call_id)) is not None:
-        return name
-    if (state := ids.decode(message.tool_call_id)) is not None:
-        return state.name
-    if message.name:
-        return message.name
-    raise failures.invalid(
-        f"messages[{at}].tool_call_id", "'tool_call_id' names no tool call of the messages before it."
-    )

@@ -245,7 +245,7 @@ def native_error(status: int, error: _Error, retry_after_s: float | None = None)
     if 300 <= status < 400:
         return failures.broken_for_good("The provider redirected the call, which is not followed.")
     if status in (502, 503, 529):
-        return failures.unavailable()
+        return failures.unavailable(retry_after_s)
     return failures.broken()
 
 
@@ -263,5 +263,7 @@ def _invalid(status: int, message: str) -> ServiceError:
 
 def _limited(message: str, retry_after_s: float | None) -> ServiceError:
     if "rate quota" in message or ".rate " in message:
-        return failures.rate_limited(retry_after_s, limit="rate", waits_long=True)
+        # A second is over soon; an hour is not, unless the provider says so.
+        waits_long = "PerSecond" not in message and retry_after_s is None
+        return failures.rate_limited(retry_after_s, limit="rate", waits_long=waits_long)
     return failures.rate_limited(retry_after_s, limit="concurrency")

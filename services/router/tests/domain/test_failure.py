@@ -14,6 +14,7 @@ from services.router.domain.failure import (
     classify,
     counts_against_provider,
     decide,
+    quota_wait_s,
 )
 
 R = ErrorReason
@@ -51,11 +52,14 @@ ALONE, ALONE_AGAIN = situation(has_next=False), situation(attempts=2, of_candida
         (error(R.PROVIDER_ERROR), AGAIN, NEXT),
         (error(R.PROVIDER_ERROR, final=True), FIRST, NEXT),
         (error(R.PROVIDER_ERROR, final=True), ALONE, STOP),
-        # Limits: another model at once; alone, a short wait only.
+        # Limits: another model at once; alone, waits as the providers' own SDKs do, while there is time.
         (error(R.PROVIDER_RATE_LIMITED), FIRST, NEXT),
         (error(R.PROVIDER_RATE_LIMITED), ALONE, RETRY),
         (error(R.PROVIDER_RATE_LIMITED, 1.0), ALONE, RETRY),
-        (error(R.PROVIDER_RATE_LIMITED, 3.0), ALONE, STOP),
+        (error(R.PROVIDER_RATE_LIMITED, 3.0), ALONE, RETRY),
+        (error(R.PROVIDER_RATE_LIMITED, 11.0), ALONE, STOP),
+        (error(R.PROVIDER_RATE_LIMITED), situation(attempts=4, of_candidate=4, has_next=False), RETRY),
+        (error(R.PROVIDER_RATE_LIMITED), situation(attempts=5, of_candidate=5, has_next=False), STOP),
         (error(R.PROVIDER_RATE_LIMITED, 1.0), situation(has_next=False, remaining=0.5), STOP),
         (error(R.PROVIDER_RATE_LIMITED, final=True), ALONE, STOP),
         # Our credentials, money: never the same again.
@@ -91,6 +95,16 @@ def test_waits_as_the_provider_wishes() -> None:
     assert decide(error(R.PROVIDER_RATE_LIMITED, 1.5), ALONE, 0.9) == Decision(RETRY, 1.5)
     assert decide(error(R.PROVIDER_ERROR), FIRST, 0.5) == Decision(RETRY, 0.1)
     assert decide(error(R.PROVIDER_ERROR), FIRST, 0.0) == Decision(RETRY, 0.0)
+
+
+def test_waits_for_a_quota_longer_each_time_and_apart() -> None:
+    """1 s, half as much again each time, 10 s at most; callers that were refused together come back apart."""
+    refused = error(R.PROVIDER_RATE_LIMITED)
+
+    assert [quota_wait_s(refused, tries) for tries in (1, 2, 3, 20)] == [1.0, 1.5, 2.25, 10.0]
+    assert quota_wait_s(refused, 1, 0.0) == 0.5
+    assert decide(refused, ALONE, 0.0) == Decision(RETRY, 0.5)
+    assert decide(refused, situation(attempts=4, of_candidate=4, has_next=False, remaining=1.0), 0.5).verdict is STOP
 
 
 def test_every_provider_reason_has_a_class() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -25,10 +26,10 @@ FILE = ContentPart(
 )
 
 
-def body(dialect: str, prompt: Prompt) -> tuple[dict[str, Any], list[str]]:
+def body(dialect: str, prompt: Prompt, features: frozenset[str] = frozenset()) -> tuple[dict[str, Any], list[str]]:
     """Return the body as the provider will read it, and the dropped parameters."""
     dropped: list[str] = []
-    target = MODELS[dialect]
+    target = replace(MODELS[dialect], features=MODELS[dialect].features | features)
     if dialect == "native":
         made = encode_body(native_body(prompt, target, URI, IDS, dropped, stream=False))
     elif dialect == "gigachat":

@@ -118,3 +118,17 @@ async def test_harmless_faults_change_nothing(
         assert heard.usage is None
     if fault == "usage_zero" and heard.usage is not None:
         assert (heard.usage.prompt_tokens, heard.usage.completion_tokens) == (0, 0)
+
+
+@pytest.mark.parametrize("dialect", list(PROVIDER_OF))
+async def test_a_plain_answer_that_does_not_begin_is_given_up_before_its_deadline(
+    emulator: RunningEmulator, dialect: str
+) -> None:
+    """Then the next model is asked; it took all of the time once. One that has begun may take what is left."""
+    early = PATIENT.model_copy(update={"first_byte_s": 0.25})
+    async with open_adapters(emulator, early) as adapters:
+        await emulator.control.fail("stall_before_headers", operation="chat")
+        with pytest.raises(ServiceError) as caught:
+            await adapters.of(PROVIDER_OF[dialect]).complete(ask(PROMPT), call_for(dialect))
+
+    assert caught.value.reason is R.PROVIDER_TIMEOUT

@@ -29,7 +29,7 @@ def test_calls_that_were_cut_off_or_filtered_say_so(status: str, finish: FinishR
     alternative = {"message": {"role": "assistant", "toolCallList": calls}, "status": status}
     line = json.dumps({"result": {"alternatives": [alternative]}}).encode()
 
-    answer, _ = REPLIES.whole_answer(line)
+    answer, _ = REPLIES.whole_answer(line, ask())
     batch = REPLIES.answer_stream(ask()).feed([line])
 
     assert batch is not None

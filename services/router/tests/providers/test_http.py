@@ -15,14 +15,18 @@ from emulator.testing import running_emulator
 from servicekit import lifecycle
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
+from services.router.domain.completion import Prompt
 from services.router.providers.failures import retry_after
 from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
 from services.router.providers.transport.http import open_http
+from services.router.providers.transport.settings import WebImageSettings
+from services.router.providers.transport.web_images import open_web_images
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.providers.yandexgpt.settings import YandexSettings
 from services.router.tests.adapters import (
+    FILE_IDS,
     IDS,
     PATIENT,
     MemoryShare,
@@ -40,6 +44,7 @@ async def test_the_russian_authority_counts_for_its_hosts_only(tmp_path: Path) -
         running_emulator(tls=True, tls_dir=tmp_path) as emulator,
         open_http(PATIENT) as http,
         lifecycle.background() as tasks,
+        open_web_images(WebImageSettings()) as images,
     ):
 
         def gigachat(**more: Path) -> GigaChatProvider:
@@ -49,7 +54,7 @@ async def test_the_russian_authority_counts_for_its_hosts_only(tmp_path: Path) -
                 auth_url=f"{emulator.tls['gigachat_auth']}/api/v2/oauth",
                 **more,
             )
-            return GigaChatProvider(settings, http, IDS, MemoryShare(), tasks, SystemClock(), uuid4)
+            return GigaChatProvider(settings, http, IDS, MemoryShare(), tasks, SystemClock(), uuid4, images, FILE_IDS)
 
         trusting = gigachat(ca_bundle=Path(emulator.ca_path))
         yandex = YandexGPTProvider(yandex_settings(emulator, base_url=emulator.tls["yandex"]), http, IDS, SystemClock())
@@ -98,15 +103,15 @@ async def test_connections_are_used_again() -> None:
     assert peers[3] != peers[2]
 
 
-async def test_trace_and_request_id_travel_to_the_provider() -> None:
-    """Each dialect has its own header for the id; the trace context is W3C's."""
-    seen: list[dict[str, str]] = []
+async def sent_to_providers(prompt: Prompt) -> list[web.Request]:
+    """Return the requests that a prompt becomes, in two dialects; what they hold is known to be short."""
+    seen: list[web.Request] = []
 
     async def answer(request: web.Request) -> web.Response:
-        seen.append(dict(request.headers))
+        seen.append(request)
         return web.json_response({"error": {"message": "no"}}, status=400)
 
-    app = web.Application()
+    app = web.Application(client_max_size=64 * 1024 * 1024)
     app.router.add_post("/{path:.*}", answer)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -121,9 +126,26 @@ async def test_trace_and_request_id_travel_to_the_provider() -> None:
                 (OpenAICompatibleProvider(upstream, http, IDS, SystemClock()), "upstream"),
             ):
                 with pytest.raises(ServiceError):
-                    await obtain(provider, ask(), call_for(dialect), stream=True)
+                    await obtain(provider, prompt, call_for(dialect), stream=True)
     finally:
         await runner.cleanup()
+    return seen
+
+
+async def test_no_text_of_a_caller_is_in_address_or_headers() -> None:
+    """However much is said and wherever, both stay as short as the settings make them: no provider sees a long one."""
+    long = "x" * 200_000
+
+    seen = await sent_to_providers(ask(long, stop=(long,), other_json={"user": f'"{long}"'.encode()}))
+
+    weights = [len(str(each.rel_url)) + sum(len(n) + len(v) for n, v in each.headers.items()) for each in seen]
+    assert len(weights) == 2
+    assert max(weights) < 4096
+
+
+async def test_trace_and_request_id_travel_to_the_provider() -> None:
+    """Each dialect has its own header for the id; the trace context is W3C's."""
+    seen = [each.headers for each in await sent_to_providers(ask())]
 
     assert [headers["traceparent"] for headers in seen] == [call_for("native").headers["traceparent"]] * 2
     assert (seen[0]["x-client-request-id"], seen[1]["X-Request-ID"]) == ("0197-request", "0197-request")

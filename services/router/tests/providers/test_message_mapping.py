@@ -16,13 +16,15 @@ from services.router.domain.completion import (
     ToolCall,
 )
 from services.router.domain.tool_call_id import CallState
-from services.router.providers.gigachat.files import files_of
+from services.router.providers.gigachat.files import File, WebAddress, files_of
+from services.router.providers.gigachat.messages import messages_of
 from services.router.tests.adapters import IDS, ask, user
 from services.router.tests.providers.bodies import AUDIO, FILE, IMAGE, body, parts, refused
 
 SCHEMA = b'{"type":"object","properties":{"camp":{"type":"string"}},"required":["camp"]}'
 CAMP = Tool("camp_distance", "how far", SCHEMA, True)
 OTHER = Tool("weather", "", b"")
+STATE = "77d3fb14-457a-46ba-937e-8d856156d003"
 
 
 SYSTEMS = [
@@ -77,7 +79,7 @@ def test_yandex_gets_results_by_name_in_one_message() -> None:
 
 def test_gigachat_gets_several_calls_as_pairs() -> None:
     """One call a message, its result right behind it, whatever the results' order was; the state goes back."""
-    first = IDS.encode(CallState("camp_distance", "state-1"))
+    first = IDS.encode(CallState("camp_distance", STATE))
     made, _ = body("gigachat", ask(messages=conversation([first, "b"], ["b", first])))
 
     assert [message["role"] for message in made["messages"]] == [
@@ -87,15 +89,26 @@ def test_gigachat_gets_several_calls_as_pairs() -> None:
         "assistant",
         "function",
     ]
-    assert made["messages"][1]["functions_state_id"] == "state-1"
+    assert made["messages"][1]["functions_state_id"] == STATE
     assert "functions_state_id" not in made["messages"][3]
     assert made["messages"][1]["function_call"] == {"name": "camp_distance", "arguments": {"camp": "северная"}}
-    assert [made["messages"][2]["content"], made["messages"][4]["content"]] == ["1", "0"]
+    assert [made["messages"][2]["content"], made["messages"][4]["content"]] == ['{"result":1}', '{"result":0}']
 
 
-@pytest.mark.parametrize(("result", "sent"), [('{"m":400}', '{"m":400}'), ("четыреста", '{"result":"четыреста"}')])
-def test_gigachat_results_are_json(result: str, sent: str) -> None:
-    """Plain text is wrapped: anything else is a 422."""
+@pytest.mark.parametrize(
+    ("result", "sent"),
+    [
+        ('{"m":400}', '{"m":400}'),
+        ("четыреста", '{"result":"четыреста"}'),
+        ("[1, 2]", '{"result":[1,2]}'),
+        ("400", '{"result":400}'),
+        ('"да"', '{"result":"да"}'),
+        ("null", '{"result":null}'),
+        ("", '{"result":""}'),
+    ],
+)
+def test_gigachat_results_are_objects(result: str, sent: str) -> None:
+    """Whatever else a tool says is wrapped."""
     messages = [*conversation(["a"], []), Message(Role.TOOL, result, tool_call_id="a")]
     made, _ = body("gigachat", ask(messages=messages))
 
@@ -106,7 +119,7 @@ def test_gigachat_results_are_json(result: str, sent: str) -> None:
 def test_the_id_itself_names_the_function(dialect: str) -> None:
     """A caller may send a result without its call."""
     lone = [user("далеко?"), Message(Role.TOOL, "400", tool_call_id=IDS.encode(CallState("camp_distance")))]
-    made, _ = body(dialect, ask(messages=lone))
+    made, _ = body(dialect, ask(messages=lone, tools=[OTHER, CAMP]))
 
     assert "camp_distance" in json.dumps(made["messages"][-1])
 
@@ -115,9 +128,6 @@ INVALID: list[tuple[str, list[Message], str]] = [
     ("native", [user("")], "messages"),
     ("native", [user("a"), Message(Role.TOOL, "1", tool_call_id="nobody")], "messages[1].tool_call_id"),
     ("gigachat", [user("a"), Message(Role.TOOL, "1", tool_call_id="nobody")], "messages[1].tool_call_id"),
-    ("native", conversation(["a"], ["a"], "[1]"), "messages[1].tool_calls[0].function.arguments"),
-    ("native", conversation(["a"], ["a"], "{"), "messages[1].tool_calls[0].function.arguments"),
-    ("gigachat", conversation(["a"], ["a"], "{"), "messages[1].tool_calls[0].function.arguments"),
     ("gigachat", conversation(["a", "b"], ["a"]), "messages[1].tool_calls[1]"),
     ("gigachat", conversation(["a"], ["a", "b"]), "messages[1].tool_calls"),
 ]
@@ -131,7 +141,8 @@ def test_what_cannot_be_mapped_names_its_field(dialect: str, messages: list[Mess
 
 def test_gigachat_files_are_read_from_the_parts() -> None:
     """Images, sound and documents become uploads of their message."""
-    found = files_of(ask(messages=[user("a"), *parts(ContentPart("text", "b"), IMAGE), *parts(AUDIO, FILE)]))
+    asked = ask(messages=[user("a"), *parts(ContentPart("text", "b"), IMAGE), *parts(AUDIO, FILE)])
+    found = [file for file in files_of(asked) if isinstance(file, File)]
 
     assert [(file.message, file.name, file.mime) for file in found] == [
         (1, "image.png", "image/png"),
@@ -148,13 +159,11 @@ def image(url: str) -> ContentPart:
 @pytest.mark.parametrize(
     ("messages", "reason"),
     [
-        # Fetching an address for a caller would let him look into our network.
+        # Only https is fetched, see test_web_images.
         (parts(image("http://169.254.169.254/latest/meta-data/")), ErrorReason.UNSUPPORTED_PARAMETER),
-        (parts(image("https://example.org/a.png")), ErrorReason.UNSUPPORTED_PARAMETER),
         (parts(image("data:image/png;base64,????")), ErrorReason.INVALID_PARAMETERS),
         (parts(image("data:image/png,abc")), ErrorReason.INVALID_PARAMETERS),
         (parts(image("data:image/png;base64,")), ErrorReason.INVALID_PARAMETERS),
-        (parts(IMAGE, IMAGE), ErrorReason.UNSUPPORTED_PARAMETER),
         (parts(IMAGE) * 11, ErrorReason.UNSUPPORTED_PARAMETER),
         (parts(ContentPart("image_url", json=b'{"image_url":"x"}')), ErrorReason.INVALID_PARAMETERS),
         (parts(ContentPart("video", json=b'{"video":{}}')), ErrorReason.UNSUPPORTED_PARAMETER),
@@ -167,3 +176,51 @@ def test_files_that_cannot_be_uploaded_are_refused(messages: list[Message], reas
         files_of(ask(messages=messages))
 
     assert caught.value.reason is reason
+
+
+def test_an_image_at_an_address_is_fetched_later() -> None:
+    """The field is kept for what may be wrong with it then."""
+    (found,) = files_of(ask(messages=parts(ContentPart("text", "b"), image("HTTPS://example.org/a.png"))))
+
+    assert found == WebAddress(0, "HTTPS://example.org/a.png", "messages[0].content[1].image_url.url")
+
+
+def attached(*several: ContentPart) -> list[tuple[str, list[str]]]:
+    """Return text and files of the messages that one with these parts becomes."""
+    message = Message(Role.USER, parts=several)
+    ids = [f"f{number}" for number, part in enumerate(several) if part.type != "text"]
+    made = messages_of(ask(messages=[message]), {0: ids}, IDS, [])
+    return [(turn["content"], turn["attachments"]) for turn in made]
+
+
+def test_several_images_become_several_messages() -> None:
+    """GigaChat takes one a message; words stay beside the image they lead to, the question stays last."""
+    words = [ContentPart("text", text) for text in ("Было:", "Стало:", "Что изменилось?")]
+
+    assert attached(words[0], IMAGE, words[1], IMAGE, words[2]) == [
+        ("Было:", ["f1"]),
+        ("Стало:\nЧто изменилось?", ["f3"]),
+    ]
+    assert attached(IMAGE, IMAGE, IMAGE) == [("", ["f0"]), ("Изображение 2", ["f1"]), ("Изображение 3", ["f2"])]
+    assert attached(IMAGE, AUDIO, FILE) == [("", ["f0", "f1", "f2"])]
+
+
+def test_images_beyond_ten_are_refused() -> None:
+    """However they are spread over messages."""
+    with pytest.raises(ServiceError, match="more than 10 images") as caught:
+        files_of(ask(messages=parts(*[IMAGE] * 11)))
+    assert caught.value.reason is ErrorReason.UNSUPPORTED_PARAMETER
+
+
+@pytest.mark.parametrize("arguments", ["{", "[1]", "null", "camp: северная", '{"a": 1} {}'])
+def test_arguments_that_nobody_can_read_are_told_as_text_to_every_provider(arguments: str) -> None:
+    """A model made them, and the turn that says so follows: the loop must go on, whoever answers."""
+    messages = conversation(["a"], ["a"], arguments)
+    native, _ = body("native", ask(messages=messages))
+    gigachat, _ = body("gigachat", ask(messages=messages))
+    upstream, _ = body("upstream", ask(messages=messages))
+
+    unreadable = {"unreadable_arguments": arguments}
+    assert native["messages"][1]["toolCallList"]["toolCalls"][0]["functionCall"]["arguments"] == unreadable
+    assert gigachat["messages"][1]["function_call"]["arguments"] == unreadable
+    assert upstream["messages"][1]["tool_calls"][0]["function"]["arguments"] == arguments

@@ -83,7 +83,7 @@ def test_a_definition_that_is_too_large_points_at_the_tools() -> None:
     error = told("gigachat", 413, body)
     of_texts = GigaChatReplies(IDS, CLOCK, indexed="input").error_of(413, {}, body)
 
-    assert (error.reason, error.param) == (R.INVALID_PARAMETERS, "tools[1]")
+    assert (error.reason, error.param) == (R.TOOL_TOO_LARGE, "tools[1]")
     assert "4451 (max 4096)" in str(error)
     assert (of_texts.reason, of_texts.param) == (R.INVALID_PARAMETERS, "input[1]")
 
@@ -122,11 +122,36 @@ def test_a_page_is_never_shown(dialect: str, status: int) -> None:
 
 
 @DIALECTS
-def test_the_provider_s_wish_to_wait_is_kept(dialect: str) -> None:
-    """Whichever surface said it."""
-    error = told(dialect, 429, in_words(dialect, "Too many requests"), **{"Retry-After": "7"})
+@pytest.mark.parametrize(
+    ("status", "reason"), [(429, R.PROVIDER_RATE_LIMITED), (503, R.PROVIDER_ERROR), (502, R.PROVIDER_ERROR)]
+)
+def test_the_provider_s_wish_to_wait_is_kept(dialect: str, status: int, reason: ErrorReason) -> None:
+    """Whichever surface said it, and whether it is full or down."""
+    error = told(dialect, status, in_words(dialect, "Too many requests"), **{"Retry-After": "7"})
 
-    assert (error.reason, error.retry_after_s) == (R.PROVIDER_RATE_LIMITED, 7.0)
+    assert (error.reason, error.retry_after_s) == (reason, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("message", "wish", "is_final"),
+    [
+        ("ai.embeddingsTextEmbeddingRequestsPerSecond.rate rate quota limit exceed: allowed 10 requests", {}, False),
+        ("ai.textGenerationCompletionRequestsPerHour.rate rate quota limit exceed: allowed 100 requests", {}, True),
+        (
+            "ai.textGenerationCompletionRequestsPerHour.rate rate quota limit exceed: allowed 100 requests",
+            {"Retry-After": "2"},
+            False,
+        ),
+        ("ai.textGenerationCompletionSessionsCount.count gauge quota limit exceed: allowed 10 requests", {}, False),
+    ],
+)
+def test_a_quota_of_a_second_is_waited_out_and_one_of_an_hour_is_not(
+    message: str, wish: dict[str, str], is_final: bool
+) -> None:
+    """Yandex names the quota; the embeddings' is of a second."""
+    error = told("native", 429, in_words("native", message), **wish)
+
+    assert (error.reason, FINAL_DETAIL in error.details) == (R.PROVIDER_RATE_LIMITED, is_final)
 
 
 @pytest.mark.parametrize("dialect", ["native", "gigachat"])
@@ -154,14 +179,15 @@ async def test_a_token_service_s_wish_to_wait_is_kept(emulator: RunningEmulator,
         (
             "number of input tokens must be no more than 32768, got 56832",
             "This model's maximum context length is 32768 tokens. However, your input is 56832 tokens."
-            " (number of input tokens must be no more than 32768, got 56832.)",
+            " (context_length_exceeded: number of input tokens must be no more than 32768, got 56832.)",
         ),
         (
             "Payload too large",
-            "This model's maximum context length is 8192 tokens. However, your input is longer. (Payload too large.)",
+            "This model's maximum context length is 8192 tokens. However, your input is longer."
+            " (context_length_exceeded: Payload too large.)",
         ),
     ],
 )
 def test_an_overflow_says_what_clients_look_for(words: str, sentence: str) -> None:
-    """With the numbers of the provider where it gave any, and its own words behind."""
+    """With the numbers of the provider where it gave any, the code as a word, and the provider's own words behind."""
     assert overflow_sentence(words, 8192) == sentence

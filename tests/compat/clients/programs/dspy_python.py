@@ -1,7 +1,19 @@
 """DSPy: a language model and an embedder. Its signatures ask in prose, which the emulated model does not follow."""
 
 import dspy
-from steps import BASE_URL, EMBEDDINGS, KEY, MODEL, QUESTION, main, refused
+from steps import (
+    BASE_URL,
+    EMBEDDINGS,
+    KEY,
+    MODEL,
+    NARROW_MODEL,
+    QUESTION,
+    SMALL_KEY,
+    TOO_LONG,
+    limited,
+    main,
+    refused_as,
+)
 
 
 def made(model=MODEL, key=KEY):
@@ -18,11 +30,20 @@ def embeddings():
 
 
 def wrong_key():
-    refused(lambda: made(key="rz_live_wrong")(QUESTION), 401, "LMAuthError")
+    refused_as(lambda: made(key="rz_live_wrong")(QUESTION), "LMAuthError")
 
 
 def unknown_model():
-    refused(lambda: made(model="nothing")(QUESTION), 404, "LMUnsupportedModelError")
+    refused_as(lambda: made(model="nothing")(QUESTION), "LMUnsupportedModelError")
+
+
+def too_long():
+    # The class by which its adapters shorten a trajectory.
+    refused_as(lambda: made(model=NARROW_MODEL)(TOO_LONG), "ContextWindowExceededError")
+
+
+def rate_limit():
+    limited(lambda: made(key=SMALL_KEY)(QUESTION), "LMRateLimitError")
 
 
 main(globals())

@@ -3,7 +3,7 @@
 import instructor
 import openai
 from pydantic import BaseModel
-from steps import BASE_URL, KEY, MODEL, QUESTION, main
+from steps import BASE_URL, KEY, MODEL, NARROW_MODEL, QUESTION, SMALL_KEY, TOO_LONG, limited, main, refused
 
 ASKED = [{"role": "user", "content": QUESTION}]
 
@@ -15,18 +15,42 @@ class Weather(BaseModel):
     degrees: int
 
 
-def ask(mode):
-    client = instructor.from_openai(openai.OpenAI(base_url=BASE_URL, api_key=KEY, max_retries=0), mode=mode)
-    made = client.chat.completions.create(model=MODEL, messages=ASKED, response_model=Weather, max_retries=0)
-    assert isinstance(made, Weather)
+def client_of(key=KEY, mode=instructor.Mode.TOOLS):
+    return instructor.from_openai(openai.OpenAI(base_url=BASE_URL, api_key=key, max_retries=0), mode=mode)
+
+
+def ask(model=MODEL, messages=ASKED, **more):
+    asked = {"messages": messages, "response_model": Weather, "max_retries": 0}
+    return client_of(**more).chat.completions.create(model=model, **asked)
+
+
+def stream():
+    parts = client_of().chat.completions.create_partial(model=MODEL, messages=ASKED, response_model=Weather)
+    assert [part.city for part in parts][-1]
 
 
 def tools():
-    ask(instructor.Mode.TOOLS)
+    assert isinstance(ask(), Weather)
 
 
 def structured():
-    ask(instructor.Mode.JSON_SCHEMA)
+    assert isinstance(ask(mode=instructor.Mode.JSON_SCHEMA), Weather)
+
+
+def wrong_key():
+    refused(lambda: ask(key="rz_live_wrong"), 401)
+
+
+def unknown_model():
+    refused(lambda: ask(model="nothing"), 404)
+
+
+def too_long():
+    refused(lambda: ask(NARROW_MODEL, [{"role": "user", "content": TOO_LONG}]), 400)
+
+
+def rate_limit():
+    limited(lambda: ask(key=SMALL_KEY))
 
 
 main(globals())

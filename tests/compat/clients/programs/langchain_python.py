@@ -1,9 +1,29 @@
 """LangChain: chat model, an agent with a tool, structured output, embeddings."""
 
+import asyncio
+
 from langchain.agents import create_agent
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
-from steps import ASKS_FOR_TOOL, BASE_URL, EMBEDDINGS, KEY, MODEL, QUESTION, main, refused
+from steps import (
+    ASKS_FOR_TOOL,
+    BASE_URL,
+    EMBEDDINGS,
+    ENDLESS,
+    KEY,
+    MODEL,
+    NARROW_MODEL,
+    QUESTION,
+    SMALL_KEY,
+    TOO_LONG,
+    last_place,
+    limited,
+    main,
+    refused,
+    refused_as,
+    see_freed,
+    see_taken,
+)
 
 
 def made(model=MODEL, key=KEY):
@@ -52,6 +72,24 @@ def wrong_key():
 
 def unknown_model():
     refused(lambda: made(model="nothing").invoke(QUESTION), 404)
+
+
+def too_long():
+    # The class by which its middleware knows that a conversation must be trimmed.
+    refused_as(lambda: made(model=NARROW_MODEL).invoke(TOO_LONG), "ContextOverflowError")
+
+
+async def cancel():
+    with last_place():
+        answer = made(key=SMALL_KEY).astream(ENDLESS)
+        await anext(answer)
+        see_taken()
+        await answer.aclose()
+        await asyncio.to_thread(see_freed)
+
+
+def rate_limit():
+    limited(lambda: made(key=SMALL_KEY).invoke(QUESTION), "RateLimitError")
 
 
 main(globals())

@@ -1,9 +1,27 @@
 """LlamaIndex by its OpenAI-like classes."""
 
+import gc
+
 from llama_index.core.llms import ChatMessage
 from llama_index.embeddings.openai_like import OpenAILikeEmbedding
 from llama_index.llms.openai_like import OpenAILike
-from steps import BASE_URL, EMBEDDINGS, KEY, MODEL, QUESTION, main, refused
+from steps import (
+    BASE_URL,
+    EMBEDDINGS,
+    ENDLESS,
+    KEY,
+    MODEL,
+    NARROW_MODEL,
+    QUESTION,
+    SMALL_KEY,
+    TOO_LONG,
+    last_place,
+    limited,
+    main,
+    refused,
+    see_freed,
+    see_taken,
+)
 
 
 def made(model=MODEL, key=KEY):
@@ -29,6 +47,26 @@ def wrong_key():
 
 def unknown_model():
     refused(lambda: made(model="nothing").chat([ChatMessage(role="user", content=QUESTION)]), 404)
+
+
+def too_long():
+    refused(lambda: made(model=NARROW_MODEL).chat([ChatMessage(role="user", content=TOO_LONG)]), 400)
+
+
+def cancel():
+    with last_place():
+        answer = made(key=SMALL_KEY).stream_chat([ChatMessage(role="user", content=ENDLESS)])
+        next(answer)
+        see_taken()
+        # Nothing of it closes a stream; the connection ends where Python collects what held it.
+        answer.close()
+        del answer
+        gc.collect()
+        see_freed()
+
+
+def rate_limit():
+    limited(lambda: made(key=SMALL_KEY).chat([ChatMessage(role="user", content=QUESTION)]), "RateLimitError")
 
 
 main(globals())

@@ -1,9 +1,27 @@
 """OpenAI's Agents SDK over chat completions."""
 
+import asyncio
+
 from agents import Agent, OpenAIChatCompletionsModel, Runner, function_tool, set_tracing_disabled
 from openai import AsyncOpenAI
 from pydantic import BaseModel
-from steps import ASKS_FOR_TOOL, BASE_URL, KEY, MODEL, QUESTION, main, refused
+from steps import (
+    ASKS_FOR_TOOL,
+    BASE_URL,
+    ENDLESS,
+    KEY,
+    MODEL,
+    NARROW_MODEL,
+    QUESTION,
+    SMALL_KEY,
+    TOO_LONG,
+    last_place,
+    limited,
+    main,
+    refused,
+    see_freed,
+    see_taken,
+)
 
 set_tracing_disabled(True)
 
@@ -53,6 +71,25 @@ def wrong_key():
 
 def unknown_model():
     refused(lambda: Runner.run(agent(model="nothing"), QUESTION), 404)
+
+
+def too_long():
+    refused(lambda: Runner.run(agent(model=NARROW_MODEL), TOO_LONG), 400)
+
+
+async def cancel():
+    with last_place():
+        answer = Runner.run_streamed(agent(key=SMALL_KEY), ENDLESS)
+        async for event in answer.stream_events():
+            if event.type == "raw_response_event":
+                break
+        see_taken()
+        answer.cancel()
+        await asyncio.to_thread(see_freed)
+
+
+def rate_limit():
+    limited(lambda: Runner.run(agent(key=SMALL_KEY), QUESTION), "RateLimitError")
 
 
 main(globals())

@@ -2,9 +2,26 @@
 
 import openai
 from pydantic import BaseModel
-from steps import BASE_URL, EMBEDDINGS, KEY, MODEL, QUESTION, main, refused
+from steps import (
+    BASE_URL,
+    EMBEDDINGS,
+    ENDLESS,
+    KEY,
+    MODEL,
+    NARROW_MODEL,
+    QUESTION,
+    SMALL_KEY,
+    TOO_LONG,
+    last_place,
+    limited,
+    main,
+    refused,
+    see_freed,
+    see_taken,
+)
 
 client = openai.OpenAI(base_url=BASE_URL, api_key=KEY, max_retries=0)
+small = client.with_options(api_key=SMALL_KEY)
 ASKED = [{"role": "user", "content": QUESTION}]
 WEATHER = {
     "type": "function",
@@ -66,6 +83,25 @@ def wrong_key():
 
 def unknown_model():
     refused(lambda: client.chat.completions.create(model="nothing", messages=ASKED), 404)
+
+
+def too_long():
+    asked = [{"role": "user", "content": TOO_LONG}]
+    refused(lambda: client.chat.completions.create(model=NARROW_MODEL, messages=asked), 400)
+
+
+def cancel():
+    asked = [{"role": "user", "content": ENDLESS}]
+    with last_place():
+        answer = small.chat.completions.create(model=MODEL, messages=asked, stream=True)
+        next(iter(answer))
+        see_taken()
+        answer.close()
+        see_freed()
+
+
+def rate_limit():
+    limited(lambda: small.chat.completions.create(model=MODEL, messages=ASKED), "RateLimitError")
 
 
 main(globals())

@@ -1,10 +1,29 @@
 """Pydantic AI: an agent, its tool, its typed output."""
 
+import asyncio
+
+from openai import AsyncOpenAI
 from pydantic import BaseModel
 from pydantic_ai import Agent
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
-from steps import ASKS_FOR_TOOL, BASE_URL, KEY, MODEL, QUESTION, main, refused
+from steps import (
+    ASKS_FOR_TOOL,
+    BASE_URL,
+    ENDLESS,
+    KEY,
+    MODEL,
+    NARROW_MODEL,
+    QUESTION,
+    SMALL_KEY,
+    TOO_LONG,
+    last_place,
+    limited,
+    main,
+    refused,
+    see_freed,
+    see_taken,
+)
 
 
 class Weather(BaseModel):
@@ -15,7 +34,8 @@ class Weather(BaseModel):
 
 
 def agent(model=MODEL, key=KEY, **settings):
-    return Agent(OpenAIChatModel(model, provider=OpenAIProvider(base_url=BASE_URL, api_key=key)), **settings)
+    client = AsyncOpenAI(base_url=BASE_URL, api_key=key, max_retries=0)
+    return Agent(OpenAIChatModel(model, provider=OpenAIProvider(openai_client=client)), **settings)
 
 
 def chat():
@@ -49,6 +69,23 @@ def wrong_key():
 
 def unknown_model():
     refused(lambda: agent(model="nothing").run_sync(QUESTION), 404)
+
+
+def too_long():
+    refused(lambda: agent(model=NARROW_MODEL).run_sync(TOO_LONG), 400)
+
+
+async def cancel():
+    with last_place():
+        async with agent(key=SMALL_KEY).run_stream(ENDLESS) as answer:
+            await anext(answer.stream_text(delta=True, debounce_by=None))
+            see_taken()
+            await answer.cancel()
+        await asyncio.to_thread(see_freed)
+
+
+def rate_limit():
+    limited(lambda: agent(key=SMALL_KEY).run_sync(QUESTION))
 
 
 main(globals())

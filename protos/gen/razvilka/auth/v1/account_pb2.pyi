@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from razvilka.auth.v1 import auth_pb2 as _auth_pb2
 from razvilka.auth.v1 import oauth_pb2 as _oauth_pb2
 import builtins as _builtins
@@ -20,6 +21,25 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _CredentialKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CredentialKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CredentialKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CREDENTIAL_KIND_UNSPECIFIED: _CredentialKind.ValueType  # 0
+    CREDENTIAL_KIND_KEY: _CredentialKind.ValueType  # 1
+    CREDENTIAL_KIND_CLIENT: _CredentialKind.ValueType  # 2
+    CREDENTIAL_KIND_GRANT: _CredentialKind.ValueType  # 3
+
+class CredentialKind(_CredentialKind, metaclass=_CredentialKindEnumTypeWrapper): ...
+
+CREDENTIAL_KIND_UNSPECIFIED: CredentialKind.ValueType  # 0
+CREDENTIAL_KIND_KEY: CredentialKind.ValueType  # 1
+CREDENTIAL_KIND_CLIENT: CredentialKind.ValueType  # 2
+CREDENTIAL_KIND_GRANT: CredentialKind.ValueType  # 3
+Global___CredentialKind: _TypeAlias = CredentialKind  # noqa: Y015
 
 @_typing.final
 class Profile(_message.Message):
@@ -984,6 +1004,54 @@ class SetUserDisabledResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetUserDisabledResponse: _TypeAlias = SetUserDisabledResponse  # noqa: Y015
+
+@_typing.final
+class SetCredentialDisabledRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADMIN_USER_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    DISABLED_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    admin_user_id: _builtins.str
+    """the account that asks"""
+    kind: Global___CredentialKind.ValueType
+    id: _builtins.str
+    disabled: _builtins.bool
+    @_builtins.property
+    def origin(self) -> _oauth_pb2.Origin: ...
+    def __init__(
+        self,
+        *,
+        admin_user_id: _builtins.str = ...,
+        kind: Global___CredentialKind.ValueType = ...,
+        id: _builtins.str = ...,
+        disabled: _builtins.bool = ...,
+        origin: _oauth_pb2.Origin | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin_user_id", b"admin_user_id", "disabled", b"disabled", "id", b"id", "kind", b"kind", "origin", b"origin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetCredentialDisabledRequest: _TypeAlias = SetCredentialDisabledRequest  # noqa: Y015
+
+@_typing.final
+class SetCredentialDisabledResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetCredentialDisabledResponse: _TypeAlias = SetCredentialDisabledResponse  # noqa: Y015
 
 @_typing.final
 class ExternalProvider(_message.Message):

@@ -129,6 +129,11 @@ class AccountServiceStub:
                 request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledRequest.SerializeToString,
                 response_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledResponse.FromString,
                 _registered_method=True)
+        self.SetCredentialDisabled = channel.unary_unary(
+                '/razvilka.auth.v1.AccountService/SetCredentialDisabled',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetCredentialDisabledRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetCredentialDisabledResponse.FromString,
+                _registered_method=True)
         self.StartExternalLogin = channel.unary_unary(
                 '/razvilka.auth.v1.AccountService/StartExternalLogin',
                 request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.StartExternalLoginRequest.SerializeToString,
@@ -296,6 +301,15 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetCredentialDisabled(self, request, context):
+        """SetCredentialDisabled switches a key, client or grant off or on again, everywhere within a second, and with it all
+        that it made. It is not ended: enabled, it works as before. Errors: NOT_FOUND, CONFLICT (it is revoked),
+        PERMISSION_DENIED (who asks is no administrator), INVALID_PARAMETERS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StartExternalLogin(self, request, context):
         """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
         Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
@@ -430,6 +444,11 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.SetUserDisabled,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledRequest.FromString,
                     response_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledResponse.SerializeToString,
+            ),
+            'SetCredentialDisabled': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetCredentialDisabled,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetCredentialDisabledRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetCredentialDisabledResponse.SerializeToString,
             ),
             'StartExternalLogin': grpc.unary_unary_rpc_method_handler(
                     servicer.StartExternalLogin,
@@ -970,6 +989,33 @@ class AccountService:
             '/razvilka.auth.v1.AccountService/SetUserDisabled',
             razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledRequest.SerializeToString,
             razvilka_dot_auth_dot_v1_dot_account__pb2.SetUserDisabledResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetCredentialDisabled(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.AccountService/SetCredentialDisabled',
+            razvilka_dot_auth_dot_v1_dot_account__pb2.SetCredentialDisabledRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_account__pb2.SetCredentialDisabledResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -78,6 +78,11 @@ class AccountServiceStub:
     was shut works again when it is opened, but its login sessions, which end. Errors: NOT_FOUND, PERMISSION_DENIED (who
     asks is no administrator), INVALID_PARAMETERS (themselves).
     """
+    SetCredentialDisabled: _grpc.UnaryUnaryMultiCallable[_account_pb2.SetCredentialDisabledRequest, _account_pb2.SetCredentialDisabledResponse]
+    """SetCredentialDisabled switches a key, client or grant off or on again, everywhere within a second, and with it all
+    that it made. It is not ended: enabled, it works as before. Errors: NOT_FOUND, CONFLICT (it is revoked),
+    PERMISSION_DENIED (who asks is no administrator), INVALID_PARAMETERS.
+    """
     StartExternalLogin: _grpc.UnaryUnaryMultiCallable[_account_pb2.StartExternalLoginRequest, _account_pb2.StartExternalLoginResponse]
     """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
     Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
@@ -141,6 +146,11 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """SetUserDisabled shuts an account or opens it again, everywhere within a second: its keys, sessions and tokens. What
     was shut works again when it is opened, but its login sessions, which end. Errors: NOT_FOUND, PERMISSION_DENIED (who
     asks is no administrator), INVALID_PARAMETERS (themselves).
+    """
+    SetCredentialDisabled: _aio.UnaryUnaryMultiCallable[_account_pb2.SetCredentialDisabledRequest, _account_pb2.SetCredentialDisabledResponse]  # type: ignore[assignment]
+    """SetCredentialDisabled switches a key, client or grant off or on again, everywhere within a second, and with it all
+    that it made. It is not ended: enabled, it works as before. Errors: NOT_FOUND, CONFLICT (it is revoked),
+    PERMISSION_DENIED (who asks is no administrator), INVALID_PARAMETERS.
     """
     StartExternalLogin: _aio.UnaryUnaryMultiCallable[_account_pb2.StartExternalLoginRequest, _account_pb2.StartExternalLoginResponse]  # type: ignore[assignment]
     """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
@@ -316,6 +326,17 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         """SetUserDisabled shuts an account or opens it again, everywhere within a second: its keys, sessions and tokens. What
         was shut works again when it is opened, but its login sessions, which end. Errors: NOT_FOUND, PERMISSION_DENIED (who
         asks is no administrator), INVALID_PARAMETERS (themselves).
+        """
+
+    @_abc_1.abstractmethod
+    def SetCredentialDisabled(
+        self,
+        request: _account_pb2.SetCredentialDisabledRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.SetCredentialDisabledResponse, _abc.Awaitable[_account_pb2.SetCredentialDisabledResponse]]:
+        """SetCredentialDisabled switches a key, client or grant off or on again, everywhere within a second, and with it all
+        that it made. It is not ended: enabled, it works as before. Errors: NOT_FOUND, CONFLICT (it is revoked),
+        PERMISSION_DENIED (who asks is no administrator), INVALID_PARAMETERS.
         """
 
     @_abc_1.abstractmethod

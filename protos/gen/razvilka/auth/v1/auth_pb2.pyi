@@ -165,6 +165,7 @@ class ApiKey(_message.Message):
     REVOKED_AT_FIELD_NUMBER: _builtins.int
     BUDGET_MICRO_RUB_FIELD_NUMBER: _builtins.int
     BUDGET_PERIOD_FIELD_NUMBER: _builtins.int
+    DISABLED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     user_id: _builtins.str
     name: _builtins.str
@@ -174,6 +175,8 @@ class ApiKey(_message.Message):
     budget_micro_rub: _builtins.int
     """0: no budget"""
     budget_period: Global___BudgetPeriod.ValueType
+    disabled: _builtins.bool
+    """by an administrator, who may enable it again"""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -211,10 +214,11 @@ class ApiKey(_message.Message):
         revoked_at: _timestamp_pb2.Timestamp | None = ...,
         budget_micro_rub: _builtins.int = ...,
         budget_period: Global___BudgetPeriod.ValueType = ...,
+        disabled: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at", "revoked_at", b"revoked_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_micro_rub", b"budget_micro_rub", "budget_period", b"budget_period", "created_at", b"created_at", "expires_at", b"expires_at", "id", b"id", "ip_allow_list", b"ip_allow_list", "last_four", b"last_four", "last_used_at", b"last_used_at", "models", b"models", "name", b"name", "prefix", b"prefix", "revoked_at", b"revoked_at", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_micro_rub", b"budget_micro_rub", "budget_period", b"budget_period", "created_at", b"created_at", "disabled", b"disabled", "expires_at", b"expires_at", "id", b"id", "ip_allow_list", b"ip_allow_list", "last_four", b"last_four", "last_used_at", b"last_used_at", "models", b"models", "name", b"name", "prefix", b"prefix", "revoked_at", b"revoked_at", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

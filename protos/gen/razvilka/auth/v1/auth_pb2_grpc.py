@@ -95,7 +95,7 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyApiKey(self, request, context):
-        """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked or expired).
+        """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked, disabled or expired).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,7 @@ class AuthServiceStub:
     ended, or someone else's), INVALID_PARAMETERS, INSUFFICIENT_SCOPE, PERMISSION_DENIED.
     """
     VerifyApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.VerifyApiKeyRequest, _auth_pb2.VerifyApiKeyResponse]
-    """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked or expired)."""
+    """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked, disabled or expired)."""
 
 @_typing.type_check_only
 class AuthServiceAsyncStub(AuthServiceStub):
@@ -62,7 +62,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
     ended, or someone else's), INVALID_PARAMETERS, INSUFFICIENT_SCOPE, PERMISSION_DENIED.
     """
     VerifyApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.VerifyApiKeyRequest, _auth_pb2.VerifyApiKeyResponse]  # type: ignore[assignment]
-    """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked or expired)."""
+    """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked, disabled or expired)."""
 
 class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -107,6 +107,6 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.VerifyApiKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_auth_pb2.VerifyApiKeyResponse, _abc.Awaitable[_auth_pb2.VerifyApiKeyResponse]]:
-        """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked or expired)."""
+        """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked, disabled or expired)."""
 
 def add_AuthServiceServicer_to_server(servicer: AuthServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -44,6 +44,11 @@ class OAuthServiceStub:
                 request_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.DecideConsentRequest.SerializeToString,
                 response_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.DecideConsentResponse.FromString,
                 _registered_method=True)
+        self.PushAuthorization = channel.unary_unary(
+                '/razvilka.auth.v1.OAuthService/PushAuthorization',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.PushAuthorizationRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.PushAuthorizationResponse.FromString,
+                _registered_method=True)
         self.Token = channel.unary_unary(
                 '/razvilka.auth.v1.OAuthService/Token',
                 request_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.TokenRequest.SerializeToString,
@@ -88,6 +93,11 @@ class OAuthServiceStub:
                 '/razvilka.auth.v1.OAuthService/GetKeys',
                 request_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.GetKeysRequest.SerializeToString,
                 response_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.GetKeysResponse.FromString,
+                _registered_method=True)
+        self.RotateSigningKey = channel.unary_unary(
+                '/razvilka.auth.v1.OAuthService/RotateSigningKey',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.RotateSigningKeyRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.RotateSigningKeyResponse.FromString,
                 _registered_method=True)
         self.GetGrant = channel.unary_unary(
                 '/razvilka.auth.v1.OAuthService/GetGrant',
@@ -139,6 +149,13 @@ class OAuthServiceServicer:
     def DecideConsent(self, request, context):
         """DecideConsent records what the user decided and returns where to send the browser.
         Errors: NOT_FOUND (the pending request is unknown, expired, used, or of another session).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PushAuthorization(self, request, context):
+        """PushAuthorization answers the endpoint of pushed authorization requests (RFC 9126). Protocol errors are answers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -207,6 +224,14 @@ class OAuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RotateSigningKey(self, request, context):
+        """RotateSigningKey makes the key that signs next, once it is published for as long as anybody caches the public keys;
+        the present one verifies until its last token is over. While a next one waits, that one is returned.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetGrant(self, request, context):
         """GetGrant returns what a grant allows now: its models and budget. Errors: INVALID_TOKEN (revoked or unknown).
         """
@@ -270,6 +295,11 @@ def add_OAuthServiceServicer_to_server(servicer, server):
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.DecideConsentRequest.FromString,
                     response_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.DecideConsentResponse.SerializeToString,
             ),
+            'PushAuthorization': grpc.unary_unary_rpc_method_handler(
+                    servicer.PushAuthorization,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.PushAuthorizationRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.PushAuthorizationResponse.SerializeToString,
+            ),
             'Token': grpc.unary_unary_rpc_method_handler(
                     servicer.Token,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.TokenRequest.FromString,
@@ -314,6 +344,11 @@ def add_OAuthServiceServicer_to_server(servicer, server):
                     servicer.GetKeys,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.GetKeysRequest.FromString,
                     response_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.GetKeysResponse.SerializeToString,
+            ),
+            'RotateSigningKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateSigningKey,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.RotateSigningKeyRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.RotateSigningKeyResponse.SerializeToString,
             ),
             'GetGrant': grpc.unary_unary_rpc_method_handler(
                     servicer.GetGrant,
@@ -405,6 +440,33 @@ class OAuthService:
             '/razvilka.auth.v1.OAuthService/DecideConsent',
             razvilka_dot_auth_dot_v1_dot_oauth__pb2.DecideConsentRequest.SerializeToString,
             razvilka_dot_auth_dot_v1_dot_oauth__pb2.DecideConsentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PushAuthorization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.OAuthService/PushAuthorization',
+            razvilka_dot_auth_dot_v1_dot_oauth__pb2.PushAuthorizationRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_oauth__pb2.PushAuthorizationResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -648,6 +710,33 @@ class OAuthService:
             '/razvilka.auth.v1.OAuthService/GetKeys',
             razvilka_dot_auth_dot_v1_dot_oauth__pb2.GetKeysRequest.SerializeToString,
             razvilka_dot_auth_dot_v1_dot_oauth__pb2.GetKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateSigningKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.OAuthService/RotateSigningKey',
+            razvilka_dot_auth_dot_v1_dot_oauth__pb2.RotateSigningKeyRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_oauth__pb2.RotateSigningKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -162,15 +162,40 @@ Global___Message: _TypeAlias = Message  # noqa: Y015
 class Tool(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class OtherJsonEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.bytes
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.bytes = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     PARAMETERS_JSON_FIELD_NUMBER: _builtins.int
     STRICT_FIELD_NUMBER: _builtins.int
+    OTHER_JSON_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     description: _builtins.str
     parameters_json: _builtins.bytes
     """JSON Schema"""
     strict: _builtins.bool
+    @_builtins.property
+    def other_json(self) -> _containers.ScalarMap[_builtins.str, _builtins.bytes]:
+        """What only some provider knows of a function (`few_shot_examples`): name -> JSON."""
+
     def __init__(
         self,
         *,
@@ -178,10 +203,11 @@ class Tool(_message.Message):
         description: _builtins.str = ...,
         parameters_json: _builtins.bytes = ...,
         strict: _builtins.bool | None = ...,
+        other_json: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_strict", b"_strict", "strict", b"strict"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_strict", b"_strict", "description", b"description", "name", b"name", "parameters_json", b"parameters_json", "strict", b"strict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_strict", b"_strict", "description", b"description", "name", b"name", "other_json", b"other_json", "parameters_json", b"parameters_json", "strict", b"strict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__strict: _TypeAlias = _typing.Literal["strict"]  # noqa: Y015
     _WhichOneofArgType__strict: _TypeAlias = _typing.Literal["_strict", b"_strict"]  # noqa: Y015
@@ -286,6 +312,9 @@ class Prompt(_message.Message):
     TOKEN_BOUND_FIELD_NUMBER: _builtins.int
     SCRIPT_FIELD_NUMBER: _builtins.int
     ALLOWED_MODELS_FIELD_NUMBER: _builtins.int
+    REQUIRE_PARAMETERS_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    SCHEMA_BOUND_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """as the caller asked: "yandexgpt:latest" """
     temperature: _builtins.float
@@ -297,6 +326,14 @@ class Prompt(_message.Message):
     token_bound: _builtins.int
     """What no tokenizer exceeds for the text of the prompt, and the script most of it is in: what is learned from."""
     script: _builtins.str
+    require_parameters: _builtins.bool
+    """What would be left out is an error instead."""
+    tenant: _builtins.str
+    """Whose request it is: what a provider keeps between calls is told apart by it. Never sent as it is."""
+    schema_bound: _builtins.int
+    """The most tokens that its schemas may be when an adapter writes references and unions out, by the count of
+    token_bound: so much is held for, and more is refused (INVALID_PARAMETERS). 0: it is not known.
+    """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Message]: ...
     @_builtins.property
@@ -334,10 +371,13 @@ class Prompt(_message.Message):
         token_bound: _builtins.int = ...,
         script: _builtins.str = ...,
         allowed_models: _abc.Iterable[_builtins.str] | None = ...,
+        require_parameters: _builtins.bool = ...,
+        tenant: _builtins.str = ...,
+        schema_bound: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "max_tokens", b"max_tokens", "n", b"n", "parallel_tool_calls", b"parallel_tool_calls", "response_format", b"response_format", "temperature", b"temperature", "tool_choice", b"tool_choice", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "reasoning_effort", b"reasoning_effort", "response_format", b"response_format", "script", b"script", "stop", b"stop", "temperature", b"temperature", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "reasoning_effort", b"reasoning_effort", "require_parameters", b"require_parameters", "response_format", b"response_format", "schema_bound", b"schema_bound", "script", b"script", "stop", b"stop", "temperature", b"temperature", "tenant", b"tenant", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
@@ -657,8 +697,11 @@ class EmbedRequest(_message.Message):
     DIMENSIONS_FIELD_NUMBER: _builtins.int
     OTHER_JSON_FIELD_NUMBER: _builtins.int
     ALLOWED_MODELS_FIELD_NUMBER: _builtins.int
+    REQUIRE_PARAMETERS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     dimensions: _builtins.int
+    require_parameters: _builtins.bool
+    """as Prompt.require_parameters"""
     @_builtins.property
     def input(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -675,10 +718,11 @@ class EmbedRequest(_message.Message):
         dimensions: _builtins.int | None = ...,
         other_json: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
         allowed_models: _abc.Iterable[_builtins.str] | None = ...,
+        require_parameters: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "dimensions", b"dimensions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "allowed_models", b"allowed_models", "dimensions", b"dimensions", "input", b"input", "model", b"model", "other_json", b"other_json"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "allowed_models", b"allowed_models", "dimensions", b"dimensions", "input", b"input", "model", b"model", "other_json", b"other_json", "require_parameters", b"require_parameters"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__dimensions: _TypeAlias = _typing.Literal["dimensions"]  # noqa: Y015
     _WhichOneofArgType__dimensions: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions"]  # noqa: Y015
@@ -1148,6 +1192,7 @@ class Model(_message.Message):
     ON_DISCONNECT_FIELD_NUMBER: _builtins.int
     BILLS_INPUT_PER_CHOICE_FIELD_NUMBER: _builtins.int
     LEARNED_SHARES_FIELD_NUMBER: _builtins.int
+    WRITES_SCHEMAS_OUT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"yandexgpt:latest", "gigachat-pro" """
     name: _builtins.str
@@ -1170,6 +1215,8 @@ class Model(_message.Message):
     """"cancel" | "drain": what this provider bills when the caller leaves"""
     bills_input_per_choice: _builtins.bool
     """n choices are n calls to the provider: each reads, and bills, the input"""
+    writes_schemas_out: _builtins.bool
+    """its provider knows no references and unions: schemas become longer"""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """"yandexgpt", "gigachat/pro" """
@@ -1227,10 +1274,11 @@ class Model(_message.Message):
         on_disconnect: _builtins.str = ...,
         bills_input_per_choice: _builtins.bool = ...,
         learned_shares: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        writes_schemas_out: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deprecated_at", b"deprecated_at", "shutdown_at", b"shutdown_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "bills_input_per_choice", b"bills_input_per_choice", "chars_per_token", b"chars_per_token", "context_length", b"context_length", "created_at", b"created_at", "default_parameters", b"default_parameters", "deprecated_at", b"deprecated_at", "description", b"description", "fallbacks", b"fallbacks", "id", b"id", "kind", b"kind", "learned_shares", b"learned_shares", "max_output_tokens", b"max_output_tokens", "modality", b"modality", "name", b"name", "on_disconnect", b"on_disconnect", "prices", b"prices", "provider", b"provider", "resolved_model", b"resolved_model", "shutdown_at", b"shutdown_at", "supported_features", b"supported_features", "supported_parameters", b"supported_parameters", "tokens_per_message", b"tokens_per_message", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "bills_input_per_choice", b"bills_input_per_choice", "chars_per_token", b"chars_per_token", "context_length", b"context_length", "created_at", b"created_at", "default_parameters", b"default_parameters", "deprecated_at", b"deprecated_at", "description", b"description", "fallbacks", b"fallbacks", "id", b"id", "kind", b"kind", "learned_shares", b"learned_shares", "max_output_tokens", b"max_output_tokens", "modality", b"modality", "name", b"name", "on_disconnect", b"on_disconnect", "prices", b"prices", "provider", b"provider", "resolved_model", b"resolved_model", "shutdown_at", b"shutdown_at", "supported_features", b"supported_features", "supported_parameters", b"supported_parameters", "tokens_per_message", b"tokens_per_message", "version", b"version", "writes_schemas_out", b"writes_schemas_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1345,3 +1393,102 @@ class GetProviderStatusResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetProviderStatusResponse: _TypeAlias = GetProviderStatusResponse  # noqa: Y015
+
+@_typing.final
+class GetFileRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    WITH_CONTENT_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    file_id: _builtins.str
+    """"file-…", as it stood in the answer"""
+    with_content: _builtins.bool
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str = ...,
+        file_id: _builtins.str = ...,
+        with_content: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id", "owner", b"owner", "with_content", b"with_content"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFileRequest: _TypeAlias = GetFileRequest  # noqa: Y015
+
+@_typing.final
+class GetFileResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MIME_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """empty with the content"""
+    mime: _builtins.str
+    """empty without the content"""
+    size_bytes: _builtins.int
+    content: _builtins.bytes
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """absent with the content"""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mime: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "created_at", b"created_at", "mime", b"mime", "name", b"name", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFileResponse: _TypeAlias = GetFileResponse  # noqa: Y015
+
+@_typing.final
+class DeleteFileRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    file_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str = ...,
+        file_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id", "owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteFileRequest: _TypeAlias = DeleteFileRequest  # noqa: Y015
+
+@_typing.final
+class DeleteFileResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteFileResponse: _TypeAlias = DeleteFileResponse  # noqa: Y015

@@ -106,6 +106,29 @@ async def test_the_user_says_no(flow: Flow) -> None:
     assert (await poll(flow, app, device)).error == "invalid_grant"
 
 
+async def test_the_user_unticks_what_a_device_asks_for(flow: Flow, clock: FakeClock) -> None:
+    """The grant has what is left, also after a refresh; what was not asked for is not given; no list means all."""
+    app = await flow.app()
+    tokens = []
+    for ticked in (["models:read"], ["models:read", "usage:read"], []):
+        device = await start(flow, app, scope="openid models:read completions:write")
+        await decide(flow, device["user_code"], scopes=ticked)
+        tokens.append(await poll(flow, app, device))
+    again = await flow.refresh(app, tokens[0].refresh_token)
+
+    assert [token.scope for token in tokens] == ["models:read", "models:read", "completions:write models:read openid"]
+    assert again.scope == "models:read"
+
+
+async def test_who_leaves_nothing_ticked_lets_nothing_in(flow: Flow) -> None:
+    """Only scopes that were not asked for: access_denied."""
+    app = await flow.app()
+    device = await start(flow, app, scope="models:read")
+    await decide(flow, device["user_code"], scopes=["usage:read"])
+
+    assert (await poll(flow, app, device)).error == "access_denied"
+
+
 async def test_nobody_lets_a_device_in_without_a_session(flow: Flow) -> None:
     """Only who is logged in decides."""
     app = await flow.app()

@@ -186,6 +186,8 @@ async def test_an_access_token_says_what_rfc_9068_wants(flow: Flow, clock: FakeC
         "iat": now,
         "exp": now + 900,
         "auth_time": now,
+        "acr": "urn:razvilka:acr:1",
+        "amr": ["pwd"],
     }
     assert (token.expires_in_s, token.scope) == (900, "models:read openid")
     assert token.refresh_token.startswith("rz_rt_")

@@ -47,7 +47,7 @@ async def test_tokens_do_not_need_redis(
     assert await auth_pool.fetchval("SELECT count(*) FROM auth.revocations WHERE kind = 'grant'") == 1
 
 
-async def test_what_happens_is_counted(flow: Flow) -> None:
+async def test_what_happens_is_counted(flow: Flow, clock: FakeClock) -> None:
     """Authorizations, consents, tokens by grant type, refreshes, reuse, revocations, the age of the signing key."""
     names: list[tuple[str, dict[str, str]]] = [
         ("razvilka_auth_oauth_authorisations_total", {"outcome": "consent"}),
@@ -66,6 +66,7 @@ async def test_what_happens_is_counted(flow: Flow) -> None:
     app = await flow.app()
     token = await flow.tokens(app)
     await flow.refresh(app, token.refresh_token)
+    clock.advance(10.0)
     await flow.refresh(app, token.refresh_token)
     await flow.decide((await flow.authorize(app)).consent.pending_id, approved=False)
 

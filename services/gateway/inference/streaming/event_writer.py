@@ -11,7 +11,7 @@ from servicekit.lifecycle import Background
 from services.gateway.edge import cancellation
 from services.gateway.edge.client_connection import ClientConnection
 from services.gateway.edge.problems import Headers
-from services.gateway.inference.event_stream import KEEPALIVE, escape_line_ends
+from services.gateway.inference.streaming.event_stream import KEEPALIVE, escape_line_ends
 from services.gateway.settings import StreamSettings
 
 _HEADERS: Final[Headers] = [

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
 from services.gateway.inference.schemas import ChatMessage, ChatRequest, ToolCall
-from services.gateway.inference.text_size import TextSize, size_of, total
+from services.gateway.inference.size.text_size import TextSize, size_of, total
+from services.gateway.inference.size.written_out import Schemas
 
 # What a dialect puts around a tool, a call, a result or a schema: names of fields, brackets, quotes.
 ENVELOPE_TOKENS: Final = 64
@@ -30,6 +31,7 @@ class PromptSize:
         prompts: asked by itself, and billed by itself, each.
         choices: answers of all prompts; 0: nothing comes out.
         max_tokens: of one choice; 0: not said.
+        schemas: of tools and of the answer, which some providers' adapters write out.
         shows_all: what the caller gets is all that the provider makes: nothing is cut off or thought in hiding.
     """
 
@@ -41,6 +43,7 @@ class PromptSize:
     choices: int = 1
     max_tokens: int = 0
     shows_all: bool = False
+    schemas: Schemas = field(default_factory=Schemas, compare=False)
 
     @property
     def lesson(self) -> tuple[int, str]:
@@ -85,6 +88,7 @@ def chats_size(requests: Sequence[ChatRequest]) -> PromptSize:
         choices,
         first.max_completion_tokens or first.max_tokens or 0,
         choices == 1 and not first.stop and first.reasoning_effort in (None, "none"),
+        Schemas(measure.schemas),
     )
 
 
@@ -98,6 +102,7 @@ class _Measure:
 
     def __init__(self) -> None:
         self.texts: list[TextSize] = []
+        self.schemas: list[dict[str, Any]] = []
         self.messages = self.envelopes = self.images = 0
 
     def add(self, message: ChatMessage) -> None:
@@ -117,14 +122,17 @@ class _Measure:
 
     def add_form(self, request: ChatRequest) -> None:
         """Measure what goes with every request: tools, the schema of the answer, a predicted answer."""
-        for tool in request.tools or ():
+        for tool in request.functions_offered:
             function = tool.function
-            self._form(function.parameters)
+            self._schema(function.parameters)
+            for own in (function.few_shot_examples, function.return_parameters):
+                if own is not None:
+                    self._form(own)
             self._text(function.name)
             self._text(function.description or "")
         if request.response_format is not None:
             wanted = request.response_format.json_schema
-            self._form(wanted.schema if wanted is not None else None)
+            self._schema(wanted.schema if wanted is not None else None)
             self._text(wanted.name if wanted is not None else "")
         if request.prediction is not None:
             self._form(request.prediction)
@@ -132,7 +140,12 @@ class _Measure:
     def _text(self, text: str) -> None:
         self.texts.append(size_of(text.encode("utf-8", "replace")))
 
-    def _form(self, form: dict[str, Any] | None) -> None:
+    def _schema(self, schema: dict[str, Any] | None) -> None:
+        self._form(schema)
+        if schema:
+            self.schemas.append(schema)
+
+    def _form(self, form: dict[str, Any] | list[dict[str, Any]] | None) -> None:
         self.envelopes += 1
         self.texts.append(size_of(_encode(form)) if form else TextSize())
 

@@ -1,0 +1,45 @@
+"""Log lines, as a program writes them."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from typing import Final
+
+NASTY: Final = 'a\r\n{"event":"forged"}\x1b[31m\x00 …'
+WRITE: Final = """
+import sys, structlog
+from servicekit import telemetry
+from servicekit.settings import TelemetrySettings
+telemetry.configure("test", TelemetrySettings(log_format="json"))
+structlog.get_logger().warning("said", text=sys.stdin.read())
+"""
+ENTER: Final = """
+import resource, sys
+from servicekit import entry
+async def serve():
+    print(resource.getrlimit(resource.RLIMIT_CORE))
+sys.argv = ["x", "serve"]
+entry.run("test", serve)
+"""
+
+
+def test_a_line_of_the_log_stays_one_line() -> None:
+    """Line breaks, escapes of terminals and zero bytes are written as JSON writes them: nobody forges a line."""
+    written = subprocess.run([sys.executable, "-c", WRITE], input=NASTY, capture_output=True, text=True, check=True)
+
+    (line,) = written.stdout.splitlines()
+    assert json.loads(line)["text"] == NASTY
+    assert line.isprintable()
+
+
+def test_a_service_leaves_no_core_file() -> None:
+    """It would hold what passed through: the limit is zero, and cannot be raised again."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_CORE)
+
+    said = subprocess.run([sys.executable, "-c", ENTER], capture_output=True, text=True, check=True)
+
+    assert said.stdout.strip() == "(0, 0)"
+    assert resource.getrlimit(resource.RLIMIT_CORE)[0] == soft

@@ -1,0 +1,34 @@
+"""Counts what each client asks in a minute, in Redis; apart from the counters of addresses, which are the gateway's."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from redis.asyncio import Redis
+
+from services.auth.shared.cache.errors import cache_errors
+
+ASKED: Final = "razvilka:auth:client_asked:"
+WINDOW_S: Final = 60
+
+
+class ClientCounters:
+    """Requests by client and minute."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    async def count(self, name: str, now: datetime) -> int:
+        """Count a request; return how many there were in this minute.
+
+        Raises:
+            Unavailable: Redis is down.
+        """
+        key = f"{ASKED}{name}:{int(now.timestamp()) // WINDOW_S}"
+        pipe = self._client.pipeline(transaction=True)
+        pipe.incr(key)
+        pipe.expire(key, 2 * WINDOW_S, nx=True)
+        with cache_errors():
+            answers = await pipe.execute()
+        return int(answers[0])

@@ -1,0 +1,28 @@
+"""Remembers which DPoP proofs were used, in Redis: each counts once (RFC 9449 11.1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from redis.asyncio import Redis
+
+from servicekit.trust.dpop import REPLAY_WINDOW_S, Proof
+from services.auth.shared.cache.errors import cache_errors
+
+USED: Final = "razvilka:auth:dpop:"
+
+
+class UsedProofs:
+    """Proofs that were used, until their time is over anyway."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    async def use(self, proof: Proof) -> bool:
+        """Use a proof; tell whether it is the first time.
+
+        Raises:
+            Unavailable: Redis is down. What cannot be told apart from a replay proves nothing.
+        """
+        with cache_errors():
+            return bool(await self._client.set(USED + proof.replay_key, 1, ex=REPLAY_WINDOW_S, nx=True))

@@ -1,0 +1,57 @@
+"""How much a client may ask in a minute at the endpoints for programs."""
+
+from __future__ import annotations
+
+import structlog
+
+from servicekit.clock import Clock
+from servicekit.errors import Unavailable
+from services.auth.oauth import metrics
+from services.auth.oauth.audit_events import current_address
+from services.auth.oauth.cache.client_counters import WINDOW_S, ClientCounters
+from services.auth.oauth.domain.client import Client
+from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
+
+log = structlog.get_logger()
+
+
+class ClientLimit:
+    """Counts clients that have proved who they are; of public ones, whose id anybody can say, each address apart."""
+
+    def __init__(self, counters: ClientCounters, *, per_minute: int, clock: Clock) -> None:
+        self._counters = counters
+        self._per_minute = per_minute
+        self._clock = clock
+
+    async def count(self, client: Client) -> None:
+        """Count a request of this client.
+
+        Raises:
+            OAuthRefusal: temporarily_unavailable, 429: it made too many; it says when to come again.
+        """
+        name = _name(client)
+        if not self._per_minute or not name:
+            return
+        now = self._clock.now()
+        try:
+            asked = await self._counters.count(name, now)
+        except Unavailable as exc:
+            # Tokens do not depend on Redis; the gateway's limit of addresses holds without it.
+            log.warning("oauth.client_limit_without_redis", reason=exc.reason.value)
+            return
+        if asked > self._per_minute:
+            metrics.CLIENTS_LIMITED.inc()
+            raise OAuthRefusal(
+                OAuthError.TEMPORARILY_UNAVAILABLE,
+                "Too many requests from this client.",
+                http_status=429,
+                retry_after_s=WINDOW_S - int(now.timestamp()) % WINDOW_S,
+            )
+
+
+def _name(client: Client) -> str:
+    if client.is_confidential:
+        return client.id
+    address = current_address()
+    # Without an address all strangers would share one counter, and one of them could shut out the others.
+    return f"{client.id}@{address}" if address else ""

@@ -1,0 +1,110 @@
+"""A disabled application or grant gives nothing and loses nothing: enabled, the same tokens go on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+import asyncpg
+import pytest
+from razvilka.auth.v1 import oauth_pb2 as pb
+
+from servicekit.errors import ErrorReason, NotFound, ServiceError
+from services.auth.shared.store.disabled import disable, enable
+from services.auth.tests.oauth.flow import Flow, claims_of
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+async def off(pool: Pool, subject: str) -> None:
+    """Disable what an administrator names."""
+    async with pool.acquire() as connection, connection.transaction():
+        await disable(connection, subject, NOON)
+
+
+async def on(pool: Pool, subject: str) -> None:
+    """Enable it."""
+    async with pool.acquire() as connection, connection.transaction():
+        await enable(connection, subject)
+
+
+async def counts(flow: Flow, access_token: str) -> bool:
+    """Tell whether gateways are told that the token's grant allows anything."""
+    try:
+        await flow.call(pb.GetGrantRequest(grant_id=claims_of(access_token)["gid"], user_id=flow.user_id))
+    except ServiceError as exc:
+        if exc.reason is not ErrorReason.INVALID_TOKEN:
+            raise
+        return False
+    return True
+
+
+async def test_a_disabled_application_gets_nothing_until_it_is_enabled(flow: Flow, auth_pool: Pool) -> None:
+    """No refresh, no authorization, no live token; afterwards its refresh token is as good as before."""
+    app = await flow.app()
+    token = await flow.tokens(app)
+    subject = f"client:{app.client_id}"
+
+    await off(auth_pool, subject)
+    refused = await flow.refresh(app, token.refresh_token)
+    page = await flow.authorize(app)
+    alive = await counts(flow, token.access_token)
+    await on(auth_pool, subject)
+    refreshed = await flow.refresh(app, token.refresh_token)
+
+    assert (refused.error, page.error_page.error != "", alive) == ("invalid_client", True, False)
+    assert refreshed.access_token
+    assert await counts(flow, token.access_token)
+
+
+async def test_a_disabled_grant_is_not_got_round_by_consenting_again(flow: Flow, auth_pool: Pool) -> None:
+    """A refresh is invalid_grant and no reuse; the same user cannot let the application in meanwhile."""
+    app = await flow.app()
+    token = await flow.tokens(app)
+    subject = f"grant:{claims_of(token.access_token)['gid']}"
+
+    await off(auth_pool, subject)
+    refused = await flow.refresh(app, token.refresh_token)
+    with pytest.raises(NotFound):
+        await flow.code(app)
+    alive = await counts(flow, token.access_token)
+    await on(auth_pool, subject)
+
+    assert (refused.error, alive) == ("invalid_grant", False)
+    assert (await flow.refresh(app, token.refresh_token)).access_token
+
+
+async def test_a_code_given_before_is_not_redeemed_after(flow: Flow, auth_pool: Pool) -> None:
+    """The grant that stands between the two counts at the moment of redemption."""
+    app = await flow.app()
+    token = await flow.tokens(app)
+    code = await flow.code(app)
+
+    await off(auth_pool, f"grant:{claims_of(token.access_token)['gid']}")
+
+    assert (await flow.redeem(app, code)).error == "invalid_grant"
+
+
+async def test_an_application_in_its_own_name_is_off_with_its_grant(flow: Flow, auth_pool: Pool) -> None:
+    """It has one standing grant: disabled, it gets no token from it and no other."""
+    app = await flow.app(
+        confidential=True, owner_user_id=flow.user_id, grant_types=["client_credentials"], scopes=["models:read"]
+    )
+    token = await flow.token(app, grant_type="client_credentials")
+
+    await off(auth_pool, f"grant:{claims_of(token.access_token)['gid']}")
+
+    assert (await flow.token(app, grant_type="client_credentials")).error == "invalid_grant"
+
+
+async def test_owners_see_what_is_disabled(flow: Flow, auth_pool: Pool) -> None:
+    """In the lists of their applications and of what they let in."""
+    app = await flow.app(owner_user_id=flow.user_id)
+    await flow.tokens(app)
+
+    await off(auth_pool, f"client:{app.client_id}")
+
+    clients = (await flow.call(pb.ListClientsRequest(owner_user_id=flow.user_id))).clients
+    grants = (await flow.call(pb.ListGrantsRequest(user_id=flow.user_id))).grants
+    assert ([client.disabled for client in clients], [grant.disabled for grant in grants]) == ([True], [True])

@@ -1,0 +1,41 @@
+"""Remembers which DPoP proofs were used: in Redis for all gateways, and here for as long as Redis is lost."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from servicekit.clock import Clock
+from servicekit.trust.dpop import REPLAY_WINDOW_S, Proof
+
+log = structlog.get_logger()
+
+USED: Final = "razvilka:gateway:dpop:"
+MAX_ENTRIES: Final = 50_000
+
+
+class UsedProofs:
+    """Proofs that were used, until their time is over anyway."""
+
+    def __init__(self, redis: Redis, clock: Clock) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._here: dict[str, float] = {}
+
+    async def use(self, proof: Proof) -> bool:
+        """Use a proof; tell whether it is the first time. Without Redis only this gateway's own uses are known."""
+        key, now = proof.replay_key, self._clock.monotonic()
+        if self._here.get(key, 0.0) > now:
+            return False
+        if len(self._here) >= MAX_ENTRIES:
+            # The oldest first: a dict keeps the order.
+            del self._here[next(iter(self._here))]
+        self._here[key] = now + REPLAY_WINDOW_S
+        try:
+            return bool(await self._redis.set(USED + key, 1, ex=REPLAY_WINDOW_S, nx=True))
+        except (RedisError, OSError, TimeoutError) as exc:
+            log.warning("dpop.replays_known_here_only", error=type(exc).__name__)
+            return True

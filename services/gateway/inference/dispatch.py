@@ -1,0 +1,43 @@
+"""How a priced request goes out: admitted by every limit and budget, then journalled."""
+
+from __future__ import annotations
+
+from servicekit.clock import Clock
+from servicekit.errors import ServiceError
+from servicekit.failpoints import failpoint
+from services.gateway.admission import headers as limit_headers
+from services.gateway.admission.admission import Admission
+from services.gateway.admission.request import AdmissionRefused
+from services.gateway.edge.request_context import RequestContext
+from services.gateway.inference.admitting import Admitting
+from services.gateway.inference.pricing import PricedRequest
+from services.gateway.metering.metering import Meter, Metering
+
+
+class Dispatch:
+    """Admits and journals."""
+
+    def __init__(self, admission: Admission, metering: Metering, admitting: Admitting, clock: Clock) -> None:
+        self._admission = admission
+        self._metering = metering
+        self._admitting = admitting
+        self._clock = clock
+
+    async def send(self, context: RequestContext, priced: PricedRequest) -> tuple[Meter, PricedRequest]:
+        """Admit a request and journal that it goes out; what cannot be journalled is not admitted either.
+
+        It is asked for as it was admitted: with shorter answers, if only those fit a budget.
+        """
+        now_s = self._clock.now().timestamp()
+        try:
+            admitted, facts, priced = await self._admitting.admit(context, priced)
+        except AdmissionRefused as refused:
+            context.headers.extend(limit_headers.rate_limit_headers(refused.report, now_s=now_s))
+            raise
+        context.headers.extend(limit_headers.rate_limit_headers(admitted.report, now_s=now_s))
+        failpoint("gateway.after_admit")
+        try:
+            return self._metering.dispatched(admitted.ticket, facts), priced
+        except ServiceError:
+            await self._admission.cancel(admitted.ticket)
+            raise

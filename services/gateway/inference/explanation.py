@@ -1,0 +1,83 @@
+"""What a request tells of itself afterwards: what was asked for and not done, and which attempts were made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
+from services.gateway.clients.completion import Route
+from services.gateway.inference.schemas import ProviderPreferences
+from services.gateway.metering.storable import MAX_TEXT
+from services.gateway.metering.usage_record import Attempt
+
+# Anybody's text: a header and a row have room for a few names.
+MOST_NAMES: Final = 20
+LONGEST_NAME: Final = 64
+SEPARATOR: Final = ", "
+# In the error of a request that failed: how the router says what it tried.
+_ATTEMPTS: Final = "attempts"
+_MORE: Final = "..."
+
+
+class _Tried(msgspec.Struct):
+    provider: str
+    model: str
+    reason: str
+    latency_ms: int
+
+
+_TRIED: Final = msgspec.json.Decoder(list[_Tried])
+
+
+def dropped_names(route: Route, ignored: Sequence[str]) -> list[str]:
+    """Return what was asked for and not done, each name once.
+
+    Args:
+        route: what answered: it knows what its provider could not take.
+        ignored: fields of the body that are no parameters; the first few are named.
+    """
+    strange = (name[:LONGEST_NAME] for name in ignored[:MOST_NAMES])
+    return list(dict.fromkeys([*route.dropped_params, *strange]))
+
+
+def check_required(preferences: ProviderPreferences | None, left_out: Sequence[str]) -> None:
+    """Do nothing, unless the caller wants every parameter it gave to count and one cannot.
+
+    Raises:
+        InvalidRequest: the first of those left out.
+    """
+    if left_out and requires_all(preferences):
+        raise InvalidRequest(
+            ErrorReason.UNSUPPORTED_PARAMETER,
+            f"'{left_out[0]}' would be ignored, and `provider.require_parameters` is true.",
+            param=left_out[0],
+        )
+
+
+def requires_all(preferences: ProviderPreferences | None) -> bool:
+    """Tell whether no parameter may be left out."""
+    return preferences is not None and bool(preferences.require_parameters)
+
+
+def stored_names(names: Sequence[str]) -> str:
+    """Return the names as the usage row keeps them: whole ones, as many as fit."""
+    text = SEPARATOR.join(names)
+    while len(text) > MAX_TEXT:
+        kept = text[: MAX_TEXT - len(SEPARATOR + _MORE)].rpartition(SEPARATOR)[0]
+        text = f"{kept}{SEPARATOR}{_MORE}" if kept else _MORE
+    return text
+
+
+def attempts_of(error: ServiceError) -> tuple[Attempt, ...]:
+    """Return what was tried before a request failed; nothing when the error does not say."""
+    said = error.details.get(_ATTEMPTS)
+    if not said:
+        return ()
+    try:
+        tried = _TRIED.decode(said)
+    except msgspec.DecodeError:
+        return ()
+    return tuple(Attempt(each.provider, each.model, each.reason, each.latency_ms) for each in tried)

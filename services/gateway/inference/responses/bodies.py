@@ -1,0 +1,143 @@
+"""Response objects and their items, as OpenAI has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from services.gateway.clients.completion import Choice, Completion
+from services.gateway.edge.money import roubles
+from services.gateway.inference.responses.schemas import ResponsesRequest
+from services.gateway.inference.schemas import ChatMessage, FunctionCall, ToolCall
+from services.gateway.metering.usage_record import TokenUsage
+
+# Why an answer is not whole, by OpenAI's finish reason.
+INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHead:
+    """What every object of one answer begins with.
+
+    Attributes:
+        id: of the response; only who has it can have it back.
+        digits: of the request's id: the ids of items are made of it.
+        created: Unix seconds.
+        request: what was asked; much of it is said again.
+    """
+
+    id: str
+    digits: str
+    created: int
+    request: ResponsesRequest
+
+    def item_id(self, prefix: str, index: int) -> str:
+        """Return the id of an item of the answer."""
+        return f"{prefix}_{self.digits}{index:04d}"
+
+
+def response_usage(usage: TokenUsage, cost_micro_rub: int) -> dict[str, Any]:
+    """Return the usage object of this API, and beside it what the answer cost."""
+    return {
+        "input_tokens": usage.tokens_input,
+        "input_tokens_details": {"cached_tokens": usage.tokens_cached},
+        "output_tokens": usage.tokens_output,
+        "output_tokens_details": {"reasoning_tokens": usage.tokens_reasoning},
+        "total_tokens": usage.tokens_input + usage.tokens_output,
+        "cost_rub": roubles(cost_micro_rub),
+    }
+
+
+def response_object(head: ResponseHead, status: str, output: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
+    """Return a response object; `changes` are fields that are not as in one that has just begun."""
+    request = head.request
+    given = msgspec.to_builtins(request, builtin_types=(msgspec.Raw,))
+    return {
+        "id": head.id,
+        "object": "response",
+        "created_at": head.created,
+        "status": status,
+        "background": False,
+        "error": None,
+        "incomplete_details": None,
+        "instructions": request.instructions,
+        "max_output_tokens": request.max_output_tokens,
+        "metadata": request.metadata or {},
+        "model": request.model,
+        "output": output,
+        "parallel_tool_calls": request.parallel_tool_calls is not False,
+        "previous_response_id": request.previous_response_id,
+        "reasoning": given["reasoning"] or {"effort": None, "summary": None},
+        "store": request.is_kept,
+        "temperature": request.temperature,
+        "text": {"format": (given["text"] or {}).get("format") or {"type": "text"}},
+        "tool_choice": given["tool_choice"] or "auto",
+        "tools": given["tools"] or [],
+        "top_p": request.top_p,
+        "truncation": request.truncation or "disabled",
+        "usage": None,
+        "user": request.user,
+        **changes,
+    }
+
+
+def ended(
+    head: ResponseHead, finish_reason: str, output: list[dict[str, Any]], usage: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the object of an answer that has come to its end, whole or not."""
+    why = INCOMPLETE.get(finish_reason)
+    if why is None:
+        return response_object(head, "completed", output, usage=usage)
+    return response_object(head, "incomplete", output, usage=usage, incomplete_details={"reason": why})
+
+
+def message_item(id: str, text: str, status: str = "completed") -> dict[str, Any]:
+    """Return a message of the model; before it says anything it has no content."""
+    content = [text_part(text)] if status == "completed" else []
+    return {"id": id, "type": "message", "role": "assistant", "status": status, "content": content}
+
+
+def text_part(text: str) -> dict[str, Any]:
+    """Return the text of a message."""
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
+def reasoning_item(id: str, text: str) -> dict[str, Any]:
+    """Return what the model thought."""
+    return {"id": id, "type": "reasoning", "summary": [{"type": "summary_text", "text": text}] if text else []}
+
+
+def call_item(id: str, call: ToolCall, status: str = "completed") -> dict[str, Any]:
+    """Return a call that the model made."""
+    return {
+        "id": id,
+        "type": "function_call",
+        "call_id": call.id,
+        "name": call.function.name,
+        "arguments": call.function.arguments,
+        "status": status,
+    }
+
+
+def items_of(head: ResponseHead, choice: Choice) -> list[dict[str, Any]]:
+    """Return the items of a whole answer: thoughts, text, calls."""
+    items: list[dict[str, Any]] = []
+    if choice.reasoning:
+        items.append(reasoning_item(head.item_id("rs", 0), choice.reasoning))
+    if choice.content or not choice.tool_calls:
+        items.append(message_item(head.item_id("msg", len(items)), choice.content or ""))
+    for call in choice.tool_calls:
+        items.append(
+            call_item(head.item_id("fc", len(items)), ToolCall(call.id, FunctionCall(call.name, call.arguments)))
+        )
+    return items
+
+
+def answered(completion: Completion) -> ChatMessage:
+    """Return what the model said as a message of the chat, for a next turn."""
+    choice = completion.choices[0]
+    calls = [ToolCall(call.id, FunctionCall(call.name, call.arguments)) for call in choice.tool_calls]
+    content = choice.content or ("" if not calls else None)
+    return ChatMessage(role="assistant", content=content, tool_calls=calls or None)

@@ -1,0 +1,112 @@
+"""What is kept of an answer for a next turn, and how it looks at rest: packed, and readable only with its id."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from services.gateway.inference.schemas import ChatMessage
+
+PREFIX: Final = "resp_"
+# Beside the digits of the request's id, which stands in logs: what makes the id a secret.
+SECRET_BYTES: Final = 16
+MOST_BYTES: Final = 2**20
+_NONCE_BYTES: Final = 12
+
+
+class KeptResponse(msgspec.Struct, gc=False):
+    """One answer: its object, the items that were sent for it, and the whole conversation so far as a chat."""
+
+    response: dict[str, Any]
+    input: list[Any]
+    messages: list[ChatMessage]
+
+
+class ResponseStore(Protocol):
+    """Where bytes are kept for a while, by owner."""
+
+    async def save(self, user_id: str, name: str, value: bytes) -> bool:
+        """Keep bytes; False: it cannot be done at the moment."""
+        ...
+
+    async def load(self, user_id: str, name: str) -> bytes | None:
+        """Return them, or None: there are none, or not any more.
+
+        Raises:
+            Unavailable: it cannot be told.
+        """
+        ...
+
+    async def delete(self, user_id: str, name: str) -> bool:
+        """Forget them; False: there were none.
+
+        Raises:
+            Unavailable: it cannot be told.
+        """
+        ...
+
+
+def new_response_id(request_id: str) -> str:
+    """Return the id of a response: that of the request, and a secret."""
+    return PREFIX + request_id.replace("-", "") + os.urandom(SECRET_BYTES).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptResponses:
+    """Keeps answers so that only who has both the owner's credential and the id can have them back.
+
+    The store sees a hash of the id and bytes encrypted by a key that is made of it (AES-GCM): a copy of the store says
+    nothing.
+    """
+
+    store: ResponseStore
+
+    async def save(self, user_id: str, owner: str, response_id: str, kept: KeptResponse) -> bool:
+        """Keep an answer; False: it is too large, or the store is away.
+
+        Args:
+            user_id: whose it is.
+            owner: which of the user's applications it belongs to; "" for keys.
+            response_id: of the answer.
+            kept: what to keep.
+        """
+        packed = zlib.compress(msgspec.json.encode(kept), 1)
+        if len(packed) > MOST_BYTES:
+            return False
+        nonce = os.urandom(_NONCE_BYTES)
+        name = _name(owner, response_id)
+        sealed = nonce + AESGCM(_key(owner, response_id)).encrypt(nonce, packed, name.encode())
+        return await self.store.save(user_id, name, sealed)
+
+    async def load(self, user_id: str, owner: str, response_id: str) -> KeptResponse | None:
+        """Return an answer, or None: there is none of this id for this owner, or not any more."""
+        name = _name(owner, response_id)
+        sealed = await self.store.load(user_id, name)
+        if sealed is None:
+            return None
+        try:
+            packed = AESGCM(_key(owner, response_id)).decrypt(
+                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], name.encode()
+            )
+        except InvalidTag:
+            return None
+        return msgspec.json.decode(zlib.decompress(packed), type=KeptResponse)
+
+    async def delete(self, user_id: str, owner: str, response_id: str) -> bool:
+        """Forget an answer; False: there was none."""
+        return await self.store.delete(user_id, _name(owner, response_id))
+
+
+def _name(owner: str, response_id: str) -> str:
+    return hashlib.sha256(f"name\0{owner}\0{response_id}".encode()).hexdigest()[:40]
+
+
+def _key(owner: str, response_id: str) -> bytes:
+    return hashlib.sha256(f"key\0{owner}\0{response_id}".encode()).digest()

@@ -1,0 +1,123 @@
+"""POST /v1/responses: OpenAI's newer form of the same chats, with turns that are remembered for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+from starlette.types import Send
+
+from servicekit.errors import ErrorReason, NotFound
+from services.gateway.clients.completion import Completion
+from services.gateway.edge.request_context import RequestContext
+from services.gateway.inference.conversation import normalise
+from services.gateway.inference.openai_bodies import encode
+from services.gateway.inference.prompt_list import PromptList
+from services.gateway.inference.responses.bodies import ResponseHead, answered, ended, items_of, response_usage
+from services.gateway.inference.responses.conversion import to_chat
+from services.gateway.inference.responses.frames import ResponseFrames
+from services.gateway.inference.responses.kept import KeptResponse, KeptResponses, new_response_id
+from services.gateway.inference.responses.schemas import ResponsesRequest
+from services.gateway.inference.routes.access import RESPONSES
+from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
+from services.gateway.inference.schemas import ChatMessage
+from services.gateway.inference.size.prompt_size import chat_size
+from services.gateway.metering.usage_record import TokenUsage
+
+UNKNOWN: Final = "There is no such response, or not any more (field `previous_response_id`)."
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One request, and what is to be kept of it once it is answered."""
+
+    context: RequestContext
+    head: ResponseHead
+    said: list[ChatMessage]
+    kept: KeptResponses
+    response: dict[str, Any] = field(default_factory=dict)
+    reply: ChatMessage | None = None
+
+    def render(self, completion: Completion, usage: TokenUsage, cost_micro_rub: int) -> bytes:
+        """Return the body of a whole answer."""
+        choice = completion.choices[0]
+        self.response = ended(
+            self.head, choice.finish_reason, items_of(self.head, choice), response_usage(usage, cost_micro_rub)
+        )
+        self.reply = answered(completion)
+        return encode(self.response)
+
+    async def keep(self) -> None:
+        """Keep the answer for a next turn, before its end is sent: the next turn may follow at once."""
+        if not self.head.request.is_kept or self.reply is None:
+            return
+        caller, request = self.context.known_caller, self.head.request
+        given = [request.input] if isinstance(request.input, str) else request.input
+        items = [msgspec.json.decode(item) if isinstance(item, msgspec.Raw) else _spoken(item) for item in given]
+        whole = KeptResponse(self.response, items, [*self.said, self.reply])
+        await self.kept.save(caller.user_id, caller.grant_id, self.head.id, whole)
+
+
+def _spoken(text: str) -> dict[str, Any]:
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+
+
+class Responses(PaidRoute[ResponsesRequest]):
+    """Answers one turn."""
+
+    def __init__(self, inference: InferenceDependencies, kept: KeptResponses) -> None:
+        super().__init__(RESPONSES, ResponsesRequest, inference)
+        self._kept = kept
+
+    def answer(self, context: RequestContext, request: ResponsesRequest, send: Send) -> Awaitable[None]:
+        """Answer one request."""
+        return self._answer(context, request, send)
+
+    async def _answer(self, context: RequestContext, request: ResponsesRequest, send: Send) -> None:
+        context.stream = bool(request.stream)
+        before = await self._before(context, request)
+        conversation = to_chat(request, before)
+        chat = conversation.chat
+        context.ignored_params.extend(conversation.left_out)
+        normalise(chat)
+        pricing, answers = self.inference.pricing, self.inference.answers
+        priced = pricing.price(context, request.model, kind="chat", endpoint="responses", size=chat_size(chat))
+        digits = context.request_id.replace("-", "")
+        head = ResponseHead(new_response_id(context.request_id), digits, int(priced.at.timestamp()), request)
+        turn = _Turn(context, head, [*before, *conversation.said], self._kept)
+        prompts = PromptList(self.inference.router, (chat,))
+        if context.stream:
+            frames = _KeptFrames(turn)
+            await answers.send_stream(context, priced, send, ask=prompts.stream, frames=frames, before_last=turn.keep)
+            return
+        await answers.send_whole(context, priced, send, ask=prompts.complete, render=turn.render, before_last=turn.keep)
+
+    async def _before(self, context: RequestContext, request: ResponsesRequest) -> list[ChatMessage]:
+        """Return what was said in the turns before.
+
+        Raises:
+            NotFound: they are not known here.
+        """
+        if request.previous_response_id is None:
+            return []
+        caller = context.known_caller
+        kept = await self._kept.load(caller.user_id, caller.grant_id, request.previous_response_id)
+        if kept is None:
+            raise NotFound(ErrorReason.NOT_FOUND, UNKNOWN, param="previous_response_id")
+        return kept.messages
+
+
+class _KeptFrames(ResponseFrames):
+    """The events of a turn that is kept at its end."""
+
+    def __init__(self, turn: _Turn) -> None:
+        super().__init__(turn.head)
+        self._turn = turn
+
+    def end(self, usage: TokenUsage, cost_micro_rub: int) -> bytes:
+        """Return the last events, and note what is to be kept."""
+        events = super().end(usage, cost_micro_rub)
+        self._turn.response, self._turn.reply = self.response, self.answered()
+        return events

@@ -1,0 +1,24 @@
+"""Takes a model's control text out of what it says, also across pieces of a stream; nothing else is lost."""
+
+from __future__ import annotations
+
+from services.router.domain.stop_sequences import StopCutter
+
+
+class MarkerRemover:
+    """Passes text on without one marker; holds back what may turn out to be the start of it."""
+
+    __slots__ = ("_cutter", "_marker")
+
+    def __init__(self, marker: str) -> None:
+        self._marker = marker
+        self._cutter = StopCutter([marker])
+
+    def feed(self, text: str) -> str:
+        """Return what may be shown now."""
+        *whole, rest = (self._cutter.flush() + text).split(self._marker)
+        return "".join(whole) + self._cutter.feed(rest)
+
+    def flush(self) -> str:
+        """Return what was held back when the text has ended."""
+        return self._cutter.flush()
