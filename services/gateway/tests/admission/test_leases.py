@@ -41,8 +41,8 @@ class Room:
         self.clock = FakeClock()
         self.time = RedisTime(self.clock)
         self.owner = owner
-        self.runner = ScriptRunner(client, Breaker(FakeClock()), timeout_s=10.0)
-        self.leases = Leases(self.runner, self.clock, self.time, AdmissionOptions())
+        self.runner = ScriptRunner(client, Breaker(FakeClock()), self.time, timeout_s=10.0)
+        self.leases = Leases(self.runner, self.clock, AdmissionOptions())
         owner.start(self.runner.serve(), name="runner")
 
     def add(self, **changes: Any) -> AdmissionRequest:
@@ -132,7 +132,7 @@ async def test_a_restoration_that_comes_too_late_holds_nothing(room: Room, redis
     """Redis was hung; the request may have been settled long since."""
     room.add()
     seconds, _ = await redis_client.time()
-    room.time.learn((seconds - 60) * 1_000_000)
+    room.time.learn((seconds - 60) * 1_000_000, room.clock.monotonic())
 
     await room.leases.restore(USER)
 

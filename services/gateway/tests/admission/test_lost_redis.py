@@ -25,11 +25,24 @@ def test_the_time_of_redis_goes_on_with_the_monotonic_clock() -> None:
     clock = FakeClock()
     time = RedisTime(clock)
     clock.advance(100)
-    time.learn(7_000_000)
+    time.learn(7_000_000, 100.0)
     clock.advance(2.5)
 
     assert time.now_us() == 9_500_000
     assert time.deadline_us(0.25) == 9_750_000
+
+
+def test_an_answer_moves_the_time_only_as_far_as_it_must() -> None:
+    """It was given between the question and now: nobody knows when."""
+    clock = FakeClock()
+    time, told = RedisTime(clock), []
+    answers = [(100, 99.0, 7_000_000), (110, 109.0, 18_000_000), (110, 109.0, 17_500_000), (110, 109.5, 16_000_000)]
+    for at_s, asked_s, now_us in answers:
+        clock.advance(at_s - clock.monotonic())
+        time.learn(now_us, asked_s)
+        told.append(time.now_us())
+
+    assert told == [7_000_000, 18_000_000, 18_000_000, 16_500_000]
 
 
 def test_a_machine_that_has_run_for_long_waits_for_as_many_failures() -> None:

@@ -17,6 +17,7 @@ from servicekit.clock import Clock, SystemClock
 from servicekit.lifecycle import background
 from servicekit.testing import FakeClock
 from services.gateway.admission.degraded.breaker import Breaker
+from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.degraded.replicas import KEY, Replicas
 from services.gateway.admission.reconcile import LOCK, Reconciler
 from services.gateway.admission.redis.script_runner import ScriptRunner
@@ -113,7 +114,7 @@ async def test_a_lost_redis_leaves_the_last_count(redis_client: Any, free_port: 
 async def reconciler_on(client: Any, ledger: Ledger, clock: Clock) -> AsyncIterator[Reconciler]:
     """Yield a reconciler whose scripts are run."""
     async with background() as owner:
-        runner = ScriptRunner(client, Breaker(SystemClock()), timeout_s=10.0)
+        runner = ScriptRunner(client, Breaker(SystemClock()), RedisTime(SystemClock()), timeout_s=10.0)
         owner.start(runner.serve(), name="runner")
         yield Reconciler(client, runner, ledger.spend_of, clock=clock, every_s=300.0)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.gateway.clients.catalog import Model
 from services.gateway.inference.estimate import affordable_output, estimate
-from services.gateway.inference.prompt_size import embedding_size
+from services.gateway.inference.size.prompt_size import embedding_size
 from services.gateway.metering.usage_record import Price
 
 MODEL = Model("m", "p", "chat", (), context_length=32_768, max_output_tokens=8_192, tokens_per_message=4)
