@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
 from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.admission.dimensions import Dimension, Limits
+from services.gateway.admission.keys import details_key
 from services.gateway.admission.request import AdmissionRefused
+from services.gateway.admission.wire import SettleCall
 from services.gateway.metering.hold import Ticket
 from services.gateway.tests.admission_kit import USER, Ledger, admission_on, budget, counters, request
 
@@ -99,3 +103,18 @@ async def test_a_budget_of_which_nobody_knows_is_no_reason_to_decide_here(redis_
 
         assert admission.running == 0
     assert (refused.value.reason, refused.value.retry_after_s) == (ErrorReason.SERVICE_UNAVAILABLE, 2.0)
+
+
+async def test_what_is_settled_for_a_caller_that_left_is_its_request_at_no_cost(free_port: int) -> None:
+    """Redis may run the script all the same."""
+    asked = request()
+    async with admission_on(f"redis://127.0.0.1:{free_port}/0") as admission:
+        leaving = asyncio.create_task(admission.admit(asked))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        ((key, payload),) = admission._late._waiting
+
+    told = msgspec.msgpack.decode(payload, type=SettleCall)
+    assert (key, told.request_id, told.tokens, told.cost) == (details_key(USER), asked.request_id, 0, 0)
