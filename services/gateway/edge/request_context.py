@@ -110,6 +110,11 @@ def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, str | None, str | 
     return authorization, traceparent, tracestate
 
 
+def is_dpop(authorization: bytes) -> bool:
+    """Tell whether the header comes with a token that is bound to a key (RFC 9449 7.1)."""
+    return authorization.partition(b" ")[0].lower() == b"dpop"
+
+
 def context_of(scope: Scope) -> RequestContext:
     """Return the context of an ASGI scope."""
     context: RequestContext = scope[KEY]
