@@ -183,7 +183,7 @@ async def test_scopes_and_revocations_hold_for_bound_tokens(edge: Edge, backends
 async def test_a_step_up_is_asked_for_in_the_scheme_of_the_token(edge: Edge, backends: Backends) -> None:
     """DPoP with its algorithms for a bound token, where a bearer token gets Bearer (RFC 9449 7.1, RFC 9470 3)."""
     backends.oauth.grants["grant-1"] = grant_caller(grant_id="grant-1", key_id="", scopes=["keys:write"])
-    claims = {"scope": "keys:write", "auth_time": int(datetime.now(UTC).timestamp()) - 3600}
+    claims: dict[str, Any] = {"scope": "keys:write", "auth_time": int(datetime.now(UTC).timestamp()) - 3600}
     bound, plain = bound_token(jti="b", **claims), access_token(jti="p", **claims)
 
     async with httpx.AsyncClient(base_url=edge.client.base_url) as client:
