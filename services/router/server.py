@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import random
 import uuid
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.health import HealthTracker
+from services.router.providers.key_renewal import KeyRenewal
 from services.router.providers.registry import Dependencies, built_in_providers
 from services.router.providers.table import ProviderTable, tool_call_ids
 from services.router.providers.transport.http import open_http
@@ -62,6 +64,8 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         catalog.on_files(lambda files: table.take_over(files.upstreams))
         statuses = StatusReporter(health, store, clock)
         jobs.start(catalog.watch_files(settings.reload_s), name="catalog.files")
+        renewal = KeyRenewal(settings, needs, table, os.environ)
+        jobs.start(renewal.watch(settings.reload_s, clock), name="provider.keys")
         jobs.start(catalog.watch_overrides(settings.overrides_s), name="catalog.overrides")
         jobs.start(statuses.run(settings.status_s), name="provider_status")
         limits = Limits(settings.http.first_token_s, settings.choices_max, settings.http.answer_s)

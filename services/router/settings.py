@@ -51,7 +51,7 @@ class RouterSettings(ProviderSettings, BaseSettings):
     upstreams_file: Path | None = None
     """YAML file of OpenAI-compatible upstreams."""
     reload_s: float = Field(2.0, gt=0)
-    """Seconds between two looks at the catalogue files."""
+    """Seconds between two looks at the catalogue files, and at the files that hold providers' keys."""
     overrides_s: float = Field(10.0, gt=0)
     """Seconds between two looks at the administrator's overrides."""
     status_s: float = Field(5.0, gt=0)
