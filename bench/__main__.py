@@ -4,53 +4,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import uvloop
 
-from bench import open_streams, processes, verification
+from bench import open_streams, processes, soak, verification
+from bench.cases import CASES, CONNECTIONS, PLAIN, STREAM, Case
 from bench.load import Result, Target, closed_loop, open_loop
 from bench.suite import UPSTREAM_KEY, Suite, running_suite
 
-CONNECTIONS: Final = 64
-PROMPT: Final = "Перечисли стоянки у реки и скажи, какая ближе к дороге. " * 4
 MARK: Final = "<!-- bench -->"
 CPU_ROOMS: Final = (*processes.SERVICES, "redis", "postgres")
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One model, streamed or not."""
-
-    name: str
-    model: str
-    stream: bool
-
-    def body(self) -> bytes:
-        """Return the request's JSON."""
-        messages = [
-            {"role": "system", "content": "Ты помогаешь диспетчеру."},
-            *({"role": "user" if i % 2 == 0 else "assistant", "content": PROMPT} for i in range(6)),
-            {"role": "user", "content": PROMPT + "[[chunks:20]]"},
-        ]
-        fields = {"model": self.model, "messages": messages, "max_tokens": 200, "stream": self.stream}
-        return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-CASES: Final = [
-    Case("plain, minimal upstream", "bench-model", False),
-    Case("stream of 20, minimal upstream", "bench-model", True),
-    Case("plain, YandexGPT emulator", "yandexgpt:latest", False),
-    Case("stream of 20, YandexGPT emulator", "yandexgpt:latest", True),
-    Case("plain, GigaChat emulator", "gigachat-pro", False),
-    Case("stream of 20, GigaChat emulator", "gigachat-pro", True),
-]
 MANY: Final = Case(open_streams.NAME, "bench-model-30ms", True)
 
 
@@ -60,6 +30,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="length of one window")
     parser.add_argument("--only", default="", help="run only the cases whose name has this text")
     parser.add_argument("--long", action="store_true", help="add 200 requests/s for 60 s")
+    parser.add_argument("--soak", type=float, default=0.0, help="only a steady rate for so many seconds")
     parser.add_argument("--write", type=Path, help="replace the table in this Markdown file")
     arguments = parser.parse_args()
     cases = [case for case in CASES if arguments.only in case.name]
@@ -68,6 +39,10 @@ def main() -> None:
         # For a profiler, and not part of the tables.
         print(f"pids: {suite.pids()}", file=sys.stderr)
         many = arguments.only in open_streams.NAME
+        if arguments.soak:
+            work = soak.table(suite, _through(suite, PLAIN), _through(suite, STREAM), arguments.soak)
+            print("\n".join(uvloop.run(work)))
+            return
         lines = uvloop.run(_run(suite, cases, arguments.seconds, long=arguments.long, many=many))
     if arguments.write:
         _write(arguments.write, lines)

@@ -102,6 +102,7 @@ class Target:
     url: str
     key: str
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -112,9 +113,10 @@ class Target:
     def encoded(self) -> bytes:
         """Return the request's bytes."""
         parts = urlsplit(self.url)
+        more = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
         head = (
             f"POST {parts.path} HTTP/1.1\r\nhost: {parts.netloc}\r\nauthorization: Bearer {self.key}\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(self.body)}\r\n\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(self.body)}\r\n{more}\r\n"
         )
         return head.encode() + self.body
 
@@ -163,7 +165,13 @@ async def open_loop(target: Target, *, rate: float, seconds: float, drain_s: flo
         while idle and not idle[-1].is_open:
             idle.pop()
         connection = idle.pop() if idle else await _connect(target)
-        if await connection.request(data):
+        try:
+            answered = await connection.request(data)
+        except asyncio.CancelledError:
+            # Who left does not hold the server, or the next measurement would pay for this one.
+            connection.close()
+            raise
+        if answered:
             result.latencies.append(time.perf_counter() - due)
             result.first_bytes.append(connection.first_byte_at - due)
             idle.append(connection)

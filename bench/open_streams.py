@@ -24,12 +24,12 @@ async def table(suite: Suite, target: Target, seconds: float) -> list[str]:
     """Keep `STREAMS` streams open for `seconds`, twice: the first time memory settles, the second is measured."""
     await closed_loop(target, connections=STREAMS, seconds=RAMP_S + 1.0, ramp_s=RAMP_S)
     pids = suite.pids()
-    rest, before = processes.resident_mib(pids), processes.sample(pids).cpu_s
+    rest, before = processes.resident_mib(pids), processes.sample(pids)
     running = asyncio.create_task(closed_loop(target, connections=STREAMS, seconds=seconds, ramp_s=RAMP_S))
     await asyncio.sleep((RAMP_S + seconds) / 2)
     full = processes.resident_mib(pids)
     result = await running
-    after = processes.sample(pids).cpu_s
+    after = processes.sample(pids)
     first = [result.percentile(share, first_byte=True) for share in (0.5, 0.99)]
     lines = [
         "",
@@ -37,12 +37,14 @@ async def table(suite: Suite, target: Target, seconds: float) -> list[str]:
         f"p99 {first[1]:.1f} ms, whole answer p50 {result.percentile(0.5):.0f} ms, "
         f"p99 {result.percentile(0.99):.0f} ms, errors {result.errors}",
         "",
-        "| process | CPU ms a stream | CPU of one core, % an open stream | memory an open stream, kB |",
-        "|---|---|---|---|",
+        "| process | CPU ms a stream | in the kernel | CPU of one core, % an open stream | memory an open stream, kB |",
+        "|---|---|---|---|---|",
     ]
     for name in CARRIERS:
-        cpu_s = after[name] - before[name]
+        cpu_s = after.cpu_s[name] - before.cpu_s[name]
+        kernel = 100 * (after.kernel_s[name] - before.kernel_s[name]) / max(cpu_s, 0.001)
         share = 100 * cpu_s / result.seconds / STREAMS
         memory = 1024 * (full[name] - rest[name]) / STREAMS
-        lines.append(f"| {name} | {1000 * cpu_s / max(1, result.done):.2f} | {share:.3f} | {memory:.0f} |")
+        a_stream = 1000 * cpu_s / max(1, result.done)
+        lines.append(f"| {name} | {a_stream:.2f} | {kernel:.0f} % | {share:.3f} | {memory:.0f} |")
     return lines

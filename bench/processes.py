@@ -14,15 +14,17 @@ SERVICES: Final = ("gateway", "router", "auth", "usage")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """CPU seconds used so far and the most memory that was resident at once, by program."""
+    """By program: CPU seconds used so far, those of them in the kernel, the most memory resident at once."""
 
     cpu_s: dict[str, float]
+    kernel_s: dict[str, float]
     peak_mib: dict[str, float]
 
 
 def sample(pids: Mapping[str, int]) -> Sample:
     """Read each program with its children."""
     cpu: dict[str, float] = {}
+    kernel: dict[str, float] = {}
     peak: dict[str, float] = {}
     for program, pid in pids.items():
         root = psutil.Process(pid)
@@ -30,10 +32,11 @@ def sample(pids: Mapping[str, int]) -> Sample:
             try:
                 times = process.cpu_times()
                 cpu[program] = cpu.get(program, 0.0) + times.user + times.system
+                kernel[program] = kernel.get(program, 0.0) + times.system
                 peak[program] = peak.get(program, 0.0) + _peak_mib(process)
             except psutil.NoSuchProcess:
                 continue
-    return Sample(cpu, peak)
+    return Sample(cpu, kernel, peak)
 
 
 def resident_mib(pids: Mapping[str, int]) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Directions that a test writes into the prompt, since a gateway does not forward headers.
 
 `[[tokens:50]]`, `[[chunks:20]]`, `[[gap:10]]` and `[[latency:100]]` (milliseconds), `[[cached:8]]`,
-`[[text:exact answer]]`, `[[call:NAME {"key": 1}]]` (several: parallel calls),
+`[[text:exact answer]]`, `[[picture]]` (GigaChat draws one), `[[call:NAME {"key": 1}]]` (several: parallel calls),
 `[[fault:cut_mid_stream after=3 on=yandex times=1]]`.
 """
 

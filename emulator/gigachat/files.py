@@ -13,6 +13,8 @@ from emulator.wire.replies import Reply
 
 MEGABYTE: Final = 1024 * 1024
 LARGEST: Final = {"audio": 35 * MEGABYTE, "image": 15 * MEGABYTE, "text": 40 * MEGABYTE}
+# What the model draws: the beginning and the end of a JPEG, and nothing in between.
+PICTURE: Final = b"\xff\xd8\xff\xe0" + b"a map with a camp" + b"\xff\xd9"
 WINDOW: Final = 131_072
 
 
@@ -54,6 +56,7 @@ class FileRoutes:
                 surface.prefixes.append((f"GET {prefix}/files/", "files", self.read))
                 surface.prefixes.append((f"POST {prefix}/files/", "files", self.delete))
         surface.knows_file = self._files.__contains__
+        surface.draw = self.draw
 
     def _begin(self, call: Call) -> Reply | None:
         self._surface.authenticate(call)
@@ -85,6 +88,10 @@ class FileRoutes:
             self._files.pop(next(iter(self._files)))
         self._files[stored.id] = stored
         return stored
+
+    def draw(self) -> str:
+        """Keep the picture that the model made; return its id."""
+        return self.keep("generated.jpg", "image/jpeg", PICTURE).id
 
     async def list(self, call: Call) -> Reply:
         """`GET /files`."""

@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,6 +29,7 @@ MESSAGES: Final = {
     429: "Too many requests",
     500: "Internal Server Error",
 }
+PICTURE: Final = "[[picture]]"
 Renderer = Callable[[Answer, Ask, Model], tuple[list[bytes], list[int]]]
 
 
@@ -41,6 +44,7 @@ class GigaChatSurface(Surface):
         self.access = access
         self._sessions: dict[str, int] = {}
         self.knows_file: Callable[[str], bool] = lambda file_id: False
+        self.draw: Callable[[], str] = lambda: ""
         self.add("POST", "/v1/chat/completions", "chat", self.chat)
 
     def add(self, method: str, path: str, operation: str, route: Route) -> None:
@@ -80,6 +84,9 @@ class GigaChatSurface(Surface):
         call.entry.request_id, call.entry.session_id = header("x-request-id"), header("x-session-id")
         scheme, _, text = (header("authorization") or "").partition(" ")
         token = self.access.find(text) if scheme.lower() == "bearer" else None
+        if not scheme and call.received.certificate:
+            # Mutual TLS: the certificate is a firm's, and lives longer than any call.
+            token = Token(call.received.certificate, "GIGACHAT_API_CORP", math.inf)
         if token is None:
             raise self.refuse(call, 401)
         call.note_credential(token.credential)
@@ -140,6 +147,10 @@ class GigaChatSurface(Surface):
         self.enter(call, token)
         self.spend(call, ask.model)
         self._cache_prefix(call, ask)
+        if PICTURE in ask.prompt and ask.tool_choice == "auto" and not ask.tools:
+            # The built-in function works only where the model may choose one.
+            drawn = f'<img src="{self.draw()}" fuse="true"/> Вот что получилось.'
+            ask.directions = dataclasses.replace(ask.directions, text=drawn)
         answer = call.compose(ask, fault)
         frames, marks = render(answer, ask, model)
         reply = Reply(frames, 200, JSON_UTF8, self.headers(call), marks=marks, fault=fault)

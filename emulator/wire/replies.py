@@ -95,6 +95,11 @@ class Received:
         """Return a request header."""
         return self.headers.get(name)
 
+    @property
+    def certificate(self) -> str:
+        """The common name of the certificate that the client showed; empty: none."""
+        return ""
+
     def json(self) -> Any:
         """Return the decoded body.
 
@@ -117,6 +122,12 @@ class Exchange(Received):
         super().__init__(request.method, request.path, request.headers, body, request.query)
         self.request, self.transport = request, transport
         self.keep_alive: bool = request.keep_alive
+
+    @property
+    def certificate(self) -> str:
+        """The common name of the certificate that the client showed; empty: none."""
+        shown = self.transport.get_extra_info("peercert") or {}
+        return next((value for part in shown.get("subject", ()) for name, value in part if name == "commonName"), "")
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the kernel, or to the buffer when the client reads slowly."""

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+CLIENT = "emulator-client"
 _LIFE = datetime.timedelta(days=30)
 
 
@@ -21,35 +22,47 @@ class CertificateFiles:
     ca: Path
     chain: Path
     key: Path
+    client: Path
+    client_key: Path
 
 
 def make_certificates(directory: Path, host: str) -> CertificateFiles:
-    """Write a new CA, and a server certificate for the host signed by it."""
+    """Write a new CA, and certificates signed by it: one of a server for the host, one of a client."""
     directory.mkdir(parents=True, exist_ok=True)
-    files = CertificateFiles(directory / "ca.pem", directory / "server.pem", directory / "server-key.pem")
+    names = ("ca.pem", "server.pem", "server-key.pem", "client.pem", "client-key.pem")
+    files = CertificateFiles(*(directory / name for name in names))
     ca_key, ca_name = ec.generate_private_key(ec.SECP256R1()), _name("Emulator Test Root CA")
     ca = _builder(ca_name, ca_name, ca_key.public_key())
     ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     ca_certificate = ca.add_extension(_key_usage(signs_certificates=True), critical=True).sign(ca_key, hashes.SHA256())
+    files.ca.write_bytes(ca_certificate.public_bytes(serialization.Encoding.PEM))
+    _write_leaf(host, ca_key, ca_name, files.chain, files.key)
+    _write_leaf(CLIENT, ca_key, ca_name, files.client, files.client_key)
+    return files
+
+
+def _write_leaf(
+    host: str, ca_key: ec.EllipticCurvePrivateKey, ca_name: x509.Name, certificate_file: Path, key_file: Path
+) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     leaf = _builder(_name(host), ca_name, key.public_key())
     leaf = leaf.add_extension(x509.SubjectAlternativeName(_alternative_names(host)), critical=False)
     leaf = leaf.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     leaf = leaf.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
     certificate = leaf.add_extension(_key_usage(signs_certificates=False), critical=True).sign(ca_key, hashes.SHA256())
-    files.ca.write_bytes(ca_certificate.public_bytes(serialization.Encoding.PEM))
-    files.chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files.key.touch(mode=0o600)
-    files.key.write_bytes(
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file.touch(mode=0o600)
+    key_file.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    return files
 
 
 def server_context(files: CertificateFiles) -> ssl.SSLContext:
-    """Return the context of the https listeners."""
+    """Return the context of the https listeners: who has a certificate of the CA may show it."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(files.chain, files.key)
+    context.load_verify_locations(files.ca)
+    context.verify_mode = ssl.CERT_OPTIONAL
     return context
 
 

@@ -41,6 +41,8 @@ from services.gateway.edge.server import health
 from services.gateway.edge.server.admin_listener import is_elsewhere
 from services.gateway.edge.server.health import health_router
 from services.gateway.edge.server.readiness import Readiness
+from services.gateway.files import access as files
+from services.gateway.files.routes import files_router
 from services.gateway.identity.access import AccessTable, Needs, Open
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
@@ -88,7 +90,7 @@ OAUTH_PREFIX: Final = "/oauth"
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
 MANAGEMENT_ROOMS: Final = (key_info, account, access, keys, clients, administration, abuse)
 MANAGEMENT_NEEDS: Final = tuple(room.NEEDS for room in MANAGEMENT_ROOMS)
-ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, *MANAGEMENT_NEEDS)
+ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, *MANAGEMENT_NEEDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,7 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         kept_responses_router(parts.kept_responses),
         auth_key_router(parts.usage, parts.clock),
         providers_router(parts.router),
+        files_router(parts.router.files),
         health_router(parts.readiness),
         profile_router(parts.accounts, parts.limit),
         account_router(parts.accounts, parts.limit),

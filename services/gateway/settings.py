@@ -33,7 +33,7 @@ class LimitSettings(Part):
     json_depth: int = Field(64, ge=8, le=512)
     """Levels of nesting in a JSON body at most."""
     json_elements: int = Field(30_000, ge=1000)
-    """Values in the lists and objects of a JSON body at most."""
+    """Values in lists and objects of a JSON body at most; of embeddings, whose texts may be tokens, four times that."""
     header_kb: int = Field(16, ge=4)
     """Kilobytes of the request line and headers at most."""
     header_s: float = Field(10.0, gt=0)

@@ -13,10 +13,12 @@ from razvilka.router.v1 import router_pb2_grpc
 from servicekit.multiplex import Call, MultiplexServer, MultiplexServerSettings, StreamHandler, UnaryHandler
 from services.router.domain.completion import EmbeddingInput
 from services.router.frames import RouterAnswerCodec
+from services.router.routing.files import FileService
 from services.router.routing.service import RouterService
 from services.router.rpc_messages import (
     completion_to_proto,
     embeddings_to_proto,
+    file_to_proto,
     model_to_proto,
     part_to_proto,
     prompt_from_proto,
@@ -29,8 +31,9 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class RouterServicer(router_pb2_grpc.RouterServiceServicer):
     """Speaks razvilka.router.v1."""
 
-    def __init__(self, service: RouterService, settings: MultiplexServerSettings) -> None:
+    def __init__(self, service: RouterService, files: FileService, settings: MultiplexServerSettings) -> None:
         self._service = service
+        self._files = files
         self._calls = MultiplexServer(
             {
                 "Complete": UnaryHandler(self._complete),
@@ -83,3 +86,13 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
     ) -> pb.GetProviderStatusResponse:
         """Return what was seen of the providers."""
         return pb.GetProviderStatusResponse(models=map(status_to_proto, self._service.statuses()))
+
+    async def GetFile(self, request: pb.GetFileRequest, context: Context) -> pb.GetFileResponse:
+        """Return a file that a model made."""
+        found = await self._files.get(request.owner, request.file_id, with_content=request.with_content)
+        return file_to_proto(found)
+
+    async def DeleteFile(self, request: pb.DeleteFileRequest, context: Context) -> pb.DeleteFileResponse:
+        """Delete a file that a model made."""
+        await self._files.delete(request.owner, request.file_id)
+        return pb.DeleteFileResponse()

@@ -28,6 +28,7 @@ from services.router.domain.completion import (
     Usage,
 )
 from services.router.domain.health import ModelHealth
+from services.router.domain.kept_file import KeptFile
 from services.router.routing.service import ListedModel
 
 ROLES: Final = {
@@ -243,6 +244,14 @@ def _price_to_proto(price: Price) -> pb.Price:
         cached_micro_rub_per_1k=price.cached_micro_rub_per_1k,
     )
     message.valid_from.FromDatetime(price.valid_from)
+    return message
+
+
+def file_to_proto(file: KeptFile) -> pb.GetFileResponse:
+    """Return a file."""
+    message = pb.GetFileResponse(name=file.name, mime=file.mime, size_bytes=file.size_bytes, content=file.content)
+    if file.created_at is not None:
+        message.created_at.FromDatetime(file.created_at)
     return message
 
 

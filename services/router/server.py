@@ -22,10 +22,12 @@ from services.router.catalog.files import CatalogFiles
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.health import HealthTracker
 from services.router.providers.key_renewal import KeyRenewal
-from services.router.providers.registry import Dependencies, built_in_providers
-from services.router.providers.table import ProviderTable, tool_call_ids
+from services.router.providers.registry import Dependencies, built_in_providers, file_store
+from services.router.providers.table import ProviderTable, file_ids, tool_call_ids
 from services.router.providers.transport.http import open_http
+from services.router.providers.transport.web_images import open_web_images
 from services.router.routing.attempts import Attempts
+from services.router.routing.files import FileService
 from services.router.routing.limits import Limits
 from services.router.routing.service import RouterService
 from services.router.rpc import RouterServicer
@@ -53,12 +55,14 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         pool = await opened.enter_async_context(postgres.open_pool(settings.postgres))
         client = await opened.enter_async_context(redis.open_redis(settings.redis))
         http = await opened.enter_async_context(open_http(settings.http))
+        images = await opened.enter_async_context(open_web_images(settings.images))
         jobs = await opened.enter_async_context(lifecycle.background())
         cleanup = await opened.enter_async_context(lifecycle.background(grace_s=5.0))
         store, health = RouterStore(pool), HealthTracker()
         catalog = _catalog(settings, store, ChannelCache(client), clock)
         ids = tool_call_ids(settings.tool_call_key, settings)
-        needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4)
+        made = file_ids(settings.tool_call_key, settings)
+        needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4, images, made)
         table = ProviderTable(built_in_providers(settings, needs), http, ids, clock)
         table.take_over(catalog.contents.upstreams)
         catalog.on_files(lambda files: table.take_over(files.upstreams))
@@ -72,7 +76,8 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         # Chance spreads retries; it needs no secrecy.
         attempts = Attempts(table.providers, health, clock, random.Random())  # noqa: S311
         service = RouterService(catalog, attempts, statuses, clock, limits)
-        servicer = RouterServicer(service, settings.multiplex)
+        files = FileService(lambda: file_store(table.providers), made)
+        servicer = RouterServicer(service, files, settings.multiplex)
         register = functools.partial(router_pb2_grpc.add_RouterServiceServicer_to_server, servicer)
         policy = CallPolicy(CALLERS)
         served = running_server(settings.grpc, register, _ready, policy, settings.tls)
@@ -84,7 +89,8 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
 
 def _catalog(settings: RouterSettings, store: RouterStore, channels: ChannelCache, clock: Clock) -> LiveCatalog:
     try:
-        return LiveCatalog(CatalogFiles(settings.catalog_dir, settings.upstreams_file), store, channels, clock)
+        files = CatalogFiles(settings.catalog_dir, settings.upstreams_file, settings.extra_models_file)
+        return LiveCatalog(files, store, channels, clock)
     except CatalogError as exc:
         raise SystemExit(f"bad catalogue:\n  {exc}") from exc
 

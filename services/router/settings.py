@@ -14,6 +14,7 @@ from servicekit.settings import (
     SERVICE_CONFIG,
     GrpcSettings,
     MetricsSettings,
+    OptionalPath,
     Part,
     PostgresSettings,
     RedisSettings,
@@ -22,7 +23,7 @@ from servicekit.settings import (
 )
 from services.router.providers.access import Access
 from services.router.providers.registry import BUILT_IN, ProviderSettings
-from services.router.providers.transport.settings import HttpSettings
+from services.router.providers.transport.settings import HttpSettings, WebImageSettings
 
 
 class RouterSettings(ProviderSettings, BaseSettings):
@@ -46,10 +47,14 @@ class RouterSettings(ProviderSettings, BaseSettings):
     """Shared tokens and resolved channels. The router serves without it."""
     http: HttpSettings = HttpSettings()
     """How providers are called."""
+    images: WebImageSettings = WebImageSettings()
+    """How images at addresses are fetched."""
     catalog_dir: Path | None = None
     """Directory of catalogue files; default: the ones shipped with the router."""
     upstreams_file: Path | None = None
     """YAML file of OpenAI-compatible upstreams."""
+    extra_models_file: OptionalPath = None
+    """YAML file of further models of the shipped providers, with their prices: tuned ones, GigaChat-3-Ultra."""
     reload_s: float = Field(2.0, gt=0)
     """Seconds between two looks at the catalogue files, and at the files that hold providers' keys."""
     overrides_s: float = Field(10.0, gt=0)
@@ -59,7 +64,7 @@ class RouterSettings(ProviderSettings, BaseSettings):
     choices_max: int = Field(8, ge=1, le=128)
     """Largest n where it is made of n calls."""
     tool_call_key: SecretStr = SecretStr("")
-    """Signs tool call ids; the same on every replica. Empty: derived from the providers' credentials."""
+    """Signs ids of tool calls and files; the same on every replica. Empty: derived from the providers' credentials."""
 
     def production_faults(self) -> Iterator[str]:
         """Yield what production refuses."""

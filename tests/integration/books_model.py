@@ -105,7 +105,7 @@ class BooksModel:
     def admit(self, gateway: Gateway, hold: int, *, answered: bool = True) -> bool:
         """Ask Redis; `answered` False: the answer is lost, so the gateway decides alone and knows of no admission."""
         request = self._request(hold)
-        payload = admit_payload(request, mode=Mode.DECIDE, deadline_us=0, lease_us=LEASE_US)
+        payload = admit_payload(request, mode=Mode.DECIDE, lease_us=LEASE_US)
         answer = read_answer(self._run(ADMIT, payload))
         for key in answer.cold:
             self._ask_seed(key)
@@ -186,7 +186,7 @@ class BooksModel:
         missing = self._run(RENEW, pack(RenewCall(LEASE_US, list(gateway.running))))
         for raw in missing:
             request, _ = gateway.running[raw.decode()]
-            self._run(ADMIT, admit_payload(request, mode=Mode.RESTORE, deadline_us=0, lease_us=LEASE_US))
+            self._run(ADMIT, admit_payload(request, mode=Mode.RESTORE, lease_us=LEASE_US))
 
     def flush(self) -> None:
         """Redis loses everything."""

@@ -146,8 +146,9 @@ class Environments:
         given = access.translated(self._caller)
         if access.is_real(self._caller):
             return given
-        if any(self._caller.get(name) for name in access.needed):
-            raise StackError(f"{' and '.join(access.needed)} belong together: set all of them or none")
+        if half := access.half_given(self._caller):
+            ways = ", or ".join(" and ".join(names) for names in half)
+            raise StackError(f"{ways} belong together: set all of them or none")
         return access.played(self._emulator_addresses()) | given
 
     def _upstreams(self) -> dict[str, str]:

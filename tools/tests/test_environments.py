@@ -81,15 +81,30 @@ def test_gigachat_credentials_scope_and_addresses_are_passed_on():
 
 
 def test_real_providers_alone_need_no_emulator():
-    """Nobody is left to play."""
-    assert not uses_emulator({name: "x" for row in BUILT_IN for name in row.access.needed})
+    """Nobody is left to play, whichever credentials are given."""
+    for way in range(max(len(row.access.needed) for row in BUILT_IN)):
+        ways = [row.access.needed[min(way, len(row.access.needed) - 1)] for row in BUILT_IN]
+        assert not uses_emulator({name: "x" for names in ways for name in names})
+    assert not uses_emulator({name: "x" for row in BUILT_IN for name in row.access.needed[0]})
 
 
 @pytest.mark.parametrize("half", [{"YC_API_KEY": "k"}, {"YC_FOLDER_ID": "f"}], ids=["key", "folder"])
 def test_half_of_the_yandex_credentials_is_refused(half):
     """A key without its folder would fail at the first request; say it now."""
-    with pytest.raises(StackError, match="YC_API_KEY and YC_FOLDER_ID belong together"):
+    with pytest.raises(StackError, match=r"YC_API_KEY and YC_FOLDER_ID.* belong together"):
         environments(half).of("router")
+
+
+def test_a_service_accounts_key_makes_yandex_the_real_one():
+    """The emulator's demo key does not stand in its way; `YC_METADATA=false` makes nothing real."""
+    given = {"YC_SERVICE_ACCOUNT_KEY_FILE": "/key.json", "YC_FOLDER_ID": "b1g"}
+    router = environments(given).of("router")
+
+    assert router["ROUTER_YANDEX_SERVICE_ACCOUNT_KEY_FILE"] == "/key.json"
+    assert not {"ROUTER_YANDEX_API_KEY", "ROUTER_YANDEX_BASE_URL"} & set(router)
+    assert "ROUTER_YANDEX_BASE_URL" not in environments({"YC_METADATA": "true", "YC_FOLDER_ID": "b1g"}).of("router")
+    with pytest.raises(StackError, match="YC_METADATA and YC_FOLDER_ID"):
+        environments({"YC_METADATA": "false", "YC_FOLDER_ID": "b1g"}).of("router")
 
 
 def test_an_upstreams_file_that_is_missing_is_refused():

@@ -29,7 +29,7 @@ def test_a_row_names_settings_variables_and_listeners_that_exist(access: Access)
     named = {access.key_setting, *access.emulated, *(each.setting for each in access.variables)}
 
     assert {access.router_variable(name) for name in named} <= variables_of("router")
-    assert set(access.needed) <= {each.name for each in access.variables}
+    assert {name for names in access.needed for name in names} <= {each.name for each in access.variables}
     assert not access.surface or f"{access.surface}_port" in EmulatorSettings.model_fields
     assert bool(access.surface) == bool(access.emulated)
 
@@ -38,12 +38,18 @@ def test_a_row_names_settings_variables_and_listeners_that_exist(access: Access)
 def test_a_row_says_what_it_is_missing_for_the_real_provider(access: Access) -> None:
     """What is needed has no default of its own, so an installation without it is the emulator's."""
     defaults = {each.variable: each.default for each in settings_of("router")}
-    needed = [each for each in access.variables if each.name in access.needed]
+    needed = {name for names in access.needed for name in names}
 
     assert needed
-    assert [defaults[access.router_variable(each.setting)] for each in needed] == [""] * len(needed)
-    assert access.is_real(dict.fromkeys(access.needed, "x"))
-    assert not any(access.is_real({n: "x" for n in access.needed if n != name}) for name in access.needed)
+    given = {defaults[access.router_variable(each.setting)] for each in access.variables if each.name in needed}
+    assert given <= {"", "false"}
+    for names in access.needed:
+        assert access.is_real(dict.fromkeys(names, "x"))
+        assert access.half_given(dict.fromkeys(names, "x")) == []
+        for missing in names if len(names) > 1 else ():
+            half = {name: "x" for name in names if name != missing}
+            assert not access.is_real(half)
+            assert names in access.half_given(half)
 
 
 @each_provider

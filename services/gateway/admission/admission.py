@@ -143,11 +143,12 @@ class Admission:
         raise RedisLost("it comes to no decision")
 
     async def _ask(self, request: AdmissionRequest) -> AdmitAnswer:
-        deadline_us = self._time.deadline_us(self._options.timeout_s)
-        payload = admit_payload(request, mode=Mode.DECIDE, deadline_us=deadline_us, lease_us=self._lease_us)
-        answer = read_answer(await self._runner.run(ADMIT, details_key(request.user_id), payload))
+        asked_s = self._clock.monotonic()
+        payload = admit_payload(request, mode=Mode.DECIDE, lease_us=self._lease_us)
+        key, within_s = details_key(request.user_id), self._options.timeout_s
+        answer = read_answer(await self._runner.run(ADMIT, key, payload, within_s=within_s))
         failpoint("gateway.before_admit_reply")
-        self._time.learn(answer.now_us)
+        self._time.learn(answer.now_us, asked_s)
         return answer
 
     def _admitted(self, request: AdmissionRequest, answer: AdmitAnswer) -> Admitted:
@@ -188,10 +189,10 @@ async def open_admission(
         open_s=options.breaker_open_s,
     )
     metrics.DEGRADED.set_function(lambda: float(not breaker.is_closed))
-    runner = ScriptRunner(client, breaker, timeout_s=options.timeout_s)
-    late = LateSettles(runner, clock, rng, limit=options.max_late_settles)
     time = RedisTime(clock)
-    leases = Leases(runner, clock, time, options)
+    runner = ScriptRunner(client, breaker, time, timeout_s=options.timeout_s)
+    late = LateSettles(runner, clock, rng, limit=options.max_late_settles)
+    leases = Leases(runner, clock, options)
     replicas = Replicas(client, clock, boot_id=boot_id, fixed=options.replicas, on_data_lost=leases.doubt_all)
     reconciler = Reconciler(client, runner, spend_of, clock=clock, every_s=options.reconcile_every_s)
     owner = Background()

@@ -31,12 +31,11 @@ def subjects_of(request: AdmissionRequest) -> list[SubjectWire]:
     return found
 
 
-def admit_payload(request: AdmissionRequest, *, mode: Mode, deadline_us: int, lease_us: int) -> bytes:
+def admit_payload(request: AdmissionRequest, *, mode: Mode, lease_us: int) -> bytes:
     """Pack the argument of `admit.lua`."""
     call = AdmitCall(
         request_id=request.request_id,
         mode=mode,
-        deadline_us=deadline_us,
         lease_us=lease_us,
         tokens=request.estimated_tokens,
         hold=request.hold_micro_rub,

@@ -10,7 +10,6 @@ import structlog
 from servicekit.clock import Clock
 from services.gateway.admission import metrics
 from services.gateway.admission.codec import admit_payload
-from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.keys import details_key
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
@@ -29,10 +28,9 @@ CHUNK: Final = 200
 class Leases:
     """Requests between admit and settle, by id."""
 
-    def __init__(self, runner: ScriptRunner, clock: Clock, time: RedisTime, options: AdmissionOptions) -> None:
+    def __init__(self, runner: ScriptRunner, clock: Clock, options: AdmissionOptions) -> None:
         self._runner = runner
         self._clock = clock
-        self._time = time
         self._options = options
         self._lease_us = int(options.lease_s * 1e6)
         self._running: dict[str, Running] = {}
@@ -118,7 +116,6 @@ class Leases:
 
     async def _restore(self, request: AdmissionRequest) -> None:
         # A hung Redis may run it when the request has long been settled: then it must leave no hold.
-        deadline_us = self._time.deadline_us(self._options.timeout_s)
-        payload = admit_payload(request, mode=Mode.RESTORE, deadline_us=deadline_us, lease_us=self._lease_us)
-        await self._runner.run(ADMIT, details_key(request.user_id), payload)
+        payload = admit_payload(request, mode=Mode.RESTORE, lease_us=self._lease_us)
+        await self._runner.run(ADMIT, details_key(request.user_id), payload, within_s=self._options.timeout_s)
         metrics.RESTORED.inc()

@@ -47,7 +47,6 @@ class AdmitCall(msgspec.Struct, frozen=True):
     """The argument of `admit.lua`.
 
     Attributes:
-        deadline_us: Redis time after which the caller has given up; 0: none.
         tokens: what it may use at most.
         hold: micro-roubles it may cost at most.
         facts: JSON that is kept beside the hold.
@@ -55,7 +54,6 @@ class AdmitCall(msgspec.Struct, frozen=True):
 
     request_id: str
     mode: Mode
-    deadline_us: int
     lease_us: int
     tokens: int
     hold: int

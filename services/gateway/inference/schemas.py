@@ -279,10 +279,10 @@ class CompletionRequest(Struct, gc=False):
 
 
 class EmbeddingRequest(Struct, gc=False):
-    """Body of POST /v1/embeddings."""
+    """Body of POST /v1/embeddings: a text, texts, or arrays of tokens of cl100k_base."""
 
     model: ModelId
-    input: str | Annotated[list[Raw], Meta(min_length=1, max_length=2048)]
+    input: str | Annotated[list[Raw], Meta(min_length=1, max_length=8192)]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Meta(ge=1, le=65_536)] | None = None
     provider: ProviderPreferences | None = None

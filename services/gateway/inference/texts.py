@@ -33,13 +33,7 @@ def _text(raw: msgspec.Raw, where: str) -> str:
     if bytes(raw).lstrip()[:1] in b"-0123456789[":
         raise InvalidRequest(
             ErrorReason.UNSUPPORTED_PARAMETER,
-            f"Arrays of tokens are not supported: send text{_advice(where)} (field `{where}`).",
+            f"Arrays of tokens are not supported: send text (field `{where}`).",
             param=where,
         )
     raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"Expected `str` (field `{where}`).", param=where)
-
-
-def _advice(where: str) -> str:
-    """Name the setting of the one widespread client that sends tokens unless it is told not to."""
-    setting = "; LangChain's `OpenAIEmbeddings` does so with `check_embedding_ctx_length=False`"
-    return setting if where.startswith("input") else ""

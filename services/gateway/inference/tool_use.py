@@ -53,7 +53,9 @@ def _modernise(request: ChatRequest) -> None:
 
 def _check_choice(request: ChatRequest) -> None:
     choice = request.tool_choice
-    if choice is not None and choice != "none" and not request.tools:
+    # Without functions, the older word `function_call: "auto"` lets GigaChat use its own: it draws pictures.
+    draws = request.function_call == "auto" and not request.tools
+    if choice is not None and choice != "none" and not request.tools and not draws:
         raise _invalid("tool_choice", "It is only allowed together with `tools`")
     if isinstance(choice, NamedToolChoice) and choice.function.name not in _names(request.functions_offered):
         raise _invalid("tool_choice.function.name", "`tools` has no function of this name")

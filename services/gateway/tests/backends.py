@@ -159,6 +159,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.progress: pb.Usage | None = None
         self.prompts: list[pb.Prompt] = []
         self.embeds: list[pb.EmbedRequest] = []
+        self.files: dict[tuple[str, str], pb.GetFileResponse] = {}
         self.context = CallContext("", begin_trace(None))
         self.entered = asyncio.Event()
         self.ended = asyncio.Event()
@@ -261,6 +262,19 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
                 for p, m, s in rows
             ]
         )
+
+    async def GetFile(self, request: Any, context: Any) -> pb.GetFileResponse:
+        found = self.files.get((request.owner, request.file_id))
+        if found is None:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such file.", param="file_id")
+        whole = pb.GetFileResponse()
+        whole.CopyFrom(found)
+        return whole
+
+    async def DeleteFile(self, request: Any, context: Any) -> pb.DeleteFileResponse:
+        await self.GetFile(request, context)
+        del self.files[request.owner, request.file_id]
+        return pb.DeleteFileResponse()
 
 
 class FakeUsage(usage_pb2_grpc.UsageServiceServicer):

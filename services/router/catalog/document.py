@@ -141,6 +141,22 @@ class UpstreamModel(_Document):
         return data
 
 
+class ExtraModel(ModelEntry):
+    """A model of a shipped provider that its catalogue file leaves out: a tuned one, or one without a public price."""
+
+    provider: Name
+    """Whose it is: `yandexgpt`, `gigachat`."""
+    uri: str = ""
+    """What the provider is asked for; empty: the id."""
+    prices: tuple[PriceEntry, ...] = Field(min_length=1)
+
+
+class ExtraDocument(_Document):
+    """The file that ROUTER_EXTRA_MODELS_FILE names."""
+
+    models: tuple[ExtraModel, ...] = Field(min_length=1)
+
+
 class UpstreamEntry(_Document):
     """One OpenAI-compatible upstream."""
 

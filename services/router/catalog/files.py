@@ -11,7 +11,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from services.router.catalog.build import CatalogError
-from services.router.catalog.document import ProviderDocument, UpstreamEntry, UpstreamsDocument
+from services.router.catalog.document import (
+    ExtraDocument,
+    ExtraModel,
+    ProviderDocument,
+    UpstreamEntry,
+    UpstreamsDocument,
+)
 
 SHIPPED = Path(__file__).parent
 D = TypeVar("D", bound=BaseModel)
@@ -27,11 +33,15 @@ class Files:
 
 
 class CatalogFiles:
-    """The directory of catalogue files and the file of upstreams. Methods block; call them in a thread."""
+    """The directory of catalogue files, the file of upstreams and that of further models.
 
-    def __init__(self, directory: Path | None, upstreams_file: Path | None) -> None:
+    Methods block; call them in a thread.
+    """
+
+    def __init__(self, directory: Path | None, upstreams_file: Path | None, extra_file: Path | None = None) -> None:
         self._directory = directory or SHIPPED
         self._upstreams_file = upstreams_file
+        self._extra_file = extra_file
 
     def stamp(self) -> Stamp:
         """Return what changes when a file is written, added or removed."""
@@ -53,11 +63,30 @@ class CatalogFiles:
         documents = [_read(path, ProviderDocument) for path in sorted(self._directory.glob("*.yaml"))]
         if not documents:
             raise CatalogError(f"{self._directory}: no catalogue files")
+        if self._extra_file:
+            documents = _extended(documents, _read(self._extra_file, ExtraDocument).models, self._extra_file)
         upstreams = _read(self._upstreams_file, UpstreamsDocument).upstreams if self._upstreams_file else ()
         return Files(documents, upstreams)
 
     def _paths(self) -> list[Path]:
-        return sorted(self._directory.glob("*.yaml")) + ([self._upstreams_file] if self._upstreams_file else [])
+        single = [path for path in (self._upstreams_file, self._extra_file) if path]
+        return sorted(self._directory.glob("*.yaml")) + single
+
+
+def _extended(
+    documents: Sequence[ProviderDocument], models: Sequence[ExtraModel], file: Path
+) -> list[ProviderDocument]:
+    """Return the documents with the further models behind their own."""
+    known = {document.provider: document for document in documents}
+    for at, model in enumerate(models):
+        document = known.get(model.provider)
+        if document is None:
+            raise CatalogError(f"{file}: models.{at}.provider: {model.provider!r} is none of {', '.join(known)}")
+        if model.id.lower() in {entry.id.lower() for entry in document.models}:
+            raise CatalogError(f"{file}: models.{at}.id: {model.id!r} is in the catalogue already")
+        entry = model.model_copy(update={"uri": model.uri or model.id})
+        known[model.provider] = document.model_copy(update={"models": (*document.models, entry)})
+    return list(known.values())
 
 
 def _read(path: Path, shape: type[D]) -> D:

@@ -30,8 +30,8 @@ class Access:
     """The setting that replicas share and nobody else knows."""
     surface: str
     """The emulator's listener for it: `yandex` for EMULATOR_YANDEX_PORT; empty: the emulator does not play it."""
-    needed: Sequence[str]
-    """The variables that, all given, make it the real provider."""
+    needed: Sequence[Sequence[str]]
+    """Each a set of variables that, all given, make it the real provider."""
     variables: Sequence[Variable]
     emulated: Mapping[str, str]
     """Settings that point at the emulator; `{yandex}` is the address of that listener."""
@@ -42,7 +42,13 @@ class Access:
 
     def is_real(self, given: Mapping[str, str]) -> bool:
         """Say whether the variables given make it the real provider."""
-        return all(given.get(name) for name in self.needed)
+        return any(all(_is_given(given, name) for name in ways) for ways in self.needed)
+
+    def half_given(self, given: Mapping[str, str]) -> list[Sequence[str]]:
+        """Return the sets of which some variables are given, when no set is whole."""
+        if self.is_real(given):
+            return []
+        return [ways for ways in self.needed if any(_is_given(given, name) for name in ways)]
 
     def translated(self, given: Mapping[str, str]) -> dict[str, str]:
         """Return the router's variables for those of the suite's that are given."""
@@ -55,3 +61,7 @@ class Access:
             addresses: scheme, host and port by listener.
         """
         return {self.router_variable(name): value.format_map(addresses) for name, value in self.emulated.items()}
+
+
+def _is_given(given: Mapping[str, str], name: str) -> bool:
+    return given.get(name, "").lower() not in ("", "false", "0")

@@ -91,6 +91,11 @@ def no_such_model() -> ServiceError:
     return NotFound(ErrorReason.MODEL_NOT_FOUND, "The provider does not know this model.", param="model")
 
 
+def no_such_file() -> ServiceError:
+    """There is none, or it is another's: nobody is told which."""
+    return NotFound(ErrorReason.NOT_FOUND, "There is no such file.", param="file_id")
+
+
 def wrong_address(provider: str) -> ServiceError:
     """A path that the provider does not know: the operator's setting is wrong, not the caller's model."""
     log.error("router.wrong_address", provider=provider)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol
+from uuid import UUID
 
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Vectors
 from services.router.domain.kept import Kept
+from services.router.domain.kept_file import KeptFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,22 @@ class ProviderCall:
     """The build of the model that answered."""
     kept: Kept = field(default_factory=Kept)
     """What this model has answered already, in an attempt before this one; and what it answers in this one."""
+
+
+class FileStore(Protocol):
+    """Files that lie at a provider, by its own id. Methods raise NotFound when it is not there."""
+
+    async def describe(self, file: UUID) -> KeptFile:
+        """Return what is known of a file, without its content."""
+        ...
+
+    async def content(self, file: UUID) -> KeptFile:
+        """Return a file's content and what kind it is."""
+        ...
+
+    async def delete(self, file: UUID) -> None:
+        """Delete a file."""
+        ...
 
 
 class Provider(Protocol):

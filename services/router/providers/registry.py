@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
 from uuid import UUID
 
 from pydantic import BaseModel, SecretStr
 
 from servicekit.clock import Clock
 from servicekit.lifecycle import Background
+from servicekit.settings import Part
+from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.access import Access
 from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.gigachat.settings import ACCESS as GIGACHAT
 from services.router.providers.gigachat.settings import GigaChatSettings
-from services.router.providers.provider import Provider
+from services.router.providers.provider import FileStore, Provider
 from services.router.providers.transport.access_token import TokenShare
 from services.router.providers.transport.http import HttpClient
+from services.router.providers.transport.web_images import WebImages
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.providers.yandexgpt.settings import ACCESS as YANDEXGPT
 from services.router.providers.yandexgpt.settings import YandexSettings
@@ -43,6 +47,8 @@ class Dependencies:
     tasks: Background
     clock: Clock
     new_id: Callable[[], UUID]
+    images: WebImages
+    file_ids: FileIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +59,28 @@ class BuiltIn:
     build: Callable[[ProviderSettings, Dependencies], Provider]
 
 
+@runtime_checkable
+class KeepsFiles(Protocol):
+    """A provider where files lie."""
+
+    files: FileStore
+
+
 def _yandexgpt(settings: ProviderSettings, needs: Dependencies) -> Provider:
     return YandexGPTProvider(settings.yandex, needs.http, needs.ids, needs.clock)
 
 
 def _gigachat(settings: ProviderSettings, needs: Dependencies) -> Provider:
     return GigaChatProvider(
-        settings.gigachat, needs.http, needs.ids, needs.share, needs.tasks, needs.clock, needs.new_id
+        settings.gigachat,
+        needs.http,
+        needs.ids,
+        needs.share,
+        needs.tasks,
+        needs.clock,
+        needs.new_id,
+        needs.images,
+        needs.file_ids,
     )
 
 
@@ -72,7 +93,22 @@ def built_in_providers(settings: ProviderSettings, needs: Dependencies) -> dict[
     return {provider.name: provider for provider in made}
 
 
-def secrets_of(settings: ProviderSettings) -> list[str]:
-    """Return each provider's secret, empty where none is configured."""
-    found: list[SecretStr] = [getattr(getattr(settings, row.access.part), row.access.key_setting) for row in BUILT_IN]
-    return [secret.get_secret_value() for secret in found]
+def file_store(providers: Mapping[str, Provider]) -> FileStore:
+    """Return where files lie: one built-in provider has some."""
+    return next(provider.files for provider in providers.values() if isinstance(provider, KeepsFiles))
+
+
+def secrets_of(settings: ProviderSettings) -> list[bytes]:
+    """Return every secret that is configured for the providers: what replicas share and nobody else knows."""
+    parts: list[Part] = [getattr(settings, row.access.part) for row in BUILT_IN]
+    return [secret for part in parts for name, value in part if (secret := _secret(name, value))]
+
+
+def _secret(name: str, value: object) -> bytes:
+    """Return a secret that cannot be guessed; a password can, by whoever sees what was signed with it."""
+    if isinstance(value, SecretStr) and "password" not in name:
+        return value.get_secret_value().encode()
+    # One that cannot be read stops its own provider.
+    if isinstance(value, Path) and name.endswith("key_file") and value.is_file():
+        return value.read_bytes()
+    return b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 from servicekit.clock import Clock
 from servicekit.configuration.environment import BadEnvironment, read_environment
 from services.router.catalog.document import UpstreamEntry
+from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
 from services.router.providers.provider import Provider
@@ -23,8 +25,21 @@ log = structlog.get_logger()
 
 def tool_call_ids(configured: SecretStr, settings: ProviderSettings) -> ToolCallIds:
     """Return the ids of tool calls; their key is configured, or follows from credentials that all replicas share."""
-    secret = configured.get_secret_value() or "\0".join(secrets_of(settings))
-    return ToolCallIds(hashlib.sha256(b"razvilka tool call ids\0" + secret.encode()).digest())
+    return ToolCallIds(_shared_key(b"razvilka tool call ids", configured, settings))
+
+
+def file_ids(configured: SecretStr, settings: ProviderSettings) -> FileIds:
+    """Return the ids of files, under a key as that of `tool_call_ids`."""
+    return FileIds(_shared_key(b"razvilka file ids", configured, settings))
+
+
+def _shared_key(purpose: bytes, configured: SecretStr, settings: ProviderSettings) -> bytes:
+    secret = configured.get_secret_value().encode() or b"\0".join(secrets_of(settings))
+    if not secret:
+        # A key that anyone could work out would be worse than one that no other replica knows.
+        log.warning("router.ids_of_this_process_only", remedy="set ROUTER_TOOL_CALL_KEY, the same on every replica")
+        secret = secrets.token_bytes(32)
+    return hashlib.sha256(purpose + b"\0" + secret).digest()
 
 
 class ProviderTable:

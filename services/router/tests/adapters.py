@@ -19,18 +19,21 @@ from services.router.catalog.document import UpstreamEntry
 from services.router.catalog.files import CatalogFiles
 from services.router.domain.catalog import Catalog, Model
 from services.router.domain.completion import Answer, Batch, FinishReason, Message, Prompt, Role, Usage
+from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
 from services.router.providers.provider import Provider, ProviderCall
 from services.router.providers.transport.http import HttpClient, open_http
-from services.router.providers.transport.settings import HttpSettings
+from services.router.providers.transport.settings import HttpSettings, WebImageSettings
+from services.router.providers.transport.web_images import open_web_images
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.providers.yandexgpt.settings import YandexSettings
 from services.router.settings import RouterSettings
 
 IDS = ToolCallIds(b"a key of tests, thirty-two bytes")
+FILE_IDS = FileIds(b"another key of tests")
 # For tests that wait for a limit, and for all others on a loaded machine.
 HASTY = HttpSettings(
     connect_s=2.0, first_token_s=0.25, first_byte_s=0.25, idle_s=0.25, answer_s=0.25, line_kb=512, body_mb=4
@@ -114,11 +117,15 @@ async def open_adapters(
 ) -> AsyncIterator[Adapters]:
     """Yield adapters that give up soon."""
     clock, share = SystemClock(), MemoryShare()
-    async with open_http(http_settings) as http, lifecycle.background(grace_s=1.0) as tasks:
+    async with (
+        open_http(http_settings) as http,
+        lifecycle.background(grace_s=1.0) as tasks,
+        open_web_images(WebImageSettings()) as images,
+    ):
         upstream = Upstream("upstream", emulator.openai_url, OPENAI_API_KEY, needs_key=True)
         yield Adapters(
             YandexGPTProvider(yandex_settings(emulator, **yandex), http, IDS, clock),
-            GigaChatProvider(gigachat_settings(emulator), http, IDS, share, tasks, clock, uuid4),
+            GigaChatProvider(gigachat_settings(emulator), http, IDS, share, tasks, clock, uuid4, images, FILE_IDS),
             OpenAICompatibleProvider(upstream, http, IDS, clock),
             http,
             share,

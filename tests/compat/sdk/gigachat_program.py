@@ -252,6 +252,13 @@ def can_be_used_whole() -> None:
     assert {name for name in public if f".{name}(" not in source and f".{name}." not in source} == NOT_PLAYED
 
 
+def surface() -> dict[str, bool]:
+    """Return every public name of the client, found by looking at it, and whether a scenario calls it."""
+    source = Path(__file__).read_text(encoding="utf-8")
+    public = {name for name in dir(GigaChat) if not name.startswith("_")} - {"close", "aclose", "token"}
+    return {name: f".{name}(" in source or f".{name}." in source for name in public}
+
+
 def outcome(scenario: Any) -> str | None:
     """Return None, or the traceback."""
     try:
@@ -263,6 +270,8 @@ def outcome(scenario: Any) -> str | None:
     return None
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[2:] == ["surface"]:
+    sys.stdout.write(json.dumps(surface()) + "\n")
+elif __name__ == "__main__":
     found = {name: outcome(value) for name, value in list(globals().items()) if name.startswith("can_")}
     sys.stdout.write(json.dumps(found) + "\n")

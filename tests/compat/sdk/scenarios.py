@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -43,9 +43,19 @@ def environment(package: str, *more: str) -> Path:
 
 def run(python: Path, program: str, addresses: dict[str, str]) -> dict[str, str | None]:
     """Run the program; return for each scenario None, or what went wrong."""
+    found: dict[str, str | None] = _said_by(python, program, addresses)
+    return found
+
+
+def surface(python: Path, program: str, addresses: dict[str, str]) -> dict[str, bool]:
+    """Return each public name of the SDK, and whether a scenario calls it."""
+    found: dict[str, bool] = _said_by(python, program, addresses, "surface")
+    return found
+
+
+def _said_by(python: Path, program: str, addresses: dict[str, str], *more: str) -> Any:
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR", "LANG")}
-    command = [str(python), str(HERE / program), json.dumps(addresses)]
+    command = [str(python), str(HERE / program), json.dumps(addresses), *more]
     done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S, env=kept, check=False)
     assert done.returncode == 0, done.stderr
-    found: dict[str, str | None] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return json.loads(done.stdout.splitlines()[-1])

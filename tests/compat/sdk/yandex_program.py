@@ -1,9 +1,11 @@
 """What `yandex-ai-studio-sdk` can do, scenario by scenario. Runs in the SDK's environment, not in the project's."""
 
 import asyncio
+import inspect
 import json
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -19,6 +21,7 @@ FOLDER, KEY = "b1gemulatorfolder000", "AQVN-emulator-demo-key"
 # What the emulator does not play: products beside the language models.
 NOT_PLAYED = {"files", "search_api", "search_indexes", "datasets", "tuning", "batch", "speechkit", "vision"}
 MODELS_NOT_PLAYED = {"image_generation"}
+SOURCE = Path(__file__).read_text(encoding="utf-8")
 PARAMETERS = {"type": "object", "properties": {"camp": {"type": "string"}, "metres": {"type": "integer"}}}
 
 
@@ -236,6 +239,33 @@ def can_be_used_whole() -> None:
     assert models - MODELS_NOT_PLAYED == {"completions", "text_embeddings", "text_classifiers"}, models
 
 
+def surface() -> dict[str, bool]:
+    """Return every public name of the SDK's domains, found by looking at it, and whether a scenario calls it."""
+    found: dict[str, bool] = {}
+    for domain, value in vars(made()).items():
+        if domain.startswith("_") or not hasattr(value, "_sdk"):
+            continue
+        for path, is_played in _models(value, domain) if domain in ("models", "chat") else _members(value, domain):
+            found[path] = is_played and f".{path.rpartition('.')[2]}(" in SOURCE
+    return found
+
+
+def _members(value: Any, domain: str) -> list[tuple[str, bool]]:
+    names = [name for name in dir(value) if not name.startswith("_") and name != "name"]
+    return [(f"{domain}.{name}", domain not in NOT_PLAYED) for name in names]
+
+
+def _models(value: Any, domain: str) -> list[tuple[str, bool]]:
+    """Return what can be done with each kind of model: the methods of one."""
+    found = []
+    for kind, maker in vars(value).items():
+        if kind.startswith("_") or not callable(maker):
+            continue
+        methods = inspect.getmembers(type(maker("yandexgpt")), callable)
+        found += [(f"{domain}.{kind}.{name}", kind not in MODELS_NOT_PLAYED) for name, _ in methods if name[0] != "_"]
+    return found
+
+
 def outcome(scenario: Any) -> str | None:
     """Return None, or the traceback."""
     try:
@@ -247,6 +277,8 @@ def outcome(scenario: Any) -> str | None:
     return None
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[2:] == ["surface"]:
+    sys.stdout.write(json.dumps(surface()) + "\n")
+elif __name__ == "__main__":
     found = {name: outcome(value) for name, value in list(globals().items()) if name.startswith("can_")}
     sys.stdout.write(json.dumps(found) + "\n")

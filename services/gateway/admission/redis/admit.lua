@@ -1,9 +1,10 @@
 -- Admit one request over all its limits: read everything, decide, then write everything.
 --
 -- ARGV[1]  msgpack AdmitCall of wire.py
+-- ARGV[2]  Redis time in microseconds after which its caller has given up; 0 or absent: never
 -- Answers  msgpack AdmitAnswer of wire.py: for each dimension the figures of its tightest subject
 --
--- deadline_us is there because a script that a hung server runs late must not leave a hold that nobody knows of.
+-- The deadline is there because a script that a hung server runs late must not leave a hold that nobody knows of.
 -- Per subject a hash (STATE) holds, by the name of the dimension, the theoretical arrival time of a bucket in
 -- microseconds, or a calendar count and beside it which window it counts.
 local a = read(ARGV[1])
@@ -12,7 +13,8 @@ local deciding = a.mode == DECIDE
 local now = redis_now()
 local NEVER_US = 1e15
 
-if a.deadline_us > 0 and now > a.deadline_us then return pack({verdict = LATE, now_us = now}) end
+local deadline_us = tonumber(ARGV[2] or 0)
+if deadline_us > 0 and now > deadline_us then return pack({verdict = LATE, now_us = now}) end
 -- A command that was sent twice (its connection broke before the answer) must count once.
 local known = call('HEXISTS', KEYS[1], request_id) == 1
 if known and not deciding then return pack({verdict = ADMITTED, now_us = now}) end

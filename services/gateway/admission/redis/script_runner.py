@@ -19,6 +19,7 @@ from redis.asyncio import Connection, Redis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from services.gateway.admission.degraded.breaker import Breaker
+from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.keys import details_key
 from services.gateway.admission.redis.scripts import RENEW, Script
 from services.gateway.admission.wire import RenewCall, pack
@@ -26,10 +27,11 @@ from services.gateway.admission.wire import RenewCall, pack
 log = structlog.get_logger()
 
 MAX_BATCH: Final = 128
-LAST_PART_S: Final = 0.01
+# The timeout is counted in so many parts, each of which takes a turn of the loop at least.
+TIMEOUT_PARTS: Final = 10
 PROBE_KEY: Final = details_key("probe")
 NOTHING_TO_RENEW: Final = pack(RenewCall(0, []))
-Call = tuple[Script, bytes, bytes, "asyncio.Future[Any]"]
+Call = tuple[Script, bytes, bytes, float, "asyncio.Future[Any]"]
 
 
 class RedisLost(Exception):
@@ -39,16 +41,23 @@ class RedisLost(Exception):
 class ScriptRunner:
     """Sends scripts in batches; every call ends within the timeout, one way or another."""
 
-    def __init__(self, client: Redis, breaker: Breaker, *, timeout_s: float) -> None:
+    def __init__(self, client: Redis, breaker: Breaker, time: RedisTime, *, timeout_s: float) -> None:
         self._pool = client.connection_pool
         self._breaker = breaker
+        self._time = time
         self._timeout_s = timeout_s
         self._waiting: list[Call] = []
         self._wake = asyncio.Event()
         self._connection: Connection | None = None
 
-    async def run(self, script: Script, key: str, payload: bytes) -> Any:
+    async def run(self, script: Script, key: str, payload: bytes, *, within_s: float = 0.0) -> Any:
         """Return the script's answer.
+
+        Args:
+            script: which.
+            key: decides on which server of a cluster it runs.
+            payload: its argument.
+            within_s: how long after it was sent it may still do something, by the clock of Redis; 0: for ever.
 
         Raises:
             RedisLost: no answer.
@@ -56,7 +65,7 @@ class ScriptRunner:
         if not self._breaker.allows():
             raise RedisLost("the circuit is open")
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append((script, key.encode(), payload, answer))
+        self._waiting.append((script, key.encode(), payload, within_s, answer))
         self._wake.set()
         return await answer
 
@@ -106,14 +115,22 @@ class ScriptRunner:
 
     async def _exchange(self, batch: list[Call]) -> list[Any]:
         connection = await self._connected()
-        await connection.send_packed_command([_evalsha(call) for call in batch], check_health=False)
+        await connection.send_packed_command(
+            [_evalsha(call, self._deadline_us(call)) for call in batch], check_health=False
+        )
         answers = [await self._read(connection) for _ in batch]
         unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if unknown:
-            await connection.send_packed_command([_eval(batch[at]) for at in unknown], check_health=False)
+            await connection.send_packed_command(
+                [_eval(batch[at], self._deadline_us(batch[at])) for at in unknown], check_health=False
+            )
             for at in unknown:
                 answers[at] = await self._read(connection)
         return answers
+
+    def _deadline_us(self, call: Call) -> int:
+        within_s = call[3]
+        return self._time.deadline_us(within_s) if within_s else 0
 
     @staticmethod
     async def _read(connection: Connection) -> Any:
@@ -142,7 +159,7 @@ class ScriptRunner:
             self._breaker.succeeded()
         else:
             self._count_failure(failure)
-        for (_, _, _, waiter), answer in zip(batch, answers, strict=True):
+        for (_, _, _, _, waiter), answer in zip(batch, answers, strict=True):
             if waiter.done():
                 continue
             if isinstance(answer, ResponseError):
@@ -166,45 +183,63 @@ class ScriptRunner:
 
     @staticmethod
     def _give_up(calls: list[Call], exc: RedisLost) -> None:
-        for _, _, _, waiter in calls:
+        for _, _, _, _, waiter in calls:
             if not waiter.done():
                 waiter.set_exception(exc)
 
 
 @asynccontextmanager
 async def _fair_timeout(seconds: float) -> AsyncIterator[None]:
-    """Cancel the block after so long, but not for the loop's own delay.
+    """Cancel the block after so long, counting only what the loop had a chance to see.
 
-    When the loop itself was held up, the timer would fire before the answer that has long arrived is read: so the
-    last part of the time only begins once the loop runs again.
+    An answer is seen a few turns of the loop after it has come. When turns are long, because hundreds of streams end
+    together, a plain timer would fire while it lies there; so the time passes in parts, and one whose timer comes late
+    counts as one.
     """
     loop = asyncio.get_running_loop()
+    left = TIMEOUT_PARTS
+    timer: asyncio.TimerHandle
+
+    def passed() -> None:
+        nonlocal left, timer
+        left -= 1
+        if left:
+            timer = loop.call_later(seconds / TIMEOUT_PARTS, passed)
+        else:
+            limit.reschedule(loop.time())
+
     async with asyncio.timeout(None) as limit:
-        first = loop.call_later(seconds - LAST_PART_S, lambda: limit.reschedule(loop.time() + LAST_PART_S))
+        timer = loop.call_later(seconds / TIMEOUT_PARTS, passed)
         try:
             yield
         finally:
-            first.cancel()
+            timer.cancel()
 
 
-def _evalsha(call: Call) -> bytes:
-    script, key, payload, _ = call
-    return b"*5\r\n$7\r\nEVALSHA\r\n$40\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
+def _evalsha(call: Call, deadline_us: int) -> bytes:
+    script, key, payload, _, _ = call
+    deadline = b"%d" % deadline_us
+    return b"*6\r\n$7\r\nEVALSHA\r\n$40\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
         script.sha,
         len(key),
         key,
         len(payload),
         payload,
+        len(deadline),
+        deadline,
     )
 
 
-def _eval(call: Call) -> bytes:
-    script, key, payload, _ = call
-    return b"*5\r\n$4\r\nEVAL\r\n$%d\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
+def _eval(call: Call, deadline_us: int) -> bytes:
+    script, key, payload, _, _ = call
+    deadline = b"%d" % deadline_us
+    return b"*6\r\n$4\r\nEVAL\r\n$%d\r\n%b\r\n$1\r\n1\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
         len(script.body),
         script.body,
         len(key),
         key,
         len(payload),
         payload,
+        len(deadline),
+        deadline,
     )

@@ -27,6 +27,7 @@ from services.gateway.clients.completion import (
     StreamPart,
     ToolCallPart,
 )
+from services.gateway.clients.router.files import FileClient
 from services.gateway.clients.router.frames import RouterCallCodec
 from services.gateway.clients.router.prompt import Asker, Lesson, to_prompt
 from services.gateway.clients.timestamps import moment, to_unix_us
@@ -54,6 +55,7 @@ class RouterClient:
         self._channel = channel
         self._calls = calls
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
+        self.files = FileClient(self._stub)
 
     async def complete(
         self,

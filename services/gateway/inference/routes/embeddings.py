@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from starlette.types import Send
 
@@ -16,7 +18,9 @@ from services.gateway.inference.routes.access import EMBEDDINGS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import EmbeddingRequest
 from services.gateway.inference.size.prompt_size import embedding_size
-from services.gateway.inference.texts import texts_of
+from services.gateway.inference.tokens.token_arrays import input_texts
+
+TOKEN_FACTOR: Final = 4
 
 
 class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
@@ -24,17 +28,19 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
 
     def __init__(self, inference: InferenceDependencies) -> None:
         super().__init__(EMBEDDINGS, EmbeddingRequest, inference)
+        # Clients send tokens, each an element: a batch of texts is many.
+        self._limits = replace(self._limits, elements=TOKEN_FACTOR * self._limits.elements)
 
-    def answer(self, context: RequestContext, request: EmbeddingRequest, send: Send) -> Awaitable[None]:
+    async def answer(self, context: RequestContext, request: EmbeddingRequest, send: Send) -> None:
         """Answer one request."""
-        texts = texts_of(request.input, "input")
+        texts = await input_texts(request.input)
         check_required(request.provider, context.ignored_params)
         priced = self.inference.pricing.price(
             context, request.model, kind="embedding", endpoint="embeddings", size=embedding_size(texts)
         )
         render = partial(embedding_list, model=request.model, base64=request.encoding_format == "base64")
         ask = partial(self._embed, texts, request)
-        return self.inference.answers.send_whole(context, priced, send, ask=ask, render=render)
+        await self.inference.answers.send_whole(context, priced, send, ask=ask, render=render)
 
     def _embed(self, texts: list[str], request: EmbeddingRequest, call: PaidCall) -> Awaitable[Embeddings]:
         return self.inference.router.embed(

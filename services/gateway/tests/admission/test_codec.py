@@ -51,12 +51,11 @@ def test_admission_tells_everything_that_the_script_decides_by() -> None:
     budgets = (budget(7_000, BudgetPeriod.TOTAL), budget(9_000, BudgetPeriod.DAY, "key:k"))
     asked = request(user=Limits(requests_per_day=4), budgets=budgets, tokens=321, hold=654, request_id=ID)
 
-    payload = admit_payload(asked, mode=Mode.RESTORE, deadline_us=11, lease_us=22)
+    payload = admit_payload(asked, mode=Mode.RESTORE, lease_us=22)
 
     assert msgspec.msgpack.decode(payload, type=AdmitCall) == AdmitCall(
         request_id=ID,
         mode=Mode.RESTORE,
-        deadline_us=11,
         lease_us=22,
         tokens=321,
         hold=654,

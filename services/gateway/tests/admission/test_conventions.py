@@ -73,19 +73,18 @@ def test_no_constant_of_the_scripts_is_written_twice():
 
 
 def ask(asked: AdmissionRequest) -> bytes:
-    return admit_payload(asked, mode=Mode.DECIDE, deadline_us=0, lease_us=LEASE_US)
+    return admit_payload(asked, mode=Mode.DECIDE, lease_us=LEASE_US)
 
 
 async def by_script(client, asked: AdmissionRequest) -> AdmitAnswer:
-    return read_answer(await client.eval(ADMIT.body, 1, details_key(USER), ask(asked)))
+    return read_answer(await client.eval(ADMIT.body, 1, details_key(USER), ask(asked), 0))
 
 
 async def test_a_request_after_its_deadline_takes_nothing(redis_client):
     """Its caller has long been answered."""
     asked = request(user=Limits(requests_per_minute=5, concurrent_requests=5))
-    payload = admit_payload(asked, mode=Mode.DECIDE, deadline_us=1, lease_us=LEASE_US)
 
-    answer = read_answer(await redis_client.eval(ADMIT.body, 1, details_key(USER), payload))
+    answer = read_answer(await redis_client.eval(ADMIT.body, 1, details_key(USER), ask(asked), 1))
 
     assert answer.verdict is Verdict.LATE
     assert await redis_client.keys("gw:{*") == []

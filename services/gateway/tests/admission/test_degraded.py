@@ -7,8 +7,8 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
@@ -274,3 +274,42 @@ async def test_a_stall_of_our_own_loop_is_not_held_against_redis(held_redis):
         time.sleep(3 * QUICK.timeout_s)  # noqa: ASYNC251 (the stall under test)
 
         assert not (await waiting).degraded
+
+
+@contextmanager
+def slow_turns(seconds: float) -> Iterator[None]:
+    """Every turn of the event loop takes so long: what hundreds of streams that end together do to it."""
+    loop = asyncio.get_running_loop()
+    handle: asyncio.Handle
+
+    def turn() -> None:
+        nonlocal handle
+        time.sleep(seconds)
+        handle = loop.call_soon(turn)
+
+    handle = loop.call_soon(turn)
+    yield
+    handle.cancel()
+
+
+async def test_a_loop_whose_every_turn_is_late_loses_no_redis(held_redis):
+    """An answer takes several turns to be read, which together last longer than Redis may take."""
+    async with gateway(held_redis.url) as admission:
+        await by_redis(admission)
+        with slow_turns(QUICK.timeout_s / 2):
+            admitted = [await admission.admit(request()) for _ in range(4)]
+
+        assert [one.degraded for one in admitted] == [False] * 4
+
+
+async def test_requests_that_wait_behind_a_late_batch_are_not_late_themselves(held_redis):
+    """Their time begins when they are sent, not when they queue."""
+    async with gateway(held_redis.url) as admission:
+        await by_redis(admission)
+        with slow_turns(QUICK.timeout_s / 2):
+            first = asyncio.ensure_future(admission.admit(request()))
+            await asyncio.sleep(0)
+            second = asyncio.ensure_future(admission.admit(request()))
+            admitted = [await first, await second]
+
+        assert [one.degraded for one in admitted] == [False] * 2

@@ -76,7 +76,7 @@ def settled(request_id: str, made_ms: int, cost: int, *, settled_us: int, admitt
 
 async def test_a_settle_that_its_row_overtook_is_not_counted_twice(redis_client):
     """It waited for Redis, its row did not: the recount has it, and s says so."""
-    hold = AdmitCall("old", Mode.DECIDE, 0, 60_000_000, 0, 100, [], [BudgetWire("user:u", KEY, 10_000, True)], "[]")
+    hold = AdmitCall("old", Mode.DECIDE, 60_000_000, 0, 100, [], [BudgetWire("user:u", KEY, 10_000, True)], "[]")
     await redis_client.eval(SEED.body, 1, DETAILS, pack(SeedCall(KEY, 0, 0, EPOCH_MS)))
     await redis_client.eval(ADMIT.body, 1, DETAILS, pack(hold))
     asked_us = int(await redis_client.hget(KEY, "s")) + 1

@@ -121,7 +121,7 @@ class Real:
     def admit(self, request_id, tokens, hold, subjects, budget) -> AdmitAnswer:
         wire = [SubjectWire(name, set_of(limits)) for name, *limits in subjects if any(limits)]
         budgets = [BudgetWire("user:u", BUDGET_KEY, budget, True)]
-        call = AdmitCall(request_id, Mode.DECIDE, 0, LEASE, tokens, hold, wire, budgets, "{}")
+        call = AdmitCall(request_id, Mode.DECIDE, LEASE, tokens, hold, wire, budgets, "{}")
         return read_answer(self.client.eval(ADMIT.body.decode(), 1, DETAILS, pack(call)))
 
     def settle(self, request_id, tokens, cost):

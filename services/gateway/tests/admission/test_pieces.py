@@ -12,6 +12,7 @@ from servicekit.clock import Clock, SystemClock
 from servicekit.testing import FakeClock
 from services.gateway.admission.admission import Admission
 from services.gateway.admission.degraded.breaker import Breaker
+from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.degraded.replicas import Replicas
 from services.gateway.admission.degraded.token_buckets import TokenBuckets
 from services.gateway.admission.dimensions import Dimension
@@ -287,3 +288,29 @@ async def test_a_counter_at_rest_is_looked_at_ever_more_rarely_but_never_forgott
 
     assert asked == 7
     assert await counters(redis_client) == {"used": 105, "held": 0}
+
+
+def test_an_answer_that_was_long_on_its_way_does_not_set_the_time_of_redis_back():
+    """When it was given nobody knows; what is known moves only as far as the two ends of the wait make it."""
+    clock = FakeClock()
+    time = RedisTime(clock)
+    time.learn(1_000_000_000, clock.monotonic())
+    asked_s = clock.monotonic()
+    clock.advance(3.0)
+
+    time.learn(1_000_500_000, asked_s)
+
+    assert time.now_us() == 1_003_000_000
+
+
+def test_a_redis_whose_clock_was_set_is_believed():
+    """Whether forth or back, within the time that the answer took."""
+    clock = FakeClock()
+    time = RedisTime(clock)
+    time.learn(1_000_000_000, clock.monotonic())
+
+    time.learn(2_000_000_000, clock.monotonic())
+    forth = time.now_us()
+    time.learn(500_000_000, clock.monotonic())
+
+    assert (forth, time.now_us()) == (2_000_000_000, 500_000_000)

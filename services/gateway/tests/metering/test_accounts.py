@@ -32,6 +32,16 @@ def settled(name: str, at_us: int = NOW_US) -> Settled:
     return Settled(usage_record(ticket(name), facts(), completed()), ticket(name), at_us)
 
 
+class ImpatientClock(FakeClock):
+    """Does not wait for ever: a shipper that never stops trying fails the test."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the time pass."""
+        if len(self.slept_s) > 50:
+            pytest.fail("it tries again and again")
+        await super().sleep(seconds)
+
+
 class Shipment:
     """A shipper that ships when it is told to, with its journal, sink and clock."""
 
@@ -39,15 +49,16 @@ class Shipment:
         self.root = root
         self.sink = Sink()
         self.before_each_call: Callable[[], None] = lambda: None
-        self.clock = FakeClock(auto_advance=True)
-        self.journal = Journal.open(root, "boot")
+        self.clock = ImpatientClock(auto_advance=True)
+        settings = MeteringOptions(**options)
+        self.journal = Journal.open(root, "boot", segment_bytes=settings.segment_bytes)
         self.shipper = Shipper(
             self.journal,
             self._record,
             DeadLetters(root / "dead.jsonl"),
             clock=self.clock,
             rng=random.Random(1),
-            options=MeteringOptions(**options),
+            options=settings,
         )
 
     async def _record(self, batch: Sequence[UsageRecord]) -> Sequence[Rejected]:
@@ -115,9 +126,11 @@ async def test_what_is_refused_is_a_dead_letter_that_says_why(shipment):
     ]
 
 
-async def test_an_end_that_makes_no_sense_is_quarantined(shipment):
+async def test_every_end_that_makes_no_sense_is_quarantined(shipment):
     """It counts as one record, and its segment is kept with the bytes of it."""
     shipment.append("a")
+    shipment.journal.append(encode(["S", "too short"]))
+    shipment.shipper.wake()
     before = shipment.journal.end.offset
     bad = encode(["S", "of a later version"])
     shipment.journal.append(bad)
@@ -125,9 +138,9 @@ async def test_an_end_that_makes_no_sense_is_quarantined(shipment):
     with capture_logs():
         sizes = [await shipment.shipper.ship_batch(), await shipment.shipper.ship_batch()]
 
-    [fault] = shipment.journal.segment(1).faults
-    assert sizes == [2, 0]
-    assert shipment.counts() == (2, 1, 0, 1, 0, 0)
+    [_, fault] = shipment.journal.segment(1).faults
+    assert sizes == [3, 0]
+    assert shipment.counts() == (3, 1, 0, 2, 0, 0)
     assert (fault.start, fault.end, fault.missing) == (
         shipment.journal.end.offset - len(bad),
         shipment.journal.end.offset,
@@ -137,22 +150,33 @@ async def test_an_end_that_makes_no_sense_is_quarantined(shipment):
     assert "Expected `array`" in fault.reason
 
 
-@pytest.mark.parametrize(("missing", "counts"), [(0, (2, 1, 0, 0, 0, 1)), (1, (2, 1, 0, 1, 0, 0))])
+@pytest.mark.parametrize(
+    ("missing", "counts"),
+    [(0, [(3, 1, 0, 0, 1, 1), (5, 3, 0, 0, 0, 2)]), (1, [(3, 1, 0, 1, 1, 0), (5, 3, 0, 2, 0, 0)])],
+)
 async def test_what_was_appended_and_is_not_found_is_an_alarm(shipment, missing, counts):
-    """Unless the journal knows of frames that it cannot read: then it is in quarantine."""
+    """Each time; unless the journal knows of frames that it cannot read: then it is in quarantine.
+
+    What is appended while a batch is on its way is not missed.
+    """
+    shipment.journal.missing = missing
     shipment.append("a")
     shipment.shipper.wake()
-    shipment.journal.missing = missing
+    shipment.before_each_call = lambda: shipment.append("b") if shipment.counts()[0] == 2 else None
 
     with capture_logs() as logged:
         await shipment.shipper.ship_batch()
+        first = shipment.counts()
+        shipment.append("c")
+        shipment.shipper.wake()
+        await shipment.shipper.ship_batch()
     shipment.shipper.observe()
 
-    assert shipment.counts() == counts
+    assert [first, shipment.counts()] == counts
     assert [(each["event"], each["records"], each["frames_missing"]) for each in logged] == [
         ("metering.records_unreadable", 1, missing)
-    ]
-    assert metrics.UNACCOUNTED._value.get() == counts[-1]
+    ] * 2
+    assert metrics.UNACCOUNTED._value.get() == counts[-1][-1]
 
 
 async def test_what_the_journal_could_not_take_is_shipped_from_memory_first(shipment):
@@ -225,3 +249,11 @@ async def test_the_gauges_tell_how_many_wait_and_how_long(shipment):
     assert [(each["event"], each["records"], each["error"]) for each in logged] == [
         ("metering.ship_failed", 2, "Unavailable")
     ]
+
+
+async def test_nothing_is_old_before_it_was_read(shipment):
+    """Of what waits in the journal nobody knows the age until its batch is on its way."""
+    shipment.append("a")
+    shipment.shipper.observe()
+
+    assert (metrics.DEPTH._value.get(), metrics.OLDEST._value.get()) == (1, 0)

@@ -7,22 +7,24 @@ import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 import aiohttp
 import msgspec
 
 from services.router.domain.completion import ContentPart, Message, Prompt
 from services.router.providers import failures
-from services.router.providers.gigachat.messages import NAME
+from services.router.providers.gigachat.messages import IMAGE_PART, NAME
 from services.router.providers.parallel import in_parallel
 from services.router.providers.parameters import json_object
 from services.router.providers.reading import Replies, check
 from services.router.providers.transport.http import Reply
+from services.router.providers.transport.web_images import Picture
 
-IMAGES_A_MESSAGE: Final = 1
 IMAGES_A_REQUEST: Final = 10
 AT_ONCE: Final = 4
 _MEGABYTE: Final = 1024 * 1024
+_LIMIT_TOGETHER: Final = 80 * _MEGABYTE
 _LIMITS: Final = {"image": 15 * _MEGABYTE, "audio": 35 * _MEGABYTE, "text": 40 * _MEGABYTE}
 _EXTENSIONS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 
@@ -40,12 +42,52 @@ class File:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class WebAddress:
+    """An image of one message that is still to be fetched."""
+
+    message: int
+    url: str
+    param: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file that the model made in an earlier answer and that is to be seen again."""
+
+    message: int
+    file_id: str
+    param: str
+
+
+@dataclass(frozen=True, slots=True)
+class AtProvider:
+    """A file that lies at the provider already."""
+
+    message: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Ids of a request's files: all by message number, and those that were uploaded for it."""
+
+    by_message: dict[int, list[str]]
+    made: list[str]
+
+
+Own = Callable[[str], UUID | None]
+"""Returns the provider's id of a file of the caller's; None when it is none of theirs."""
+Fetch = Callable[[str, str], Awaitable[Picture]]
+"""Gets the picture at an address; takes the address and the field that it stands in."""
+
+
 class _Uploaded(msgspec.Struct):
     id: str
 
 
-def files_of(prompt: Prompt) -> list[File]:
-    """Return the files in the prompt's messages.
+def files_of(prompt: Prompt) -> list[File | WebAddress | Made]:
+    """Return the files in the prompt's messages, those at addresses not fetched yet.
 
     Raises:
         InvalidRequest: a part that cannot be uploaded, or too many.
@@ -56,41 +98,70 @@ def files_of(prompt: Prompt) -> list[File]:
         for number, part in enumerate(message.parts)
         if part.type != "text"
     ]
-    for at, message in enumerate(prompt.messages):
-        if _images(message) > IMAGES_A_MESSAGE:
-            raise failures.unsupported(f"messages[{at}].content", NAME, "more than one image in a message")
     if sum(_images(message) for message in prompt.messages) > IMAGES_A_REQUEST:
         raise failures.unsupported("messages", NAME, f"more than {IMAGES_A_REQUEST} images in a request")
     return files
 
 
+async def fetched(files: Sequence[File | WebAddress | Made], fetch: Fetch, own: Own) -> list[File | AtProvider]:
+    """Return the files with their content, or with the id under which the provider has it.
+
+    Raises:
+        InvalidRequest: an image cannot be had, a file is not the caller's, or all together are too large.
+    """
+    had = await in_parallel([_fetched(each, fetch, own) for each in files], AT_ONCE) if files else []
+    if sum(len(file.content) for file in had if isinstance(file, File)) > _LIMIT_TOGETHER:
+        raise failures.invalid("messages", f"The files are larger than {_LIMIT_TOGETHER // _MEGABYTE} MB together.")
+    return had
+
+
+async def _fetched(file: File | WebAddress | Made, fetch: Fetch, own: Own) -> File | AtProvider:
+    if isinstance(file, File):
+        return file
+    if isinstance(file, Made):
+        known = own(file.file_id)
+        if known is None:
+            raise failures.invalid(file.param, "There is no such file.")
+        return AtProvider(file.message, str(known))
+    picture = await fetch(file.url, file.param)
+    return _image(file.message, picture.mime, picture.content, file.param)
+
+
 def _images(message: Message) -> int:
-    return sum(part.type == "image_url" for part in message.parts)
+    return sum(part.type == IMAGE_PART for part in message.parts)
 
 
-def _file(part: ContentPart, at: int, param: str) -> File:
+def _file(part: ContentPart, at: int, param: str) -> File | WebAddress | Made:
     given = json_object(part.json, param).get(part.type)
     if not isinstance(given, dict):
         raise failures.invalid(param, f"'{part.type}' must be an object.")
-    if part.type == "image_url":
-        mime, content = _data_url(given.get("url"), f"{param}.image_url.url")
-        return _checked(File(at, f"image.{_EXTENSIONS.get(mime, 'png')}", mime, content), "image", param)
+    if part.type == IMAGE_PART:
+        url, where = given.get("url"), f"{param}.image_url.url"
+        if isinstance(url, str) and url[:8].lower() == "https://":
+            return WebAddress(at, url, where)
+        return _image(at, *_data_url(url, where), param)
     if part.type == "input_audio":
         form = str(given.get("format", "wav"))[:8]
         content = _decoded(given.get("data"), f"{param}.input_audio.data")
         return _checked(
             File(at, f"sound.{form}", "audio/mpeg" if form == "mp3" else f"audio/{form}", content), "audio", param
         )
+    if part.type == "file" and given.get("file_id"):
+        return Made(at, str(given["file_id"]), f"{param}.file.file_id")
     if part.type == "file" and "file_data" in given:
         mime, content = _data_url(given["file_data"], f"{param}.file.file_data")
         return _checked(File(at, str(given.get("filename") or "document.txt")[:120], mime, content), "text", param)
     raise failures.unsupported(f"{param}.type", NAME, f"'{part.type}' parts of this form")
 
 
+def _image(at: int, mime: str, content: bytes, param: str) -> File:
+    return _checked(File(at, f"image.{_EXTENSIONS.get(mime, 'png')}", mime, content), "image", param)
+
+
 def _data_url(url: Any, param: str) -> tuple[str, bytes]:
-    """Return type and bytes of a data: URL. Other addresses are not fetched: they may point into our own network."""
+    """Return type and bytes of a data: URL."""
     if not isinstance(url, str) or not url.startswith("data:"):
-        raise failures.unsupported(param, NAME, "give the content as a data: URL")
+        raise failures.unsupported(param, NAME, "give the content as a data: URL, or an image as an https:// address")
     head, _, body = url[5:].partition(",")
     mime, *flags = head.split(";")
     if "base64" not in flags:
@@ -113,20 +184,25 @@ def _checked(file: File, kind: str, param: str) -> File:
     return file
 
 
-async def uploaded(files: Sequence[File], post: Post, replies: Replies) -> dict[int, list[str]]:
-    """Upload the files and return their ids by message number.
+async def uploaded(files: Sequence[File | AtProvider], post: Post, replies: Replies) -> Attached:
+    """Upload what is not there yet and return the ids of all.
 
     Raises:
         ServiceError: the provider took one of them not.
     """
     made = await in_parallel([_upload(file, post, replies) for file in files], AT_ONCE) if files else []
-    by_message: dict[int, list[str]] = {}
+    attached = Attached({}, [])
     for file, file_id in zip(files, made, strict=True):
-        by_message.setdefault(file.message, []).append(file_id)
-    return by_message
+        attached.by_message.setdefault(file.message, []).append(file_id)
+        if isinstance(file, File):
+            attached.made.append(file_id)
+    return attached
 
 
-async def _upload(file: File, post: Post, replies: Replies) -> str:
+async def _upload(file: File | AtProvider, post: Post, replies: Replies) -> str:
+    if isinstance(file, AtProvider):
+        return file.id
+
     def form() -> aiohttp.FormData:
         # A form can be sent once only; a replay after a refused token needs another.
         data = aiohttp.FormData()

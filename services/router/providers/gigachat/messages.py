@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from services.router.domain.completion import Message, Prompt, Role, ToolCall
+from services.router.domain.completion import ContentPart, Message, Prompt, Role, ToolCall
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers import failures
 from services.router.providers.parameters import call_arguments
@@ -17,11 +17,13 @@ JSON_INSTRUCTION: Final = (
     "Ответь одним объектом JSON и ничем больше: без пояснений и без разметки. "
     "Reply with a single JSON object and nothing else: no explanations, no markdown."
 )
+IMAGE_PART: Final = "image_url"
+_IMAGE: Final = "Изображение {}"
 CALL_INSTRUCTION: Final = (
     "Ответь вызовом одной из функций, а не текстом. Reply with a call of one of the functions, not with text."
 )
 Attachments = Mapping[int, Sequence[str]]
-"""Ids of uploaded files by message number."""
+"""Ids of uploaded files by message number, in the order of the message's parts."""
 
 
 def messages_of(prompt: Prompt, attachments: Attachments, ids: ToolCallIds, dropped: list[str]) -> list[dict[str, Any]]:
@@ -52,7 +54,7 @@ def messages_of(prompt: Prompt, attachments: Attachments, ids: ToolCallIds, drop
                 raise failures.no_such_call(at)
             turns.append(_result(name, message))
         else:
-            turns.append(_said(message, attachments.get(at, ())))
+            turns.extend(_said(message, attachments.get(at, ())))
     return turns
 
 
@@ -68,11 +70,54 @@ def text_of(message: Message) -> str:
     return "\n".join(part.text for part in message.parts if part.type == "text")
 
 
-def _said(message: Message, files: Sequence[str]) -> dict[str, Any]:
-    said: dict[str, Any] = {"role": message.role.value, "content": text_of(message)}
-    if files:
-        said["attachments"] = list(files)
-    return said
+def _said(message: Message, files: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the message; one with several images as several, for the API takes one image a message."""
+    role = message.role.value
+    if not files:
+        return [{"role": role, "content": text_of(message)}]
+    pieces = _pieces(message, files)
+    # Behind the first, a piece without words is named by its number: so the model can be asked about it, too.
+    return [
+        {
+            "role": role,
+            "content": piece.text or (_IMAGE.format(number) if number > 1 else ""),
+            "attachments": piece.files,
+        }
+        for number, piece in enumerate(pieces, 1)
+    ]
+
+
+class _Piece:
+    """Parts that stand together with one image at most."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self.files: list[str] = []
+        self.has_image = False
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._texts)
+
+    def add(self, part: ContentPart, files: Iterator[str]) -> None:
+        if part.type == "text":
+            self._texts.append(part.text)
+        else:
+            self.files.append(next(files))
+            self.has_image = self.has_image or part.type == IMAGE_PART
+
+
+def _pieces(message: Message, files: Sequence[str]) -> list[_Piece]:
+    """Cut the message before each image but the first, and before the words that lead to it."""
+    waiting, pieces = iter(files), [_Piece()]
+    for part, following in zip(message.parts, (*message.parts[1:], None), strict=True):
+        begins = part.type == IMAGE_PART or (
+            part.type == "text" and following is not None and following.type == IMAGE_PART
+        )
+        if begins and pieces[-1].has_image:
+            pieces.append(_Piece())
+        pieces[-1].add(part, waiting)
+    return pieces
 
 
 def _results(numbered: list[tuple[int, Message]]) -> dict[str, Message]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,17 +17,20 @@ from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Tool, ToolCall, Usage, Vectors
+from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.gigachat.built_in_names import Aliases, aliases_of, name_back, renamed
-from services.router.providers.gigachat.files import files_of, uploaded
+from services.router.providers.gigachat.file_store import GigaChatFiles
+from services.router.providers.gigachat.files import fetched, files_of, uploaded
 from services.router.providers.gigachat.instructions import check_second, is_instructed, obeys
+from services.router.providers.gigachat.made_files import MadeFiles
 from services.router.providers.gigachat.messages import NAME
 from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.gigachat.request import body_of
 from services.router.providers.gigachat.session import HEADER as SESSION
 from services.router.providers.gigachat.session import SessionIds
 from services.router.providers.gigachat.settings import GigaChatSettings
-from services.router.providers.gigachat.token import credentials_of
+from services.router.providers.gigachat.token import certificate_of, credentials_of
 from services.router.providers.gigachat.tool_arguments import turn_back
 from services.router.providers.json_body import encode_body, texts_body
 from services.router.providers.parameters import asked_size, check_all_kept, check_size
@@ -34,7 +38,9 @@ from services.router.providers.provider import ProviderCall, Traits
 from services.router.providers.reading import as_batch, read_stream, read_vectors, read_whole
 from services.router.providers.transport.access_token import TokenShare
 from services.router.providers.transport.authorized import AUTHORIZATION, AuthorizedHttp
-from services.router.providers.transport.http import HttpClient, Reply, tls_for
+from services.router.providers.transport.http import HttpClient, Reply
+from services.router.providers.transport.tls import tls_for
+from services.router.providers.transport.web_images import WebImages
 
 log = structlog.get_logger()
 
@@ -55,9 +61,13 @@ class GigaChatProvider:
         tasks: Background,
         clock: Clock,
         new_id: Callable[[], UUID],
+        images: WebImages,
+        file_ids: FileIds,
     ) -> None:
         self._client = http
-        self._tls = tls_for(settings.ca_bundle)
+        self._images = images
+        self._file_ids = file_ids
+        self._tls = _tls(settings)
         self._credentials = credentials_of(settings, http, self._tls, share, clock, new_id)
         self._http = AuthorizedHttp(http, self._credentials, self._tls)
         self._ids = ids
@@ -69,6 +79,7 @@ class GigaChatProvider:
         self._chat_url = URL(f"{base}/chat/completions")
         self._embeddings_url = URL(f"{base}/embeddings")
         self._files_url = URL(f"{base}/files")
+        self.files = GigaChatFiles(self._http, self._files_url, self._replies)
 
     def traits(self, model: Model) -> Traits:
         """API v1 has neither stop sequences nor several answers of one call, and a schema dialect of its own."""
@@ -80,6 +91,8 @@ class GigaChatProvider:
         answer = await self._whole(renamed(prompt, aliases), call)
         for choice in answer.choices:
             as_caller_knows(choice.tool_calls, prompt.tools, aliases)
+            if choice.content:
+                choice.content = MadeFiles(self._file_ids, prompt.tenant).feed(choice.content, is_last=True)
         return answer
 
     async def _whole(self, prompt: Prompt, call: ProviderCall) -> Answer:
@@ -110,9 +123,11 @@ class GigaChatProvider:
             self._body(told, call, stream=True) as body,
             self._http.stream(self._chat_url, body, headers, call) as reply,
         ):
+            made = MadeFiles(self._file_ids, prompt.tenant)
             async for batch in read_stream(self._replies, reply, told, call):
                 for delta in batch.deltas:
                     as_caller_knows(delta.tool_calls, prompt.tools, aliases)
+                    delta.content = made.feed(delta.content, is_last=delta.finish_reason is not None)
                 yield batch
 
     async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
@@ -134,19 +149,21 @@ class GigaChatProvider:
             return await self._http.post(self._files_url, form, _headers(call), call)
 
         files = files_of(prompt) if any(message.parts for message in prompt.messages) else []
-        attachments = await uploaded(files, post, self._replies)
+        ready = await fetched(files, self._images.fetch, lambda file_id: self._file_ids.decode(prompt.tenant, file_id))
+        attachments = await uploaded(ready, post, self._replies)
         try:
-            body = body_of(prompt, call.model, attachments, self._ids, call.dropped, stream=stream)
+            there = attachments.by_message
+            body = body_of(prompt, call.model, there, self._ids, call.dropped, stream=stream)
             check_all_kept(prompt.require_parameters, call.dropped, NAME)
             yield encode_body(body)
         finally:
-            if attachments:
-                ids = [file_id for several in attachments.values() for file_id in several]
-                self._tasks.start(self._delete(ids), name="gigachat.delete_files")
+            if attachments.made:
+                self._tasks.start(self._delete(attachments.made), name="gigachat.delete_files")
 
     async def _delete(self, file_ids: Sequence[str]) -> None:
         try:
-            headers = {AUTHORIZATION: await self._credentials.header()}
+            header = await self._credentials.header()
+            headers = {AUTHORIZATION: header} if header else {}
             for file_id in file_ids:
                 await self._client.post_briefly(self._files_url / file_id / "delete", b"", headers, self._tls)
         except ServiceError as exc:
@@ -155,6 +172,19 @@ class GigaChatProvider:
 
     async def _post(self, url: URL, body: bytes, call: ProviderCall) -> Reply:
         return await self._http.post(url, lambda: body, _json_headers(call), call)
+
+
+def _tls(settings: GigaChatSettings) -> ssl.SSLContext | bool:
+    """Return whom we trust and who we are.
+
+    Raises:
+        SystemExit: a file is not what it should be.
+    """
+    try:
+        return tls_for(settings.ca_bundle, certificate_of(settings))
+    except OSError as exc:
+        files = "ROUTER_GIGACHAT_CA_BUNDLE, ROUTER_GIGACHAT_CERT_FILE, ROUTER_GIGACHAT_KEY_FILE"
+        raise SystemExit(f"{files}: a file is no PEM file, or the key is another certificate's: {exc}") from exc
 
 
 def _headers(call: ProviderCall) -> dict[str, str]:

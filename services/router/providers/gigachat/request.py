@@ -68,6 +68,9 @@ def _sampling(prompt: Prompt, model: Model, body: dict[str, Any], dropped: list[
 
 def _functions(prompt: Prompt, body: dict[str, Any], dropped: list[str]) -> None:
     if not prompt.tools:
+        if prompt.tool_choice is not None and prompt.tool_choice.mode == "auto":
+            # Without functions it is the provider's own that the model may use: it draws.
+            body["function_call"] = "auto"
         return
     if prompt.parallel_tool_calls:
         # There is one call at most: who wants no more gets what it wants.

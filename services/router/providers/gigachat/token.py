@@ -1,9 +1,10 @@
-"""GigaChat access tokens: 30 minutes, OAuth with a ready-made Basic key, at most ten calls a second."""
+"""How GigaChat is told who we are: tokens of 30 minutes for a key or a password, or a client certificate."""
 
 from __future__ import annotations
 
+import base64
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
@@ -13,10 +14,11 @@ from yarl import URL
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router.providers import failures
-from services.router.providers.gigachat.settings import GigaChatSettings
+from services.router.providers.gigachat.settings import ACCESS, GigaChatSettings
 from services.router.providers.transport.access_token import EARLY_S, AccessToken, SharedToken, SingleFlight, TokenShare
-from services.router.providers.transport.credentials import BearerTokens, Credentials, NoCredentials
+from services.router.providers.transport.credentials import BearerTokens, Credentials, FixedHeader, NoCredentials
 from services.router.providers.transport.http import HttpClient, Reply
+from services.router.providers.transport.tls import ClientCertificate
 
 # The documentation's sample shows seconds, the service sends milliseconds; no second of this era is that large.
 FIRST_MILLISECOND: Final = 1e12
@@ -27,6 +29,11 @@ class _Issued(msgspec.Struct):
     expires_at: float
 
 
+class _IssuedByPassword(msgspec.Struct):
+    tok: str
+    exp: float
+
+
 def credentials_of(
     settings: GigaChatSettings,
     http: HttpClient,
@@ -35,14 +42,67 @@ def credentials_of(
     clock: Clock,
     new_id: Callable[[], UUID],
 ) -> Credentials:
-    """Return the current token's header: got once for all coroutines and all replicas."""
+    """Return what is configured; the emulator's demo key counts only when nothing else is.
+
+    A token is got once for all coroutines and all replicas.
+    """
     # A newline copied with the key would show the key in a header error.
     key = "".join(settings.credentials.get_secret_value().split())
+    is_demo = key == ACCESS.emulated["credentials"]
+    if settings.user and (not key or is_demo):
+        basic = base64.b64encode(f"{settings.user}:{settings.password.get_secret_value()}".encode()).decode()
+        by_password = PasswordIssuer(basic, settings, http, tls, clock)
+        return _bearer(by_password.issue, share, clock, secret=f"{settings.base_url}\0{basic}")
+    if settings.cert_file is not None and (not key or is_demo):
+        # The connection itself says who we are.
+        return FixedHeader("")
     if not key:
         return NoCredentials("GigaChat")
     issuer = TokenIssuer(key, settings, http, tls, new_id, clock)
-    shared = SharedToken(issuer.issue, share, clock, provider="gigachat", secret=f"{settings.scope}\0{key}")
+    return _bearer(issuer.issue, share, clock, secret=f"{settings.scope}\0{key}")
+
+
+def _bearer(
+    issue: Callable[[], Awaitable[AccessToken]], share: TokenShare, clock: Clock, *, secret: str
+) -> Credentials:
+    shared = SharedToken(issue, share, clock, provider="gigachat", secret=secret)
     return BearerTokens(SingleFlight(shared.fetch, clock))
+
+
+def certificate_of(settings: GigaChatSettings) -> ClientCertificate | None:
+    """Return the certificate by which the provider may know us."""
+    if settings.cert_file is None or settings.key_file is None:
+        return None
+    return ClientCertificate(settings.cert_file, settings.key_file, settings.key_file_password.get_secret_value())
+
+
+class PasswordIssuer:
+    """Asks the API itself for a token, with user and password: the older way."""
+
+    def __init__(
+        self, basic: str, settings: GigaChatSettings, http: HttpClient, tls: ssl.SSLContext | bool, clock: Clock
+    ) -> None:
+        self._basic = basic
+        self._url = URL(f"{settings.base_url.rstrip('/')}/token")
+        self._http = http
+        self._tls = tls
+        self._clock = clock
+
+    async def issue(self) -> AccessToken:
+        """Return a new token.
+
+        Raises:
+            ServiceError: the service gave none.
+        """
+        headers = {"Authorization": f"Basic {self._basic}", "Accept": "application/json"}
+        reply = await self._http.post_briefly(self._url, b"", headers, self._tls)
+        if not reply.ok:
+            raise oauth_error(reply, self._clock)
+        try:
+            issued = msgspec.json.decode(reply.body, type=_IssuedByPassword)
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise failures.broken("The provider's token service spoke nonsense.") from exc
+        return AccessToken(issued.tok, unix_seconds(issued.exp) - EARLY_S)
 
 
 class TokenIssuer:

@@ -42,7 +42,17 @@ class AuthorizedHttp:
         self._tls = tls
         self._id_headers = id_headers
 
-    async def post(self, url: URL, data: Callable[[], Any], headers: Mapping[str, str], call: ProviderCall) -> Reply:
+    async def get(self, url: URL, headers: Mapping[str, str]) -> Reply:
+        """Return what lies at an address.
+
+        Raises:
+            ServiceError: as `post`.
+        """
+        return await self._once_more(lambda authorized: self._http.get(url, authorized, self._tls), headers, None)
+
+    async def post(
+        self, url: URL, data: Callable[[], Any], headers: Mapping[str, str], call: ProviderCall | None = None
+    ) -> Reply:
         """Send `data()`, made anew when it is sent again, and return the whole answer.
 
         Raises:
@@ -70,14 +80,15 @@ class AuthorizedHttp:
             reply.close()
 
     async def _once_more(
-        self, send: Callable[[Mapping[str, str]], Awaitable[R]], headers: Mapping[str, str], call: ProviderCall
+        self, send: Callable[[Mapping[str, str]], Awaitable[R]], headers: Mapping[str, str], call: ProviderCall | None
     ) -> R:
         header = await self._credentials.header()
         reply = await send(_with(headers, header))
         if reply.status == _UNAUTHORIZED and self._credentials.renewable:
             reply.close()
             reply = await send(_with(headers, await self._credentials.renewed(header)))
-        call.provider_request_id = self._request_id(reply.headers)
+        if call is not None:
+            call.provider_request_id = self._request_id(reply.headers)
         return reply
 
     def _request_id(self, headers: Mapping[str, str]) -> str:

@@ -7,7 +7,6 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -167,10 +166,19 @@ class HttpClient:
         Raises:
             ServiceError: no answer came, or one that is too large or encoded.
         """
-        return await self._post(url, data, headers, tls, self._whole, self._settings.first_byte_s)
+        return await self._send("POST", url, data, headers, tls, self._whole, self._settings.first_byte_s)
 
-    async def _post(
+    async def get(self, url: URL, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True) -> Reply:
+        """Return what lies at an address; fails as `post` does."""
+        return await self._send("GET", url, None, headers, tls, self._whole, self._settings.first_byte_s)
+
+    async def get_briefly(self, url: URL, headers: Mapping[str, str]) -> Reply:
+        """As `get`, for what takes no time: a token of the machine we run on."""
+        return await self._send("GET", url, None, headers, True, self._short, SHORT_CALL_S)
+
+    async def _send(
         self,
+        method: str,
         url: URL,
         data: Any,
         headers: Mapping[str, str],
@@ -180,8 +188,8 @@ class HttpClient:
     ) -> Reply:
         try:
             async with asyncio.timeout(first_byte_s):
-                response = await self._session.post(
-                    url, data=data, headers=headers, timeout=timeout, ssl=tls, allow_redirects=False
+                response = await self._session.request(
+                    method, url, data=data, headers=headers, timeout=timeout, ssl=tls, allow_redirects=False
                 )
             async with response:
                 _check_encoding(response)
@@ -194,7 +202,7 @@ class HttpClient:
         self, url: URL, data: Any, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
     ) -> Reply:
         """As `post`, for what takes no time at the provider: tokens, deletions."""
-        return await self._post(url, data, headers, tls, self._short, SHORT_CALL_S)
+        return await self._send("POST", url, data, headers, tls, self._short, SHORT_CALL_S)
 
     async def open(
         self, url: URL, data: bytes, headers: Mapping[str, str], tls: ssl.SSLContext | bool = True
@@ -286,12 +294,3 @@ async def open_http(settings: HttpSettings) -> AsyncIterator[HttpClient]:
         read_bufsize=256 * 1024,
     ) as session:
         yield HttpClient(session, settings)
-
-
-def tls_for(ca_bundle: Path | None) -> ssl.SSLContext | bool:
-    """Return the trust for one provider's hosts: the system's authorities and those of `ca_bundle`."""
-    if ca_bundle is None:
-        return True
-    context = ssl.create_default_context()
-    context.load_verify_locations(cafile=str(ca_bundle))
-    return context

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+
+from pydantic import Field, field_validator
 
 from servicekit.settings import Part
 
@@ -28,3 +31,37 @@ class HttpSettings(Part):
     """Megabytes of an answer at most."""
     line_kb: int = Field(2048, ge=1)
     """Kilobytes of one line of a stream at most."""
+
+
+class WebImageSettings(Part):
+    """How images that callers give as https addresses are fetched, for models that take files only."""
+
+    fetch: bool = True
+    """Whether they are fetched at all; data: URLs are taken in any case."""
+    timeout_s: float = Field(10.0, gt=0)
+    """Seconds for one image, redirects and waiting included."""
+    size_mb: int = Field(15, ge=1, le=15)
+    """Megabytes of one image at most."""
+    redirects: int = Field(3, ge=0, le=10)
+    """Redirects that are followed; each must be https and public like the first address."""
+    at_once: int = Field(8, ge=1)
+    """Images that one router fetches at the same time."""
+    trusted_networks: str = ""
+    """Networks of your own that may be fetched from, commas between: 10.1.2.0/24. All others must be public."""
+    ca_bundle: Path | None = None
+    """PEM file of further authorities for the images' hosts."""
+
+    @field_validator("trusted_networks")
+    @classmethod
+    def _are_networks(cls, given: str) -> str:
+        _networks(given)
+        return given
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The trusted networks."""
+        return _networks(self.trusted_networks)
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())

@@ -1,7 +1,8 @@
-"""How Yandex is told who we are: an API key, an IAM token, or a service account's key exchanged for IAM tokens."""
+"""How Yandex is told who we are: an API key, an IAM token, or what is exchanged for one."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -21,12 +22,15 @@ from services.router.providers.transport.credentials import (
     FixedHeader,
     NoCredentials,
 )
-from services.router.providers.transport.http import HttpClient, Reply, tls_for
-from services.router.providers.yandexgpt.settings import YandexSettings
+from services.router.providers.transport.http import HttpClient, Reply
+from services.router.providers.transport.tls import tls_for
+from services.router.providers.yandexgpt.settings import ACCESS, YandexSettings
 
 # Tokens live up to 12 h; the provider's documentation and SDK renew hourly.
 RENEW_S: Final = 3600.0
 JWT_LIFE_S: Final = 3600
+METADATA_PATH: Final = "/computeMetadata/v1/instance/service-accounts/default/token"
+Issue = Callable[[AccessToken | None], Awaitable[AccessToken]]
 
 
 class ServiceAccountKey(msgspec.Struct):
@@ -42,27 +46,59 @@ class _IamToken(msgspec.Struct):
     expiresAt: str  # noqa: N815
 
 
+class _MetadataToken(msgspec.Struct):
+    access_token: str
+    expires_in: float
+
+
 def credentials_of(settings: YandexSettings, http: HttpClient, clock: Clock) -> Credentials:
-    """Return what is configured: an API key, an IAM token, or a key that is exchanged for IAM tokens.
+    """Return what is configured; the emulator's demo key counts only when nothing else is.
 
     Raises:
         SystemExit: the key's file is none.
     """
-    if header := _fixed_header(settings):
+    header = _fixed_header(settings)
+    if header and not _is_demo(settings):
         return FixedHeader(header)
+    issue = _issuer(settings, http, clock)
+    if issue is not None:
+        return BearerTokens(SingleFlight(issue, clock))
+    return FixedHeader(header) if header else NoCredentials("YandexGPT")
+
+
+def _issuer(settings: YandexSettings, http: HttpClient, clock: Clock) -> Issue | None:
     key = _read_key(settings.service_account_key_file)
-    if key is None:
-        return NoCredentials("YandexGPT")
-    return BearerTokens(SingleFlight(TokenExchange(key, settings, http, clock).issue, clock))
+    if key is not None:
+        signed = SignedRequest(key, settings.iam_audience, clock)
+        return TokenExchange(signed, settings, http, clock).issue
+    if token := settings.oauth_token.get_secret_value().strip():
+        return TokenExchange(lambda: {"yandexPassportOauthToken": token}, settings, http, clock).issue
+    return MachineTokens(settings, http, clock).issue if settings.metadata else None
+
+
+class SignedRequest:
+    """Asks for a token as a service account: a JWT signed with its key."""
+
+    def __init__(self, key: ServiceAccountKey, audience: str, clock: Clock) -> None:
+        self._key = _signing_key(key)
+        self._account_id = key.service_account_id
+        self._audience = audience
+        self._clock = clock
+
+    def __call__(self) -> dict[str, str]:
+        """Return the body of a request that is made now."""
+        issued = int(self._clock.now().timestamp())
+        claims = {"iss": self._account_id, "aud": self._audience, "iat": issued, "exp": issued + JWT_LIFE_S}
+        return {"jwt": jwt.sign(claims, self._key, typ="JWT")}
 
 
 class TokenExchange:
-    """Exchanges a service account's key for IAM tokens."""
+    """Exchanges a service account's signature, or a person's OAuth token, for IAM tokens."""
 
-    def __init__(self, key: ServiceAccountKey, settings: YandexSettings, http: HttpClient, clock: Clock) -> None:
-        self._key = _signing_key(key)
-        self._account_id = key.service_account_id
-        self._audience = settings.iam_audience
+    def __init__(
+        self, request: Callable[[], dict[str, str]], settings: YandexSettings, http: HttpClient, clock: Clock
+    ) -> None:
+        self._request = request
         self._url = URL(settings.iam_url)
         self._tls = tls_for(settings.ca_bundle)
         self._http = http
@@ -74,12 +110,8 @@ class TokenExchange:
         Raises:
             ServiceError: the service gave none.
         """
-        issued = int(self._clock.now().timestamp())
-        claims = {"iss": self._account_id, "aud": self._audience, "iat": issued, "exp": issued + JWT_LIFE_S}
-        signed = jwt.sign(claims, self._key, typ="JWT")
-        reply = await self._http.post_briefly(
-            self._url, msgspec.json.encode({"jwt": signed}), {"Content-Type": "application/json"}, self._tls
-        )
+        body = msgspec.json.encode(self._request())
+        reply = await self._http.post_briefly(self._url, body, {"Content-Type": "application/json"}, self._tls)
         if not reply.ok:
             raise _exchange_error(reply, self._clock)
         try:
@@ -87,8 +119,40 @@ class TokenExchange:
             expires_at = datetime.fromisoformat(token.expiresAt).timestamp()
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as exc:
             raise failures.broken("The provider's token service spoke nonsense.") from exc
-        metrics.TOKEN_REFRESHES.labels("yandexgpt", "issued").inc()
-        return AccessToken(token.iamToken, min(expires_at - EARLY_S, self._clock.now().timestamp() + RENEW_S))
+        return _renewed_hourly(token.iamToken, expires_at, self._clock)
+
+
+class MachineTokens:
+    """Asks the cloud's machine that we run on for tokens of its service account."""
+
+    def __init__(self, settings: YandexSettings, http: HttpClient, clock: Clock) -> None:
+        self._url = URL(f"http://{settings.metadata_host}{METADATA_PATH}")
+        self._http = http
+        self._clock = clock
+
+    async def issue(self, _: AccessToken | None) -> AccessToken:
+        """Return the machine's token; it renews itself there.
+
+        Raises:
+            ServiceError: the machine has no service account, or is none of the cloud's.
+        """
+        reply = await self._http.get_briefly(self._url, {"Metadata-Flavor": "Google"})
+        if not reply.ok:
+            raise _exchange_error(reply, self._clock)
+        try:
+            token = msgspec.json.decode(reply.body, type=_MetadataToken)
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise failures.broken("The machine's token service spoke nonsense.") from exc
+        return _renewed_hourly(token.access_token, self._clock.now().timestamp() + token.expires_in, self._clock)
+
+
+def _renewed_hourly(value: str, expires_at: float, clock: Clock) -> AccessToken:
+    metrics.TOKEN_REFRESHES.labels("yandexgpt", "issued").inc()
+    return AccessToken(value, min(expires_at - EARLY_S, clock.now().timestamp() + RENEW_S))
+
+
+def _is_demo(settings: YandexSettings) -> bool:
+    return settings.api_key.get_secret_value() == ACCESS.emulated["api_key"]
 
 
 def _fixed_header(settings: YandexSettings) -> str:
@@ -127,4 +191,4 @@ def _exchange_error(reply: Reply, clock: Clock) -> ServiceError:
         return failures.rate_limited(wish, limit="rate")
     if reply.status >= 500:
         return failures.unavailable(wish)
-    return failures.refused_us("The provider's token service refused the service account's key.")
+    return failures.refused_us("The provider's token service refused the credentials.")

@@ -20,7 +20,8 @@ from services.router.providers.parameters import asked_size, check_all_kept, che
 from services.router.providers.provider import ProviderCall, Traits
 from services.router.providers.reading import Replies, read_stream, read_vectors, read_whole
 from services.router.providers.transport.authorized import AuthorizedHttp
-from services.router.providers.transport.http import HttpClient, Reply, tls_for
+from services.router.providers.transport.http import HttpClient, Reply
+from services.router.providers.transport.tls import tls_for
 from services.router.providers.yandexgpt.embeddings import PacedEmbeddings
 from services.router.providers.yandexgpt.iam import credentials_of
 from services.router.providers.yandexgpt.quirks import QUIRKS

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from pydantic import Field, SecretStr
 
-from servicekit.settings import Part
+from servicekit.settings import OptionalPath, Part
 from services.router.providers.access import Access, Variable
 
 
@@ -15,11 +14,17 @@ class YandexSettings(Part):
     """YandexGPT; without credentials its models answer PROVIDER_CREDENTIALS."""
 
     api_key: SecretStr = SecretStr("")
-    """API key of a service account; used before the other two."""
+    """API key of a service account; used before the other four."""
     iam_token: SecretStr = SecretStr("")
     """An IAM token (at most 12 h old): for trying things out."""
-    service_account_key_file: Path | None = None
+    service_account_key_file: OptionalPath = None
     """JSON file of an authorised key; exchanged for IAM tokens."""
+    oauth_token: SecretStr = SecretStr("")
+    """OAuth token of a person's Yandex account; exchanged for IAM tokens."""
+    metadata: bool = False
+    """Whether the machine's own service account is asked for IAM tokens, on a VM of the cloud."""
+    metadata_host: str = "169.254.169.254"
+    """Where a VM is told who it is."""
     folder_id: str = ""
     """Folder that the models' addresses name."""
     base_url: str = "https://ai.api.cloud.yandex.net"
@@ -28,7 +33,7 @@ class YandexSettings(Part):
     """Where a service account's JWT is exchanged."""
     iam_audience: str = "https://iam.api.cloud.yandex.net/iam/v1/tokens"
     """What the JWT is made out for."""
-    ca_bundle: Path | None = None
+    ca_bundle: OptionalPath = None
     """PEM file of further authorities for these hosts only."""
     data_logging: bool = False
     """Whether the provider may log prompts."""
@@ -43,10 +48,21 @@ ACCESS: Final = Access(
     part="yandex",
     key_setting="api_key",
     surface="yandex",
-    needed=("YC_API_KEY", "YC_FOLDER_ID"),
+    needed=tuple(
+        (way, "YC_FOLDER_ID")
+        for way in ("YC_API_KEY", "YC_SERVICE_ACCOUNT_KEY_FILE", "YC_OAUTH_TOKEN", "YC_IAM_TOKEN", "YC_METADATA")
+    ),
     variables=(
         Variable("YC_API_KEY", "api_key", "With both, YandexGPT is the real one instead of the emulator."),
         Variable("YC_FOLDER_ID", "folder_id"),
+        Variable(
+            "YC_SERVICE_ACCOUNT_KEY_FILE",
+            "service_account_key_file",
+            "In place of the API key: a service account's key, a person's OAuth token, an IAM token; `true` on a VM.",
+        ),
+        Variable("YC_OAUTH_TOKEN", "oauth_token"),
+        Variable("YC_IAM_TOKEN", "iam_token"),
+        Variable("YC_METADATA", "metadata"),
         Variable("YC_BASE_URL", "base_url", "Another address of the YandexGPT API."),
     ),
     emulated={

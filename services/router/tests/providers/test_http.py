@@ -21,9 +21,12 @@ from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
 from services.router.providers.transport.http import open_http
+from services.router.providers.transport.settings import WebImageSettings
+from services.router.providers.transport.web_images import open_web_images
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.providers.yandexgpt.settings import YandexSettings
 from services.router.tests.adapters import (
+    FILE_IDS,
     IDS,
     PATIENT,
     MemoryShare,
@@ -41,6 +44,7 @@ async def test_the_russian_authority_counts_for_its_hosts_only(tmp_path: Path) -
         running_emulator(tls=True, tls_dir=tmp_path) as emulator,
         open_http(PATIENT) as http,
         lifecycle.background() as tasks,
+        open_web_images(WebImageSettings()) as images,
     ):
 
         def gigachat(**more: Path) -> GigaChatProvider:
@@ -50,7 +54,7 @@ async def test_the_russian_authority_counts_for_its_hosts_only(tmp_path: Path) -
                 auth_url=f"{emulator.tls['gigachat_auth']}/api/v2/oauth",
                 **more,
             )
-            return GigaChatProvider(settings, http, IDS, MemoryShare(), tasks, SystemClock(), uuid4)
+            return GigaChatProvider(settings, http, IDS, MemoryShare(), tasks, SystemClock(), uuid4, images, FILE_IDS)
 
         trusting = gigachat(ca_bundle=Path(emulator.ca_path))
         yandex = YandexGPTProvider(yandex_settings(emulator, base_url=emulator.tls["yandex"]), http, IDS, SystemClock())

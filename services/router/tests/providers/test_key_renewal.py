@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
 from emulator.testing import YANDEX_FOLDER, RunningEmulator
 from servicekit import lifecycle
@@ -18,9 +19,11 @@ from servicekit.configuration.environment import is_in_file
 from servicekit.errors import ErrorReason, ServiceError
 from services.router.catalog.document import UpstreamEntry
 from services.router.providers.key_renewal import KeyRenewal
-from services.router.providers.registry import Dependencies, ProviderSettings, built_in_providers
-from services.router.providers.table import ProviderTable
+from services.router.providers.registry import Dependencies, ProviderSettings, built_in_providers, file_store
+from services.router.providers.table import ProviderTable, file_ids
 from services.router.providers.transport.http import open_http
+from services.router.providers.transport.settings import WebImageSettings
+from services.router.providers.transport.web_images import open_web_images
 from services.router.tests.adapters import (
     IDS,
     PATIENT,
@@ -75,8 +78,13 @@ async def renewed(
     (folder / "gigachat").write_text(gigachat.credentials.get_secret_value())
     settings = ProviderSettings(yandex=yandex_settings(emulator, api_key=OLD), gigachat=gigachat)
     clock = SystemClock()
-    async with open_http(PATIENT) as http, lifecycle.background(grace_s=1.0) as tasks:
-        needs = Dependencies(http, IDS, MemoryShare(), tasks, clock, uuid4)
+    async with (
+        open_http(PATIENT) as http,
+        lifecycle.background(grace_s=1.0) as tasks,
+        open_web_images(WebImageSettings()) as images,
+    ):
+        made = file_ids(SecretStr("a key of tests, thirty-two bytes"), settings)
+        needs = Dependencies(http, IDS, MemoryShare(), tasks, clock, uuid4, images, made)
         table = ProviderTable(built_in_providers(settings, needs), http, IDS, clock)
         table.take_over([upstream])
         yield Renewed(table, KeyRenewal(settings, needs, table, environment), folder)
@@ -135,8 +143,10 @@ async def test_gigachat_gets_tokens_for_the_new_key(emulator: RunningEmulator, t
     async with renewed(emulator, tmp_path) as router:
         assert await router.answer("gigachat", "gigachat") == "да"
         router.write("gigachat", key)
+        files_before = file_store(router.table.providers)
         await router.renewal.look()
         assert await router.answer("gigachat", "gigachat") == "да"
+        assert file_store(router.table.providers) is not files_before
         await emulator.control.revoke_credential(key)
         router.write("gigachat", "bm9ib2R5OmtleQ==")
         await router.renewal.look()

@@ -16,7 +16,8 @@ from services.router.domain.completion import (
     ToolCall,
 )
 from services.router.domain.tool_call_id import CallState
-from services.router.providers.gigachat.files import files_of
+from services.router.providers.gigachat.files import File, WebAddress, files_of
+from services.router.providers.gigachat.messages import messages_of
 from services.router.tests.adapters import IDS, ask, user
 from services.router.tests.providers.bodies import AUDIO, FILE, IMAGE, body, parts, refused
 
@@ -140,7 +141,8 @@ def test_what_cannot_be_mapped_names_its_field(dialect: str, messages: list[Mess
 
 def test_gigachat_files_are_read_from_the_parts() -> None:
     """Images, sound and documents become uploads of their message."""
-    found = files_of(ask(messages=[user("a"), *parts(ContentPart("text", "b"), IMAGE), *parts(AUDIO, FILE)]))
+    asked = ask(messages=[user("a"), *parts(ContentPart("text", "b"), IMAGE), *parts(AUDIO, FILE)])
+    found = [file for file in files_of(asked) if isinstance(file, File)]
 
     assert [(file.message, file.name, file.mime) for file in found] == [
         (1, "image.png", "image/png"),
@@ -157,13 +159,11 @@ def image(url: str) -> ContentPart:
 @pytest.mark.parametrize(
     ("messages", "reason"),
     [
-        # Fetching an address for a caller would let him look into our network.
+        # Only https is fetched, see test_web_images.
         (parts(image("http://169.254.169.254/latest/meta-data/")), ErrorReason.UNSUPPORTED_PARAMETER),
-        (parts(image("https://example.org/a.png")), ErrorReason.UNSUPPORTED_PARAMETER),
         (parts(image("data:image/png;base64,????")), ErrorReason.INVALID_PARAMETERS),
         (parts(image("data:image/png,abc")), ErrorReason.INVALID_PARAMETERS),
         (parts(image("data:image/png;base64,")), ErrorReason.INVALID_PARAMETERS),
-        (parts(IMAGE, IMAGE), ErrorReason.UNSUPPORTED_PARAMETER),
         (parts(IMAGE) * 11, ErrorReason.UNSUPPORTED_PARAMETER),
         (parts(ContentPart("image_url", json=b'{"image_url":"x"}')), ErrorReason.INVALID_PARAMETERS),
         (parts(ContentPart("video", json=b'{"video":{}}')), ErrorReason.UNSUPPORTED_PARAMETER),
@@ -176,6 +176,40 @@ def test_files_that_cannot_be_uploaded_are_refused(messages: list[Message], reas
         files_of(ask(messages=messages))
 
     assert caught.value.reason is reason
+
+
+def test_an_image_at_an_address_is_fetched_later() -> None:
+    """The field is kept for what may be wrong with it then."""
+    (found,) = files_of(ask(messages=parts(ContentPart("text", "b"), image("HTTPS://example.org/a.png"))))
+
+    assert found == WebAddress(0, "HTTPS://example.org/a.png", "messages[0].content[1].image_url.url")
+
+
+def attached(*several: ContentPart) -> list[tuple[str, list[str]]]:
+    """Return text and files of the messages that one with these parts becomes."""
+    message = Message(Role.USER, parts=several)
+    ids = [f"f{number}" for number, part in enumerate(several) if part.type != "text"]
+    made = messages_of(ask(messages=[message]), {0: ids}, IDS, [])
+    return [(turn["content"], turn["attachments"]) for turn in made]
+
+
+def test_several_images_become_several_messages() -> None:
+    """GigaChat takes one a message; words stay beside the image they lead to, the question stays last."""
+    words = [ContentPart("text", text) for text in ("Было:", "Стало:", "Что изменилось?")]
+
+    assert attached(words[0], IMAGE, words[1], IMAGE, words[2]) == [
+        ("Было:", ["f1"]),
+        ("Стало:\nЧто изменилось?", ["f3"]),
+    ]
+    assert attached(IMAGE, IMAGE, IMAGE) == [("", ["f0"]), ("Изображение 2", ["f1"]), ("Изображение 3", ["f2"])]
+    assert attached(IMAGE, AUDIO, FILE) == [("", ["f0", "f1", "f2"])]
+
+
+def test_images_beyond_ten_are_refused() -> None:
+    """However they are spread over messages."""
+    with pytest.raises(ServiceError, match="more than 10 images") as caught:
+        files_of(ask(messages=parts(*[IMAGE] * 11)))
+    assert caught.value.reason is ErrorReason.UNSUPPORTED_PARAMETER
 
 
 @pytest.mark.parametrize("arguments", ["{", "[1]", "null", "camp: северная", '{"a": 1} {}'])

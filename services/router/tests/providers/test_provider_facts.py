@@ -27,11 +27,13 @@ from services.router.providers.openai_dialect.replies import OpenAIReplies
 from services.router.providers.provider import ProviderCall
 from services.router.providers.reading import Replies
 from services.router.providers.transport.http import open_http
+from services.router.providers.transport.settings import WebImageSettings
+from services.router.providers.transport.web_images import open_web_images
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.providers.yandexgpt.quirks import QUIRKS
 from services.router.providers.yandexgpt.replies import NativeReplies
 from services.router.providers.yandexgpt.settings import YandexSettings
-from services.router.tests.adapters import CATALOG, IDS, PATIENT, MemoryShare, ask, call_for, hear, model
+from services.router.tests.adapters import CATALOG, FILE_IDS, IDS, PATIENT, MemoryShare, ask, call_for, hear, model
 from services.router.tests.providers.bodies import body
 
 CLOCK = SystemClock()
@@ -65,7 +67,12 @@ async def seen_by(**yandex: Any) -> AsyncIterator[tuple[Seen, YandexGPTProvider,
         "textEmbedding": {"embedding": [0.5], "numTokens": "1"},
         "oauth": {"access_token": "token", "expires_at": int(CLOCK.now().timestamp() * 1000) + 1_800_000},
     }
-    async with TestServer(app) as server, open_http(PATIENT) as http, lifecycle.background() as tasks:
+    async with (
+        TestServer(app) as server,
+        open_http(PATIENT) as http,
+        lifecycle.background() as tasks,
+        open_web_images(WebImageSettings()) as images,
+    ):
         base = str(server.make_url("")).rstrip("/")
         settings = YandexSettings(**{"api_key": "AQVN-key", "folder_id": "b1gfolder", "base_url": base, **yandex})
         gigachat = GigaChatSettings(
@@ -77,7 +84,7 @@ async def seen_by(**yandex: Any) -> AsyncIterator[tuple[Seen, YandexGPTProvider,
         yield (
             seen,
             YandexGPTProvider(settings, http, IDS, CLOCK),
-            GigaChatProvider(gigachat, http, IDS, MemoryShare(), tasks, CLOCK, uuid4),
+            GigaChatProvider(gigachat, http, IDS, MemoryShare(), tasks, CLOCK, uuid4, images, FILE_IDS),
         )
 
 

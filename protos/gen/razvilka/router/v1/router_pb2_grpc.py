@@ -49,6 +49,16 @@ class RouterServiceStub:
                 request_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.GetProviderStatusRequest.SerializeToString,
                 response_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.GetProviderStatusResponse.FromString,
                 _registered_method=True)
+        self.GetFile = channel.unary_unary(
+                '/razvilka.router.v1.RouterService/GetFile',
+                request_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.GetFileRequest.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.GetFileResponse.FromString,
+                _registered_method=True)
+        self.DeleteFile = channel.unary_unary(
+                '/razvilka.router.v1.RouterService/DeleteFile',
+                request_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.DeleteFileRequest.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.DeleteFileResponse.FromString,
+                _registered_method=True)
 
 
 class RouterServiceServicer:
@@ -80,6 +90,20 @@ class RouterServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetFile(self, request, context):
+        """GetFile returns a file that a model made for `owner`. NOT_FOUND also when it is somebody else's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteFile(self, request, context):
+        """DeleteFile ends it at the provider.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RouterServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -97,6 +121,16 @@ def add_RouterServiceServicer_to_server(servicer, server):
                     servicer.GetProviderStatus,
                     request_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.GetProviderStatusRequest.FromString,
                     response_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.GetProviderStatusResponse.SerializeToString,
+            ),
+            'GetFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFile,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.GetFileRequest.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.GetFileResponse.SerializeToString,
+            ),
+            'DeleteFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteFile,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.DeleteFileRequest.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.DeleteFileResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -180,6 +214,60 @@ class RouterService:
             '/razvilka.router.v1.RouterService/GetProviderStatus',
             razvilka_dot_router_dot_v1_dot_router__pb2.GetProviderStatusRequest.SerializeToString,
             razvilka_dot_router_dot_v1_dot_router__pb2.GetProviderStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.router.v1.RouterService/GetFile',
+            razvilka_dot_router_dot_v1_dot_router__pb2.GetFileRequest.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_router__pb2.GetFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.router.v1.RouterService/DeleteFile',
+            razvilka_dot_router_dot_v1_dot_router__pb2.DeleteFileRequest.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_router__pb2.DeleteFileResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,10 @@ class RouterServiceStub:
     """ListModels returns the whole catalogue as of now, with prices; the gateway keeps it in memory."""
     GetProviderStatus: _grpc.UnaryUnaryMultiCallable[_router_pb2.GetProviderStatusRequest, _router_pb2.GetProviderStatusResponse]
     """GetProviderStatus returns what the router has seen of each provider and model version."""
+    GetFile: _grpc.UnaryUnaryMultiCallable[_router_pb2.GetFileRequest, _router_pb2.GetFileResponse]
+    """GetFile returns a file that a model made for `owner`. NOT_FOUND also when it is somebody else's."""
+    DeleteFile: _grpc.UnaryUnaryMultiCallable[_router_pb2.DeleteFileRequest, _router_pb2.DeleteFileResponse]
+    """DeleteFile ends it at the provider."""
 
 @_typing.type_check_only
 class RouterServiceAsyncStub(RouterServiceStub):
@@ -59,6 +63,10 @@ class RouterServiceAsyncStub(RouterServiceStub):
     """ListModels returns the whole catalogue as of now, with prices; the gateway keeps it in memory."""
     GetProviderStatus: _aio.UnaryUnaryMultiCallable[_router_pb2.GetProviderStatusRequest, _router_pb2.GetProviderStatusResponse]  # type: ignore[assignment]
     """GetProviderStatus returns what the router has seen of each provider and model version."""
+    GetFile: _aio.UnaryUnaryMultiCallable[_router_pb2.GetFileRequest, _router_pb2.GetFileResponse]  # type: ignore[assignment]
+    """GetFile returns a file that a model made for `owner`. NOT_FOUND also when it is somebody else's."""
+    DeleteFile: _aio.UnaryUnaryMultiCallable[_router_pb2.DeleteFileRequest, _router_pb2.DeleteFileResponse]  # type: ignore[assignment]
+    """DeleteFile ends it at the provider."""
 
 class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -90,5 +98,21 @@ class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_router_pb2.GetProviderStatusResponse, _abc.Awaitable[_router_pb2.GetProviderStatusResponse]]:
         """GetProviderStatus returns what the router has seen of each provider and model version."""
+
+    @_abc_1.abstractmethod
+    def GetFile(
+        self,
+        request: _router_pb2.GetFileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_router_pb2.GetFileResponse, _abc.Awaitable[_router_pb2.GetFileResponse]]:
+        """GetFile returns a file that a model made for `owner`. NOT_FOUND also when it is somebody else's."""
+
+    @_abc_1.abstractmethod
+    def DeleteFile(
+        self,
+        request: _router_pb2.DeleteFileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_router_pb2.DeleteFileResponse, _abc.Awaitable[_router_pb2.DeleteFileResponse]]:
+        """DeleteFile ends it at the provider."""
 
 def add_RouterServiceServicer_to_server(servicer: RouterServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,68 @@
+"""Files that models made, as the gateway needs them from the router."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from razvilka.router.v1 import router_pb2 as pb
+
+from servicekit import rpc_client
+from servicekit.call import CallContext
+from services.gateway.clients.timestamps import moment
+
+DEADLINE_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What is known of a file."""
+
+    name: str
+    size_bytes: int
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """What is in a file."""
+
+    mime: str
+    content: bytes
+
+
+class FileClient:
+    """Finds files by the ids that stood in answers; `owner` is the user for whom the answer was made."""
+
+    def __init__(self, stub: Any) -> None:
+        self._stub = stub
+
+    async def describe(self, owner: str, file_id: str, call: CallContext) -> FileFacts:
+        """Return what is known of a file.
+
+        Raises:
+            NotFound: there is none, or it is another's.
+        """
+        request = pb.GetFileRequest(owner=owner, file_id=file_id)
+        found = await rpc_client.unary(self._stub.GetFile, request, deadline_s=DEADLINE_S, call=call)
+        return FileFacts(found.name, found.size_bytes, moment(found, "created_at"))
+
+    async def content(self, owner: str, file_id: str, call: CallContext) -> FileContent:
+        """Return what is in a file.
+
+        Raises:
+            NotFound: there is none, or it is another's.
+        """
+        request = pb.GetFileRequest(owner=owner, file_id=file_id, with_content=True)
+        found = await rpc_client.unary(self._stub.GetFile, request, deadline_s=DEADLINE_S, call=call)
+        return FileContent(found.mime, found.content)
+
+    async def delete(self, owner: str, file_id: str, call: CallContext) -> None:
+        """Delete a file.
+
+        Raises:
+            NotFound: there is none, or it is another's.
+        """
+        request = pb.DeleteFileRequest(owner=owner, file_id=file_id)
+        await rpc_client.unary(self._stub.DeleteFile, request, deadline_s=DEADLINE_S, call=call)
