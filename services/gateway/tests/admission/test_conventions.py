@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 from razvilka.auth.v1 import auth_pb2 as pb
@@ -12,7 +13,7 @@ from services.gateway.admission.codec import admit_payload, refusal_of, report_o
 from services.gateway.admission.dimensions import DIMENSIONS, LIMITED, RATES, Dimension, Limits
 from services.gateway.admission.keys import RUNNING, details_key
 from services.gateway.admission.periods import DAY_S, MICROSECONDS, BudgetPeriod
-from services.gateway.admission.redis.conventions import prelude
+from services.gateway.admission.redis.conventions import CONSTANTS, FIGURES, dimension_table, prelude
 from services.gateway.admission.redis.scripts import ADMIT, RENEW, load_script
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest
 from services.gateway.admission.wire import (
@@ -70,6 +71,52 @@ def test_no_constant_of_the_scripts_is_written_twice():
         code = "\n".join(line.partition("--")[0] for line in text.splitlines())
         for literal in ("60000000", "86400000", "3456000", "3600000", "'rpm'", "'s:'", "'c:'", "'x:'", "'decide'"):
             assert literal not in code
+
+
+async def test_the_scripts_know_each_constant_by_its_name(redis_client):
+    """Words are words there and numbers numbers."""
+    names = ", ".join(f"{name} = {name}" for name in CONSTANTS)
+
+    told = await redis_client.eval(f"{prelude()}return cjson.encode({{{names}}})", 0)
+
+    assert json.loads(told) == CONSTANTS
+
+
+async def test_the_scripts_know_the_dimensions_of_the_table(redis_client):
+    """Each with its rule, what a request takes, times in microseconds, and where its state stands."""
+    figures = dict.fromkeys(FIGURES, False)
+    minute = {"rule": "bucket", "window_us": 60_000_000}
+
+    told = json.loads(await redis_client.eval(f"{dimension_table()}return cjson.encode(DIMENSIONS)", 0))
+
+    assert told == [
+        {"name": "rpm", "unit": "requests", "at": 1} | minute | figures,
+        {"name": "rpd", "unit": "requests", "at": 2, "rule": "calendar", "window_us": 86_400_000_000}
+        | {"window_field": "rpd:w"}
+        | figures,
+        {"name": "tpm", "unit": "tokens", "at": 4} | minute | figures,
+        {"name": "concurrency", "unit": "requests", "rule": "slots", "retry_us": 1_000_000} | figures,
+    ]
+
+
+async def test_the_scripts_read_the_state_of_a_subject_in_the_order_of_the_table(redis_client):
+    """Slots have no field there; what is not stored is nothing."""
+    await redis_client.hset("state", mapping={"tpm": 4, "rpd:w": 3, "rpm": 1, "concurrency": 9})
+
+    told = await redis_client.eval(
+        f"local call = redis.call\n{dimension_table()}return read_state(KEYS[1])", 1, "state"
+    )
+
+    assert told == [b"1", None, b"3", b"4"]
+
+
+@pytest.mark.parametrize("name", ["settle", "renew", "seed", "recount", "reconcile", "take", "admit"])
+async def test_a_script_is_known_by_its_name_and_to_redis_by_its_digest(redis_client, name):
+    """What it may use stands before it."""
+    script = load_script(name, more=dimension_table()) if name == "admit" else load_script(name)
+
+    assert (script.name, await redis_client.script_load(script.body)) == (name, script.sha.decode())
+    assert script.body.startswith(prelude().encode())
 
 
 def ask(asked: AdmissionRequest) -> bytes:

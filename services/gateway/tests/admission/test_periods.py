@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from services.gateway.admission.keys import budget_key, parse_budget_key, seconds_left
 from services.gateway.admission.periods import BudgetPeriod, id_time_ms, window_of
 from services.gateway.edge.request_id import new_request_id
-from services.gateway.tests.admission_kit import Ledger, admission_on, budget, request
+from services.gateway.tests.admission_kit import USER, Ledger, admission_on, budget, request
 
 # Half hours, quarters, both hemispheres, zones whose clocks change at midnight, one that lost a day.
 ZONES = [
@@ -119,3 +120,19 @@ async def test_the_period_is_that_of_the_request_id_whatever_redis_says(redis_ur
     assert span.since is not None
     assert span.until is not None
     assert span.since <= row_at < span.until
+
+
+def test_the_keys_of_a_request_name_its_budgets_in_the_periods_of_its_id():
+    """To the second, in the zone of its account."""
+    midnight = datetime(2026, 11, 23, 21, tzinfo=UTC)
+    budgets = (budget(1, BudgetPeriod.DAY, "key:k"), budget(1, BudgetPeriod.TOTAL))
+    just_before = id_at(midnight - timedelta(milliseconds=1))
+    keys = [
+        dataclasses.replace(request(budgets=budgets, request_id=name), time_zone="Europe/Moscow").budget_keys
+        for name in (just_before, id_at(midnight))
+    ]
+
+    total, seconds = f"gw:{{{USER}}}:b:user:{USER}:t", int(midnight.timestamp())
+    assert keys == [
+        (f"gw:{{{USER}}}:b:key:k:d{begins}-{begins + 86_400}", total) for begins in (seconds - 86_400, seconds)
+    ]
