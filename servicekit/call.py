@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
@@ -40,10 +40,15 @@ TRACESTATE: Final = "tracestate"
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """One request on its way through the services."""
+    """One request on its way through the services.
+
+    `credential` is what its caller was let in by, as "<scheme> <secret>". It does not travel with the context; it goes
+    only to who issued it (`rpc_client.unary`).
+    """
 
     request_id: str
     trace: TraceContext
+    credential: bytes = field(default=b"", repr=False)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return the gRPC metadata (or HTTP headers) that carry this context."""

@@ -22,6 +22,8 @@ from servicekit.trust.renewed_channel import RenewedChannel
 
 Response = TypeVar("Response")
 
+# Metadata that may hold any bytes: what the caller of the HTTP request was let in by, for who issued it.
+CREDENTIAL: Final = "razvilka-credential-bin"
 LOOK_AT_FILES_EVERY_S: Final = 1.0
 # A call that began over the channel of an earlier certificate is given this long to end; a request may take 600 s.
 LONGEST_CALL_S: Final = 660.0
@@ -95,11 +97,18 @@ async def _renew(
 
 
 async def unary(
-    method: Any, request: Any, *, deadline_s: float, call: CallContext | None = None, wait_for_ready: bool = False
+    method: Any,
+    request: Any,
+    *,
+    deadline_s: float,
+    call: CallContext | None = None,
+    wait_for_ready: bool = False,
+    in_their_name: bool = False,
 ) -> Any:
     """Call a unary RPC within `deadline_s` seconds.
 
     Args:
+        in_their_name: show the credential of `call`, too: the service is the one that issued it.
         wait_for_ready: wait (within the deadline) for a service that is restarting instead of failing at once.
 
     Raises:
@@ -107,10 +116,16 @@ async def unary(
     """
     try:
         return await method(
-            request, timeout=deadline_s, metadata=call.metadata() if call else None, wait_for_ready=wait_for_ready
+            request, timeout=deadline_s, metadata=_metadata(call, in_their_name), wait_for_ready=wait_for_ready
         )
     except grpc.aio.AioRpcError as exc:
         raise decode(exc) from exc
+
+
+def _metadata(call: CallContext | None, in_their_name: bool) -> tuple[tuple[str, str | bytes], ...] | None:
+    if call is None:
+        return None
+    return (*call.metadata(), (CREDENTIAL, call.credential)) if in_their_name else call.metadata()
 
 
 async def is_serving(channel: grpc.aio.Channel, *, deadline_s: float = 1.0) -> bool:

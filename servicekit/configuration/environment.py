@@ -49,6 +49,14 @@ def read_environment(environment: Mapping[str, str], prefix: str, known: frozens
     return read | given
 
 
+def is_in_file(environment: Mapping[str, str], name: str) -> bool:
+    """Tell whether the value of a variable is read from a file, which may say something else later."""
+    if name in environment:
+        return False
+    folder = environment.get(SECRETS_DIR)
+    return bool(environment.get(f"{name}{FROM_FILE}") or (folder and (Path(folder) / name).is_file()))
+
+
 def _unknown(name: str, known: frozenset[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     return f"{name}: there is no such setting" + (f"; {near[0]}?" if near else "")

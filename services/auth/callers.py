@@ -1,4 +1,4 @@
-"""Which service may call which RPC of auth. An RPC without a row stops the start."""
+"""Which service may call which RPC of auth, and in whose name. An RPC without a row stops the start."""
 
 from __future__ import annotations
 
@@ -64,6 +64,16 @@ ACCOUNTS: Final = {
     "SetCredentialDisabled": GATEWAY,
     "SeedUser": OPERATOR,
     "ListOutbox": GATEWAY,
+}
+# Calls in a user's name, by the field of the request that names who asks; the call shows a credential of theirs.
+IN_THEIR_NAME: Final = {
+    **dict.fromkeys(("CreateApiKey", "ListApiKeys", "RevokeApiKey", "RotateApiKey"), "user_id"),
+    **dict.fromkeys(("ListGrants", "RevokeGrant"), "user_id"),
+    **dict.fromkeys(("CreateClient", "ListClients", "DeleteClient"), "owner_user_id"),
+    **dict.fromkeys(("ListSessions", "RevokeSession", "ChangePassword"), "user_id"),
+    **dict.fromkeys(("EnrollTotp", "ConfirmTotp", "DisableTotp"), "user_id"),
+    **dict.fromkeys(("GetProfile", "UpdateProfile", "ExportAccount", "DeleteAccount"), "user_id"),
+    **dict.fromkeys(("SetUserDisabled", "SetCredentialDisabled"), "admin_user_id"),
 }
 CALLERS: Final = {
     f"/razvilka.auth.v1.{service}/{method}": callers

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import grpc
 import structlog
@@ -21,7 +21,8 @@ from servicekit.lifecycle import Background
 from servicekit.rpc_server import running_server
 from servicekit.trust.callers import CallPolicy
 from services.auth.accounts.assembly import Accounts, assemble_accounts
-from services.auth.callers import CALLERS
+from services.auth.callers import CALLERS, IN_THEIR_NAME
+from services.auth.holders import Holders, InTheirName
 from services.auth.keys.assembly import Keys, assemble_keys
 from services.auth.keys.last_use import LastUse
 from services.auth.keys.store.api_keys import KeyStore
@@ -78,11 +79,12 @@ async def running(settings: AuthSettings, clock: Clock, *, sessions: Sessions | 
 
 @dataclass(frozen=True, slots=True)
 class _Rooms:
-    """What is served."""
+    """What is served, and what knows whose credential a call shows."""
 
     keys: Keys
     oauth: AuthorizationServer
     accounts: Accounts
+    holders: Holders
 
 
 def _dependencies(
@@ -100,13 +102,17 @@ def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessi
     found = sessions or accounts.sessions
     in_person = InPerson(found, clock=given.clock)
     oauth = assemble_oauth(settings.oauth, secrets, limits, given, found)
-    return _Rooms(assemble_keys(settings.key, limits, given, last_use, in_person), oauth, accounts)
+    keys = assemble_keys(settings.key, limits, given, last_use, in_person)
+    return _Rooms(keys, oauth, accounts, Holders(keys.verifier, oauth.reader, found))
 
 
 def _register(rooms: _Rooms, server: grpc.aio.Server) -> None:
-    auth_pb2_grpc.add_AuthServiceServicer_to_server(rooms.keys.servicer, server)
-    oauth_pb2_grpc.add_OAuthServiceServicer_to_server(rooms.oauth.servicer, server)
-    account_pb2_grpc.add_AccountServiceServicer_to_server(rooms.accounts.servicer, server)
+    def behind_check(servicer: Any) -> Any:
+        return InTheirName(servicer, IN_THEIR_NAME, rooms.holders)
+
+    auth_pb2_grpc.add_AuthServiceServicer_to_server(behind_check(rooms.keys.servicer), server)
+    oauth_pb2_grpc.add_OAuthServiceServicer_to_server(behind_check(rooms.oauth.servicer), server)
+    account_pb2_grpc.add_AccountServiceServicer_to_server(behind_check(rooms.accounts.servicer), server)
 
 
 def _start_jobs(jobs: Background, every: UpkeepSettings, given: Dependencies, last_use: LastUse, rooms: _Rooms) -> None:

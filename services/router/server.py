@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import random
 import uuid
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.health import HealthTracker
+from services.router.providers.key_renewal import KeyRenewal
 from services.router.providers.registry import Dependencies, built_in_providers, file_store
 from services.router.providers.table import ProviderTable, file_ids, tool_call_ids
 from services.router.providers.transport.http import open_http
@@ -61,12 +63,13 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         ids = tool_call_ids(settings.tool_call_key, settings)
         made = file_ids(settings.tool_call_key, settings)
         needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4, images, made)
-        built_in = built_in_providers(settings, needs)
-        table = ProviderTable(built_in, http, ids, clock)
+        table = ProviderTable(built_in_providers(settings, needs), http, ids, clock)
         table.take_over(catalog.contents.upstreams)
         catalog.on_files(lambda files: table.take_over(files.upstreams))
         statuses = StatusReporter(health, store, clock)
         jobs.start(catalog.watch_files(settings.reload_s), name="catalog.files")
+        renewal = KeyRenewal(settings, needs, table, os.environ)
+        jobs.start(renewal.watch(settings.reload_s, clock), name="provider.keys")
         jobs.start(catalog.watch_overrides(settings.overrides_s), name="catalog.overrides")
         jobs.start(statuses.run(settings.status_s), name="provider_status")
         limits = Limits(
@@ -79,7 +82,7 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         # Chance spreads retries; it needs no secrecy.
         attempts = Attempts(table.providers, health, clock, random.Random())  # noqa: S311
         service = RouterService(catalog, attempts, statuses, clock, limits)
-        files = FileService(file_store(built_in), made)
+        files = FileService(lambda: file_store(table.providers), made)
         servicer = RouterServicer(service, files, settings.multiplex)
         register = functools.partial(router_pb2_grpc.add_RouterServiceServicer_to_server, servicer)
         policy = CallPolicy(CALLERS)

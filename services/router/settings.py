@@ -56,7 +56,7 @@ class RouterSettings(ProviderSettings, BaseSettings):
     extra_models_file: OptionalPath = None
     """YAML file of further models of the shipped providers, with their prices: tuned ones, GigaChat-3-Ultra."""
     reload_s: float = Field(2.0, gt=0)
-    """Seconds between two looks at the catalogue files."""
+    """Seconds between two looks at the catalogue files, and at the files that hold providers' keys."""
     overrides_s: float = Field(10.0, gt=0)
     """Seconds between two looks at the administrator's overrides."""
     status_s: float = Field(5.0, gt=0)

@@ -11,20 +11,24 @@ from typing import Any, Final
 import httpx
 import pytest
 import redis
-from razvilka.auth.v1 import auth_pb2, auth_pb2_grpc
+from razvilka.auth.v1 import account_pb2, auth_pb2, auth_pb2_grpc, oauth_pb2
 from redis.exceptions import AuthenticationError, NoPermissionError
 
-from servicekit.errors import PermissionDenied, ServiceError, Unavailable
+from servicekit.call import CallContext
+from servicekit.errors import ErrorReason, PermissionDenied, ServiceError, Unavailable
 from servicekit.rpc_client import Peer, open_channel, unary
+from servicekit.telemetry import begin_trace
 from services.auth.callers import CALLERS as AUTH_CALLERS
+from services.auth.callers import IN_THEIR_NAME
 from services.router.callers import CALLERS as ROUTER_CALLERS
 from services.usage.callers import CALLERS as USAGE_CALLERS
 from tools.servers.ports import LOOPBACK
 from tools.stack.home import REPOSITORY
 from tools.stack.remembered import redis_secret
-from tools.stack.running_stack import RunningStack
+from tools.stack.running_stack import Account, RunningStack
 
 CLIENTS: Final = REPOSITORY / "services" / "gateway" / "clients"
+SCOPES: Final = ["keys:read", "keys:write", "models:read"]
 FOREIGN_KEYS: Final = {
     "gateway": ("auth:session:x", "auth:{guess}:login:x", "router:token:x", "razvilka:auth:pending:x"),
     "router": ("auth:session:x", "gw:{u}:d", "razvilka:auth:revocations"),
@@ -155,6 +159,88 @@ def test_the_gateway_cannot_speak_for_an_operator(stack: RunningStack) -> None:
 
     with pytest.raises(PermissionDenied):
         asyncio.run(ask_auth())
+
+
+def asks(stack: RunningStack, credential: bytes, request: Any, method: str) -> ErrorReason | None:
+    """Ask auth as the gateway, with what it was shown; return how it was refused, None when it was answered."""
+
+    async def ask_auth() -> None:
+        async with open_channel(stack.auth.target, Peer("auth", stack.parts.home.tls / "gateway")) as channel:
+            stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
+            call = CallContext("", begin_trace(None), credential)
+            await unary(getattr(stub, method), request, deadline_s=10.0, call=call, in_their_name=True)
+
+    try:
+        asyncio.run(ask_auth())
+    except ServiceError as exc:
+        return exc.reason
+    return None
+
+
+def test_the_gateways_word_is_not_enough_to_act_for_somebody(stack: RunningStack) -> None:
+    """A stolen gateway lists, makes and ends nothing for an account whose live credential it was not shown."""
+    account, other = stack.new_account(scopes=SCOPES), stack.new_account(scopes=SCOPES)
+    key, others_key = (f"Bearer {each.key}".encode() for each in (account, other))
+    listing = auth_pb2.ListApiKeysRequest(user_id=account.user_id)
+    ending = auth_pb2.RevokeApiKeyRequest(user_id=account.user_id, key_id=account.key_id)
+
+    refusals = [
+        asks(stack, credential, request, method)
+        for request, method in ((listing, "ListApiKeys"), (ending, "RevokeApiKey"))
+        for credential in (b"", b"Bearer nonsense", b"Session nonsense", others_key, account.user_id.encode())
+    ]
+    shown = asks(stack, key, listing, "ListApiKeys")
+    ended = asks(stack, key, ending, "RevokeApiKey")
+    afterwards = asks(stack, key, listing, "ListApiKeys")
+
+    denied = ErrorReason.PERMISSION_DENIED
+    assert refusals == [denied, ErrorReason.INVALID_KEY, ErrorReason.INVALID_CREDENTIALS, denied, denied] * 2
+    assert (shown, ended, afterwards) == (None, None, ErrorReason.INVALID_KEY)
+
+
+def test_a_maker_is_the_credential_that_is_shown(stack: RunningStack) -> None:
+    """Its id was believed before: a weak key passed for a strong one of the same account."""
+    account = stack.new_account(scopes=SCOPES)
+    weak = weak_key(stack, account)
+    strong = auth_pb2.Authority(subject=f"key:{account.key_id}", scopes=SCOPES)
+    request = auth_pb2.CreateApiKeyRequest(user_id=account.user_id, name="x", scopes=["keys:write"], maker=strong)
+
+    by_weak = asks(stack, f"Bearer {weak}".encode(), request, "CreateApiKey")
+    by_itself = asks(stack, f"Bearer {account.key}".encode(), request, "CreateApiKey")
+    request.maker.scopes.append("admin")
+    by_more_than_itself = asks(stack, f"Bearer {account.key}".encode(), request, "CreateApiKey")
+
+    denied = ErrorReason.PERMISSION_DENIED
+    assert (by_weak, by_itself, by_more_than_itself) == (denied, None, denied)
+
+
+def weak_key(stack: RunningStack, account: Account) -> str:
+    """Return another key of the account, which may do little."""
+
+    async def ask_auth() -> str:
+        async with stack.auth.channel() as channel:
+            stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
+            request = auth_pb2.CreateApiKeyRequest(
+                user_id=account.user_id, name="weak", scopes=["models:read"], by_operator=True
+            )
+            return str((await unary(stub.CreateApiKey, request, deadline_s=10.0)).secret)
+
+    return asyncio.run(ask_auth())
+
+
+def test_every_call_that_names_who_asks_is_checked() -> None:
+    """A method of auth with such a field has a row, or is one that needs no proof."""
+    # The gateway reads what a token's grant allows while it verifies the token; nothing is done in anybody's name.
+    exempt = {"GetGrant"}
+    naming = {
+        method.name
+        for file in (auth_pb2, oauth_pb2, account_pb2)
+        for service in file.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+        if {"user_id", "owner_user_id", "admin_user_id"} & set(method.input_type.fields_by_name)
+    }
+
+    assert naming == set(IN_THEIR_NAME) | exempt
 
 
 def test_an_operators_certificate_does_not_pass_for_the_gateway(stack: RunningStack) -> None:

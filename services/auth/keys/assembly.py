@@ -20,9 +20,10 @@ from services.auth.shared.in_person import InPerson
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The servicer, and the job that counts peppers."""
+    """The servicer, what knows keys by their secrets, and the job that counts peppers."""
 
     servicer: KeyServicer
+    verifier: KeyVerifier
     census: PepperCensus
 
 
@@ -39,4 +40,4 @@ def assemble_keys(
         store, hasher, given.units, in_person, bounds=given.bounds, clock=given.clock, new_id=uuid.uuid4
     )
     verifier = KeyVerifier(store, hasher, given.units, limits, last_use, clock=given.clock, background=given.background)
-    return Keys(KeyServicer(management, verifier), PepperCensus(store, hasher))
+    return Keys(KeyServicer(management, verifier), verifier, PepperCensus(store, hasher))

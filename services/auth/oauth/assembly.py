@@ -50,9 +50,10 @@ from services.auth.shared.store.revocations import RevocationStore
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationServer:
-    """The servicer, and the jobs that must run beside it."""
+    """The servicer, what reads access tokens, and the jobs that must run beside it."""
 
     servicer: OAuthServicer
+    reader: TokenReader
     ring: KeyRing
     housekeeping: OAuthHousekeeping
 
@@ -85,7 +86,9 @@ def assemble_oauth(
     """Return the authorization server."""
     parts = _parts(settings, signing_secrets, given, sessions)
     housekeeping = OAuthHousekeeping(CodeStore(given.pool), parts.refresh, parts.grants, clock=given.clock)
-    return AuthorizationServer(OAuthServicer(_use_cases(parts, limits)), parts.ring, housekeeping)
+    reader = TokenReader(parts.ring, parts.grants, parts.accounts, settings.terms(), clock=given.clock)
+    servicer = OAuthServicer(_use_cases(parts, limits, reader))
+    return AuthorizationServer(servicer, reader, parts.ring, housekeeping)
 
 
 def _parts(settings: OAuthSettings, signing_secrets: Sequence[str], given: Dependencies, sessions: Sessions) -> _Parts:
@@ -125,9 +128,8 @@ def _proofs(settings: OAuthSettings, signing_secrets: Sequence[str], given: Depe
     )
 
 
-def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits]) -> OAuthUseCases:
+def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits], reader: TokenReader) -> OAuthUseCases:
     settings, given, terms = parts.settings, parts.given, parts.settings.terms()
-    reader = TokenReader(parts.ring, parts.grants, parts.accounts, terms, clock=given.clock)
     inspection = Inspection(reader, parts.refresh, parts.accounts, clock=given.clock)
     oauth = _code_flow(parts, reader)
     machine_grants, devices = _machine_grants(parts), _devices(parts)

@@ -34,7 +34,7 @@ class AccountClient:
         self._deadline_s = deadline_s
 
     async def _ask(self, method: Any, request: Any, call: CallContext) -> Any:
-        return await rpc_client.unary(method, request, deadline_s=self._deadline_s, call=call)
+        return await rpc_client.unary(method, request, deadline_s=self._deadline_s, call=call, in_their_name=True)
 
     async def register(
         self, email: str, password: str, name: str, language: str, origin: Origin, call: CallContext

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import grpc
 from razvilka.auth.v1 import account_pb2 as pb
@@ -29,6 +30,9 @@ class AdministrationClient:
         self._stub = account_pb2_grpc.AccountServiceStub(channel)
         self._deadline_s = deadline_s
 
+    async def _ask(self, method: Any, request: Any, call: CallContext) -> None:
+        await rpc_client.unary(method, request, deadline_s=self._deadline_s, call=call, in_their_name=True)
+
     async def set_disabled(
         self, admin_user_id: str, user_id: str, origin: Origin, call: CallContext, *, disabled: bool
     ) -> None:
@@ -42,7 +46,7 @@ class AdministrationClient:
         request = pb.SetUserDisabledRequest(
             admin_user_id=admin_user_id, user_id=user_id, disabled=disabled, origin=origin_to_proto(origin)
         )
-        await rpc_client.unary(self._stub.SetUserDisabled, request, deadline_s=self._deadline_s, call=call)
+        await self._ask(self._stub.SetUserDisabled, request, call)
 
     async def set_credential_disabled(
         self,
@@ -68,4 +72,4 @@ class AdministrationClient:
             disabled=disabled,
             origin=origin_to_proto(origin),
         )
-        await rpc_client.unary(self._stub.SetCredentialDisabled, request, deadline_s=self._deadline_s, call=call)
+        await self._ask(self._stub.SetCredentialDisabled, request, call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from ipaddress import ip_network
+from typing import Any
 
 import grpc
 from razvilka.auth.v1 import auth_pb2 as pb
@@ -26,6 +27,9 @@ class AuthClient:
         self._channel = channel
         self._stub = auth_pb2_grpc.AuthServiceStub(channel)
         self._deadline_s = deadline_s
+
+    async def _ask(self, method: Any, request: Any, call: CallContext) -> Any:
+        return await rpc_client.unary(method, request, deadline_s=self._deadline_s, call=call, in_their_name=True)
 
     async def verify_api_key(self, secret: str, call: CallContext) -> Caller:
         """Return who holds the key.
@@ -61,7 +65,7 @@ class AuthClient:
             maker=authority_to_proto(maker),
             session_id=session,
         )
-        answer = await rpc_client.unary(self._stub.CreateApiKey, request, deadline_s=self._deadline_s, call=call)
+        answer = await self._ask(self._stub.CreateApiKey, request, call)
         return IssuedKey(key_from_proto(answer.key), answer.secret)
 
     async def list_keys(
@@ -69,7 +73,7 @@ class AuthClient:
     ) -> tuple[list[KeyView], str]:
         """Return some of a user's keys, newest first, and where the next page begins ("": nowhere)."""
         request = pb.ListApiKeysRequest(user_id=user_id, page_size=size, page_token=page)
-        answer = await rpc_client.unary(self._stub.ListApiKeys, request, deadline_s=self._deadline_s, call=call)
+        answer = await self._ask(self._stub.ListApiKeys, request, call)
         return [key_from_proto(key) for key in answer.keys], answer.next_page_token
 
     async def rotate_key(
@@ -84,7 +88,7 @@ class AuthClient:
         request = pb.RotateApiKeyRequest(
             user_id=user_id, key_id=key_id, overlap_s=overlap_s, maker=authority_to_proto(maker)
         )
-        answer = await rpc_client.unary(self._stub.RotateApiKey, request, deadline_s=self._deadline_s, call=call)
+        answer = await self._ask(self._stub.RotateApiKey, request, call)
         return IssuedKey(key_from_proto(answer.key), answer.secret)
 
     async def revoke_key(self, user_id: str, key_id: str, call: CallContext) -> datetime | None:
@@ -94,7 +98,7 @@ class AuthClient:
             NotFound: absent, or someone else's.
         """
         request = pb.RevokeApiKeyRequest(user_id=user_id, key_id=key_id)
-        answer = await rpc_client.unary(self._stub.RevokeApiKey, request, deadline_s=self._deadline_s, call=call)
+        answer = await self._ask(self._stub.RevokeApiKey, request, call)
         return moment(answer, "revoked_at")
 
     async def is_serving(self) -> bool:

@@ -25,7 +25,7 @@ class GrantClient:
         self._deadline_s = deadline_s
 
     async def _ask(self, method: Any, request: Any, call: CallContext) -> Any:
-        return await rpc_client.unary(method, request, deadline_s=self._deadline_s, call=call)
+        return await rpc_client.unary(method, request, deadline_s=self._deadline_s, call=call, in_their_name=True)
 
     async def list_grants(self, user_id: str, call: CallContext) -> list[GrantView]:
         """Return the applications a user let in."""

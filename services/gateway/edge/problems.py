@@ -86,14 +86,23 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     ErrorReason.DEADLINE_EXCEEDED: Rendering(504, _SERVER, retryable=True),
 }
 
+_BEARER: Final = b'Bearer realm="razvilka"'
+_DPOP: Final = b'DPoP realm="razvilka"'
+_ALGS: Final = b', algs="ES256 EdDSA Ed25519"'
+# What a challenge says of the error, beside the scheme.
 _CHALLENGE: Final = {
-    ErrorReason.AUTH_REQUIRED: b'Bearer realm="razvilka"',
-    ErrorReason.INVALID_KEY: b'Bearer realm="razvilka", error="invalid_token"',
-    ErrorReason.INVALID_TOKEN: b'Bearer realm="razvilka", error="invalid_token"',
-    ErrorReason.TOKEN_EXPIRED: b'Bearer realm="razvilka", error="invalid_token"',
-    ErrorReason.INVALID_DPOP_PROOF: b'DPoP realm="razvilka", error="invalid_dpop_proof", algs="ES256 EdDSA Ed25519"',
-    ErrorReason.USE_DPOP_NONCE: b'DPoP realm="razvilka", error="use_dpop_nonce", algs="ES256 EdDSA Ed25519"',
+    ErrorReason.AUTH_REQUIRED: b"",
+    ErrorReason.INVALID_KEY: b', error="invalid_token"',
+    ErrorReason.INVALID_TOKEN: b', error="invalid_token"',
+    ErrorReason.TOKEN_EXPIRED: b', error="invalid_token"',
+    ErrorReason.INVALID_DPOP_PROOF: b', error="invalid_dpop_proof"',
+    ErrorReason.USE_DPOP_NONCE: b', error="use_dpop_nonce"',
 }
+_OF_PROOFS: Final = frozenset({ErrorReason.INVALID_DPOP_PROOF, ErrorReason.USE_DPOP_NONCE})
+# The next request may come either way. A key is no exception: nobody can tell it from a token of another server.
+_EITHER_SCHEME: Final = frozenset(
+    {ErrorReason.AUTH_REQUIRED, ErrorReason.INVALID_KEY, ErrorReason.INVALID_TOKEN, ErrorReason.TOKEN_EXPIRED}
+)
 
 
 def status_of(error: ServiceError) -> int:
@@ -124,8 +133,13 @@ def encode_body(error: ServiceError, request_id: str) -> bytes:
     return msgspec.json.encode(body_of(error, request_id))
 
 
-def headers_of(error: ServiceError) -> Headers:
-    """Return the headers that explain the error: when to try again, how to authenticate."""
+def headers_of(error: ServiceError, *, dpop: bool = False) -> Headers:
+    """Return the headers that explain the error: when to try again, how to authenticate.
+
+    Args:
+        error: what is answered.
+        dpop: the request came with the scheme DPoP, and so does the challenge (RFC 9449 7.1).
+    """
     rendering = RENDERING[error.reason]
     headers: Headers = []
     if error.retry_after_s is not None:
@@ -133,18 +147,25 @@ def headers_of(error: ServiceError) -> Headers:
     if rendering.status >= 429 and not rendering.retryable:
         # The official client retries every 429 and 5xx unless it is told not to.
         headers.append((b"x-should-retry", b"false"))
-    challenge = _challenge(error)
-    if challenge:
-        headers.append((b"www-authenticate", challenge))
+    headers += [(b"www-authenticate", challenge) for challenge in _challenges(error, dpop)]
     return headers
 
 
-def _challenge(error: ServiceError) -> bytes | None:
+def _challenges(error: ServiceError, dpop: bool) -> list[bytes]:
+    said = _said(error)
+    if said is None:
+        return []
+    if dpop or error.reason in _OF_PROOFS:
+        return [_DPOP + said + _ALGS]
+    return [_BEARER + said, _DPOP + _ALGS] if error.reason in _EITHER_SCHEME else [_BEARER + said]
+
+
+def _said(error: ServiceError) -> bytes | None:
     if error.reason is ErrorReason.INSUFFICIENT_SCOPE:
         scope = error.details.get("required_scope", "")
-        return b'Bearer realm="razvilka", error="insufficient_scope", scope=' + quoted_value(scope)
+        return b', error="insufficient_scope", scope=' + quoted_value(scope)
     if error.reason is ErrorReason.INSUFFICIENT_USER_AUTHENTICATION:
         # RFC 9470 3: the client sends the person to /authorize with this max_age.
         max_age = quoted_value(error.details.get("max_age", ""))
-        return b'Bearer realm="razvilka", error="insufficient_user_authentication", max_age=' + max_age
+        return b', error="insufficient_user_authentication", max_age=' + max_age
     return _CHALLENGE.get(error.reason)

@@ -71,7 +71,7 @@ class RequestContext:
         self.error_form: ErrorForm = encode_body
         self.authorization, traceparent, tracestate = _read(scope["headers"])
         self.span = start_span("gateway.request", begin_trace(traceparent, tracestate), kind=SpanKind.SERVER)
-        self.call = CallContext(self.request_id, self.span.context)
+        self.call = CallContext(self.request_id, self.span.context, self.authorization)
         self.requested_model = self.model = self.provider = self.resolved_model = ""
         self.finish_reason = self.error_code = self.cut = ""
         # Fields of the body that are no parameters here: a typo, or what only another provider knows.
@@ -108,6 +108,11 @@ def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, str | None, str | 
         elif name == b"tracestate" and len(value) <= 512:
             tracestate = value.decode("latin-1")
     return authorization, traceparent, tracestate
+
+
+def is_dpop(authorization: bytes) -> bool:
+    """Tell whether the header comes with a token that is bound to a key (RFC 9449 7.1)."""
+    return authorization.partition(b" ")[0].lower() == b"dpop"
 
 
 def context_of(scope: Scope) -> RequestContext:

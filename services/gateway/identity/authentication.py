@@ -11,7 +11,7 @@ from starlette.types import Scope
 from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, InvalidRequest, PermissionDenied, Unauthenticated
 from services.gateway.clients.caller import Caller
-from services.gateway.edge.request_context import RequestContext
+from services.gateway.edge.request_context import RequestContext, is_dpop
 from services.gateway.identity.access import Need, Open, check_scope
 from services.gateway.identity.access_tokens import AccessTokenVerifier, is_token
 from services.gateway.identity.key_cache import KeyCache
@@ -22,7 +22,6 @@ from services.gateway.settings import Network
 MAX_KEY_LENGTH: Final = 512
 MAX_TOKEN_LENGTH: Final = 8192
 BEARER: Final = b"bearer"
-DPOP: Final = b"dpop"
 VerifyApiKey = Callable[[str, CallContext], Awaitable[Caller]]
 Address = IPv4Address | IPv6Address
 
@@ -106,11 +105,6 @@ def _credential(given: bytes) -> bytes:
     return key
 
 
-def is_dpop(authorization: bytes) -> bool:
-    """Tell whether the header comes with a token that is bound to a key (RFC 9449 7.1)."""
-    return authorization.partition(b" ")[0].lower() == DPOP
-
-
 def token_of_dpop(authorization: bytes) -> bytes:
     """Return the access token of such a header.
 
@@ -119,7 +113,7 @@ def token_of_dpop(authorization: bytes) -> bytes:
     """
     if not is_dpop(authorization):
         raise _no_credential(authorization)
-    token = authorization[len(DPOP) :].strip()
+    token = authorization.partition(b" ")[2].strip()
     if not is_token(token) or len(token) > MAX_TOKEN_LENGTH or not _printable(token):
         raise invalid_token()
     return token

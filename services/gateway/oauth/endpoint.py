@@ -62,7 +62,7 @@ class ProtocolResponder:
 
     def failed(self, error: OAuthRefused | ServiceError, headers: Headers) -> Answer:
         """Return the error in the form of the protocol."""
-        status, body, explained = protocol_error(error)
+        status, body, explained = protocol_error(error, self.context.authorization)
         return self._json(status, body, [*headers, *explained, _NO_STORE])
 
     def _json(self, status: int, body: bytes, headers: Headers) -> Answer:

@@ -16,9 +16,9 @@ from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.edge.header_values import plain_value
 from services.gateway.edge.reading.json_body import strict_json
 from services.gateway.edge.reading.params import content_type, read_form, read_small_body
-from services.gateway.edge.request_context import RequestContext
+from services.gateway.edge.request_context import RequestContext, is_dpop
 from services.gateway.identity.address_limit import OAuthLimit
-from services.gateway.identity.authentication import bearer_of, is_dpop, token_of_dpop
+from services.gateway.identity.authentication import bearer_of, token_of_dpop
 from services.gateway.identity.possession import PossessionCheck, proof_in
 from services.gateway.identity.token_claims import invalid_token
 from services.gateway.oauth.endpoint import Handle, JsonAnswer, protocol_endpoint

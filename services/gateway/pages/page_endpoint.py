@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
 from starlette.types import Receive, Scope
@@ -139,6 +139,8 @@ async def require_user(page: PageContext, accounts: AccountClient) -> LoggedInUs
             page.user = LoggedInUser(*await accounts.get_session(page.session, page.call))
         except Unauthenticated as exc:
             raise NotLoggedIn from exc
+        # From now on what is done here is done in this person's name.
+        page.context.call = replace(page.context.call, credential=b"Session " + page.session.encode())
         page.choose_language(page.user.profile.language)
     return page.user
 

@@ -43,40 +43,70 @@ def _shared_key(purpose: bytes, configured: SecretStr, settings: ProviderSetting
 
 
 class ProviderTable:
-    """Adds the upstreams of a (changed) file to the table that requests look into."""
+    """The table that requests look into: who finds a provider there keeps it to the end of its call."""
 
     def __init__(self, built_in: Mapping[str, Provider], http: HttpClient, ids: ToolCallIds, clock: Clock) -> None:
         self.providers: dict[str, Provider] = dict(built_in)
+        self.upstreams: Sequence[UpstreamEntry] = ()
         self._built_in = frozenset(built_in)
+        self._made_of: dict[str, Upstream] = {}
         self._ids = ids
         self._http = http
         self._clock = clock
-        self._known: Sequence[UpstreamEntry] = ()
 
     def take_over(self, upstreams: Sequence[UpstreamEntry]) -> None:
         """Make the table hold exactly these upstreams beside the built-in providers."""
-        if upstreams == self._known:
+        if upstreams == self.upstreams:
             return
-        self._known = upstreams
+        self.upstreams = upstreams
         wanted = {entry.name: entry for entry in upstreams if entry.name not in self._built_in}
         for name in set(self.providers) - self._built_in - set(wanted):
             del self.providers[name]
-        for name, entry in wanted.items():
-            self.providers[name] = OpenAICompatibleProvider(_upstream(entry), self._http, self._ids, self._clock)
+        for entry in wanted.values():
+            self._put(_readable_upstream(entry))
         log.info("router.upstreams", names=sorted(wanted))
 
+    def replace(self, provider: Provider) -> None:
+        """Put a built-in provider into the place of the one before; calls under way end with that."""
+        self.providers[provider.name] = provider
 
-def _upstream(entry: UpstreamEntry) -> Upstream:
-    # The file names the variable that holds the key, so that the file itself holds no secret.
-    key = _key(entry.api_key_env).strip() if entry.api_key_env else ""
-    if entry.api_key_env and not key:
-        log.warning("router.upstream_without_key", upstream=entry.name, variable=entry.api_key_env)
-    return Upstream(entry.name, entry.base_url, key, bool(entry.api_key_env), entry.stream_usage)
+    def renew_upstream(self, upstream: Upstream) -> bool:
+        """Put an upstream with a new key into the place of the one before; return whether it has one.
+
+        Raises:
+            BadEnvironment: there is no key any more, as while somebody is writing it.
+        """
+        before = self._made_of.get(upstream.name)
+        if before is None or upstream == before:
+            return False
+        if before.api_key and not upstream.api_key:
+            raise BadEnvironment(["the key's file is empty"])
+        self._put(upstream)
+        return True
+
+    def _put(self, upstream: Upstream) -> None:
+        self._made_of[upstream.name] = upstream
+        self.providers[upstream.name] = OpenAICompatibleProvider(upstream, self._http, self._ids, self._clock)
 
 
-def _key(variable: str) -> str:
+def upstream_of(entry: UpstreamEntry, environment: Mapping[str, str] = os.environ) -> Upstream:
+    """Return an upstream with the key that the environment, or a file it names, has now.
+
+    Raises:
+        BadEnvironment: the key's file cannot be read.
+    """
+    # The catalogue names the variable that holds the key, so that the catalogue itself holds no secret.
+    name = entry.api_key_env
+    key = read_environment(environment, name, frozenset({name})).get(name, "").strip() if name else ""
+    return Upstream(entry.name, entry.base_url, key, bool(name), entry.stream_usage)
+
+
+def _readable_upstream(entry: UpstreamEntry) -> Upstream:
     try:
-        return read_environment(os.environ, variable, frozenset({variable})).get(variable, "")
+        upstream = upstream_of(entry)
     except BadEnvironment as exc:
         log.warning("router.upstream_key_unreadable", problem=str(exc))
-        return ""
+        upstream = Upstream(entry.name, entry.base_url, "", bool(entry.api_key_env), entry.stream_usage)
+    if upstream.needs_key and not upstream.api_key:
+        log.warning("router.upstream_without_key", upstream=entry.name, variable=entry.api_key_env)
+    return upstream

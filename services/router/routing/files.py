@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from services.router.domain.file_id import FileIds
@@ -13,7 +14,8 @@ from services.router.providers.provider import FileStore
 class FileService:
     """Finds files by the ids that stood in answers."""
 
-    def __init__(self, store: FileStore, ids: FileIds) -> None:
+    def __init__(self, store: Callable[[], FileStore], ids: FileIds) -> None:
+        # Asked each time: a provider with a new key is another one.
         self._store = store
         self._ids = ids
 
@@ -24,7 +26,7 @@ class FileService:
             NotFound: there is none, or it is another's.
         """
         file = self._own(owner, file_id)
-        return await (self._store.content(file) if with_content else self._store.describe(file))
+        return await (self._store().content(file) if with_content else self._store().describe(file))
 
     async def delete(self, owner: str, file_id: str) -> None:
         """Delete a file.
@@ -32,7 +34,7 @@ class FileService:
         Raises:
             NotFound: there is none, or it is another's.
         """
-        await self._store.delete(self._own(owner, file_id))
+        await self._store().delete(self._own(owner, file_id))
 
     def _own(self, owner: str, file_id: str) -> UUID:
         file = self._ids.decode(owner, file_id)

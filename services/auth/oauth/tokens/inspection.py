@@ -9,6 +9,7 @@ from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, PermissionDenied, Unauthenticated
 from services.auth.oauth.domain.claims import ACCESS_TOKEN_TYPE, TokenTerms, introspected, user_claims
 from services.auth.oauth.domain.client import Client
+from services.auth.oauth.domain.grant import Grant
 from services.auth.oauth.domain.scope_parameter import as_text
 from services.auth.oauth.domain.token import SecretKind, digest, is_a
 from services.auth.oauth.store.grants import GrantStore
@@ -54,13 +55,21 @@ class TokenReader:
         Raises:
             Unauthenticated: it does not.
         """
+        return (await self.read_with_grant(token))[0]
+
+    async def read_with_grant(self, token: str) -> tuple[dict[str, Any], Grant]:
+        """Return the claims of an access token that counts now, and the grant it came of.
+
+        Raises:
+            Unauthenticated: it does not.
+        """
         claims, now = await self.read(token), self._clock.now()
         grant = await self._grants.find(claims["gid"])
         if grant is None or not grant.is_live(now) or await self._grants.is_token_revoked(claims["jti"], now):
             raise Unauthenticated(ErrorReason.INVALID_TOKEN, "The token is not valid.")
         if await self._accounts.find_usable(grant.user_id) is None:
             raise Unauthenticated(ErrorReason.INVALID_TOKEN, "The token is not valid.")
-        return claims
+        return claims, grant
 
 
 class Inspection:

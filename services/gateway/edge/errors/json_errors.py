@@ -19,7 +19,7 @@ from servicekit.errors import (
 )
 from services.gateway.clients.oauth_views import OAuthRefused
 from services.gateway.edge.problems import Headers, code_of, headers_of, status_of
-from services.gateway.edge.request_context import RequestContext
+from services.gateway.edge.request_context import RequestContext, is_dpop
 from services.gateway.edge.respond import Answer, json_answer
 
 # The rest of the body is still on its way; nobody wants to read it.
@@ -41,7 +41,8 @@ _PROOF: Final = frozenset({ErrorReason.INVALID_DPOP_PROOF, ErrorReason.USE_DPOP_
 def api_error(context: RequestContext, error: ServiceError, headers: Headers | None = None) -> Answer:
     """Return an error in the form of its route and note its code. `headers`: further ones."""
     context.error_code = code_of(error)
-    status, explained = status_of(error), headers_of(error)
+    dpop = is_dpop(context.authorization)
+    status, explained = status_of(error), headers_of(error, dpop=dpop)
     if any(name == b"retry-after" for name, _ in context.headers):
         explained = [header for header in explained if header[0] != b"retry-after"]
     if status == 413:
@@ -49,8 +50,11 @@ def api_error(context: RequestContext, error: ServiceError, headers: Headers | N
     return json_answer(status, context.error_form(error, context.request_id), [*explained, *(headers or [])])
 
 
-def protocol_error(error: OAuthRefused | ServiceError) -> tuple[int, bytes, Headers]:
-    """Return status, body and explaining headers of an error in the form of the protocol."""
+def protocol_error(error: OAuthRefused | ServiceError, authorization: bytes = b"") -> tuple[int, bytes, Headers]:
+    """Return status, body and explaining headers of an error in the form of the protocol.
+
+    `authorization`: that header of the request; challenges are of its scheme.
+    """
     if isinstance(error, OAuthRefused):
         basic = (b"www-authenticate", b'Basic realm="razvilka", charset="UTF-8"')
         challenge = [basic] if error.challenge_basic else []
@@ -58,7 +62,7 @@ def protocol_error(error: OAuthRefused | ServiceError) -> tuple[int, bytes, Head
     status, code = _PROTOCOL.get(type(error), (400, "invalid_request"))
     if error.reason in _PROOF:
         code = code_of(error)
-    return status, _protocol_body(code, error.message), headers_of(error)
+    return status, _protocol_body(code, error.message), headers_of(error, dpop=is_dpop(authorization))
 
 
 def _protocol_body(error: str, description: str) -> bytes:

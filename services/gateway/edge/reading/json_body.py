@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.reading.body import SMALL, BodyLimits, read_body
+from services.gateway.edge.reading.heavy_step import heavy_step
 from services.gateway.edge.reading.json_faults import check_names, faults_in_broken, strict_tree
 from services.gateway.edge.reading.json_outline import PIECE, outline_of
 
@@ -29,17 +30,16 @@ async def decode(decoder: msgspec.json.Decoder[T], body: bytes, limits: BodyLimi
         InvalidRequest: not JSON, too deep, too much of it, or a field is wrong; `param` is the field's path.
     """
     outline = await outline_of(body, limits)
+    is_small = len(body) <= PIECE
     try:
-        if len(body) <= PIECE and not body.isascii():
+        if is_small and not body.isascii():
             body.decode()
-        decoded = decoder.decode(body)
+        decoded = decoder.decode(body) if is_small else await heavy_step(partial(decoder.decode, body))
     except msgspec.ValidationError as exc:
         raise wrong_field(exc) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise _malformed(body, exc) from None
-    if len(body) > PIECE:
-        await asyncio.sleep(0)
-    given = check_names(outline)
+    given = check_names(outline) if is_small else await heavy_step(partial(check_names, outline))
     return decoded, [name for name, value in given.items() if value is not None]
 
 

@@ -5,14 +5,15 @@ It is made piece by piece, so that a body of megabytes never holds the event loo
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 from array import array
+from functools import partial
 from itertools import accumulate
 from typing import Final
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.reading.body import BodyLimits
+from services.gateway.edge.reading.heavy_step import heavy_step
 
 PIECE: Final = 64 * 1024
 # Longer strings are no names that matter, however they are escaped.
@@ -34,8 +35,7 @@ async def outline_of(body: bytes, limits: BodyLimits) -> bytes:
         return body
     outline = Outline(limits)
     for start in range(0, len(body), PIECE):
-        outline.feed(body[start : start + PIECE])
-        await asyncio.sleep(0)
+        await heavy_step(partial(outline.feed, body[start : start + PIECE]))
     return outline.text
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Self, cast
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 from servicekit.errors import InvalidRequest
 from services.gateway.edge.reading import json_faults, json_outline
 from services.gateway.edge.reading.body import BodyLimits
+from services.gateway.edge.reading.heavy_step import heavy_step
+from services.gateway.edge.reading.json_body import decode
 from services.gateway.edge.reading.json_faults import check_names, refuse_faults
 from services.gateway.edge.reading.json_outline import Outline, outline_of
 
@@ -78,6 +82,25 @@ def refuses(read: Any, *given: Any) -> bool:
     return False
 
 
+class Turns:
+    """Counts the turns of the event loop while its block runs, as somebody who wants a turn now and then."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    async def __aenter__(self) -> Self:
+        self._other = asyncio.create_task(self._count())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._other.cancel()
+
+    async def _count(self) -> None:
+        while True:
+            self.number += 1
+            await asyncio.sleep(0)
+
+
 @settings(max_examples=500, deadline=None)
 @given(VALUES, st.integers(1, 40))
 def test_names_that_come_twice_are_found_in_any_pieces(value: Any, piece: int) -> None:
@@ -110,19 +133,41 @@ def test_long_names_are_told_apart() -> None:
 @pytest.mark.parametrize("body", [b'"' + b"a" * 2_000_000 + b'"', b"[" + b'"\\\\",' * 300_000 + b"1]"])
 async def test_the_loop_goes_on_while_a_large_body_is_looked_at(body: bytes) -> None:
     """Others get their turn between any two pieces, so the longest wait is that of one piece."""
-    turns = 0
+    async with Turns() as turns:
+        await outline_of(body, WIDE)
 
-    async def another() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
+    assert turns.number >= len(body) // json_outline.PIECE
 
-    other = asyncio.create_task(another())
-    await outline_of(body, WIDE)
-    other.cancel()
 
-    assert turns >= len(body) // json_outline.PIECE
+async def test_of_many_large_bodies_one_is_worked_at_in_a_turn() -> None:
+    """Sixteen at once: each piece and each decoding in a turn of its own, and the others in between."""
+    body = b"{" + b",".join(b'"name-%d":"%s"' % (at, b"a" * 60_000) for at in range(6)) + b"}"
+    turns = Turns()
+    steps: list[int] = []
+    decoder = cast("msgspec.json.Decoder[Any]", SimpleNamespace(decode=lambda _: steps.append(turns.number)))
+
+    async with turns:
+        await asyncio.gather(*(decode(decoder, body, WIDE) for _ in range(16)))
+
+    assert len(set(steps)) == len(steps) == 16
+    assert turns.number >= 16 * (len(body) // json_outline.PIECE + 2)
+
+
+async def test_a_heavy_step_that_fails_lets_the_next_one_go_on() -> None:
+    """Also when its caller leaves."""
+
+    def fail() -> None:
+        raise ValueError
+
+    failed = asyncio.create_task(heavy_step(fail))
+    left = asyncio.create_task(heavy_step(lambda: 1))
+    third = asyncio.create_task(heavy_step(lambda: 2))
+    await asyncio.sleep(0)
+    left.cancel()
+
+    ends = await asyncio.gather(failed, left, third, return_exceptions=True)
+
+    assert [type(end) for end in ends] == [ValueError, asyncio.CancelledError, int]
 
 
 @pytest.mark.parametrize("body", [b"[" * 10**6, b"[" + b"1," * 10**6, b'""' * 10**6, b'{"a":' * 10**6])

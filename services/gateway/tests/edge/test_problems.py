@@ -78,6 +78,18 @@ def test_every_401_has_a_challenge() -> None:
             assert dict(headers_of(error))[b"www-authenticate"].startswith((b"Bearer ", b"DPoP "))
 
 
+@pytest.mark.parametrize("reason", ErrorReason)
+def test_a_request_by_dpop_gets_challenges_of_dpop_alone(reason: ErrorReason) -> None:
+    """With the algorithms of a proof (RFC 9449 7.1); who gets no challenge otherwise gets none then."""
+    otherwise, by_dpop = (
+        [value for name, value in headers_of(ServiceError(reason, ""), dpop=dpop) if name == b"www-authenticate"]
+        for dpop in (False, True)
+    )
+
+    assert bool(by_dpop) == bool(otherwise)
+    assert all(value.startswith(b"DPoP ") and b', algs="' in value for value in by_dpop)
+
+
 def test_a_scope_in_a_challenge_cannot_break_the_header() -> None:
     """What is not ASCII does not get into headers."""
     error = PermissionDenied(ErrorReason.INSUFFICIENT_SCOPE, "", details={"required_scope": "я"})

@@ -39,7 +39,8 @@ def challenge(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.headers.get("www-authenticate", "")
 
 
-INVALID = (401, 'Bearer realm="razvilka", error="invalid_token"')
+DPOP = 'DPoP realm="razvilka", algs="ES256 EdDSA Ed25519"'
+INVALID = (401, f'Bearer realm="razvilka", error="invalid_token", {DPOP}')
 
 
 async def test_a_token_opens_the_api_beside_keys(edge: Edge, backends: Backends) -> None:
@@ -58,8 +59,8 @@ async def test_no_credential_is_told_apart_from_a_bad_one(edge: Edge) -> None:
         nothing = await stranger.get(MODELS)
         basic = await stranger.get(MODELS, headers={"authorization": "Basic dTpw"})
 
-    assert challenge(nothing) == (401, 'Bearer realm="razvilka"')
-    assert challenge(basic) == (401, 'Bearer realm="razvilka"')
+    assert challenge(nothing) == (401, f'Bearer realm="razvilka", {DPOP}')
+    assert challenge(basic) == (401, f'Bearer realm="razvilka", {DPOP}')
 
 
 async def test_a_token_in_the_address_is_refused(edge: Edge) -> None:

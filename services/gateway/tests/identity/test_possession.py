@@ -17,17 +17,21 @@ from servicekit.trust.dpop import REPLAY_WINDOW_S, Proof
 from services.gateway.identity.used_proofs import UsedProofs
 from services.gateway.tests.backends import KEY as API_KEY
 from services.gateway.tests.backends import Backends
+from services.gateway.tests.backends import caller as grant_caller
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.identity_backends import ISSUER, access_token
 
 MODELS = "/v1/models"
 PAID = "/v1/chat/completions"
+KEYS = "/v1/keys"
 CHAT = {"model": "yandexgpt", "messages": [{"role": "user", "content": "Привет"}]}
 KEY, OTHER = DpopKey(), DpopKey()
 ALGS = 'algs="ES256 EdDSA Ed25519"'
 BAD_PROOF = (401, "invalid_dpop_proof", f'DPoP realm="razvilka", error="invalid_dpop_proof", {ALGS}')
 USE_NONCE = (401, "use_dpop_nonce", f'DPoP realm="razvilka", error="use_dpop_nonce", {ALGS}')
-INVALID = (401, "invalid_token", 'Bearer realm="razvilka", error="invalid_token"')
+INVALID = (401, "invalid_token", f'DPoP realm="razvilka", error="invalid_token", {ALGS}')
+AS_BEARER = (401, "invalid_token", f'Bearer realm="razvilka", error="invalid_token", DPoP realm="razvilka", {ALGS}')
+STEP_UP_ERROR = 'error="insufficient_user_authentication", max_age="600"'
 
 
 def bound_token(key: DpopKey = KEY, **changes: Any) -> str:
@@ -77,7 +81,7 @@ async def test_a_bound_token_is_no_bearer_token(edge: Edge) -> None:
     with_proof = await ask(edge, token, proof(token), scheme="Bearer")
 
     assert owner.status_code == 200
-    assert [told(answer) for answer in (before, after, with_proof)] == [INVALID] * 3
+    assert [told(answer) for answer in (before, after, with_proof)] == [AS_BEARER] * 3
 
 
 async def test_what_is_bound_to_no_key_does_not_come_as_dpop(edge: Edge) -> None:
@@ -95,7 +99,7 @@ async def test_a_strange_way_of_binding_is_no_bearer_token(edge: Edge) -> None:
 
     answers = [await ask(edge, token, scheme=scheme) for token in tokens for scheme in ("Bearer", "DPoP")]
 
-    assert [told(answer) for answer in answers] == [INVALID] * 8
+    assert [told(answer) for answer in answers] == [AS_BEARER, INVALID] * 4
 
 
 async def test_a_proof_must_be_there_once_and_good(edge: Edge) -> None:
@@ -172,6 +176,32 @@ async def test_scopes_and_revocations_hold_for_bound_tokens(edge: Edge, backends
     answers = [await ask(edge, token, proof(token)) for token in (narrow, lost)]
 
     assert [answer.status_code for answer in answers] == [403, 401]
+    assert told(answers[0])[2] == f'DPoP realm="razvilka", error="insufficient_scope", scope="models:read", {ALGS}'
+    assert told(answers[1]) == INVALID
+
+
+async def test_a_step_up_is_asked_for_in_the_scheme_of_the_token(edge: Edge, backends: Backends) -> None:
+    """DPoP with its algorithms for a bound token, where a bearer token gets Bearer (RFC 9449 7.1, RFC 9470 3)."""
+    backends.oauth.grants["grant-1"] = grant_caller(grant_id="grant-1", key_id="", scopes=["keys:write"])
+    claims: dict[str, Any] = {"scope": "keys:write", "auth_time": int(datetime.now(UTC).timestamp()) - 3600}
+    bound, plain = bound_token(jti="b", **claims), access_token(jti="p", **claims)
+
+    async with httpx.AsyncClient(base_url=edge.client.base_url) as client:
+        headers = {"authorization": f"DPoP {bound}", "dpop": proof(bound, KEYS, method="POST")}
+        by_dpop = await client.post(KEYS, json={"name": "mine"}, headers=headers)
+        by_bearer = await client.post(KEYS, json={"name": "mine"}, headers={"authorization": f"Bearer {plain}"})
+
+    assert (by_dpop.status_code, told(by_dpop)[2]) == (401, f'DPoP realm="razvilka", {STEP_UP_ERROR}, {ALGS}')
+    assert (by_bearer.status_code, told(by_bearer)[2]) == (401, f'Bearer realm="razvilka", {STEP_UP_ERROR}')
+
+
+async def test_whoever_sends_nothing_is_told_both_schemes(edge: Edge) -> None:
+    """Each in a field of its own, without an error."""
+    async with httpx.AsyncClient(base_url=edge.client.base_url) as stranger:
+        answers = [await stranger.get(path) for path in (MODELS, "/userinfo")]
+
+    expected = ['Bearer realm="razvilka"', f'DPoP realm="razvilka", {ALGS}']
+    assert [answer.headers.get_list("www-authenticate") for answer in answers] == [expected] * 2
 
 
 async def test_user_info_wants_the_proof_as_well(edge: Edge, backends: Backends) -> None:
@@ -188,6 +218,7 @@ async def test_user_info_wants_the_proof_as_well(edge: Edge, backends: Backends)
     assert (bare.status_code, bare.json()["error"]) == (401, "invalid_dpop_proof")
     assert bare.headers["www-authenticate"] == BAD_PROOF[2]
     assert [(each.status_code, each.json()["error"]) for each in (bearer, crosswise)] == [(401, "invalid_token")] * 2
+    assert [each.headers["www-authenticate"] for each in (bearer, crosswise)] == [AS_BEARER[2], INVALID[2]]
 
 
 async def test_the_token_endpoint_passes_the_proof_on(edge: Edge, backends: Backends) -> None:
