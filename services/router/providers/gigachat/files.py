@@ -115,7 +115,7 @@ async def fetched(files: Sequence[File | WebAddress | Made], fetch: Fetch, own: 
     return had
 
 
-async def _fetched(file: File | WebAddress | Made, fetch: Fetch, own: Own) -> File | AtProvider:
+async def _fetched(file: File | WebAddress | Made, fetch_picture: Fetch, own: Own) -> File | AtProvider:
     if isinstance(file, File):
         return file
     if isinstance(file, Made):
@@ -123,7 +123,7 @@ async def _fetched(file: File | WebAddress | Made, fetch: Fetch, own: Own) -> Fi
         if known is None:
             raise failures.invalid(file.param, "There is no such file.")
         return AtProvider(file.message, str(known))
-    picture = await fetch(file.url, file.param)
+    picture = await fetch_picture(file.url, file.param)
     return _image(file.message, picture.mime, picture.content, file.param)
 
 
