@@ -72,6 +72,9 @@ def to_chat(request: MessagesRequest) -> Conversation:
     for index, message in enumerate(request.messages):
         messages.extend(_turn(message, f"messages[{index}]"))
     tools, left_out = _tools(request.tools or ())
+    blocks = (message.content for message in request.messages if isinstance(message.content, list))
+    if any(isinstance(block, ThinkingBlock) for content in blocks for block in content):
+        left_out.append("messages[].content[].thinking")
     chat = ChatRequest(
         model=request.model,
         messages=messages,
@@ -108,29 +111,21 @@ def _turn(message: InputMessage, where: str) -> list[ChatMessage]:
 
 def _assistant(blocks: Sequence[Block], where: str) -> ChatMessage:
     texts: list[str] = []
-    thoughts: list[str] = []
     calls: list[ToolCall] = []
     for number, block in enumerate(blocks):
         match block:
             case TextBlock():
                 texts.append(block.text)
-            case ThinkingBlock():
-                thoughts.append(block.thinking)
             case ToolUseBlock():
                 arguments = msgspec.json.encode(block.input).decode()
                 calls.append(ToolCall(block.id, FunctionCall(block.name, arguments)))
-            case RedactedThinkingBlock():
-                pass
+            case ThinkingBlock() | RedactedThinkingBlock():
+                pass  # No provider takes back what a model thought.
             case _:
                 raise _misplaced(where, number, "assistant")
     text = "".join(texts)
     content = text if text or not calls else None
-    return ChatMessage(
-        role="assistant",
-        content=content,
-        tool_calls=calls or None,
-        reasoning_content="\n".join(thoughts) or None,
-    )
+    return ChatMessage(role="assistant", content=content, tool_calls=calls or None)
 
 
 def _asked(role: Literal["user", "assistant", "system"], blocks: Sequence[Block], where: str) -> list[ChatMessage]:

@@ -60,8 +60,9 @@ def to_chat(request: ResponsesRequest, before: Sequence[ChatMessage]) -> Convers
         InvalidRequest: something cannot be said in a chat; the field is named as the caller knows it.
     """
     _refuse_what_is_not_here(request)
-    said = _said(request.input)
+    said, unread = _said(request.input)
     tools, left_out = _tools(request)
+    left_out += unread
     instructions = [ChatMessage(role="developer", content=request.instructions)] if request.instructions else []
     chat = ChatRequest(
         model=request.model,
@@ -99,22 +100,22 @@ def _refuse_what_is_not_here(request: ResponsesRequest) -> None:
             )
 
 
-def _said(given: str | list[Raw]) -> list[ChatMessage]:
+def _said(given: str | list[Raw]) -> tuple[list[ChatMessage], list[str]]:
     if isinstance(given, str):
-        return [ChatMessage(role="user", content=given)]
+        return [ChatMessage(role="user", content=given)], []
     turns = _Turns()
     for index, raw in enumerate(given):
         turns.add(raw, f"input[{index}]")
-    return turns.messages
+    return turns.messages, turns.left_out
 
 
 class _Turns:
-    """Gathers items into messages: thoughts, text and calls of one answer are one message in a chat."""
+    """Gathers items into messages: text and calls of one answer are one message in a chat."""
 
     def __init__(self) -> None:
         self.messages: list[ChatMessage] = []
+        self.left_out: list[str] = []
         self._parts = 0
-        self._thoughts = ""
         self._kinds: Final[dict[str, Callable[[Raw, str], None]]] = {
             "message": self._message,
             "function_call": self._call,
@@ -136,15 +137,13 @@ class _Turns:
         message = ChatMessage(role=item.role, content=content)
         if item.role == "assistant":
             message.content = content if isinstance(content, str) else _text_of(content)
-            message.reasoning_content, self._thoughts = self._thoughts or None, ""
         self.messages.append(message)
 
     def _call(self, raw: Raw, where: str) -> None:
         item = _decoded(_CALL, raw, where)
         call = ToolCall(item.call_id, FunctionCall(item.name, item.arguments))
         if not self.messages or self.messages[-1].role != "assistant":
-            thoughts, self._thoughts = self._thoughts or None, ""
-            self.messages.append(ChatMessage(role="assistant", reasoning_content=thoughts))
+            self.messages.append(ChatMessage(role="assistant"))
         last = self.messages[-1]
         last.tool_calls = [*(last.tool_calls or ()), call]
 
@@ -155,8 +154,8 @@ class _Turns:
         self.messages.append(ChatMessage(role="tool", content=text, tool_call_id=item.call_id))
 
     def _reasoning(self, raw: Raw, where: str) -> None:
-        item = _decoded(_REASONING, raw, where)
-        self._thoughts += "\n".join(piece.text for piece in (item.content or item.summary))
+        _decoded(_REASONING, raw, where)  # No provider takes back what a model thought.
+        self.left_out = ["input[].reasoning"]
 
     def _content(self, given: str | list[Raw], where: str) -> str | list[Raw]:
         if isinstance(given, str):

@@ -48,7 +48,7 @@ class _AnthropicRoute(PaidRoute[MessagesRequest]):
         conversation = to_chat(request)
         context.ignored_params.extend(conversation.left_out)
         chat = conversation.chat
-        normalise(chat)
+        context.ignored_params.extend(normalise(chat).left_out)
         priced = self.inference.pricing.price(
             context, request.model, kind="chat", endpoint="messages", size=chat_size(chat)
         )

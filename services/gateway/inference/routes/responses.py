@@ -81,7 +81,7 @@ class Responses(PaidRoute[ResponsesRequest]):
         conversation = to_chat(request, before)
         chat = conversation.chat
         context.ignored_params.extend(conversation.left_out)
-        normalise(chat)
+        context.ignored_params.extend(normalise(chat).left_out)
         pricing, answers = self.inference.pricing, self.inference.answers
         priced = pricing.price(context, request.model, kind="chat", endpoint="responses", size=chat_size(chat))
         digits = context.request_id.replace("-", "")
