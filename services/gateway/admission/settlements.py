@@ -37,10 +37,13 @@ class Settlements:
             return False
         news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting.add(news)
-        with metrics.WAITING.track_inprogress():
-            # Jitter: those who were refused together shall not ask again together.
-            await asyncio.wait([news], timeout=min(most_s, ASK_AGAIN_S * (0.5 + self._rng.random())))
-        waiting.discard(news)
-        if not waiting and self._waiting.get(user_id) is waiting:
-            del self._waiting[user_id]
+        try:
+            with metrics.WAITING.track_inprogress():
+                # Jitter: those who were refused together shall not ask again together.
+                await asyncio.wait([news], timeout=min(most_s, ASK_AGAIN_S * (0.5 + self._rng.random())))
+        finally:
+            # Also when the caller has left: nobody's place may stay taken.
+            waiting.discard(news)
+            if not waiting and self._waiting.get(user_id) is waiting:
+                del self._waiting[user_id]
         return True
