@@ -7,8 +7,7 @@ from typing import Final
 
 import msgspec
 
-from servicekit.errors import ErrorReason, InvalidRequest
-from services.gateway.edge.reading.json_body import wrong_field
+from services.gateway.edge.reading.json_body import invalid_field, wrong_field
 from services.gateway.inference.schemas import (
     ChatMessage,
     ChatRequest,
@@ -46,9 +45,9 @@ def normalise(request: ChatRequest) -> Normalised:
     _join_prompt(request)
     messages = request.messages
     if not messages:
-        raise _invalid("messages", "At least one message is needed")
+        raise invalid_field("messages", "At least one message is needed")
     if sum(len(message.content) for message in messages if isinstance(message.content, list)) > MAX_PARTS:
-        raise _invalid("messages", f"The messages have more than {MAX_PARTS} content parts")
+        raise invalid_field("messages", f"The messages have more than {MAX_PARTS} content parts")
     legacy = request.functions is not None
     left_out: list[str] = []
     for index, message in enumerate(messages):
@@ -66,12 +65,12 @@ def normalise(request: ChatRequest) -> Normalised:
 def _join_prompt(request: ChatRequest) -> None:
     if request.prompt is None:
         if request.messages is None:
-            raise _invalid("messages", "This field is required")
+            raise invalid_field("messages", "This field is required")
         return
     if request.messages is not None:
-        raise _invalid("prompt", "Give `messages` or `prompt`, not both")
+        raise invalid_field("prompt", "Give `messages` or `prompt`, not both")
     if not request.prompt:
-        raise _invalid("prompt", "The prompt is empty")
+        raise invalid_field("prompt", "The prompt is empty")
     request.messages = [ChatMessage(role="user", content=request.prompt)]
 
 
@@ -91,19 +90,19 @@ def _check_message(message: ChatMessage, index: int) -> None:
     content = message.content
     if isinstance(content, list):
         if not content:
-            raise _invalid(f"{where}.content", "The list of parts is empty")
+            raise invalid_field(f"{where}.content", "The list of parts is empty")
         for number, raw in enumerate(content):
             _check_part(raw, f"{where}.content[{number}]")
     elif content is None and message.role == "assistant" and message.refusal:
         message.content = message.refusal
     elif content is None and not (message.role == "assistant" and (message.tool_calls or message.function_call)):
-        raise _invalid(f"{where}.content", "Expected a string or a list of parts, got null: there is no tool call")
+        raise invalid_field(f"{where}.content", "Expected a string or a list of parts, got null: there is no tool call")
     if message.role == "tool" and not message.tool_call_id:
-        raise _invalid(f"{where}.tool_call_id", "A message of role `tool` needs the id of the call it answers")
+        raise invalid_field(f"{where}.tool_call_id", "A message of role `tool` needs the id of the call it answers")
     if message.role == "function" and not message.name:
-        raise _invalid(f"{where}.name", "A message of role `function` needs the function's name")
+        raise invalid_field(f"{where}.name", "A message of role `function` needs the function's name")
     if message.tool_calls is not None and message.role != "assistant":
-        raise _invalid(f"{where}.tool_calls", "Only messages of role `assistant` have tool calls")
+        raise invalid_field(f"{where}.tool_calls", "Only messages of role `assistant` have tool calls")
     for number, call in enumerate(message.tool_calls or ()):
         as_function_call(call, f"{where}.tool_calls[{number}]")
 
@@ -115,7 +114,7 @@ def _check_part(raw: msgspec.Raw, where: str) -> None:
         raise wrong_field(exc, where) from None
     needed = _NEEDED.get(part.type)
     if needed and getattr(part, needed) is None:
-        raise _invalid(f"{where}.{needed}", "This field is required")
+        raise invalid_field(f"{where}.{needed}", "This field is required")
 
 
 def _modernise(message: ChatMessage, index: int) -> bool:
@@ -126,7 +125,9 @@ def _modernise(message: ChatMessage, index: int) -> bool:
     if message.function_call is None:
         return False
     if message.role != "assistant" or message.tool_calls:
-        raise _invalid(f"messages[{index}].function_call", "This field stands alone, in a message of role `assistant`")
+        raise invalid_field(
+            f"messages[{index}].function_call", "This field stands alone, in a message of role `assistant`"
+        )
     call = message.function_call
     message.tool_calls, message.function_call = [ToolCall(function=call, id=f"call_{call.name}")], None
     return True
@@ -134,15 +135,13 @@ def _modernise(message: ChatMessage, index: int) -> bool:
 
 def _check_together(request: ChatRequest) -> None:
     if request.stream_options is not None and not request.stream:
-        raise _invalid("stream_options", "It is only allowed together with `stream: true`")
+        raise invalid_field("stream_options", "It is only allowed together with `stream: true`")
     form = request.response_format
     if form is None or form.type != "json_schema":
         return
     if form.json_schema is None:
-        raise _invalid("response_format.json_schema", "This field is required")
+        raise invalid_field("response_format.json_schema", "This field is required")
     if form.json_schema.schema is None:
-        raise _invalid("response_format.json_schema.schema", "This field is required: a schema of any JSON is `{}`")
-
-
-def _invalid(param: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem} (field `{param}`).", param=param)
+        raise invalid_field(
+            "response_format.json_schema.schema", "This field is required: a schema of any JSON is `{}`"
+        )

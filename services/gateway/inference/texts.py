@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from servicekit.errors import ErrorReason, InvalidRequest
+from services.gateway.edge.reading.json_body import invalid_field
 
 _TEXT: Final = msgspec.json.Decoder(str)
 
@@ -21,7 +22,7 @@ def texts_of(value: str | list[msgspec.Raw], field: str) -> list[str]:
     for at, text in enumerate(texts):
         if not text:
             where = field if isinstance(value, str) else f"{field}[{at}]"
-            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"The text is empty (field `{where}`).", param=where)
+            raise invalid_field(where, "The text is empty")
     return texts
 
 
@@ -36,4 +37,4 @@ def _text(raw: msgspec.Raw, where: str) -> str:
             f"Arrays of tokens are not supported: send text (field `{where}`).",
             param=where,
         )
-    raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"Expected `str` (field `{where}`).", param=where)
+    raise invalid_field(where, "Expected `str`")

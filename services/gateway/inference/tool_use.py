@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.inference.schemas import (
     AllowedToolsChoice,
     ChatRequest,
@@ -44,7 +44,7 @@ def normalise_tools(request: ChatRequest) -> list[str]:
 def _modernise(request: ChatRequest) -> None:
     if request.functions is not None:
         if request.tools is not None:
-            raise _invalid("functions", "Give `tools` or `functions`, not both")
+            raise invalid_field("functions", "Give `tools` or `functions`, not both")
         request.tools = [Tool(function=function) for function in request.functions]
     choice = request.function_call
     if choice is not None and request.tool_choice is None:
@@ -56,11 +56,11 @@ def _check_choice(request: ChatRequest) -> None:
     # Without functions, the older word `function_call: "auto"` lets GigaChat use its own: it draws pictures.
     draws = request.function_call == "auto" and not request.tools
     if choice is not None and choice != "none" and not request.tools and not draws:
-        raise _invalid("tool_choice", "It is only allowed together with `tools`")
+        raise invalid_field("tool_choice", "It is only allowed together with `tools`")
     if isinstance(choice, NamedToolChoice) and choice.function.name not in _names(request.functions_offered):
-        raise _invalid("tool_choice.function.name", "`tools` has no function of this name")
+        raise invalid_field("tool_choice.function.name", "`tools` has no function of this name")
     if isinstance(choice, CustomToolChoice):
-        raise _invalid("tool_choice.custom.name", "`tools` has no custom tool of this name")
+        raise invalid_field("tool_choice.custom.name", "`tools` has no custom tool of this name")
 
 
 def _allowed(request: ChatRequest) -> Sequence[Tool]:
@@ -71,7 +71,7 @@ def _allowed(request: ChatRequest) -> Sequence[Tool]:
     wanted = [named.function.name for named in choice.allowed_tools.tools if isinstance(named, NamedToolChoice)]
     unknown = [at for at, name in enumerate(wanted) if name not in _names(offered)]
     if unknown:
-        raise _invalid(f"tool_choice.allowed_tools.tools[{unknown[0]}]", "`tools` has no function of this name")
+        raise invalid_field(f"tool_choice.allowed_tools.tools[{unknown[0]}]", "`tools` has no function of this name")
     request.tool_choice = choice.allowed_tools.mode if wanted else None
     return [tool for tool in offered if tool.function.name in wanted]
 
@@ -88,12 +88,8 @@ def as_function_call(call: ToolCall, where: str) -> None:
     """
     if call.type == "custom":
         if call.custom is None:
-            raise _invalid(f"{where}.custom", "This field is required")
+            raise invalid_field(f"{where}.custom", "This field is required")
         arguments = msgspec.json.encode({"input": call.custom.input}).decode()
         call.function, call.custom, call.type = FunctionCall(call.custom.name, arguments), None, "function"
     elif not call.function.name:
-        raise _invalid(f"{where}.function", "This field is required")
-
-
-def _invalid(param: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem} (field `{param}`).", param=param)
+        raise invalid_field(f"{where}.function", "This field is required")

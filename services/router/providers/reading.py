@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from typing import Protocol
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Protocol, TypeVar
+
+import msgspec
 
 from servicekit.errors import ServiceError
 from services.router.domain.completion import Answer, Batch, Delta, Prompt, Vectors
@@ -11,6 +13,8 @@ from services.router.providers import failures
 from services.router.providers.answer_stream import AnswerStream
 from services.router.providers.provider import ProviderCall
 from services.router.providers.transport.http import OpenReply, Reply
+
+T = TypeVar("T")
 
 
 class Frames(Protocol):
@@ -85,6 +89,19 @@ def read_vectors(replies: Replies, reply: Reply, wanted: int) -> Vectors:
     if len(made.values) != wanted:
         raise failures.broken("The provider made another number of vectors than asked for.")
     return made
+
+
+def read_count(replies: Replies, reply: Reply, decode: Callable[[bytes], T]) -> T:
+    """Return what a tokenizer said.
+
+    Raises:
+        ServiceError: it did not count.
+    """
+    check(replies, reply)
+    try:
+        return decode(reply.body)
+    except msgspec.DecodeError as exc:
+        raise failures.broken("The provider's count of tokens could not be read.") from exc
 
 
 async def read_stream(

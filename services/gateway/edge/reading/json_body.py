@@ -43,6 +43,11 @@ async def decode(decoder: msgspec.json.Decoder[T], body: bytes, limits: BodyLimi
     return decoded, [name for name, value in given.items() if value is not None]
 
 
+def invalid_field(param: str, problem: str) -> InvalidRequest:
+    """Return the refusal of one field; `problem` is a sentence without its full stop."""
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem} (field `{param}`).", param=param)
+
+
 def wrong_field(error: msgspec.ValidationError, prefix: str = "") -> InvalidRequest:
     """Return the refusal that names the field of a validation error, under `prefix`."""
     text = str(error)
@@ -117,7 +122,7 @@ def validated(model: type[Model], value: Any) -> Model:
         first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"])
     where = "".join(steps).lstrip(".") or "body"
-    raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{first['msg']} (field `{where}`).", param=where)
+    raise invalid_field(where, first["msg"])
 
 
 def body_description(model: type[BaseModel]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Raw
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import InvalidRequest
+from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.inference.anthropic.schemas import (
     Base64Source,
     Block,
@@ -67,7 +68,7 @@ def to_chat(request: MessagesRequest) -> Conversation:
         InvalidRequest: something cannot be said in a chat; the field is named as the caller knows it.
     """
     if sum(len(message.content) for message in request.messages if isinstance(message.content, list)) > MAX_PARTS:
-        raise _invalid("messages", f"The messages have more than {MAX_PARTS} content blocks")
+        raise invalid_field("messages", f"The messages have more than {MAX_PARTS} content blocks")
     messages = _system(request.system)
     for index, message in enumerate(request.messages):
         messages.extend(_turn(message, f"messages[{index}]"))
@@ -103,7 +104,7 @@ def _turn(message: InputMessage, where: str) -> list[ChatMessage]:
     if isinstance(message.content, str):
         return [ChatMessage(role=message.role, content=message.content)]
     if not message.content:
-        raise _invalid(f"{where}.content", "The list of blocks is empty")
+        raise invalid_field(f"{where}.content", "The list of blocks is empty")
     if message.role == "assistant":
         return [_assistant(message.content, where)]
     return _asked(message.role, message.content, where)
@@ -192,7 +193,9 @@ def _document(block: DocumentBlock, where: str) -> dict[str, Any]:
         return _text("\n".join(text for text in (block.title, block.context, source.data) if text))
     if isinstance(source, Base64Source):
         if source.media_type != "application/pdf":
-            raise _invalid(f"{where}.source.media_type", "A document is `application/pdf`, or of source type `text`")
+            raise invalid_field(
+                f"{where}.source.media_type", "A document is `application/pdf`, or of source type `text`"
+            )
         data = f"data:{source.media_type};base64,{source.data}"
         return {"type": "file", "file": {"filename": block.title or "document.pdf", "file_data": data}}
     return {"type": "file", "file": {"file_id": source.file_id}}
@@ -207,7 +210,7 @@ def _tools(given: Sequence[ToolDefinition]) -> tuple[list[Tool], list[str]]:
             function = FunctionDefinition(tool.name, tool.description, tool.input_schema, tool.strict)
             tools.append(Tool(function=function))
         elif tool.type in (None, "custom"):
-            raise _invalid(f"tools[{index}].input_schema", "This field is required")
+            raise invalid_field(f"tools[{index}].input_schema", "This field is required")
         else:
             left_out.append(f"tools[{index}]={tool.type}")
     return tools, left_out
@@ -221,11 +224,11 @@ def _choose(chat: ChatRequest, request: MessagesRequest, tools: Sequence[Tool]) 
         chat.parallel_tool_calls = False
     if choice.type == "tool":
         if all(tool.function.name != choice.name for tool in tools):
-            raise _invalid("tool_choice.name", "`tools` has no tool of this name with an `input_schema`")
+            raise invalid_field("tool_choice.name", "`tools` has no tool of this name with an `input_schema`")
         chat.tool_choice = NamedToolChoice(function=FunctionNamed(choice.name or ""))
     elif choice.type == "any":
         if not tools:
-            raise _invalid("tool_choice", "It is only allowed together with `tools`")
+            raise invalid_field("tool_choice", "It is only allowed together with `tools`")
         chat.tool_choice = "required"
     elif tools:
         chat.tool_choice = choice.type
@@ -251,8 +254,6 @@ def _effort(request: MessagesRequest) -> Effort | None:
 
 
 def _misplaced(where: str, number: int, role: str) -> InvalidRequest:
-    return _invalid(f"{where}.content[{number}].type", f"A block of this type has no place in a turn of role `{role}`")
-
-
-def _invalid(param: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem} (field `{param}`).", param=param)
+    return invalid_field(
+        f"{where}.content[{number}].type", f"A block of this type has no place in a turn of role `{role}`"
+    )

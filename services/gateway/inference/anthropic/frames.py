@@ -10,12 +10,13 @@ from services.gateway.clients.completion import Delta, ToolCallPart
 from services.gateway.inference.anthropic.bodies import message_head, message_usage, stop_reason
 from services.gateway.inference.anthropic.errors import error_body
 from services.gateway.inference.openai_bodies import AnswerHead, encode
+from services.gateway.inference.streaming.event_stream import event
 from services.gateway.metering.usage_record import TokenUsage
 
 
-def event(name: str, fields: Mapping[str, Any]) -> bytes:
+def message_event(name: str, fields: Mapping[str, Any]) -> bytes:
     """Return one event; its data say its name again, as Anthropic's do."""
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), encode({"type": name, **fields}))
+    return event(name, encode({"type": name, **fields}))
 
 
 class MessageFrames:
@@ -61,11 +62,13 @@ class MessageFrames:
         fields: dict[str, Any] = {"delta": delta, "usage": message_usage(usage, cost_micro_rub)}
         if self._facts:
             fields["x_razvilka"] = self._facts
-        return b"".join([*texts, *calls, self._stop(), event("message_delta", fields), event("message_stop", {})])
+        return b"".join(
+            [*texts, *calls, self._stop(), message_event("message_delta", fields), message_event("message_stop", {})]
+        )
 
     def error(self, error: ServiceError, request_id: str) -> bytes:
         """Return the event that ends a broken stream; nothing follows it."""
-        return b"event: error\ndata: %b\n\n" % error_body(error, request_id)
+        return event("error", error_body(error, request_id))
 
     def _start(self) -> bytes:
         self._started = True
@@ -75,7 +78,7 @@ class MessageFrames:
             "cache_read_input_tokens": 0,
             "output_tokens": 0,
         }
-        return event("message_start", {"message": {**message_head(self._head), "usage": usage}})
+        return message_event("message_start", {"message": {**message_head(self._head), "usage": usage}})
 
     def _said(self, kind: str, text: str) -> bytes:
         if self._call == -1:
@@ -108,13 +111,13 @@ class MessageFrames:
         ended = self._stop()
         self._index += 1
         self._open = kind
-        return ended + event("content_block_start", {"index": self._index, "content_block": block})
+        return ended + message_event("content_block_start", {"index": self._index, "content_block": block})
 
     def _stop(self) -> bytes:
         if not self._open:
             return b""
         self._open = ""
-        return event("content_block_stop", {"index": self._index})
+        return message_event("content_block_stop", {"index": self._index})
 
     def _delta(self, delta: dict[str, Any]) -> bytes:
-        return event("content_block_delta", {"index": self._index, "delta": delta})
+        return message_event("content_block_delta", {"index": self._index, "delta": delta})

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from servicekit.errors import ErrorReason, InvalidRequest
-from services.gateway.edge.reading.json_body import wrong_field
+from services.gateway.edge.reading.json_body import invalid_field, wrong_field
 from services.gateway.inference.conversation import MAX_PARTS
 from services.gateway.inference.responses.schemas import (
     ContentItem,
@@ -128,7 +128,7 @@ class _Turns:
         kind = _decoded(_HEAD, raw, where).type
         add = self._kinds.get(kind)
         if add is None:
-            raise _invalid(f"{where}.type", f"Items of type `{kind[:64]}` are not taken here")
+            raise invalid_field(f"{where}.type", f"Items of type `{kind[:64]}` are not taken here")
         add(raw, where)
 
     def _message(self, raw: Raw, where: str) -> None:
@@ -162,7 +162,7 @@ class _Turns:
             return given
         self._parts += len(given)
         if self._parts > MAX_PARTS:
-            raise _invalid("input", f"The items have more than {MAX_PARTS} content parts")
+            raise invalid_field("input", f"The items have more than {MAX_PARTS} content parts")
         parts = [_part(_decoded(_CONTENT, raw, f"{where}[{at}]"), f"{where}[{at}]") for at, raw in enumerate(given)]
         if all(part["type"] == "text" for part in parts):
             return "\n".join(part["text"] for part in parts)
@@ -193,7 +193,7 @@ def _part(part: ContentItem, where: str) -> dict[str, Any]:
 
 def _given(value: str | None, where: str) -> str:
     if value is None:
-        raise _invalid(where, "This field is required")
+        raise invalid_field(where, "This field is required")
     return value
 
 
@@ -232,12 +232,12 @@ def _choose(chat: ChatRequest, request: ResponsesRequest, tools: Sequence[Tool],
             chat.tool_choice = (choice.mode or "auto") if chat.tools else None
         elif choice.type == "function":
             if all(tool.function.name != choice.name for tool in tools):
-                raise _invalid("tool_choice.name", "`tools` has no function of this name")
+                raise invalid_field("tool_choice.name", "`tools` has no function of this name")
             chat.tool_choice = NamedToolChoice(function=FunctionNamed(choice.name or ""))
         else:
             left_out.append(f"tool_choice={choice.type}")
     elif choice == "required" and not chat.tools:
-        raise _invalid("tool_choice", "It is only allowed together with functions in `tools`")
+        raise invalid_field("tool_choice", "It is only allowed together with functions in `tools`")
     elif chat.tools:
         chat.tool_choice = choice
 
@@ -248,10 +248,6 @@ def _form(form: TextFormat | None) -> ResponseFormat | None:
     if form.type == "json_object":
         return ResponseFormat("json_object")
     if form.schema is None:
-        raise _invalid("text.format.schema", "This field is required")
+        raise invalid_field("text.format.schema", "This field is required")
     schema = JsonSchemaFormat(form.name or "answer", form.schema, form.description, form.strict)
     return ResponseFormat("json_schema", schema)
-
-
-def _invalid(param: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem} (field `{param}`).", param=param)

@@ -21,6 +21,7 @@ from services.gateway.inference.responses.bodies import (
     text_part,
 )
 from services.gateway.inference.schemas import ChatMessage, FunctionCall, ToolCall
+from services.gateway.inference.streaming.event_stream import event
 from services.gateway.metering.usage_record import TokenUsage
 
 
@@ -104,8 +105,7 @@ class ResponseFrames:
 
     def _event(self, kind: str, **fields: Any) -> bytes:
         self._number += 1
-        data = encode({"type": kind, "sequence_number": self._number, **fields})
-        return b"event: %b\ndata: %b\n\n" % (kind.encode(), data)
+        return event(kind, encode({"type": kind, "sequence_number": self._number, **fields}))
 
     def _start(self) -> list[bytes]:
         self._started = True

@@ -8,8 +8,8 @@ from functools import partial
 import msgspec
 from starlette.types import Scope, Send
 
-from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.origin import header
+from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.anthropic.bodies import message
@@ -64,9 +64,7 @@ class Messages(_AnthropicRoute):
     def answer(self, context: RequestContext, request: MessagesRequest, send: Send) -> Awaitable[None]:
         """Answer one request."""
         if request.max_tokens is None:
-            raise InvalidRequest(
-                ErrorReason.INVALID_PARAMETERS, "This field is required (field `max_tokens`).", param="max_tokens"
-            )
+            raise invalid_field("max_tokens", "This field is required")
         context.stream = bool(request.stream)
         chat, priced = self.asked(context, request)
         head = AnswerHead(answer_id("msg_", context.request_id), int(priced.at.timestamp()), request.model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -71,11 +70,8 @@ class Responses(PaidRoute[ResponsesRequest]):
         super().__init__(RESPONSES, ResponsesRequest, inference)
         self._kept = kept
 
-    def answer(self, context: RequestContext, request: ResponsesRequest, send: Send) -> Awaitable[None]:
+    async def answer(self, context: RequestContext, request: ResponsesRequest, send: Send) -> None:
         """Answer one request."""
-        return self._answer(context, request, send)
-
-    async def _answer(self, context: RequestContext, request: ResponsesRequest, send: Send) -> None:
         context.stream = bool(request.stream)
         before = await self._before(context, request)
         conversation = to_chat(request, before)

@@ -38,6 +38,11 @@ class Frames(Protocol):
         ...
 
 
+def event(name: str, data: bytes) -> bytes:
+    """Return one named event; `data` is JSON."""
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), data)
+
+
 def escape_line_ends(frames: bytes) -> bytes:
     """Return frames of JSON whose only line ends are those between the fields of events."""
     for raw, escaped in _LINE_ENDS:
@@ -73,7 +78,7 @@ class OpenAIFrames:
 
     def error(self, error: ServiceError, request_id: str) -> bytes:
         """Return the frame that ends a broken stream; no [DONE] follows it."""
-        return b"event: error\ndata: " + encode_body(error, request_id) + b"\n\n"
+        return event("error", encode_body(error, request_id))
 
 
 class ChatFrames(OpenAIFrames):

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.inference.texts import texts_of
 from services.gateway.inference.tokens.vocabulary import SIZE, Vocabulary, cl100k_base
 
@@ -31,7 +31,7 @@ async def input_texts(value: str | list[msgspec.Raw]) -> list[str]:
     if _begins(value[0]) in _DIGITS:
         return [_text(await _vocabulary(), b"[" + b",".join(map(bytes, value)) + b"]", "input")]
     if len(value) > MAX_TEXTS:
-        raise _invalid(f"Expected at most {MAX_TEXTS} texts", "input")
+        raise invalid_field("input", f"Expected at most {MAX_TEXTS} texts")
     if _begins(value[0]) != ord("["):
         return texts_of(value, "input")
     return await _texts(value)
@@ -58,17 +58,15 @@ def _text(vocabulary: Vocabulary, raw: bytes, where: str) -> str:
     try:
         tokens = _TOKENS.decode(raw)
     except msgspec.ValidationError:
-        raise _invalid("Expected texts only, or arrays of tokens only", where) from None
+        raise invalid_field(where, "Expected texts only, or arrays of tokens only") from None
     if len(tokens) > MAX_TOKENS:
-        raise _invalid(f"Expected at most {MAX_TOKENS} tokens", where)
+        raise invalid_field(where, f"Expected at most {MAX_TOKENS} tokens")
     strange = next((token for token in tokens if not 0 <= token < SIZE), None)
     if strange is not None:
-        raise _invalid(f"{strange} is no token of cl100k_base, by which arrays of tokens are read: {REMEDY}", where)
+        raise invalid_field(
+            where, f"{strange} is no token of cl100k_base, by which arrays of tokens are read: {REMEDY}"
+        )
     text = vocabulary.text_of(tokens)
     if not text:
-        raise _invalid("The text is empty", where)
+        raise invalid_field(where, "The text is empty")
     return text
-
-
-def _invalid(problem: str, where: str) -> InvalidRequest:
-    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem} (field `{where}`).", param=where)

@@ -11,12 +11,11 @@ from yarl import URL
 from services.router.domain.catalog import Model
 from services.router.domain.completion import ContentPart, Prompt
 from services.router.domain.tool_call_id import ToolCallIds
-from services.router.providers import failures
 from services.router.providers.gigachat.built_in_names import aliases_of, renamed
 from services.router.providers.gigachat.request import body_of
 from services.router.providers.json_body import encode_body
 from services.router.providers.provider import Countable, ProviderCall
-from services.router.providers.reading import Replies, check
+from services.router.providers.reading import Replies, read_count
 from services.router.providers.transport.http import Reply
 
 
@@ -73,11 +72,7 @@ class GigaChatTokenizer:
             ServiceError: it did not count.
         """
         reply = await self._post(asked.url, asked.body, call)
-        check(self._replies, reply)
-        try:
-            return asked.template + sum(each.tokens for each in _decode(reply.body))
-        except msgspec.DecodeError as exc:
-            raise failures.broken("The provider's count of tokens could not be read.") from exc
+        return asked.template + sum(each.tokens for each in read_count(self._replies, reply, _decode))
 
 
 def _has_file(parts: Sequence[ContentPart]) -> bool:

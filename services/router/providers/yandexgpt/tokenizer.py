@@ -11,10 +11,9 @@ from yarl import URL
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Prompt
 from services.router.domain.tool_call_id import ToolCallIds
-from services.router.providers import failures
 from services.router.providers.json_body import encode_body
 from services.router.providers.provider import Countable, ProviderCall
-from services.router.providers.reading import Replies, check
+from services.router.providers.reading import Replies, read_count
 from services.router.providers.transport.http import Reply
 from services.router.providers.yandexgpt.request import native_body
 
@@ -72,11 +71,7 @@ class NativeTokenizer:
             ServiceError: it did not count.
         """
         reply = await self._post(asked.url, asked.body, call)
-        check(self._replies, reply)
-        try:
-            tokens = _decode(reply.body).tokens
-        except msgspec.DecodeError as exc:
-            raise failures.broken("The provider's count of tokens could not be read.") from exc
+        tokens = read_count(self._replies, reply, _decode).tokens
         if asked.url == self._prompt_url:
             return len(tokens)
         return sum(not token.special for token in tokens)
