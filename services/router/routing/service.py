@@ -12,6 +12,7 @@ from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router import metrics
 from services.router.catalog.live import LiveCatalog
+from services.router.domain.asker import Asker
 from services.router.domain.catalog import Catalog, Model
 from services.router.domain.completion import (
     Answer,
@@ -257,7 +258,9 @@ class RouterService:
         most_s = self._limits.answer_s if remaining_s is None else min(remaining_s, self._limits.answer_s)
         began = self._clock.monotonic()
         waits_until = None if remaining_s is None else began + remaining_s
-        return RoutedRequest(request_id, chosen, began + most_s, waits_until)
+        choices = (asked.n or 1) if isinstance(asked, Prompt) else 1
+        asker = Asker(asked.tenant, asked.tier)
+        return RoutedRequest(request_id, chosen, began + most_s, waits_until, asker=asker, choices=choices)
 
     def _check(self, prompt: Prompt) -> None:
         if not prompt.messages:
@@ -280,4 +283,6 @@ def _end(attempt: RoutingAttempt, usage: Usage | None) -> End:
 
 def _route(attempt: RoutingAttempt) -> Route:
     model = attempt.model
-    return Route(model.provider, model.id, model.resolved_model, tuple(dict.fromkeys(attempt.call.dropped)))
+    queued_ms = round((attempt.request.queued_s + attempt.call.queued_s) * 1000)
+    dropped = tuple(dict.fromkeys(attempt.call.dropped))
+    return Route(model.provider, model.id, model.resolved_model, dropped, queued_ms)

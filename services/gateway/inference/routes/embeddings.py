@@ -14,6 +14,7 @@ from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.explanation import check_required, requires_all
 from services.gateway.inference.openai_bodies import embedding_list
 from services.gateway.inference.paid_call import PaidCall
+from services.gateway.inference.prompt_list import asker_of
 from services.gateway.inference.routes.access import EMBEDDINGS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import EmbeddingRequest
@@ -50,6 +51,6 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
             user=request.user,
             deadline_s=call.deadline_s,
             call=call.context.call,
-            allowed_models=call.context.known_caller.models,
+            asker=asker_of(call.context.known_caller),
             require_parameters=requires_all(request.provider),
         )
