@@ -55,6 +55,8 @@ async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool, m
         print(line, flush=True)
         lines.append(line)
 
+    say(_at_rest(suite))
+    say("")
     if many:
         for line in await open_streams.table(suite, _through(suite, MANY), seconds):
             say(line)
@@ -78,6 +80,12 @@ async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool, m
     peak = processes.sample(suite.pids()).peak_mib
     say("Peak memory, MiB: " + ", ".join(f"{room} {peak[room]:.0f}" for room in sorted(peak)))
     return lines
+
+
+def _at_rest(suite: Suite) -> str:
+    own = processes.proportional_mib({room: suite.pids()[room] for room in processes.SERVICES})
+    listed = ", ".join(f"{room} {own[room]:.0f}" for room in sorted(own))
+    return f"Memory at rest, MiB, shared pages counted once: {listed}; together {sum(own.values()):.0f}"
 
 
 def _through(suite: Suite, case: Case) -> Target:
