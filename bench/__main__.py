@@ -12,10 +12,11 @@ from typing import Final
 
 import uvloop
 
-from bench import open_streams, processes, soak, verification
+from bench import open_streams, processes, soak, takeover, verification
 from bench.cases import CASES, CONNECTIONS, PLAIN, STREAM, Case
 from bench.load import Result, Target, closed_loop, open_loop
 from bench.suite import UPSTREAM_KEY, Suite, running_suite
+from tools.servers.ports import LOOPBACK, free_port
 
 MARK: Final = "<!-- bench -->"
 CPU_ROOMS: Final = (*processes.SERVICES, "redis", "postgres")
@@ -32,9 +33,13 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="add 200 requests/s for 60 s")
     parser.add_argument("--soak", type=float, default=0.0, help="only a steady rate for so many seconds")
     parser.add_argument("--write", type=Path, help="replace the table in this Markdown file")
+    parser.add_argument("--takeover", action="store_true", help="only kill one of two routers under load")
     arguments = parser.parse_args()
     cases = [case for case in CASES if arguments.only in case.name]
     home = Path(os.environ.get("RAZVILKA_HOME", ".razvilka")) / "bench"
+    if arguments.takeover:
+        _take_over(home)
+        return
     with running_suite(home) as suite:
         # For a profiler, and not part of the tables.
         print(f"pids: {suite.pids()}", file=sys.stderr)
@@ -46,6 +51,16 @@ def main() -> None:
         lines = uvloop.run(_run(suite, cases, arguments.seconds, long=arguments.long, many=many))
     if arguments.write:
         _write(arguments.write, lines)
+
+
+def _take_over(home: Path) -> None:
+    first, second = free_port(), free_port()
+    both = {
+        "ROUTER_GRPC_PORT": str(first),
+        "GATEWAY_ROUTER_TARGET": f"ipv4:{LOOPBACK}:{first},{LOOPBACK}:{second}",
+    }
+    with running_suite(home, both) as suite, takeover.second_router(suite, second, home / "router-2.log") as router:
+        print("\n".join(uvloop.run(takeover.table(suite, router, _through(suite, MANY)))))
 
 
 async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool, many: bool) -> list[str]:
