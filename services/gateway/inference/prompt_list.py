@@ -7,7 +7,6 @@ from contextlib import aclosing
 
 import msgspec
 
-from services.gateway.clients.caller import Caller
 from services.gateway.clients.completion import Completion, End, StreamPart, chars_of
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.router.prompt import Asker
@@ -30,7 +29,7 @@ class PromptList:
             ServiceError: what the router says went wrong.
         """
         model, context, lesson = call.priced.model.id, call.context.call, call.priced.size.lesson
-        asker = asker_of(call.context.known_caller)
+        asker = asker_of(call)
         answers: list[Completion] = []
         for request in self._as_admitted(call):
             answer = await self._router.complete(
@@ -61,7 +60,7 @@ class PromptList:
                 call=context,
                 lesson=call.priced.size.lesson,
                 schema_bound=call.priced.schema_bound,
-                asker=asker_of(call.context.known_caller),
+                asker=asker_of(call),
             )
             for request in self._as_admitted(call)
         ]
@@ -77,9 +76,10 @@ class PromptList:
         ]
 
 
-def asker_of(caller: Caller) -> Asker:
-    """Return what the router must know of a caller."""
-    return Asker(caller.user_id, caller.models, caller.tier)
+def asker_of(call: PaidCall) -> Asker:
+    """Return what the router must know of who asks."""
+    caller = call.context.known_caller
+    return Asker(caller.user_id, caller.models, call.priced.steered, caller.tier)
 
 
 def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
