@@ -9,11 +9,11 @@ from uuid import UUID
 
 from yarl import URL
 
-from services.router.domain.asker import NOBODY, Asker
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Vectors
 from services.router.domain.kept import Kept
 from services.router.domain.kept_file import KeptFile
+from services.router.slots.asker import NOBODY, Asker
 from services.router.slots.line import SlotLine
 from services.router.slots.quota import Slot
 

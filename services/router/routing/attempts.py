@@ -17,7 +17,6 @@ from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, ServiceError
 from servicekit.telemetry import Span, start_span
 from services.router import metrics
-from services.router.domain.asker import NOBODY, Asker
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
 from services.router.domain.context_overflow import overflow_sentence
@@ -26,6 +25,7 @@ from services.router.domain.health import HealthTracker
 from services.router.domain.kept import Kept
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
+from services.router.slots.asker import NOBODY, Asker
 
 log = structlog.get_logger()
 # Calls that we end: the provider may count them a moment longer.

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from servicekit.clock import Clock
 from services.router.catalog.live import LiveCatalog
-from services.router.domain.asker import Asker
 from services.router.domain.catalog import Catalog, Model
 from services.router.domain.completion import EmbeddingInput, Prompt, Usage
 from services.router.domain.routing_policy import candidates, steered
@@ -15,6 +14,7 @@ from services.router.domain.speed import Sort, Speeds
 from services.router.providers import failures
 from services.router.routing.attempts import RoutedRequest, RoutingAttempt
 from services.router.routing.limits import Limits
+from services.router.slots.asker import Asker
 
 
 class Choosing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.router.domain.fair_queue import FairQueue
+from services.router.slots.fair_queue import FairQueue
 from services.router.slots.holdings import Holdings
 from services.router.slots.waiters import Waiter, Waiters
 

@@ -4,7 +4,7 @@
 -- ARGV: what is told, as JSON; the channel on which replicas are woken; the line's name.
 --
 -- A replica states what it holds as a whole each time, so a statement that was lost or made twice does no harm. What a
--- ticket was given lies in `mail` until its replica says that it took it. The order is that of domain/fair_queue.py.
+-- ticket was given lies in `mail` until its replica says that it took it. The order is that of fair_queue.py.
 local STATE, WAITING, TICKETS, ENDS, REPLICAS, MAIL = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local told, channel, line = cjson.decode(ARGV[1]), ARGV[2], ARGV[3]
 local me = told.replica

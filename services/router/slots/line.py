@@ -10,10 +10,10 @@ import structlog
 
 from servicekit.clock import Clock
 from services.router import metrics
-from services.router.domain.asker import Asker
-from services.router.domain.fair_queue import Ticket
 from services.router.slots.alone import LineAlone
+from services.router.slots.asker import Asker
 from services.router.slots.exchange import Exchange, ExchangeLost
+from services.router.slots.fair_queue import Ticket
 from services.router.slots.holdings import Holdings
 from services.router.slots.quota import Quota, Slot
 from services.router.slots.settings import SlotSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from services.router.domain.fair_queue import Ticket
+from services.router.slots.fair_queue import Ticket
 from services.router.slots.settings import SlotSettings
 from services.router.slots.wire import Told
 

@@ -10,8 +10,8 @@ from typing import Final
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router import metrics
-from services.router.domain.fair_queue import Ticket
 from services.router.slots import refusals
+from services.router.slots.fair_queue import Ticket
 from services.router.slots.quota import Quota
 
 # How much of a new measure enters the mean of how long slots are held.

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from servicekit import lifecycle
 from servicekit.clock import SystemClock
-from services.router.domain.asker import Asker
+from services.router.slots.asker import Asker
 from services.router.slots.exchange import Exchange, ExchangeLost, RedisExchange
 from services.router.slots.line import SlotLine
 from services.router.slots.lines import SlotLines, listen

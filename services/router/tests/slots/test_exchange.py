@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from services.router.domain.fair_queue import FairQueue, Ticket
 from services.router.slots.exchange import Exchange, RedisExchange
+from services.router.slots.fair_queue import FairQueue, Ticket
 from services.router.slots.settings import SlotSettings
 from services.router.slots.statements import Statements
 from services.router.slots.wire import FULL, Heard

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, Unavailable
-from services.router.domain.asker import Asker
+from services.router.slots.asker import Asker
 from services.router.slots.quota import Quota
 from services.router.slots.settings import SlotSettings
 from services.router.tests.slots.kit import Replica, replicas, until

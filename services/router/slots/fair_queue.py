@@ -30,7 +30,7 @@ class FairQueue:
 
     Each ticket begins, in virtual time, where its user's one before ended, or now; it ends 1/share later. The earliest
     beginning is served next. So a user's second call waits behind everybody's first, and whoever was away has saved
-    nothing. `slots/exchange.lua` does the same in Redis, for all replicas; this one serves a replica without Redis.
+    nothing. `exchange.lua` does the same in Redis, for all replicas; this one serves a replica without Redis.
 
     Args:
         places: tickets that may wait. When all are taken, the one that would be served last loses its place.

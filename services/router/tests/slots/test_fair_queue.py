@@ -9,7 +9,7 @@ from math import ceil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router.domain.fair_queue import FairQueue, Ticket
+from services.router.slots.fair_queue import FairQueue, Ticket
 
 SHARES = {"a": 1.0, "b": 3.0, "c": 10.0, "d": 1.0}
 users = st.sampled_from(sorted(SHARES))
