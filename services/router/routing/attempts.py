@@ -28,6 +28,7 @@ from services.router.providers.provider import Provider, ProviderCall
 from services.router.slots.asker import NOBODY, Asker
 
 log = structlog.get_logger()
+_HEARD_S: Final = 0.25
 # Calls that we end: the provider may count them a moment longer.
 _CUT: Final = ("CANCELLED", ErrorReason.PROVIDER_TIMEOUT.value)
 T = TypeVar("T")
@@ -131,9 +132,13 @@ class Attempts:
         attempt.span.set("razvilka.queue_ms", round(call.queued_s * 1000))
 
     def _wait_until(self, request: RoutedRequest, now: float) -> float | None:
-        if request.deadline is None or request.at + 1 == len(request.candidates):
-            return request.deadline
-        return now + (request.deadline - now) / 2
+        if request.deadline is None:
+            return None
+        left_s = request.deadline - now
+        if request.at + 1 < len(request.candidates):
+            return now + left_s / 2
+        # Early enough that the caller hears why, and when to come again, before it gives up itself.
+        return request.deadline - min(_HEARD_S, left_s / 10)
 
     async def _in_time(self, request: RoutedRequest, asked: Awaitable[T]) -> T:
         """Return what was asked, before the deadline of all attempts; while another model is left, in half the time."""

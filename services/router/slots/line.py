@@ -89,6 +89,7 @@ class SlotLine:
         while slot.count < wanted and self._keeps and self._holdings.use_idle(credential):
             slot.count += 1
         self._metrics.wait.observe(slot.queued_s)
+        self._metrics.waiting.set(len(self._waiters))
         self._metrics.in_use.set(self._holdings.used_count)
         if self.quota.period_s:
             slot.is_held = False
