@@ -15,6 +15,7 @@ from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
+from services.gateway.clients.explanations import RedisExplanations
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient
@@ -113,6 +114,7 @@ class AppDependencies:
     refusals: Refusals
     paid_calls: PaidCalls
     kept_responses: KeptResponses
+    explanations: RedisExplanations
     readiness: Readiness
     clock: Clock
 
@@ -203,7 +205,7 @@ def _step_up(parts: AppDependencies) -> StepUp:
 def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
     return (
         models_router(parts.catalog, parts.clock),
-        requests_router(parts.usage),
+        requests_router(parts.usage, parts.explanations, parts.catalog),
         kept_responses_router(parts.kept_responses),
         auth_key_router(parts.usage, parts.clock),
         providers_router(parts.router),

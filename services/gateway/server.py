@@ -28,6 +28,7 @@ from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
+from services.gateway.clients.explanations import RedisExplanations
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.response_store import RedisResponseStore
@@ -119,7 +120,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         paid = await _open_paid_calls(stack, settings, redis, clients, clock)
         identity = assemble_identity(settings, redis, clients.auth, clients.oauth, clock)
         kept = KeptResponses(RedisResponseStore(redis, ttl_s=settings.responses_kept_s))
-        parts = _dependencies(settings, clients, identity, paid, kept, clock)
+        parts = _dependencies(settings, clients, identity, paid, kept, RedisExplanations(redis), clock)
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
         work.start(parts.catalog.run(), name="catalog")
@@ -164,6 +165,7 @@ def _dependencies(
     identity: Identity,
     paid: tuple[PaidCalls, Metering],
     kept: KeptResponses,
+    explanations: RedisExplanations,
     clock: Clock,
 ) -> AppDependencies:
     catalog = _catalog(settings, clients, clock)
@@ -185,6 +187,7 @@ def _dependencies(
         refusals=identity.refusals,
         paid_calls=paid_calls,
         kept_responses=kept,
+        explanations=explanations,
         readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering)),
         clock=clock,
     )
@@ -255,6 +258,7 @@ def _admission_options(settings: GatewaySettings) -> AdmissionOptions:
         renew_every_s=given.lease_s / 3,
         replicas=given.replicas,
         reconcile_every_s=given.reconcile_every_s,
+        explained_s=given.explained_s,
     )
 
 

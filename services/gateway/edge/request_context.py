@@ -14,6 +14,7 @@ from servicekit.telemetry import begin_trace, start_span
 from services.gateway.clients.caller import Caller
 from services.gateway.edge.problems import ErrorForm, Headers, encode_body
 from services.gateway.edge.request_id import new_request_id
+from services.gateway.edge.server_timing import Timing
 
 KEY: Final = "razvilka.request_context"
 # Nobody reads the answer: what nginx logs for it.
@@ -50,6 +51,7 @@ class RequestContext:
         "started_at_us",
         "status",
         "stream",
+        "timing",
         "tokens_in",
         "tokens_out",
     )
@@ -77,6 +79,7 @@ class RequestContext:
         # Fields of the body that are no parameters here: a typo, or what only another provider knows.
         self.ignored_params: list[str] = []
         self.stream = False
+        self.timing = Timing()
         self.tokens_in = self.tokens_out = self.cost_micro_rub = self.first_token_ms = 0
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from types import TracebackType
 
 from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest, NotFound, PermissionDenied, ServiceError
 from servicekit.lifecycle import Background
 from services.gateway.admission.admission import Admission
+from services.gateway.admission.request import Admitted
 from services.gateway.clients.completion import End, Route
 from services.gateway.edge.cancellation import Cancellation, Cancellations
 from services.gateway.edge.client_connection import ClientConnection
@@ -19,8 +21,11 @@ from services.gateway.inference.admitting import Admitting
 from services.gateway.inference.answer_headers import answer_headers
 from services.gateway.inference.delivered import NOTHING, Delivered
 from services.gateway.inference.dispatch import Dispatch
+from services.gateway.inference.explaining.circumstances import circumstances_of
+from services.gateway.inference.explaining.explained import encode_explanation
 from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
 from services.gateway.inference.pricing import PricedRequest
+from services.gateway.metering.interfaces import Explain
 from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.usage_record import (
     Attempt,
@@ -81,6 +86,7 @@ class PaidCall:
     cancellation: Cancellation
     client: ClientConnection
     _meter: Meter
+    _admitted: Admitted
 
     def __init__(self, calls: PaidCalls, context: RequestContext, priced: PricedRequest) -> None:
         self._calls = calls
@@ -98,6 +104,7 @@ class PaidCall:
 
     def routed(self, route: Route) -> None:
         """Note what answers."""
+        self.context.timing.answered()
         self.route = route
         context = self.context
         context.provider, context.resolved_model = route.provider, route.resolved_model
@@ -204,7 +211,8 @@ class PaidCall:
     async def _settle(self, outcome: Outcome) -> int:
         self.settled = True
         context = self.context
-        cost = context.cost_micro_rub = await self._meter.settle(outcome)
+        context.timing.answered()
+        cost = context.cost_micro_rub = await self._meter.settle(outcome, self._explain(outcome))
         row = self._meter.record
         if row is None:
             return cost
@@ -217,6 +225,10 @@ class PaidCall:
             metrics.compare(row, self.priced.estimate.input_tokens, self._delivered.tokens)
         return cost
 
+    def _explain(self, outcome: Outcome) -> Explain:
+        price = outcome.price or self.priced.price
+        return partial(encode_explanation, circumstances_of(self.context, self.priced, self._admitted, price))
+
     def _delivered_bound(self, finish_reason: str) -> int:
         """Return the most tokens that the answer can be, if the caller got all that the provider made; else 0."""
         whole = finish_reason in ("stop", "tool_calls") and self.priced.size.shows_all
@@ -226,11 +238,12 @@ class PaidCall:
 
     async def __aenter__(self) -> PaidCall:
         calls, context = self._calls, self.context
-        self._meter, self.priced = await calls.dispatch.send(context, self.priced)
+        self._meter, self.priced, self._admitted = await calls.dispatch.send(context, self.priced)
         self._delivered = Delivered(self.priced)
         self.cancellation = calls.cancellations.new()
         policy = self.priced.model.on_disconnect
         self.client = ClientConnection(context.scope, self.cancellation, policy, calls.settings.stream)
+        context.timing.asked()
         return self
 
     async def __aexit__(

@@ -284,8 +284,11 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
         self.rows: dict[str, usage_pb2.UsageRecord] = {}
         self.arrived = asyncio.Condition()
         self.spend = 1_250_000
+        self.is_away = False
 
     async def Record(self, request: Any, context: Any) -> usage_pb2.RecordResponse:
+        if self.is_away:
+            raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "The books are closed.")
         async with self.arrived:
             for record in request.records:
                 self.rows.setdefault(record.request_id, record)
