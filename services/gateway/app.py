@@ -67,6 +67,7 @@ from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.responses import Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
+from services.gateway.inference.routes.tokenize import Tokenize
 from services.gateway.management import abuse, access, account, administration, bodies, clients, key_info, keys
 from services.gateway.management.abuse import abuse_router
 from services.gateway.management.access import grants_router, sessions_router
@@ -230,6 +231,7 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         pricing=Pricing(parts.catalog, parts.clock),
         router=parts.router,
         answers=Answers(parts.paid_calls),
+        free_calls=parts.paid_calls.free,
     )
     routes: tuple[PaidRoute[Any], ...] = (
         ChatCompletions(inference),
@@ -237,6 +239,7 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         EmbeddingsRoute(inference),
         Messages(inference),
         CountTokens(inference),
+        Tokenize(inference),
         Responses(inference, parts.kept_responses),
     )
     return {route.path: route for route in routes}

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Final
 
-METHODS: Final = ("Converse", "ListModels", "GetProviderStatus", "GetFile", "DeleteFile")
+METHODS: Final = ("Converse", "ListModels", "GetProviderStatus", "CountTokens", "GetFile", "DeleteFile")
 CALLERS: Final = {f"/razvilka.router.v1.RouterService/{method}": ("gateway",) for method in METHODS}

@@ -25,6 +25,7 @@ from services.gateway.inference.explaining.circumstances import circumstances_of
 from services.gateway.inference.explaining.explained import encode_explanation
 from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
 from services.gateway.inference.pricing import PricedRequest
+from services.gateway.inference.tokens.free_call import FreeCalls
 from services.gateway.metering.interfaces import Explain
 from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.usage_record import (
@@ -56,6 +57,7 @@ class PaidCalls:
     ) -> None:
         admitting = Admitting(admission, clock, boot_id=boot_id, budget_wait_s=settings.admission.budget_wait_s)
         self.dispatch = Dispatch(admission, metering, admitting, clock)
+        self.free = FreeCalls(admission, clock, boot_id=boot_id)
         self.settings = settings
         self.tasks = tasks
         self.cancellations = cancellations

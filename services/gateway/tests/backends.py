@@ -160,6 +160,8 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.prompts: list[pb.Prompt] = []
         self.embeds: list[pb.EmbedRequest] = []
         self.files: dict[tuple[str, str], pb.GetFileResponse] = {}
+        self.counts: list[int] = [2]
+        self.counted: list[pb.CountTokensRequest] = []
         self.context = CallContext("", begin_trace(None))
         self.entered = asyncio.Event()
         self.ended = asyncio.Event()
@@ -262,6 +264,13 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
                 for p, m, s in rows
             ]
         )
+
+    async def CountTokens(self, request: Any, context: Any) -> pb.CountTokensResponse:
+        self.counted.append(request)
+        if self.failure is not None:
+            raise self.failure
+        provider = next(known.provider for known in self.models if known.id == request.model)
+        return pb.CountTokensResponse(route=pb.Route(provider=provider, model=request.model), tokens=self.counts)
 
     async def GetFile(self, request: Any, context: Any) -> pb.GetFileResponse:
         found = self.files.get((request.owner, request.file_id))

@@ -11,6 +11,7 @@ COMPLETIONS: Final = "/v1/completions"
 EMBEDDINGS: Final = "/v1/embeddings"
 MESSAGES: Final = "/v1/messages"
 RESPONSES: Final = "/v1/responses"
+TOKENIZE: Final = "/v1/tokenize"
 COUNT_TOKENS: Final = "/v1/messages/count_tokens"
 
 NEEDS: Final[Needs] = {
@@ -21,6 +22,7 @@ NEEDS: Final[Needs] = {
     RESPONSES: Scope.COMPLETIONS_WRITE,
     "/v1/responses/{response_id}": Scope.COMPLETIONS_WRITE,
     "/v1/responses/{response_id}/input_items": Scope.COMPLETIONS_WRITE,
+    TOKENIZE: Scope.COMPLETIONS_WRITE,
     COUNT_TOKENS: Scope.COMPLETIONS_WRITE,
     "/v1/models": Scope.MODELS_READ,
     "/v1/models/{model_id:path}": Scope.MODELS_READ,

@@ -9,8 +9,17 @@ import msgspec
 from services.gateway.edge.api_description import REF, HotOperation
 from services.gateway.inference.anthropic.schemas import MessagesRequest
 from services.gateway.inference.responses.schemas import ResponsesRequest
-from services.gateway.inference.routes.access import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
+from services.gateway.inference.routes.access import (
+    CHAT,
+    COMPLETIONS,
+    COUNT_TOKENS,
+    EMBEDDINGS,
+    MESSAGES,
+    RESPONSES,
+    TOKENIZE,
+)
 from services.gateway.inference.schemas import ChatRequest, CompletionRequest, ContentPart, EmbeddingRequest
+from services.gateway.inference.tokens.counting import TokenizeRequest
 
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _COST: Final = {"type": "string", "pattern": r"^\d+\.\d{6}$", "description": "Roubles, exactly."}
@@ -71,6 +80,30 @@ _RESPONSE: Final = {
     },
 }
 
+_TOKENS: Final = {
+    "type": "object",
+    "required": ["object", "model", "data", "total_tokens", "counted_by"],
+    "properties": {
+        "object": {"const": "list"},
+        "model": {"type": "string"},
+        "data": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["object", "index", "tokens"],
+                "properties": {
+                    "object": {"const": "tokens"},
+                    "index": _COUNT,
+                    "tokens": _COUNT,
+                    "characters": _COUNT,
+                },
+            },
+        },
+        "total_tokens": _COUNT,
+        "counted_by": {"enum": ["provider", "estimate"]},
+    },
+}
+
 
 def _answer(object_name: str, *items: str) -> dict[str, Any]:
     key = "data" if object_name == "list" else "choices"
@@ -102,6 +135,9 @@ OPERATIONS: Final = {
     EMBEDDINGS: HotOperation("inference", "Turn texts into vectors", EmbeddingRequest, _answer("list"), streams=False),
     MESSAGES: HotOperation("inference", "Answer a chat (Anthropic's form)", MessagesRequest, _MESSAGE, streams=True),
     RESPONSES: HotOperation("inference", "Answer a turn (Responses API)", ResponsesRequest, _RESPONSE, streams=True),
+    TOKENIZE: HotOperation(
+        "inference", "Count the tokens of texts or of a chat", TokenizeRequest, _TOKENS, streams=False
+    ),
     COUNT_TOKENS: HotOperation(
         "inference",
         "Count a chat's tokens (Anthropic's form)",

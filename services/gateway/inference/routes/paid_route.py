@@ -22,6 +22,7 @@ from services.gateway.identity.authentication import Authenticator
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.pricing import Pricing
 from services.gateway.inference.routes.access import NEEDS
+from services.gateway.inference.tokens.free_call import FreeCalls
 from services.gateway.settings import LimitSettings
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -36,6 +37,7 @@ class InferenceDependencies:
     pricing: Pricing
     router: RouterClient
     answers: Answers
+    free_calls: FreeCalls
 
 
 class PaidRoute(ABC, Generic[Body]):
