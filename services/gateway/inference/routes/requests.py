@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from servicekit.errors import ErrorReason, NotFound
+from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.clients.catalog import CatalogWatch
-from services.gateway.clients.explanations import RedisExplanations
 from services.gateway.clients.usage import UsageClient
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.edge.request_id import parse_request_id
