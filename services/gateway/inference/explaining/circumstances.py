@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.gateway.admission.request import Admitted
+from services.gateway.clients.router.prompt import UNSTEERED
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.explaining.explained import Circumstances, MetBudget, MetLimit
 from services.gateway.inference.pricing import PricedRequest
@@ -25,7 +26,14 @@ def circumstances_of(context: RequestContext, priced: PricedRequest, admitted: A
         queue_ms=round(queue_ms, 1),
         provider_ms=round(provider_ms, 1),
         price=price,
+        rule=_rule(priced),
     )
+
+
+def _rule(priced: PricedRequest) -> str:
+    if priced.steered is UNSTEERED:
+        return "catalogue"
+    return priced.steered.sort or "caller"
 
 
 def _budgets(context: RequestContext, admitted: Admitted) -> tuple[MetBudget, ...]:

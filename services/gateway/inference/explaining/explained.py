@@ -34,6 +34,7 @@ class Circumstances(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What no row says of a request.
 
     Attributes:
+        rule: who put them in order: "catalogue", "caller", or what was measured of them ("latency", "throughput").
         candidates: ids of the models that might answer, best first.
         estimated_tokens, hold_micro_rub: what admission took for it.
         gateway_ms, queue_ms, provider_ms: until its answer began.
@@ -49,6 +50,7 @@ class Circumstances(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     queue_ms: float
     provider_ms: float
     price: Price
+    rule: str
 
 
 class Explanation(msgspec.Struct, frozen=True, array_like=True):

@@ -44,7 +44,7 @@ def generation_body(record: UsageRecord, id: str) -> dict[str, Any]:
 
 def request_body(record: UsageRecord, catalog: Catalog) -> dict[str, Any]:
     """Return everything about a stored request; what only its settlement knew is null."""
-    unknown = dict.fromkeys(("candidates", "timing", "limits", "budgets"))
+    unknown = dict.fromkeys(("rule", "candidates", "timing", "limits", "budgets"))
     return _row_body(record) | unknown | {"price": _price_body(record, _price_of(record, catalog))}
 
 
@@ -52,6 +52,7 @@ def explained_body(explanation: Explanation) -> dict[str, Any]:
     """Return everything about a request that ended lately."""
     record, met = explanation.record, explanation.circumstances
     return _row_body(record) | {
+        "rule": met.rule,
         "candidates": list(met.candidates),
         "timing": {"gateway_ms": met.gateway_ms, "queue_ms": met.queue_ms, "provider_ms": met.provider_ms},
         "limits": [_limit_body(limit, met, record) for limit in met.limits],

@@ -202,6 +202,7 @@ class RequestBody(BaseModel):
     dropped_params: list[str]
     trace_id: str
     attempts: list[AttemptBody]
+    rule: str | None
     candidates: list[str] | None
     timing: TimingBody | None
     limits: list[MetLimitBody] | None

@@ -38,7 +38,7 @@ async def test_a_request_is_explained_before_its_row_is_stored(edge: Edge, backe
 
     assert (found["status"], found["stream"]) == ("completed", stream)
     assert found["resolved_model"] == answer.headers["x-razvilka-model"]
-    assert found["candidates"][0] == found["model"]
+    assert (found["rule"], found["candidates"][0]) == ("catalogue", found["model"])
     assert [attempt["reason"] for attempt in found["attempts"]] == [None]
     timing = found["timing"]
     assert timing["queue_ms"] == 0
@@ -75,6 +75,17 @@ async def test_limits_and_budgets_are_told_as_they_are_after_it(edge: Edge, back
     assert (told_of["subject"], told_of["period"]) == ("user:user-1", "day")
     assert Decimal(told_of["left_rub"]) == Decimal(told_of["of_rub"]) - spent
     assert Decimal(told_of["held_rub"]) >= Decimal(told_of["consumed_rub"]) == Decimal(found["cost_rub"])
+
+
+@pytest.mark.parametrize(("wish", "rule"), [({}, "caller"), ({"provider": {"sort": "latency"}}, "latency")])
+async def test_it_says_who_chose_the_models(edge: Edge, wish: dict[str, Any], rule: str) -> None:
+    """The caller, or by the caller's wish what was measured."""
+    models = ["gigachat-pro", "yandexgpt:latest"]
+
+    answer = await edge.client.post(PATH, json={**HELLO, "model": models[0], "models": models, **wish})
+    found = await told(edge, answer.headers["x-request-id"])
+
+    assert (found["rule"], found["candidates"]) == (rule, models)
 
 
 async def test_a_failed_request_is_explained_at_once_too(edge: Edge, backends: Backends) -> None:
