@@ -15,11 +15,18 @@ from emulator.gigachat.threads.messages import ThreadRoutes
 from emulator.gigachat.threads.runs import RunRoutes
 from emulator.gigachat.threads.state import Conversations
 from emulator.settings import CoreSettings
+from emulator.yandex.assistants.files import FileService
+from emulator.yandex.assistants.search_indexes import SearchIndexService
 from emulator.yandex.classification import ClassificationSurface
 from emulator.yandex.endpoints import EndpointsSurface
 from emulator.yandex.iam_surface import IamSurface
+from emulator.yandex.learning.batches import BatchService
+from emulator.yandex.learning.datasets import DatasetService
+from emulator.yandex.learning.tuning import TuningService
+from emulator.yandex.learning.uploads import UploadService
 from emulator.yandex.openai_surface import YandexOpenAISurface
 from emulator.yandex.operations import OperationsSurface
+from emulator.yandex.storage import Storage
 from emulator.yandex.surface import YandexSurface
 
 
@@ -58,10 +65,15 @@ def yandex_surface(core: Core, providers: Providers) -> YandexSurface:
     """Return all that answers under Yandex's hosts, over HTTP and gRPC."""
     surface = YandexSurface(core, providers.yandex)
     IamSurface(surface)
-    OperationsSurface(surface)
+    operations, storage = OperationsSurface(surface), Storage(surface)
     ClassificationSurface(surface)
     EndpointsSurface(surface)
     YandexOpenAISurface(surface)
+    SearchIndexService(surface, FileService(surface, storage), operations)
+    datasets = DatasetService(surface, storage, operations)
+    UploadService(surface, datasets, storage)
+    TuningService(surface, datasets, operations, storage)
+    BatchService(surface, datasets, operations)
     return surface
 
 

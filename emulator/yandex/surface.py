@@ -36,6 +36,8 @@ class YandexSurface(Surface):
         """Register the native routes."""
         super().__init__(core)
         self.access = access
+        # Where the plain HTTP listener is, for addresses that answers give; known once it listens.
+        self.address = ""
         self.routes = {
             _NATIVE + "completion": ("chat", self.completion),
             _NATIVE + "tokenize": ("tokenize", self.tokenize),

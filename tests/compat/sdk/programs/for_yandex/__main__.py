@@ -10,15 +10,15 @@ import yandex_ai_studio_sdk
 from recording import Recording, members
 from running import report
 
-from for_yandex import language
+from for_yandex import language, learning, resources
 
 # Public by its name only: the SDK's own plumbing, and what reads a microphone.
 INSIDE = ("_client", "_exceptions", "_testing", "_experimental", "cli")
 LEFT_OUT: dict[str, str] = {}
 # Products that the emulator does not play: names of the SDK's classes begin so.
 NOT_PLAYED = (
-    "AIStudio", "Batch", "ByImage", "Chat", "Dataset", "Deferred", "File", "GPT", "Generative", "Image", "OCR",
-    "Operation", "STT", "Search", "Speech", "TTS", "Text", "Tuning", "Web", "Wordstat",
+    "AIStudio", "ByImage", "Chat", "Deferred", "GPT", "Generative", "Image", "OCR", "STT", "Speech", "TTS",
+    "Text", "Web", "Wordstat",
 )  # fmt: skip
 
 
@@ -47,4 +47,4 @@ def modules() -> Iterator[ModuleType]:
             yield importlib.import_module(".".join((root.name, *parts)))
 
 
-report([language], Recording(yandex_ai_studio_sdk), lambda recording: dict(names(recording)))
+report([language, resources, learning], Recording(yandex_ai_studio_sdk), lambda recording: dict(names(recording)))
