@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 
 from servicekit.errors import Conflict, ErrorReason, NotFound
-from servicekit.postgres import database_errors
+from servicekit.postgres import database_errors, sql
 from services.auth.oauth.domain.client import AuthMethod, Client, GrantType
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.domain.scope import known_scopes
@@ -21,27 +21,32 @@ INSERT INTO auth.oauth_clients
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 
-FIND_CLIENT: Final = """
-SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed,
-       EXISTS (
-           SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'client:' || oauth_clients.id
-       ) AS is_disabled
-FROM auth.oauth_clients
-WHERE id = $1
+# What `client_from_row` reads, of oauth_clients under the name c.
+CLIENT_COLUMNS: Final = """
+    c.id, c.owner_user_id, c.name, c.secret_hash, c.auth_methods, c.redirect_uris, c.scopes, c.grant_types,
+    c.client_uri, c.created_at, c.makers, c.models, c.ip_allow_list, c.expires_at, c.dpop_bound, c.requires_pushed,
+    auth.is_disabled('client:' || c.id) AS is_disabled
 """
 
-LIST_CLIENTS: Final = """
-SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed,
-       EXISTS (
-           SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'client:' || oauth_clients.id
-       ) AS is_disabled
-FROM auth.oauth_clients
+FIND_CLIENT: Final = sql(
+    """
+SELECT {client}
+FROM auth.oauth_clients AS c
+WHERE id = $1
+""",
+    client=CLIENT_COLUMNS,
+)
+
+LIST_CLIENTS: Final = sql(
+    """
+SELECT {client}
+FROM auth.oauth_clients AS c
 WHERE $1::text IS NULL OR owner_user_id = $1
 ORDER BY created_at DESC, id DESC
 LIMIT 1000
-"""
+""",
+    client=CLIENT_COLUMNS,
+)
 
 COUNT_CLIENTS: Final = """
 SELECT count(*)
