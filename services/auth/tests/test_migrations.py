@@ -28,7 +28,7 @@ def queries() -> dict[str, str]:
             continue
         module = importlib.import_module(info.name)
         for name, value in inspect.getmembers(module, lambda value: isinstance(value, str)):
-            if name.isupper() and not name.endswith("_COLUMNS"):
+            if name.isupper() and "\n" in value and not name.endswith("_COLUMNS"):
                 found[f"{info.name}.{name}"] = value
     return found
 

@@ -14,6 +14,7 @@ from services.auth.keys.domain.api_key import ApiKey
 from services.auth.keys.domain.key_hash import KeyHash
 from services.auth.keys.domain.page import Cursor
 from services.auth.keys.store.key_rows import HeldKey, held_key_from_row, key_from_row
+from services.auth.shared.store.named_user import reading_rows_of
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_KEY: Final = """
@@ -170,11 +171,11 @@ class KeyStore:
 
     async def list_page(self, user_id: str, after: Cursor | None, limit: int) -> list[ApiKey]:
         """Return up to `limit` keys of a user, newest first, from behind the cursor on."""
-        with database_errors():
+        async with reading_rows_of(self._pool, user_id) as connection:
             if after is None:
-                rows = await self._pool.fetch(LIST_KEYS, user_id, limit)
+                rows = await connection.fetch(LIST_KEYS, user_id, limit)
             else:
-                rows = await self._pool.fetch(LIST_KEYS_AFTER, user_id, limit, after.created_at, after.id)
+                rows = await connection.fetch(LIST_KEYS_AFTER, user_id, limit, after.created_at, after.id)
         return [key_from_row(row) for row in rows]
 
     async def find(self, digests: Sequence[str]) -> HeldKey | None:

@@ -12,6 +12,7 @@ from servicekit.postgres import database_errors, sql
 from services.auth.oauth.domain.client import AuthMethod, Client, GrantType
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.domain.scope import known_scopes
+from services.auth.shared.store.named_user import EVERYBODY, reading_rows_of
 from services.auth.shared.store.unit_of_work import Connection, Pool, UnitOfWork
 
 INSERT_CLIENT: Final = """
@@ -97,7 +98,9 @@ async def count_clients(connection: Connection, owner_user_id: str, at: datetime
 
 async def end_client(unit: UnitOfWork, client_id: str, owner_user_id: str | None) -> bool:
     """End an application with its grants and what they made; tell whether the owner (None: an administrator) had it."""
-    if await unit.connection.fetchval(HOLD_CLIENT, client_id, owner_user_id) is None:
+    async with unit.rows_of(owner_user_id or EVERYBODY):
+        held = await unit.connection.fetchval(HOLD_CLIENT, client_id, owner_user_id)
+    if held is None:
         return False
     await unit.revoke(RevokedKind.CLIENT, client_id)
     await unit.connection.execute(DELETE_CLIENT, client_id)
@@ -118,8 +121,8 @@ class ClientStore:
 
     async def list_of(self, owner_user_id: str | None) -> list[Client]:
         """Return a user's applications, newest first; None: everybody's."""
-        with database_errors():
-            return [client_from_row(row) for row in await self._pool.fetch(LIST_CLIENTS, owner_user_id)]
+        async with reading_rows_of(self._pool, owner_user_id or EVERYBODY) as connection:
+            return [client_from_row(row) for row in await connection.fetch(LIST_CLIENTS, owner_user_id)]
 
 
 def client_from_row(row: asyncpg.Record) -> Client:

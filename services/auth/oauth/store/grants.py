@@ -13,6 +13,7 @@ from services.auth.oauth.store.grant_rows import GRANT_COLUMNS, allowance_column
 from services.auth.oauth.store.parties import existing_parties
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.domain.scope import Scope
+from services.auth.shared.store.named_user import reading_rows_of
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
 FIND_GRANT: Final = sql(
@@ -141,8 +142,10 @@ class GrantStore:
 
     async def list_live(self, user_id: str, now: datetime) -> list[tuple[Grant, Client]]:
         """Return what a user let in, newest first."""
+        async with reading_rows_of(self._pool, user_id) as connection:
+            grants = [grant_from_row(row) for row in await connection.fetch(LIST_GRANTS, user_id, now)]
+        # Somebody else's applications, mostly.
         with database_errors():
-            grants = [grant_from_row(row) for row in await self._pool.fetch(LIST_GRANTS, user_id, now)]
             rows = await self._pool.fetch(CLIENTS_OF_GRANTS, [grant.client_id for grant in grants])
         clients = {row["id"]: client_from_row(row) for row in rows}
         return [(grant, clients[grant.client_id]) for grant in grants if grant.client_id in clients]
