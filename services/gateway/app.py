@@ -64,7 +64,7 @@ from services.gateway.inference.routes.models import models_router
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
-from services.gateway.inference.routes.responses import Responses
+from services.gateway.inference.routes.responses import InputTokens, Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
 from services.gateway.management import abuse, access, account, administration, bodies, clients, key_info, keys
 from services.gateway.management.abuse import abuse_router
@@ -236,6 +236,7 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         Messages(inference),
         CountTokens(inference),
         Responses(inference, parts.kept_responses),
+        InputTokens(inference, parts.kept_responses),
     )
     return {route.path: route for route in routes}
 

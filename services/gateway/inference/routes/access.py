@@ -11,6 +11,7 @@ COMPLETIONS: Final = "/v1/completions"
 EMBEDDINGS: Final = "/v1/embeddings"
 MESSAGES: Final = "/v1/messages"
 RESPONSES: Final = "/v1/responses"
+INPUT_TOKENS: Final = "/v1/responses/input_tokens"
 COUNT_TOKENS: Final = "/v1/messages/count_tokens"
 
 NEEDS: Final[Needs] = {
@@ -19,6 +20,7 @@ NEEDS: Final[Needs] = {
     EMBEDDINGS: Scope.EMBEDDINGS_WRITE,
     MESSAGES: Scope.COMPLETIONS_WRITE,
     RESPONSES: Scope.COMPLETIONS_WRITE,
+    INPUT_TOKENS: Scope.COMPLETIONS_WRITE,
     "/v1/responses/{response_id}": Scope.COMPLETIONS_WRITE,
     "/v1/responses/{response_id}/input_items": Scope.COMPLETIONS_WRITE,
     COUNT_TOKENS: Scope.COMPLETIONS_WRITE,
