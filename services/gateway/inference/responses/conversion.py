@@ -10,14 +10,14 @@ import msgspec
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.reading.field_origins import Origin, Origins
-from services.gateway.edge.reading.json_body import invalid_field
+from services.gateway.edge.reading.json_body import decode_part, invalid_field
 from services.gateway.inference.responses.schemas import (
     ResponsesRequest,
     TextFormat,
     ToolChoice,
     ToolDefinition,
 )
-from services.gateway.inference.responses.turns import Turns, decoded, given
+from services.gateway.inference.responses.turns import Turns, given
 from services.gateway.inference.schemas import (
     ChatMessage,
     ChatRequest,
@@ -122,7 +122,7 @@ def _tools(request: ResponsesRequest) -> tuple[list[Tool], list[int], list[str]]
     left_out: list[str] = []
     allowed = _allowed(request.tool_choice)
     for index, raw in enumerate(request.tools or ()):
-        tool = decoded(_TOOL, raw, f"tools[{index}]")
+        tool = decode_part(_TOOL, raw, f"tools[{index}]")
         if tool.type != "function":
             left_out.append(f"tools[{index}]={tool.type}")
             continue

@@ -9,10 +9,9 @@ import msgspec
 from msgspec import Raw
 
 from servicekit.errors import ErrorReason, NotFound
-from services.gateway.edge.reading.json_body import invalid_field
+from services.gateway.edge.reading.json_body import decode_part, invalid_field
 from services.gateway.inference.responses.kept import KeptResponse, response_of
 from services.gateway.inference.responses.schemas import ItemHead
-from services.gateway.inference.responses.turns import decoded
 
 # Each is read from the store: a conversation of so many steps is sent whole, or continued by `previous_response_id`.
 MOST_RESPONSES: Final = 100
@@ -37,7 +36,7 @@ class References:
         return [await self._item(raw, f"input[{index}]") for index, raw in enumerate(given)]
 
     async def _item(self, raw: Raw, where: str) -> Raw:
-        head = decoded(_HEAD, raw, where)
+        head = decode_part(_HEAD, raw, where)
         if head.kind != "item_reference":
             return raw
         response_id = response_of(head.id or "")

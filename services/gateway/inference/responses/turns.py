@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from services.gateway.edge.reading.field_origins import Origin
-from services.gateway.edge.reading.json_body import invalid_field, wrong_field
+from services.gateway.edge.reading.json_body import decode_part, invalid_field
 from services.gateway.inference.conversation import MAX_PARTS
 from services.gateway.inference.responses.schemas import (
     ContentItem,
@@ -68,7 +68,7 @@ class Turns:
         Raises:
             InvalidRequest: it is not one, or of a type that is not known.
         """
-        kind = decoded(_HEAD, raw, where).kind
+        kind = decode_part(_HEAD, raw, where).kind
         if not kind.endswith("_output"):
             self.close()
         if kind in _HOSTED:
@@ -90,18 +90,18 @@ class Turns:
         self.origins.append(origin)
 
     def _message(self, raw: Raw, where: str) -> None:
-        item = decoded(_MESSAGE, raw, where)
+        item = decode_part(_MESSAGE, raw, where)
         content = self._content(item.content, f"{where}.content")
         if item.role == "assistant" and not isinstance(content, str):
             content = _text_of(content)
         self._say(ChatMessage(role=item.role, content=content), Origin(where))
 
     def _call(self, raw: Raw, where: str) -> None:
-        item = decoded(_CALL, raw, where)
+        item = decode_part(_CALL, raw, where)
         self._called(ToolCall(item.call_id, FunctionCall(item.name, item.arguments)), where)
 
     def _custom_call(self, raw: Raw, where: str) -> None:
-        item = decoded(_CUSTOM, raw, where)
+        item = decode_part(_CUSTOM, raw, where)
         arguments = msgspec.json.encode({"input": item.input}).decode()
         self._called(ToolCall(item.call_id, FunctionCall(item.name, arguments)), where)
 
@@ -113,7 +113,7 @@ class Turns:
         self.origins[-1].calls.append(where)
 
     def _output(self, raw: Raw, where: str) -> None:
-        item = decoded(_OUTPUT, raw, where)
+        item = decode_part(_OUTPUT, raw, where)
         content = self._content(item.output, f"{where}.output")
         if not isinstance(content, str):
             shown = [part for part in content if not _is_text(part)]
@@ -124,7 +124,7 @@ class Turns:
         )
 
     def _reasoning(self, raw: Raw, where: str) -> None:
-        decoded(_REASONING, raw, where)  # No provider takes back what a model thought.
+        decode_part(_REASONING, raw, where)  # No provider takes back what a model thought.
         self.left_out["input[].reasoning"] = None
 
     def _content(self, given: str | list[Raw], where: str) -> str | list[Raw]:
@@ -133,22 +133,10 @@ class Turns:
         self._parts += len(given)
         if self._parts > MAX_PARTS:
             raise invalid_field("input", f"The items have more than {MAX_PARTS} content parts")
-        parts = [_part(decoded(_CONTENT, raw, f"{where}[{at}]"), f"{where}[{at}]") for at, raw in enumerate(given)]
+        parts = [_part(decode_part(_CONTENT, raw, f"{where}[{at}]"), f"{where}[{at}]") for at, raw in enumerate(given)]
         if all(part["type"] == "text" for part in parts):
             return "\n".join(part["text"] for part in parts)
         return [Raw(msgspec.json.encode(part)) for part in parts]
-
-
-def decoded(decoder: msgspec.json.Decoder[Any], raw: Raw, where: str) -> Any:
-    """Return what stands at a place of the body.
-
-    Raises:
-        InvalidRequest: it is of another form; the field is named.
-    """
-    try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError as exc:
-        raise wrong_field(exc, where) from None
 
 
 def given(value: str | None, where: str) -> str:

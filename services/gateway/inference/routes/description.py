@@ -150,6 +150,7 @@ def _without_raw(components: dict[str, Any]) -> dict[str, Any]:
     }
     components["CompletionRequest"]["properties"]["prompt"] = {"anyOf": [text, {**texts, "maxItems": 128}]}
     items = {"type": "array", "minItems": 1, "items": {"type": "object"}}
+    components["InputMessage"]["properties"]["content"] = {"anyOf": [{"type": "string"}, items]}
     components["ResponsesRequest"]["properties"]["input"] = {"anyOf": [{"type": "string"}, items]}
     components["ResponsesRequest"]["properties"]["tools"] = {
         "anyOf": [{**items, "minItems": 0, "maxItems": 128}, {"type": "null"}]
