@@ -10,6 +10,10 @@ from emulator.gigachat.files import FileRoutes
 from emulator.gigachat.more import MoreRoutes
 from emulator.gigachat.oauth import GigaChatAuthSurface
 from emulator.gigachat.surface import GigaChatSurface, PasswordSurface
+from emulator.gigachat.threads.assistants import AssistantRoutes
+from emulator.gigachat.threads.messages import ThreadRoutes
+from emulator.gigachat.threads.runs import RunRoutes
+from emulator.gigachat.threads.state import Conversations
 from emulator.settings import CoreSettings
 from emulator.yandex.classification import ClassificationSurface
 from emulator.yandex.endpoints import EndpointsSurface
@@ -65,6 +69,9 @@ def _gigachat(core: Core, providers: Providers) -> Surface:
     surface = GigaChatSurface(core, providers.gigachat)
     PasswordSurface(surface)
     MoreRoutes(surface)
-    BatchRoutes(surface, FileRoutes(surface))
+    files, conversations = FileRoutes(surface), Conversations(core)
+    BatchRoutes(surface, files)
     CheckRoutes(surface)
+    AssistantRoutes(surface, files, conversations)
+    RunRoutes(surface, ThreadRoutes(surface, files, conversations), conversations)
     return surface

@@ -69,6 +69,9 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         allowed_models=frozenset(message.allowed_models),
         require_parameters=message.require_parameters,
         tenant=message.tenant,
+        candidates=tuple(message.candidates),
+        sort=message.sort,
+        alone=message.alone,
     )
 
 
@@ -224,7 +227,7 @@ def model_to_proto(listed: ListedModel) -> pb.Model:
         default_parameters=model.default_parameters,
         prices=map(_price_to_proto, model.prices),
         description=model.description,
-        fallbacks=model.fallbacks,
+        fallbacks=[candidate.model for candidate in model.fallbacks],
         chars_per_token=model.chars_per_token,
         tokens_per_message=model.tokens_per_message,
         on_disconnect=model.on_disconnect,

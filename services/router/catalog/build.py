@@ -10,6 +10,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from services.router.catalog.document import (
+    CandidateEntry,
     ChannelEntry,
     ModelEntry,
     PriceEntry,
@@ -17,7 +18,7 @@ from services.router.catalog.document import (
     UpstreamEntry,
     UpstreamModel,
 )
-from services.router.domain.catalog import Catalog, Model, Price
+from services.router.domain.catalog import Candidate, Catalog, Model, Price
 
 
 class CatalogError(ValueError):
@@ -78,7 +79,7 @@ def _model(entry: ModelEntry, document: ProviderDocument) -> Model:
         features=frozenset(entry.features),
         supported_parameters=document.supported_parameters if parameters is None else parameters,
         default_parameters=MappingProxyType({**document.default_parameters, **entry.default_parameters}),
-        fallbacks=entry.fallbacks,
+        fallbacks=_candidates(entry.fallbacks),
         priority=entry.priority,
         enabled=entry.enabled,
         created_at=entry.created_at,
@@ -91,6 +92,10 @@ def _model(entry: ModelEntry, document: ProviderDocument) -> Model:
         ),
         on_disconnect=document.on_disconnect,
     )
+
+
+def _candidates(entries: Sequence[CandidateEntry]) -> tuple[Candidate, ...]:
+    return tuple(Candidate(entry.model, entry.priority, entry.weight) for entry in entries)
 
 
 def _price(model_id: str, entry: PriceEntry) -> Price:
@@ -132,7 +137,7 @@ def _channel_model(
         aliases=channel.aliases,
         name=channel.name or channel.id,
         version=channel.version,
-        fallbacks=target.fallbacks if channel.fallbacks is None else channel.fallbacks,
+        fallbacks=target.fallbacks if channel.fallbacks is None else _candidates(channel.fallbacks),
         priority=channel.priority,
         enabled=channel.enabled and target.enabled,
         created_at=channel.created_at or target.created_at,
@@ -167,7 +172,7 @@ def _upstream_model(entry: UpstreamModel, upstream: UpstreamEntry) -> Model:
         context_length=entry.context_length,
         max_output_tokens=entry.max_output_tokens,
         features=frozenset(entry.features),
-        fallbacks=entry.fallbacks,
+        fallbacks=_candidates(entry.fallbacks),
         chars_per_token=entry.chars_per_token,
         tokens_per_message=4,
         on_disconnect=upstream.on_disconnect,
@@ -184,5 +189,5 @@ def _check(models: Sequence[Model]) -> None:
         raise CatalogError("two models have the same id")
     for model in models:
         for fallback in model.fallbacks:
-            if fallback.lower() not in owner:
-                raise CatalogError(f"model {model.id!r} falls back to unknown {fallback!r}")
+            if fallback.model.lower() not in owner:
+                raise CatalogError(f"model {model.id!r} falls back to unknown {fallback.model!r}")

@@ -13,7 +13,7 @@ from servicekit.errors import NotFound, PermissionDenied
 from services.router.catalog.build import CatalogError, build_catalog, catalog_version
 from services.router.catalog.document import ProviderDocument
 from services.router.catalog.files import CatalogFiles
-from services.router.domain.catalog import Catalog, Model
+from services.router.domain.catalog import Candidate, Catalog, Model
 from services.router.domain.overrides import BadPatch, patched, with_prices
 from services.router.domain.routing_policy import candidates
 from services.router.tests.adapters import CATALOG, shipped_catalog
@@ -253,13 +253,16 @@ def test_patches_change_only_what_they_name() -> None:
     before = found("yandexgpt")
     after = patched(before, {"enabled": False, "shutdown_at": "2027-01-01", "fallbacks": ["gigachat"]})
 
-    assert (after.enabled, after.fallbacks) == (False, ("gigachat",))
+    assert (after.enabled, after.fallbacks) == (False, (Candidate("gigachat"),))
     assert after.shutdown_at == datetime(2027, 1, 1, tzinfo=UTC)
     assert after.prices == before.prices
 
 
 @pytest.mark.parametrize("patch", [{"nmae": "x"}, {"enabled": 1}, {"fallbacks": "x"}, {"context_length": -1},
-                                   {"shutdown_at": "soon"}, {"uri": None}])  # fmt: skip
+                                   {"shutdown_at": "soon"}, {"uri": None},
+                                   {"fallbacks": [{"model": "gigachat", "wieght": 1}]}, {"fallbacks": [{}]},
+                                   {"fallbacks": [{"model": "gigachat", "priority": "high"}]},
+                                   {"fallbacks": [{"model": "gigachat", "weight": -1}]}])  # fmt: skip
 def test_bad_patches_are_refused(patch: dict[str, Any]) -> None:
     """A typing error must not take a model down."""
     with pytest.raises(BadPatch, match=next(iter(patch))):

@@ -19,6 +19,7 @@ from services.gateway.inference.schemas import (
     StopList,
     TokenCount,
 )
+from services.gateway.inference.steering.schemas import ModelNames, ProviderPreferences, Way
 
 CallId = Annotated[str, Meta(min_length=1, max_length=1024)]
 
@@ -170,6 +171,9 @@ class MessagesRequest(Struct, gc=False):
     metadata: Metadata | None = None
     output_config: OutputConfig | None = None
     service_tier: ShortText | None = None
+    models: ModelNames | None = None
+    provider: ProviderPreferences | None = None
+    route: Way | None = None
 
 
 def answer_schema(form: OutputFormat) -> JsonSchemaFormat:

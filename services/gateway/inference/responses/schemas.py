@@ -18,6 +18,7 @@ from services.gateway.inference.schemas import (
     Temperature,
     TokenCount,
 )
+from services.gateway.inference.steering.schemas import ModelNames, ProviderPreferences, Way
 
 CallId = Annotated[str, Meta(min_length=1, max_length=1024)]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
@@ -153,6 +154,9 @@ class ResponsesRequest(Struct, gc=False):
     background: bool | None = None
     conversation: Raw | None = None
     prompt: Raw | None = None
+    models: ModelNames | None = None
+    provider: ProviderPreferences | None = None
+    route: Way | None = None
 
     @property
     def is_kept(self) -> bool:

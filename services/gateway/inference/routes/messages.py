@@ -18,6 +18,7 @@ from services.gateway.inference.anthropic.errors import error_body
 from services.gateway.inference.anthropic.frames import MessageFrames
 from services.gateway.inference.anthropic.schemas import MessagesRequest
 from services.gateway.inference.conversation import normalise
+from services.gateway.inference.explanation import check_required
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.prompt_list import PromptList
@@ -25,6 +26,8 @@ from services.gateway.inference.routes.access import COUNT_TOKENS, MESSAGES
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.inference.size.prompt_size import chat_size
+from services.gateway.inference.steering.choice import steering_of
+from services.gateway.inference.steering.schemas import left_out
 
 
 class _AnthropicRoute(PaidRoute[MessagesRequest]):
@@ -45,12 +48,14 @@ class _AnthropicRoute(PaidRoute[MessagesRequest]):
         Raises:
             ServiceError: the request is refused.
         """
+        steering = steering_of(request)
         conversation = to_chat(request)
-        context.ignored_params.extend(conversation.left_out)
         chat = conversation.chat
-        context.ignored_params.extend(normalise(chat).left_out)
+        chat.provider = request.provider
+        context.ignored_params += [*conversation.left_out, *normalise(chat).left_out, *left_out(request.provider)]
+        check_required(request.provider, context.ignored_params)
         priced = self.inference.pricing.price(
-            context, request.model, kind="chat", endpoint="messages", size=chat_size(chat)
+            context, request.model, kind="chat", endpoint="messages", size=chat_size(chat), steering=steering
         )
         return chat, priced
 

@@ -12,6 +12,7 @@ from servicekit.errors import ErrorReason, NotFound
 from services.gateway.clients.completion import Completion
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.conversation import normalise
+from services.gateway.inference.explanation import check_required
 from services.gateway.inference.openai_bodies import encode
 from services.gateway.inference.prompt_list import PromptList
 from services.gateway.inference.responses.bodies import ResponseHead, answered, ended, items_of, response_usage
@@ -23,6 +24,8 @@ from services.gateway.inference.routes.access import RESPONSES
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatMessage
 from services.gateway.inference.size.prompt_size import chat_size
+from services.gateway.inference.steering.choice import steering_of
+from services.gateway.inference.steering.schemas import left_out
 from services.gateway.metering.usage_record import TokenUsage
 
 UNKNOWN: Final = "There is no such response, or not any more (field `previous_response_id`)."
@@ -73,13 +76,17 @@ class Responses(PaidRoute[ResponsesRequest]):
     async def answer(self, context: RequestContext, request: ResponsesRequest, send: Send) -> None:
         """Answer one request."""
         context.stream = bool(request.stream)
+        steering = steering_of(request)
         before = await self._before(context, request)
         conversation = to_chat(request, before)
         chat = conversation.chat
-        context.ignored_params.extend(conversation.left_out)
-        context.ignored_params.extend(normalise(chat).left_out)
+        chat.provider = request.provider
+        context.ignored_params += [*conversation.left_out, *normalise(chat).left_out, *left_out(request.provider)]
+        check_required(request.provider, context.ignored_params)
         pricing, answers = self.inference.pricing, self.inference.answers
-        priced = pricing.price(context, request.model, kind="chat", endpoint="responses", size=chat_size(chat))
+        priced = pricing.price(
+            context, request.model, kind="chat", endpoint="responses", size=chat_size(chat), steering=steering
+        )
         digits = context.request_id.replace("-", "")
         head = ResponseHead(new_response_id(context.request_id), digits, int(priced.at.timestamp()), request)
         turn = _Turn(context, head, [*before, *conversation.said], self._kept)

@@ -315,6 +315,9 @@ class Prompt(_message.Message):
     REQUIRE_PARAMETERS_FIELD_NUMBER: _builtins.int
     TENANT_FIELD_NUMBER: _builtins.int
     SCHEMA_BOUND_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    SORT_FIELD_NUMBER: _builtins.int
+    ALONE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """as the caller asked: "yandexgpt:latest" """
     temperature: _builtins.float
@@ -334,6 +337,10 @@ class Prompt(_message.Message):
     """The most tokens that its schemas may be when an adapter writes references and unions out, by the count of
     token_bound: so much is held for, and more is refused (INVALID_PARAMETERS). 0: it is not known.
     """
+    sort: _builtins.str
+    """By what the router has seen of the candidates they are put in order: "latency" | "throughput"; empty: as they stand."""
+    alone: _builtins.bool
+    """only the first of the candidates is asked"""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Message]: ...
     @_builtins.property
@@ -351,6 +358,10 @@ class Prompt(_message.Message):
     @_builtins.property
     def allowed_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids or aliases that the caller's credential is limited to; empty: no limit. No other model may answer."""
+
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the models that may answer, as the caller steers it, first choice first; empty: the catalogue says."""
 
     def __init__(
         self,
@@ -374,10 +385,13 @@ class Prompt(_message.Message):
         require_parameters: _builtins.bool = ...,
         tenant: _builtins.str = ...,
         schema_bound: _builtins.int = ...,
+        candidates: _abc.Iterable[_builtins.str] | None = ...,
+        sort: _builtins.str = ...,
+        alone: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "max_tokens", b"max_tokens", "n", b"n", "parallel_tool_calls", b"parallel_tool_calls", "response_format", b"response_format", "temperature", b"temperature", "tool_choice", b"tool_choice", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "reasoning_effort", b"reasoning_effort", "require_parameters", b"require_parameters", "response_format", b"response_format", "schema_bound", b"schema_bound", "script", b"script", "stop", b"stop", "temperature", b"temperature", "tenant", b"tenant", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "alone", b"alone", "candidates", b"candidates", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "reasoning_effort", b"reasoning_effort", "require_parameters", b"require_parameters", "response_format", b"response_format", "schema_bound", b"schema_bound", "script", b"script", "sort", b"sort", "stop", b"stop", "temperature", b"temperature", "tenant", b"tenant", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
