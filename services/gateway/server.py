@@ -29,9 +29,9 @@ from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
-from services.gateway.clients.idempotency.store import IdempotencyStore
+from services.gateway.clients.kept.idempotency import IdempotencyStore
+from services.gateway.clients.kept.response_store import RedisResponseStore
 from services.gateway.clients.oauth import OAuthClient
-from services.gateway.clients.response_store import RedisResponseStore
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.user_contexts import UserContextClient

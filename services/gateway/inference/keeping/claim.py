@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from servicekit.errors import ErrorReason, InvalidRequest
-from services.gateway.clients.idempotency.store import Record
+from services.gateway.clients.kept.idempotency import Record
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.keeping.sealing import Seal, digest, name_of
 

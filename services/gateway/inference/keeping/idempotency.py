@@ -20,7 +20,7 @@ from starlette.types import Send
 from servicekit.clock import Clock
 from servicekit.errors import Conflict, ErrorReason, ServiceError, Unavailable
 from servicekit.lifecycle import Background
-from services.gateway.clients.idempotency.store import Found, IdempotencyStore, State
+from services.gateway.clients.kept.idempotency import Found, IdempotencyStore, State
 from services.gateway.edge import cancellation
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.client_connection import CANCEL, ClientConnection

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from servicekit.errors import Conflict, ErrorReason
-from services.gateway.clients.idempotency.store import IdempotencyStore
+from services.gateway.clients.kept.idempotency import IdempotencyStore
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.reading.heavy_step import heavy_step
 from services.gateway.edge.request_context import RequestContext

@@ -8,7 +8,7 @@ import structlog
 
 from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
-from services.gateway.clients.idempotency.store import IdempotencyStore, Record
+from services.gateway.clients.kept.idempotency import IdempotencyStore, Record
 
 log = structlog.get_logger()
 

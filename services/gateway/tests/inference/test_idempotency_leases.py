@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from servicekit.errors import Unavailable
 from servicekit.lifecycle import background
-from services.gateway.clients.idempotency.store import IdempotencyStore, Record, State
+from services.gateway.clients.kept.idempotency import IdempotencyStore, Record, State
 from services.gateway.inference.keeping.lease import Lease
 
 RECORD: Final = Record("user-1", "name", "print", "request-0")
