@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from services.gateway.admission.request import Admitted
 from services.gateway.clients.router.prompt import UNSTEERED
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.inference.explaining.explained import Circumstances, MetBudget, MetLimit
+from services.gateway.inference.explaining.explained import Circumstances, MetBudget, MetLimit, encode_explanation
 from services.gateway.inference.pricing import PricedRequest
-from services.gateway.metering.usage_record import Price
+from services.gateway.metering.interfaces import Explain
+from services.gateway.metering.usage_record import Outcome, Price
+
+
+def explain_by(context: RequestContext, priced: PricedRequest, admitted: Admitted, outcome: Outcome) -> Explain:
+    """Return what says everything of a request that has ended, once its row is known."""
+    price = outcome.price or priced.price
+    return partial(encode_explanation, circumstances_of(context, priced, admitted, price))
 
 
 def circumstances_of(context: RequestContext, priced: PricedRequest, admitted: Admitted, price: Price) -> Circumstances:

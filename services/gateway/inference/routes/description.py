@@ -14,6 +14,7 @@ from services.gateway.inference.routes.access import (
     COMPLETIONS,
     COUNT_TOKENS,
     EMBEDDINGS,
+    INPUT_TOKENS,
     MESSAGES,
     RESPONSES,
     TOKENIZE,
@@ -138,12 +139,24 @@ OPERATIONS: Final = {
     TOKENIZE: HotOperation(
         "inference", "Count the tokens of texts or of a chat", TokenizeRequest, _TOKENS, streams=False
     ),
+    INPUT_TOKENS: HotOperation(
+        "inference",
+        "Count a turn's tokens (Responses API)",
+        ResponsesRequest,
+        {
+            "type": "object",
+            "required": ["object", "input_tokens"],
+            "properties": {"object": {"const": "response.input_tokens"}, "input_tokens": _COUNT},
+        },
+        streams=False,
+    ),
     COUNT_TOKENS: HotOperation(
         "inference",
         "Count a chat's tokens (Anthropic's form)",
         MessagesRequest,
         {"type": "object", "required": ["input_tokens"], "properties": {"input_tokens": _COUNT}},
         streams=False,
+        is_billed=False,
     ),
 }
 
@@ -167,6 +180,10 @@ def _without_raw(components: dict[str, Any]) -> dict[str, Any]:
     }
     components["CompletionRequest"]["properties"]["prompt"] = {"anyOf": [text, {**texts, "maxItems": 128}]}
     items = {"type": "array", "minItems": 1, "items": {"type": "object"}}
+    components["InputMessage"]["properties"]["content"] = {"anyOf": [{"type": "string"}, items]}
     components["ResponsesRequest"]["properties"]["input"] = {"anyOf": [{"type": "string"}, items]}
+    components["ResponsesRequest"]["properties"]["tools"] = {
+        "anyOf": [{**items, "minItems": 0, "maxItems": 128}, {"type": "null"}]
+    }
     components["EmbeddingRequest"]["properties"]["input"] = {"anyOf": [text, {**texts, "maxItems": 2048}]}
     return {**components, **extra}
