@@ -15,6 +15,8 @@ KEYS: Final = {
     "RevokeApiKey": BOTH,
     "RotateApiKey": BOTH,
     "VerifyApiKey": BOTH,
+    "GetModelNames": GATEWAY,
+    "SetModelNames": GATEWAY,
 }
 OAUTH: Final = {
     "Authorize": GATEWAY,
@@ -68,6 +70,7 @@ ACCOUNTS: Final = {
 # Calls in a user's name, by the field of the request that names who asks; the call shows a credential of theirs.
 IN_THEIR_NAME: Final = {
     **dict.fromkeys(("CreateApiKey", "ListApiKeys", "RevokeApiKey", "RotateApiKey"), "user_id"),
+    **dict.fromkeys(("GetModelNames", "SetModelNames"), "user_id"),
     **dict.fromkeys(("ListGrants", "RevokeGrant"), "user_id"),
     **dict.fromkeys(("CreateClient", "ListClients", "DeleteClient"), "owner_user_id"),
     **dict.fromkeys(("ListSessions", "RevokeSession", "ChangePassword"), "user_id"),
