@@ -99,6 +99,12 @@ class KeyOrderBody(Strict):
     budget: BudgetBody | None = None
 
 
+class ModelNamesBody(Strict):
+    """Which model is meant by a name; `*`: by whatever is asked for, `default`: where no model is named."""
+
+    names: dict[Text, Text] = Field(max_length=50)
+
+
 class RotationBody(Strict):
     """How long the old key goes on working beside the new one."""
 

@@ -100,6 +100,7 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         self.asked = 0
         self.hold: asyncio.Event | None = None
         self.ordered: Any = None
+        self.names: dict[tuple[str, str], dict[str, str]] = {}
 
     async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:
         self.asked += 1
@@ -122,6 +123,13 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
 
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
         return auth_pb2.ListApiKeysResponse(keys=[self.key()])
+
+    async def GetModelNames(self, request: Any, context: Any) -> auth_pb2.GetModelNamesResponse:
+        return auth_pb2.GetModelNamesResponse(names=self.names.get((request.user_id, request.key_id), {}))
+
+    async def SetModelNames(self, request: Any, context: Any) -> auth_pb2.SetModelNamesResponse:
+        self.names[request.user_id, request.key_id] = dict(request.names)
+        return auth_pb2.SetModelNamesResponse(names=request.names)
 
     async def RotateApiKey(self, request: Any, context: Any) -> auth_pb2.RotateApiKeyResponse:
         if request.key_id != "key-1":

@@ -76,7 +76,7 @@ class Responses(PaidRoute[ResponsesRequest]):
     async def answer(self, context: RequestContext, request: ResponsesRequest, send: Send) -> None:
         """Answer one request."""
         context.stream = bool(request.stream)
-        steering = steering_of(request)
+        steering = steering_of(request, context.known_caller)
         before = await self._before(context, request)
         conversation = to_chat(request, before)
         chat = conversation.chat
