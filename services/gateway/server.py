@@ -33,6 +33,7 @@ from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.response_store import RedisResponseStore
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
+from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.http_server import listening
 from services.gateway.edge.server.readiness import Check, Details, Readiness
@@ -115,7 +116,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis))
-        clients = await _open_clients(stack, settings)
+        clients = await _open_clients(stack, settings, clock)
         paid = await _open_paid_calls(stack, settings, redis, clients, clock)
         identity = assemble_identity(settings, redis, clients.auth, clients.oauth, clock)
         kept = KeptResponses(RedisResponseStore(redis, ttl_s=settings.responses_kept_s))
@@ -133,11 +134,14 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         yield Gateway(port, app, parts.readiness, cancellations, parts.catalog)
 
 
-async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Clients:
+async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock: Clock) -> Clients:
     at_auth, at_router, at_usage = (peer_of(service, settings.tls) for service in ("auth", "router", "usage"))
     auth = await stack.enter_async_context(open_channel(settings.auth_target, at_auth))
     usage = await stack.enter_async_context(open_channel(settings.usage_target, at_usage))
-    router = await stack.enter_async_context(open_router(settings.router_target, settings.multiplex, at_router))
+    contexts = UserContextClient(auth, clock, deadline_s=settings.auth_timeout_s)
+    router = await stack.enter_async_context(
+        open_router(settings.router_target, settings.multiplex, at_router, contexts.signed)
+    )
     return Clients(
         AuthClient(auth, deadline_s=settings.auth_timeout_s),
         OAuthClient(auth, deadline_s=settings.auth_timeout_s),
@@ -145,7 +149,7 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Cli
         AccountClient(auth, deadline_s=settings.account_timeout_s),
         AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
         router,
-        UsageClient(usage),
+        UsageClient(usage, contexts.signed),
     )
 
 

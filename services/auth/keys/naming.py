@@ -43,7 +43,8 @@ class ModelNaming:
             owner = await lock_account(unit.connection, user_id)
             if owner is None or not owner.is_usable:
                 raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="user_id")
-            await save_names(unit.connection, user_id, line, checked, unit.at)
+            async with unit.rows_of(user_id):
+                await save_names(unit.connection, user_id, line, checked, unit.at)
             subject = f"key:{key_id}" if key_id else f"user:{user_id}"
             details = {"request_id": current_call().request_id, "names": ", ".join(checked)}
             unit.record(AuditEvent(unit.at, f"user:{user_id}", AuditAction.MODELS_NAMED, subject, details))

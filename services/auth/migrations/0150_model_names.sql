@@ -9,3 +9,8 @@ CREATE TABLE auth.model_names (
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (user_id, lineage_id)
 );
+-- The wall of 0146: in a transaction that names a user, that user's rows only.
+ALTER TABLE auth.model_names ENABLE ROW LEVEL SECURITY;
+CREATE POLICY of_the_named_user ON auth.model_names USING (
+    (SELECT coalesce(nullif(current_setting('razvilka.user', true), ''), '*')) IN ('*', user_id)
+);

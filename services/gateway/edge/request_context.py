@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 from opentelemetry.trace import SpanKind
@@ -14,6 +15,9 @@ from servicekit.telemetry import begin_trace, start_span
 from services.gateway.clients.caller import Caller
 from services.gateway.edge.problems import ErrorForm, Headers, encode_body
 from services.gateway.edge.request_id import new_request_id
+
+# The path of a field as the work knows it -> as the caller wrote it.
+FieldName = Callable[[str], str]
 
 KEY: Final = "razvilka.request_context"
 # Nobody reads the answer: what nginx logs for it.
@@ -32,6 +36,7 @@ class RequestContext:
         "cut",
         "error_code",
         "error_form",
+        "field_name",
         "finish_reason",
         "first_token_ms",
         "headers",
@@ -69,6 +74,8 @@ class RequestContext:
         self.policy = b""
         # Routes in the shape of another API say errors in its form too.
         self.error_form: ErrorForm = encode_body
+        # They turn bodies into chats: what is said of a field of the chat names the caller's own.
+        self.field_name: FieldName = _as_it_is
         self.authorization, traceparent, tracestate = _read(scope["headers"])
         self.span = start_span("gateway.request", begin_trace(traceparent, tracestate), kind=SpanKind.SERVER)
         self.call = CallContext(self.request_id, self.span.context, self.authorization)
@@ -95,6 +102,10 @@ class RequestContext:
         if self.caller is None:
             raise RuntimeError("the route was reached without a caller")
         return self.caller
+
+
+def _as_it_is(path: str) -> str:
+    return path
 
 
 def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, str | None, str | None]:

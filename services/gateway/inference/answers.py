@@ -43,8 +43,8 @@ Ask = Callable[[PaidCall], Awaitable[Answer]]
 AskStream = Callable[[PaidCall], AsyncGenerator[list[StreamPart], None]]
 # From the answer, what it used and what it cost in micro-roubles to the body.
 Render = Callable[[Answer, TokenUsage, int], bytes]
-# What a route does with a settled answer before its last bytes are sent. It may not fail.
-BeforeLast = Callable[[], Awaitable[None]]
+# What a route does with a settled answer before its last bytes are sent: it may send others. It may not fail.
+BeforeLast = Callable[[bytes], Awaitable[bytes]]
 
 
 class Answers:
@@ -82,7 +82,7 @@ class Answers:
         context.headers.append(cost_header(cost))
         body = render(answer, call.billed, cost)
         if before_last is not None:
-            await before_last()
+            body = await before_last(body)
         await send_json(send, 200, body)
 
     async def send_stream(
@@ -201,7 +201,7 @@ class StreamRelay:
         failpoint("gateway.before_answer")
         last = self._last_frames + self._frames.end(call.billed, cost)
         if before_last is not None:
-            await before_last()
+            last = await before_last(last)
         await self._writer.finish(last)
 
     async def break_off(self, error: ServiceError) -> None:

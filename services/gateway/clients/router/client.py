@@ -32,6 +32,7 @@ from services.gateway.clients.router.files import FileClient
 from services.gateway.clients.router.frames import RouterCallCodec
 from services.gateway.clients.router.prompt import Asker, Lesson, to_prompt
 from services.gateway.clients.timestamps import moment, to_unix_us
+from services.gateway.clients.user_contexts import InWhoseName, of_nobody
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import Attempt, Price, TokenUsage
 
@@ -40,23 +41,29 @@ LIST_DEADLINE_S = 5.0
 
 @asynccontextmanager
 async def open_router(
-    target: str, settings: MultiplexClientSettings, peer: rpc_client.Peer | None = None
+    target: str,
+    settings: MultiplexClientSettings,
+    peer: rpc_client.Peer | None = None,
+    in_whose_name: InWhoseName = of_nobody,
 ) -> AsyncIterator[RouterClient]:
-    """Yield a client of the routers at `target`: one address, or a name or list that gRPC resolves to several."""
+    """Yield a client of the routers at `target`: one address, or a name or list that gRPC resolves to several.
+
+    `in_whose_name` shows whose files are asked for.
+    """
     async with rpc_client.open_channel(target, peer) as channel:
         stub = router_pb2_grpc.RouterServiceStub(channel)
         async with open_client([stub.Converse], RouterCallCodec(), settings) as calls:
-            yield RouterClient(channel, calls)
+            yield RouterClient(channel, calls, in_whose_name)
 
 
 class RouterClient:
     """Asks models, and what models there are."""
 
-    def __init__(self, channel: grpc.aio.Channel, calls: MultiplexClient) -> None:
+    def __init__(self, channel: grpc.aio.Channel, calls: MultiplexClient, in_whose_name: InWhoseName) -> None:
         self._channel = channel
         self._calls = calls
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
-        self.files = FileClient(self._stub)
+        self.files = FileClient(self._stub, in_whose_name)
 
     async def complete(
         self,

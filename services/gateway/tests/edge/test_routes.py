@@ -368,3 +368,18 @@ async def test_metrics_count_by_route_never_by_path(edge: Edge) -> None:
     }
     assert "/v1/models/{model_id:path}" in labels
     assert not any("strange" in label for label in labels)
+
+
+async def test_what_is_read_for_somebody_shows_in_whose_name(edge: Edge, backends: Backends) -> None:
+    """Each credential's own context, asked for once in a while and not for each read."""
+    backends.auth.callers["other"] = caller(user_id="user-2", key_id="key-2")
+    id = "019a0000-0000-7000-8000-000000000000"
+
+    for key in (KEY, "other", KEY):
+        await edge.client.get(f"/v1/requests/{id}", headers={"Authorization": f"Bearer {key}"})
+    await edge.client.get("/v1/files/file-none")
+
+    mine, others = f"signed for Bearer {KEY}".encode(), b"signed for Bearer other"
+    assert backends.usage.shown == [mine, others, mine]
+    assert backends.router.shown == [mine]
+    assert len(backends.user_contexts.asked) == 2
