@@ -68,22 +68,13 @@ from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.responses import InputTokens, Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
-from services.gateway.management import (
-    abuse,
-    access,
-    account,
-    administration,
-    bodies,
-    clients,
-    key_info,
-    keys,
-    model_names,
-)
+from services.gateway.management import bodies, needs
 from services.gateway.management.abuse import abuse_router
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
 from services.gateway.management.administration import administration_router, credentials_router
 from services.gateway.management.clients import clients_router
+from services.gateway.management.expiring_models import expiring_models_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
 from services.gateway.management.model_names import model_names_router
@@ -101,9 +92,7 @@ from services.gateway.settings import GatewaySettings
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
-MANAGEMENT_ROOMS: Final = (key_info, account, access, keys, model_names, clients, administration, abuse)
-MANAGEMENT_NEEDS: Final = tuple(room.NEEDS for room in MANAGEMENT_ROOMS)
-ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, *MANAGEMENT_NEEDS)
+ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, *needs.NEEDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +223,7 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         administration_router(parts.administration, parts.limit),
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
+        expiring_models_router(parts.usage, parts.catalog, parts.clock),
     )
 
 

@@ -312,6 +312,8 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
         self.rows: dict[str, usage_pb2.UsageRecord] = {}
         self.arrived = asyncio.Condition()
         self.spend = 1_250_000
+        self.callers: list[usage_pb2.ModelCaller] = []
+        self.asked_models: list[str] = []
         self.shown: list[bytes] = []
 
     async def Record(self, request: Any, context: Any) -> usage_pb2.RecordResponse:
@@ -334,6 +336,10 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
         """All was spent before now: a window that is still to come has nothing."""
         lies_ahead = request.since.seconds > time.time()
         return usage_pb2.GetSpendResponse(cost_micro_rub=0 if lies_ahead else self.spend)
+
+    async def ListModelCallers(self, request: Any, context: Any) -> usage_pb2.ListModelCallersResponse:
+        self.asked_models = list(request.models)
+        return usage_pb2.ListModelCallersResponse(callers=self.callers)
 
     async def GetRequest(self, request: Any, context: Any) -> usage_pb2.GetRequestResponse:
         self.shown.append(shown_context(context))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from razvilka.auth.v1 import auth_pb2, oauth_pb2
 
-from services.gateway.app import MANAGEMENT_NEEDS
 from services.gateway.identity.access import Scope
+from services.gateway.management.needs import NEEDS
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD
@@ -70,7 +70,7 @@ async def test_each_route_works_with_its_scope_and_not_without(edge: Edge, backe
 
 def test_every_management_route_is_tested_here() -> None:
     """A new row needs a new test."""
-    rows = {tuple(row.split(" ", 1)) for needs in MANAGEMENT_NEEDS for row in needs if " " in row}
+    rows = {tuple(row.split(" ", 1)) for needs in NEEDS for row in needs if " " in row}
     names = {
         "sid-1": "{session_id}",
         "grant-1": "{grant_id}",
