@@ -71,14 +71,16 @@ from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.responses import InputTokens, Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
 from services.gateway.inference.routes.tokenize import Tokenize
-from services.gateway.management import abuse, access, account, administration, bodies, clients, key_info, keys
+from services.gateway.management import bodies, needs
 from services.gateway.management.abuse import abuse_router
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
 from services.gateway.management.administration import administration_router, credentials_router
 from services.gateway.management.clients import clients_router
+from services.gateway.management.expiring_models import expiring_models_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
+from services.gateway.management.model_names import model_names_router
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.oauth.device import DevicePages
 from services.gateway.oauth.metadata import MetadataEndpoints
@@ -93,9 +95,7 @@ from services.gateway.settings import GatewaySettings
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
-MANAGEMENT_ROOMS: Final = (key_info, account, access, keys, clients, administration, abuse)
-MANAGEMENT_NEEDS: Final = tuple(room.NEEDS for room in MANAGEMENT_ROOMS)
-ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, *MANAGEMENT_NEEDS)
+ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, *needs.NEEDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +223,12 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         sessions_router(parts.accounts),
         grants_router(parts.grants),
         keys_router(parts.auth, parts.catalog, _step_up(parts)),
+        model_names_router(parts.auth, parts.catalog),
         clients_router(parts.grants, _step_up(parts)),
         administration_router(parts.administration, parts.limit),
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
+        expiring_models_router(parts.usage, parts.catalog, parts.clock),
     )
 
 
