@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Container
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -13,7 +13,7 @@ from emulator.toy_model.embedding import vector
 from emulator.wire.replies import RefusalError, Reply
 from emulator.yandex.auth import Unauthenticated, YandexAccess
 from emulator.yandex.errors import error_body, exceeded
-from emulator.yandex.models import CLASSIFIERS, EMBEDDERS, MODELS, ModelUri, parse_uri
+from emulator.yandex.models import CLASSIFIERS, EMBEDDERS, MODELS, PAINTERS, ModelUri, parse_uri
 from emulator.yandex.native_format import (
     MODEL_VERSION,
     InvalidRequestError,
@@ -24,7 +24,17 @@ from emulator.yandex.native_format import (
 )
 
 _NATIVE: Final = "POST /foundationModels/v1/"
-_KNOWN: Final[dict[str, Container[str]]] = {"gpt": MODELS, "emb": EMBEDDERS, "cls": CLASSIFIERS}
+_KNOWN: Final[dict[str, Container[str]]] = {"gpt": MODELS, "emb": EMBEDDERS, "cls": CLASSIFIERS, "art": PAINTERS}
+
+
+class Dialogue(Protocol):
+    """Answers messages while they come."""
+
+    def hear(self, event: dict[str, Any]) -> list[dict[str, Any]]:
+        """Take a message; return those to send by now."""
+
+    def end(self) -> list[dict[str, Any]]:
+        """Return the messages that are due when no more come."""
 
 
 class YandexSurface(Surface):
@@ -36,6 +46,10 @@ class YandexSurface(Surface):
         """Register the native routes."""
         super().__init__(core)
         self.access = access
+        # Where the plain HTTP listener is, for addresses that answers give; known once it listens.
+        self.address = ""
+        # Path of a method that hears many messages -> who answers them, made for each call.
+        self.dialogues: dict[str, Callable[[Call], Dialogue]] = {}
         self.routes = {
             _NATIVE + "completion": ("chat", self.completion),
             _NATIVE + "tokenize": ("tokenize", self.tokenize),

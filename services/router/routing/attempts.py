@@ -26,6 +26,7 @@ from services.router.domain.kept import Kept
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
 from services.router.slots.asker import NOBODY, Asker
+from services.router.status.canaries import Trial
 
 log = structlog.get_logger()
 _HEARD_S: Final = 0.25
@@ -51,6 +52,8 @@ class RoutedRequest:
     """That attempts before the one under way have waited for slots."""
     at: int = 0
     tries_of_candidate: int = 0
+    trial: Trial | None = None
+    """What hears how a request of a canary's channel goes."""
     skips_unsupported: bool = False
     """Whether a model that cannot do all that is asked gives way to the next one."""
     kept: Kept = field(default_factory=Kept)
@@ -237,6 +240,8 @@ class Attempts:
     def _record(self, attempt: RoutingAttempt, *, failed: bool) -> None:
         now, model = self._clock.monotonic(), attempt.model
         took_s = now - attempt.began - attempt.call.queued_s
+        if attempt.request.trial is not None:
+            attempt.request.trial.tried(model, took_s, failed=failed)
         if not failed:
             metrics.of_model(model.provider, model.id).first_content.observe(took_s)
         self._health.record(
