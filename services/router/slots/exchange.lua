@@ -1,11 +1,12 @@
 -- One replica tells a line what it holds and who waits there; the line says who may go. All of it or nothing.
 --
--- KEYS: state, waiting (tickets by start tag), tickets (member by id), ends (end tag by user), replicas, mail.
+-- KEYS: state, waiting (tickets by start tag), tickets (member by id), users (end of the last call, beginning of the last
+-- that joined, calls that wait), replicas, mail.
 -- ARGV: what is told, as JSON; the channel on which replicas are woken; the line's name.
 --
 -- A replica states what it holds as a whole each time, so a statement that was lost or made twice does no harm. What a
 -- ticket was given lies in `mail` until its replica says that it took it. The order is that of fair_queue.py.
-local STATE, WAITING, TICKETS, ENDS, REPLICAS, MAIL = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local STATE, WAITING, TICKETS, USERS, REPLICAS, MAIL = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local told, channel, line = cjson.decode(ARGV[1]), ARGV[2], ARGV[3]
 local me = told.replica
 local time = redis.call('TIME')
@@ -59,16 +60,19 @@ end
 
 -- Who waits no more.
 local waits_before = redis.call('ZCARD', WAITING)
+local function user_of(name)
+  local ends, last, count = string.match(redis.call('HGET', USERS, name) or '0 0 0', '^(%S+) (%S+) (%S+)$')
+  return tonumber(ends), tonumber(last), tonumber(count)
+end
+local function set_user(name, ends, last, count)
+  redis.call('HSET', USERS, name, number(ends) .. ' ' .. number(last) .. ' ' .. number(count))
+end
 local function remove(member, unserved)
   local id, user, share = string.match(member, '^%S+ (%S+) (%S+) (%S+)$')
   redis.call('ZREM', WAITING, member)
   redis.call('HDEL', TICKETS, id)
-  if unserved then
-    local ends = redis.call('HGET', ENDS, user)
-    if ends then
-      redis.call('HSET', ENDS, user, number(tonumber(ends) - 1 / tonumber(share)))
-    end
-  end
+  local ends, last, count = user_of(user)
+  set_user(user, unserved and ends - 1 / tonumber(share) or ends, last, count - 1)
   return id
 end
 for _, id in ipairs(told.taken) do
@@ -145,19 +149,20 @@ local function join(id, user, share)
   if redis.call('ZCARD', WAITING) >= told.places then
     give()
   end
-  local start = math.max(virtual, tonumber(redis.call('HGET', ENDS, user) or '0'))
+  local ends, last, count = user_of(user)
+  local start = math.max(virtual, ends, count > 0 and last or 0)
   if redis.call('ZCARD', WAITING) >= told.places then
-    local last = redis.call('ZRANGE', WAITING, -1, -1, 'WITHSCORES')
-    if start >= tonumber(last[2]) then
+    local final = redis.call('ZRANGE', WAITING, -1, -1, 'WITHSCORES')
+    if start >= tonumber(final[2]) then
       return refuse(id)
     end
-    refuse(remove(last[1], true))
+    refuse(remove(final[1], true))
   end
   local arrival = redis.call('HINCRBY', STATE, 'arrivals', 1)
   local member = string.format('%015d %s %s %s', arrival, id, user, number(share))
   redis.call('ZADD', WAITING, number(start), member)
   redis.call('HSET', TICKETS, id, member)
-  redis.call('HSET', ENDS, user, number(start + 1 / share))
+  set_user(user, start + 1 / share, start, count + 1)
 end
 for _, ticket in ipairs(told.joined) do
   join(ticket[1], ticket[2], ticket[3])
@@ -167,7 +172,7 @@ give()
 -- What the replica may keep for callers to come: half of all stays where every replica finds it at once.
 local waits, spare = redis.call('ZCARD', WAITING), {}
 if waits == 0 then
-  redis.call('DEL', ENDS)
+  redis.call('DEL', USERS)
   virtual = 0
   for _ = 1, quiet and 0 or told.wants do
     local credential, free = freest()

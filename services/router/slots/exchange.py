@@ -13,7 +13,7 @@ from services.router.slots.wire import Heard, Told, heard_from
 
 CHANNEL: Final = "router:slots"
 _SCRIPT: Final = Path(__file__).with_name("exchange.lua").read_text(encoding="utf-8")
-_PARTS: Final = ("state", "waiting", "tickets", "ends", "replicas", "mail")
+_PARTS: Final = ("state", "waiting", "tickets", "users", "replicas", "mail")
 
 
 class ExchangeLost(Exception):

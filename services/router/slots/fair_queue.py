@@ -21,6 +21,15 @@ class Ticket:
     share: float = 1.0
 
 
+@dataclass(slots=True)
+class _User:
+    """When its last call ends in virtual time, when the last that joined begins, and how many of its calls wait."""
+
+    ends: float = 0.0
+    last: float = 0.0
+    waiting: int = 0
+
+
 # Start tag, order of arrival, ticket: the line is sorted by it.
 _Place = tuple[float, int, Ticket]
 
@@ -40,7 +49,7 @@ class FairQueue:
         self._places = places
         self._line: list[_Place] = []
         self._place_of: dict[str, _Place] = {}
-        self._ends: dict[str, float] = {}
+        self._users: dict[str, _User] = {}
         self._now = 0.0
         self._arrivals = 0
 
@@ -49,7 +58,9 @@ class FairQueue:
 
     def join(self, ticket: Ticket) -> Ticket | None:
         """Put a ticket in its place; return the one that has lost its own for it (maybe itself), if any has."""
-        start = max(self._now, self._ends.get(ticket.user, 0.0))
+        user = self._users.get(ticket.user) or _User()
+        # Never before one of its own: those that have left in front of it leave a gap.
+        start = max(self._now, user.ends, user.last if user.waiting else 0.0)
         loser = None
         if len(self._line) >= self._places:
             last_start, _, last = self._line[-1]
@@ -60,7 +71,7 @@ class FairQueue:
         self._arrivals += 1
         place = self._place_of[ticket.id] = (start, self._arrivals, ticket)
         bisect.insort(self._line, place, key=_order)
-        self._ends[ticket.user] = start + 1 / ticket.share
+        self._users[ticket.user] = _User(start + 1 / ticket.share, start, user.waiting + 1)
         return loser
 
     def leave(self, ticket_id: str) -> None:
@@ -68,7 +79,9 @@ class FairQueue:
         place = self._place_of.pop(ticket_id, None)
         if place is not None:
             del self._line[bisect.bisect_left(self._line, _order(place), key=_order)]
-            self._ends[place[2].user] -= 1 / place[2].share
+            user = self._users[place[2].user]
+            user.ends -= 1 / place[2].share
+            user.waiting -= 1
             self._rest()
 
     def take(self) -> Ticket | None:
@@ -78,6 +91,7 @@ class FairQueue:
         start, _, ticket = self._line.pop(0)
         del self._place_of[ticket.id]
         self._now = max(self._now, start)
+        self._users[ticket.user].waiting -= 1
         self._rest()
         return ticket
 
@@ -89,7 +103,7 @@ class FairQueue:
     def _rest(self) -> None:
         # With nobody waiting there is nothing to be fair about; and the figures stay small.
         if not self._line:
-            self._ends.clear()
+            self._users.clear()
             self._now = 0.0
 
 

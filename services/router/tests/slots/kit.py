@@ -33,10 +33,13 @@ class Exchanges:
     told: list[Told] = field(default_factory=list)
 
     async def tell(self, line: str, told: Told) -> Heard:
-        self.told.append(told)
-        if self.are_lost:
-            raise ExchangeLost("the test's")
-        return await self.inner.tell(line, told)
+        try:
+            if self.are_lost:
+                raise ExchangeLost("the test's")
+            return await self.inner.tell(line, told)
+        finally:
+            # Now the line has it.
+            self.told.append(told)
 
 
 @dataclass(slots=True)

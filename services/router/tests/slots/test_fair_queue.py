@@ -116,6 +116,16 @@ def test_calls_that_leave_cost_their_user_nothing() -> None:
     assert served(queue) == ["a", "b", "a"]
 
 
+def test_no_call_overtakes_one_of_its_own_user_when_others_of_it_have_left() -> None:
+    """What those in front leave free is not given to the newest."""
+    queue = filled("a", "b", "b", "b")
+    queue.leave("b1")
+    queue.leave("b2")
+    queue.join(Ticket("b4", "b"))
+
+    assert [ticket.id for ticket in iter(queue.take, None) if ticket is not None] == ["a0", "b3", "b4"]
+
+
 def test_a_full_line_pushes_out_whoever_has_most_waiting() -> None:
     """A newcomer has a place although one user has filled the line."""
     queue = filled(*"aaaa", places=4)
