@@ -51,6 +51,7 @@ from services.gateway.identity.possession import PossessionCheck
 from services.gateway.identity.refusals import Refusals
 from services.gateway.identity.step_up import StepUp
 from services.gateway.inference.answers import Answers
+from services.gateway.inference.caching.answer_cache import AnswerCache
 from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
@@ -115,6 +116,7 @@ class AppDependencies:
     paid_calls: PaidCalls
     kept_responses: KeptResponses
     idempotency: Idempotency
+    cache: AnswerCache
     readiness: Readiness
     clock: Clock
 
@@ -229,8 +231,9 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         limits=parts.settings.limit,
         pricing=Pricing(parts.catalog, parts.clock),
         router=parts.router,
-        answers=Answers(parts.paid_calls),
+        answers=Answers(parts.paid_calls, parts.cache),
         idempotency=parts.idempotency,
+        cache=parts.settings.cache,
     )
     routes: tuple[PaidRoute[Any], ...] = (
         ChatCompletions(inference),

@@ -17,7 +17,7 @@ from services.gateway.clients.completion import End, Route
 from services.gateway.edge.cancellation import Cancellation, Cancellations
 from services.gateway.edge.client_connection import FINISH, ClientConnection
 from services.gateway.edge.problems import code_of, status_of
-from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
+from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, CacheStatus, RequestContext
 from services.gateway.inference import metrics
 from services.gateway.inference.admitting import Admitting
 from services.gateway.inference.answer_headers import answer_headers
@@ -126,7 +126,8 @@ class PaidCall:
         if chars and not self._delivered.chars and self.priced.stream:
             context = self.context
             context.first_token_ms = context.elapsed_ms
-            metrics.first_token(self.route.provider, self.route.model).observe(context.elapsed_s)
+            if context.cache_status is not CacheStatus.HIT:
+                metrics.first_token(self.route.provider, self.route.model).observe(context.elapsed_s)
 
     def answered(self, route: Route, chars: int, usage: TokenUsage | None) -> None:
         """Note an answer that a provider has made: it is billed, whatever becomes of others in the same request."""
@@ -215,6 +216,7 @@ class PaidCall:
             http_status=context.status or http_status,
             attempts=attempts,
             dropped_params=stored_names(dropped_names(route, context.ignored_params)),
+            cache_status=context.cache_status.value,
             answer_kept=False,
         )
 

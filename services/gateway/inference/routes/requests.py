@@ -99,6 +99,7 @@ def request_body(record: UsageRecord) -> dict[str, Any]:
         "flags": record.flags.split(",") if record.flags else [],
         "over_hold_rub": roubles(record.over_hold_micro_rub),
         "dropped_params": record.dropped_params.split(SEPARATOR) if record.dropped_params else [],
+        "cache_status": record.cache_status or None,
         "trace_id": record.trace_id,
         "attempts": [
             {
