@@ -33,3 +33,7 @@ class Kept(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         """Go through them from the oldest on; what goes in meanwhile is not seen."""
         return iter(list(self._objects.values()))
+
+    def names(self) -> list[str]:
+        """Return the ids, the oldest first."""
+        return list(self._objects)

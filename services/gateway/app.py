@@ -51,12 +51,14 @@ from services.gateway.identity.possession import PossessionCheck
 from services.gateway.identity.refusals import Refusals
 from services.gateway.identity.step_up import StepUp
 from services.gateway.inference.answers import Answers
+from services.gateway.inference.anthropic.entering import enter, speaks_anthropic
 from services.gateway.inference.caching.answer_cache import AnswerCache
 from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
 from services.gateway.inference.responses.kept import KeptResponses
 from services.gateway.inference.routes import access as inference
+from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.chat import ChatCompletions
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.inference.routes.embeddings import EmbeddingsRoute
@@ -66,7 +68,7 @@ from services.gateway.inference.routes.models import models_router
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
-from services.gateway.inference.routes.responses import Responses
+from services.gateway.inference.routes.responses import InputTokens, Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
 from services.gateway.management import abuse, access, account, administration, bodies, clients, key_info, keys
 from services.gateway.management.abuse import abuse_router
@@ -185,6 +187,8 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
         if has_admin_listener and is_elsewhere(request.scope, route):
             raise NotFound(ErrorReason.NOT_FOUND, NOTHING)
         need = table.need_of(request.method, route)
+        if route in BOTH_SPEAK and speaks_anthropic(request.scope):
+            enter(context_of(request.scope))
         await parts.authenticator.enter(context_of(request.scope), need)
 
     shown = parts.settings.environment != "production"
@@ -242,6 +246,7 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         Messages(inference),
         CountTokens(inference),
         Responses(inference, parts.kept_responses),
+        InputTokens(inference, parts.kept_responses),
     )
     return {route.path: route for route in routes}
 

@@ -190,7 +190,7 @@ def _dependencies(
         kept_responses=kept.responses,
         idempotency=kept.idempotency,
         cache=kept.cache,
-        readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering)),
+        readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering, catalog)),
         clock=clock,
     )
 
@@ -245,10 +245,10 @@ def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict
     }
 
 
-def _details(metering: Metering) -> Details:
+def _details(metering: Metering, catalog: CatalogWatch) -> Details:
     def details() -> dict[str, str]:
-        found = [*metering.health.problems(), *metering.health.warnings()]
-        return {"journal": "; ".join(found)} if found else {}
+        told = {"journal": [*metering.health.problems(), *metering.health.warnings()], "catalog": catalog.refused}
+        return {part: "; ".join(found) for part, found in told.items() if found}
 
     return details
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
@@ -16,6 +17,9 @@ from servicekit.telemetry import begin_trace, start_span
 from services.gateway.clients.caller import Caller
 from services.gateway.edge.problems import ErrorForm, Headers, encode_body
 from services.gateway.edge.request_id import new_request_id
+
+# The path of a field as the work knows it -> as the caller wrote it.
+FieldName = Callable[[str], str]
 
 KEY: Final = "razvilka.request_context"
 # Nobody reads the answer: what nginx logs for it.
@@ -70,6 +74,7 @@ class RequestContext:
         "cut",
         "error_code",
         "error_form",
+        "field_name",
         "finish_reason",
         "first_token_ms",
         "headers",
@@ -110,6 +115,8 @@ class RequestContext:
         self.policy = b""
         # Routes in the shape of another API say errors in its form too.
         self.error_form: ErrorForm = encode_body
+        # They turn bodies into chats: what is said of a field of the chat names the caller's own.
+        self.field_name: FieldName = _as_it_is
         self.authorization, self.idempotency_key, asked_cache, traceparent, tracestate = _read(scope["headers"])
         # The header as it came, and what it was found to say.
         self.asked_cache = asked_cache
@@ -144,6 +151,10 @@ class RequestContext:
         if self.caller is None:
             raise RuntimeError("the route was reached without a caller")
         return self.caller
+
+
+def _as_it_is(path: str) -> str:
+    return path
 
 
 def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None, bytes, str | None, str | None]:

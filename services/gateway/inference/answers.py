@@ -45,8 +45,8 @@ Ask = Callable[[PaidCall], Awaitable[Answer]]
 AskStream = Callable[[PaidCall], AsyncGenerator[list[StreamPart], None]]
 # From the answer, what it used and what it cost in micro-roubles to the body.
 Render = Callable[[Answer, TokenUsage, int], bytes]
-# What a route does with a settled answer before its last bytes are sent. It may not fail.
-BeforeLast = Callable[[], Awaitable[None]]
+# What a route does with a settled answer before its last bytes are sent: it may send others. It may not fail.
+BeforeLast = Callable[[bytes], Awaitable[bytes]]
 
 
 class Answers:
@@ -86,7 +86,7 @@ class Answers:
             body = await call.complete(answer.end, reason, partial(_rendered, context, render, answer))
         failpoint("gateway.before_answer")
         if before_last is not None:
-            await before_last()
+            body = await before_last(body)
         await send_json(send, 200, body)
 
     async def send_stream(
@@ -208,7 +208,7 @@ class StreamRelay:
         last = await call.complete(self._end, self._finish_reason, self._last)
         failpoint("gateway.before_answer")
         if before_last is not None:
-            await before_last()
+            last = await before_last(last)
         await self._writer.finish(last)
 
     def _last(self, billed: TokenUsage, cost_micro_rub: int) -> bytes:

@@ -105,8 +105,11 @@ class PaidCall:
 
     def routed(self, route: Route) -> None:
         """Note what answers."""
-        self.route = route
         context = self.context
+        if route.dropped_params:
+            names = tuple(map(context.field_name, route.dropped_params))
+            route = msgspec.structs.replace(route, dropped_params=names)
+        self.route = route
         context.provider, context.resolved_model = route.provider, route.resolved_model
         context.model = route.model or context.model
         context.headers.extend(answer_headers(route, self.priced.model, context.ignored_params))

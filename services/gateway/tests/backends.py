@@ -88,7 +88,13 @@ def model(id: str, *aliases: str, **changes: Any) -> pb.Model:
 MODELS = [
     model("yandexgpt:latest", "yandexgpt"),
     model("gigachat-pro", "gigachat/pro", provider="gigachat", version="", on_disconnect="drain"),
-    model("yandexgpt:deprecated", deprecated_at=Timestamp(seconds=1_750_000_000), shutdown_at=SHUTDOWN),
+    model(
+        "yandexgpt:deprecated",
+        version="deprecated",
+        deprecated_at=Timestamp(seconds=1_750_000_000),
+        shutdown_at=SHUTDOWN,
+        successor="yandexgpt:latest",
+    ),
     model("free-lunch", prices=[]),
     model("text-embeddings", kind="embedding", provider="gigachat"),
 ]
@@ -148,6 +154,8 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
     def __init__(self) -> None:
         self.models = list(MODELS)
         self.version = "1"
+        self.refused: list[str] = []
+        self.canaries: list[pb.CanarySide] = []
         self.chunks = ["При", "вет", "!"]
         self.chunks_of: dict[str, list[str]] = {}
         self.said: Counter[str] = Counter()
@@ -261,7 +269,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
     async def ListModels(self, request: Any, context: Any) -> pb.ListModelsResponse:
         if self.down:
             raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "down")
-        return pb.ListModelsResponse(models=self.models, version=self.version)
+        return pb.ListModelsResponse(models=self.models, version=self.version, refused=self.refused)
 
     async def GetProviderStatus(self, request: Any, context: Any) -> pb.GetProviderStatusResponse:
         now = Timestamp(seconds=1_795_435_200)
@@ -270,7 +278,8 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
             models=[
                 pb.ModelStatus(provider=p, model=m, status=s, latency_ms=250, error_rate=0.25, updated_at=now)
                 for p, m, s in rows
-            ]
+            ],
+            canaries=self.canaries,
         )
 
     async def GetFile(self, request: Any, context: Any) -> pb.GetFileResponse:

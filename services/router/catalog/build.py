@@ -18,7 +18,7 @@ from services.router.catalog.document import (
     UpstreamEntry,
     UpstreamModel,
 )
-from services.router.domain.catalog import Candidate, Catalog, Model, Price
+from services.router.domain.catalog import Canary, Candidate, Catalog, Model, Price
 
 
 class CatalogError(ValueError):
@@ -85,6 +85,7 @@ def _model(entry: ModelEntry, document: ProviderDocument) -> Model:
         created_at=entry.created_at,
         deprecated_at=entry.deprecated_at,
         shutdown_at=entry.shutdown_at,
+        successor=entry.successor,
         description=entry.description,
         chars_per_token=entry.chars_per_token or document.chars_per_token,
         tokens_per_message=(
@@ -139,12 +140,26 @@ def _channel_model(
         version=channel.version,
         fallbacks=target.fallbacks if channel.fallbacks is None else _candidates(channel.fallbacks),
         priority=channel.priority,
+        canary=_canary(channel),
+        successor=_successor(channel, document) or target.successor,
         enabled=channel.enabled and target.enabled,
         created_at=channel.created_at or target.created_at,
         deprecated_at=channel.deprecated_at or target.deprecated_at,
         shutdown_at=channel.shutdown_at or target.shutdown_at,
         description=channel.description or target.description,
     )
+
+
+def _canary(channel: ChannelEntry) -> Canary | None:
+    rule = channel.canary
+    return None if rule is None else Canary(rule.model, rule.percent, rule.by)
+
+
+def _successor(channel: ChannelEntry, document: ProviderDocument) -> str:
+    if channel.successor or channel.version != "deprecated":
+        return channel.successor
+    latest = channel.id.removesuffix(":deprecated") + ":latest"
+    return latest if latest in {other.id for other in document.channels} else ""
 
 
 def _during(prices: Sequence[Price], since: datetime, until: datetime | None) -> Iterator[Price]:
@@ -191,3 +206,7 @@ def _check(models: Sequence[Model]) -> None:
         for fallback in model.fallbacks:
             if fallback.model.lower() not in owner:
                 raise CatalogError(f"model {model.id!r} falls back to unknown {fallback.model!r}")
+        if model.canary is not None and model.canary.model.lower() not in owner:
+            raise CatalogError(f"model {model.id!r} has a canary of unknown {model.canary.model!r}")
+        if model.successor and model.successor.lower() not in owner:
+            raise CatalogError(f"model {model.id!r} is succeeded by unknown {model.successor!r}")

@@ -87,6 +87,8 @@ class ModelEntry(_Document):
     created_at: Timestamp | None = None
     deprecated_at: Timestamp | None = None
     shutdown_at: Timestamp | None = None
+    successor: str = ""
+    """The model to go over to."""
     description: str = ""
     chars_per_token: float | None = Field(None, gt=0)
     tokens_per_message: int | None = Field(None, ge=0)
@@ -100,6 +102,15 @@ class Period(_Document):
     model: Name
 
 
+class CanaryEntry(_Document):
+    """The share of a channel's traffic that another version answers."""
+
+    model: Name
+    percent: float = Field(gt=0, le=100)
+    by: Literal["user", "session", "request"] = "user"
+    """Whose requests are answered alike; a session is what the caller names by `prompt_cache_key`."""
+
+
 class ChannelEntry(_Document):
     """A name that points at one model now and at another later."""
 
@@ -111,6 +122,9 @@ class ChannelEntry(_Document):
     fallbacks: Candidates | None = None
     """None: those of the model it points at."""
     priority: int = 0
+    canary: CanaryEntry | None = None
+    successor: str = ""
+    """Empty: that of the model it points at; of a channel `deprecated`, its family's `latest`."""
     enabled: bool = True
     created_at: Timestamp | None = None
     deprecated_at: Timestamp | None = None

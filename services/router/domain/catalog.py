@@ -38,8 +38,21 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """A rule: so many percent of a channel's users (sessions, requests) are answered by another version."""
+
+    model: str
+    percent: float
+    by: str = "user"
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """A model that a caller can name; `dimensions` are the numbers of its vectors, unless others are asked for."""
+    """A model that a caller can name.
+
+    `dimensions` are the numbers of its vectors, unless others are asked for; `successor` is the id of the model to go
+    over to.
+    """
 
     id: str
     provider: str
@@ -59,6 +72,8 @@ class Model:
     default_parameters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     fallbacks: Sequence[Candidate] = ()
     priority: int = 0
+    canary: Canary | None = None
+    successor: str = ""
     enabled: bool = True
     created_at: datetime | None = None
     deprecated_at: datetime | None = None

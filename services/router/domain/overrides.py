@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from services.router.domain.catalog import Candidate, Model, Price
+from services.router.domain.canary import rule_of
+from services.router.domain.catalog import Canary, Candidate, Model, Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,13 @@ def _weight(value: object) -> float:
     return float(value)
 
 
+def _canary(value: object) -> Canary | None:
+    try:
+        return rule_of(value)
+    except ValueError as exc:
+        raise BadPatch(str(exc)) from exc
+
+
 def _features(value: object) -> frozenset[str]:
     return frozenset(_texts(value))
 
@@ -99,6 +107,8 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "features": ("features", _features),
     "supported_parameters": ("supported_parameters", _texts),
     "fallbacks": ("fallbacks", _candidates),
+    "canary": ("canary", _canary),
+    "successor": ("successor", _text),
     "deprecated_at": ("deprecated_at", _timestamp),
     "shutdown_at": ("shutdown_at", _timestamp),
     "on_disconnect": ("on_disconnect", _text),

@@ -15,7 +15,12 @@ MAX_CANDIDATES: Final = 8
 
 
 def candidates(
-    catalog: Catalog, asked: Model, now: datetime, allowed: Collection[str] = frozenset(), draw: str = ""
+    catalog: Catalog,
+    asked: Model,
+    now: datetime,
+    allowed: Collection[str] = frozenset(),
+    draw: str = "",
+    first: Model | None = None,
 ) -> Sequence[Model]:
     """Return the asked model, then its fallbacks: higher priority first, and among equals in the catalogue's order.
 
@@ -25,15 +30,16 @@ def candidates(
 
     Args:
         draw: by what equals with weights are drawn; the same gives the same order.
+        first: what answers before the asked model; None: nothing does.
 
     Raises:
         PermissionDenied: the asked model itself is not allowed.
     """
-    if not _is_allowed(asked, allowed):
+    if not is_allowed(asked, allowed):
         text = f"This credential may not use the model '{asked.id}'."
         raise PermissionDenied(ErrorReason.MODEL_NOT_ALLOWED, text, param="model")
     known = [(model, each) for each in asked.fallbacks if (model := catalog.find(each.model)) is not None]
-    found = [asked, *(model for model in _in_turn(known, draw) if model.kind == asked.kind)]
+    found = [first or asked, asked, *(model for model in _in_turn(known, draw) if model.kind == asked.kind)]
     return _distinct(found, now, allowed)
 
 
@@ -48,7 +54,7 @@ def steered(
 def _distinct(models: Iterable[Model], now: datetime, allowed: Collection[str]) -> Sequence[Model]:
     chosen: dict[tuple[str, str], Model] = {}
     for model in models:
-        if model.is_served(now) and _is_allowed(model, allowed):
+        if model.is_served(now) and is_allowed(model, allowed):
             chosen.setdefault((model.provider, model.resolved_model), model)
     return list(chosen.values())[:MAX_CANDIDATES]
 
@@ -82,5 +88,6 @@ def chance(*parts: str) -> float:
     return int.from_bytes(digest) / 2**64
 
 
-def _is_allowed(model: Model, allowed: Collection[str]) -> bool:
+def is_allowed(model: Model, allowed: Collection[str]) -> bool:
+    """Tell whether a credential that is limited to these ids or aliases (empty: it is not) may use the model."""
     return not allowed or model.id in allowed or any(alias in allowed for alias in model.aliases)

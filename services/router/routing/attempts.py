@@ -25,6 +25,7 @@ from services.router.domain.health import HealthTracker
 from services.router.domain.kept import Kept
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
+from services.router.status.canaries import Trial
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -43,6 +44,8 @@ class RoutedRequest:
     attempts: list[Attempt] = field(default_factory=list)
     at: int = 0
     tries_of_candidate: int = 0
+    trial: Trial | None = None
+    """What hears how a request of a canary's channel goes."""
     skips_unsupported: bool = False
     """Whether a model that cannot do all that is asked gives way to the next one."""
     kept: Kept = field(default_factory=Kept)
@@ -196,6 +199,8 @@ class Attempts:
 
     def _record(self, attempt: RoutingAttempt, *, failed: bool) -> None:
         now, model = self._clock.monotonic(), attempt.model
+        if attempt.request.trial is not None:
+            attempt.request.trial.tried(model, now - attempt.began, failed=failed)
         if not failed:
             metrics.of_model(model.provider, model.id).first_content.observe(now - attempt.began)
         self._health.record(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -38,6 +38,7 @@ from services.router.routing.choosing import Choosing
 from services.router.routing.limits import Limits
 from services.router.routing.progress import Progress
 from services.router.routing.token_counts import TokenCounts
+from services.router.status.canaries import Side
 from services.router.status.reporter import StatusReporter
 
 
@@ -59,10 +60,11 @@ class ListedModel:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The catalogue in force; the version changes with anything in it."""
+    """The catalogue in force; the version changes with anything in it. `refused` says what was not taken over."""
 
     models: Sequence[ListedModel]
     version: str
+    refused: Sequence[str]
 
 
 class _Opened:
@@ -225,7 +227,7 @@ class RouterService:
         listed = [self._listed(model) for model in catalog.models if model.is_served(now)]
         learned = {each.model.id: each.learned_shares for each in listed if each.learned_shares}
         suffix = f"+{zlib.crc32(repr(learned).encode()):08x}" if learned else ""
-        return Listing(listed, catalog.version + suffix)
+        return Listing(listed, catalog.version + suffix, self._catalog.refused)
 
     def _listed(self, model: Model) -> ListedModel:
         provider = self._attempts.providers.get(model.provider)
@@ -246,6 +248,10 @@ class RouterService:
     def statuses(self) -> list[ModelHealth]:
         """Return what was seen of each model."""
         return self._statuses.statuses(self._catalog.current())
+
+    def canaries(self) -> Iterable[Side]:
+        """Return what the sides of canaries have shown."""
+        return self._choosing.canaries
 
     def _check(self, prompt: Prompt) -> None:
         if not prompt.messages:

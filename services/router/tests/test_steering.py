@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
+from razvilka.router.v1 import router_pb2 as pb
 
 from emulator.testing import RunningEmulator
+from servicekit import rpc_client
+from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied, ServiceError
-from services.router.tests.running_router import Ask, Stub, complete, ends_of, prompt, stream
+from servicekit.telemetry import begin_trace
+from services.router.catalog.files import SHIPPED
+from services.router.tests.running_router import Ask, Stub, complete, ends_of, prompt, router, stream
 
 BOTH = pytest.mark.parametrize("ask", [complete, stream])
 
@@ -115,3 +122,36 @@ async def test_candidates_are_checked_as_the_model_asked_for_is(stub: Stub) -> N
     ):
         with pytest.raises(kind):
             await complete(stub, asked)
+
+
+async def test_a_share_of_a_family_is_answered_by_its_candidate_and_compared(
+    emulator: RunningEmulator, tmp_path: Path
+) -> None:
+    """Both sides are counted apart; a caller who names its models is no part of it."""
+    folder = Path(shutil.copytree(SHIPPED, tmp_path / "catalog", ignore=shutil.ignore_patterns("*.py", "__pycache__")))
+    file = folder / "yandexgpt.yaml"
+    latest = "    aliases: [yandexgpt, yandexgpt/latest]\n"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace(latest, f"{latest}    canary: {{model: yandexgpt:rc, percent: 50, by: request}}\n"))
+
+    async with router(emulator, catalog_dir=folder) as stub:
+        for number in range(12):
+            context = CallContext(f"request-{number}", begin_trace(None))
+            answer = await complete(stub, prompt("yandexgpt", "[[text:да]]"), context=context)
+            assert answer.route.model in ("yandexgpt:latest", "yandexgpt:rc")
+        steered = await complete(stub, prompt("yandexgpt", candidates=["yandexgpt:latest"]))
+        await emulator.control.fail("status", operation="chat", times=1, code=503)
+        await complete(stub, prompt("yandexgpt", "[[text:да]]"))
+        listed = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=5)
+        status = await rpc_client.unary(stub.rpcs.GetProviderStatus, pb.GetProviderStatusRequest(), deadline_s=5)
+
+    sides = {side.side: side for side in status.canaries}
+    assert steered.route.model == "yandexgpt:latest"
+    assert {side: each.resolved_model for side, each in sides.items()} == {
+        "canary": "yandexgpt-5.1", "stable": "yandexgpt-5-pro"
+    }  # fmt: skip
+    assert sides["canary"].answers + sides["stable"].answers == 13
+    assert sides["canary"].failures + sides["stable"].failures == 1
+    assert all(side.tokens_output and side.cost_micro_rub and side.first_content_s for side in sides.values())
+    # Who holds money for a request holds for the candidate too.
+    assert "yandexgpt:rc" in next(each for each in listed.models if each.id == "yandexgpt:latest").fallbacks

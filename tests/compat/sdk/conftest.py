@@ -29,7 +29,7 @@ def addresses() -> Iterator[str]:
     keys = {"ZW11bGF0b3I6c2VjcmV0": "GIGACHAT_API_PERS", FIRM: "GIGACHAT_API_CORP"}
     more = {
         "EMULATOR_GIGACHAT_CREDENTIALS": json.dumps(keys),
-        "EMULATOR_YANDEX_OPERATION_S": "0.2",
+        "EMULATOR_YANDEX_OPERATION_S": "1",
         "EMULATOR_GIGACHAT_RUN_S": "0.2",
         # Every scenario logs in anew, which no application does: ten a second are soon over.
         "EMULATOR_GIGACHAT_TOKEN_CALLS_PER_S": "0",

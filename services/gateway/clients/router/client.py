@@ -17,6 +17,7 @@ from servicekit.multiplex import MultiplexClient, MultiplexClientSettings, open_
 from services.gateway.clients.catalog import Catalog, DatedPrice, Model
 from services.gateway.clients.completion import (
     FINISH_REASONS,
+    CanarySide,
     Choice,
     Completion,
     Delta,
@@ -140,7 +141,7 @@ class RouterClient:
     async def list_models(self) -> Catalog:
         """Return the whole catalogue."""
         answer = await rpc_client.unary(self._stub.ListModels, pb.ListModelsRequest(), deadline_s=LIST_DEADLINE_S)
-        return Catalog(tuple(map(model_from_proto, answer.models)), answer.version)
+        return Catalog(tuple(map(model_from_proto, answer.models)), answer.version, tuple(answer.refused))
 
     async def provider_status(self, call: CallContext) -> list[ModelStatus]:
         """Return what the router has seen of each provider and model version."""
@@ -157,6 +158,25 @@ class RouterClient:
                 to_unix_us(status.updated_at) / 1e6,
             )
             for status in answer.models
+        ]
+
+    async def canary_sides(self, call: CallContext) -> list[CanarySide]:
+        """Return what the sides of canaries have shown the router that answers."""
+        answer = await rpc_client.unary(
+            self._stub.GetProviderStatus, pb.GetProviderStatusRequest(), deadline_s=LIST_DEADLINE_S, call=call
+        )
+        return [
+            CanarySide(
+                side.channel,
+                side.side,
+                side.resolved_model,
+                side.answers,
+                side.failures,
+                side.first_content_s,
+                side.tokens_output,
+                side.cost_micro_rub,
+            )
+            for side in answer.canaries
         ]
 
     async def is_serving(self) -> bool:
@@ -191,6 +211,7 @@ def model_from_proto(message: pb.Model) -> Model:
         on_disconnect=message.on_disconnect or "cancel",
         bills_input_per_choice=message.bills_input_per_choice,
         learned_shares=dict(message.learned_shares),
+        successor=message.successor,
         writes_schemas_out=message.writes_schemas_out,
     )
 

@@ -18,6 +18,7 @@ from services.gateway.edge.reading.json_faults import check_names, faults_in_bro
 from services.gateway.edge.reading.json_outline import PIECE, outline_of
 
 T = TypeVar("T")
+Part = TypeVar("Part")
 Model = TypeVar("Model", bound=BaseModel)
 
 # A name that the caller made up is told back, but not at any length.
@@ -48,6 +49,18 @@ async def decode(decoder: msgspec.json.Decoder[T], body: bytes, limits: BodyLimi
 def invalid_field(param: str, problem: str) -> InvalidRequest:
     """Return the refusal of one field; `problem` is a sentence without its full stop."""
     return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem} (field `{param}`).", param=param)
+
+
+def decode_part(decoder: msgspec.json.Decoder[Part], raw: msgspec.Raw, where: str) -> Part:
+    """Return what stands at a place of a body whose parts are decoded one by one.
+
+    Raises:
+        InvalidRequest: it is of another form; the field is named.
+    """
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as exc:
+        raise wrong_field(exc, where) from None
 
 
 def wrong_field(error: msgspec.ValidationError, prefix: str = "") -> InvalidRequest:

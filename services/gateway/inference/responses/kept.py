@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import binascii
 import hashlib
 import os
 import zlib
@@ -17,6 +20,11 @@ PREFIX: Final = "resp_"
 # Beside the digits of the request's id, which stands in logs: what makes the id a secret.
 SECRET_BYTES: Final = 16
 MOST_BYTES: Final = 2**20
+# What is larger is not even packed: pictures do not get four times smaller.
+_MOST_UNPACKED: Final = 4 * MOST_BYTES
+# Above it packing would hold the event loop.
+_PACKED_AT_ONCE: Final = 2**16
+_ID_LETTERS: Final = 43
 
 
 class KeptResponse(msgspec.Struct, gc=False):
@@ -56,6 +64,23 @@ def new_response_id(request_id: str) -> str:
     return PREFIX + request_id.replace("-", "") + os.urandom(SECRET_BYTES).hex()
 
 
+def item_id(prefix: str, response_id: str, number: int) -> str:
+    """Return the id of an item of a response; the response's own id can be read from it."""
+    letters = base64.urlsafe_b64encode(bytes.fromhex(response_id.removeprefix(PREFIX))).decode().rstrip("=")
+    return f"{prefix}_{letters}{number:04d}"
+
+
+def response_of(item_id: str) -> str | None:
+    """Return the id of the response that an item belongs to; None: it is not an id of ours."""
+    letters = item_id.partition("_")[2][:_ID_LETTERS]
+    if len(letters) != _ID_LETTERS or not letters.isascii():
+        return None
+    try:
+        return PREFIX + base64.b64decode(f"{letters}=", altchars=b"-_", validate=True).hex()
+    except binascii.Error:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class KeptResponses:
     """Keeps answers so that only who has both the owner's credential and the id can have them back.
@@ -75,8 +100,8 @@ class KeptResponses:
             response_id: of the answer.
             kept: what to keep.
         """
-        packed = zlib.compress(msgspec.json.encode(kept), 1)
-        if len(packed) > MOST_BYTES:
+        packed = await _packed(msgspec.json.encode(kept))
+        if packed is None:
             return False
         seal = _seal(owner, response_id)
         return await self.store.save(user_id, seal.name, seal.close(packed))
@@ -93,6 +118,15 @@ class KeptResponses:
     async def delete(self, user_id: str, owner: str, response_id: str) -> bool:
         """Forget an answer; False: there was none."""
         return await self.store.delete(user_id, _name(owner, response_id))
+
+
+async def _packed(encoded: bytes) -> bytes | None:
+    if len(encoded) <= _PACKED_AT_ONCE:
+        return zlib.compress(encoded, 1)
+    if len(encoded) > _MOST_UNPACKED:
+        return None
+    packed = await asyncio.to_thread(zlib.compress, encoded, 1)
+    return packed if len(packed) <= MOST_BYTES else None
 
 
 def _name(owner: str, response_id: str) -> str:

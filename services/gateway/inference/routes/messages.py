@@ -6,15 +6,14 @@ from collections.abc import Awaitable
 from functools import partial
 
 import msgspec
-from starlette.types import Scope, Send
+from starlette.types import Send
 
-from services.gateway.edge.origin import header
 from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.anthropic.bodies import message
 from services.gateway.inference.anthropic.conversion import to_chat
-from services.gateway.inference.anthropic.errors import error_body
+from services.gateway.inference.anthropic.entering import enter
 from services.gateway.inference.anthropic.frames import MessageFrames
 from services.gateway.inference.anthropic.schemas import MessagesRequest
 from services.gateway.inference.conversation import normalise
@@ -38,9 +37,7 @@ class _AnthropicRoute(PaidRoute[MessagesRequest]):
 
     def enter(self, context: RequestContext) -> None:
         """Take the key from `x-api-key` too, and say errors in Anthropic's form."""
-        context.error_form = error_body
-        context.headers.append((b"request-id", context.request_id.encode()))
-        context.authorization = _credential(context.scope, context.authorization)
+        enter(context)
 
     def asked(self, context: RequestContext, request: MessagesRequest) -> tuple[ChatRequest, PricedRequest]:
         """Return the chat that is asked for, and what it may cost.
@@ -52,7 +49,10 @@ class _AnthropicRoute(PaidRoute[MessagesRequest]):
         conversation = to_chat(request)
         chat = conversation.chat
         chat.provider = request.provider
-        context.ignored_params += [*conversation.left_out, *normalise(chat).left_out, *left_out(request.provider)]
+        context.field_name = conversation.origins.name
+        context.ignored_params.extend(conversation.left_out)
+        context.ignored_params.extend(map(context.field_name, normalise(chat).left_out))
+        context.ignored_params.extend(left_out(request.provider))
         check_required(request.provider, context.ignored_params)
         priced = self.inference.pricing.price(
             context, request.model, kind="chat", endpoint="messages", size=chat_size(chat), steering=steering
@@ -92,15 +92,3 @@ class CountTokens(_AnthropicRoute):
         """Answer one request."""
         _, priced = self.asked(context, request)
         return send_json(send, 200, msgspec.json.encode({"input_tokens": priced.estimate.input_tokens}))
-
-
-def _credential(scope: Scope, authorization: bytes) -> bytes:
-    """Return the Authorization header that is meant: its own, or the one that `x-api-key` stands for.
-
-    Two different credentials are none, as everywhere: which one counts would be a guess.
-    """
-    key = header(scope, b"x-api-key")
-    if not key:
-        return authorization
-    bearer = b"Bearer " + key.encode("latin-1")
-    return bearer if authorization in (b"", bearer) else b"\x00"

@@ -10,16 +10,15 @@ import yandex_ai_studio_sdk
 from recording import Recording, members
 from running import report
 
-from for_yandex import language
+from for_yandex import language, learning, resources, search
 
 # Public by its name only: the SDK's own plumbing, and what reads a microphone.
 INSIDE = ("_client", "_exceptions", "_testing", "_experimental", "cli")
-LEFT_OUT: dict[str, str] = {}
+LEFT_OUT = {
+    "ImageGenerationModel.attach_deferred": "raises AttributeError in the SDK itself, whatever it talks to (0.22.1)",
+}
 # Products that the emulator does not play: names of the SDK's classes begin so.
-NOT_PLAYED = (
-    "AIStudio", "Batch", "ByImage", "Chat", "Dataset", "Deferred", "File", "GPT", "Generative", "Image", "OCR",
-    "Operation", "STT", "Search", "Speech", "TTS", "Text", "Tuning", "Web", "Wordstat",
-)  # fmt: skip
+NOT_PLAYED = ("AIStudio", "Chat", "Dataset", "Deferred", "GPT", "OCR", "STT", "Speech", "TTS", "Text")  # fmt: skip
 
 
 def names(recording: Recording) -> Iterator[tuple[str, str]]:
@@ -47,4 +46,6 @@ def modules() -> Iterator[ModuleType]:
             yield importlib.import_module(".".join((root.name, *parts)))
 
 
-report([language], Recording(yandex_ai_studio_sdk), lambda recording: dict(names(recording)))
+report(
+    [language, resources, learning, search], Recording(yandex_ai_studio_sdk), lambda recording: dict(names(recording))
+)
