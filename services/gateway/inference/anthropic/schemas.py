@@ -198,6 +198,7 @@ class MessagesRequest(Struct, gc=False):
     metadata: Metadata | None = None
     output_config: OutputConfig | None = None
     service_tier: ShortText | None = None
+    thread: Any = None
 
 
 def answer_schema(form: OutputFormat) -> JsonSchemaFormat:

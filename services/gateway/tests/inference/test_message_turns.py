@@ -163,3 +163,25 @@ async def test_two_credentials_are_refused_with_both_names(edge: Edge) -> None:
 
     assert answer.status_code == 401
     assert "`x-api-key` and `Authorization`" in answer.json()["error"]["message"]
+
+
+async def test_a_thread_is_refused_so_that_its_client_sends_the_conversation_whole(
+    edge: Edge, backends: Backends
+) -> None:
+    """Its loop of tools asks for one first: a second turn without the first would be nonsense to the model."""
+    backends.router.tool_calls = [pb.ToolCall(id="call_1", name="weather", arguments='{"city": "Омск"}')]
+    backends.router.finish = pb.FINISH_REASON_TOOL_CALLS
+
+    @anthropic.beta_async_tool
+    async def weather(city: str) -> str:
+        """Return the weather of a city."""
+        backends.router.tool_calls = []
+        backends.router.finish = pb.FINISH_REASON_STOP
+        return f"{city}: -5"
+
+    async with official(edge) as client:
+        answer = await client.beta.messages.tool_runner(**HELLO, tools=[weather]).until_done()
+
+    assert [block.type for block in answer.content] == ["text"]
+    roles = [message.role for message in backends.router.prompts[-1].messages]
+    assert roles == [pb.ROLE_USER, pb.ROLE_ASSISTANT, pb.ROLE_TOOL]
