@@ -12,8 +12,12 @@ from openai.types.responses import Response, ResponseItem, ResponseStreamEvent
 from pydantic import TypeAdapter
 from razvilka.router.v1 import router_pb2 as pb
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import ErrorReason, InvalidRequest, ProviderFailed
+from services.gateway.clients.completion import Delta
+from services.gateway.inference.responses.bodies import ResponseHead
+from services.gateway.inference.responses.frames import ResponseFrames
 from services.gateway.inference.responses.kept import item_id, new_response_id, response_of
+from services.gateway.inference.responses.schemas import ResponsesRequest
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.inference.test_responses import HELLO, PATH, WEATHER, call_weather, events
@@ -21,6 +25,7 @@ from services.gateway.tests.inference.test_responses import HELLO, PATH, WEATHER
 PICTURE: Final = {"type": "input_image", "image_url": "data:image/png;base64,aGk="}
 CALL: Final = {"type": "function_call", "name": "weather", "arguments": "{}", "call_id": "call_1"}
 RESULT: Final = {"type": "function_call_output", "call_id": "call_1"}
+EVENT: Final[TypeAdapter[Any]] = TypeAdapter(ResponseStreamEvent)
 HOSTED: Final = [
     {"type": "file_search", "vector_store_ids": ["vs_1"]},
     {"type": "custom", "name": "patch", "format": {"type": "text"}},
@@ -40,7 +45,7 @@ async def test_every_object_is_one_of_the_official_types(
 
     response = TypeAdapter(Response).validate_python(whole.json())
     assert response.usage is not None
-    kinds = {TypeAdapter(ResponseStreamEvent).validate_python(event).type for event in events(streamed.text)}
+    kinds = {EVENT.validate_python(event).type for event in events(streamed.text)}
     assert {"response.created", "response.completed"} < kinds
     assert [tool["type"] for tool in whole.json()["tools"]] == ["function", "file_search", "custom"][: 3 * bool(change)]
 
@@ -207,3 +212,27 @@ async def test_what_is_not_offered_is_refused_with_what_to_do_instead(edge: Edge
     error = (await edge.client.post(PATH, json={**HELLO, **change})).json()["error"]
 
     assert (error["code"], "is not offered here: " in error["message"]) == ("unsupported_parameter", True)
+
+
+@pytest.mark.parametrize("fail_at", [0, 2], ids=["at once", "on the way"])
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        (ErrorReason.PROVIDER_ERROR, "server_error"),
+        (ErrorReason.PROVIDER_RATE_LIMITED, "rate_limit_exceeded"),
+        (ErrorReason.CONTENT_FILTER, "invalid_prompt"),
+    ],
+)
+def test_a_failed_stream_is_one_of_the_official_types(fail_at: int, reason: ErrorReason, code: str) -> None:
+    """It begins as every stream does, even if there is nothing else; what was being made is not complete."""
+    head = ResponseHead(new_response_id("01a224af-61b3-7793-8114-e22dfffb19b6"), 1, ResponsesRequest("m", "x"))
+    frames = ResponseFrames(head)
+    delta = Delta(index=0, content="Да", reasoning="", tool_calls=(), finish_reason="")
+
+    sent = b"".join(frames.deltas([delta]) for _ in range(fail_at))
+    sent += frames.error(ProviderFailed(reason, "broke off"), "request-1")
+
+    found = [EVENT.validate_python(event) for event in events(sent.decode())]
+    assert [event.type for event in found][:2] == ["response.created", "response.in_progress"]
+    assert found[-1].response.error.code == code
+    assert [item.status for item in found[-1].response.output] == ["incomplete"][:fail_at]
