@@ -52,6 +52,7 @@ from services.gateway.identity.refusals import Refusals
 from services.gateway.identity.step_up import StepUp
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.anthropic.entering import enter, speaks_anthropic
+from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
 from services.gateway.inference.responses.kept import KeptResponses
@@ -115,6 +116,7 @@ class AppDependencies:
     refusals: Refusals
     paid_calls: PaidCalls
     kept_responses: KeptResponses
+    idempotency: Idempotency
     readiness: Readiness
     clock: Clock
 
@@ -232,6 +234,7 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         pricing=Pricing(parts.catalog, parts.clock),
         router=parts.router,
         answers=Answers(parts.paid_calls),
+        idempotency=parts.idempotency,
     )
     routes: tuple[PaidRoute[Any], ...] = (
         ChatCompletions(inference),

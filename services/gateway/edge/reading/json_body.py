@@ -21,6 +21,8 @@ T = TypeVar("T")
 Part = TypeVar("Part")
 Model = TypeVar("Model", bound=BaseModel)
 
+# A name that the caller made up is told back, but not at any length.
+LONGEST_NAME: Final = 64
 _AT: Final = re.compile(r" - at `(?:key in )?\$\.?(.*?)`$", re.DOTALL)
 
 
@@ -71,6 +73,9 @@ def wrong_field(error: msgspec.ValidationError, prefix: str = "") -> InvalidRequ
     if missing:
         path = f"{path}.{missing[1]}" if path else missing[1]
         problem = "This field is required"
+    elif strange := re.search(r"contains unknown field `([^`]*)`", problem):
+        path = f"{path}.{strange[1][:LONGEST_NAME]}" if path else strange[1][:LONGEST_NAME]
+        problem = "There is no such field"
     path = path.replace("[...]", "") if not prefix else _joined(prefix, path)
     where = f" (field `{path}`)" if path else ""
     return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem}{where}.", param=path or "body")

@@ -20,6 +20,7 @@ from services.gateway.inference.schemas import (
     StopList,
     TokenCount,
 )
+from services.gateway.inference.steering.schemas import ModelNames, ProviderPreferences, Way
 
 CallId = Annotated[str, Meta(min_length=1, max_length=1024)]
 
@@ -199,6 +200,9 @@ class MessagesRequest(Struct, gc=False):
     output_config: OutputConfig | None = None
     service_tier: ShortText | None = None
     thread: Any = None
+    models: ModelNames | None = None
+    provider: ProviderPreferences | None = None
+    route: Way | None = None
 
 
 def answer_schema(form: OutputFormat) -> JsonSchemaFormat:

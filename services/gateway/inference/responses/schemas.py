@@ -19,6 +19,7 @@ from services.gateway.inference.schemas import (
     Temperature,
     TokenCount,
 )
+from services.gateway.inference.steering.schemas import ModelNames, ProviderPreferences, Way
 
 CallId = Annotated[str, Meta(min_length=1, max_length=1024)]
 
@@ -168,6 +169,9 @@ class ResponsesRequest(Struct, gc=False):
     background: bool | None = None
     conversation: Any = None
     prompt: Any = None
+    models: ModelNames | None = None
+    provider: ProviderPreferences | None = None
+    route: Way | None = None
 
     @property
     def is_kept(self) -> bool:

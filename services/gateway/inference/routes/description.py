@@ -127,6 +127,7 @@ OPERATIONS: Final = {
         MessagesRequest,
         {"type": "object", "required": ["input_tokens"], "properties": {"input_tokens": _COUNT}},
         streams=False,
+        is_billed=False,
     ),
 }
 

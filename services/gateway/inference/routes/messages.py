@@ -17,6 +17,7 @@ from services.gateway.inference.anthropic.entering import enter
 from services.gateway.inference.anthropic.frames import MessageFrames
 from services.gateway.inference.anthropic.schemas import MessagesRequest
 from services.gateway.inference.conversation import normalise
+from services.gateway.inference.explanation import check_required
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.prompt_list import PromptList
@@ -24,6 +25,8 @@ from services.gateway.inference.routes.access import COUNT_TOKENS, MESSAGES
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.inference.size.prompt_size import chat_size
+from services.gateway.inference.steering.choice import steering_of
+from services.gateway.inference.steering.schemas import left_out
 
 
 class _AnthropicRoute(PaidRoute[MessagesRequest]):
@@ -42,13 +45,17 @@ class _AnthropicRoute(PaidRoute[MessagesRequest]):
         Raises:
             ServiceError: the request is refused.
         """
+        steering = steering_of(request)
         conversation = to_chat(request)
         chat = conversation.chat
+        chat.provider = request.provider
         context.field_name = conversation.origins.name
         context.ignored_params.extend(conversation.left_out)
         context.ignored_params.extend(map(context.field_name, normalise(chat).left_out))
+        context.ignored_params.extend(left_out(request.provider))
+        check_required(request.provider, context.ignored_params)
         priced = self.inference.pricing.price(
-            context, request.model, kind="chat", endpoint="messages", size=chat_size(chat)
+            context, request.model, kind="chat", endpoint="messages", size=chat_size(chat), steering=steering
         )
         return chat, priced
 
@@ -75,6 +82,8 @@ class Messages(_AnthropicRoute):
 
 class CountTokens(_AnthropicRoute):
     """Says how many tokens a conversation would be, by our own count: it costs nothing and asks no provider."""
+
+    is_billed = False
 
     def __init__(self, inference: InferenceDependencies) -> None:
         super().__init__(COUNT_TOKENS, inference)

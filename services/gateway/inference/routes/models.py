@@ -89,7 +89,6 @@ def _shown(catalog: CatalogWatch, context: RequestContext, model_id: str, includ
 
 def model_body(model: Model, now: datetime, *, allowed: bool) -> dict[str, Any]:
     """Return a model as the API shows it; `allowed`: the credential may use it."""
-    shutdown = _date(model.shutdown_at)
     return {
         "id": model.id,
         "object": "model",
@@ -113,13 +112,21 @@ def model_body(model: Model, now: datetime, *, allowed: bool) -> dict[str, Any]:
         "supported_features": list(model.supported_features),
         "supported_parameters": list(model.supported_parameters),
         "default_parameters": dict(model.default_parameters),
-        "lifecycle": {
-            "deprecated": model.deprecated_at is not None and model.deprecated_at <= now,
-            "deprecation_date": _date(model.deprecated_at),
-            "shutdown_date": shutdown,
-        },
-        "shutdown_date": shutdown,
+        "lifecycle": _lifecycle(model, now),
+        "shutdown_date": _date(model.shutdown_at),
         "allowed": allowed,
+    }
+
+
+def _lifecycle(model: Model, now: datetime) -> dict[str, Any]:
+    deprecated = model.deprecated_at is not None and model.deprecated_at <= now
+    return {
+        "status": "deprecated" if deprecated else "candidate" if model.version == "rc" else "active",
+        "deprecated": deprecated,
+        "deprecation_date": _date(model.deprecated_at),
+        "deprecated_at": None if model.deprecated_at is None else model.deprecated_at.isoformat(),
+        "shutdown_date": _date(model.shutdown_at),
+        "successor": model.successor or None,
     }
 
 

@@ -14,6 +14,7 @@ from services.gateway.clients.completion import Completion
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.conversation import normalise
+from services.gateway.inference.explanation import check_required
 from services.gateway.inference.openai_bodies import encode
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.prompt_list import PromptList
@@ -27,6 +28,8 @@ from services.gateway.inference.routes.access import INPUT_TOKENS, RESPONSES
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatMessage, ChatRequest
 from services.gateway.inference.size.prompt_size import chat_size
+from services.gateway.inference.steering.choice import steering_of
+from services.gateway.inference.steering.schemas import left_out
 from services.gateway.metering.usage_record import TokenUsage
 
 UNKNOWN: Final = "There is no such response, or not any more (field `previous_response_id`)."
@@ -90,16 +93,20 @@ class _ResponsesRoute(PaidRoute[ResponsesRequest]):
         Raises:
             ServiceError: the request is refused.
         """
+        steering = steering_of(request)
         if not isinstance(request.input, str):
             request.input = await References(partial(self._load, context)).replaced(request.input)
         before = await self._before(context, request)
         conversation = to_chat(request, before)
         chat = conversation.chat
+        chat.provider = request.provider
         context.field_name = conversation.origins.name
         context.ignored_params.extend(conversation.left_out)
         context.ignored_params.extend(map(context.field_name, normalise(chat).left_out))
+        context.ignored_params.extend(left_out(request.provider))
+        check_required(request.provider, context.ignored_params)
         priced = self.inference.pricing.price(
-            context, request.model, kind="chat", endpoint="responses", size=chat_size(chat)
+            context, request.model, kind="chat", endpoint="responses", size=chat_size(chat), steering=steering
         )
         return [*before, *conversation.said], chat, priced
 
