@@ -18,7 +18,7 @@ _LIMITS: Final = [
     f"x-ratelimit-{figure}{unit}" for figure in ("limit", "remaining", "reset") for unit in ("", "-requests", "-tokens")
 ]
 _EXPOSED: Final = (
-    "x-request-id, www-authenticate, dpop-nonce, retry-after, x-should-retry, ratelimit, ratelimit-policy, "
+    "x-request-id, request-id, www-authenticate, dpop-nonce, retry-after, x-should-retry, ratelimit, ratelimit-policy, "
     "deprecation, sunset, link, idempotent-replayed, x-razvilka-original-request-id, x-razvilka-model, "
     "x-razvilka-provider, x-razvilka-dropped-params, x-razvilka-cost-micro-rub, x-razvilka-max-tokens-lowered, "
     + ", ".join(_LIMITS)

@@ -76,7 +76,7 @@ def response_object(head: ResponseHead, status: str, output: list[dict[str, Any]
         "reasoning": given["reasoning"] or {"effort": None, "summary": None},
         "store": request.is_kept,
         "temperature": request.temperature,
-        "text": {"format": (given["text"] or {}).get("format") or {"type": "text"}},
+        "text": _text(given["text"] or {}),
         "tool_choice": given["tool_choice"] or "auto",
         "tools": [_tool(tool) for tool in request.tools or ()],
         "top_p": request.top_p,
@@ -85,6 +85,10 @@ def response_object(head: ResponseHead, status: str, output: list[dict[str, Any]
         "user": request.user,
         **changes,
     }
+
+
+def _text(text: dict[str, Any]) -> dict[str, Any]:
+    return {"format": text.get("format") or {"type": "text"}, "verbosity": text.get("verbosity") or "medium"}
 
 
 def _tool(raw: msgspec.Raw) -> dict[str, Any]:
