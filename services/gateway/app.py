@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound
+from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
@@ -52,6 +53,7 @@ from services.gateway.identity.refusals import Refusals
 from services.gateway.identity.step_up import StepUp
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.anthropic.entering import enter, speaks_anthropic
+from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
 from services.gateway.inference.responses.kept import KeptResponses
@@ -68,6 +70,7 @@ from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.responses import InputTokens, Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
+from services.gateway.inference.routes.tokenize import Tokenize
 from services.gateway.management import bodies, needs
 from services.gateway.management.abuse import abuse_router
 from services.gateway.management.access import grants_router, sessions_router
@@ -115,6 +118,8 @@ class AppDependencies:
     refusals: Refusals
     paid_calls: PaidCalls
     kept_responses: KeptResponses
+    explanations: RedisExplanations
+    idempotency: Idempotency
     readiness: Readiness
     clock: Clock
 
@@ -207,7 +212,7 @@ def _step_up(parts: AppDependencies) -> StepUp:
 def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
     return (
         models_router(parts.catalog, parts.clock),
-        requests_router(parts.usage),
+        requests_router(parts.usage, parts.explanations, parts.catalog),
         kept_responses_router(parts.kept_responses),
         auth_key_router(parts.usage, parts.clock),
         providers_router(parts.router),
@@ -234,6 +239,8 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         pricing=Pricing(parts.catalog, parts.clock),
         router=parts.router,
         answers=Answers(parts.paid_calls),
+        free_calls=parts.paid_calls.free,
+        idempotency=parts.idempotency,
     )
     routes: tuple[PaidRoute[Any], ...] = (
         ChatCompletions(inference),
@@ -241,6 +248,7 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         EmbeddingsRoute(inference),
         Messages(inference),
         CountTokens(inference),
+        Tokenize(inference),
         Responses(inference, parts.kept_responses),
         InputTokens(inference, parts.kept_responses),
     )

@@ -21,6 +21,7 @@ from servicekit.redis import open_redis
 from servicekit.rpc_client import open_channel, peer_of
 from services.gateway.admission.admission import open_admission
 from services.gateway.admission.options import AdmissionOptions
+from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.admission.redis.holds import Holds
 from services.gateway.admission.redis.server_clock import redis_now
 from services.gateway.app import AppDependencies, build_app
@@ -29,8 +30,9 @@ from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
+from services.gateway.clients.kept.idempotency import IdempotencyStore
+from services.gateway.clients.kept.response_store import RedisResponseStore
 from services.gateway.clients.oauth import OAuthClient
-from services.gateway.clients.response_store import RedisResponseStore
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.user_contexts import UserContextClient
@@ -39,6 +41,7 @@ from services.gateway.edge.server.http_server import listening
 from services.gateway.edge.server.readiness import Check, Details, Readiness
 from services.gateway.identity.assembly import Identity, assemble_identity
 from services.gateway.identity.known_proxies import tell_known_proxies
+from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.responses.kept import KeptResponses
 from services.gateway.metering.journal.journal import NO_SPACE
@@ -119,7 +122,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         clients = await _open_clients(stack, settings, clock)
         paid = await _open_paid_calls(stack, settings, redis, clients, clock)
         identity = assemble_identity(settings, redis, clients.auth, clients.oauth, clock)
-        kept = KeptResponses(RedisResponseStore(redis, ttl_s=settings.responses_kept_s))
+        kept = _kept(settings, redis, paid[0], clock)
         parts = _dependencies(settings, clients, identity, paid, kept, clock)
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
@@ -153,6 +156,30 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of answers: for a next turn, for a retry, for who asks what became of one."""
+
+    responses: KeptResponses
+    idempotency: Idempotency
+    explanations: RedisExplanations
+
+
+def _kept(settings: GatewaySettings, redis: Redis, paid_calls: PaidCalls, clock: Clock) -> Kept:
+    given = settings.idempotency
+    return Kept(
+        KeptResponses(RedisResponseStore(redis, ttl_s=settings.responses_kept_s)),
+        Idempotency(
+            IdempotencyStore(redis, lease_s=given.lease_s, kept_s=given.kept_s),
+            settings,
+            clock=clock,
+            tasks=paid_calls.tasks,
+            cancellations=paid_calls.cancellations,
+        ),
+        RedisExplanations(redis),
+    )
+
+
 def _catalog(settings: GatewaySettings, clients: Clients, clock: Clock) -> CatalogWatch:
     return CatalogWatch(
         clients.router.list_models,
@@ -167,7 +194,7 @@ def _dependencies(
     clients: Clients,
     identity: Identity,
     paid: tuple[PaidCalls, Metering],
-    kept: KeptResponses,
+    kept: Kept,
     clock: Clock,
 ) -> AppDependencies:
     catalog = _catalog(settings, clients, clock)
@@ -188,7 +215,9 @@ def _dependencies(
         limit=identity.limit,
         refusals=identity.refusals,
         paid_calls=paid_calls,
-        kept_responses=kept,
+        kept_responses=kept.responses,
+        explanations=kept.explanations,
+        idempotency=kept.idempotency,
         readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering, catalog)),
         clock=clock,
     )
@@ -259,6 +288,7 @@ def _admission_options(settings: GatewaySettings) -> AdmissionOptions:
         renew_every_s=given.lease_s / 3,
         replicas=given.replicas,
         reconcile_every_s=given.reconcile_every_s,
+        explained_s=given.explained_s,
     )
 
 

@@ -194,6 +194,7 @@ def request_facts(context: RequestContext, priced: PricedRequest, boot_id: str) 
         input_bound=estimate.input_bound,
         output_bound=max(1, estimate.output_bound),
         hold_micro_rub=estimate.hold_micro_rub,
+        idempotent=context.keeper is not None,
     )
 
 

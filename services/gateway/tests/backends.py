@@ -185,6 +185,8 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.prompts: list[pb.Prompt] = []
         self.embeds: list[pb.EmbedRequest] = []
         self.files: dict[tuple[str, str], pb.GetFileResponse] = {}
+        self.counts: list[int] = [2]
+        self.counted: list[pb.CountTokensRequest] = []
         self.shown: list[bytes] = []
         self.context = CallContext("", begin_trace(None))
         self.entered = asyncio.Event()
@@ -290,6 +292,13 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
             canaries=self.canaries,
         )
 
+    async def CountTokens(self, request: Any, context: Any) -> pb.CountTokensResponse:
+        self.counted.append(request)
+        if self.failure is not None:
+            raise self.failure
+        provider = next(known.provider for known in self.models if known.id == request.model)
+        return pb.CountTokensResponse(route=pb.Route(provider=provider, model=request.model), tokens=self.counts)
+
     async def GetFile(self, request: Any, context: Any) -> pb.GetFileResponse:
         self.shown.append(shown_context(context))
         found = self.files.get((request.owner, request.file_id))
@@ -312,11 +321,14 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
         self.rows: dict[str, usage_pb2.UsageRecord] = {}
         self.arrived = asyncio.Condition()
         self.spend = 1_250_000
+        self.is_away = False
         self.callers: list[usage_pb2.ModelCaller] = []
         self.asked_models: list[str] = []
         self.shown: list[bytes] = []
 
     async def Record(self, request: Any, context: Any) -> usage_pb2.RecordResponse:
+        if self.is_away:
+            raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "The books are closed.")
         async with self.arrived:
             for record in request.records:
                 self.rows.setdefault(record.request_id, record)

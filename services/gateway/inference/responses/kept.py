@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from services.gateway.inference.keeping.sealing import Seal
 from services.gateway.inference.schemas import ChatMessage
 
 PREFIX: Final = "resp_"
@@ -26,7 +25,6 @@ _MOST_UNPACKED: Final = 4 * MOST_BYTES
 # Above it packing would hold the event loop.
 _PACKED_AT_ONCE: Final = 2**16
 _ID_LETTERS: Final = 43
-_NONCE_BYTES: Final = 12
 
 
 class KeptResponse(msgspec.Struct, gc=False):
@@ -105,22 +103,15 @@ class KeptResponses:
         packed = await _packed(msgspec.json.encode(kept))
         if packed is None:
             return False
-        nonce = os.urandom(_NONCE_BYTES)
-        name = _name(owner, response_id)
-        sealed = nonce + AESGCM(_key(owner, response_id)).encrypt(nonce, packed, name.encode())
-        return await self.store.save(user_id, name, sealed)
+        seal = _seal(owner, response_id)
+        return await self.store.save(user_id, seal.name, seal.close(packed))
 
     async def load(self, user_id: str, owner: str, response_id: str) -> KeptResponse | None:
         """Return an answer, or None: there is none of this id for this owner, or not any more."""
-        name = _name(owner, response_id)
-        sealed = await self.store.load(user_id, name)
-        if sealed is None:
-            return None
-        try:
-            packed = AESGCM(_key(owner, response_id)).decrypt(
-                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], name.encode()
-            )
-        except InvalidTag:
+        seal = _seal(owner, response_id)
+        sealed = await self.store.load(user_id, seal.name)
+        packed = seal.open(sealed) if sealed is not None else None
+        if packed is None:
             return None
         return msgspec.json.decode(zlib.decompress(packed), type=KeptResponse)
 
@@ -142,5 +133,5 @@ def _name(owner: str, response_id: str) -> str:
     return hashlib.sha256(f"name\0{owner}\0{response_id}".encode()).hexdigest()[:40]
 
 
-def _key(owner: str, response_id: str) -> bytes:
-    return hashlib.sha256(f"key\0{owner}\0{response_id}".encode()).digest()
+def _seal(owner: str, response_id: str) -> Seal:
+    return Seal(_name(owner, response_id), hashlib.sha256(f"key\0{owner}\0{response_id}".encode()).digest())

@@ -83,6 +83,8 @@ class Messages(_AnthropicRoute):
 class CountTokens(_AnthropicRoute):
     """Says how many tokens a conversation would be, by our own count: it costs nothing and asks no provider."""
 
+    is_billed = False
+
     def __init__(self, inference: InferenceDependencies) -> None:
         super().__init__(COUNT_TOKENS, inference)
 
