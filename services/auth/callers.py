@@ -17,6 +17,8 @@ KEYS: Final = {
     "RevokeApiKey": BOTH,
     "RotateApiKey": BOTH,
     "VerifyApiKey": BOTH,
+    "GetModelNames": GATEWAY,
+    "SetModelNames": GATEWAY,
 }
 OAUTH: Final = {
     "Authorize": GATEWAY,
@@ -73,6 +75,8 @@ USER_CONTEXTS: Final = {"SignUserContext": GATEWAY}
 IN_THEIR_NAME: Final = {
     "ListApiKeys": UserRow("user_id", "keys:read"),
     **dict.fromkeys(("CreateApiKey", "RevokeApiKey", "RotateApiKey"), UserRow("user_id", "keys:write")),
+    "GetModelNames": UserRow("user_id", "keys:read"),
+    "SetModelNames": UserRow("user_id", "keys:write"),
     "ListGrants": UserRow("user_id", "profile:read"),
     "RevokeGrant": UserRow("user_id", "profile:write"),
     **dict.fromkeys(("CreateClient", "ListClients", "DeleteClient"), UserRow("owner_user_id", "clients:write")),
