@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
@@ -32,6 +32,8 @@ FORBIDDEN_HEADERS: Final = frozenset({"crit", "jwk", "jku", "x5u", "x5c", "b64",
 PKCS8: Final = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 PrivateKey: TypeAlias = RSAPrivateKey | EllipticCurvePrivateKey
 SHARED_ALGORITHM: Final = "HS256"
+# The last second of the year 9999. What is further away is no date, and an integer of 400 digits not even a float.
+LAST_S: Final = 253_402_300_799
 # What an algorithm signs with, and no other kind of key.
 KINDS: Final[Mapping[str, type[RSAKey | ECKey]]] = {"RS256": RSAKey, "PS256": RSAKey, "ES256": ECKey}
 
@@ -78,6 +80,25 @@ def private_key(private: str | PrivateKey, *, kid: str, algorithm: str) -> Key:
         return Key(kid, algorithm, KINDS[algorithm].import_key(pem))
     except JoseError as exc:
         raise ValueError(f"not a key of {algorithm}") from exc
+
+
+def key_of_certificate(given: object, *, kid: str) -> Key:
+    """Return either half of a certificate's key, with the one algorithm that such a key signs with here.
+
+    Raises:
+        ValueError: it is neither RSA nor of the curve P-256.
+    """
+    match given:
+        case EllipticCurvePublicKey(curve=SECP256R1()) | EllipticCurvePrivateKey(curve=SECP256R1()):
+            algorithm = "ES256"
+        case RSAPublicKey() | RSAPrivateKey():
+            algorithm = "PS256"
+        case _:
+            raise ValueError("the key of a certificate must be RSA or ECDSA with P-256")
+    if isinstance(given, EllipticCurvePrivateKey | RSAPrivateKey):
+        return private_key(given, kid=kid, algorithm=algorithm)
+    pem = given.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return Key(kid, algorithm, KINDS[algorithm].import_key(pem))
 
 
 def public_key(member: Mapping[str, Any]) -> Key:
@@ -189,7 +210,7 @@ def _is_for(aud: object, audience: str) -> bool:
 
 def _moment(value: object) -> float:
     # NaN never gets here: JSON has none, and `read_object` refuses what Python's parser adds.
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -LAST_S <= value <= LAST_S:
         raise _invalid()
     return value
 

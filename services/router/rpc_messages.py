@@ -30,6 +30,8 @@ from services.router.domain.completion import (
 from services.router.domain.health import ModelHealth
 from services.router.domain.kept_file import KeptFile
 from services.router.routing.service import ListedModel
+from services.router.routing.tokenizing import TokenQuestion
+from services.router.status.canaries import Side
 
 ROLES: Final = {
     pb.ROLE_UNSPECIFIED: Role.USER,
@@ -45,6 +47,12 @@ FINISH_REASONS: Final[dict[FinishReason | None, pb.FinishReason.ValueType]] = {
     FinishReason.TOOL_CALLS: pb.FINISH_REASON_TOOL_CALLS,
     FinishReason.CONTENT_FILTER: pb.FINISH_REASON_CONTENT_FILTER,
 }
+
+
+def question_from_proto(message: pb.CountTokensRequest) -> TokenQuestion:
+    """Return what is to be counted."""
+    prompt = prompt_from_proto(message.prompt) if message.HasField("prompt") else None
+    return TokenQuestion(message.model, tuple(message.texts), prompt, frozenset(message.allowed_models))
 
 
 def prompt_from_proto(message: pb.Prompt) -> Prompt:
@@ -69,6 +77,9 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         allowed_models=frozenset(message.allowed_models),
         require_parameters=message.require_parameters,
         tenant=message.tenant,
+        candidates=tuple(message.candidates),
+        sort=message.sort,
+        alone=message.alone,
     )
 
 
@@ -224,7 +235,9 @@ def model_to_proto(listed: ListedModel) -> pb.Model:
         default_parameters=model.default_parameters,
         prices=map(_price_to_proto, model.prices),
         description=model.description,
-        fallbacks=model.fallbacks,
+        # Whatever may answer is held for: a canary too.
+        fallbacks=[*(each.model for each in model.fallbacks), *([model.canary.model] if model.canary else [])],
+        successor=model.successor,
         chars_per_token=model.chars_per_token,
         tokens_per_message=model.tokens_per_message,
         on_disconnect=model.on_disconnect,
@@ -255,6 +268,20 @@ def file_to_proto(file: KeptFile) -> pb.GetFileResponse:
     if file.created_at is not None:
         message.created_at.FromDatetime(file.created_at)
     return message
+
+
+def side_to_proto(side: Side) -> pb.CanarySide:
+    """Return one side of a canary."""
+    return pb.CanarySide(
+        channel=side.channel,
+        side=side.arm,
+        resolved_model=side.model,
+        answers=side.answers,
+        failures=side.failures,
+        first_content_s=side.first_content_s,
+        tokens_output=side.tokens_output,
+        cost_micro_rub=side.cost_micro_rub,
+    )
 
 
 def status_to_proto(health: ModelHealth) -> pb.ModelStatus:

@@ -8,6 +8,7 @@ import random
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from razvilka.router.v1 import router_pb2_grpc
 
@@ -15,8 +16,10 @@ from servicekit import lifecycle, postgres, redis, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.rpc_server import running_server
 from servicekit.trust.callers import CallPolicy
+from servicekit.trust.in_their_name import InTheirName
+from servicekit.trust.user_context import ContextCheck
 from services.router.cache import ChannelCache, RedisTokenShare
-from services.router.callers import CALLERS
+from services.router.callers import CALLERS, IN_THEIR_NAME
 from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
 from services.router.catalog.live import LiveCatalog
@@ -30,6 +33,7 @@ from services.router.routing.attempts import Attempts
 from services.router.routing.files import FileService
 from services.router.routing.limits import Limits
 from services.router.routing.service import RouterService
+from services.router.routing.tokenizing import Tokenizing
 from services.router.rpc import RouterServicer
 from services.router.settings import RouterSettings
 from services.router.status.reporter import StatusReporter
@@ -83,8 +87,10 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         attempts = Attempts(table.providers, health, clock, random.Random())  # noqa: S311
         service = RouterService(catalog, attempts, statuses, clock, limits)
         files = FileService(lambda: file_store(table.providers), made)
-        servicer = RouterServicer(service, files, settings.multiplex)
-        register = functools.partial(router_pb2_grpc.add_RouterServiceServicer_to_server, servicer)
+        tokenizing = Tokenizing(catalog, table.providers, service.counts, clock, limits)
+        servicer = RouterServicer(service, tokenizing, files, settings.multiplex)
+        checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "router", clock))
+        register = functools.partial(router_pb2_grpc.add_RouterServiceServicer_to_server, checked)
         policy = CallPolicy(CALLERS)
         served = running_server(settings.grpc, register, _ready, policy, settings.tls)
         port = await opened.enter_async_context(served)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import grpc
 from razvilka.usage.v1 import usage_pb2 as pb
@@ -14,6 +14,7 @@ from razvilka.usage.v1 import usage_pb2_grpc
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.timestamps import timestamp, to_timestamp, to_unix_us
+from services.gateway.clients.user_contexts import InWhoseName, of_nobody
 from services.gateway.metering.usage_record import Attempt, Rejected, Source, Status, UsageRecord
 
 READ_DEADLINE_S = 2.0
@@ -27,11 +28,23 @@ _ATTEMPT_NAMES: Final = Attempt.__struct_fields__
 _attempt: Final = attrgetter(*_ATTEMPT_NAMES)
 
 
-class UsageClient:
-    """Stores what was spent, and reads it back."""
+class ModelCaller(NamedTuple):
+    """Who has called a model, by which key or grant, how often, and on which UTC day last."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    model: str
+    user_id: str
+    key_id: str
+    grant_id: str
+    requests: int
+    last_day: datetime
+
+
+class UsageClient:
+    """Stores what was spent, and reads it back. `in_whose_name` tells whom it is read for."""
+
+    def __init__(self, channel: grpc.aio.Channel, in_whose_name: InWhoseName = of_nobody) -> None:
         self._channel = channel
+        self._in_whose_name = in_whose_name
         self._stub = usage_pb2_grpc.UsageServiceStub(channel)
 
     async def record(self, records: Sequence[UsageRecord]) -> tuple[Rejected, ...]:
@@ -73,8 +86,31 @@ class UsageClient:
             NotFound: absent, or someone else's.
         """
         request = pb.GetRequestRequest(user_id=user_id, request_id=request_id)
-        answer = await rpc_client.unary(self._stub.GetRequest, request, deadline_s=READ_DEADLINE_S, call=call)
+        user_context = await self._in_whose_name(call)
+        answer = await rpc_client.unary(
+            self._stub.GetRequest, request, deadline_s=READ_DEADLINE_S, call=call, user_context=user_context
+        )
         return record_from_proto(answer.record)
+
+    async def model_callers(
+        self, admin_user_id: str, models: Sequence[str], since: datetime, limit: int, call: CallContext
+    ) -> list[ModelCaller]:
+        """Return who has called any of the models from a UTC day on, most requests first: for an administrator.
+
+        Raises:
+            PermissionDenied: who asks is none.
+        """
+        request = pb.ListModelCallersRequest(
+            admin_user_id=admin_user_id, models=models, since=timestamp(since), limit=limit
+        )
+        user_context = await self._in_whose_name(call)
+        answer = await rpc_client.unary(
+            self._stub.ListModelCallers, request, deadline_s=RECORD_DEADLINE_S, call=call, user_context=user_context
+        )
+        return [
+            ModelCaller(each.model, each.user_id, each.key_id, each.grant_id, each.requests, each.last_day.ToDatetime())
+            for each in answer.callers
+        ]
 
     async def is_serving(self) -> bool:
         """Tell whether the service is ready."""

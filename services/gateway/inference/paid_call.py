@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from types import TracebackType
+
+import msgspec
 
 from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest, NotFound, PermissionDenied, ServiceError
 from servicekit.lifecycle import Background
 from services.gateway.admission.admission import Admission
+from services.gateway.admission.request import Admitted
 from services.gateway.clients.completion import End, Route
 from services.gateway.edge.cancellation import Cancellation, Cancellations
-from services.gateway.edge.client_connection import ClientConnection
+from services.gateway.edge.client_connection import FINISH, ClientConnection
 from services.gateway.edge.problems import code_of, status_of
-from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
+from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, CacheStatus, RequestContext
 from services.gateway.inference import metrics
 from services.gateway.inference.admitting import Admitting
 from services.gateway.inference.answer_headers import answer_headers
-from services.gateway.inference.delivered import NOTHING, Delivered
+from services.gateway.inference.delivered import NOTHING, Delivered, Last
 from services.gateway.inference.dispatch import Dispatch
+from services.gateway.inference.explaining.circumstances import explain_by
 from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
 from services.gateway.inference.pricing import PricedRequest
+from services.gateway.inference.tokens.free_call import FreeCalls
+from services.gateway.metering.bill import row_of
 from services.gateway.metering.metering import Meter, Metering
-from services.gateway.metering.usage_record import (
-    Attempt,
-    Outcome,
-    Source,
-    Status,
-    TokenUsage,
-)
+from services.gateway.metering.usage_record import Attempt, Outcome, Source, Status, TokenUsage
 from services.gateway.settings import GatewaySettings
 
 # In the router's error: what calls of the failed request have used all the same.
@@ -51,6 +52,7 @@ class PaidCalls:
     ) -> None:
         admitting = Admitting(admission, clock, boot_id=boot_id, budget_wait_s=settings.admission.budget_wait_s)
         self.dispatch = Dispatch(admission, metering, admitting, clock)
+        self.free = FreeCalls(admission, clock, boot_id=boot_id)
         self.settings = settings
         self.tasks = tasks
         self.cancellations = cancellations
@@ -72,7 +74,7 @@ class PaidCall:
             with call.cancellation:
                 answer = await ...         # ask the router
             call.routed(answer.route)
-            await call.complete(answer.end, finish_reason)
+            body = await call.complete(answer.end, finish_reason, last=render)
 
     Leaving the block settles what the block did not: as failed, or as interrupted. `cancellation` is the part that
     a caller who leaves, or a process that stops, may end; `client` says whether the caller is still there.
@@ -81,6 +83,7 @@ class PaidCall:
     cancellation: Cancellation
     client: ClientConnection
     _meter: Meter
+    _admitted: Admitted
 
     def __init__(self, calls: PaidCalls, context: RequestContext, priced: PricedRequest) -> None:
         self._calls = calls
@@ -98,8 +101,12 @@ class PaidCall:
 
     def routed(self, route: Route) -> None:
         """Note what answers."""
-        self.route = route
+        self.context.timing.answered()
         context = self.context
+        if route.dropped_params:
+            names = tuple(map(context.field_name, route.dropped_params))
+            route = msgspec.structs.replace(route, dropped_params=names)
+        self.route = route
         context.provider, context.resolved_model = route.provider, route.resolved_model
         context.model = route.model or context.model
         context.headers.extend(answer_headers(route, self.priced.model, context.ignored_params))
@@ -119,19 +126,24 @@ class PaidCall:
         if chars and not self._delivered.chars and self.priced.stream:
             context = self.context
             context.first_token_ms = context.elapsed_ms
-            metrics.first_token(self.route.provider, self.route.model).observe(context.elapsed_s)
+            if context.cache_status is not CacheStatus.HIT:
+                metrics.first_token(self.route.provider, self.route.model).observe(context.elapsed_s)
 
     def answered(self, route: Route, chars: int, usage: TokenUsage | None) -> None:
         """Note an answer that a provider has made: it is billed, whatever becomes of others in the same request."""
         self.route = route
         self._delivered.answered(chars, usage)
 
-    async def complete(self, end: End, finish_reason: str) -> int:
-        """Settle an answer that the provider ended; return its cost in micro-roubles.
+    async def complete(self, end: End, finish_reason: str, last: Last) -> bytes:
+        """Settle an answer that the provider ended; return its last bytes.
 
         Args:
             end: how it ended.
             finish_reason: of the first choice.
+            last: makes them.
+
+        Raises:
+            ServiceError: it could not be kept for retries, so it costs nothing and nobody gets it.
         """
         outcome = self._outcome(
             # Whoever left while the answer was read on to its end, because it is billed whole, has not got it.
@@ -141,7 +153,7 @@ class PaidCall:
             attempts=end.attempts,
             delivered_bound=self._delivered_bound(finish_reason),
         )
-        return await self._settle(outcome)
+        return await self._conclude(outcome, last)
 
     async def interrupt(self, cause: str) -> int:
         """Settle an answer that was ended from our side: what was delivered is billed."""
@@ -153,8 +165,8 @@ class PaidCall:
             )
         )
 
-    async def fail(self, error: ServiceError) -> int:
-        """Settle an answer that failed: nothing delivered and nothing made, nothing billed."""
+    async def fail(self, error: ServiceError, last: Last) -> bytes:
+        """Settle an answer that failed; return the last bytes. Nothing delivered and nothing made: nothing billed."""
         if used := error.details.pop(USED, ""):
             self.route = Route(error.details.get("provider", ""), error.details.get("model", ""))
             self._delivered.used(used)
@@ -162,14 +174,19 @@ class PaidCall:
             # The router refused the request as it stands: no provider saw it, so there is nothing to tell of.
             self.settled = True
             await self._meter.void()
-            return 0
-        return await self._failed(code_of(error), status_of(error), attempts_of(error))
+            return last(NOTHING, 0)
+        outcome = self._failed(code_of(error), status_of(error), attempts_of(error))
+        if not self._delivered.is_billed:
+            # A retry may have better luck.
+            return last(self.billed, await self._settle(outcome))
+        try:
+            return await self._conclude(outcome, last)
+        except ServiceError:
+            return last(self.billed, self.context.cost_micro_rub)
 
-    async def _failed(self, code: str, http_status: int, attempts: tuple[Attempt, ...] = ()) -> int:
+    def _failed(self, code: str, http_status: int, attempts: tuple[Attempt, ...] = ()) -> Outcome:
         usage = self._delivered.usage if self._delivered.is_billed else NOTHING
-        return await self._settle(
-            self._outcome(Status.FAILED, usage=usage, error_code=code, http_status=http_status, attempts=attempts)
-        )
+        return self._outcome(Status.FAILED, usage=usage, error_code=code, http_status=http_status, attempts=attempts)
 
     def _outcome(
         self,
@@ -199,16 +216,41 @@ class PaidCall:
             http_status=context.status or http_status,
             attempts=attempts,
             dropped_params=stored_names(dropped_names(route, context.ignored_params)),
+            cache_status=context.cache_status.value,
+            answer_kept=False,
         )
+
+    async def _conclude(self, outcome: Outcome, last: Last) -> bytes:
+        """Settle, and return the last bytes. What retries are to get is kept first: what is paid for can be had.
+
+        Raises:
+            ServiceError: it could not be kept, and costs nothing.
+        """
+        keeper = self.context.keeper
+        if keeper is None:
+            cost = await self._settle(outcome)
+            return last(self.billed, cost)
+        kept = msgspec.structs.replace(outcome, answer_kept=True)
+        row = row_of(self._meter.ticket, self._meter.facts, kept)
+        told = last(row.billed, row.cost_micro_rub)
+        try:
+            await keeper.keep(outcome.http_status, told)
+        except ServiceError as exc:
+            await self._settle(msgspec.structs.replace(outcome, error_code=code_of(exc)))
+            raise
+        await self._settle(kept)
+        return told
 
     async def _settle(self, outcome: Outcome) -> int:
         self.settled = True
         context = self.context
-        cost = context.cost_micro_rub = await self._meter.settle(outcome)
+        context.timing.answered()
+        explain = explain_by(context, self.priced, self._admitted, outcome)
+        cost = context.cost_micro_rub = await self._meter.settle(outcome, explain)
         row = self._meter.record
         if row is None:
             return cost
-        self.billed = TokenUsage(row.tokens_input, row.tokens_output, row.tokens_cached, row.tokens_reasoning)
+        self.billed = row.billed
         context.tokens_in, context.tokens_out = row.tokens_input, row.tokens_output
         context.finish_reason = outcome.finish_reason
         context.error_code = context.error_code or outcome.error_code
@@ -226,11 +268,12 @@ class PaidCall:
 
     async def __aenter__(self) -> PaidCall:
         calls, context = self._calls, self.context
-        self._meter, self.priced = await calls.dispatch.send(context, self.priced)
+        self._meter, self.priced, self._admitted = await calls.dispatch.send(context, self.priced)
         self._delivered = Delivered(self.priced)
         self.cancellation = calls.cancellations.new()
-        policy = self.priced.model.on_disconnect
+        policy = self.priced.model.on_disconnect if context.keeper is None else FINISH
         self.client = ClientConnection(context.scope, self.cancellation, policy, calls.settings.stream)
+        context.timing.asked()
         return self
 
     async def __aexit__(
@@ -240,14 +283,17 @@ class PaidCall:
         if self.settled:
             return
         if isinstance(exc, ServiceError):
-            await self.fail(exc)
+            await self.fail(exc, partial(self._said, exc))
         elif isinstance(exc, asyncio.CancelledError):
             # This task may not wait any more; the lifecycle's own task does.
             self._calls.tasks.start(self._interrupted("cancelled"), name="settle")
         elif exc is not None:
-            await self._failed("internal_error", 500)
+            await self._settle(self._failed("internal_error", 500))
         else:
             await self.interrupt("unfinished")
+
+    def _said(self, error: ServiceError, billed: TokenUsage, cost_micro_rub: int) -> bytes:
+        return self.context.error_form(error, self.context.request_id)
 
     async def _interrupted(self, cause: str) -> None:
         await self.interrupt(cause)

@@ -51,6 +51,7 @@ def facts(**changes: Any) -> RequestFacts:
         "input_bound": 10**8,
         "output_bound": 10**8,
         "hold_micro_rub": 10**10,
+        "idempotent": False,
     }
     return RequestFacts(**{**given, **changes})
 
@@ -104,7 +105,7 @@ class Settlements:
     def __init__(self) -> None:
         self.settled: list[tuple[str, int, int]] = []
 
-    async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int) -> None:
+    async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int, explanation: str = "") -> None:
         """Remember."""
         self.settled.append((ticket.request_id, tokens, cost_micro_rub))
 

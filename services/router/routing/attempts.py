@@ -20,11 +20,12 @@ from services.router import metrics
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
 from services.router.domain.context_overflow import overflow_sentence
-from services.router.domain.failure import Situation, Verdict, counts_against_provider, decide
+from services.router.domain.failure import Decision, Situation, Verdict, counts_against_provider, decide
 from services.router.domain.health import HealthTracker
 from services.router.domain.kept import Kept
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
+from services.router.status.canaries import Trial
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -43,6 +44,10 @@ class RoutedRequest:
     attempts: list[Attempt] = field(default_factory=list)
     at: int = 0
     tries_of_candidate: int = 0
+    trial: Trial | None = None
+    """What hears how a request of a canary's channel goes."""
+    skips_unsupported: bool = False
+    """Whether a model that cannot do all that is asked gives way to the next one."""
     kept: Kept = field(default_factory=Kept)
     """What the model under way has answered of several calls: it is asked for the rest, and no other model is."""
 
@@ -151,7 +156,11 @@ class Attempts:
             ServiceError: `error`, when nothing is left to try.
         """
         request, model = failed.request, failed.model
-        decision = decide(error, self._situation(request, model), self._rng.random())
+        situation = self._situation(request, model)
+        if _gives_way(error, request) and situation.has_next:
+            decision = Decision(Verdict.NEXT)
+        else:
+            decision = decide(error, situation, self._rng.random())
         reason = error.reason.value
         if decision.verdict is Verdict.STOP:
             raise error
@@ -160,7 +169,7 @@ class Attempts:
             log.info("router.retry", model=model.id, reason=reason, wait_s=round(decision.wait_s, 3))
             await self._clock.sleep(decision.wait_s)
             return
-        request.at += 1
+        request.at = _next(request, model, error)
         request.tries_of_candidate = 0
         metrics.FALLBACKS.labels(model.provider, model.id, reason).inc()
         log.warning("router.fallback", failed=model.id, next=request.candidates[request.at].id, reason=reason)
@@ -168,10 +177,10 @@ class Attempts:
     def _situation(self, request: RoutedRequest, failed: Model) -> Situation:
         left = request.candidates[request.at + 1 :]
         return Situation(
-            attempts=len(request.attempts),
+            attempts=sum(not _was_not_asked(attempt) for attempt in request.attempts),
             attempts_of_candidate=request.tries_of_candidate,
             has_next=bool(left) and not request.kept,
-            next_is_larger=bool(left) and left[0].context_length > failed.context_length,
+            has_larger=any(model.context_length > failed.context_length for model in left),
             remaining_s=None if request.deadline is None else request.deadline - self._clock.monotonic(),
         )
 
@@ -190,6 +199,8 @@ class Attempts:
 
     def _record(self, attempt: RoutingAttempt, *, failed: bool) -> None:
         now, model = self._clock.monotonic(), attempt.model
+        if attempt.request.trial is not None:
+            attempt.request.trial.tried(model, now - attempt.began, failed=failed)
         if not failed:
             metrics.of_model(model.provider, model.id).first_content.observe(now - attempt.began)
         self._health.record(
@@ -200,6 +211,24 @@ class Attempts:
             now=self._clock.now(),
             monotonic=now,
         )
+
+
+def _gives_way(error: ServiceError, request: RoutedRequest) -> bool:
+    """Tell whether a model has refused what it cannot do, and another one may be able to."""
+    return request.skips_unsupported and error.reason is ErrorReason.UNSUPPORTED_PARAMETER
+
+
+def _was_not_asked(attempt: Attempt) -> bool:
+    """Tell whether its adapter refused the request: nothing went out, so it is none of the tries that are allowed."""
+    return attempt.reason == ErrorReason.UNSUPPORTED_PARAMETER.value
+
+
+def _next(request: RoutedRequest, failed: Model, error: ServiceError) -> int:
+    """Return which candidate comes next: after a prompt that was too long, the first with a larger window."""
+    following = range(request.at + 1, len(request.candidates))
+    if error.reason is not ErrorReason.CONTEXT_LENGTH_EXCEEDED:
+        return following[0]
+    return next(at for at in following if request.candidates[at].context_length > failed.context_length)
 
 
 def _described(attempt: RoutingAttempt) -> dict[str, str]:

@@ -9,8 +9,18 @@ import msgspec
 from services.gateway.edge.api_description import REF, HotOperation
 from services.gateway.inference.anthropic.schemas import MessagesRequest
 from services.gateway.inference.responses.schemas import ResponsesRequest
-from services.gateway.inference.routes.access import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
+from services.gateway.inference.routes.access import (
+    CHAT,
+    COMPLETIONS,
+    COUNT_TOKENS,
+    EMBEDDINGS,
+    INPUT_TOKENS,
+    MESSAGES,
+    RESPONSES,
+    TOKENIZE,
+)
 from services.gateway.inference.schemas import ChatRequest, CompletionRequest, ContentPart, EmbeddingRequest
+from services.gateway.inference.tokens.counting import TokenizeRequest
 
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _COST: Final = {"type": "string", "pattern": r"^\d+\.\d{6}$", "description": "Roubles, exactly."}
@@ -71,6 +81,30 @@ _RESPONSE: Final = {
     },
 }
 
+_TOKENS: Final = {
+    "type": "object",
+    "required": ["object", "model", "data", "total_tokens", "counted_by"],
+    "properties": {
+        "object": {"const": "list"},
+        "model": {"type": "string"},
+        "data": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["object", "index", "tokens"],
+                "properties": {
+                    "object": {"const": "tokens"},
+                    "index": _COUNT,
+                    "tokens": _COUNT,
+                    "characters": _COUNT,
+                },
+            },
+        },
+        "total_tokens": _COUNT,
+        "counted_by": {"enum": ["provider", "estimate"]},
+    },
+}
+
 
 def _answer(object_name: str, *items: str) -> dict[str, Any]:
     key = "data" if object_name == "list" else "choices"
@@ -102,12 +136,27 @@ OPERATIONS: Final = {
     EMBEDDINGS: HotOperation("inference", "Turn texts into vectors", EmbeddingRequest, _answer("list"), streams=False),
     MESSAGES: HotOperation("inference", "Answer a chat (Anthropic's form)", MessagesRequest, _MESSAGE, streams=True),
     RESPONSES: HotOperation("inference", "Answer a turn (Responses API)", ResponsesRequest, _RESPONSE, streams=True),
+    TOKENIZE: HotOperation(
+        "inference", "Count the tokens of texts or of a chat", TokenizeRequest, _TOKENS, streams=False
+    ),
+    INPUT_TOKENS: HotOperation(
+        "inference",
+        "Count a turn's tokens (Responses API)",
+        ResponsesRequest,
+        {
+            "type": "object",
+            "required": ["object", "input_tokens"],
+            "properties": {"object": {"const": "response.input_tokens"}, "input_tokens": _COUNT},
+        },
+        streams=False,
+    ),
     COUNT_TOKENS: HotOperation(
         "inference",
         "Count a chat's tokens (Anthropic's form)",
         MessagesRequest,
         {"type": "object", "required": ["input_tokens"], "properties": {"input_tokens": _COUNT}},
         streams=False,
+        is_billed=False,
     ),
 }
 
@@ -131,6 +180,10 @@ def _without_raw(components: dict[str, Any]) -> dict[str, Any]:
     }
     components["CompletionRequest"]["properties"]["prompt"] = {"anyOf": [text, {**texts, "maxItems": 128}]}
     items = {"type": "array", "minItems": 1, "items": {"type": "object"}}
+    components["InputMessage"]["properties"]["content"] = {"anyOf": [{"type": "string"}, items]}
     components["ResponsesRequest"]["properties"]["input"] = {"anyOf": [{"type": "string"}, items]}
+    components["ResponsesRequest"]["properties"]["tools"] = {
+        "anyOf": [{**items, "minItems": 0, "maxItems": 128}, {"type": "null"}]
+    }
     components["EmbeddingRequest"]["properties"]["input"] = {"anyOf": [text, {**texts, "maxItems": 2048}]}
     return {**components, **extra}
