@@ -53,6 +53,7 @@ from services.gateway.identity.refusals import Refusals
 from services.gateway.identity.step_up import StepUp
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.anthropic.entering import enter, speaks_anthropic
+from services.gateway.inference.caching.answer_cache import AnswerCache
 from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
@@ -120,6 +121,7 @@ class AppDependencies:
     kept_responses: KeptResponses
     explanations: RedisExplanations
     idempotency: Idempotency
+    cache: AnswerCache
     readiness: Readiness
     clock: Clock
 
@@ -243,9 +245,10 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         limits=parts.settings.limit,
         pricing=Pricing(parts.catalog, parts.clock),
         router=parts.router,
-        answers=Answers(parts.paid_calls),
+        answers=Answers(parts.paid_calls, parts.cache),
         free_calls=parts.paid_calls.free,
         idempotency=parts.idempotency,
+        cache=parts.settings.cache,
     )
     routes: tuple[PaidRoute[Any], ...] = (
         ChatCompletions(inference),
