@@ -133,10 +133,7 @@ class Application(FastAPI):
     known_routes: tuple[BaseRoute, ...]
 
     def methods_at(self, request: Request) -> set[str]:
-        """Return the methods of every route at a path; the router itself only names those of the first.
-
-        Of a path that is one route's own, those of a route with an id in that place are not meant.
-        """
+        """Return the methods of every route at a path, or of those whose own it is, with no id in it."""
         known = (route for route in self.known_routes if isinstance(route, Route))
         here = [route for route in known if route.matches(request.scope)[0] is not Match.NONE]
         own = [route for route in here if route.path == request.scope["path"]]
