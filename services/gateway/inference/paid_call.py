@@ -25,7 +25,7 @@ from services.gateway.inference.delivered import NOTHING, Delivered
 from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
 from services.gateway.inference.pricing import PricedRequest
-from services.gateway.metering.bill import row_of
+from services.gateway.metering.bill import previewed
 from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.usage_record import (
     Attempt,
@@ -234,10 +234,10 @@ class PaidCall:
             cost = await self._settle(outcome)
             return last(self.billed, cost)
         kept = msgspec.structs.replace(outcome, answer_kept=True)
-        row = row_of(self._meter.ticket, self._meter.facts, kept)
+        row, bill = previewed(self._meter.ticket, self._meter.facts, kept)
         told = last(row.billed, row.cost_micro_rub)
         try:
-            await keeper.keep(outcome.http_status, told)
+            await keeper.keep(outcome.http_status, told, bill)
         except ServiceError as exc:
             await self._settle(msgspec.structs.replace(outcome, error_code=code_of(exc)))
             raise
