@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from servicekit.clock import Clock
+from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.clients.kept.answer_cache import RedisAnswerCache
 from services.gateway.clients.kept.idempotency import IdempotencyStore
 from services.gateway.clients.kept.response_store import RedisResponseStore
@@ -19,11 +20,12 @@ from services.gateway.settings import GatewaySettings
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of answers: for a next turn, for a retry, for the same question."""
+    """What is kept of answers: for a next turn, for a retry, for the same question, for who asks what became of one."""
 
     responses: KeptResponses
     idempotency: Idempotency
     cache: AnswerCache
+    explanations: RedisExplanations
 
 
 def assemble_kept(settings: GatewaySettings, redis: Redis, paid_calls: PaidCalls, clock: Clock) -> Kept:
@@ -39,4 +41,5 @@ def assemble_kept(settings: GatewaySettings, redis: Redis, paid_calls: PaidCalls
             cancellations=paid_calls.cancellations,
         ),
         AnswerCache(RedisAnswerCache(redis), price_percent=settings.cache.price_percent),
+        RedisExplanations(redis),
     )

@@ -188,6 +188,7 @@ def _dependencies(
         refusals=identity.refusals,
         paid_calls=paid_calls,
         kept_responses=kept.responses,
+        explanations=kept.explanations,
         idempotency=kept.idempotency,
         cache=kept.cache,
         readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering, catalog)),
@@ -260,6 +261,7 @@ def _admission_options(settings: GatewaySettings) -> AdmissionOptions:
         renew_every_s=given.lease_s / 3,
         replicas=given.replicas,
         reconcile_every_s=given.reconcile_every_s,
+        explained_s=given.explained_s,
     )
 
 

@@ -111,6 +111,9 @@ class AdmissionSettings(Part):
     budget_wait_s: float = Field(5.0, ge=0, le=30)
     """Seconds a request waits for others of its budget to be settled when that may make room for it; 0: none."""
 
+    explained_s: float = Field(600.0, ge=0)
+    """Seconds that GET /v1/requests/{id} knows all of a request that ended, about 1 kB of Redis each; 0: never."""
+
 
 class MeteringSettings(Part):
     """How what a lost gateway left is billed."""

@@ -33,6 +33,7 @@ from services.router.routing.attempts import Attempts
 from services.router.routing.files import FileService
 from services.router.routing.limits import Limits
 from services.router.routing.service import RouterService
+from services.router.routing.tokenizing import Tokenizing
 from services.router.rpc import RouterServicer
 from services.router.settings import RouterSettings
 from services.router.status.reporter import StatusReporter
@@ -86,7 +87,8 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         attempts = Attempts(table.providers, health, clock, random.Random())  # noqa: S311
         service = RouterService(catalog, attempts, statuses, clock, limits)
         files = FileService(lambda: file_store(table.providers), made)
-        servicer = RouterServicer(service, files, settings.multiplex)
+        tokenizing = Tokenizing(catalog, table.providers, service.counts, clock, limits)
+        servicer = RouterServicer(service, tokenizing, files, settings.multiplex)
         checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "router", clock))
         register = functools.partial(router_pb2_grpc.add_RouterServiceServicer_to_server, checked)
         policy = CallPolicy(CALLERS)

@@ -17,6 +17,7 @@ from servicekit.telemetry import begin_trace, start_span
 from services.gateway.clients.caller import Caller
 from services.gateway.edge.problems import ErrorForm, Headers, encode_body
 from services.gateway.edge.request_id import new_request_id
+from services.gateway.edge.server_timing import Timing
 
 # The path of a field as the work knows it -> as the caller wrote it.
 FieldName = Callable[[str], str]
@@ -98,6 +99,7 @@ class RequestContext:
         "started_at_us",
         "status",
         "stream",
+        "timing",
         "tokens_in",
         "tokens_out",
     )
@@ -135,6 +137,7 @@ class RequestContext:
         # Fields of the body that are no parameters here: a typo, or what only another provider knows.
         self.ignored_params: list[str] = []
         self.stream = False
+        self.timing = Timing()
         self.tokens_in = self.tokens_out = self.cost_micro_rub = self.first_token_ms = 0
 
     @property

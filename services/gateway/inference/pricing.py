@@ -15,6 +15,7 @@ from services.gateway.identity.access import check_model
 from services.gateway.inference.estimate import Estimate, affordable_output, estimate, output_bound, worst
 from services.gateway.inference.size.prompt_size import ENVELOPE_TOKENS, PromptSize
 from services.gateway.inference.steering.choice import Steering, choose
+from services.gateway.inference.steering.names import meant
 from services.gateway.metering.usage_record import Price, RequestFacts
 
 # Below so many tokens an answer is no answer: better refuse.
@@ -139,7 +140,8 @@ class Pricing:
             InvalidRequest: what the caller says of who answers leaves nobody.
         """
         now, catalog = self._clock.now(), self._catalog.current()
-        found = catalog.get_kind(model, kind)
+        names = context.known_caller.model_names
+        found = meant(catalog, names, model, kind) if names else catalog.get_kind(model, kind)
         check_model(context.known_caller, found)
         if steering is None:
             answering, steered = ((found, found.price_at(now)), *_fallbacks(catalog, found, now)), UNSTEERED

@@ -24,6 +24,7 @@ from services.gateway.inference.caching.wish import wish_of
 from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.pricing import Pricing
 from services.gateway.inference.routes.access import NEEDS
+from services.gateway.inference.tokens.free_call import FreeCalls
 from services.gateway.settings import CacheSettings, LimitSettings
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -38,6 +39,7 @@ class InferenceDependencies:
     pricing: Pricing
     router: RouterClient
     answers: Answers
+    free_calls: FreeCalls
     idempotency: Idempotency
     cache: CacheSettings
 
