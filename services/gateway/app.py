@@ -53,6 +53,7 @@ from services.gateway.identity.refusals import Refusals
 from services.gateway.identity.step_up import StepUp
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.anthropic.entering import enter, speaks_anthropic
+from services.gateway.inference.caching.answer_cache import AnswerCache
 from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
@@ -120,6 +121,7 @@ class AppDependencies:
     kept_responses: KeptResponses
     explanations: RedisExplanations
     idempotency: Idempotency
+    cache: AnswerCache
     readiness: Readiness
     clock: Clock
 
@@ -131,9 +133,11 @@ class Application(FastAPI):
     known_routes: tuple[BaseRoute, ...]
 
     def methods_at(self, request: Request) -> set[str]:
-        """Return the methods of every route at a path; the router itself only names those of the first."""
-        here = (route for route in self.known_routes if route.matches(request.scope)[0] is not Match.NONE)
-        methods = {method for route in here if isinstance(route, Route) for method in route.methods or ()}
+        """Return the methods of every route at a path, or of those whose own it is, with no id in it."""
+        known = (route for route in self.known_routes if isinstance(route, Route))
+        here = [route for route in known if route.matches(request.scope)[0] is not Match.NONE]
+        own = [route for route in here if route.path == request.scope["path"]]
+        methods = {method for route in own or here for method in route.methods or ()}
         return methods | {"HEAD"} if "GET" in methods else methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -238,9 +242,10 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         limits=parts.settings.limit,
         pricing=Pricing(parts.catalog, parts.clock),
         router=parts.router,
-        answers=Answers(parts.paid_calls),
+        answers=Answers(parts.paid_calls, parts.cache),
         free_calls=parts.paid_calls.free,
         idempotency=parts.idempotency,
+        cache=parts.settings.cache,
     )
     routes: tuple[PaidRoute[Any], ...] = (
         ChatCompletions(inference),

@@ -72,6 +72,17 @@ class IdempotencySettings(Part):
     """Kilobytes of an answer that is kept; of a larger one only that it was billed."""
 
 
+class CacheSettings(Part):
+    """The cache of answers, for callers that ask for it by `x-razvilka-cache: on`."""
+
+    ttl_s: int = Field(3600, ge=1)
+    """Seconds an answer is cached unless the caller says how long (`x-razvilka-cache-ttl`)."""
+    most_ttl_s: int = Field(86_400, ge=1)
+    """The longest that a caller may say, in seconds."""
+    price_percent: int = Field(0, ge=0, le=100)
+    """What an answer from the cache costs, in percent of what it would cost anew."""
+
+
 class OAuthSettings(Part):
     """The OAuth endpoints and the pages."""
 
@@ -160,6 +171,8 @@ class GatewaySettings(BaseSettings):
     """How what a lost gateway left is billed."""
     idempotency: IdempotencySettings = IdempotencySettings()
     """How answers are kept for retries with the same Idempotency-Key."""
+    cache: CacheSettings = CacheSettings()
+    """The cache of answers."""
     oauth: OAuthSettings = OAuthSettings()
     """The OAuth endpoints and the pages."""
     public_url: str = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 
@@ -18,25 +17,23 @@ from services.gateway.clients.completion import End, Route
 from services.gateway.edge.cancellation import Cancellation, Cancellations
 from services.gateway.edge.client_connection import FINISH, ClientConnection
 from services.gateway.edge.problems import code_of, status_of
-from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
+from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, CacheStatus, RequestContext
 from services.gateway.inference import metrics
 from services.gateway.inference.admitting import Admitting
 from services.gateway.inference.answer_headers import answer_headers
-from services.gateway.inference.delivered import NOTHING, Delivered
+from services.gateway.inference.delivered import NOTHING, Delivered, Last
 from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.explaining.circumstances import explain_by
 from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.tokens.free_call import FreeCalls
-from services.gateway.metering.bill import row_of
+from services.gateway.metering.bill import previewed
 from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.usage_record import Attempt, Outcome, Source, Status, TokenUsage
 from services.gateway.settings import GatewaySettings
 
 # In the router's error: what calls of the failed request have used all the same.
 USED = "used"
-# From what was used and what it cost in micro-roubles to the last bytes that the caller gets.
-Last = Callable[[TokenUsage, int], bytes]
 
 
 class PaidCalls:
@@ -129,7 +126,8 @@ class PaidCall:
         if chars and not self._delivered.chars and self.priced.stream:
             context = self.context
             context.first_token_ms = context.elapsed_ms
-            metrics.first_token(self.route.provider, self.route.model).observe(context.elapsed_s)
+            if context.cache_status is not CacheStatus.HIT:
+                metrics.first_token(self.route.provider, self.route.model).observe(context.elapsed_s)
 
     def answered(self, route: Route, chars: int, usage: TokenUsage | None) -> None:
         """Note an answer that a provider has made: it is billed, whatever becomes of others in the same request."""
@@ -218,6 +216,7 @@ class PaidCall:
             http_status=context.status or http_status,
             attempts=attempts,
             dropped_params=stored_names(dropped_names(route, context.ignored_params)),
+            cache_status=context.cache_status.value,
             answer_kept=False,
         )
 
@@ -232,10 +231,10 @@ class PaidCall:
             cost = await self._settle(outcome)
             return last(self.billed, cost)
         kept = msgspec.structs.replace(outcome, answer_kept=True)
-        row = row_of(self._meter.ticket, self._meter.facts, kept)
+        row, bill = previewed(self._meter.ticket, self._meter.facts, kept)
         told = last(row.billed, row.cost_micro_rub)
         try:
-            await keeper.keep(outcome.http_status, told)
+            await keeper.keep(outcome.http_status, told, bill)
         except ServiceError as exc:
             await self._settle(msgspec.structs.replace(outcome, error_code=code_of(exc)))
             raise

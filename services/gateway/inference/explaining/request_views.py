@@ -8,9 +8,10 @@ from typing import Any, Final
 from services.gateway.admission.dimensions import ROWS, Dimension, Rule, Unit
 from services.gateway.clients.catalog import Catalog
 from services.gateway.edge.money import roubles
+from services.gateway.edge.request_context import CacheStatus
 from services.gateway.inference.explaining.explained import Circumstances, Explanation, MetBudget, MetLimit
 from services.gateway.inference.explanation import SEPARATOR
-from services.gateway.metering.usage_record import Price, Source, Status, UsageRecord
+from services.gateway.metering.usage_record import Flag, Price, Source, Status, UsageRecord
 
 _STATUS: Final = {Status.COMPLETED: "completed", Status.INTERRUPTED: "interrupted", Status.FAILED: "failed"}
 _SOURCE: Final = {
@@ -95,7 +96,8 @@ def _price_of(record: UsageRecord, catalog: Catalog) -> Price | None:
 
 def _price_body(record: UsageRecord, price: Price | None) -> dict[str, Any] | None:
     """Return how the cost comes about; the sum of the parts is rounded up to a whole micro-rouble."""
-    if price is None:
+    if price is None or record.cache_status == CacheStatus.HIT.value or Flag.NOT_KEPT in record.flags.split(","):
+        # What the cache answers costs a share of the price that a setting says; what no key keeps costs nothing.
         return None
     cached_price = price.cached_micro_rub_per_1k
     if cached_price is None:
@@ -141,6 +143,7 @@ def _row_body(record: UsageRecord) -> dict[str, Any]:
         "flags": record.flags.split(",") if record.flags else [],
         "over_hold_rub": roubles(record.over_hold_micro_rub),
         "dropped_params": record.dropped_params.split(SEPARATOR) if record.dropped_params else [],
+        "cache_status": record.cache_status or None,
         "trace_id": record.trace_id,
         "attempts": [
             {

@@ -203,6 +203,7 @@ class RequestBody(BaseModel):
     flags: list[str]
     over_hold_rub: str
     dropped_params: list[str]
+    cache_status: str | None
     trace_id: str
     attempts: list[AttemptBody]
     rule: str | None
