@@ -62,6 +62,7 @@ ACCOUNTS: Final = {
     "ListExternalProviders": GATEWAY,
     "SetUserDisabled": GATEWAY,
     "SetCredentialDisabled": GATEWAY,
+    "NoteOrder": GATEWAY,
     "SeedUser": OPERATOR,
     "ListOutbox": GATEWAY,
 }
@@ -73,7 +74,7 @@ IN_THEIR_NAME: Final = {
     **dict.fromkeys(("ListSessions", "RevokeSession", "ChangePassword"), "user_id"),
     **dict.fromkeys(("EnrollTotp", "ConfirmTotp", "DisableTotp"), "user_id"),
     **dict.fromkeys(("GetProfile", "UpdateProfile", "ExportAccount", "DeleteAccount"), "user_id"),
-    **dict.fromkeys(("SetUserDisabled", "SetCredentialDisabled"), "admin_user_id"),
+    **dict.fromkeys(("SetUserDisabled", "SetCredentialDisabled", "NoteOrder"), "admin_user_id"),
 }
 CALLERS: Final = {
     f"/razvilka.auth.v1.{service}/{method}": callers
