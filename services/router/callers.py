@@ -5,4 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 METHODS: Final = ("Converse", "ListModels", "GetProviderStatus", "GetFile", "DeleteFile")
-CALLERS: Final = {f"/razvilka.router.v1.RouterService/{method}": ("gateway",) for method in METHODS}
+ADMIN_METHODS: Final = ("ListCircuits", "ResetCircuits", "SetDrained", "ListStatusHistory")
+CALLERS: Final = {
+    f"/razvilka.router.v1.{service}/{method}": ("gateway",)
+    for service, methods in (("RouterService", METHODS), ("RouterAdminService", ADMIN_METHODS))
+    for method in methods
+}

@@ -27,9 +27,9 @@ from services.router.domain.completion import (
     ToolChoice,
     Usage,
 )
-from services.router.domain.health import ModelHealth
 from services.router.domain.kept_file import KeptFile
 from services.router.routing.service import ListedModel
+from services.router.status.domain.health import ModelHealth
 
 ROLES: Final = {
     pb.ROLE_UNSPECIFIED: Role.USER,
@@ -260,8 +260,18 @@ def file_to_proto(file: KeptFile) -> pb.GetFileResponse:
 def status_to_proto(health: ModelHealth) -> pb.ModelStatus:
     """Return what was seen of one model."""
     message = pb.ModelStatus(
-        provider=health.provider, model=health.model, status=health.status, latency_ms=health.latency_ms
+        provider=health.provider,
+        model=health.model,
+        status=health.status,
+        reason=health.reason,
+        latency_ms=health.latency_ms,
+        latency_p95_ms=health.latency_p95_ms,
+        first_content_p50_ms=health.first_content_p50_ms,
+        first_content_p95_ms=health.first_content_p95_ms,
+        error_rate=health.error_rate,
+        calls=health.calls,
     )
-    message.error_rate = health.error_rate
     message.updated_at.FromDatetime(health.updated_at)
+    if health.since is not None:
+        message.since.FromDatetime(health.since)
     return message

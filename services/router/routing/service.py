@@ -27,17 +27,18 @@ from services.router.domain.completion import (
     Usage,
     Vectors,
 )
-from services.router.domain.health import ModelHealth
 from services.router.domain.routing_policy import candidates
 from services.router.domain.token_shares import TokenShares
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
 from services.router.providers.reading import as_batch
 from services.router.routing.answers import streamed, whole
-from services.router.routing.attempts import Answered, Attempts, RoutedRequest, RoutingAttempt
+from services.router.routing.attempts import Answered, Attempts, RoutingAttempt
 from services.router.routing.limits import Limits
 from services.router.routing.progress import Progress
+from services.router.routing.routed_request import RoutedRequest
 from services.router.routing.token_counts import TokenCounts
+from services.router.status.domain.health import ModelHealth
 from services.router.status.reporter import StatusReporter
 
 

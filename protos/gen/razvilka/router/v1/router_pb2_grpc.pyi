@@ -42,7 +42,7 @@ class RouterServiceStub:
     ListModels: _grpc.UnaryUnaryMultiCallable[_router_pb2.ListModelsRequest, _router_pb2.ListModelsResponse]
     """ListModels returns the whole catalogue as of now, with prices; the gateway keeps it in memory."""
     GetProviderStatus: _grpc.UnaryUnaryMultiCallable[_router_pb2.GetProviderStatusRequest, _router_pb2.GetProviderStatusResponse]
-    """GetProviderStatus returns what the router has seen of each provider and model version."""
+    """GetProviderStatus returns what the routers have seen of each provider and model version."""
     GetFile: _grpc.UnaryUnaryMultiCallable[_router_pb2.GetFileRequest, _router_pb2.GetFileResponse]
     """GetFile returns a file that a model made for `owner`. NOT_FOUND also when it is somebody else's."""
     DeleteFile: _grpc.UnaryUnaryMultiCallable[_router_pb2.DeleteFileRequest, _router_pb2.DeleteFileResponse]
@@ -62,7 +62,7 @@ class RouterServiceAsyncStub(RouterServiceStub):
     ListModels: _aio.UnaryUnaryMultiCallable[_router_pb2.ListModelsRequest, _router_pb2.ListModelsResponse]  # type: ignore[assignment]
     """ListModels returns the whole catalogue as of now, with prices; the gateway keeps it in memory."""
     GetProviderStatus: _aio.UnaryUnaryMultiCallable[_router_pb2.GetProviderStatusRequest, _router_pb2.GetProviderStatusResponse]  # type: ignore[assignment]
-    """GetProviderStatus returns what the router has seen of each provider and model version."""
+    """GetProviderStatus returns what the routers have seen of each provider and model version."""
     GetFile: _aio.UnaryUnaryMultiCallable[_router_pb2.GetFileRequest, _router_pb2.GetFileResponse]  # type: ignore[assignment]
     """GetFile returns a file that a model made for `owner`. NOT_FOUND also when it is somebody else's."""
     DeleteFile: _aio.UnaryUnaryMultiCallable[_router_pb2.DeleteFileRequest, _router_pb2.DeleteFileResponse]  # type: ignore[assignment]
@@ -97,7 +97,7 @@ class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _router_pb2.GetProviderStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_router_pb2.GetProviderStatusResponse, _abc.Awaitable[_router_pb2.GetProviderStatusResponse]]:
-        """GetProviderStatus returns what the router has seen of each provider and model version."""
+        """GetProviderStatus returns what the routers have seen of each provider and model version."""
 
     @_abc_1.abstractmethod
     def GetFile(
