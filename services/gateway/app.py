@@ -66,7 +66,18 @@ from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.responses import Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
-from services.gateway.management import abuse, access, account, administration, bodies, clients, key_info, keys
+from services.gateway.management import (
+    abuse,
+    access,
+    account,
+    administration,
+    bodies,
+    clients,
+    key_info,
+    keys,
+    provider_bodies,
+    providers,
+)
 from services.gateway.management.abuse import abuse_router
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
@@ -74,6 +85,7 @@ from services.gateway.management.administration import administration_router, cr
 from services.gateway.management.clients import clients_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
+from services.gateway.management.providers import provider_orders_router, provider_views_router
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.oauth.device import DevicePages
 from services.gateway.oauth.metadata import MetadataEndpoints
@@ -88,7 +100,7 @@ from services.gateway.settings import GatewaySettings
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
-MANAGEMENT_ROOMS: Final = (key_info, account, access, keys, clients, administration, abuse)
+MANAGEMENT_ROOMS: Final = (key_info, account, access, keys, clients, administration, abuse, providers)
 MANAGEMENT_NEEDS: Final = tuple(room.NEEDS for room in MANAGEMENT_ROOMS)
 ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, *MANAGEMENT_NEEDS)
 
@@ -218,6 +230,8 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         administration_router(parts.administration, parts.limit),
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
+        provider_views_router(parts.router.administration),
+        provider_orders_router(parts.administration, parts.router.administration, parts.limit),
     )
 
 
@@ -274,6 +288,6 @@ def _page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
 def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
-        components={**components(), **bodies.components()},
+        components={**components(), **bodies.components(*provider_bodies.ORDERS)},
         needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )
