@@ -19,7 +19,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-sdks test-clients test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers outage chaos lock check clean holds fuzz-http fuzz-grpc audit books rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
+.PHONY: help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers outage chaos lock check clean holds fuzz-http fuzz-grpc audit books rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -128,6 +128,9 @@ test-sdks: $(READY) ## Run the providers' own SDKs against the emulator, each in
 
 test-clients: $(READY) ## Run client libraries against the suite, each in an environment made for it; writes docs/clients.md
 	@RAZVILKA_TEST_CLIENTS=1 $(BIN)/python -m pytest tests/compat/clients -n 0 $(ARGS)
+
+fault-matrix: $(READY) ## Let providers fail in twenty ways; writes the table of docs/reliability.md
+	@RAZVILKA_WRITE_FAULT_MATRIX=1 $(BIN)/python -m pytest tests/integration/faults -q -n 0 $(ARGS)
 
 test-under-load: $(READY) ## Run every test beside four busy processes: no result may depend on speed
 	@$(BIN)/python -m tools.under_load $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)

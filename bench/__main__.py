@@ -12,10 +12,11 @@ from typing import Final
 
 import uvloop
 
-from bench import open_streams, processes, soak, verification
+from bench import open_streams, processes, soak, takeover, verification
 from bench.cases import CASES, CONNECTIONS, PLAIN, STREAM, Case
 from bench.load import Result, Target, closed_loop, open_loop
 from bench.suite import UPSTREAM_KEY, Suite, running_suite
+from tools.servers.ports import LOOPBACK, free_port
 
 MARK: Final = "<!-- bench -->"
 CPU_ROOMS: Final = (*processes.SERVICES, "redis", "postgres")
@@ -32,9 +33,13 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="add 200 requests/s for 60 s")
     parser.add_argument("--soak", type=float, default=0.0, help="only a steady rate for so many seconds")
     parser.add_argument("--write", type=Path, help="replace the table in this Markdown file")
+    parser.add_argument("--takeover", action="store_true", help="only kill one of two routers under load")
     arguments = parser.parse_args()
     cases = [case for case in CASES if arguments.only in case.name]
     home = Path(os.environ.get("RAZVILKA_HOME", ".razvilka")) / "bench"
+    if arguments.takeover:
+        _take_over(home)
+        return
     with running_suite(home) as suite:
         # For a profiler, and not part of the tables.
         print(f"pids: {suite.pids()}", file=sys.stderr)
@@ -48,6 +53,16 @@ def main() -> None:
         _write(arguments.write, lines)
 
 
+def _take_over(home: Path) -> None:
+    first, second = free_port(), free_port()
+    both = {
+        "ROUTER_GRPC_PORT": str(first),
+        "GATEWAY_ROUTER_TARGET": f"ipv4:{LOOPBACK}:{first},{LOOPBACK}:{second}",
+    }
+    with running_suite(home, both) as suite, takeover.second_router(suite, second, home / "router-2.log") as router:
+        print("\n".join(uvloop.run(takeover.table(suite, router, _through(suite, MANY)))))
+
+
 async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool, many: bool) -> list[str]:
     lines: list[str] = []
 
@@ -55,6 +70,8 @@ async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool, m
         print(line, flush=True)
         lines.append(line)
 
+    say(_at_rest(suite))
+    say("")
     if many:
         for line in await open_streams.table(suite, _through(suite, MANY), seconds):
             say(line)
@@ -78,6 +95,12 @@ async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool, m
     peak = processes.sample(suite.pids()).peak_mib
     say("Peak memory, MiB: " + ", ".join(f"{room} {peak[room]:.0f}" for room in sorted(peak)))
     return lines
+
+
+def _at_rest(suite: Suite) -> str:
+    own = processes.proportional_mib({room: suite.pids()[room] for room in processes.SERVICES})
+    listed = ", ".join(f"{room} {own[room]:.0f}" for room in sorted(own))
+    return f"Memory at rest, MiB, shared pages counted once: {listed}; together {sum(own.values()):.0f}"
 
 
 def _through(suite: Suite, case: Case) -> Target:

@@ -121,7 +121,8 @@ class Target:
         return head.encode() + self.body
 
 
-async def _connect(target: Target) -> Connection:
+async def connect(target: Target) -> Connection:
+    """Return a connection to where the target is."""
     loop = asyncio.get_running_loop()
     _, connection = await loop.create_connection(Connection, *target.address)
     return connection
@@ -136,7 +137,7 @@ async def closed_loop(target: Target, *, connections: int, seconds: float, ramp_
 
     async def worker(wait_s: float) -> None:
         await asyncio.sleep(wait_s)
-        connection = await _connect(target)
+        connection = await connect(target)
         while (sent := time.perf_counter()) < end:
             if await connection.request(data):
                 result.latencies.append(time.perf_counter() - sent)
@@ -144,7 +145,7 @@ async def closed_loop(target: Target, *, connections: int, seconds: float, ramp_
             else:
                 result.errors += 1
                 connection.close()
-                connection = await _connect(target)
+                connection = await connect(target)
         connection.close()
 
     async with asyncio.TaskGroup() as tasks:
@@ -158,13 +159,13 @@ async def open_loop(target: Target, *, rate: float, seconds: float, drain_s: flo
     """Send `rate` requests a second for `seconds`, whether or not earlier ones have been answered."""
     data = target.encoded()
     result = Result(seconds)
-    idle: deque[Connection] = deque([await _connect(target) for _ in range(16)])
+    idle: deque[Connection] = deque([await connect(target) for _ in range(16)])
     started = time.perf_counter() + 0.05
 
     async def one(due: float) -> None:
         while idle and not idle[-1].is_open:
             idle.pop()
-        connection = idle.pop() if idle else await _connect(target)
+        connection = idle.pop() if idle else await connect(target)
         try:
             answered = await connection.request(data)
         except asyncio.CancelledError:

@@ -44,6 +44,14 @@ def resident_mib(pids: Mapping[str, int]) -> dict[str, float]:
     return {program: psutil.Process(pid).memory_info().rss / 2**20 for program, pid in pids.items()}
 
 
+def proportional_mib(pids: Mapping[str, int]) -> dict[str, float]:
+    """Return each program's own memory and its part of what it shares with others (PSS), in MiB; Linux only.
+
+    Summed up it is what the programs take together: the pages of libraries that all have mapped count once.
+    """
+    return {program: psutil.Process(pid).memory_full_info().pss / 2**20 for program, pid in pids.items()}
+
+
 def _peak_mib(process: psutil.Process) -> float:
     # Linux keeps the high-water mark; elsewhere what is resident now has to do.
     status = Path(f"/proc/{process.pid}/status")

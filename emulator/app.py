@@ -38,6 +38,7 @@ class Emulator:
             self.addresses.urls[name] = await self._listen(runner, port, None)
             if context is not None:
                 self.addresses.tls[name] = await self._listen(runner, tls_port, context)
+        yandex.address = self.addresses.urls["yandex"]
         await self._start_grpc(yandex, files)
         control = await self._runner(ControlSurface(self.core, self.providers, self.addresses))
         self.addresses.urls["control"] = await self._listen(control, self.settings.control_port, None)

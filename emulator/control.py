@@ -11,6 +11,7 @@ from emulator.gigachat.oauth import GigaChatAccess
 from emulator.golden_files import golden_names, load_document
 from emulator.openai.upstream import OpenAIUpstream
 from emulator.settings import ServiceAccount
+from emulator.wire.fault_modes import FORMS
 from emulator.wire.faults import FAULTS, Rule, make_fault
 from emulator.wire.replies import Exchange, Reply, SentResponse, content_length, head
 from emulator.yandex.auth import YandexAccess
@@ -96,7 +97,7 @@ class ControlSurface(Surface):
         return self._running_at.shown()
 
     def _list_faults(self, body: dict[str, Any]) -> Any:
-        return {"known": FAULTS, "pending": self.core.faults.pending()}
+        return {"known": FAULTS, "modes": FORMS, "pending": self.core.faults.pending()}
 
     def _add_fault(self, body: dict[str, Any]) -> Any:
         fault = make_fault(str(body["fault"]), body.get("args") or {})

@@ -68,13 +68,13 @@ class Core:
             return 0.0
         return median / 1000 * (self._random.lognormvariate(0.0, sigma) if sigma > 0 else 1.0)
 
-    def may_strike(self, fault: Fault, provider: str, prompt: str) -> bool:
-        """Apply a prompt marker's `on=provider` and `times=n`."""
-        if fault.args.get("on", provider) != provider:
+    def may_strike(self, fault: Fault, provider: str, ask: Ask) -> bool:
+        """Apply a prompt marker's `on=provider`, `model=part of its name` and `times=n`."""
+        if fault.args.get("on", provider) != provider or fault.args.get("model", "") not in ask.model:
             return False
         if "times" not in fault.args:
             return True
-        key = (provider, fault.name, hash(prompt))
+        key = (provider, fault.name, hash(ask.prompt))
         self._marker_uses[key] = self._marker_uses.get(key, 0) + 1
         return self._marker_uses[key] <= fault.number("times", 1)
 
@@ -115,7 +115,7 @@ class Call:
             wanted = ask.directions.fault if fault is None and ask is not None else None
             if fault is None and "~" in model:
                 fault = parse_fault(model.split("~", 1)[1])
-            if wanted is not None and ask is not None and core.may_strike(wanted, self.provider, ask.prompt):
+            if wanted is not None and ask is not None and core.may_strike(wanted, self.provider, ask):
                 fault = wanted
         if fault is not None:
             self.entry.fault = fault.name

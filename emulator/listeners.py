@@ -10,12 +10,28 @@ from emulator.gigachat.files import FileRoutes
 from emulator.gigachat.more import MoreRoutes
 from emulator.gigachat.oauth import GigaChatAuthSurface
 from emulator.gigachat.surface import GigaChatSurface, PasswordSurface
+from emulator.gigachat.threads.assistants import AssistantRoutes
+from emulator.gigachat.threads.messages import ThreadRoutes
+from emulator.gigachat.threads.runs import RunRoutes
+from emulator.gigachat.threads.state import Conversations
 from emulator.settings import CoreSettings
+from emulator.yandex.assistants.files import FileService
+from emulator.yandex.assistants.search_indexes import SearchIndexService
 from emulator.yandex.classification import ClassificationSurface
 from emulator.yandex.endpoints import EndpointsSurface
 from emulator.yandex.iam_surface import IamSurface
+from emulator.yandex.image_generation import ImageGenerationService
+from emulator.yandex.learning.batches import BatchService
+from emulator.yandex.learning.datasets import DatasetService
+from emulator.yandex.learning.tuning import TuningService
+from emulator.yandex.learning.uploads import UploadService
 from emulator.yandex.openai_surface import YandexOpenAISurface
 from emulator.yandex.operations import OperationsSurface
+from emulator.yandex.search.generative import GenerativeSearchService
+from emulator.yandex.search.images import ImageSearchService
+from emulator.yandex.search.web import WebSearchService
+from emulator.yandex.search.wordstat import WordstatService
+from emulator.yandex.storage import Storage
 from emulator.yandex.surface import YandexSurface
 
 
@@ -54,17 +70,38 @@ def yandex_surface(core: Core, providers: Providers) -> YandexSurface:
     """Return all that answers under Yandex's hosts, over HTTP and gRPC."""
     surface = YandexSurface(core, providers.yandex)
     IamSurface(surface)
-    OperationsSurface(surface)
+    operations, storage = OperationsSurface(surface), Storage(surface)
     ClassificationSurface(surface)
     EndpointsSurface(surface)
     YandexOpenAISurface(surface)
+    SearchIndexService(surface, FileService(surface, storage), operations)
+    _add_learning(surface, storage, operations)
+    _add_search(surface, operations)
     return surface
+
+
+def _add_learning(surface: YandexSurface, storage: Storage, operations: OperationsSurface) -> None:
+    datasets = DatasetService(surface, storage, operations)
+    UploadService(surface, datasets, storage)
+    TuningService(surface, datasets, operations, storage)
+    BatchService(surface, datasets, operations)
+
+
+def _add_search(surface: YandexSurface, operations: OperationsSurface) -> None:
+    ImageGenerationService(surface, operations)
+    WebSearchService(surface, operations)
+    ImageSearchService(surface)
+    GenerativeSearchService(surface)
+    WordstatService(surface)
 
 
 def _gigachat(core: Core, providers: Providers) -> Surface:
     surface = GigaChatSurface(core, providers.gigachat)
     PasswordSurface(surface)
     MoreRoutes(surface)
-    BatchRoutes(surface, FileRoutes(surface))
+    files, conversations = FileRoutes(surface), Conversations(core)
+    BatchRoutes(surface, files)
     CheckRoutes(surface)
+    AssistantRoutes(surface, files, conversations)
+    RunRoutes(surface, ThreadRoutes(surface, files, conversations), conversations)
     return surface

@@ -61,6 +61,7 @@ class CoreSettings(BaseSettings):
         None, ge=1, description="calls at once for a key; empty: the provider's, 1 for a person's and 10 for a firm's"
     )
     gigachat_batch_s: float = Field(0.0, ge=0, description="time until a batch is done")
+    gigachat_run_s: float = Field(0.0, ge=0, description="time until a thread's run in the background is done")
     gigachat_packages: dict[str, int] = Field({}, description="model -> tokens left; a model not named is unlimited")
 
     openai_api_keys: frozenset[str] = Field(frozenset({"sk-emulator"}), description="bearer keys accepted")

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
@@ -78,6 +78,25 @@ def private_key(private: str | PrivateKey, *, kid: str, algorithm: str) -> Key:
         return Key(kid, algorithm, KINDS[algorithm].import_key(pem))
     except JoseError as exc:
         raise ValueError(f"not a key of {algorithm}") from exc
+
+
+def key_of_certificate(given: object, *, kid: str) -> Key:
+    """Return either half of a certificate's key, with the one algorithm that such a key signs with here.
+
+    Raises:
+        ValueError: it is neither RSA nor of the curve P-256.
+    """
+    match given:
+        case EllipticCurvePublicKey(curve=SECP256R1()) | EllipticCurvePrivateKey(curve=SECP256R1()):
+            algorithm = "ES256"
+        case RSAPublicKey() | RSAPrivateKey():
+            algorithm = "PS256"
+        case _:
+            raise ValueError("the key of a certificate must be RSA or ECDSA with P-256")
+    if isinstance(given, EllipticCurvePrivateKey | RSAPrivateKey):
+        return private_key(given, kid=kid, algorithm=algorithm)
+    pem = given.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return Key(kid, algorithm, KINDS[algorithm].import_key(pem))
 
 
 def public_key(member: Mapping[str, Any]) -> Key:

@@ -55,3 +55,8 @@ def database_errors() -> Iterator[None]:
         raise Unavailable(
             ErrorReason.DATABASE_ERROR, "The database is unavailable. Try again.", retry_after_s=1.0
         ) from exc
+
+
+def sql(template: str, **parts: str) -> str:
+    """Return a statement with our own names put in, where a module is imported; values are always parameters."""
+    return template.format(**parts)

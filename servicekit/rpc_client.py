@@ -19,6 +19,7 @@ from servicekit.settings import TlsSettings
 from servicekit.trust.callers import name_of
 from servicekit.trust.certificate_files import CertificateFiles, Material
 from servicekit.trust.renewed_channel import RenewedChannel
+from servicekit.trust.user_context import USER_CONTEXT
 
 Response = TypeVar("Response")
 
@@ -104,28 +105,32 @@ async def unary(
     call: CallContext | None = None,
     wait_for_ready: bool = False,
     in_their_name: bool = False,
+    user_context: bytes = b"",
 ) -> Any:
     """Call a unary RPC within `deadline_s` seconds.
 
     Args:
         in_their_name: show the credential of `call`, too: the service is the one that issued it.
+        user_context: shown to a service that cannot verify the credential (`trust.user_context`).
         wait_for_ready: wait (within the deadline) for a service that is restarting instead of failing at once.
 
     Raises:
         ServiceError: what the server raised, or Unavailable / DeadlineExceeded of the transport.
     """
     try:
-        return await method(
-            request, timeout=deadline_s, metadata=_metadata(call, in_their_name), wait_for_ready=wait_for_ready
-        )
+        metadata = _metadata(call, in_their_name, user_context)
+        return await method(request, timeout=deadline_s, metadata=metadata, wait_for_ready=wait_for_ready)
     except grpc.aio.AioRpcError as exc:
         raise decode(exc) from exc
 
 
-def _metadata(call: CallContext | None, in_their_name: bool) -> tuple[tuple[str, str | bytes], ...] | None:
+def _metadata(
+    call: CallContext | None, in_their_name: bool, user_context: bytes
+) -> tuple[tuple[str, str | bytes], ...] | None:
     if call is None:
         return None
-    return (*call.metadata(), (CREDENTIAL, call.credential)) if in_their_name else call.metadata()
+    credential = ((CREDENTIAL, call.credential),) if in_their_name else ()
+    return (*call.metadata(), *credential, *(((USER_CONTEXT, user_context),) if user_context else ()))
 
 
 async def is_serving(channel: grpc.aio.Channel, *, deadline_s: float = 1.0) -> bool:

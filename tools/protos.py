@@ -31,7 +31,7 @@ def generate_emulator(target: Path) -> None:
     Raises:
         SystemExit: the compiler refused a file.
     """
-    _compile(REPOSITORY, sorted((REPOSITORY / EMULATOR).glob("*.proto")), target, kinds=("python", "mypy"))
+    _compile(REPOSITORY, sorted((REPOSITORY / EMULATOR).rglob("*.proto")), target, kinds=("python", "mypy"))
 
 
 def _compile(root: Path, files: list[Path], target: Path, *, kinds: tuple[str, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -13,11 +13,10 @@ from emulator.gigachat.more import embedded
 from emulator.gigachat.schema_rules import BrokenRuleError
 from emulator.gigachat.surface import JSON_UTF8, MESSAGES, GigaChatSurface
 from emulator.gigachat.v1_format import Writer, read_request
+from emulator.kept import Kept
 from emulator.markers import read_directions
 from emulator.toy_model.answer import compose
 from emulator.wire.replies import Reply
-
-MOST_KEPT: Final = 1_000
 
 
 @dataclass(slots=True)
@@ -37,7 +36,7 @@ class BatchRoutes:
     def __init__(self, surface: GigaChatSurface, files: FileRoutes) -> None:
         """Register the routes; results are kept among the files."""
         self._surface, self._core, self._files = surface, surface.core, files
-        self._batches: dict[str, _Batch] = {}
+        self._batches: Kept[_Batch] = Kept()
         self._answers: dict[str, Callable[[dict[str, Any]], Any]] = {
             "chat_completions": self._chat,
             "embedder": self._embed,
@@ -66,10 +65,7 @@ class BatchRoutes:
             raise self._surface.refuse(call, 400, "Bad request format")
         now = self._core.now()
         batch = _Batch(self._core.new_id(), method, lines, now, now + self._core.settings.gigachat_batch_s)
-        if len(self._batches) >= MOST_KEPT:
-            self._batches.pop(next(iter(self._batches)))
-        self._batches[batch.id] = batch
-        return self._reply(call, _described(batch, status="created"))
+        return self._reply(call, _described(self._batches.put(batch.id, batch), status="created"))
 
     async def list(self, call: Call) -> Reply:
         """`GET /batches[?batch_id=]`: one or all, in a list."""
@@ -77,9 +73,9 @@ class BatchRoutes:
         if instead is not None:
             return instead
         wanted = call.received.query.get("batch_id")
-        if wanted is not None and wanted not in self._batches:
+        found = [batch for batch in self._batches if wanted in (None, batch.id)]
+        if wanted is not None and not found:
             raise self._surface.refuse(call, 404, "Batch task not found")
-        found = [self._batches[wanted]] if wanted is not None else list(self._batches.values())
         return self._reply(call, {"batches": [self._looked_at(batch) for batch in found]})
 
     def _reply(self, call: Call, found: Any) -> Reply:

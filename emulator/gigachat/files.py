@@ -8,6 +8,7 @@ import msgspec
 
 from emulator.core import Call
 from emulator.gigachat.surface import JSON_UTF8, GigaChatSurface
+from emulator.kept import Kept
 from emulator.toy_model import tokenizer
 from emulator.wire.replies import Reply
 
@@ -48,14 +49,14 @@ class FileRoutes:
     def __init__(self, surface: GigaChatSurface) -> None:
         """Register the routes."""
         self._surface, self._core = surface, surface.core
-        self._files: dict[str, StoredFile] = {}
+        self._files: Kept[StoredFile] = Kept()
         for version in ("/v1", "/v2"):
             surface.add("POST", f"{version}/files", "files", self.upload)
             surface.add("GET", f"{version}/files", "files", self.list)
             for prefix in (version, f"/api{version}"):
                 surface.prefixes.append((f"GET {prefix}/files/", "files", self.read))
                 surface.prefixes.append((f"POST {prefix}/files/", "files", self.delete))
-        surface.knows_file = self._files.__contains__
+        surface.knows_file = lambda file_id: self.find(file_id) is not None
         surface.draw = self.draw
 
     def _begin(self, call: Call) -> Reply | None:
@@ -84,10 +85,16 @@ class FileRoutes:
     def keep(self, name: str, content_type: str, data: bytes) -> StoredFile:
         """Store a file; the oldest makes room."""
         stored = StoredFile(self._core.new_id(), name, content_type, "general", data, int(self._core.now()))
-        if len(self._files) >= 1_000:
-            self._files.pop(next(iter(self._files)))
-        self._files[stored.id] = stored
-        return stored
+        return self._files.put(stored.id, stored)
+
+    def find(self, file_id: str) -> StoredFile | None:
+        """Return a file, None when there is none."""
+        return self._files.get(file_id)
+
+    def name_of(self, file_id: str) -> str:
+        """Return the name of a file; one that was deleted has none."""
+        stored = self._files.get(file_id)
+        return "" if stored is None else stored.name
 
     def draw(self) -> str:
         """Keep the picture that the model made; return its id."""
@@ -96,7 +103,7 @@ class FileRoutes:
     async def list(self, call: Call) -> Reply:
         """`GET /files`."""
         instead = self._begin(call)
-        return instead or self._reply(call, {"data": [stored.described() for stored in self._files.values()]})
+        return instead or self._reply(call, {"data": [stored.described() for stored in self._files]})
 
     async def read(self, call: Call) -> Reply:
         """`GET /files/{id}` and `GET /files/{id}/content`."""
@@ -117,7 +124,7 @@ class FileRoutes:
         if instead is not None:
             return instead
         file_id = call.received.path.partition("/files/")[2].partition("/")[0]
-        if self._files.pop(file_id, None) is None:
+        if self._files.drop(file_id) is None:
             raise self._surface.refuse(call, 404, "No such file")
         return self._reply(call, {"id": file_id, "deleted": True})
 

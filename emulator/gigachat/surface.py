@@ -24,6 +24,7 @@ MESSAGES: Final = {
     402: "Payment Required",
     403: "Permission denied",
     404: "No such model",
+    409: "Conflict",
     413: "Payload too large",
     422: "Invalid params",
     429: "Too many requests",

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
+import grpc
 import pytest
 import pytest_asyncio
 
@@ -15,8 +16,10 @@ from emulator.testing import (
     YANDEX_API_KEY,
     YANDEX_FOLDER,
     RunningEmulator,
+    running_emulator,
 )
 from emulator.tests.asking import post
+from emulator.tests.yandex_services import Services
 
 Ask = Callable[..., Awaitable[tuple[int, Any]]]
 
@@ -26,6 +29,17 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
     """Return a client that gives up after ten seconds."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
         yield session
+
+
+@pytest_asyncio.fixture
+async def services() -> AsyncIterator[Services]:
+    """Return a caller of Yandex's smaller services, whose operations take ten seconds of the test's clock."""
+    clock = [1_800_000_000.0]
+    async with (
+        running_emulator(now=lambda: clock[0], yandex_operation_s=10) as emulator,
+        grpc.aio.insecure_channel(emulator.grpc["yandex"]) as channel,
+    ):
+        yield Services(emulator, clock, channel)
 
 
 @pytest.fixture

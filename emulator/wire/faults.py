@@ -22,7 +22,7 @@ FAULTS: Final[dict[str, str]] = {
     "slow": "gap_ms=1000 size=1: the whole answer, size bytes at a time",
     # connection
     "rst_before_headers": "TCP reset instead of an answer",
-    "rst_mid_body": "after=1: TCP reset behind that many chunks",
+    "rst_mid_body": "after=1 [settle_ms=20]: TCP reset behind that many chunks",
     "close_before_headers": "closes without a byte",
     "cut_mid_stream": "after=1: closes behind that many chunks, no last chunk",
     "cut_mid_json": "after=1: closes in the middle of the next chunk's JSON",

@@ -167,8 +167,9 @@ async def _long_line(exchange: Exchange, reply: Reply, entry: Entry, fault: Faul
 async def _invalid_utf8(exchange: Exchange, reply: Reply, entry: Entry, fault: Fault) -> None:
     place = min(fault.after(), len(reply.frames) - 1) if reply.streamed else 0
     broken = reply.frames[place]
-    # 0xD0 opens a Cyrillic letter; what follows in the next write is no continuation byte.
-    middle = max(broken.find(b"\xd0"), len(broken) // 2)
+    # 0xD0 opens a Cyrillic letter, so this is inside the text; what follows in the next write is no continuation byte.
+    letter = broken.find(b"\xd0")
+    middle = letter if letter >= 0 else len(broken) // 2
     exchange.write(head(reply, CHUNKED))
     for frame in reply.frames[:place]:
         exchange.write(chunk(frame))

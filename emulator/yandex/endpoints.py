@@ -8,7 +8,10 @@ from emulator.core import Call
 from emulator.wire.replies import Reply
 from emulator.yandex.surface import YandexSurface
 
-IDS: Final = ("ai-foundation-models", "ai-llm", "endpoint", "iam", "operation")
+IDS: Final = (
+    "ai-assistants", "ai-files", "ai-foundation-models", "ai-llm", "ai-stt-v3", "ai-tts-v3", "ai-vision-ocr",
+    "endpoint", "iam", "operation", "searchapi",
+)  # fmt: skip
 
 
 class EndpointsSurface:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_URI: Final = re.compile(r"(gpt|emb|cls)://([^/\s]+)/([^/@\s]+)(?:/(latest|rc|deprecated))?(?:@\S+)?")
+_URI: Final = re.compile(r"(gpt|emb|cls|art)://([^/\s]+)/([^/@\s]+)(?:/(latest|rc|deprecated))?(?:@\S+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ EMBEDDERS: Final = {
     "text-embeddings-v2-doc": 256,
     "text-embeddings-v2-query": 256,
 }
+PAINTERS: Final = frozenset({"yandex-art", "yandex-art-2.5"})
 CLASSIFIERS: Final = frozenset({"yandexgpt", "yandexgpt-lite"})
 
 

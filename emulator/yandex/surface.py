@@ -13,7 +13,7 @@ from emulator.toy_model.embedding import vector
 from emulator.wire.replies import RefusalError, Reply
 from emulator.yandex.auth import Unauthenticated, YandexAccess
 from emulator.yandex.errors import error_body, exceeded
-from emulator.yandex.models import CLASSIFIERS, EMBEDDERS, MODELS, ModelUri, parse_uri
+from emulator.yandex.models import CLASSIFIERS, EMBEDDERS, MODELS, PAINTERS, ModelUri, parse_uri
 from emulator.yandex.native_format import (
     MODEL_VERSION,
     InvalidRequestError,
@@ -24,7 +24,7 @@ from emulator.yandex.native_format import (
 )
 
 _NATIVE: Final = "POST /foundationModels/v1/"
-_KNOWN: Final[dict[str, Container[str]]] = {"gpt": MODELS, "emb": EMBEDDERS, "cls": CLASSIFIERS}
+_KNOWN: Final[dict[str, Container[str]]] = {"gpt": MODELS, "emb": EMBEDDERS, "cls": CLASSIFIERS, "art": PAINTERS}
 
 
 class YandexSurface(Surface):
@@ -36,6 +36,8 @@ class YandexSurface(Surface):
         """Register the native routes."""
         super().__init__(core)
         self.access = access
+        # Where the plain HTTP listener is, for addresses that answers give; known once it listens.
+        self.address = ""
         self.routes = {
             _NATIVE + "completion": ("chat", self.completion),
             _NATIVE + "tokenize": ("tokenize", self.tokenize),

@@ -66,6 +66,7 @@ ACCOUNTS: Final = {
     "SeedUser": OPERATOR,
     "ListOutbox": GATEWAY,
 }
+USER_CONTEXTS: Final = {"SignUserContext": GATEWAY}
 # Calls in a user's name, by the field of the request that names who asks; the call shows a credential of theirs.
 IN_THEIR_NAME: Final = {
     **dict.fromkeys(("CreateApiKey", "ListApiKeys", "RevokeApiKey", "RotateApiKey"), "user_id"),
@@ -78,6 +79,11 @@ IN_THEIR_NAME: Final = {
 }
 CALLERS: Final = {
     f"/razvilka.auth.v1.{service}/{method}": callers
-    for service, rows in (("AuthService", KEYS), ("OAuthService", OAUTH), ("AccountService", ACCOUNTS))
+    for service, rows in (
+        ("AuthService", KEYS),
+        ("OAuthService", OAUTH),
+        ("AccountService", ACCOUNTS),
+        ("UserContextService", USER_CONTEXTS),
+    )
     for method, callers in rows.items()
 }

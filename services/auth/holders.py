@@ -7,7 +7,6 @@ nothing is asked here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,12 +15,15 @@ from servicekit.rpc_client import CREDENTIAL
 from servicekit.trust.callers import names_of
 from services.auth.keys.verification import KeyVerifier
 from services.auth.oauth.tokens.inspection import TokenReader
+from services.auth.shared.domain.scope import SCOPES, ScopeKind
 from services.auth.shared.domain.session import Sessions
 from services.auth.shared.rpc_values import OPERATOR_NAME, Context
 
 # As the gateway was shown them; a login session has no scheme of its own in HTTP.
 KEY_OR_TOKEN: Final = frozenset({"bearer", "dpop"})
 SESSION: Final = "session"
+# A person at a browser may what every credential of theirs could.
+IN_PERSON: Final = frozenset(scope.value for scope, facts in SCOPES.items() if facts.kind is ScopeKind.API)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +53,25 @@ class Holders:
         names = names_of(context)
         if not names or OPERATOR_NAME in names:
             return
-        holder = await self._holder(_shown(context))
+        holder = await self.find(context)
         if holder.user_id != getattr(request, field) or not _is_maker(request, holder):
             raise _denied()
 
-    async def _holder(self, credential: str) -> Holder:
+    async def find(self, context: Context) -> Holder:
+        """Return whose live credential a call shows.
+
+        Raises:
+            Unauthenticated: the credential does not count (any more).
+            PermissionDenied: there is none.
+        """
+        credential = _shown(context)
         scheme, _, secret = credential.partition(" ")
         kind, secret = scheme.lower(), secret.strip()
         if kind == SESSION:
             session = await self._sessions.find(secret)
             if session is None:
                 raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "The session is over.")
-            return Holder(session.user_id)
+            return Holder(session.user_id, scopes=IN_PERSON)
         if kind not in KEY_OR_TOKEN:
             raise _denied()
         # As the gateway tells them apart: keys of release 1.0 may have dots.
@@ -76,33 +85,6 @@ class Holders:
     async def _of_token(self, token: str) -> Holder:
         claims, grant = await self._tokens.read_with_grant(token)
         return Holder(grant.user_id, f"grant:{grant.id}", frozenset(claims["scope"].split()))
-
-
-class InTheirName:
-    """Stands before a servicer: calls that name a user are checked first.
-
-    Args:
-        servicer: serves.
-        rows: method -> the field of its request that names whoever asks.
-        holders: tell whose a credential is.
-    """
-
-    def __init__(self, servicer: Any, rows: Mapping[str, str], holders: Holders) -> None:
-        self._servicer = servicer
-        self._rows = rows
-        self._holders = holders
-
-    def __getattr__(self, method: str) -> Any:
-        """Return the servicer's method, behind the check where it has a row."""
-        serve, field = getattr(self._servicer, method), self._rows.get(method)
-        if field is None:
-            return serve
-
-        async def checked(request: Any, context: Context) -> Any:
-            await self._holders.check(request, field, context)
-            return await serve(request, context)
-
-        return checked
 
 
 def _shown(context: Context) -> str:

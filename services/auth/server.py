@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import grpc
 import structlog
-from razvilka.auth.v1 import account_pb2_grpc, auth_pb2_grpc, oauth_pb2_grpc
+from razvilka.auth.v1 import account_pb2_grpc, auth_pb2_grpc, oauth_pb2_grpc, user_context_pb2_grpc
 from redis.asyncio import Redis
 
 from servicekit import lifecycle, postgres, redis, telemetry
@@ -19,10 +19,14 @@ from servicekit.clock import Clock, SystemClock
 from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
 from servicekit.rpc_server import running_server
+from servicekit.settings import TlsSettings
 from servicekit.trust.callers import CallPolicy
+from servicekit.trust.certificate_files import CertificateFiles
+from servicekit.trust.in_their_name import InTheirName
+from servicekit.trust.user_context import ContextSigner
 from services.auth.accounts.assembly import Accounts, assemble_accounts
 from services.auth.callers import CALLERS, IN_THEIR_NAME
-from services.auth.holders import Holders, InTheirName
+from services.auth.holders import Holders
 from services.auth.keys.assembly import Keys, assemble_keys
 from services.auth.keys.last_use import LastUse
 from services.auth.keys.store.api_keys import KeyStore
@@ -41,6 +45,7 @@ from services.auth.shared.store.readiness import is_migrated
 from services.auth.shared.store.revocations import RevocationStore
 from services.auth.shared.store.unit_of_work import Pool, UnitsOfWork
 from services.auth.shared.upkeep import repeat
+from services.auth.user_contexts import AUDIENCES, UserContextServicer
 
 log = structlog.get_logger()
 
@@ -71,7 +76,8 @@ async def running(settings: AuthSettings, clock: Clock, *, sessions: Sessions | 
         rooms = _rooms(settings, given, last_use, sessions)
         opened.callback(rooms.accounts.close)
         _start_jobs(jobs, settings.upkeep, given, last_use, rooms)
-        register = functools.partial(_register, rooms)
+        contexts = UserContextServicer(rooms.holders, _context_signer(settings.tls, clock))
+        register = functools.partial(_register, rooms, contexts)
         ready = functools.partial(is_migrated, pool)
         policy = CallPolicy(CALLERS)
         yield await opened.enter_async_context(running_server(settings.grpc, register, ready, policy, settings.tls))
@@ -106,13 +112,18 @@ def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessi
     return _Rooms(keys, oauth, accounts, Holders(keys.verifier, oauth.reader, found))
 
 
-def _register(rooms: _Rooms, server: grpc.aio.Server) -> None:
+def _context_signer(tls: TlsSettings, clock: Clock) -> ContextSigner | None:
+    return None if tls.dir is None else ContextSigner(CertificateFiles(tls.dir), AUDIENCES, clock)
+
+
+def _register(rooms: _Rooms, contexts: UserContextServicer, server: grpc.aio.Server) -> None:
     def behind_check(servicer: Any) -> Any:
         return InTheirName(servicer, IN_THEIR_NAME, rooms.holders)
 
     auth_pb2_grpc.add_AuthServiceServicer_to_server(behind_check(rooms.keys.servicer), server)
     oauth_pb2_grpc.add_OAuthServiceServicer_to_server(behind_check(rooms.oauth.servicer), server)
     account_pb2_grpc.add_AccountServiceServicer_to_server(behind_check(rooms.accounts.servicer), server)
+    user_context_pb2_grpc.add_UserContextServiceServicer_to_server(contexts, server)
 
 
 def _start_jobs(jobs: Background, every: UpkeepSettings, given: Dependencies, last_use: LastUse, rooms: _Rooms) -> None:

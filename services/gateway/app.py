@@ -51,10 +51,13 @@ from services.gateway.identity.possession import PossessionCheck
 from services.gateway.identity.refusals import Refusals
 from services.gateway.identity.step_up import StepUp
 from services.gateway.inference.answers import Answers
+from services.gateway.inference.anthropic.entering import enter, speaks_anthropic
+from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
 from services.gateway.inference.responses.kept import KeptResponses
 from services.gateway.inference.routes import access as inference
+from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.chat import ChatCompletions
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.inference.routes.embeddings import EmbeddingsRoute
@@ -64,7 +67,7 @@ from services.gateway.inference.routes.models import models_router
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
-from services.gateway.inference.routes.responses import Responses
+from services.gateway.inference.routes.responses import InputTokens, Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
 from services.gateway.management import (
     abuse,
@@ -75,7 +78,6 @@ from services.gateway.management import (
     clients,
     key_info,
     keys,
-    provider_bodies,
     providers,
 )
 from services.gateway.management.abuse import abuse_router
@@ -85,7 +87,7 @@ from services.gateway.management.administration import administration_router, cr
 from services.gateway.management.clients import clients_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
-from services.gateway.management.providers import provider_orders_router, provider_views_router
+from services.gateway.management.providers import provider_routers
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.oauth.device import DevicePages
 from services.gateway.oauth.metadata import MetadataEndpoints
@@ -125,6 +127,7 @@ class AppDependencies:
     refusals: Refusals
     paid_calls: PaidCalls
     kept_responses: KeptResponses
+    idempotency: Idempotency
     readiness: Readiness
     clock: Clock
 
@@ -193,6 +196,8 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
         if has_admin_listener and is_elsewhere(request.scope, route):
             raise NotFound(ErrorReason.NOT_FOUND, NOTHING)
         need = table.need_of(request.method, route)
+        if route in BOTH_SPEAK and speaks_anthropic(request.scope):
+            enter(context_of(request.scope))
         await parts.authenticator.enter(context_of(request.scope), need)
 
     shown = parts.settings.environment != "production"
@@ -230,8 +235,7 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         administration_router(parts.administration, parts.limit),
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
-        provider_views_router(parts.router.administration),
-        provider_orders_router(parts.administration, parts.router.administration, parts.limit),
+        *provider_routers(parts.administration, parts.router.administration, parts.limit),
     )
 
 
@@ -242,6 +246,7 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         pricing=Pricing(parts.catalog, parts.clock),
         router=parts.router,
         answers=Answers(parts.paid_calls),
+        idempotency=parts.idempotency,
     )
     routes: tuple[PaidRoute[Any], ...] = (
         ChatCompletions(inference),
@@ -250,6 +255,7 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         Messages(inference),
         CountTokens(inference),
         Responses(inference, parts.kept_responses),
+        InputTokens(inference, parts.kept_responses),
     )
     return {route.path: route for route in routes}
 
@@ -288,6 +294,6 @@ def _page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
 def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
-        components={**components(), **bodies.components(*provider_bodies.ORDERS)},
+        components={**components(), **bodies.components(*providers.ORDERS)},
         needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )

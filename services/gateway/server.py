@@ -29,15 +29,18 @@ from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
+from services.gateway.clients.kept.idempotency import IdempotencyStore
+from services.gateway.clients.kept.response_store import RedisResponseStore
 from services.gateway.clients.oauth import OAuthClient
-from services.gateway.clients.response_store import RedisResponseStore
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
+from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.http_server import listening
 from services.gateway.edge.server.readiness import Check, Details, Readiness
 from services.gateway.identity.assembly import Identity, assemble_identity
 from services.gateway.identity.known_proxies import tell_known_proxies
+from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.responses.kept import KeptResponses
 from services.gateway.metering.journal.journal import NO_SPACE
@@ -115,10 +118,10 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis))
-        clients = await _open_clients(stack, settings)
+        clients = await _open_clients(stack, settings, clock)
         paid = await _open_paid_calls(stack, settings, redis, clients, clock)
         identity = assemble_identity(settings, redis, clients.auth, clients.oauth, clock)
-        kept = KeptResponses(RedisResponseStore(redis, ttl_s=settings.responses_kept_s))
+        kept = _kept(settings, redis, paid[0], clock)
         parts = _dependencies(settings, clients, identity, paid, kept, clock)
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
@@ -133,11 +136,14 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         yield Gateway(port, app, parts.readiness, cancellations, parts.catalog)
 
 
-async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Clients:
+async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock: Clock) -> Clients:
     at_auth, at_router, at_usage = (peer_of(service, settings.tls) for service in ("auth", "router", "usage"))
     auth = await stack.enter_async_context(open_channel(settings.auth_target, at_auth))
     usage = await stack.enter_async_context(open_channel(settings.usage_target, at_usage))
-    router = await stack.enter_async_context(open_router(settings.router_target, settings.multiplex, at_router))
+    contexts = UserContextClient(auth, clock, deadline_s=settings.auth_timeout_s)
+    router = await stack.enter_async_context(
+        open_router(settings.router_target, settings.multiplex, at_router, contexts.signed)
+    )
     return Clients(
         AuthClient(auth, deadline_s=settings.auth_timeout_s),
         OAuthClient(auth, deadline_s=settings.auth_timeout_s),
@@ -145,7 +151,29 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings) -> Cli
         AccountClient(auth, deadline_s=settings.account_timeout_s),
         AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
         router,
-        UsageClient(usage),
+        UsageClient(usage, contexts.signed),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of answers: for a next turn, for a retry."""
+
+    responses: KeptResponses
+    idempotency: Idempotency
+
+
+def _kept(settings: GatewaySettings, redis: Redis, paid_calls: PaidCalls, clock: Clock) -> Kept:
+    given = settings.idempotency
+    return Kept(
+        KeptResponses(RedisResponseStore(redis, ttl_s=settings.responses_kept_s)),
+        Idempotency(
+            IdempotencyStore(redis, lease_s=given.lease_s, kept_s=given.kept_s),
+            settings,
+            clock=clock,
+            tasks=paid_calls.tasks,
+            cancellations=paid_calls.cancellations,
+        ),
     )
 
 
@@ -163,7 +191,7 @@ def _dependencies(
     clients: Clients,
     identity: Identity,
     paid: tuple[PaidCalls, Metering],
-    kept: KeptResponses,
+    kept: Kept,
     clock: Clock,
 ) -> AppDependencies:
     catalog = _catalog(settings, clients, clock)
@@ -184,8 +212,9 @@ def _dependencies(
         limit=identity.limit,
         refusals=identity.refusals,
         paid_calls=paid_calls,
-        kept_responses=kept,
-        readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering)),
+        kept_responses=kept.responses,
+        idempotency=kept.idempotency,
+        readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering, catalog)),
         clock=clock,
     )
 
@@ -240,10 +269,10 @@ def _checks(clients: Clients, catalog: CatalogWatch, metering: Metering) -> dict
     }
 
 
-def _details(metering: Metering) -> Details:
+def _details(metering: Metering, catalog: CatalogWatch) -> Details:
     def details() -> dict[str, str]:
-        found = [*metering.health.problems(), *metering.health.warnings()]
-        return {"journal": "; ".join(found)} if found else {}
+        told = {"journal": [*metering.health.problems(), *metering.health.warnings()], "catalog": catalog.refused}
+        return {part: "; ".join(found) for part, found in told.items() if found}
 
     return details
 

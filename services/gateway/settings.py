@@ -61,6 +61,17 @@ class StreamSettings(Part):
     """Tokens that are read on at most after the client left."""
 
 
+class IdempotencySettings(Part):
+    """How answers are kept for retries with the same Idempotency-Key."""
+
+    kept_s: float = Field(86_400.0, ge=60)
+    """Seconds a key is remembered, with its answer."""
+    lease_s: float = Field(10.0, ge=1)
+    """Seconds after which the keys of a gateway that vanished may be taken over; renewed three times as often."""
+    most_kb: int = Field(2048, ge=1)
+    """Kilobytes of an answer that is kept; of a larger one only that it was billed."""
+
+
 class OAuthSettings(Part):
     """The OAuth endpoints and the pages."""
 
@@ -144,6 +155,8 @@ class GatewaySettings(BaseSettings):
     """How limits are kept."""
     metering: MeteringSettings = MeteringSettings()
     """How what a lost gateway left is billed."""
+    idempotency: IdempotencySettings = IdempotencySettings()
+    """How answers are kept for retries with the same Idempotency-Key."""
     oauth: OAuthSettings = OAuthSettings()
     """The OAuth endpoints and the pages."""
     public_url: str = ""

@@ -1,8 +1,10 @@
-"""Which service may call which RPC of the router. An RPC without a row stops the start."""
+"""Which service may call which RPC of the router, and in whose name. An RPC without a row stops the start."""
 
 from __future__ import annotations
 
 from typing import Final
+
+from servicekit.trust.user_context import UserRow
 
 METHODS: Final = ("Converse", "ListModels", "GetProviderStatus", "GetFile", "DeleteFile")
 ADMIN_METHODS: Final = ("ListCircuits", "ResetCircuits", "SetDrained", "ListStatusHistory")
@@ -11,3 +13,5 @@ CALLERS: Final = {
     for service, methods in (("RouterService", METHODS), ("RouterAdminService", ADMIN_METHODS))
     for method in methods
 }
+# Calls in a user's name show a context of that user which auth signed. The scope is the one that had the file made.
+IN_THEIR_NAME: Final = dict.fromkeys(("GetFile", "DeleteFile"), UserRow("owner", "completions:write"))

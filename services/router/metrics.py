@@ -56,6 +56,30 @@ CATALOG_RELOADS: Final = Counter(
 CATALOG_MODELS: Final = Gauge(
     "razvilka_router_catalog_models", "Models that can be asked for, by provider.", ["provider"]
 )
+CATALOG_REFUSED: Final = Gauge(
+    "razvilka_router_catalog_refused",
+    "1 while what its source says is refused and the last good state counts, by source (files, overrides).",
+    ["source"],
+)
+CANARY_ANSWERS: Final = Counter(
+    "razvilka_router_canary_answers_total",
+    "Tries of the version that a canary's side is answered by, by outcome (ok, failed).",
+    ["channel", "side", "outcome"],
+)
+CANARY_FIRST_CONTENT: Final = Histogram(
+    "razvilka_router_canary_first_content_seconds",
+    "Seconds to the first content (a whole answer: to its end), by side of a canary.",
+    ["channel", "side"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60),
+)
+CANARY_TOKENS: Final = Counter(
+    "razvilka_router_canary_output_tokens_total", "Tokens of answers, by side of a canary.", ["channel", "side"]
+)
+CANARY_COST: Final = Counter(
+    "razvilka_router_canary_cost_micro_rub_total",
+    "Micro-roubles that answers cost by the catalogue, by side of a canary.",
+    ["channel", "side"],
+)
 STORE_FAILURES: Final = Counter(
     "razvilka_router_store_failures_total", "PostgreSQL or Redis could not be used; served without.", ["store"]
 )

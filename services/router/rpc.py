@@ -22,6 +22,7 @@ from services.router.rpc_messages import (
     model_to_proto,
     part_to_proto,
     prompt_from_proto,
+    side_to_proto,
     status_to_proto,
 )
 
@@ -79,13 +80,15 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         """Return the catalogue."""
         listing = self._service.models()
-        return pb.ListModelsResponse(models=map(model_to_proto, listing.models), version=listing.version)
+        models = map(model_to_proto, listing.models)
+        return pb.ListModelsResponse(models=models, version=listing.version, refused=listing.refused)
 
     async def GetProviderStatus(
         self, request: pb.GetProviderStatusRequest, context: Context
     ) -> pb.GetProviderStatusResponse:
         """Return what was seen of the providers."""
-        return pb.GetProviderStatusResponse(models=map(status_to_proto, self._service.statuses()))
+        statuses, sides = map(status_to_proto, self._service.statuses()), map(side_to_proto, self._service.canaries())
+        return pb.GetProviderStatusResponse(models=statuses, canaries=sides)
 
     async def GetFile(self, request: pb.GetFileRequest, context: Context) -> pb.GetFileResponse:
         """Return a file that a model made."""

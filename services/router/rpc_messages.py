@@ -29,6 +29,7 @@ from services.router.domain.completion import (
 )
 from services.router.domain.kept_file import KeptFile
 from services.router.routing.service import ListedModel
+from services.router.status.canaries import Side
 from services.router.status.domain.health import ModelHealth
 
 ROLES: Final = {
@@ -69,6 +70,9 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         allowed_models=frozenset(message.allowed_models),
         require_parameters=message.require_parameters,
         tenant=message.tenant,
+        candidates=tuple(message.candidates),
+        sort=message.sort,
+        alone=message.alone,
     )
 
 
@@ -224,7 +228,9 @@ def model_to_proto(listed: ListedModel) -> pb.Model:
         default_parameters=model.default_parameters,
         prices=map(_price_to_proto, model.prices),
         description=model.description,
-        fallbacks=model.fallbacks,
+        # Whatever may answer is held for: a canary too.
+        fallbacks=[*(each.model for each in model.fallbacks), *([model.canary.model] if model.canary else [])],
+        successor=model.successor,
         chars_per_token=model.chars_per_token,
         tokens_per_message=model.tokens_per_message,
         on_disconnect=model.on_disconnect,
@@ -255,6 +261,20 @@ def file_to_proto(file: KeptFile) -> pb.GetFileResponse:
     if file.created_at is not None:
         message.created_at.FromDatetime(file.created_at)
     return message
+
+
+def side_to_proto(side: Side) -> pb.CanarySide:
+    """Return one side of a canary."""
+    return pb.CanarySide(
+        channel=side.channel,
+        side=side.arm,
+        resolved_model=side.model,
+        answers=side.answers,
+        failures=side.failures,
+        first_content_s=side.first_content_s,
+        tokens_output=side.tokens_output,
+        cost_micro_rub=side.cost_micro_rub,
+    )
 
 
 def status_to_proto(health: ModelHealth) -> pb.ModelStatus:

@@ -8,6 +8,7 @@ import random
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import grpc
 from razvilka.router.v1 import admin_pb2_grpc, router_pb2_grpc
@@ -16,9 +17,11 @@ from servicekit import lifecycle, postgres, redis, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.rpc_server import running_server
 from servicekit.trust.callers import CallPolicy
+from servicekit.trust.in_their_name import InTheirName
+from servicekit.trust.user_context import ContextCheck
 from services.router.admin_rpc import RouterAdminServicer
 from services.router.cache import ChannelCache, RedisTokenShare
-from services.router.callers import CALLERS
+from services.router.callers import CALLERS, IN_THEIR_NAME
 from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
 from services.router.catalog.live import LiveCatalog
@@ -102,8 +105,9 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         service = RouterService(catalog, attempts, statuses, clock, limits)
         files = FileService(lambda: file_store(table.providers), made)
         servicer = RouterServicer(service, files, settings.multiplex)
+        checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "router", clock))
         orders = ProviderAdministration(circuits, sharing, (found, seen), channel, catalog.current, clock)
-        register = functools.partial(_register, servicer, RouterAdminServicer(orders))
+        register = functools.partial(_register, checked, RouterAdminServicer(orders))
         policy = CallPolicy(CALLERS)
         served = running_server(settings.grpc, register, _ready, policy, settings.tls)
         port = await opened.enter_async_context(served)
@@ -112,7 +116,7 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         yield port
 
 
-def _register(calls: RouterServicer, orders: RouterAdminServicer, server: grpc.aio.Server) -> None:
+def _register(calls: Any, orders: RouterAdminServicer, server: grpc.aio.Server) -> None:
     router_pb2_grpc.add_RouterServiceServicer_to_server(calls, server)
     admin_pb2_grpc.add_RouterAdminServiceServicer_to_server(orders, server)
 

@@ -1,8 +1,10 @@
-"""Which service may call which RPC of usage. An RPC without a row stops the start."""
+"""Which service may call which RPC of usage, and in whose name. An RPC without a row stops the start."""
 
 from __future__ import annotations
 
 from typing import Final
+
+from servicekit.trust.user_context import UserRow
 
 METHODS: Final = {
     "Record": ("gateway",),
@@ -10,4 +12,7 @@ METHODS: Final = {
     "GetRequest": ("gateway",),
     "CheckInvariants": ("operator",),
 }
+# Calls in a user's name show a context of that user, signed by auth. `Record` and `GetSpend` are the gateway's own: it
+# keeps the books and rebuilds budgets from them, with nobody there who could show anything.
+IN_THEIR_NAME: Final = {"GetRequest": UserRow("user_id", "usage:read")}
 CALLERS: Final = {f"/razvilka.usage.v1.UsageService/{method}": callers for method, callers in METHODS.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
@@ -14,7 +15,9 @@ from servicekit.clock import Clock, SystemClock
 from servicekit.postgres import open_pool
 from servicekit.rpc_server import running_server
 from servicekit.trust.callers import CallPolicy
-from services.usage.callers import CALLERS
+from servicekit.trust.in_their_name import InTheirName
+from servicekit.trust.user_context import ContextCheck
+from services.usage.callers import CALLERS, IN_THEIR_NAME
 from services.usage.ingest import Ingest
 from services.usage.rpc import UsageServicer
 from services.usage.settings import UsageSettings
@@ -40,9 +43,10 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
         ingest = Ingest(store, settings.ingest, clock=clock, rng=rng)
         servicer = UsageServicer(ingest, Spending(store), upkeep)
+        checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "usage", clock))
 
         def register(server: grpc.aio.Server) -> None:
-            add_UsageServiceServicer_to_server(servicer, server)
+            add_UsageServiceServicer_to_server(checked, server)
 
         policy = CallPolicy(CALLERS)
         async with running_server(settings.grpc, register, store.is_ready, policy, settings.tls) as port:

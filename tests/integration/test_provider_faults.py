@@ -1,6 +1,7 @@
-"""Everything a provider can do wrong, plain and streamed, at both providers: what the caller sees, what is billed.
+"""What else a provider can do wrong, plain and streamed, at both providers: what the caller sees, what is billed.
 
-All questions of the table are asked at once: a provider that stalls costs its time-out, and there are many of them.
+The twenty modes of failing that every provider knows are in `faults/test_fault_matrix.py`. All questions of the table
+are asked at once.
 """
 
 from __future__ import annotations
@@ -29,14 +30,11 @@ PATIENCE_S: Final = 45.0
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """A fault and what becomes of it: a status and `error.code`; 200 with a code is an answer that breaks off.
-
-    `stream` is None where the network decides: whether the first chunks are read before the break is seen.
-    """
+    """A fault and what becomes of it: a status and `error.code`; 200 with a code is an answer that breaks off."""
 
     fault: str
     plain: tuple[int, str]
-    stream: tuple[int, str] | None
+    stream: tuple[int, str]
     only: str = ""
 
 
@@ -47,47 +45,23 @@ SLOW: Final = (504, "provider_timeout")
 OUR_KEY: Final = (502, "provider_credentials")
 
 TABLE: Final = [
-    Wrong("status code=500", BROKEN, BROKEN),
     Wrong("status code=500 html=1", BROKEN, BROKEN),
     Wrong("status code=502", BROKEN, BROKEN),
-    Wrong("status code=503", BROKEN, BROKEN),
-    Wrong("status code=529", BROKEN, BROKEN),
     Wrong("status code=504", SLOW, SLOW),
     Wrong("status code=408", SLOW, SLOW),
     Wrong("status code=400", (400, "invalid_parameters"), (400, "invalid_parameters")),
     Wrong("status code=404", (404, "model_not_found"), (404, "model_not_found")),
     Wrong("status code=403", OUR_KEY, OUR_KEY),
-    Wrong("rate_limit retry_after=7", (503, "provider_rate_limited"), (503, "provider_rate_limited")),
-    Wrong("rate_limit retry_after=absent", (503, "provider_rate_limited"), (503, "provider_rate_limited")),
-    Wrong("rate_limit retry_after=negative", (503, "provider_rate_limited"), (503, "provider_rate_limited")),
-    Wrong("redirect", BROKEN, BROKEN),
-    Wrong("rst_before_headers", LOST, LOST),
     Wrong("close_before_headers", LOST, LOST),
-    Wrong("stall_before_headers", SLOW, SLOW),
     Wrong("empty_body", BROKEN, BROKEN),
-    Wrong("gzip_bomb", BROKEN, BROKEN),
-    Wrong("long_line", BROKEN, BROKEN),
     Wrong("malformed_json after=0", BROKEN, BROKEN),
-    Wrong("malformed_json after=2", BROKEN, CUT),
-    Wrong("rst_mid_body after=2", BROKEN, CUT),
     Wrong("cut_mid_stream after=2", BROKEN, CUT),
-    Wrong("cut_mid_json after=2", BROKEN, CUT),
     Wrong("end_early after=2", BROKEN, CUT),
-    Wrong("chunked_garbage after=2", BROKEN, None),
-    Wrong("invalid_utf8 after=2", BROKEN, CUT, only="yandexgpt"),
     Wrong("mid_stream_error after=2", WHOLE, CUT),
-    Wrong("stall after=2", SLOW, (200, "provider_timeout")),
-    Wrong("content_length_short by=10", BROKEN, None),
-    Wrong("content_length_long by=10", BROKEN, WHOLE),
-    Wrong("latency ms=300", WHOLE, WHOLE),
     Wrong("slow gap_ms=1 size=64", WHOLE, WHOLE),
     Wrong("byte_splits", WHOLE, WHOLE),
     Wrong("utf8_splits", WHOLE, WHOLE),
-    Wrong("extra_response", WHOLE, WHOLE),
     Wrong("token_expired times=1", WHOLE, WHOLE, only="gigachat"),
-    Wrong("usage_missing", WHOLE, WHOLE),
-    Wrong("usage_zero", WHOLE, WHOLE),
-    Wrong("usage_duplicate", WHOLE, WHOLE),
     Wrong("content_filter after=2", WHOLE, WHOLE),
 ]
 CELLS: Final = {
@@ -129,7 +103,7 @@ def test_the_caller_sees_what_went_wrong(asked: Asked, cell: str) -> None:
     """Status and code of the table; an answer that breaks off has an error event and no [DONE]; nothing hangs."""
     heard = asked.answers[cell]
 
-    status, code = _expected(cell, heard)
+    status, code = _expected(cell)
     assert (heard.status, heard.error.get("code", "")) == (status, code), heard.body[-500:]
     assert not heard.broke
     assert heard.is_whole == (code == "")
@@ -145,7 +119,7 @@ def test_the_caller_sees_what_went_wrong(asked: Asked, cell: str) -> None:
 def test_each_answer_has_one_row(stack: RunningStack, asked: Asked, cell: str) -> None:
     """What reached the caller is billed, once; what failed before is free; a refused request leaves no row."""
     heard = asked.answers[cell]
-    status, code = _expected(cell, heard)
+    status, code = _expected(cell)
 
     found = _rows(stack, asked).get(heard.request_id, [])
 
@@ -160,18 +134,13 @@ def test_each_answer_has_one_row(stack: RunningStack, asked: Asked, cell: str) -
         assert row["tokens_output"] > 0
         assert row["micro_rub"] > 0
     else:
-        assert row["status"] == "completed"
-        free = "usage_zero" in cell
-        assert (row["micro_rub"] == 0) == free
-        assert row["source"] == "provider"
-        assert ("tokenized" in row["flags"]) == ("usage_missing" in cell)
+        assert (row["status"], row["source"]) == ("completed", "provider")
+        assert row["micro_rub"] > 0
 
 
-def _expected(cell: str, heard: Heard) -> tuple[int, str]:
+def _expected(cell: str) -> tuple[int, str]:
     wrong, _, stream = CELLS[cell]
-    if not stream:
-        return wrong.plain
-    return wrong.stream or (CUT if heard.status == 200 else BROKEN)
+    return wrong.stream if stream else wrong.plain
 
 
 _found: dict[str, dict[str, list[Any]]] = {}

@@ -12,6 +12,8 @@ import aiohttp
 
 MODELS: Final = ("yandexgpt:latest", "gigachat-pro", "bench-model")
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
+# As clients do after a failure. Asking at once again would take the cores from what is starting anew.
+RETRY_S: Final = 0.2
 
 
 @dataclass(slots=True)
@@ -48,7 +50,7 @@ class Load:
                 await self._ask(session, stream=self._rng.random() < 0.5)
             except (aiohttp.ClientError, TimeoutError, OSError):
                 self.seen.broken += 1
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(RETRY_S)
 
     async def _ask(self, session: aiohttp.ClientSession, *, stream: bool) -> None:
         body: dict[str, Any] = {
@@ -63,7 +65,7 @@ class Load:
             payload = await answer.read()
             if answer.status != 200:
                 self.seen.refused[answer.status] = self.seen.refused.get(answer.status, 0) + 1
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(RETRY_S)
             elif stream and not payload.rstrip().endswith(b"data: [DONE]"):
                 self.seen.broken += 1
             else:

@@ -11,7 +11,8 @@ from emulator.core import Call, ending
 from emulator.wire.faults import BREAKING
 from emulator.wire.replies import Reply
 from emulator.wire.tls import CertificateFiles
-from emulator.yandex.grpc.methods import METHODS, Method
+from emulator.yandex.grpc.method import Method
+from emulator.yandex.grpc.methods import METHODS
 from emulator.yandex.grpc.translation import StatusError, messages, received
 from emulator.yandex.surface import YandexSurface
 
@@ -26,7 +27,9 @@ class GrpcListener:
     def __init__(self, surface: YandexSurface) -> None:
         """Register every method."""
         self._surface = surface
-        self._server = grpc.aio.server()
+        # Files come in one message.
+        limit = ("grpc.max_receive_message_length", surface.core.settings.max_body_bytes)
+        self._server = grpc.aio.server(options=(limit,))
         self.address = ""
         for method in METHODS:
             handlers = {method.name: self._handler(method)}

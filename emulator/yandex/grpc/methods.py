@@ -1,10 +1,9 @@
 """Which gRPC methods there are, and which REST route answers each."""
 
-from dataclasses import dataclass
 from typing import Final
 
-from google.protobuf.message import Message
-
+from emulator.yandex.grpc import assistants_methods, learning_methods, search_methods
+from emulator.yandex.grpc.method import Method
 from emulator.yandex.protos import endpoint_pb2, foundation_models_pb2, iam_pb2, operation_pb2, text_classification_pb2
 
 _MODELS: Final = "yandex.cloud.ai.foundation_models.v1"
@@ -12,19 +11,6 @@ _CLASSIFICATION: Final = f"{_MODELS}.text_classification.TextClassificationServi
 _OPERATIONS: Final = "yandex.cloud.operation.OperationService"
 _ENDPOINTS: Final = "yandex.cloud.endpoint.ApiEndpointService"
 _NATIVE: Final = "/foundationModels/v1"
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One method; the path may name fields of the request."""
-
-    service: str
-    name: str
-    request: type[Message]
-    response: type[Message]
-    verb: str
-    path: str
-    streams: bool = False
 
 
 METHODS: Final = (
@@ -76,4 +62,7 @@ METHODS: Final = (
         _ENDPOINTS, "List", endpoint_pb2.ListApiEndpointsRequest,
         endpoint_pb2.ListApiEndpointsResponse, "GET", "/endpoints",
     ),
+    *assistants_methods.METHODS,
+    *learning_methods.METHODS,
+    *search_methods.METHODS,
 )  # fmt: skip

@@ -9,9 +9,16 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 
 from emulator.wire.replies import Received, Reply
-from emulator.yandex.grpc.methods import Method
+from emulator.yandex.grpc.method import Method
 
 STATUS_OF_CODE: Final = {status.value[0]: status for status in grpc.StatusCode}
+
+
+class _Fields(dict[str, Any]):
+    """Fields of a message for a path; what was not sent is empty."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
 
 
 class StatusError(Exception):
@@ -26,7 +33,7 @@ class StatusError(Exception):
 def received(method: Method, request: Message, metadata: Mapping[str, str]) -> Received:
     """Return the REST request that the message stands for."""
     body = MessageToDict(request)
-    return Received(method.verb, method.path.format_map(body), metadata, msgspec.json.encode(body))
+    return Received(method.verb, method.path.format_map(_Fields(body)), metadata, msgspec.json.encode(body))
 
 
 def messages(method: Method, reply: Reply) -> Iterator[Message]:

@@ -45,8 +45,9 @@ class AccountDeletion:
         account = await usable_account(self._accounts, user_id)
         sessions = await self._sessions.list_of(account.id)
         async with self._units.begin(Origin()) as unit:
-            document: dict[str, Any] = await export_account(unit.connection, account.id)
-            document["applications"] = await self._grants.describe(unit, account.id)
+            async with unit.rows_of(account.id):
+                document: dict[str, Any] = await export_account(unit.connection, account.id)
+                document["applications"] = await self._grants.describe(unit, account.id)
             unit.note(AuditAction.ACCOUNT_EXPORTED, account.id)
         document["sessions"] = [
             {

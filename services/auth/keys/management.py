@@ -97,12 +97,13 @@ class ApiKeys:
         secret, key_id = api_key.generate(), str(self._new_id())
 
         async def insert(unit: UnitOfWork) -> ApiKey:
-            is_admin = await _is_admin(unit, order.user_id)
-            await self._check_room(unit, order.user_id)
-            maker = await hold_maker(unit, asker.maker, order.user_id)
-            checked = check_order(replace(order, maker=maker), unit.at, owner_is_admin=is_admin)
-            key = _new_key(key_id, checked, secret, unit.at)
-            await insert_key(unit.connection, key, self._hasher.hash(secret))
+            async with unit.rows_of(order.user_id):
+                is_admin = await _is_admin(unit, order.user_id)
+                await self._check_room(unit, order.user_id)
+                maker = await hold_maker(unit, asker.maker, order.user_id)
+                checked = check_order(replace(order, maker=maker), unit.at, owner_is_admin=is_admin)
+                key = _new_key(key_id, checked, secret, unit.at)
+                await insert_key(unit.connection, key, self._hasher.hash(secret))
             unit.record(_event(AuditAction.KEY_CREATED, key.user_id, key.id, unit.at))
             return key
 
@@ -126,10 +127,11 @@ class ApiKeys:
         secret, new_id = api_key.generate(), str(self._new_id())
 
         async def rotate(unit: UnitOfWork) -> ApiKey:
-            key = await _succeed(unit, user_id, key_id, overlap_s, asker.maker, (new_id, secret))
-            if overlap_s:
-                await self._check_room(unit, user_id)
-            await insert_key(unit.connection, key, self._hasher.hash(secret))
+            async with unit.rows_of(user_id):
+                key = await _succeed(unit, user_id, key_id, overlap_s, asker.maker, (new_id, secret))
+                if overlap_s:
+                    await self._check_room(unit, user_id)
+                await insert_key(unit.connection, key, self._hasher.hash(secret))
             # What the key made goes on with its successor.
             await adopt(unit.connection, f"key:{key_id}", f"key:{key.id}")
             unit.record(_event(AuditAction.KEY_ROTATED, user_id, key_id, unit.at))
@@ -206,7 +208,9 @@ async def _is_admin(unit: UnitOfWork, user_id: str) -> bool:
 
 
 async def _revoke(unit: UnitOfWork, user_id: str, key_id: str) -> bool:
-    if not await revoke_key(unit.connection, user_id, key_id, unit.at):
+    async with unit.rows_of(user_id):
+        is_revoked = await revoke_key(unit.connection, user_id, key_id, unit.at)
+    if not is_revoked:
         return False
     await unit.revoke(RevokedKind.KEY, key_id)
     unit.record(_event(AuditAction.KEY_REVOKED, user_id, key_id, unit.at))

@@ -33,6 +33,7 @@ from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.in_person import InPerson
 from services.auth.shared.store.accounts import AccountStore, lock_account
 from services.auth.shared.store.makers import hold_maker
+from services.auth.shared.store.named_user import EVERYBODY
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 ID_PREFIX: Final = "rz_app_"
@@ -161,12 +162,13 @@ class Clients:
         actor = f"user:{order.owner_user_id}" if order.owner_user_id else how
 
         async def insert(unit: UnitOfWork) -> Client:
-            if order.owner_user_id is not None:
-                await self._check_room(unit, order.owner_user_id)
-            maker = await hold_maker(unit, claimed, order.owner_user_id or "")
-            bounded = delegated(order, maker, owner_is_admin=owner_is_admin)
-            client = bounded.becomes(name, secret_hash, unit.at)
-            await insert_client(unit.connection, client)
+            async with unit.rows_of(order.owner_user_id or EVERYBODY):
+                if order.owner_user_id is not None:
+                    await self._check_room(unit, order.owner_user_id)
+                maker = await hold_maker(unit, claimed, order.owner_user_id or "")
+                bounded = delegated(order, maker, owner_is_admin=owner_is_admin)
+                client = bounded.becomes(name, secret_hash, unit.at)
+                await insert_client(unit.connection, client)
             subject = f"client:{client.id}"
             unit.record(audit_event(AuditAction.CLIENT_REGISTERED, unit.at, actor=actor, subject=subject, how=how))
             return client

@@ -108,7 +108,8 @@ class Grants:
 
 
 async def _end_consent(user_id: str, grant_id: str, unit: UnitOfWork) -> list[Revocation] | None:
-    found = await ids_of_consent(unit.connection, user_id, grant_id)
+    async with unit.rows_of(user_id):
+        found = await ids_of_consent(unit.connection, user_id, grant_id)
     ended = await end_grants(unit, found)
     if ended:
         actor, subject = f"user:{user_id}", f"grant:{grant_id}"

@@ -21,14 +21,14 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 def queries() -> dict[str, str]:
-    """Return every SQL constant of the rooms' stores by its name."""
+    """Return every statement of the rooms' stores by its name; what several of them share is in them."""
     found = {}
     for info in pkgutil.walk_packages(auth.__path__, "services.auth."):
         if ".store." not in info.name or ".tests." in info.name:
             continue
         module = importlib.import_module(info.name)
         for name, value in inspect.getmembers(module, lambda value: isinstance(value, str)):
-            if name.isupper():
+            if name.isupper() and "\n" in value and not name.endswith("_COLUMNS"):
                 found[f"{info.name}.{name}"] = value
     return found
 

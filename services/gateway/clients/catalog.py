@@ -55,6 +55,8 @@ class Model:
     bills_input_per_choice: bool = False
     # By script: the share of the bound of its tokens (`inference.size.text_size`) that prompts have used at most.
     learned_shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    # The id of the model to go over to.
+    successor: str = ""
     # Whether its provider's adapter writes references and unions of schemas out, which makes them longer.
     writes_schemas_out: bool = False
 
@@ -83,9 +85,10 @@ class Model:
 class Catalog:
     """All models of one moment."""
 
-    def __init__(self, models: tuple[Model, ...], version: str) -> None:
+    def __init__(self, models: tuple[Model, ...], version: str, refused: tuple[str, ...] = ()) -> None:
         self.models = models
         self.version = version
+        self.refused = refused
         self._by_name = {name: model for model in models for name in (*model.aliases, model.id)}
 
     def find(self, name: str) -> Model | None:
@@ -137,6 +140,8 @@ class CatalogWatch:
         self._max_age_s = max_age_s
         self._catalog: Catalog | None = None
         self._seen_at = 0.0
+        self.refused: tuple[str, ...] = ()
+        """What the router was told and did not take over, in sentences."""
 
     @property
     def is_ready(self) -> bool:
@@ -162,7 +167,7 @@ class CatalogWatch:
         except ServiceError as exc:
             log.warning("catalog.refresh_failed", reason=exc.reason.value)
             return False
-        self._seen_at = self._clock.monotonic()
+        self._seen_at, self.refused = self._clock.monotonic(), catalog.refused
         if self._catalog is None or self._catalog.version != catalog.version:
             log.info("catalog.loaded", version=catalog.version, models=len(catalog.models))
             self._catalog = catalog

@@ -114,6 +114,19 @@ class ModelStatus(Struct, gc=False):
     calls: int = 0
 
 
+class CanarySide(Struct, gc=False):
+    """What one side of a canary has shown the router that answers: sums over its answers."""
+
+    channel: str
+    side: str
+    resolved_model: str
+    answers: int
+    failures: int
+    first_content_s: float
+    tokens_output: int
+    cost_micro_rub: int
+
+
 def chars_of_calls(calls: Sequence[ToolCallPart]) -> int:
     """Return the characters that a provider bills of tool calls: names and arguments."""
     return sum(len(call.name) + len(call.arguments) for call in calls)

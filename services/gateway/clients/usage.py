@@ -14,6 +14,7 @@ from razvilka.usage.v1 import usage_pb2_grpc
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.timestamps import timestamp, to_timestamp, to_unix_us
+from services.gateway.clients.user_contexts import InWhoseName, of_nobody
 from services.gateway.metering.usage_record import Attempt, Rejected, Source, Status, UsageRecord
 
 READ_DEADLINE_S = 2.0
@@ -28,10 +29,11 @@ _attempt: Final = attrgetter(*_ATTEMPT_NAMES)
 
 
 class UsageClient:
-    """Stores what was spent, and reads it back."""
+    """Stores what was spent, and reads it back. `in_whose_name` tells whom it is read for."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, in_whose_name: InWhoseName = of_nobody) -> None:
         self._channel = channel
+        self._in_whose_name = in_whose_name
         self._stub = usage_pb2_grpc.UsageServiceStub(channel)
 
     async def record(self, records: Sequence[UsageRecord]) -> tuple[Rejected, ...]:
@@ -73,7 +75,10 @@ class UsageClient:
             NotFound: absent, or someone else's.
         """
         request = pb.GetRequestRequest(user_id=user_id, request_id=request_id)
-        answer = await rpc_client.unary(self._stub.GetRequest, request, deadline_s=READ_DEADLINE_S, call=call)
+        user_context = await self._in_whose_name(call)
+        answer = await rpc_client.unary(
+            self._stub.GetRequest, request, deadline_s=READ_DEADLINE_S, call=call, user_context=user_context
+        )
         return record_from_proto(answer.record)
 
     async def is_serving(self) -> bool:

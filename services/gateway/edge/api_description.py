@@ -22,6 +22,13 @@ ABOUT: Final = (
 DOCS_PATH: Final = "/docs"
 OPENAPI_PATH: Final = "/openapi.json"
 REF: Final = "#/components/schemas/{name}"
+_IDEMPOTENCY_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same request with the same key gets the same answer for a day, and is billed once.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class HotOperation:
         body: the shape of the request.
         answer: the JSON schema of the answer.
         streams: whether the answer may also be events.
+        is_billed: whether a key makes it one bill.
     """
 
     tag: str
@@ -41,6 +49,7 @@ class HotOperation:
     body: type[msgspec.Struct]
     answer: dict[str, Any]
     streams: bool
+    is_billed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,7 @@ def _hot_operation(path: str, operation: HotOperation) -> dict[str, Any]:
         "tags": [operation.tag],
         "summary": operation.summary,
         "operationId": path.removeprefix("/v1/").replace("/", "_"),
+        "parameters": [_IDEMPOTENCY_KEY] if operation.is_billed else [],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": {"$ref": REF.format(name=operation.body.__name__)}}},

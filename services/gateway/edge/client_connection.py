@@ -15,6 +15,10 @@ from services.gateway.settings import StreamSettings
 
 # A provider that bills the whole answer anyway: it is read on for a while, so that the row is exact.
 DRAIN: Final = "drain"
+# Nothing is worth going on with.
+CANCEL: Final = "cancel"
+# An answer that is kept for a retry: it is made to its end whoever reads it.
+FINISH: Final = "finish"
 
 
 class Connection(Protocol):
@@ -30,19 +34,20 @@ class Connection(Protocol):
 class ClientConnection:
     """Ends the work for a caller who left, as the provider's billing policy says: at once, or read on for a while.
 
-    It watches from the start until `release`. `lost` says why nobody reads any more; empty: somebody does.
+    It watches from the start until `release`. `lost` says why nobody reads any more; empty: somebody does, or will.
     """
 
-    __slots__ = ("_cancellation", "_connection", "_drain_s", "_drains", "_timer", "lost")
+    __slots__ = ("_cancellation", "_connection", "_drain_s", "_drains", "_finishes", "_timer", "lost")
 
     def __init__(self, scope: Scope, cancellation: Cancellation, policy: str, settings: StreamSettings) -> None:
         self.lost = ""
         self._connection: Connection | None = scope.get(CONNECTION)
         self._cancellation = cancellation
         self._drains = policy == DRAIN
+        self._finishes = policy == FINISH
         self._drain_s = settings.drain_s
         self._timer: asyncio.TimerHandle | None = None
-        if self._connection is not None:
+        if self._connection is not None and not self._finishes:
             self._connection.on_lost = self._on_lost
 
     def release(self) -> None:
@@ -54,7 +59,10 @@ class ClientConnection:
 
     def hang_up(self, cause: str) -> None:
         """Cut a caller that does not read; what follows is the same as when it had left."""
-        if not self.lost:
+        if self._finishes:
+            if self._connection is not None:
+                self._connection.abort()
+        elif not self.lost:
             self.lost = cause
             if self._connection is not None:
                 self._connection.abort()

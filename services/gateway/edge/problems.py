@@ -63,6 +63,9 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     ErrorReason.MODEL_NOT_FOUND: Rendering(404, _BAD_REQUEST),
     ErrorReason.METHOD_NOT_ALLOWED: Rendering(405, _BAD_REQUEST),
     ErrorReason.CONFLICT: Rendering(409, _BAD_REQUEST),
+    ErrorReason.IDEMPOTENCY_KEY_REUSED: Rendering(409, _BAD_REQUEST),
+    ErrorReason.IDEMPOTENCY_IN_PROGRESS: Rendering(409, _BAD_REQUEST, retryable=True),
+    ErrorReason.IDEMPOTENCY_REPLAY_UNAVAILABLE: Rendering(409, _BAD_REQUEST),
     ErrorReason.REQUEST_TIMEOUT: Rendering(408, _BAD_REQUEST),
     ErrorReason.PAYLOAD_TOO_LARGE: Rendering(413, _BAD_REQUEST),
     ErrorReason.UNSUPPORTED_MEDIA_TYPE: Rendering(415, _BAD_REQUEST),
@@ -145,8 +148,8 @@ def headers_of(error: ServiceError, *, dpop: bool = False) -> Headers:
     headers: Headers = []
     if error.retry_after_s is not None:
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after_s))).encode()))
-    if rendering.status >= 429 and not rendering.retryable:
-        # The official client retries every 429 and 5xx unless it is told not to.
+    if (rendering.status == 409 or rendering.status >= 429) and not rendering.retryable:
+        # The official client retries every 409, 429 and 5xx unless it is told not to.
         headers.append((b"x-should-retry", b"false"))
     headers += [(b"www-authenticate", challenge) for challenge in _challenges(error, dpop)]
     return headers

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from opentelemetry.trace import SpanKind
 from starlette.requests import Request
@@ -15,9 +16,29 @@ from services.gateway.clients.caller import Caller
 from services.gateway.edge.problems import ErrorForm, Headers, encode_body
 from services.gateway.edge.request_id import new_request_id
 
+# The path of a field as the work knows it -> as the caller wrote it.
+FieldName = Callable[[str], str]
+
 KEY: Final = "razvilka.request_context"
 # Nobody reads the answer: what nginx logs for it.
 CLIENT_CLOSED_REQUEST: Final = 499
+
+
+class AnswerKeeper(Protocol):
+    """Keeps the answer of one request for its retries, so that they get the same bytes and cost nothing."""
+
+    def part(self, frames: bytes) -> None:
+        """Note what was written of a stream."""
+        ...
+
+    async def keep(self, status: int, last: bytes) -> None:
+        """Keep the answer; `last` is its body, or what is still to be written of a stream.
+
+        Raises:
+            Conflict: a retry has taken the key over.
+            Unavailable: nobody can tell.
+        """
+        ...
 
 
 class RequestContext:
@@ -32,14 +53,18 @@ class RequestContext:
         "cut",
         "error_code",
         "error_form",
+        "field_name",
         "finish_reason",
         "first_token_ms",
         "headers",
+        "idempotency_key",
         "ignored_params",
+        "keeper",
         "method",
         "model",
         "policy",
         "provider",
+        "replay_of",
         "request_id",
         "requested_model",
         "resolved_model",
@@ -69,7 +94,13 @@ class RequestContext:
         self.policy = b""
         # Routes in the shape of another API say errors in its form too.
         self.error_form: ErrorForm = encode_body
-        self.authorization, traceparent, tracestate = _read(scope["headers"])
+        # They turn bodies into chats: what is said of a field of the chat names the caller's own.
+        self.field_name: FieldName = _as_it_is
+        self.authorization, self.idempotency_key, traceparent, tracestate = _read(scope["headers"])
+        # Set while a request with an idempotency key is answered.
+        self.keeper: AnswerKeeper | None = None
+        # Of a retry: the request whose answer it got.
+        self.replay_of = ""
         self.span = start_span("gateway.request", begin_trace(traceparent, tracestate), kind=SpanKind.SERVER)
         self.call = CallContext(self.request_id, self.span.context, self.authorization)
         self.requested_model = self.model = self.provider = self.resolved_model = ""
@@ -97,17 +128,24 @@ class RequestContext:
         return self.caller
 
 
-def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, str | None, str | None]:
-    authorization, traceparent, tracestate = b"", None, None
+def _as_it_is(path: str) -> str:
+    return path
+
+
+def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None, str | None, str | None]:
+    authorization, idempotency_key, traceparent, tracestate = b"", None, None, None
     for name, value in headers:
         if name == b"authorization":
             # Two credentials: which one counts would be a guess, so neither does.
             authorization = value if not authorization else b"\x00"
+        elif name == b"idempotency-key":
+            # Two keys are none, in the same way.
+            idempotency_key = value if idempotency_key is None else b"\x00"
         elif name == b"traceparent":
             traceparent = value.decode("latin-1")
         elif name == b"tracestate" and len(value) <= 512:
             tracestate = value.decode("latin-1")
-    return authorization, traceparent, tracestate
+    return authorization, idempotency_key, traceparent, tracestate
 
 
 def is_dpop(authorization: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from services.gateway.clients.catalog import Model
 from services.gateway.clients.completion import Route
@@ -29,6 +30,9 @@ def answer_headers(route: Route, model: Model, ignored: Sequence[str]) -> Header
         headers.append((b"deprecation", f"@{int(model.deprecated_at.timestamp())}".encode()))
     if model.shutdown_at is not None:
         headers.append((b"sunset", model.shutdown_at.strftime("%a, %d %b %Y %H:%M:%S GMT").encode()))
+    if model.successor and model.deprecated_at is not None:
+        link = f'</v1/models/{quote(model.successor, safe=":")}>; rel="successor-version"'
+        headers.append((b"link", link.encode()))
     return headers
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Final, TypeVar
 
 import structlog
@@ -43,8 +44,8 @@ Ask = Callable[[PaidCall], Awaitable[Answer]]
 AskStream = Callable[[PaidCall], AsyncGenerator[list[StreamPart], None]]
 # From the answer, what it used and what it cost in micro-roubles to the body.
 Render = Callable[[Answer, TokenUsage, int], bytes]
-# What a route does with a settled answer before its last bytes are sent. It may not fail.
-BeforeLast = Callable[[], Awaitable[None]]
+# What a route does with a settled answer before its last bytes are sent: it may send others. It may not fail.
+BeforeLast = Callable[[bytes], Awaitable[bytes]]
 
 
 class Answers:
@@ -77,12 +78,11 @@ class Answers:
                 raise ClientDisconnected
             call.routed(answer.route)
             choices = answer.choices if isinstance(answer, Completion) else ()
-            cost = await call.complete(answer.end, choices[0].finish_reason if choices else "")
+            reason = choices[0].finish_reason if choices else ""
+            body = await call.complete(answer.end, reason, partial(_rendered, context, render, answer))
         failpoint("gateway.before_answer")
-        context.headers.append(cost_header(cost))
-        body = render(answer, call.billed, cost)
         if before_last is not None:
-            await before_last()
+            body = await before_last(body)
         await send_json(send, 200, body)
 
     async def send_stream(
@@ -154,6 +154,8 @@ class StreamRelay:
             self._end, self._last_frames = part.end, frames
             call.note(chars)
             return
+        if call.context.keeper is not None:
+            call.context.keeper.part(frames)
         await writer.write(frames)
         call.delivered(chars, part.progress)
         failpoint("gateway.after_part")
@@ -197,20 +199,33 @@ class StreamRelay:
             return
         if self._end is None:
             raise ProviderFailed(ErrorReason.PROVIDER_ERROR, "The answer broke off without an end.")
-        cost = await call.complete(self._end, self._finish_reason)
+        last = await call.complete(self._end, self._finish_reason, self._last)
         failpoint("gateway.before_answer")
-        last = self._last_frames + self._frames.end(call.billed, cost)
         if before_last is not None:
-            await before_last()
+            last = await before_last(last)
         await self._writer.finish(last)
+
+    def _last(self, billed: TokenUsage, cost_micro_rub: int) -> bytes:
+        return self._last_frames + self._frames.end(billed, cost_micro_rub)
 
     async def break_off(self, error: ServiceError) -> None:
         """Settle what was delivered, and tell the caller that this is not the whole answer."""
         call, context = self._call, self._call.context
         context.error_code = code_of(error)
-        cost = context.cost_micro_rub if call.settled else await call.fail(error)
-        error.details = {**error.details, "partial": "true", "cost_rub": roubles(cost)}
-        await self._writer.finish(self._frames.error(error, context.request_id))
+        last = partial(self._broken, error)
+        told = last(call.billed, context.cost_micro_rub) if call.settled else await call.fail(error, last)
+        await self._writer.finish(told)
+
+    def _broken(self, error: ServiceError, billed: TokenUsage, cost_micro_rub: int) -> bytes:
+        error.details = {**error.details, "partial": "true", "cost_rub": roubles(cost_micro_rub)}
+        return self._frames.error(error, self._call.context.request_id)
+
+
+def _rendered(
+    context: RequestContext, render: Render[Answer], answer: Answer, billed: TokenUsage, cost_micro_rub: int
+) -> bytes:
+    context.headers.append(cost_header(cost_micro_rub))
+    return render(answer, billed, cost_micro_rub)
 
 
 async def _settle_cancelled(call: PaidCall) -> None:

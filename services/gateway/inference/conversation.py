@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from services.gateway.edge.reading.json_body import invalid_field, wrong_field
+from services.gateway.edge.reading.json_body import decode_part, invalid_field
 from services.gateway.inference.schemas import (
     ChatMessage,
     ChatRequest,
@@ -108,10 +108,7 @@ def _check_message(message: ChatMessage, index: int) -> None:
 
 
 def _check_part(raw: msgspec.Raw, where: str) -> None:
-    try:
-        part = _PART.decode(raw)
-    except msgspec.ValidationError as exc:
-        raise wrong_field(exc, where) from None
+    part = decode_part(_PART, raw, where)
     needed = _NEEDED.get(part.type)
     if needed and getattr(part, needed) is None:
         raise invalid_field(f"{where}.{needed}", "This field is required")

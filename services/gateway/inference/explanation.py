@@ -9,7 +9,7 @@ import msgspec
 
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
 from services.gateway.clients.completion import Route
-from services.gateway.inference.schemas import ProviderPreferences
+from services.gateway.inference.steering.schemas import ProviderPreferences, requires_all
 from services.gateway.metering.storable import MAX_TEXT
 from services.gateway.metering.usage_record import Attempt
 
@@ -55,11 +55,6 @@ def check_required(preferences: ProviderPreferences | None, left_out: Sequence[s
             f"'{left_out[0]}' would be ignored, and `provider.require_parameters` is true.",
             param=left_out[0],
         )
-
-
-def requires_all(preferences: ProviderPreferences | None) -> bool:
-    """Tell whether no parameter may be left out."""
-    return preferences is not None and bool(preferences.require_parameters)
 
 
 def stored_names(names: Sequence[str]) -> str:

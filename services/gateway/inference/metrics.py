@@ -26,6 +26,12 @@ ESTIMATE_ERROR: Final = Histogram(
     ["provider", "model", "direction"],
     buckets=(0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 1.05, 1.1, 1.25, 1.5, 2, 4),
 )
+IDEMPOTENT: Final = Counter(
+    "razvilka_gateway_idempotent_requests_total",
+    "Requests with an idempotency key: begun, taken_over (from a request that died), joined (waited for the answer), "
+    "replayed, other_request, in_progress and unavailable (all refused).",
+    ["outcome"],
+)
 CUT: Final = Counter("razvilka_gateway_answers_cut_total", "Answers that ended early, by cause.", ["cause"])
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
+
+import msgspec
 
 from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest, NotFound, PermissionDenied, ServiceError
@@ -11,7 +15,7 @@ from servicekit.lifecycle import Background
 from services.gateway.admission.admission import Admission
 from services.gateway.clients.completion import End, Route
 from services.gateway.edge.cancellation import Cancellation, Cancellations
-from services.gateway.edge.client_connection import ClientConnection
+from services.gateway.edge.client_connection import FINISH, ClientConnection
 from services.gateway.edge.problems import code_of, status_of
 from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
 from services.gateway.inference import metrics
@@ -21,6 +25,7 @@ from services.gateway.inference.delivered import NOTHING, Delivered
 from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
 from services.gateway.inference.pricing import PricedRequest
+from services.gateway.metering.bill import row_of
 from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.usage_record import (
     Attempt,
@@ -33,6 +38,8 @@ from services.gateway.settings import GatewaySettings
 
 # In the router's error: what calls of the failed request have used all the same.
 USED = "used"
+# From what was used and what it cost in micro-roubles to the last bytes that the caller gets.
+Last = Callable[[TokenUsage, int], bytes]
 
 
 class PaidCalls:
@@ -72,7 +79,7 @@ class PaidCall:
             with call.cancellation:
                 answer = await ...         # ask the router
             call.routed(answer.route)
-            await call.complete(answer.end, finish_reason)
+            body = await call.complete(answer.end, finish_reason, last=render)
 
     Leaving the block settles what the block did not: as failed, or as interrupted. `cancellation` is the part that
     a caller who leaves, or a process that stops, may end; `client` says whether the caller is still there.
@@ -98,8 +105,11 @@ class PaidCall:
 
     def routed(self, route: Route) -> None:
         """Note what answers."""
-        self.route = route
         context = self.context
+        if route.dropped_params:
+            names = tuple(map(context.field_name, route.dropped_params))
+            route = msgspec.structs.replace(route, dropped_params=names)
+        self.route = route
         context.provider, context.resolved_model = route.provider, route.resolved_model
         context.model = route.model or context.model
         context.headers.extend(answer_headers(route, self.priced.model, context.ignored_params))
@@ -126,12 +136,16 @@ class PaidCall:
         self.route = route
         self._delivered.answered(chars, usage)
 
-    async def complete(self, end: End, finish_reason: str) -> int:
-        """Settle an answer that the provider ended; return its cost in micro-roubles.
+    async def complete(self, end: End, finish_reason: str, last: Last) -> bytes:
+        """Settle an answer that the provider ended; return its last bytes.
 
         Args:
             end: how it ended.
             finish_reason: of the first choice.
+            last: makes them.
+
+        Raises:
+            ServiceError: it could not be kept for retries, so it costs nothing and nobody gets it.
         """
         outcome = self._outcome(
             # Whoever left while the answer was read on to its end, because it is billed whole, has not got it.
@@ -141,7 +155,7 @@ class PaidCall:
             attempts=end.attempts,
             delivered_bound=self._delivered_bound(finish_reason),
         )
-        return await self._settle(outcome)
+        return await self._conclude(outcome, last)
 
     async def interrupt(self, cause: str) -> int:
         """Settle an answer that was ended from our side: what was delivered is billed."""
@@ -153,8 +167,8 @@ class PaidCall:
             )
         )
 
-    async def fail(self, error: ServiceError) -> int:
-        """Settle an answer that failed: nothing delivered and nothing made, nothing billed."""
+    async def fail(self, error: ServiceError, last: Last) -> bytes:
+        """Settle an answer that failed; return the last bytes. Nothing delivered and nothing made: nothing billed."""
         if used := error.details.pop(USED, ""):
             self.route = Route(error.details.get("provider", ""), error.details.get("model", ""))
             self._delivered.used(used)
@@ -162,14 +176,19 @@ class PaidCall:
             # The router refused the request as it stands: no provider saw it, so there is nothing to tell of.
             self.settled = True
             await self._meter.void()
-            return 0
-        return await self._failed(code_of(error), status_of(error), attempts_of(error))
+            return last(NOTHING, 0)
+        outcome = self._failed(code_of(error), status_of(error), attempts_of(error))
+        if not self._delivered.is_billed:
+            # A retry may have better luck.
+            return last(self.billed, await self._settle(outcome))
+        try:
+            return await self._conclude(outcome, last)
+        except ServiceError:
+            return last(self.billed, self.context.cost_micro_rub)
 
-    async def _failed(self, code: str, http_status: int, attempts: tuple[Attempt, ...] = ()) -> int:
+    def _failed(self, code: str, http_status: int, attempts: tuple[Attempt, ...] = ()) -> Outcome:
         usage = self._delivered.usage if self._delivered.is_billed else NOTHING
-        return await self._settle(
-            self._outcome(Status.FAILED, usage=usage, error_code=code, http_status=http_status, attempts=attempts)
-        )
+        return self._outcome(Status.FAILED, usage=usage, error_code=code, http_status=http_status, attempts=attempts)
 
     def _outcome(
         self,
@@ -199,7 +218,29 @@ class PaidCall:
             http_status=context.status or http_status,
             attempts=attempts,
             dropped_params=stored_names(dropped_names(route, context.ignored_params)),
+            answer_kept=False,
         )
+
+    async def _conclude(self, outcome: Outcome, last: Last) -> bytes:
+        """Settle, and return the last bytes. What retries are to get is kept first: what is paid for can be had.
+
+        Raises:
+            ServiceError: it could not be kept, and costs nothing.
+        """
+        keeper = self.context.keeper
+        if keeper is None:
+            cost = await self._settle(outcome)
+            return last(self.billed, cost)
+        kept = msgspec.structs.replace(outcome, answer_kept=True)
+        row = row_of(self._meter.ticket, self._meter.facts, kept)
+        told = last(row.billed, row.cost_micro_rub)
+        try:
+            await keeper.keep(outcome.http_status, told)
+        except ServiceError as exc:
+            await self._settle(msgspec.structs.replace(outcome, error_code=code_of(exc)))
+            raise
+        await self._settle(kept)
+        return told
 
     async def _settle(self, outcome: Outcome) -> int:
         self.settled = True
@@ -208,7 +249,7 @@ class PaidCall:
         row = self._meter.record
         if row is None:
             return cost
-        self.billed = TokenUsage(row.tokens_input, row.tokens_output, row.tokens_cached, row.tokens_reasoning)
+        self.billed = row.billed
         context.tokens_in, context.tokens_out = row.tokens_input, row.tokens_output
         context.finish_reason = outcome.finish_reason
         context.error_code = context.error_code or outcome.error_code
@@ -229,7 +270,7 @@ class PaidCall:
         self._meter, self.priced = await calls.dispatch.send(context, self.priced)
         self._delivered = Delivered(self.priced)
         self.cancellation = calls.cancellations.new()
-        policy = self.priced.model.on_disconnect
+        policy = self.priced.model.on_disconnect if context.keeper is None else FINISH
         self.client = ClientConnection(context.scope, self.cancellation, policy, calls.settings.stream)
         return self
 
@@ -240,14 +281,17 @@ class PaidCall:
         if self.settled:
             return
         if isinstance(exc, ServiceError):
-            await self.fail(exc)
+            await self.fail(exc, partial(self._said, exc))
         elif isinstance(exc, asyncio.CancelledError):
             # This task may not wait any more; the lifecycle's own task does.
             self._calls.tasks.start(self._interrupted("cancelled"), name="settle")
         elif exc is not None:
-            await self._failed("internal_error", 500)
+            await self._settle(self._failed("internal_error", 500))
         else:
             await self.interrupt("unfinished")
+
+    def _said(self, error: ServiceError, billed: TokenUsage, cost_micro_rub: int) -> bytes:
+        return self.context.error_form(error, self.context.request_id)
 
     async def _interrupted(self, cause: str) -> None:
         await self.interrupt(cause)

@@ -9,10 +9,12 @@ from typing import Final
 from servicekit.clock import Clock
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest
 from services.gateway.clients.catalog import Catalog, CatalogWatch, Model
+from services.gateway.clients.router.prompt import UNSTEERED, Candidates
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.identity.access import check_model
 from services.gateway.inference.estimate import Estimate, affordable_output, estimate, output_bound, worst
 from services.gateway.inference.size.prompt_size import ENVELOPE_TOKENS, PromptSize
+from services.gateway.inference.steering.choice import Steering, choose
 from services.gateway.metering.usage_record import Price, RequestFacts
 
 # Below so many tokens an answer is no answer: better refuse.
@@ -36,6 +38,7 @@ class PricedRequest:
         candidates: the models that may answer it, with their prices: the one asked for and its fallbacks.
         estimate: tokens and money that admission holds, whichever of them answers.
         max_tokens: what the provider is told that a choice may have at most; 0: what the caller said.
+        steered: what the caller says of who answers, as the router is told; the same models as `candidates`.
     """
 
     endpoint: str
@@ -48,6 +51,7 @@ class PricedRequest:
     candidates: tuple[tuple[Model, Price], ...]
     estimate: Estimate
     max_tokens: int = 0
+    steered: Candidates = UNSTEERED
 
     @property
     def named_max_tokens(self) -> bool:
@@ -95,7 +99,14 @@ class Pricing:
         self._clock = clock
 
     def price(
-        self, context: RequestContext, model: str, *, kind: str, endpoint: str, size: PromptSize
+        self,
+        context: RequestContext,
+        model: str,
+        *,
+        kind: str,
+        endpoint: str,
+        size: PromptSize,
+        steering: Steering | None = None,
     ) -> PricedRequest:
         """Return what the caller asks for: the model found and checked against its credential, at the price of now.
 
@@ -105,23 +116,30 @@ class Pricing:
             kind: of model that the endpoint can use: "chat" or "embedding".
             endpoint: as the usage row names it.
             size: of this request.
+            steering: what the caller says of who answers; None: nothing.
 
         Raises:
             NotFound: no such model.
             PermissionDenied: the credential does not list it.
             Unavailable: it has no price.
+            InvalidRequest: what the caller says of who answers leaves nobody.
         """
         now, catalog = self._clock.now(), self._catalog.current()
         found = catalog.get_kind(model, kind)
         check_model(context.known_caller, found)
+        if steering is None:
+            answering, steered = ((found, found.price_at(now)), *_fallbacks(catalog, found, now)), UNSTEERED
+        else:
+            answering, steered = choose(catalog, context.known_caller, found, now, steering)
+        found, price = answering[0]
         context.requested_model, context.model, context.provider = model, found.id, found.provider
-        price = found.price_at(now)
-        answering = ((found, price), *_fallbacks(catalog, found, now))
         covering = worst_of(size, answering)
         most = max(output_bound(size, model) for model, _ in answering)
         # A provider would take the caller's word for more than the model's cap: then the hold would be no bound.
         told = most if size.max_tokens > most else 0
-        return PricedRequest(endpoint, context.stream, catalog, found, price, now, size, answering, covering, told)
+        return PricedRequest(
+            endpoint, context.stream, catalog, found, price, now, size, answering, covering, told, steered
+        )
 
 
 def worst_of(size: PromptSize, candidates: tuple[tuple[Model, Price], ...]) -> Estimate:
@@ -174,6 +192,7 @@ def request_facts(context: RequestContext, priced: PricedRequest, boot_id: str) 
         input_bound=estimate.input_bound,
         output_bound=max(1, estimate.output_bound),
         hold_micro_rub=estimate.hold_micro_rub,
+        idempotent=context.keeper is not None,
     )
 
 

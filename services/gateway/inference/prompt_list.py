@@ -78,7 +78,7 @@ class PromptList:
 
 def _asker(call: PaidCall) -> Asker:
     caller = call.context.known_caller
-    return Asker(caller.user_id, caller.models)
+    return Asker(caller.user_id, caller.models, call.priced.steered)
 
 
 def joined(answers: Sequence[Completion], choices_each: int) -> Completion:

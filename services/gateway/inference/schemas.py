@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from services.gateway.inference.steering.schemas import ModelNames, ProviderPreferences, Way
+
 MAX_MESSAGES: Final = 1000
 MAX_TOKENS: Final = 10_000_000
 
@@ -160,16 +162,10 @@ class StreamOptions(Struct, gc=False):
     include_obfuscation: bool | None = None
 
 
-class ProviderPreferences(Struct, gc=False):
-    """What the caller expects of whoever answers. With `require_parameters`, none is left out: it is a 400."""
-
-    require_parameters: bool | None = None
-
-
 class ChatRequest(Struct, gc=False):
-    """Body of POST /v1/chat/completions. `prompt` may stand in place of `messages` (release 1.0)."""
+    """Body of POST /v1/chat/completions. `prompt` may stand for `messages` (release 1.0), `models` for `model`."""
 
-    model: ModelId
+    model: ModelId = ""
     messages: Annotated[list[ChatMessage], Meta(max_length=MAX_MESSAGES)] | None = None
     prompt: str | None = None
     stream: bool | None = None
@@ -207,7 +203,9 @@ class ChatRequest(Struct, gc=False):
     store: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     user: ShortText | None = None
+    models: ModelNames | None = None
     provider: ProviderPreferences | None = None
+    route: Way | None = None
     # Those of GigaChat, and of servers of open models; who does not know them names them as dropped.
     flags: Annotated[list[ShortText], Meta(max_length=64)] | None = None
     function_ranker: dict[str, Any] | None = None
@@ -257,8 +255,8 @@ OTHER_CHAT_PARAMETERS: Final = (
 class CompletionRequest(Struct, gc=False):
     """Body of POST /v1/completions, the older form."""
 
-    model: ModelId
     prompt: str | Annotated[list[Raw], Meta(min_length=1, max_length=128)]
+    model: ModelId = ""
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: Temperature | None = None
@@ -273,7 +271,9 @@ class CompletionRequest(Struct, gc=False):
     logit_bias: dict[str, Bias] | None = None
     logprobs: Annotated[int, Meta(ge=0, le=5)] | bool | None = None
     presence_penalty: Penalty | None = None
+    models: ModelNames | None = None
     provider: ProviderPreferences | None = None
+    route: Way | None = None
     seed: Int64 | None = None
     user: ShortText | None = None
 

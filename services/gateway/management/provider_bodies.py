@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -85,7 +85,3 @@ class PastStatusList(BaseModel):
     """Statuses, newest first."""
 
     data: list[PastStatusBody]
-
-
-# What is sent here.
-ORDERS: Final[tuple[type[BaseModel], ...]] = (ScopeOrderBody, DrainOrderBody)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
 
 from services.gateway.clients.administration import AdministrationClient, Order
 from services.gateway.clients.router.administration import (
@@ -37,6 +38,8 @@ NEEDS: Final[Needs] = {
     "POST /v1/admin/providers/{provider}/undrain": Scope.ADMIN,
     "POST /v1/admin/providers/{provider}/reset": Scope.ADMIN,
 }
+# What is sent here.
+ORDERS: Final[tuple[type[BaseModel], ...]] = (ScopeOrderBody, DrainOrderBody)
 
 
 class ProviderOrders:
@@ -66,6 +69,13 @@ class ProviderOrders:
         given = {name: value for name, value in details.items() if value}
         admin = context.known_caller.user_id
         await self._audit.note_order(admin, order, f"provider:{scope.provider}", given, origin, context.call)
+
+
+def provider_routers(
+    audit: AdministrationClient, providers: ProviderAdministrationClient, limit: OAuthLimit
+) -> tuple[APIRouter, ...]:
+    """Return the routes."""
+    return provider_views_router(providers), provider_orders_router(audit, providers, limit)
 
 
 def provider_orders_router(

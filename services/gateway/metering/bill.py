@@ -14,11 +14,16 @@ log = structlog.get_logger()
 
 def bill(ticket: Ticket, facts: RequestFacts, outcome: Outcome) -> UsageRecord:
     """Return the row, counted in the metrics; it never raises."""
+    record = row_of(ticket, facts, outcome)
+    metrics.count_bill(record)
+    return record
+
+
+def row_of(ticket: Ticket, facts: RequestFacts, outcome: Outcome) -> UsageRecord:
+    """Return the row; it never raises."""
     try:
-        record = usage_record(ticket, facts, outcome)
+        return usage_record(ticket, facts, outcome)
     except Exception:
         # A bill that cannot be computed is a fault of ours; the caller's slot and money must not hang on it.
         log.exception("metering.bill_failed", request_id=ticket.request_id)
-        record = unbilled_record(ticket, facts)
-    metrics.count_bill(record)
-    return record
+        return unbilled_record(ticket, facts)

@@ -9,6 +9,9 @@
     failed before the first token          → nothing                                  source estimated
     nobody and nothing explains it         → input estimate                           source reaped
 
+What has an idempotency key and was not kept under it costs nothing, whatever it used: one key is one bill, and its
+retry may have to pay.
+
 The price is the one frozen at admission, or that of the fallback that answered; never today's.
 """
 
@@ -118,9 +121,7 @@ def reaped_record(hold: Hold) -> UsageRecord:
 
 def _row(ticket: Ticket, facts: RequestFacts, outcome: Outcome, bill: Counted) -> UsageRecord:
     usage, price = bill.usage, outcome.price or facts.price
-    cost = cost_micro_rub(usage, price)
-    over = max(0, cost - facts.hold_micro_rub) if facts.hold_micro_rub else 0
-    flags = (*bill.flags, Flag.OVER_HOLD) if over else bill.flags
+    cost, over, more = _charged(facts, outcome, cost_micro_rub(usage, price))
     return UsageRecord(
         request_id=ticket.request_id,
         user_id=ticket.user_id,
@@ -149,10 +150,18 @@ def _row(ticket: Ticket, facts: RequestFacts, outcome: Outcome, bill: Counted) -
         http_status=outcome.http_status,
         trace_id=facts.trace_id,
         attempts=outcome.attempts,
-        flags=",".join(flags),
+        flags=",".join((*bill.flags, *more)),
         over_hold_micro_rub=over,
         dropped_params=outcome.dropped_params,
     )
+
+
+def _charged(facts: RequestFacts, outcome: Outcome, cost: int) -> tuple[int, int, tuple[Flag, ...]]:
+    """Return what of a cost is charged, by how much it exceeds the hold, and what is unusual about that."""
+    if cost and facts.idempotent and not outcome.answer_kept:
+        return 0, 0, (Flag.NOT_KEPT,)
+    over = max(0, cost - facts.hold_micro_rub) if facts.hold_micro_rub else 0
+    return cost, over, (Flag.OVER_HOLD,) if over else ()
 
 
 def interrupted(delivered_tokens: int, error_code: str) -> Outcome:
@@ -173,4 +182,5 @@ def interrupted(delivered_tokens: int, error_code: str) -> Outcome:
         http_status=0,
         attempts=(),
         dropped_params="",
+        answer_kept=False,
     )

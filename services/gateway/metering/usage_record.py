@@ -41,6 +41,7 @@ class Flag(StrEnum):
     TEXT_CLAMPED: a text was shortened, or lost characters that cannot be stored.
     TOKENIZED: the answer came without usage, and the provider's tokenizer counted it.
     UNBILLED: the bill could not be computed; the row keeps what is known of the request.
+    NOT_KEPT: the request has an idempotency key that keeps no answer of it, so it costs nothing: a retry may.
     """
 
     INPUT_DISPUTED = "input_disputed"
@@ -51,6 +52,7 @@ class Flag(StrEnum):
     TEXT_CLAMPED = "text_clamped"
     UNBILLED = "unbilled"
     TOKENIZED = "tokenized"
+    NOT_KEPT = "not_kept"
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
@@ -109,6 +111,7 @@ class RequestFacts(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         input_bound: the most input tokens that a provider can claim and be believed; 0: not known.
         output_bound: the same of output: what was asked for, all choices together; 0: not known.
         hold_micro_rub: what admission holds; 0: not known.
+        idempotent: it has an idempotency key, and costs something only if an answer of it is kept under that key.
     """
 
     FIELDS_OF_A_BILL: ClassVar = 7
@@ -129,6 +132,7 @@ class RequestFacts(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     input_bound: int
     output_bound: int
     hold_micro_rub: int
+    idempotent: bool
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +146,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         provider, model: of what answered; empty: what the request asked for.
         price: of the model that answered, when a fallback did; None: the frozen one.
         dropped_params: what was asked for and not done, joined by ", ".
+        answer_kept: an answer of it is kept under its idempotency key; says nothing of a request that has none.
     """
 
     status: Status
@@ -159,6 +164,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     http_status: int
     attempts: tuple[Attempt, ...]
     dropped_params: str
+    answer_kept: bool
 
 
 class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -202,6 +208,11 @@ class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     flags: str
     over_hold_micro_rub: int
     dropped_params: str
+
+    @property
+    def billed(self) -> TokenUsage:
+        """Return the tokens that are billed."""
+        return TokenUsage(self.tokens_input, self.tokens_output, self.tokens_cached, self.tokens_reasoning)
 
 
 class Rejected(msgspec.Struct, frozen=True):

@@ -12,7 +12,16 @@ from typing import Any
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
-from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_grpc, oauth_pb2, oauth_pb2_grpc
+from razvilka.auth.v1 import (
+    account_pb2,
+    account_pb2_grpc,
+    auth_pb2,
+    auth_pb2_grpc,
+    oauth_pb2,
+    oauth_pb2_grpc,
+    user_context_pb2,
+    user_context_pb2_grpc,
+)
 from razvilka.router.v1 import admin_pb2, admin_pb2_grpc, router_pb2_grpc
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
@@ -25,7 +34,7 @@ from servicekit.settings import GrpcSettings
 from servicekit.telemetry import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
-from services.gateway.tests.identity_backends import FakeOAuth
+from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
 from services.gateway.tests.provider_backend import FakeProviders
 from services.router.frames import RouterAnswerCodec
 
@@ -81,7 +90,13 @@ def model(id: str, *aliases: str, **changes: Any) -> pb.Model:
 MODELS = [
     model("yandexgpt:latest", "yandexgpt"),
     model("gigachat-pro", "gigachat/pro", provider="gigachat", version="", on_disconnect="drain"),
-    model("yandexgpt:deprecated", deprecated_at=Timestamp(seconds=1_750_000_000), shutdown_at=SHUTDOWN),
+    model(
+        "yandexgpt:deprecated",
+        version="deprecated",
+        deprecated_at=Timestamp(seconds=1_750_000_000),
+        shutdown_at=SHUTDOWN,
+        successor="yandexgpt:latest",
+    ),
     model("free-lunch", prices=[]),
     model("text-embeddings", kind="embedding", provider="gigachat"),
 ]
@@ -142,6 +157,8 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.providers = FakeProviders()
         self.models = list(MODELS)
         self.version = "1"
+        self.refused: list[str] = []
+        self.canaries: list[pb.CanarySide] = []
         self.chunks = ["При", "вет", "!"]
         self.chunks_of: dict[str, list[str]] = {}
         self.said: Counter[str] = Counter()
@@ -163,6 +180,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.prompts: list[pb.Prompt] = []
         self.embeds: list[pb.EmbedRequest] = []
         self.files: dict[tuple[str, str], pb.GetFileResponse] = {}
+        self.shown: list[bytes] = []
         self.context = CallContext("", begin_trace(None))
         self.entered = asyncio.Event()
         self.ended = asyncio.Event()
@@ -254,7 +272,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
     async def ListModels(self, request: Any, context: Any) -> pb.ListModelsResponse:
         if self.down:
             raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "down")
-        return pb.ListModelsResponse(models=self.models, version=self.version)
+        return pb.ListModelsResponse(models=self.models, version=self.version, refused=self.refused)
 
     async def GetProviderStatus(self, request: Any, context: Any) -> pb.GetProviderStatusResponse:
         now = Timestamp(seconds=1_795_435_200)
@@ -280,10 +298,12 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
                     since=now,
                 )
                 for p, m, s, r in rows
-            ]
+            ],
+            canaries=self.canaries,
         )
 
     async def GetFile(self, request: Any, context: Any) -> pb.GetFileResponse:
+        self.shown.append(shown_context(context))
         found = self.files.get((request.owner, request.file_id))
         if found is None:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such file.", param="file_id")
@@ -310,6 +330,7 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
         self.rows: dict[str, usage_pb2.UsageRecord] = {}
         self.arrived = asyncio.Condition()
         self.spend = 1_250_000
+        self.shown: list[bytes] = []
 
     async def Record(self, request: Any, context: Any) -> usage_pb2.RecordResponse:
         async with self.arrived:
@@ -333,6 +354,7 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
         return usage_pb2.GetSpendResponse(cost_micro_rub=0 if lies_ahead else self.spend)
 
     async def GetRequest(self, request: Any, context: Any) -> usage_pb2.GetRequestResponse:
+        self.shown.append(shown_context(context))
         row = self.rows.get(request.request_id)
         if row is None or row.user_id != request.user_id:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such request.")
@@ -341,13 +363,14 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """The three services and where they listen; auth has three faces."""
+    """The three services and where they listen; auth has four faces."""
 
     auth: FakeAuth
     oauth: FakeOAuth
     accounts: FakeAccounts
     router: FakeRouter
     usage: FakeUsage
+    user_contexts: FakeUserContexts
     targets: dict[str, str]
 
 
@@ -366,13 +389,14 @@ def _open_to_the_gateway(*modules: Any) -> CallPolicy:
 async def running_backends() -> AsyncIterator[Backends]:
     """Yield the three services, listening on free ports."""
     auth, router, usage = FakeAuth(), FakeRouter(), FakeUsage()
-    oauth, accounts = FakeOAuth(), FakeAccounts()
+    oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
         auth_pb2_grpc.add_AuthServiceServicer_to_server(auth, server)
         oauth_pb2_grpc.add_OAuthServiceServicer_to_server(oauth, server)
         account_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
+        user_context_pb2_grpc.add_UserContextServiceServicer_to_server(user_contexts, server)
 
     registrations = {
         "auth_target": register_auth,
@@ -380,7 +404,7 @@ async def running_backends() -> AsyncIterator[Backends]:
         "usage_target": lambda server: usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server),
     }
     files = {
-        "auth_target": (auth_pb2, oauth_pb2, account_pb2),
+        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2),
         "router_target": (pb, admin_pb2),
         "usage_target": (usage_pb2,),
     }
@@ -390,4 +414,4 @@ async def running_backends() -> AsyncIterator[Backends]:
             served = running_server(GrpcSettings(grace_s=0.0), register, _always, _open_to_the_gateway(*files[name]))
             port = await stack.enter_async_context(served)
             targets[name] = f"127.0.0.1:{port}"
-        yield Backends(auth, oauth, accounts, router, usage, targets)
+        yield Backends(auth, oauth, accounts, router, usage, user_contexts, targets)

@@ -9,10 +9,12 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.protobuf.timestamp_pb2 import Timestamp
-from razvilka.auth.v1 import auth_pb2, oauth_pb2, oauth_pb2_grpc
+from razvilka.auth.v1 import auth_pb2, oauth_pb2, oauth_pb2_grpc, user_context_pb2, user_context_pb2_grpc
 
 from servicekit import jwt
 from servicekit.errors import ErrorReason, NotFound, QuotaExceeded, Unauthenticated
+from servicekit.rpc_client import CREDENTIAL
+from servicekit.trust.user_context import USER_CONTEXT
 
 ISSUER = "http://127.0.0.1:8080"
 AUDIENCE = "http://127.0.0.1:8080/api"
@@ -236,3 +238,20 @@ class FakeOAuth(oauth_pb2_grpc.OAuthServiceServicer):
         as_of = Timestamp()
         as_of.GetCurrentTime()
         return oauth_pb2.ListRevocationsResponse(revocations=self.revocations, as_of=as_of)
+
+
+class FakeUserContexts(user_context_pb2_grpc.UserContextServiceServicer):
+    """Answers each credential with a context of its own, and counts the questions."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+
+    async def SignUserContext(self, request: Any, context: Any) -> user_context_pb2.SignUserContextResponse:
+        (credential,) = [value for name, value in context.invocation_metadata() if name == CREDENTIAL]
+        self.asked.append(credential)
+        return user_context_pb2.SignUserContextResponse(context=b"signed for " + credential, use_for_s=45)
+
+
+def shown_context(context: Any) -> bytes:
+    """Return the context that a call shows; b"": none."""
+    return next((value for name, value in context.invocation_metadata() if name == USER_CONTEXT), b"")

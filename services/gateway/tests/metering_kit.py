@@ -51,6 +51,7 @@ def facts(**changes: Any) -> RequestFacts:
         "input_bound": 10**8,
         "output_bound": 10**8,
         "hold_micro_rub": 10**10,
+        "idempotent": False,
     }
     return RequestFacts(**{**given, **changes})
 

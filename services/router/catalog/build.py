@@ -10,6 +10,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from services.router.catalog.document import (
+    CandidateEntry,
     ChannelEntry,
     ModelEntry,
     PriceEntry,
@@ -17,7 +18,7 @@ from services.router.catalog.document import (
     UpstreamEntry,
     UpstreamModel,
 )
-from services.router.domain.catalog import Catalog, Model, Price
+from services.router.domain.catalog import Canary, Candidate, Catalog, Model, Price
 
 
 class CatalogError(ValueError):
@@ -78,12 +79,13 @@ def _model(entry: ModelEntry, document: ProviderDocument) -> Model:
         features=frozenset(entry.features),
         supported_parameters=document.supported_parameters if parameters is None else parameters,
         default_parameters=MappingProxyType({**document.default_parameters, **entry.default_parameters}),
-        fallbacks=entry.fallbacks,
+        fallbacks=_candidates(entry.fallbacks),
         priority=entry.priority,
         enabled=entry.enabled,
         created_at=entry.created_at,
         deprecated_at=entry.deprecated_at,
         shutdown_at=entry.shutdown_at,
+        successor=entry.successor,
         description=entry.description,
         chars_per_token=entry.chars_per_token or document.chars_per_token,
         tokens_per_message=(
@@ -91,6 +93,10 @@ def _model(entry: ModelEntry, document: ProviderDocument) -> Model:
         ),
         on_disconnect=document.on_disconnect,
     )
+
+
+def _candidates(entries: Sequence[CandidateEntry]) -> tuple[Candidate, ...]:
+    return tuple(Candidate(entry.model, entry.priority, entry.weight) for entry in entries)
 
 
 def _price(model_id: str, entry: PriceEntry) -> Price:
@@ -132,14 +138,28 @@ def _channel_model(
         aliases=channel.aliases,
         name=channel.name or channel.id,
         version=channel.version,
-        fallbacks=target.fallbacks if channel.fallbacks is None else channel.fallbacks,
+        fallbacks=target.fallbacks if channel.fallbacks is None else _candidates(channel.fallbacks),
         priority=channel.priority,
+        canary=_canary(channel),
+        successor=_successor(channel, document) or target.successor,
         enabled=channel.enabled and target.enabled,
         created_at=channel.created_at or target.created_at,
         deprecated_at=channel.deprecated_at or target.deprecated_at,
         shutdown_at=channel.shutdown_at or target.shutdown_at,
         description=channel.description or target.description,
     )
+
+
+def _canary(channel: ChannelEntry) -> Canary | None:
+    rule = channel.canary
+    return None if rule is None else Canary(rule.model, rule.percent, rule.by)
+
+
+def _successor(channel: ChannelEntry, document: ProviderDocument) -> str:
+    if channel.successor or channel.version != "deprecated":
+        return channel.successor
+    latest = channel.id.removesuffix(":deprecated") + ":latest"
+    return latest if latest in {other.id for other in document.channels} else ""
 
 
 def _during(prices: Sequence[Price], since: datetime, until: datetime | None) -> Iterator[Price]:
@@ -167,7 +187,7 @@ def _upstream_model(entry: UpstreamModel, upstream: UpstreamEntry) -> Model:
         context_length=entry.context_length,
         max_output_tokens=entry.max_output_tokens,
         features=frozenset(entry.features),
-        fallbacks=entry.fallbacks,
+        fallbacks=_candidates(entry.fallbacks),
         chars_per_token=entry.chars_per_token,
         tokens_per_message=4,
         on_disconnect=upstream.on_disconnect,
@@ -184,5 +204,9 @@ def _check(models: Sequence[Model]) -> None:
         raise CatalogError("two models have the same id")
     for model in models:
         for fallback in model.fallbacks:
-            if fallback.lower() not in owner:
-                raise CatalogError(f"model {model.id!r} falls back to unknown {fallback!r}")
+            if fallback.model.lower() not in owner:
+                raise CatalogError(f"model {model.id!r} falls back to unknown {fallback.model!r}")
+        if model.canary is not None and model.canary.model.lower() not in owner:
+            raise CatalogError(f"model {model.id!r} has a canary of unknown {model.canary.model!r}")
+        if model.successor and model.successor.lower() not in owner:
+            raise CatalogError(f"model {model.id!r} is succeeded by unknown {model.successor!r}")

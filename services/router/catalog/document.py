@@ -42,6 +42,23 @@ class PriceEntry(_Document):
         return self
 
 
+class CandidateEntry(_Document):
+    """A model that answers when the one asked for cannot. A bare name is one without priority and weight."""
+
+    model: Name
+    priority: int | None = None
+    """The higher, the earlier; None: that of the model named."""
+    weight: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """How often it is first among those of its priority, beside their weights."""
+
+
+def _with_name(value: object) -> object:
+    return {"model": value} if isinstance(value, str) else value
+
+
+Candidates = tuple[Annotated[CandidateEntry, BeforeValidator(_with_name)], ...]
+
+
 class ModelEntry(_Document):
     """One model of the provider, with its price."""
 
@@ -65,11 +82,13 @@ class ModelEntry(_Document):
     supported_parameters: tuple[str, ...] | None = None
     """None: the provider's."""
     default_parameters: dict[str, float] = {}
-    fallbacks: tuple[Name, ...] = ()
+    fallbacks: Candidates = ()
     priority: int = 0
     created_at: Timestamp | None = None
     deprecated_at: Timestamp | None = None
     shutdown_at: Timestamp | None = None
+    successor: str = ""
+    """The model to go over to."""
     description: str = ""
     chars_per_token: float | None = Field(None, gt=0)
     tokens_per_message: int | None = Field(None, ge=0)
@@ -83,6 +102,15 @@ class Period(_Document):
     model: Name
 
 
+class CanaryEntry(_Document):
+    """The share of a channel's traffic that another version answers."""
+
+    model: Name
+    percent: float = Field(gt=0, le=100)
+    by: Literal["user", "session", "request"] = "user"
+    """Whose requests are answered alike; a session is what the caller names by `prompt_cache_key`."""
+
+
 class ChannelEntry(_Document):
     """A name that points at one model now and at another later."""
 
@@ -91,9 +119,12 @@ class ChannelEntry(_Document):
     version: Literal["latest", "rc", "deprecated", ""] = ""
     aliases: tuple[Name, ...] = ()
     periods: tuple[Period, ...] = Field(min_length=1)
-    fallbacks: tuple[Name, ...] | None = None
+    fallbacks: Candidates | None = None
     """None: those of the model it points at."""
     priority: int = 0
+    canary: CanaryEntry | None = None
+    successor: str = ""
+    """Empty: that of the model it points at; of a channel `deprecated`, its family's `latest`."""
     enabled: bool = True
     created_at: Timestamp | None = None
     deprecated_at: Timestamp | None = None
@@ -126,7 +157,7 @@ class UpstreamModel(_Document):
     context_length: int = Field(gt=0, alias="window")
     max_output_tokens: int = Field(4096, ge=0)
     features: tuple[str, ...] = ("streaming", "tools", "json_object", "json_schema")
-    fallbacks: tuple[Name, ...] = ()
+    fallbacks: Candidates = ()
     chars_per_token: float = Field(3.5, gt=0)
     price: PriceEntry | None = None
     prices: tuple[PriceEntry, ...] = ()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 import structlog
 
@@ -19,6 +21,8 @@ from services.router.store import UNUSABLE, RouterStore
 
 log = structlog.get_logger()
 
+LONGEST_REASON: Final = 300
+
 
 class LiveCatalog:
     """Holds the newest good catalogue; requests under way keep the one they began with."""
@@ -31,6 +35,7 @@ class LiveCatalog:
         self._stamp: Stamp = files.stamp()
         self._contents: Files = files.read()
         self._overrides = Overrides()
+        self._refused: dict[str, str] = {}
         self._resolved: dict[str, tuple[str, datetime]] = {}
         self._catalog = build_catalog(self._contents.documents, self._contents.upstreams, clock.now())
         self._react: Callable[[Files], None] = lambda _: None
@@ -49,6 +54,11 @@ class LiveCatalog:
         """Return when the channel's present model was first seen."""
         entry = self._resolved.get(channel)
         return entry[1] if entry is not None else None
+
+    @property
+    def refused(self) -> Sequence[str]:
+        """What was not taken over, a sentence for each source; empty when all is well."""
+        return [f"{source} refused, the last good state counts: {why}" for source, why in self._refused.items()]
 
     def on_files(self, react: Callable[[Files], None]) -> None:
         """Call `react` with the files' contents before a changed catalogue counts."""
@@ -79,7 +89,9 @@ class LiveCatalog:
         except CatalogError as exc:
             metrics.CATALOG_RELOADS.labels("refused").inc()
             log.error("router.catalog_refused", reason=str(exc))
+            self._note("files", str(exc))
             return
+        self._note("files", "")
         self._contents = contents
         # Providers first: a model must never be offered before somebody can be asked for it.
         self._react(contents)
@@ -102,6 +114,14 @@ class LiveCatalog:
             return
         self._overrides = overrides
 
+    def _note(self, source: str, why: str) -> None:
+        """Remember why a source is refused; empty: it is not. Folders are nobody's business."""
+        self._refused.pop(source, None)
+        if why:
+            first = why.splitlines()[0][:LONGEST_REASON]
+            self._refused[source] = re.sub(r"\S*/", "", first)
+        metrics.CATALOG_REFUSED.labels(source).set(1 if why else 0)
+
     async def look_at_channels(self) -> None:
         """Note in Redis which model each channel stands for, with the date on which that was first seen."""
         known = await self._channels.load()
@@ -118,7 +138,8 @@ class LiveCatalog:
 
     def _rebuild(self, contents: Files, overrides: Overrides) -> None:
         built = build_catalog(contents.documents, contents.upstreams, self._clock.now())
-        models = _overridden(built.models, overrides)
+        models, bad = _overridden(built.models, overrides)
+        self._note("overrides", bad)
         version = catalog_version(models)
         if version != self._catalog.version:
             self._publish(Catalog(models, version))
@@ -133,9 +154,9 @@ class LiveCatalog:
             metrics.CATALOG_MODELS.labels(provider).set(count)
 
 
-def _overridden(models: Sequence[Model], overrides: Overrides) -> list[Model]:
-    """Return the models with what the administrator changed; a bad patch is named and left out."""
-    changed = []
+def _overridden(models: Sequence[Model], overrides: Overrides) -> tuple[list[Model], str]:
+    """Return the models with what the administrator changed, and the first bad patch: those are left out."""
+    changed, bad = [], ""
     for model in models:
         patch = overrides.patches.get(model.id)
         if patch:
@@ -143,6 +164,7 @@ def _overridden(models: Sequence[Model], overrides: Overrides) -> list[Model]:
                 model = patched(model, patch)
             except BadPatch as exc:
                 log.error("router.override_refused", model=model.id, reason=str(exc))
+                bad = bad or f"{model.id}: {exc}"
         prices = overrides.prices.get(model.id)
         changed.append(with_prices(model, prices) if prices else model)
-    return changed
+    return changed, bad

@@ -22,8 +22,37 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model that may answer in another one's place.
+
+    Attributes:
+        model: its id or alias.
+        priority: the higher, the earlier; None: the model's own.
+        weight: how often it is first among candidates of its priority, beside their weights; 0: never, unless all are 0
+            and the written order counts.
+    """
+
+    model: str
+    priority: int | None = None
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A rule: so many percent of a channel's users (sessions, requests) are answered by another version."""
+
+    model: str
+    percent: float
+    by: str = "user"
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """A model that a caller can name; `dimensions` are the numbers of its vectors, unless others are asked for."""
+    """A model that a caller can name.
+
+    `dimensions` are the numbers of its vectors, unless others are asked for; `successor` is the id of the model to go
+    over to.
+    """
 
     id: str
     provider: str
@@ -41,8 +70,10 @@ class Model:
     features: frozenset[str] = frozenset()
     supported_parameters: Sequence[str] = ()
     default_parameters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    fallbacks: Sequence[str] = ()
+    fallbacks: Sequence[Candidate] = ()
     priority: int = 0
+    canary: Canary | None = None
+    successor: str = ""
     enabled: bool = True
     created_at: datetime | None = None
     deprecated_at: datetime | None = None

@@ -94,6 +94,9 @@ class Prompt:
     requests is told apart by it.
     `token_bound` is the most tokens that its text can be, `script` the one most of it is in: what is learned from.
     `schema_bound` is the most tokens that its schemas may be when they are written out; 0: not known.
+    `candidates` are the ids of the models that may answer, first choice first; empty: the catalogue says. `sort` is by
+    what they are put in order first: "latency" or "throughput", as seen lately; empty: by nothing. `alone`: only the
+    first of them is asked.
     """
 
     model: str
@@ -115,6 +118,9 @@ class Prompt:
     allowed_models: frozenset[str] = frozenset()
     require_parameters: bool = False
     tenant: str = ""
+    candidates: Sequence[str] = ()
+    sort: str = ""
+    alone: bool = False
 
 
 @dataclass(slots=True)

@@ -99,8 +99,8 @@ class Situation:
     """Tries of the failed candidate."""
     has_next: bool
     """Whether another candidate is left that can take the request."""
-    next_is_larger: bool
-    """Whether that candidate has a larger context window."""
+    has_larger: bool
+    """Whether one that is left has a larger context window."""
     remaining_s: float | None
     """Seconds until the caller's deadline; None: no deadline."""
     may_retry: bool = True
@@ -143,7 +143,7 @@ def decide(error: ServiceError, situation: Situation, chance: float) -> Decision
     if situation.remaining_s is not None and situation.remaining_s <= 0:
         return _STOP
     if failure is FailureClass.TOO_LONG:
-        return Decision(Verdict.NEXT) if goes_on and situation.next_is_larger else _STOP
+        return Decision(Verdict.NEXT) if goes_on and situation.has_larger else _STOP
     if failure is FailureClass.CAPACITY and goes_on:
         return Decision(Verdict.NEXT)
     may_retry = situation.may_retry and situation.attempts_of_candidate == 1 and FINAL_DETAIL not in error.details

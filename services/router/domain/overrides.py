@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from services.router.domain.catalog import Model, Price
+from services.router.domain.canary import rule_of
+from services.router.domain.catalog import Canary, Candidate, Model, Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,39 @@ def _timestamp(value: object) -> datetime | None:
     return timestamp if timestamp.tzinfo is not None else timestamp.replace(tzinfo=UTC)
 
 
+def _candidates(value: object) -> tuple[Candidate, ...]:
+    if not isinstance(value, list):
+        raise BadPatch("must be a list of models")
+    return tuple(map(_candidate, value))
+
+
+def _candidate(value: object) -> Candidate:
+    if isinstance(value, str):
+        return Candidate(value)
+    if not isinstance(value, dict) or not value.keys() <= {"model", "priority", "weight"}:
+        raise BadPatch("must be names, or objects of model, priority and weight")
+    return Candidate(_text(value.get("model")), _priority(value.get("priority")), _weight(value.get("weight", 0)))
+
+
+def _priority(value: object) -> int | None:
+    if value is not None and type(value) is not int:
+        raise BadPatch("priority must be a whole number")
+    return value
+
+
+def _weight(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise BadPatch("weight must be a number, 0 or more")
+    return float(value)
+
+
+def _canary(value: object) -> Canary | None:
+    try:
+        return rule_of(value)
+    except ValueError as exc:
+        raise BadPatch(str(exc)) from exc
+
+
 def _features(value: object) -> frozenset[str]:
     return frozenset(_texts(value))
 
@@ -71,7 +106,9 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "priority": ("priority", lambda value: value if isinstance(value, int) else _count(value)),
     "features": ("features", _features),
     "supported_parameters": ("supported_parameters", _texts),
-    "fallbacks": ("fallbacks", _texts),
+    "fallbacks": ("fallbacks", _candidates),
+    "canary": ("canary", _canary),
+    "successor": ("successor", _text),
     "deprecated_at": ("deprecated_at", _timestamp),
     "shutdown_at": ("shutdown_at", _timestamp),
     "on_disconnect": ("on_disconnect", _text),

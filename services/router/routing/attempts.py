@@ -23,6 +23,7 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
 from services.router.domain.context_overflow import overflow_sentence
 from services.router.domain.failure import (
+    Decision,
     FailureClass,
     Situation,
     Verdict,
@@ -151,10 +152,13 @@ class Attempts:
         if counts:
             model = attempt.model
             self._health.failed(model.provider, model.id, self._clock.now(), now, had_answered=had_answered)
+            if attempt.request.trial is not None:
+                attempt.request.trial.tried(model, now - attempt.began, failed=True)
 
     def _count(self, attempt: RoutingAttempt, reason: str) -> None:
         model = attempt.model
-        attempt.request.calls += 1
+        # What its adapter refused went nowhere: it is none of the calls that are allowed.
+        attempt.request.calls += reason != ErrorReason.UNSUPPORTED_PARAMETER.value
         now = self._clock.monotonic()
         latency_ms = round((now - attempt.began) * 1000)
         attempt.request.attempts.append(
@@ -174,7 +178,10 @@ class Attempts:
         """
         request, model = failed.request, failed.model
         situation, chance = self._situation(request, model), self._rng.random()
-        decision = decide(error, situation, chance)
+        if _gives_way(error, request) and situation.has_next:
+            decision = Decision(Verdict.NEXT)
+        else:
+            decision = decide(error, situation, chance)
         reason = error.reason.value
         if not situation.may_retry and decide(error, replace(situation, may_retry=True), chance) != decision:
             self._retries.note_denial(model.provider)
@@ -187,7 +194,7 @@ class Attempts:
                 self._retries.note_retry(model.provider)
             await self._clock.sleep(decision.wait_s)
             return
-        request.at += 1
+        request.at = self._next(request, model, error)
         request.tries_of_candidate = 0
         metrics.FALLBACKS.labels(model.provider, model.id, reason).inc()
         log.warning("router.fallback", failed=model.id, next=request.candidates[request.at].id, reason=reason)
@@ -198,10 +205,17 @@ class Attempts:
             attempts=request.calls,
             attempts_of_candidate=request.tries_of_candidate,
             has_next=bool(left) and not request.kept,
-            next_is_larger=bool(left) and left[0].context_length > failed.context_length,
+            has_larger=any(model.context_length > failed.context_length for model in left),
             remaining_s=None if request.deadline is None else request.deadline - self._clock.monotonic(),
             may_retry=self._retries.allows(failed.provider),
         )
+
+    def _next(self, request: RoutedRequest, failed: Model, error: ServiceError) -> int:
+        """Return which candidate comes next: after a prompt that was too long, the first with a larger window."""
+        if error.reason is not ErrorReason.CONTEXT_LENGTH_EXCEEDED:
+            return request.at + 1
+        larger = next(each for each in self._selection.left(request) if each.context_length > failed.context_length)
+        return request.candidates.index(larger)
 
     def _begin(self, request: RoutedRequest, admission: Admission) -> RoutingAttempt:
         model = request.candidates[request.at]
@@ -224,6 +238,13 @@ class Attempts:
         self._circuits.answered(attempt.admission, took_s)
         metrics.of_model(model.provider, model.id).first_content.observe(took_s)
         self._health.answered(model.provider, model.id, took_s, self._clock.now(), now)
+        if attempt.request.trial is not None:
+            attempt.request.trial.tried(model, took_s, failed=False)
+
+
+def _gives_way(error: ServiceError, request: RoutedRequest) -> bool:
+    """Tell whether a model has refused what it cannot do, and another one may be able to."""
+    return request.skips_unsupported and error.reason is ErrorReason.UNSUPPORTED_PARAMETER
 
 
 def _described(attempt: RoutingAttempt) -> dict[str, str]:

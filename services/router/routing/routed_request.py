@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
 from services.router.domain.kept import Kept
+from services.router.status.canaries import Trial
 
 
 @dataclass(slots=True)
@@ -27,6 +28,10 @@ class RoutedRequest:
     """Calls that were made."""
     at: int = 0
     tries_of_candidate: int = 0
+    trial: Trial | None = None
+    """What hears how a request of a canary's channel goes."""
+    skips_unsupported: bool = False
+    """Whether a model that cannot do all that is asked gives way to the next one."""
     kept: Kept = field(default_factory=Kept)
     """What the model under way has answered of several calls: it is asked for the rest, and no other model is."""
 

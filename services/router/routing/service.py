@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.router import metrics
 from services.router.catalog.live import LiveCatalog
-from services.router.domain.catalog import Catalog, Model
+from services.router.domain.catalog import Model
 from services.router.domain.completion import (
     Answer,
     Batch,
@@ -27,17 +27,17 @@ from services.router.domain.completion import (
     Usage,
     Vectors,
 )
-from services.router.domain.routing_policy import candidates
 from services.router.domain.token_shares import TokenShares
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
 from services.router.providers.reading import as_batch
 from services.router.routing.answers import streamed, whole
 from services.router.routing.attempts import Answered, Attempts, RoutingAttempt
+from services.router.routing.choosing import Choosing
 from services.router.routing.limits import Limits
 from services.router.routing.progress import Progress
-from services.router.routing.routed_request import RoutedRequest
 from services.router.routing.token_counts import TokenCounts
+from services.router.status.canaries import Side
 from services.router.status.domain.health import ModelHealth
 from services.router.status.reporter import StatusReporter
 
@@ -60,10 +60,11 @@ class ListedModel:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The catalogue in force; the version changes with anything in it."""
+    """The catalogue in force; the version changes with anything in it. `refused` says what was not taken over."""
 
     models: Sequence[ListedModel]
     version: str
+    refused: Sequence[str]
 
 
 class _Opened:
@@ -88,6 +89,7 @@ class RouterService:
         self._clock = clock
         self._limits = limits
         self._shares = TokenShares()
+        self._choosing = Choosing(catalog, attempts.providers, clock, limits)
         self._counts = TokenCounts(limits, clock)
 
     async def complete(self, prompt: Prompt, request_id: str, remaining_s: float | None) -> Completion:
@@ -96,7 +98,7 @@ class RouterService:
         Raises:
             ServiceError: the model, the request, or every provider tried.
         """
-        request = self._request(prompt, "chat", request_id, remaining_s)
+        request = self._choosing.chat(prompt, request_id, remaining_s, self._choosing.whole)
         self._check(prompt)
 
         async def ask(provider: Provider, call: ProviderCall) -> Answer:
@@ -105,6 +107,7 @@ class RouterService:
         answered = await self._attempts.first_that_works(request, ask)
         attempt, answer = answered.attempt, answered.result
         self._attempts.close(attempt, "")
+        self._choosing.note(self._choosing.whole, attempt, attempt.began, answer.usage)
         self._learn(prompt, attempt.model, answer.usage)
         usage = answer.usage or await self._counted(prompt, attempt, as_batch(answer).deltas)
         return Completion(_route(attempt), answer.choices, _end(attempt, usage))
@@ -121,14 +124,14 @@ class RouterService:
         Raises:
             ServiceError: as `complete` until the first part; later, when the answer breaks off.
         """
-        request = self._request(prompt, "chat", request_id, remaining_s)
+        request = self._choosing.chat(prompt, request_id, remaining_s, self._choosing.streamed)
         self._check(prompt)
 
         async def ask(provider: Provider, call: ProviderCall) -> _Opened:
             return await self._open(streamed(provider, prompt, call))
 
         answered = await self._attempts.first_that_works(request, ask)
-        return self._parts(prompt, answered)
+        return self._parts(prompt, answered, self._clock.monotonic())
 
     async def _open(self, batches: AsyncGenerator[Batch, None]) -> _Opened:
         """Read until there is content: until then the caller has seen nothing and another model may answer."""
@@ -147,7 +150,9 @@ class RouterService:
             raise
         raise failures.broken("The provider's answer is empty.")
 
-    async def _parts(self, prompt: Prompt, answered: Answered[_Opened]) -> AsyncGenerator[StreamPart, None]:
+    async def _parts(
+        self, prompt: Prompt, answered: Answered[_Opened], began: float
+    ) -> AsyncGenerator[StreamPart, None]:
         attempt, opened = answered.attempt, answered.result
         progress = Progress(prompt.n or 1, _route(attempt))
         try:
@@ -167,6 +172,7 @@ class RouterService:
             if progress.needs_counting and (usage := await self._counted(prompt, attempt, progress.heard)):
                 yield StreamPart(progress=usage)
             raise
+        self._choosing.note(self._choosing.streamed, attempt, began, progress.usage)
         self._learn(prompt, attempt.model, progress.usage)
         if progress.usage is None and self._counts.are_asked(self._provider(attempt), attempt.model):
             # The caller reads the last words while they are counted.
@@ -204,7 +210,7 @@ class RouterService:
         Raises:
             ServiceError: as `complete`.
         """
-        request = self._request(texts, "embedding", request_id, remaining_s)
+        request = self._choosing.embedding(texts, request_id, remaining_s)
 
         async def ask(provider: Provider, call: ProviderCall) -> Vectors:
             return await provider.embed(texts, call)
@@ -221,7 +227,7 @@ class RouterService:
         listed = [self._listed(model) for model in catalog.models if model.is_served(now)]
         learned = {each.model.id: each.learned_shares for each in listed if each.learned_shares}
         suffix = f"+{zlib.crc32(repr(learned).encode()):08x}" if learned else ""
-        return Listing(listed, catalog.version + suffix)
+        return Listing(listed, catalog.version + suffix, self._catalog.refused)
 
     def _listed(self, model: Model) -> ListedModel:
         provider = self._attempts.providers.get(model.provider)
@@ -243,22 +249,9 @@ class RouterService:
         """Return what was seen of each model."""
         return self._statuses.statuses(self._catalog.current())
 
-    def _request(
-        self, asked: Prompt | EmbeddingInput, kind: str, request_id: str, remaining_s: float | None
-    ) -> RoutedRequest:
-        catalog: Catalog = self._catalog.current()
-        now = self._clock.now()
-        model = catalog.served(asked.model, now)
-        if model.kind != kind:
-            raise failures.invalid("model", f"The model '{model.id}' is no {kind} model.")
-        known = candidates(catalog, model, now, asked.allowed_models)
-        chosen = [each for each in known if each.provider in self._attempts.providers]
-        if not chosen:
-            raise failures.no_credentials(model.provider)
-        most_s = self._limits.answer_s if remaining_s is None else min(remaining_s, self._limits.answer_s)
-        began = self._clock.monotonic()
-        waits_until = None if remaining_s is None else began + remaining_s
-        return RoutedRequest(request_id, chosen, began + most_s, waits_until)
+    def canaries(self) -> Iterable[Side]:
+        """Return what the sides of canaries have shown."""
+        return self._choosing.canaries
 
     def _check(self, prompt: Prompt) -> None:
         if not prompt.messages:

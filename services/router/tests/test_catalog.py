@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from servicekit.errors import NotFound, PermissionDenied
 from services.router.catalog.build import CatalogError, build_catalog, catalog_version
 from services.router.catalog.document import ProviderDocument
 from services.router.catalog.files import CatalogFiles
-from services.router.domain.catalog import Catalog, Model
+from services.router.domain.catalog import Candidate, Catalog, Model
 from services.router.domain.overrides import BadPatch, patched, with_prices
 from services.router.domain.routing_policy import candidates
 from services.router.tests.adapters import CATALOG, shipped_catalog
@@ -115,6 +116,17 @@ def test_channels_move_on_their_day() -> None:
     assert found("yandexgpt:rc", shipped_catalog(datetime(2025, 8, 27, tzinfo=UTC))).resolved_model == "yandexgpt-5-pro"
 
 
+@pytest.mark.parametrize("family", ["yandexgpt", "yandexgpt-lite", "yandexgpt-32k"])
+def test_every_family_has_its_three_channels_and_the_old_one_names_its_successor(family: str) -> None:
+    """With the days on which it was given up and ends."""
+    latest, candidate, old = (found(f"{family}:{version}") for version in ("latest", "rc", "deprecated"))
+
+    assert [latest.version, candidate.version, old.version] == ["latest", "rc", "deprecated"]
+    assert (old.successor, latest.successor) == (f"{family}:latest", "")
+    assert old.deprecated_at is not None
+    assert old.shutdown_at is not None
+
+
 def test_candidates_are_the_asked_model_and_then_its_fallbacks() -> None:
     """A fallback to the very same model behind another name is none."""
     names = [model.id for model in candidates(CATALOG, found("yandexgpt"), NOW)]
@@ -164,12 +176,24 @@ def document(**changes: Any) -> ProviderDocument:
     [
         ({"prices": []}, "'m' has no price"),
         ({"fallbacks": ["nobody"]}, "falls back to unknown 'nobody'"),
+        ({"successor": "nobody"}, "is succeeded by unknown 'nobody'"),
     ],
 )
 def test_contradictions_are_refused(changes: dict[str, Any], complaint: str) -> None:
     """One line that names the model."""
     with pytest.raises(CatalogError, match=complaint):
         build_catalog([document(**changes)], [], NOW)
+
+
+def test_stand_ins_have_priorities_and_weights() -> None:
+    """Or a bare name."""
+    entry = {"model": "m", "priority": 3, "weight": 0.5}
+    catalog = build_catalog([document(fallbacks=["m", entry])], [], NOW)
+
+    assert catalog.models[0].fallbacks == (Candidate("m"), Candidate("m", 3, 0.5))
+    for wrong in ({"model": "m", "weight": -1}, {"model": "m", "wieght": 1}, {"priority": 1}, 7):
+        with pytest.raises(ValidationError):
+            document(fallbacks=[wrong])
 
 
 def test_two_models_of_one_name_are_refused() -> None:
@@ -253,13 +277,16 @@ def test_patches_change_only_what_they_name() -> None:
     before = found("yandexgpt")
     after = patched(before, {"enabled": False, "shutdown_at": "2027-01-01", "fallbacks": ["gigachat"]})
 
-    assert (after.enabled, after.fallbacks) == (False, ("gigachat",))
+    assert (after.enabled, after.fallbacks) == (False, (Candidate("gigachat"),))
     assert after.shutdown_at == datetime(2027, 1, 1, tzinfo=UTC)
     assert after.prices == before.prices
 
 
 @pytest.mark.parametrize("patch", [{"nmae": "x"}, {"enabled": 1}, {"fallbacks": "x"}, {"context_length": -1},
-                                   {"shutdown_at": "soon"}, {"uri": None}])  # fmt: skip
+                                   {"shutdown_at": "soon"}, {"uri": None},
+                                   {"fallbacks": [{"model": "gigachat", "wieght": 1}]}, {"fallbacks": [{}]},
+                                   {"fallbacks": [{"model": "gigachat", "priority": "high"}]},
+                                   {"fallbacks": [{"model": "gigachat", "weight": -1}]}])  # fmt: skip
 def test_bad_patches_are_refused(patch: dict[str, Any]) -> None:
     """A typing error must not take a model down."""
     with pytest.raises(BadPatch, match=next(iter(patch))):

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from servicekit import postgres, redis
 from servicekit.settings import PostgresSettings, RedisSettings
 from servicekit.testing import FakeClock
+from services.router import metrics
 from services.router.cache import ChannelCache
 from services.router.catalog.files import SHIPPED, CatalogFiles
 from services.router.catalog.live import LiveCatalog
@@ -77,10 +78,14 @@ async def test_a_bad_file_is_refused_and_the_last_good_catalogue_stays(
     (folder / "gigachat.yaml").write_text(damage)
     await live.look_at_files()
     assert live.current() is before
+    assert metrics.CATALOG_REFUSED.labels("files")._value.get() == 1
+    (said,) = live.refused
+    assert said.startswith("files refused, the last good state counts: gigachat.yaml: ")
 
     (folder / "gigachat.yaml").write_text(good.replace("input: 0.065", "input: 0.08"), encoding="utf-8")
     await live.look_at_files()
     assert model(live, "gigachat").prices[-1].input_micro_rub_per_1k == 80_000
+    assert (live.refused, metrics.CATALOG_REFUSED.labels("files")._value.get()) == ([], 0)
 
 
 async def test_overrides_count_and_bad_ones_are_left_out(
@@ -101,6 +106,7 @@ async def test_overrides_count_and_bad_ones_are_left_out(
 
     await live.look_at_overrides()
 
+    assert live.refused == ["overrides refused, the last good state counts: gigachat-pro: nmae: unknown field"]
     assert not model(live, "gigachat-max").enabled
     assert model(live, "gigachat-pro").enabled
     assert model(live, "gigachat").prices[-1].input_micro_rub_per_1k == 100_000

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from servicekit.postgres import sql
 from services.usage.domain.invariant import Broken, CheckResult, Invariant
 from services.usage.domain.rollup import SUMS
-from services.usage.store.column_sql import SUM_OF_ROWS, listed, sql
+from services.usage.store.column_sql import SUM_OF_ROWS, listed
 from services.usage.store.connection import Connection
 
 EXAMPLES: Final = 5

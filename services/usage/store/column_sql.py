@@ -8,11 +8,6 @@ from typing import Final
 from services.usage.domain.record import COLUMNS
 
 
-def sql(template: str, **parts: str) -> str:
-    """Return the statement with our own names put in; values never come this way, they are parameters."""
-    return template.format(**parts)
-
-
 def listed(items: Iterable[str]) -> str:
     """Return the items as SQL lists them."""
     return ", ".join(items)

@@ -10,9 +10,10 @@ from typing import Any, Final
 import msgspec
 from asyncpg import Record
 
+from servicekit.postgres import sql
 from services.usage.domain.columns import Bounds, Column
 from services.usage.domain.record import COLUMNS, Attempt, Source, Status, UsageRecord
-from services.usage.store.column_sql import READ, listed, parameters, sql
+from services.usage.store.column_sql import READ, listed, parameters
 from services.usage.store.connection import Connection
 
 # The order of the parameters: what is carried as JSON comes last.

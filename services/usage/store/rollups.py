@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from servicekit.postgres import sql
 from services.usage.domain.rollup import SUMS, Rollups, Sums
-from services.usage.store.column_sql import listed, parameters, sql
+from services.usage.store.column_sql import listed, parameters
 from services.usage.store.connection import Connection
 
 

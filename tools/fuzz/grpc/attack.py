@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor
-from razvilka.auth.v1 import account_pb2, auth_pb2, oauth_pb2
+from razvilka.auth.v1 import account_pb2, auth_pb2, oauth_pb2, user_context_pb2
 from razvilka.router.v1 import router_pb2
 from razvilka.usage.v1 import usage_pb2
 
@@ -22,7 +22,7 @@ from servicekit.rpc_client import Peer, open_channel
 from tools.fuzz.grpc.messages import Messages
 
 FILES: Final[Mapping[str, tuple[ModuleType, ...]]] = {
-    "auth": (auth_pb2, oauth_pb2, account_pb2),
+    "auth": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2),
     "router": (router_pb2,),
     "usage": (usage_pb2,),
 }

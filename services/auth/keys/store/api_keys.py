@@ -14,6 +14,7 @@ from services.auth.keys.domain.api_key import ApiKey
 from services.auth.keys.domain.key_hash import KeyHash
 from services.auth.keys.domain.page import Cursor
 from services.auth.keys.store.key_rows import HeldKey, held_key_from_row, key_from_row
+from services.auth.shared.store.named_user import reading_rows_of
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_KEY: Final = """
@@ -26,7 +27,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 LIST_KEYS: Final = """
 SELECT id, lineage_id, user_id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
        created_at, expires_at, last_used_at, revoked_at, makers,
-       EXISTS (SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'key:' || api_keys.id) AS is_disabled
+       auth.is_disabled('key:' || id) AS is_disabled
 FROM auth.api_keys
 WHERE user_id = $1
 ORDER BY created_at DESC, id DESC
@@ -36,7 +37,7 @@ LIMIT $2
 LIST_KEYS_AFTER: Final = """
 SELECT id, lineage_id, user_id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
        created_at, expires_at, last_used_at, revoked_at, makers,
-       EXISTS (SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'key:' || api_keys.id) AS is_disabled
+       auth.is_disabled('key:' || id) AS is_disabled
 FROM auth.api_keys
 WHERE user_id = $1 AND (created_at, id) < ($3, $4)
 ORDER BY created_at DESC, id DESC
@@ -48,7 +49,7 @@ FIND_KEY: Final = """
 SELECT k.id, k.lineage_id, k.user_id, k.key_hash, k.hash_kind, k.pepper_id, k.name, k.prefix, k.last_four, k.scopes,
        k.models, k.ip_allow_list, k.budget_micro_rub, k.budget_period, k.created_at, k.expires_at, k.last_used_at,
        k.revoked_at, k.makers, u.tier, u.is_admin, u.time_zone,
-       EXISTS (SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'key:' || k.id) AS is_disabled
+       auth.is_disabled('key:' || k.id) AS is_disabled
 FROM auth.api_keys AS k
 JOIN auth.users AS u ON u.id = k.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
 WHERE k.key_hash = ANY($1::text[])
@@ -73,7 +74,7 @@ WITH old AS (
            budget_period, created_at, expires_at, last_used_at, revoked_at, makers, false AS is_disabled
     FROM auth.api_keys
     WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3)
-      AND NOT EXISTS (SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'key:' || api_keys.id)
+      AND NOT auth.is_disabled('key:' || id)
     FOR NO KEY UPDATE
 )
 UPDATE auth.api_keys AS k
@@ -170,11 +171,11 @@ class KeyStore:
 
     async def list_page(self, user_id: str, after: Cursor | None, limit: int) -> list[ApiKey]:
         """Return up to `limit` keys of a user, newest first, from behind the cursor on."""
-        with database_errors():
+        async with reading_rows_of(self._pool, user_id) as connection:
             if after is None:
-                rows = await self._pool.fetch(LIST_KEYS, user_id, limit)
+                rows = await connection.fetch(LIST_KEYS, user_id, limit)
             else:
-                rows = await self._pool.fetch(LIST_KEYS_AFTER, user_id, limit, after.created_at, after.id)
+                rows = await connection.fetch(LIST_KEYS_AFTER, user_id, limit, after.created_at, after.id)
         return [key_from_row(row) for row in rows]
 
     async def find(self, digests: Sequence[str]) -> HeldKey | None:

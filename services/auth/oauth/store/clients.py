@@ -8,10 +8,11 @@ from typing import Final
 import asyncpg
 
 from servicekit.errors import Conflict, ErrorReason, NotFound
-from servicekit.postgres import database_errors
+from servicekit.postgres import database_errors, sql
 from services.auth.oauth.domain.client import AuthMethod, Client, GrantType
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.domain.scope import known_scopes
+from services.auth.shared.store.named_user import EVERYBODY, reading_rows_of
 from services.auth.shared.store.unit_of_work import Connection, Pool, UnitOfWork
 
 INSERT_CLIENT: Final = """
@@ -21,27 +22,32 @@ INSERT INTO auth.oauth_clients
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 
-FIND_CLIENT: Final = """
-SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed,
-       EXISTS (
-           SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'client:' || oauth_clients.id
-       ) AS is_disabled
-FROM auth.oauth_clients
-WHERE id = $1
+# What `client_from_row` reads, of oauth_clients under the name c.
+CLIENT_COLUMNS: Final = """
+    c.id, c.owner_user_id, c.name, c.secret_hash, c.auth_methods, c.redirect_uris, c.scopes, c.grant_types,
+    c.client_uri, c.created_at, c.makers, c.models, c.ip_allow_list, c.expires_at, c.dpop_bound, c.requires_pushed,
+    auth.is_disabled('client:' || c.id) AS is_disabled
 """
 
-LIST_CLIENTS: Final = """
-SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed,
-       EXISTS (
-           SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'client:' || oauth_clients.id
-       ) AS is_disabled
-FROM auth.oauth_clients
+FIND_CLIENT: Final = sql(
+    """
+SELECT {client}
+FROM auth.oauth_clients AS c
+WHERE id = $1
+""",
+    client=CLIENT_COLUMNS,
+)
+
+LIST_CLIENTS: Final = sql(
+    """
+SELECT {client}
+FROM auth.oauth_clients AS c
 WHERE $1::text IS NULL OR owner_user_id = $1
 ORDER BY created_at DESC, id DESC
 LIMIT 1000
-"""
+""",
+    client=CLIENT_COLUMNS,
+)
 
 COUNT_CLIENTS: Final = """
 SELECT count(*)
@@ -92,7 +98,9 @@ async def count_clients(connection: Connection, owner_user_id: str, at: datetime
 
 async def end_client(unit: UnitOfWork, client_id: str, owner_user_id: str | None) -> bool:
     """End an application with its grants and what they made; tell whether the owner (None: an administrator) had it."""
-    if await unit.connection.fetchval(HOLD_CLIENT, client_id, owner_user_id) is None:
+    async with unit.rows_of(owner_user_id or EVERYBODY):
+        held = await unit.connection.fetchval(HOLD_CLIENT, client_id, owner_user_id)
+    if held is None:
         return False
     await unit.revoke(RevokedKind.CLIENT, client_id)
     await unit.connection.execute(DELETE_CLIENT, client_id)
@@ -113,8 +121,8 @@ class ClientStore:
 
     async def list_of(self, owner_user_id: str | None) -> list[Client]:
         """Return a user's applications, newest first; None: everybody's."""
-        with database_errors():
-            return [client_from_row(row) for row in await self._pool.fetch(LIST_CLIENTS, owner_user_id)]
+        async with reading_rows_of(self._pool, owner_user_id or EVERYBODY) as connection:
+            return [client_from_row(row) for row in await connection.fetch(LIST_CLIENTS, owner_user_id)]
 
 
 def client_from_row(row: asyncpg.Record) -> Client:

@@ -14,6 +14,13 @@ from services.auth.shared.domain.revocation import Revocation, RevokedKind
 from services.auth.shared.domain.scope import known_scopes
 from services.auth.shared.store.unit_of_work import Connection, UnitOfWork
 
+# What `grant_from_row` reads, of oauth_grants under the name g.
+GRANT_COLUMNS: Final = """
+    g.id, g.kind, g.client_id, g.user_id, g.consent_id, g.scopes, g.models, g.budget_micro_rub, g.budget_period,
+    g.session_id, g.authenticated_at, g.created_at, g.expires_at, g.last_used_at, g.revoked_at, g.ip_allow_list,
+    g.dpop_jkt, g.amr, auth.is_disabled('grant:' || g.id, 'client:' || g.client_id) AS is_disabled
+"""
+
 INSERT_GRANT: Final = """
 INSERT INTO auth.oauth_grants
     (id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,

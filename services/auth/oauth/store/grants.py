@@ -5,40 +5,38 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from servicekit.postgres import database_errors
+from servicekit.postgres import database_errors, sql
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.grant import Grant, GrantKind, PartyGone
-from services.auth.oauth.store.clients import client_from_row
-from services.auth.oauth.store.grant_rows import allowance_columns, grant_from_row
+from services.auth.oauth.store.clients import CLIENT_COLUMNS, client_from_row
+from services.auth.oauth.store.grant_rows import GRANT_COLUMNS, allowance_columns, grant_from_row
 from services.auth.oauth.store.parties import existing_parties
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.domain.scope import Scope
+from services.auth.shared.store.named_user import reading_rows_of
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
-FIND_GRANT: Final = """
-SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr,
-       EXISTS (
-           SELECT FROM auth.disabled_credentials AS d
-           WHERE d.subject IN ('grant:' || oauth_grants.id, 'client:' || oauth_grants.client_id)
-       ) AS is_disabled
-FROM auth.oauth_grants
+FIND_GRANT: Final = sql(
+    """
+SELECT {grant}
+FROM auth.oauth_grants AS g
 WHERE id = $1
-"""
+""",
+    grant=GRANT_COLUMNS,
+)
 
 # What a user let in: not what a client does in its own name.
-LIST_GRANTS: Final = """
-SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr,
-       EXISTS (
-           SELECT FROM auth.disabled_credentials AS d
-           WHERE d.subject IN ('grant:' || oauth_grants.id, 'client:' || oauth_grants.client_id)
-       ) AS is_disabled
-FROM auth.oauth_grants
-WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AND kind <> 'client_credentials'
+LIST_GRANTS: Final = sql(
+    """
+SELECT {grant}
+FROM auth.oauth_grants AS g
+WHERE g.user_id = $1 AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $2)
+  AND g.kind <> 'client_credentials'
 ORDER BY created_at DESC, id DESC
 LIMIT 1000
-"""
+""",
+    grant=GRANT_COLUMNS,
+)
 
 COUNT_LIVE_GRANTS: Final = """
 SELECT count(*)
@@ -46,29 +44,26 @@ FROM auth.oauth_grants
 WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AND kind <> 'client_credentials'
 """
 
-CLIENTS_OF_GRANTS: Final = """
-SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed,
-       EXISTS (
-           SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'client:' || oauth_clients.id
-       ) AS is_disabled
-FROM auth.oauth_clients
+CLIENTS_OF_GRANTS: Final = sql(
+    """
+SELECT {client}
+FROM auth.oauth_clients AS c
 WHERE id = ANY($1::text[])
-"""
+""",
+    client=CLIENT_COLUMNS,
+)
 
-FIND_CONSENT: Final = """
-SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr,
-       EXISTS (
-           SELECT FROM auth.disabled_credentials AS d
-           WHERE d.subject IN ('grant:' || oauth_grants.id, 'client:' || oauth_grants.client_id)
-       ) AS is_disabled
-FROM auth.oauth_grants
+FIND_CONSENT: Final = sql(
+    """
+SELECT {grant}
+FROM auth.oauth_grants AS g
 WHERE user_id = $1 AND client_id = $2 AND kind = 'authorization_code' AND scopes @> $3::text[]
   AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)
 ORDER BY created_at DESC, id DESC
 LIMIT 1
-"""
+""",
+    grant=GRANT_COLUMNS,
+)
 
 IDS_OF_CONSENT: Final = """
 SELECT g.id
@@ -77,20 +72,18 @@ JOIN auth.oauth_grants AS named ON named.consent_id = g.consent_id
 WHERE named.id = $1 AND named.user_id = $2 AND g.user_id = $2
 """
 
-UPSERT_MACHINE_GRANT: Final = """
-INSERT INTO auth.oauth_grants
+UPSERT_MACHINE_GRANT: Final = sql(
+    """
+INSERT INTO auth.oauth_grants AS g
     (id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
      authenticated_at, created_at, last_used_at, expires_at, ip_allow_list)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, NULL, $10, $10, $11, $12)
 ON CONFLICT (client_id, user_id, kind) WHERE kind IN ('client_credentials', 'token_exchange') AND revoked_at IS NULL
 DO UPDATE SET last_used_at = excluded.last_used_at, scopes = excluded.scopes
-RETURNING id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-          authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr,
-          EXISTS (
-              SELECT FROM auth.disabled_credentials AS d
-              WHERE d.subject IN ('grant:' || oauth_grants.id, 'client:' || oauth_grants.client_id)
-          ) AS is_disabled
-"""
+RETURNING {grant}
+""",
+    grant=GRANT_COLUMNS,
+)
 
 LAST_ENDED: Final = """
 SELECT max(revoked_at)
@@ -149,8 +142,10 @@ class GrantStore:
 
     async def list_live(self, user_id: str, now: datetime) -> list[tuple[Grant, Client]]:
         """Return what a user let in, newest first."""
+        async with reading_rows_of(self._pool, user_id) as connection:
+            grants = [grant_from_row(row) for row in await connection.fetch(LIST_GRANTS, user_id, now)]
+        # Somebody else's applications, mostly.
         with database_errors():
-            grants = [grant_from_row(row) for row in await self._pool.fetch(LIST_GRANTS, user_id, now)]
             rows = await self._pool.fetch(CLIENTS_OF_GRANTS, [grant.client_id for grant in grants])
         clients = {row["id"]: client_from_row(row) for row in rows}
         return [(grant, clients[grant.client_id]) for grant in grants if grant.client_id in clients]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from servicekit.postgres import sql
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.grant import Grant
 from services.auth.oauth.domain.scope_parameter import as_text
-from services.auth.oauth.store.clients import client_from_row, end_client
-from services.auth.oauth.store.grant_rows import end_grants, grant_from_row
+from services.auth.oauth.store.clients import CLIENT_COLUMNS, client_from_row, end_client
+from services.auth.oauth.store.grant_rows import GRANT_COLUMNS, end_grants, grant_from_row
 from services.auth.shared.domain.audit import AuditAction, AuditEvent
 from services.auth.shared.store.unit_of_work import UnitOfWork
 
@@ -45,28 +46,25 @@ DELETE FROM auth.oauth_codes
 WHERE session_id = $1 AND used_at IS NULL
 """
 
-GRANTS_OF_USER: Final = """
-SELECT id, kind, client_id, user_id, consent_id, scopes, models, budget_micro_rub, budget_period, session_id,
-       authenticated_at, created_at, expires_at, last_used_at, revoked_at, ip_allow_list, dpop_jkt, amr,
-       EXISTS (
-           SELECT FROM auth.disabled_credentials AS d
-           WHERE d.subject IN ('grant:' || oauth_grants.id, 'client:' || oauth_grants.client_id)
-       ) AS is_disabled
-FROM auth.oauth_grants
+GRANTS_OF_USER: Final = sql(
+    """
+SELECT {grant}
+FROM auth.oauth_grants AS g
 WHERE user_id = $1
 ORDER BY created_at, id
-"""
+""",
+    grant=GRANT_COLUMNS,
+)
 
-CLIENTS_OF_USER: Final = """
-SELECT id, owner_user_id, name, secret_hash, auth_methods, redirect_uris, scopes, grant_types, client_uri, created_at,
-       makers, models, ip_allow_list, expires_at, dpop_bound, requires_pushed,
-       EXISTS (
-           SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'client:' || oauth_clients.id
-       ) AS is_disabled
-FROM auth.oauth_clients
+CLIENTS_OF_USER: Final = sql(
+    """
+SELECT {client}
+FROM auth.oauth_clients AS c
 WHERE owner_user_id = $1
 ORDER BY created_at, id
-"""
+""",
+    client=CLIENT_COLUMNS,
+)
 
 # The reason with which an account goes for good; the others leave the user's own applications alone.
 ENDS_APPLICATIONS: Final = frozenset({"account_deleted"})

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from servicekit.postgres import database_errors
+from servicekit.postgres import database_errors, sql
 from services.auth.oauth.domain.grant import Grant
-from services.auth.oauth.store.grant_rows import grant_from_row
+from services.auth.oauth.store.grant_rows import GRANT_COLUMNS, grant_from_row
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_REFRESH: Final = """
@@ -18,18 +18,16 @@ VALUES ($1, $2, $3, $4, $5)
 """
 
 # The grant is locked before the token: everything that ends a grant locks it first as well.
-HOLD_GRANT_OF_REFRESH: Final = """
-SELECT g.id, g.kind, g.client_id, g.user_id, g.consent_id, g.scopes, g.models, g.budget_micro_rub, g.budget_period,
-       g.session_id, g.authenticated_at, g.created_at, g.expires_at, g.last_used_at, g.revoked_at,
-       g.ip_allow_list, g.dpop_jkt, g.amr,
-       EXISTS (
-           SELECT FROM auth.disabled_credentials AS d WHERE d.subject IN ('grant:' || g.id, 'client:' || g.client_id)
-       ) AS is_disabled
+HOLD_GRANT_OF_REFRESH: Final = sql(
+    """
+SELECT {grant}
 FROM auth.oauth_refresh_tokens AS t
 JOIN auth.oauth_grants AS g ON g.id = t.grant_id
 WHERE t.token_hash = $1 AND t.client_id = $2
 FOR NO KEY UPDATE OF g
-"""
+""",
+    grant=GRANT_COLUMNS,
+)
 
 USE_REFRESH: Final = """
 UPDATE auth.oauth_refresh_tokens
@@ -60,18 +58,16 @@ SET last_used_at = $2, dpop_jkt = $3
 WHERE id = $1
 """
 
-FIND_REFRESH: Final = """
+FIND_REFRESH: Final = sql(
+    """
 SELECT t.client_id AS holder_id, t.used_at, t.expires_at AS token_expires_at, t.created_at AS token_created_at,
-       g.id, g.kind, g.client_id, g.user_id, g.consent_id, g.scopes, g.models, g.budget_micro_rub, g.budget_period,
-       g.session_id, g.authenticated_at, g.created_at, g.expires_at, g.last_used_at, g.revoked_at,
-       g.ip_allow_list, g.dpop_jkt, g.amr,
-       EXISTS (
-           SELECT FROM auth.disabled_credentials AS d WHERE d.subject IN ('grant:' || g.id, 'client:' || g.client_id)
-       ) AS is_disabled
+       {grant}
 FROM auth.oauth_refresh_tokens AS t
 JOIN auth.oauth_grants AS g ON g.id = t.grant_id
 WHERE t.token_hash = $1
-"""
+""",
+    grant=GRANT_COLUMNS,
+)
 
 FORGET_REFRESH: Final = """
 DELETE FROM auth.oauth_refresh_tokens

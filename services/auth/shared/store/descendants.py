@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 END_KEYS: Final = """
 UPDATE auth.api_keys
 SET revoked_at = $2
-WHERE makers && $1::text[] AND revoked_at IS NULL
+WHERE id IN (SELECT auth.keys_made_by($1::text[])) AND revoked_at IS NULL
 RETURNING id
 """
 
@@ -29,7 +29,7 @@ RETURNING id
 HOLD_CLIENTS: Final = """
 SELECT id
 FROM auth.oauth_clients
-WHERE makers && $1::text[]
+WHERE id IN (SELECT auth.clients_made_by($1::text[]))
 ORDER BY id
 FOR UPDATE
 """
@@ -49,13 +49,13 @@ WHERE id = ANY($1::text[])
 ADOPT_KEYS: Final = """
 UPDATE auth.api_keys
 SET makers = array_replace(makers, $1, $2)
-WHERE makers @> ARRAY[$1::text]
+WHERE id IN (SELECT auth.keys_made_by(ARRAY[$1::text]))
 """
 
 ADOPT_CLIENTS: Final = """
 UPDATE auth.oauth_clients
 SET makers = array_replace(makers, $1, $2)
-WHERE makers @> ARRAY[$1::text]
+WHERE id IN (SELECT auth.clients_made_by(ARRAY[$1::text]))
 """
 
 

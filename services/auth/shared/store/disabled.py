@@ -52,11 +52,11 @@ WITH RECURSIVE line (subject) AS (
     CROSS JOIN LATERAL (
         SELECT 'key:' || k.id
         FROM auth.api_keys AS k
-        WHERE k.makers @> ARRAY[line.subject] AND k.revoked_at IS NULL
+        WHERE k.id IN (SELECT auth.keys_made_by(ARRAY[line.subject])) AND k.revoked_at IS NULL
         UNION ALL
         SELECT 'client:' || c.id
         FROM auth.oauth_clients AS c
-        WHERE c.makers @> ARRAY[line.subject]
+        WHERE c.id IN (SELECT auth.clients_made_by(ARRAY[line.subject]))
         UNION ALL
         SELECT 'grant:' || g.id
         FROM auth.oauth_grants AS g

@@ -17,7 +17,7 @@ SELECT k.scopes, k.models, k.ip_allow_list, k.expires_at, k.budget_micro_rub, k.
 FROM auth.api_keys AS k
 JOIN auth.users AS u ON u.id = k.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
 WHERE k.id = $1 AND k.user_id = $2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3)
-  AND NOT EXISTS (SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'key:' || k.id)
+  AND NOT auth.is_disabled('key:' || k.id)
 FOR NO KEY UPDATE OF k
 """
 
@@ -26,9 +26,7 @@ SELECT g.scopes, g.models, g.ip_allow_list, g.expires_at, g.budget_micro_rub, g.
 FROM auth.oauth_grants AS g
 JOIN auth.users AS u ON u.id = g.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
 WHERE g.id = $1 AND g.user_id = $2 AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $3)
-  AND NOT EXISTS (
-      SELECT FROM auth.disabled_credentials AS d WHERE d.subject IN ('grant:' || g.id, 'client:' || g.client_id)
-  )
+  AND NOT auth.is_disabled('grant:' || g.id, 'client:' || g.client_id)
 FOR NO KEY UPDATE OF g
 """
 

@@ -8,7 +8,7 @@ belongs together. Gateways are told after the commit; a process that dies in bet
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
@@ -21,6 +21,7 @@ from services.auth.shared.domain.audit import AuditEvent
 from services.auth.shared.domain.revocation import MAKERS, Revocation, RevokedKind, ended_with_maker
 from services.auth.shared.store.audit_log import append_event
 from services.auth.shared.store.descendants import end_descendants
+from services.auth.shared.store.named_user import rows_of
 from services.auth.shared.store.revocations import insert_revocation
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ class UnitOfWork:
     def record(self, event: AuditEvent) -> None:
         """Have the audit log say this. Written last: until the commit no other transaction can write to the log."""
         self.events.append(event)
+
+    def rows_of(self, user_id: str) -> AbstractAsyncContextManager[None]:
+        """Keep the statements of a block to one user's rows. Nothing may be revoked in it: that may reach others'."""
+        return rows_of(self.connection, user_id)
 
     async def revoke(self, kind: RevokedKind, subject_id: str, *, until: datetime | None = None) -> Revocation:
         """Have the gateways told that this ended, and end all that it made; return what they are told of itself."""

@@ -17,6 +17,7 @@ from servicekit.multiplex import MultiplexClient, MultiplexClientSettings, open_
 from services.gateway.clients.catalog import Catalog, DatedPrice, Model
 from services.gateway.clients.completion import (
     FINISH_REASONS,
+    CanarySide,
     Choice,
     Completion,
     Delta,
@@ -32,6 +33,7 @@ from services.gateway.clients.router.files import FileClient
 from services.gateway.clients.router.frames import RouterCallCodec
 from services.gateway.clients.router.prompt import Asker, Lesson, to_prompt
 from services.gateway.clients.timestamps import moment, to_unix_us
+from services.gateway.clients.user_contexts import InWhoseName, of_nobody
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import Attempt, Price, TokenUsage
 
@@ -40,23 +42,29 @@ LIST_DEADLINE_S = 5.0
 
 @asynccontextmanager
 async def open_router(
-    target: str, settings: MultiplexClientSettings, peer: rpc_client.Peer | None = None
+    target: str,
+    settings: MultiplexClientSettings,
+    peer: rpc_client.Peer | None = None,
+    in_whose_name: InWhoseName = of_nobody,
 ) -> AsyncIterator[RouterClient]:
-    """Yield a client of the routers at `target`: one address, or a name or list that gRPC resolves to several."""
+    """Yield a client of the routers at `target`: one address, or a name or list that gRPC resolves to several.
+
+    `in_whose_name` shows whose files are asked for.
+    """
     async with rpc_client.open_channel(target, peer) as channel:
         stub = router_pb2_grpc.RouterServiceStub(channel)
         async with open_client([stub.Converse], RouterCallCodec(), settings) as calls:
-            yield RouterClient(channel, calls)
+            yield RouterClient(channel, calls, in_whose_name)
 
 
 class RouterClient:
     """Asks models, and what models there are."""
 
-    def __init__(self, channel: grpc.aio.Channel, calls: MultiplexClient) -> None:
+    def __init__(self, channel: grpc.aio.Channel, calls: MultiplexClient, in_whose_name: InWhoseName) -> None:
         self._channel = channel
         self._calls = calls
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
-        self.files = FileClient(self._stub)
+        self.files = FileClient(self._stub, in_whose_name)
         self.administration = ProviderAdministrationClient(channel)
 
     async def complete(
@@ -135,7 +143,7 @@ class RouterClient:
     async def list_models(self) -> Catalog:
         """Return the whole catalogue."""
         answer = await rpc_client.unary(self._stub.ListModels, pb.ListModelsRequest(), deadline_s=LIST_DEADLINE_S)
-        return Catalog(tuple(map(model_from_proto, answer.models)), answer.version)
+        return Catalog(tuple(map(model_from_proto, answer.models)), answer.version, tuple(answer.refused))
 
     async def provider_status(self, call: CallContext) -> list[ModelStatus]:
         """Return what the router has seen of each provider and model version."""
@@ -143,6 +151,25 @@ class RouterClient:
             self._stub.GetProviderStatus, pb.GetProviderStatusRequest(), deadline_s=LIST_DEADLINE_S, call=call
         )
         return list(map(status_from_proto, answer.models))
+
+    async def canary_sides(self, call: CallContext) -> list[CanarySide]:
+        """Return what the sides of canaries have shown the router that answers."""
+        answer = await rpc_client.unary(
+            self._stub.GetProviderStatus, pb.GetProviderStatusRequest(), deadline_s=LIST_DEADLINE_S, call=call
+        )
+        return [
+            CanarySide(
+                side.channel,
+                side.side,
+                side.resolved_model,
+                side.answers,
+                side.failures,
+                side.first_content_s,
+                side.tokens_output,
+                side.cost_micro_rub,
+            )
+            for side in answer.canaries
+        ]
 
     async def is_serving(self) -> bool:
         """Tell whether the service is ready."""
@@ -194,6 +221,7 @@ def model_from_proto(message: pb.Model) -> Model:
         on_disconnect=message.on_disconnect or "cancel",
         bills_input_per_choice=message.bills_input_per_choice,
         learned_shares=dict(message.learned_shares),
+        successor=message.successor,
         writes_schemas_out=message.writes_schemas_out,
     )
 

@@ -11,6 +11,7 @@ from razvilka.router.v1 import router_pb2 as pb
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.timestamps import moment
+from services.gateway.clients.user_contexts import InWhoseName
 
 DEADLINE_S: Final = 30.0
 
@@ -33,10 +34,18 @@ class FileContent:
 
 
 class FileClient:
-    """Finds files by the ids that stood in answers; `owner` is the user for whom the answer was made."""
+    """Finds files by the ids that stood in answers; `owner` is the user for whom the answer was made.
 
-    def __init__(self, stub: Any) -> None:
+    `in_whose_name` shows the router that the owner asks.
+    """
+
+    def __init__(self, stub: Any, in_whose_name: InWhoseName) -> None:
         self._stub = stub
+        self._in_whose_name = in_whose_name
+
+    async def _ask(self, method: Any, request: Any, call: CallContext) -> Any:
+        user_context = await self._in_whose_name(call)
+        return await rpc_client.unary(method, request, deadline_s=DEADLINE_S, call=call, user_context=user_context)
 
     async def describe(self, owner: str, file_id: str, call: CallContext) -> FileFacts:
         """Return what is known of a file.
@@ -45,7 +54,7 @@ class FileClient:
             NotFound: there is none, or it is another's.
         """
         request = pb.GetFileRequest(owner=owner, file_id=file_id)
-        found = await rpc_client.unary(self._stub.GetFile, request, deadline_s=DEADLINE_S, call=call)
+        found = await self._ask(self._stub.GetFile, request, call)
         return FileFacts(found.name, found.size_bytes, moment(found, "created_at"))
 
     async def content(self, owner: str, file_id: str, call: CallContext) -> FileContent:
@@ -55,7 +64,7 @@ class FileClient:
             NotFound: there is none, or it is another's.
         """
         request = pb.GetFileRequest(owner=owner, file_id=file_id, with_content=True)
-        found = await rpc_client.unary(self._stub.GetFile, request, deadline_s=DEADLINE_S, call=call)
+        found = await self._ask(self._stub.GetFile, request, call)
         return FileContent(found.mime, found.content)
 
     async def delete(self, owner: str, file_id: str, call: CallContext) -> None:
@@ -65,4 +74,4 @@ class FileClient:
             NotFound: there is none, or it is another's.
         """
         request = pb.DeleteFileRequest(owner=owner, file_id=file_id)
-        await rpc_client.unary(self._stub.DeleteFile, request, deadline_s=DEADLINE_S, call=call)
+        await self._ask(self._stub.DeleteFile, request, call)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -31,16 +31,35 @@ _ROLES: Final = {
 Lesson = tuple[int, str]
 
 
+class Candidates(NamedTuple):
+    """Which models may answer, as the caller steers it.
+
+    Attributes:
+        models: ids, first choice first; empty: the catalogue says.
+        sort: by what the router has seen of them they are put in order: "latency", "throughput"; empty: as they stand.
+        alone: only the first one is asked.
+    """
+
+    models: Sequence[str] = ()
+    sort: str = ""
+    alone: bool = False
+
+
+UNSTEERED: Final = Candidates()
+
+
 class Asker(NamedTuple):
     """Who asks.
 
     Attributes:
         tenant: what is kept between requests is told apart by it.
         allowed_models: what the caller's credential is limited to; empty: no limit.
+        candidates: whom it wants to be answered by.
     """
 
     tenant: str = ""
     allowed_models: Collection[str] = ()
+    candidates: Candidates = UNSTEERED
 
 
 class _PartHead(msgspec.Struct, gc=False):
@@ -86,6 +105,9 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
         prompt.tool_choice.CopyFrom(_tool_choice(request.tool_choice))
     if request.response_format is not None:
         prompt.response_format.CopyFrom(_response_format(request.response_format))
+    if asker.candidates is not UNSTEERED:
+        prompt.candidates.extend(asker.candidates.models)
+        prompt.sort, prompt.alone = asker.candidates.sort, asker.candidates.alone
     return prompt
 
 

@@ -41,6 +41,7 @@ _PROOF: Final = frozenset({ErrorReason.INVALID_DPOP_PROOF, ErrorReason.USE_DPOP_
 def api_error(context: RequestContext, error: ServiceError, headers: Headers | None = None) -> Answer:
     """Return an error in the form of its route and note its code. `headers`: further ones."""
     context.error_code = code_of(error)
+    _name_field(context, error)
     dpop = is_dpop(context.authorization)
     status, explained = status_of(error), headers_of(error, dpop=dpop)
     if any(name == b"retry-after" for name, _ in context.headers):
@@ -48,6 +49,14 @@ def api_error(context: RequestContext, error: ServiceError, headers: Headers | N
     if status == 413:
         explained.append(HANG_UP)
     return json_answer(status, context.error_form(error, context.request_id), [*explained, *(headers or [])])
+
+
+def _name_field(context: RequestContext, error: ServiceError) -> None:
+    if error.param is None:
+        return
+    name = context.field_name(error.param)
+    error.message = error.message.replace(error.param, name)
+    error.param = name
 
 
 def protocol_error(error: OAuthRefused | ServiceError, authorization: bytes = b"") -> tuple[int, bytes, Headers]:

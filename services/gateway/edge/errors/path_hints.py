@@ -6,7 +6,10 @@ from typing import Final
 
 NOTHING: Final = "There is nothing at this path."
 _OTHER_APIS: Final = {
-    "/v1/responses": "Of the Responses API there are POST /v1/responses, GET and DELETE of one, and its input items.",
+    "/v1/responses": (
+        "Of the Responses API there are POST /v1/responses and /v1/responses/input_tokens, GET and DELETE of one, and "
+        "its input items."
+    ),
     "/v1/messages": "Of Anthropic's Messages API there are POST /v1/messages and /v1/messages/count_tokens.",
 }
 _OURS: Final = ("/chat/completions", "/completions", "/embeddings", "/models")

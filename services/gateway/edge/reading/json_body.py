@@ -18,8 +18,11 @@ from services.gateway.edge.reading.json_faults import check_names, faults_in_bro
 from services.gateway.edge.reading.json_outline import PIECE, outline_of
 
 T = TypeVar("T")
+Part = TypeVar("Part")
 Model = TypeVar("Model", bound=BaseModel)
 
+# A name that the caller made up is told back, but not at any length.
+LONGEST_NAME: Final = 64
 _AT: Final = re.compile(r" - at `(?:key in )?\$\.?(.*?)`$", re.DOTALL)
 
 
@@ -48,6 +51,18 @@ def invalid_field(param: str, problem: str) -> InvalidRequest:
     return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem} (field `{param}`).", param=param)
 
 
+def decode_part(decoder: msgspec.json.Decoder[Part], raw: msgspec.Raw, where: str) -> Part:
+    """Return what stands at a place of a body whose parts are decoded one by one.
+
+    Raises:
+        InvalidRequest: it is of another form; the field is named.
+    """
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as exc:
+        raise wrong_field(exc, where) from None
+
+
 def wrong_field(error: msgspec.ValidationError, prefix: str = "") -> InvalidRequest:
     """Return the refusal that names the field of a validation error, under `prefix`."""
     text = str(error)
@@ -58,6 +73,9 @@ def wrong_field(error: msgspec.ValidationError, prefix: str = "") -> InvalidRequ
     if missing:
         path = f"{path}.{missing[1]}" if path else missing[1]
         problem = "This field is required"
+    elif strange := re.search(r"contains unknown field `([^`]*)`", problem):
+        path = f"{path}.{strange[1][:LONGEST_NAME]}" if path else strange[1][:LONGEST_NAME]
+        problem = "There is no such field"
     path = path.replace("[...]", "") if not prefix else _joined(prefix, path)
     where = f" (field `{path}`)" if path else ""
     return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem}{where}.", param=path or "body")

@@ -87,7 +87,9 @@ class MessageFrames:
         return b""
 
     def _grown(self, kind: str, text: str) -> bytes:
-        begun = b"" if self._open == kind else self._begin({"type": kind, kind: ""}, kind)
+        # Its clients read the signature of a thought where it begins; ours have none.
+        signed = {"signature": ""} if kind == "thinking" else {}
+        begun = b"" if self._open == kind else self._begin({"type": kind, kind: "", **signed}, kind)
         return begun + self._delta({"type": f"{kind}_delta", kind: text})
 
     def _called(self, call: ToolCallPart) -> bytes:

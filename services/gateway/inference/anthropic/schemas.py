@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from services.gateway.inference.schemas import (
     MAX_MESSAGES,
+    Effort,
     FunctionName,
     JsonSchemaFormat,
     ModelId,
@@ -19,6 +20,7 @@ from services.gateway.inference.schemas import (
     StopList,
     TokenCount,
 )
+from services.gateway.inference.steering.schemas import ModelNames, ProviderPreferences, Way
 
 CallId = Annotated[str, Meta(min_length=1, max_length=1024)]
 
@@ -42,6 +44,12 @@ class TextSource(Struct, tag="text", tag_field="type", gc=False):
     data: str
 
 
+class ContentSource(Struct, tag="content", tag_field="type", gc=False):
+    """A document that was taken apart already."""
+
+    content: str | list[TextBlock | ImageBlock]
+
+
 class FileSource(Struct, tag="file", tag_field="type", gc=False):
     """A file that was uploaded before."""
 
@@ -63,9 +71,23 @@ class ImageBlock(Struct, tag="image", tag_field="type", gc=False):
 class DocumentBlock(Struct, tag="document", tag_field="type", gc=False):
     """A document to be read."""
 
-    source: Base64Source | TextSource | FileSource
+    source: Base64Source | TextSource | ContentSource | FileSource
     title: str | None = None
     context: str | None = None
+
+
+class SearchResultBlock(Struct, tag="search_result", tag_field="type", gc=False):
+    """What the caller's own search has found."""
+
+    source: str
+    title: str
+    content: list[TextBlock]
+
+
+class ToolReferenceBlock(Struct, tag="tool_reference", tag_field="type", gc=False):
+    """A tool that a search for tools has found: it stands among the tools too."""
+
+    tool_name: str
 
 
 class ToolUseBlock(Struct, tag="tool_use", tag_field="type", gc=False):
@@ -80,7 +102,7 @@ class ToolResultBlock(Struct, tag="tool_result", tag_field="type", gc=False):
     """What a call returned."""
 
     tool_use_id: CallId
-    content: str | list[TextBlock | ImageBlock] | None = None
+    content: str | list[ShownBlock | ToolReferenceBlock] | None = None
     is_error: bool | None = None
 
 
@@ -97,20 +119,27 @@ class RedactedThinkingBlock(Struct, tag="redacted_thinking", tag_field="type", g
     data: str
 
 
-Block = TextBlock | ImageBlock | DocumentBlock | ToolUseBlock | ToolResultBlock | ThinkingBlock | RedactedThinkingBlock
+ShownBlock = TextBlock | ImageBlock | DocumentBlock | SearchResultBlock
+Block = ShownBlock | ToolUseBlock | ToolResultBlock | ThinkingBlock | RedactedThinkingBlock
+
+
+class BlockHead(Struct, gc=False):
+    """What kind of block it is."""
+
+    type: str
 
 
 class InputMessage(Struct, gc=False):
     """One turn."""
 
     role: Literal["user", "assistant", "system"]
-    content: str | list[Block]
+    content: str | list[Raw]
 
 
 class ToolDefinition(Struct, gc=False):
     """A tool the model may call; without `input_schema` it is one of Anthropic's own, of the kind in `type`."""
 
-    name: FunctionName
+    name: FunctionName | None = None
     type: ShortText | None = None
     description: str | None = None
     input_schema: dict[str, Any] | None = None
@@ -148,7 +177,7 @@ class OutputFormat(Struct, gc=False):
 class OutputConfig(Struct, gc=False):
     """How the answer is made, and its form."""
 
-    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    effort: Effort | None = None
     format: OutputFormat | None = None
 
 
@@ -170,6 +199,9 @@ class MessagesRequest(Struct, gc=False):
     metadata: Metadata | None = None
     output_config: OutputConfig | None = None
     service_tier: ShortText | None = None
+    models: ModelNames | None = None
+    provider: ProviderPreferences | None = None
+    route: Way | None = None
 
 
 def answer_schema(form: OutputFormat) -> JsonSchemaFormat:

@@ -9,6 +9,7 @@ import msgspec
 
 from services.gateway.clients.completion import Choice, Completion
 from services.gateway.edge.money import roubles
+from services.gateway.inference.responses.kept import item_id
 from services.gateway.inference.responses.schemas import ResponsesRequest
 from services.gateway.inference.schemas import ChatMessage, FunctionCall, ToolCall
 from services.gateway.metering.usage_record import TokenUsage
@@ -23,26 +24,24 @@ class ResponseHead:
 
     Attributes:
         id: of the response; only who has it can have it back.
-        digits: of the request's id: the ids of items are made of it.
         created: Unix seconds.
         request: what was asked; much of it is said again.
     """
 
     id: str
-    digits: str
     created: int
     request: ResponsesRequest
 
     def item_id(self, prefix: str, index: int) -> str:
         """Return the id of an item of the answer."""
-        return f"{prefix}_{self.digits}{index:04d}"
+        return item_id(prefix, self.id, index)
 
 
 def response_usage(usage: TokenUsage, cost_micro_rub: int) -> dict[str, Any]:
     """Return the usage object of this API, and beside it what the answer cost."""
     return {
         "input_tokens": usage.tokens_input,
-        "input_tokens_details": {"cached_tokens": usage.tokens_cached},
+        "input_tokens_details": {"cached_tokens": usage.tokens_cached, "cache_write_tokens": 0},
         "output_tokens": usage.tokens_output,
         "output_tokens_details": {"reasoning_tokens": usage.tokens_reasoning},
         "total_tokens": usage.tokens_input + usage.tokens_output,
@@ -74,13 +73,21 @@ def response_object(head: ResponseHead, status: str, output: list[dict[str, Any]
         "temperature": request.temperature,
         "text": {"format": (given["text"] or {}).get("format") or {"type": "text"}},
         "tool_choice": given["tool_choice"] or "auto",
-        "tools": given["tools"] or [],
+        "tools": [_tool(tool) for tool in request.tools or ()],
         "top_p": request.top_p,
         "truncation": request.truncation or "disabled",
         "usage": None,
         "user": request.user,
         **changes,
     }
+
+
+def _tool(raw: msgspec.Raw) -> dict[str, Any]:
+    """Return a tool as it was given; of a function each field is said, as OpenAI says it."""
+    tool: dict[str, Any] = msgspec.json.decode(raw)
+    if tool.get("type") != "function":
+        return tool
+    return {"description": None, "parameters": None, "strict": None, **tool}
 
 
 def ended(
@@ -133,6 +140,18 @@ def items_of(head: ResponseHead, choice: Choice) -> list[dict[str, Any]]:
             call_item(head.item_id("fc", len(items)), ToolCall(call.id, FunctionCall(call.name, call.arguments)))
         )
     return items
+
+
+def listed(number: int, item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item of the input in the long form: with type and id, a message's text as a part."""
+    named = {"status": "completed", **item, "id": item.get("id") or f"item_{number}"}
+    if named.get("type", "message") != "message":
+        return named
+    content = named["content"]
+    if isinstance(content, str):
+        spoken = named["role"] == "assistant"
+        content = [text_part(content) if spoken else {"type": "input_text", "text": content}]
+    return {"type": "message", **named, "content": content}
 
 
 def answered(completion: Completion) -> ChatMessage:

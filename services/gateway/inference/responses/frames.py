@@ -57,6 +57,7 @@ class ResponseFrames:
         self._finish_reason = ""
         self._facts: dict[str, dict[str, str]] = {}
         self._started = False
+        self._last = b""
         self.response: dict[str, Any] = {}
         """The object of the last event."""
 
@@ -84,8 +85,16 @@ class ResponseFrames:
         output = [item.whole() for item in self._items]
         whole = ended(self._head, self._finish_reason, output, response_usage(usage, cost_micro_rub))
         self.response = {**whole, **self._facts}
-        events.append(self._event(f"response.{whole['status']}", response=self.response))
-        return b"".join(events)
+        self._last = self._event(f"response.{whole['status']}", response=self.response)
+        return b"".join([*events, self._last])
+
+    def not_kept(self, events: bytes) -> bytes:
+        """Return the events of an end whose last object says that the response could not be kept."""
+        self.response["store"] = False
+        self._number -= 1
+        return events.removesuffix(self._last) + self._event(
+            f"response.{self.response['status']}", response=self.response
+        )
 
     def error(self, error: ServiceError, request_id: str) -> bytes:
         """Return the event that ends a broken stream; nothing follows it."""

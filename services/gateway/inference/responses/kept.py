@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import binascii
 import hashlib
 import os
 import zlib
@@ -9,16 +12,19 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from services.gateway.inference.keeping.sealing import Seal
 from services.gateway.inference.schemas import ChatMessage
 
 PREFIX: Final = "resp_"
 # Beside the digits of the request's id, which stands in logs: what makes the id a secret.
 SECRET_BYTES: Final = 16
 MOST_BYTES: Final = 2**20
-_NONCE_BYTES: Final = 12
+# What is larger is not even packed: pictures do not get four times smaller.
+_MOST_UNPACKED: Final = 4 * MOST_BYTES
+# Above it packing would hold the event loop.
+_PACKED_AT_ONCE: Final = 2**16
+_ID_LETTERS: Final = 43
 
 
 class KeptResponse(msgspec.Struct, gc=False):
@@ -58,6 +64,23 @@ def new_response_id(request_id: str) -> str:
     return PREFIX + request_id.replace("-", "") + os.urandom(SECRET_BYTES).hex()
 
 
+def item_id(prefix: str, response_id: str, number: int) -> str:
+    """Return the id of an item of a response; the response's own id can be read from it."""
+    letters = base64.urlsafe_b64encode(bytes.fromhex(response_id.removeprefix(PREFIX))).decode().rstrip("=")
+    return f"{prefix}_{letters}{number:04d}"
+
+
+def response_of(item_id: str) -> str | None:
+    """Return the id of the response that an item belongs to; None: it is not an id of ours."""
+    letters = item_id.partition("_")[2][:_ID_LETTERS]
+    if len(letters) != _ID_LETTERS or not letters.isascii():
+        return None
+    try:
+        return PREFIX + base64.b64decode(f"{letters}=", altchars=b"-_", validate=True).hex()
+    except binascii.Error:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class KeptResponses:
     """Keeps answers so that only who has both the owner's credential and the id can have them back.
@@ -77,25 +100,18 @@ class KeptResponses:
             response_id: of the answer.
             kept: what to keep.
         """
-        packed = zlib.compress(msgspec.json.encode(kept), 1)
-        if len(packed) > MOST_BYTES:
+        packed = await _packed(msgspec.json.encode(kept))
+        if packed is None:
             return False
-        nonce = os.urandom(_NONCE_BYTES)
-        name = _name(owner, response_id)
-        sealed = nonce + AESGCM(_key(owner, response_id)).encrypt(nonce, packed, name.encode())
-        return await self.store.save(user_id, name, sealed)
+        seal = _seal(owner, response_id)
+        return await self.store.save(user_id, seal.name, seal.close(packed))
 
     async def load(self, user_id: str, owner: str, response_id: str) -> KeptResponse | None:
         """Return an answer, or None: there is none of this id for this owner, or not any more."""
-        name = _name(owner, response_id)
-        sealed = await self.store.load(user_id, name)
-        if sealed is None:
-            return None
-        try:
-            packed = AESGCM(_key(owner, response_id)).decrypt(
-                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], name.encode()
-            )
-        except InvalidTag:
+        seal = _seal(owner, response_id)
+        sealed = await self.store.load(user_id, seal.name)
+        packed = seal.open(sealed) if sealed is not None else None
+        if packed is None:
             return None
         return msgspec.json.decode(zlib.decompress(packed), type=KeptResponse)
 
@@ -104,9 +120,18 @@ class KeptResponses:
         return await self.store.delete(user_id, _name(owner, response_id))
 
 
+async def _packed(encoded: bytes) -> bytes | None:
+    if len(encoded) <= _PACKED_AT_ONCE:
+        return zlib.compress(encoded, 1)
+    if len(encoded) > _MOST_UNPACKED:
+        return None
+    packed = await asyncio.to_thread(zlib.compress, encoded, 1)
+    return packed if len(packed) <= MOST_BYTES else None
+
+
 def _name(owner: str, response_id: str) -> str:
     return hashlib.sha256(f"name\0{owner}\0{response_id}".encode()).hexdigest()[:40]
 
 
-def _key(owner: str, response_id: str) -> bytes:
-    return hashlib.sha256(f"key\0{owner}\0{response_id}".encode()).digest()
+def _seal(owner: str, response_id: str) -> Seal:
+    return Seal(_name(owner, response_id), hashlib.sha256(f"key\0{owner}\0{response_id}".encode()).digest())

@@ -11,6 +11,7 @@ from msgspec import Meta, Raw, Struct
 
 from services.gateway.inference.schemas import (
     MAX_MESSAGES,
+    Effort,
     FunctionName,
     ModelId,
     Probability,
@@ -18,15 +19,22 @@ from services.gateway.inference.schemas import (
     Temperature,
     TokenCount,
 )
+from services.gateway.inference.steering.schemas import ModelNames, ProviderPreferences, Way
 
 CallId = Annotated[str, Meta(min_length=1, max_length=1024)]
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
 
 class ItemHead(Struct, gc=False):
-    """What kind of item it is: one without a type is a message."""
+    """What kind of item it is: without a type it is a message, or, if it has only an id, a reference."""
 
-    type: str = "message"
+    type: str | None = None
+    id: str | None = None
+    role: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """Return the type that is meant."""
+        return self.type or ("item_reference" if self.id and self.role is None else "message")
 
 
 class MessageItem(Struct, gc=False):
@@ -62,6 +70,14 @@ class FunctionOutputItem(Struct, gc=False):
 
     call_id: CallId
     output: str | list[Raw]
+
+
+class CustomCallItem(Struct, gc=False):
+    """A call of a custom tool that the model made: its input is any text."""
+
+    call_id: CallId
+    name: Annotated[str, Meta(min_length=1, max_length=256)]
+    input: str
 
 
 class ThoughtText(Struct, gc=False):
@@ -136,7 +152,7 @@ class ResponsesRequest(Struct, gc=False):
     max_output_tokens: TokenCount | None = None
     temperature: Temperature | None = None
     top_p: Probability | None = None
-    tools: Annotated[list[ToolDefinition], Meta(max_length=128)] | None = None
+    tools: Annotated[list[Raw], Meta(max_length=128)] | None = None
     tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     text: TextOptions | None = None
@@ -151,8 +167,11 @@ class ResponsesRequest(Struct, gc=False):
     service_tier: ShortText | None = None
     truncation: Literal["auto", "disabled"] | None = None
     background: bool | None = None
-    conversation: Raw | None = None
-    prompt: Raw | None = None
+    conversation: Any = None
+    prompt: Any = None
+    models: ModelNames | None = None
+    provider: ProviderPreferences | None = None
+    route: Way | None = None
 
     @property
     def is_kept(self) -> bool:

@@ -36,11 +36,14 @@ class ModelLimits(BaseModel):
 
 
 class Lifecycle(BaseModel):
-    """When a model ends; both are null for models that stay."""
+    """When a model ends; null for models that stay. `status` is candidate, active or deprecated."""
 
+    status: str
     deprecated: bool
     deprecation_date: str | None
+    deprecated_at: str | None
     shutdown_date: str | None
+    successor: str | None
 
 
 class ModelBody(BaseModel):
@@ -189,10 +192,31 @@ class ProviderStatusBody(BaseModel):
     models: list[ModelStatusBody]
 
 
+class CanarySideBody(BaseModel):
+    """One side of a canary: sums of answers and failures, and averages of an answer."""
+
+    side: str
+    resolved_model: str
+    answers: int
+    failures: int
+    success_rate: float | None
+    first_content_ms: int | None
+    tokens_output: int | None
+    cost_rub: str | None
+
+
+class CanaryBody(BaseModel):
+    """A model of whose callers some are answered by another version."""
+
+    model: str
+    sides: list[CanarySideBody]
+
+
 class ProvidersBody(BaseModel):
-    """All providers."""
+    """All providers, and the canaries that the router which answered has seen."""
 
     data: list[ProviderStatusBody]
+    canaries: list[CanaryBody]
 
 
 class ProviderHealthBody(BaseModel):

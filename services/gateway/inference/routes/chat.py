@@ -16,6 +16,8 @@ from services.gateway.inference.routes.access import CHAT
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.inference.size.prompt_size import chat_size
+from services.gateway.inference.steering.choice import steering_of
+from services.gateway.inference.steering.schemas import left_out
 from services.gateway.inference.streaming.event_stream import ChatFrames, includes_usage
 
 
@@ -27,12 +29,18 @@ class ChatCompletions(PaidRoute[ChatRequest]):
 
     def answer(self, context: RequestContext, request: ChatRequest, send: Send) -> Awaitable[None]:
         """Answer one request."""
+        steering = steering_of(request)
         chat = normalise(request)
-        context.ignored_params += chat.left_out
+        context.ignored_params += [*chat.left_out, *left_out(request.provider)]
         check_required(request.provider, context.ignored_params)
         context.stream = bool(request.stream)
         priced = self.inference.pricing.price(
-            context, request.model, kind="chat", endpoint="chat.completions", size=chat_size(request)
+            context,
+            request.model,
+            kind="chat",
+            endpoint="chat.completions",
+            size=chat_size(request),
+            steering=steering,
         )
         head = AnswerHead(answer_id("chatcmpl-", context.request_id), int(priced.at.timestamp()), request.model)
         prompts, answers = PromptList(self.inference.router, (request,)), self.inference.answers

@@ -9,7 +9,15 @@ import msgspec
 from services.gateway.edge.api_description import REF, HotOperation
 from services.gateway.inference.anthropic.schemas import MessagesRequest
 from services.gateway.inference.responses.schemas import ResponsesRequest
-from services.gateway.inference.routes.access import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
+from services.gateway.inference.routes.access import (
+    CHAT,
+    COMPLETIONS,
+    COUNT_TOKENS,
+    EMBEDDINGS,
+    INPUT_TOKENS,
+    MESSAGES,
+    RESPONSES,
+)
 from services.gateway.inference.schemas import ChatRequest, CompletionRequest, ContentPart, EmbeddingRequest
 
 _COUNT: Final = {"type": "integer", "minimum": 0}
@@ -102,12 +110,24 @@ OPERATIONS: Final = {
     EMBEDDINGS: HotOperation("inference", "Turn texts into vectors", EmbeddingRequest, _answer("list"), streams=False),
     MESSAGES: HotOperation("inference", "Answer a chat (Anthropic's form)", MessagesRequest, _MESSAGE, streams=True),
     RESPONSES: HotOperation("inference", "Answer a turn (Responses API)", ResponsesRequest, _RESPONSE, streams=True),
+    INPUT_TOKENS: HotOperation(
+        "inference",
+        "Count a turn's tokens (Responses API)",
+        ResponsesRequest,
+        {
+            "type": "object",
+            "required": ["object", "input_tokens"],
+            "properties": {"object": {"const": "response.input_tokens"}, "input_tokens": _COUNT},
+        },
+        streams=False,
+    ),
     COUNT_TOKENS: HotOperation(
         "inference",
         "Count a chat's tokens (Anthropic's form)",
         MessagesRequest,
         {"type": "object", "required": ["input_tokens"], "properties": {"input_tokens": _COUNT}},
         streams=False,
+        is_billed=False,
     ),
 }
 
@@ -131,6 +151,10 @@ def _without_raw(components: dict[str, Any]) -> dict[str, Any]:
     }
     components["CompletionRequest"]["properties"]["prompt"] = {"anyOf": [text, {**texts, "maxItems": 128}]}
     items = {"type": "array", "minItems": 1, "items": {"type": "object"}}
+    components["InputMessage"]["properties"]["content"] = {"anyOf": [{"type": "string"}, items]}
     components["ResponsesRequest"]["properties"]["input"] = {"anyOf": [{"type": "string"}, items]}
+    components["ResponsesRequest"]["properties"]["tools"] = {
+        "anyOf": [{**items, "minItems": 0, "maxItems": 128}, {"type": "null"}]
+    }
     components["EmbeddingRequest"]["properties"]["input"] = {"anyOf": [text, {**texts, "maxItems": 2048}]}
     return {**components, **extra}

@@ -11,13 +11,15 @@ from starlette.types import Send
 
 from services.gateway.clients.completion import Embeddings
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.inference.explanation import check_required, requires_all
+from services.gateway.inference.explanation import check_required
 from services.gateway.inference.openai_bodies import embedding_list
 from services.gateway.inference.paid_call import PaidCall
 from services.gateway.inference.routes.access import EMBEDDINGS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import EmbeddingRequest
 from services.gateway.inference.size.prompt_size import embedding_size
+from services.gateway.inference.steering.choice import preferred
+from services.gateway.inference.steering.schemas import left_out, requires_all
 from services.gateway.inference.tokens.token_arrays import input_texts
 
 TOKEN_FACTOR: Final = 4
@@ -34,9 +36,15 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
     async def answer(self, context: RequestContext, request: EmbeddingRequest, send: Send) -> None:
         """Answer one request."""
         texts = await input_texts(request.input)
+        context.ignored_params += left_out(request.provider)
         check_required(request.provider, context.ignored_params)
         priced = self.inference.pricing.price(
-            context, request.model, kind="embedding", endpoint="embeddings", size=embedding_size(texts)
+            context,
+            request.model,
+            kind="embedding",
+            endpoint="embeddings",
+            size=embedding_size(texts),
+            steering=preferred(request.provider),
         )
         render = partial(embedding_list, model=request.model, base64=request.encoding_format == "base64")
         ask = partial(self._embed, texts, request)
@@ -50,6 +58,7 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
             user=request.user,
             deadline_s=call.deadline_s,
             call=call.context.call,
-            allowed_models=call.context.known_caller.models,
+            # The caller's own choice is among what its credential may use.
+            allowed_models=call.priced.steered.models or call.context.known_caller.models,
             require_parameters=requires_all(request.provider),
         )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from itertools import count
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
-from servicekit.errors import ErrorReason, NotFound
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound
 from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.inference.responses.bodies import listed
 from services.gateway.inference.responses.kept import KeptResponse, KeptResponses
 
+NOT_AGAIN: Final = "A response that has ended is not streamed again (field `stream`): get it whole."
 Current = Annotated[RequestContext, Depends(current_context)]
+Limit = Annotated[int, Query(ge=1, le=100)]
+Order = Literal["asc", "desc"]
 
 
 def kept_responses_router(kept: KeptResponses) -> APIRouter:
@@ -18,17 +23,19 @@ def kept_responses_router(kept: KeptResponses) -> APIRouter:
     router = APIRouter(tags=["inference"])
 
     @router.get("/v1/responses/{response_id}")
-    async def get_response(context: Current, response_id: str) -> dict[str, Any]:
+    async def get_response(context: Current, response_id: str, stream: bool = False) -> dict[str, Any]:
         """Return a response that was made a while ago, unless it was asked for with `store: false`."""
+        if stream:
+            raise InvalidRequest(ErrorReason.UNSUPPORTED_PARAMETER, NOT_AGAIN, param="stream")
         return (await _found(kept, context, response_id)).response
 
     @router.get("/v1/responses/{response_id}/input_items")
-    async def list_input_items(context: Current, response_id: str) -> dict[str, Any]:
+    async def list_input_items(
+        context: Current, response_id: str, limit: Limit = 20, order: Order = "desc", after: str | None = None
+    ) -> dict[str, Any]:
         """Return the items that a response was asked with, without those of the turns before."""
-        items = (await _found(kept, context, response_id)).input
-        named = [{**item, "id": item.get("id") or f"item_{number}"} for number, item in enumerate(items)]
-        ends = {"first_id": named[0]["id"], "last_id": named[-1]["id"]} if named else {}
-        return {"object": "list", "data": named, "has_more": False, "first_id": None, "last_id": None, **ends}
+        items = [*map(listed, count(), (await _found(kept, context, response_id)).input)]
+        return _page(items if order == "asc" else items[::-1], limit, after)
 
     @router.delete("/v1/responses/{response_id}")
     async def delete_response(context: Current, response_id: str) -> dict[str, Any]:
@@ -39,6 +46,16 @@ def kept_responses_router(kept: KeptResponses) -> APIRouter:
         return {"id": response_id, "object": "response", "deleted": True}
 
     return router
+
+
+def _page(items: list[dict[str, Any]], limit: int, after: str | None) -> dict[str, Any]:
+    ids = [item["id"] for item in items]
+    if after is not None and after not in ids:
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "There is no such item (field `after`).", param="after")
+    begin = 0 if after is None else ids.index(after) + 1
+    shown = items[begin : begin + limit]
+    ends = {"first_id": shown[0]["id"], "last_id": shown[-1]["id"]} if shown else {"first_id": None, "last_id": None}
+    return {"object": "list", "data": shown, "has_more": begin + limit < len(items), **ends}
 
 
 async def _found(kept: KeptResponses, context: RequestContext, response_id: str) -> KeptResponse:

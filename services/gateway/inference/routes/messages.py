@@ -6,18 +6,18 @@ from collections.abc import Awaitable
 from functools import partial
 
 import msgspec
-from starlette.types import Scope, Send
+from starlette.types import Send
 
-from services.gateway.edge.origin import header
 from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.anthropic.bodies import message
 from services.gateway.inference.anthropic.conversion import to_chat
-from services.gateway.inference.anthropic.errors import error_body
+from services.gateway.inference.anthropic.entering import enter
 from services.gateway.inference.anthropic.frames import MessageFrames
 from services.gateway.inference.anthropic.schemas import MessagesRequest
 from services.gateway.inference.conversation import normalise
+from services.gateway.inference.explanation import check_required
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.prompt_list import PromptList
@@ -25,6 +25,8 @@ from services.gateway.inference.routes.access import COUNT_TOKENS, MESSAGES
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.inference.size.prompt_size import chat_size
+from services.gateway.inference.steering.choice import steering_of
+from services.gateway.inference.steering.schemas import left_out
 
 
 class _AnthropicRoute(PaidRoute[MessagesRequest]):
@@ -35,9 +37,7 @@ class _AnthropicRoute(PaidRoute[MessagesRequest]):
 
     def enter(self, context: RequestContext) -> None:
         """Take the key from `x-api-key` too, and say errors in Anthropic's form."""
-        context.error_form = error_body
-        context.headers.append((b"request-id", context.request_id.encode()))
-        context.authorization = _credential(context.scope, context.authorization)
+        enter(context)
 
     def asked(self, context: RequestContext, request: MessagesRequest) -> tuple[ChatRequest, PricedRequest]:
         """Return the chat that is asked for, and what it may cost.
@@ -45,12 +45,17 @@ class _AnthropicRoute(PaidRoute[MessagesRequest]):
         Raises:
             ServiceError: the request is refused.
         """
+        steering = steering_of(request)
         conversation = to_chat(request)
-        context.ignored_params.extend(conversation.left_out)
         chat = conversation.chat
-        context.ignored_params.extend(normalise(chat).left_out)
+        chat.provider = request.provider
+        context.field_name = conversation.origins.name
+        context.ignored_params.extend(conversation.left_out)
+        context.ignored_params.extend(map(context.field_name, normalise(chat).left_out))
+        context.ignored_params.extend(left_out(request.provider))
+        check_required(request.provider, context.ignored_params)
         priced = self.inference.pricing.price(
-            context, request.model, kind="chat", endpoint="messages", size=chat_size(chat)
+            context, request.model, kind="chat", endpoint="messages", size=chat_size(chat), steering=steering
         )
         return chat, priced
 
@@ -78,6 +83,8 @@ class Messages(_AnthropicRoute):
 class CountTokens(_AnthropicRoute):
     """Says how many tokens a conversation would be, by our own count: it costs nothing and asks no provider."""
 
+    is_billed = False
+
     def __init__(self, inference: InferenceDependencies) -> None:
         super().__init__(COUNT_TOKENS, inference)
 
@@ -85,15 +92,3 @@ class CountTokens(_AnthropicRoute):
         """Answer one request."""
         _, priced = self.asked(context, request)
         return send_json(send, 200, msgspec.json.encode({"input_tokens": priced.estimate.input_tokens}))
-
-
-def _credential(scope: Scope, authorization: bytes) -> bytes:
-    """Return the Authorization header that is meant: its own, or the one that `x-api-key` stands for.
-
-    Two different credentials are none, as everywhere: which one counts would be a guess.
-    """
-    key = header(scope, b"x-api-key")
-    if not key:
-        return authorization
-    bearer = b"Bearer " + key.encode("latin-1")
-    return bearer if authorization in (b"", bearer) else b"\x00"

@@ -8,11 +8,14 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 from fastapi import Path as PathParam
+from fastapi.responses import JSONResponse, Response
 
 from servicekit.clock import Clock
 from services.gateway.clients.catalog import CatalogWatch, Model
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import check_model, may_use
+from services.gateway.inference.anthropic.entering import speaks_anthropic
+from services.gateway.inference.anthropic.model_list import model_info, model_page
 from services.gateway.inference.routes.bodies import ModelBody, ModelList, ParametersBody
 
 # Medians of what callers of a chat API give when a catalogue says nothing: OpenAI's own defaults.
@@ -21,6 +24,7 @@ _MEDIANS: Final = {"temperature": 1.0, "top_p": 1.0, "frequency_penalty": 0.0, "
 _SINCE_EVER: Final = datetime(2020, 1, 1, tzinfo=UTC)
 ModelIdInPath = Annotated[str, PathParam(description="A model id or alias: `yandexgpt:latest`, `gigachat/pro`.")]
 
+Limit = Annotated[int, Query(ge=1, le=1000, description="Of Anthropic's clients: models on a page.")]
 Current = Annotated[RequestContext, Depends(current_context)]
 All = Annotated[bool, Query(alias="all", description="Also models that the credential may not use.")]
 
@@ -36,19 +40,33 @@ def models_router(catalog: CatalogWatch, clock: Clock) -> APIRouter:
         supported_parameters: Annotated[
             str | None, Query(description="Only models that take all of these, comma-separated.")
         ] = None,
-    ) -> dict[str, Any]:
-        """List the models that the credential may use, with their prices, limits and lifecycle."""
+        limit: Limit = 20,
+        after_id: str | None = None,
+        before_id: str | None = None,
+    ) -> dict[str, Any] | Response:
+        """List the models that the credential may use, with their prices, limits and lifecycle.
+
+        To one of Anthropic's clients (`anthropic-version`) in its shape, a page at a time: `limit`, `after_id` and
+        `before_id` are its.
+        """
         wanted = {name.strip() for name in (supported_parameters or "").split(",") if name.strip()}
         now = clock.now()
         models = [model for model in catalog.current().models if wanted <= set(model.supported_parameters)]
         marked = [(model, may_use(context.known_caller, model)) for model in models]
         shown = [model_body(model, now, allowed=allowed) for model, allowed in marked if allowed or include_all]
+        if speaks_anthropic(context.scope):
+            infos = [model_info(model, _created_at(model), now) for model, allowed in marked if allowed or include_all]
+            return JSONResponse(model_page(infos, limit=limit, after_id=after_id, before_id=before_id))
         return {"object": "list", "data": shown}
 
     @router.get("/v1/models/{model_id:path}", response_model=ModelBody)
-    async def get_model(context: Current, model_id: ModelIdInPath, include_all: All = False) -> dict[str, Any]:
+    async def get_model(
+        context: Current, model_id: ModelIdInPath, include_all: All = False
+    ) -> dict[str, Any] | Response:
         """Return one model; ids may have colons and slashes."""
         model = _shown(catalog, context, model_id, include_all)
+        if speaks_anthropic(context.scope):
+            return JSONResponse(model_info(model, _created_at(model), clock.now()))
         return model_body(model, clock.now(), allowed=may_use(context.known_caller, model))
 
     @router.get("/v1/parameters/{model_id:path}", response_model=ParametersBody)
@@ -71,7 +89,6 @@ def _shown(catalog: CatalogWatch, context: RequestContext, model_id: str, includ
 
 def model_body(model: Model, now: datetime, *, allowed: bool) -> dict[str, Any]:
     """Return a model as the API shows it; `allowed`: the credential may use it."""
-    shutdown = _date(model.shutdown_at)
     return {
         "id": model.id,
         "object": "model",
@@ -95,13 +112,21 @@ def model_body(model: Model, now: datetime, *, allowed: bool) -> dict[str, Any]:
         "supported_features": list(model.supported_features),
         "supported_parameters": list(model.supported_parameters),
         "default_parameters": dict(model.default_parameters),
-        "lifecycle": {
-            "deprecated": model.deprecated_at is not None and model.deprecated_at <= now,
-            "deprecation_date": _date(model.deprecated_at),
-            "shutdown_date": shutdown,
-        },
-        "shutdown_date": shutdown,
+        "lifecycle": _lifecycle(model, now),
+        "shutdown_date": _date(model.shutdown_at),
         "allowed": allowed,
+    }
+
+
+def _lifecycle(model: Model, now: datetime) -> dict[str, Any]:
+    deprecated = model.deprecated_at is not None and model.deprecated_at <= now
+    return {
+        "status": "deprecated" if deprecated else "candidate" if model.version == "rc" else "active",
+        "deprecated": deprecated,
+        "deprecation_date": _date(model.deprecated_at),
+        "deprecated_at": None if model.deprecated_at is None else model.deprecated_at.isoformat(),
+        "shutdown_date": _date(model.shutdown_at),
+        "successor": model.successor or None,
     }
 
 

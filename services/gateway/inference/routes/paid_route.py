@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -20,6 +20,7 @@ from services.gateway.edge.reading.json_body import decode
 from services.gateway.edge.request_context import RequestContext, context_of
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.inference.answers import Answers
+from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.pricing import Pricing
 from services.gateway.inference.routes.access import NEEDS
 from services.gateway.settings import LimitSettings
@@ -36,10 +37,14 @@ class InferenceDependencies:
     pricing: Pricing
     router: RouterClient
     answers: Answers
+    idempotency: Idempotency
 
 
 class PaidRoute(ABC, Generic[Body]):
     """POST on one path. A route says what its body looks like, what that asks for, and how the answer is rendered."""
+
+    # What costs nothing may be repeated as it is.
+    is_billed: ClassVar = True
 
     def __init__(self, path: str, body: type[Body], inference: InferenceDependencies) -> None:
         self.path = path
@@ -59,7 +64,11 @@ class PaidRoute(ABC, Generic[Body]):
         body = await read_body(scope, receive, self._limits)
         request, given = await decode(self._decoder, body, self._limits)
         context.ignored_params = [name for name in given if name not in self._known]
-        await self.answer(context, request, send)
+        if context.idempotency_key is None or not self.is_billed:
+            await self.answer(context, request, send)
+            return
+        idempotency = self.inference.idempotency
+        await idempotency.answer(context, body, send, lambda: self.answer(context, request, send))
 
     def enter(self, context: RequestContext) -> None:
         """Say what is special to the route before it is known who calls: where the key is, the form of errors."""

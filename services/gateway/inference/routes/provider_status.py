@@ -13,6 +13,7 @@ from services.gateway.clients.completion import ModelStatus
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.inference.routes.bodies import ProviderHealthBody, ProvidersBody
+from services.gateway.inference.routes.canaries import compared
 
 OPERATIONAL: Final = "operational"
 DEGRADED: Final = "degraded"
@@ -27,8 +28,9 @@ def providers_router(client: RouterClient) -> APIRouter:
 
     @router.get("/v1/providers/status", response_model=ProvidersBody)
     async def get_status(context: Current) -> dict[str, Any]:
-        """Return state, latency and success rate of each provider and model version."""
-        return {"data": by_provider(await client.provider_status(context.call))}
+        """Return state, latency and success rate of each provider and model version, and how canaries compare."""
+        statuses, sides = await client.provider_status(context.call), await client.canary_sides(context.call)
+        return {"data": by_provider(statuses), "canaries": compared(sides)}
 
     @router.get("/health/providers", response_model=ProviderHealthBody)
     async def get_health(context: Current) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from services.gateway.inference.routes.access import COMPLETIONS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import ChatMessage, ChatRequest, CompletionRequest
 from services.gateway.inference.size.prompt_size import chats_size
+from services.gateway.inference.steering.choice import steering_of
+from services.gateway.inference.steering.schemas import left_out
 from services.gateway.inference.streaming.event_stream import TextFrames, includes_usage
 from services.gateway.inference.texts import texts_of
 
@@ -28,13 +30,15 @@ class TextCompletions(PaidRoute[CompletionRequest]):
 
     def answer(self, context: RequestContext, request: CompletionRequest, send: Send) -> Awaitable[None]:
         """Answer one request."""
+        steering = steering_of(request)
         _refuse_unsupported(request)
+        context.ignored_params += left_out(request.provider)
         check_required(request.provider, context.ignored_params)
         prompts = texts_of(request.prompt, "prompt")
         context.stream = bool(request.stream)
         chats = [to_chat(request, prompt) for prompt in prompts]
         priced = self.inference.pricing.price(
-            context, request.model, kind="chat", endpoint="completions", size=chats_size(chats)
+            context, request.model, kind="chat", endpoint="completions", size=chats_size(chats), steering=steering
         )
         head = AnswerHead(answer_id("cmpl-", context.request_id), int(priced.at.timestamp()), request.model)
         echo = [prompt for prompt in prompts for _ in range(request.n or 1)] if request.echo else []

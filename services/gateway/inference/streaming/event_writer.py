@@ -14,7 +14,7 @@ from services.gateway.edge.problems import Headers
 from services.gateway.inference.streaming.event_stream import KEEPALIVE, escape_line_ends
 from services.gateway.settings import StreamSettings
 
-_HEADERS: Final[Headers] = [
+EVENT_STREAM: Final[Headers] = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     # Proxies that buffer would turn a stream into a plain answer.
     (b"x-accel-buffering", b"no"),
@@ -54,7 +54,7 @@ class EventWriter:
     async def _start(self) -> None:
         self.started = True
         self._disarm()
-        await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        await self._send({"type": "http.response.start", "status": 200, "headers": EVENT_STREAM})
         self._arm(min(self._settings.keepalive_s, self._settings.write_s))
 
     async def _open_early(self) -> None:

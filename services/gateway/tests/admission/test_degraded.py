@@ -3,74 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
 
 import pytest
 import redis.asyncio
 
 from servicekit.errors import Unavailable
 from servicekit.testing import FakeClock
-from services.gateway.admission.admission import Admission, open_admission
 from services.gateway.admission.degraded.local_limits import LocalLimits
 from services.gateway.admission.dimensions import Limits
-from services.gateway.admission.options import AdmissionOptions
-from services.gateway.admission.request import AdmissionRefused, Admitted
+from services.gateway.admission.request import AdmissionRefused
+from services.gateway.tests.admission.held_redis import QUICK, by_redis, gateway
 from services.gateway.tests.admission_kit import Ledger, budget, counters, leftovers, request
-from tools.testing.throwaway import throwaway_redis
-
-QUICK = AdmissionOptions(timeout_s=0.1, breaker_open_s=0.3, replicas=2, renew_every_s=0.2)
-
-
-class HeldRedis:
-    """A Redis of this test's own, that can be frozen and thawed."""
-
-    def __init__(self, url: str, pid: int) -> None:
-        self.url = url
-        self._pid = pid
-
-    def freeze(self) -> None:
-        os.kill(self._pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        os.kill(self._pid, signal.SIGCONT)
-
-
-@pytest.fixture
-async def held_redis(tmp_path) -> AsyncIterator[HeldRedis]:
-    """A Redis that no other test uses."""
-    with throwaway_redis(tmp_path) as url:
-        async with redis.asyncio.from_url(url) as client:
-            pid = int((await client.info("server"))["process_id"])
-        held = HeldRedis(url, pid)
-        yield held
-        held.thaw()
-
-
-@asynccontextmanager
-async def gateway(url: str, ledger: Ledger | None = None) -> AsyncIterator[Admission]:
-    async with (
-        redis.asyncio.from_url(url) as client,
-        open_admission(client, (ledger or Ledger()).spend_of, boot_id="boot", options=QUICK) as admission,
-    ):
-        yield admission
-
-
-async def by_redis(admission: Admission, **changes: Any) -> Admitted:
-    """Return a request that Redis admitted; a loaded machine may need more than one try."""
-    async with asyncio.timeout(20):
-        while True:
-            with contextlib.suppress(Unavailable):
-                admitted = await admission.admit(request(**changes))
-                if not admitted.degraded:
-                    return admitted
-                await admission.cancel(admitted.ticket)
-            await asyncio.sleep(0.05)
 
 
 async def test_without_redis_a_gateway_grants_its_share(free_port):
@@ -174,41 +118,6 @@ async def test_counters_that_cannot_be_rebuilt_leave_a_budget_to_its_known_rest(
             await admission.admit(request(budgets=(budget(1_000_000, subject="key:unheard-of"),), hold=1000))
 
 
-async def test_a_hung_redis_costs_its_timeout_and_then_nothing(held_redis):
-    """Five callers in a row wait for it; once the circuit is open nobody does."""
-    limits = Limits(requests_per_minute=1000)
-    async with gateway(held_redis.url) as admission:
-        await by_redis(admission, user=limits)
-        held_redis.freeze()
-
-        waits = []
-        for _ in range(20):
-            began = time.monotonic()
-            assert (await admission.admit(request(user=limits))).degraded
-            waits.append(time.monotonic() - began)
-
-    slow = [wait for wait in waits if wait > QUICK.timeout_s / 2]
-    assert 5 <= len(slow) <= 7, waits
-
-
-async def test_callers_behind_a_hung_batch_do_not_wait_twice(held_redis):
-    """A hundred callers at once all get their local answer after one timeout."""
-    async with gateway(held_redis.url) as admission:
-        await by_redis(admission)
-        held_redis.freeze()
-        began = time.monotonic()
-
-        answers = await asyncio.gather(*(later(admission, number * 0.001) for number in range(90)))
-
-        assert all(answer.degraded for answer in answers)
-        assert time.monotonic() - began < 5 * QUICK.timeout_s
-
-
-async def later(admission: Admission, seconds: float):
-    await asyncio.sleep(seconds)
-    return await admission.admit(request())
-
-
 async def test_a_thawed_redis_runs_no_request_that_was_answered_locally(held_redis):
     """What lay in its buffers is too late for it; no hold stays, and what was spent meanwhile is counted."""
     limits = Limits(concurrent_requests=50)
@@ -262,54 +171,3 @@ async def test_a_settle_whose_task_is_cancelled_still_happens(held_redis):
                 await asyncio.sleep(0.05)
 
         assert await counters(client) == {"used": 77, "held": 0}
-
-
-async def test_a_stall_of_our_own_loop_is_not_held_against_redis(held_redis):
-    """The answer lay there while this process was busy: it counts."""
-    async with gateway(held_redis.url) as admission:
-        await by_redis(admission)
-        waiting = asyncio.ensure_future(admission.admit(request()))
-        for _ in range(3):
-            await asyncio.sleep(0)
-        time.sleep(3 * QUICK.timeout_s)  # noqa: ASYNC251 (the stall under test)
-
-        assert not (await waiting).degraded
-
-
-@contextmanager
-def slow_turns(seconds: float) -> Iterator[None]:
-    """Every turn of the event loop takes so long: what hundreds of streams that end together do to it."""
-    loop = asyncio.get_running_loop()
-    handle: asyncio.Handle
-
-    def turn() -> None:
-        nonlocal handle
-        time.sleep(seconds)
-        handle = loop.call_soon(turn)
-
-    handle = loop.call_soon(turn)
-    yield
-    handle.cancel()
-
-
-async def test_a_loop_whose_every_turn_is_late_loses_no_redis(held_redis):
-    """An answer takes several turns to be read, which together last longer than Redis may take."""
-    async with gateway(held_redis.url) as admission:
-        await by_redis(admission)
-        with slow_turns(QUICK.timeout_s / 2):
-            admitted = [await admission.admit(request()) for _ in range(4)]
-
-        assert [one.degraded for one in admitted] == [False] * 4
-
-
-async def test_requests_that_wait_behind_a_late_batch_are_not_late_themselves(held_redis):
-    """Their time begins when they are sent, not when they queue."""
-    async with gateway(held_redis.url) as admission:
-        await by_redis(admission)
-        with slow_turns(QUICK.timeout_s / 2):
-            first = asyncio.ensure_future(admission.admit(request()))
-            await asyncio.sleep(0)
-            second = asyncio.ensure_future(admission.admit(request()))
-            admitted = [await first, await second]
-
-        assert [one.degraded for one in admitted] == [False] * 2

@@ -56,11 +56,12 @@ def test_codes_of_release_1_0_are_kept() -> None:
 
 @pytest.mark.parametrize("reason", ErrorReason)
 def test_only_hopeless_errors_forbid_a_retry(reason: ErrorReason) -> None:
-    """The official client retries every 429 and 5xx; `x-should-retry: false` stops it where it cannot help."""
+    """The official client retries every 409, 429 and 5xx; `x-should-retry: false` stops it where it cannot help."""
     headers = dict(headers_of(ServiceError(reason, "")))
     rendering = RENDERING[reason]
 
-    assert (b"x-should-retry" in headers) == (rendering.status >= 429 and not rendering.retryable)
+    is_tried_again = rendering.status == 409 or rendering.status >= 429
+    assert (b"x-should-retry" in headers) == (is_tried_again and not rendering.retryable)
 
 
 def test_retry_after_is_whole_seconds_rounded_up() -> None:

@@ -11,6 +11,7 @@ import openai
 import pytest
 from prometheus_client import REGISTRY
 from razvilka.auth.v1 import auth_pb2
+from razvilka.router.v1 import router_pb2 as pb
 
 from servicekit.errors import ErrorReason, Internal
 from services.gateway.tests.backends import KEY, Backends, caller, model
@@ -39,10 +40,14 @@ async def test_models_are_listed_with_prices_and_lifecycle(edge: Edge) -> None:
     }
     assert (pro["context_length"], pro["limits"]["max_completion_tokens"]) == (32_768, 8_192)
     assert by_id["yandexgpt:deprecated"]["lifecycle"] == {
+        "status": "deprecated",
         "deprecated": True,
         "deprecation_date": "2025-06-15",
+        "deprecated_at": "2025-06-15T15:06:40+00:00",
         "shutdown_date": "2027-01-15",
+        "successor": "yandexgpt:latest",
     }
+    assert (pro["lifecycle"]["status"], pro["lifecycle"]["successor"]) == ("active", None)
     assert by_id["free-lunch"]["pricing"] is None
 
 
@@ -235,6 +240,36 @@ async def test_health_and_readiness(edge: Edge) -> None:
     }
 
 
+async def test_a_refused_catalogue_is_told_and_stops_nothing(edge: Edge, backends: Backends) -> None:
+    """The last good one counts; a person must learn that the newest does not."""
+    backends.router.refused = ["files refused, the last good state counts: yandexgpt.yaml: channels: Input should be"]
+    await edge.gateway.catalog.refresh()
+
+    ready = await edge.client.get("/ready")
+
+    assert (ready.status_code, ready.json()["details"]) == (200, {"catalog": backends.router.refused[0]})
+    backends.router.refused = []
+    await edge.gateway.catalog.refresh()
+    assert "details" not in (await edge.client.get("/ready")).json()
+
+
+async def test_the_sides_of_a_canary_stand_beside_each_other(edge: Edge, backends: Backends) -> None:
+    """Errors, time, length and cost of an answer; what was never asked has none."""
+    backends.router.canaries = [
+        pb.CanarySide(channel="yandexgpt:latest", side="stable", resolved_model="pro-5"),
+        pb.CanarySide(
+            channel="yandexgpt:latest", side="canary", resolved_model="pro-5.1", answers=3, failures=1,
+            first_content_s=0.6, tokens_output=31, cost_micro_rub=7000,
+        ),
+    ]  # fmt: skip
+
+    canary, stable = (await edge.client.get("/v1/providers/status")).json()["canaries"][0]["sides"]
+
+    assert (canary["success_rate"], canary["first_content_ms"], canary["tokens_output"]) == (0.75, 200, 10)
+    assert canary["cost_rub"] == "0.002333"
+    assert (stable["side"], stable["success_rate"], stable["cost_rub"]) == ("stable", None, None)
+
+
 async def test_a_stopping_gateway_is_not_ready(edge: Edge) -> None:
     """503, so that no new requests come."""
     edge.gateway.readiness.stop()
@@ -353,3 +388,18 @@ async def test_metrics_count_by_route_never_by_path(edge: Edge) -> None:
     }
     assert "/v1/models/{model_id:path}" in labels
     assert not any("strange" in label for label in labels)
+
+
+async def test_what_is_read_for_somebody_shows_in_whose_name(edge: Edge, backends: Backends) -> None:
+    """Each credential's own context, asked for once in a while and not for each read."""
+    backends.auth.callers["other"] = caller(user_id="user-2", key_id="key-2")
+    id = "019a0000-0000-7000-8000-000000000000"
+
+    for key in (KEY, "other", KEY):
+        await edge.client.get(f"/v1/requests/{id}", headers={"Authorization": f"Bearer {key}"})
+    await edge.client.get("/v1/files/file-none")
+
+    mine, others = f"signed for Bearer {KEY}".encode(), b"signed for Bearer other"
+    assert backends.usage.shown == [mine, others, mine]
+    assert backends.router.shown == [mine]
+    assert len(backends.user_contexts.asked) == 2

@@ -200,6 +200,7 @@ FACTS = RequestFacts(
     input_bound=0,
     output_bound=0,
     hold_micro_rub=0,
+    idempotent=False,
 )
 
 
@@ -252,6 +253,7 @@ async def test_the_journal_keeps_what_a_row_needs(pricing: Pricing) -> None:
         input_bound=40,
         output_bound=500,
         hold_micro_rub=7_000,
+        idempotent=False,
     )
 
 

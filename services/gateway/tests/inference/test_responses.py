@@ -57,7 +57,7 @@ async def test_answers_in_the_form_of_the_api_with_its_cost(edge: Edge, backends
     assert (item["type"], item["role"], item["content"][0]["text"]) == ("message", "assistant", "Привет!")
     assert body["usage"] == {
         "input_tokens": 10,
-        "input_tokens_details": {"cached_tokens": 4},
+        "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0},
         "output_tokens": 3,
         "output_tokens_details": {"reasoning_tokens": 1},
         "total_tokens": 13,
@@ -257,7 +257,7 @@ async def test_items_become_the_chat_that_they_mean(edge: Edge, backends: Backen
     [
         ({"input": []}, "input"),
         ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role"),
-        ({"input": [{"type": "computer_call"}]}, "input[0].type"),
+        ({"input": [{"type": "thought_transfer"}]}, "input[0].type"),
         ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0].call_id"),
         ({"input": [{"role": "user", "content": [{"type": "input_text"}]}]}, "input[0].content[0].text"),
         ({"background": True}, "background"),

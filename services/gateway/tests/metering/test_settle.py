@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.metering.settle import cost_micro_rub, counted, interrupted, usage_record
+from services.gateway.metering.hold import Hold
+from services.gateway.metering.settle import cost_micro_rub, counted, interrupted, reaped_record, usage_record
 from services.gateway.metering.usage_record import Flag, Outcome, Price, Source, Status, TokenUsage, total_usage
 from services.gateway.tests.metering_kit import PRICE, completed, facts, outcome, ticket
 
@@ -63,6 +64,29 @@ def test_what_is_billed_follows_what_is_known(ended, tokens_input, tokens_output
     assert (row.tokens_input, row.tokens_output, row.source) == (tokens_input, tokens_output, source)
     assert row.cost_micro_rub == cost_micro_rub(TokenUsage(tokens_input, tokens_output), PRICE)
     assert row.price_version == "v1"
+
+
+KEYED = facts(idempotent=True, hold_micro_rub=1)
+
+
+def test_what_no_idempotency_key_keeps_costs_nothing():
+    """Cut, failed or lost with its gateway: the row says what was used, and the retry is the one bill of the key."""
+    ends = [interrupted(7, "gateway_restarted"), outcome(Status.FAILED, delivered_tokens=7), completed(10, 7)]
+
+    rows = [usage_record(ticket(), KEYED, ended) for ended in ends]
+    rows.append(reaped_record(Hold("user-1", "r1", 1, KEYED)))
+
+    assert {(row.cost_micro_rub, row.flags, row.over_hold_micro_rub) for row in rows} == {(0, Flag.NOT_KEPT, 0)}
+    assert [(row.tokens_input, row.tokens_output) for row in rows] == [(10, 7), (10, 7), (10, 7), (10, 0)]
+
+
+def test_what_an_idempotency_key_keeps_costs_what_it_costs():
+    """As if it had none; what cost nothing anyway is nothing unusual."""
+    kept = completed(10, 7, answer_kept=True)
+    refused = outcome(Status.FAILED)
+
+    assert usage_record(ticket("r1"), KEYED, kept) == usage_record(ticket("r1"), facts(hold_micro_rub=1), kept)
+    assert usage_record(ticket("r1"), KEYED, refused) == usage_record(ticket("r1"), facts(), refused)
 
 
 def test_a_fallback_is_billed_at_the_price_of_the_model_that_answered():

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
+from aiohttp.resolver import DefaultResolver
 from multidict import CIMultiDictProxy
 from yarl import URL
 
 from servicekit.errors import ServiceError
 from services.router.providers import failures
 from services.router.providers.transport.connector import BodyEndingConnector
+from services.router.providers.transport.http_failures import translate
+from services.router.providers.transport.public_addresses import PlaintextPolicy, UpstreamResolver
 from services.router.providers.transport.settings import HttpSettings
 
 # Enough for any error document; a larger one is somebody's joke.
@@ -151,8 +155,9 @@ class OpenReply:
 class HttpClient:
     """Calls providers. One for the process; `ssl` is chosen per call, so that a CA counts for its hosts only."""
 
-    def __init__(self, session: aiohttp.ClientSession, settings: HttpSettings) -> None:
+    def __init__(self, session: aiohttp.ClientSession, resolver: UpstreamResolver, settings: HttpSettings) -> None:
         self._session = session
+        self._resolver = resolver
         self._settings = settings
         self._whole = aiohttp.ClientTimeout(
             total=settings.answer_s, sock_connect=settings.connect_s, ceil_threshold=3600
@@ -187,6 +192,7 @@ class HttpClient:
         first_byte_s: float,
     ) -> Reply:
         try:
+            self._resolver.expect(url)
             async with asyncio.timeout(first_byte_s):
                 response = await self._session.request(
                     method, url, data=data, headers=headers, timeout=timeout, ssl=tls, allow_redirects=False
@@ -213,6 +219,7 @@ class HttpClient:
             ServiceError: as `post`.
         """
         try:
+            self._resolver.expect(url)
             async with asyncio.timeout(self._settings.first_token_s):
                 response = await self._session.post(
                     url, data=data, headers=headers, timeout=self._stream, ssl=tls, allow_redirects=False
@@ -252,34 +259,12 @@ def _check_encoding(response: aiohttp.ClientResponse) -> None:
         raise failures.broken("The provider's answer is compressed, which was not asked for.")
 
 
-# First match wins, so the narrower kind stands above the wider one.
-_TABLE: Final[tuple[tuple[type[BaseException], Callable[[str], ServiceError], str], ...]] = (
-    (aiohttp.ClientConnectorCertificateError, failures.unreachable, "The provider's certificate is not trusted."),
-    (aiohttp.ClientSSLError, failures.unreachable, "No secure connection to the provider could be made."),
-    (aiohttp.ConnectionTimeoutError, failures.unreachable, "The provider did not accept the connection in time."),
-    (TimeoutError, failures.slow, "The provider did not answer in time."),
-    (aiohttp.ServerDisconnectedError, failures.unreachable, "The provider closed the connection."),
-    (aiohttp.ClientConnectorError, failures.unreachable, "The provider could not be reached."),
-    (aiohttp.ClientPayloadError, failures.broken, "The provider's answer broke off."),
-    (aiohttp.ClientOSError, failures.unreachable, "The connection to the provider was reset."),
-    (OSError, failures.unreachable, "The provider could not be reached."),
-)
-
-
-def translate(exc: BaseException) -> ServiceError:
-    """Return the ServiceError for a failure of the HTTP client; the first row that matches wins."""
-    if isinstance(exc, ServiceError):
-        return exc
-    for kind, make, why in _TABLE:
-        if isinstance(exc, kind):
-            return make(why)
-    return failures.broken("The provider's answer could not be read.")
-
-
 @asynccontextmanager
-async def open_http(settings: HttpSettings) -> AsyncIterator[HttpClient]:
-    """Yield the client; its connections are closed on leaving."""
+async def open_http(settings: HttpSettings, names: AbstractResolver | None = None) -> AsyncIterator[HttpClient]:
+    """Yield the client; its connections are closed on leaving. `names` looks hosts up instead of the system."""
+    resolver = UpstreamResolver(names or DefaultResolver(), PlaintextPolicy(settings.networks))
     connector = BodyEndingConnector(
+        resolver=resolver,
         limit=settings.connections,
         keepalive_timeout=settings.keepalive_s,
         ttl_dns_cache=60,
@@ -293,4 +278,4 @@ async def open_http(settings: HttpSettings) -> AsyncIterator[HttpClient]:
         trust_env=False,
         read_bufsize=256 * 1024,
     ) as session:
-        yield HttpClient(session, settings)
+        yield HttpClient(session, resolver, settings)

@@ -1,13 +1,17 @@
-"""Which addresses may be reached for a caller: public ones only, judged by what a connection is made to."""
+"""Which addresses may be reached, judged by what a connection is made to.
+
+For a caller, public ones; in plaintext, private ones.
+"""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Final
+from typing import Final, Protocol
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 HTTPS_PORT: Final = 443
 Address = IPv4Address | IPv6Address
@@ -22,6 +26,14 @@ class ForbiddenAddressError(OSError):
     """Every address of a name is one of our own network, or of no network at all."""
 
 
+class Allows(Protocol):
+    """Tells which addresses may be connected to."""
+
+    def allows(self, text: str, port: int) -> bool:
+        """Tell whether a connection may be made to an address."""
+        ...
+
+
 class AddressPolicy:
     """Public addresses at the port of https; in the networks that the operator trusts, every port."""
 
@@ -30,13 +42,51 @@ class AddressPolicy:
 
     def allows(self, text: str, port: int) -> bool:
         """Tell whether a connection may be made to an address."""
-        try:
-            address = ip_address(text.partition("%")[0])
-        except ValueError:
+        address = _address_of(text)
+        if address is None:
             return False
         if any(address in network for network in self._trusted):
             return True
         return port == HTTPS_PORT and is_public(address)
+
+
+class PlaintextPolicy:
+    """Addresses at which nobody has to prove by a certificate who answers: those of private networks.
+
+    Over https it is the certificate that says so, wherever a name leads. Without one, whoever answers the lookup of an
+    upstream's name would get prompts and keys sent to an address of theirs. Link-local addresses are no upstream's:
+    the metadata of a cloud lies there, which is asked by its digits.
+
+    Args:
+        trusted: networks of the operator's that count, too.
+    """
+
+    def __init__(self, trusted: Sequence[Network] = ()) -> None:
+        self._trusted = tuple(trusted)
+
+    def allows(self, text: str, port: int) -> bool:
+        """Tell whether a name may lead to an address."""
+        address = _address_of(text)
+        return address is not None and (self._is_trusted(address) or not (is_public(address) or _is_no_hosts(address)))
+
+    def allows_digits(self, text: str) -> bool:
+        """Tell whether the operator may write down an address itself."""
+        address = _address_of(text)
+        return address is None or self._is_trusted(address) or not is_public(address)
+
+    def _is_trusted(self, address: Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+def _address_of(text: str) -> Address | None:
+    try:
+        return ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _is_no_hosts(address: Address) -> bool:
+    return address.is_link_local or address.is_multicast or address.is_unspecified
 
 
 def is_public(address: Address) -> bool:
@@ -64,7 +114,7 @@ class PublicResolver(AbstractResolver):
     differently the second time (DNS rebinding) gains nothing.
     """
 
-    def __init__(self, inner: AbstractResolver, policy: AddressPolicy) -> None:
+    def __init__(self, inner: AbstractResolver, policy: Allows) -> None:
         self._inner = inner
         self._policy = policy
 
@@ -85,3 +135,45 @@ class PublicResolver(AbstractResolver):
     async def close(self) -> None:
         """Close the resolver that was asked."""
         await self._inner.close()
+
+
+class UpstreamResolver(AbstractResolver):
+    """Gives out the allowed addresses of hosts that are called in plaintext, and all of the others'.
+
+    As above, the connection is made to what was looked at.
+    """
+
+    def __init__(self, inner: AbstractResolver, policy: PlaintextPolicy) -> None:
+        self._all = inner
+        self._private = PublicResolver(inner, policy)
+        self._policy = policy
+        self._plaintext: set[tuple[str, int]] = set()
+
+    def expect(self, url: URL) -> None:
+        """Note how the host of an address will be called.
+
+        Raises:
+            ForbiddenAddressError: in plaintext, at a public address given in digits.
+        """
+        host, port = url.host or "", url.port or 0
+        if url.scheme == "https" or (host, port) in self._plaintext:
+            return
+        # Digits are not looked up, so no resolver sees them.
+        if not self._policy.allows_digits(host):
+            raise ForbiddenAddressError(host)
+        self._plaintext.add((host, port))
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses.
+
+        Raises:
+            ForbiddenAddressError: the host is called in plaintext, and none of them is allowed.
+        """
+        resolver = self._private if (host, port) in self._plaintext else self._all
+        return await resolver.resolve(host, port, family)
+
+    async def close(self) -> None:
+        """Close the resolver that is asked."""
+        await self._all.close()

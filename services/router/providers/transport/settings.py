@@ -31,6 +31,19 @@ class HttpSettings(Part):
     """Megabytes of an answer at most."""
     line_kb: int = Field(2048, ge=1)
     """Kilobytes of one line of a stream at most."""
+    plaintext_networks: str = ""
+    """Public networks, commas between, at which an upstream of http:// may answer; private ones always may."""
+
+    @field_validator("plaintext_networks")
+    @classmethod
+    def _are_networks(cls, given: str) -> str:
+        _networks(given)
+        return given
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The public networks at which plaintext counts."""
+        return _networks(self.plaintext_networks)
 
 
 class WebImageSettings(Part):

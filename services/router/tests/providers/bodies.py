@@ -48,3 +48,8 @@ def refused(dialect: str, prompt: Prompt) -> tuple[ErrorReason, str | None]:
 
 def parts(*several: ContentPart) -> list[Message]:
     return [Message(Role.USER, parts=several)]
+
+
+def an_object(*required: str, **properties: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {"type": "object", "properties": properties}
+    return made | {"required": list(required)} if required else made

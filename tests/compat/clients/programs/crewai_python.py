@@ -1,25 +1,31 @@
 """CrewAI: its model, and a crew of one agent with a tool."""
 
+import asyncio
 import os
 
 os.environ["CREWAI_DISABLE_TELEMETRY"] = os.environ["OTEL_SDK_DISABLED"] = "true"
 
 from crewai import LLM, Agent, Crew, Task
+from crewai.events import LLMStreamChunkEvent, crewai_event_bus
 from crewai.tools import tool
 from pydantic import BaseModel
 from steps import (
     ASKS_FOR_TOOL,
     BASE_URL,
+    ENDLESS,
     KEY,
     MODEL,
     NARROW_MODEL,
     QUESTION,
     SMALL_KEY,
     TOO_LONG,
+    last_place,
     limited,
     main,
     refused,
     refused_as,
+    see_freed,
+    see_taken,
 )
 
 
@@ -76,6 +82,22 @@ def unknown_model():
 def too_long():
     # The class by which an agent sums its conversation up and goes on.
     refused_as(lambda: made(model=NARROW_MODEL).call(TOO_LONG), "LLMContextLengthExceededError")
+
+
+async def cancel():
+    begun, loop = asyncio.Event(), asyncio.get_running_loop()
+    with crewai_event_bus.scoped_handlers(), last_place():
+
+        @crewai_event_bus.on(LLMStreamChunkEvent)
+        def begin(_source, _event):
+            loop.call_soon_threadsafe(begun.set)
+
+        task = asyncio.create_task(made(key=SMALL_KEY, stream=True).acall(ENDLESS))
+        await begun.wait()
+        see_taken()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.to_thread(see_freed)
 
 
 def rate_limit():

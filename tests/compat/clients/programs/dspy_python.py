@@ -4,12 +4,14 @@ import dspy
 from steps import (
     BASE_URL,
     EMBEDDINGS,
+    ENDLESS,
     KEY,
     MODEL,
     NARROW_MODEL,
     QUESTION,
     SMALL_KEY,
     TOO_LONG,
+    let_go,
     limited,
     main,
     refused_as,
@@ -22,6 +24,27 @@ def made(model=MODEL, key=KEY):
 
 def chat():
     assert made()(QUESTION)[0]
+
+
+class Ask(dspy.Module):
+    """A program that asks what it is asked, and answers with the model's own words."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    async def aforward(self, question):
+        """Ask once."""
+        return dspy.Prediction(answer=(await self.model.acall(question))[0])
+
+
+def streamed(question, key=KEY):
+    return dspy.streamify(Ask(made(key=key)), is_async_program=True)(question=question)
+
+
+async def stream():
+    *pieces, whole = [piece async for piece in streamed(QUESTION)]
+    assert "".join(piece.choices[0].delta.content or "" for piece in pieces) == whole.answer != ""
 
 
 def embeddings():
@@ -40,6 +63,10 @@ def unknown_model():
 def too_long():
     # The class by which its adapters shorten a trajectory.
     refused_as(lambda: made(model=NARROW_MODEL)(TOO_LONG), "ContextWindowExceededError")
+
+
+async def cancel():
+    await let_go(streamed(ENDLESS, SMALL_KEY))
 
 
 def rate_limit():

@@ -3,9 +3,25 @@
 import instructor
 import openai
 from pydantic import BaseModel
-from steps import BASE_URL, KEY, MODEL, NARROW_MODEL, QUESTION, SMALL_KEY, TOO_LONG, limited, main, refused
+from steps import (
+    BASE_URL,
+    KEY,
+    MODEL,
+    NARROW_MODEL,
+    QUESTION,
+    SMALL_KEY,
+    TOO_LONG,
+    let_go,
+    limited,
+    main,
+    refused,
+)
 
 ASKED = [{"role": "user", "content": QUESTION}]
+
+
+# A minute and a half for an object of thirty characters, letter by letter.
+SLOW = QUESTION + " [[chunks:400]] [[gap:3000]]"
 
 
 class Weather(BaseModel):
@@ -47,6 +63,13 @@ def unknown_model():
 
 def too_long():
     refused(lambda: ask(NARROW_MODEL, [{"role": "user", "content": TOO_LONG}]), 400)
+
+
+async def cancel():
+    async with openai.AsyncOpenAI(base_url=BASE_URL, api_key=SMALL_KEY, max_retries=0) as client:
+        made = instructor.from_openai(client, mode=instructor.Mode.JSON_SCHEMA)
+        asked = {"messages": [{"role": "user", "content": SLOW}], "response_model": Weather}
+        await let_go(made.chat.completions.create_partial(model=MODEL, **asked))
 
 
 def rate_limit():

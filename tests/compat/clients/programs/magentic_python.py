@@ -1,16 +1,18 @@
 """Magentic: functions whose body is a model."""
 
-from magentic import OpenaiChatModel, StreamedStr, prompt, prompt_chain
+from magentic import AsyncStreamedStr, OpenaiChatModel, StreamedStr, prompt, prompt_chain
 from pydantic import BaseModel
 from steps import (
     ASKS_FOR_TOOL,
     BASE_URL,
+    ENDLESS,
     KEY,
     MODEL,
     NARROW_MODEL,
     QUESTION,
     SMALL_KEY,
     TOO_LONG,
+    let_go,
     main,
     refused,
     waited_out,
@@ -78,6 +80,13 @@ def unknown_model():
 
 def too_long():
     refused(lambda: asker(made(model=NARROW_MODEL))(TOO_LONG), 400)
+
+
+async def cancel():
+    @prompt("{text}", model=made(key=SMALL_KEY))
+    async def ask(text: str) -> AsyncStreamedStr: ...
+
+    await let_go(aiter(await ask(ENDLESS)))
 
 
 def rate_limit():

@@ -5,12 +5,14 @@ from pydantic import BaseModel
 from steps import (
     ASKS_FOR_TOOL,
     BASE_URL,
+    ENDLESS,
     KEY,
     MODEL,
     NARROW_MODEL,
     QUESTION,
     SMALL_KEY,
     TOO_LONG,
+    let_go,
     main,
     refused,
     waited_out,
@@ -68,6 +70,11 @@ def unknown_model():
 
 def too_long():
     refused(lambda: made(NARROW_MODEL).call(TOO_LONG), 400)
+
+
+async def cancel():
+    answer = await made(scope="small").stream_async(ENDLESS)
+    await let_go(answer.text_stream())
 
 
 def rate_limit():

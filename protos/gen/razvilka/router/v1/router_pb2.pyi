@@ -315,6 +315,9 @@ class Prompt(_message.Message):
     REQUIRE_PARAMETERS_FIELD_NUMBER: _builtins.int
     TENANT_FIELD_NUMBER: _builtins.int
     SCHEMA_BOUND_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    SORT_FIELD_NUMBER: _builtins.int
+    ALONE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """as the caller asked: "yandexgpt:latest" """
     temperature: _builtins.float
@@ -334,6 +337,10 @@ class Prompt(_message.Message):
     """The most tokens that its schemas may be when an adapter writes references and unions out, by the count of
     token_bound: so much is held for, and more is refused (INVALID_PARAMETERS). 0: it is not known.
     """
+    sort: _builtins.str
+    """By what the router has seen of the candidates they are put in order: "latency" | "throughput"; empty: as they stand."""
+    alone: _builtins.bool
+    """only the first of the candidates is asked"""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Message]: ...
     @_builtins.property
@@ -351,6 +358,10 @@ class Prompt(_message.Message):
     @_builtins.property
     def allowed_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids or aliases that the caller's credential is limited to; empty: no limit. No other model may answer."""
+
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the models that may answer, as the caller steers it, first choice first; empty: the catalogue says."""
 
     def __init__(
         self,
@@ -374,10 +385,13 @@ class Prompt(_message.Message):
         require_parameters: _builtins.bool = ...,
         tenant: _builtins.str = ...,
         schema_bound: _builtins.int = ...,
+        candidates: _abc.Iterable[_builtins.str] | None = ...,
+        sort: _builtins.str = ...,
+        alone: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "max_tokens", b"max_tokens", "n", b"n", "parallel_tool_calls", b"parallel_tool_calls", "response_format", b"response_format", "temperature", b"temperature", "tool_choice", b"tool_choice", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "reasoning_effort", b"reasoning_effort", "require_parameters", b"require_parameters", "response_format", b"response_format", "schema_bound", b"schema_bound", "script", b"script", "stop", b"stop", "temperature", b"temperature", "tenant", b"tenant", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "alone", b"alone", "candidates", b"candidates", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "reasoning_effort", b"reasoning_effort", "require_parameters", b"require_parameters", "response_format", b"response_format", "schema_bound", b"schema_bound", "script", b"script", "sort", b"sort", "stop", b"stop", "temperature", b"temperature", "tenant", b"tenant", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
@@ -1196,6 +1210,7 @@ class Model(_message.Message):
     ON_DISCONNECT_FIELD_NUMBER: _builtins.int
     BILLS_INPUT_PER_CHOICE_FIELD_NUMBER: _builtins.int
     LEARNED_SHARES_FIELD_NUMBER: _builtins.int
+    SUCCESSOR_FIELD_NUMBER: _builtins.int
     WRITES_SCHEMAS_OUT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"yandexgpt:latest", "gigachat-pro" """
@@ -1219,6 +1234,8 @@ class Model(_message.Message):
     """"cancel" | "drain": what this provider bills when the caller leaves"""
     bills_input_per_choice: _builtins.bool
     """n choices are n calls to the provider: each reads, and bills, the input"""
+    successor: _builtins.str
+    """the id of the model to go over to; empty: none"""
     writes_schemas_out: _builtins.bool
     """its provider knows no references and unions: schemas become longer"""
     @_builtins.property
@@ -1278,11 +1295,12 @@ class Model(_message.Message):
         on_disconnect: _builtins.str = ...,
         bills_input_per_choice: _builtins.bool = ...,
         learned_shares: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        successor: _builtins.str = ...,
         writes_schemas_out: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deprecated_at", b"deprecated_at", "shutdown_at", b"shutdown_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "bills_input_per_choice", b"bills_input_per_choice", "chars_per_token", b"chars_per_token", "context_length", b"context_length", "created_at", b"created_at", "default_parameters", b"default_parameters", "deprecated_at", b"deprecated_at", "description", b"description", "fallbacks", b"fallbacks", "id", b"id", "kind", b"kind", "learned_shares", b"learned_shares", "max_output_tokens", b"max_output_tokens", "modality", b"modality", "name", b"name", "on_disconnect", b"on_disconnect", "prices", b"prices", "provider", b"provider", "resolved_model", b"resolved_model", "shutdown_at", b"shutdown_at", "supported_features", b"supported_features", "supported_parameters", b"supported_parameters", "tokens_per_message", b"tokens_per_message", "version", b"version", "writes_schemas_out", b"writes_schemas_out"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "bills_input_per_choice", b"bills_input_per_choice", "chars_per_token", b"chars_per_token", "context_length", b"context_length", "created_at", b"created_at", "default_parameters", b"default_parameters", "deprecated_at", b"deprecated_at", "description", b"description", "fallbacks", b"fallbacks", "id", b"id", "kind", b"kind", "learned_shares", b"learned_shares", "max_output_tokens", b"max_output_tokens", "modality", b"modality", "name", b"name", "on_disconnect", b"on_disconnect", "prices", b"prices", "provider", b"provider", "resolved_model", b"resolved_model", "shutdown_at", b"shutdown_at", "successor", b"successor", "supported_features", b"supported_features", "supported_parameters", b"supported_parameters", "tokens_per_message", b"tokens_per_message", "version", b"version", "writes_schemas_out", b"writes_schemas_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1309,19 +1327,25 @@ class ListModelsResponse(_message.Message):
 
     MODELS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """changes whenever a model or price does"""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___Model]: ...
+    @_builtins.property
+    def refused(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the router was told and did not take over, a sentence a source: the last good state counts."""
+
     def __init__(
         self,
         *,
         models: _abc.Iterable[Global___Model] | None = ...,
         version: _builtins.str = ...,
+        refused: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "refused", b"refused", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1407,20 +1431,68 @@ class GetProviderStatusResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MODELS_FIELD_NUMBER: _builtins.int
+    CANARIES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelStatus]: ...
+    @_builtins.property
+    def canaries(self) -> _containers.RepeatedCompositeFieldContainer[Global___CanarySide]: ...
     def __init__(
         self,
         *,
         models: _abc.Iterable[Global___ModelStatus] | None = ...,
+        canaries: _abc.Iterable[Global___CanarySide] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canaries", b"canaries", "models", b"models"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetProviderStatusResponse: _TypeAlias = GetProviderStatusResponse  # noqa: Y015
+
+@_typing.final
+class CanarySide(_message.Message):
+    """One side of a canary, as the router that answers has seen it since it began; sums over its answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    RESOLVED_MODEL_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    FIRST_CONTENT_S_FIELD_NUMBER: _builtins.int
+    TOKENS_OUTPUT_FIELD_NUMBER: _builtins.int
+    COST_MICRO_RUB_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    """"yandexgpt:latest" """
+    side: _builtins.str
+    """"canary" | "stable" """
+    resolved_model: _builtins.str
+    answers: _builtins.int
+    failures: _builtins.int
+    first_content_s: _builtins.float
+    tokens_output: _builtins.int
+    cost_micro_rub: _builtins.int
+    def __init__(
+        self,
+        *,
+        channel: _builtins.str = ...,
+        side: _builtins.str = ...,
+        resolved_model: _builtins.str = ...,
+        answers: _builtins.int = ...,
+        failures: _builtins.int = ...,
+        first_content_s: _builtins.float = ...,
+        tokens_output: _builtins.int = ...,
+        cost_micro_rub: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "channel", b"channel", "cost_micro_rub", b"cost_micro_rub", "failures", b"failures", "first_content_s", b"first_content_s", "resolved_model", b"resolved_model", "side", b"side", "tokens_output", b"tokens_output"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CanarySide: _TypeAlias = CanarySide  # noqa: Y015
 
 @_typing.final
 class GetFileRequest(_message.Message):

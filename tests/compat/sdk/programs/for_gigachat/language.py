@@ -1,22 +1,15 @@
-"""What the `gigachat` SDK can do, scenario by scenario. Runs in the SDK's environment, not in the project's."""
+"""Chats, models, files, checks, and the ways in."""
 
-import asyncio
 import json
-import sys
-import traceback
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from gigachat import GigaChat
 from gigachat.context import session_id_cvar
 from gigachat.exceptions import AuthenticationError, RateLimitError, ResponseError
 from gigachat.models import Chat, Function, FunctionParameters, Messages, MessagesRole
 from pydantic import BaseModel
 
-AT: dict[str, str] = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
-PERSON, FIRM = "ZW11bGF0b3I6c2VjcmV0", "ZmlybTpzZWNyZXQ="
-# What the emulator does not play: an older product beside the models.
-NOT_PLAYED = {"assistants", "threads", "a_assistants", "a_threads"}
+from for_gigachat.settings import asked, firm, made
+
 LONG_TEXT = "Снег лежит на берегу реки, и олени идут к северной стоянке. " * 4
 PICTURE = ("карта.png", b"\x89PNG not really", "image/png")
 DOCUMENT = "{paths: {/camps: {get: {operationId: camps, summary: Стоянки, parameters: [{name: river, in: query}]}}}}"
@@ -35,22 +28,6 @@ class Camp(BaseModel):
     name: str
     metres: int
     kind: Literal["лес", "река"]
-
-
-def made(**settings: Any) -> GigaChat:
-    """Return a client of the emulator."""
-    common = {"base_url": AT["gigachat"] + "/api/v1", "auth_url": AT["gigachat_auth"], "model": "GigaChat-2-Max"}
-    return GigaChat(**{**common, "credentials": PERSON, "scope": "GIGACHAT_API_PERS", **settings})
-
-
-def firm() -> GigaChat:
-    """Return a client with a pay-as-you-go key."""
-    return made(credentials=FIRM, scope="GIGACHAT_API_CORP")
-
-
-def asked(text: str, **fields: Any) -> Chat:
-    """Return a request of one message."""
-    return Chat(messages=[Messages(role=MessagesRole.USER, content=text)], **fields)
 
 
 def can_ask_and_read_usage() -> None:
@@ -243,35 +220,3 @@ async def can_do_it_all_without_blocking() -> None:
         assert (await giga.adelete_file(stored.id_)).deleted
     async with firm() as giga:
         assert (await giga.acheck_ai(LONG_TEXT, "GigaCheckClassification")).category in ("ai", "human")
-
-
-def can_be_used_whole() -> None:
-    """Every public name of the client is used above, or said not to be played."""
-    source = Path(__file__).read_text(encoding="utf-8")
-    public = {name for name in dir(GigaChat) if not name.startswith("_")} - {"close", "aclose", "token"}
-    assert {name for name in public if f".{name}(" not in source and f".{name}." not in source} == NOT_PLAYED
-
-
-def surface() -> dict[str, bool]:
-    """Return every public name of the client, found by looking at it, and whether a scenario calls it."""
-    source = Path(__file__).read_text(encoding="utf-8")
-    public = {name for name in dir(GigaChat) if not name.startswith("_")} - {"close", "aclose", "token"}
-    return {name: f".{name}(" in source or f".{name}." in source for name in public}
-
-
-def outcome(scenario: Any) -> str | None:
-    """Return None, or the traceback."""
-    try:
-        result = scenario()
-        if asyncio.iscoroutine(result):
-            asyncio.run(result)
-    except Exception:
-        return traceback.format_exc()
-    return None
-
-
-if __name__ == "__main__" and sys.argv[2:] == ["surface"]:
-    sys.stdout.write(json.dumps(surface()) + "\n")
-elif __name__ == "__main__":
-    found = {name: outcome(value) for name, value in list(globals().items()) if name.startswith("can_")}
-    sys.stdout.write(json.dumps(found) + "\n")

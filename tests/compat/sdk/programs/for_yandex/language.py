@@ -1,27 +1,18 @@
-"""What `yandex-ai-studio-sdk` can do, scenario by scenario. Runs in the SDK's environment, not in the project's."""
+"""Language models: native and OpenAI-like completions, tokens, embeddings, classification, and the ways in."""
 
 import asyncio
-import inspect
 import json
-import sys
-import traceback
-from pathlib import Path
-from typing import Any
 
 import grpc
 import httpx
 from pydantic import BaseModel
-from yandex_ai_studio_sdk import AIStudio, AsyncAIStudio
+from yandex_ai_studio_sdk import AIStudio
 from yandex_ai_studio_sdk.auth import APIKeyAuth, IAMTokenAuth, MetadataAuth, OAuthTokenAuth
 from yandex_ai_studio_sdk.exceptions import AioRpcError, RunError
 from yandex_ai_studio_sdk.retry import NoRetryPolicy
 
-AT: dict[str, str] = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
-FOLDER, KEY = "b1gemulatorfolder000", "AQVN-emulator-demo-key"
-# What the emulator does not play: products beside the language models.
-NOT_PLAYED = {"files", "search_api", "search_indexes", "datasets", "tuning", "batch", "speechkit", "vision"}
-MODELS_NOT_PLAYED = {"image_generation"}
-SOURCE = Path(__file__).read_text(encoding="utf-8")
+from for_yandex.settings import AT, FOLDER, made, settings
+
 PARAMETERS = {"type": "object", "properties": {"camp": {"type": "string"}, "metres": {"type": "integer"}}}
 
 
@@ -30,23 +21,6 @@ class Camp(BaseModel):
 
     name: str
     metres: int
-
-
-def settings(**more: Any) -> dict[str, Any]:
-    """Return how to reach the emulator: services are looked up, as at the provider."""
-    return {
-        "folder_id": FOLDER,
-        "endpoint": AT["yandex_grpc"],
-        "auth": APIKeyAuth(KEY),
-        "verify": False,
-        "service_map": {"http_completions": AT["yandex"] + "/v1/"},
-        **more,
-    }
-
-
-def made(**more: Any) -> AsyncAIStudio:
-    """Return an asynchronous client."""
-    return AsyncAIStudio(**settings(**more))
 
 
 async def can_ask_and_read_usage() -> None:
@@ -228,57 +202,3 @@ def can_do_it_all_in_a_blocking_way() -> None:
     assert list(sdk.chat.completions("yandexgpt").run_stream("привет"))
     assert sdk.chat.completions.list()
     assert sdk.chat.text_embeddings("text-search-doc").run("привет")
-
-
-def can_be_used_whole() -> None:
-    """Every domain of the SDK is used above, or said not to be played."""
-    sdk = made()
-    domains = {name for name, value in vars(sdk).items() if not name.startswith("_") and hasattr(value, "_sdk")}
-    assert domains - NOT_PLAYED == {"tools", "models", "chat"}
-    models = {name for name in vars(sdk.models) if not name.startswith("_")} - {"name"}
-    assert models - MODELS_NOT_PLAYED == {"completions", "text_embeddings", "text_classifiers"}, models
-
-
-def surface() -> dict[str, bool]:
-    """Return every public name of the SDK's domains, found by looking at it, and whether a scenario calls it."""
-    found: dict[str, bool] = {}
-    for domain, value in vars(made()).items():
-        if domain.startswith("_") or not hasattr(value, "_sdk"):
-            continue
-        for path, is_played in _models(value, domain) if domain in ("models", "chat") else _members(value, domain):
-            found[path] = is_played and f".{path.rpartition('.')[2]}(" in SOURCE
-    return found
-
-
-def _members(value: Any, domain: str) -> list[tuple[str, bool]]:
-    names = [name for name in dir(value) if not name.startswith("_") and name != "name"]
-    return [(f"{domain}.{name}", domain not in NOT_PLAYED) for name in names]
-
-
-def _models(value: Any, domain: str) -> list[tuple[str, bool]]:
-    """Return what can be done with each kind of model: the methods of one."""
-    found = []
-    for kind, maker in vars(value).items():
-        if kind.startswith("_") or not callable(maker):
-            continue
-        methods = inspect.getmembers(type(maker("yandexgpt")), callable)
-        found += [(f"{domain}.{kind}.{name}", kind not in MODELS_NOT_PLAYED) for name, _ in methods if name[0] != "_"]
-    return found
-
-
-def outcome(scenario: Any) -> str | None:
-    """Return None, or the traceback."""
-    try:
-        result = scenario()
-        if asyncio.iscoroutine(result):
-            asyncio.run(result)
-    except Exception:
-        return traceback.format_exc()
-    return None
-
-
-if __name__ == "__main__" and sys.argv[2:] == ["surface"]:
-    sys.stdout.write(json.dumps(surface()) + "\n")
-elif __name__ == "__main__":
-    found = {name: outcome(value) for name, value in list(globals().items()) if name.startswith("can_")}
-    sys.stdout.write(json.dumps(found) + "\n")

@@ -1,0 +1,127 @@
+"""GigaChat's runs of threads: the model answers what a thread holds, now, in a stream, or in the background."""
+
+from typing import Any, Final
+
+import msgspec
+
+from emulator.core import Call
+from emulator.gigachat.models import Model
+from emulator.gigachat.surface import JSON_UTF8, GigaChatSurface, Renderer
+from emulator.gigachat.threads.messages import ThreadRoutes
+from emulator.gigachat.threads.state import Conversations, Message, Thread
+from emulator.gigachat.threads.writer import Writer, generated
+from emulator.gigachat.v1_format import FINISH, read_request
+from emulator.toy_model.answer import Answer, Ask
+from emulator.wire.replies import Reply
+
+# Of a run's options, those that a chat has too.
+_OPTIONS: Final = (
+    "temperature", "top_p", "max_tokens", "repetition_penalty", "profanity_check", "flags",
+    "function_call", "functions", "update_interval", "stream",
+)  # fmt: skip
+Frames = tuple[list[bytes], list[int]]
+
+
+class RunRoutes:
+    """Adds the routes to the API listener."""
+
+    def __init__(self, surface: GigaChatSurface, threads: ThreadRoutes, conversations: Conversations) -> None:
+        """Register them."""
+        self._surface, self._threads, self._kept = surface, threads, conversations
+        surface.add("POST", "/v1/threads/run", "threads", self.run)
+        surface.add("GET", "/v1/threads/run", "threads", self.read)
+        surface.add("POST", "/v1/threads/messages/run", "threads", self.run_messages)
+        surface.add("POST", "/v1/threads/messages/rerun", "threads", self.rerun_messages)
+
+    async def run(self, call: Call) -> Reply:
+        """`POST /threads/run`: in the background, or streamed."""
+        owner = self._surface.authenticate(call).credential
+        body = call.received.json()
+        thread = self._threads.named(call, owner, body.get("thread_id"))
+        if body.get("assistant_id"):
+            assistant = self._threads.assistant(call, owner, body["assistant_id"])
+            thread.assistant_id, thread.model = assistant.id, assistant.model
+        return await self._generated(call, thread, body, in_background=not body.get("stream"))
+
+    async def run_messages(self, call: Call) -> Reply:
+        """`POST /threads/messages/run`: adds the messages first."""
+        owner = self._surface.authenticate(call).credential
+        body = call.received.json()
+        thread = self._threads.thread_for(call, owner, body)
+        self._threads.append(call, thread, body.get("messages") or [])
+        return await self._generated(call, thread, body)
+
+    async def rerun_messages(self, call: Call) -> Reply:
+        """`POST /threads/messages/rerun`: the last answer is thrown away and made again."""
+        owner = self._surface.authenticate(call).credential
+        body = call.received.json()
+        thread = self._threads.named(call, owner, body.get("thread_id"))
+        while thread.messages and thread.messages[-1].body["role"] == "assistant":
+            thread.messages.pop()
+        return await self._generated(call, thread, body)
+
+    async def read(self, call: Call) -> Reply:
+        """`GET /threads/run?thread_id=`: the state, and what the run said once it is done."""
+        owner = self._surface.authenticate(call).credential
+        instead = self._surface.instead(call, call.choose_fault())
+        if instead is not None:
+            return instead
+        thread = self._threads.named(call, owner, call.received.query.get("thread_id"))
+        running = thread.is_running(self._kept.core.now())
+        said = [] if running else thread.messages[thread.run_begins_with :]
+        found = {
+            "status": "in_progress" if running else "ready",
+            "thread_id": thread.id,
+            "updated_at": thread.updated_at,
+            "model": thread.model,
+            "messages": [self._threads.shown(message) for message in said],
+        }
+        return Reply([msgspec.json.encode(found)], 200, JSON_UTF8, self._surface.headers(call), fault=call.fault)
+
+    async def _generated(
+        self, call: Call, thread: Thread, body: dict[str, Any], *, in_background: bool = False
+    ) -> Reply:
+        if thread.is_running(self._kept.core.now()):
+            raise self._surface.refuse(call, 409, "Thread is locked by its run")
+
+        def parse(_: dict[str, Any]) -> Ask:
+            return read_request(self._as_chat(thread, body))
+
+        return await self._surface.generate(call, parse, self._begun(thread) if in_background else self._told(thread))
+
+    def _told(self, thread: Thread) -> Renderer:
+        """Return how an answer is kept and written down at once."""
+
+        def render(answer: Answer, ask: Ask, model: Model) -> Frames:
+            writer = Writer(answer, thread, self._keep(thread, answer), f"{thread.model}:{model.build}")
+            return writer.events() if ask.stream else ([writer.whole()], [answer.completion_tokens])
+
+        return render
+
+    def _begun(self, thread: Thread) -> Renderer:
+        """Return how an answer is kept until the run is done, and the run announced."""
+
+        def render(answer: Answer, ask: Ask, model: Model) -> Frames:
+            now = self._kept.core.now()
+            self._keep(thread, answer)
+            thread.run_ends_at = now + self._kept.core.settings.gigachat_run_s
+            found = {"status": "in_progress", "thread_id": thread.id, "created_at": int(now)}
+            return [msgspec.json.encode(found)], [answer.completion_tokens]
+
+        return render
+
+    def _keep(self, thread: Thread, answer: Answer) -> Message:
+        thread.run_begins_with = len(thread.messages)
+        return self._kept.add(thread, generated(answer), FINISH[answer.finish])
+
+    def _as_chat(self, thread: Thread, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the chat request that the run stands for: instructions, the last messages, options."""
+        assistant = self._kept.assistants.get(thread.assistant_id)
+        # No limit is all of them: a slice from -0 on.
+        context = [message.body for message in thread.messages][-int(body.get("limit") or 0) :]
+        chat = {name: body[name] for name in _OPTIONS if body.get(name) is not None}
+        if assistant is None:
+            return {**chat, "model": thread.model, "messages": context}
+        if assistant.instructions and context and context[0]["role"] != "system":
+            context = [{"role": "system", "content": assistant.instructions}, *context]
+        return {"functions": assistant.functions, **chat, "model": thread.model, "messages": context}

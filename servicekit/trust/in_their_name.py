@@ -1,0 +1,51 @@
+"""Stands before a servicer: calls that name a user are checked first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+import grpc
+
+Row = TypeVar("Row")
+Asked = TypeVar("Asked", contravariant=True)
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ChecksUser(Protocol[Asked]):
+    """Tells whether a call may be made in the name of the user that its request names."""
+
+    async def check(self, request: Any, row: Asked, context: Context) -> None:
+        """Return when it may.
+
+        Raises:
+            ServiceError: it may not.
+        """
+        ...
+
+
+class InTheirName(Generic[Row]):
+    """A servicer behind a check.
+
+    Args:
+        servicer: serves.
+        rows: method -> what the check is told of it; a method without a row is not checked.
+        check: refuses.
+    """
+
+    def __init__(self, servicer: Any, rows: Mapping[str, Row], check: ChecksUser[Row]) -> None:
+        self._servicer = servicer
+        self._rows = rows
+        self._check = check
+
+    def __getattr__(self, method: str) -> Any:
+        """Return the servicer's method, behind the check where it has a row."""
+        serve, row = getattr(self._servicer, method), self._rows.get(method)
+        if row is None:
+            return serve
+
+        async def checked(request: Any, context: Context) -> Any:
+            await self._check.check(request, row, context)
+            return await serve(request, context)
+
+        return checked

@@ -1,0 +1,68 @@
+"""What auth signs for other services about whoever the gateway let in, by key, token or login session."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from razvilka.auth.v1 import user_context_pb2 as pb
+from razvilka.auth.v1.user_context_pb2_grpc import UserContextServiceStub
+
+from servicekit.call import CallContext
+from servicekit.errors import Unauthenticated
+from servicekit.jwt import read_object
+from servicekit.rpc_client import Peer, open_channel, unary
+from servicekit.settings import TlsSettings
+from servicekit.telemetry import begin_trace
+from servicekit.testing import FakeClock
+from services.auth.server import running
+from services.auth.settings import AuthSettings
+from services.auth.tests.oauth.flow import MemorySessions
+from services.auth.tests.planted_user import plant_user
+from tools.certificates import ensure_certificates
+
+Sign = Callable[[str], Any]
+
+
+@pytest.fixture
+async def sign(
+    auth_settings: AuthSettings, clock: FakeClock, sessions: MemorySessions, tmp_path: Path
+) -> AsyncIterator[Sign]:
+    """Yield a call that shows a credential to an auth service with certificates, and returns the signed claims."""
+    ensure_certificates(tmp_path)
+    settings = auth_settings.model_copy(update={"tls": TlsSettings(dir=tmp_path / "auth")})
+    async with (
+        running(settings, clock, sessions=sessions) as port,
+        open_channel(f"127.0.0.1:{port}", Peer("auth", tmp_path / "gateway")) as channel,
+    ):
+        stub: Any = UserContextServiceStub(channel)
+
+        async def ask(credential: str) -> dict[str, Any]:
+            call = CallContext("", begin_trace(None), credential.encode())
+            request = pb.SignUserContextRequest()
+            answer = await unary(stub.SignUserContext, request, deadline_s=60.0, call=call, in_their_name=True)
+            return read_object(answer.context.split(b".")[1].decode())
+
+        yield ask
+
+
+async def test_a_person_in_a_login_session_may_what_all_their_credentials_could(
+    sign: Sign, sessions: MemorySessions, auth_dsn: str, clock: FakeClock
+) -> None:
+    """Not what only an administrator may: that is asked of auth itself."""
+    user_id = await plant_user(auth_dsn, "anna@example.ru")
+    secret = sessions.open(user_id, clock.now())
+
+    claims = await sign(f"Session {secret}")
+
+    assert claims["sub"] == user_id
+    assert {"usage:read", "completions:write"} <= set(claims["scope"].split())
+    assert "admin" not in claims["scope"].split()
+
+
+async def test_a_session_that_ended_is_nobodys(sign: Sign) -> None:
+    """Nor is anything signed for it."""
+    with pytest.raises(Unauthenticated):
+        await sign("Session ended")

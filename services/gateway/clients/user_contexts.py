@@ -1,0 +1,68 @@
+"""What auth signs about a caller, for the services that could not verify what the caller showed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from hashlib import blake2b
+from typing import Final
+
+import grpc
+from razvilka.auth.v1 import user_context_pb2 as pb
+from razvilka.auth.v1 import user_context_pb2_grpc
+
+from servicekit import rpc_client
+from servicekit.call import CallContext
+from servicekit.clock import Clock
+
+MAX_ENTRIES: Final = 1_000
+
+# What is shown of a call's user; b"" of nobody.
+InWhoseName = Callable[[CallContext], Awaitable[bytes]]
+
+
+async def of_nobody(call: CallContext) -> bytes:
+    """Show nothing: for what is asked in no user's name."""
+    return b""
+
+
+class UserContextClient:
+    """Gets contexts signed, and shows each again for as long as auth said: whoever polls costs one question a while.
+
+    What is revoked meanwhile never gets here: the edge verifies each request first.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, clock: Clock, *, deadline_s: float) -> None:
+        self._stub = user_context_pb2_grpc.UserContextServiceStub(channel)
+        self._clock = clock
+        self._deadline_s = deadline_s
+        # Per process and never written down: a dump of what is remembered does not help to guess credentials.
+        self._secret = secrets.token_bytes(32)
+        self._signed: dict[bytes, tuple[float, bytes]] = {}
+
+    async def signed(self, call: CallContext) -> bytes:
+        """Return the context of whoever was let in.
+
+        Raises:
+            Unauthenticated: the credential does not count any more.
+            Unavailable: auth cannot be asked.
+        """
+        name = blake2b(call.credential, key=self._secret, digest_size=16).digest()
+        until, context = self._signed.get(name, (0.0, b""))
+        if self._clock.monotonic() < until:
+            return context
+        answer = await rpc_client.unary(
+            self._stub.SignUserContext,
+            pb.SignUserContextRequest(),
+            deadline_s=self._deadline_s,
+            call=call,
+            in_their_name=True,
+        )
+        self._remember(name, answer.context, answer.use_for_s)
+        return bytes(answer.context)
+
+    def _remember(self, name: bytes, context: bytes, use_for_s: int) -> None:
+        self._signed.pop(name, None)
+        if len(self._signed) >= MAX_ENTRIES:
+            self._signed.pop(next(iter(self._signed)))
+        self._signed[name] = (self._clock.monotonic() + use_for_s, context)

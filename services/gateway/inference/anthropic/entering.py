@@ -1,0 +1,34 @@
+"""How callers of Anthropic's API come in: where their key is, and in which form they read errors."""
+
+from __future__ import annotations
+
+from starlette.types import Scope
+
+from servicekit.errors import ErrorReason, Unauthenticated
+from services.gateway.edge.origin import header
+from services.gateway.edge.request_context import RequestContext
+from services.gateway.inference.anthropic.errors import error_body
+
+_TWO_KEYS = "`x-api-key` and `Authorization` hold different credentials: send one of them (field `x-api-key`)."
+
+
+def speaks_anthropic(scope: Scope) -> bool:
+    """Tell whether it is one of Anthropic's clients: all of them say which version of the API they mean."""
+    return bool(header(scope, b"anthropic-version"))
+
+
+def enter(context: RequestContext) -> None:
+    """Take the key from `x-api-key` too, and say errors in Anthropic's form.
+
+    Raises:
+        Unauthenticated: there are two different credentials: which one counts would be a guess.
+    """
+    context.error_form = error_body
+    context.headers.append((b"request-id", context.request_id.encode()))
+    key = header(context.scope, b"x-api-key")
+    if not key:
+        return
+    bearer = b"Bearer " + key.encode("latin-1")
+    if context.authorization not in (b"", bearer):
+        raise Unauthenticated(ErrorReason.AUTH_REQUIRED, _TWO_KEYS, param="x-api-key")
+    context.authorization = bearer

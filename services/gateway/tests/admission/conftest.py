@@ -1,0 +1,22 @@
+"""Fixtures of admission's tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import redis.asyncio
+
+from services.gateway.tests.admission.held_redis import HeldRedis
+from tools.testing.throwaway import throwaway_redis
+
+
+@pytest.fixture
+async def held_redis(tmp_path) -> AsyncIterator[HeldRedis]:
+    """A Redis that no other test uses."""
+    with throwaway_redis(tmp_path) as url:
+        async with redis.asyncio.from_url(url) as client:
+            pid = int((await client.info("server"))["process_id"])
+        held = HeldRedis(url, pid)
+        yield held
+        held.thaw()

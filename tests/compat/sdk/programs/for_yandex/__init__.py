@@ -1,0 +1,1 @@
+"""What `yandex-ai-studio-sdk` can do, scenario by scenario. Runs in the SDK's environment, not in the project's."""
