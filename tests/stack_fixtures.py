@@ -23,7 +23,7 @@ ENVIRONMENT: Final = {
     # Tests make providers fail on purpose: what one does must not change which model answers another.
     "ROUTER_CIRCUITS_CONSECUTIVE": "100000",
     "ROUTER_CIRCUITS_MIN_CALLS": "100000",
-    "ROUTER_CIRCUITS_OPEN_S": "0.001",
+    "ROUTER_CIRCUITS_OPEN_S": "0.000001",
     "ROUTER_CIRCUITS_PROBES": "100000",
     "ROUTER_CIRCUITS_LONGEST_COOLING_S": "0",
     "ROUTER_CIRCUITS_RETRY_FLOOR": "100000",

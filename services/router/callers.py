@@ -6,7 +6,7 @@ from typing import Final
 
 from servicekit.trust.user_context import UserRow
 
-METHODS: Final = ("Converse", "ListModels", "GetProviderStatus", "GetFile", "DeleteFile")
+METHODS: Final = ("Converse", "ListModels", "GetProviderStatus", "CountTokens", "GetFile", "DeleteFile")
 ADMIN_METHODS: Final = ("ListCircuits", "ResetCircuits", "SetDrained", "ListStatusHistory")
 CALLERS: Final = {
     f"/razvilka.router.v1.{service}/{method}": ("gateway",)

@@ -29,8 +29,7 @@ from services.router.domain.completion import (
 )
 from services.router.domain.kept_file import KeptFile
 from services.router.routing.service import ListedModel
-from services.router.status.canaries import Side
-from services.router.status.domain.health import ModelHealth
+from services.router.routing.tokenizing import TokenQuestion
 
 ROLES: Final = {
     pb.ROLE_UNSPECIFIED: Role.USER,
@@ -46,6 +45,12 @@ FINISH_REASONS: Final[dict[FinishReason | None, pb.FinishReason.ValueType]] = {
     FinishReason.TOOL_CALLS: pb.FINISH_REASON_TOOL_CALLS,
     FinishReason.CONTENT_FILTER: pb.FINISH_REASON_CONTENT_FILTER,
 }
+
+
+def question_from_proto(message: pb.CountTokensRequest) -> TokenQuestion:
+    """Return what is to be counted."""
+    prompt = prompt_from_proto(message.prompt) if message.HasField("prompt") else None
+    return TokenQuestion(message.model, tuple(message.texts), prompt, frozenset(message.allowed_models))
 
 
 def prompt_from_proto(message: pb.Prompt) -> Prompt:
@@ -260,38 +265,4 @@ def file_to_proto(file: KeptFile) -> pb.GetFileResponse:
     message = pb.GetFileResponse(name=file.name, mime=file.mime, size_bytes=file.size_bytes, content=file.content)
     if file.created_at is not None:
         message.created_at.FromDatetime(file.created_at)
-    return message
-
-
-def side_to_proto(side: Side) -> pb.CanarySide:
-    """Return one side of a canary."""
-    return pb.CanarySide(
-        channel=side.channel,
-        side=side.arm,
-        resolved_model=side.model,
-        answers=side.answers,
-        failures=side.failures,
-        first_content_s=side.first_content_s,
-        tokens_output=side.tokens_output,
-        cost_micro_rub=side.cost_micro_rub,
-    )
-
-
-def status_to_proto(health: ModelHealth) -> pb.ModelStatus:
-    """Return what was seen of one model."""
-    message = pb.ModelStatus(
-        provider=health.provider,
-        model=health.model,
-        status=health.status,
-        reason=health.reason,
-        latency_ms=health.latency_ms,
-        latency_p95_ms=health.latency_p95_ms,
-        first_content_p50_ms=health.first_content_p50_ms,
-        first_content_p95_ms=health.first_content_p95_ms,
-        error_rate=health.error_rate,
-        calls=health.calls,
-    )
-    message.updated_at.FromDatetime(health.updated_at)
-    if health.since is not None:
-        message.since.FromDatetime(health.since)
     return message

@@ -39,6 +39,7 @@ from services.router.routing.attempts import Attempts
 from services.router.routing.files import FileService
 from services.router.routing.limits import Limits
 from services.router.routing.service import RouterService
+from services.router.routing.tokenizing import Tokenizing
 from services.router.rpc import RouterServicer
 from services.router.settings import RouterSettings
 from services.router.status.administration import ProviderAdministration
@@ -104,7 +105,8 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         attempts = Attempts(table.providers, health, circuits, retries, clock, rng)
         service = RouterService(catalog, attempts, statuses, clock, limits)
         files = FileService(lambda: file_store(table.providers), made)
-        servicer = RouterServicer(service, files, settings.multiplex)
+        tokenizing = Tokenizing(catalog, table.providers, service.counts, clock, limits)
+        servicer = RouterServicer(service, tokenizing, files, settings.multiplex)
         checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "router", clock))
         orders = ProviderAdministration(circuits, sharing, (found, seen), channel, catalog.current, clock)
         register = functools.partial(_register, checked, RouterAdminServicer(orders))

@@ -80,10 +80,12 @@ class Administration:
             state = await hold_credential(unit.connection, kind, id)
             if state is None:
                 raise NotFound(ErrorReason.NOT_FOUND, f"There is no such {kind}.", param="id")
-            if state.is_over:
-                raise Conflict(ErrorReason.CONFLICT, f"This {kind} is revoked.", param="id")
             connection = unit.connection
             changed = await (disable(connection, subject, unit.at) if disabled else enable(connection, subject))
+            # A grant that ended while it was disabled bars what would take its place, until it is enabled.
+            is_bar = kind is RevokedKind.GRANT and not disabled and changed
+            if state.is_over and not is_bar:
+                raise Conflict(ErrorReason.CONFLICT, f"This {kind} is revoked.", param="id")
             for each in changed:
                 await unit.revoke(RevokedKind.CHANGED, each)
             if changed:

@@ -25,6 +25,8 @@ BUDGET: Final = "b:"
 The key ends in the period with the Unix seconds of its beginning and end, as its owner's time zone has them: whoever
 finds it knows what to ask the usage service, also after the owner moved to another zone.
 """
+EXPLAINED: Final = "e:"
+"""String: what a request that has ended met on its way; see `inference.explaining`."""
 MARK: Final = "x:"
 """Says of a request that its settlement without a hold was counted."""
 
@@ -35,6 +37,11 @@ BUDGETS_PATTERN: Final = f"gw:{{*}}:{BUDGET}*"
 def details_key(user_id: str) -> str:
     """Return the key that names a user's slot and from which the scripts derive all others."""
     return f"gw:{{{user_id}}}:{DETAILS}"
+
+
+def explanation_key(user_id: str, request_id: str) -> str:
+    """Return where the explanation of a user's request is kept."""
+    return f"gw:{{{user_id}}}:{EXPLAINED}{request_id}"
 
 
 def user_of_holds(key: str) -> str:

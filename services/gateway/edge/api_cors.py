@@ -19,9 +19,9 @@ _LIMITS: Final = [
 ]
 _EXPOSED: Final = (
     "x-request-id, www-authenticate, dpop-nonce, retry-after, x-should-retry, ratelimit, ratelimit-policy, "
-    "deprecation, sunset, link, idempotent-replayed, x-razvilka-original-request-id, x-razvilka-model, "
-    "x-razvilka-provider, x-razvilka-dropped-params, x-razvilka-cost-micro-rub, x-razvilka-max-tokens-lowered, "
-    + ", ".join(_LIMITS)
+    "deprecation, sunset, link, server-timing, idempotent-replayed, x-razvilka-original-request-id, "
+    "x-razvilka-cache-status, x-razvilka-model, x-razvilka-provider, x-razvilka-dropped-params, "
+    "x-razvilka-cost-micro-rub, x-razvilka-max-tokens-lowered, " + ", ".join(_LIMITS)
 ).encode()
 
 

@@ -15,12 +15,15 @@ SendRecords = Callable[[Sequence[UsageRecord]], Awaitable[Sequence[Rejected]]]
 Raises InvalidRequest when the whole batch is refused; anything else it raises means "try again later".
 """
 
+Explain = Callable[[UsageRecord], str]
+"""From the row of a request to the text that is kept of it for a while; it never raises."""
+
 
 class SettlesHolds(Protocol):
     """Admission, as metering sees it."""
 
-    async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int) -> None:
-        """Turn the hold into the cost; idempotent, never raises, bounded."""
+    async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int, explanation: str = "") -> None:
+        """Turn the hold into the cost, keep the explanation; idempotent, never raises, bounded."""
         ...
 
 

@@ -105,7 +105,7 @@ class Settlements:
     def __init__(self) -> None:
         self.settled: list[tuple[str, int, int]] = []
 
-    async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int) -> None:
+    async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int, explanation: str = "") -> None:
         """Remember."""
         self.settled.append((ticket.request_id, tokens, cost_micro_rub))
 

@@ -8,17 +8,16 @@ from typing import Final, NamedTuple
 from emulator.wire.fault_modes import FORMS, FaultMode
 
 
-class Models(NamedTuple):
-    """A model that nobody replaces, one that another one of its provider replaces, and its name on the wire."""
+class Model(NamedTuple):
+    """A model that the catalogue has another one of its provider stand in for, and its name on the wire."""
 
-    alone: str
-    replaced: str
+    id: str
     on_the_wire: str
 
 
 PROVIDERS: Final = {
-    "yandexgpt": Models("yandexgpt-5.1", "yandexgpt-5-pro", "yandexgpt-5-pro"),
-    "gigachat": Models("gigachat-pro", "gigachat-max", "GigaChat-2-Max"),
+    "yandexgpt": Model("yandexgpt-5-pro", "yandexgpt-5-pro"),
+    "gigachat": Model("gigachat-max", "GigaChat-2-Max"),
 }
 
 
@@ -107,14 +106,13 @@ class Cell:
     @property
     def model(self) -> str:
         """The model that is asked for."""
-        models = PROVIDERS[self.provider]
-        return models.replaced if self.fallback else models.alone
+        return PROVIDERS[self.provider].id
 
     @property
     def question(self) -> str:
         """What is asked: only the model asked for fails, not the one that replaces it."""
-        target = f" model={PROVIDERS[self.provider].on_the_wire}" if self.fallback else ""
-        return f"Где север? [[tokens:24]] [[chunks:8]] [[fault:{self.form}{target}]]"
+        target = PROVIDERS[self.provider].on_the_wire
+        return f"Где север? [[tokens:24]] [[chunks:8]] [[fault:{self.form} model={target}]]"
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:

@@ -32,6 +32,7 @@ from services.gateway.clients.router.administration import ProviderAdministratio
 from services.gateway.clients.router.files import FileClient
 from services.gateway.clients.router.frames import RouterCallCodec
 from services.gateway.clients.router.prompt import Asker, Lesson, to_prompt
+from services.gateway.clients.router.tokens import TokenClient
 from services.gateway.clients.timestamps import moment, to_unix_us
 from services.gateway.clients.user_contexts import InWhoseName, of_nobody
 from services.gateway.inference.schemas import ChatRequest
@@ -66,6 +67,7 @@ class RouterClient:
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
         self.files = FileClient(self._stub, in_whose_name)
         self.administration = ProviderAdministrationClient(channel)
+        self.tokens = TokenClient(self._stub)
 
     async def complete(
         self,

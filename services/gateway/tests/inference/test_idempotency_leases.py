@@ -10,6 +10,8 @@ import pytest
 import redis.asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from servicekit.errors import Unavailable
 from servicekit.lifecycle import background
@@ -77,7 +79,7 @@ async def test_who_was_taken_over_can_do_nothing_any_more(redis_client: redis.as
 
 async def test_without_redis_every_step_says_so(free_port: int) -> None:
     """None may be taken for done."""
-    async with redis.asyncio.Redis(port=free_port) as lost:
+    async with redis.asyncio.Redis(port=free_port, retry=Retry(NoBackoff(), 0)) as lost:
         store = store_of(lost)
         for step in (store.begin(RECORD), store.renew(RECORD), store.keep(RECORD, b""), store.release(RECORD)):
             with pytest.raises(Unavailable):
