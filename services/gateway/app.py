@@ -82,7 +82,6 @@ from services.gateway.management.expiring_models import expiring_models_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
 from services.gateway.management.model_names import model_names_router
-from services.gateway.management.providers import provider_routers
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.oauth.device import DevicePages
 from services.gateway.oauth.metadata import MetadataEndpoints
@@ -134,9 +133,11 @@ class Application(FastAPI):
     known_routes: tuple[BaseRoute, ...]
 
     def methods_at(self, request: Request) -> set[str]:
-        """Return the methods of every route at a path; the router itself only names those of the first."""
-        here = (route for route in self.known_routes if route.matches(request.scope)[0] is not Match.NONE)
-        methods = {method for route in here if isinstance(route, Route) for method in route.methods or ()}
+        """Return the methods of every route at a path, or of those whose own it is, with no id in it."""
+        known = (route for route in self.known_routes if isinstance(route, Route))
+        here = [route for route in known if route.matches(request.scope)[0] is not Match.NONE]
+        own = [route for route in here if route.path == request.scope["path"]]
+        methods = {method for route in own or here for method in route.methods or ()}
         return methods | {"HEAD"} if "GET" in methods else methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -232,7 +233,7 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
-        *provider_routers(parts.administration, parts.router.administration, parts.limit),
+        *providers.provider_routers(parts.administration, parts.router.administration, parts.limit),
     )
 
 

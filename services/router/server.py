@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 from razvilka.router.v1 import admin_pb2_grpc, router_pb2_grpc
+from redis.asyncio import Redis
 
 from servicekit import lifecycle, postgres, redis, telemetry
 from servicekit.clock import Clock, SystemClock
@@ -42,6 +43,8 @@ from services.router.routing.service import RouterService
 from services.router.routing.tokenizing import Tokenizing
 from services.router.rpc import RouterServicer
 from services.router.settings import RouterSettings
+from services.router.slots.exchange import RedisExchange
+from services.router.slots.lines import SlotLines, listen
 from services.router.status.administration import ProviderAdministration
 from services.router.status.domain.health import HealthTracker
 from services.router.status.reporter import StatusReporter
@@ -83,8 +86,9 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         catalog = _catalog(settings, store, ChannelCache(client), clock)
         ids = tool_call_ids(settings.tool_call_key, settings)
         made = file_ids(settings.tool_call_key, settings)
-        needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4, images, made)
-        table = ProviderTable(built_in_providers(settings, needs), http, ids, clock)
+        lines = await opened.enter_async_context(_lines(client, clock, settings))
+        needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4, images, made, lines)
+        table = ProviderTable(built_in_providers(settings, needs), http, ids, clock, lines)
         table.take_over(catalog.contents.upstreams)
         catalog.on_files(lambda files: table.take_over(files.upstreams))
         jobs.start(catalog.watch_files(settings.reload_s), name="catalog.files")
@@ -121,6 +125,16 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
 def _register(calls: Any, orders: RouterAdminServicer, server: grpc.aio.Server) -> None:
     router_pb2_grpc.add_RouterServiceServicer_to_server(calls, server)
     admin_pb2_grpc.add_RouterAdminServiceServicer_to_server(orders, server)
+
+
+@asynccontextmanager
+async def _lines(client: Redis, clock: Clock, settings: RouterSettings) -> AsyncIterator[SlotLines]:
+    """Yield the lines for providers' slots; every slot is given back when the last call has ended."""
+    async with lifecycle.background() as tasks:
+        lines = SlotLines(RedisExchange(client), tasks, clock, settings.slots)
+        tasks.start(listen(client, lines, clock), name="slots.listen")
+        yield lines
+    await lines.leave()
 
 
 def _catalog(settings: RouterSettings, store: RouterStore, channels: ChannelCache, clock: Clock) -> LiveCatalog:

@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import structlog
 from opentelemetry.trace import SpanKind
@@ -39,6 +39,9 @@ from services.router.routing.selection import Selection
 from services.router.status.domain.health import HealthTracker
 
 log = structlog.get_logger()
+_HEARD_S: Final = 0.25
+# Calls that we end: the provider may count them a moment longer.
+_CUT: Final = ("CANCELLED", ErrorReason.PROVIDER_TIMEOUT.value)
 T = TypeVar("T")
 
 
@@ -95,6 +98,7 @@ class Attempts:
         while True:
             attempt = self._begin(request, self._selection.admitted(request, failure))
             try:
+                await self._take_slot(attempt)
                 result = await self._in_time(request, ask(self._provider(attempt.model), attempt.call))
             except ServiceError as exc:
                 if exc.reason is ErrorReason.CONTEXT_LENGTH_EXCEEDED:
@@ -106,10 +110,38 @@ class Attempts:
                 self._circuits.left(attempt.admission)
                 attempt.span.fail("CANCELLED")
                 attempt.span.__exit__(None, None, None)
+                attempt.call.end(cut=True)
                 raise
             else:
                 self._began_to_answer(attempt)
                 return Answered(result, attempt)
+
+    async def _take_slot(self, attempt: RoutingAttempt) -> None:
+        """Wait until the provider's quota has room; while another model is left, for half of the time at most.
+
+        Raises:
+            Unavailable: it will not have in time.
+        """
+        provider, request, call = self._provider(attempt.model), attempt.request, attempt.call
+        line = provider.slots(attempt.model)
+        if line is None:
+            return
+        calls = 1 if provider.traits(attempt.model).choices else request.choices
+        began = self._clock.monotonic()
+        try:
+            call.slot = await line.take(request.asker, self._wait_until(request, began), calls)
+        finally:
+            call.queued_s = self._clock.monotonic() - began
+        attempt.span.set("razvilka.queue_ms", round(call.queued_s * 1000))
+
+    def _wait_until(self, request: RoutedRequest, now: float) -> float | None:
+        if request.deadline is None:
+            return None
+        left_s = request.deadline - now
+        if self._selection.left(request):
+            return now + left_s / 2
+        # Early enough that the caller hears why, and when to come again, before it gives up itself.
+        return request.deadline - min(_HEARD_S, left_s / 10)
 
     async def _in_time(self, request: RoutedRequest, asked: Awaitable[T]) -> T:
         """Return what was asked, before the deadline of all attempts; while another model is left, in half the time."""
@@ -130,7 +162,8 @@ class Attempts:
         return provider
 
     def close(self, attempt: RoutingAttempt, reason: str, error: ServiceError | None = None) -> None:
-        """Write down how an attempt ended; an empty reason means that it answered."""
+        """Write down how an attempt ended, and give its slot back; an empty reason means that it answered."""
+        attempt.call.end(cut=reason in _CUT)
         self._count(attempt, reason)
         if attempt.call.provider_request_id:
             attempt.span.set("razvilka.provider_request_id", attempt.call.provider_request_id)
@@ -143,24 +176,25 @@ class Attempts:
 
     def _teach(self, attempt: RoutingAttempt, error: ServiceError) -> None:
         """Have the failure counted against its model, unless it says nothing about it."""
-        had_answered, now = attempt.admission.is_recorded, self._clock.monotonic()
+        had_answered, took_s = attempt.admission.is_recorded, self._took_s(attempt)
         counts = counts_against_provider(error)
         if isinstance(error, CutShort):
-            counts = self._circuits.cut_short(attempt.admission, now - attempt.began)
+            counts = self._circuits.cut_short(attempt.admission, took_s)
         else:
             self._circuits.failed(attempt.admission, error)
         if counts:
             model = attempt.model
-            self._health.failed(model.provider, model.id, self._clock.now(), now, had_answered=had_answered)
+            now, monotonic = self._clock.now(), self._clock.monotonic()
+            self._health.failed(model.provider, model.id, now, monotonic, had_answered=had_answered)
             if attempt.request.trial is not None:
-                attempt.request.trial.tried(model, now - attempt.began, failed=True)
+                attempt.request.trial.tried(model, took_s, failed=True)
 
     def _count(self, attempt: RoutingAttempt, reason: str) -> None:
         model = attempt.model
         # What its adapter refused went nowhere: it is none of the calls that are allowed.
         attempt.request.calls += reason != ErrorReason.UNSUPPORTED_PARAMETER.value
-        now = self._clock.monotonic()
-        latency_ms = round((now - attempt.began) * 1000)
+        took_s = self._took_s(attempt)
+        latency_ms = round(took_s * 1000)
         attempt.request.attempts.append(
             Attempt(model.provider, model.id, reason, latency_ms, attempt.call.provider_request_id)
         )
@@ -168,7 +202,8 @@ class Attempts:
             metrics.ATTEMPTS.labels(model.provider, model.id, reason).inc()
         else:
             metrics.of_model(model.provider, model.id).answered.inc()
-            self._health.ended(model.provider, model.id, now - attempt.began, self._clock.now(), now)
+            now, monotonic = self._clock.now(), self._clock.monotonic()
+            self._health.ended(model.provider, model.id, took_s, now, monotonic)
 
     async def _after(self, error: ServiceError, failed: RoutingAttempt) -> None:
         """Wait, move on, or give up.
@@ -177,6 +212,7 @@ class Attempts:
             ServiceError: `error`, when nothing is left to try.
         """
         request, model = failed.request, failed.model
+        request.queued_s += failed.call.queued_s
         situation, chance = self._situation(request, model), self._rng.random()
         if _gives_way(error, request) and situation.has_next:
             decision = Decision(Verdict.NEXT)
@@ -230,16 +266,21 @@ class Attempts:
         if span.context.tracestate:
             headers[TRACESTATE] = span.context.tracestate
         call = ProviderCall(model, request.request_id or here.request_id, headers, request.deadline, kept=request.kept)
+        call.asker = request.asker
         return RoutingAttempt(request, model, call, admission, span, self._clock.monotonic())
 
     def _began_to_answer(self, attempt: RoutingAttempt) -> None:
         now, model = self._clock.monotonic(), attempt.model
-        took_s = now - attempt.began
+        took_s = self._took_s(attempt)
         self._circuits.answered(attempt.admission, took_s)
         metrics.of_model(model.provider, model.id).first_content.observe(took_s)
         self._health.answered(model.provider, model.id, took_s, self._clock.now(), now)
         if attempt.request.trial is not None:
             attempt.request.trial.tried(model, took_s, failed=False)
+
+    def _took_s(self, attempt: RoutingAttempt) -> float:
+        """Return how long the provider has had the call: waiting for a slot is none of its time."""
+        return self._clock.monotonic() - attempt.began - attempt.call.queued_s
 
 
 def _gives_way(error: ServiceError, request: RoutedRequest) -> bool:

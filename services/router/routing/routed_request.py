@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
 from services.router.domain.kept import Kept
+from services.router.slots.asker import NOBODY, Asker
 from services.router.status.canaries import Trial
 
 
@@ -26,6 +27,10 @@ class RoutedRequest:
     """Calls that were made, and candidates that were skipped, in order."""
     calls: int = 0
     """Calls that were made."""
+    asker: Asker = NOBODY
+    choices: int = 1
+    queued_s: float = 0.0
+    """That attempts before the one under way have waited for slots."""
     at: int = 0
     tries_of_candidate: int = 0
     trial: Trial | None = None
