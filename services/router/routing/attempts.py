@@ -182,7 +182,7 @@ class Attempts:
 
     def _teach(self, attempt: RoutingAttempt, error: ServiceError) -> None:
         """Have the failure counted against its model, unless it says nothing about it."""
-        had_answered, now = attempt.admission.is_recorded, self._clock.monotonic()
+        had_answered, took_s = attempt.admission.is_recorded, self._took_s(attempt)
         counts = counts_against_provider(error)
         if isinstance(error, CutShort):
             counts = self._circuits.cut_short(attempt.admission, attempt.took_s(now))
@@ -192,7 +192,8 @@ class Attempts:
             self._circuits.failed(attempt.admission, error)
         if counts:
             model = attempt.model
-            self._health.failed(model.provider, model.id, self._clock.now(), now, had_answered=had_answered)
+            now, monotonic = self._clock.now(), self._clock.monotonic()
+            self._health.failed(model.provider, model.id, now, monotonic, had_answered=had_answered)
             if attempt.request.trial is not None:
                 attempt.request.trial.tried(model, attempt.took_s(now), failed=True)
 
