@@ -16,6 +16,15 @@ READABLE = ["/v1/models", "/v1/models/yandexgpt", "/health", "/ready", "/openapi
             "/.well-known/jwks.json", "/nothing", CHAT, "/docs"]  # fmt: skip
 
 
+async def test_a_path_of_its_own_allows_what_is_there(edge: Edge) -> None:
+    """Though another route would take its last part for the id of a response."""
+    counting = await edge.client.options("/v1/responses/input_tokens")
+    response = await edge.client.options("/v1/responses/resp_1")
+
+    assert (counting.status_code, counting.headers["allow"]) == (405, "POST")
+    assert (response.status_code, response.headers["allow"]) == (405, "DELETE, GET, HEAD")
+
+
 @pytest.mark.parametrize("path", READABLE)
 async def test_head_answers_as_get_does_without_the_body(edge: Edge, path: str) -> None:
     """RFC 9110 9.3.2: the same status and the same headers that speak of the body."""
