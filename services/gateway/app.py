@@ -133,10 +133,11 @@ class Application(FastAPI):
     known_routes: tuple[BaseRoute, ...]
 
     def methods_at(self, request: Request) -> set[str]:
-        """Return the methods of every route at a path, and only of its own where it is nobody's id of something."""
-        here = [route for route in self.known_routes if route.matches(request.scope)[0] is not Match.NONE]
-        own = [route for route in here if getattr(route, "path", "") == request.scope["path"]]
-        methods = {method for route in own or here if isinstance(route, Route) for method in route.methods or ()}
+        """Return the methods of every route at a path, or of those whose own it is, with no id in it."""
+        known = (route for route in self.known_routes if isinstance(route, Route))
+        here = [route for route in known if route.matches(request.scope)[0] is not Match.NONE]
+        own = [route for route in here if route.path == request.scope["path"]]
+        methods = {method for route in own or here for method in route.methods or ()}
         return methods | {"HEAD"} if "GET" in methods else methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -80,6 +80,8 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
             dict(request.other_json),
             frozenset(request.allowed_models),
             request.require_parameters,
+            request.tenant,
+            request.tier,
         )
         return embeddings_to_proto(await self._service.embed(texts, call.request_id, call.timeout_s))
 

@@ -77,6 +77,7 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         allowed_models=frozenset(message.allowed_models),
         require_parameters=message.require_parameters,
         tenant=message.tenant,
+        tier=message.tier,
         candidates=tuple(message.candidates),
         sort=message.sort,
         alone=message.alone,
@@ -185,6 +186,7 @@ def route_to_proto(route: Route) -> pb.Route:
         model=route.model,
         resolved_model=route.resolved_model,
         dropped_params=route.dropped_params,
+        queued_ms=route.queued_ms,
     )
 
 

@@ -178,6 +178,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.tool_calls: list[pb.ToolCall] = []
         self.finish = pb.FINISH_REASON_STOP
         self.dropped: list[str] = []
+        self.queued_ms = 0
         self.answering_model = ""
         self.without_end = False
         self.at_once = False
@@ -209,7 +210,13 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.entered.set()
         asked = self.answering_model or prompt.model
         provider = next((known.provider for known in self.models if known.id == asked), "yandexgpt")
-        return pb.Route(provider=provider, model=asked, resolved_model=f"{asked}-build-7", dropped_params=self.dropped)
+        return pb.Route(
+            provider=provider,
+            model=asked,
+            resolved_model=f"{asked}-build-7",
+            dropped_params=self.dropped,
+            queued_ms=self.queued_ms,
+        )
 
     def _end(self) -> pb.End:
         attempts = [pb.Attempt(provider="yandexgpt", model="yandexgpt:latest", latency_ms=12)]

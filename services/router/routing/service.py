@@ -274,4 +274,6 @@ def _end(attempt: RoutingAttempt, usage: Usage | None) -> End:
 
 def _route(attempt: RoutingAttempt) -> Route:
     model = attempt.model
-    return Route(model.provider, model.id, model.resolved_model, tuple(dict.fromkeys(attempt.call.dropped)))
+    queued_ms = round((attempt.request.queued_s + attempt.call.queued_s) * 1000)
+    dropped = tuple(dict.fromkeys(attempt.call.dropped))
+    return Route(model.provider, model.id, model.resolved_model, dropped, queued_ms)
