@@ -60,6 +60,8 @@ def running_suite(root: Path, environment: Mapping[str, str] | None = None) -> I
         "BENCH_UPSTREAM_KEY": UPSTREAM_KEY,
         # What is measured is the gateway, not how it waits for a provider.
         "EMULATOR_LIFT_QUOTAS": "true",
+        "ROUTER_YANDEX_CONCURRENCY": "1000",
+        "ROUTER_GIGACHAT_CONCURRENCY": "1000",
         **(environment or {}),
     }
     upstream = subprocess.Popen([sys.executable, "-m", "bench.upstream", str(port)])  # noqa: S603

@@ -31,6 +31,9 @@ from emulator.yandex.search.generative import GenerativeSearchService
 from emulator.yandex.search.images import ImageSearchService
 from emulator.yandex.search.web import WebSearchService
 from emulator.yandex.search.wordstat import WordstatService
+from emulator.yandex.speech.recognition import RecognitionService
+from emulator.yandex.speech.synthesis import SynthesisService
+from emulator.yandex.speech.text_recognition import TextRecognitionService
 from emulator.yandex.storage import Storage
 from emulator.yandex.surface import YandexSurface
 
@@ -77,6 +80,9 @@ def yandex_surface(core: Core, providers: Providers) -> YandexSurface:
     SearchIndexService(surface, FileService(surface, storage), operations)
     _add_learning(surface, storage, operations)
     _add_search(surface, operations)
+    SynthesisService(surface)
+    RecognitionService(surface, operations)
+    TextRecognitionService(surface, operations)
     return surface
 
 

@@ -32,6 +32,8 @@ FORBIDDEN_HEADERS: Final = frozenset({"crit", "jwk", "jku", "x5u", "x5c", "b64",
 PKCS8: Final = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 PrivateKey: TypeAlias = RSAPrivateKey | EllipticCurvePrivateKey
 SHARED_ALGORITHM: Final = "HS256"
+# The last second of the year 9999. What is further away is no date, and an integer of 400 digits not even a float.
+LAST_S: Final = 253_402_300_799
 # What an algorithm signs with, and no other kind of key.
 KINDS: Final[Mapping[str, type[RSAKey | ECKey]]] = {"RS256": RSAKey, "PS256": RSAKey, "ES256": ECKey}
 
@@ -208,7 +210,7 @@ def _is_for(aud: object, audience: str) -> bool:
 
 def _moment(value: object) -> float:
     # NaN never gets here: JSON has none, and `read_object` refuses what Python's parser adds.
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -LAST_S <= value <= LAST_S:
         raise _invalid()
     return value
 

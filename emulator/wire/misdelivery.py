@@ -111,6 +111,7 @@ async def _malformed_json(exchange: Exchange, reply: Reply, entry: Entry, fault:
 async def _content_length_short(exchange: Exchange, reply: Reply, entry: Entry, fault: Fault) -> None:
     body = b"".join(reply.frames)
     exchange.write(head(reply, content_length(max(0, len(body) - int(fault.number("by", 10))))) + body)
+    _all_delivered(reply, entry)
     exchange.close()
 
 
@@ -123,8 +124,10 @@ async def _content_length_long(exchange: Exchange, reply: Reply, entry: Entry, f
 
 async def _chunked_garbage(exchange: Exchange, reply: Reply, entry: Entry, fault: Fault) -> None:
     exchange.write(head(reply, CHUNKED))
-    for frame in reply.frames[: fault.after()]:
+    for number, frame in enumerate(reply.frames[: fault.after()]):
         exchange.write(chunk(frame))
+        if number < len(reply.marks):
+            entry.delivered_tokens = reply.marks[number]
     exchange.write(b"zz not a size\r\n" + bytes(range(128, 160)) + b"\r\n")
     exchange.close()
 

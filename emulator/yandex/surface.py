@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Container
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -27,6 +27,16 @@ _NATIVE: Final = "POST /foundationModels/v1/"
 _KNOWN: Final[dict[str, Container[str]]] = {"gpt": MODELS, "emb": EMBEDDERS, "cls": CLASSIFIERS, "art": PAINTERS}
 
 
+class Dialogue(Protocol):
+    """Answers messages while they come."""
+
+    def hear(self, event: dict[str, Any]) -> list[dict[str, Any]]:
+        """Take a message; return those to send by now."""
+
+    def end(self) -> list[dict[str, Any]]:
+        """Return the messages that are due when no more come."""
+
+
 class YandexSurface(Surface):
     """Everything that answers under Yandex's hosts."""
 
@@ -38,6 +48,8 @@ class YandexSurface(Surface):
         self.access = access
         # Where the plain HTTP listener is, for addresses that answers give; known once it listens.
         self.address = ""
+        # Path of a method that hears many messages -> who answers them, made for each call.
+        self.dialogues: dict[str, Callable[[Call], Dialogue]] = {}
         self.routes = {
             _NATIVE + "completion": ("chat", self.completion),
             _NATIVE + "tokenize": ("tokenize", self.tokenize),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from servicekit.trust.user_context import UserRow
+
 GATEWAY: Final = ("gateway",)
 # A person with a certificate of the name `operator`: the tools of this repository.
 OPERATOR: Final = ("operator",)
@@ -15,6 +17,8 @@ KEYS: Final = {
     "RevokeApiKey": BOTH,
     "RotateApiKey": BOTH,
     "VerifyApiKey": BOTH,
+    "GetModelNames": GATEWAY,
+    "SetModelNames": GATEWAY,
 }
 OAUTH: Final = {
     "Authorize": GATEWAY,
@@ -66,15 +70,21 @@ ACCOUNTS: Final = {
     "ListOutbox": GATEWAY,
 }
 USER_CONTEXTS: Final = {"SignUserContext": GATEWAY}
-# Calls in a user's name, by the field of the request that names who asks; the call shows a credential of theirs.
+# Calls in a user's name: the field of the request that names who asks, and the scope that it takes. The call shows a
+# credential of theirs that has it.
 IN_THEIR_NAME: Final = {
-    **dict.fromkeys(("CreateApiKey", "ListApiKeys", "RevokeApiKey", "RotateApiKey"), "user_id"),
-    **dict.fromkeys(("ListGrants", "RevokeGrant"), "user_id"),
-    **dict.fromkeys(("CreateClient", "ListClients", "DeleteClient"), "owner_user_id"),
-    **dict.fromkeys(("ListSessions", "RevokeSession", "ChangePassword"), "user_id"),
-    **dict.fromkeys(("EnrollTotp", "ConfirmTotp", "DisableTotp"), "user_id"),
-    **dict.fromkeys(("GetProfile", "UpdateProfile", "ExportAccount", "DeleteAccount"), "user_id"),
-    **dict.fromkeys(("SetUserDisabled", "SetCredentialDisabled"), "admin_user_id"),
+    "ListApiKeys": UserRow("user_id", "keys:read"),
+    **dict.fromkeys(("CreateApiKey", "RevokeApiKey", "RotateApiKey"), UserRow("user_id", "keys:write")),
+    "GetModelNames": UserRow("user_id", "keys:read"),
+    "SetModelNames": UserRow("user_id", "keys:write"),
+    "ListGrants": UserRow("user_id", "profile:read"),
+    "RevokeGrant": UserRow("user_id", "profile:write"),
+    **dict.fromkeys(("CreateClient", "ListClients", "DeleteClient"), UserRow("owner_user_id", "clients:write")),
+    **dict.fromkeys(("GetProfile", "ExportAccount", "ListSessions"), UserRow("user_id", "profile:read")),
+    **dict.fromkeys(("UpdateProfile", "DeleteAccount", "RevokeSession"), UserRow("user_id", "profile:write")),
+    **dict.fromkeys(("ChangePassword", "EnrollTotp"), UserRow("user_id", "profile:write")),
+    **dict.fromkeys(("ConfirmTotp", "DisableTotp"), UserRow("user_id", "profile:write")),
+    **dict.fromkeys(("SetUserDisabled", "SetCredentialDisabled"), UserRow("admin_user_id", "admin")),
 }
 CALLERS: Final = {
     f"/razvilka.auth.v1.{service}/{method}": callers

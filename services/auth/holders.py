@@ -13,6 +13,7 @@ from typing import Any, Final
 from servicekit.errors import ErrorReason, PermissionDenied, Unauthenticated
 from servicekit.rpc_client import CREDENTIAL
 from servicekit.trust.callers import names_of
+from servicekit.trust.user_context import UserRow
 from services.auth.keys.verification import KeyVerifier
 from services.auth.oauth.tokens.inspection import TokenReader
 from services.auth.shared.domain.scope import SCOPES, ScopeKind
@@ -43,19 +44,22 @@ class Holders:
         self._tokens = tokens
         self._sessions = sessions
 
-    async def check(self, request: Any, field: str, context: Context) -> None:
-        """Return when the call shows a live credential of the user that the request's field names.
+    async def check(self, request: Any, row: UserRow, context: Context) -> None:
+        """Return when the call shows a live credential of the user that the request names, with the scope it takes.
 
         Raises:
             Unauthenticated: the credential does not count (any more).
-            PermissionDenied: there is none, it is another user's, or it is not the maker that the request names.
+            PermissionDenied: there is none, it is another user's, it may not do this, or it is not the maker that the
+                request names.
         """
         names = names_of(context)
         if not names or OPERATOR_NAME in names:
             return
         holder = await self.find(context)
-        if holder.user_id != getattr(request, field) or not _is_maker(request, holder):
+        if holder.user_id != getattr(request, row.field) or not _is_maker(request, holder):
             raise _denied()
+        if row.scope not in holder.scopes:
+            raise PermissionDenied(ErrorReason.INSUFFICIENT_SCOPE, f"This needs the scope {row.scope}.")
 
     async def find(self, context: Context) -> Holder:
         """Return whose live credential a call shows.

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound
+from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
@@ -52,6 +53,7 @@ from services.gateway.identity.refusals import Refusals
 from services.gateway.identity.step_up import StepUp
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.anthropic.entering import enter, speaks_anthropic
+from services.gateway.inference.caching.answer_cache import AnswerCache
 from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.inference.pricing import Pricing
@@ -69,14 +71,17 @@ from services.gateway.inference.routes.provider_status import providers_router
 from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.responses import InputTokens, Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
-from services.gateway.management import abuse, access, account, administration, bodies, clients, key_info, keys
+from services.gateway.inference.routes.tokenize import Tokenize
+from services.gateway.management import bodies, needs
 from services.gateway.management.abuse import abuse_router
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
 from services.gateway.management.administration import administration_router, credentials_router
 from services.gateway.management.clients import clients_router
+from services.gateway.management.expiring_models import expiring_models_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
+from services.gateway.management.model_names import model_names_router
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.oauth.device import DevicePages
 from services.gateway.oauth.metadata import MetadataEndpoints
@@ -91,9 +96,7 @@ from services.gateway.settings import GatewaySettings
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
-MANAGEMENT_ROOMS: Final = (key_info, account, access, keys, clients, administration, abuse)
-MANAGEMENT_NEEDS: Final = tuple(room.NEEDS for room in MANAGEMENT_ROOMS)
-ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, *MANAGEMENT_NEEDS)
+ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, *needs.NEEDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,9 @@ class AppDependencies:
     refusals: Refusals
     paid_calls: PaidCalls
     kept_responses: KeptResponses
+    explanations: RedisExplanations
     idempotency: Idempotency
+    cache: AnswerCache
     readiness: Readiness
     clock: Clock
 
@@ -128,9 +133,11 @@ class Application(FastAPI):
     known_routes: tuple[BaseRoute, ...]
 
     def methods_at(self, request: Request) -> set[str]:
-        """Return the methods of every route at a path; the router itself only names those of the first."""
-        here = (route for route in self.known_routes if route.matches(request.scope)[0] is not Match.NONE)
-        methods = {method for route in here if isinstance(route, Route) for method in route.methods or ()}
+        """Return the methods of every route at a path, or of those whose own it is, with no id in it."""
+        known = (route for route in self.known_routes if isinstance(route, Route))
+        here = [route for route in known if route.matches(request.scope)[0] is not Match.NONE]
+        own = [route for route in here if route.path == request.scope["path"]]
+        methods = {method for route in own or here for method in route.methods or ()}
         return methods | {"HEAD"} if "GET" in methods else methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -209,7 +216,7 @@ def _step_up(parts: AppDependencies) -> StepUp:
 def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
     return (
         models_router(parts.catalog, parts.clock),
-        requests_router(parts.usage),
+        requests_router(parts.usage, parts.explanations, parts.catalog),
         kept_responses_router(parts.kept_responses),
         auth_key_router(parts.usage, parts.clock),
         providers_router(parts.router),
@@ -220,10 +227,12 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         sessions_router(parts.accounts),
         grants_router(parts.grants),
         keys_router(parts.auth, parts.catalog, _step_up(parts)),
+        model_names_router(parts.auth, parts.catalog),
         clients_router(parts.grants, _step_up(parts)),
         administration_router(parts.administration, parts.limit),
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
+        expiring_models_router(parts.usage, parts.catalog, parts.clock),
     )
 
 
@@ -233,8 +242,10 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         limits=parts.settings.limit,
         pricing=Pricing(parts.catalog, parts.clock),
         router=parts.router,
-        answers=Answers(parts.paid_calls),
+        answers=Answers(parts.paid_calls, parts.cache),
+        free_calls=parts.paid_calls.free,
         idempotency=parts.idempotency,
+        cache=parts.settings.cache,
     )
     routes: tuple[PaidRoute[Any], ...] = (
         ChatCompletions(inference),
@@ -242,6 +253,7 @@ def _hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         EmbeddingsRoute(inference),
         Messages(inference),
         CountTokens(inference),
+        Tokenize(inference),
         Responses(inference, parts.kept_responses),
         InputTokens(inference, parts.kept_responses),
     )

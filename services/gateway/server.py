@@ -29,8 +29,6 @@ from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
-from services.gateway.clients.kept.idempotency import IdempotencyStore
-from services.gateway.clients.kept.response_store import RedisResponseStore
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
@@ -40,9 +38,8 @@ from services.gateway.edge.server.http_server import listening
 from services.gateway.edge.server.readiness import Check, Details, Readiness
 from services.gateway.identity.assembly import Identity, assemble_identity
 from services.gateway.identity.known_proxies import tell_known_proxies
-from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.paid_call import PaidCalls
-from services.gateway.inference.responses.kept import KeptResponses
+from services.gateway.kept_answers import Kept, assemble_kept
 from services.gateway.metering.journal.journal import NO_SPACE
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
@@ -121,7 +118,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         clients = await _open_clients(stack, settings, clock)
         paid = await _open_paid_calls(stack, settings, redis, clients, clock)
         identity = assemble_identity(settings, redis, clients.auth, clients.oauth, clock)
-        kept = _kept(settings, redis, paid[0], clock)
+        kept = assemble_kept(settings, redis, paid[0], clock)
         parts = _dependencies(settings, clients, identity, paid, kept, clock)
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
@@ -152,28 +149,6 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
         router,
         UsageClient(usage, contexts.signed),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What is kept of answers: for a next turn, for a retry."""
-
-    responses: KeptResponses
-    idempotency: Idempotency
-
-
-def _kept(settings: GatewaySettings, redis: Redis, paid_calls: PaidCalls, clock: Clock) -> Kept:
-    given = settings.idempotency
-    return Kept(
-        KeptResponses(RedisResponseStore(redis, ttl_s=settings.responses_kept_s)),
-        Idempotency(
-            IdempotencyStore(redis, lease_s=given.lease_s, kept_s=given.kept_s),
-            settings,
-            clock=clock,
-            tasks=paid_calls.tasks,
-            cancellations=paid_calls.cancellations,
-        ),
     )
 
 
@@ -213,7 +188,9 @@ def _dependencies(
         refusals=identity.refusals,
         paid_calls=paid_calls,
         kept_responses=kept.responses,
+        explanations=kept.explanations,
         idempotency=kept.idempotency,
+        cache=kept.cache,
         readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering, catalog)),
         clock=clock,
     )
@@ -284,6 +261,7 @@ def _admission_options(settings: GatewaySettings) -> AdmissionOptions:
         renew_every_s=given.lease_s / 3,
         replicas=given.replicas,
         reconcile_every_s=given.reconcile_every_s,
+        explained_s=given.explained_s,
     )
 
 

@@ -72,6 +72,17 @@ class IdempotencySettings(Part):
     """Kilobytes of an answer that is kept; of a larger one only that it was billed."""
 
 
+class CacheSettings(Part):
+    """The cache of answers, for callers that ask for it by `x-razvilka-cache: on`."""
+
+    ttl_s: int = Field(3600, ge=1)
+    """Seconds an answer is cached unless the caller says how long (`x-razvilka-cache-ttl`)."""
+    most_ttl_s: int = Field(86_400, ge=1)
+    """The longest that a caller may say, in seconds."""
+    price_percent: int = Field(0, ge=0, le=100)
+    """What an answer from the cache costs, in percent of what it would cost anew."""
+
+
 class OAuthSettings(Part):
     """The OAuth endpoints and the pages."""
 
@@ -99,6 +110,9 @@ class AdmissionSettings(Part):
     """Seconds between two comparisons of budget counters with stored usage."""
     budget_wait_s: float = Field(5.0, ge=0, le=30)
     """Seconds a request waits for others of its budget to be settled when that may make room for it; 0: none."""
+
+    explained_s: float = Field(600.0, ge=0)
+    """Seconds that GET /v1/requests/{id} knows all of a request that ended, about 1 kB of Redis each; 0: never."""
 
 
 class MeteringSettings(Part):
@@ -157,6 +171,8 @@ class GatewaySettings(BaseSettings):
     """How what a lost gateway left is billed."""
     idempotency: IdempotencySettings = IdempotencySettings()
     """How answers are kept for retries with the same Idempotency-Key."""
+    cache: CacheSettings = CacheSettings()
+    """The cache of answers."""
     oauth: OAuthSettings = OAuthSettings()
     """The OAuth endpoints and the pages."""
     public_url: str = ""

@@ -15,6 +15,7 @@ from services.router.domain.completion import EmbeddingInput
 from services.router.frames import RouterAnswerCodec
 from services.router.routing.files import FileService
 from services.router.routing.service import RouterService
+from services.router.routing.tokenizing import Tokenizing
 from services.router.rpc_messages import (
     completion_to_proto,
     embeddings_to_proto,
@@ -22,6 +23,8 @@ from services.router.rpc_messages import (
     model_to_proto,
     part_to_proto,
     prompt_from_proto,
+    question_from_proto,
+    route_to_proto,
     side_to_proto,
     status_to_proto,
 )
@@ -32,8 +35,11 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class RouterServicer(router_pb2_grpc.RouterServiceServicer):
     """Speaks razvilka.router.v1."""
 
-    def __init__(self, service: RouterService, files: FileService, settings: MultiplexServerSettings) -> None:
+    def __init__(
+        self, service: RouterService, tokenizing: Tokenizing, files: FileService, settings: MultiplexServerSettings
+    ) -> None:
         self._service = service
+        self._tokenizing = tokenizing
         self._files = files
         self._calls = MultiplexServer(
             {
@@ -74,6 +80,8 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
             dict(request.other_json),
             frozenset(request.allowed_models),
             request.require_parameters,
+            request.tenant,
+            request.tier,
         )
         return embeddings_to_proto(await self._service.embed(texts, call.request_id, call.timeout_s))
 
@@ -89,6 +97,11 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
         """Return what was seen of the providers."""
         statuses, sides = map(status_to_proto, self._service.statuses()), map(side_to_proto, self._service.canaries())
         return pb.GetProviderStatusResponse(models=statuses, canaries=sides)
+
+    async def CountTokens(self, request: pb.CountTokensRequest, context: Context) -> pb.CountTokensResponse:
+        """Have a provider's tokenizer count."""
+        counted = await self._tokenizing.count(question_from_proto(request), context.time_remaining())
+        return pb.CountTokensResponse(route=route_to_proto(counted.route), tokens=counted.tokens)
 
     async def GetFile(self, request: pb.GetFileRequest, context: Context) -> pb.GetFileResponse:
         """Return a file that a model made."""

@@ -30,6 +30,7 @@ from services.router.domain.completion import (
 from services.router.domain.health import ModelHealth
 from services.router.domain.kept_file import KeptFile
 from services.router.routing.service import ListedModel
+from services.router.routing.tokenizing import TokenQuestion
 from services.router.status.canaries import Side
 
 ROLES: Final = {
@@ -46,6 +47,12 @@ FINISH_REASONS: Final[dict[FinishReason | None, pb.FinishReason.ValueType]] = {
     FinishReason.TOOL_CALLS: pb.FINISH_REASON_TOOL_CALLS,
     FinishReason.CONTENT_FILTER: pb.FINISH_REASON_CONTENT_FILTER,
 }
+
+
+def question_from_proto(message: pb.CountTokensRequest) -> TokenQuestion:
+    """Return what is to be counted."""
+    prompt = prompt_from_proto(message.prompt) if message.HasField("prompt") else None
+    return TokenQuestion(message.model, tuple(message.texts), prompt, frozenset(message.allowed_models))
 
 
 def prompt_from_proto(message: pb.Prompt) -> Prompt:
@@ -70,6 +77,7 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         allowed_models=frozenset(message.allowed_models),
         require_parameters=message.require_parameters,
         tenant=message.tenant,
+        tier=message.tier,
         candidates=tuple(message.candidates),
         sort=message.sort,
         alone=message.alone,
@@ -178,6 +186,7 @@ def route_to_proto(route: Route) -> pb.Route:
         model=route.model,
         resolved_model=route.resolved_model,
         dropped_params=route.dropped_params,
+        queued_ms=route.queued_ms,
     )
 
 

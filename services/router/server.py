@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from razvilka.router.v1 import router_pb2_grpc
+from redis.asyncio import Redis
 
 from servicekit import lifecycle, postgres, redis, telemetry
 from servicekit.clock import Clock, SystemClock
@@ -33,8 +34,11 @@ from services.router.routing.attempts import Attempts
 from services.router.routing.files import FileService
 from services.router.routing.limits import Limits
 from services.router.routing.service import RouterService
+from services.router.routing.tokenizing import Tokenizing
 from services.router.rpc import RouterServicer
 from services.router.settings import RouterSettings
+from services.router.slots.exchange import RedisExchange
+from services.router.slots.lines import SlotLines, listen
 from services.router.status.reporter import StatusReporter
 from services.router.store import RouterStore
 
@@ -65,8 +69,9 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         catalog = _catalog(settings, store, ChannelCache(client), clock)
         ids = tool_call_ids(settings.tool_call_key, settings)
         made = file_ids(settings.tool_call_key, settings)
-        needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4, images, made)
-        table = ProviderTable(built_in_providers(settings, needs), http, ids, clock)
+        lines = await opened.enter_async_context(_lines(client, clock, settings))
+        needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4, images, made, lines)
+        table = ProviderTable(built_in_providers(settings, needs), http, ids, clock, lines)
         table.take_over(catalog.contents.upstreams)
         catalog.on_files(lambda files: table.take_over(files.upstreams))
         statuses = StatusReporter(health, store, clock)
@@ -86,7 +91,8 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         attempts = Attempts(table.providers, health, clock, random.Random())  # noqa: S311
         service = RouterService(catalog, attempts, statuses, clock, limits)
         files = FileService(lambda: file_store(table.providers), made)
-        servicer = RouterServicer(service, files, settings.multiplex)
+        tokenizing = Tokenizing(catalog, table.providers, service.counts, clock, limits)
+        servicer = RouterServicer(service, tokenizing, files, settings.multiplex)
         checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "router", clock))
         register = functools.partial(router_pb2_grpc.add_RouterServiceServicer_to_server, checked)
         policy = CallPolicy(CALLERS)
@@ -95,6 +101,16 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         # Before the server's stop, which waits for what is in hand: the gateways take new calls elsewhere.
         opened.callback(servicer.drain)
         yield port
+
+
+@asynccontextmanager
+async def _lines(client: Redis, clock: Clock, settings: RouterSettings) -> AsyncIterator[SlotLines]:
+    """Yield the lines for providers' slots; every slot is given back when the last call has ended."""
+    async with lifecycle.background() as tasks:
+        lines = SlotLines(RedisExchange(client), tasks, clock, settings.slots)
+        tasks.start(listen(client, lines, clock), name="slots.listen")
+        yield lines
+    await lines.leave()
 
 
 def _catalog(settings: RouterSettings, store: RouterStore, channels: ChannelCache, clock: Clock) -> LiveCatalog:

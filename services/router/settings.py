@@ -24,6 +24,7 @@ from servicekit.settings import (
 from services.router.providers.access import Access
 from services.router.providers.registry import BUILT_IN, ProviderSettings
 from services.router.providers.transport.settings import HttpSettings, WebImageSettings
+from services.router.slots.settings import SlotSettings
 
 
 class RouterSettings(ProviderSettings, BaseSettings):
@@ -45,6 +46,8 @@ class RouterSettings(ProviderSettings, BaseSettings):
     """Schema `router`: overrides and provider status. The router serves without it."""
     redis: RedisSettings
     """Shared tokens and resolved channels. The router serves without it."""
+    slots: SlotSettings = SlotSettings()
+    """How calls wait for providers' quotas."""
     http: HttpSettings = HttpSettings()
     """How providers are called."""
     images: WebImageSettings = WebImageSettings()

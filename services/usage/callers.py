@@ -11,8 +11,12 @@ METHODS: Final = {
     "GetSpend": ("gateway",),
     "GetRequest": ("gateway",),
     "CheckInvariants": ("operator",),
+    "ListModelCallers": ("gateway",),
 }
 # Calls in a user's name show a context of that user, signed by auth. `Record` and `GetSpend` are the gateway's own: it
 # keeps the books and rebuilds budgets from them, with nobody there who could show anything.
-IN_THEIR_NAME: Final = {"GetRequest": UserRow("user_id", "usage:read")}
+IN_THEIR_NAME: Final = {
+    "GetRequest": UserRow("user_id", "usage:read"),
+    "ListModelCallers": UserRow("admin_user_id", "admin"),
+}
 CALLERS: Final = {f"/razvilka.usage.v1.UsageService/{method}": callers for method, callers in METHODS.items()}

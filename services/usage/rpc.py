@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import usage_pb2 as pb
 from razvilka.usage.v1 import usage_pb2_grpc as pb_grpc
 
+from services.usage.domain.model_caller import ModelCaller
 from services.usage.domain.record import COLUMNS, EPOCH, Attempt, Source, Status, UsageRecord
 from services.usage.ingest import Ingest
 from services.usage.spending import Spending
@@ -88,6 +89,14 @@ class UsageServicer(pb_grpc.UsageServiceServicer):
         record = await self._spending.find_request(request.user_id, request.request_id)
         return pb.GetRequestResponse(record=record_to_proto(record))
 
+    async def ListModelCallers(
+        self, request: pb.ListModelCallersRequest, context: Context
+    ) -> pb.ListModelCallersResponse:
+        """Return who calls some models."""
+        since = moment_from_proto(request.since).date()
+        found = await self._spending.callers_of(request.models, since, request.limit)
+        return pb.ListModelCallersResponse(callers=map(caller_to_proto, found))
+
     async def CheckInvariants(self, request: pb.CheckInvariantsRequest, context: Context) -> pb.CheckInvariantsResponse:
         """Compare rows with rollups."""
         since = moment_from_proto(request.since) if request.HasField("since") else None
@@ -96,6 +105,19 @@ class UsageServicer(pb_grpc.UsageServiceServicer):
             broken=[pb.Broken(invariant=broken.invariant.value, detail=broken.detail) for broken in result.broken],
             rows_checked=result.rows_checked,
         )
+
+
+def caller_to_proto(caller: ModelCaller) -> pb.ModelCaller:
+    """Return who called a model."""
+    message = pb.ModelCaller(
+        model=caller.model,
+        user_id=caller.user_id,
+        key_id=caller.key_id,
+        grant_id=caller.grant_id,
+        requests=caller.requests,
+    )
+    message.last_day.FromDatetime(datetime.combine(caller.last_day, time(), UTC))
+    return message
 
 
 def moment_from_proto(timestamp: Timestamp) -> datetime:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
-from servicekit.errors import ErrorReason, NotFound
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from services.usage.domain.model_caller import ModelCaller
 from services.usage.domain.record import UsageRecord
 from services.usage.domain.spend import Spend, parse_subject, span_of
 from services.usage.store import UsageStore
+
+MOST_CALLERS: Final = 1000
+MOST_MODELS: Final = 500
 
 
 class Spending:
@@ -26,6 +32,22 @@ class Spending:
             InvalidRequest: the subject is malformed or another user.
         """
         return await self._store.sum_spend(parse_subject(user_id, subject), span_of(since, until))
+
+    async def callers_of(self, models: Sequence[str], since: date, limit: int) -> list[ModelCaller]:
+        """Return who has called any of the models from a UTC day on, most requests first.
+
+        Raises:
+            InvalidRequest: too many models, or the limit is out of bounds.
+        """
+        if not 1 <= limit <= MOST_CALLERS:
+            raise InvalidRequest(
+                ErrorReason.INVALID_PARAMETERS, f"The limit must be 1 to {MOST_CALLERS}.", param="limit"
+            )
+        if len(models) > MOST_MODELS or any("\0" in model for model in models):
+            raise InvalidRequest(
+                ErrorReason.INVALID_PARAMETERS, f"Give the ids of {MOST_MODELS} models at most.", param="models"
+            )
+        return await self._store.callers_of(models, since, limit) if models else []
 
     async def find_request(self, user_id: str, request_id: str) -> UsageRecord:
         """Return one request of this user.

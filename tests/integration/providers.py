@@ -26,9 +26,9 @@ class Providers:
         """Forget faults and what was asked."""
         self._run(lambda control: control.reset())
 
-    def calls(self, **equals: Any) -> list[dict[str, Any]]:
-        """Return the chat calls since the last reset, oldest first."""
-        return self._run(lambda control: control.ground_truth(operation="chat", **equals))
+    def calls(self, operation: str = "chat", **equals: Any) -> list[dict[str, Any]]:
+        """Return the calls since the last reset, oldest first."""
+        return self._run(lambda control: control.ground_truth(operation=operation, **equals))
 
     def wait_for_call(self, **equals: Any) -> dict[str, Any]:
         """Return the newest chat call as soon as there is one."""

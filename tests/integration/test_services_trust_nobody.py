@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 import pytest
 import redis
-from razvilka.auth.v1 import account_pb2, auth_pb2, auth_pb2_grpc, oauth_pb2
+from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_grpc, oauth_pb2
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from servicekit.call import CallContext
@@ -25,7 +25,7 @@ from services.usage.callers import CALLERS as USAGE_CALLERS
 from tools.servers.ports import LOOPBACK
 from tools.stack.home import REPOSITORY
 from tools.stack.remembered import redis_secret
-from tools.stack.running_stack import Account, RunningStack
+from tools.stack.running_stack import RunningStack
 
 CLIENTS: Final = REPOSITORY / "services" / "gateway" / "clients"
 SCOPES: Final = ["keys:read", "keys:write", "models:read"]
@@ -161,12 +161,14 @@ def test_the_gateway_cannot_speak_for_an_operator(stack: RunningStack) -> None:
         asyncio.run(ask_auth())
 
 
-def asks(stack: RunningStack, credential: bytes, request: Any, method: str) -> ErrorReason | None:
+def asks(
+    stack: RunningStack, credential: bytes, request: Any, method: str, stub_of: Any = auth_pb2_grpc.AuthServiceStub
+) -> ErrorReason | None:
     """Ask auth as the gateway, with what it was shown; return how it was refused, None when it was answered."""
 
     async def ask_auth() -> None:
         async with open_channel(stack.auth.target, Peer("auth", stack.parts.home.tls / "gateway")) as channel:
-            stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
+            stub: Any = stub_of(channel)
             call = CallContext("", begin_trace(None), credential)
             await unary(getattr(stub, method), request, deadline_s=10.0, call=call, in_their_name=True)
 
@@ -201,7 +203,7 @@ def test_the_gateways_word_is_not_enough_to_act_for_somebody(stack: RunningStack
 def test_a_maker_is_the_credential_that_is_shown(stack: RunningStack) -> None:
     """Its id was believed before: a weak key passed for a strong one of the same account."""
     account = stack.new_account(scopes=SCOPES)
-    weak = weak_key(stack, account)
+    weak = weak_key(stack, account.user_id)
     strong = auth_pb2.Authority(subject=f"key:{account.key_id}", scopes=SCOPES)
     request = auth_pb2.CreateApiKeyRequest(user_id=account.user_id, name="x", scopes=["keys:write"], maker=strong)
 
@@ -214,14 +216,38 @@ def test_a_maker_is_the_credential_that_is_shown(stack: RunningStack) -> None:
     assert (by_weak, by_itself, by_more_than_itself) == (denied, None, denied)
 
 
-def weak_key(stack: RunningStack, account: Account) -> str:
-    """Return another key of the account, which may do little."""
+def test_a_credential_does_in_its_users_name_what_it_may_itself(stack: RunningStack) -> None:
+    """A weak key of an administrator, shown to a stolen gateway, was enough to shut anybody's account."""
+    account = stack.new_account(scopes=SCOPES)
+    ((admin_id,),) = stack.query("SELECT user_id FROM auth.api_keys WHERE 'admin' = ANY (scopes) LIMIT 1")
+    weak = f"Bearer {weak_key(stack, admin_id)}".encode()
+    shut = account_pb2.SetUserDisabledRequest(admin_user_id=admin_id, user_id=account.user_id, disabled=True)
+    off = account_pb2.SetCredentialDisabledRequest(
+        admin_user_id=admin_id, kind=account_pb2.CREDENTIAL_KIND_KEY, id=account.key_id, disabled=True
+    )
+    face = account_pb2_grpc.AccountServiceStub
+
+    refusals = [
+        asks(stack, weak, shut, "SetUserDisabled", face),
+        asks(stack, weak, off, "SetCredentialDisabled", face),
+        asks(stack, weak, account_pb2.ExportAccountRequest(user_id=admin_id), "ExportAccount", face),
+        asks(stack, weak, auth_pb2.ListApiKeysRequest(user_id=admin_id), "ListApiKeys"),
+    ]
+    still_there = asks(
+        stack, f"Bearer {account.key}".encode(), auth_pb2.ListApiKeysRequest(user_id=account.user_id), "ListApiKeys"
+    )
+
+    assert (refusals, still_there) == ([ErrorReason.INSUFFICIENT_SCOPE] * 4, None)
+
+
+def weak_key(stack: RunningStack, user_id: str) -> str:
+    """Return another key of an account, which may do little."""
 
     async def ask_auth() -> str:
         async with stack.auth.channel() as channel:
             stub: Any = auth_pb2_grpc.AuthServiceStub(channel)
             request = auth_pb2.CreateApiKeyRequest(
-                user_id=account.user_id, name="weak", scopes=["models:read"], by_operator=True
+                user_id=user_id, name="weak", scopes=["models:read"], by_operator=True
             )
             return str((await unary(stub.CreateApiKey, request, deadline_s=10.0)).secret)
 

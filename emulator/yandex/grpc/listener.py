@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import grpc
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
-from emulator.core import Call, ending
+from emulator.core import Call, Route, ending
 from emulator.wire.faults import BREAKING
-from emulator.wire.replies import Reply
+from emulator.wire.replies import RefusalError, Reply
 from emulator.wire.tls import CertificateFiles
 from emulator.yandex.grpc.method import Method
 from emulator.yandex.grpc.methods import METHODS
-from emulator.yandex.grpc.translation import StatusError, messages, received
+from emulator.yandex.grpc.translation import StatusError, messages, received, written
 from emulator.yandex.surface import YandexSurface
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -52,8 +54,13 @@ class GrpcListener:
         await self._server.stop(0.1)
 
     def _handler(self, method: Method) -> "grpc.RpcMethodHandler[Any, Any]":
-        make = grpc.unary_stream_rpc_method_handler if method.streams else grpc.unary_unary_rpc_method_handler
-        serve: Callable[..., Any] = self._streamed(method) if method.streams else self._single(method)
+        serve: Callable[..., Any]
+        if method.listens:
+            make, serve = grpc.stream_stream_rpc_method_handler, self._talked(method)
+        elif method.streams:
+            make, serve = grpc.unary_stream_rpc_method_handler, self._streamed(method)
+        else:
+            make, serve = grpc.unary_unary_rpc_method_handler, self._single(method)
         return make(serve, method.request.FromString, lambda message: message.SerializeToString())
 
     def _single(self, method: Method) -> Callable[..., Any]:
@@ -70,9 +77,43 @@ class GrpcListener:
 
         return serve
 
-    async def _messages(self, method: Method, request: Message, context: Context) -> AsyncIterator[Message]:
+    def _talked(self, method: Method) -> Callable[..., Any]:
+        async def serve(requests: AsyncIterator[Message], context: Context) -> AsyncIterator[Message]:
+            with self._opened(method, method.request(), context) as (call, route):
+                # The route tells whether the caller may speak at all; its reply has nothing else in it.
+                reply = await self._surface.answer(call, route)
+                call.entry.status = reply.status
+                try:
+                    list(messages(method, reply))
+                    async for message in self._conversed(method, call, requests):
+                        yield message
+                except StatusError as error:
+                    call.entry.ended = "refused"
+                    await context.abort(error.status, error.message)
+                call.entry.ended = ending(call.entry, reply)
+
+        return serve
+
+    async def _conversed(self, method: Method, call: Call, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        dialogue = self._surface.dialogues[method.path](call)
+        try:
+            async for request in requests:
+                for found in dialogue.hear(MessageToDict(request)):
+                    yield written(method, found)
+            for found in dialogue.end():
+                yield written(method, found)
+        except RefusalError as refusal:
+            call.entry.status = refusal.reply.status
+            list(messages(method, refusal.reply))
+
+    def _opened(
+        self, method: Method, request: Message, context: Context
+    ) -> AbstractContextManager[tuple[Call, Route | None]]:
         metadata = {key: str(value) for key, value in context.invocation_metadata() or ()} | {"host": self.address}
-        with self._surface.opened(received(method, request, metadata)) as (call, route):
+        return self._surface.opened(received(method, request, metadata))
+
+    async def _messages(self, method: Method, request: Message, context: Context) -> AsyncIterator[Message]:
+        with self._opened(method, request, context) as (call, route):
             reply = await self._surface.answer(call, route)
             call.entry.status = reply.status
             try:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from emulator.yandex.grpc import assistants_methods, learning_methods, search_methods
+from emulator.yandex.grpc import assistants_methods, learning_methods, search_methods, speech_methods
 from emulator.yandex.grpc.method import Method
 from emulator.yandex.protos import endpoint_pb2, foundation_models_pb2, iam_pb2, operation_pb2, text_classification_pb2
 
@@ -65,4 +65,5 @@ METHODS: Final = (
     *assistants_methods.METHODS,
     *learning_methods.METHODS,
     *search_methods.METHODS,
+    *speech_methods.METHODS,
 )  # fmt: skip

@@ -47,7 +47,12 @@ def messages(method: Method, reply: Reply) -> Iterator[Message]:
         if reply.status >= 400 or ("error" in found and "done" not in found):
             error = found.get("error") or {}
             raise StatusError(STATUS_OF_CODE[error.get("grpcCode", 2)], str(error.get("message", "")))
-        yield ParseDict(found.get("result", found), method.response(), ignore_unknown_fields=True)
+        yield written(method, found.get("result", found))
+
+
+def written(method: Method, found: dict[str, Any]) -> Message:
+    """Return JSON as a message of the answer."""
+    return ParseDict(found, method.response(), ignore_unknown_fields=True)
 
 
 def _decoded(frame: bytes) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound, P
 from services.auth.accounts.account_lookup import usable_account
 from services.auth.accounts.sessions import LoginSessions
 from services.auth.accounts.store.accounts import set_disabled
-from services.auth.accounts.store.unit_of_work import AccountUnits
+from services.auth.accounts.store.unit_of_work import AccountUnit, AccountUnits
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.origin import Origin
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.store.accounts import AccountStore
-from services.auth.shared.store.disabled import disable, enable, hold_credential
+from services.auth.shared.store.disabled import disable, disable_applications_of, enable, hold_credential
 
 SWITCHED: Final = {
     (RevokedKind.KEY, True): AuditAction.KEY_DISABLED,
@@ -36,7 +36,7 @@ class Administration:
         self._sessions = sessions
 
     async def set_disabled(self, admin_user_id: str, user_id: str, origin: Origin, *, disabled: bool) -> None:
-        """Shut an account, or open it again: its keys, sessions and tokens, on every gateway.
+        """Shut an account, or open it again: its keys, sessions and tokens, and its applications, on every gateway.
 
         Raises:
             NotFound: there is no such user.
@@ -53,6 +53,8 @@ class Administration:
                 raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="user_id")
             await unit.revoke(RevokedKind.USER, user_id)
             await unit.revoke_sessions(ended)
+            for each in await self._switch_applications(unit, user_id, disabled=disabled):
+                await unit.revoke(RevokedKind.CHANGED, each)
             action = AuditAction.USER_DISABLED if disabled else AuditAction.USER_ENABLED
             unit.note(action, user_id, actor=f"user:{admin.id}")
         await self._sessions.forget(ended)
@@ -74,14 +76,22 @@ class Administration:
             state = await hold_credential(unit.connection, kind, id)
             if state is None:
                 raise NotFound(ErrorReason.NOT_FOUND, f"There is no such {kind}.", param="id")
-            if state.is_over:
-                raise Conflict(ErrorReason.CONFLICT, f"This {kind} is revoked.", param="id")
             connection = unit.connection
             changed = await (disable(connection, subject, unit.at) if disabled else enable(connection, subject))
+            # A grant that ended while it was disabled bars what would take its place, until it is enabled.
+            is_bar = kind is RevokedKind.GRANT and not disabled and changed
+            if state.is_over and not is_bar:
+                raise Conflict(ErrorReason.CONFLICT, f"This {kind} is revoked.", param="id")
             for each in changed:
                 await unit.revoke(RevokedKind.CHANGED, each)
             if changed:
                 unit.note_of(SWITCHED[kind, disabled], subject, f"user:{admin.id}", owner=state.owner_id)
+
+    async def _switch_applications(self, unit: AccountUnit, user_id: str, *, disabled: bool) -> list[str]:
+        # They act for others, who would go on being served by somebody who was shut out.
+        if disabled:
+            return await disable_applications_of(unit.connection, user_id, unit.at)
+        return await enable(unit.connection, f"user:{user_id}")
 
     async def _administrator(self, user_id: str) -> Account:
         account = await usable_account(self._accounts, user_id)

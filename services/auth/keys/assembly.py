@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from services.auth.keys.last_use import LastUse
 from services.auth.keys.management import ApiKeys
+from services.auth.keys.naming import ModelNaming
 from services.auth.keys.pepper_census import PepperCensus
 from services.auth.keys.rpc import KeyServicer
 from services.auth.keys.settings import KeySettings
@@ -16,6 +17,7 @@ from services.auth.keys.verification import KeyVerifier
 from services.auth.shared.dependencies import Dependencies
 from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.in_person import InPerson
+from services.auth.shared.store.model_names import ModelNameStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +41,9 @@ def assemble_keys(
     management = ApiKeys(
         store, hasher, given.units, in_person, bounds=given.bounds, clock=given.clock, new_id=uuid.uuid4
     )
-    verifier = KeyVerifier(store, hasher, given.units, limits, last_use, clock=given.clock, background=given.background)
-    return Keys(KeyServicer(management, verifier), verifier, PepperCensus(store, hasher))
+    names = ModelNameStore(given.pool)
+    verifier = KeyVerifier(
+        store, names, hasher, given.units, limits, last_use, clock=given.clock, background=given.background
+    )
+    servicer = KeyServicer(management, verifier, ModelNaming(names, given.units))
+    return Keys(servicer, verifier, PepperCensus(store, hasher))

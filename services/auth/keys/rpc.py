@@ -8,6 +8,7 @@ from razvilka.auth.v1 import auth_pb2_grpc as pb_grpc
 from services.auth.keys.domain.api_key import ApiKey
 from services.auth.keys.domain.key_order import KeyOrder
 from services.auth.keys.management import ApiKeys
+from services.auth.keys.naming import ModelNaming
 from services.auth.keys.verification import KeyVerifier
 from services.auth.shared.domain.budget import key_budget
 from services.auth.shared.rpc_values import (
@@ -24,9 +25,10 @@ from services.auth.shared.rpc_values import (
 class KeyServicer(pb_grpc.AuthServiceServicer):
     """API keys on the wire."""
 
-    def __init__(self, keys: ApiKeys, verifier: KeyVerifier) -> None:
+    def __init__(self, keys: ApiKeys, verifier: KeyVerifier, naming: ModelNaming) -> None:
         self._keys = keys
         self._verifier = verifier
+        self._naming = naming
 
     async def CreateApiKey(self, request: pb.CreateApiKeyRequest, context: Context) -> pb.CreateApiKeyResponse:
         """Issue a key and show it once."""
@@ -53,6 +55,15 @@ class KeyServicer(pb_grpc.AuthServiceServicer):
     async def VerifyApiKey(self, request: pb.VerifyApiKeyRequest, context: Context) -> pb.VerifyApiKeyResponse:
         """Answer who holds a key."""
         return pb.VerifyApiKeyResponse(caller=caller_to_proto(await self._verifier.verify(request.secret)))
+
+    async def GetModelNames(self, request: pb.GetModelNamesRequest, context: Context) -> pb.GetModelNamesResponse:
+        """Answer which model is meant by which name."""
+        return pb.GetModelNamesResponse(names=await self._naming.get(request.user_id, request.key_id))
+
+    async def SetModelNames(self, request: pb.SetModelNamesRequest, context: Context) -> pb.SetModelNamesResponse:
+        """Replace the names."""
+        names = await self._naming.set(request.user_id, request.key_id, dict(request.names))
+        return pb.SetModelNamesResponse(names=names)
 
 
 def order_from_proto(request: pb.CreateApiKeyRequest) -> KeyOrder:

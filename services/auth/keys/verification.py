@@ -19,8 +19,10 @@ from services.auth.keys.store.key_rows import HeldKey
 from services.auth.shared.domain.audit import SYSTEM, AuditAction, AuditEvent
 from services.auth.shared.domain.budget import Budget
 from services.auth.shared.domain.caller import Caller
+from services.auth.shared.domain.model_names import joined
 from services.auth.shared.domain.scope import OPERATOR_SCOPES
 from services.auth.shared.domain.tier import Tier, TierLimits
+from services.auth.shared.store.model_names import ModelNameStore
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 # One sentence for keys that never were, keys that were mistyped and keys that are over.
@@ -33,6 +35,7 @@ class KeyVerifier:
     def __init__(
         self,
         store: KeyStore,
+        names: ModelNameStore,
         hasher: KeyHasher,
         units: UnitsOfWork,
         limits: Mapping[Tier, TierLimits],
@@ -42,6 +45,7 @@ class KeyVerifier:
         background: Background,
     ) -> None:
         self._store = store
+        self._names = names
         self._hasher = hasher
         self._units = units
         self._limits = limits
@@ -75,7 +79,8 @@ class KeyVerifier:
             self._move_over(held, candidates[0], secret)
         metrics.VERIFICATIONS.labels("valid").inc()
         self._last_use.mark(held.key.id, now)
-        return self._caller(held)
+        of_user, of_key = await self._names.find(held.key.user_id, held.key.lineage_id)
+        return self._caller(held, joined(of_user, of_key))
 
     def _move_over(self, held: HeldKey, current: KeyHash, secret: str) -> None:
         # Not awaited: the key is valid whether or not its row can be rewritten now; the next use tries again.
@@ -90,7 +95,7 @@ class KeyVerifier:
         finally:
             self._moving.discard(held.key.id)
 
-    def _caller(self, held: HeldKey) -> Caller:
+    def _caller(self, held: HeldKey, model_names: Mapping[str, str]) -> Caller:
         key = held.key
         budgets: tuple[Budget, ...] = ()
         if key.budget is not None:
@@ -107,6 +112,7 @@ class KeyVerifier:
             budgets=(*budgets, *self._limits[held.tier].ceiling_of(key.user_id)),
             expires_at=key.expires_at,
             time_zone=held.time_zone,
+            model_names=model_names,
         )
 
 

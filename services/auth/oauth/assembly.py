@@ -45,6 +45,7 @@ from services.auth.shared.domain.session import Sessions
 from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.in_person import InPerson
 from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.model_names import ModelNameStore
 from services.auth.shared.store.revocations import RevocationStore
 
 
@@ -141,7 +142,15 @@ def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits], reader: TokenRe
         inspection=inspection,
         devices=devices,
         clients=parts.clients,
-        grants=Grants(parts.grants, parts.accounts, limits, given.units, revocations, clock=given.clock),
+        grants=Grants(
+            parts.grants,
+            parts.accounts,
+            limits,
+            given.units,
+            revocations,
+            ModelNameStore(given.pool),
+            clock=given.clock,
+        ),
         proofs=parts.proofs,
         pushed=_pushed(parts, authenticator),
         ring=parts.ring,

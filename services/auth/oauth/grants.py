@@ -22,6 +22,7 @@ from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.revocation import Revocation
 from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.model_names import ModelNameStore
 from services.auth.shared.store.revocations import RevocationStore
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -39,6 +40,7 @@ class Grants:
         limits: Mapping[Tier, TierLimits],
         units: UnitsOfWork,
         revocations: RevocationStore,
+        names: ModelNameStore,
         *,
         clock: Clock,
     ) -> None:
@@ -47,6 +49,7 @@ class Grants:
         self._limits = limits
         self._units = units
         self._revocations = revocations
+        self._names = names
         self._clock = clock
 
     async def caller_of(self, grant_id: str, user_id: str) -> Caller:
@@ -80,6 +83,7 @@ class Grants:
             time_zone=account.time_zone,
             grant_id=grant.id,
             client_id=grant.client_id,
+            model_names=(await self._names.find(grant.user_id))[0],
         )
 
     async def list_of(self, user_id: str) -> list[tuple[Grant, Client]]:

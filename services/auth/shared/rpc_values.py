@@ -69,6 +69,7 @@ def caller_to_proto(caller: Caller) -> pb.Caller:
         grant_id=caller.grant_id,
         client_id=caller.client_id,
         time_zone=caller.time_zone,
+        model_names=caller.model_names,
     )
 
 

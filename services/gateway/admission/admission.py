@@ -103,15 +103,15 @@ class Admission:
         metrics.ADMIT_SECONDS.observe(self._clock.monotonic() - began)
         return admitted
 
-    async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int) -> None:
-        """Give back leases, turn the hold into `cost_micro_rub`, refund or charge tokens.
+    async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int, explanation: str = "") -> None:
+        """Give back leases, turn the hold into `cost_micro_rub`, refund or charge tokens; keep the explanation.
 
         Idempotent by request id, from any process. It never raises and takes no longer than the timeout of Redis;
         what Redis misses is settled in the background.
         """
         self._leases.remove(ticket.request_id)
         self._local.release(ticket.request_id, cost_micro_rub)
-        key, payload = self._settlement(ticket, tokens, cost_micro_rub)
+        key, payload = self._settlement(ticket, tokens, cost_micro_rub, explanation)
         try:
             await self._runner.run(SETTLE, key, payload)
             self.settlements.told(ticket.user_id)
@@ -126,8 +126,16 @@ class Admission:
         """Settle a request that never reached a provider."""
         await self.settle(ticket, 0, 0)
 
-    def _settlement(self, ticket: Ticket, tokens: int, cost_micro_rub: int) -> tuple[str, bytes]:
-        return details_key(ticket.user_id), settle_payload(ticket, tokens, cost_micro_rub, self._time.now_us())
+    def _settlement(self, ticket: Ticket, tokens: int, cost_micro_rub: int, explanation: str = "") -> tuple[str, bytes]:
+        payload = settle_payload(
+            ticket,
+            tokens,
+            cost_micro_rub,
+            self._time.now_us(),
+            explanation=explanation,
+            explained_ms=int(self._options.explained_s * 1000),
+        )
+        return details_key(ticket.user_id), payload
 
     async def _admit_by_redis(self, request: AdmissionRequest) -> Admitted:
         for _ in range(ATTEMPTS):
@@ -157,7 +165,7 @@ class Admission:
             if self._local.remember(key, left, epoch):
                 self._leases.doubt(request.user_id)
         ticket = Ticket(request.user_id, request.request_id, answer.now_us, keys)
-        return Admitted(ticket, report_of(answer))
+        return Admitted(ticket, report_of(answer), budget_left=answer.budget_left)
 
     def _admit_locally(self, request: AdmissionRequest) -> Admitted:
         metrics.DEGRADED_REQUESTS.inc()

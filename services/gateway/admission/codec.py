@@ -49,8 +49,16 @@ def admit_payload(request: AdmissionRequest, *, mode: Mode, lease_us: int) -> by
     return pack(call)
 
 
-def settle_payload(ticket: Ticket, tokens: int, cost_micro_rub: int, settled_at_us: int) -> bytes:
-    """Pack the argument of `settle.lua`."""
+def settle_payload(
+    ticket: Ticket,
+    tokens: int,
+    cost_micro_rub: int,
+    settled_at_us: int,
+    *,
+    explanation: str = "",
+    explained_ms: int = 0,
+) -> bytes:
+    """Pack the argument of `settle.lua`; a text that explains the request is kept for `explained_ms`."""
     call = SettleCall(
         request_id=ticket.request_id,
         made_ms=id_time_ms(ticket.request_id),
@@ -59,6 +67,8 @@ def settle_payload(ticket: Ticket, tokens: int, cost_micro_rub: int, settled_at_
         settled_us=settled_at_us,
         admitted_us=ticket.admitted_at_us,
         budget_keys=ticket.budget_keys,
+        explanation=explanation if explained_ms else "",
+        explained_ms=explained_ms if explanation else 0,
     )
     return pack(call)
 

@@ -25,8 +25,13 @@ BUDGET: Final = "b:"
 The key ends in the period with the Unix seconds of its beginning and end, as its owner's time zone has them: whoever
 finds it knows what to ask the usage service, also after the owner moved to another zone.
 """
+EXPLAINED: Final = "e:"
+"""String: what a request that has ended met on its way; see `inference.explaining`."""
 MARK: Final = "x:"
 """Says of a request that its settlement without a hold was counted."""
+
+KEPT_BILL: Final = "bill:"
+"""Of a request that has an idempotency key: what settles it, kept together with its answer."""
 
 HOLDS_PATTERN: Final = f"gw:{{*}}:{HOLDS}"
 BUDGETS_PATTERN: Final = f"gw:{{*}}:{BUDGET}*"
@@ -35,6 +40,16 @@ BUDGETS_PATTERN: Final = f"gw:{{*}}:{BUDGET}*"
 def details_key(user_id: str) -> str:
     """Return the key that names a user's slot and from which the scripts derive all others."""
     return f"gw:{{{user_id}}}:{DETAILS}"
+
+
+def kept_bill_key(user_id: str, request_id: str) -> str:
+    """Return the key of what is kept of a request together with its answer."""
+    return f"gw:{{{user_id}}}:{KEPT_BILL}{request_id}"
+
+
+def explanation_key(user_id: str, request_id: str) -> str:
+    """Return where the explanation of a user's request is kept."""
+    return f"gw:{{{user_id}}}:{EXPLAINED}{request_id}"
 
 
 def user_of_holds(key: str) -> str:

@@ -18,6 +18,7 @@ class AdmissionOptions:
         degraded_budget_share: part of a budget that one gateway may spend at most while Redis is lost.
         rebuild_timeout_s: how long a caller waits for its budget's counters to be rebuilt.
         reconcile_every_s: how often budget counters at rest are compared with stored usage.
+        explained_s: how long what a request met is kept for who asks; 0: it is not.
         max_late_settles: how many settles wait for Redis at most; the reaper repairs what is given up.
     """
 
@@ -33,3 +34,4 @@ class AdmissionOptions:
     rebuild_timeout_s: float = 2.0
     max_late_settles: int = 20_000
     reconcile_every_s: float = 300.0
+    explained_s: float = 600.0

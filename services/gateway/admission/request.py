@@ -73,11 +73,16 @@ class LimitReport:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A request that may pass; `ticket` settles it."""
+    """A request that may pass; `ticket` settles it.
+
+    `budget_left` is what each of its budgets has left beside its hold, in micro-roubles, in the order asked; empty:
+    Redis was lost.
+    """
 
     ticket: Ticket
     report: LimitReport
     degraded: bool = False
+    budget_left: tuple[int, ...] = ()
 
 
 class AdmissionRefused(QuotaExceeded):

@@ -108,7 +108,10 @@ class AdmitAnswer(msgspec.Struct, frozen=True):
 
 
 class SettleCall(msgspec.Struct, frozen=True):
-    """The argument of `settle.lua`; `cost` in micro-roubles, times are Redis times but `made_ms`, that of the id."""
+    """The argument of `settle.lua`; `cost` in micro-roubles, times are Redis times but `made_ms`, that of the id.
+
+    `explanation` is kept for `explained_ms`; 0: there is none.
+    """
 
     request_id: str
     made_ms: int
@@ -117,6 +120,8 @@ class SettleCall(msgspec.Struct, frozen=True):
     settled_us: int
     admitted_us: int
     budget_keys: tuple[str, ...]
+    explanation: str = ""
+    explained_ms: int = 0
 
 
 class RenewCall(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Any
@@ -101,6 +102,27 @@ class AuthClient:
         answer = await self._ask(self._stub.RevokeApiKey, request, call)
         return moment(answer, "revoked_at")
 
+    async def model_names(self, user_id: str, key_id: str, call: CallContext) -> dict[str, str]:
+        """Return which models are meant by which names, for one key or ("") for all that the user has.
+
+        Raises:
+            NotFound: the user has no such key.
+        """
+        request = pb.GetModelNamesRequest(user_id=user_id, key_id=key_id)
+        return dict((await self._ask(self._stub.GetModelNames, request, call)).names)
+
+    async def set_model_names(
+        self, user_id: str, key_id: str, names: Mapping[str, str], call: CallContext
+    ) -> dict[str, str]:
+        """Replace them.
+
+        Raises:
+            NotFound: the user has no such key.
+            InvalidRequest: a name is none.
+        """
+        request = pb.SetModelNamesRequest(user_id=user_id, key_id=key_id, names=names)
+        return dict((await self._ask(self._stub.SetModelNames, request, call)).names)
+
     async def is_serving(self) -> bool:
         """Tell whether the service is ready."""
         return await rpc_client.is_serving(self._channel)
@@ -128,6 +150,7 @@ def caller_from_proto(message: pb.Caller) -> Caller:
         grant_id=message.grant_id,
         client_id=message.client_id,
         time_zone=message.time_zone or "UTC",
+        model_names=dict(message.model_names),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
@@ -20,7 +21,8 @@ class Caller:
 
     `time_zone` is its account's, by its IANA name: budget periods follow it. Of access tokens only: `key_thumbprint` is
     that of the key it is bound to ("": none), `authenticated_at_s` when its user proved who they are, in seconds since
-    1970 (None: no person stands behind it).
+    1970 (None: no person stands behind it). `model_names` say which model is meant by a name: "*" by whatever is asked
+    for, "default" where nothing is.
     """
 
     user_id: str
@@ -38,6 +40,7 @@ class Caller:
     time_zone: str = "UTC"
     key_thumbprint: str = ""
     authenticated_at_s: float | None = None
+    model_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def own_budget(self) -> Budget | None:

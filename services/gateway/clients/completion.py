@@ -20,6 +20,7 @@ class Route(Struct, frozen=True, gc=False):
     model: str = ""
     resolved_model: str = ""
     dropped_params: tuple[str, ...] = ()
+    queued_ms: int = 0
 
 
 class ToolCallPart(Struct, gc=False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import grpc
 from razvilka.usage.v1 import usage_pb2 as pb
@@ -26,6 +26,17 @@ _PLAIN_NAMES: Final = tuple([name for name in UsageRecord.__struct_fields__ if n
 _plain: Final = attrgetter(*_PLAIN_NAMES)
 _ATTEMPT_NAMES: Final = Attempt.__struct_fields__
 _attempt: Final = attrgetter(*_ATTEMPT_NAMES)
+
+
+class ModelCaller(NamedTuple):
+    """Who has called a model, by which key or grant, how often, and on which UTC day last."""
+
+    model: str
+    user_id: str
+    key_id: str
+    grant_id: str
+    requests: int
+    last_day: datetime
 
 
 class UsageClient:
@@ -80,6 +91,26 @@ class UsageClient:
             self._stub.GetRequest, request, deadline_s=READ_DEADLINE_S, call=call, user_context=user_context
         )
         return record_from_proto(answer.record)
+
+    async def model_callers(
+        self, admin_user_id: str, models: Sequence[str], since: datetime, limit: int, call: CallContext
+    ) -> list[ModelCaller]:
+        """Return who has called any of the models from a UTC day on, most requests first: for an administrator.
+
+        Raises:
+            PermissionDenied: who asks is none.
+        """
+        request = pb.ListModelCallersRequest(
+            admin_user_id=admin_user_id, models=models, since=timestamp(since), limit=limit
+        )
+        user_context = await self._in_whose_name(call)
+        answer = await rpc_client.unary(
+            self._stub.ListModelCallers, request, deadline_s=RECORD_DEADLINE_S, call=call, user_context=user_context
+        )
+        return [
+            ModelCaller(each.model, each.user_id, each.key_id, each.grant_id, each.requests, each.last_day.ToDatetime())
+            for each in answer.callers
+        ]
 
     async def is_serving(self) -> bool:
         """Tell whether the service is ready."""

@@ -25,6 +25,8 @@ def write(context: RequestContext, seconds: float) -> None:
         fields["key_id"] = caller.key_id
     if context.model:
         fields.update(_paid(context))
+    if context.cache_status:
+        fields["cache"] = context.cache_status.value
     if context.replay_of:
         fields["replay_of"] = context.replay_of
     if context.error_code:

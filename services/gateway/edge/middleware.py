@@ -89,6 +89,9 @@ class Edge:
                     (b"cache-control", context.cache_control),
                     (b"x-request-id", context.request_id.encode()),
                 ]
+                if context.caller is not None:
+                    # Whoever is not known yet learns nothing of how long a credential was looked at.
+                    message["headers"].append(context.timing.header(context.elapsed_s))
                 if self._cors.concerns(context.scope):
                     message["headers"] += self._cors.headers(context.scope)
                 if context.policy:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Protocol
 
 from opentelemetry.trace import SpanKind
@@ -15,6 +17,7 @@ from servicekit.telemetry import begin_trace, start_span
 from services.gateway.clients.caller import Caller
 from services.gateway.edge.problems import ErrorForm, Headers, encode_body
 from services.gateway.edge.request_id import new_request_id
+from services.gateway.edge.server_timing import Timing
 
 # The path of a field as the work knows it -> as the caller wrote it.
 FieldName = Callable[[str], str]
@@ -31,8 +34,10 @@ class AnswerKeeper(Protocol):
         """Note what was written of a stream."""
         ...
 
-    async def keep(self, status: int, last: bytes) -> None:
-        """Keep the answer; `last` is its body, or what is still to be written of a stream.
+    async def keep(self, status: int, last: bytes, bill: bytes) -> None:
+        """Keep the answer, and its bill in case that this process dies before it is journalled.
+
+        `last` is the body, or what is still to be written of a stream.
 
         Raises:
             Conflict: a retry has taken the key over.
@@ -41,12 +46,31 @@ class AnswerKeeper(Protocol):
         ...
 
 
+class CacheStatus(StrEnum):
+    """What the cache had: NONE was not asked."""
+
+    NONE = ""
+    HIT = "hit"
+    MISS = "miss"
+
+
+@dataclass(frozen=True, slots=True)
+class CacheWish:
+    """A caller that wants the answer cached: what stands for the same request, and for how many seconds."""
+
+    key: bytes
+    ttl_s: int
+
+
 class RequestContext:
     """Mutable, owned by one request. `headers` go out with whatever is answered."""
 
     __slots__ = (
+        "asked_cache",
         "authorization",
+        "cache",
         "cache_control",
+        "cache_status",
         "call",
         "caller",
         "cost_micro_rub",
@@ -75,6 +99,7 @@ class RequestContext:
         "started_at_us",
         "status",
         "stream",
+        "timing",
         "tokens_in",
         "tokens_out",
     )
@@ -96,7 +121,11 @@ class RequestContext:
         self.error_form: ErrorForm = encode_body
         # They turn bodies into chats: what is said of a field of the chat names the caller's own.
         self.field_name: FieldName = _as_it_is
-        self.authorization, self.idempotency_key, traceparent, tracestate = _read(scope["headers"])
+        self.authorization, self.idempotency_key, asked_cache, traceparent, tracestate = _read(scope["headers"])
+        # The header as it came, and what it was found to say.
+        self.asked_cache = asked_cache
+        self.cache: CacheWish | None = None
+        self.cache_status = CacheStatus.NONE
         # Set while a request with an idempotency key is answered.
         self.keeper: AnswerKeeper | None = None
         # Of a retry: the request whose answer it got.
@@ -108,6 +137,7 @@ class RequestContext:
         # Fields of the body that are no parameters here: a typo, or what only another provider knows.
         self.ignored_params: list[str] = []
         self.stream = False
+        self.timing = Timing()
         self.tokens_in = self.tokens_out = self.cost_micro_rub = self.first_token_ms = 0
 
     @property
@@ -132,8 +162,8 @@ def _as_it_is(path: str) -> str:
     return path
 
 
-def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None, str | None, str | None]:
-    authorization, idempotency_key, traceparent, tracestate = b"", None, None, None
+def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None, bytes, str | None, str | None]:
+    authorization, idempotency_key, asked_cache, traceparent, tracestate = b"", None, b"", None, None
     for name, value in headers:
         if name == b"authorization":
             # Two credentials: which one counts would be a guess, so neither does.
@@ -141,11 +171,13 @@ def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None, str 
         elif name == b"idempotency-key":
             # Two keys are none, in the same way.
             idempotency_key = value if idempotency_key is None else b"\x00"
+        elif name == b"x-razvilka-cache":
+            asked_cache = value
         elif name == b"traceparent":
             traceparent = value.decode("latin-1")
         elif name == b"tracestate" and len(value) <= 512:
             tracestate = value.decode("latin-1")
-    return authorization, idempotency_key, traceparent, tracestate
+    return authorization, idempotency_key, asked_cache, traceparent, tracestate
 
 
 def is_dpop(authorization: bytes) -> bool:

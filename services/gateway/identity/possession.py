@@ -55,7 +55,7 @@ class PossessionCheck:
         nonces = published.dpop_nonces
         if nonces:
             context.headers.append((b"dpop-nonce", plain_value(nonces[CURRENT])))
-        proof = self._read(token, context.scope, published)
+        proof = self._read(token, context, published)
         if proof.thumbprint != thumbprint:
             raise invalid_token()
         if nonces and proof.nonce not in nonces:
@@ -63,15 +63,16 @@ class PossessionCheck:
         if not await self._used.use(proof):
             raise _bad("This DPoP proof was used before.")
 
-    def _read(self, token: bytes, scope: Scope, published: IssuerKeys) -> Proof:
-        text = proof_in(scope)
+    def _read(self, token: bytes, context: RequestContext, published: IssuerKeys) -> Proof:
+        text = proof_in(context.scope)
         if not text:
             raise _bad("A token that is bound to a key needs a DPoP proof.")
         # Not from the Host header: a proof for another server is none for us.
-        url = published.issuer + scope["raw_path"].decode("latin-1")
+        url = published.issuer + context.scope["raw_path"].decode("latin-1")
         try:
+            # The method that was sent: the routes see HEAD as GET.
             return read_proof(
-                text, method=scope["method"], urls=(url,), now=self._clock.now(), access_token=token.decode()
+                text, method=context.method, urls=(url,), now=self._clock.now(), access_token=token.decode()
             )
         except BadProof as exc:
             raise _bad(str(exc)) from exc

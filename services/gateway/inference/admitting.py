@@ -47,10 +47,14 @@ class Admitting:
     async def _is_worth_asking_again(
         self, context: RequestContext, priced: PricedRequest, refused: AdmissionRefused, give_up_at: float
     ) -> bool:
-        left_s = give_up_at - self._clock.monotonic()
+        began = self._clock.monotonic()
+        left_s = give_up_at - began
         if left_s <= 0 or not may_fit_later(priced, refused):
             return False
-        return await self._admission.settlements.next(context.known_caller.user_id, left_s)
+        try:
+            return await self._admission.settlements.next(context.known_caller.user_id, left_s)
+        finally:
+            context.timing.queue_s += self._clock.monotonic() - began
 
     async def _now(self, context: RequestContext, priced: PricedRequest) -> AsAdmitted:
         """Admit the request, with shorter answers if that is what makes it fit what a budget has left."""

@@ -28,6 +28,7 @@ from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.answer_headers import cost_header, late_facts
+from services.gateway.inference.caching.answer_cache import AnswerCache
 from services.gateway.inference.paid_call import PaidCall, PaidCalls
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.streaming.event_stream import Frames
@@ -51,8 +52,9 @@ BeforeLast = Callable[[bytes], Awaitable[bytes]]
 class Answers:
     """Sends the answers of paid calls."""
 
-    def __init__(self, paid_calls: PaidCalls) -> None:
+    def __init__(self, paid_calls: PaidCalls, cache: AnswerCache) -> None:
         self._paid_calls = paid_calls
+        self._cache = cache
 
     async def send_whole(
         self,
@@ -70,6 +72,8 @@ class Answers:
             ServiceError: it failed; nothing was sent.
             ClientDisconnected: there is nobody to send it to.
         """
+        if context.cache is not None:
+            priced, ask = await self._cache.whole(context, priced, ask)
         async with self._paid_calls.open(context, priced) as call:
             with call.cancellation:
                 answer = await ask(call)
@@ -100,6 +104,8 @@ class Answers:
         Raises:
             ServiceError: it failed before anything was sent.
         """
+        if context.cache is not None:
+            priced, ask = await self._cache.stream(context, priced, ask)
         async with self._paid_calls.open(context, priced) as call:
             settings = self._paid_calls.settings.stream
             writer = EventWriter(send, call.client, settings, self._paid_calls.tasks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -12,6 +12,8 @@ from services.gateway.inference.pricing import PricedRequest
 from services.gateway.metering.usage_record import TokenUsage, total_usage
 
 NOTHING: Final = TokenUsage(0, 0)
+# From what was used and what it cost in micro-roubles to the last bytes that the caller gets.
+Last = Callable[[TokenUsage, int], bytes]
 # No tokenizer makes more tokens of a character than it has bytes.
 BYTES_OF_A_CHAR: Final = 4
 # Marks around an answer and around its tool calls, which are billed and not shown.

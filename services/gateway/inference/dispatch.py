@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from servicekit.failpoints import failpoint
 from services.gateway.admission import headers as limit_headers
 from services.gateway.admission.admission import Admission
-from services.gateway.admission.request import AdmissionRefused
+from services.gateway.admission.request import AdmissionRefused, Admitted
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.admitting import Admitting
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.metering.metering import Meter, Metering
+
+
+class Sent(NamedTuple):
+    """A request that goes out: its meter, the request as it was admitted, and what admission said."""
+
+    meter: Meter
+    priced: PricedRequest
+    admitted: Admitted
 
 
 class Dispatch:
@@ -23,7 +33,7 @@ class Dispatch:
         self._admitting = admitting
         self._clock = clock
 
-    async def send(self, context: RequestContext, priced: PricedRequest) -> tuple[Meter, PricedRequest]:
+    async def send(self, context: RequestContext, priced: PricedRequest) -> Sent:
         """Admit a request and journal that it goes out; what cannot be journalled is not admitted either.
 
         It is asked for as it was admitted: with shorter answers, if only those fit a budget.
@@ -37,7 +47,7 @@ class Dispatch:
         context.headers.extend(limit_headers.rate_limit_headers(admitted.report, now_s=now_s))
         failpoint("gateway.after_admit")
         try:
-            return self._metering.dispatched(admitted.ticket, facts), priced
+            return Sent(self._metering.dispatched(admitted.ticket, facts), priced, admitted)
         except ServiceError:
             await self._admission.cancel(admitted.ticket)
             raise

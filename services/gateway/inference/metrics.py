@@ -26,6 +26,9 @@ ESTIMATE_ERROR: Final = Histogram(
     ["provider", "model", "direction"],
     buckets=(0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 1.05, 1.1, 1.25, 1.5, 2, 4),
 )
+CACHED: Final = Counter(
+    "razvilka_gateway_cached_answers_total", "Requests that asked the cache: hit or miss.", ["outcome"]
+)
 IDEMPOTENT: Final = Counter(
     "razvilka_gateway_idempotent_requests_total",
     "Requests with an idempotency key: begun, taken_over (from a request that died), joined (waited for the answer), "
@@ -66,10 +69,13 @@ def billed(provider: str, model: str) -> Billed:
 
 
 def count(row: UsageRecord) -> None:
-    """Count a row."""
+    """Count a row; an answer from the cache has cost its provider no tokens."""
     bound = billed(row.provider, row.model)
-    bound.tokens_in.inc(row.tokens_input)
-    bound.tokens_out.inc(row.tokens_output)
+    if row.cache_status:
+        CACHED.labels(row.cache_status).inc()
+    if row.cache_status != "hit":
+        bound.tokens_in.inc(row.tokens_input)
+        bound.tokens_out.inc(row.tokens_output)
     bound.cost.inc(row.cost_micro_rub)
     bound.of(row.status).inc()
 

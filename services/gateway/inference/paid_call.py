@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 
@@ -13,33 +12,28 @@ from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest, NotFound, PermissionDenied, ServiceError
 from servicekit.lifecycle import Background
 from services.gateway.admission.admission import Admission
+from services.gateway.admission.request import Admitted
 from services.gateway.clients.completion import End, Route
 from services.gateway.edge.cancellation import Cancellation, Cancellations
 from services.gateway.edge.client_connection import FINISH, ClientConnection
 from services.gateway.edge.problems import code_of, status_of
-from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, RequestContext
+from services.gateway.edge.request_context import CLIENT_CLOSED_REQUEST, CacheStatus, RequestContext
 from services.gateway.inference import metrics
 from services.gateway.inference.admitting import Admitting
 from services.gateway.inference.answer_headers import answer_headers
-from services.gateway.inference.delivered import NOTHING, Delivered
+from services.gateway.inference.delivered import NOTHING, Delivered, Last
 from services.gateway.inference.dispatch import Dispatch
+from services.gateway.inference.explaining.circumstances import explain_by
 from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
 from services.gateway.inference.pricing import PricedRequest
-from services.gateway.metering.bill import row_of
+from services.gateway.inference.tokens.free_call import FreeCalls
+from services.gateway.metering.bill import previewed
 from services.gateway.metering.metering import Meter, Metering
-from services.gateway.metering.usage_record import (
-    Attempt,
-    Outcome,
-    Source,
-    Status,
-    TokenUsage,
-)
+from services.gateway.metering.usage_record import Attempt, Outcome, Source, Status, TokenUsage
 from services.gateway.settings import GatewaySettings
 
 # In the router's error: what calls of the failed request have used all the same.
 USED = "used"
-# From what was used and what it cost in micro-roubles to the last bytes that the caller gets.
-Last = Callable[[TokenUsage, int], bytes]
 
 
 class PaidCalls:
@@ -58,6 +52,7 @@ class PaidCalls:
     ) -> None:
         admitting = Admitting(admission, clock, boot_id=boot_id, budget_wait_s=settings.admission.budget_wait_s)
         self.dispatch = Dispatch(admission, metering, admitting, clock)
+        self.free = FreeCalls(admission, clock, boot_id=boot_id)
         self.settings = settings
         self.tasks = tasks
         self.cancellations = cancellations
@@ -88,6 +83,7 @@ class PaidCall:
     cancellation: Cancellation
     client: ClientConnection
     _meter: Meter
+    _admitted: Admitted
 
     def __init__(self, calls: PaidCalls, context: RequestContext, priced: PricedRequest) -> None:
         self._calls = calls
@@ -105,6 +101,7 @@ class PaidCall:
 
     def routed(self, route: Route) -> None:
         """Note what answers."""
+        self.context.timing.answered()
         context = self.context
         if route.dropped_params:
             names = tuple(map(context.field_name, route.dropped_params))
@@ -129,7 +126,8 @@ class PaidCall:
         if chars and not self._delivered.chars and self.priced.stream:
             context = self.context
             context.first_token_ms = context.elapsed_ms
-            metrics.first_token(self.route.provider, self.route.model).observe(context.elapsed_s)
+            if context.cache_status is not CacheStatus.HIT:
+                metrics.first_token(self.route.provider, self.route.model).observe(context.elapsed_s)
 
     def answered(self, route: Route, chars: int, usage: TokenUsage | None) -> None:
         """Note an answer that a provider has made: it is billed, whatever becomes of others in the same request."""
@@ -218,6 +216,7 @@ class PaidCall:
             http_status=context.status or http_status,
             attempts=attempts,
             dropped_params=stored_names(dropped_names(route, context.ignored_params)),
+            cache_status=context.cache_status.value,
             answer_kept=False,
         )
 
@@ -232,10 +231,10 @@ class PaidCall:
             cost = await self._settle(outcome)
             return last(self.billed, cost)
         kept = msgspec.structs.replace(outcome, answer_kept=True)
-        row = row_of(self._meter.ticket, self._meter.facts, kept)
+        row, bill = previewed(self._meter.ticket, self._meter.facts, kept)
         told = last(row.billed, row.cost_micro_rub)
         try:
-            await keeper.keep(outcome.http_status, told)
+            await keeper.keep(outcome.http_status, told, bill)
         except ServiceError as exc:
             await self._settle(msgspec.structs.replace(outcome, error_code=code_of(exc)))
             raise
@@ -245,7 +244,9 @@ class PaidCall:
     async def _settle(self, outcome: Outcome) -> int:
         self.settled = True
         context = self.context
-        cost = context.cost_micro_rub = await self._meter.settle(outcome)
+        context.timing.answered()
+        explain = explain_by(context, self.priced, self._admitted, outcome)
+        cost = context.cost_micro_rub = await self._meter.settle(outcome, explain)
         row = self._meter.record
         if row is None:
             return cost
@@ -267,11 +268,12 @@ class PaidCall:
 
     async def __aenter__(self) -> PaidCall:
         calls, context = self._calls, self.context
-        self._meter, self.priced = await calls.dispatch.send(context, self.priced)
+        self._meter, self.priced, self._admitted = await calls.dispatch.send(context, self.priced)
         self._delivered = Delivered(self.priced)
         self.cancellation = calls.cancellations.new()
         policy = self.priced.model.on_disconnect if context.keeper is None else FINISH
         self.client = ClientConnection(context.scope, self.cancellation, policy, calls.settings.stream)
+        context.timing.asked()
         return self
 
     async def __aexit__(

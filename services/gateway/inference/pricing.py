@@ -15,6 +15,7 @@ from services.gateway.identity.access import check_model
 from services.gateway.inference.estimate import Estimate, affordable_output, estimate, output_bound, worst
 from services.gateway.inference.size.prompt_size import ENVELOPE_TOKENS, PromptSize
 from services.gateway.inference.steering.choice import Steering, choose
+from services.gateway.inference.steering.names import meant
 from services.gateway.metering.usage_record import Price, RequestFacts
 
 # Below so many tokens an answer is no answer: better refuse.
@@ -39,6 +40,7 @@ class PricedRequest:
         estimate: tokens and money that admission holds, whichever of them answers.
         max_tokens: what the provider is told that a choice may have at most; 0: what the caller said.
         steered: what the caller says of who answers, as the router is told; the same models as `candidates`.
+        share_percent: of every price that is charged: an answer from the cache has its own.
     """
 
     endpoint: str
@@ -52,6 +54,7 @@ class PricedRequest:
     estimate: Estimate
     max_tokens: int = 0
     steered: Candidates = UNSTEERED
+    share_percent: int = 100
 
     @property
     def named_max_tokens(self) -> bool:
@@ -88,7 +91,19 @@ class PricedRequest:
         if not model_id or model_id == self.model.id:
             return None
         model = self.catalog.find(model_id)
-        return None if model is None else model.known_price_at(self.at)
+        price = None if model is None else model.known_price_at(self.at)
+        return None if price is None else price.share(self.share_percent)
+
+    def at_share(self, percent: int) -> PricedRequest:
+        """Return the same request at so many percent of every price."""
+        candidates = tuple([(model, price.share(percent)) for model, price in self.candidates])
+        return replace(
+            self,
+            price=self.price.share(percent),
+            candidates=candidates,
+            estimate=worst_of(self.size, candidates),
+            share_percent=percent,
+        )
 
 
 class Pricing:
@@ -125,7 +140,8 @@ class Pricing:
             InvalidRequest: what the caller says of who answers leaves nobody.
         """
         now, catalog = self._clock.now(), self._catalog.current()
-        found = catalog.get_kind(model, kind)
+        names = context.known_caller.model_names
+        found = meant(catalog, names, model, kind) if names else catalog.get_kind(model, kind)
         check_model(context.known_caller, found)
         if steering is None:
             answering, steered = ((found, found.price_at(now)), *_fallbacks(catalog, found, now)), UNSTEERED

@@ -99,6 +99,39 @@ class KeyOrderBody(Strict):
     budget: BudgetBody | None = None
 
 
+class ModelNamesBody(Strict):
+    """Which model is meant by a name; `*`: by whatever is asked for, `default`: where no model is named."""
+
+    names: dict[Text, Text] = Field(max_length=50)
+
+
+class ModelCallerBody(BaseModel):
+    """Who calls a model, by which key or grant."""
+
+    user_id: str
+    key_id: str | None
+    grant_id: str | None
+    requests: int
+    last_day: str
+
+
+class ExpiringModel(BaseModel):
+    """A model that ends, and who still calls it."""
+
+    model: str
+    provider: str
+    shutdown_date: str
+    days_left: int
+    successor: str | None
+    callers: list[ModelCallerBody]
+
+
+class ExpiringModels(BaseModel):
+    """The models that end soon, the next one first."""
+
+    data: list[ExpiringModel]
+
+
 class RotationBody(Strict):
     """How long the old key goes on working beside the new one."""
 

@@ -15,17 +15,20 @@ SendRecords = Callable[[Sequence[UsageRecord]], Awaitable[Sequence[Rejected]]]
 Raises InvalidRequest when the whole batch is refused; anything else it raises means "try again later".
 """
 
+Explain = Callable[[UsageRecord], str]
+"""From the row of a request to the text that is kept of it for a while; it never raises."""
+
 
 class SettlesHolds(Protocol):
     """Admission, as metering sees it."""
 
-    async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int) -> None:
-        """Turn the hold into the cost; idempotent, never raises, bounded."""
+    async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int, explanation: str = "") -> None:
+        """Turn the hold into the cost, keep the explanation; idempotent, never raises, bounded."""
         ...
 
 
 class FindsHolds(Protocol):
-    """The holds of all users; both raise `Unavailable` while nobody can say."""
+    """The holds of all users, and what is known of requests; all raise `Unavailable` while nobody can say."""
 
     def expired(self, *, older_than_s: float) -> AsyncIterator[Hold]:
         """Yield holds without an owner."""
@@ -33,6 +36,10 @@ class FindsHolds(Protocol):
 
     def all(self) -> AsyncIterator[Hold]:
         """Yield every hold."""
+        ...
+
+    async def kept_bill(self, user_id: str, request_id: str) -> bytes | None:
+        """Return what was kept together with the answer of a request that has an idempotency key."""
         ...
 
 

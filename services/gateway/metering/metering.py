@@ -25,7 +25,7 @@ from services.gateway.metering.bill import bill
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.expired_holds import ExpiredHolds
 from services.gateway.metering.hold import Ticket, encode_facts
-from services.gateway.metering.interfaces import ElectsLeader, FindsHolds, SendRecords, SettlesHolds
+from services.gateway.metering.interfaces import ElectsLeader, Explain, FindsHolds, SendRecords, SettlesHolds
 from services.gateway.metering.journal.journal import Journal, JournalFull
 from services.gateway.metering.journal.records import Dispatched, Progress, Settled, Voided, encode
 from services.gateway.metering.journal.segments import DEAD_LETTERS
@@ -69,15 +69,15 @@ class Meter:
             self._last_tokens, self._last_s = delivered_tokens, now_s
             self._metering.note_progress(self.ticket.request_id, delivered_tokens)
 
-    async def settle(self, outcome: Outcome) -> int:
-        """Journal what it cost, then settle the admission; return the cost in micro-roubles.
+    async def settle(self, outcome: Outcome, explain: Explain | None = None) -> int:
+        """Journal what it cost, then settle the admission, keeping what `explain` says; return the micro-roubles.
 
         Nothing can be lost any more, even if the task is cancelled. The first call counts; it never raises.
         """
         if self._ended:
             return 0
         self._ended = True
-        return await self._metering.settle(self, outcome)
+        return await self._metering.settle(self, outcome, explain)
 
     async def void(self) -> None:
         """Nothing was asked of a provider after all: no row, no cost."""
@@ -160,9 +160,10 @@ class Metering:
             return
         failpoint("gateway.mid_stream")
 
-    async def settle(self, meter: Meter, outcome: Outcome) -> int:
+    async def settle(self, meter: Meter, outcome: Outcome, explain: Explain | None = None) -> int:
         """End a metered request; whatever happens, its lease and hold are given back."""
         record = meter.record = bill(meter.ticket, meter.facts, outcome)
+        explanation = explain(record) if explain is not None else ""
         settled = Settled(record, meter.ticket, self.now_us())
         self._meters.discard(meter)
         try:
@@ -170,7 +171,7 @@ class Metering:
             self._journal_settled(meter, settled)
         finally:
             failpoint("gateway.after_settled")
-            await self._admission.settle(settled.ticket, settled.tokens, record.cost_micro_rub)
+            await self._admission.settle(settled.ticket, settled.tokens, record.cost_micro_rub, explanation)
         return record.cost_micro_rub
 
     def _journal_settled(self, meter: Meter, settled: Settled) -> None:

@@ -153,6 +153,7 @@ def _row(ticket: Ticket, facts: RequestFacts, outcome: Outcome, bill: Counted) -
         flags=",".join((*bill.flags, *more)),
         over_hold_micro_rub=over,
         dropped_params=outcome.dropped_params,
+        cache_status=outcome.cache_status,
     )
 
 
@@ -182,5 +183,6 @@ def interrupted(delivered_tokens: int, error_code: str) -> Outcome:
         http_status=0,
         attempts=(),
         dropped_params="",
+        cache_status="",
         answer_kept=False,
     )

@@ -72,6 +72,14 @@ class Price(msgspec.Struct, frozen=True, array_like=True):
     output_micro_rub_per_1k: int
     cached_micro_rub_per_1k: int | None = None
 
+    def share(self, percent: int) -> Price:
+        """Return so many percent of it, rounded up."""
+        if percent == 100:
+            return self
+        prices = (self.input_micro_rub_per_1k, self.output_micro_rub_per_1k, self.cached_micro_rub_per_1k)
+        shares = [None if price is None else -(-price * percent // 100) for price in prices]
+        return msgspec.convert([self.version, *shares], Price)
+
 
 class TokenUsage(msgspec.Struct, frozen=True, array_like=True):
     """Tokens as the provider says: input includes cached, output includes reasoning. Zero is a value.
@@ -146,6 +154,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         provider, model: of what answered; empty: what the request asked for.
         price: of the model that answered, when a fallback did; None: the frozen one.
         dropped_params: what was asked for and not done, joined by ", ".
+        cache_status: what the cache of answers had: "hit", "miss", or "" if it was not asked.
         answer_kept: an answer of it is kept under its idempotency key; says nothing of a request that has none.
     """
 
@@ -164,6 +173,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     http_status: int
     attempts: tuple[Attempt, ...]
     dropped_params: str
+    cache_status: str
     answer_kept: bool
 
 
@@ -174,6 +184,7 @@ class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         flags: members of `Flag` joined by commas: what is unusual about the bill; mostly empty.
         over_hold_micro_rub: by how much the bill exceeds what admission held.
         dropped_params: what was asked for and not done, joined by ", ".
+        cache_status: what the cache of answers had: "hit", "miss", or "" if it was not asked.
     """
 
     FIELDS_OF_A_BILL: ClassVar = 13
@@ -208,6 +219,7 @@ class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     flags: str
     over_hold_micro_rub: int
     dropped_params: str
+    cache_status: str
 
     @property
     def billed(self) -> TokenUsage:

@@ -109,6 +109,7 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         self.asked = 0
         self.hold: asyncio.Event | None = None
         self.ordered: Any = None
+        self.names: dict[tuple[str, str], dict[str, str]] = {}
 
     async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:
         self.asked += 1
@@ -131,6 +132,13 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
 
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
         return auth_pb2.ListApiKeysResponse(keys=[self.key()])
+
+    async def GetModelNames(self, request: Any, context: Any) -> auth_pb2.GetModelNamesResponse:
+        return auth_pb2.GetModelNamesResponse(names=self.names.get((request.user_id, request.key_id), {}))
+
+    async def SetModelNames(self, request: Any, context: Any) -> auth_pb2.SetModelNamesResponse:
+        self.names[request.user_id, request.key_id] = dict(request.names)
+        return auth_pb2.SetModelNamesResponse(names=request.names)
 
     async def RotateApiKey(self, request: Any, context: Any) -> auth_pb2.RotateApiKeyResponse:
         if request.key_id != "key-1":
@@ -170,6 +178,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.tool_calls: list[pb.ToolCall] = []
         self.finish = pb.FINISH_REASON_STOP
         self.dropped: list[str] = []
+        self.queued_ms = 0
         self.answering_model = ""
         self.without_end = False
         self.at_once = False
@@ -177,6 +186,8 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.prompts: list[pb.Prompt] = []
         self.embeds: list[pb.EmbedRequest] = []
         self.files: dict[tuple[str, str], pb.GetFileResponse] = {}
+        self.counts: list[int] = [2]
+        self.counted: list[pb.CountTokensRequest] = []
         self.shown: list[bytes] = []
         self.context = CallContext("", begin_trace(None))
         self.entered = asyncio.Event()
@@ -199,7 +210,13 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.entered.set()
         asked = self.answering_model or prompt.model
         provider = next((known.provider for known in self.models if known.id == asked), "yandexgpt")
-        return pb.Route(provider=provider, model=asked, resolved_model=f"{asked}-build-7", dropped_params=self.dropped)
+        return pb.Route(
+            provider=provider,
+            model=asked,
+            resolved_model=f"{asked}-build-7",
+            dropped_params=self.dropped,
+            queued_ms=self.queued_ms,
+        )
 
     def _end(self) -> pb.End:
         attempts = [pb.Attempt(provider="yandexgpt", model="yandexgpt:latest", latency_ms=12)]
@@ -282,6 +299,13 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
             canaries=self.canaries,
         )
 
+    async def CountTokens(self, request: Any, context: Any) -> pb.CountTokensResponse:
+        self.counted.append(request)
+        if self.failure is not None:
+            raise self.failure
+        provider = next(known.provider for known in self.models if known.id == request.model)
+        return pb.CountTokensResponse(route=pb.Route(provider=provider, model=request.model), tokens=self.counts)
+
     async def GetFile(self, request: Any, context: Any) -> pb.GetFileResponse:
         self.shown.append(shown_context(context))
         found = self.files.get((request.owner, request.file_id))
@@ -304,9 +328,14 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
         self.rows: dict[str, usage_pb2.UsageRecord] = {}
         self.arrived = asyncio.Condition()
         self.spend = 1_250_000
+        self.is_away = False
+        self.callers: list[usage_pb2.ModelCaller] = []
+        self.asked_models: list[str] = []
         self.shown: list[bytes] = []
 
     async def Record(self, request: Any, context: Any) -> usage_pb2.RecordResponse:
+        if self.is_away:
+            raise Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "The books are closed.")
         async with self.arrived:
             for record in request.records:
                 self.rows.setdefault(record.request_id, record)
@@ -326,6 +355,10 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
         """All was spent before now: a window that is still to come has nothing."""
         lies_ahead = request.since.seconds > time.time()
         return usage_pb2.GetSpendResponse(cost_micro_rub=0 if lies_ahead else self.spend)
+
+    async def ListModelCallers(self, request: Any, context: Any) -> usage_pb2.ListModelCallersResponse:
+        self.asked_models = list(request.models)
+        return usage_pb2.ListModelCallersResponse(callers=self.callers)
 
     async def GetRequest(self, request: Any, context: Any) -> usage_pb2.GetRequestResponse:
         self.shown.append(shown_context(context))

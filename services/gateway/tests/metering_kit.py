@@ -105,7 +105,7 @@ class Settlements:
     def __init__(self) -> None:
         self.settled: list[tuple[str, int, int]] = []
 
-    async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int) -> None:
+    async def settle(self, ticket: Ticket, tokens: int, cost_micro_rub: int, explanation: str = "") -> None:
         """Remember."""
         self.settled.append((ticket.request_id, tokens, cost_micro_rub))
 
@@ -115,6 +115,7 @@ class NoHolds:
 
     def __init__(self, holds: Sequence[Hold] = ()) -> None:
         self.holds = list(holds)
+        self.bills: dict[str, bytes] = {}
         self.asked_older_than_s: list[float] = []
 
     async def expired(self, *, older_than_s: float) -> AsyncIterator[Hold]:
@@ -127,3 +128,7 @@ class NoHolds:
         """Yield the holds given."""
         for hold in self.holds:
             yield hold
+
+    async def kept_bill(self, user_id: str, request_id: str) -> bytes | None:
+        """Return what a test kept."""
+        return self.bills.get(request_id)

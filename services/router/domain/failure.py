@@ -20,6 +20,9 @@ QUOTA_GROWTH: Final = 1.5
 LONGEST_QUOTA_WAIT_S: Final = 10.0
 # Set in an error's details by an adapter that knows that the same call fails again (501, a bad address).
 FINAL_DETAIL: Final = "final"
+# Which limit is reached: the provider's of `concurrency` or `rate`, or that of our own line for it.
+LIMIT_DETAIL: Final = "limit"
+OUR_QUEUE: Final = "queue"
 
 
 class FailureClass(Enum):
@@ -115,6 +118,9 @@ def classify(error: ServiceError) -> FailureClass:
 
 def counts_against_provider(error: ServiceError) -> bool:
     """Tell whether `error` says something about the provider's health (and not about the request)."""
+    if error.details.get(LIMIT_DETAIL) == OUR_QUEUE:
+        # It was not asked.
+        return False
     return classify(error) in (
         FailureClass.TRANSIENT,
         FailureClass.SERVER,

@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import structlog
 from opentelemetry.trace import SpanKind
@@ -25,9 +25,13 @@ from services.router.domain.health import HealthTracker
 from services.router.domain.kept import Kept
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
+from services.router.slots.asker import NOBODY, Asker
 from services.router.status.canaries import Trial
 
 log = structlog.get_logger()
+_HEARD_S: Final = 0.25
+# Calls that we end: the provider may count them a moment longer.
+_CUT: Final = ("CANCELLED", ErrorReason.PROVIDER_TIMEOUT.value)
 T = TypeVar("T")
 
 
@@ -42,6 +46,10 @@ class RoutedRequest:
     caller_deadline: float | None = None
     """When the caller waits no longer, on the monotonic clock; None: it always does."""
     attempts: list[Attempt] = field(default_factory=list)
+    asker: Asker = NOBODY
+    choices: int = 1
+    queued_s: float = 0.0
+    """That attempts before the one under way have waited for slots."""
     at: int = 0
     tries_of_candidate: int = 0
     trial: Trial | None = None
@@ -92,6 +100,7 @@ class Attempts:
         while True:
             attempt = self._begin(request)
             try:
+                await self._take_slot(attempt)
                 result = await self._in_time(request, ask(self._provider(attempt.model), attempt.call))
             except ServiceError as exc:
                 if exc.reason is ErrorReason.CONTEXT_LENGTH_EXCEEDED:
@@ -101,10 +110,38 @@ class Attempts:
             except BaseException:
                 attempt.span.fail("CANCELLED")
                 attempt.span.__exit__(None, None, None)
+                attempt.call.end(cut=True)
                 raise
             else:
                 self._record(attempt, failed=False)
                 return Answered(result, attempt)
+
+    async def _take_slot(self, attempt: RoutingAttempt) -> None:
+        """Wait until the provider's quota has room; while another model is left, for half of the time at most.
+
+        Raises:
+            Unavailable: it will not have in time.
+        """
+        provider, request, call = self._provider(attempt.model), attempt.request, attempt.call
+        line = provider.slots(attempt.model)
+        if line is None:
+            return
+        calls = 1 if provider.traits(attempt.model).choices else request.choices
+        began = self._clock.monotonic()
+        try:
+            call.slot = await line.take(request.asker, self._wait_until(request, began), calls)
+        finally:
+            call.queued_s = self._clock.monotonic() - began
+        attempt.span.set("razvilka.queue_ms", round(call.queued_s * 1000))
+
+    def _wait_until(self, request: RoutedRequest, now: float) -> float | None:
+        if request.deadline is None:
+            return None
+        left_s = request.deadline - now
+        if request.at + 1 < len(request.candidates):
+            return now + left_s / 2
+        # Early enough that the caller hears why, and when to come again, before it gives up itself.
+        return request.deadline - min(_HEARD_S, left_s / 10)
 
     async def _in_time(self, request: RoutedRequest, asked: Awaitable[T]) -> T:
         """Return what was asked, before the deadline of all attempts; while another model is left, in half the time."""
@@ -126,7 +163,8 @@ class Attempts:
         return provider
 
     def close(self, attempt: RoutingAttempt, reason: str, error: ServiceError | None = None) -> None:
-        """Write down how an attempt ended; an empty reason means that it answered."""
+        """Write down how an attempt ended, and give its slot back; an empty reason means that it answered."""
+        attempt.call.end(cut=reason in _CUT)
         self._count(attempt, reason)
         if attempt.call.provider_request_id:
             attempt.span.set("razvilka.provider_request_id", attempt.call.provider_request_id)
@@ -140,7 +178,7 @@ class Attempts:
 
     def _count(self, attempt: RoutingAttempt, reason: str) -> None:
         model = attempt.model
-        latency_ms = round((self._clock.monotonic() - attempt.began) * 1000)
+        latency_ms = round((self._clock.monotonic() - attempt.began - attempt.call.queued_s) * 1000)
         attempt.request.attempts.append(
             Attempt(model.provider, model.id, reason, latency_ms, attempt.call.provider_request_id)
         )
@@ -156,6 +194,7 @@ class Attempts:
             ServiceError: `error`, when nothing is left to try.
         """
         request, model = failed.request, failed.model
+        request.queued_s += failed.call.queued_s
         situation = self._situation(request, model)
         if _gives_way(error, request) and situation.has_next:
             decision = Decision(Verdict.NEXT)
@@ -195,19 +234,21 @@ class Attempts:
         if span.context.tracestate:
             headers[TRACESTATE] = span.context.tracestate
         call = ProviderCall(model, request.request_id or here.request_id, headers, request.deadline, kept=request.kept)
+        call.asker = request.asker
         return RoutingAttempt(request, model, call, span, self._clock.monotonic())
 
     def _record(self, attempt: RoutingAttempt, *, failed: bool) -> None:
         now, model = self._clock.monotonic(), attempt.model
+        took_s = now - attempt.began - attempt.call.queued_s
         if attempt.request.trial is not None:
-            attempt.request.trial.tried(model, now - attempt.began, failed=failed)
+            attempt.request.trial.tried(model, took_s, failed=failed)
         if not failed:
-            metrics.of_model(model.provider, model.id).first_content.observe(now - attempt.began)
+            metrics.of_model(model.provider, model.id).first_content.observe(took_s)
         self._health.record(
             model.provider,
             model.id,
             failed=failed,
-            latency_ms=(now - attempt.began) * 1000,
+            latency_ms=took_s * 1000,
             now=self._clock.now(),
             monotonic=now,
         )

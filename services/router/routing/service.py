@@ -90,7 +90,7 @@ class RouterService:
         self._limits = limits
         self._shares = TokenShares()
         self._choosing = Choosing(catalog, attempts.providers, clock, limits)
-        self._counts = TokenCounts(limits, clock)
+        self.counts = TokenCounts(limits, clock)
 
     async def complete(self, prompt: Prompt, request_id: str, remaining_s: float | None) -> Completion:
         """Return one whole chat completion.
@@ -174,7 +174,7 @@ class RouterService:
             raise
         self._choosing.note(self._choosing.streamed, attempt, began, progress.usage)
         self._learn(prompt, attempt.model, progress.usage)
-        if progress.usage is None and self._counts.are_asked(self._provider(attempt), attempt.model):
+        if progress.usage is None and self.counts.are_asked(self._provider(attempt), attempt.model):
             # The caller reads the last words while they are counted.
             yield progress.take()
         usage = progress.usage or await self._counted(prompt, attempt, progress.heard)
@@ -186,7 +186,7 @@ class RouterService:
     async def _counted(self, prompt: Prompt, attempt: RoutingAttempt, deltas: Sequence[Delta]) -> Usage | None:
         """Return the usage of an answer that said none, by its provider's tokenizer; None: it has none, or failed."""
         provider = self._provider(attempt)
-        return None if provider is None else await self._counts.usage(provider, attempt, prompt, deltas)
+        return None if provider is None else await self.counts.usage(provider, attempt, prompt, deltas)
 
     @asynccontextmanager
     async def _closing(self, attempt: RoutingAttempt, batches: AsyncGenerator[Batch, None]) -> AsyncIterator[None]:
@@ -274,4 +274,6 @@ def _end(attempt: RoutingAttempt, usage: Usage | None) -> End:
 
 def _route(attempt: RoutingAttempt) -> Route:
     model = attempt.model
-    return Route(model.provider, model.id, model.resolved_model, tuple(dict.fromkeys(attempt.call.dropped)))
+    queued_ms = round((attempt.request.queued_s + attempt.call.queued_s) * 1000)
+    dropped = tuple(dict.fromkeys(attempt.call.dropped))
+    return Route(model.provider, model.id, model.resolved_model, dropped, queued_ms)

@@ -37,6 +37,7 @@ from services.router.providers.provider import ProviderCall, Traits
 from services.router.routing.attempts import Attempts
 from services.router.routing.limits import Limits
 from services.router.routing.service import RouterService
+from services.router.slots.line import SlotLine
 from services.router.status.reporter import StatusReporter
 from services.router.store import RouterStore
 from services.router.tests.adapters import NOBODY_DSN, NOBODY_REDIS, ask
@@ -53,6 +54,7 @@ class BusyOnce:
 
     def __init__(self, clock: FakeClock, refusals: int = 1, wish_s: float | None = WISH_S) -> None:
         self.calls = 0
+        self.line: SlotLine | None = None
         self._clock = clock
         self._refusals = refusals
         self._wish_s = wish_s
@@ -62,6 +64,9 @@ class BusyOnce:
 
     def tokenizer(self, model: Model) -> None:
         return
+
+    def slots(self, model: Model) -> SlotLine | None:
+        return self.line
 
     def _called(self) -> None:
         self.calls += 1

@@ -124,6 +124,7 @@ class UsageRecord:
     flags: Text
     over_hold_micro_rub: Money
     dropped_params: Text
+    cache_status: Text
 
     @property
     def created_at(self) -> datetime:

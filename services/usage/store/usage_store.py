@@ -12,10 +12,11 @@ import asyncpg
 from servicekit.errors import Unavailable
 from servicekit.postgres import database_errors
 from services.usage.domain.invariant import CheckResult
+from services.usage.domain.model_caller import ModelCaller
 from services.usage.domain.record import UsageRecord
 from services.usage.domain.rollup import Rollups
 from services.usage.domain.spend import Span, Spend, Subject
-from services.usage.store import checks, partitions, records, rollups, spend
+from services.usage.store import checks, model_callers, partitions, records, rollups, spend
 from services.usage.store.connection import Connection
 
 # The policies of row security let a session see nothing before it says whose rows it is for. No user has this name.
@@ -118,6 +119,11 @@ class UsageStore:
         """Return what the subject spent in the span."""
         async with self._connection(subject.user_id) as connection:
             return await spend.sum_spend(connection, subject, span)
+
+    async def callers_of(self, models: Sequence[str], since: date, limit: int) -> list[ModelCaller]:
+        """Return who has called any of the models from a UTC day on, most requests first."""
+        async with self._connection() as connection:
+            return await model_callers.find(connection, models, since, limit)
 
     async def check(self, since: datetime) -> CheckResult:
         """Compare rows and rollups since the start of a UTC day."""

@@ -23,6 +23,10 @@ SELECT jsonb_build_object(
                    created_at, expires_at, last_used_at, revoked_at
             FROM auth.api_keys WHERE user_id = $1
         ) AS k),
+    'model_names', (
+        SELECT coalesce(jsonb_agg(to_jsonb(n) ORDER BY n.lineage_id), '[]') FROM (
+            SELECT lineage_id, names, updated_at FROM auth.model_names WHERE user_id = $1
+        ) AS n),
     'external_identities', (
         SELECT coalesce(jsonb_agg(to_jsonb(e) ORDER BY e.created_at), '[]') FROM (
             SELECT issuer, subject, created_at, last_used_at FROM auth.external_identities WHERE user_id = $1
@@ -63,6 +67,11 @@ SET revoked_at = coalesce(revoked_at, $2), name = '', ip_allow_list = '{}'
 WHERE user_id = $1
 """
 
+ERASE_MODEL_NAMES: Final = """
+DELETE FROM auth.model_names
+WHERE user_id = $1
+"""
+
 ERASE_IDENTITIES: Final = """
 DELETE FROM auth.external_identities
 WHERE user_id = $1
@@ -94,7 +103,7 @@ async def erase_account(connection: Connection, user_id: str, email: str, at: da
     if await connection.execute(ERASE_USER, user_id, at) != "UPDATE 1":
         return False
     await connection.execute(ERASE_KEYS, user_id, at)
-    for query in (ERASE_IDENTITIES, ERASE_RECOVERY_CODES, ERASE_ATTEMPTS):
+    for query in (ERASE_MODEL_NAMES, ERASE_IDENTITIES, ERASE_RECOVERY_CODES, ERASE_ATTEMPTS):
         await connection.execute(query, user_id)
     for query in (ERASE_TOKENS, ERASE_MAILS):
         await connection.execute(query, user_id, email)

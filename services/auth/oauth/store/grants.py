@@ -10,7 +10,7 @@ from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.grant import Grant, GrantKind, PartyGone
 from services.auth.oauth.store.clients import CLIENT_COLUMNS, client_from_row
 from services.auth.oauth.store.grant_rows import GRANT_COLUMNS, allowance_columns, grant_from_row
-from services.auth.oauth.store.parties import existing_parties
+from services.auth.oauth.store.parties import existing_parties, is_barred
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.store.named_user import reading_rows_of
@@ -95,9 +95,11 @@ IS_REVOKED: Final = """
 SELECT EXISTS (SELECT FROM auth.revocations WHERE kind = $1 AND subject_id = $2 AND until > $3)
 """
 
+# Not what an administrator disabled: what it bars is looked up by its row.
 FORGET_GRANTS: Final = """
 DELETE FROM auth.oauth_grants
 WHERE kind IN ('authorization_code', 'device_code') AND (revoked_at < $1 OR expires_at < $1)
+  AND NOT EXISTS (SELECT FROM auth.disabled_credentials AS d WHERE d.subject = 'grant:' || oauth_grants.id)
 """
 
 
@@ -110,6 +112,8 @@ async def upsert_machine_grant(connection: Connection, grant: Grant) -> Grant:
     columns = allowance_columns(grant.allowance)
     row = (grant.id, grant.kind, grant.client_id, grant.user_id, grant.consent_id, *columns, grant.created_at)
     bounds = (grant.expires_at, list(grant.ip_allow_list))
+    if await is_barred(connection, grant.client_id, grant.user_id, (grant.kind,)):
+        raise PartyGone
     with existing_parties():
         stored = await connection.fetchrow(UPSERT_MACHINE_GRANT, *row, *bounds)
     assert stored is not None

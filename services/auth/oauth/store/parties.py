@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 import asyncpg
 
-from services.auth.oauth.domain.grant import PartyGone
+from services.auth.oauth.domain.grant import GrantKind, PartyGone
 from services.auth.shared.store.unit_of_work import Connection
 
-# A disabled grant is not got round by asking the user once more.
+# What a user is asked for.
+ASKED: Final = (GrantKind.AUTHORIZATION_CODE, GrantKind.DEVICE_CODE)
+
+# A disabled grant is not got round by asking the user once more, nor by ending it first: it stays disabled.
 IS_BARRED: Final = """
 SELECT EXISTS (
     SELECT
     FROM auth.oauth_grants AS g
     JOIN auth.disabled_credentials AS d ON d.subject = 'grant:' || g.id
-    WHERE g.client_id = $1 AND g.user_id = $2 AND g.revoked_at IS NULL
+    WHERE g.client_id = $1 AND g.user_id = $2 AND g.kind = ANY($3::text[])
 )
 """
 
@@ -31,6 +34,6 @@ def existing_parties() -> Iterator[None]:
         raise PartyGone from exc
 
 
-async def is_barred(connection: Connection, client_id: str, user_id: str) -> bool:
-    """Tell whether an administrator disabled what this user allowed this client."""
-    return bool(await connection.fetchval(IS_BARRED, client_id, user_id))
+async def is_barred(connection: Connection, client_id: str, user_id: str, kinds: Collection[GrantKind] = ASKED) -> bool:
+    """Tell whether an administrator disabled what this user allowed this client, or a grant of other kinds."""
+    return bool(await connection.fetchval(IS_BARRED, client_id, user_id, list(kinds)))

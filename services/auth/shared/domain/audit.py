@@ -27,6 +27,7 @@ class AuditAction(StrEnum):
     KEY_REHASHED = "key.rehashed"
     KEY_REVOKED = "key.revoked"
     KEY_ROTATED = "key.rotated"
+    MODELS_NAMED = "models.named"
     USER_LOGGED_IN = "user.logged_in"
     USER_LOGGED_OUT = "user.logged_out"
     USER_DELETED = "user.deleted"

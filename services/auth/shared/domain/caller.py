@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.auth.shared.domain.budget import Budget
@@ -12,7 +13,10 @@ from services.auth.shared.domain.tier import Tier, TierLimits
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The holder of a valid credential. `time_zone` is the account's, by its IANA name: budget periods follow it."""
+    """The holder of a valid credential. `time_zone` is the account's, by its IANA name: budget periods follow it.
+
+    `model_names` say which model is meant by a name.
+    """
 
     user_id: str
     key_id: str
@@ -27,3 +31,4 @@ class Caller:
     time_zone: str
     grant_id: str = ""
     client_id: str = ""
+    model_names: Mapping[str, str] = field(default_factory=dict)

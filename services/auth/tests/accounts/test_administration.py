@@ -10,6 +10,11 @@ from servicekit.errors import ErrorReason, Unauthenticated
 from services.auth.tests.accounts.conftest import People, audit_actions
 
 ADMIN = "admin@example.ru"
+INSERT_CLIENT = """
+INSERT INTO auth.oauth_clients (id, owner_user_id, name, auth_methods, redirect_uris, scopes, grant_types, created_at)
+VALUES ($1, $2, 'App', '{none}', '{}', '{}', '{}', now())
+"""
+OFF = "SELECT DISTINCT subject FROM auth.disabled_credentials ORDER BY subject"
 
 
 async def test_only_an_administrator_shuts_an_account(people: People) -> None:
@@ -46,3 +51,21 @@ async def test_a_shut_account_is_shut_everywhere(people: People, auth_pool: asyn
     assert (await people.auth.verify(key.secret)).user_id == user
     assert not await people.is_logged_in(session)
     assert (await audit_actions(auth_pool, user))[-2:] == ["user.disabled", "user.enabled"]
+
+
+async def test_applications_are_off_with_their_owner(people: People, auth_pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """And what they made; the gateways are told of each. What was disabled for itself stays so afterwards."""
+    admin, user = await people.seed(ADMIN, admin=True), await people.seed()
+    for client_id in ("hers", "hers-too"):
+        await auth_pool.execute(INSERT_CLIENT, client_id, user)
+    app = pb.SetCredentialDisabledRequest(admin_user_id=admin, kind=pb.CREDENTIAL_KIND_CLIENT, id="hers", disabled=True)
+    await people.call(app)
+
+    await people.call(pb.SetUserDisabledRequest(admin_user_id=admin, user_id=user, disabled=True))
+    off = [row["subject"] for row in await auth_pool.fetch(OFF)]
+    await people.call(pb.SetUserDisabledRequest(admin_user_id=admin, user_id=user, disabled=False))
+    still_off = [row["subject"] for row in await auth_pool.fetch(OFF)]
+
+    told = await auth_pool.fetch("SELECT subject_id FROM auth.revocations WHERE kind = 'changed'")
+    assert (off, still_off) == (["client:hers", "client:hers-too"], ["client:hers"])
+    assert [row["subject_id"] for row in told].count("client:hers-too") == 2

@@ -11,6 +11,7 @@ from razvilka.auth.v1 import auth_pb2
 
 from servicekit.errors import ErrorReason, ServiceError
 from services.auth.tests.accounts.conftest import People
+from services.auth.tests.accounts.test_passwords import give_grant
 
 ADMIN = "admin@example.ru"
 KEY, CLIENT, GRANT = pb.CREDENTIAL_KIND_KEY, pb.CREDENTIAL_KIND_CLIENT, pb.CREDENTIAL_KIND_GRANT
@@ -175,3 +176,22 @@ async def test_a_revoked_key_stays_revoked(people: People, switch: Switch) -> No
     refused = await people.refused(switch.order(KEY, key.key.id, disabled=False))
     assert refused.reason is ErrorReason.CONFLICT
     assert not await works(people, key.secret)
+
+
+async def test_a_grant_that_ended_while_it_was_off_can_be_switched_on(
+    people: People, switch: Switch, auth_pool: Pool
+) -> None:
+    """It bars what would take its place until then; one that simply ended has nothing to switch."""
+    user = await people.seed()
+    for grant_id in ("barred", "ended"):
+        await give_grant(auth_pool, grant_id, user)
+    await switch.off(GRANT, "barred")
+    await auth_pool.execute("UPDATE auth.oauth_grants SET revoked_at = now()")
+
+    await switch.on(GRANT, "barred")
+
+    left = await auth_pool.fetchval("SELECT count(*) FROM auth.disabled_credentials")
+    for grant_id, disabled in (("barred", False), ("barred", True), ("ended", False), ("ended", True)):
+        refused = await people.refused(switch.order(GRANT, grant_id, disabled=disabled))
+        assert refused.reason is ErrorReason.CONFLICT
+    assert left == await auth_pool.fetchval("SELECT count(*) FROM auth.disabled_credentials") == 0

@@ -21,6 +21,7 @@ from services.auth.keys.store.api_keys import KeyStore
 from services.auth.keys.verification import KeyVerifier
 from services.auth.settings import AuthSettings
 from services.auth.shared.domain.tier import Limits, Tier, TierLimits
+from services.auth.shared.store.model_names import ModelNameStore
 from services.auth.tests.conftest import EARLIER_PEPPER, PEPPER, settings_for
 from services.auth.tests.units import units_over
 
@@ -42,7 +43,14 @@ class Verifying:
         self.background = Background()
         limits, units = dict.fromkeys(Tier, LIMITS), units_over(pool, clock)
         self.verifier = KeyVerifier(
-            self.store, self.hasher, units, limits, self.last_use, clock=clock, background=self.background
+            self.store,
+            ModelNameStore(pool),
+            self.hasher,
+            units,
+            limits,
+            self.last_use,
+            clock=clock,
+            background=self.background,
         )
 
     async def verify(self, secret: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import asyncpg
@@ -10,8 +10,10 @@ import pytest
 from razvilka.auth.v1 import oauth_pb2 as pb
 
 from servicekit.errors import ErrorReason, NotFound, ServiceError
-from services.auth.shared.store.disabled import disable, enable
+from services.auth.oauth.store.grants import GrantStore
+from services.auth.shared.store.disabled import disable, disable_applications_of, enable
 from services.auth.tests.oauth.flow import Flow, claims_of
+from services.auth.tests.planted_user import plant_user
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -75,6 +77,41 @@ async def test_a_disabled_grant_is_not_got_round_by_consenting_again(flow: Flow,
     assert (await flow.refresh(app, token.refresh_token)).access_token
 
 
+@pytest.mark.parametrize("who", ["user", "application", "housekeeping"])
+async def test_a_disabled_grant_is_not_got_round_by_ending_it(flow: Flow, auth_pool: Pool, who: str) -> None:
+    """Its user or the application ended it, and the next consent was as good as new."""
+    app = await flow.app()
+    token = await flow.tokens(app)
+    grant_id = claims_of(token.access_token)["gid"]
+
+    await off(auth_pool, f"grant:{grant_id}")
+    if who == "application":
+        await flow.revoke(app, token.refresh_token)
+    else:
+        await flow.call(pb.RevokeGrantRequest(user_id=flow.user_id, grant_id=grant_id))
+    if who == "housekeeping":
+        await GrantStore(auth_pool).forget(NOON + timedelta(days=3650))
+    with pytest.raises(NotFound):
+        await flow.code(app)
+    await on(auth_pool, f"grant:{grant_id}")
+
+    assert (await flow.tokens(app)).access_token
+
+
+async def test_a_standing_grant_that_was_ended_stays_disabled(flow: Flow, auth_pool: Pool) -> None:
+    """There is one at a time; the next one was as good as new."""
+    app = await flow.app(
+        confidential=True, owner_user_id=flow.user_id, grant_types=["client_credentials"], scopes=["models:read"]
+    )
+    token = await flow.token(app, grant_type="client_credentials")
+    grant_id = claims_of(token.access_token)["gid"]
+
+    await off(auth_pool, f"grant:{grant_id}")
+    await flow.call(pb.RevokeGrantRequest(user_id=flow.user_id, grant_id=grant_id))
+
+    assert (await flow.token(app, grant_type="client_credentials")).error == "invalid_grant"
+
+
 async def test_a_code_given_before_is_not_redeemed_after(flow: Flow, auth_pool: Pool) -> None:
     """The grant that stands between the two counts at the moment of redemption."""
     app = await flow.app()
@@ -108,3 +145,19 @@ async def test_owners_see_what_is_disabled(flow: Flow, auth_pool: Pool) -> None:
     clients = (await flow.call(pb.ListClientsRequest(owner_user_id=flow.user_id))).clients
     grants = (await flow.call(pb.ListGrantsRequest(user_id=flow.user_id))).grants
     assert ([client.disabled for client in clients], [grant.disabled for grant in grants]) == ([True], [True])
+
+
+async def test_the_applications_of_a_shut_account_act_for_nobody(flow: Flow, auth_pool: Pool, auth_dsn: str) -> None:
+    """Whoever was shut out went on in the name of all who had let their application in."""
+    owner = await plant_user(auth_dsn, "owner@example.ru")
+    app, other = await flow.app(owner_user_id=owner), await flow.app(owner_user_id=flow.user_id)
+    token, others = await flow.tokens(app), await flow.tokens(other)
+
+    async with auth_pool.acquire() as connection, connection.transaction():
+        changed = await disable_applications_of(connection, owner, NOON)
+    refused = await flow.refresh(app, token.refresh_token)
+    alive = await counts(flow, token.access_token), await counts(flow, others.access_token)
+    await on(auth_pool, f"user:{owner}")
+
+    assert (changed, refused.error, alive) == ([f"client:{app.client_id}"], "invalid_client", (False, True))
+    assert (await flow.refresh(app, token.refresh_token)).access_token

@@ -21,6 +21,7 @@ CONSTANTS: Final[dict[str, str | int]] = {
     "STATE": keys.STATE,
     "RUNNING": keys.RUNNING,
     "MARK": keys.MARK,
+    "EXPLAINED": keys.EXPLAINED,
     "BUDGET": Dimension.BUDGET.value,
     # A month and more: a counter that is lost is rebuilt.
     "COUNTER_TTL_MS": 40 * DAY_S * 1000,

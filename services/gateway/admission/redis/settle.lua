@@ -8,7 +8,10 @@
 -- (field s) after the admission. The rebuild summed the stored rows, and this one was not yet among them if it is
 -- settled after the rebuild and after the last count (field c): then its cost is added, once (key MARK). admitted_us = 0: it was never admitted here (Redis
 -- was lost), which looks like "rebuilt later" for ever, so it always leaves the mark. Fields t and n: see recount.lua.
+--
+-- What it says of the request is kept first, whatever else is found: saying it twice is no harm.
 local a = read(ARGV[1])
+if a.explained_ms > 0 then call('SET', prefix .. EXPLAINED .. a.request_id, a.explanation, 'PX', int(a.explained_ms)) end
 local mark = prefix .. MARK .. a.request_id
 
 -- Move a bucket by the difference between what was charged and what was used.

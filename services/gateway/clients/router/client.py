@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC
 
@@ -31,6 +31,7 @@ from services.gateway.clients.completion import (
 from services.gateway.clients.router.files import FileClient
 from services.gateway.clients.router.frames import RouterCallCodec
 from services.gateway.clients.router.prompt import Asker, Lesson, to_prompt
+from services.gateway.clients.router.tokens import TokenClient
 from services.gateway.clients.timestamps import moment, to_unix_us
 from services.gateway.clients.user_contexts import InWhoseName, of_nobody
 from services.gateway.inference.schemas import ChatRequest
@@ -64,6 +65,7 @@ class RouterClient:
         self._calls = calls
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
         self.files = FileClient(self._stub, in_whose_name)
+        self.tokens = TokenClient(self._stub)
 
     async def complete(
         self,
@@ -116,7 +118,7 @@ class RouterClient:
         user: str | None,
         deadline_s: float,
         call: CallContext,
-        allowed_models: Collection[str],
+        asker: Asker,
         require_parameters: bool,
     ) -> Embeddings:
         """Return one vector for each input, in order.
@@ -128,7 +130,9 @@ class RouterClient:
             model=model,
             input=inputs,
             dimensions=dimensions,
-            allowed_models=allowed_models,
+            allowed_models=asker.allowed_models,
+            tenant=asker.tenant,
+            tier=asker.tier,
             require_parameters=require_parameters,
             other_json={"user": msgspec.json.encode(user)} if user is not None else None,
         )
@@ -224,7 +228,9 @@ def _price(message: pb.Price) -> DatedPrice:
 
 
 def _route(message: pb.Route) -> Route:
-    return Route(message.provider, message.model, message.resolved_model, tuple(message.dropped_params))
+    return Route(
+        message.provider, message.model, message.resolved_model, tuple(message.dropped_params), message.queued_ms
+    )
 
 
 def _usage(message: pb.Usage) -> TokenUsage:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Final
 
 import structlog
@@ -25,14 +24,13 @@ from services.gateway.edge import cancellation
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.client_connection import CANCEL, ClientConnection
 from services.gateway.edge.reading.body import ClientDisconnected
-from services.gateway.edge.reading.heavy_step import heavy_step
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference import metrics
 from services.gateway.inference.keeping.claim import Claim, claim_of
 from services.gateway.inference.keeping.kept_answer import Keeper, KeptAnswer, opened
 from services.gateway.inference.keeping.lease import Lease
 from services.gateway.inference.keeping.replay import replay
-from services.gateway.inference.keeping.sealing import digest
+from services.gateway.inference.keeping.sealing import digest_of
 from services.gateway.settings import GatewaySettings
 
 log = structlog.get_logger()
@@ -41,7 +39,6 @@ FIRST_LOOK_S: Final = 0.05
 # Whoever waits long is told a moment later.
 LONGEST_LOOK_S: Final = 0.5
 LONGER: Final = 1.5
-_SMALL: Final = 64 * 1024
 
 
 class Idempotency:
@@ -73,8 +70,7 @@ class Idempotency:
             Unavailable: it cannot be told whether the key was used: nothing was asked.
             ServiceError: what `serve` raises.
         """
-        hashed = partial(digest, body)
-        claim = claim_of(context, hashed() if len(body) <= _SMALL else await heavy_step(hashed))
+        claim = claim_of(context, await digest_of(body))
         kept = await self._enter(context, claim)
         if kept is None:
             await self._serve(context, claim, serve)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -11,14 +9,12 @@ import msgspec
 from servicekit.errors import Conflict, ErrorReason
 from services.gateway.clients.kept.idempotency import IdempotencyStore
 from services.gateway.edge.problems import Headers
-from services.gateway.edge.reading.heavy_step import heavy_step
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.keeping.claim import Claim
+from services.gateway.inference.keeping.sealing import grown, shrunk
 
 # Of the moment when they were sent: nothing that a later answer may repeat.
 _MOMENTARY: Final = (b"x-ratelimit-", b"ratelimit", b"retry-after")
-# What packing takes no time for.
-_SMALL: Final = 64 * 1024
 TOO_LARGE: Final = b""
 
 
@@ -55,8 +51,8 @@ class Keeper:
         else:
             self._parts.clear()
 
-    async def keep(self, status: int, last: bytes) -> None:
-        """Keep the answer; `last` is its body, or what is still to be written of a stream.
+    async def keep(self, status: int, last: bytes, bill: bytes) -> None:
+        """Keep the answer with its bill; `last` is its body, or what is still to be written of a stream.
 
         One that is too large is kept as such: nobody can have it again, and nobody pays for it twice.
 
@@ -65,7 +61,7 @@ class Keeper:
             Unavailable: nobody can tell.
         """
         sealed = await self._sealed(status, last)
-        if not await self._store.keep(self._claim.record, sealed):
+        if not await self._store.keep(self._claim.record, sealed, bill):
             raise taken_over()
         self.is_kept = True
 
@@ -76,8 +72,7 @@ class Keeper:
             return TOO_LARGE
         body = b"".join([*self._parts, last]) if is_stream else last
         packed = _pack(KeptAnswer(status, is_stream, lasting(self._context.headers), body))
-        shrink = partial(zlib.compress, packed, 1)
-        return self._claim.seal.close(shrink() if size <= _SMALL else await heavy_step(shrink))
+        return self._claim.seal.close(await shrunk(packed))
 
 
 def lasting(headers: Headers) -> Headers:
@@ -88,10 +83,7 @@ def lasting(headers: Headers) -> Headers:
 async def opened(claim: Claim, sealed: bytes) -> KeptAnswer | None:
     """Return a kept answer; None: it was too large, or cannot be read."""
     packed = claim.seal.open(sealed) if sealed else None
-    if packed is None:
-        return None
-    grow = partial(zlib.decompress, packed)
-    return _unpack(grow() if len(packed) <= _SMALL else await heavy_step(grow))
+    return None if packed is None else _unpack(await grown(packed))
 
 
 def taken_over() -> Conflict:

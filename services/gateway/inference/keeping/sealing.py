@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zlib
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from services.gateway.edge.reading.heavy_step import heavy_step
+
 _NONCE_BYTES: Final = 12
+# What hashing and packing take no time for.
+_SMALL: Final = 64 * 1024
 _NAME_DIGITS: Final = 40
 
 
@@ -27,6 +33,24 @@ def digest(*parts: str | bytes) -> bytes:
 def name_of(*parts: str | bytes) -> str:
     """Return a name that says nothing of the parts."""
     return digest("name", *parts).hex()[:_NAME_DIGITS]
+
+
+async def digest_of(body: bytes) -> bytes:
+    """Return the digest of a body, which may be large."""
+    hashed = partial(digest, body)
+    return hashed() if len(body) <= _SMALL else await heavy_step(hashed)
+
+
+async def shrunk(plain: bytes) -> bytes:
+    """Return bytes compressed."""
+    shrink = partial(zlib.compress, plain, 1)
+    return shrink() if len(plain) <= _SMALL else await heavy_step(shrink)
+
+
+async def grown(packed: bytes) -> bytes:
+    """Return what was compressed."""
+    grow = partial(zlib.decompress, packed)
+    return grow() if len(packed) <= _SMALL else await heavy_step(grow)
 
 
 @dataclass(frozen=True, slots=True)

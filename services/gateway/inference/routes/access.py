@@ -11,6 +11,7 @@ COMPLETIONS: Final = "/v1/completions"
 EMBEDDINGS: Final = "/v1/embeddings"
 MESSAGES: Final = "/v1/messages"
 RESPONSES: Final = "/v1/responses"
+TOKENIZE: Final = "/v1/tokenize"
 INPUT_TOKENS: Final = "/v1/responses/input_tokens"
 COUNT_TOKENS: Final = "/v1/messages/count_tokens"
 
@@ -28,6 +29,7 @@ NEEDS: Final[Needs] = {
     INPUT_TOKENS: Scope.COMPLETIONS_WRITE,
     "/v1/responses/{response_id}": Scope.COMPLETIONS_WRITE,
     "/v1/responses/{response_id}/input_items": Scope.COMPLETIONS_WRITE,
+    TOKENIZE: Scope.COMPLETIONS_WRITE,
     COUNT_TOKENS: Scope.COMPLETIONS_WRITE,
     MODELS: Scope.MODELS_READ,
     MODEL: Scope.MODELS_READ,

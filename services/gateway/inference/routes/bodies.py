@@ -130,8 +130,54 @@ class AttemptBody(BaseModel):
     latency_ms: int
 
 
+class TimingBody(BaseModel):
+    """Milliseconds until the answer began: with us, waiting for others, at the provider."""
+
+    gateway_ms: float
+    queue_ms: float
+    provider_ms: float
+
+
+class MetLimitBody(BaseModel):
+    """What a request took of a limit, and what was left when it had ended; `reset_s` as of its admission."""
+
+    limit: str
+    of: int
+    consumed: int
+    left: int
+    reset_s: float
+
+
+class MetBudgetBody(BaseModel):
+    """What a request held of a budget and cost, and what was left when it had ended."""
+
+    subject: str
+    period: str
+    of_rub: str
+    held_rub: str
+    consumed_rub: str
+    left_rub: str
+
+
+class PricePartBody(BaseModel):
+    """One part of a cost: tokens at a price, in exact roubles."""
+
+    tokens: int
+    rub_per_1k: str
+    rub: str
+
+
+class PriceBody(BaseModel):
+    """How a cost comes about; `cost_rub` is the sum, rounded up to a whole micro-rouble."""
+
+    version: str
+    input: PricePartBody
+    cached: PricePartBody
+    output: PricePartBody
+
+
 class RequestBody(BaseModel):
-    """Everything known about one request of the caller."""
+    """Everything known about one request of the caller; null is what is not known any more."""
 
     id: str
     endpoint: str
@@ -157,8 +203,15 @@ class RequestBody(BaseModel):
     flags: list[str]
     over_hold_rub: str
     dropped_params: list[str]
+    cache_status: str | None
     trace_id: str
     attempts: list[AttemptBody]
+    rule: str | None
+    candidates: list[str] | None
+    timing: TimingBody | None
+    limits: list[MetLimitBody] | None
+    budgets: list[MetBudgetBody] | None
+    price: PriceBody | None
 
 
 class ModelStatusBody(BaseModel):

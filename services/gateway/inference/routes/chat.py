@@ -29,7 +29,7 @@ class ChatCompletions(PaidRoute[ChatRequest]):
 
     def answer(self, context: RequestContext, request: ChatRequest, send: Send) -> Awaitable[None]:
         """Answer one request."""
-        steering = steering_of(request)
+        steering = steering_of(request, context.known_caller)
         chat = normalise(request)
         context.ignored_params += [*chat.left_out, *left_out(request.provider)]
         check_required(request.provider, context.ignored_params)

@@ -17,8 +17,10 @@ from services.gateway.inference.routes.access import (
     INPUT_TOKENS,
     MESSAGES,
     RESPONSES,
+    TOKENIZE,
 )
 from services.gateway.inference.schemas import ChatRequest, CompletionRequest, ContentPart, EmbeddingRequest
+from services.gateway.inference.tokens.counting import TokenizeRequest
 
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _COST: Final = {"type": "string", "pattern": r"^\d+\.\d{6}$", "description": "Roubles, exactly."}
@@ -79,6 +81,30 @@ _RESPONSE: Final = {
     },
 }
 
+_TOKENS: Final = {
+    "type": "object",
+    "required": ["object", "model", "data", "total_tokens", "counted_by"],
+    "properties": {
+        "object": {"const": "list"},
+        "model": {"type": "string"},
+        "data": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["object", "index", "tokens"],
+                "properties": {
+                    "object": {"const": "tokens"},
+                    "index": _COUNT,
+                    "tokens": _COUNT,
+                    "characters": _COUNT,
+                },
+            },
+        },
+        "total_tokens": _COUNT,
+        "counted_by": {"enum": ["provider", "estimate"]},
+    },
+}
+
 
 def _answer(object_name: str, *items: str) -> dict[str, Any]:
     key = "data" if object_name == "list" else "choices"
@@ -110,6 +136,9 @@ OPERATIONS: Final = {
     EMBEDDINGS: HotOperation("inference", "Turn texts into vectors", EmbeddingRequest, _answer("list"), streams=False),
     MESSAGES: HotOperation("inference", "Answer a chat (Anthropic's form)", MessagesRequest, _MESSAGE, streams=True),
     RESPONSES: HotOperation("inference", "Answer a turn (Responses API)", ResponsesRequest, _RESPONSE, streams=True),
+    TOKENIZE: HotOperation(
+        "inference", "Count the tokens of texts or of a chat", TokenizeRequest, _TOKENS, streams=False
+    ),
     INPUT_TOKENS: HotOperation(
         "inference",
         "Count a turn's tokens (Responses API)",

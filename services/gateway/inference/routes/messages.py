@@ -45,7 +45,7 @@ class _AnthropicRoute(PaidRoute[MessagesRequest]):
         Raises:
             ServiceError: the request is refused.
         """
-        steering = steering_of(request)
+        steering = steering_of(request, context.known_caller)
         conversation = to_chat(request)
         chat = conversation.chat
         chat.provider = request.provider

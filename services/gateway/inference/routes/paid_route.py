@@ -20,10 +20,12 @@ from services.gateway.edge.reading.json_body import decode
 from services.gateway.edge.request_context import RequestContext, context_of
 from services.gateway.identity.authentication import Authenticator
 from services.gateway.inference.answers import Answers
+from services.gateway.inference.caching.wish import wish_of
 from services.gateway.inference.keeping.idempotency import Idempotency
 from services.gateway.inference.pricing import Pricing
 from services.gateway.inference.routes.access import NEEDS
-from services.gateway.settings import LimitSettings
+from services.gateway.inference.tokens.free_call import FreeCalls
+from services.gateway.settings import CacheSettings, LimitSettings
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
@@ -37,7 +39,9 @@ class InferenceDependencies:
     pricing: Pricing
     router: RouterClient
     answers: Answers
+    free_calls: FreeCalls
     idempotency: Idempotency
+    cache: CacheSettings
 
 
 class PaidRoute(ABC, Generic[Body]):
@@ -64,6 +68,8 @@ class PaidRoute(ABC, Generic[Body]):
         body = await read_body(scope, receive, self._limits)
         request, given = await decode(self._decoder, body, self._limits)
         context.ignored_params = [name for name in given if name not in self._known]
+        if context.asked_cache and self.is_billed:
+            context.cache = wish_of(context, request, self.inference.cache)
         if context.idempotency_key is None or not self.is_billed:
             await self.answer(context, request, send)
             return

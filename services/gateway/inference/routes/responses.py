@@ -93,7 +93,7 @@ class _ResponsesRoute(PaidRoute[ResponsesRequest]):
         Raises:
             ServiceError: the request is refused.
         """
-        steering = steering_of(request)
+        steering = steering_of(request, context.known_caller)
         if not isinstance(request.input, str):
             request.input = await References(partial(self._load, context)).replaced(request.input)
         before = await self._before(context, request)

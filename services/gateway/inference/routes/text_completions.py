@@ -30,7 +30,7 @@ class TextCompletions(PaidRoute[CompletionRequest]):
 
     def answer(self, context: RequestContext, request: CompletionRequest, send: Send) -> Awaitable[None]:
         """Answer one request."""
-        steering = steering_of(request)
+        steering = steering_of(request, context.known_caller)
         _refuse_unsupported(request)
         context.ignored_params += left_out(request.provider)
         check_required(request.provider, context.ignored_params)

@@ -14,6 +14,7 @@ from services.gateway.clients.catalog import Catalog, Model
 from services.gateway.clients.router.prompt import Candidates
 from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.identity.access import check_model, may_use
+from services.gateway.inference.steering.names import default_model, meant
 from services.gateway.inference.steering.schemas import MaxPrice, ProviderPreferences
 from services.gateway.metering.usage_record import Price
 
@@ -51,17 +52,19 @@ _STRICT: Final = ProviderPreferences(require_parameters=True)
 _LENIENT: Final = ProviderPreferences(require_parameters=False)
 
 
-def steering_of(request: SteeredBody) -> Steering | None:
-    """Return what a body says of who answers; None: nothing. The first of `models` stands in for a missing `model`.
+def steering_of(request: SteeredBody, caller: Caller) -> Steering | None:
+    """Return what a body says of who answers; None: nothing.
+
+    For a missing `model` the first of `models` stands in, or what the caller has named as its default.
 
     Raises:
-        InvalidRequest: the body names no model.
+        InvalidRequest: nothing names a model.
     """
-    has_first = not request.model
-    if has_first:
-        if not request.models:
+    has_first = not request.model and request.models is not None
+    if not request.model:
+        request.model = request.models[0] if request.models else default_model(caller)
+        if not request.model:
             raise invalid_field("model", "This field is required")
-        request.model = request.models[0]
     if request.models is None:
         return preferred(request.provider)
     return Steering(request.models, request.provider or _NOTHING_SAID, has_first)
@@ -110,7 +113,7 @@ def _named(catalog: Catalog, caller: Caller, asked: Model, now: datetime, steeri
 
 def _one_named(catalog: Catalog, caller: Caller, name: str, kind: str, field: str) -> Model:
     try:
-        model = catalog.get_kind(name, kind)
+        model = meant(catalog, caller.model_names, name, kind)
         check_model(caller, model)
     except ServiceError as exc:
         exc.param = field

@@ -1,4 +1,4 @@
-"""Arrays of tokens, as some clients send them in place of text, and the one table by which they are read.
+"""Arrays of tokens that clients send in place of text, with their table; and callers who ask how many tokens a text is.
 
-It never counts tokens: no model here has this tokenizer.
+It never counts tokens itself: the providers' tokenizers do.
 """

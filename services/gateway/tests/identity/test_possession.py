@@ -71,6 +71,25 @@ async def test_a_bound_token_with_its_proof_opens_the_api(edge: Edge, backends: 
     assert (row.user_id, row.grant_id) == ("user-1", "grant-1")
 
 
+async def test_a_proof_of_head_is_one_of_head(edge: Edge) -> None:
+    """It is answered as GET is, and its proof names the method that was sent; it was refused before."""
+    token = bound_token()
+    async with httpx.AsyncClient(base_url=edge.client.base_url) as client:
+        answers = [
+            await client.head(MODELS, headers={"authorization": f"DPoP {token}", "dpop": proof(token, method=method)})
+            for method in ("HEAD", "GET")
+        ]
+
+    assert [answer.status_code for answer in answers] == [200, 401]
+
+
+async def test_a_proof_from_no_time_is_refused(edge: Edge) -> None:
+    """Its iat of 400 digits was an internal error."""
+    token = bound_token()
+
+    assert told(await ask(edge, token, proof(token, iat=10**400))) == BAD_PROOF
+
+
 async def test_a_bound_token_is_no_bearer_token(edge: Edge) -> None:
     """Stolen without its key it is worth nothing, before and after its owner used it (RFC 9449 7.2)."""
     token = bound_token()

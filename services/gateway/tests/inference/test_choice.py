@@ -15,6 +15,7 @@ from services.gateway.clients.caller import Caller
 from services.gateway.clients.catalog import Catalog, DatedPrice, Model
 from services.gateway.clients.router.prompt import Candidates
 from services.gateway.inference.steering.choice import Steering, choose, preferred
+from services.gateway.inference.steering.names import default_model, meant
 from services.gateway.inference.steering.schemas import ProviderPreferences, left_out
 from services.gateway.metering.usage_record import Price
 
@@ -122,6 +123,47 @@ def test_a_listed_model_must_exist_do_the_same_and_have_a_price(name: str, kind:
         chosen("lite", name)
 
     assert getattr(caught.value, "param", None) == (None if name == "free" else "models[1]")
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "found"),
+    [
+        ({"gpt-4o": "max"}, "gpt-4o", "max"),
+        ({"gpt-4o": "max"}, "pro", "pro"),
+        ({"pro": "lite"}, "yandex", "lite"),
+        ({"*": "lite"}, "pro", "lite"),
+        ({"*": "lite"}, "whatever", "lite"),
+        ({"*": "lite", "pro": "max"}, "pro", "max"),
+        # No chain: what a name means is a model.
+        ({"pro": "lite", "lite": "max"}, "pro", "lite"),
+        # A pin to a chat model leaves vectors alone.
+        ({"*": "lite"}, "vectors", "vectors"),
+        # A model that is gone since is none.
+        ({"*": "gone"}, "pro", "pro"),
+    ],
+    ids=str,
+)
+def test_a_name_means_what_the_caller_s_key_or_account_says(names: dict[str, str], asked: str, found: str) -> None:
+    """What is written, the model it stands for, whatever is asked: in this order."""
+    kind = "embedding" if asked == "vectors" else "chat"
+
+    assert meant(CATALOG, names, asked, kind).id == found
+
+
+def test_a_default_stands_where_no_model_is_named() -> None:
+    """The key's own word for it, else its pin."""
+    said = [{}, {"*": "lite"}, {"*": "lite", "default": "max"}]
+
+    assert [default_model(replace(CALLER, model_names=names)) for names in said] == ["", "lite", "max"]
+
+
+def test_names_hold_in_lists_too() -> None:
+    """And one that leads outside the credential's list is refused there."""
+    renamed = replace(CALLER, model_names={"gpt-4o": "max"})
+
+    assert chosen("gpt-4o", caller=renamed)[0] == "pro max"
+    with pytest.raises(PermissionDenied):
+        chosen("gpt-4o", caller=replace(renamed, models=frozenset({"pro", "gpt-4o"})))
 
 
 @pytest.mark.parametrize("said", [None, {}, {"require_parameters": True}, {"require_parameters": False}])

@@ -87,6 +87,20 @@ async def test_a_model_must_be_named_somehow(edge: Edge) -> None:
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "model")
 
 
+async def test_a_pinned_key_asks_its_model_whatever_is_named(edge: Edge, backends: Backends) -> None:
+    """Also where nothing is; the answer says both what was asked and what answered."""
+    pinned = caller(model_names={"*": "gigachat-pro"})
+    backends.auth.callers = dict.fromkeys(backends.auth.callers, pinned)
+
+    for asked in ({"model": "gpt-4o"}, {"model": "yandexgpt"}, {}):
+        answer = await edge.client.post(PATH, json={"messages": HELLO["messages"], **asked})
+
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["model"] == asked.get("model", "gigachat-pro")
+        assert answer.headers["x-razvilka-model"] == "gigachat-pro-build-7"
+    assert {prompt.model for prompt in backends.router.prompts} == {"gigachat-pro"}
+
+
 async def test_what_cannot_be_promised_is_named(edge: Edge) -> None:
     """Whoever forbids that prompts are kept must learn that nobody here can promise it."""
     answer = await edge.client.post(PATH, json={**HELLO, "provider": {"data_collection": "deny"}})

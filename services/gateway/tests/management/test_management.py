@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from razvilka.auth.v1 import auth_pb2, oauth_pb2
 
-from services.gateway.app import MANAGEMENT_NEEDS
 from services.gateway.identity.access import Scope
+from services.gateway.management.needs import NEEDS
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD
@@ -27,12 +27,17 @@ ROUTES: dict[tuple[str, str], tuple[str, Any, int]] = {
     ("POST", "/v1/keys"): ("keys:write", {"name": "CI", "scopes": ["keys:write"]}, 201),
     ("POST", "/v1/keys/key-1/rotate"): ("keys:write", {"overlap_s": 60}, 201),
     ("DELETE", "/v1/keys/key-1"): ("keys:write", None, 200),
+    ("GET", "/v1/users/me/model-names"): ("keys:read", None, 200),
+    ("PUT", "/v1/users/me/model-names"): ("keys:write", {"names": {}}, 200),
+    ("GET", "/v1/keys/key-1/model-names"): ("keys:read", None, 200),
+    ("PUT", "/v1/keys/key-1/model-names"): ("keys:write", {"names": {}}, 200),
     ("GET", "/v1/clients"): ("clients:write", None, 200),
     ("POST", "/v1/clients"): ("clients:write", {"name": "Примус", "redirect_uris": ["https://a.example/cb"]}, 201),
     ("DELETE", "/v1/clients/app-1"): ("clients:write", None, 200),
     ("POST", "/v1/admin/users/user-9/disable"): ("admin", None, 200),
     ("POST", "/v1/admin/users/user-9/enable"): ("admin", None, 200),
     ("GET", "/v1/admin/abuse"): ("admin", None, 200),
+    ("GET", "/v1/admin/models/expiring"): ("admin", None, 200),
     ("POST", "/v1/admin/keys/key-1/disable"): ("admin", None, 200),
     ("POST", "/v1/admin/keys/key-1/enable"): ("admin", None, 200),
     ("POST", "/v1/admin/clients/app-1/disable"): ("admin", None, 200),
@@ -70,7 +75,7 @@ async def test_each_route_works_with_its_scope_and_not_without(edge: Edge, backe
 
 def test_every_management_route_is_tested_here() -> None:
     """A new row needs a new test."""
-    rows = {tuple(row.split(" ", 1)) for needs in MANAGEMENT_NEEDS for row in needs if " " in row}
+    rows = {tuple(row.split(" ", 1)) for needs in NEEDS for row in needs if " " in row}
     names = {
         "sid-1": "{session_id}",
         "grant-1": "{grant_id}",

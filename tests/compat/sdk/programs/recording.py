@@ -31,10 +31,19 @@ class Recording:
             self._ran.add(frame.f_code)
 
     def saw(self, member: Any) -> bool:
-        """Tell whether a method or a property ran, under whatever decorators it lies."""
-        function: Callable[..., Any] | None = getattr(member, "fget", None) or getattr(member, "func", None) or member
-        code = getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
-        return code in self._ran
+        """Tell whether a method or a property ran."""
+        return code_of(member) in self._ran
+
+    def owns(self, member: Any) -> bool:
+        """Tell whether a member is the package's own, and not Python's."""
+        code = code_of(member)
+        return code is None or code.co_filename.startswith(self._root)
+
+
+def code_of(member: Any) -> CodeType | None:
+    """Return the code of a method or a property, under whatever decorators it lies; None for another descriptor."""
+    function: Callable[..., Any] = getattr(member, "fget", None) or getattr(member, "func", None) or member
+    return getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
 
 
 def members(kind: type) -> dict[str, Any]:

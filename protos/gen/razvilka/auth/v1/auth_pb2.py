@@ -25,17 +25,25 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1brazvilka/auth/v1/auth.proto\x12\x10razvilka.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"w\n\x06Limits\x12\x1b\n\x13requests_per_minute\x18\x01 \x01(\x03\x12\x18\n\x10requests_per_day\x18\x02 \x01(\x03\x12\x19\n\x11tokens_per_minute\x18\x03 \x01(\x03\x12\x1b\n\x13\x63oncurrent_requests\x18\x04 \x01(\x03\"b\n\x06\x42udget\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12.\n\x06period\x18\x02 \x01(\x0e\x32\x1e.razvilka.auth.v1.BudgetPeriod\x12\x17\n\x0flimit_micro_rub\x18\x03 \x01(\x03\"w\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12$\n\x04tier\x18\x03 \x01(\x0e\x32\x16.razvilka.auth.v1.Tier\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb2\x03\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06prefix\x18\x04 \x01(\t\x12\x11\n\tlast_four\x18\x05 \x01(\t\x12\x0e\n\x06scopes\x18\x06 \x03(\t\x12\x0e\n\x06models\x18\x07 \x03(\t\x12\x15\n\rip_allow_list\x18\x08 \x03(\t\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x62udget_micro_rub\x18\r \x01(\x03\x12\x35\n\rbudget_period\x18\x0e \x01(\x0e\x32\x1e.razvilka.auth.v1.BudgetPeriod\x12\x10\n\x08\x64isabled\x18\x0f \x01(\x08\"\xb8\x03\n\x06\x43\x61ller\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\t\x12\x10\n\x08key_name\x18\x03 \x01(\t\x12$\n\x04tier\x18\x04 \x01(\x0e\x32\x16.razvilka.auth.v1.Tier\x12\x0e\n\x06scopes\x18\x05 \x03(\t\x12\x0e\n\x06models\x18\x06 \x03(\t\x12\x15\n\rip_allow_list\x18\x07 \x03(\t\x12-\n\x0buser_limits\x18\x08 \x01(\x0b\x32\x18.razvilka.auth.v1.Limits\x12,\n\nkey_limits\x18\t \x01(\x0b\x32\x18.razvilka.auth.v1.Limits\x12.\n\x0cmodel_limits\x18\n \x01(\x0b\x32\x18.razvilka.auth.v1.Limits\x12)\n\x07\x62udgets\x18\x0b \x03(\x0b\x32\x18.razvilka.auth.v1.Budget\x12.\n\nexpires_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08grant_id\x18\r \x01(\t\x12\x11\n\tclient_id\x18\x0e \x01(\t\x12\x11\n\ttime_zone\x18\x0f \x01(\t\"\xae\x01\n\tAuthority\x12\x0e\n\x06scopes\x18\x01 \x03(\t\x12\x0e\n\x06models\x18\x02 \x03(\t\x12\x15\n\rip_allow_list\x18\x03 \x03(\t\x12)\n\x07\x62udgets\x18\x04 \x03(\x0b\x32\x18.razvilka.auth.v1.Budget\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07subject\x18\x06 \x01(\t\"\xc1\x02\n\x13\x43reateApiKeyRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x0e\n\x06models\x18\x04 \x03(\t\x12\x15\n\rip_allow_list\x18\x05 \x03(\t\x12.\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x62udget_micro_rub\x18\x07 \x01(\x03\x12\x35\n\rbudget_period\x18\x08 \x01(\x0e\x32\x1e.razvilka.auth.v1.BudgetPeriod\x12*\n\x05maker\x18\t \x01(\x0b\x32\x1b.razvilka.auth.v1.Authority\x12\x12\n\nsession_id\x18\n \x01(\t\x12\x13\n\x0b\x62y_operator\x18\x0b \x01(\x08\"M\n\x14\x43reateApiKeyResponse\x12%\n\x03key\x18\x01 \x01(\x0b\x32\x18.razvilka.auth.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"L\n\x12ListApiKeysRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"V\n\x13ListApiKeysResponse\x12&\n\x04keys\x18\x01 \x03(\x0b\x32\x18.razvilka.auth.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x13RevokeApiKeyRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\t\"F\n\x14RevokeApiKeyResponse\x12.\n\nrevoked_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9e\x01\n\x13RotateApiKeyRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\t\x12\x11\n\toverlap_s\x18\x03 \x01(\x03\x12*\n\x05maker\x18\x04 \x01(\x0b\x32\x1b.razvilka.auth.v1.Authority\x12\x12\n\nsession_id\x18\x05 \x01(\t\x12\x13\n\x0b\x62y_operator\x18\x06 \x01(\x08\"M\n\x14RotateApiKeyResponse\x12%\n\x03key\x18\x01 \x01(\x0b\x32\x18.razvilka.auth.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"%\n\x13VerifyApiKeyRequest\x12\x0e\n\x06secret\x18\x01 \x01(\t\"@\n\x14VerifyApiKeyResponse\x12(\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32\x18.razvilka.auth.v1.Caller*N\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\r\n\tTIER_FREE\x10\x01\x12\x0c\n\x08TIER_PRO\x10\x02\x12\x13\n\x0fTIER_ENTERPRISE\x10\x03*v\n\x0c\x42udgetPeriod\x12\x1d\n\x19\x42UDGET_PERIOD_UNSPECIFIED\x10\x00\x12\x15\n\x11\x42UDGET_PERIOD_DAY\x10\x01\x12\x17\n\x13\x42UDGET_PERIOD_MONTH\x10\x02\x12\x17\n\x13\x42UDGET_PERIOD_TOTAL\x10\x03\x32\xe5\x03\n\x0b\x41uthService\x12]\n\x0c\x43reateApiKey\x12%.razvilka.auth.v1.CreateApiKeyRequest\x1a&.razvilka.auth.v1.CreateApiKeyResponse\x12Z\n\x0bListApiKeys\x12$.razvilka.auth.v1.ListApiKeysRequest\x1a%.razvilka.auth.v1.ListApiKeysResponse\x12]\n\x0cRevokeApiKey\x12%.razvilka.auth.v1.RevokeApiKeyRequest\x1a&.razvilka.auth.v1.RevokeApiKeyResponse\x12]\n\x0cRotateApiKey\x12%.razvilka.auth.v1.RotateApiKeyRequest\x1a&.razvilka.auth.v1.RotateApiKeyResponse\x12]\n\x0cVerifyApiKey\x12%.razvilka.auth.v1.VerifyApiKeyRequest\x1a&.razvilka.auth.v1.VerifyApiKeyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1brazvilka/auth/v1/auth.proto\x12\x10razvilka.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"w\n\x06Limits\x12\x1b\n\x13requests_per_minute\x18\x01 \x01(\x03\x12\x18\n\x10requests_per_day\x18\x02 \x01(\x03\x12\x19\n\x11tokens_per_minute\x18\x03 \x01(\x03\x12\x1b\n\x13\x63oncurrent_requests\x18\x04 \x01(\x03\"b\n\x06\x42udget\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12.\n\x06period\x18\x02 \x01(\x0e\x32\x1e.razvilka.auth.v1.BudgetPeriod\x12\x17\n\x0flimit_micro_rub\x18\x03 \x01(\x03\"w\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12$\n\x04tier\x18\x03 \x01(\x0e\x32\x16.razvilka.auth.v1.Tier\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb2\x03\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06prefix\x18\x04 \x01(\t\x12\x11\n\tlast_four\x18\x05 \x01(\t\x12\x0e\n\x06scopes\x18\x06 \x03(\t\x12\x0e\n\x06models\x18\x07 \x03(\t\x12\x15\n\rip_allow_list\x18\x08 \x03(\t\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x62udget_micro_rub\x18\r \x01(\x03\x12\x35\n\rbudget_period\x18\x0e \x01(\x0e\x32\x1e.razvilka.auth.v1.BudgetPeriod\x12\x10\n\x08\x64isabled\x18\x0f \x01(\x08\"\xaa\x04\n\x06\x43\x61ller\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\t\x12\x10\n\x08key_name\x18\x03 \x01(\t\x12$\n\x04tier\x18\x04 \x01(\x0e\x32\x16.razvilka.auth.v1.Tier\x12\x0e\n\x06scopes\x18\x05 \x03(\t\x12\x0e\n\x06models\x18\x06 \x03(\t\x12\x15\n\rip_allow_list\x18\x07 \x03(\t\x12-\n\x0buser_limits\x18\x08 \x01(\x0b\x32\x18.razvilka.auth.v1.Limits\x12,\n\nkey_limits\x18\t \x01(\x0b\x32\x18.razvilka.auth.v1.Limits\x12.\n\x0cmodel_limits\x18\n \x01(\x0b\x32\x18.razvilka.auth.v1.Limits\x12)\n\x07\x62udgets\x18\x0b \x03(\x0b\x32\x18.razvilka.auth.v1.Budget\x12.\n\nexpires_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08grant_id\x18\r \x01(\t\x12\x11\n\tclient_id\x18\x0e \x01(\t\x12\x11\n\ttime_zone\x18\x0f \x01(\t\x12=\n\x0bmodel_names\x18\x14 \x03(\x0b\x32(.razvilka.auth.v1.Caller.ModelNamesEntry\x1a\x31\n\x0fModelNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\x14GetModelNamesRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\t\"\x88\x01\n\x15GetModelNamesResponse\x12\x41\n\x05names\x18\x01 \x03(\x0b\x32\x32.razvilka.auth.v1.GetModelNamesResponse.NamesEntry\x1a,\n\nNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa7\x01\n\x14SetModelNamesRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\t\x12@\n\x05names\x18\x03 \x03(\x0b\x32\x31.razvilka.auth.v1.SetModelNamesRequest.NamesEntry\x1a,\n\nNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x88\x01\n\x15SetModelNamesResponse\x12\x41\n\x05names\x18\x01 \x03(\x0b\x32\x32.razvilka.auth.v1.SetModelNamesResponse.NamesEntry\x1a,\n\nNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xae\x01\n\tAuthority\x12\x0e\n\x06scopes\x18\x01 \x03(\t\x12\x0e\n\x06models\x18\x02 \x03(\t\x12\x15\n\rip_allow_list\x18\x03 \x03(\t\x12)\n\x07\x62udgets\x18\x04 \x03(\x0b\x32\x18.razvilka.auth.v1.Budget\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07subject\x18\x06 \x01(\t\"\xc1\x02\n\x13\x43reateApiKeyRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x0e\n\x06models\x18\x04 \x03(\t\x12\x15\n\rip_allow_list\x18\x05 \x03(\t\x12.\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x62udget_micro_rub\x18\x07 \x01(\x03\x12\x35\n\rbudget_period\x18\x08 \x01(\x0e\x32\x1e.razvilka.auth.v1.BudgetPeriod\x12*\n\x05maker\x18\t \x01(\x0b\x32\x1b.razvilka.auth.v1.Authority\x12\x12\n\nsession_id\x18\n \x01(\t\x12\x13\n\x0b\x62y_operator\x18\x0b \x01(\x08\"M\n\x14\x43reateApiKeyResponse\x12%\n\x03key\x18\x01 \x01(\x0b\x32\x18.razvilka.auth.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"L\n\x12ListApiKeysRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"V\n\x13ListApiKeysResponse\x12&\n\x04keys\x18\x01 \x03(\x0b\x32\x18.razvilka.auth.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x13RevokeApiKeyRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\t\"F\n\x14RevokeApiKeyResponse\x12.\n\nrevoked_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9e\x01\n\x13RotateApiKeyRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\t\x12\x11\n\toverlap_s\x18\x03 \x01(\x03\x12*\n\x05maker\x18\x04 \x01(\x0b\x32\x1b.razvilka.auth.v1.Authority\x12\x12\n\nsession_id\x18\x05 \x01(\t\x12\x13\n\x0b\x62y_operator\x18\x06 \x01(\x08\"M\n\x14RotateApiKeyResponse\x12%\n\x03key\x18\x01 \x01(\x0b\x32\x18.razvilka.auth.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"%\n\x13VerifyApiKeyRequest\x12\x0e\n\x06secret\x18\x01 \x01(\t\"@\n\x14VerifyApiKeyResponse\x12(\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32\x18.razvilka.auth.v1.Caller*N\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\r\n\tTIER_FREE\x10\x01\x12\x0c\n\x08TIER_PRO\x10\x02\x12\x13\n\x0fTIER_ENTERPRISE\x10\x03*v\n\x0c\x42udgetPeriod\x12\x1d\n\x19\x42UDGET_PERIOD_UNSPECIFIED\x10\x00\x12\x15\n\x11\x42UDGET_PERIOD_DAY\x10\x01\x12\x17\n\x13\x42UDGET_PERIOD_MONTH\x10\x02\x12\x17\n\x13\x42UDGET_PERIOD_TOTAL\x10\x03\x32\xa9\x05\n\x0b\x41uthService\x12]\n\x0c\x43reateApiKey\x12%.razvilka.auth.v1.CreateApiKeyRequest\x1a&.razvilka.auth.v1.CreateApiKeyResponse\x12Z\n\x0bListApiKeys\x12$.razvilka.auth.v1.ListApiKeysRequest\x1a%.razvilka.auth.v1.ListApiKeysResponse\x12]\n\x0cRevokeApiKey\x12%.razvilka.auth.v1.RevokeApiKeyRequest\x1a&.razvilka.auth.v1.RevokeApiKeyResponse\x12]\n\x0cRotateApiKey\x12%.razvilka.auth.v1.RotateApiKeyRequest\x1a&.razvilka.auth.v1.RotateApiKeyResponse\x12]\n\x0cVerifyApiKey\x12%.razvilka.auth.v1.VerifyApiKeyRequest\x1a&.razvilka.auth.v1.VerifyApiKeyResponse\x12`\n\rGetModelNames\x12&.razvilka.auth.v1.GetModelNamesRequest\x1a\'.razvilka.auth.v1.GetModelNamesResponse\x12`\n\rSetModelNames\x12&.razvilka.auth.v1.SetModelNamesRequest\x1a\'.razvilka.auth.v1.SetModelNamesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'razvilka.auth.v1.auth_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TIER']._serialized_start=2523
-  _globals['_TIER']._serialized_end=2601
-  _globals['_BUDGETPERIOD']._serialized_start=2603
-  _globals['_BUDGETPERIOD']._serialized_end=2721
+  _globals['_CALLER_MODELNAMESENTRY']._loaded_options = None
+  _globals['_CALLER_MODELNAMESENTRY']._serialized_options = b'8\001'
+  _globals['_GETMODELNAMESRESPONSE_NAMESENTRY']._loaded_options = None
+  _globals['_GETMODELNAMESRESPONSE_NAMESENTRY']._serialized_options = b'8\001'
+  _globals['_SETMODELNAMESREQUEST_NAMESENTRY']._loaded_options = None
+  _globals['_SETMODELNAMESREQUEST_NAMESENTRY']._serialized_options = b'8\001'
+  _globals['_SETMODELNAMESRESPONSE_NAMESENTRY']._loaded_options = None
+  _globals['_SETMODELNAMESRESPONSE_NAMESENTRY']._serialized_options = b'8\001'
+  _globals['_TIER']._serialized_start=3142
+  _globals['_TIER']._serialized_end=3220
+  _globals['_BUDGETPERIOD']._serialized_start=3222
+  _globals['_BUDGETPERIOD']._serialized_end=3340
   _globals['_LIMITS']._serialized_start=82
   _globals['_LIMITS']._serialized_end=201
   _globals['_BUDGET']._serialized_start=203
@@ -45,29 +53,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEY']._serialized_start=425
   _globals['_APIKEY']._serialized_end=859
   _globals['_CALLER']._serialized_start=862
-  _globals['_CALLER']._serialized_end=1302
-  _globals['_AUTHORITY']._serialized_start=1305
-  _globals['_AUTHORITY']._serialized_end=1479
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=1482
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=1803
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=1805
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=1882
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=1884
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1960
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1962
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=2048
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=2050
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=2104
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=2106
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=2176
-  _globals['_ROTATEAPIKEYREQUEST']._serialized_start=2179
-  _globals['_ROTATEAPIKEYREQUEST']._serialized_end=2337
-  _globals['_ROTATEAPIKEYRESPONSE']._serialized_start=2339
-  _globals['_ROTATEAPIKEYRESPONSE']._serialized_end=2416
-  _globals['_VERIFYAPIKEYREQUEST']._serialized_start=2418
-  _globals['_VERIFYAPIKEYREQUEST']._serialized_end=2455
-  _globals['_VERIFYAPIKEYRESPONSE']._serialized_start=2457
-  _globals['_VERIFYAPIKEYRESPONSE']._serialized_end=2521
-  _globals['_AUTHSERVICE']._serialized_start=2724
-  _globals['_AUTHSERVICE']._serialized_end=3209
+  _globals['_CALLER']._serialized_end=1416
+  _globals['_CALLER_MODELNAMESENTRY']._serialized_start=1367
+  _globals['_CALLER_MODELNAMESENTRY']._serialized_end=1416
+  _globals['_GETMODELNAMESREQUEST']._serialized_start=1418
+  _globals['_GETMODELNAMESREQUEST']._serialized_end=1473
+  _globals['_GETMODELNAMESRESPONSE']._serialized_start=1476
+  _globals['_GETMODELNAMESRESPONSE']._serialized_end=1612
+  _globals['_GETMODELNAMESRESPONSE_NAMESENTRY']._serialized_start=1568
+  _globals['_GETMODELNAMESRESPONSE_NAMESENTRY']._serialized_end=1612
+  _globals['_SETMODELNAMESREQUEST']._serialized_start=1615
+  _globals['_SETMODELNAMESREQUEST']._serialized_end=1782
+  _globals['_SETMODELNAMESREQUEST_NAMESENTRY']._serialized_start=1568
+  _globals['_SETMODELNAMESREQUEST_NAMESENTRY']._serialized_end=1612
+  _globals['_SETMODELNAMESRESPONSE']._serialized_start=1785
+  _globals['_SETMODELNAMESRESPONSE']._serialized_end=1921
+  _globals['_SETMODELNAMESRESPONSE_NAMESENTRY']._serialized_start=1568
+  _globals['_SETMODELNAMESRESPONSE_NAMESENTRY']._serialized_end=1612
+  _globals['_AUTHORITY']._serialized_start=1924
+  _globals['_AUTHORITY']._serialized_end=2098
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=2101
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=2422
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=2424
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=2501
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=2503
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=2579
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=2581
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=2667
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=2669
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=2723
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=2725
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=2795
+  _globals['_ROTATEAPIKEYREQUEST']._serialized_start=2798
+  _globals['_ROTATEAPIKEYREQUEST']._serialized_end=2956
+  _globals['_ROTATEAPIKEYRESPONSE']._serialized_start=2958
+  _globals['_ROTATEAPIKEYRESPONSE']._serialized_end=3035
+  _globals['_VERIFYAPIKEYREQUEST']._serialized_start=3037
+  _globals['_VERIFYAPIKEYREQUEST']._serialized_end=3074
+  _globals['_VERIFYAPIKEYRESPONSE']._serialized_start=3076
+  _globals['_VERIFYAPIKEYRESPONSE']._serialized_end=3140
+  _globals['_AUTHSERVICE']._serialized_start=3343
+  _globals['_AUTHSERVICE']._serialized_end=4024
 # @@protoc_insertion_point(module_scope)

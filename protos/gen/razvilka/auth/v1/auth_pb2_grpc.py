@@ -59,6 +59,16 @@ class AuthServiceStub:
                 request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.VerifyApiKeyRequest.SerializeToString,
                 response_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.VerifyApiKeyResponse.FromString,
                 _registered_method=True)
+        self.GetModelNames = channel.unary_unary(
+                '/razvilka.auth.v1.AuthService/GetModelNames',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.GetModelNamesRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.GetModelNamesResponse.FromString,
+                _registered_method=True)
+        self.SetModelNames = channel.unary_unary(
+                '/razvilka.auth.v1.AuthService/SetModelNames',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.SetModelNamesRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.SetModelNamesResponse.FromString,
+                _registered_method=True)
 
 
 class AuthServiceServicer:
@@ -101,6 +111,20 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetModelNames(self, request, context):
+        """GetModelNames returns which models are meant by which names. Errors: NOT_FOUND (no such key of this user).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetModelNames(self, request, context):
+        """SetModelNames replaces them. Errors: NOT_FOUND, INVALID_PARAMETERS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +152,16 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.VerifyApiKey,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.VerifyApiKeyRequest.FromString,
                     response_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.VerifyApiKeyResponse.SerializeToString,
+            ),
+            'GetModelNames': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetModelNames,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.GetModelNamesRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.GetModelNamesResponse.SerializeToString,
+            ),
+            'SetModelNames': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetModelNames,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.SetModelNamesRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.SetModelNamesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -265,6 +299,60 @@ class AuthService:
             '/razvilka.auth.v1.AuthService/VerifyApiKey',
             razvilka_dot_auth_dot_v1_dot_auth__pb2.VerifyApiKeyRequest.SerializeToString,
             razvilka_dot_auth_dot_v1_dot_auth__pb2.VerifyApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetModelNames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.AuthService/GetModelNames',
+            razvilka_dot_auth_dot_v1_dot_auth__pb2.GetModelNamesRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_auth__pb2.GetModelNamesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetModelNames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.AuthService/SetModelNames',
+            razvilka_dot_auth_dot_v1_dot_auth__pb2.SetModelNamesRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_auth__pb2.SetModelNamesResponse.FromString,
             options,
             channel_credentials,
             insecure,

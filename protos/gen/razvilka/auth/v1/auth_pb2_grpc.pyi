@@ -45,6 +45,10 @@ class AuthServiceStub:
     """
     VerifyApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.VerifyApiKeyRequest, _auth_pb2.VerifyApiKeyResponse]
     """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked, disabled or expired)."""
+    GetModelNames: _grpc.UnaryUnaryMultiCallable[_auth_pb2.GetModelNamesRequest, _auth_pb2.GetModelNamesResponse]
+    """GetModelNames returns which models are meant by which names. Errors: NOT_FOUND (no such key of this user)."""
+    SetModelNames: _grpc.UnaryUnaryMultiCallable[_auth_pb2.SetModelNamesRequest, _auth_pb2.SetModelNamesResponse]
+    """SetModelNames replaces them. Errors: NOT_FOUND, INVALID_PARAMETERS."""
 
 @_typing.type_check_only
 class AuthServiceAsyncStub(AuthServiceStub):
@@ -63,6 +67,10 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """
     VerifyApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.VerifyApiKeyRequest, _auth_pb2.VerifyApiKeyResponse]  # type: ignore[assignment]
     """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked, disabled or expired)."""
+    GetModelNames: _aio.UnaryUnaryMultiCallable[_auth_pb2.GetModelNamesRequest, _auth_pb2.GetModelNamesResponse]  # type: ignore[assignment]
+    """GetModelNames returns which models are meant by which names. Errors: NOT_FOUND (no such key of this user)."""
+    SetModelNames: _aio.UnaryUnaryMultiCallable[_auth_pb2.SetModelNamesRequest, _auth_pb2.SetModelNamesResponse]  # type: ignore[assignment]
+    """SetModelNames replaces them. Errors: NOT_FOUND, INVALID_PARAMETERS."""
 
 class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -108,5 +116,21 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_pb2.VerifyApiKeyResponse, _abc.Awaitable[_auth_pb2.VerifyApiKeyResponse]]:
         """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked, disabled or expired)."""
+
+    @_abc_1.abstractmethod
+    def GetModelNames(
+        self,
+        request: _auth_pb2.GetModelNamesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.GetModelNamesResponse, _abc.Awaitable[_auth_pb2.GetModelNamesResponse]]:
+        """GetModelNames returns which models are meant by which names. Errors: NOT_FOUND (no such key of this user)."""
+
+    @_abc_1.abstractmethod
+    def SetModelNames(
+        self,
+        request: _auth_pb2.SetModelNamesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.SetModelNamesResponse, _abc.Awaitable[_auth_pb2.SetModelNamesResponse]]:
+        """SetModelNames replaces them. Errors: NOT_FOUND, INVALID_PARAMETERS."""
 
 def add_AuthServiceServicer_to_server(servicer: AuthServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -49,6 +49,11 @@ class RouterServiceStub:
                 request_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.GetProviderStatusRequest.SerializeToString,
                 response_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.GetProviderStatusResponse.FromString,
                 _registered_method=True)
+        self.CountTokens = channel.unary_unary(
+                '/razvilka.router.v1.RouterService/CountTokens',
+                request_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.CountTokensRequest.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.CountTokensResponse.FromString,
+                _registered_method=True)
         self.GetFile = channel.unary_unary(
                 '/razvilka.router.v1.RouterService/GetFile',
                 request_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.GetFileRequest.SerializeToString,
@@ -90,6 +95,13 @@ class RouterServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountTokens(self, request, context):
+        """CountTokens has a provider's own tokenizer count. Errors: MODEL_NOT_FOUND, MODEL_NOT_ALLOWED, PROVIDER_*.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetFile(self, request, context):
         """GetFile returns a file that a model made for `owner`. NOT_FOUND also when it is somebody else's.
         """
@@ -121,6 +133,11 @@ def add_RouterServiceServicer_to_server(servicer, server):
                     servicer.GetProviderStatus,
                     request_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.GetProviderStatusRequest.FromString,
                     response_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.GetProviderStatusResponse.SerializeToString,
+            ),
+            'CountTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountTokens,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_router__pb2.CountTokensRequest.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_router__pb2.CountTokensResponse.SerializeToString,
             ),
             'GetFile': grpc.unary_unary_rpc_method_handler(
                     servicer.GetFile,
@@ -214,6 +231,33 @@ class RouterService:
             '/razvilka.router.v1.RouterService/GetProviderStatus',
             razvilka_dot_router_dot_v1_dot_router__pb2.GetProviderStatusRequest.SerializeToString,
             razvilka_dot_router_dot_v1_dot_router__pb2.GetProviderStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.router.v1.RouterService/CountTokens',
+            razvilka_dot_router_dot_v1_dot_router__pb2.CountTokensRequest.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_router__pb2.CountTokensResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,8 @@ class RouterServiceStub:
     """ListModels returns the whole catalogue as of now, with prices; the gateway keeps it in memory."""
     GetProviderStatus: _grpc.UnaryUnaryMultiCallable[_router_pb2.GetProviderStatusRequest, _router_pb2.GetProviderStatusResponse]
     """GetProviderStatus returns what the router has seen of each provider and model version."""
+    CountTokens: _grpc.UnaryUnaryMultiCallable[_router_pb2.CountTokensRequest, _router_pb2.CountTokensResponse]
+    """CountTokens has a provider's own tokenizer count. Errors: MODEL_NOT_FOUND, MODEL_NOT_ALLOWED, PROVIDER_*."""
     GetFile: _grpc.UnaryUnaryMultiCallable[_router_pb2.GetFileRequest, _router_pb2.GetFileResponse]
     """GetFile returns a file that a model made for `owner`. NOT_FOUND also when it is somebody else's."""
     DeleteFile: _grpc.UnaryUnaryMultiCallable[_router_pb2.DeleteFileRequest, _router_pb2.DeleteFileResponse]
@@ -63,6 +65,8 @@ class RouterServiceAsyncStub(RouterServiceStub):
     """ListModels returns the whole catalogue as of now, with prices; the gateway keeps it in memory."""
     GetProviderStatus: _aio.UnaryUnaryMultiCallable[_router_pb2.GetProviderStatusRequest, _router_pb2.GetProviderStatusResponse]  # type: ignore[assignment]
     """GetProviderStatus returns what the router has seen of each provider and model version."""
+    CountTokens: _aio.UnaryUnaryMultiCallable[_router_pb2.CountTokensRequest, _router_pb2.CountTokensResponse]  # type: ignore[assignment]
+    """CountTokens has a provider's own tokenizer count. Errors: MODEL_NOT_FOUND, MODEL_NOT_ALLOWED, PROVIDER_*."""
     GetFile: _aio.UnaryUnaryMultiCallable[_router_pb2.GetFileRequest, _router_pb2.GetFileResponse]  # type: ignore[assignment]
     """GetFile returns a file that a model made for `owner`. NOT_FOUND also when it is somebody else's."""
     DeleteFile: _aio.UnaryUnaryMultiCallable[_router_pb2.DeleteFileRequest, _router_pb2.DeleteFileResponse]  # type: ignore[assignment]
@@ -98,6 +102,14 @@ class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_router_pb2.GetProviderStatusResponse, _abc.Awaitable[_router_pb2.GetProviderStatusResponse]]:
         """GetProviderStatus returns what the router has seen of each provider and model version."""
+
+    @_abc_1.abstractmethod
+    def CountTokens(
+        self,
+        request: _router_pb2.CountTokensRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_router_pb2.CountTokensResponse, _abc.Awaitable[_router_pb2.CountTokensResponse]]:
+        """CountTokens has a provider's own tokenizer count. Errors: MODEL_NOT_FOUND, MODEL_NOT_ALLOWED, PROVIDER_*."""
 
     @_abc_1.abstractmethod
     def GetFile(

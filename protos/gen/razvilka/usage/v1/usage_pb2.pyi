@@ -155,6 +155,7 @@ class UsageRecord(_message.Message):
     FLAGS_FIELD_NUMBER: _builtins.int
     OVER_HOLD_MICRO_RUB_FIELD_NUMBER: _builtins.int
     DROPPED_PARAMS_FIELD_NUMBER: _builtins.int
+    CACHE_STATUS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """its time picks the partition"""
     user_id: _builtins.str
@@ -191,6 +192,8 @@ class UsageRecord(_message.Message):
     """by how much the bill exceeds what was held"""
     dropped_params: _builtins.str
     """What the request asked for and did not get, joined by ", "; a value that was clamped stands behind its name."""
+    cache_status: _builtins.str
+    """what the cache of answers had: "hit" | "miss" | "" not asked"""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -228,10 +231,11 @@ class UsageRecord(_message.Message):
         flags: _builtins.str = ...,
         over_hold_micro_rub: _builtins.int = ...,
         dropped_params: _builtins.str = ...,
+        cache_status: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "client_id", b"client_id", "cost_micro_rub", b"cost_micro_rub", "dropped_params", b"dropped_params", "endpoint", b"endpoint", "error_code", b"error_code", "finish_reason", b"finish_reason", "first_token_ms", b"first_token_ms", "flags", b"flags", "grant_id", b"grant_id", "http_status", b"http_status", "key_id", b"key_id", "latency_ms", b"latency_ms", "model", b"model", "over_hold_micro_rub", b"over_hold_micro_rub", "price_version", b"price_version", "provider", b"provider", "request_id", b"request_id", "requested_model", b"requested_model", "resolved_model", b"resolved_model", "source", b"source", "started_at", b"started_at", "status", b"status", "stream", b"stream", "tokens_cached", b"tokens_cached", "tokens_input", b"tokens_input", "tokens_output", b"tokens_output", "tokens_reasoning", b"tokens_reasoning", "trace_id", b"trace_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cache_status", b"cache_status", "client_id", b"client_id", "cost_micro_rub", b"cost_micro_rub", "dropped_params", b"dropped_params", "endpoint", b"endpoint", "error_code", b"error_code", "finish_reason", b"finish_reason", "first_token_ms", b"first_token_ms", "flags", b"flags", "grant_id", b"grant_id", "http_status", b"http_status", "key_id", b"key_id", "latency_ms", b"latency_ms", "model", b"model", "over_hold_micro_rub", b"over_hold_micro_rub", "price_version", b"price_version", "provider", b"provider", "request_id", b"request_id", "requested_model", b"requested_model", "resolved_model", b"resolved_model", "source", b"source", "started_at", b"started_at", "status", b"status", "stream", b"stream", "tokens_cached", b"tokens_cached", "tokens_input", b"tokens_input", "tokens_output", b"tokens_output", "tokens_reasoning", b"tokens_reasoning", "trace_id", b"trace_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -448,6 +452,96 @@ class GetRequestResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetRequestResponse: _TypeAlias = GetRequestResponse  # noqa: Y015
+
+@_typing.final
+class ListModelCallersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADMIN_USER_ID_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    admin_user_id: _builtins.str
+    limit: _builtins.int
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ids with version: "yandexgpt:deprecated" """
+
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """of this UTC day on"""
+
+    def __init__(
+        self,
+        *,
+        admin_user_id: _builtins.str = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin_user_id", b"admin_user_id", "limit", b"limit", "models", b"models", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListModelCallersRequest: _TypeAlias = ListModelCallersRequest  # noqa: Y015
+
+@_typing.final
+class ModelCaller(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    GRANT_ID_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    LAST_DAY_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    user_id: _builtins.str
+    key_id: _builtins.str
+    """empty: by an application's grant"""
+    grant_id: _builtins.str
+    requests: _builtins.int
+    @_builtins.property
+    def last_day(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        key_id: _builtins.str = ...,
+        grant_id: _builtins.str = ...,
+        requests: _builtins.int = ...,
+        last_day: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_day", b"last_day"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grant_id", b"grant_id", "key_id", b"key_id", "last_day", b"last_day", "model", b"model", "requests", b"requests", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelCaller: _TypeAlias = ModelCaller  # noqa: Y015
+
+@_typing.final
+class ListModelCallersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def callers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelCaller]: ...
+    def __init__(
+        self,
+        *,
+        callers: _abc.Iterable[Global___ModelCaller] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["callers", b"callers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListModelCallersResponse: _TypeAlias = ListModelCallersResponse  # noqa: Y015
 
 @_typing.final
 class CheckInvariantsRequest(_message.Message):

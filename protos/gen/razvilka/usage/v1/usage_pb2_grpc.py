@@ -54,6 +54,11 @@ class UsageServiceStub:
                 request_serializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsRequest.SerializeToString,
                 response_deserializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsResponse.FromString,
                 _registered_method=True)
+        self.ListModelCallers = channel.unary_unary(
+                '/razvilka.usage.v1.UsageService/ListModelCallers',
+                request_serializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.ListModelCallersRequest.SerializeToString,
+                response_deserializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.ListModelCallersResponse.FromString,
+                _registered_method=True)
 
 
 class UsageServiceServicer:
@@ -90,6 +95,13 @@ class UsageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListModelCallers(self, request, context):
+        """ListModelCallers returns who has called any of some models since a day, most requests first: for an administrator.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UsageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -112,6 +124,11 @@ def add_UsageServiceServicer_to_server(servicer, server):
                     servicer.CheckInvariants,
                     request_deserializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsRequest.FromString,
                     response_serializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsResponse.SerializeToString,
+            ),
+            'ListModelCallers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModelCallers,
+                    request_deserializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.ListModelCallersRequest.FromString,
+                    response_serializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.ListModelCallersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +239,33 @@ class UsageService:
             '/razvilka.usage.v1.UsageService/CheckInvariants',
             razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsRequest.SerializeToString,
             razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModelCallers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.usage.v1.UsageService/ListModelCallers',
+            razvilka_dot_usage_dot_v1_dot_usage__pb2.ListModelCallersRequest.SerializeToString,
+            razvilka_dot_usage_dot_v1_dot_usage__pb2.ListModelCallersResponse.FromString,
             options,
             channel_credentials,
             insecure,

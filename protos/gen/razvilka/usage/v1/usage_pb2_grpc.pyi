@@ -44,6 +44,8 @@ class UsageServiceStub:
     """GetRequest returns one stored request of one user. Errors: NOT_FOUND (absent or someone else's)."""
     CheckInvariants: _grpc.UnaryUnaryMultiCallable[_usage_pb2.CheckInvariantsRequest, _usage_pb2.CheckInvariantsResponse]
     """CheckInvariants compares rows with rollups over a span of days and returns what differs."""
+    ListModelCallers: _grpc.UnaryUnaryMultiCallable[_usage_pb2.ListModelCallersRequest, _usage_pb2.ListModelCallersResponse]
+    """ListModelCallers returns who has called any of some models since a day, most requests first: for an administrator."""
 
 @_typing.type_check_only
 class UsageServiceAsyncStub(UsageServiceStub):
@@ -61,6 +63,8 @@ class UsageServiceAsyncStub(UsageServiceStub):
     """GetRequest returns one stored request of one user. Errors: NOT_FOUND (absent or someone else's)."""
     CheckInvariants: _aio.UnaryUnaryMultiCallable[_usage_pb2.CheckInvariantsRequest, _usage_pb2.CheckInvariantsResponse]  # type: ignore[assignment]
     """CheckInvariants compares rows with rollups over a span of days and returns what differs."""
+    ListModelCallers: _aio.UnaryUnaryMultiCallable[_usage_pb2.ListModelCallersRequest, _usage_pb2.ListModelCallersResponse]  # type: ignore[assignment]
+    """ListModelCallers returns who has called any of some models since a day, most requests first: for an administrator."""
 
 class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -99,5 +103,13 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_usage_pb2.CheckInvariantsResponse, _abc.Awaitable[_usage_pb2.CheckInvariantsResponse]]:
         """CheckInvariants compares rows with rollups over a span of days and returns what differs."""
+
+    @_abc_1.abstractmethod
+    def ListModelCallers(
+        self,
+        request: _usage_pb2.ListModelCallersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.ListModelCallersResponse, _abc.Awaitable[_usage_pb2.ListModelCallersResponse]]:
+        """ListModelCallers returns who has called any of some models since a day, most requests first: for an administrator."""
 
 def add_UsageServiceServicer_to_server(servicer: UsageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

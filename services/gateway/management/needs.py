@@ -1,0 +1,31 @@
+"""What the routes of management need, room by room."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.gateway.identity.access import Needs
+from services.gateway.management import (
+    abuse,
+    access,
+    account,
+    administration,
+    clients,
+    expiring_models,
+    key_info,
+    keys,
+    model_names,
+)
+
+_ROOMS: Final = (
+    abuse,
+    access,
+    account,
+    administration,
+    clients,
+    expiring_models,
+    key_info,
+    keys,
+    model_names,
+)
+NEEDS: Final[tuple[Needs, ...]] = tuple(room.NEEDS for room in _ROOMS)
