@@ -17,7 +17,7 @@ from services.router.circuits.domain.target import Target
 
 log = structlog.get_logger()
 
-CHANNEL: Final = "razvilka:router:news"
+CHANNEL: Final = "router:news"
 LOST: Final = (RedisError, OSError, TimeoutError)
 # A listener that hears nothing for this long asks the connection whether it still lives.
 POLL_S: Final = 1.0

@@ -18,7 +18,7 @@ from services.router.circuits.domain.news import Cause, Change, CircuitView, Dra
 from services.router.circuits.domain.target import ONLY_CREDENTIAL, SkipReason, Target
 from services.router.circuits.entries import Entries, Entry
 from services.router.circuits.settings import CircuitSettings
-from services.router.domain.failure import FailureClass, classify
+from services.router.domain.failure import FailureClass, classify, counts_against_provider
 
 log = structlog.get_logger()
 
@@ -149,6 +149,10 @@ class Circuits:
 
     def failed(self, admission: Admission, error: ServiceError) -> None:
         """Note a failure: before the first content, or a break after it."""
+        if not counts_against_provider(error):
+            # Also when our own line for the provider was too long: nobody else has to keep away for that.
+            self.left(admission)
+            return
         failure = classify(error)
         if failure is FailureClass.CREDENTIAL:
             self._refused(admission, error.reason)

@@ -17,6 +17,7 @@ from services.router.circuits.domain.news import Cause, Change, Drain
 from services.router.circuits.domain.target import ONLY_CREDENTIAL, SkipReason, Target
 from services.router.circuits.settings import CircuitSettings
 from services.router.providers import failures
+from services.router.slots import refusals
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,15 @@ def test_a_quota_without_a_time_cools_nothing(clock: FakeClock) -> None:
     circuits = circuits_on(clock)
 
     fail(circuits, PRO, failures.rate_limited(None), times=30)
+
+    assert isinstance(circuits.admit(PRO), Admission)
+
+
+def test_a_line_of_ours_that_is_too_long_cools_nothing(clock: FakeClock) -> None:
+    """One caller has no time to wait in it; the next one may."""
+    circuits = circuits_on(clock)
+
+    fail(circuits, PRO, refusals.too_long(30.0, 5.0), times=30)
 
     assert isinstance(circuits.admit(PRO), Admission)
 
