@@ -101,7 +101,7 @@ class PaidCall:
 
     def routed(self, route: Route) -> None:
         """Note what answers."""
-        self.context.timing.answered()
+        self.context.timing.answered(route.queued_ms / 1000)
         context = self.context
         if route.dropped_params:
             names = tuple(map(context.field_name, route.dropped_params))
