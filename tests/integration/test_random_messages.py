@@ -44,6 +44,7 @@ def test_every_rpc_is_attacked() -> None:
         "AuthService",
         "OAuthService",
         "AccountService",
+        "UserContextService",
         "RouterService",
         "UsageService",
     }

@@ -25,6 +25,7 @@ REVIEWED: Final[Mapping[tuple[str, str], str]] = {
     ("B104", "tools/stack/environments.py"): "compares with the address, to print another one",
     ("B108", "tools/servers/demotion.py"): "a folder of our own below it, whose owner is checked",
     ("B113", "services/gateway/metering/recovery.py"): "`requests` is a dictionary there, not the library",
+    ("B310", "bench/peers/running.py"): "asks the gateways that the bench itself has started",
     ("B310", "servicekit/probe.py"): "the scheme is checked one line before",
     ("B411", "tools/stack/supervisor.py"): "XML of our own supervisor over a socket that only we can open",
 }
@@ -68,7 +69,7 @@ def semgrep(tools: Path) -> Verdict:
 def secrets(tools: Path) -> Verdict:
     """Look for secrets in the files of this repository that are not in the baseline."""
     listed = _run("git", "ls-files", "-z").split("\0")
-    files = [file for file in listed if file and "/tests/" not in file and not file.endswith(".lock")]
+    files = [file for file in listed if _may_hold_secrets(file)]
     # The hook answers 1 when there is a new one; it rewrites its baseline, which is why it gets a copy.
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "secrets.json"
@@ -77,6 +78,11 @@ def secrets(tools: Path) -> Verdict:
     found = json.loads(done.stdout)["results"] if done.returncode == 1 else {}
     problems = [f"{file}:{each['line_number']} {each['type']}" for file, all_of in found.items() for each in all_of]
     return Verdict(f"{len(files)} files", tuple(problems))
+
+
+def _may_hold_secrets(file: str) -> bool:
+    # The baseline is a list of hashes; the hook leaves it out by its name, which the copy does not have.
+    return bool(file) and "/tests/" not in file and not file.endswith(".lock") and file != BASELINE
 
 
 def dependencies(tools: Path) -> Verdict:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound, PermissionDenied
 from services.auth.accounts.account_lookup import usable_account
 from services.auth.accounts.sessions import LoginSessions
 from services.auth.accounts.store.accounts import set_disabled
-from services.auth.accounts.store.unit_of_work import AccountUnits
+from services.auth.accounts.store.unit_of_work import AccountUnit, AccountUnits
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.origin import Origin
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.store.accounts import AccountStore
-from services.auth.shared.store.disabled import disable, enable, hold_credential
+from services.auth.shared.store.disabled import disable, disable_applications_of, enable, hold_credential
 
 SWITCHED: Final = {
     (RevokedKind.KEY, True): AuditAction.KEY_DISABLED,
@@ -25,6 +26,11 @@ SWITCHED: Final = {
     (RevokedKind.GRANT, True): AuditAction.GRANT_DISABLED,
     (RevokedKind.GRANT, False): AuditAction.GRANT_ENABLED,
 }
+
+# What other services are ordered to do.
+ORDERS: Final = frozenset({AuditAction.PROVIDER_DRAIN, AuditAction.PROVIDER_UNDRAIN, AuditAction.CIRCUIT_RESET})
+LONGEST: Final = 1000
+MOST_DETAILS: Final = 16
 
 
 class Administration:
@@ -36,7 +42,7 @@ class Administration:
         self._sessions = sessions
 
     async def set_disabled(self, admin_user_id: str, user_id: str, origin: Origin, *, disabled: bool) -> None:
-        """Shut an account, or open it again: its keys, sessions and tokens, on every gateway.
+        """Shut an account, or open it again: its keys, sessions and tokens, and its applications, on every gateway.
 
         Raises:
             NotFound: there is no such user.
@@ -53,6 +59,8 @@ class Administration:
                 raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="user_id")
             await unit.revoke(RevokedKind.USER, user_id)
             await unit.revoke_sessions(ended)
+            for each in await self._switch_applications(unit, user_id, disabled=disabled):
+                await unit.revoke(RevokedKind.CHANGED, each)
             action = AuditAction.USER_DISABLED if disabled else AuditAction.USER_ENABLED
             unit.note(action, user_id, actor=f"user:{admin.id}")
         await self._sessions.forget(ended)
@@ -84,6 +92,31 @@ class Administration:
                 await unit.revoke(RevokedKind.CHANGED, each)
             if changed:
                 unit.note_of(SWITCHED[kind, disabled], subject, f"user:{admin.id}", owner=state.owner_id)
+
+    async def note_order(
+        self, admin_user_id: str, order: str, subject: str, details: Mapping[str, str], origin: Origin
+    ) -> None:
+        """Have the audit log say what an administrator orders of another service.
+
+        Raises:
+            PermissionDenied: who asks is no administrator.
+            InvalidRequest: the log has no name for the order, or there is too much of it.
+        """
+        admin = await self._administrator(admin_user_id)
+        if order not in ORDERS:
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The audit log knows no such order.", param="order")
+        texts = (subject, *details, *details.values())
+        if len(details) > MOST_DETAILS or any(len(text) > LONGEST or "\0" in text for text in texts):
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The order cannot be written down.", param="details")
+        facts = {f"order_{name}": value for name, value in details.items()}
+        async with self._units.begin(origin) as unit:
+            unit.note_of(AuditAction(order), subject, f"user:{admin.id}", **facts)
+
+    async def _switch_applications(self, unit: AccountUnit, user_id: str, *, disabled: bool) -> list[str]:
+        # They act for others, who would go on being served by somebody who was shut out.
+        if disabled:
+            return await disable_applications_of(unit.connection, user_id, unit.at)
+        return await enable(unit.connection, f"user:{user_id}")
 
     async def _administrator(self, user_id: str) -> Account:
         account = await usable_account(self._accounts, user_id)

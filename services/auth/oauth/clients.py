@@ -150,7 +150,10 @@ class Clients:
 
     async def _check_room(self, unit: UnitOfWork, owner_user_id: str) -> None:
         # One registration at a time: two at once cannot both be the last.
-        await lock_account(unit.connection, owner_user_id)
+        owner = await lock_account(unit.connection, owner_user_id)
+        if owner is None or not owner.is_usable:
+            # Shut meanwhile: what is made now would be on while its owner is off.
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="owner_user_id")
         there = await count_clients(unit.connection, owner_user_id, unit.at)
         check_room(there, self._bounds.clients, "applications")
 

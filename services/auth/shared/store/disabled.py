@@ -65,11 +65,18 @@ WITH RECURSIVE line (subject) AS (
     ) AS made (subject)
 )
 INSERT INTO auth.disabled_credentials (subject, because, disabled_at)
-SELECT subject, $1, $2
+SELECT subject, $3, $2
 FROM line
 WHERE subject = $1 OR subject NOT LIKE 'grant:%'
 ON CONFLICT (subject, because) DO NOTHING
 RETURNING subject
+"""
+
+CLIENTS_OF_OWNER: Final = """
+SELECT id
+FROM auth.oauth_clients
+WHERE owner_user_id = $1
+ORDER BY id
 """
 
 ENABLE: Final = """
@@ -96,11 +103,20 @@ async def hold_credential(connection: Connection, kind: str, id: str) -> Credent
     return CredentialState(row["owner_id"] or "", row["is_over"])
 
 
-async def disable(connection: Connection, subject: str, at: datetime) -> list[str]:
-    """Disable a credential and all that it made; return what is disabled because of it since now."""
-    return [row["subject"] for row in await connection.fetch(DISABLE, subject, at)]
+async def disable(connection: Connection, subject: str, at: datetime, *, because: str = "") -> list[str]:
+    """Disable a credential and all that it made; return what is disabled since now because of it, or of `because`."""
+    return [row["subject"] for row in await connection.fetch(DISABLE, subject, at, because or subject)]
+
+
+async def disable_applications_of(connection: Connection, user_id: str, at: datetime) -> list[str]:
+    """Disable what a user's applications are and made, because of the user; return what is disabled since now."""
+    changed = list[str]()
+    for row in await connection.fetch(CLIENTS_OF_OWNER, user_id):
+        await hold_credential(connection, "client", row["id"])
+        changed += await disable(connection, f"client:{row['id']}", at, because=f"user:{user_id}")
+    return changed
 
 
 async def enable(connection: Connection, subject: str) -> list[str]:
-    """Take back what was disabled because of this credential; return it."""
+    """Take back what was disabled because of this credential (or `user:<id>`); return it."""
     return [row["subject"] for row in await connection.fetch(ENABLE, subject)]

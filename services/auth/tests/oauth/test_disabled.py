@@ -11,8 +11,9 @@ from razvilka.auth.v1 import oauth_pb2 as pb
 
 from servicekit.errors import ErrorReason, NotFound, ServiceError
 from services.auth.oauth.store.grants import GrantStore
-from services.auth.shared.store.disabled import disable, enable
+from services.auth.shared.store.disabled import disable, disable_applications_of, enable
 from services.auth.tests.oauth.flow import Flow, claims_of
+from services.auth.tests.planted_user import plant_user
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -144,3 +145,19 @@ async def test_owners_see_what_is_disabled(flow: Flow, auth_pool: Pool) -> None:
     clients = (await flow.call(pb.ListClientsRequest(owner_user_id=flow.user_id))).clients
     grants = (await flow.call(pb.ListGrantsRequest(user_id=flow.user_id))).grants
     assert ([client.disabled for client in clients], [grant.disabled for grant in grants]) == ([True], [True])
+
+
+async def test_the_applications_of_a_shut_account_act_for_nobody(flow: Flow, auth_pool: Pool, auth_dsn: str) -> None:
+    """Whoever was shut out went on in the name of all who had let their application in."""
+    owner = await plant_user(auth_dsn, "owner@example.ru")
+    app, other = await flow.app(owner_user_id=owner), await flow.app(owner_user_id=flow.user_id)
+    token, others = await flow.tokens(app), await flow.tokens(other)
+
+    async with auth_pool.acquire() as connection, connection.transaction():
+        changed = await disable_applications_of(connection, owner, NOON)
+    refused = await flow.refresh(app, token.refresh_token)
+    alive = await counts(flow, token.access_token), await counts(flow, others.access_token)
+    await on(auth_pool, f"user:{owner}")
+
+    assert (changed, refused.error, alive) == ([f"client:{app.client_id}"], "invalid_client", (False, True))
+    assert (await flow.refresh(app, token.refresh_token)).access_token
