@@ -109,6 +109,20 @@ async def test_a_stream_tells_the_usage_in_every_event(send: Post) -> None:
     assert all(event["usage"] == plain["usage"] for event in events)
 
 
+async def test_a_chat_with_storage_keeps_its_thread(send: Post) -> None:
+    """The next one sends its new message only, and the model has read all."""
+    chat = {"model": MODEL, "storage": {"is_stateful": True}}
+    _, first = await send("/chat/completions", {**chat, "messages": [user("слово " * 40)]})
+    storage = {"is_stateful": True, "thread_id": first["thread_id"]}
+
+    _, second = await send("/chat/completions", {**chat, "storage": storage, "messages": [user("привет")]})
+
+    _, kept = await send(f"/threads/messages?thread_id={first['thread_id']}")
+    assert [message["role"] for message in kept["messages"]] == ["user", "assistant"] * 2
+    assert kept["messages"][-1]["message_id"] == second["message_id"]
+    assert second["usage"]["prompt_tokens"] > first["usage"]["prompt_tokens"] > 40
+
+
 async def test_a_key_does_not_see_what_another_key_keeps(send: Post) -> None:
     """Neither in lists nor by id."""
     assistant_id = await assistant_of(send)

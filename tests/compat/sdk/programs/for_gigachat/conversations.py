@@ -6,10 +6,10 @@ from typing import Any
 
 from gigachat import GigaChat
 from gigachat.exceptions import ResponseError
-from gigachat.models import Function, FunctionParameters, Messages, MessagesRole
+from gigachat.models import Function, FunctionParameters, Messages, MessagesRole, Storage
 from gigachat.models.threads import ThreadRunOptions
 
-from for_gigachat.settings import made
+from for_gigachat.settings import asked, made
 
 MODEL = "GigaChat-2-Pro"
 CAMP = Function(name="camp_distance", parameters=FunctionParameters(type="object", properties={}))
@@ -99,6 +99,15 @@ def can_run_messages() -> None:
         streamed = list(giga.threads.run_messages_stream(["далеко?"], thread_id=first.thread_id))
         assert said(list(giga.threads.rerun_messages_stream(first.thread_id))) == said(streamed)
         assert streamed[-1].choices[0].finish_reason == "stop"
+
+
+def can_chat_in_a_thread() -> None:
+    with made() as giga:
+        first = giga.chat(asked("привет", storage=Storage(is_stateful=True)))
+        storage = Storage(is_stateful=True, thread_id=first.thread_id)
+        second = giga.chat(asked("далеко?", storage=storage))
+        assert second.thread_id == first.thread_id
+        assert giga.threads.get_messages(first.thread_id).messages[-1].message_id == second.message_id
 
 
 def can_call_a_function_in_a_thread() -> None:
