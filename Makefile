@@ -19,7 +19,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers chaos lock check clean holds queue fuzz-http fuzz-grpc audit books rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
+.PHONY: help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "s
 
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)
+
+outage: $(READY) ## Kill one provider under load and bring it back; say what callers saw, exit 1 when it was too much
+	@$(BIN)/python -m bench.outage $(ARGS)
 
 bench-peers: $(READY) ## Measure ours beside LiteLLM, Portkey, MLflow and nginx, installed for it; ARGS="--only portkey"
 	@$(BIN)/python -m bench.peers $(ARGS)

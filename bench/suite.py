@@ -47,13 +47,18 @@ class Suite:
 
 
 @contextmanager
-def running_suite(root: Path, environment: Mapping[str, str] | None = None) -> Iterator[Suite]:
-    """Bring up everything for the block, with a minimal upstream beside the emulator, and take it down after it."""
+def running_suite(
+    root: Path, environment: Mapping[str, str] | None = None, *, more_upstreams: str = ""
+) -> Iterator[Suite]:
+    """Bring up everything for the block, with a minimal upstream beside the emulator, and take it down after it.
+
+    `more_upstreams` are further entries of the file of upstreams.
+    """
     home = Home(root.resolve())
     home.prepare()
     port = free_port()
     upstreams = home.root / "upstreams.yaml"
-    upstreams.write_text(UPSTREAMS.format(port=port))
+    upstreams.write_text(UPSTREAMS.format(port=port) + more_upstreams)
     caller = os.environ | {
         "RAZVILKA_PORT": str(free_port()),
         "RAZVILKA_UPSTREAMS": str(upstreams),

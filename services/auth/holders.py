@@ -87,8 +87,8 @@ class Holders:
         return Holder(caller.user_id, f"key:{caller.key_id}", frozenset(caller.scopes))
 
     async def _of_token(self, token: str) -> Holder:
-        claims, grant = await self._tokens.read_with_grant(token)
-        return Holder(grant.user_id, f"grant:{grant.id}", frozenset(claims["scope"].split()))
+        _, grant, scopes = await self._tokens.read_with_grant(token)
+        return Holder(grant.user_id, f"grant:{grant.id}", frozenset(scopes))
 
 
 def _shown(context: Context) -> str:

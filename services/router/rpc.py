@@ -25,9 +25,8 @@ from services.router.rpc_messages import (
     prompt_from_proto,
     question_from_proto,
     route_to_proto,
-    side_to_proto,
-    status_to_proto,
 )
+from services.router.status_messages import side_to_proto, status_to_proto
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 

@@ -21,6 +21,7 @@ from servicekit.settings import (
     TelemetrySettings,
     TlsSettings,
 )
+from services.router.circuits.settings import CircuitSettings
 from services.router.providers.access import Access
 from services.router.providers.registry import BUILT_IN, ProviderSettings
 from services.router.providers.transport.settings import HttpSettings, WebImageSettings
@@ -52,6 +53,8 @@ class RouterSettings(ProviderSettings, BaseSettings):
     """How providers are called."""
     images: WebImageSettings = WebImageSettings()
     """How images at addresses are fetched."""
+    circuits: CircuitSettings = CircuitSettings()
+    """When a model is left out, and how often a call is repeated."""
     catalog_dir: Path | None = None
     """Directory of catalogue files; default: the ones shipped with the router."""
     upstreams_file: Path | None = None
@@ -63,7 +66,9 @@ class RouterSettings(ProviderSettings, BaseSettings):
     overrides_s: float = Field(10.0, gt=0)
     """Seconds between two looks at the administrator's overrides."""
     status_s: float = Field(5.0, gt=0)
-    """Seconds between two writes of provider_status."""
+    """Seconds between two exchanges of what the replicas saw of the providers; one of them writes provider_status."""
+    status_history_days: int = Field(90, ge=1)
+    """Days that past statuses of the providers are kept."""
     choices_max: int = Field(8, ge=1, le=128)
     """Largest n where it is made of n calls."""
     tokenizer_s: float = Field(1.0, ge=0)

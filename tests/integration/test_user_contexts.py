@@ -148,7 +148,7 @@ def test_every_call_that_names_a_user_is_checked() -> None:
         for file in (usage_pb2, router_pb2)
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
-        if {"user_id", "owner", "tenant"} & set(method.input_type.fields_by_name)
+        if {"user_id", "admin_user_id", "owner", "tenant"} & set(method.input_type.fields_by_name)
     }
 
     assert naming == set(AT_USAGE) | set(AT_ROUTER) | own

@@ -9,7 +9,7 @@ import pytest
 from emulator.testing import YANDEX_FOLDER
 from emulator.tests.yandex_services import Services
 from emulator.yandex.learning.parquet import parquet
-from emulator.yandex.storage import etag
+from emulator.yandex.resources.storage import etag
 
 GPT = f"gpt://{YANDEX_FOLDER}/yandexgpt-lite/latest"
 PAIRS = [{"anchor": "река", "positive": "вода"}]

@@ -9,9 +9,9 @@ from emulator.kept import Kept
 from emulator.yandex.learning.parquet import parquet
 from emulator.yandex.learning.schemas import FORMAT, SCHEMAS, mistakes_in
 from emulator.yandex.operations import Operation, OperationsSurface, packed
-from emulator.yandex.resources import Resources, paged
-from emulator.yandex.service import ACCOUNT, Asked, Service
-from emulator.yandex.storage import Storage
+from emulator.yandex.resources.collection import Resources, paged
+from emulator.yandex.resources.service import ACCOUNT, Asked, Service
+from emulator.yandex.resources.storage import Storage
 from emulator.yandex.surface import YandexSurface
 
 _SERVICE: Final = "yandex.cloud.ai.dataset.v1.DatasetService"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
@@ -106,6 +107,12 @@ class ModelStatus(Struct, gc=False):
     latency_ms: int
     error_rate: float
     updated_at_s: float
+    reason: str = ""
+    since: datetime | None = None
+    latency_p95_ms: int = 0
+    first_content_p50_ms: int = 0
+    first_content_p95_ms: int = 0
+    calls: int = 0
 
 
 class CanarySide(Struct, gc=False):

@@ -10,7 +10,7 @@ from servicekit.errors import ErrorReason, PermissionDenied, Unauthenticated
 from services.auth.oauth.domain.claims import ACCESS_TOKEN_TYPE, TokenTerms, introspected, user_claims
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.grant import Grant
-from services.auth.oauth.domain.scope_parameter import as_text
+from services.auth.oauth.domain.scope_parameter import as_text, still_granted
 from services.auth.oauth.domain.token import SecretKind, digest, is_a
 from services.auth.oauth.store.grants import GrantStore
 from services.auth.oauth.store.refresh_tokens import RefreshStore
@@ -57,8 +57,8 @@ class TokenReader:
         """
         return (await self.read_with_grant(token))[0]
 
-    async def read_with_grant(self, token: str) -> tuple[dict[str, Any], Grant]:
-        """Return the claims of an access token that counts now, and the grant it came of.
+    async def read_with_grant(self, token: str) -> tuple[dict[str, Any], Grant, frozenset[Scope]]:
+        """Return the claims of an access token that counts now, the grant it came of, and the scopes it still has.
 
         Raises:
             Unauthenticated: it does not.
@@ -67,9 +67,10 @@ class TokenReader:
         grant = await self._grants.find(claims["gid"])
         if grant is None or not grant.is_live(now) or await self._grants.is_token_revoked(claims["jti"], now):
             raise Unauthenticated(ErrorReason.INVALID_TOKEN, "The token is not valid.")
-        if await self._accounts.find_usable(grant.user_id) is None:
+        account = await self._accounts.find_usable(grant.user_id)
+        if account is None:
             raise Unauthenticated(ErrorReason.INVALID_TOKEN, "The token is not valid.")
-        return claims, grant
+        return claims, grant, still_granted(known_scopes(claims["scope"].split()), account)
 
 
 class Inspection:

@@ -28,6 +28,7 @@ from services.gateway.clients.completion import (
     StreamPart,
     ToolCallPart,
 )
+from services.gateway.clients.router.administration import ProviderAdministrationClient
 from services.gateway.clients.router.files import FileClient
 from services.gateway.clients.router.frames import RouterCallCodec
 from services.gateway.clients.router.prompt import Asker, Lesson, to_prompt
@@ -65,6 +66,7 @@ class RouterClient:
         self._calls = calls
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
         self.files = FileClient(self._stub, in_whose_name)
+        self.administration = ProviderAdministrationClient(channel)
         self.tokens = TokenClient(self._stub)
 
     async def complete(
@@ -152,17 +154,7 @@ class RouterClient:
         answer = await rpc_client.unary(
             self._stub.GetProviderStatus, pb.GetProviderStatusRequest(), deadline_s=LIST_DEADLINE_S, call=call
         )
-        return [
-            ModelStatus(
-                status.provider,
-                status.model,
-                status.status,
-                status.latency_ms,
-                status.error_rate,
-                to_unix_us(status.updated_at) / 1e6,
-            )
-            for status in answer.models
-        ]
+        return list(map(status_from_proto, answer.models))
 
     async def canary_sides(self, call: CallContext) -> list[CanarySide]:
         """Return what the sides of canaries have shown the router that answers."""
@@ -186,6 +178,24 @@ class RouterClient:
     async def is_serving(self) -> bool:
         """Tell whether the service is ready."""
         return await rpc_client.is_serving(self._channel)
+
+
+def status_from_proto(message: pb.ModelStatus) -> ModelStatus:
+    """Convert at the border."""
+    return ModelStatus(
+        message.provider,
+        message.model,
+        message.status,
+        message.latency_ms,
+        message.error_rate,
+        to_unix_us(message.updated_at) / 1e6,
+        message.reason,
+        moment(message, "since"),
+        message.latency_p95_ms,
+        message.first_content_p50_ms,
+        message.first_content_p95_ms,
+        message.calls,
+    )
 
 
 def model_from_proto(message: pb.Model) -> Model:

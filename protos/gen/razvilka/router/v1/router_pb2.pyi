@@ -1377,14 +1377,32 @@ class ModelStatus(_message.Message):
     LATENCY_MS_FIELD_NUMBER: _builtins.int
     ERROR_RATE_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    LATENCY_P95_MS_FIELD_NUMBER: _builtins.int
+    FIRST_CONTENT_P50_MS_FIELD_NUMBER: _builtins.int
+    FIRST_CONTENT_P95_MS_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     model: _builtins.str
     status: _builtins.str
     """"operational" | "degraded" | "down" | "unknown" """
     latency_ms: _builtins.int
+    """half of the answers of the last five minutes took no longer, to their end"""
     error_rate: _builtins.float
+    reason: _builtins.str
+    """Why it is not operational: "failures" | "circuit_open" | "circuit_probing" | "cooling" | "drained"."""
+    latency_p95_ms: _builtins.int
+    first_content_p50_ms: _builtins.int
+    first_content_p95_ms: _builtins.int
+    calls: _builtins.int
+    """of the last five minutes, over all replicas"""
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """when the status began; absent: not known"""
+
     def __init__(
         self,
         *,
@@ -1394,10 +1412,16 @@ class ModelStatus(_message.Message):
         latency_ms: _builtins.int = ...,
         error_rate: _builtins.float = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        latency_p95_ms: _builtins.int = ...,
+        first_content_p50_ms: _builtins.int = ...,
+        first_content_p95_ms: _builtins.int = ...,
+        calls: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_rate", b"error_rate", "latency_ms", b"latency_ms", "model", b"model", "provider", b"provider", "status", b"status", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "error_rate", b"error_rate", "first_content_p50_ms", b"first_content_p50_ms", "first_content_p95_ms", b"first_content_p95_ms", "latency_ms", b"latency_ms", "latency_p95_ms", b"latency_p95_ms", "model", b"model", "provider", b"provider", "reason", b"reason", "since", b"since", "status", b"status", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
