@@ -19,7 +19,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers chaos lock check clean holds fuzz-http fuzz-grpc audit books rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
+.PHONY: help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -86,6 +86,9 @@ journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "s
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)
 
+outage: $(READY) ## Kill one provider under load and bring it back; say what callers saw, exit 1 when it was too much
+	@$(BIN)/python -m bench.outage $(ARGS)
+
 bench-peers: $(READY) ## Measure ours beside LiteLLM, Portkey, MLflow and nginx, installed for it; ARGS="--only portkey"
 	@$(BIN)/python -m bench.peers $(ARGS)
 
@@ -103,6 +106,9 @@ rotate-certificates: $(READY) ## Give every service a new certificate, without a
 
 holds: $(READY) ## Simulate how much of a budget is usable, given how large holds are
 	@$(BIN)/python -m tools.holds
+
+queue: $(READY) ## Put 200 callers of 20 users on the providers' real quotas over three routers; ARGS="--only GigaChat"
+	@$(BIN)/python -m tools.queue $(ARGS)
 
 fuzz-http: $(READY) ## Throw 50,000 strange requests at a gateway; ARGS="--requests 10000 --seed 1"
 	@$(BIN)/python -m tools.fuzz.http $(ARGS)

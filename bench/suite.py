@@ -47,19 +47,26 @@ class Suite:
 
 
 @contextmanager
-def running_suite(root: Path, environment: Mapping[str, str] | None = None) -> Iterator[Suite]:
-    """Bring up everything for the block, with a minimal upstream beside the emulator, and take it down after it."""
+def running_suite(
+    root: Path, environment: Mapping[str, str] | None = None, *, more_upstreams: str = ""
+) -> Iterator[Suite]:
+    """Bring up everything for the block, with a minimal upstream beside the emulator, and take it down after it.
+
+    `more_upstreams` are further entries of the file of upstreams.
+    """
     home = Home(root.resolve())
     home.prepare()
     port = free_port()
     upstreams = home.root / "upstreams.yaml"
-    upstreams.write_text(UPSTREAMS.format(port=port))
+    upstreams.write_text(UPSTREAMS.format(port=port) + more_upstreams)
     caller = os.environ | {
         "RAZVILKA_PORT": str(free_port()),
         "RAZVILKA_UPSTREAMS": str(upstreams),
         "BENCH_UPSTREAM_KEY": UPSTREAM_KEY,
         # What is measured is the gateway, not how it waits for a provider.
         "EMULATOR_LIFT_QUOTAS": "true",
+        "ROUTER_YANDEX_CONCURRENCY": "1000",
+        "ROUTER_GIGACHAT_CONCURRENCY": "1000",
         **(environment or {}),
     }
     upstream = subprocess.Popen([sys.executable, "-m", "bench.upstream", str(port)])  # noqa: S603

@@ -27,6 +27,7 @@ from emulator.yandex.learning.tuning import TuningService
 from emulator.yandex.learning.uploads import UploadService
 from emulator.yandex.openai_surface import YandexOpenAISurface
 from emulator.yandex.operations import OperationsSurface
+from emulator.yandex.resources.storage import Storage
 from emulator.yandex.search.generative import GenerativeSearchService
 from emulator.yandex.search.images import ImageSearchService
 from emulator.yandex.search.web import WebSearchService
@@ -34,7 +35,6 @@ from emulator.yandex.search.wordstat import WordstatService
 from emulator.yandex.speech.recognition import RecognitionService
 from emulator.yandex.speech.synthesis import SynthesisService
 from emulator.yandex.speech.text_recognition import TextRecognitionService
-from emulator.yandex.storage import Storage
 from emulator.yandex.surface import YandexSurface
 
 

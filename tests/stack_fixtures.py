@@ -20,6 +20,13 @@ ENVIRONMENT: Final = {
     "ROUTER_HTTP_ANSWER_S": "8",
     # A tokenizer is slow on a loaded machine, and who counted must not depend on that.
     "ROUTER_TOKENIZER_S": "30",
+    # Tests make providers fail on purpose: what one does must not change which model answers another.
+    "ROUTER_CIRCUITS_CONSECUTIVE": "100000",
+    "ROUTER_CIRCUITS_MIN_CALLS": "100000",
+    "ROUTER_CIRCUITS_OPEN_S": "0.000001",
+    "ROUTER_CIRCUITS_PROBES": "100000",
+    "ROUTER_CIRCUITS_LONGEST_COOLING_S": "0",
+    "ROUTER_CIRCUITS_RETRY_FLOOR": "100000",
     "GATEWAY_METERING_REAP_EVERY_S": "1",
     "GATEWAY_ADMISSION_RECONCILE_EVERY_S": "1",
 }

@@ -16,7 +16,7 @@ ROOMS: Final = {
         for room in ("edge", "identity", "admission", "metering", "clients", "inference", "pages")
     ),
     "Auth": tuple(f"services.auth.{room}.metrics" for room in ("shared", "keys", "accounts", "oauth")),
-    "Router": ("services.router.metrics",),
+    "Router": ("services.router.metrics", "services.router.circuits.metrics"),
     "Usage": ("services.usage.metrics",),
 }
 HEAD: Final = """\

@@ -57,11 +57,8 @@ class BatchRoutes:
         if instead is not None:
             return instead
         method = call.received.query.get("method", "")
-        lines = [msgspec.json.decode(line) for line in call.received.body.splitlines() if line.strip()]
-        ids = {
-            str(line.get("id")) for line in lines if isinstance(line, dict) and isinstance(line.get("request"), dict)
-        }
-        if method not in self._answers or not lines or len(ids) != len(lines):
+        lines = _lines(call.received.body)
+        if method not in self._answers or not lines:
             raise self._surface.refuse(call, 400, "Bad request format")
         now = self._core.now()
         batch = _Batch(self._core.new_id(), method, lines, now, now + self._core.settings.gigachat_batch_s)

@@ -6,7 +6,7 @@ import zlib
 from typing import Any, Final
 
 from emulator.yandex.operations import OperationsSurface, packed
-from emulator.yandex.service import Asked, Service
+from emulator.yandex.resources.service import Asked, Service
 from emulator.yandex.surface import YandexSurface
 
 LONGEST_PROMPT: Final = 500

@@ -66,6 +66,7 @@ ACCOUNTS: Final = {
     "ListExternalProviders": GATEWAY,
     "SetUserDisabled": GATEWAY,
     "SetCredentialDisabled": GATEWAY,
+    "NoteOrder": GATEWAY,
     "SeedUser": OPERATOR,
     "ListOutbox": GATEWAY,
 }
@@ -84,7 +85,7 @@ IN_THEIR_NAME: Final = {
     **dict.fromkeys(("UpdateProfile", "DeleteAccount", "RevokeSession"), UserRow("user_id", "profile:write")),
     **dict.fromkeys(("ChangePassword", "EnrollTotp"), UserRow("user_id", "profile:write")),
     **dict.fromkeys(("ConfirmTotp", "DisableTotp"), UserRow("user_id", "profile:write")),
-    **dict.fromkeys(("SetUserDisabled", "SetCredentialDisabled"), UserRow("admin_user_id", "admin")),
+    **dict.fromkeys(("SetUserDisabled", "SetCredentialDisabled", "NoteOrder"), UserRow("admin_user_id", "admin")),
 }
 CALLERS: Final = {
     f"/razvilka.auth.v1.{service}/{method}": callers

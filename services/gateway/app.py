@@ -72,7 +72,7 @@ from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.responses import InputTokens, Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
 from services.gateway.inference.routes.tokenize import Tokenize
-from services.gateway.management import bodies, needs
+from services.gateway.management import bodies, needs, providers
 from services.gateway.management.abuse import abuse_router
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
@@ -133,9 +133,11 @@ class Application(FastAPI):
     known_routes: tuple[BaseRoute, ...]
 
     def methods_at(self, request: Request) -> set[str]:
-        """Return the methods of every route at a path; the router itself only names those of the first."""
-        here = (route for route in self.known_routes if route.matches(request.scope)[0] is not Match.NONE)
-        methods = {method for route in here if isinstance(route, Route) for method in route.methods or ()}
+        """Return the methods of every route at a path, or of those whose own it is, with no id in it."""
+        known = (route for route in self.known_routes if isinstance(route, Route))
+        here = [route for route in known if route.matches(request.scope)[0] is not Match.NONE]
+        own = [route for route in here if route.path == request.scope["path"]]
+        methods = {method for route in own or here for method in route.methods or ()}
         return methods | {"HEAD"} if "GET" in methods else methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -231,6 +233,7 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
+        *providers.provider_routers(parts.administration, parts.router.administration, parts.limit),
     )
 
 
@@ -292,6 +295,6 @@ def _page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
 def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
-        components={**components(), **bodies.components()},
+        components={**components(), **bodies.components(*providers.ORDERS)},
         needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )

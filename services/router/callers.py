@@ -7,6 +7,11 @@ from typing import Final
 from servicekit.trust.user_context import UserRow
 
 METHODS: Final = ("Converse", "ListModels", "GetProviderStatus", "CountTokens", "GetFile", "DeleteFile")
-CALLERS: Final = {f"/razvilka.router.v1.RouterService/{method}": ("gateway",) for method in METHODS}
+ADMIN_METHODS: Final = ("ListCircuits", "ResetCircuits", "SetDrained", "ListStatusHistory")
+CALLERS: Final = {
+    f"/razvilka.router.v1.{service}/{method}": ("gateway",)
+    for service, methods in (("RouterService", METHODS), ("RouterAdminService", ADMIN_METHODS))
+    for method in methods
+}
 # Calls in a user's name show a context of that user which auth signed. The scope is the one that had the file made.
 IN_THEIR_NAME: Final = dict.fromkeys(("GetFile", "DeleteFile"), UserRow("owner", "completions:write"))

@@ -83,6 +83,60 @@ CANARY_COST: Final = Counter(
 STORE_FAILURES: Final = Counter(
     "razvilka_router_store_failures_total", "PostgreSQL or Redis could not be used; served without.", ["store"]
 )
+QUEUE_WAITING: Final = Gauge(
+    "razvilka_router_queue_waiting", "Calls that wait here for a slot of a provider's quota, by line.", ["line"]
+)
+QUEUE_AHEAD: Final = Histogram(
+    "razvilka_router_queue_ahead",
+    "Calls of all routers that stood before one when it joined the line.",
+    ["line"],
+    buckets=(0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
+)
+QUEUE_WAIT: Final = Histogram(
+    "razvilka_router_queue_wait_seconds",
+    "Seconds that calls have waited for their slot; most wait for none.",
+    ["line"],
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120),
+)
+QUEUE_REFUSALS: Final = Counter(
+    "razvilka_router_queue_refusals_total",
+    "Calls that got no slot: the line was full (full), their turn would have come too late (too_long), or their time "
+    "ran out (late).",
+    ["line", "reason"],
+)
+SLOTS_IN_USE: Final = Gauge("razvilka_router_slots_in_use", "Slots that calls of this router use, by line.", ["line"])
+SLOT_EXCHANGES: Final = Counter(
+    "razvilka_router_slot_exchanges_total",
+    "Statements to the lines in Redis by outcome (ok, lost).",
+    ["line", "outcome"],
+)
+SLOTS_ALONE: Final = Gauge(
+    "razvilka_router_slots_alone", "1 while Redis is lost and this router uses its share of the quota.", ["line"]
+)
+
+
+class LineMetrics(NamedTuple):
+    """The children of one line, bound once."""
+
+    waiting: Gauge
+    ahead: Histogram
+    wait: Histogram
+    in_use: Gauge
+    told: Counter
+    alone: Gauge
+
+
+@cache
+def of_line(line: str) -> LineMetrics:
+    """Return what is measured of a line."""
+    return LineMetrics(
+        QUEUE_WAITING.labels(line),
+        QUEUE_AHEAD.labels(line),
+        QUEUE_WAIT.labels(line),
+        SLOTS_IN_USE.labels(line),
+        SLOT_EXCHANGES.labels(line, "ok"),
+        SLOTS_ALONE.labels(line),
+    )
 
 
 class ModelMetrics(NamedTuple):

@@ -25,9 +25,8 @@ from services.router.rpc_messages import (
     prompt_from_proto,
     question_from_proto,
     route_to_proto,
-    side_to_proto,
-    status_to_proto,
 )
+from services.router.status_messages import side_to_proto, status_to_proto
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -80,6 +79,8 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
             dict(request.other_json),
             frozenset(request.allowed_models),
             request.require_parameters,
+            request.tenant,
+            request.tier,
         )
         return embeddings_to_proto(await self._service.embed(texts, call.request_id, call.timeout_s))
 

@@ -27,11 +27,9 @@ from services.router.domain.completion import (
     ToolChoice,
     Usage,
 )
-from services.router.domain.health import ModelHealth
 from services.router.domain.kept_file import KeptFile
 from services.router.routing.service import ListedModel
 from services.router.routing.tokenizing import TokenQuestion
-from services.router.status.canaries import Side
 
 ROLES: Final = {
     pb.ROLE_UNSPECIFIED: Role.USER,
@@ -77,6 +75,7 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         allowed_models=frozenset(message.allowed_models),
         require_parameters=message.require_parameters,
         tenant=message.tenant,
+        tier=message.tier,
         candidates=tuple(message.candidates),
         sort=message.sort,
         alone=message.alone,
@@ -185,6 +184,7 @@ def route_to_proto(route: Route) -> pb.Route:
         model=route.model,
         resolved_model=route.resolved_model,
         dropped_params=route.dropped_params,
+        queued_ms=route.queued_ms,
     )
 
 
@@ -267,28 +267,4 @@ def file_to_proto(file: KeptFile) -> pb.GetFileResponse:
     message = pb.GetFileResponse(name=file.name, mime=file.mime, size_bytes=file.size_bytes, content=file.content)
     if file.created_at is not None:
         message.created_at.FromDatetime(file.created_at)
-    return message
-
-
-def side_to_proto(side: Side) -> pb.CanarySide:
-    """Return one side of a canary."""
-    return pb.CanarySide(
-        channel=side.channel,
-        side=side.arm,
-        resolved_model=side.model,
-        answers=side.answers,
-        failures=side.failures,
-        first_content_s=side.first_content_s,
-        tokens_output=side.tokens_output,
-        cost_micro_rub=side.cost_micro_rub,
-    )
-
-
-def status_to_proto(health: ModelHealth) -> pb.ModelStatus:
-    """Return what was seen of one model."""
-    message = pb.ModelStatus(
-        provider=health.provider, model=health.model, status=health.status, latency_ms=health.latency_ms
-    )
-    message.error_rate = health.error_rate
-    message.updated_at.FromDatetime(health.updated_at)
     return message

@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from razvilka.router.v1 import router_pb2_grpc
+import grpc
+from razvilka.router.v1 import admin_pb2_grpc, router_pb2_grpc
+from redis.asyncio import Redis
 
 from servicekit import lifecycle, postgres, redis, telemetry
 from servicekit.clock import Clock, SystemClock
@@ -18,12 +20,17 @@ from servicekit.rpc_server import running_server
 from servicekit.trust.callers import CallPolicy
 from servicekit.trust.in_their_name import InTheirName
 from servicekit.trust.user_context import ContextCheck
+from services.router.admin_rpc import RouterAdminServicer
 from services.router.cache import ChannelCache, RedisTokenShare
 from services.router.callers import CALLERS, IN_THEIR_NAME
 from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
 from services.router.catalog.live import LiveCatalog
-from services.router.domain.health import HealthTracker
+from services.router.circuits.channel import NewsChannel
+from services.router.circuits.circuits import Circuits
+from services.router.circuits.retries import RetryBudgets
+from services.router.circuits.sharing import CircuitSharing
+from services.router.circuits.store import CircuitStore
 from services.router.providers.key_renewal import KeyRenewal
 from services.router.providers.registry import Dependencies, built_in_providers, file_store
 from services.router.providers.table import ProviderTable, file_ids, tool_call_ids
@@ -36,7 +43,12 @@ from services.router.routing.service import RouterService
 from services.router.routing.tokenizing import Tokenizing
 from services.router.rpc import RouterServicer
 from services.router.settings import RouterSettings
+from services.router.slots.exchange import RedisExchange
+from services.router.slots.lines import SlotLines, listen
+from services.router.status.administration import ProviderAdministration
+from services.router.status.domain.health import HealthTracker
 from services.router.status.reporter import StatusReporter
+from services.router.status.store import StatusStore
 from services.router.store import RouterStore
 
 
@@ -63,19 +75,30 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         jobs = await opened.enter_async_context(lifecycle.background())
         cleanup = await opened.enter_async_context(lifecycle.background(grace_s=5.0))
         store, health = RouterStore(pool), HealthTracker()
+        # Chance spreads retries and probes; it needs no secrecy.
+        rng = random.Random()  # noqa: S311
+        circuits, retries = Circuits(settings.circuits, clock, rng), RetryBudgets(settings.circuits, clock)
+        channel = NewsChannel(client, uuid.uuid4().hex)
+        found, seen = CircuitStore(pool), StatusStore(pool)
+        sharing = CircuitSharing(circuits, found, channel, clock)
+        statuses = StatusReporter(health, circuits, seen, channel, clock, history_days=settings.status_history_days)
+        sharing.on_seen = statuses.hear
         catalog = _catalog(settings, store, ChannelCache(client), clock)
         ids = tool_call_ids(settings.tool_call_key, settings)
         made = file_ids(settings.tool_call_key, settings)
-        needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4, images, made)
-        table = ProviderTable(built_in_providers(settings, needs), http, ids, clock)
+        lines = await opened.enter_async_context(_lines(client, clock, settings))
+        needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4, images, made, lines)
+        table = ProviderTable(built_in_providers(settings, needs), http, ids, clock, lines)
         table.take_over(catalog.contents.upstreams)
         catalog.on_files(lambda files: table.take_over(files.upstreams))
-        statuses = StatusReporter(health, store, clock)
         jobs.start(catalog.watch_files(settings.reload_s), name="catalog.files")
         renewal = KeyRenewal(settings, needs, table, os.environ)
         jobs.start(renewal.watch(settings.reload_s, clock), name="provider.keys")
         jobs.start(catalog.watch_overrides(settings.overrides_s), name="catalog.overrides")
-        jobs.start(statuses.run(settings.status_s), name="provider_status")
+        jobs.start(sharing.tell(), name="circuits.tell")
+        jobs.start(sharing.listen(), name="circuits.listen")
+        jobs.start(sharing.watch(settings.circuits.share_s), name="circuits.watch")
+        jobs.start(statuses.run(settings.status_s, catalog.current), name="provider_status")
         limits = Limits(
             settings.http.first_token_s,
             settings.choices_max,
@@ -83,20 +106,35 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
             settings.tokenizer_s,
             settings.tokenizer_cache,
         )
-        # Chance spreads retries; it needs no secrecy.
-        attempts = Attempts(table.providers, health, clock, random.Random())  # noqa: S311
+        attempts = Attempts(table.providers, health, circuits, retries, clock, rng)
         service = RouterService(catalog, attempts, statuses, clock, limits)
         files = FileService(lambda: file_store(table.providers), made)
         tokenizing = Tokenizing(catalog, table.providers, service.counts, clock, limits)
         servicer = RouterServicer(service, tokenizing, files, settings.multiplex)
         checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "router", clock))
-        register = functools.partial(router_pb2_grpc.add_RouterServiceServicer_to_server, checked)
+        orders = ProviderAdministration(circuits, sharing, (found, seen), channel, catalog.current, clock)
+        register = functools.partial(_register, checked, RouterAdminServicer(orders))
         policy = CallPolicy(CALLERS)
         served = running_server(settings.grpc, register, _ready, policy, settings.tls)
         port = await opened.enter_async_context(served)
         # Before the server's stop, which waits for what is in hand: the gateways take new calls elsewhere.
         opened.callback(servicer.drain)
         yield port
+
+
+@asynccontextmanager
+async def _lines(client: Redis, clock: Clock, settings: RouterSettings) -> AsyncIterator[SlotLines]:
+    """Yield the lines for providers' slots; every slot is given back when the last call has ended."""
+    async with lifecycle.background() as tasks:
+        lines = SlotLines(RedisExchange(client), tasks, clock, settings.slots)
+        tasks.start(listen(client, lines, clock), name="slots.listen")
+        yield lines
+    await lines.leave()
+
+
+def _register(calls: Any, orders: RouterAdminServicer, server: grpc.aio.Server) -> None:
+    router_pb2_grpc.add_RouterServiceServicer_to_server(calls, server)
+    admin_pb2_grpc.add_RouterAdminServiceServicer_to_server(orders, server)
 
 
 def _catalog(settings: RouterSettings, store: RouterStore, channels: ChannelCache, clock: Clock) -> LiveCatalog:

@@ -21,9 +21,11 @@ from servicekit.settings import (
     TelemetrySettings,
     TlsSettings,
 )
+from services.router.circuits.settings import CircuitSettings
 from services.router.providers.access import Access
 from services.router.providers.registry import BUILT_IN, ProviderSettings
 from services.router.providers.transport.settings import HttpSettings, WebImageSettings
+from services.router.slots.settings import SlotSettings
 
 
 class RouterSettings(ProviderSettings, BaseSettings):
@@ -45,10 +47,14 @@ class RouterSettings(ProviderSettings, BaseSettings):
     """Schema `router`: overrides and provider status. The router serves without it."""
     redis: RedisSettings
     """Shared tokens and resolved channels. The router serves without it."""
+    slots: SlotSettings = SlotSettings()
+    """How calls wait for providers' quotas."""
     http: HttpSettings = HttpSettings()
     """How providers are called."""
     images: WebImageSettings = WebImageSettings()
     """How images at addresses are fetched."""
+    circuits: CircuitSettings = CircuitSettings()
+    """When a model is left out, and how often a call is repeated."""
     catalog_dir: Path | None = None
     """Directory of catalogue files; default: the ones shipped with the router."""
     upstreams_file: Path | None = None
@@ -60,7 +66,9 @@ class RouterSettings(ProviderSettings, BaseSettings):
     overrides_s: float = Field(10.0, gt=0)
     """Seconds between two looks at the administrator's overrides."""
     status_s: float = Field(5.0, gt=0)
-    """Seconds between two writes of provider_status."""
+    """Seconds between two exchanges of what the replicas saw of the providers; one of them writes provider_status."""
+    status_history_days: int = Field(90, ge=1)
+    """Days that past statuses of the providers are kept."""
     choices_max: int = Field(8, ge=1, le=128)
     """Largest n where it is made of n calls."""
     tokenizer_s: float = Field(1.0, ge=0)

@@ -1,16 +1,14 @@
-"""All SQL of the router: the administrator's overrides and what was seen of the providers."""
+"""SQL of the administrator's overrides; the rooms of circuits and status have their own."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, TypeAlias
 
 import asyncpg
 
 from services.router.domain.catalog import Price
-from services.router.domain.health import ModelHealth
 from services.router.domain.overrides import Overrides
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -42,47 +40,6 @@ ORDER BY model_id, valid_from
         for row in await self._pool.fetch(self.FIND_PRICES):
             prices.setdefault(row["model_id"], []).append(_price(row))
         return Overrides({row["model_id"]: json.loads(row["patch"]) for row in patches}, prices)
-
-    SAVE_STATUS: Final = """
-INSERT INTO router.provider_status (provider, model, status, latency, error_rate, updated_at)
-SELECT provider, model, status, latency, error_rate, updated_at
-FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::double precision[], $6::timestamptz[])
-    AS seen (provider, model, status, latency, error_rate, updated_at)
-ORDER BY provider, model
-ON CONFLICT (provider, model) DO UPDATE
-SET status = excluded.status,
-    latency = excluded.latency,
-    error_rate = excluded.error_rate,
-    updated_at = excluded.updated_at
-WHERE provider_status.updated_at < excluded.updated_at
-"""
-
-    async def save_status(self, seen: Sequence[ModelHealth]) -> None:
-        """Write what was seen; an older observation never replaces a newer one."""
-        await self._pool.execute(
-            self.SAVE_STATUS,
-            [health.provider for health in seen],
-            [health.model for health in seen],
-            [health.status for health in seen],
-            [health.latency_ms for health in seen],
-            [health.error_rate for health in seen],
-            [health.updated_at for health in seen],
-        )
-
-    FIND_STATUS: Final = """
-SELECT provider, model, status, latency, error_rate, updated_at
-FROM router.provider_status
-"""
-
-    async def find_status(self) -> list[ModelHealth]:
-        """Return what any router has seen."""
-        rows = await self._pool.fetch(self.FIND_STATUS)
-        return [
-            ModelHealth(
-                row["provider"], row["model"], row["status"], row["latency"], row["error_rate"], row["updated_at"]
-            )
-            for row in rows
-        ]
 
 
 def _price(row: asyncpg.Record) -> Price:

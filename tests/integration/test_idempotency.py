@@ -82,11 +82,11 @@ def test_a_retry_survives_the_death_of_the_gateway_that_began_and_is_the_one_bil
     books.check(account.user_id)
 
 
-def test_an_answer_that_was_billed_can_be_had_though_its_gateway_died_before_sending_it(
+def test_an_answer_that_is_kept_can_be_had_and_is_billed_though_its_gateway_died_before_sending_it(
     stack: RunningStack, books: Books, processes: Processes, providers: Providers, account: Account
 ) -> None:
-    """It is kept before it is billed: nobody pays for what cannot be had."""
-    gateway = processes.gateway(failpoint="gateway.before_answer", **LEASE)
+    """It is kept together with its bill, before that is journalled: exactly once, and nobody pays for what is lost."""
+    gateway = processes.gateway(failpoint="gateway.before_settled", **LEASE)
     lost = ask(gateway.url, account.key, QUESTION, headers=KEYED)
     gateway.wait_until_killed()
 

@@ -93,6 +93,8 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnSuite]:
         "RAZVILKA_HOME": str(folder),
         "RAZVILKA_PORT": str(ports.free_port()),
         "EMULATOR_LIFT_QUOTAS": "true",
+        "ROUTER_YANDEX_CONCURRENCY": "1000",
+        "ROUTER_GIGACHAT_CONCURRENCY": "1000",
     }
     make = ["make", "-s", "-C", str(REPOSITORY)]
     subprocess.run([*make, "up"], env=environment, check=True, capture_output=True, timeout=LIMIT_S)

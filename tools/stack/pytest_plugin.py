@@ -66,6 +66,8 @@ def _caller(upstreams: Path) -> dict[str, str]:
         "EMULATOR_OPENAI_PORT": str(upstream_port),
         # Tests run side by side on one key; those of quotas set their own.
         "EMULATOR_LIFT_QUOTAS": "true",
+        "ROUTER_YANDEX_CONCURRENCY": "1000",
+        "ROUTER_GIGACHAT_CONCURRENCY": "1000",
         # A failure before the first part has a status, however busy the machine is.
         "GATEWAY_STREAM_HEADERS_S": "60",
         # All tests come from one address; those of guessing say that they come from others.

@@ -5,9 +5,9 @@ import binascii
 import zlib
 from typing import Any, Final
 
-from emulator.yandex.resources import Resources
-from emulator.yandex.service import Asked, Service
-from emulator.yandex.storage import Storage
+from emulator.yandex.resources.collection import Resources
+from emulator.yandex.resources.service import Asked, Service
+from emulator.yandex.resources.storage import Storage
 from emulator.yandex.surface import YandexSurface
 
 LARGEST: Final = 128 * 1024 * 1024

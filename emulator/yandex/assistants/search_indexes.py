@@ -5,8 +5,8 @@ from typing import Any, Final
 from emulator.kept import Kept
 from emulator.yandex.assistants.files import FileService
 from emulator.yandex.operations import OperationsSurface, packed
-from emulator.yandex.resources import Resources, paged
-from emulator.yandex.service import ACCOUNT, Asked, Service
+from emulator.yandex.resources.collection import Resources, paged
+from emulator.yandex.resources.service import ACCOUNT, Asked, Service
 from emulator.yandex.surface import YandexSurface, timestamp
 
 _PACKAGE: Final = "yandex.cloud.ai.assistants.v1.searchindex"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Final
 
 import grpc
@@ -19,6 +19,8 @@ from emulator.yandex.grpc.translation import StatusError, messages, received, wr
 from emulator.yandex.surface import YandexSurface
 
 Context = grpc.aio.ServicerContext[Any, Any]
+# How long a refusal waits for the client to finish writing.
+_READ_OUT_S: Final = 2.0
 # Faults that leave the client waiting; the other breaking ones end the call.
 _STALLS: Final = ("stall", "stall_before_headers")
 
@@ -89,6 +91,7 @@ class GrpcListener:
                         yield message
                 except StatusError as error:
                     call.entry.ended = "refused"
+                    await _read_out(requests)
                     await context.abort(error.status, error.message)
                 call.entry.ended = ending(call.entry, reply)
 
@@ -123,6 +126,14 @@ class GrpcListener:
                 call.entry.ended = ending(call.entry, reply)
                 await context.abort(error.status, error.message)
             call.entry.ended = ending(call.entry, reply)
+
+
+async def _read_out(requests: AsyncIterator[Message]) -> None:
+    """Read what the client still writes: one whose call ends while it writes may see that fail, and no status."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_READ_OUT_S):
+            async for _ in requests:
+                pass
 
 
 async def _delivered(method: Method, call: Call, reply: Reply) -> AsyncIterator[Message]:

@@ -10,7 +10,7 @@ from emulator.yandex.learning.datasets import DatasetService
 from emulator.yandex.learning.tasks import Tasks
 from emulator.yandex.native_format import InvalidRequestError, read_request
 from emulator.yandex.operations import OperationsSurface, packed
-from emulator.yandex.service import Asked, Service
+from emulator.yandex.resources.service import Asked, Service
 from emulator.yandex.surface import YandexSurface
 
 _SERVICE: Final = "yandex.cloud.ai.batch_inference.v1.BatchInferenceService"

@@ -3,12 +3,15 @@
 import fnmatch
 from typing import Any, Final
 
+import msgspec
+
 from emulator.kept import Kept
+from emulator.yandex.learning.parquet import parquet
 from emulator.yandex.learning.schemas import FORMAT, SCHEMAS, mistakes_in
 from emulator.yandex.operations import Operation, OperationsSurface, packed
-from emulator.yandex.resources import Resources, paged
-from emulator.yandex.service import ACCOUNT, Asked, Service
-from emulator.yandex.storage import Storage
+from emulator.yandex.resources.collection import Resources, paged
+from emulator.yandex.resources.service import ACCOUNT, Asked, Service
+from emulator.yandex.resources.storage import Storage
 from emulator.yandex.surface import YandexSurface
 
 _SERVICE: Final = "yandex.cloud.ai.dataset.v1.DatasetService"
@@ -114,12 +117,11 @@ class DatasetService:
         return self._operations.told(operation, begun=True)
 
     def download_urls(self, asked: Asked) -> dict[str, Any]:
-        """Return where the lines are."""
-        found = self.named(asked, asked.text("datasetId"))
-        if self._storage.get(key_of(found)) is None:
-            raise asked.refuse(400, f"Dataset {found['datasetId']} has no data")
-        urls = [{"key": f"{found['datasetId']}.jsonl", "url": self._storage.address(key_of(found))}]
-        return {"datasetId": found["datasetId"], "downloadUrls": urls}
+        """Return where the rows are, as Parquet."""
+        dataset_id = asked.text("datasetId")
+        rows = [msgspec.json.decode(line) for line in self.lines(asked, dataset_id).splitlines()]
+        url = self._storage.put(f"datasets/{dataset_id}/0.parquet", parquet(rows))
+        return {"datasetId": dataset_id, "downloadUrls": [{"key": "0.parquet", "url": url}]}
 
     def formats(self, asked: Asked) -> dict[str, Any]:
         """Return what lines may be written in."""

@@ -6,8 +6,8 @@ from typing import Any
 from emulator.core import Core
 from emulator.kept import Kept
 from emulator.yandex.operations import Operation, OperationsSurface
-from emulator.yandex.resources import Resources, paged
-from emulator.yandex.service import Asked
+from emulator.yandex.resources.collection import Resources, paged
+from emulator.yandex.resources.service import Asked
 from emulator.yandex.surface import timestamp
 
 # Gives a message of a task: its metadata at the beginning, its response at the end.

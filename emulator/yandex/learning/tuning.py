@@ -6,8 +6,8 @@ from emulator.kept import Kept
 from emulator.yandex.learning.datasets import DatasetService
 from emulator.yandex.learning.tasks import Tasks
 from emulator.yandex.operations import OperationsSurface, packed
-from emulator.yandex.service import Asked, Service
-from emulator.yandex.storage import Storage
+from emulator.yandex.resources.service import Asked, Service
+from emulator.yandex.resources.storage import Storage
 from emulator.yandex.surface import YandexSurface
 
 _SERVICE: Final = "yandex.cloud.ai.tuning.v1.TuningService"

@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from emulator.yandex.learning.datasets import DatasetService, key_of
-from emulator.yandex.service import Asked, Service
-from emulator.yandex.storage import Storage, etag
+from emulator.yandex.resources.service import Asked, Service
+from emulator.yandex.resources.storage import Storage, etag
 from emulator.yandex.surface import YandexSurface
 
 _SERVICE: Final = "yandex.cloud.ai.dataset.v1.DatasetService"

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 from emulator.markers import read_directions
 from emulator.toy_model.answer import Ask, compose
+from emulator.yandex.resources.service import Asked, Service
 from emulator.yandex.search.toy_web import found
-from emulator.yandex.service import Asked, Service
 from emulator.yandex.surface import YandexSurface
 
 SOURCES: Final = 5

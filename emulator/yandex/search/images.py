@@ -4,9 +4,9 @@ import base64
 import zlib
 from typing import Any, Final
 
+from emulator.yandex.resources.service import Asked, Service
 from emulator.yandex.search.results import image_doc, xml
 from emulator.yandex.search.toy_web import FOUND, Document, found, query_of, size_of
-from emulator.yandex.service import Asked, Service
 from emulator.yandex.surface import YandexSurface
 
 PAGE: Final = 20

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from emulator.toy_model.language import is_english
 from emulator.toy_model.text import passage, phrase
-from emulator.yandex.service import Asked
+from emulator.yandex.resources.service import Asked
 
 FOUND: Final = 57
 LONGEST_QUERY: Final = 400

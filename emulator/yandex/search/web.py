@@ -4,9 +4,9 @@ import base64
 from typing import Any, Final
 
 from emulator.yandex.operations import OperationsSurface, packed
+from emulator.yandex.resources.service import Asked, Service
 from emulator.yandex.search.results import html, page_doc, xml
 from emulator.yandex.search.toy_web import FOUND, Document, document, found, query_of, size_of
-from emulator.yandex.service import Asked, Service
 from emulator.yandex.surface import YandexSurface
 
 _RESPONSE: Final = "yandex.cloud.searchapi.v2.WebSearchResponse"

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from emulator.toy_model.text import phrase
+from emulator.yandex.resources.service import Asked, Service
 from emulator.yandex.search.toy_web import LONGEST_QUERY
-from emulator.yandex.service import Asked, Service
 from emulator.yandex.surface import YandexSurface
 
 MOST_PHRASES: Final = 2_000

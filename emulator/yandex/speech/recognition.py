@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from emulator.kept import Kept
 from emulator.yandex.operations import Operation, OperationsSurface, packed
-from emulator.yandex.service import Asked, Service
+from emulator.yandex.resources.service import Asked, Service
 from emulator.yandex.speech.recogniser import Recogniser
 from emulator.yandex.surface import YandexSurface
 

@@ -5,7 +5,7 @@ import re
 from typing import Any, Final
 
 from emulator.core import Call
-from emulator.yandex.service import Asked, Service
+from emulator.yandex.resources.service import Asked, Service
 from emulator.yandex.speech.audio import LETTER_MS, Format, format_of, spoken
 from emulator.yandex.surface import YandexSurface
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from emulator.kept import Kept
 from emulator.toy_model.text import passage
 from emulator.yandex.operations import Operation, OperationsSurface, packed
-from emulator.yandex.service import Asked, Service
+from emulator.yandex.resources.service import Asked, Service
 from emulator.yandex.surface import YandexSurface
 
 LARGEST: Final = 10 * 1024 * 1024

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from servicekit.errors import Conflict, ErrorReason, InvalidRequest, NotFound, PermissionDenied
@@ -25,6 +26,11 @@ SWITCHED: Final = {
     (RevokedKind.GRANT, True): AuditAction.GRANT_DISABLED,
     (RevokedKind.GRANT, False): AuditAction.GRANT_ENABLED,
 }
+
+# What other services are ordered to do.
+ORDERS: Final = frozenset({AuditAction.PROVIDER_DRAIN, AuditAction.PROVIDER_UNDRAIN, AuditAction.CIRCUIT_RESET})
+LONGEST: Final = 1000
+MOST_DETAILS: Final = 16
 
 
 class Administration:
@@ -86,6 +92,25 @@ class Administration:
                 await unit.revoke(RevokedKind.CHANGED, each)
             if changed:
                 unit.note_of(SWITCHED[kind, disabled], subject, f"user:{admin.id}", owner=state.owner_id)
+
+    async def note_order(
+        self, admin_user_id: str, order: str, subject: str, details: Mapping[str, str], origin: Origin
+    ) -> None:
+        """Have the audit log say what an administrator orders of another service.
+
+        Raises:
+            PermissionDenied: who asks is no administrator.
+            InvalidRequest: the log has no name for the order, or there is too much of it.
+        """
+        admin = await self._administrator(admin_user_id)
+        if order not in ORDERS:
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The audit log knows no such order.", param="order")
+        texts = (subject, *details, *details.values())
+        if len(details) > MOST_DETAILS or any(len(text) > LONGEST or "\0" in text for text in texts):
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The order cannot be written down.", param="details")
+        facts = {f"order_{name}": value for name, value in details.items()}
+        async with self._units.begin(origin) as unit:
+            unit.note_of(AuditAction(order), subject, f"user:{admin.id}", **facts)
 
     async def _switch_applications(self, unit: AccountUnit, user_id: str, *, disabled: bool) -> list[str]:
         # They act for others, who would go on being served by somebody who was shut out.

@@ -21,12 +21,12 @@ from services.auth.accounts.login.password_login import Credentials, Login
 from services.auth.accounts.passwords import Passwords
 from services.auth.accounts.profiles import ProfileChange, Profiles
 from services.auth.accounts.registration import Registration
+from services.auth.accounts.rpc_messages import profile_to_proto
 from services.auth.accounts.seeding import Seeding
 from services.auth.accounts.sessions import LoginSessions
-from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.origin import Origin, origin_of
 from services.auth.shared.domain.revocation import RevokedKind
-from services.auth.shared.rpc_values import TIER_TO_PROTO, Context, tier_from_proto, timestamp_to_proto
+from services.auth.shared.rpc_values import Context, tier_from_proto, timestamp_to_proto
 
 CREDENTIAL_KINDS: Final[dict[int, RevokedKind]] = {
     pb.CREDENTIAL_KIND_KEY: RevokedKind.KEY,
@@ -202,6 +202,14 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
         )
         return pb.SetCredentialDisabledResponse()
 
+    async def NoteOrder(self, request: pb.NoteOrderRequest, context: Context) -> pb.NoteOrderResponse:
+        """Write an administrator's order into the audit log."""
+        details = dict(request.details)
+        await self._cases.administration.note_order(
+            request.admin_user_id, request.order, request.subject, details, _origin(request.origin)
+        )
+        return pb.NoteOrderResponse()
+
     async def ListExternalProviders(
         self, request: pb.ListExternalProvidersRequest, context: Context
     ) -> pb.ListExternalProvidersResponse:
@@ -271,22 +279,6 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
             user_agent=session.user_agent,
             current=current,
         )
-
-
-def profile_to_proto(account: Account) -> pb.Profile:
-    """Return what people see of themselves."""
-    return pb.Profile(
-        user_id=account.id,
-        email=account.email,
-        email_verified=account.email_verified_at is not None,
-        name=account.name,
-        language=account.language,
-        time_zone=account.time_zone,
-        totp_enabled=account.has_totp,
-        tier=TIER_TO_PROTO[account.tier],
-        created_at=timestamp_to_proto(account.created_at),
-        has_password=account.password_hash is not None,
-    )
 
 
 def _credential_kind(kind: int) -> RevokedKind:

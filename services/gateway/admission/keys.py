@@ -30,6 +30,9 @@ EXPLAINED: Final = "e:"
 MARK: Final = "x:"
 """Says of a request that its settlement without a hold was counted."""
 
+KEPT_BILL: Final = "bill:"
+"""Of a request that has an idempotency key: what settles it, kept together with its answer."""
+
 HOLDS_PATTERN: Final = f"gw:{{*}}:{HOLDS}"
 BUDGETS_PATTERN: Final = f"gw:{{*}}:{BUDGET}*"
 
@@ -37,6 +40,11 @@ BUDGETS_PATTERN: Final = f"gw:{{*}}:{BUDGET}*"
 def details_key(user_id: str) -> str:
     """Return the key that names a user's slot and from which the scripts derive all others."""
     return f"gw:{{{user_id}}}:{DETAILS}"
+
+
+def kept_bill_key(user_id: str, request_id: str) -> str:
+    """Return the key of what is kept of a request together with its answer."""
+    return f"gw:{{{user_id}}}:{KEPT_BILL}{request_id}"
 
 
 def explanation_key(user_id: str, request_id: str) -> str:

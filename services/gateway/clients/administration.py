@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Mapping
+from enum import IntEnum, StrEnum
 from typing import Any
 
 import grpc
@@ -21,6 +22,14 @@ class Credential(IntEnum):
     KEY = pb.CREDENTIAL_KIND_KEY
     CLIENT = pb.CREDENTIAL_KIND_CLIENT
     GRANT = pb.CREDENTIAL_KIND_GRANT
+
+
+class Order(StrEnum):
+    """What an administrator orders elsewhere, as the audit log names it."""
+
+    DRAIN = "provider.drain"
+    UNDRAIN = "provider.undrain"
+    RESET = "circuit.reset"
 
 
 class AdministrationClient:
@@ -73,3 +82,26 @@ class AdministrationClient:
             origin=origin_to_proto(origin),
         )
         await self._ask(self._stub.SetCredentialDisabled, request, call)
+
+    async def note_order(
+        self,
+        admin_user_id: str,
+        order: Order,
+        subject: str,
+        details: Mapping[str, str],
+        origin: Origin,
+        call: CallContext,
+    ) -> None:
+        """Have the audit log say what an administrator orders; comes before the order is carried out.
+
+        Raises:
+            PermissionDenied: who asks is no administrator.
+        """
+        request = pb.NoteOrderRequest(
+            admin_user_id=admin_user_id,
+            order=order.value,
+            subject=subject,
+            details=details,
+            origin=origin_to_proto(origin),
+        )
+        await self._ask(self._stub.NoteOrder, request, call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
@@ -20,6 +21,7 @@ class Route(Struct, frozen=True, gc=False):
     model: str = ""
     resolved_model: str = ""
     dropped_params: tuple[str, ...] = ()
+    queued_ms: int = 0
 
 
 class ToolCallPart(Struct, gc=False):
@@ -105,6 +107,12 @@ class ModelStatus(Struct, gc=False):
     latency_ms: int
     error_rate: float
     updated_at_s: float
+    reason: str = ""
+    since: datetime | None = None
+    latency_p95_ms: int = 0
+    first_content_p50_ms: int = 0
+    first_content_p95_ms: int = 0
+    calls: int = 0
 
 
 class CanarySide(Struct, gc=False):

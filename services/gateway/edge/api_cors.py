@@ -17,12 +17,30 @@ API: Final = "/v1/"
 _LIMITS: Final = [
     f"x-ratelimit-{figure}{unit}" for figure in ("limit", "remaining", "reset") for unit in ("", "-requests", "-tokens")
 ]
-_EXPOSED: Final = (
-    "x-request-id, www-authenticate, dpop-nonce, retry-after, x-should-retry, ratelimit, ratelimit-policy, "
-    "deprecation, sunset, link, server-timing, idempotent-replayed, x-razvilka-original-request-id, "
-    "x-razvilka-cache-status, x-razvilka-model, x-razvilka-provider, x-razvilka-dropped-params, "
-    "x-razvilka-cost-micro-rub, x-razvilka-max-tokens-lowered, " + ", ".join(_LIMITS)
-).encode()
+_SAID: Final = (
+    "x-request-id",
+    "request-id",
+    "www-authenticate",
+    "dpop-nonce",
+    "retry-after",
+    "x-should-retry",
+    "ratelimit",
+    "ratelimit-policy",
+    "deprecation",
+    "sunset",
+    "link",
+    "server-timing",
+    "idempotent-replayed",
+    "x-razvilka-original-request-id",
+    "x-razvilka-cache-status",
+    "x-razvilka-queue-ms",
+    "x-razvilka-model",
+    "x-razvilka-provider",
+    "x-razvilka-dropped-params",
+    "x-razvilka-cost-micro-rub",
+    "x-razvilka-max-tokens-lowered",
+)
+_EXPOSED: Final = ", ".join((*_SAID, *_LIMITS)).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     ErrorReason.PROVIDER_RATE_LIMITED: Rendering(503, _SERVER, retryable=True),
     ErrorReason.PROVIDER_QUOTA_EXHAUSTED: Rendering(503, _SERVER),
     ErrorReason.PROVIDER_UNAVAILABLE: Rendering(503, _SERVER, retryable=True),
+    ErrorReason.NO_HEALTHY_PROVIDER: Rendering(503, _SERVER, retryable=True),
     ErrorReason.MODEL_WITHOUT_PRICE: Rendering(503, _SERVER),
     ErrorReason.SERVICE_UNAVAILABLE: Rendering(503, _SERVER, retryable=True),
     ErrorReason.DATABASE_ERROR: Rendering(503, _SERVER, retryable=True),

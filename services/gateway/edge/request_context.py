@@ -34,8 +34,10 @@ class AnswerKeeper(Protocol):
         """Note what was written of a stream."""
         ...
 
-    async def keep(self, status: int, last: bytes) -> None:
-        """Keep the answer; `last` is its body, or what is still to be written of a stream.
+    async def keep(self, status: int, last: bytes, bill: bytes) -> None:
+        """Keep the answer, and its bill in case that this process dies before it is journalled.
+
+        `last` is the body, or what is still to be written of a stream.
 
         Raises:
             Conflict: a retry has taken the key over.

@@ -11,7 +11,8 @@ class Timing:
     __slots__ = ("_asked_at", "_provider_s", "queue_s")
 
     def __init__(self) -> None:
-        self._asked_at = self._provider_s = 0.0
+        self._asked_at = 0.0
+        self._provider_s: float | None = None
         # Waiting for others: for room in a budget, for a slot.
         self.queue_s = 0.0
 
@@ -19,16 +20,21 @@ class Timing:
         """The router is asked from now on."""
         self._asked_at = time.perf_counter()
 
-    def answered(self) -> None:
-        """It has answered, or begun to, or failed; the first time counts."""
-        self._provider_s = self._provider_s or self.provider_s
+    def answered(self, queued_s: float = 0.0) -> None:
+        """It has answered, or begun to, or failed, and so much of the time was a wait for a slot; the first counts."""
+        if self._provider_s is None:
+            took_s = self.provider_s
+            # What a cache gives back was in line once, but not now.
+            waited_s = min(queued_s, took_s)
+            self.queue_s += waited_s
+            self._provider_s = took_s - waited_s
 
     @property
     def provider_s(self) -> float:
         """Seconds until the provider's answer began, or so far; 0: it was not asked."""
-        if self._provider_s or not self._asked_at:
+        if self._provider_s is not None:
             return self._provider_s
-        return time.perf_counter() - self._asked_at
+        return time.perf_counter() - self._asked_at if self._asked_at else 0.0
 
     def of(self, elapsed_s: float) -> tuple[float, float, float]:
         """Return the milliseconds of ours, of waiting for others, and of the provider, of all those elapsed."""

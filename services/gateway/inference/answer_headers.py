@@ -23,6 +23,7 @@ def answer_headers(route: Route, model: Model, ignored: Sequence[str]) -> Header
     headers: Headers = [
         (b"x-razvilka-model", plain_value(route.resolved_model or route.model)),
         (b"x-razvilka-provider", plain_value(route.provider)),
+        (b"x-razvilka-queue-ms", str(route.queued_ms).encode()),
     ]
     if dropped := dropped_names(route, ignored):
         headers.append((b"x-razvilka-dropped-params", plain_value(SEPARATOR.join(dropped))))

@@ -27,7 +27,7 @@ from services.gateway.inference.explaining.circumstances import explain_by
 from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.tokens.free_call import FreeCalls
-from services.gateway.metering.bill import row_of
+from services.gateway.metering.bill import previewed
 from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.usage_record import Attempt, Outcome, Source, Status, TokenUsage
 from services.gateway.settings import GatewaySettings
@@ -101,7 +101,7 @@ class PaidCall:
 
     def routed(self, route: Route) -> None:
         """Note what answers."""
-        self.context.timing.answered()
+        self.context.timing.answered(route.queued_ms / 1000)
         context = self.context
         if route.dropped_params:
             names = tuple(map(context.field_name, route.dropped_params))
@@ -231,10 +231,10 @@ class PaidCall:
             cost = await self._settle(outcome)
             return last(self.billed, cost)
         kept = msgspec.structs.replace(outcome, answer_kept=True)
-        row = row_of(self._meter.ticket, self._meter.facts, kept)
+        row, bill = previewed(self._meter.ticket, self._meter.facts, kept)
         told = last(row.billed, row.cost_micro_rub)
         try:
-            await keeper.keep(outcome.http_status, told)
+            await keeper.keep(outcome.http_status, told, bill)
         except ServiceError as exc:
             await self._settle(msgspec.structs.replace(outcome, error_code=code_of(exc)))
             raise

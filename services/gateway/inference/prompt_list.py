@@ -29,7 +29,7 @@ class PromptList:
             ServiceError: what the router says went wrong.
         """
         model, context, lesson = call.priced.model.id, call.context.call, call.priced.size.lesson
-        asker = _asker(call)
+        asker = asker_of(call)
         answers: list[Completion] = []
         for request in self._as_admitted(call):
             answer = await self._router.complete(
@@ -60,7 +60,7 @@ class PromptList:
                 call=context,
                 lesson=call.priced.size.lesson,
                 schema_bound=call.priced.schema_bound,
-                asker=_asker(call),
+                asker=asker_of(call),
             )
             for request in self._as_admitted(call)
         ]
@@ -76,9 +76,10 @@ class PromptList:
         ]
 
 
-def _asker(call: PaidCall) -> Asker:
+def asker_of(call: PaidCall) -> Asker:
+    """Return what the router must know of who asks."""
     caller = call.context.known_caller
-    return Asker(caller.user_id, caller.models, call.priced.steered)
+    return Asker(caller.user_id, caller.models, call.priced.steered, caller.tier)
 
 
 def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
@@ -88,7 +89,9 @@ def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
         for number, answer in enumerate(answers)
         for choice in answer.choices
     )
-    return Completion(answers[0].route, choices, joined_end([answer.end for answer in answers]))
+    queued_ms = sum(answer.route.queued_ms for answer in answers)
+    route = msgspec.structs.replace(answers[0].route, queued_ms=queued_ms)
+    return Completion(route, choices, joined_end([answer.end for answer in answers]))
 
 
 async def chained(

@@ -286,10 +286,10 @@ ORDERS: Final[tuple[type[BaseModel], ...]] = (
 )
 
 
-def components() -> dict[str, Any]:
-    """Return the schemas of the bodies that are sent here, by name; FastAPI does not see them."""
+def components(*orders: type[BaseModel]) -> dict[str, Any]:
+    """Return the schemas of the bodies that are sent here, and of `orders`, by name; FastAPI does not see them."""
     found: dict[str, Any] = {}
-    for model in ORDERS:
+    for model in (*ORDERS, *orders):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         found |= {**schema.pop("$defs", {}), model.__name__: schema}
     return found

@@ -15,6 +15,7 @@ from services.gateway.management import (
     key_info,
     keys,
     model_names,
+    providers,
 )
 
 _ROOMS: Final = (
@@ -27,5 +28,6 @@ _ROOMS: Final = (
     key_info,
     keys,
     model_names,
+    providers,
 )
 NEEDS: Final[tuple[Needs, ...]] = tuple(room.NEEDS for room in _ROOMS)

@@ -13,12 +13,13 @@ import structlog
 from servicekit.clock import Clock
 from servicekit.errors import InvalidRequest, ServiceError
 from services.gateway.metering import metrics
+from services.gateway.metering.bill import kept_bill
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.hold import Hold
 from services.gateway.metering.interfaces import ElectsLeader, FindsHolds, SendRecords, SettlesHolds
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.settle import reaped_record
-from services.gateway.metering.usage_record import Rejected
+from services.gateway.metering.usage_record import Rejected, UsageRecord
 
 log = structlog.get_logger()
 
@@ -78,21 +79,26 @@ class ExpiredHolds:
     async def _bill(self, batch: list[Hold]) -> int:
         if not batch:
             return 0
+        records = [await self._record(hold) for hold in batch]
         try:
-            rejected = await self._send([reaped_record(hold) for hold in batch])
+            rejected = await self._send(records)
         except InvalidRequest as exc:
             if len(batch) > 1:
                 return sum([await self._bill([hold]) for hold in batch])
             rejected = [Rejected(batch[0].request_id, exc.param or "", exc.message)]
-        await self._release(batch, {each.request_id: each for each in rejected})
+        await self._release(batch, records, {each.request_id: each for each in rejected})
         metrics.REAPED.inc(len(batch))
         metrics.ESTIMATED.inc(len(batch))
         log.warning("metering.reaped", holds=len(batch))
         return len(batch)
 
-    async def _release(self, batch: list[Hold], refused: dict[str, Rejected]) -> None:
-        for hold in batch:
-            record = reaped_record(hold)
+    async def _record(self, hold: Hold) -> UsageRecord:
+        kept = await kept_bill(self._holds, hold.ticket, hold.facts)
+        return reaped_record(hold) if kept is None else kept.record
+
+    async def _release(self, batch: list[Hold], records: list[UsageRecord], refused: dict[str, Rejected]) -> None:
+        for hold, record in zip(batch, records, strict=True):
             if hold.request_id in refused:
                 self._dead_letters.add(record, refused[hold.request_id])
-            await self._admission.settle(hold.ticket, record.tokens_input, record.cost_micro_rub)
+            tokens = record.tokens_input + record.tokens_output
+            await self._admission.settle(hold.ticket, tokens, record.cost_micro_rub)

@@ -28,7 +28,7 @@ class SettlesHolds(Protocol):
 
 
 class FindsHolds(Protocol):
-    """The holds of all users; both raise `Unavailable` while nobody can say."""
+    """The holds of all users, and what is known of requests; all raise `Unavailable` while nobody can say."""
 
     def expired(self, *, older_than_s: float) -> AsyncIterator[Hold]:
         """Yield holds without an owner."""
@@ -36,6 +36,10 @@ class FindsHolds(Protocol):
 
     def all(self) -> AsyncIterator[Hold]:
         """Yield every hold."""
+        ...
+
+    async def kept_bill(self, user_id: str, request_id: str) -> bytes | None:
+        """Return what was kept together with the answer of a request that has an idempotency key."""
         ...
 
 

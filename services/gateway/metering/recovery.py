@@ -20,6 +20,7 @@ import structlog
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from services.gateway.metering import metrics
+from services.gateway.metering.bill import kept_bill
 from services.gateway.metering.hold import Hold, Ticket, decode_facts
 from services.gateway.metering.interfaces import FindsHolds, SettlesHolds
 from services.gateway.metering.journal.journal import Journal
@@ -232,8 +233,11 @@ class Recovery:
 
     async def _settle_open(self, requests: OpenRequests) -> int:
         for ticket, facts in requests.dispatched.values():
-            record = _interrupted(requests, ticket, facts, "gateway_restarted")
-            await self._settle(Settled(record, ticket, int(self._clock.now().timestamp() * 1e6)))
+            settled = await kept_bill(self._holds, ticket, facts)
+            if settled is None:
+                record = _interrupted(requests, ticket, facts, "gateway_restarted")
+                settled = Settled(record, ticket, int(self._clock.now().timestamp() * 1e6))
+            await self._settle(settled)
         return len(requests.dispatched)
 
     async def _copy_settled(self, journal: DeadJournal, number: int, holds: dict[str, Hold] | None) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2
 
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound, QuotaExceeded, Unauthenticated
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied, QuotaExceeded, Unauthenticated
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD, PENDING, SESSION
 
 
@@ -28,6 +28,7 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
         self.providers: list[account_pb2.ExternalProvider] = []
         self.live = {SESSION}
         self.requests: list[Any] = []
+        self.is_administrator = True
         self.too_many = False
         self.mails: list[account_pb2.Mail] = []
 
@@ -129,6 +130,12 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
     async def SetCredentialDisabled(self, request: Any, context: Any) -> account_pb2.SetCredentialDisabledResponse:
         self.requests.append(request)
         return account_pb2.SetCredentialDisabledResponse()
+
+    async def NoteOrder(self, request: Any, context: Any) -> account_pb2.NoteOrderResponse:
+        self.requests.append(request)
+        if self.is_administrator:
+            return account_pb2.NoteOrderResponse()
+        raise PermissionDenied(ErrorReason.PERMISSION_DENIED, "Only an administrator may do this.")
 
     async def StartExternalLogin(self, request: Any, context: Any) -> account_pb2.StartExternalLoginResponse:
         self.requests.append(request)

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.auth.v1 import (
     account_pb2,
@@ -21,8 +22,8 @@ from razvilka.auth.v1 import (
     user_context_pb2,
     user_context_pb2_grpc,
 )
+from razvilka.router.v1 import admin_pb2, admin_pb2_grpc, router_pb2_grpc
 from razvilka.router.v1 import router_pb2 as pb
-from razvilka.router.v1 import router_pb2_grpc
 from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
 
 from servicekit.call import CallContext, current_call
@@ -34,6 +35,7 @@ from servicekit.telemetry import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
+from services.gateway.tests.provider_backend import FakeProviders
 from services.router.frames import RouterAnswerCodec
 
 KEY = "rz_live_test_key"
@@ -160,6 +162,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
     """
 
     def __init__(self) -> None:
+        self.providers = FakeProviders()
         self.models = list(MODELS)
         self.version = "1"
         self.refused: list[str] = []
@@ -178,6 +181,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.tool_calls: list[pb.ToolCall] = []
         self.finish = pb.FINISH_REASON_STOP
         self.dropped: list[str] = []
+        self.queued_ms = 0
         self.answering_model = ""
         self.without_end = False
         self.at_once = False
@@ -209,7 +213,13 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.entered.set()
         asked = self.answering_model or prompt.model
         provider = next((known.provider for known in self.models if known.id == asked), "yandexgpt")
-        return pb.Route(provider=provider, model=asked, resolved_model=f"{asked}-build-7", dropped_params=self.dropped)
+        return pb.Route(
+            provider=provider,
+            model=asked,
+            resolved_model=f"{asked}-build-7",
+            dropped_params=self.dropped,
+            queued_ms=self.queued_ms,
+        )
 
     def _end(self) -> pb.End:
         attempts = [pb.Attempt(provider="yandexgpt", model="yandexgpt:latest", latency_ms=12)]
@@ -283,11 +293,28 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
 
     async def GetProviderStatus(self, request: Any, context: Any) -> pb.GetProviderStatusResponse:
         now = Timestamp(seconds=1_795_435_200)
-        rows = [("yandexgpt", "yandexgpt:latest", "operational"), ("gigachat", "gigachat-pro", "down")]
+        rows = [
+            ("yandexgpt", "yandexgpt:latest", "operational", ""),
+            ("gigachat", "gigachat-pro", "down", "circuit_open"),
+            ("gigachat", "gigachat-max", "unknown", ""),
+        ]
         return pb.GetProviderStatusResponse(
             models=[
-                pb.ModelStatus(provider=p, model=m, status=s, latency_ms=250, error_rate=0.25, updated_at=now)
-                for p, m, s in rows
+                pb.ModelStatus(
+                    provider=p,
+                    model=m,
+                    status=s,
+                    reason=r,
+                    latency_ms=250,
+                    latency_p95_ms=900,
+                    first_content_p50_ms=90,
+                    first_content_p95_ms=300,
+                    error_rate=0.25,
+                    calls=40,
+                    updated_at=now,
+                    since=now,
+                )
+                for p, m, s, r in rows
             ],
             canaries=self.canaries,
         )
@@ -312,6 +339,12 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         await self.GetFile(request, context)
         del self.files[request.owner, request.file_id]
         return pb.DeleteFileResponse()
+
+
+def add_router(router: FakeRouter, server: grpc.aio.Server) -> None:
+    """Register both faces of the router."""
+    router_pb2_grpc.add_RouterServiceServicer_to_server(router, server)
+    admin_pb2_grpc.add_RouterAdminServiceServicer_to_server(router.providers, server)
 
 
 class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
@@ -400,12 +433,12 @@ async def running_backends() -> AsyncIterator[Backends]:
 
     registrations = {
         "auth_target": register_auth,
-        "router_target": lambda server: router_pb2_grpc.add_RouterServiceServicer_to_server(router, server),
+        "router_target": lambda server: add_router(router, server),
         "usage_target": lambda server: usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server),
     }
     files = {
         "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2),
-        "router_target": (pb,),
+        "router_target": (pb, admin_pb2),
         "usage_target": (usage_pb2,),
     }
     async with AsyncExitStack() as stack:

@@ -115,6 +115,7 @@ class NoHolds:
 
     def __init__(self, holds: Sequence[Hold] = ()) -> None:
         self.holds = list(holds)
+        self.bills: dict[str, bytes] = {}
         self.asked_older_than_s: list[float] = []
 
     async def expired(self, *, older_than_s: float) -> AsyncIterator[Hold]:
@@ -127,3 +128,7 @@ class NoHolds:
         """Yield the holds given."""
         for hold in self.holds:
             yield hold
+
+    async def kept_bill(self, user_id: str, request_id: str) -> bytes | None:
+        """Return what a test kept."""
+        return self.bills.get(request_id)

@@ -196,6 +196,8 @@ class UpstreamEntry(_Document):
     api_key_env: str = ""
     """Environment variable with its key; empty: it takes none."""
     stream_usage: bool = True
+    concurrency: int = Field(0, ge=0)
+    """Calls at once under its key, over all routers; 0: as many as come."""
     on_disconnect: Literal["cancel", "drain"] = "cancel"
     models: tuple[UpstreamModel, ...] = Field(min_length=1)
 

@@ -91,7 +91,7 @@ class Prompt:
 
     `allowed_models` are the ids or aliases that the caller's credential is limited to; empty: no limit.
     With `require_parameters`, what would be left out is an error. `tenant` is whose request it is: what is kept between
-    requests is told apart by it.
+    requests is told apart by it, and slots of a provider are shared by it; `tier` says how large its share is.
     `token_bound` is the most tokens that its text can be, `script` the one most of it is in: what is learned from.
     `schema_bound` is the most tokens that its schemas may be when they are written out; 0: not known.
     `candidates` are the ids of the models that may answer, first choice first; empty: the catalogue says. `sort` is by
@@ -118,6 +118,7 @@ class Prompt:
     allowed_models: frozenset[str] = frozenset()
     require_parameters: bool = False
     tenant: str = ""
+    tier: str = ""
     candidates: Sequence[str] = ()
     sort: str = ""
     alone: bool = False
@@ -172,12 +173,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What answers, known before the first token."""
+    """What answers, known before the first token; `queued_ms` is how long the request waited for a provider's slot."""
 
     provider: str
     model: str
     resolved_model: str
     dropped_params: Sequence[str] = ()
+    queued_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,8 @@ class EmbeddingInput:
     other_json: Mapping[str, bytes] = field(default_factory=dict)
     allowed_models: frozenset[str] = frozenset()
     require_parameters: bool = False
+    tenant: str = ""
+    tier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ QUOTA_GROWTH: Final = 1.5
 LONGEST_QUOTA_WAIT_S: Final = 10.0
 # Set in an error's details by an adapter that knows that the same call fails again (501, a bad address).
 FINAL_DETAIL: Final = "final"
+# Which limit is reached: the provider's of `concurrency` or `rate`, or that of our own line for it.
+LIMIT_DETAIL: Final = "limit"
+OUR_QUEUE: Final = "queue"
 
 
 class FailureClass(Enum):
@@ -103,6 +106,8 @@ class Situation:
     """Whether one that is left has a larger context window."""
     remaining_s: float | None
     """Seconds until the caller's deadline; None: no deadline."""
+    may_retry: bool = True
+    """Whether the provider's retry budget has room. A quota that is waited for is no retry in this sense."""
 
 
 _STOP: Final = Decision(Verdict.STOP)
@@ -115,6 +120,9 @@ def classify(error: ServiceError) -> FailureClass:
 
 def counts_against_provider(error: ServiceError) -> bool:
     """Tell whether `error` says something about the provider's health (and not about the request)."""
+    if error.details.get(LIMIT_DETAIL) == OUR_QUEUE:
+        # It was not asked.
+        return False
     return classify(error) in (
         FailureClass.TRANSIENT,
         FailureClass.SERVER,
@@ -144,7 +152,8 @@ def decide(error: ServiceError, situation: Situation, chance: float) -> Decision
         return Decision(Verdict.NEXT) if goes_on and situation.has_larger else _STOP
     if failure is FailureClass.CAPACITY and goes_on:
         return Decision(Verdict.NEXT)
-    if failure in _RETRY_SAME and situation.attempts_of_candidate == 1 and FINAL_DETAIL not in error.details:
+    may_retry = situation.may_retry and situation.attempts_of_candidate == 1 and FINAL_DETAIL not in error.details
+    if failure in _RETRY_SAME and may_retry:
         wait_s = _wait(error, situation.attempts, chance)
         if wait_s <= LONGEST_WAIT_S and (situation.remaining_s is None or wait_s < situation.remaining_s):
             return Decision(Verdict.RETRY, wait_s)

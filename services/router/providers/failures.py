@@ -54,9 +54,22 @@ def slow(why: str = "The provider did not answer in time.") -> ServiceError:
     return DeadlineExceeded(ErrorReason.PROVIDER_TIMEOUT, why)
 
 
+class CutShort(DeadlineExceeded):
+    """The time ran out that the request had left: maybe less than the provider could be expected to need."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorReason.PROVIDER_TIMEOUT, "The provider did not answer in time.")
+
+
 def refused_us(why: str = "The provider refused the router's credentials.") -> ServiceError:
     """Our key or rights: nothing the caller can change."""
     return ProviderFailed(ErrorReason.PROVIDER_CREDENTIALS, why)
+
+
+def no_healthy_provider(ready_in_s: float) -> ServiceError:
+    """Every model that may answer is left out: its circuit is open, or an administrator has drained it."""
+    text = "No model that may answer this request can be asked now. Try again later."
+    return Unavailable(ErrorReason.NO_HEALTHY_PROVIDER, text, retry_after_s=ready_in_s)
 
 
 def no_credentials(provider: str) -> ServiceError:

@@ -13,6 +13,9 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Vectors
 from services.router.domain.kept import Kept
 from services.router.domain.kept_file import KeptFile
+from services.router.slots.asker import NOBODY, Asker
+from services.router.slots.line import SlotLine
+from services.router.slots.quota import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,23 @@ class ProviderCall:
     """The build of the model that answered."""
     kept: Kept = field(default_factory=Kept)
     """What this model has answered already, in an attempt before this one; and what it answers in this one."""
+    asker: Asker = NOBODY
+    """Between whom slots are shared."""
+    slot: Slot | None = None
+    """Leave to make it, and under which credential; None: its provider has no limit."""
+    queued_s: float = 0.0
+    """Seconds that it waited for slots."""
+    ends_early: bool = False
+    """It may be ended from our side though the answer is whole."""
+
+    def at_once(self, calls: int) -> int:
+        """Return how many of so many calls may be under way together."""
+        return calls if self.slot is None else min(calls, self.slot.count)
+
+    def end(self, *, cut: bool) -> None:
+        """Give its slot back."""
+        if self.slot is not None:
+            self.slot.release(cut=cut or self.ends_early)
 
 
 class FileStore(Protocol):
@@ -104,6 +124,10 @@ class Provider(Protocol):
 
     def tokenizer(self, model: Model) -> Tokenizer | None:
         """Return what counts tokens for this model; None: the provider has nothing that does."""
+        ...
+
+    def slots(self, model: Model) -> SlotLine | None:
+        """Return the line in which calls of this model wait for their slot; None: there is no limit."""
         ...
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:

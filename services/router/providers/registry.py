@@ -18,14 +18,21 @@ from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.access import Access
 from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.gigachat.settings import ACCESS as GIGACHAT
-from services.router.providers.gigachat.settings import GigaChatSettings
+from services.router.providers.gigachat.settings import GigaChatSettings, gigachat_credentials
+from services.router.providers.pooled import PooledFiles, PooledProvider
 from services.router.providers.provider import FileStore, Provider
 from services.router.providers.transport.access_token import TokenShare
 from services.router.providers.transport.http import HttpClient
 from services.router.providers.transport.web_images import WebImages
-from services.router.providers.yandexgpt.provider import YandexGPTProvider
+from services.router.providers.yandexgpt.provider import YandexGPTProvider, YandexLines
 from services.router.providers.yandexgpt.settings import ACCESS as YANDEXGPT
-from services.router.providers.yandexgpt.settings import YandexSettings
+from services.router.providers.yandexgpt.settings import YandexSettings, yandex_credentials
+from services.router.slots.line import SlotLine
+from services.router.slots.lines import SlotLines
+from services.router.slots.quota import Quota
+
+# The provider counts when a call arrives, we when it leaves: turns of two seconds may not meet in one of its own.
+SECOND_S: Final = 1.1
 
 
 class ProviderSettings(BaseModel):
@@ -49,6 +56,7 @@ class Dependencies:
     new_id: Callable[[], UUID]
     images: WebImages
     file_ids: FileIds
+    lines: SlotLines
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +75,27 @@ class KeepsFiles(Protocol):
 
 
 def _yandexgpt(settings: ProviderSettings, needs: Dependencies) -> Provider:
-    return YandexGPTProvider(settings.yandex, needs.http, needs.ids, needs.clock)
+    each = yandex_credentials(settings.yandex)
+    generations = needs.lines.line("yandexgpt", Quota({name: one.concurrency for name, one in each.items()}))
+    made = {}
+    for number, (name, one) in enumerate(each.items(), 1):
+        # Texts wait one by one, so each folder has a line of its own for them.
+        line = "yandexgpt-embeddings" if number == 1 else f"yandexgpt-embeddings-{number}"
+        embeddings = needs.lines.line(line, Quota({name: one.embeddings_per_s}, SECOND_S))
+        made[name] = YandexGPTProvider(one, needs.http, needs.ids, needs.clock, YandexLines(generations, embeddings))
+    return made.popitem()[1] if len(made) == 1 else PooledProvider(made)
 
 
 def _gigachat(settings: ProviderSettings, needs: Dependencies) -> Provider:
+    each = gigachat_credentials(settings.gigachat)
+    line = needs.lines.line("gigachat", Quota({name: one.most_at_once for name, one in each.items()}))
+    made = {name: _gigachat_of(one, needs, line) for name, one in each.items()}
+    return made.popitem()[1] if len(made) == 1 else PooledGigaChat(made)
+
+
+def _gigachat_of(settings: GigaChatSettings, needs: Dependencies, line: SlotLine | None) -> GigaChatProvider:
     return GigaChatProvider(
-        settings.gigachat,
+        settings,
         needs.http,
         needs.ids,
         needs.share,
@@ -81,7 +104,16 @@ def _gigachat(settings: ProviderSettings, needs: Dependencies) -> Provider:
         needs.new_id,
         needs.images,
         needs.file_ids,
+        line,
     )
+
+
+class PooledGigaChat(PooledProvider[GigaChatProvider]):
+    """GigaChat under several keys."""
+
+    def __init__(self, members: Mapping[str, GigaChatProvider]) -> None:
+        super().__init__(members)
+        self.files = PooledFiles([member.files for member in members.values()])
 
 
 BUILT_IN: Final = (BuiltIn(YANDEXGPT, _yandexgpt), BuiltIn(GIGACHAT, _gigachat))

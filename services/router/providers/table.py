@@ -19,6 +19,8 @@ from services.router.providers.openai_compatible.provider import OpenAICompatibl
 from services.router.providers.provider import Provider
 from services.router.providers.registry import ProviderSettings, secrets_of
 from services.router.providers.transport.http import HttpClient
+from services.router.slots.lines import SlotLines
+from services.router.slots.quota import Quota
 
 log = structlog.get_logger()
 
@@ -45,7 +47,9 @@ def _shared_key(purpose: bytes, configured: SecretStr, settings: ProviderSetting
 class ProviderTable:
     """The table that requests look into: who finds a provider there keeps it to the end of its call."""
 
-    def __init__(self, built_in: Mapping[str, Provider], http: HttpClient, ids: ToolCallIds, clock: Clock) -> None:
+    def __init__(
+        self, built_in: Mapping[str, Provider], http: HttpClient, ids: ToolCallIds, clock: Clock, lines: SlotLines
+    ) -> None:
         self.providers: dict[str, Provider] = dict(built_in)
         self.upstreams: Sequence[UpstreamEntry] = ()
         self._built_in = frozenset(built_in)
@@ -53,6 +57,7 @@ class ProviderTable:
         self._ids = ids
         self._http = http
         self._clock = clock
+        self._lines = lines
 
     def take_over(self, upstreams: Sequence[UpstreamEntry]) -> None:
         """Make the table hold exactly these upstreams beside the built-in providers."""
@@ -86,7 +91,8 @@ class ProviderTable:
 
     def _put(self, upstream: Upstream) -> None:
         self._made_of[upstream.name] = upstream
-        self.providers[upstream.name] = OpenAICompatibleProvider(upstream, self._http, self._ids, self._clock)
+        line = self._lines.line(upstream.name, Quota({"key": upstream.concurrency}))
+        self.providers[upstream.name] = OpenAICompatibleProvider(upstream, self._http, self._ids, self._clock, line)
 
 
 def upstream_of(entry: UpstreamEntry, environment: Mapping[str, str] = os.environ) -> Upstream:
@@ -98,7 +104,11 @@ def upstream_of(entry: UpstreamEntry, environment: Mapping[str, str] = os.enviro
     # The catalogue names the variable that holds the key, so that the catalogue itself holds no secret.
     name = entry.api_key_env
     key = read_environment(environment, name, frozenset({name})).get(name, "").strip() if name else ""
-    return Upstream(entry.name, entry.base_url, key, bool(name), entry.stream_usage)
+    return _upstream(entry, key)
+
+
+def _upstream(entry: UpstreamEntry, key: str) -> Upstream:
+    return Upstream(entry.name, entry.base_url, key, bool(entry.api_key_env), entry.stream_usage, entry.concurrency)
 
 
 def _readable_upstream(entry: UpstreamEntry) -> Upstream:
@@ -106,7 +116,7 @@ def _readable_upstream(entry: UpstreamEntry) -> Upstream:
         upstream = upstream_of(entry)
     except BadEnvironment as exc:
         log.warning("router.upstream_key_unreadable", problem=str(exc))
-        upstream = Upstream(entry.name, entry.base_url, "", bool(entry.api_key_env), entry.stream_usage)
+        upstream = _upstream(entry, "")
     if upstream.needs_key and not upstream.api_key:
         log.warning("router.upstream_without_key", upstream=entry.name, variable=entry.api_key_env)
     return upstream

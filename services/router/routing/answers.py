@@ -47,7 +47,7 @@ async def _each_choice(provider: Provider, prompt: Prompt, call: ProviderCall, c
     kept, one = call.kept.answers, replace(prompt, n=None)
     missing = [number for number in range(count) if number not in kept]
     calls = zip(missing, _calls(call, len(missing)), strict=True)
-    await keep_answers(kept, {number: whole(provider, one, each) for number, each in calls}, count)
+    await keep_answers(kept, {number: whole(provider, one, each) for number, each in calls}, call.at_once(count))
     return _joined([kept[number] for number in range(count)])
 
 
@@ -57,11 +57,14 @@ def streamed(provider: Provider, prompt: Prompt, call: ProviderCall) -> AsyncGen
     if prompt.n is not None and prompt.n > 1 and not traits.choices:
         calls = _calls(call, prompt.n)
         one = replace(prompt, n=None)
-        return merged([streamed(provider, one, each) for each in calls])
+        return merged([streamed(provider, one, each) for each in calls], call.at_once(prompt.n))
     batches = provider.stream(prompt, call)
     if prompt.parallel_tool_calls is False:
         batches = first_calls(batches)
-    return cut_at_stop(batches, prompt.stop) if prompt.stop and not traits.stop else batches
+    if prompt.stop and not traits.stop:
+        call.ends_early = True
+        return cut_at_stop(batches, prompt.stop)
+    return batches
 
 
 def _calls(call: ProviderCall, count: int) -> list[ProviderCall]:
@@ -123,14 +126,15 @@ def _cut(delta: Delta, cutter: StopCutter) -> Delta:
 _Item = tuple[int, Batch | ServiceError | None]
 
 
-async def merged(sources: Sequence[AsyncGenerator[Batch, None]]) -> AsyncGenerator[Batch, None]:
-    """Yield the batches of several calls as they come, each with its choice's number."""
+async def merged(sources: Sequence[AsyncGenerator[Batch, None]], at_once: int) -> AsyncGenerator[Batch, None]:
+    """Yield the batches of several calls, so many at once, as they come, each with its choice's number."""
+    slots = asyncio.Semaphore(at_once)
     queue: asyncio.Queue[_Item] = asyncio.Queue(_WAITING)
     usages: list[Usage | None] = [None] * len(sources)
     spoke, running = [False] * len(sources), len(sources)
     async with lifecycle.background() as tasks:
         for index, source in enumerate(sources):
-            tasks.start(_forward(index, source, queue), name="router.choice")
+            tasks.start(_forward(index, source, queue, slots), name="router.choice")
         while running:
             index, item = await queue.get()
             if isinstance(item, ServiceError):
@@ -146,10 +150,12 @@ async def merged(sources: Sequence[AsyncGenerator[Batch, None]]) -> AsyncGenerat
             yield Batch(deltas, _total(usages) if item.usage is not None else None)
 
 
-async def _forward(index: int, source: AsyncGenerator[Batch, None], queue: asyncio.Queue[_Item]) -> None:
+async def _forward(
+    index: int, source: AsyncGenerator[Batch, None], queue: asyncio.Queue[_Item], slots: asyncio.Semaphore
+) -> None:
     # A failure travels in the queue: a task group would cancel the reader outside of this generator.
     try:
-        async with aclosing(source):
+        async with slots, aclosing(source):
             async for batch in source:
                 await queue.put((index, batch))
         await queue.put((index, None))

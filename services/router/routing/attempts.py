@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Final, Generic, TypeVar
 
 import structlog
 from opentelemetry.trace import SpanKind
@@ -17,39 +17,34 @@ from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, ServiceError
 from servicekit.telemetry import Span, start_span
 from services.router import metrics
+from services.router.circuits.circuits import Admission, Circuits
+from services.router.circuits.retries import RetryBudgets
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
 from services.router.domain.context_overflow import overflow_sentence
-from services.router.domain.failure import Decision, Situation, Verdict, counts_against_provider, decide
-from services.router.domain.health import HealthTracker
-from services.router.domain.kept import Kept
+from services.router.domain.failure import (
+    LIMIT_DETAIL,
+    OUR_QUEUE,
+    Decision,
+    FailureClass,
+    Situation,
+    Verdict,
+    classify,
+    counts_against_provider,
+    decide,
+)
 from services.router.providers import failures
+from services.router.providers.failures import CutShort
 from services.router.providers.provider import Provider, ProviderCall
-from services.router.status.canaries import Trial
+from services.router.routing.routed_request import RoutedRequest
+from services.router.routing.selection import Selection
+from services.router.status.domain.health import HealthTracker
 
 log = structlog.get_logger()
+_HEARD_S: Final = 0.25
+# Calls that we end: the provider may count them a moment longer.
+_CUT: Final = ("CANCELLED", ErrorReason.PROVIDER_TIMEOUT.value)
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class RoutedRequest:
-    """A request with the models that may answer it, best first, and what was tried so far."""
-
-    request_id: str
-    candidates: Sequence[Model]
-    deadline: float | None
-    """On the monotonic clock; None: none."""
-    caller_deadline: float | None = None
-    """When the caller waits no longer, on the monotonic clock; None: it always does."""
-    attempts: list[Attempt] = field(default_factory=list)
-    at: int = 0
-    tries_of_candidate: int = 0
-    trial: Trial | None = None
-    """What hears how a request of a canary's channel goes."""
-    skips_unsupported: bool = False
-    """Whether a model that cannot do all that is asked gives way to the next one."""
-    kept: Kept = field(default_factory=Kept)
-    """What the model under way has answered of several calls: it is asked for the rest, and no other model is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +54,14 @@ class RoutingAttempt:
     request: RoutedRequest
     model: Model
     call: ProviderCall
+    admission: Admission
     span: Span
     began: float
     """On the monotonic clock."""
+
+    def took_s(self, now: float) -> float:
+        """Return the seconds since the provider was asked: what was waited for a slot is not its own."""
+        return now - self.began - self.call.queued_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,20 @@ class Answered(Generic[T]):
 class Attempts:
     """Makes attempts, times them, and keeps the books about them."""
 
-    def __init__(self, providers: dict[str, Provider], health: HealthTracker, clock: Clock, rng: random.Random) -> None:
+    def __init__(
+        self,
+        providers: dict[str, Provider],
+        health: HealthTracker,
+        circuits: Circuits,
+        retries: RetryBudgets,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
         self.providers = providers
         self._health = health
+        self._circuits = circuits
+        self._selection = Selection(circuits)
+        self._retries = retries
         self._clock = clock
         self._rng = rng
 
@@ -87,36 +98,67 @@ class Attempts:
         """Return the first attempt that works.
 
         Raises:
-            ServiceError: the last failure, with the attempts in its details.
+            ServiceError: the last failure, with the attempts in its details; NO_HEALTHY_PROVIDER: nobody may be asked.
         """
+        failure: ServiceError | None = None
         while True:
-            attempt = self._begin(request)
+            attempt = self._begin(request, self._selection.admitted(request, failure))
             try:
+                await self._take_slot(attempt)
                 result = await self._in_time(request, ask(self._provider(attempt.model), attempt.call))
             except ServiceError as exc:
                 if exc.reason is ErrorReason.CONTEXT_LENGTH_EXCEEDED:
                     exc.message = overflow_sentence(exc.message, attempt.model.context_length)
                 self.close(attempt, exc.reason.value, exc)
                 await self._after(exc, attempt)
+                failure = exc
             except BaseException:
+                self._circuits.left(attempt.admission)
                 attempt.span.fail("CANCELLED")
                 attempt.span.__exit__(None, None, None)
+                attempt.call.end(cut=True)
                 raise
             else:
-                self._record(attempt, failed=False)
+                self._began_to_answer(attempt)
                 return Answered(result, attempt)
+
+    async def _take_slot(self, attempt: RoutingAttempt) -> None:
+        """Wait until the provider's quota has room; while another model is left, for half of the time at most.
+
+        Raises:
+            Unavailable: it will not have in time.
+        """
+        provider, request, call = self._provider(attempt.model), attempt.request, attempt.call
+        line = provider.slots(attempt.model)
+        if line is None:
+            return
+        calls = 1 if provider.traits(attempt.model).choices else request.choices
+        began = self._clock.monotonic()
+        try:
+            call.slot = await line.take(request.asker, self._wait_until(request, began), calls)
+        finally:
+            call.queued_s = self._clock.monotonic() - began
+        attempt.span.set("razvilka.queue_ms", round(call.queued_s * 1000))
+
+    def _wait_until(self, request: RoutedRequest, now: float) -> float | None:
+        if request.deadline is None:
+            return None
+        left_s = request.deadline - now
+        if self._selection.left(request):
+            return now + left_s / 2
+        # Early enough that the caller hears why, and when to come again, before it gives up itself.
+        return request.deadline - min(_HEARD_S, left_s / 10)
 
     async def _in_time(self, request: RoutedRequest, asked: Awaitable[T]) -> T:
         """Return what was asked, before the deadline of all attempts; while another model is left, in half the time."""
         if request.deadline is None:
             return await asked
         left_s = max(0.0, request.deadline - self._clock.monotonic())
-        has_next = request.at + 1 < len(request.candidates)
         try:
-            async with asyncio.timeout(left_s / 2 if has_next else left_s):
+            async with asyncio.timeout(left_s / 2 if self._selection.left(request) else left_s):
                 return await asked
         except TimeoutError as exc:
-            raise failures.slow() from exc
+            raise CutShort() from exc
 
     def _provider(self, model: Model) -> Provider:
         provider = self.providers.get(model.provider)
@@ -126,7 +168,8 @@ class Attempts:
         return provider
 
     def close(self, attempt: RoutingAttempt, reason: str, error: ServiceError | None = None) -> None:
-        """Write down how an attempt ended; an empty reason means that it answered."""
+        """Write down how an attempt ended, and give its slot back; an empty reason means that it answered."""
+        attempt.call.end(cut=reason in _CUT)
         self._count(attempt, reason)
         if attempt.call.provider_request_id:
             attempt.span.set("razvilka.provider_request_id", attempt.call.provider_request_id)
@@ -134,13 +177,32 @@ class Attempts:
             attempt.span.fail(reason)
         attempt.span.__exit__(None, None, None)
         if error is not None:
+            self._teach(attempt, error)
             error.details.update(_described(attempt))
-            if counts_against_provider(error):
-                self._record(attempt, failed=True)
+
+    def _teach(self, attempt: RoutingAttempt, error: ServiceError) -> None:
+        """Have the failure counted against its model, unless it says nothing about it."""
+        had_answered, took_s = attempt.admission.is_recorded, self._took_s(attempt)
+        counts = counts_against_provider(error)
+        if isinstance(error, CutShort):
+            counts = self._circuits.cut_short(attempt.admission, attempt.took_s(now))
+        elif error.details.get(LIMIT_DETAIL) == OUR_QUEUE:
+            self._circuits.left(attempt.admission)
+        else:
+            self._circuits.failed(attempt.admission, error)
+        if counts:
+            model = attempt.model
+            now, monotonic = self._clock.now(), self._clock.monotonic()
+            self._health.failed(model.provider, model.id, now, monotonic, had_answered=had_answered)
+            if attempt.request.trial is not None:
+                attempt.request.trial.tried(model, attempt.took_s(now), failed=True)
 
     def _count(self, attempt: RoutingAttempt, reason: str) -> None:
         model = attempt.model
-        latency_ms = round((self._clock.monotonic() - attempt.began) * 1000)
+        # What its adapter refused went nowhere: it is none of the calls that are allowed.
+        attempt.request.calls += reason != ErrorReason.UNSUPPORTED_PARAMETER.value
+        now = self._clock.monotonic()
+        latency_ms = round(attempt.took_s(now) * 1000)
         attempt.request.attempts.append(
             Attempt(model.provider, model.id, reason, latency_ms, attempt.call.provider_request_id)
         )
@@ -148,6 +210,7 @@ class Attempts:
             metrics.ATTEMPTS.labels(model.provider, model.id, reason).inc()
         else:
             metrics.of_model(model.provider, model.id).answered.inc()
+            self._health.ended(model.provider, model.id, attempt.took_s(now), self._clock.now(), now)
 
     async def _after(self, error: ServiceError, failed: RoutingAttempt) -> None:
         """Wait, move on, or give up.
@@ -156,36 +219,51 @@ class Attempts:
             ServiceError: `error`, when nothing is left to try.
         """
         request, model = failed.request, failed.model
-        situation = self._situation(request, model)
+        request.queued_s += failed.call.queued_s
+        situation, chance = self._situation(request, model), self._rng.random()
         if _gives_way(error, request) and situation.has_next:
             decision = Decision(Verdict.NEXT)
         else:
-            decision = decide(error, situation, self._rng.random())
+            decision = decide(error, situation, chance)
         reason = error.reason.value
+        if not situation.may_retry and decide(error, replace(situation, may_retry=True), chance) != decision:
+            self._retries.note_denial(model.provider)
         if decision.verdict is Verdict.STOP:
             raise error
         if decision.verdict is Verdict.RETRY:
             metrics.RETRIES.labels(model.provider, reason).inc()
             log.info("router.retry", model=model.id, reason=reason, wait_s=round(decision.wait_s, 3))
+            if classify(error) is not FailureClass.CAPACITY:
+                self._retries.note_retry(model.provider)
             await self._clock.sleep(decision.wait_s)
             return
-        request.at = _next(request, model, error)
+        request.at = self._next(request, model, error)
         request.tries_of_candidate = 0
         metrics.FALLBACKS.labels(model.provider, model.id, reason).inc()
         log.warning("router.fallback", failed=model.id, next=request.candidates[request.at].id, reason=reason)
 
     def _situation(self, request: RoutedRequest, failed: Model) -> Situation:
-        left = request.candidates[request.at + 1 :]
+        left = self._selection.left(request)
         return Situation(
-            attempts=sum(not _was_not_asked(attempt) for attempt in request.attempts),
+            attempts=request.calls,
             attempts_of_candidate=request.tries_of_candidate,
             has_next=bool(left) and not request.kept,
             has_larger=any(model.context_length > failed.context_length for model in left),
             remaining_s=None if request.deadline is None else request.deadline - self._clock.monotonic(),
+            may_retry=self._retries.allows(failed.provider),
         )
 
-    def _begin(self, request: RoutedRequest) -> RoutingAttempt:
+    def _next(self, request: RoutedRequest, failed: Model, error: ServiceError) -> int:
+        """Return which candidate comes next: after a prompt that was too long, the first with a larger window."""
+        if error.reason is not ErrorReason.CONTEXT_LENGTH_EXCEEDED:
+            return request.at + 1
+        larger = next(each for each in self._selection.left(request) if each.context_length > failed.context_length)
+        return request.candidates.index(larger)
+
+    def _begin(self, request: RoutedRequest, admission: Admission) -> RoutingAttempt:
         model = request.candidates[request.at]
+        if not request.tries_of_candidate:
+            self._retries.note_request(model.provider)
         request.tries_of_candidate += 1
         here = current_call()
         span = start_span("provider.call", here.trace, kind=SpanKind.CLIENT)
@@ -195,22 +273,17 @@ class Attempts:
         if span.context.tracestate:
             headers[TRACESTATE] = span.context.tracestate
         call = ProviderCall(model, request.request_id or here.request_id, headers, request.deadline, kept=request.kept)
-        return RoutingAttempt(request, model, call, span, self._clock.monotonic())
+        call.asker = request.asker
+        return RoutingAttempt(request, model, call, admission, span, self._clock.monotonic())
 
-    def _record(self, attempt: RoutingAttempt, *, failed: bool) -> None:
+    def _began_to_answer(self, attempt: RoutingAttempt) -> None:
         now, model = self._clock.monotonic(), attempt.model
+        took_s = attempt.took_s(now)
+        self._circuits.answered(attempt.admission, took_s)
+        metrics.of_model(model.provider, model.id).first_content.observe(took_s)
+        self._health.answered(model.provider, model.id, took_s, self._clock.now(), now)
         if attempt.request.trial is not None:
-            attempt.request.trial.tried(model, now - attempt.began, failed=failed)
-        if not failed:
-            metrics.of_model(model.provider, model.id).first_content.observe(now - attempt.began)
-        self._health.record(
-            model.provider,
-            model.id,
-            failed=failed,
-            latency_ms=(now - attempt.began) * 1000,
-            now=self._clock.now(),
-            monotonic=now,
-        )
+            attempt.request.trial.tried(model, took_s, failed=False)
 
 
 def _gives_way(error: ServiceError, request: RoutedRequest) -> bool:
@@ -218,30 +291,9 @@ def _gives_way(error: ServiceError, request: RoutedRequest) -> bool:
     return request.skips_unsupported and error.reason is ErrorReason.UNSUPPORTED_PARAMETER
 
 
-def _was_not_asked(attempt: Attempt) -> bool:
-    """Tell whether its adapter refused the request: nothing went out, so it is none of the tries that are allowed."""
-    return attempt.reason == ErrorReason.UNSUPPORTED_PARAMETER.value
-
-
-def _next(request: RoutedRequest, failed: Model, error: ServiceError) -> int:
-    """Return which candidate comes next: after a prompt that was too long, the first with a larger window."""
-    following = range(request.at + 1, len(request.candidates))
-    if error.reason is not ErrorReason.CONTEXT_LENGTH_EXCEEDED:
-        return following[0]
-    return next(at for at in following if request.candidates[at].context_length > failed.context_length)
-
-
 def _described(attempt: RoutingAttempt) -> dict[str, str]:
     model, call = attempt.model, attempt.call
-    tried = [
-        {"provider": one.provider, "model": one.model, "reason": one.reason, "latency_ms": one.latency_ms}
-        for one in attempt.request.attempts
-    ]
-    facts = {
-        "provider": model.provider,
-        "model": model.id,
-        "attempts": json.dumps(tried, separators=(",", ":")),
-    }
+    facts = {"provider": model.provider, "model": model.id, "attempts": attempt.request.tried()}
     if call.provider_request_id:
         facts["provider_request_id"] = call.provider_request_id
     if call.kept:

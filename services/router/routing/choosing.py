@@ -13,8 +13,10 @@ from services.router.domain.completion import EmbeddingInput, Prompt, Usage
 from services.router.domain.routing_policy import candidates, steered
 from services.router.domain.speed import Sort, Speeds
 from services.router.providers import failures
-from services.router.routing.attempts import RoutedRequest, RoutingAttempt
+from services.router.routing.attempts import RoutingAttempt
 from services.router.routing.limits import Limits
+from services.router.routing.routed_request import RoutedRequest
+from services.router.slots.asker import Asker
 from services.router.status.canaries import Canaries, Trial
 
 
@@ -43,8 +45,8 @@ class Choosing:
             chosen = speeds.fastest_first(chosen, _sort(prompt.sort), self._clock.monotonic())
         if prompt.alone:
             chosen = chosen[:1]
-        request = self._request(chosen, request_id, remaining_s)
-        request.trial, request.skips_unsupported = trial, prompt.require_parameters
+        request = self._request(prompt, chosen, request_id, remaining_s)
+        request.trial, request.skips_unsupported, request.choices = trial, prompt.require_parameters, prompt.n or 1
         return request
 
     def embedding(self, texts: EmbeddingInput, request_id: str, remaining_s: float | None) -> RoutedRequest:
@@ -56,7 +58,7 @@ class Choosing:
         catalog, now = self._now()
         model = _of_kind(catalog.served(texts.model, now), "embedding")
         chosen = self._askable(candidates(catalog, model, now, texts.allowed_models, request_id), model)
-        return self._request(chosen, request_id, remaining_s)
+        return self._request(texts, chosen, request_id, remaining_s)
 
     def note(self, speeds: Speeds, attempt: RoutingAttempt, began: float, usage: Usage | None) -> None:
         """Remember how fast an answer that has just ended was, and to a canary how long.
@@ -99,11 +101,13 @@ class Choosing:
             raise failures.no_credentials(first.provider)
         return known
 
-    def _request(self, chosen: Sequence[Model], request_id: str, remaining_s: float | None) -> RoutedRequest:
+    def _request(
+        self, asked: Prompt | EmbeddingInput, chosen: Sequence[Model], request_id: str, remaining_s: float | None
+    ) -> RoutedRequest:
         most_s = self._limits.answer_s if remaining_s is None else min(remaining_s, self._limits.answer_s)
         began = self._clock.monotonic()
         waits_until = None if remaining_s is None else began + remaining_s
-        return RoutedRequest(request_id, chosen, began + most_s, waits_until)
+        return RoutedRequest(request_id, chosen, began + most_s, waits_until, asker=Asker(asked.tenant, asked.tier))
 
 
 def _draw(prompt: Prompt, request_id: str) -> Draw:

@@ -27,7 +27,6 @@ from services.router.domain.completion import (
     Usage,
     Vectors,
 )
-from services.router.domain.health import ModelHealth
 from services.router.domain.token_shares import TokenShares
 from services.router.providers import failures
 from services.router.providers.provider import Provider, ProviderCall
@@ -39,6 +38,7 @@ from services.router.routing.limits import Limits
 from services.router.routing.progress import Progress
 from services.router.routing.token_counts import TokenCounts
 from services.router.status.canaries import Side
+from services.router.status.domain.health import ModelHealth
 from services.router.status.reporter import StatusReporter
 
 
@@ -274,4 +274,6 @@ def _end(attempt: RoutingAttempt, usage: Usage | None) -> End:
 
 def _route(attempt: RoutingAttempt) -> Route:
     model = attempt.model
-    return Route(model.provider, model.id, model.resolved_model, tuple(dict.fromkeys(attempt.call.dropped)))
+    queued_ms = round((attempt.request.queued_s + attempt.call.queued_s) * 1000)
+    dropped = tuple(dict.fromkeys(attempt.call.dropped))
+    return Route(model.provider, model.id, model.resolved_model, dropped, queued_ms)

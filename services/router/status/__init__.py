@@ -1,4 +1,4 @@
-"""What this router sees of the providers, exchanged with its peers through PostgreSQL.
+"""What the routers see of the providers, put together; one of them writes it to PostgreSQL, with its history.
 
 Never: decisions about a request.
 """

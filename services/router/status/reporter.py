@@ -1,52 +1,126 @@
-"""Tells PostgreSQL what this router sees of the providers, and learns what its peers see. Never per request."""
+"""Puts together what all routers see of the providers; one of them writes it down. Never per request."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
 import structlog
 
 from servicekit.clock import Clock
 from services.router import metrics
-from services.router.domain.catalog import Catalog
-from services.router.domain.health import HealthTracker, ModelHealth
-from services.router.store import UNUSABLE, RouterStore
+from services.router.circuits.channel import LOST, NewsChannel
+from services.router.circuits.circuits import Circuits
+from services.router.domain.catalog import Catalog, Model
+from services.router.status.domain.health import UNKNOWN, HealthTracker, ModelHealth, Seen
+from services.router.status.domain.judgement import begun, judged
+from services.router.status.store import StatusStore
+from services.router.store import UNUSABLE
 
 log = structlog.get_logger()
 
+FORGET_EVERY: Final = timedelta(hours=1)
+_SEEN: Final = msgspec.json.Decoder(list[Seen])
+Key = tuple[str, str]
+
 
 class StatusReporter:
-    """Exchanges observations every few seconds."""
+    """Exchanges observations every few seconds, and says what is."""
 
-    def __init__(self, tracker: HealthTracker, store: RouterStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        tracker: HealthTracker,
+        circuits: Circuits,
+        store: StatusStore,
+        channel: NewsChannel,
+        clock: Clock,
+        *,
+        history_days: int,
+    ) -> None:
         self._tracker = tracker
+        self._circuits = circuits
         self._store = store
+        self._channel = channel
         self._clock = clock
-        self._peers: dict[tuple[str, str], ModelHealth] = {}
-        self._written: dict[tuple[str, str], ModelHealth] = {}
+        self._history = timedelta(days=history_days)
+        self._forgotten_at: datetime | None = None
+        # What the table says, and what was last found here: a status begins when it differs.
+        self._written: dict[Key, ModelHealth] = {}
+        self._told: dict[Key, ModelHealth] = {}
 
-    async def run(self, every_s: float) -> None:
+    async def run(self, every_s: float, catalog: Callable[[], Catalog]) -> None:
         """Exchange for ever."""
         while True:
             await self._clock.sleep(every_s)
-            await self.exchange()
+            await self.exchange(catalog(), every_s)
 
-    async def exchange(self) -> None:
-        """Write what changed, then read what all have written."""
-        seen = [health for health in self._tracker if self._written.get((health.provider, health.model)) != health]
+    def hear(self, told: bytes) -> None:
+        """Count what a peer has seen."""
         try:
-            if seen:
-                await self._store.save_status(seen)
-                self._written.update({(health.provider, health.model): health for health in seen})
-            self._peers = {(health.provider, health.model): health for health in await self._store.find_status()}
+            self._tracker.absorb(_SEEN.decode(told), self._clock.now(), self._clock.monotonic())
+        except msgspec.DecodeError:
+            log.warning("router.observations_unreadable")
+
+    async def exchange(self, catalog: Catalog, every_s: float = 5.0) -> None:
+        """Tell the peers what was seen here, write it when that is this router's task, read what is written."""
+        await self._tell()
+        try:
+            self._written = {(each.provider, each.model): each for each in await self._store.find()}
+            now = self._clock.now()
+            if await self._store.become_writer(self._channel.replica, now + timedelta(seconds=3 * every_s), now):
+                await self._write(catalog)
         except UNUSABLE as exc:
             metrics.STORE_FAILURES.labels("postgres").inc()
             log.warning("router.status_not_written", reason=type(exc).__name__)
 
     def statuses(self, catalog: Catalog) -> list[ModelHealth]:
-        """Return one line for each model of the catalogue: the newer of our own and the peers' observations."""
-        return [self._one(model.provider, model.id) for model in catalog.models]
+        """Return one line for each model of the catalogue."""
+        return [self._one(model) for model in catalog.models]
 
-    def _one(self, provider: str, model: str) -> ModelHealth:
-        own, peer = self._tracker.find(provider, model), self._peers.get((provider, model))
-        if own is not None and peer is not None:
-            return max(own, peer, key=lambda health: health.updated_at)
-        return own or peer or ModelHealth(provider, model, "unknown", 0, 0.0, self._clock.now())
+    async def _tell(self) -> None:
+        untold = self._tracker.take_untold()
+        if not untold:
+            return
+        try:
+            await self._channel.tell_seen(msgspec.json.encode(untold))
+        except LOST:
+            metrics.STORE_FAILURES.labels("redis").inc()
+
+    async def _write(self, catalog: Catalog) -> None:
+        known = [
+            each
+            for each in self.statuses(catalog)
+            if each.status != UNKNOWN or self._status_written(each) not in (None, UNKNOWN)
+        ]
+        changed = [each for each in known if self._written.get((each.provider, each.model)) != each]
+        fresh = [each for each in changed if self._is_new(each)]
+        if changed:
+            await self._store.save(changed, fresh)
+            self._written.update({(each.provider, each.model): each for each in changed})
+        now = self._clock.now()
+        if self._forgotten_at is None or now - self._forgotten_at >= FORGET_EVERY:
+            self._forgotten_at = now
+            await self._store.forget_history(now - self._history)
+
+    def _status_written(self, health: ModelHealth) -> str | None:
+        written = self._written.get((health.provider, health.model))
+        return None if written is None else written.status
+
+    def _is_new(self, health: ModelHealth) -> bool:
+        before = self._written.get((health.provider, health.model))
+        return before is None or (before.status, before.since) != (health.status, health.since)
+
+    def _one(self, model: Model) -> ModelHealth:
+        key, now = (model.provider, model.id), self._clock.now()
+        written = self._written.get(key)
+        seen = self._tracker.find(*key, self._clock.monotonic())
+        circuit = self._circuits.view(model)
+        if seen is None:
+            # Nobody has asked lately: what calls said last still counts; what an open circuit said does not.
+            unknown = ModelHealth(*key, UNKNOWN, 0, 0.0, now)
+            seen = written if written is not None and written.is_by_calls else unknown
+        health = begun(judged(seen, circuit), self._told.get(key) or written, now)
+        self._told[key] = health
+        return health

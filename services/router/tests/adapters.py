@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from redis.asyncio import Redis
+
 from emulator.testing import GIGACHAT_CREDENTIALS, OPENAI_API_KEY, YANDEX_API_KEY, YANDEX_FOLDER, RunningEmulator
-from servicekit import lifecycle
+from servicekit import lifecycle, redis
 from servicekit.clock import SystemClock
 from servicekit.settings import GrpcSettings, PostgresSettings, RedisSettings
 from services.router.catalog.build import build_catalog
@@ -25,12 +27,17 @@ from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
 from services.router.providers.provider import Provider, ProviderCall
+from services.router.providers.registry import SECOND_S
 from services.router.providers.transport.http import HttpClient, open_http
 from services.router.providers.transport.settings import HttpSettings, WebImageSettings
 from services.router.providers.transport.web_images import open_web_images
-from services.router.providers.yandexgpt.provider import YandexGPTProvider
+from services.router.providers.yandexgpt.provider import YandexGPTProvider, YandexLines
 from services.router.providers.yandexgpt.settings import YandexSettings
 from services.router.settings import RouterSettings
+from services.router.slots.exchange import RedisExchange
+from services.router.slots.lines import SlotLines
+from services.router.slots.quota import Quota
+from services.router.slots.settings import SlotSettings
 
 IDS = ToolCallIds(b"a key of tests, thirty-two bytes")
 FILE_IDS = FileIds(b"another key of tests")
@@ -111,6 +118,11 @@ def router_settings(emulator: RunningEmulator, **more: Any) -> RouterSettings:
     return RouterSettings(**{**given, **more})
 
 
+def lonely_lines(tasks: lifecycle.Background, client: Redis) -> SlotLines:
+    """Return lines whose Redis is nowhere: a router alone has all of each quota."""
+    return SlotLines(RedisExchange(client), tasks, SystemClock(), SlotSettings())
+
+
 @asynccontextmanager
 async def open_adapters(
     emulator: RunningEmulator, http_settings: HttpSettings = PATIENT, **yandex: Any
@@ -120,11 +132,15 @@ async def open_adapters(
     async with (
         open_http(http_settings) as http,
         lifecycle.background(grace_s=1.0) as tasks,
+        lifecycle.background() as jobs,
         open_web_images(WebImageSettings()) as images,
+        redis.open_redis(RedisSettings(url=NOBODY_REDIS)) as client,
     ):
+        lines = lonely_lines(jobs, client)
+        of_yandex = YandexLines(embeddings=lines.line("yandexgpt-embeddings", Quota({"folder": 10}, SECOND_S)))
         upstream = Upstream("upstream", emulator.openai_url, OPENAI_API_KEY, needs_key=True)
         yield Adapters(
-            YandexGPTProvider(yandex_settings(emulator, **yandex), http, IDS, clock),
+            YandexGPTProvider(yandex_settings(emulator, **yandex), http, IDS, clock, of_yandex),
             GigaChatProvider(gigachat_settings(emulator), http, IDS, share, tasks, clock, uuid4, images, FILE_IDS),
             OpenAICompatibleProvider(upstream, http, IDS, clock),
             http,

@@ -113,7 +113,7 @@ async def test_a_failed_choice_of_a_stream_tells_first_what_the_others_used() ->
     heard: list[Batch] = []
 
     with pytest.raises(ServiceError):
-        await until_failure(merged([said(whole_choice), said(whole_choice), said(failure=failure)]), heard)
+        await until_failure(merged([said(whole_choice), said(whole_choice), said(failure=failure)], 3), heard)
 
     assert heard[-1] == Batch([], Usage(14, 2))
 
@@ -125,7 +125,7 @@ async def test_usage_that_one_of_the_choices_did_not_say_is_not_told_as_none() -
     heard: list[Batch] = []
 
     with pytest.raises(ServiceError):
-        await until_failure(merged(sources), heard)
+        await until_failure(merged(sources, 2), heard)
 
     assert all(batch.usage is None for batch in heard)
 
@@ -148,7 +148,7 @@ async def test_leaving_a_merged_stream_closes_all_its_sources() -> None:
     """No provider keeps generating for a caller who left."""
     closed: list[str] = []
 
-    async with aclosing(merged([endless(closed, "a"), endless(closed, "b")])) as batches:
+    async with aclosing(merged([endless(closed, "a"), endless(closed, "b")], 2)) as batches:
         async for _ in batches:
             break
 
@@ -160,10 +160,27 @@ async def test_a_failure_in_a_merged_stream_is_raised_as_itself() -> None:
     closed: list[str] = []
 
     with pytest.raises(ServiceError, match="broke off"):
-        async for _ in merged([endless(closed, "a"), failing()]):
+        async for _ in merged([endless(closed, "a"), failing()], 2):
             pass
 
     assert closed == ["a"]
+
+
+async def test_choices_wait_for_each_other_when_a_quota_has_room_for_one_call() -> None:
+    """Two calls at once would be refused; both choices are whole all the same."""
+    under_way: list[str] = []
+
+    async def one(name: str) -> AsyncGenerator[Batch, None]:
+        under_way.append(name)
+        assert len(under_way) == 1
+        yield Batch([Delta(0, name)])
+        await asyncio.sleep(0)
+        yield Batch([Delta(0, finish_reason=FinishReason.STOP)])
+        under_way.remove(name)
+
+    heard = [delta async for batch in merged([one("a"), one("b")], 1) for delta in batch.deltas]
+
+    assert [(delta.choice_index, delta.content) for delta in heard if delta.content] == [(0, "a"), (1, "b")]
 
 
 async def pieces(*batches: Batch) -> AsyncGenerator[Batch, None]:

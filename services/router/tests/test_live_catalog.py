@@ -19,8 +19,6 @@ from services.router.cache import ChannelCache
 from services.router.catalog.files import SHIPPED, CatalogFiles
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.catalog import Model
-from services.router.domain.health import HealthTracker
-from services.router.status.reporter import StatusReporter
 from services.router.store import RouterStore
 from services.router.tests.adapters import NOBODY_DSN, NOBODY_REDIS
 from tools.testing.plugin import MakeDatabase
@@ -145,43 +143,13 @@ async def test_channels_are_noted_in_redis_with_the_day_they_moved(
 
 
 async def test_everything_goes_on_without_postgresql_and_redis(folder: Path, clock: FakeClock) -> None:
-    """The files are enough; status is told from memory."""
+    """The files are enough."""
     async with (
         postgres.open_pool(PostgresSettings(dsn=NOBODY_DSN)) as pool,
         redis.open_redis(RedisSettings(url=NOBODY_REDIS)) as client,
     ):
         live = opened(folder, pool, client, clock)
-        board = HealthTracker()
-        board.record("gigachat", "gigachat", failed=False, latency_ms=5, now=clock.now(), monotonic=0.0)
-        reporter = StatusReporter(board, RouterStore(pool), clock)
-
         await live.look_at_overrides()
         await live.look_at_channels()
-        await reporter.exchange()
 
     assert live.resolved_at("yandexgpt:latest") == clock.now()
-    told = {health.model: health.status for health in reporter.statuses(live.current())}
-    assert (told["gigachat"], told["gigachat-max"]) == ("operational", "unknown")
-
-
-async def test_routers_learn_of_each_other_s_troubles(
-    folder: Path, make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
-) -> None:
-    """A replica without traffic of its own still tells the truth; its own newer observation wins."""
-    pool = await make_database("router")
-    live = opened(folder, pool, redis_client, clock)
-    boards = HealthTracker(), HealthTracker()
-    one, two = (StatusReporter(board, RouterStore(pool), clock) for board in boards)
-    for _ in range(5):
-        boards[0].record("gigachat", "gigachat", failed=True, latency_ms=5, now=clock.now(), monotonic=0.0)
-
-    await one.exchange()
-    await two.exchange()
-
-    def told(reporter: StatusReporter) -> str:
-        return next(h.status for h in reporter.statuses(live.current()) if h.model == "gigachat")
-
-    assert (told(one), told(two)) == ("down", "down")
-    clock.advance(60)
-    boards[1].record("gigachat", "gigachat", failed=False, latency_ms=5, now=clock.now(), monotonic=60.0)
-    assert told(two) == "operational"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
 
-from services.router.domain.health import ModelHealth
 from services.router.store import RouterStore
 from tools.testing.plugin import MakeDatabase
 
@@ -23,7 +22,7 @@ async def test_every_query_prepares(make_database: MakeDatabase) -> None:
         for statement in statements:
             await connection.prepare(statement)
 
-    assert len(statements) == 4
+    assert len(statements) == 2
 
 
 async def test_overrides_are_read_whole(make_database: MakeDatabase) -> None:
@@ -47,31 +46,9 @@ async def test_overrides_are_read_whole(make_database: MakeDatabase) -> None:
     assert (price.cached_micro_rub_per_1k, price.version) == (65_000, "gigachat@2026-11-23")
 
 
-async def test_an_older_observation_never_replaces_a_newer_one(make_database: MakeDatabase) -> None:
-    """Several routers write; the newest word stays."""
-    store = RouterStore(await make_database("router"))
-    new = ModelHealth("gigachat", "gigachat", "down", 900, 0.75, NOW)
-    old = ModelHealth("gigachat", "gigachat", "operational", 100, 0.0, NOW - timedelta(seconds=5))
-    other = ModelHealth("yandexgpt", "yandexgpt:latest", "operational", 50, 0.0, NOW)
-
-    await store.save_status([new, other])
-    await store.save_status([old])
-
-    assert sorted(await store.find_status(), key=lambda health: health.provider) == [new, other]
-
-
 async def test_the_service_may_not_change_the_schema(make_database: MakeDatabase) -> None:
     """DDL is the migrations' business."""
     pool = await make_database("router")
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await pool.execute("CREATE TABLE router.mine (id int)")
-
-
-@pytest.mark.parametrize("rate", [-0.1, 1.1])
-async def test_rates_are_rates(make_database: MakeDatabase, rate: float) -> None:
-    """The table refuses what cannot be."""
-    store = RouterStore(await make_database("router"))
-
-    with pytest.raises(asyncpg.CheckViolationError):
-        await store.save_status([ModelHealth("p", "m", "down", 1, rate, NOW)])

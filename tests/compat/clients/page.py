@@ -20,6 +20,9 @@ points at what does not work. `make test-clients ARGS="-k 'crewai or dspy'"` run
 """
 TAIL: Final = """\
 
+`(responses)` and `(messages)`: over `POST /v1/responses` and `POST /v1/messages`; all others ask
+`POST /v1/chat/completions`.
+
 What the columns try:
 
 - tools: the model asks for a function, the library calls it, the model answers from its result.
@@ -47,7 +50,7 @@ class Tried:
     """What came of a library: an empty text or a problem for each step, and why some cannot work."""
 
     name: str
-    """The package, its version and, of one for JavaScript, `(npm)`."""
+    """The package, its version, `(npm)` of one for JavaScript, and the API that it asks unless it is chat."""
     outcome: Mapping[str, str]
     reasons: Mapping[str, str] = field(default_factory=dict)
     day: str = ""

@@ -26,6 +26,13 @@ class Library:
     more: tuple[str, ...] = ()
     fails: Mapping[str, str] = field(default_factory=dict)
     """Steps that cannot work, by their names, and why."""
+    dialect: str = "chat"
+    """The API that it asks; the page says it where it is not chat completions."""
+
+    @property
+    def suffix(self) -> str:
+        """What stands behind the version on the page."""
+        return "" if self.dialect == "chat" else f" ({self.dialect})"
 
 
 LIBRARIES: Final = (
@@ -39,6 +46,8 @@ LIBRARIES: Final = (
     Library("llama-index-llms-openai-like", "llama_index_python.py", ("llama-index-embeddings-openai-like",)),
     Library("pydantic-ai-slim", "pydantic_ai_python.py", ("pydantic-ai-slim[openai]",)),
     Library("openai-agents", "openai_agents_python.py"),
+    Library("openai-agents", "openai_agents_python.py", dialect="responses"),
+    Library("anthropic", "anthropic_python.py", dialect="messages"),
     Library("autogen-agentchat", "autogen_python.py", ("autogen-ext[openai]",)),
     Library("semantic-kernel", "semantic_kernel_python.py"),
     Library("crewai", "crewai_python.py"),
@@ -56,18 +65,22 @@ LIBRARIES: Final = (
 NODE_LIBRARIES: Final = (
     Library("openai", "openai_node.mjs", ("zod",)),
     Library("ai", "vercel_ai.mjs", ("@ai-sdk/openai-compatible", "zod")),
+    Library("@ai-sdk/openai", "vercel_ai.mjs", ("ai", "zod"), dialect="responses"),
     Library("langchain", "langchain_js.mjs", ("@langchain/openai", "@langchain/core", "zod")),
 )
 
 
-ORDER: Final = [*(each.package for each in LIBRARIES), *(f"{each.package} (npm)" for each in NODE_LIBRARIES)]
+ORDER: Final = [
+    *(each.package + each.suffix for each in LIBRARIES),
+    *(f"{each.package} (npm){each.suffix}" for each in NODE_LIBRARIES),
+]
 
 
 pytestmark = pytest.mark.skipif(not os.environ.get(SWITCH), reason="run by make test-clients")
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.package)
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.package + library.suffix)
 def test_the_library_works_unchanged(stack: Any, tmp_path: Path, library: Library) -> None:
     """All steps that the library has, each as its documentation shows it."""
     with environments.python(tmp_path / "made", (library.package, *library.more)) as made:
@@ -75,7 +88,7 @@ def test_the_library_works_unchanged(stack: Any, tmp_path: Path, library: Librar
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("library", NODE_LIBRARIES, ids=lambda library: f"{library.package} (npm)")
+@pytest.mark.parametrize("library", NODE_LIBRARIES, ids=lambda library: f"{library.package} (npm){library.suffix}")
 def test_the_javascript_library_works_unchanged(stack: Any, tmp_path: Path, library: Library) -> None:
     """All steps that the library has, each as its documentation shows it."""
     with environments.node(tmp_path / "made", (library.package, *library.more)) as made:
@@ -84,8 +97,8 @@ def test_the_javascript_library_works_unchanged(stack: Any, tmp_path: Path, libr
 
 def _try(stack: Any, made: environments.Environment, library: Library, registry: str = "") -> None:
     """Run the library's program and write its row, whatever came of it; fail where something did that should work."""
-    outcome = made.run(library.program, addresses(stack))
-    name = f"{library.package} {environments.version(made, library.package)}{registry}"
+    outcome = made.run(library.program, {**addresses(stack), "RAZVILKA_DIALECT": library.dialect})
+    name = f"{library.package} {environments.version(made, library.package)}{registry}{library.suffix}"
     tried = Tried(name, outcome, library.fails, day=datetime.now(UTC).date().isoformat())
     PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8"), tried, ORDER), encoding="utf-8")
     assert {step for step, problem in outcome.items() if problem} == set(library.fails), outcome

@@ -10,9 +10,10 @@ from tests.compat.sdk.scenarios import GIGACHAT, YANDEX, Sdk
 PAGE: Final = scenarios.REPOSITORY / "docs" / "sdks.md"
 HEAD: Final = """# The providers' own SDKs against the emulator
 
-Written by `make test-sdks`: every public name of each SDK, found by looking at its classes, and whether it ran in our
-scenarios against the emulator, with what it returned checked there. Of `yandex-ai-studio-sdk` a name counts when both
-its blocking and its asynchronous half ran. The run fails when a name neither ran nor is listed here with a reason.
+Written by `make test-sdks`: every public method and property of each SDK, found by looking at its classes, and whether
+it ran for an object of that class in our scenarios against the emulator, where what it returned is checked. Of
+`yandex-ai-studio-sdk` these are the classes that come in two halves, and a name counts when both, the blocking and the
+asynchronous one, ran. The run fails when a name neither ran nor is listed here with a reason.
 """
 
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from emulator.wire.fault_modes import FORMS, FaultMode
 
 
 class Model(NamedTuple):
-    """A model that the catalogue has another one of its provider stand in for, and its name on the wire."""
+    """A model that another one stands in for.
+
+    Attributes:
+        id: ours.
+        on_the_wire: its name at its provider.
+        stand_in: of another provider, named by the caller; empty: one of the same provider, by the catalogue.
+        is_tokenized: its provider has a tokenizer that counts what an answer did not say.
+    """
 
     id: str
     on_the_wire: str
+    stand_in: str = ""
+    is_tokenized: bool = True
 
 
 PROVIDERS: Final = {
     "yandexgpt": Model("yandexgpt-5-pro", "yandexgpt-5-pro"),
     "gigachat": Model("gigachat-max", "GigaChat-2-Max"),
+    "upstream": Model("toy-large", "toy-large", stand_in="gigachat-pro", is_tokenized=False),
 }
 
 
@@ -104,15 +114,21 @@ class Cell:
         return f"{self.form}-{self.provider}-{shape}-{help_}"
 
     @property
-    def model(self) -> str:
+    def model(self) -> Model:
         """The model that is asked for."""
-        return PROVIDERS[self.provider].id
+        return PROVIDERS[self.provider]
+
+    @property
+    def steering(self) -> dict[str, Any]:
+        """What the body says of who may answer."""
+        if not self.fallback:
+            return {"provider": {"allow_fallbacks": False}}
+        return {"models": [self.model.id, self.model.stand_in]} if self.model.stand_in else {}
 
     @property
     def question(self) -> str:
         """What is asked: only the model asked for fails, not the one that replaces it."""
-        target = PROVIDERS[self.provider].on_the_wire
-        return f"Где север? [[tokens:24]] [[chunks:8]] [[fault:{self.form} model={target}]]"
+        return f"Где север? [[tokens:24]] [[chunks:8]] [[fault:{self.form} model={self.model.on_the_wire}]]"
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:

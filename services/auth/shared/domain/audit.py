@@ -62,6 +62,10 @@ class AuditAction(StrEnum):
     CODE_REPLAYED = "code.replayed"
     REFRESH_REUSED = "refresh.reused"
     GRANT_REVOKED = "grant.revoked"
+    # What an administrator ordered of another service; whether it could be done, that service's answer said.
+    PROVIDER_DRAIN = "provider.drain"
+    PROVIDER_UNDRAIN = "provider.undrain"
+    CIRCUIT_RESET = "circuit.reset"
     SIGNING_KEY_CREATED = "signing_key.created"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import asyncpg
 import pytest
 from razvilka.auth.v1 import account_pb2 as pb
@@ -69,3 +71,43 @@ async def test_applications_are_off_with_their_owner(people: People, auth_pool: 
     told = await auth_pool.fetch("SELECT subject_id FROM auth.revocations WHERE kind = 'changed'")
     assert (off, still_off) == (["client:hers", "client:hers-too"], ["client:hers"])
     assert [row["subject_id"] for row in told].count("client:hers-too") == 2
+
+
+def order_of(admin: str, order: str = "provider.drain", **details: str) -> pb.NoteOrderRequest:
+    return pb.NoteOrderRequest(admin_user_id=admin, order=order, subject="provider:gigachat", details=details)
+
+
+async def test_an_order_to_another_service_is_noted(people: People, auth_pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """Who, what, about whom, and every detail."""
+    admin = await people.seed(ADMIN, admin=True)
+
+    await people.call(order_of(admin, model="gigachat-pro", reason="costs"))
+
+    row = await auth_pool.fetchrow(
+        "SELECT actor, subject, details FROM auth.audit_log WHERE action = 'provider.drain' ORDER BY seq DESC LIMIT 1"
+    )
+    assert row is not None
+    assert (row["actor"], row["subject"]) == (f"user:{admin}", "provider:gigachat")
+    details = json.loads(row["details"])
+    assert (details["order_model"], details["order_reason"]) == ("gigachat-pro", "costs")
+
+
+async def test_only_an_administrator_gives_orders_and_only_those_that_have_a_name(people: People) -> None:
+    """Nothing is written that the log's readers could not tell from an act of auth itself."""
+    admin, other = await people.seed(ADMIN, admin=True), await people.seed("o@example.ru")
+
+    refusals = [
+        await people.refused(request)
+        for request in (
+            order_of(other),
+            order_of(admin, "user.deleted"),
+            order_of(admin, reason="a\0b"),
+            order_of(admin, reason="x" * 1001),
+            order_of(admin, **{f"d{number}": "" for number in range(17)}),
+        )
+    ]
+
+    assert [refusal.reason for refusal in refusals] == [
+        ErrorReason.PERMISSION_DENIED,
+        *[ErrorReason.INVALID_PARAMETERS] * 4,
+    ]

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from servicekit.errors import ErrorReason, Unavailable
-from services.gateway.admission.keys import HOLDS_PATTERN, details_key, user_of_holds
+from services.gateway.admission.keys import HOLDS_PATTERN, details_key, kept_bill_key, user_of_holds
 from services.gateway.admission.wire import read_hold
 from services.gateway.metering.hold import Hold, decode_facts
 
@@ -55,6 +55,16 @@ class Holds:
         """
         async for hold in self._until("+inf"):
             yield hold
+
+    async def kept_bill(self, user_id: str, request_id: str) -> bytes | None:
+        """Return what was kept together with the answer of a request that has an idempotency key.
+
+        Raises:
+            Unavailable: Redis is lost; try again later.
+        """
+        with _redis_errors():
+            found = await self._client.get(kept_bill_key(user_id, request_id))
+        return found if isinstance(found, bytes) else None
 
     async def _until(self, latest: str) -> AsyncIterator[Hold]:
         with _redis_errors():

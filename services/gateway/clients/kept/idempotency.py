@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from servicekit.errors import ErrorReason, Unavailable
+from services.gateway.admission.keys import kept_bill_key
 
 _HERE: Final = Path(__file__).parent
 _AWAY: Final = "It cannot be told whether this idempotency key was used before; try again shortly."
@@ -77,10 +78,11 @@ class IdempotencyStore:
         with _redis_errors():
             return bool(await self._renew([_key(record)], [record.owner, self._lease_ms]))
 
-    async def keep(self, record: Record, answer: bytes) -> bool:
-        """Keep the answer, for good; False: another request has the key."""
+    async def keep(self, record: Record, answer: bytes, bill: bytes) -> bool:
+        """Keep the answer and its bill, for good; False: another request has the key."""
+        keys = [_key(record), kept_bill_key(record.user_id, record.owner)]
         with _redis_errors():
-            return bool(await self._keep([_key(record)], [record.fingerprint, record.owner, answer, self._kept_ms]))
+            return bool(await self._keep(keys, [record.fingerprint, record.owner, answer, bill, self._kept_ms]))
 
     async def release(self, record: Record) -> None:
         """Forget a key without an answer: it may be used as if it had never been."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC
 
@@ -28,6 +28,7 @@ from services.gateway.clients.completion import (
     StreamPart,
     ToolCallPart,
 )
+from services.gateway.clients.router.administration import ProviderAdministrationClient
 from services.gateway.clients.router.files import FileClient
 from services.gateway.clients.router.frames import RouterCallCodec
 from services.gateway.clients.router.prompt import Asker, Lesson, to_prompt
@@ -65,6 +66,7 @@ class RouterClient:
         self._calls = calls
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
         self.files = FileClient(self._stub, in_whose_name)
+        self.administration = ProviderAdministrationClient(channel)
         self.tokens = TokenClient(self._stub)
 
     async def complete(
@@ -118,7 +120,7 @@ class RouterClient:
         user: str | None,
         deadline_s: float,
         call: CallContext,
-        allowed_models: Collection[str],
+        asker: Asker,
         require_parameters: bool,
     ) -> Embeddings:
         """Return one vector for each input, in order.
@@ -130,7 +132,9 @@ class RouterClient:
             model=model,
             input=inputs,
             dimensions=dimensions,
-            allowed_models=allowed_models,
+            allowed_models=asker.allowed_models,
+            tenant=asker.tenant,
+            tier=asker.tier,
             require_parameters=require_parameters,
             other_json={"user": msgspec.json.encode(user)} if user is not None else None,
         )
@@ -150,17 +154,7 @@ class RouterClient:
         answer = await rpc_client.unary(
             self._stub.GetProviderStatus, pb.GetProviderStatusRequest(), deadline_s=LIST_DEADLINE_S, call=call
         )
-        return [
-            ModelStatus(
-                status.provider,
-                status.model,
-                status.status,
-                status.latency_ms,
-                status.error_rate,
-                to_unix_us(status.updated_at) / 1e6,
-            )
-            for status in answer.models
-        ]
+        return list(map(status_from_proto, answer.models))
 
     async def canary_sides(self, call: CallContext) -> list[CanarySide]:
         """Return what the sides of canaries have shown the router that answers."""
@@ -184,6 +178,24 @@ class RouterClient:
     async def is_serving(self) -> bool:
         """Tell whether the service is ready."""
         return await rpc_client.is_serving(self._channel)
+
+
+def status_from_proto(message: pb.ModelStatus) -> ModelStatus:
+    """Convert at the border."""
+    return ModelStatus(
+        message.provider,
+        message.model,
+        message.status,
+        message.latency_ms,
+        message.error_rate,
+        to_unix_us(message.updated_at) / 1e6,
+        message.reason,
+        moment(message, "since"),
+        message.latency_p95_ms,
+        message.first_content_p50_ms,
+        message.first_content_p95_ms,
+        message.calls,
+    )
 
 
 def model_from_proto(message: pb.Model) -> Model:
@@ -226,7 +238,9 @@ def _price(message: pb.Price) -> DatedPrice:
 
 
 def _route(message: pb.Route) -> Route:
-    return Route(message.provider, message.model, message.resolved_model, tuple(message.dropped_params))
+    return Route(
+        message.provider, message.model, message.resolved_model, tuple(message.dropped_params), message.queued_ms
+    )
 
 
 def _usage(message: pb.Usage) -> TokenUsage:

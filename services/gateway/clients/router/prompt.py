@@ -52,14 +52,16 @@ class Asker(NamedTuple):
     """Who asks.
 
     Attributes:
-        tenant: what is kept between requests is told apart by it.
+        tenant: what is kept between requests is told apart by it, and slots of a provider are shared between tenants.
         allowed_models: what the caller's credential is limited to; empty: no limit.
         candidates: whom it wants to be answered by.
+        tier: how large its share is.
     """
 
     tenant: str = ""
     allowed_models: Collection[str] = ()
     candidates: Candidates = UNSTEERED
+    tier: str = ""
 
 
 class _PartHead(msgspec.Struct, gc=False):
@@ -94,6 +96,7 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
         script=lesson[1],
         allowed_models=asker.allowed_models,
         tenant=asker.tenant,
+        tier=asker.tier,
         require_parameters=request.provider is not None and bool(request.provider.require_parameters),
         schema_bound=schema_bound,
     )

@@ -10,6 +10,10 @@ _OTHER_APIS: Final = {
         "Of the Responses API there are POST /v1/responses and /v1/responses/input_tokens, GET and DELETE of one, and "
         "its input items."
     ),
+    "/v1/files": (
+        "Of the files API there are GET and DELETE /v1/files/{id} and its content, of what models made: give files of "
+        "your own with the question, as a `data:` URL or an https address."
+    ),
     "/v1/messages": "Of Anthropic's Messages API there are POST /v1/messages and /v1/messages/count_tokens.",
 }
 _OURS: Final = ("/chat/completions", "/completions", "/embeddings", "/models")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.reading.field_origins import Origin, Origins
 from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.inference.anthropic.schemas import (
@@ -60,6 +61,8 @@ def to_chat(request: MessagesRequest) -> Conversation:
     Raises:
         InvalidRequest: something cannot be said in a chat; the field is named as the caller knows it.
     """
+    if request.thread:
+        raise _no_threads()
     system = _system(request.system)
     turns = Turns()
     for index, message in enumerate(request.messages):
@@ -85,6 +88,16 @@ def to_chat(request: MessagesRequest) -> Conversation:
     effort = "thinking" if request.thinking else "output_config.effort"
     return Conversation(
         chat, [*left_out, *turns.left_out], Origins(origins, numbers, {**_NAMES, "reasoning_effort": effort})
+    )
+
+
+def _no_threads() -> InvalidRequest:
+    """Refuse a conversation that the server is to hold, in the words by which Anthropic's clients send it whole."""
+    return InvalidRequest(
+        ErrorReason.UNSUPPORTED_PARAMETER,
+        "Conversations are not held here (field `thread`): send the whole conversation.",
+        param="thread",
+        details={"error_code": "thread_unsupported_request"},
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from starlette.types import Scope
 
 from servicekit.errors import ErrorReason, Unauthenticated
@@ -9,7 +11,7 @@ from services.gateway.edge.origin import header
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.anthropic.errors import error_body
 
-_TWO_KEYS = "`x-api-key` and `Authorization` hold different credentials: send one of them (field `x-api-key`)."
+_TWO_KEYS: Final = "`x-api-key` and `Authorization` hold different credentials: send one (field `x-api-key`)."
 
 
 def speaks_anthropic(scope: Scope) -> bool:
@@ -25,10 +27,10 @@ def enter(context: RequestContext) -> None:
     """
     context.error_form = error_body
     context.headers.append((b"request-id", context.request_id.encode()))
-    key = header(context.scope, b"x-api-key")
-    if not key:
+    keys = [value for name, value in context.scope["headers"] if name == b"x-api-key" and value]
+    if not keys:
         return
-    bearer = b"Bearer " + key.encode("latin-1")
-    if context.authorization not in (b"", bearer):
+    bearers = {b"Bearer " + key for key in keys}
+    if len(bearers | {context.authorization} - {b""}) > 1:
         raise Unauthenticated(ErrorReason.AUTH_REQUIRED, _TWO_KEYS, param="x-api-key")
-    context.authorization = bearer
+    context.authorization = bearers.pop()

@@ -199,6 +199,7 @@ class MessagesRequest(Struct, gc=False):
     metadata: Metadata | None = None
     output_config: OutputConfig | None = None
     service_tier: ShortText | None = None
+    thread: Any = None
     models: ModelNames | None = None
     provider: ProviderPreferences | None = None
     route: Way | None = None

@@ -11,7 +11,7 @@ from services.gateway.edge.money import roubles
 from services.gateway.edge.request_context import CacheStatus
 from services.gateway.inference.explaining.explained import Circumstances, Explanation, MetBudget, MetLimit
 from services.gateway.inference.explanation import SEPARATOR
-from services.gateway.metering.usage_record import Price, Source, Status, UsageRecord
+from services.gateway.metering.usage_record import Flag, Price, Source, Status, UsageRecord
 
 _STATUS: Final = {Status.COMPLETED: "completed", Status.INTERRUPTED: "interrupted", Status.FAILED: "failed"}
 _SOURCE: Final = {
@@ -96,8 +96,8 @@ def _price_of(record: UsageRecord, catalog: Catalog) -> Price | None:
 
 def _price_body(record: UsageRecord, price: Price | None) -> dict[str, Any] | None:
     """Return how the cost comes about; the sum of the parts is rounded up to a whole micro-rouble."""
-    if price is None or record.cache_status == CacheStatus.HIT.value:
-        # What the cache answers costs a share of the price that a setting says.
+    if price is None or record.cache_status == CacheStatus.HIT.value or Flag.NOT_KEPT in record.flags.split(","):
+        # What the cache answers costs a share of the price that a setting says; what no key keeps costs nothing.
         return None
     cached_price = price.cached_micro_rub_per_1k
     if cached_price is None:

@@ -51,8 +51,8 @@ class Keeper:
         else:
             self._parts.clear()
 
-    async def keep(self, status: int, last: bytes) -> None:
-        """Keep the answer; `last` is its body, or what is still to be written of a stream.
+    async def keep(self, status: int, last: bytes, bill: bytes) -> None:
+        """Keep the answer with its bill; `last` is its body, or what is still to be written of a stream.
 
         One that is too large is kept as such: nobody can have it again, and nobody pays for it twice.
 
@@ -61,7 +61,7 @@ class Keeper:
             Unavailable: nobody can tell.
         """
         sealed = await self._sealed(status, last)
-        if not await self._store.keep(self._claim.record, sealed):
+        if not await self._store.keep(self._claim.record, sealed, bill):
             raise taken_over()
         self.is_kept = True
 

@@ -7,14 +7,19 @@ from typing import Any, Final
 
 import msgspec
 
+from servicekit.errors import ErrorReason, ServiceError
 from services.gateway.clients.completion import Choice, Completion
 from services.gateway.edge.money import roubles
+from services.gateway.edge.problems import RENDERING, code_of
 from services.gateway.inference.responses.kept import item_id
 from services.gateway.inference.responses.schemas import ResponsesRequest
 from services.gateway.inference.schemas import ChatMessage, FunctionCall, ToolCall
 from services.gateway.metering.usage_record import TokenUsage
 
 # Why an answer is not whole, by OpenAI's finish reason.
+_RATES: Final = frozenset(
+    {ErrorReason.RATE_LIMIT_EXCEEDED, ErrorReason.CONCURRENT_LIMIT, ErrorReason.PROVIDER_RATE_LIMITED}
+)
 INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
@@ -71,7 +76,7 @@ def response_object(head: ResponseHead, status: str, output: list[dict[str, Any]
         "reasoning": given["reasoning"] or {"effort": None, "summary": None},
         "store": request.is_kept,
         "temperature": request.temperature,
-        "text": {"format": (given["text"] or {}).get("format") or {"type": "text"}},
+        "text": _text(given["text"] or {}),
         "tool_choice": given["tool_choice"] or "auto",
         "tools": [_tool(tool) for tool in request.tools or ()],
         "top_p": request.top_p,
@@ -80,6 +85,10 @@ def response_object(head: ResponseHead, status: str, output: list[dict[str, Any]
         "user": request.user,
         **changes,
     }
+
+
+def _text(text: dict[str, Any]) -> dict[str, Any]:
+    return {"format": text.get("format") or {"type": "text"}, "verbosity": text.get("verbosity") or "medium"}
 
 
 def _tool(raw: msgspec.Raw) -> dict[str, Any]:
@@ -100,9 +109,24 @@ def ended(
     return response_object(head, "incomplete", output, usage=usage, incomplete_details={"reason": why})
 
 
+def failure(error: ServiceError, request_id: str) -> dict[str, Any]:
+    """Return why a response failed: the code is one of the few that OpenAI's types have, ours is among the details."""
+    rendering = RENDERING[error.reason]
+    code = "invalid_prompt" if rendering.status == 400 else "server_error"
+    if error.reason in _RATES:
+        code = "rate_limit_exceeded"
+    details = {**error.details, "code": code_of(error), "request_id": request_id}
+    return {"code": code, "message": error.message, "param": error.param, "type": rendering.type, "details": details}
+
+
+def end_status(finish_reason: str) -> str:
+    """Return how an item stands that was the last to be made."""
+    return "incomplete" if finish_reason in INCOMPLETE else "completed"
+
+
 def message_item(id: str, text: str, status: str = "completed") -> dict[str, Any]:
     """Return a message of the model; before it says anything it has no content."""
-    content = [text_part(text)] if status == "completed" else []
+    content = [] if status == "in_progress" else [text_part(text)]
     return {"id": id, "type": "message", "role": "assistant", "status": status, "content": content}
 
 
@@ -131,14 +155,16 @@ def call_item(id: str, call: ToolCall, status: str = "completed") -> dict[str, A
 def items_of(head: ResponseHead, choice: Choice) -> list[dict[str, Any]]:
     """Return the items of a whole answer: thoughts, text, calls."""
     items: list[dict[str, Any]] = []
+    end = end_status(choice.finish_reason)
     if choice.reasoning:
         items.append(reasoning_item(head.item_id("rs", 0), choice.reasoning))
     if choice.content or not choice.tool_calls:
-        items.append(message_item(head.item_id("msg", len(items)), choice.content or ""))
-    for call in choice.tool_calls:
-        items.append(
-            call_item(head.item_id("fc", len(items)), ToolCall(call.id, FunctionCall(call.name, call.arguments)))
-        )
+        status = "completed" if choice.tool_calls else end
+        items.append(message_item(head.item_id("msg", len(items)), choice.content or "", status))
+    for number, call in enumerate(choice.tool_calls, 1):
+        status = end if number == len(choice.tool_calls) else "completed"
+        made = ToolCall(call.id, FunctionCall(call.name, call.arguments))
+        items.append(call_item(head.item_id("fc", len(items)), made, status))
     return items
 
 

@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 
-from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.reading.field_origins import Origin, Origins
 from services.gateway.edge.reading.json_body import decode_part, invalid_field
 from services.gateway.inference.responses.schemas import (
@@ -17,7 +16,7 @@ from services.gateway.inference.responses.schemas import (
     ToolChoice,
     ToolDefinition,
 )
-from services.gateway.inference.responses.turns import Turns, given
+from services.gateway.inference.responses.turns import Turns, given, not_offered
 from services.gateway.inference.schemas import (
     ChatMessage,
     ChatRequest,
@@ -98,9 +97,7 @@ def _refuse_what_is_not_here(request: ResponsesRequest) -> None:
     ):
         # An explicit null or false says nothing.
         if asked:
-            raise InvalidRequest(
-                ErrorReason.UNSUPPORTED_PARAMETER, f"`{field}` is not offered here: {remedy}.", param=field
-            )
+            raise not_offered(field, remedy)
 
 
 def _said(input: str | list[msgspec.Raw]) -> Turns:

@@ -8,12 +8,13 @@ from typing import Any
 
 from servicekit.errors import ServiceError
 from services.gateway.clients.completion import Delta, ToolCallPart
-from services.gateway.edge.problems import code_of
 from services.gateway.inference.openai_bodies import encode
 from services.gateway.inference.responses.bodies import (
     ResponseHead,
     call_item,
+    end_status,
     ended,
+    failure,
     message_item,
     reasoning_item,
     response_object,
@@ -35,6 +36,7 @@ class _Item:
     text: str = ""
     call: ToolCall | None = None
     is_open: bool = True
+    status: str = "completed"
 
     def whole(self) -> dict[str, Any]:
         """Return the item as it is at its end."""
@@ -42,8 +44,8 @@ class _Item:
             return reasoning_item(self.id, self.text)
         if self.call is not None:
             self.call.function.arguments = self.text
-            return call_item(self.id, self.call)
-        return message_item(self.id, self.text)
+            return call_item(self.id, self.call, self.status)
+        return message_item(self.id, self.text, self.status)
 
 
 class ResponseFrames:
@@ -81,6 +83,7 @@ class ResponseFrames:
     def end(self, usage: TokenUsage, cost_micro_rub: int) -> bytes:
         """Return the events after the last delta: the ends of the items, and the whole response."""
         events = [] if self._items else self._opened(self._new("message", "msg"))
+        self._items[-1].status = end_status(self._finish_reason)
         events += [each for item in self._items if item.is_open for each in self._closed(item)]
         output = [item.whole() for item in self._items]
         whole = ended(self._head, self._finish_reason, output, response_usage(usage, cost_micro_rub))
@@ -98,13 +101,12 @@ class ResponseFrames:
 
     def error(self, error: ServiceError, request_id: str) -> bytes:
         """Return the event that ends a broken stream; nothing follows it."""
-        failure = {
-            "code": code_of(error),
-            "message": error.message,
-            "details": {**error.details, "request_id": request_id},
-        }
+        begun = [] if self._started else self._start()
+        for item in self._items:
+            item.status = "incomplete" if item.is_open else item.status
         output = [item.whole() for item in self._items]
-        return self._event("response.failed", response=response_object(self._head, "failed", output, error=failure))
+        failed = response_object(self._head, "failed", output, error=failure(error, request_id))
+        return b"".join([*begun, self._event("response.failed", response=failed)])
 
     def answered(self) -> ChatMessage:
         """Return what the model said as a message of the chat, for a next turn."""

@@ -53,6 +53,7 @@ class ContentItem(Struct, gc=False):
     detail: str | None = None
     file_id: str | None = None
     file_data: str | None = None
+    file_url: str | None = None
     filename: str | None = None
     refusal: str | None = None
 

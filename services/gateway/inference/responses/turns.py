@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.reading.field_origins import Origin
 from services.gateway.edge.reading.json_body import decode_part, invalid_field
 from services.gateway.inference.conversation import MAX_PARTS
@@ -139,6 +140,11 @@ class Turns:
         return [Raw(msgspec.json.encode(part)) for part in parts]
 
 
+def not_offered(field: str, remedy: str) -> InvalidRequest:
+    """Return the refusal of a field that has no counterpart here."""
+    return InvalidRequest(ErrorReason.UNSUPPORTED_PARAMETER, f"`{field}` is not offered here: {remedy}.", param=field)
+
+
 def given(value: str | None, where: str) -> str:
     """Return a text that must be there.
 
@@ -158,6 +164,8 @@ def _part(part: ContentItem, where: str) -> dict[str, Any]:
     if part.type == "input_file":
         if part.file_id is not None:
             return {"type": "file", "file": {"file_id": part.file_id}}
+        if part.file_url is not None and part.file_data is None:
+            raise not_offered(f"{where}.file_url", "send its content as `file_data`")
         data = given(part.file_data, f"{where}.file_data")
         return {"type": "file", "file": {"filename": part.filename or "file", "file_data": data}}
     if part.type == "refusal":

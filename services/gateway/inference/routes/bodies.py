@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import BaseModel
 
 
@@ -215,12 +217,19 @@ class RequestBody(BaseModel):
 
 
 class ModelStatusBody(BaseModel):
-    """One model version as the router saw it lately."""
+    """One model version as all routers saw it in the last five minutes; times are of answers."""
 
     model: str
     status: str
+    reason: str | None
+    since: datetime | None
     latency_ms: int
+    latency_p50_ms: int
+    latency_p95_ms: int
+    first_token_p50_ms: int
+    first_token_p95_ms: int
     success_rate: float
+    calls: int
     updated_at: str
 
 
@@ -229,8 +238,10 @@ class ProviderStatusBody(BaseModel):
 
     provider: str
     status: str
+    since: datetime | None
     latency_ms: int
     success_rate: float
+    calls: int
     models: list[ModelStatusBody]
 
 

@@ -137,7 +137,7 @@ OPERATIONS: Final = {
     MESSAGES: HotOperation("inference", "Answer a chat (Anthropic's form)", MessagesRequest, _MESSAGE, streams=True),
     RESPONSES: HotOperation("inference", "Answer a turn (Responses API)", ResponsesRequest, _RESPONSE, streams=True),
     TOKENIZE: HotOperation(
-        "inference", "Count the tokens of texts or of a chat", TokenizeRequest, _TOKENS, streams=False
+        "inference", "Count the tokens of texts or of a chat", TokenizeRequest, _TOKENS, streams=False, is_billed=False
     ),
     INPUT_TOKENS: HotOperation(
         "inference",
@@ -149,6 +149,7 @@ OPERATIONS: Final = {
             "properties": {"object": {"const": "response.input_tokens"}, "input_tokens": _COUNT},
         },
         streams=False,
+        is_billed=False,
     ),
     COUNT_TOKENS: HotOperation(
         "inference",

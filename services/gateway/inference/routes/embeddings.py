@@ -10,10 +10,12 @@ from typing import Final
 from starlette.types import Send
 
 from services.gateway.clients.completion import Embeddings
+from services.gateway.clients.router.prompt import Asker
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.explanation import check_required
 from services.gateway.inference.openai_bodies import embedding_list
 from services.gateway.inference.paid_call import PaidCall
+from services.gateway.inference.prompt_list import asker_of
 from services.gateway.inference.routes.access import EMBEDDINGS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.schemas import EmbeddingRequest
@@ -58,7 +60,12 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
             user=request.user,
             deadline_s=call.deadline_s,
             call=call.context.call,
-            # The caller's own choice is among what its credential may use.
-            allowed_models=call.priced.steered.models or call.context.known_caller.models,
+            asker=_asker(call),
             require_parameters=requires_all(request.provider),
         )
+
+
+def _asker(call: PaidCall) -> Asker:
+    asker = asker_of(call)
+    # The caller's own choice is among what its credential may use.
+    return asker._replace(allowed_models=call.priced.steered.models or asker.allowed_models)

@@ -51,22 +51,44 @@ def by_provider(statuses: Sequence[ModelStatus]) -> list[dict[str, Any]]:
 def _provider(name: str, models: list[ModelStatus]) -> dict[str, Any]:
     # Models that nobody has asked yet have no latency to speak of.
     tried = [model for model in models if model.status != UNKNOWN] or models
+    status = overall([model.status for model in models])
     return {
         "provider": name,
-        "status": overall([model.status for model in models]),
+        "status": status,
+        "since": _since(models, status),
         "latency_ms": round(sum(model.latency_ms for model in tried) / len(tried)),
         "success_rate": round(1 - sum(model.error_rate for model in tried) / len(tried), 4),
-        "models": [
-            {
-                "model": model.model,
-                "status": model.status,
-                "latency_ms": model.latency_ms,
-                "success_rate": round(1 - model.error_rate, 4),
-                "updated_at": datetime.fromtimestamp(model.updated_at_s, UTC).isoformat(),
-            }
-            for model in models
-        ],
+        "calls": sum(model.calls for model in models),
+        "models": [_model(model) for model in models],
     }
+
+
+def _model(model: ModelStatus) -> dict[str, Any]:
+    return {
+        "model": model.model,
+        "status": model.status,
+        "reason": model.reason or None,
+        "since": model.since,
+        "latency_ms": model.latency_ms,
+        "latency_p50_ms": model.latency_ms,
+        "latency_p95_ms": model.latency_p95_ms,
+        "first_token_p50_ms": model.first_content_p50_ms,
+        "first_token_p95_ms": model.first_content_p95_ms,
+        "success_rate": round(1 - model.error_rate, 4),
+        "calls": model.calls,
+        "updated_at": datetime.fromtimestamp(model.updated_at_s, UTC).isoformat(),
+    }
+
+
+def _since(models: Sequence[ModelStatus], status: str) -> datetime | None:
+    """Return when the provider came into its status: of trouble, when the first model did; else when the last did."""
+    begun = [model.since for model in models if model.since is not None and model.status != UNKNOWN]
+    troubled = [model.since for model in models if model.since is not None and model.status in (DEGRADED, DOWN)]
+    if not begun:
+        return None
+    if status == DEGRADED:
+        return min(troubled, default=None)
+    return max(begun)
 
 
 def overall(states: Sequence[str]) -> str:

@@ -131,6 +131,8 @@ class _ResponsesRoute(PaidRoute[ResponsesRequest]):
 class InputTokens(_ResponsesRoute):
     """Says how many tokens a turn would be, by our own count: it costs nothing and asks no provider."""
 
+    is_billed = False
+
     def __init__(self, inference: InferenceDependencies, kept: KeptResponses) -> None:
         super().__init__(INPUT_TOKENS, inference, kept)
 

@@ -16,6 +16,8 @@ from services.gateway.inference.tokens.counting import TokenizeRequest, question
 class Tokenize(PaidRoute[TokenizeRequest]):
     """Counts; where the provider has nothing that counts, our estimate is told and named as one."""
 
+    is_billed = False
+
     def __init__(self, inference: InferenceDependencies) -> None:
         super().__init__(TOKENIZE, TokenizeRequest, inference)
 

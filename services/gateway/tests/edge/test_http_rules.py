@@ -35,6 +35,18 @@ async def test_a_slash_at_the_end_changes_nothing(edge: Edge, path: str) -> None
     assert slashed.headers.get("content-length") == plain.headers.get("content-length")
 
 
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [("/v1/responses/input_tokens", "POST"), ("/v1/responses/resp_1", "DELETE, GET, HEAD")],
+    ids=["a route's own", "an id"],
+)
+async def test_a_path_of_its_own_allows_its_own_methods(edge: Edge, path: str, allow: str) -> None:
+    """Not those of the route that has an id in that place, as the description says too."""
+    answer = await edge.client.put(path)
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+
+
 async def test_a_hot_route_takes_a_slash_too(edge: Edge) -> None:
     """And is still the hot route."""
     body = {"model": "yandexgpt", "messages": [{"role": "user", "content": "Привет"}]}

@@ -205,7 +205,27 @@ async def test_providers_have_a_status(edge: Edge) -> None:
     health = (await edge.client.get("/health/providers")).json()
 
     assert [(item["provider"], item["status"]) for item in data] == [("gigachat", "down"), ("yandexgpt", "operational")]
-    assert data[1]["models"][0]["success_rate"] == 0.75
+    assert data[1]["models"] == [
+        {
+            "model": "yandexgpt:latest",
+            "status": "operational",
+            "reason": None,
+            "since": "2026-11-23T12:00:00Z",
+            "latency_ms": 250,
+            "latency_p50_ms": 250,
+            "latency_p95_ms": 900,
+            "first_token_p50_ms": 90,
+            "first_token_p95_ms": 300,
+            "success_rate": 0.75,
+            "calls": 40,
+            "updated_at": "2026-11-23T12:00:00+00:00",
+        }
+    ]
+    assert (data[0]["since"], data[0]["calls"]) == ("2026-11-23T12:00:00Z", 80)
+    assert {model["model"]: model["reason"] for model in data[0]["models"]} == {
+        "gigachat-max": None,
+        "gigachat-pro": "circuit_open",
+    }
     assert health == {"status": "degraded", "providers": {"gigachat": "down", "yandexgpt": "operational"}}
 
 

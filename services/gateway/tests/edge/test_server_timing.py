@@ -25,6 +25,19 @@ async def test_a_paid_answer_says_how_long_the_provider_took(edge: Edge, stream:
     assert float(found[1]) > 0
 
 
+async def test_a_wait_for_a_slot_is_no_time_of_the_provider(edge: Edge, backends: Backends) -> None:
+    """The router says how much of its answer's time was in line; more than there was cannot have been."""
+    backends.router.queued_ms = 3_600_000
+
+    answer = await edge.client.post(PATH, json=HELLO)
+    told = (await edge.client.get(f"/v1/requests/{answer.headers['x-request-id']}")).json()
+
+    found = PAID.fullmatch(answer.headers["server-timing"])
+    assert found
+    assert float(found[1]) == 0
+    assert told["timing"]["queue_ms"] > 0
+
+
 async def test_a_failed_answer_says_it_too(edge: Edge, backends: Backends) -> None:
     """A slow failure is the provider's, not ours."""
     backends.router.failure = ProviderFailed(ErrorReason.PROVIDER_TIMEOUT, "The provider is too slow.")

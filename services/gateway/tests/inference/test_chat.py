@@ -63,6 +63,7 @@ async def test_answers_in_openai_form_with_its_cost(edge: Edge) -> None:
     assert answer.headers["x-razvilka-cost-micro-rub"] == str(COST_MICRO_RUB)
     assert answer.headers["x-razvilka-model"] == "yandexgpt:latest-build-7"
     assert answer.headers["x-razvilka-provider"] == "yandexgpt"
+    assert answer.headers["x-razvilka-queue-ms"] == "0"
     assert answer.headers["x-ratelimit-limit-requests"] == "10000"
 
 

@@ -39,8 +39,11 @@ async def test_several_prompts_are_one_answer(edge: Edge, backends: Backends) ->
     """Choices are numbered through; usage and cost are sums; one row."""
     body = {"model": "yandexgpt", "prompt": ["раз", "два"], "n": 2, "echo": True}
 
-    answer = (await edge.client.post(TEXT, json=body)).json()
+    backends.router.queued_ms = 15
+    got = await edge.client.post(TEXT, json=body)
+    answer = got.json()
 
+    assert got.headers["x-razvilka-queue-ms"] == "30"
     assert [(choice["index"], choice["text"]) for choice in answer["choices"]] == [
         (0, "разПривет!"),
         (1, "разПривет!"),

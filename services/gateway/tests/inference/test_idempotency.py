@@ -150,12 +150,23 @@ async def test_without_a_key_every_request_is_its_own(
     assert [name async for name in redis_client.scan_iter(RECORDS)] == []
 
 
-async def test_counting_tokens_takes_no_key(edge: Edge, redis_client: redis.asyncio.Redis) -> None:
-    """What costs nothing may be repeated as it is."""
-    counted = await post(edge.client, {**HELLO, "max_tokens": 10}, path="/v1/messages/count_tokens")
+FREE: dict[str, dict[str, Any]] = {
+    "/v1/messages/count_tokens": {**HELLO, "max_tokens": 10},
+    "/v1/responses/input_tokens": {"model": "yandexgpt", "input": "Скажи привет"},
+    "/v1/tokenize": {"model": "yandexgpt", "input": "Скажи привет"},
+}
 
-    assert counted.status_code == 200
-    assert [name async for name in redis_client.scan_iter(RECORDS)] == []
+
+async def test_counting_tokens_takes_no_key(edge: Edge) -> None:
+    """What costs nothing may be repeated as it is: what is no key is not even looked at."""
+    counted = [await post(edge.client, body, path=path, key="") for path, body in FREE.items()]
+    described = (await edge.client.get("/openapi.json")).json()["paths"]
+
+    assert [answer.status_code for answer in counted][:2] == [200, 200]
+    assert not any("Idempotency-Key" in answer.text for answer in counted)
+    keyed_paths = {path for path, item in described.items() if item.get("post", {}).get("parameters")}
+    assert {path for path, _ in CALLS.values()} <= keyed_paths
+    assert not keyed_paths & FREE.keys()
 
 
 async def test_what_is_kept_says_nothing_without_key_and_body(edge: Edge, redis_client: redis.asyncio.Redis) -> None:

@@ -198,6 +198,8 @@ async def test_what_a_stopping_gateway_cuts_is_not_billed_and_may_be_asked_again
     answered = await post(edge.client, body)
 
     row = await backends.usage.row(request_id)
+    explained = (await edge.client.get(f"/v1/requests/{request_id}")).json()
+    assert (explained["cost_rub"], explained["price"], explained["flags"]) == ("0.000000", None, ["not_kept"])
     assert (row.status, row.error_code, row.flags) == (usage_pb2.STATUS_INTERRUPTED, "shutdown", "not_kept")
     assert (row.cost_micro_rub, row.tokens_input > 0) == (0, True)
     assert (answered.status_code, is_replay(answered)) == (200, False)

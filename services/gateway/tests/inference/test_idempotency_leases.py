@@ -19,6 +19,7 @@ from services.gateway.clients.kept.idempotency import IdempotencyStore, Record, 
 from services.gateway.inference.keeping.lease import Lease
 
 RECORD: Final = Record("user-1", "name", "print", "request-0")
+BILL: Final = b"bill"
 KEY: Final = "gw:{user-1}:idempotency:name"
 
 
@@ -70,10 +71,10 @@ async def test_who_was_taken_over_can_do_nothing_any_more(redis_client: redis.as
 
     assert (taken.state, taken.owner) == (State.OURS, "request-0")
     assert not await store.renew(RECORD)
-    assert not await store.keep(RECORD, b"late")
+    assert not await store.keep(RECORD, b"late", BILL)
     await store.release(RECORD)
     assert (await store.begin(owned_by(2))).state is State.RUNNING
-    assert await store.keep(owned_by(1), b"answer")
+    assert await store.keep(owned_by(1), b"answer", BILL)
     assert (await store.begin(owned_by(2))).answer == b"answer"
 
 
@@ -81,7 +82,7 @@ async def test_without_redis_every_step_says_so(free_port: int) -> None:
     """None may be taken for done."""
     async with redis.asyncio.Redis(port=free_port, retry=Retry(NoBackoff(), 0)) as lost:
         store = store_of(lost)
-        for step in (store.begin(RECORD), store.renew(RECORD), store.keep(RECORD, b""), store.release(RECORD)):
+        for step in (store.begin(RECORD), store.renew(RECORD), store.keep(RECORD, b"", BILL), store.release(RECORD)):
             with pytest.raises(Unavailable):
                 await step
 
@@ -105,7 +106,7 @@ async def test_whatever_happens_one_answer_is_kept_and_never_changes(
         if step == "expire":
             await redis_client.eval(EXPIRE, 1, KEY)
         elif step == "keep":
-            if await store.keep(record, str(number).encode()):
+            if await store.keep(record, str(number).encode(), BILL):
                 kept.append(number)
         else:
             found: Any = await getattr(store, step)(record)

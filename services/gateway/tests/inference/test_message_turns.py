@@ -22,6 +22,17 @@ from services.gateway.tests.inference.test_messages import HELLO, PATH, WEATHER,
 PICTURE: Final = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
 EVENT: Final[TypeAdapter[Any]] = TypeAdapter(RawMessageStreamEvent)
 
+# A field of the chat that a body becomes -> the field of the body.
+FIELDS: Final = [
+    ("messages[0].content", "system.content"),
+    ("messages[1].tool_call_id", "messages[0].content[0].tool_use_id"),
+    ("messages[2].content[1].image_url.url", "messages[0].content[2].source"),
+    ("messages[3].tool_calls[0].function.arguments", "messages[1].content[1].input"),
+    ("tools[0].function.parameters.type", "tools[1].input_schema.type"),
+    ("response_format.json_schema.schema", "output_config.format.schema"),
+    ("stop", "stop_sequences"),
+]
+
 
 def turn(*blocks: dict[str, Any]) -> dict[str, Any]:
     """Return a body with one turn of a user."""
@@ -101,23 +112,8 @@ async def test_whatever_is_shown_reaches_the_model(edge: Edge, backends: Backend
     assert [part.type for part in asked.parts] == ["image_url", "text"]
 
 
-@pytest.mark.parametrize(
-    ("field", "named"),
-    [
-        ("messages[0].content", "system.content"),
-        ("messages[1].tool_call_id", "messages[0].content[0].tool_use_id"),
-        ("messages[2].content[1].image_url.url", "messages[0].content[2].source"),
-        ("messages[3].tool_calls[0].function.arguments", "messages[1].content[1].input"),
-        ("tools[0].function.parameters.type", "tools[1].input_schema.type"),
-        ("response_format.json_schema.schema", "output_config.format.schema"),
-        ("stop", "stop_sequences"),
-    ],
-)
-async def test_what_a_provider_refuses_is_named_as_the_caller_wrote_it(
-    edge: Edge, backends: Backends, field: str, named: str
-) -> None:
+async def test_what_a_provider_refuses_is_named_as_the_caller_wrote_it(edge: Edge, backends: Backends) -> None:
     """The chat between them has other paths."""
-    backends.router.failure = InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"'{field}' will not do.", param=field)
     result = {"type": "tool_result", "tool_use_id": "call_1", "content": "x"}
     call = {"type": "tool_use", "id": "call_2", "name": "weather", "input": {}}
     text = {"type": "text", "text": "?"}
@@ -128,9 +124,11 @@ async def test_what_a_provider_refuses_is_named_as_the_caller_wrote_it(
     }
     body["messages"] = [*body["messages"], {"role": "assistant", "content": [text, call]}]
 
-    error = (await edge.client.post(PATH, json=body)).json()["error"]
+    for field, named in FIELDS:
+        backends.router.failure = InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"'{field}' will not do.", param=field)
+        error = (await edge.client.post(PATH, json=body)).json()["error"]
 
-    assert (error["param"], error["message"]) == (named, f"'{named}' will not do.")
+        assert (error["param"], error["message"]) == (named, f"'{named}' will not do.")
 
 
 async def test_its_client_lists_the_models_by_pages(edge: Edge) -> None:
@@ -163,3 +161,25 @@ async def test_two_credentials_are_refused_with_both_names(edge: Edge) -> None:
 
     assert answer.status_code == 401
     assert "`x-api-key` and `Authorization`" in answer.json()["error"]["message"]
+
+
+async def test_a_thread_is_refused_so_that_its_client_sends_the_conversation_whole(
+    edge: Edge, backends: Backends
+) -> None:
+    """Its loop of tools asks for one first: a second turn without the first would be nonsense to the model."""
+    backends.router.tool_calls = [pb.ToolCall(id="call_1", name="weather", arguments='{"city": "Омск"}')]
+    backends.router.finish = pb.FINISH_REASON_TOOL_CALLS
+
+    @anthropic.beta_async_tool
+    async def weather(city: str) -> str:
+        """Return the weather of a city."""
+        backends.router.tool_calls = []
+        backends.router.finish = pb.FINISH_REASON_STOP
+        return f"{city}: -5"
+
+    async with official(edge) as client:
+        answer = await client.beta.messages.tool_runner(**HELLO, tools=[weather]).until_done()
+
+    assert [block.type for block in answer.content] == ["text"]
+    roles = [message.role for message in backends.router.prompts[-1].messages]
+    assert roles == [pb.ROLE_USER, pb.ROLE_ASSISTANT, pb.ROLE_TOOL]

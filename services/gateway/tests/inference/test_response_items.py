@@ -12,8 +12,12 @@ from openai.types.responses import Response, ResponseItem, ResponseStreamEvent
 from pydantic import TypeAdapter
 from razvilka.router.v1 import router_pb2 as pb
 
-from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.errors import ErrorReason, InvalidRequest, ProviderFailed
+from services.gateway.clients.completion import Delta
+from services.gateway.inference.responses.bodies import ResponseHead
+from services.gateway.inference.responses.frames import ResponseFrames
 from services.gateway.inference.responses.kept import item_id, new_response_id, response_of
+from services.gateway.inference.responses.schemas import ResponsesRequest
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.inference.test_responses import HELLO, PATH, WEATHER, call_weather, events
@@ -21,9 +25,24 @@ from services.gateway.tests.inference.test_responses import HELLO, PATH, WEATHER
 PICTURE: Final = {"type": "input_image", "image_url": "data:image/png;base64,aGk="}
 CALL: Final = {"type": "function_call", "name": "weather", "arguments": "{}", "call_id": "call_1"}
 RESULT: Final = {"type": "function_call_output", "call_id": "call_1"}
+EVENT: Final[TypeAdapter[Any]] = TypeAdapter(ResponseStreamEvent)
 HOSTED: Final = [
     {"type": "file_search", "vector_store_ids": ["vs_1"]},
     {"type": "custom", "name": "patch", "format": {"type": "text"}},
+]
+
+# A field of the chat that a body becomes -> the field of the body.
+FIELDS: Final = [
+    ("messages[0].content", "instructions.content"),
+    ("messages[1].content[1].image_url.url", "input[0].content[1].image_url"),
+    ("messages[2].tool_calls[0].function.arguments", "input[1].arguments"),
+    ("messages[3].tool_call_id", "input[2].call_id"),
+    ("messages[4].content[0].type", "input[2].output[0].type"),
+    ("tools[0].function.parameters.type", "tools[1].parameters.type"),
+    ("response_format.json_schema.schema", "text.format.schema"),
+    ("reasoning_effort", "reasoning.effort"),
+    ("max_completion_tokens", "max_output_tokens"),
+    ("temperature", "temperature"),
 ]
 
 
@@ -40,27 +59,25 @@ async def test_every_object_is_one_of_the_official_types(
 
     response = TypeAdapter(Response).validate_python(whole.json())
     assert response.usage is not None
-    kinds = {TypeAdapter(ResponseStreamEvent).validate_python(event).type for event in events(streamed.text)}
+    kinds = {EVENT.validate_python(event).type for event in events(streamed.text)}
     assert {"response.created", "response.completed"} < kinds
     assert [tool["type"] for tool in whole.json()["tools"]] == ["function", "file_search", "custom"][: 3 * bool(change)]
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("typed", [{"type": "item_reference"}, {"type": None}, {}], ids=["typed", "null", "bare"])
-async def test_an_item_may_be_named_by_its_id(
-    edge: Edge, backends: Backends, streamed: bool, typed: dict[str, Any]
-) -> None:
+async def test_an_item_may_be_named_by_its_id(edge: Edge, backends: Backends, streamed: bool) -> None:
     """As clients do that count on what is stored: the call and its text are told again, without being sent."""
     call_weather(backends)
     first = await edge.client.post(PATH, json={**HELLO, "tools": [WEATHER], "stream": streamed})
     output = (events(first.text)[-1]["response"] if streamed else first.json())["output"]
-    references = [{**typed, "id": item["id"]} for item in output]
 
-    second = await edge.client.post(PATH, json={**HELLO, "input": [*references, {**RESULT, "output": "тепло"}]})
+    for typed in ({"type": "item_reference"}, {"type": None}, {}):
+        references = [{**typed, "id": item["id"]} for item in output]
+        second = await edge.client.post(PATH, json={**HELLO, "input": [*references, {**RESULT, "output": "тепло"}]})
 
-    assert second.status_code == 200, second.text
-    said, told = backends.router.prompts[-1].messages
-    assert (said.content, said.tool_calls[0].id, told.content) == ("Привет!", "call_1", "тепло")
+        assert second.status_code == 200, second.text
+        said, told = backends.router.prompts[-1].messages
+        assert (said.content, said.tool_calls[0].id, told.content) == ("Привет!", "call_1", "тепло")
 
 
 async def test_a_reference_to_nothing_is_not_found(edge: Edge) -> None:
@@ -117,26 +134,8 @@ async def test_histories_of_other_servers_go_on_here(edge: Edge, backends: Backe
     assert backends.router.prompts[-1].reasoning_effort == "max"
 
 
-@pytest.mark.parametrize(
-    ("field", "named"),
-    [
-        ("messages[0].content", "instructions.content"),
-        ("messages[1].content[1].image_url.url", "input[0].content[1].image_url"),
-        ("messages[2].tool_calls[0].function.arguments", "input[1].arguments"),
-        ("messages[3].tool_call_id", "input[2].call_id"),
-        ("messages[4].content[0].type", "input[2].output[0].type"),
-        ("tools[0].function.parameters.type", "tools[1].parameters.type"),
-        ("response_format.json_schema.schema", "text.format.schema"),
-        ("reasoning_effort", "reasoning.effort"),
-        ("max_completion_tokens", "max_output_tokens"),
-        ("temperature", "temperature"),
-    ],
-)
-async def test_what_a_provider_refuses_is_named_as_the_caller_wrote_it(
-    edge: Edge, backends: Backends, field: str, named: str
-) -> None:
+async def test_what_a_provider_refuses_is_named_as_the_caller_wrote_it(edge: Edge, backends: Backends) -> None:
     """The chat between them has other paths."""
-    backends.router.failure = InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"'{field}' will not do.", param=field)
     items = [
         {"role": "user", "content": [{"type": "input_text", "text": "?"}, PICTURE]},
         CALL,
@@ -144,9 +143,11 @@ async def test_what_a_provider_refuses_is_named_as_the_caller_wrote_it(
     ]
     body = {**HELLO, "instructions": "Кратко", "input": items, "tools": [HOSTED[0], WEATHER]}
 
-    error = (await edge.client.post(PATH, json=body)).json()["error"]
+    for field, named in FIELDS:
+        backends.router.failure = InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"'{field}' will not do.", param=field)
+        error = (await edge.client.post(PATH, json=body)).json()["error"]
 
-    assert (error["param"], error["message"]) == (named, f"'{named}' will not do.")
+        assert (error["param"], error["message"]) == (named, f"'{named}' will not do.")
 
 
 async def test_items_are_listed_newest_first_and_by_pages(edge: Edge) -> None:
@@ -199,11 +200,39 @@ async def test_tokens_are_counted_without_asking_anybody(edge: Edge, backends: B
     assert backends.router.prompts == []
 
 
-@pytest.mark.parametrize(
-    "change", [{"conversation": "conv_1"}, {"conversation": {"id": "conv_1"}}, {"prompt": {"id": "p"}}]
-)
-async def test_what_is_not_offered_is_refused_with_what_to_do_instead(edge: Edge, change: dict[str, Any]) -> None:
-    """In both forms that OpenAI takes."""
-    error = (await edge.client.post(PATH, json={**HELLO, **change})).json()["error"]
+async def test_what_is_not_offered_is_refused_with_what_to_do_instead(edge: Edge) -> None:
+    """In both forms that OpenAI takes; a file by its address too."""
+    linked = {"type": "input_file", "file_url": "https://example.com/a.pdf"}
+    for change in (
+        {"conversation": "conv_1"},
+        {"conversation": {"id": "conv_1"}},
+        {"prompt": {"id": "p"}},
+        {"input": [{"role": "user", "content": [linked]}]},
+    ):
+        error = (await edge.client.post(PATH, json={**HELLO, **change})).json()["error"]
 
-    assert (error["code"], "is not offered here: " in error["message"]) == ("unsupported_parameter", True)
+        assert (error["code"], "is not offered here: " in error["message"]) == ("unsupported_parameter", True), change
+
+
+@pytest.mark.parametrize("fail_at", [0, 2], ids=["at once", "on the way"])
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        (ErrorReason.PROVIDER_ERROR, "server_error"),
+        (ErrorReason.PROVIDER_RATE_LIMITED, "rate_limit_exceeded"),
+        (ErrorReason.CONTENT_FILTER, "invalid_prompt"),
+    ],
+)
+def test_a_failed_stream_is_one_of_the_official_types(fail_at: int, reason: ErrorReason, code: str) -> None:
+    """It begins as every stream does, even if there is nothing else; what was being made is not complete."""
+    head = ResponseHead(new_response_id("01a224af-61b3-7793-8114-e22dfffb19b6"), 1, ResponsesRequest("m", "x"))
+    frames = ResponseFrames(head)
+    delta = Delta(index=0, content="Да", reasoning="", tool_calls=(), finish_reason="")
+
+    sent = b"".join(frames.deltas([delta]) for _ in range(fail_at))
+    sent += frames.error(ProviderFailed(reason, "broke off"), "request-1")
+
+    found = [EVENT.validate_python(event) for event in events(sent.decode())]
+    assert [event.type for event in found][:2] == ["response.created", "response.in_progress"]
+    assert found[-1].response.error.code == code
+    assert [item.status for item in found[-1].response.output] == ["incomplete"][:fail_at]

@@ -190,7 +190,8 @@ async def test_a_broken_stream_ends_in_a_failed_response(edge: Edge, backends: B
 
     last = found[-1]
     assert (last["type"], last["response"]["status"]) == ("response.failed", "failed")
-    assert last["response"]["error"]["code"] == "provider_error"
+    assert last["response"]["error"]["code"] == "server_error"
+    assert last["response"]["error"]["details"]["code"] == "provider_error"
     assert last["response"]["error"]["details"]["partial"] == "true"
     assert (await edge.client.get(f"{PATH}/{last['response']['id']}")).status_code == 404
 
@@ -202,6 +203,7 @@ async def test_an_answer_that_was_cut_is_incomplete(edge: Edge, backends: Backen
     body = (await edge.client.post(PATH, json={**HELLO, "max_output_tokens": 3})).json()
 
     assert (body["status"], body["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
+    assert body["output"][-1]["status"] == "incomplete"
     assert backends.router.prompts[-1].max_tokens == 3
 
 

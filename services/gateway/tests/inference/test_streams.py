@@ -175,7 +175,7 @@ async def test_headers_of_a_slow_model_leave_at_once(
     """A comment follows them, and what they could not say stands in the frame that ends the choice."""
     edge = await start_gateway(stream=StreamSettings(headers_s=0.05))
     backends.router.hold, backends.router.hold_at = asyncio.Event(), 0
-    backends.router.dropped = ["seed"]
+    backends.router.dropped, backends.router.queued_ms = ["seed"], 420
     asked = {**body(), "stream_options": {"include_usage": include_usage}}
 
     async with edge.client.stream("POST", CHAT, json=asked) as answer:
@@ -187,7 +187,8 @@ async def test_headers_of_a_slow_model_leave_at_once(
     assert answer.status_code == 200
     assert "x-razvilka-model" not in answer.headers
     said = [frame["x_razvilka"] for frame in rest if "x_razvilka" in frame]
-    assert said == [{"model": "yandexgpt:latest-build-7", "provider": "yandexgpt", "dropped_params": "seed"}]
+    told = {"model": "yandexgpt:latest-build-7", "provider": "yandexgpt", "queue_ms": "420", "dropped_params": "seed"}
+    assert said == [told]
     (ended,) = [frame for frame in rest if frame["choices"] and frame["choices"][0]["finish_reason"]]
     assert "x_razvilka" in ended
 

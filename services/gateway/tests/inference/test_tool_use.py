@@ -164,4 +164,4 @@ async def test_whose_request_it_is_reaches_the_router(edge: Edge, backends: Back
     """What is kept between requests is told apart by it."""
     await edge.client.post(PATH, json=HELLO)
 
-    assert backends.router.prompts[0].tenant == "user-1"
+    assert (backends.router.prompts[0].tenant, backends.router.prompts[0].tier) == ("user-1", "pro")

@@ -37,6 +37,11 @@ ROUTES: dict[tuple[str, str], tuple[str, Any, int]] = {
     ("POST", "/v1/admin/users/user-9/disable"): ("admin", None, 200),
     ("POST", "/v1/admin/users/user-9/enable"): ("admin", None, 200),
     ("GET", "/v1/admin/abuse"): ("admin", None, 200),
+    ("GET", "/v1/admin/providers/circuits"): ("admin", None, 200),
+    ("GET", "/v1/admin/providers/history"): ("admin", None, 200),
+    ("POST", "/v1/admin/providers/gigachat/drain"): ("admin", {"reason": "maintenance"}, 200),
+    ("POST", "/v1/admin/providers/gigachat/undrain"): ("admin", {}, 200),
+    ("POST", "/v1/admin/providers/gigachat/reset"): ("admin", {"model": "gigachat-pro"}, 200),
     ("GET", "/v1/admin/models/expiring"): ("admin", None, 200),
     ("POST", "/v1/admin/keys/key-1/disable"): ("admin", None, 200),
     ("POST", "/v1/admin/keys/key-1/enable"): ("admin", None, 200),
@@ -82,6 +87,7 @@ def test_every_management_route_is_tested_here() -> None:
         "key-1": "{key_id}",
         "app-1": "{client_id}",
         "user-9": "{user_id}",
+        "gigachat": "{provider}",
     }
     tested = {(method, "/".join(names.get(part, part) for part in path.split("/"))) for method, path in ROUTES}
 

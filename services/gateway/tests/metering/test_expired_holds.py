@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
 from services.gateway.metering import metrics
+from services.gateway.metering.bill import previewed
 from services.gateway.metering.dead_letters import DeadLetters
 from services.gateway.metering.expired_holds import BATCH, ExpiredHolds
 from services.gateway.metering.hold import Hold
@@ -21,7 +22,7 @@ from services.gateway.metering.interfaces import ElectsLeader
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.usage_record import Source
-from services.gateway.tests.metering_kit import NoHolds, Settlements, Sink, facts
+from services.gateway.tests.metering_kit import NoHolds, Settlements, Sink, completed, facts, ticket
 
 
 class Elections:
@@ -69,6 +70,20 @@ async def test_holds_are_billed_only_in_the_rounds_in_which_this_gateway_is_chos
     assert admission.settled == [("r1", 10, 4)]
     missed = [each["error"] for each in logged if each["event"] == "metering.reaping_missed"]
     assert missed == ["Unavailable", "TimeoutError", "OSError"]
+
+
+async def test_a_hold_whose_answer_is_kept_for_retries_is_billed_as_its_answer_says(tmp_path):
+    """The gateway is gone with its disk; what it told its caller is known all the same."""
+    sink, admission = Sink(), Settlements()
+    asked = facts(idempotent=True)
+    holds = NoHolds([Hold("user-1", name, 1, asked) for name in ("kept", "lost")])
+    row, holds.bills["kept"] = previewed(ticket("kept"), asked, completed(10, 20, answer_kept=True))
+
+    await reaper(tmp_path, Elections(), holds, sink, admission, FakeClock()).bill()
+
+    assert sink.rows["kept"] == row
+    assert (sink.rows["lost"].source, sink.rows["lost"].cost_micro_rub) == (Source.REAPED, 0)
+    assert admission.settled == [("kept", 30, row.cost_micro_rub), ("lost", 10, 0)]
 
 
 async def test_nothing_expired_is_nothing_sent(tmp_path):

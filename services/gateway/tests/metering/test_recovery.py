@@ -14,10 +14,11 @@ from structlog.testing import capture_logs
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.testing import FakeClock
 from services.gateway.metering import metrics
-from services.gateway.metering.hold import Hold
+from services.gateway.metering.bill import previewed
+from services.gateway.metering.hold import Hold, encode_facts
 from services.gateway.metering.journal.journal import Journal
 from services.gateway.metering.journal.quarantine import FOLDER, Note
-from services.gateway.metering.journal.records import Progress, Settled, encode
+from services.gateway.metering.journal.records import Dispatched, Progress, Settled, encode
 from services.gateway.metering.journal.segments import segment_numbers
 from services.gateway.metering.recovery import PAUSE_EVERY, Recovery
 from services.gateway.metering.settle import interrupted, usage_record
@@ -62,6 +63,31 @@ def recovery_of(
         return
 
     return Recovery(root, root / "own", keep=keep, sync=sync, admission=admission, holds=holds, clock=FakeClock())
+
+
+async def test_a_request_whose_answer_is_kept_for_retries_is_billed_as_its_answer_says(tmp_path):
+    """Its gateway died between keeping the answer and journalling the end; one that keeps none costs nothing."""
+    names = ("kept", "lost", "odd", "plain")
+    begun = {name: encode_facts(facts(boot_id="dead", idempotent=name != "plain")) for name in names}
+    leave_journal(tmp_path, *[Dispatched(ticket(name), begun[name]) for name in names])
+    holds = NoHolds()
+    row, holds.bills["kept"] = previewed(ticket("kept"), facts(idempotent=True), completed(10, 20, answer_kept=True))
+    holds.bills["odd"] = b"no bill of ours"
+    rows: list[Any] = []
+    admission = Settlements()
+
+    await recovery_of(tmp_path, rows, admission, holds).run()
+
+    found = {each.record.request_id: each.record for each in rows}
+    assert found["kept"] == row
+    assert [found[name].cost_micro_rub for name in names] == [row.cost_micro_rub, 0, 0, 4]
+    assert [found[name].flags for name in names] == ["", "not_kept", "not_kept", ""]
+    assert sorted(admission.settled) == [
+        ("kept", 30, row.cost_micro_rub),
+        ("lost", 10, 0),
+        ("odd", 10, 0),
+        ("plain", 10, 4),
+    ]
 
 
 async def test_recovery_cancels_what_never_went_out_when_redis_comes_back(tmp_path):

@@ -42,6 +42,7 @@ from services.router.providers.transport.authorized import AUTHORIZATION, Author
 from services.router.providers.transport.http import HttpClient, Reply
 from services.router.providers.transport.tls import tls_for
 from services.router.providers.transport.web_images import WebImages
+from services.router.slots.line import SlotLine
 
 log = structlog.get_logger()
 
@@ -64,8 +65,10 @@ class GigaChatProvider:
         new_id: Callable[[], UUID],
         images: WebImages,
         file_ids: FileIds,
+        line: SlotLine | None = None,
     ) -> None:
         self._client = http
+        self._line = line
         self._images = images
         self._file_ids = file_ids
         self._tls = _tls(settings)
@@ -90,6 +93,10 @@ class GigaChatProvider:
     def tokenizer(self, model: Model) -> GigaChatTokenizer:
         """Return API v1's, which counts plain texts for every model."""
         return self._tokenizer
+
+    def slots(self, model: Model) -> SlotLine | None:
+        """Return the line of answers; embeddings are no streams."""
+        return None if model.kind == "embedding" else self._line
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""

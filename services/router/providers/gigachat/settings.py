@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
-from pydantic import SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from servicekit.settings import OptionalPath, Part
 from services.router.providers.access import Access, Variable
+from services.router.providers.credential_file import credential_name, with_further
+
+# An empty variable means: not set.
+OptionalCount = Annotated[
+    Annotated[int, Field(ge=0)] | None, BeforeValidator(lambda given: None if given == "" else given)
+]
+PERSONAL: Final = "GIGACHAT_API_PERS"
+# As the provider's page of limits has them.
+PERSONAL_STREAMS: Final = 1
+FIRM_STREAMS: Final = 10
 
 
 class GigaChatSettings(Part):
@@ -25,14 +35,26 @@ class GigaChatSettings(Part):
     """PEM file of the certificate's key."""
     key_file_password: SecretStr = SecretStr("")
     """Password of that file."""
-    scope: str = "GIGACHAT_API_PERS"
+    scope: str = PERSONAL
     """GIGACHAT_API_PERS, GIGACHAT_API_B2B or GIGACHAT_API_CORP."""
     base_url: str = "https://api.giga.chat/v1"
     """Address of API v1."""
     auth_url: str = "https://ngw.devices.sberbank.ru:9443/api/v2/oauth"
     """Where the key is exchanged for a token."""
+    more_credentials_file: OptionalPath = None
+    """YAML list of further keys, each with its `scope` and `concurrency`: all are used, the freest first."""
     ca_bundle: OptionalPath = None
     """PEM file with the Russian Trusted Root CA; trusted for these hosts only."""
+
+    concurrency: OptionalCount = None
+    """Answers at once under the key, over all routers; empty: the scope's quota (a person 1, a firm 10); 0: all."""
+
+    @property
+    def most_at_once(self) -> int:
+        """Return how many answers may be made at once; 0: as many as come."""
+        if self.concurrency is not None:
+            return self.concurrency
+        return PERSONAL_STREAMS if self.scope == PERSONAL and self.cert_file is None else FIRM_STREAMS
 
     @model_validator(mode="after")
     def _are_pairs(self) -> Self:
@@ -71,3 +93,18 @@ ACCESS: Final = Access(
         "auth_url": "{gigachat_auth}/api/v2/oauth",
     },
 )
+
+_OF_A_CREDENTIAL: Final = frozenset(
+    {"credentials", "user", "password", "cert_file", "key_file", "key_file_password", "scope", "concurrency"}
+)
+
+
+def gigachat_credentials(settings: GigaChatSettings) -> dict[str, GigaChatSettings]:
+    """Return the settings of each key, by a name that all routers give it.
+
+    Raises:
+        SystemExit: the file of further ones is wrong.
+    """
+    variable = ACCESS.router_variable("more_credentials_file")
+    each = with_further(settings, settings.more_credentials_file, _OF_A_CREDENTIAL, variable)
+    return {credential_name(one.credentials, one.user, str(one.cert_file or "")): one for one in each}

@@ -22,6 +22,7 @@ from services.router.providers.reading import read_stream, read_vectors, read_wh
 from services.router.providers.transport.authorized import AuthorizedHttp
 from services.router.providers.transport.credentials import Credentials, FixedHeader, NoCredentials
 from services.router.providers.transport.http import HttpClient, Reply
+from services.router.slots.line import SlotLine
 
 _DOES_ALL: Final = Traits(stop=True, choices=True)
 
@@ -35,6 +36,8 @@ class Upstream:
     api_key: str = ""
     needs_key: bool = False
     stream_usage: bool = True
+    concurrency: int = 0
+    """Calls at once under its key; 0: as many as come."""
 
     def __repr__(self) -> str:
         return f"Upstream({self.name}, {self.base_url})"
@@ -43,8 +46,11 @@ class Upstream:
 class OpenAICompatibleProvider:
     """Speaks to one configured upstream."""
 
-    def __init__(self, upstream: Upstream, http: HttpClient, ids: ToolCallIds, clock: Clock) -> None:
+    def __init__(
+        self, upstream: Upstream, http: HttpClient, ids: ToolCallIds, clock: Clock, line: SlotLine | None = None
+    ) -> None:
         self.name = upstream.name
+        self._line = line
         self._http = AuthorizedHttp(http, _credentials(upstream))
         base = upstream.base_url.rstrip("/")
         self._chat_url = URL(f"{base}/chat/completions")
@@ -60,6 +66,10 @@ class OpenAICompatibleProvider:
     def tokenizer(self, model: Model) -> None:
         """OpenAI's dialect has no call that counts."""
         return
+
+    def slots(self, model: Model) -> SlotLine | None:
+        """Return the upstream's line, if its entry names a limit."""
+        return self._line
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""

@@ -10,9 +10,9 @@ from servicekit.errors import ErrorReason, ServiceError
 from services.router.domain.completion import Usage, Vectors
 from services.router.domain.failure import QUOTA_ATTEMPTS, quota_wait_s
 from services.router.providers import failures
-from services.router.providers.pacing import Pacer
 from services.router.providers.parallel import keep_answers
 from services.router.providers.provider import ProviderCall
+from services.router.slots.line import SlotLine
 
 # More at once would only earn refusals; and requests that come together take turns.
 AT_ONCE: Final = 8
@@ -20,10 +20,10 @@ EmbedOne = Callable[[str], Awaitable[Vectors]]
 
 
 class PacedEmbeddings:
-    """Makes vectors of many texts within the quota of one credential."""
+    """Makes vectors of many texts within the quota of one folder; each text has a slot of its own."""
 
-    def __init__(self, per_second: int, clock: Clock) -> None:
-        self._pacer = Pacer(per_second, clock)
+    def __init__(self, line: SlotLine | None, clock: Clock) -> None:
+        self._line = line
         self._clock = clock
 
     async def embed(self, texts: Sequence[str], call: ProviderCall, embed_one: EmbedOne) -> Vectors:
@@ -47,7 +47,7 @@ class PacedEmbeddings:
     async def _in_turn(self, text: str, call: ProviderCall, embed_one: EmbedOne) -> Vectors:
         tries = 0
         while True:
-            await self._pacer.turn(call.deadline)
+            await self._turn(call)
             tries += 1
             try:
                 return await embed_one(text)
@@ -59,10 +59,15 @@ class PacedEmbeddings:
                     raise
             await self._clock.sleep(wait_s)
 
+    async def _turn(self, call: ProviderCall) -> None:
+        if self._line is not None:
+            slot = await self._line.take(call.asker, call.deadline)
+            call.queued_s = max(call.queued_s, slot.queued_s)
+
     def _check_time(self, count: int, call: ProviderCall) -> None:
-        if call.deadline is None:
+        if call.deadline is None or self._line is None:
             return
-        needed_s, left_s = self._pacer.seconds_for(count), call.deadline - self._clock.monotonic()
+        needed_s, left_s = self._line.quota.seconds_for(count), call.deadline - self._clock.monotonic()
         if needed_s >= left_s:
             raise failures.invalid(
                 "input",

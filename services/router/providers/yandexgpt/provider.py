@@ -29,11 +29,23 @@ from services.router.providers.yandexgpt.replies import NativeReplies
 from services.router.providers.yandexgpt.request import NAME, native_body
 from services.router.providers.yandexgpt.settings import YandexSettings
 from services.router.providers.yandexgpt.tokenizer import NativeTokenizer
+from services.router.slots.line import SlotLine
 
 OPENAI_SURFACE: Final = "openai"
 _ALL_EMULATED: Final = Traits(stop=False, choices=False)
 # Some models send only the trace id; Yandex's support asks for either.
 _ID_HEADERS: Final = ("x-request-id", "x-server-trace-id")
+
+
+@dataclass(frozen=True, slots=True)
+class YandexLines:
+    """In which lines calls wait; None: as many as come."""
+
+    generations: SlotLine | None = None
+    embeddings: SlotLine | None = None
+
+
+NO_LINES: Final = YandexLines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +62,16 @@ class YandexGPTProvider:
 
     name = "yandexgpt"
 
-    def __init__(self, settings: YandexSettings, http: HttpClient, ids: ToolCallIds, clock: Clock) -> None:
+    def __init__(
+        self, settings: YandexSettings, http: HttpClient, ids: ToolCallIds, clock: Clock, lines: YandexLines = NO_LINES
+    ) -> None:
         self._settings = settings
+        self._line = lines.generations
         self._http = AuthorizedHttp(
             http, credentials_of(settings, http, clock), tls_for(settings.ca_bundle), _ID_HEADERS
         )
         self._ids = ids
-        self._embeddings = PacedEmbeddings(settings.embeddings_per_s, clock)
+        self._embeddings = PacedEmbeddings(lines.embeddings, clock)
         base = settings.base_url.rstrip("/")
         self._completion_url = URL(f"{base}/foundationModels/v1/completion")
         self._embedding_url = URL(f"{base}/foundationModels/v1/textEmbedding")
@@ -73,6 +88,10 @@ class YandexGPTProvider:
     def tokenizer(self, model: Model) -> NativeTokenizer | None:
         """Return the native API's; it knows the models that live there."""
         return None if model.surface == OPENAI_SURFACE else self._tokenizer
+
+    def slots(self, model: Model) -> SlotLine | None:
+        """Return the line of generations; embeddings wait text by text."""
+        return None if model.kind == "embedding" else self._line
 
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 
 from servicekit.settings import OptionalPath, Part
 from services.router.providers.access import Access, Variable
+from services.router.providers.credential_file import credential_name, with_further
 
 
 class YandexSettings(Part):
@@ -37,8 +38,12 @@ class YandexSettings(Part):
     """PEM file of further authorities for these hosts only."""
     data_logging: bool = False
     """Whether the provider may log prompts."""
+    concurrency: int = Field(10, ge=0)
+    """Generations at once in the folder, over all routers: the provider's quota; 0: as many as come."""
     embeddings_per_s: int = Field(10, ge=0)
-    """Calls for embeddings in a second: the provider's quota, divided by the routers; 0: as many as come."""
+    """Calls for embeddings in a second, over all routers: the provider's quota; 0: as many as come."""
+    more_credentials_file: OptionalPath = None
+    """YAML list of further folders, each with its credential and `concurrency`: all are used, the freest first."""
     hold_back_chars: int = Field(0, ge=0, le=64)
     """Characters of each partial text that are held back to hide rewrites; 0: none."""
 
@@ -72,3 +77,20 @@ ACCESS: Final = Access(
         "iam_url": "{yandex}/iam/v1/tokens",
     },
 )
+
+_OF_A_CREDENTIAL: Final = frozenset(
+    {"api_key", "iam_token", "service_account_key_file", "oauth_token", "metadata", "folder_id"}
+    | {"concurrency", "embeddings_per_s"}
+)
+
+
+def yandex_credentials(settings: YandexSettings) -> dict[str, YandexSettings]:
+    """Return the settings of each folder, by a name that all routers give it.
+
+    Raises:
+        SystemExit: the file of further ones is wrong.
+    """
+    variable = ACCESS.router_variable("more_credentials_file")
+    each = with_further(settings, settings.more_credentials_file, _OF_A_CREDENTIAL, variable)
+    # The quota is the folder's, whatever opens it.
+    return {credential_name(one.folder_id): one for one in each}

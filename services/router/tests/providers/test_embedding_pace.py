@@ -15,9 +15,13 @@ from servicekit.testing import FakeClock
 from services.router.domain.completion import EmbeddingInput, Usage, Vectors
 from services.router.domain.failure import QUOTA_ATTEMPTS
 from services.router.providers import failures
-from services.router.providers.pacing import Pacer
 from services.router.providers.provider import ProviderCall
+from services.router.providers.registry import SECOND_S
 from services.router.providers.yandexgpt.embeddings import PacedEmbeddings
+from services.router.slots.line import SlotLine
+from services.router.slots.quota import Quota
+from services.router.slots.settings import SlotSettings
+from services.router.slots.wire import Heard, Told
 from services.router.tests.adapters import Adapters, model
 
 DOCUMENTS = model("text-search-doc")
@@ -27,8 +31,15 @@ def call(deadline: float | None = None) -> ProviderCall:
     return ProviderCall(DOCUMENTS, "r", {}, deadline)
 
 
-class Quota:
-    """A provider that lets ten calls a second in, and refuses the first `refusals` calls besides."""
+class NoExchange:
+    """A line that nobody may ask."""
+
+    async def tell(self, line: str, told: Told) -> Heard:
+        raise AssertionError
+
+
+class Provider:
+    """A provider that refuses the first `refusals` calls."""
 
     def __init__(self, clock: FakeClock, refusals: int = 0, wish_s: float | None = None) -> None:
         self.asked: list[tuple[float, str]] = []
@@ -37,34 +48,18 @@ class Quota:
         self._wish_s = wish_s
 
     async def embed_one(self, text: str) -> Vectors:
-        now = self._clock.monotonic()
-        self.asked.append((now, text))
-        lately = [at for at, _ in self.asked if at > now - 1.0]
-        if len(lately) > 10 or len(self.asked) <= self._refusals:
+        self.asked.append((self._clock.monotonic(), text))
+        if len(self.asked) <= self._refusals:
             raise failures.rate_limited(self._wish_s, limit="rate")
         return Vectors([[float(len(text)), float(int(text))]], Usage(len(text), 0))
-
-
-async def test_no_second_has_more_turns_than_the_quota() -> None:
-    """Ten at once, then each when the one ten before it is a second old and a little."""
-    clock = FakeClock(auto_advance=True)
-    pacer, turns = Pacer(10, clock), []
-
-    for _ in range(35):
-        await pacer.turn(None)
-        turns.append(clock.monotonic())
-
-    assert turns[:10] == [0.0] * 10
-    assert all(later - earlier > 1.0 for earlier, later in zip(turns, turns[10:], strict=False))
-    assert turns[-1] == pytest.approx(pacer.seconds_for(35))
 
 
 async def test_thirty_texts_are_made_in_their_order() -> None:
     """They were a 503 after ten."""
     clock = FakeClock(auto_advance=True)
-    quota, texts = Quota(clock), [str(number) for number in range(30)]
+    quota, texts = Provider(clock), [str(number) for number in range(30)]
 
-    made = await PacedEmbeddings(10, clock).embed(texts, call(), quota.embed_one)
+    made = await PacedEmbeddings(None, clock).embed(texts, call(), quota.embed_one)
 
     assert [vector[1] for vector in made.values] == list(range(30))
     assert made.usage == Usage(sum(map(len, texts)), 0)
@@ -74,9 +69,9 @@ async def test_thirty_texts_are_made_in_their_order() -> None:
 def test_equal_texts_are_asked_for_and_billed_once(texts: list[str]) -> None:
     """Each has its vector all the same, in its place."""
     clock = FakeClock(auto_advance=True)
-    quota = Quota(clock)
+    quota = Provider(clock)
 
-    made = asyncio.run(PacedEmbeddings(10, clock).embed(texts, call(), quota.embed_one))
+    made = asyncio.run(PacedEmbeddings(None, clock).embed(texts, call(), quota.embed_one))
 
     assert [vector[1] for vector in made.values] == [float(text) for text in texts]
     assert sorted(text for _, text in quota.asked) == sorted(set(texts))
@@ -87,9 +82,9 @@ def test_equal_texts_are_asked_for_and_billed_once(texts: list[str]) -> None:
 async def test_a_refusal_is_waited_out(wish_s: float | None, waits: list[float]) -> None:
     """Another router has the same credential: as long as the provider wishes, or as its SDK does."""
     clock = FakeClock(auto_advance=True)
-    quota = Quota(clock, refusals=2, wish_s=wish_s)
+    quota = Provider(clock, refusals=2, wish_s=wish_s)
 
-    made = await PacedEmbeddings(10, clock).embed(["7"], call(), quota.embed_one)
+    made = await PacedEmbeddings(None, clock).embed(["7"], call(), quota.embed_one)
 
     assert made.values == [[1.0, 7.0]]
     assert clock.slept_s == waits
@@ -99,10 +94,10 @@ async def test_a_refusal_is_waited_out(wish_s: float | None, waits: list[float])
 async def test_a_refusal_that_stays_ends_within_the_deadline(deadline: float | None, tries: int) -> None:
     """The caller hears of it while it still listens."""
     clock = FakeClock(auto_advance=True)
-    quota = Quota(clock, refusals=100)
+    quota = Provider(clock, refusals=100)
 
     with pytest.raises(ServiceError) as caught:
-        await PacedEmbeddings(10, clock).embed(["7"], call(deadline), quota.embed_one)
+        await PacedEmbeddings(None, clock).embed(["7"], call(deadline), quota.embed_one)
 
     assert caught.value.reason is ErrorReason.PROVIDER_RATE_LIMITED
     assert len(quota.asked) == tries
@@ -112,25 +107,15 @@ async def test_a_refusal_that_stays_ends_within_the_deadline(deadline: float | N
 async def test_more_texts_than_the_deadline_has_time_for_are_refused_before_the_first() -> None:
     """By the field, with the numbers: what was made of them would have been paid for nothing."""
     clock = FakeClock(auto_advance=True)
-    quota, texts = Quota(clock), [str(number) for number in range(1000)]
+    line = SlotLine("embeddings", "r", Quota({"folder": 10}, SECOND_S), NoExchange(), clock, SlotSettings())
+    quota, texts = Provider(clock), [str(number) for number in range(1000)]
 
     with pytest.raises(ServiceError) as caught:
-        await PacedEmbeddings(10, clock).embed(texts, call(60.0), quota.embed_one)
+        await PacedEmbeddings(line, clock).embed(texts, call(60.0), quota.embed_one)
 
     assert (caught.value.reason, caught.value.param) == (ErrorReason.INVALID_PARAMETERS, "input")
     assert caught.value.message == "1000 texts take 109 s at the provider's rate, and 60 s are left: send fewer."
     assert quota.asked == []
-
-
-async def test_without_a_quota_nobody_waits() -> None:
-    """An installation with a raised one says 0."""
-    clock = FakeClock(auto_advance=True)
-    pacer = Pacer(0, clock)
-
-    for _ in range(100):
-        await pacer.turn(None)
-
-    assert clock.slept_s == []
 
 
 async def test_thirty_texts_pass_the_provider_s_own_quota(adapters: Adapters, emulator: RunningEmulator) -> None:

@@ -13,10 +13,11 @@ import pytest
 from pydantic import SecretStr
 
 from emulator.testing import YANDEX_FOLDER, RunningEmulator
-from servicekit import lifecycle
+from servicekit import lifecycle, redis
 from servicekit.clock import SystemClock
 from servicekit.configuration.environment import is_in_file
 from servicekit.errors import ErrorReason, ServiceError
+from servicekit.settings import RedisSettings
 from services.router.catalog.document import UpstreamEntry
 from services.router.providers.key_renewal import KeyRenewal
 from services.router.providers.registry import Dependencies, ProviderSettings, built_in_providers, file_store
@@ -26,6 +27,7 @@ from services.router.providers.transport.settings import WebImageSettings
 from services.router.providers.transport.web_images import open_web_images
 from services.router.tests.adapters import (
     IDS,
+    NOBODY_REDIS,
     PATIENT,
     UPSTREAM,
     Heard,
@@ -34,6 +36,7 @@ from services.router.tests.adapters import (
     call_for,
     gigachat_settings,
     hear,
+    lonely_lines,
     obtain,
     yandex_settings,
 )
@@ -81,11 +84,14 @@ async def renewed(
     async with (
         open_http(PATIENT) as http,
         lifecycle.background(grace_s=1.0) as tasks,
+        lifecycle.background() as jobs,
         open_web_images(WebImageSettings()) as images,
+        redis.open_redis(RedisSettings(url=NOBODY_REDIS)) as client,
     ):
+        lines = lonely_lines(jobs, client)
         made = file_ids(SecretStr("a key of tests, thirty-two bytes"), settings)
-        needs = Dependencies(http, IDS, MemoryShare(), tasks, clock, uuid4, images, made)
-        table = ProviderTable(built_in_providers(settings, needs), http, IDS, clock)
+        needs = Dependencies(http, IDS, MemoryShare(), tasks, clock, uuid4, images, made, lines)
+        table = ProviderTable(built_in_providers(settings, needs), http, IDS, clock, lines)
         table.take_over([upstream])
         yield Renewed(table, KeyRenewal(settings, needs, table, environment), folder)
 

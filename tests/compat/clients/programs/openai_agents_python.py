@@ -1,8 +1,9 @@
-"""OpenAI's Agents SDK over chat completions."""
+"""OpenAI's Agents SDK over chat completions, or over the Responses API, its default (RAZVILKA_DIALECT)."""
 
 import asyncio
+import os
 
-from agents import Agent, OpenAIChatCompletionsModel, Runner, function_tool, set_tracing_disabled
+from agents import Agent, OpenAIProvider, Runner, function_tool, set_tracing_disabled
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 from steps import (
@@ -35,7 +36,8 @@ class Weather(BaseModel):
 
 def agent(model=MODEL, key=KEY, **settings):
     client = AsyncOpenAI(base_url=BASE_URL, api_key=key, max_retries=0)
-    return Agent(name="Погода", model=OpenAIChatCompletionsModel(model=model, openai_client=client), **settings)
+    provider = OpenAIProvider(openai_client=client, use_responses=os.environ["RAZVILKA_DIALECT"] == "responses")
+    return Agent(name="Погода", model=provider.get_model(model), **settings)
 
 
 async def chat():

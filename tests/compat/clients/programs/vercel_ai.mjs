@@ -1,11 +1,15 @@
-// Vercel's AI SDK with its provider for OpenAI-compatible servers.
-import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+// Vercel's AI SDK with its provider for OpenAI-compatible servers, or with that for OpenAI, which asks the Responses API
+// and names items of the answers before by their ids (RAZVILKA_DIALECT).
 import { embedMany, generateObject, generateText, stepCountIs, streamText, tool } from "ai";
 import { z } from "zod";
 import * as steps from "./steps.mjs";
 
 const { KEY, MODEL, QUESTION, see } = steps;
+const { createOpenAI, createOpenAICompatible } = await import(
+  process.env.RAZVILKA_DIALECT === "responses" ? "@ai-sdk/openai" : "@ai-sdk/openai-compatible"
+);
 const provider = (apiKey = KEY) =>
+  createOpenAI?.({ baseURL: steps.BASE_URL, apiKey }) ??
   createOpenAICompatible({
     name: "razvilka", baseURL: steps.BASE_URL, apiKey, includeUsage: true, supportsStructuredOutputs: true,
   });

@@ -15,7 +15,7 @@ class Recording:
     def __init__(self, package: ModuleType) -> None:
         """Look at the files below the package."""
         self._root = str(Path(str(package.__file__)).parent)
-        self._ran: set[CodeType] = set()
+        self._ran: dict[CodeType, set[type]] = {}
 
     def start(self) -> None:
         """Begin; threads that run already are not seen."""
@@ -27,12 +27,15 @@ class Recording:
         sys.setprofile(None)
 
     def _note(self, frame: FrameType, event: str, _: Any) -> None:
-        if event == "call" and frame.f_code.co_filename.startswith(self._root):
-            self._ran.add(frame.f_code)
+        code = frame.f_code
+        if event == "call" and code.co_filename.startswith(self._root) and code.co_argcount:
+            owner = frame.f_locals[code.co_varnames[0]]
+            self._ran.setdefault(code, set()).add(owner if isinstance(owner, type) else type(owner))
 
-    def saw(self, member: Any) -> bool:
-        """Tell whether a method or a property ran."""
-        return code_of(member) in self._ran
+    def saw(self, kind: type, member: Any) -> bool:
+        """Tell whether a method or a property ran for an object of this class: several may share its code."""
+        code = code_of(member)
+        return code is not None and any(issubclass(owner, kind) for owner in self._ran.get(code, ()))
 
     def owns(self, member: Any) -> bool:
         """Tell whether a member is the package's own, and not Python's."""

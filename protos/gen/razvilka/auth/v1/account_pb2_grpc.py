@@ -134,6 +134,11 @@ class AccountServiceStub:
                 request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetCredentialDisabledRequest.SerializeToString,
                 response_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetCredentialDisabledResponse.FromString,
                 _registered_method=True)
+        self.NoteOrder = channel.unary_unary(
+                '/razvilka.auth.v1.AccountService/NoteOrder',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.NoteOrderRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.NoteOrderResponse.FromString,
+                _registered_method=True)
         self.StartExternalLogin = channel.unary_unary(
                 '/razvilka.auth.v1.AccountService/StartExternalLogin',
                 request_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.StartExternalLoginRequest.SerializeToString,
@@ -310,6 +315,15 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def NoteOrder(self, request, context):
+        """NoteOrder writes into the audit log what an administrator orders of another service; it comes before the order is
+        carried out, so that none is without a row. Errors: PERMISSION_DENIED (who asks is no administrator),
+        INVALID_PARAMETERS (an order that the log has no name for).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StartExternalLogin(self, request, context):
         """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
         Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
@@ -449,6 +463,11 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.SetCredentialDisabled,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetCredentialDisabledRequest.FromString,
                     response_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.SetCredentialDisabledResponse.SerializeToString,
+            ),
+            'NoteOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.NoteOrder,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_account__pb2.NoteOrderRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_account__pb2.NoteOrderResponse.SerializeToString,
             ),
             'StartExternalLogin': grpc.unary_unary_rpc_method_handler(
                     servicer.StartExternalLogin,
@@ -1016,6 +1035,33 @@ class AccountService:
             '/razvilka.auth.v1.AccountService/SetCredentialDisabled',
             razvilka_dot_auth_dot_v1_dot_account__pb2.SetCredentialDisabledRequest.SerializeToString,
             razvilka_dot_auth_dot_v1_dot_account__pb2.SetCredentialDisabledResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def NoteOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.AccountService/NoteOrder',
+            razvilka_dot_auth_dot_v1_dot_account__pb2.NoteOrderRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_account__pb2.NoteOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -83,6 +83,11 @@ class AccountServiceStub:
     that it made. It is not ended: enabled, it works as before. Errors: NOT_FOUND, CONFLICT (it is revoked),
     PERMISSION_DENIED (who asks is no administrator), INVALID_PARAMETERS.
     """
+    NoteOrder: _grpc.UnaryUnaryMultiCallable[_account_pb2.NoteOrderRequest, _account_pb2.NoteOrderResponse]
+    """NoteOrder writes into the audit log what an administrator orders of another service; it comes before the order is
+    carried out, so that none is without a row. Errors: PERMISSION_DENIED (who asks is no administrator),
+    INVALID_PARAMETERS (an order that the log has no name for).
+    """
     StartExternalLogin: _grpc.UnaryUnaryMultiCallable[_account_pb2.StartExternalLoginRequest, _account_pb2.StartExternalLoginResponse]
     """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
     Errors: NOT_FOUND (provider), INVALID_TOKEN (not begun in this browser, over, or the person said no),
@@ -151,6 +156,11 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """SetCredentialDisabled switches a key, client or grant off or on again, everywhere within a second, and with it all
     that it made. It is not ended: enabled, it works as before. Errors: NOT_FOUND, CONFLICT (it is revoked),
     PERMISSION_DENIED (who asks is no administrator), INVALID_PARAMETERS.
+    """
+    NoteOrder: _aio.UnaryUnaryMultiCallable[_account_pb2.NoteOrderRequest, _account_pb2.NoteOrderResponse]  # type: ignore[assignment]
+    """NoteOrder writes into the audit log what an administrator orders of another service; it comes before the order is
+    carried out, so that none is without a row. Errors: PERMISSION_DENIED (who asks is no administrator),
+    INVALID_PARAMETERS (an order that the log has no name for).
     """
     StartExternalLogin: _aio.UnaryUnaryMultiCallable[_account_pb2.StartExternalLoginRequest, _account_pb2.StartExternalLoginResponse]  # type: ignore[assignment]
     """StartExternalLogin returns where to send the browser; FinishExternalLogin opens a session from what came back.
@@ -337,6 +347,17 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         """SetCredentialDisabled switches a key, client or grant off or on again, everywhere within a second, and with it all
         that it made. It is not ended: enabled, it works as before. Errors: NOT_FOUND, CONFLICT (it is revoked),
         PERMISSION_DENIED (who asks is no administrator), INVALID_PARAMETERS.
+        """
+
+    @_abc_1.abstractmethod
+    def NoteOrder(
+        self,
+        request: _account_pb2.NoteOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.NoteOrderResponse, _abc.Awaitable[_account_pb2.NoteOrderResponse]]:
+        """NoteOrder writes into the audit log what an administrator orders of another service; it comes before the order is
+        carried out, so that none is without a row. Errors: PERMISSION_DENIED (who asks is no administrator),
+        INVALID_PARAMETERS (an order that the log has no name for).
         """
 
     @_abc_1.abstractmethod

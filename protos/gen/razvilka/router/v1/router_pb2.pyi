@@ -315,6 +315,7 @@ class Prompt(_message.Message):
     REQUIRE_PARAMETERS_FIELD_NUMBER: _builtins.int
     TENANT_FIELD_NUMBER: _builtins.int
     SCHEMA_BOUND_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
     SORT_FIELD_NUMBER: _builtins.int
     ALONE_FIELD_NUMBER: _builtins.int
@@ -337,6 +338,8 @@ class Prompt(_message.Message):
     """The most tokens that its schemas may be when an adapter writes references and unions out, by the count of
     token_bound: so much is held for, and more is refused (INVALID_PARAMETERS). 0: it is not known.
     """
+    tier: _builtins.str
+    """of the tenant: how large its share of a provider's slots is"""
     sort: _builtins.str
     """By what the router has seen of the candidates they are put in order: "latency" | "throughput"; empty: as they stand."""
     alone: _builtins.bool
@@ -385,13 +388,14 @@ class Prompt(_message.Message):
         require_parameters: _builtins.bool = ...,
         tenant: _builtins.str = ...,
         schema_bound: _builtins.int = ...,
+        tier: _builtins.str = ...,
         candidates: _abc.Iterable[_builtins.str] | None = ...,
         sort: _builtins.str = ...,
         alone: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "max_tokens", b"max_tokens", "n", b"n", "parallel_tool_calls", b"parallel_tool_calls", "response_format", b"response_format", "temperature", b"temperature", "tool_choice", b"tool_choice", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "alone", b"alone", "candidates", b"candidates", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "reasoning_effort", b"reasoning_effort", "require_parameters", b"require_parameters", "response_format", b"response_format", "schema_bound", b"schema_bound", "script", b"script", "sort", b"sort", "stop", b"stop", "temperature", b"temperature", "tenant", b"tenant", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "alone", b"alone", "candidates", b"candidates", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "reasoning_effort", b"reasoning_effort", "require_parameters", b"require_parameters", "response_format", b"response_format", "schema_bound", b"schema_bound", "script", b"script", "sort", b"sort", "stop", b"stop", "temperature", b"temperature", "tenant", b"tenant", "tier", b"tier", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
@@ -494,11 +498,14 @@ class Route(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     RESOLVED_MODEL_FIELD_NUMBER: _builtins.int
     DROPPED_PARAMS_FIELD_NUMBER: _builtins.int
+    QUEUED_MS_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     model: _builtins.str
     """catalogue id with version: "yandexgpt:latest" """
     resolved_model: _builtins.str
     """what the provider was asked for: "yandexgpt-5-pro" """
+    queued_ms: _builtins.int
+    """how long the request waited for a slot of a provider's quota"""
     @_builtins.property
     def dropped_params(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -508,10 +515,11 @@ class Route(_message.Message):
         model: _builtins.str = ...,
         resolved_model: _builtins.str = ...,
         dropped_params: _abc.Iterable[_builtins.str] | None = ...,
+        queued_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped_params", b"dropped_params", "model", b"model", "provider", b"provider", "resolved_model", b"resolved_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped_params", b"dropped_params", "model", b"model", "provider", b"provider", "queued_ms", b"queued_ms", "resolved_model", b"resolved_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -716,10 +724,16 @@ class EmbedRequest(_message.Message):
     OTHER_JSON_FIELD_NUMBER: _builtins.int
     ALLOWED_MODELS_FIELD_NUMBER: _builtins.int
     REQUIRE_PARAMETERS_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     dimensions: _builtins.int
     require_parameters: _builtins.bool
     """as Prompt.require_parameters"""
+    tenant: _builtins.str
+    """as Prompt.tenant"""
+    tier: _builtins.str
+    """as Prompt.tier"""
     @_builtins.property
     def input(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -737,10 +751,12 @@ class EmbedRequest(_message.Message):
         other_json: _abc.Mapping[_builtins.str, _builtins.bytes] | None = ...,
         allowed_models: _abc.Iterable[_builtins.str] | None = ...,
         require_parameters: _builtins.bool = ...,
+        tenant: _builtins.str = ...,
+        tier: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "dimensions", b"dimensions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "allowed_models", b"allowed_models", "dimensions", b"dimensions", "input", b"input", "model", b"model", "other_json", b"other_json", "require_parameters", b"require_parameters"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "allowed_models", b"allowed_models", "dimensions", b"dimensions", "input", b"input", "model", b"model", "other_json", b"other_json", "require_parameters", b"require_parameters", "tenant", b"tenant", "tier", b"tier"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__dimensions: _TypeAlias = _typing.Literal["dimensions"]  # noqa: Y015
     _WhichOneofArgType__dimensions: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions"]  # noqa: Y015
@@ -1361,14 +1377,32 @@ class ModelStatus(_message.Message):
     LATENCY_MS_FIELD_NUMBER: _builtins.int
     ERROR_RATE_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    LATENCY_P95_MS_FIELD_NUMBER: _builtins.int
+    FIRST_CONTENT_P50_MS_FIELD_NUMBER: _builtins.int
+    FIRST_CONTENT_P95_MS_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     model: _builtins.str
     status: _builtins.str
     """"operational" | "degraded" | "down" | "unknown" """
     latency_ms: _builtins.int
+    """half of the answers of the last five minutes took no longer, to their end"""
     error_rate: _builtins.float
+    reason: _builtins.str
+    """Why it is not operational: "failures" | "circuit_open" | "circuit_probing" | "cooling" | "drained"."""
+    latency_p95_ms: _builtins.int
+    first_content_p50_ms: _builtins.int
+    first_content_p95_ms: _builtins.int
+    calls: _builtins.int
+    """of the last five minutes, over all replicas"""
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """when the status began; absent: not known"""
+
     def __init__(
         self,
         *,
@@ -1378,10 +1412,16 @@ class ModelStatus(_message.Message):
         latency_ms: _builtins.int = ...,
         error_rate: _builtins.float = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        latency_p95_ms: _builtins.int = ...,
+        first_content_p50_ms: _builtins.int = ...,
+        first_content_p95_ms: _builtins.int = ...,
+        calls: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_rate", b"error_rate", "latency_ms", b"latency_ms", "model", b"model", "provider", b"provider", "status", b"status", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "error_rate", b"error_rate", "first_content_p50_ms", b"first_content_p50_ms", "first_content_p95_ms", b"first_content_p95_ms", "latency_ms", b"latency_ms", "latency_p95_ms", b"latency_p95_ms", "model", b"model", "provider", b"provider", "reason", b"reason", "since", b"since", "status", b"status", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

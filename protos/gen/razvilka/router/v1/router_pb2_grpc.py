@@ -89,7 +89,7 @@ class RouterServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetProviderStatus(self, request, context):
-        """GetProviderStatus returns what the router has seen of each provider and model version.
+        """GetProviderStatus returns what the routers have seen of each provider and model version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

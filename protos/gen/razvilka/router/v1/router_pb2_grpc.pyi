@@ -42,7 +42,7 @@ class RouterServiceStub:
     ListModels: _grpc.UnaryUnaryMultiCallable[_router_pb2.ListModelsRequest, _router_pb2.ListModelsResponse]
     """ListModels returns the whole catalogue as of now, with prices; the gateway keeps it in memory."""
     GetProviderStatus: _grpc.UnaryUnaryMultiCallable[_router_pb2.GetProviderStatusRequest, _router_pb2.GetProviderStatusResponse]
-    """GetProviderStatus returns what the router has seen of each provider and model version."""
+    """GetProviderStatus returns what the routers have seen of each provider and model version."""
     CountTokens: _grpc.UnaryUnaryMultiCallable[_router_pb2.CountTokensRequest, _router_pb2.CountTokensResponse]
     """CountTokens has a provider's own tokenizer count. Errors: MODEL_NOT_FOUND, MODEL_NOT_ALLOWED, PROVIDER_*."""
     GetFile: _grpc.UnaryUnaryMultiCallable[_router_pb2.GetFileRequest, _router_pb2.GetFileResponse]
@@ -64,7 +64,7 @@ class RouterServiceAsyncStub(RouterServiceStub):
     ListModels: _aio.UnaryUnaryMultiCallable[_router_pb2.ListModelsRequest, _router_pb2.ListModelsResponse]  # type: ignore[assignment]
     """ListModels returns the whole catalogue as of now, with prices; the gateway keeps it in memory."""
     GetProviderStatus: _aio.UnaryUnaryMultiCallable[_router_pb2.GetProviderStatusRequest, _router_pb2.GetProviderStatusResponse]  # type: ignore[assignment]
-    """GetProviderStatus returns what the router has seen of each provider and model version."""
+    """GetProviderStatus returns what the routers have seen of each provider and model version."""
     CountTokens: _aio.UnaryUnaryMultiCallable[_router_pb2.CountTokensRequest, _router_pb2.CountTokensResponse]  # type: ignore[assignment]
     """CountTokens has a provider's own tokenizer count. Errors: MODEL_NOT_FOUND, MODEL_NOT_ALLOWED, PROVIDER_*."""
     GetFile: _aio.UnaryUnaryMultiCallable[_router_pb2.GetFileRequest, _router_pb2.GetFileResponse]  # type: ignore[assignment]
@@ -101,7 +101,7 @@ class RouterServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _router_pb2.GetProviderStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_router_pb2.GetProviderStatusResponse, _abc.Awaitable[_router_pb2.GetProviderStatusResponse]]:
-        """GetProviderStatus returns what the router has seen of each provider and model version."""
+        """GetProviderStatus returns what the routers have seen of each provider and model version."""
 
     @_abc_1.abstractmethod
     def CountTokens(

@@ -218,6 +218,21 @@ async def test_a_client_without_the_grant_type_gets_no_refresh_token(flow: Flow)
     assert token.refresh_token == ""
 
 
+async def test_a_grant_knows_models_by_the_names_of_its_user(
+    flow: Flow, auth_pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """Those of the account, not those of one of its keys."""
+    save = "INSERT INTO auth.model_names (user_id, lineage_id, names, updated_at) VALUES ($1, $2, $3, now())"
+    await auth_pool.execute(save, flow.user_id, "", '{"gpt-4o": "yandexgpt:latest"}')
+    await auth_pool.execute(save, flow.user_id, "a key", '{"*": "gigachat"}')
+    app = await flow.app(confidential=True)
+    token = await flow.redeem(app, await flow.code(app))
+
+    answer = await flow.call(pb.GetGrantRequest(grant_id=claims_of(token.access_token)["gid"]))
+
+    assert dict(answer.caller.model_names) == {"gpt-4o": "yandexgpt:latest"}
+
+
 async def test_a_client_acts_in_its_own_name(flow: Flow) -> None:
     """Rule 37: its subject is itself, there is no refresh token, and its owner pays."""
     app = await flow.app(

@@ -26,7 +26,7 @@ def names(recording: Recording) -> Iterator[tuple[str, str]]:
     """Yield every public name, and "called" for those that ran."""
     for part, kind in PARTS.items():
         for name, member in members(kind).items():
-            yield f"{part}.{name}", "called" if recording.saw(member) else ""
+            yield f"{part}.{name}", "called" if recording.saw(kind, member) else ""
 
 
 report([language, conversations], Recording(gigachat), lambda recording: dict(names(recording)))

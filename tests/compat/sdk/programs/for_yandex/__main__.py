@@ -5,7 +5,6 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import yandex_ai_studio_sdk
 from recording import Recording, members
@@ -17,7 +16,6 @@ from for_yandex import language, learning, models, resources, search, speech
 # Public by its name only: the SDK's own plumbing, and what reads a microphone.
 INSIDE = ("_client", "_exceptions", "_testing", "_experimental", "cli")
 LEFT_OUT = {
-    "Dataset.read": "the emulator gives the lines as they were uploaded, not in the provider's Parquet",
     "ImageGenerationModel.attach_deferred": "raises AttributeError in the SDK itself, whatever it talks to (0.22.1)",
 }
 
@@ -35,16 +33,16 @@ def names(recording: Recording) -> Iterator[tuple[str, str]]:
                 if not recording.owns(found):
                     continue
                 path = f"{blocking.__name__}.{member}"
-                halves = (found, inspect.getattr_static(blocking, member))
-                both = all(ran(recording, member, half) for half in halves)
+                both = ran(recording, kind, member) and ran(recording, blocking, member)
                 yield path, "called" if both else LEFT_OUT.get(path, "")
 
 
-def ran(recording: Recording, name: str, member: Any) -> bool:
+def ran(recording: Recording, kind: type, name: str) -> bool:
     """Tell whether a member ran; a kind of dataset is a name for methods, which were called by it."""
+    member = inspect.getattr_static(kind, name)
     if isinstance(member, TaskTypeProxy):
-        return name in learning.ROWS and recording.saw(inspect.getattr_static(DatasetsWrapper, "draft_from_path"))
-    return recording.saw(member)
+        return name in learning.ROWS and recording.saw(DatasetsWrapper, vars(DatasetsWrapper)["draft_from_path"])
+    return recording.saw(kind, member)
 
 
 def modules() -> Iterator[ModuleType]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pyarrow.parquet as parquet
 from yandex_ai_studio_sdk.exceptions import DatasetValidationError, RunError
 
 from for_yandex.settings import FOLDER, every, in_both_ways, now, refused
@@ -62,7 +63,8 @@ async def can_keep_datasets(sdk: Any) -> None:
     assert dataset.id in [one.id for one in listed]
     with tempfile.TemporaryDirectory() as folder:
         [path] = await now(dataset.download(download_path=folder))
-        assert [json.loads(line) for line in path.read_text().splitlines()] == ROWS["completions"]
+        assert parquet.read_table(path).to_pylist() == ROWS["completions"]
+    assert await every(dataset.read(batch_size=1)) == ROWS["completions"]
     await now(dataset.delete())
     await refused(grpc.StatusCode.NOT_FOUND, sdk.datasets.get, dataset.id)
 
@@ -153,9 +155,7 @@ async def can_answer_in_batches(sdk: Any) -> None:
     task = await now(model.batch.run_deferred(source))
     assert (await now(task.get_status())).is_running
     result = await now(task.wait(**SOON))
-    with tempfile.TemporaryDirectory() as folder:
-        [path] = await now(result.download(download_path=folder))
-        said = [json.loads(line)["response"] for line in path.read_text().splitlines()]
+    said = [row["response"] for row in await every(result.read())]
     assert said == [(await now(model.run(text))).text for text in ("привет", "далеко?")]
     info = await now(task.get_task_info())
     assert [error.line_number for error in info.errors.line_errors] == [3]

@@ -68,3 +68,18 @@ async def can_list_and_embed_by_the_openai_like_api(sdk: Any) -> None:
     assert "text-search-doc" in [model.name for model in await now(sdk.chat.text_embeddings.list())]
     found = await now(sdk.chat.text_embeddings("text-search-doc").configure(extra_query={}).run("привет"))
     assert len(found.embedding) == 256
+
+
+@in_both_ways
+async def can_offer_a_function(sdk: Any) -> None:
+    parameters = {"type": "object", "properties": {"camp": {"type": "string"}}}
+    tool = sdk.tools.function(parameters, name="camp_distance", description="Расстояние")
+    for model in (sdk.models.completions("yandexgpt"), sdk.chat.completions("yandexgpt")):
+        answer = await now(model.configure(tools=[tool], tool_choice=tool).run("далеко?"))
+        assert [call.function.name for call in answer.tool_calls] == ["camp_distance"]
+
+
+@in_both_ways
+async def can_embed_in_another_size(sdk: Any) -> None:
+    model = sdk.models.text_embeddings("text-embeddings-v2-query").configure(dimensions=768)
+    assert len(await now(model.run("привет"))) == 768

@@ -1,5 +1,6 @@
 """Yandex's datasets, tuning and batches: work in the background over lines that were uploaded."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 
 from emulator.testing import YANDEX_FOLDER
 from emulator.tests.yandex_services import Services
-from emulator.yandex.storage import etag
+from emulator.yandex.learning.parquet import parquet
+from emulator.yandex.resources.storage import etag
 
 GPT = f"gpt://{YANDEX_FOLDER}/yandexgpt-lite/latest"
 PAIRS = [{"anchor": "река", "positive": "вода"}]
@@ -78,10 +80,32 @@ async def test_parts_are_put_together_in_order(services: Services) -> None:
     wrong = [{"partNum": "1", "etag": etag(b"other")}]
     refused = await services.status_of("DatasetService.FinishMultipartUploadDraft", uploadedParts=wrong, **about)
     await services.ask("DatasetService.FinishMultipartUploadDraft", uploadedParts=parts[::-1], **about)
-    where = await services.ask("DatasetService.GetDownloadUrls", **about)
+    verdict = await services.done(await services.ask("DatasetService.Validate", **about))
+    found = await services.ask("DatasetService.Describe", **about)
 
     assert refused == "INVALID_ARGUMENT"
-    assert await services.get(where["downloadUrls"][0]["url"]) == lines(PAIRS)
+    assert (verdict["isValid"], found["dataset"]["sizeBytes"]) == (True, str(len(lines(PAIRS))))
+
+
+async def test_rows_are_downloaded_as_parquet_once_they_are_valid(services: Services) -> None:
+    """A draft has none to give."""
+    drafted = await draft(services, "TextEmbeddingsPair")
+    ready = (await dataset(services, "TextEmbeddingsPair", lines(PAIRS)))["datasetId"]
+
+    [where] = (await services.ask("DatasetService.GetDownloadUrls", datasetId=ready))["downloadUrls"]
+
+    assert await services.status_of("DatasetService.GetDownloadUrls", datasetId=drafted) == "INVALID_ARGUMENT"
+    assert where["key"] == "0.parquet"
+    assert await services.get(where["url"]) == parquet(PAIRS)
+
+
+def test_parquet_is_as_its_readers_want_it() -> None:
+    """These bytes were read by the reference reader: a list with objects, an empty one, and none."""
+    rows: list[dict[str, Any]] = [{"q": [{"role": "user", "n": 1}], "r": "x"}, {"q": []}, {"r": "y"}]
+
+    assert (
+        hashlib.sha256(parquet(rows)).hexdigest() == "c2419a43462f5e19a39da713a52416b01ca5f73d3ca554ece86b6e3341726ff0"
+    )
 
 
 async def test_an_address_takes_one_upload(services: Services) -> None:
@@ -174,7 +198,9 @@ async def test_a_batch_answers_every_line_it_can(services: Services) -> None:
 
     task = await services.ask("BatchInferenceService.Describe", taskId=given["taskId"])
     where = await services.ask("DatasetService.GetDownloadUrls", datasetId=given["resultDatasetId"])
-    [row] = (await services.get(where["downloadUrls"][0]["url"])).splitlines()
-    assert json.loads(row)["response"]
+    data = await services.get(where["downloadUrls"][0]["url"])
+    asked = {"modelUri": GPT, "messages": rows[0]["request"]}
+    said = (await services.ask("TextGenerationService.Completion", **asked))["alternatives"][0]["message"]["text"]
+    assert said.encode() in data
     assert [error["lineNumber"] for error in task["task"]["errors"]["lineErrors"]] == ["2"]
     assert (begun["metadata"]["taskId"], task["task"]["status"]) == (given["taskId"], "COMPLETED")

@@ -70,12 +70,19 @@ class Service:
         surface = self._surface
         folder = surface.authenticate(call)
         body = call.received.json() if call.received.body else {}
+        if not isinstance(body, dict):
+            raise surface.refuse(call, 400, "Request is malformed")
         fields = {**call.received.query, **body, **in_path}
         call.entry.model = str(fields.get("modelUri") or "")
         instead = surface.instead(call, call.choose_fault(model=call.entry.model))
         if instead is not None:
             return instead
         surface.check_folder(call, folder, fields.get("folderId") or None, call.received.header("x-folder-id"))
-        found = handle(Asked(surface, call, folder or str(fields.get("folderId") or ""), fields))
+        asked = Asked(surface, call, folder or str(fields.get("folderId") or ""), fields)
+        try:
+            found = handle(asked)
+        except (KeyError, TypeError, AttributeError):
+            # Over REST a field may be of any shape.
+            raise surface.refuse(call, 400, "Request is malformed") from None
         frames = [msgspec.json.encode(one) + b"\n" for one in (found if isinstance(found, list) else [found])]
         return Reply(frames, headers=surface.headers(call), fault=call.fault, streamed=isinstance(found, list))

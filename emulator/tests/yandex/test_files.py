@@ -4,9 +4,11 @@ import base64
 import json
 from typing import Any
 
+import aiohttp
 import grpc
 import pytest
 
+from emulator.tests.asking import post
 from emulator.tests.yandex_services import HEADERS, Services
 
 DAY_S = 86_400
@@ -76,6 +78,16 @@ async def test_rest_has_the_files_too(services: Services) -> None:
 
     assert (one["name"], [other["id"] for other in listed["files"]]) == ("стоянка", [file["id"]])
     assert url["url"].startswith(services.emulator.yandex_url)
+
+
+@pytest.mark.parametrize("body", [[], {"fileIds": 7}, {"fileIds": ["x"], "pageSize": []}])
+async def test_rest_may_send_a_field_of_any_shape(services: Services, http: aiohttp.ClientSession, body: Any) -> None:
+    """It is the request that is wrong, not the emulator that breaks."""
+    url = f"{services.emulator.yandex_url}/assistants/v1/searchIndex"
+
+    status, _ = await post(http, url, body, HEADERS, stream=False)
+
+    assert status in (400, 404)
 
 
 async def test_an_index_is_there_when_its_operation_is_done(services: Services) -> None:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from emulator.core import Core
 from emulator.kept import Kept
-from emulator.yandex.service import ACCOUNT, Asked
+from emulator.yandex.resources.service import ACCOUNT, Asked
 from emulator.yandex.surface import timestamp
 
 DAY_S: Final = 86_400

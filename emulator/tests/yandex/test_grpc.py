@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 import pytest_asyncio
 from google.protobuf.json_format import ParseDict
 
+from emulator.listeners import yandex_surface
 from emulator.testing import YANDEX_API_KEY, YANDEX_FOLDER, RunningEmulator, running_emulator
 from emulator.tests.conftest import Ask
+from emulator.yandex.grpc.method import Method
 from emulator.yandex.grpc.methods import METHODS
 from emulator.yandex.protos import foundation_models_pb2 as models
 
@@ -78,6 +81,17 @@ async def test_the_answer_is_that_of_rest(client: Client, ask_yandex: Ask, emula
         second["path"],
         second["ended"],
     )
+
+
+def test_every_method_is_answered_by_a_route(emulator: RunningEmulator) -> None:
+    """A method that listens has a dialogue, too."""
+    surface = yandex_surface(emulator.emulator.core, emulator.emulator.providers)
+
+    def is_known(method: Method) -> bool:
+        path = re.sub(r"\{\w+\}", "x", method.path)
+        return surface.find(method.verb, path) is not None and method.listens == (method.path in surface.dialogues)
+
+    assert [method.name for method in METHODS if not is_known(method)] == []
 
 
 async def test_a_stream_grows_to_the_whole_text(client: Client) -> None:

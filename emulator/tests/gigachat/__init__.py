@@ -1,0 +1,1 @@
+"""Tests of GigaChat as the emulator plays it: chats, tokens, checks, conversations."""

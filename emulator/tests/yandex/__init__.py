@@ -1,0 +1,1 @@
+"""Tests of Yandex as the emulator plays it: native, OpenAI-like, gRPC, and its smaller services."""

@@ -1,0 +1,24 @@
+"""Accounts as messages."""
+
+from __future__ import annotations
+
+from razvilka.auth.v1 import account_pb2 as pb
+
+from services.auth.shared.domain.account import Account
+from services.auth.shared.rpc_values import TIER_TO_PROTO, timestamp_to_proto
+
+
+def profile_to_proto(account: Account) -> pb.Profile:
+    """Return what people see of themselves."""
+    return pb.Profile(
+        user_id=account.id,
+        email=account.email,
+        email_verified=account.email_verified_at is not None,
+        name=account.name,
+        language=account.language,
+        time_zone=account.time_zone,
+        totp_enabled=account.has_totp,
+        tier=TIER_TO_PROTO[account.tier],
+        created_at=timestamp_to_proto(account.created_at),
+        has_password=account.password_hash is not None,
+    )

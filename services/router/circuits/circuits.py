@@ -1,0 +1,293 @@
+"""Every circuit of this router: who may be asked, what calls teach of it, what peers have found."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Generic, Protocol, TypeVar
+
+import structlog
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, ServiceError
+from services.router.circuits import metrics
+from services.router.circuits.domain.circuit import Outcome, Pass, State
+from services.router.circuits.domain.news import Cause, Change, CircuitView, Drain
+from services.router.circuits.domain.target import ONLY_CREDENTIAL, SkipReason, Target
+from services.router.circuits.entries import Entries, Entry
+from services.router.circuits.settings import CircuitSettings
+from services.router.domain.failure import FailureClass, classify, counts_against_provider
+
+log = structlog.get_logger()
+
+_OUTCOME_OF: Final = {
+    FailureClass.TRANSIENT: Outcome.FAILED,
+    FailureClass.SERVER: Outcome.FAILED,
+    FailureClass.SLOW: Outcome.TIMED_OUT,
+}
+
+
+class Candidate(Protocol):
+    """A model that may be asked."""
+
+    @property
+    def provider(self) -> str:
+        """Who offers it."""
+        ...
+
+    @property
+    def id(self) -> str:
+        """Its name in the catalogue."""
+        ...
+
+
+C = TypeVar("C", bound=Candidate)
+
+
+@dataclass(slots=True)
+class Admission:
+    """The right to one call; its outcome must be told by `answered`, `failed` or `left`."""
+
+    entry: Entry
+    of_model: Pass
+    of_credential: Pass
+    is_last_resort: bool = False
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether an outcome was told: the call had begun to answer."""
+        return self.of_model.is_recorded
+
+
+@dataclass(slots=True)
+class Choice(Generic[C]):
+    """Which candidate is asked: its place, and those that were passed over. No admission: nobody can be asked."""
+
+    at: int
+    admission: Admission | None
+    skipped: list[tuple[C, SkipReason]] = field(default_factory=list)
+
+
+class Circuits:
+    """Decides in microseconds, from memory. `on_change` hears of what this router found itself."""
+
+    def __init__(self, settings: CircuitSettings, clock: Clock, rng: random.Random) -> None:
+        self.on_change: Callable[[Change], None] = lambda _: None
+        self._settings = settings
+        self._rules = settings.rules()
+        self._clock = clock
+        self._rng = rng
+        self._entries = Entries(settings)
+
+    def choose(self, candidates: Sequence[C], at: int, *, is_first: bool) -> Choice[C]:
+        """Return the first candidate from `at` on that may be asked.
+
+        When none may, the last target is asked all the same: the only one that is not drained; or, for the first call
+        of a request, the least bad one, by a few requests at a time.
+        """
+        skipped: list[tuple[C, SkipReason]] = []
+        for place in range(at, len(candidates)):
+            admitted = self.admit(candidates[place])
+            if isinstance(admitted, Admission):
+                return Choice(place, admitted, skipped)
+            skipped.append((candidates[place], admitted))
+        return self._last_resort(candidates, at, skipped, is_first=is_first)
+
+    def admit(self, model: Candidate, credential: str = ONLY_CREDENTIAL) -> Admission | SkipReason:
+        """Return the right to a call, or why there is none."""
+        now = self._clock.monotonic()
+        entry = self._entries.of_model(Target(model.provider, credential, model.id))
+        refused = entry.refusal(now)
+        if refused is not None:
+            return refused
+        return _admission(entry, now)
+
+    def is_available(self, model: Candidate, credential: str = ONLY_CREDENTIAL) -> bool:
+        """Tell whether the model could be asked now; changes nothing."""
+        entry = self._entries.of_model(Target(model.provider, credential, model.id))
+        return entry.refusal(self._clock.monotonic()) is None
+
+    def ready_in_s(self, candidates: Sequence[Candidate]) -> float:
+        """Return the seconds until one of the candidates may be asked again, at least one."""
+        now = self._clock.monotonic()
+        entries = [self._entries.of_model(Target(each.provider, ONLY_CREDENTIAL, each.id)) for each in candidates]
+        return max(1.0, min((each.ready_at(now) for each in entries if not each.drained), default=now + 30) - now)
+
+    def _last_resort(
+        self, candidates: Sequence[C], at: int, skipped: list[tuple[C, SkipReason]], *, is_first: bool
+    ) -> Choice[C]:
+        entries = [self._entries.of_model(Target(each.provider, ONLY_CREDENTIAL, each.id)) for each in candidates]
+        left = [place for place, entry in enumerate(entries) if not entry.drained]
+        only = len(left) == 1 and left[0] >= at
+        if not left or not (only or is_first):
+            return Choice(at, None, skipped)
+        now = self._clock.monotonic()
+        place = min(left, key=lambda each: entries[each].badness(now))
+        admission = self._forced(entries[place], now, bounded=not only)
+        if admission is None:
+            return Choice(at, None, skipped)
+        return Choice(place, admission, [each for each in skipped if each[0] is not candidates[place]])
+
+    def _forced(self, entry: Entry, now: float, *, bounded: bool) -> Admission | None:
+        if entry.refusal(now) is SkipReason.COOLING:
+            # Its quota is spent, it is not ill: whoever has nobody else waits for it.
+            return _admission(entry, now)
+        if bounded and entry.last_resorts >= self._rules.probes:
+            return None
+        entry.last_resorts += 1
+        metrics.LAST_RESORTS.labels(entry.target.provider, entry.target.model).inc()
+        return Admission(
+            entry, entry.circuit.take_last_resort(), entry.credential.take_last_resort(), is_last_resort=True
+        )
+
+    def answered(self, admission: Admission, after_s: float) -> None:
+        """Note that content has come, so many seconds after the call."""
+        slow = after_s >= self._settings.slow_s
+        self._record(admission, Outcome.SLOW if slow else Outcome.ANSWERED, Outcome.ANSWERED)
+
+    def failed(self, admission: Admission, error: ServiceError) -> None:
+        """Note a failure: before the first content, or a break after it."""
+        if not counts_against_provider(error):
+            # Also when our own line for the provider was too long: nobody else has to keep away for that.
+            self.left(admission)
+            return
+        failure = classify(error)
+        if failure is FailureClass.CREDENTIAL:
+            self._refused(admission, error.reason)
+            return
+        if failure is FailureClass.CAPACITY and error.retry_after_s:
+            self._cool(admission.entry, error.retry_after_s)
+        self._record(admission, _OUTCOME_OF.get(failure, Outcome.SAYS_NOTHING), Outcome.SAYS_NOTHING)
+
+    def cut_short(self, admission: Admission, after_s: float) -> bool:
+        """Note that the request had no time left; tell whether that counts: not of callers who are impatient."""
+        had_time = after_s >= self._settings.slow_s / 2
+        outcome = Outcome.TIMED_OUT if had_time else Outcome.SAYS_NOTHING
+        self._record(admission, outcome, Outcome.SAYS_NOTHING)
+        return had_time
+
+    def left(self, admission: Admission) -> None:
+        """Note that the call ended without saying anything, as when the caller leaves."""
+        self._record(admission, Outcome.SAYS_NOTHING, Outcome.SAYS_NOTHING)
+
+    def _record(self, admission: Admission, of_model: Outcome, of_credential: Outcome) -> None:
+        entry, now = admission.entry, self._clock.monotonic()
+        self._end_last_resort(admission)
+        before = entry.circuit.state
+        if entry.circuit.record(admission.of_model, of_model, now, self._rng.random()):
+            self._changed(entry, _cause(before, entry.circuit.state, of_model))
+        credential = self._entries.of_credential(entry.target)
+        before = credential.circuit.state
+        if credential.circuit.record(admission.of_credential, of_credential, now, self._rng.random()):
+            self._changed(credential, _cause(before, credential.circuit.state, of_credential))
+
+    def _refused(self, admission: Admission, reason: ErrorReason) -> None:
+        """The credential was refused for this model: it is open at once; after some in a row, so is the credential."""
+        entry, now = admission.entry, self._clock.monotonic()
+        spent = reason is ErrorReason.PROVIDER_QUOTA_EXHAUSTED
+        if entry.circuit.trip(admission.of_model, now, self._rng.random()):
+            self._changed(entry, Cause.SPENT if spent else Cause.REFUSED)
+        # A package is spent for one model; a key is refused for all.
+        self._record(admission, Outcome.SAYS_NOTHING, Outcome.SAYS_NOTHING if spent else Outcome.FAILED)
+
+    def _end_last_resort(self, admission: Admission) -> None:
+        if admission.is_last_resort:
+            admission.is_last_resort = False
+            admission.entry.last_resorts -= 1
+
+    def _cool(self, entry: Entry, seconds: float) -> None:
+        until = self._clock.monotonic() + min(seconds, self._settings.longest_cooling_s)
+        # Of callers that are refused together, one tells the others.
+        if until > entry.cooling_until + 0.5:
+            now = self._clock.now()
+            self.on_change(Change(entry.target, entry.circuit.state, Cause.RETRY_AFTER, now, self._wall(until)))
+        entry.cooling_until = max(entry.cooling_until, until)
+
+    def _changed(self, entry: Entry, cause: Cause) -> None:
+        target, circuit = entry.target, entry.circuit
+        entry.cause, entry.changed_at = cause.value, self._clock.now()
+        entry.show()
+        if circuit.state is State.OPEN:
+            metrics.OPENINGS.labels(target.provider, target.model, cause.value).inc()
+        log.warning(
+            "router.circuit", provider=target.provider, model=target.model, state=circuit.state.value, cause=cause.value
+        )
+        self.on_change(
+            Change(target, circuit.state, cause, entry.changed_at, self._wall(circuit.until), circuit.openings)
+        )
+
+    def adopt(self, change: Change) -> None:
+        """Take over what another replica found; older news than ours changes nothing."""
+        entry = self._entries.find(change.target)
+        until = self._clock.monotonic() + (change.until - self._clock.now()).total_seconds()
+        if change.is_cooling:
+            most = self._clock.monotonic() + self._settings.longest_cooling_s
+            entry.cooling_until = max(entry.cooling_until, min(until, most))
+        elif entry.changed_at is None or change.at > entry.changed_at:
+            entry.circuit.adopt(change.state, until, change.openings, self._clock.monotonic())
+            entry.cause, entry.changed_at = change.cause.value, change.at
+            entry.show()
+
+    def reset(self, scope: Target) -> list[Target]:
+        """Close every circuit within `scope` and end its cooling, here and at the peers; return which they were."""
+        known = [each for each in self._entries if each.target.is_within(scope)]
+        touched = [each for each in known if each.circuit.state is not State.CLOSED or each.cooling_until]
+        for entry in touched:
+            entry.cooling_until = 0.0
+            entry.circuit.close(self._clock.monotonic())
+            entry.circuit.openings = 0
+            self._changed(entry, Cause.RESET)
+        return [entry.target for entry in touched]
+
+    def set_drains(self, drains: Sequence[Drain]) -> None:
+        """Make exactly these drains count."""
+        metrics.DRAINED.set(len(drains))
+        self._entries.set_drains(drains)
+
+    def views(self) -> list[CircuitView]:
+        """Return every circuit that calls or peers have made, in order of their targets."""
+        return [self._view(entry) for entry in sorted(self._entries, key=lambda each: each.target)]
+
+    def view(self, model: Candidate) -> CircuitView:
+        """Return the circuit of a model; when its credential's is not closed, that one."""
+        entry = self._entries.of_model(Target(model.provider, ONLY_CREDENTIAL, model.id))
+        if entry.credential.state is not State.CLOSED and entry.circuit.state is not State.OPEN:
+            entry = self._entries.of_credential(entry.target)
+        return self._view(entry)
+
+    def _view(self, entry: Entry) -> CircuitView:
+        circuit, now = entry.circuit, self._clock.monotonic()
+        waits = circuit.state is State.OPEN and now < circuit.until
+        # What nobody has probed yet is open no longer: the next call is a probe.
+        state = State.HALF_OPEN if circuit.state is State.OPEN and not waits else circuit.state
+        cooling = self._wall(entry.cooling_until) if entry.cooling_until > now else None
+        return CircuitView(
+            entry.target,
+            state,
+            entry.cause,
+            entry.changed_at,
+            self._wall(circuit.until) if waits else None,
+            circuit.openings,
+            cooling,
+            entry.drained,
+        )
+
+    def _wall(self, monotonic: float) -> datetime:
+        return self._clock.now() + timedelta(seconds=monotonic - self._clock.monotonic())
+
+
+def _admission(entry: Entry, now: float) -> Admission:
+    of_model, of_credential = entry.circuit.take(now), entry.credential.take(now)
+    if of_model is None or of_credential is None:
+        raise AssertionError("asked for without looking first")
+    return Admission(entry, of_model, of_credential)
+
+
+def _cause(before: State, after: State, outcome: Outcome) -> Cause:
+    if after is State.CLOSED:
+        return Cause.PROBES_ANSWERED
+    if before is State.HALF_OPEN:
+        return Cause.PROBE
+    return Cause.SLOW if outcome in (Outcome.SLOW, Outcome.TIMED_OUT) else Cause.FAILURES

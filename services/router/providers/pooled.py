@@ -1,0 +1,86 @@
+"""One provider under several credentials: a call goes out under the one whose slot it has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from itertools import cycle
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from servicekit.errors import NotFound
+from services.router.domain.catalog import Model
+from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Vectors
+from services.router.domain.kept_file import KeptFile
+from services.router.providers import failures
+from services.router.providers.provider import FileStore, Provider, ProviderCall, Tokenizer, Traits
+from services.router.slots.line import SlotLine
+
+P = TypeVar("P", bound=Provider)
+T = TypeVar("T")
+
+
+class PooledProvider(Generic[P]):
+    """Providers of one kind, by the names of their credentials; the first one stands for all where it is the same."""
+
+    def __init__(self, members: Mapping[str, P]) -> None:
+        self._members = members
+        self._first = next(iter(members.values()))
+        self.name = self._first.name
+        # What waits in no line of answers is shared out in turn.
+        self._turns = cycle(members.values())
+
+    def traits(self, model: Model) -> Traits:
+        """Return what the provider does itself for this model."""
+        return self._first.traits(model)
+
+    def tokenizer(self, model: Model) -> Tokenizer | None:
+        """Return what counts tokens for this model: the same under every credential."""
+        return self._first.tokenizer(model)
+
+    def slots(self, model: Model) -> SlotLine | None:
+        """Return the line for the slots of all credentials."""
+        return self._first.slots(model)
+
+    async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
+        """Return the whole answer."""
+        return await self._of(call).complete(prompt, call)
+
+    def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
+        """Yield the answer as it is made."""
+        return self._of(call).stream(prompt, call)
+
+    async def embed(self, texts: EmbeddingInput, call: ProviderCall) -> Vectors:
+        """Return one vector for each text."""
+        return await self._of(call).embed(texts, call)
+
+    def _of(self, call: ProviderCall) -> P:
+        # A credential that was taken out while its slot was in use is not there.
+        found = self._members.get(call.slot.credential) if call.slot is not None else None
+        return found or next(self._turns)
+
+
+class PooledFiles:
+    """Files that lie under any of several credentials: whoever has one answers."""
+
+    def __init__(self, stores: Sequence[FileStore]) -> None:
+        self._stores = stores
+
+    async def describe(self, file: UUID) -> KeptFile:
+        """Return what is known of a file, without its content."""
+        return await self._first(lambda store: store.describe(file))
+
+    async def content(self, file: UUID) -> KeptFile:
+        """Return a file's content and what kind it is."""
+        return await self._first(lambda store: store.content(file))
+
+    async def delete(self, file: UUID) -> None:
+        """Delete a file."""
+        await self._first(lambda store: store.delete(file))
+
+    async def _first(self, ask: Callable[[FileStore], Awaitable[T]]) -> T:
+        for store in self._stores:
+            try:
+                return await ask(store)
+            except NotFound:
+                continue
+        raise failures.no_such_file()

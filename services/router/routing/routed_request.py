@@ -1,0 +1,49 @@
+"""A request on its way through its candidates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from services.router.domain.catalog import Model
+from services.router.domain.completion import Attempt
+from services.router.domain.kept import Kept
+from services.router.slots.asker import NOBODY, Asker
+from services.router.status.canaries import Trial
+
+
+@dataclass(slots=True)
+class RoutedRequest:
+    """A request with the models that may answer it, best first, and what was tried so far."""
+
+    request_id: str
+    candidates: Sequence[Model]
+    deadline: float | None
+    """On the monotonic clock; None: none."""
+    caller_deadline: float | None = None
+    """When the caller waits no longer, on the monotonic clock; None: it always does."""
+    attempts: list[Attempt] = field(default_factory=list)
+    """Calls that were made, and candidates that were skipped, in order."""
+    calls: int = 0
+    """Calls that were made."""
+    asker: Asker = NOBODY
+    choices: int = 1
+    queued_s: float = 0.0
+    """That attempts before the one under way have waited for slots."""
+    at: int = 0
+    tries_of_candidate: int = 0
+    trial: Trial | None = None
+    """What hears how a request of a canary's channel goes."""
+    skips_unsupported: bool = False
+    """Whether a model that cannot do all that is asked gives way to the next one."""
+    kept: Kept = field(default_factory=Kept)
+    """What the model under way has answered of several calls: it is asked for the rest, and no other model is."""
+
+    def tried(self) -> str:
+        """Return the attempts as JSON, for an error's details."""
+        tried = [
+            {"provider": one.provider, "model": one.model, "reason": one.reason, "latency_ms": one.latency_ms}
+            for one in self.attempts
+        ]
+        return json.dumps(tried, separators=(",", ":"))

@@ -1,0 +1,52 @@
+"""Where replicas meet: one script in Redis, all of it or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from services.router.slots.wire import Heard, Told, heard_from
+
+CHANNEL: Final = "router:slots"
+_SCRIPT: Final = Path(__file__).with_name("exchange.lua").read_text(encoding="utf-8")
+_PARTS: Final = ("state", "waiting", "tickets", "users", "replicas", "mail")
+
+
+class ExchangeLost(Exception):
+    """Redis did not answer."""
+
+
+class Exchange(Protocol):
+    """Where replicas meet."""
+
+    async def tell(self, line: str, told: Told) -> Heard:
+        """Return the line's answer.
+
+        Raises:
+            ExchangeLost: there is none; the statement may have counted.
+        """
+        ...
+
+
+class RedisExchange:
+    """The lines in Redis."""
+
+    def __init__(self, client: Redis) -> None:
+        self._script = client.register_script(_SCRIPT)
+
+    async def tell(self, line: str, told: Told) -> Heard:
+        """Return the line's answer.
+
+        Raises:
+            ExchangeLost: there is none; the statement may have counted.
+        """
+        keys = [f"router:slots:{{{line}}}:{part}" for part in _PARTS]
+        try:
+            said = await self._script(keys=keys, args=[msgspec.json.encode(told), CHANNEL, line])
+        except (RedisError, OSError, TimeoutError) as exc:
+            raise ExchangeLost(type(exc).__name__) from exc
+        return heard_from(said)

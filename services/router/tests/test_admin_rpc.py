@@ -1,0 +1,132 @@
+"""What administrators order of one router counts on all of them; over the real RPCs, PostgreSQL and Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from razvilka.router.v1 import admin_pb2 as pb
+from razvilka.router.v1 import admin_pb2_grpc
+
+from emulator.testing import RunningEmulator
+from servicekit import rpc_client
+from servicekit.clock import SystemClock
+from servicekit.errors import ErrorReason, ServiceError
+from servicekit.settings import PostgresSettings, RedisSettings
+from services.router.circuits.settings import CircuitSettings
+from services.router.server import running
+from services.router.tests.adapters import router_settings
+from services.router.tests.running_router import Stub, complete, prompt, router
+from tools.testing.plugin import MakeDatabaseDsn
+
+MODEL = "gigachat-max"
+
+
+class Administrator:
+    """The administrators' RPCs of one router."""
+
+    def __init__(self, stub: Any) -> None:
+        self._stub = stub
+
+    async def ask(self, request: Any) -> Any:
+        """Send a request to the RPC of its name."""
+        method = type(request).__name__.removesuffix("Request")
+        return await rpc_client.unary(getattr(self._stub, method), request, deadline_s=20.0)
+
+    async def drain(self, scope: pb.ProviderScope, *, drained: bool) -> None:
+        await self.ask(pb.SetDrainedRequest(scope=scope, drained=drained, reason="costs", drained_by="user:1"))
+
+
+@asynccontextmanager
+async def administered(emulator: RunningEmulator, **settings: Any) -> AsyncIterator[Administrator]:
+    async with (
+        running(router_settings(emulator, **settings), SystemClock()) as port,
+        rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        yield Administrator(admin_pb2_grpc.RouterAdminServiceStub(channel))
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await holds():
+            await asyncio.sleep(0.02)
+
+
+async def reason_of(stub: Stub) -> str:
+    """Ask the model; return why it did not answer, "" when it did."""
+    try:
+        await complete(stub, prompt(MODEL, "[[text:да]]", allowed_models=[MODEL]))
+    except ServiceError as exc:
+        return exc.reason.value
+    return ""
+
+
+async def test_a_drain_ordered_of_one_router_counts_on_another(
+    emulator: RunningEmulator, make_database_dsn: MakeDatabaseDsn, redis_url: str
+) -> None:
+    """Said over Redis: the other looks into the table once an hour only."""
+    shared = {
+        "postgres": PostgresSettings(dsn=await make_database_dsn("router")),
+        "redis": RedisSettings(url=redis_url, timeout_ms=5000),
+        "circuits": CircuitSettings(share_s=3600.0),
+    }
+    scope, named = (pb.ProviderScope(provider="gigachat", model=name) for name in (MODEL, "gigachat/max"))
+    async with administered(emulator, **shared) as admin, router(emulator, **shared) as other:
+        assert await reason_of(other) == ""
+
+        await admin.drain(named, drained=True)
+        await until(lambda: _is(reason_of(other), ErrorReason.NO_HEALTHY_PROVIDER.value))
+        found = await admin.ask(pb.ListCircuitsRequest())
+        assert [(each.scope, each.reason, each.drained_by) for each in found.drains] == [(scope, "costs", "user:1")]
+
+        await admin.drain(named, drained=False)
+        await until(lambda: _is(reason_of(other), ""))
+        with pytest.raises(ServiceError) as caught:
+            await admin.drain(scope, drained=False)
+        assert (caught.value.reason, caught.value.param) == (ErrorReason.NOT_FOUND, "provider")
+        past = await admin.ask(pb.ListStatusHistoryRequest(limit=10))
+        assert all(each.provider in ("gigachat", "yandexgpt") for each in past.statuses)
+
+
+async def _is(asked: Awaitable[str], expected: str) -> bool:
+    return await asked == expected
+
+
+@pytest.mark.parametrize(
+    ("scope", "param", "known"),
+    [
+        (pb.ProviderScope(provider="gigachad"), "provider", "gigachat, yandexgpt"),
+        (pb.ProviderScope(provider="gigachat", model="yandexgpt:latest"), "model", "gigachat-max, gigachat-pro"),
+    ],
+)
+async def test_what_is_not_there_is_named_with_what_is(
+    emulator: RunningEmulator, scope: pb.ProviderScope, param: str, known: str
+) -> None:
+    """A typing error must not drain nothing in silence."""
+    async with administered(emulator) as admin:
+        for request in (pb.ResetCircuitsRequest(scope=scope), pb.SetDrainedRequest(scope=scope, drained=True)):
+            with pytest.raises(ServiceError) as caught:
+                await admin.ask(request)
+            assert (caught.value.reason, caught.value.param) == (ErrorReason.NOT_FOUND, param)
+            assert known in caught.value.message
+
+
+async def test_without_postgresql_circuits_are_reset_and_orders_that_must_last_are_refused(
+    emulator: RunningEmulator,
+) -> None:
+    """A drain that a restart would forget is none."""
+    scope = pb.ProviderScope(provider="gigachat")
+    async with administered(emulator) as admin:
+        assert list((await admin.ask(pb.ResetCircuitsRequest(scope=scope))).reset) == []
+        for request in (
+            pb.SetDrainedRequest(scope=scope, drained=True),
+            pb.SetDrainedRequest(scope=scope),
+            pb.ListCircuitsRequest(),
+            pb.ListStatusHistoryRequest(limit=1),
+        ):
+            with pytest.raises(ServiceError) as caught:
+                await admin.ask(request)
+            assert caught.value.reason is ErrorReason.DATABASE_ERROR
