@@ -23,8 +23,6 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
 from services.router.domain.context_overflow import overflow_sentence
 from services.router.domain.failure import (
-    LIMIT_DETAIL,
-    OUR_QUEUE,
     Decision,
     FailureClass,
     Situation,
@@ -58,10 +56,6 @@ class RoutingAttempt:
     span: Span
     began: float
     """On the monotonic clock."""
-
-    def took_s(self, now: float) -> float:
-        """Return the seconds since the provider was asked: what was waited for a slot is not its own."""
-        return now - self.began - self.call.queued_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +179,7 @@ class Attempts:
         had_answered, took_s = attempt.admission.is_recorded, self._took_s(attempt)
         counts = counts_against_provider(error)
         if isinstance(error, CutShort):
-            counts = self._circuits.cut_short(attempt.admission, attempt.took_s(now))
-        elif error.details.get(LIMIT_DETAIL) == OUR_QUEUE:
-            self._circuits.left(attempt.admission)
+            counts = self._circuits.cut_short(attempt.admission, took_s)
         else:
             self._circuits.failed(attempt.admission, error)
         if counts:
@@ -195,14 +187,14 @@ class Attempts:
             now, monotonic = self._clock.now(), self._clock.monotonic()
             self._health.failed(model.provider, model.id, now, monotonic, had_answered=had_answered)
             if attempt.request.trial is not None:
-                attempt.request.trial.tried(model, attempt.took_s(now), failed=True)
+                attempt.request.trial.tried(model, took_s, failed=True)
 
     def _count(self, attempt: RoutingAttempt, reason: str) -> None:
         model = attempt.model
         # What its adapter refused went nowhere: it is none of the calls that are allowed.
         attempt.request.calls += reason != ErrorReason.UNSUPPORTED_PARAMETER.value
-        now = self._clock.monotonic()
-        latency_ms = round(attempt.took_s(now) * 1000)
+        took_s = self._took_s(attempt)
+        latency_ms = round(took_s * 1000)
         attempt.request.attempts.append(
             Attempt(model.provider, model.id, reason, latency_ms, attempt.call.provider_request_id)
         )
@@ -210,7 +202,8 @@ class Attempts:
             metrics.ATTEMPTS.labels(model.provider, model.id, reason).inc()
         else:
             metrics.of_model(model.provider, model.id).answered.inc()
-            self._health.ended(model.provider, model.id, attempt.took_s(now), self._clock.now(), now)
+            now, monotonic = self._clock.now(), self._clock.monotonic()
+            self._health.ended(model.provider, model.id, took_s, now, monotonic)
 
     async def _after(self, error: ServiceError, failed: RoutingAttempt) -> None:
         """Wait, move on, or give up.
@@ -278,12 +271,16 @@ class Attempts:
 
     def _began_to_answer(self, attempt: RoutingAttempt) -> None:
         now, model = self._clock.monotonic(), attempt.model
-        took_s = attempt.took_s(now)
+        took_s = self._took_s(attempt)
         self._circuits.answered(attempt.admission, took_s)
         metrics.of_model(model.provider, model.id).first_content.observe(took_s)
         self._health.answered(model.provider, model.id, took_s, self._clock.now(), now)
         if attempt.request.trial is not None:
             attempt.request.trial.tried(model, took_s, failed=False)
+
+    def _took_s(self, attempt: RoutingAttempt) -> float:
+        """Return how long the provider has had the call: waiting for a slot is none of its time."""
+        return self._clock.monotonic() - attempt.began - attempt.call.queued_s
 
 
 def _gives_way(error: ServiceError, request: RoutedRequest) -> bool:
