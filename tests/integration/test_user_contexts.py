@@ -67,24 +67,23 @@ def forged_by_the_gateway(stack: RunningStack, user_id: str) -> bytes:
     return signer.sign(UserContext(user_id, frozenset(SCOPES)))
 
 
-def stored_request(stack: RunningStack, account: Account) -> str:
-    """Have a request answered and billed; return its id."""
+def stored_request(stack: RunningStack, account: Account) -> usage_pb2.GetRequestRequest:
+    """Have a request answered and billed; return what asks usage for it, once it is there."""
     body = {"model": "yandexgpt:latest", "messages": [{"role": "user", "content": "Привет"}]}
-    with httpx.Client(
-        base_url=stack.url, headers={"authorization": f"Bearer {account.key}"}, trust_env=False
-    ) as client:
-        request_id = client.post("/v1/chat/completions", json=body, timeout=30).headers["x-request-id"]
-        give_up_at = time.monotonic() + 60
-        while client.get(f"/v1/requests/{request_id}", timeout=30).status_code != httpx.codes.OK:
-            assert time.monotonic() < give_up_at, "the row never came"
-            time.sleep(0.05)
-    return str(request_id)
+    headers = {"authorization": f"Bearer {account.key}"}
+    answer = httpx.post(f"{stack.url}/v1/chat/completions", headers=headers, json=body, trust_env=False, timeout=30)
+    request = usage_pb2.GetRequestRequest(user_id=account.user_id, request_id=answer.headers["x-request-id"])
+    give_up_at = time.monotonic() + 60
+    while reads(stack, "usage", "GetRequest", request, context_of(stack, account)) is not None:
+        assert time.monotonic() < give_up_at, "the row never came"
+        time.sleep(0.05)
+    return request
 
 
 def test_a_stolen_gateway_reads_no_rows_of_others(stack: RunningStack) -> None:
     """Usage believed the gateway's word. Now it takes a context of that user, signed by auth, with the scope."""
     account, thief = stack.new_account(scopes=SCOPES), stack.new_account(scopes=SCOPES)
-    request = usage_pb2.GetRequestRequest(user_id=account.user_id, request_id=stored_request(stack, account))
+    request = stored_request(stack, account)
     token, _, chain = context_of(stack, account).partition(b"\n")
     forged = forged_by_the_gateway(stack, account.user_id)
     shown = {
