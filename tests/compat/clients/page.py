@@ -29,7 +29,7 @@ What the columns try:
 - structured: an answer that the library turns into a typed object.
 - wrong key, unknown model: the library's own error for 401 and 404.
 - too long: 40,000 words for a window of 32,768 tokens; LangChain, LiteLLM, DSPy and CrewAI raise the class by which
-  they trim or turn to another model.
+  they trim or turn to another model, Codex says that the conversation is to be shortened.
 - cancel: a stream that is let go frees its place among the five of a free key, so that nothing is made that nobody
   reads. LlamaIndex, `llm` and smolagents have no way to close a stream: there the place is free when Python has
   collected what held the connection (`gc.collect()`); AutoGen's is closed with its client. Mem0 has no streams.

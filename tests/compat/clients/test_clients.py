@@ -65,6 +65,7 @@ LIBRARIES: Final = (
 NODE_LIBRARIES: Final = (
     Library("openai", "openai_node.mjs", ("zod",)),
     Library("ai", "vercel_ai.mjs", ("@ai-sdk/openai-compatible", "zod")),
+    Library("@openai/codex", "codex.mjs", dialect="responses"),
     Library("@ai-sdk/openai", "vercel_ai.mjs", ("ai", "zod"), dialect="responses"),
     Library("langchain", "langchain_js.mjs", ("@langchain/openai", "@langchain/core", "zod")),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -55,7 +56,8 @@ def _name_field(context: RequestContext, error: ServiceError) -> None:
     if error.param is None:
         return
     name = context.field_name(error.param)
-    error.message = error.message.replace(error.param, name)
+    # Only where the sentence names it: `stop` is a part of other words too.
+    error.message = re.sub(rf"(?<=[`']){re.escape(error.param)}(?=[`'])", lambda _: name, error.message)
     error.param = name
 
 

@@ -42,12 +42,12 @@ class Origins:
 
     Attributes:
         messages: where each message comes from.
-        tools: the number that each function has among the caller's tools.
+        tools: the path of each function among the caller's tools.
         names: other fields, and the ends of paths below messages and tools (these begin with a dot).
     """
 
     messages: Sequence[Origin]
-    tools: Sequence[int]
+    tools: Sequence[str]
     names: Mapping[str, str]
 
     def name(self, path: str) -> str:
@@ -56,7 +56,7 @@ class Origins:
             return self._message(*found.groups())
         if found := _TOOL.fullmatch(path):
             number, rest = int(found[1]), found[2]
-            return f"tools[{self.tools[number] if number < len(self.tools) else number}]{self._end(rest)}"
+            return (self.tools[number] if number < len(self.tools) else f"tools[{number}]") + self._end(rest)
         return self._named(path)
 
     def _message(self, index: str, part: str | None, call: str | None, rest: str) -> str:

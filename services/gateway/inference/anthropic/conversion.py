@@ -67,7 +67,7 @@ def to_chat(request: MessagesRequest) -> Conversation:
     turns = Turns()
     for index, message in enumerate(request.messages):
         turns.add(message, f"messages[{index}]")
-    tools, numbers, left_out = _tools(request.tools or ())
+    tools, paths, left_out = _tools(request.tools or ())
     chat = ChatRequest(
         model=request.model,
         messages=[*system, *turns.messages],
@@ -87,7 +87,7 @@ def to_chat(request: MessagesRequest) -> Conversation:
     origins = [*(Origin("system") for _ in system), *turns.origins]
     effort = "thinking" if request.thinking else "output_config.effort"
     return Conversation(
-        chat, [*left_out, *turns.left_out], Origins(origins, numbers, {**_NAMES, "reasoning_effort": effort})
+        chat, [*left_out, *turns.left_out], Origins(origins, paths, {**_NAMES, "reasoning_effort": effort})
     )
 
 
@@ -106,23 +106,23 @@ def _system(system: str | list[TextBlock] | None) -> list[ChatMessage]:
     return [ChatMessage(role="system", content=text)] if text else []
 
 
-def _tools(given: Sequence[ToolDefinition]) -> tuple[list[Tool], list[int], list[str]]:
-    """Return the tools of the caller, their numbers, and the names of those that only Anthropic's own servers run."""
+def _tools(given: Sequence[ToolDefinition]) -> tuple[list[Tool], list[str], list[str]]:
+    """Return the tools of the caller, their paths, and the names of those that only Anthropic's own servers run."""
     tools: list[Tool] = []
-    numbers: list[int] = []
+    paths: list[str] = []
     left_out: list[str] = []
     for index, tool in enumerate(given):
         if tool.input_schema is not None:
             if tool.name is None:
                 raise invalid_field(f"tools[{index}].name", "This field is required")
-            numbers.append(index)
+            paths.append(f"tools[{index}]")
             function = FunctionDefinition(tool.name, tool.description, tool.input_schema, tool.strict)
             tools.append(Tool(function=function))
         elif tool.type in (None, "custom"):
             raise invalid_field(f"tools[{index}].input_schema", "This field is required")
         else:
             left_out.append(f"tools[{index}]={tool.type}")
-    return tools, numbers, left_out
+    return tools, paths, left_out
 
 
 def _choose(chat: ChatRequest, request: MessagesRequest, tools: Sequence[Tool]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -31,15 +32,22 @@ class ResponseHead:
         id: of the response; only who has it can have it back.
         created: Unix seconds.
         request: what was asked; much of it is said again.
+        names: namespace and name of a function in one, by its name in the chat.
     """
 
     id: str
     created: int
     request: ResponsesRequest
+    names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def item_id(self, prefix: str, index: int) -> str:
         """Return the id of an item of the answer."""
         return item_id(prefix, self.id, index)
+
+    def named(self, name: str) -> dict[str, str]:
+        """Return the name of a called function as the caller knows it."""
+        namespace, own = self.names.get(name, ("", name))
+        return {"name": own, "namespace": namespace} if namespace else {"name": own}
 
 
 def response_usage(usage: TokenUsage, cost_micro_rub: int) -> dict[str, Any]:
@@ -140,13 +148,13 @@ def reasoning_item(id: str, text: str) -> dict[str, Any]:
     return {"id": id, "type": "reasoning", "summary": [{"type": "summary_text", "text": text}] if text else []}
 
 
-def call_item(id: str, call: ToolCall, status: str = "completed") -> dict[str, Any]:
+def call_item(id: str, call: ToolCall, named: Mapping[str, str], status: str = "completed") -> dict[str, Any]:
     """Return a call that the model made."""
     return {
         "id": id,
         "type": "function_call",
         "call_id": call.id,
-        "name": call.function.name,
+        **named,
         "arguments": call.function.arguments,
         "status": status,
     }
@@ -164,7 +172,7 @@ def items_of(head: ResponseHead, choice: Choice) -> list[dict[str, Any]]:
     for number, call in enumerate(choice.tool_calls, 1):
         status = end if number == len(choice.tool_calls) else "completed"
         made = ToolCall(call.id, FunctionCall(call.name, call.arguments))
-        items.append(call_item(head.item_id("fc", len(items)), made, status))
+        items.append(call_item(head.item_id("fc", len(items)), made, head.named(call.name), status))
     return items
 
 

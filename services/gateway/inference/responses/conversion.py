@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
+from msgspec import Raw
 
 from services.gateway.edge.reading.field_origins import Origin, Origins
-from services.gateway.edge.reading.json_body import decode_part, invalid_field
+from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.inference.responses.schemas import (
     ResponsesRequest,
     TextFormat,
     ToolChoice,
-    ToolDefinition,
 )
-from services.gateway.inference.responses.turns import Turns, given, not_offered
+from services.gateway.inference.responses.tools import offered
+from services.gateway.inference.responses.turns import Turns, not_offered
 from services.gateway.inference.schemas import (
     ChatMessage,
     ChatRequest,
-    FunctionDefinition,
     FunctionNamed,
     JsonSchemaFormat,
     NamedToolChoice,
@@ -28,7 +27,6 @@ from services.gateway.inference.schemas import (
     Tool,
 )
 
-_TOOL: Final = msgspec.json.Decoder(ToolDefinition)
 # Fields of a chat, and the ends of paths in it, as they are called here.
 _NAMES: Final = {
     "messages": "input",
@@ -52,6 +50,8 @@ class Conversation:
     said: list[ChatMessage]
     left_out: list[str]
     origins: Origins
+    names: Mapping[str, tuple[str, str]]
+    """Namespace and name of a function in one, by its name in the chat."""
 
 
 def to_chat(request: ResponsesRequest, before: Sequence[ChatMessage]) -> Conversation:
@@ -62,8 +62,8 @@ def to_chat(request: ResponsesRequest, before: Sequence[ChatMessage]) -> Convers
     """
     _refuse_what_is_not_here(request)
     turns = _said(request.input)
-    tools, numbers, left_out = _tools(request)
-    left_out += turns.left_out
+    tools = offered(request.tools or (), request.tool_choice)
+    left_out = [*tools.left_out, *turns.left_out]
     instructions = [ChatMessage(role="developer", content=request.instructions)] if request.instructions else []
     chat = ChatRequest(
         model=request.model,
@@ -72,8 +72,8 @@ def to_chat(request: ResponsesRequest, before: Sequence[ChatMessage]) -> Convers
         temperature=request.temperature,
         top_p=request.top_p,
         max_completion_tokens=request.max_output_tokens,
-        tools=[*tools] or None,
-        parallel_tool_calls=request.parallel_tool_calls if tools else None,
+        tools=[*tools.tools] or None,
+        parallel_tool_calls=request.parallel_tool_calls if tools.tools else None,
         reasoning_effort=request.reasoning.effort if request.reasoning else None,
         verbosity=request.text.verbosity if request.text else None,
         response_format=_form(request.text.format if request.text else None),
@@ -82,11 +82,13 @@ def to_chat(request: ResponsesRequest, before: Sequence[ChatMessage]) -> Convers
         prompt_cache_key=request.prompt_cache_key,
         service_tier=request.service_tier,
     )
-    _choose(chat, request, tools, left_out)
+    _choose(chat, request, tools.tools, left_out)
     if request.truncation == "auto":
         left_out.append("truncation=auto")
     unseen = [*(Origin("instructions") for _ in instructions), *(Origin("previous_response_id") for _ in before)]
-    return Conversation(chat, turns.messages, left_out, Origins([*unseen, *turns.origins], numbers, _NAMES))
+    return Conversation(
+        chat, turns.messages, left_out, Origins([*unseen, *turns.origins], tools.paths, _NAMES), tools.names
+    )
 
 
 def _refuse_what_is_not_here(request: ResponsesRequest) -> None:
@@ -100,7 +102,7 @@ def _refuse_what_is_not_here(request: ResponsesRequest) -> None:
             raise not_offered(field, remedy)
 
 
-def _said(input: str | list[msgspec.Raw]) -> Turns:
+def _said(input: str | list[Raw]) -> Turns:
     turns = Turns()
     if isinstance(input, str):
         turns.messages.append(ChatMessage(role="user", content=input))
@@ -110,31 +112,6 @@ def _said(input: str | list[msgspec.Raw]) -> Turns:
         turns.add(raw, f"input[{index}]")
     turns.close()
     return turns
-
-
-def _tools(request: ResponsesRequest) -> tuple[list[Tool], list[int], list[str]]:
-    """Return the functions that may be called, their numbers, and the names of tools that only OpenAI's servers run."""
-    tools: list[Tool] = []
-    numbers: list[int] = []
-    left_out: list[str] = []
-    allowed = _allowed(request.tool_choice)
-    for index, raw in enumerate(request.tools or ()):
-        tool = decode_part(_TOOL, raw, f"tools[{index}]")
-        if tool.type != "function":
-            left_out.append(f"tools[{index}]={tool.type}")
-            continue
-        name = given(tool.name, f"tools[{index}].name")
-        if allowed is None or name in allowed:
-            function = FunctionDefinition(name, tool.description, tool.parameters, tool.strict)
-            tools.append(Tool(function=function))
-            numbers.append(index)
-    return tools, numbers, left_out
-
-
-def _allowed(choice: object) -> set[str | None] | None:
-    if not isinstance(choice, ToolChoice) or choice.type != "allowed_tools":
-        return None
-    return {tool.name for tool in choice.tools or ()}
 
 
 def _choose(chat: ChatRequest, request: ResponsesRequest, tools: Sequence[Tool], left_out: list[str]) -> None:

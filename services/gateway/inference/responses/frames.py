@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from servicekit.errors import ServiceError
@@ -37,6 +37,7 @@ class _Item:
     call: ToolCall | None = None
     is_open: bool = True
     status: str = "completed"
+    named: Mapping[str, str] = field(default_factory=dict)
 
     def whole(self) -> dict[str, Any]:
         """Return the item as it is at its end."""
@@ -44,7 +45,7 @@ class _Item:
             return reasoning_item(self.id, self.text)
         if self.call is not None:
             self.call.function.arguments = self.text
-            return call_item(self.id, self.call, self.status)
+            return call_item(self.id, self.call, self.named, self.status)
         return message_item(self.id, self.text, self.status)
 
 
@@ -125,7 +126,8 @@ class ResponseFrames:
 
     def _new(self, kind: str, prefix: str, call: ToolCall | None = None) -> _Item:
         index = len(self._items)
-        item = _Item(kind, self._head.item_id(prefix, index), index, call=call)
+        named = self._head.named(call.function.name) if call is not None else {}
+        item = _Item(kind, self._head.item_id(prefix, index), index, call=call, named=named)
         self._items.append(item)
         return item
 
@@ -173,7 +175,11 @@ class ResponseFrames:
     def _opened(self, item: _Item) -> list[bytes]:
         added = "response.output_item.added"
         if item.call is not None:
-            return [self._event(added, output_index=item.index, item=call_item(item.id, item.call, "in_progress"))]
+            return [
+                self._event(
+                    added, output_index=item.index, item=call_item(item.id, item.call, item.named, "in_progress")
+                )
+            ]
         if item.kind == "reasoning":
             part = {"type": "summary_text", "text": ""}
             return [
@@ -191,7 +197,7 @@ class ResponseFrames:
 
     def _ends(self, item: _Item) -> list[bytes]:
         if item.call is not None:
-            name = item.call.function.name
+            name = item.named["name"]
             return [self._grown("response.function_call_arguments.done", item, name=name, arguments=item.text)]
         if item.kind == "reasoning":
             part = {"type": "summary_text", "text": item.text}

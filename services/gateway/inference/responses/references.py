@@ -15,6 +15,8 @@ from services.gateway.inference.responses.schemas import ItemHead
 
 # Each is read from the store: a conversation of so many steps is sent whole, or continued by `previous_response_id`.
 MOST_RESPONSES: Final = 100
+# Of JSON text; whatever is longer is the item itself, and is not looked at twice.
+_LONGEST_REFERENCE: Final = 1024
 _HEAD: Final = msgspec.json.Decoder(ItemHead)
 
 Load = Callable[[str], Awaitable[KeptResponse | None]]
@@ -36,6 +38,8 @@ class References:
         return [await self._item(raw, f"input[{index}]") for index, raw in enumerate(given)]
 
     async def _item(self, raw: Raw, where: str) -> Raw:
+        if len(raw) > _LONGEST_REFERENCE:
+            return raw
         head = decode_part(_HEAD, raw, where)
         if head.kind != "item_reference":
             return raw

@@ -64,6 +64,7 @@ class FunctionCallItem(Struct, gc=False):
     call_id: CallId
     name: Annotated[str, Meta(min_length=1, max_length=256)]
     arguments: str
+    namespace: Annotated[str, Meta(max_length=256)] | None = None
 
 
 class FunctionOutputItem(Struct, gc=False):
@@ -95,13 +96,14 @@ class ReasoningItem(Struct, gc=False):
 
 
 class ToolDefinition(Struct, gc=False):
-    """A function the model may call, or, by another type, a tool of OpenAI's own."""
+    """A function the model may call, some of them in a namespace, or, by another type, a tool of OpenAI's own."""
 
     type: ShortText
     name: FunctionName | None = None
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
+    tools: list[ToolDefinition] | None = None
 
 
 class NamedTool(Struct, gc=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ from services.gateway.inference.responses.schemas import (
 )
 from services.gateway.inference.schemas import ChatMessage, FunctionCall, ToolCall
 
+# What a function may be called in a chat, and what of it tells shortened names apart.
+_LONGEST_NAME: Final = 64
+_DIGEST: Final = 8
 _HEAD: Final = msgspec.json.Decoder(ItemHead)
 _CONTENT: Final = msgspec.json.Decoder(ContentItem)
 _MESSAGE: Final = msgspec.json.Decoder(MessageItem)
@@ -99,7 +103,9 @@ class Turns:
 
     def _call(self, raw: Raw, where: str) -> None:
         item = decode_part(_CALL, raw, where)
-        self._called(ToolCall(item.call_id, FunctionCall(item.name, item.arguments)), where)
+        self._called(
+            ToolCall(item.call_id, FunctionCall(name_in_chat(item.name, item.namespace), item.arguments)), where
+        )
 
     def _custom_call(self, raw: Raw, where: str) -> None:
         item = decode_part(_CUSTOM, raw, where)
@@ -138,6 +144,17 @@ class Turns:
         if all(part["type"] == "text" for part in parts):
             return "\n".join(part["text"] for part in parts)
         return [Raw(msgspec.json.encode(part)) for part in parts]
+
+
+def name_in_chat(name: str, namespace: str | None) -> str:
+    """Return what a function of a namespace is called in a chat: both names, shortened if they must be."""
+    if not namespace:
+        return name
+    joined = f"{namespace}__{name}"
+    if len(joined) <= _LONGEST_NAME:
+        return joined
+    digest = hashlib.sha256(joined.encode()).hexdigest()[:_DIGEST]
+    return f"{joined[: _LONGEST_NAME - _DIGEST - 1]}_{digest}"
 
 
 def not_offered(field: str, remedy: str) -> InvalidRequest:

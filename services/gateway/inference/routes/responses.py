@@ -19,14 +19,14 @@ from services.gateway.inference.openai_bodies import encode
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.prompt_list import PromptList
 from services.gateway.inference.responses.bodies import ResponseHead, answered, ended, items_of, response_usage
-from services.gateway.inference.responses.conversion import to_chat
+from services.gateway.inference.responses.conversion import Conversation, to_chat
 from services.gateway.inference.responses.frames import ResponseFrames
 from services.gateway.inference.responses.kept import KeptResponse, KeptResponses, new_response_id
 from services.gateway.inference.responses.references import References
 from services.gateway.inference.responses.schemas import ResponsesRequest
 from services.gateway.inference.routes.access import INPUT_TOKENS, RESPONSES
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
-from services.gateway.inference.schemas import ChatMessage, ChatRequest
+from services.gateway.inference.schemas import ChatMessage
 from services.gateway.inference.size.prompt_size import chat_size
 from services.gateway.inference.steering.choice import steering_of
 from services.gateway.inference.steering.schemas import left_out
@@ -87,7 +87,7 @@ class _ResponsesRoute(PaidRoute[ResponsesRequest]):
 
     async def asked(
         self, context: RequestContext, request: ResponsesRequest
-    ) -> tuple[list[ChatMessage], ChatRequest, PricedRequest]:
+    ) -> tuple[list[ChatMessage], Conversation, PricedRequest]:
         """Return what was said so far, the chat that is asked for, and what it may cost.
 
         Raises:
@@ -108,7 +108,7 @@ class _ResponsesRoute(PaidRoute[ResponsesRequest]):
         priced = self.inference.pricing.price(
             context, request.model, kind="chat", endpoint="responses", size=chat_size(chat), steering=steering
         )
-        return [*before, *conversation.said], chat, priced
+        return [*before, *conversation.said], conversation, priced
 
     async def _load(self, context: RequestContext, response_id: str) -> KeptResponse | None:
         caller = context.known_caller
@@ -152,11 +152,12 @@ class Responses(_ResponsesRoute):
     async def answer(self, context: RequestContext, request: ResponsesRequest, send: Send) -> None:
         """Answer one request."""
         context.stream = bool(request.stream)
-        said, chat, priced = await self.asked(context, request)
+        said, conversation, priced = await self.asked(context, request)
         answers = self.inference.answers
-        head = ResponseHead(new_response_id(context.request_id), int(priced.at.timestamp()), request)
+        created = int(priced.at.timestamp())
+        head = ResponseHead(new_response_id(context.request_id), created, request, conversation.names)
         turn = _Turn(context, head, said, self._kept)
-        prompts = PromptList(self.inference.router, (chat,))
+        prompts = PromptList(self.inference.router, (conversation.chat,))
         if context.stream:
             frames = _KeptFrames(turn)
             await answers.send_stream(context, priced, send, ask=prompts.stream, frames=frames, before_last=turn.keep)

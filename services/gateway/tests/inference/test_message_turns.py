@@ -125,10 +125,11 @@ async def test_what_a_provider_refuses_is_named_as_the_caller_wrote_it(edge: Edg
     body["messages"] = [*body["messages"], {"role": "assistant", "content": [text, call]}]
 
     for field, named in FIELDS:
-        backends.router.failure = InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"'{field}' will not do.", param=field)
+        words = f"'{field}' will not do: stopped by system.content."
+        backends.router.failure = InvalidRequest(ErrorReason.INVALID_PARAMETERS, words, param=field)
         error = (await edge.client.post(PATH, json=body)).json()["error"]
 
-        assert (error["param"], error["message"]) == (named, f"'{named}' will not do.")
+        assert (error["param"], error["message"]) == (named, f"'{named}' will not do: stopped by system.content.")
 
 
 async def test_its_client_lists_the_models_by_pages(edge: Edge) -> None:

@@ -18,6 +18,7 @@ from services.gateway.inference.responses.bodies import ResponseHead
 from services.gateway.inference.responses.frames import ResponseFrames
 from services.gateway.inference.responses.kept import item_id, new_response_id, response_of
 from services.gateway.inference.responses.schemas import ResponsesRequest
+from services.gateway.inference.responses.turns import name_in_chat
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.inference.test_responses import HELLO, PATH, WEATHER, call_weather, events
@@ -236,3 +237,31 @@ def test_a_failed_stream_is_one_of_the_official_types(fail_at: int, reason: Erro
     assert [event.type for event in found][:2] == ["response.created", "response.in_progress"]
     assert found[-1].response.error.code == code
     assert [item.status for item in found[-1].response.output] == ["incomplete"][:fail_at]
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_functions_of_a_namespace_are_called_by_both_names(
+    edge: Edge, backends: Backends, streamed: bool
+) -> None:
+    """As coding agents send the tools of their MCP servers: the chat knows one name, the caller both."""
+    crm = {"type": "namespace", "name": "mcp__crm", "description": "Клиенты", "tools": [WEATHER, HOSTED[1]]}
+    backends.router.tool_calls = [pb.ToolCall(id="call_1", name="mcp__crm__weather", arguments="{}")]
+    backends.router.finish = pb.FINISH_REASON_TOOL_CALLS
+
+    answer = await edge.client.post(PATH, json={**HELLO, "tools": [crm], "stream": streamed})
+    response = events(answer.text)[-1]["response"] if streamed else answer.json()
+    call = response["output"][-1]
+    again = await edge.client.post(PATH, json={**HELLO, "tools": [crm], "input": [call, {**RESULT, "output": "тепло"}]})
+
+    assert answer.headers["x-razvilka-dropped-params"] == "tools[0].tools[1]=custom"
+    assert [tool.name for tool in backends.router.prompts[0].tools] == ["mcp__crm__weather"]
+    assert (call["namespace"], call["name"]) == ("mcp__crm", "weather")
+    assert again.status_code == 200, again.text
+    assert backends.router.prompts[-1].messages[0].tool_calls[0].name == "mcp__crm__weather"
+
+
+def test_long_names_stay_short_and_apart() -> None:
+    """A function's name has 64 letters at most."""
+    one, other = (name_in_chat("a" * 60 + letter, "mcp__server") for letter in "xy")
+
+    assert (len(one), len(other), one == other) == (64, 64, False)
