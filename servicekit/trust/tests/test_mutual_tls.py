@@ -26,10 +26,7 @@ from tools.certificates import CERTIFICATE_LIVES, HOLDERS, ensure_certificates
 
 PREFIX = "/razvilka.usage.v1.UsageService/"
 ROWS: dict[str, tuple[str, ...]] = {
-    f"{PREFIX}Record": ("gateway",),
-    f"{PREFIX}GetSpend": ("gateway",),
-    f"{PREFIX}GetRequest": ("gateway",),
-    f"{PREFIX}CheckInvariants": ("operator",),
+    PREFIX + method.name: ("gateway",) for method in usage_pb2.DESCRIPTOR.services_by_name["UsageService"].methods
 }
 
 
