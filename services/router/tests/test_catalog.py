@@ -157,6 +157,12 @@ def test_an_asked_model_outside_the_caller_s_models_is_refused() -> None:
         candidates(CATALOG, found("yandexgpt"), NOW, {"gigachat"})
 
 
+def test_what_is_shipped_stays_within_a_provider() -> None:
+    """Prompts go to another company only if an operator or a caller says so."""
+    for model in CATALOG.models:
+        assert {other.provider for other in candidates(CATALOG, model, NOW)} <= {model.provider}, model.id
+
+
 def test_fallbacks_never_cost_more_than_was_asked_for() -> None:
     """The caller's budget is held at the price of the model asked for."""
     for model in CATALOG.models:

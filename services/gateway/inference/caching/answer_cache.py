@@ -143,9 +143,11 @@ def _seal(context: RequestContext, priced: PricedRequest) -> Seal:
 
 
 def _is_allowed(context: RequestContext, priced: PricedRequest, answer: Completion | Embeddings) -> bool:
-    """Tell whether the credential may use what answered: another one of the account may have asked."""
+    """Tell whether what answered may answer this request too: another credential of the account may have asked."""
     model = priced.catalog.find(answer.route.model)
-    return model is not None and may_use(context.known_caller, model)
+    if model is None or not may_use(context.known_caller, model):
+        return False
+    return any(candidate.id == model.id for candidate, _ in priced.candidates)
 
 
 def _is_lasting(answer: Completion | Embeddings) -> bool:

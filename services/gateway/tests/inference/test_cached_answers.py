@@ -19,7 +19,7 @@ from services.gateway.clients.completion import Choice, Completion, End, Route, 
 from services.gateway.inference.caching.whole_answer import Gathering, part_of
 from services.gateway.settings import CacheSettings
 from services.gateway.tests.admission_kit import leftovers
-from services.gateway.tests.backends import Backends, caller
+from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway, running_edge
 from services.gateway.tests.inference.idempotent_calls import CALLS, CHAT, HELLO
 from tools.testing.throwaway import throwaway_redis
@@ -251,3 +251,19 @@ def test_a_stream_of_an_answer_gathers_to_the_same_answer(given_choices: list[An
     gathering.add(part_of(whole))
 
     assert gathering.completion() == whole
+
+
+async def test_an_answer_of_a_model_that_may_not_answer_now_is_not_taken(edge: Edge, backends: Backends) -> None:
+    """The same words of another key may mean another model: what stands in for the first one differs."""
+    backends.auth.callers = {
+        KEY: caller(model_names={"spare": "gigachat-pro"}),
+        f"{KEY}-2": caller(key_id="key-2", model_names={"spare": "yandexgpt:deprecated"}),
+    }
+    backends.router.answering_model = "gigachat-pro"
+    body = {**HELLO, "models": ["spare"]}
+
+    first = await ask(edge.client, body)
+    other = await ask(edge.client, body, authorization=f"Bearer {KEY}-2")
+    again = await ask(edge.client, body)
+
+    assert [status(answer) for answer in (first, other, again)] == ["miss", "miss", "hit"]
