@@ -28,7 +28,14 @@ SWITCHED: Final = {
 }
 
 # What other services are ordered to do.
-ORDERS: Final = frozenset({AuditAction.PROVIDER_DRAIN, AuditAction.PROVIDER_UNDRAIN, AuditAction.CIRCUIT_RESET})
+PROVIDER_ORDERS: Final = (AuditAction.PROVIDER_DRAIN, AuditAction.PROVIDER_UNDRAIN, AuditAction.CIRCUIT_RESET)
+CATALOG_ORDERS: Final = (
+    AuditAction.OVERRIDE_SET,
+    AuditAction.OVERRIDE_REMOVED,
+    AuditAction.PRICE_ADDED,
+    AuditAction.CHANNEL_MOVED,
+)
+ORDERS: Final = frozenset((*PROVIDER_ORDERS, *CATALOG_ORDERS))
 LONGEST: Final = 1000
 MOST_DETAILS: Final = 16
 

@@ -66,6 +66,10 @@ class AuditAction(StrEnum):
     PROVIDER_DRAIN = "provider.drain"
     PROVIDER_UNDRAIN = "provider.undrain"
     CIRCUIT_RESET = "circuit.reset"
+    OVERRIDE_SET = "catalog.override_set"
+    OVERRIDE_REMOVED = "catalog.override_removed"
+    PRICE_ADDED = "catalog.price_added"
+    CHANNEL_MOVED = "catalog.channel_moved"
     SIGNING_KEY_CREATED = "signing_key.created"
 
 

@@ -92,6 +92,20 @@ async def test_an_order_to_another_service_is_noted(people: People, auth_pool: a
     assert (details["order_model"], details["order_reason"]) == ("gigachat-pro", "costs")
 
 
+async def test_orders_about_the_catalogue_have_names_too(
+    people: People, auth_pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """Each kind of them."""
+    admin = await people.seed(ADMIN, admin=True)
+    orders = [f"catalog.{kind}" for kind in ("override_set", "override_removed", "price_added", "channel_moved")]
+
+    for order in orders:
+        await people.call(order_of(admin, order))
+
+    rows = await auth_pool.fetch("SELECT action FROM auth.audit_log WHERE action LIKE 'catalog.%' ORDER BY seq")
+    assert [row["action"] for row in rows] == orders
+
+
 async def test_only_an_administrator_gives_orders_and_only_those_that_have_a_name(people: People) -> None:
     """Nothing is written that the log's readers could not tell from an act of auth itself."""
     admin, other = await people.seed(ADMIN, admin=True), await people.seed("o@example.ru")

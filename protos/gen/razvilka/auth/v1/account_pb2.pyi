@@ -1085,9 +1085,11 @@ class NoteOrderRequest(_message.Message):
     admin_user_id: _builtins.str
     """the account that asks"""
     order: _builtins.str
-    """"provider.drain" | "provider.undrain" | "circuit.reset" """
+    """"provider.drain" | "provider.undrain" | "circuit.reset" | "catalog.override_set" | "catalog.override_removed" |
+    "catalog.price_added" | "catalog.channel_moved"
+    """
     subject: _builtins.str
-    """"provider:gigachat" """
+    """"provider:gigachat", "model:yandexgpt:latest" """
     @_builtins.property
     def details(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
