@@ -7,7 +7,10 @@ from typing import Final
 from servicekit.trust.user_context import UserRow
 
 METHODS: Final = ("Converse", "ListModels", "GetProviderStatus", "CountTokens", "GetFile", "DeleteFile")
-ADMIN_METHODS: Final = ("ListCircuits", "ResetCircuits", "SetDrained", "ListStatusHistory")
+ADMIN_METHODS: Final = (
+    *("ListCircuits", "ResetCircuits", "SetDrained", "ListStatusHistory"),
+    *("ListOverrides", "SetOverride", "RemoveOverride", "ListPrices", "AddPrice", "MoveChannel"),
+)
 CALLERS: Final = {
     f"/razvilka.router.v1.{service}/{method}": ("gateway",)
     for service, methods in (("RouterService", METHODS), ("RouterAdminService", ADMIN_METHODS))

@@ -23,6 +23,7 @@ from servicekit.trust.user_context import ContextCheck
 from services.router.admin_rpc import RouterAdminServicer
 from services.router.cache import ChannelCache, RedisTokenShare
 from services.router.callers import CALLERS, IN_THEIR_NAME
+from services.router.catalog.administration import CatalogAdministration
 from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
 from services.router.catalog.live import LiveCatalog
@@ -84,6 +85,7 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         statuses = StatusReporter(health, circuits, seen, channel, clock, history_days=settings.status_history_days)
         sharing.on_seen = statuses.hear
         catalog = _catalog(settings, store, ChannelCache(client), clock)
+        sharing.on_orders = catalog.look_at_overrides
         ids = tool_call_ids(settings.tool_call_key, settings)
         made = file_ids(settings.tool_call_key, settings)
         lines = await opened.enter_async_context(_lines(client, clock, settings))
@@ -112,8 +114,9 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         tokenizing = Tokenizing(catalog, table.providers, service.counts, clock, limits)
         servicer = RouterServicer(service, tokenizing, files, settings.multiplex)
         checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "router", clock))
-        orders = ProviderAdministration(circuits, sharing, (found, seen), channel, catalog.current, clock)
-        register = functools.partial(_register, checked, RouterAdminServicer(orders))
+        orders = ProviderAdministration(circuits, sharing, (found, seen), catalog.current, clock)
+        catalogue = CatalogAdministration(catalog, store, sharing.announce, clock)
+        register = functools.partial(_register, checked, RouterAdminServicer(orders, catalogue))
         policy = CallPolicy(CALLERS)
         served = running_server(settings.grpc, register, _ready, policy, settings.tls)
         port = await opened.enter_async_context(served)

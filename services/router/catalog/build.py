@@ -43,6 +43,16 @@ def build_catalog(documents: Sequence[ProviderDocument], upstreams: Sequence[Ups
     return Catalog(models, catalog_version(models))
 
 
+def price_entries(
+    documents: Sequence[ProviderDocument], upstreams: Sequence[UpstreamEntry]
+) -> dict[str, list[tuple[Price, str]]]:
+    """Return the prices of the files, with where they were read, by the id of the model; channels have none."""
+    entries = {model.id: list(model.prices) for document in documents for model in document.models}
+    for upstream in upstreams:
+        entries |= {model.id: _upstream_prices(model) for model in upstream.models}
+    return {id: [(_price(id, entry), entry.source) for entry in found] for id, found in entries.items()}
+
+
 def catalog_version(models: Sequence[Model]) -> str:
     """Return a name that changes whenever a model or a price does."""
     # repr of frozensets follows the hash seed; replicas must agree.
@@ -172,7 +182,7 @@ def _during(prices: Sequence[Price], since: datetime, until: datetime | None) ->
 
 
 def _upstream_model(entry: UpstreamModel, upstream: UpstreamEntry) -> Model:
-    prices = [*entry.prices, *([entry.price] if entry.price is not None else [])]
+    prices = _upstream_prices(entry)
     if not prices:
         raise CatalogError(f"upstream {upstream.name!r}: model {entry.id!r} has no price")
     return Model(
@@ -192,6 +202,10 @@ def _upstream_model(entry: UpstreamModel, upstream: UpstreamEntry) -> Model:
         tokens_per_message=4,
         on_disconnect=upstream.on_disconnect,
     )
+
+
+def _upstream_prices(entry: UpstreamModel) -> list[PriceEntry]:
+    return [*entry.prices, *([entry.price] if entry.price is not None else [])]
 
 
 def _check(models: Sequence[Model]) -> None:

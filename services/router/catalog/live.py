@@ -14,6 +14,7 @@ from servicekit.clock import Clock
 from services.router import metrics
 from services.router.cache import ChannelCache
 from services.router.catalog.build import CatalogError, build_catalog, catalog_version
+from services.router.catalog.edits import edited
 from services.router.catalog.files import CatalogFiles, Files, Stamp
 from services.router.domain.catalog import Catalog, Model
 from services.router.domain.overrides import BadPatch, Overrides, patched, with_prices
@@ -137,9 +138,10 @@ class LiveCatalog:
             self._resolved[model.id] = entry
 
     def _rebuild(self, contents: Files, overrides: Overrides) -> None:
-        built = build_catalog(contents.documents, contents.upstreams, self._clock.now())
-        models, bad = _overridden(built.models, overrides)
-        self._note("overrides", bad)
+        documents, bad_move = edited(contents.documents, overrides)
+        built = build_catalog(documents, contents.upstreams, self._clock.now())
+        models, bad_patch = _overridden(built.models, overrides)
+        self._note("overrides", bad_patch or bad_move)
         version = catalog_version(models)
         if version != self._catalog.version:
             self._publish(Catalog(models, version))

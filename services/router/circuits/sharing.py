@@ -6,7 +6,7 @@ Either alone is enough, a little later; with neither, each router goes by what i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -37,6 +37,8 @@ class CircuitSharing:
         self._clock = clock
         self._waiting: asyncio.Queue[Change] = asyncio.Queue(WAITING_MAX)
         self.on_seen: Callable[[bytes], None] = lambda _: None
+        self.on_orders: Callable[[], Awaitable[None]] = _nothing
+        """Reads what other rooms keep of administrators' orders; called when a peer, or this replica, was given one."""
         circuits.on_change = self.note
 
     def note(self, change: Change) -> None:
@@ -81,9 +83,22 @@ class CircuitSharing:
         if news.change is not None:
             self._circuits.adopt(news.change.change())
         if news.look:
-            await self.look()
+            await self._look_at_orders()
         if news.seen is not None:
             self.on_seen(bytes(news.seen))
+
+    async def announce(self) -> None:
+        """Have what an administrator ordered count, here and at the peers."""
+        await self._look_at_orders()
+        try:
+            await self._channel.tell_look()
+        except LOST:
+            # They look by themselves, within seconds.
+            router_metrics.STORE_FAILURES.labels("redis").inc()
+
+    async def _look_at_orders(self) -> None:
+        await self.look()
+        await self.on_orders()
 
     async def watch(self, every_s: float) -> None:
         """Read the tables, for ever."""
@@ -102,3 +117,7 @@ class CircuitSharing:
         for change in changes:
             self._circuits.adopt(change)
         self._circuits.set_drains(drains)
+
+
+async def _nothing() -> None:
+    """Without other rooms there is nothing more to read."""

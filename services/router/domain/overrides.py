@@ -13,11 +13,46 @@ from services.router.domain.catalog import Canary, Candidate, Model, Price
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A channel stands for a model from `since` on."""
+
+    since: datetime
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Overrides:
-    """Patches by model id, and prices by model id."""
+    """Patches and prices by model id, moves by channel id."""
 
     patches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, Sequence[Price]] = field(default_factory=dict)
+    moves: Mapping[str, Sequence[Move]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """Who ordered something, and when; `by` is "user:<id>"."""
+
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PatchOrder:
+    """An override of a model that was ordered; `patch` is None when it was taken back."""
+
+    model: str
+    patch: Mapping[str, Any] | None
+    ordered: Ordered
+
+
+@dataclass(frozen=True, slots=True)
+class PriceOrder:
+    """A price, and where it was read; `ordered` is None when it stands in a catalogue file."""
+
+    price: Price
+    source: str
+    ordered: Ordered | None
 
 
 class BadPatch(ValueError):

@@ -8,8 +8,6 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, Unavailable
-from services.router import metrics
-from services.router.circuits.channel import LOST, NewsChannel
 from services.router.circuits.circuits import Circuits
 from services.router.circuits.domain.news import CircuitView, Drain
 from services.router.circuits.domain.target import Target
@@ -31,14 +29,12 @@ class ProviderAdministration:
         circuits: Circuits,
         sharing: CircuitSharing,
         stores: tuple[CircuitStore, StatusStore],
-        channel: NewsChannel,
         catalog: Callable[[], Catalog],
         clock: Clock,
     ) -> None:
         self._circuits = circuits
         self._sharing = sharing
         self._store, self._statuses = stores
-        self._channel = channel
         self._catalog = catalog
         self._clock = clock
 
@@ -73,7 +69,7 @@ class ProviderAdministration:
             await self._store.save_drain(Drain(self._known(scope), reason, by, self._clock.now()))
         except UNUSABLE as exc:
             raise _no_database() from exc
-        await self._announce()
+        await self._sharing.announce()
         log.warning("router.drained", provider=scope.provider, model=scope.model, by=by)
 
     async def undrain(self, scope: Target) -> None:
@@ -90,7 +86,7 @@ class ProviderAdministration:
         if not was_drained:
             text = "There is no drain of exactly this scope. See `drains` of GET /v1/admin/providers/circuits."
             raise NotFound(ErrorReason.NOT_FOUND, text, param="provider")
-        await self._announce()
+        await self._sharing.announce()
         log.warning("router.undrained", provider=scope.provider, model=scope.model)
 
     async def history(self, provider: str, model: str, limit: int) -> list[ModelHealth]:
@@ -103,14 +99,6 @@ class ProviderAdministration:
             return await self._statuses.find_history(provider, model, limit)
         except UNUSABLE as exc:
             raise _no_database() from exc
-
-    async def _announce(self) -> None:
-        await self._sharing.look()
-        try:
-            await self._channel.tell_look()
-        except LOST:
-            # They look by themselves, within seconds.
-            metrics.STORE_FAILURES.labels("redis").inc()
 
     def _known(self, scope: Target) -> Target:
         """Return the scope with its model's id, whichever of its names was given."""

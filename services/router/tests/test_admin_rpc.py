@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from razvilka.router.v1 import admin_pb2 as pb
-from razvilka.router.v1 import admin_pb2_grpc
+from razvilka.router.v1 import admin_pb2_grpc, router_pb2
 
 from emulator.testing import RunningEmulator
 from servicekit import rpc_client
@@ -91,6 +92,46 @@ async def test_a_drain_ordered_of_one_router_counts_on_another(
         assert all(each.provider in ("gigachat", "yandexgpt") for each in past.statuses)
 
 
+async def test_a_catalogue_order_given_to_one_router_counts_on_another(
+    emulator: RunningEmulator, make_database_dsn: MakeDatabaseDsn, redis_url: str
+) -> None:
+    """Said over Redis: the other looks into the tables once an hour only."""
+    shared = {
+        "postgres": PostgresSettings(dsn=await make_database_dsn("router")),
+        "redis": RedisSettings(url=redis_url, timeout_ms=5000),
+        "circuits": CircuitSettings(share_s=3600.0),
+        "overrides_s": 3600.0,
+    }
+    off = pb.SetOverrideRequest(model="gigachat/max", patch_json=b'{"enabled": false}', ordered_by="user:1")
+    async with administered(emulator, **shared) as admin, router(emulator, **shared) as other:
+        assert await reason_of(other) == ""
+
+        said = (await admin.ask(off)).override
+        await until(lambda: _is(reason_of(other), ErrorReason.MODEL_NOT_FOUND.value))
+        found = await admin.ask(pb.ListOverridesRequest())
+        assert (said.model, list(found.overrides), list(found.history)) == (MODEL, [said], [said])
+        await admin.ask(pb.RemoveOverrideRequest(model=MODEL, ordered_by="user:1"))
+        await until(lambda: _is(reason_of(other), ""))
+
+        price = (await admin.ask(pb.AddPriceRequest(price=to_come()))).price
+        assert list((await admin.ask(pb.ListPricesRequest(model=price.model))).prices)[-1] == price
+        await until(lambda: _has_price(other, price.version))
+        moved = pb.MoveChannelRequest(channel=MODEL, model="GigaChat-2-Pro", since=price.valid_from, moved_by="user:1")
+        assert (await admin.ask(moved)).channel == MODEL
+
+
+def to_come() -> pb.CatalogPrice:
+    """Return a price from some day of next year on."""
+    price = pb.CatalogPrice(model="GigaChat-2-Max", input_micro_rub_per_1k=1, output_micro_rub_per_1k=2, ordered_by="a")
+    price.valid_from.FromDatetime(datetime.now(UTC) + timedelta(days=400))
+    return price
+
+
+async def _has_price(stub: Stub, version: str) -> bool:
+    listing = await rpc_client.unary(stub.rpcs.ListModels, router_pb2.ListModelsRequest(), deadline_s=20.0)
+    return any(price.version == version for model in listing.models for price in model.prices)
+
+
 async def _is(asked: Awaitable[str], expected: str) -> bool:
     return await asked == expected
 
@@ -126,6 +167,11 @@ async def test_without_postgresql_circuits_are_reset_and_orders_that_must_last_a
             pb.SetDrainedRequest(scope=scope),
             pb.ListCircuitsRequest(),
             pb.ListStatusHistoryRequest(limit=1),
+            pb.SetOverrideRequest(model=MODEL, patch_json=b'{"enabled": false}'),
+            pb.RemoveOverrideRequest(model=MODEL),
+            pb.ListOverridesRequest(),
+            pb.AddPriceRequest(price=to_come()),
+            pb.MoveChannelRequest(channel=MODEL, model="GigaChat-2-Pro", since=to_come().valid_from),
         ):
             with pytest.raises(ServiceError) as caught:
                 await admin.ask(request)

@@ -22,7 +22,7 @@ async def test_every_query_prepares(make_database: MakeDatabase) -> None:
         for statement in statements:
             await connection.prepare(statement)
 
-    assert len(statements) == 2
+    assert len(statements) == 11
 
 
 async def test_overrides_are_read_whole(make_database: MakeDatabase) -> None:

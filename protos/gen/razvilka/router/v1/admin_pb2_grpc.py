@@ -54,6 +54,36 @@ class RouterAdminServiceStub:
                 request_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.ListStatusHistoryRequest.SerializeToString,
                 response_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.ListStatusHistoryResponse.FromString,
                 _registered_method=True)
+        self.ListOverrides = channel.unary_unary(
+                '/razvilka.router.v1.RouterAdminService/ListOverrides',
+                request_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.ListOverridesRequest.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.ListOverridesResponse.FromString,
+                _registered_method=True)
+        self.SetOverride = channel.unary_unary(
+                '/razvilka.router.v1.RouterAdminService/SetOverride',
+                request_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.SetOverrideRequest.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.SetOverrideResponse.FromString,
+                _registered_method=True)
+        self.RemoveOverride = channel.unary_unary(
+                '/razvilka.router.v1.RouterAdminService/RemoveOverride',
+                request_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.RemoveOverrideRequest.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.RemoveOverrideResponse.FromString,
+                _registered_method=True)
+        self.ListPrices = channel.unary_unary(
+                '/razvilka.router.v1.RouterAdminService/ListPrices',
+                request_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.ListPricesRequest.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.ListPricesResponse.FromString,
+                _registered_method=True)
+        self.AddPrice = channel.unary_unary(
+                '/razvilka.router.v1.RouterAdminService/AddPrice',
+                request_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.AddPriceRequest.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.AddPriceResponse.FromString,
+                _registered_method=True)
+        self.MoveChannel = channel.unary_unary(
+                '/razvilka.router.v1.RouterAdminService/MoveChannel',
+                request_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.MoveChannelRequest.SerializeToString,
+                response_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.MoveChannelResponse.FromString,
+                _registered_method=True)
 
 
 class RouterAdminServiceServicer:
@@ -90,6 +120,55 @@ class RouterAdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListOverrides(self, request, context):
+        """What is changed of the catalogue counts on all replicas within a second; gateways follow within seconds. A change
+        that a catalogue file could not make is INVALID_PARAMETERS with the field, and nothing of it is kept.
+
+        ListOverrides returns what differs from the files, and the last orders about it. Errors: DATABASE_ERROR.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetOverride(self, request, context):
+        """SetOverride has a model differ from its file by exactly the patch. Errors: NOT_FOUND (no such model),
+        INVALID_PARAMETERS, DATABASE_ERROR.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveOverride(self, request, context):
+        """RemoveOverride has a model be as its file says. Errors: NOT_FOUND (there is no override of it), DATABASE_ERROR.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPrices(self, request, context):
+        """ListPrices returns the prices of a model, oldest first, those of the files too. Errors: NOT_FOUND (no such model; a
+        channel has the prices of its models), DATABASE_ERROR.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddPrice(self, request, context):
+        """AddPrice has a model, and the channels that stand for it, cost something else from a moment to come. Errors:
+        NOT_FOUND, INVALID_PARAMETERS (an amount; a moment that is not to come, or whose day has a price), DATABASE_ERROR.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MoveChannel(self, request, context):
+        """MoveChannel has a channel stand for another model of its provider from a moment to come. Errors: NOT_FOUND (no such
+        channel), INVALID_PARAMETERS (no such model; a moment that is not to come, or taken), DATABASE_ERROR.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RouterAdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -112,6 +191,36 @@ def add_RouterAdminServiceServicer_to_server(servicer, server):
                     servicer.ListStatusHistory,
                     request_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.ListStatusHistoryRequest.FromString,
                     response_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.ListStatusHistoryResponse.SerializeToString,
+            ),
+            'ListOverrides': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOverrides,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.ListOverridesRequest.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.ListOverridesResponse.SerializeToString,
+            ),
+            'SetOverride': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetOverride,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.SetOverrideRequest.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.SetOverrideResponse.SerializeToString,
+            ),
+            'RemoveOverride': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveOverride,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.RemoveOverrideRequest.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.RemoveOverrideResponse.SerializeToString,
+            ),
+            'ListPrices': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPrices,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.ListPricesRequest.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.ListPricesResponse.SerializeToString,
+            ),
+            'AddPrice': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddPrice,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.AddPriceRequest.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.AddPriceResponse.SerializeToString,
+            ),
+            'MoveChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.MoveChannel,
+                    request_deserializer=razvilka_dot_router_dot_v1_dot_admin__pb2.MoveChannelRequest.FromString,
+                    response_serializer=razvilka_dot_router_dot_v1_dot_admin__pb2.MoveChannelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +331,168 @@ class RouterAdminService:
             '/razvilka.router.v1.RouterAdminService/ListStatusHistory',
             razvilka_dot_router_dot_v1_dot_admin__pb2.ListStatusHistoryRequest.SerializeToString,
             razvilka_dot_router_dot_v1_dot_admin__pb2.ListStatusHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOverrides(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.router.v1.RouterAdminService/ListOverrides',
+            razvilka_dot_router_dot_v1_dot_admin__pb2.ListOverridesRequest.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_admin__pb2.ListOverridesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetOverride(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.router.v1.RouterAdminService/SetOverride',
+            razvilka_dot_router_dot_v1_dot_admin__pb2.SetOverrideRequest.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_admin__pb2.SetOverrideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveOverride(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.router.v1.RouterAdminService/RemoveOverride',
+            razvilka_dot_router_dot_v1_dot_admin__pb2.RemoveOverrideRequest.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_admin__pb2.RemoveOverrideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPrices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.router.v1.RouterAdminService/ListPrices',
+            razvilka_dot_router_dot_v1_dot_admin__pb2.ListPricesRequest.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_admin__pb2.ListPricesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddPrice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.router.v1.RouterAdminService/AddPrice',
+            razvilka_dot_router_dot_v1_dot_admin__pb2.AddPriceRequest.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_admin__pb2.AddPriceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.router.v1.RouterAdminService/MoveChannel',
+            razvilka_dot_router_dot_v1_dot_admin__pb2.MoveChannelRequest.SerializeToString,
+            razvilka_dot_router_dot_v1_dot_admin__pb2.MoveChannelResponse.FromString,
             options,
             channel_credentials,
             insecure,

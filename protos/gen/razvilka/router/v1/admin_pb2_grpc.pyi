@@ -47,6 +47,30 @@ class RouterAdminServiceStub:
     """
     ListStatusHistory: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListStatusHistoryRequest, _admin_pb2.ListStatusHistoryResponse]
     """ListStatusHistory returns statuses as they began, newest first. Errors: DATABASE_ERROR."""
+    ListOverrides: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListOverridesRequest, _admin_pb2.ListOverridesResponse]
+    """What is changed of the catalogue counts on all replicas within a second; gateways follow within seconds. A change
+    that a catalogue file could not make is INVALID_PARAMETERS with the field, and nothing of it is kept.
+
+    ListOverrides returns what differs from the files, and the last orders about it. Errors: DATABASE_ERROR.
+    """
+    SetOverride: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetOverrideRequest, _admin_pb2.SetOverrideResponse]
+    """SetOverride has a model differ from its file by exactly the patch. Errors: NOT_FOUND (no such model),
+    INVALID_PARAMETERS, DATABASE_ERROR.
+    """
+    RemoveOverride: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RemoveOverrideRequest, _admin_pb2.RemoveOverrideResponse]
+    """RemoveOverride has a model be as its file says. Errors: NOT_FOUND (there is no override of it), DATABASE_ERROR."""
+    ListPrices: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListPricesRequest, _admin_pb2.ListPricesResponse]
+    """ListPrices returns the prices of a model, oldest first, those of the files too. Errors: NOT_FOUND (no such model; a
+    channel has the prices of its models), DATABASE_ERROR.
+    """
+    AddPrice: _grpc.UnaryUnaryMultiCallable[_admin_pb2.AddPriceRequest, _admin_pb2.AddPriceResponse]
+    """AddPrice has a model, and the channels that stand for it, cost something else from a moment to come. Errors:
+    NOT_FOUND, INVALID_PARAMETERS (an amount; a moment that is not to come, or whose day has a price), DATABASE_ERROR.
+    """
+    MoveChannel: _grpc.UnaryUnaryMultiCallable[_admin_pb2.MoveChannelRequest, _admin_pb2.MoveChannelResponse]
+    """MoveChannel has a channel stand for another model of its provider from a moment to come. Errors: NOT_FOUND (no such
+    channel), INVALID_PARAMETERS (no such model; a moment that is not to come, or taken), DATABASE_ERROR.
+    """
 
 @_typing.type_check_only
 class RouterAdminServiceAsyncStub(RouterAdminServiceStub):
@@ -65,6 +89,30 @@ class RouterAdminServiceAsyncStub(RouterAdminServiceStub):
     """
     ListStatusHistory: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListStatusHistoryRequest, _admin_pb2.ListStatusHistoryResponse]  # type: ignore[assignment]
     """ListStatusHistory returns statuses as they began, newest first. Errors: DATABASE_ERROR."""
+    ListOverrides: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListOverridesRequest, _admin_pb2.ListOverridesResponse]  # type: ignore[assignment]
+    """What is changed of the catalogue counts on all replicas within a second; gateways follow within seconds. A change
+    that a catalogue file could not make is INVALID_PARAMETERS with the field, and nothing of it is kept.
+
+    ListOverrides returns what differs from the files, and the last orders about it. Errors: DATABASE_ERROR.
+    """
+    SetOverride: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetOverrideRequest, _admin_pb2.SetOverrideResponse]  # type: ignore[assignment]
+    """SetOverride has a model differ from its file by exactly the patch. Errors: NOT_FOUND (no such model),
+    INVALID_PARAMETERS, DATABASE_ERROR.
+    """
+    RemoveOverride: _aio.UnaryUnaryMultiCallable[_admin_pb2.RemoveOverrideRequest, _admin_pb2.RemoveOverrideResponse]  # type: ignore[assignment]
+    """RemoveOverride has a model be as its file says. Errors: NOT_FOUND (there is no override of it), DATABASE_ERROR."""
+    ListPrices: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListPricesRequest, _admin_pb2.ListPricesResponse]  # type: ignore[assignment]
+    """ListPrices returns the prices of a model, oldest first, those of the files too. Errors: NOT_FOUND (no such model; a
+    channel has the prices of its models), DATABASE_ERROR.
+    """
+    AddPrice: _aio.UnaryUnaryMultiCallable[_admin_pb2.AddPriceRequest, _admin_pb2.AddPriceResponse]  # type: ignore[assignment]
+    """AddPrice has a model, and the channels that stand for it, cost something else from a moment to come. Errors:
+    NOT_FOUND, INVALID_PARAMETERS (an amount; a moment that is not to come, or whose day has a price), DATABASE_ERROR.
+    """
+    MoveChannel: _aio.UnaryUnaryMultiCallable[_admin_pb2.MoveChannelRequest, _admin_pb2.MoveChannelResponse]  # type: ignore[assignment]
+    """MoveChannel has a channel stand for another model of its provider from a moment to come. Errors: NOT_FOUND (no such
+    channel), INVALID_PARAMETERS (no such model; a moment that is not to come, or taken), DATABASE_ERROR.
+    """
 
 class RouterAdminServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -104,5 +152,65 @@ class RouterAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListStatusHistoryResponse, _abc.Awaitable[_admin_pb2.ListStatusHistoryResponse]]:
         """ListStatusHistory returns statuses as they began, newest first. Errors: DATABASE_ERROR."""
+
+    @_abc_1.abstractmethod
+    def ListOverrides(
+        self,
+        request: _admin_pb2.ListOverridesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListOverridesResponse, _abc.Awaitable[_admin_pb2.ListOverridesResponse]]:
+        """What is changed of the catalogue counts on all replicas within a second; gateways follow within seconds. A change
+        that a catalogue file could not make is INVALID_PARAMETERS with the field, and nothing of it is kept.
+
+        ListOverrides returns what differs from the files, and the last orders about it. Errors: DATABASE_ERROR.
+        """
+
+    @_abc_1.abstractmethod
+    def SetOverride(
+        self,
+        request: _admin_pb2.SetOverrideRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.SetOverrideResponse, _abc.Awaitable[_admin_pb2.SetOverrideResponse]]:
+        """SetOverride has a model differ from its file by exactly the patch. Errors: NOT_FOUND (no such model),
+        INVALID_PARAMETERS, DATABASE_ERROR.
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveOverride(
+        self,
+        request: _admin_pb2.RemoveOverrideRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RemoveOverrideResponse, _abc.Awaitable[_admin_pb2.RemoveOverrideResponse]]:
+        """RemoveOverride has a model be as its file says. Errors: NOT_FOUND (there is no override of it), DATABASE_ERROR."""
+
+    @_abc_1.abstractmethod
+    def ListPrices(
+        self,
+        request: _admin_pb2.ListPricesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListPricesResponse, _abc.Awaitable[_admin_pb2.ListPricesResponse]]:
+        """ListPrices returns the prices of a model, oldest first, those of the files too. Errors: NOT_FOUND (no such model; a
+        channel has the prices of its models), DATABASE_ERROR.
+        """
+
+    @_abc_1.abstractmethod
+    def AddPrice(
+        self,
+        request: _admin_pb2.AddPriceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.AddPriceResponse, _abc.Awaitable[_admin_pb2.AddPriceResponse]]:
+        """AddPrice has a model, and the channels that stand for it, cost something else from a moment to come. Errors:
+        NOT_FOUND, INVALID_PARAMETERS (an amount; a moment that is not to come, or whose day has a price), DATABASE_ERROR.
+        """
+
+    @_abc_1.abstractmethod
+    def MoveChannel(
+        self,
+        request: _admin_pb2.MoveChannelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.MoveChannelResponse, _abc.Awaitable[_admin_pb2.MoveChannelResponse]]:
+        """MoveChannel has a channel stand for another model of its provider from a moment to come. Errors: NOT_FOUND (no such
+        channel), INVALID_PARAMETERS (no such model; a moment that is not to come, or taken), DATABASE_ERROR.
+        """
 
 def add_RouterAdminServiceServicer_to_server(servicer: RouterAdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
