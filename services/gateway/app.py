@@ -72,7 +72,7 @@ from services.gateway.inference.routes.requests import requests_router
 from services.gateway.inference.routes.responses import InputTokens, Responses
 from services.gateway.inference.routes.text_completions import TextCompletions
 from services.gateway.inference.routes.tokenize import Tokenize
-from services.gateway.management import bodies, needs, providers
+from services.gateway.management import bodies, needs, orders
 from services.gateway.management.abuse import abuse_router
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
@@ -233,7 +233,7 @@ def _routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
-        *providers.provider_routers(parts.administration, parts.router.administration, parts.limit),
+        *orders.order_routers(parts.administration, parts.router, parts.limit),
     )
 
 
@@ -295,6 +295,6 @@ def _page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
 def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
-        components={**components(), **bodies.components(*providers.ORDERS)},
+        components={**components(), **bodies.components(*orders.ORDERS)},
         needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )

@@ -30,6 +30,10 @@ class Order(StrEnum):
     DRAIN = "provider.drain"
     UNDRAIN = "provider.undrain"
     RESET = "circuit.reset"
+    SET_OVERRIDE = "catalog.override_set"
+    REMOVE_OVERRIDE = "catalog.override_removed"
+    ADD_PRICE = "catalog.price_added"
+    MOVE_CHANNEL = "catalog.channel_moved"
 
 
 class AdministrationClient:

@@ -41,6 +41,39 @@ class FakeProviders(admin_pb2_grpc.RouterAdminServiceServicer):
         )
         return pb.ListStatusHistoryResponse(statuses=[past])
 
+    async def ListOverrides(self, request: Any, context: Any) -> pb.ListOverridesResponse:
+        order = pb.CatalogOverride(
+            model="gigachat-pro", patch_json=b'{"enabled":false}', ordered_by="user:admin-1", ordered_at=MIDDAY
+        )
+        gone = pb.CatalogOverride(model="gigachat", ordered_by="user:admin-1", ordered_at=MIDDAY)
+        return pb.ListOverridesResponse(overrides=[order], history=[gone, order])
+
+    async def SetOverride(self, request: Any, context: Any) -> pb.SetOverrideResponse:
+        self.orders.append(request)
+        order = pb.CatalogOverride(
+            model="gigachat-pro", patch_json=request.patch_json, ordered_by=request.ordered_by, ordered_at=MIDDAY
+        )
+        return pb.SetOverrideResponse(override=order)
+
+    async def RemoveOverride(self, request: Any, context: Any) -> pb.RemoveOverrideResponse:
+        self.orders.append(request)
+        return pb.RemoveOverrideResponse()
+
+    async def ListPrices(self, request: Any, context: Any) -> pb.ListPricesResponse:
+        price = pb.CatalogPrice(model=request.model, version="m@2026", valid_from=MIDDAY, source="list")
+        price.input_micro_rub_per_1k, price.output_micro_rub_per_1k = 65_000, 130_000
+        return pb.ListPricesResponse(prices=[price])
+
+    async def AddPrice(self, request: Any, context: Any) -> pb.AddPriceResponse:
+        self.orders.append(request)
+        price = pb.CatalogPrice(version="m@2027-01-01", ordered_at=MIDDAY)
+        price.MergeFrom(request.price)
+        return pb.AddPriceResponse(price=price)
+
+    async def MoveChannel(self, request: Any, context: Any) -> pb.MoveChannelResponse:
+        self.orders.append(request)
+        return pb.MoveChannelResponse(channel="yandexgpt:latest")
+
     def _take(self, request: Any) -> None:
         if request.scope.provider != "gigachat":
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such provider.", param="provider")

@@ -29,6 +29,7 @@ from services.gateway.clients.completion import (
     ToolCallPart,
 )
 from services.gateway.clients.router.administration import ProviderAdministrationClient
+from services.gateway.clients.router.catalog_administration import CatalogAdministrationClient
 from services.gateway.clients.router.files import FileClient
 from services.gateway.clients.router.frames import RouterCallCodec
 from services.gateway.clients.router.prompt import Asker, Lesson, to_prompt
@@ -67,6 +68,7 @@ class RouterClient:
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
         self.files = FileClient(self._stub, in_whose_name)
         self.administration = ProviderAdministrationClient(channel)
+        self.catalog_orders = CatalogAdministrationClient(channel)
         self.tokens = TokenClient(self._stub)
 
     async def complete(

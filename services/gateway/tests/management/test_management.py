@@ -14,6 +14,8 @@ from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.identity_backends import EMAIL, PASSWORD
 
 EVERYTHING = [scope.value for scope in Scope]
+PRICE = {"model": "gigachat-pro", "valid_from": "2027-01-01T00:00:00+03:00", "input": 0.5, "output": 0.5}
+MOVE = {"model": "yandexgpt-5.1", "since": "2027-01-01T00:00:00+03:00"}
 ROUTES: dict[tuple[str, str], tuple[str, Any, int]] = {
     ("GET", "/v1/users/me"): ("profile:read", None, 200),
     ("PATCH", "/v1/users/me"): ("profile:write", {"name": "Маша"}, 200),
@@ -42,6 +44,12 @@ ROUTES: dict[tuple[str, str], tuple[str, Any, int]] = {
     ("POST", "/v1/admin/providers/gigachat/drain"): ("admin", {"reason": "maintenance"}, 200),
     ("POST", "/v1/admin/providers/gigachat/undrain"): ("admin", {}, 200),
     ("POST", "/v1/admin/providers/gigachat/reset"): ("admin", {"model": "gigachat-pro"}, 200),
+    ("GET", "/v1/admin/catalog/overrides"): ("admin", None, 200),
+    ("PUT", "/v1/admin/catalog/overrides/gigachat-pro"): ("admin", {"enabled": False}, 200),
+    ("DELETE", "/v1/admin/catalog/overrides/gigachat-pro"): ("admin", None, 200),
+    ("GET", "/v1/admin/catalog/prices"): ("admin", None, 400),
+    ("POST", "/v1/admin/catalog/prices"): ("admin", PRICE, 200),
+    ("POST", "/v1/admin/catalog/channels/yandexgpt:latest"): ("admin", MOVE, 200),
     ("GET", "/v1/admin/models/expiring"): ("admin", None, 200),
     ("POST", "/v1/admin/keys/key-1/disable"): ("admin", None, 200),
     ("POST", "/v1/admin/keys/key-1/enable"): ("admin", None, 200),
@@ -88,6 +96,8 @@ def test_every_management_route_is_tested_here() -> None:
         "app-1": "{client_id}",
         "user-9": "{user_id}",
         "gigachat": "{provider}",
+        "gigachat-pro": "{model_id:path}",
+        "yandexgpt:latest": "{channel}",
     }
     tested = {(method, "/".join(names.get(part, part) for part in path.split("/"))) for method, path in ROUTES}
 
