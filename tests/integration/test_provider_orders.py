@@ -1,9 +1,10 @@
-"""An administrator drains a model of the running suite, and everybody who should know does."""
+"""An administrator drains, switches and prices a model of the running suite; everybody who should know does."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,6 +66,38 @@ def test_a_drained_model_is_asked_no_more_until_it_is_taken_back(stack: RunningS
 
     assert order(stack, url, "undrain")["drained"] is False
     assert ask(url, key, "Привет", model=MODEL).status == 200
+
+
+def test_a_model_is_switched_off_and_priced_without_touching_a_file(stack: RunningStack, url: str) -> None:
+    """Callers are told at once; a price that would rewrite the past is refused; the audit log has the orders."""
+    key = stack.issue_key()
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    price = {"model": MODEL, "valid_from": tomorrow.isoformat(), "input": 0.3, "output": 0.4}
+
+    switched = change(stack, url, "PUT", f"overrides/{MODEL}", {"enabled": False})
+    refused = ask(url, key, "Привет", model=MODEL)
+    late = change(stack, url, "POST", "prices", {**price, "valid_from": "2026-01-01T00:00:00Z"})
+    priced = change(stack, url, "POST", "prices", price)
+    again = change(stack, url, "POST", "prices", price)
+    listed = get(url, stack.admin_key, f"/v1/admin/catalog/prices?model={MODEL}").json()["data"]
+
+    assert (switched.status_code, switched.json()["patch"]) == (200, {"enabled": False})
+    assert (refused.status, refused.error["code"]) == (404, "model_not_found")
+    assert [(each.status_code, each.json()["error"]["param"]) for each in (late, again)] == [(400, "valid_from")] * 2
+    assert [(each["input"], each["by"] is None) for each in listed] == [("0.1", True), ("0.3", False)]
+    assert listed[1] == priced.json()
+    noted = stack.query("SELECT action FROM auth.audit_log WHERE subject = $1 ORDER BY seq", f"model:{MODEL}")
+    assert [row["action"] for row in noted] == ["catalog.override_set", *["catalog.price_added"] * 3]
+
+    assert change(stack, url, "DELETE", f"overrides/{MODEL}").status_code == 200
+    wait_until(lambda: ask(url, key, "Привет", model=MODEL).status == 200)
+
+
+def change(stack: RunningStack, url: str, method: str, path: str, body: Any = None) -> httpx.Response:
+    """Change the catalogue as the demo's administrator."""
+    headers = {"authorization": f"Bearer {stack.admin_key}"}
+    whole = f"{url}/v1/admin/catalog/{path}"
+    return httpx.request(method, whole, headers=headers, json=body, trust_env=False, timeout=10)
 
 
 def lines_of(url: str, key: str) -> list[dict[str, Any]]:
