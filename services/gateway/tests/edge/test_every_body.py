@@ -53,7 +53,7 @@ def doors(edge: Edge) -> Iterator[Door]:
                 yield Door(method, route.path, is_open=True, kind=kind.get(route.path, "form"))
             continue
         for method in set(route.methods or ()) & set(METHODS):
-            operation = described[route.path][method.lower()]
+            operation = described[route.path.replace(":path}", "}")][method.lower()]
             is_open = table.need_of(method, route.path) is Open.EVERYONE
             yield Door(method, route.path, is_open, "json" if "requestBody" in operation else "")
 
