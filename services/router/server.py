@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import random
 import uuid
 from collections.abc import AsyncIterator
@@ -92,7 +91,7 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         table.take_over(catalog.contents.upstreams)
         catalog.on_files(lambda files: table.take_over(files.upstreams))
         jobs.start(catalog.watch_files(settings.reload_s), name="catalog.files")
-        renewal = KeyRenewal(settings, needs, table, os.environ)
+        renewal = KeyRenewal(settings, needs, table)
         jobs.start(renewal.watch(settings.reload_s, clock), name="provider.keys")
         jobs.start(catalog.watch_overrides(settings.overrides_s), name="catalog.overrides")
         jobs.start(sharing.tell(), name="circuits.tell")

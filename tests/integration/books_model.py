@@ -6,14 +6,14 @@ told and what the usage service stored are moved one at a time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import redis
 
 from services.gateway.admission.codec import admit_payload, settle_payload
-from services.gateway.admission.keys import CountedSpan, details_key, parse_budget_key
+from services.gateway.admission.keys import details_key, parse_budget_key
 from services.gateway.admission.periods import BudgetPeriod, id_time_ms
 from services.gateway.admission.redis.scripts import ADMIT, RECONCILE, RECOUNT, RENEW, SEED, SETTLE, Script
 from services.gateway.admission.request import AdmissionRequest, Budget
@@ -30,12 +30,8 @@ from services.gateway.admission.wire import (
 from services.gateway.edge.request_id import new_request_id
 from services.gateway.metering.hold import Ticket
 from services.gateway.tests.metering_kit import facts
-from services.usage.domain.record import UsageRecord
-from services.usage.domain.rollup import rollups
-from services.usage.tests.records import record
+from tests.integration.usage_model import KEY, USER, UsageModel
 
-USER: Final = "user-1"
-KEY: Final = "key-1"
 ZONE: Final = "Europe/Moscow"
 LIMIT: Final = 5_000
 LEASE_US: Final = 60_000_000
@@ -54,33 +50,6 @@ class Gateway:
     running: dict[str, tuple[AdmissionRequest, Ticket]] = field(default_factory=dict)
     late: dict[str, bytes] = field(default_factory=dict)
     journal: dict[str, tuple[Ticket, int]] = field(default_factory=dict)
-
-
-class UsageModel:
-    """The usage service: rows by id, and the rollup that grows with them."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, UsageRecord] = {}
-        self.days: dict[Any, int] = {}
-
-    def store(self, request_id: str, cost: int) -> None:
-        """Store a row once; the same id again changes nothing."""
-        if request_id in self.rows:
-            return
-        row = replace(record(), request_id=request_id, user_id=USER, key_id=KEY, cost_micro_rub=cost)
-        self.rows[request_id] = row
-        for key, sums in rollups([row]).day:
-            self.days[key] = self.days.get(key, 0) + sums[1]
-
-    def spent(self, span: CountedSpan, since: datetime | None, until: datetime | None) -> int:
-        """Return what rows of the span cost that were made from `since` until before `until`."""
-        bounds = [(each or default) for each, default in ((since, _FIRST), (until, _LAST))]
-        begins, ends = max(bounds[0], span.since or _FIRST), min(bounds[1], span.until or _LAST)
-        return sum(row.cost_micro_rub for row in self.rows.values() if begins <= row.created_at < ends)
-
-
-_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class BooksModel:

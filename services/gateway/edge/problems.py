@@ -45,6 +45,8 @@ RENDERING: Final[dict[ErrorReason, Rendering]] = {
     # Not the conversation: a client that shortens its messages would never get through.
     ErrorReason.TOOL_TOO_LARGE: Rendering(400, _BAD_REQUEST),
     ErrorReason.CONTENT_FILTER: Rendering(400, _BAD_REQUEST),
+    # 400, as OpenAI has it: clients that read it send the whole conversation instead.
+    ErrorReason.PREVIOUS_RESPONSE_NOT_FOUND: Rendering(400, _BAD_REQUEST),
     ErrorReason.AUTH_REQUIRED: Rendering(401, _AUTHENTICATION),
     ErrorReason.INVALID_KEY: Rendering(401, _AUTHENTICATION),
     ErrorReason.INVALID_TOKEN: Rendering(401, _AUTHENTICATION),

@@ -6,6 +6,7 @@ Calls under way end with the key that they began with; the next one uses the new
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -46,7 +47,11 @@ class KeyRenewal:
     """
 
     def __init__(
-        self, settings: ProviderSettings, needs: Dependencies, table: ProviderTable, environment: Mapping[str, str]
+        self,
+        settings: ProviderSettings,
+        needs: Dependencies,
+        table: ProviderTable,
+        environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._settings = settings
         self._needs = needs

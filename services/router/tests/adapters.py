@@ -48,6 +48,7 @@ HASTY = HttpSettings(
 PATIENT = HttpSettings(connect_s=5.0, first_token_s=10.0, idle_s=10.0, answer_s=20.0, line_kb=512, body_mb=4)
 NOBODY_DSN = "postgresql://nobody:nothing@127.0.0.1:1/none"
 NOBODY_REDIS = "redis://127.0.0.1:1/0"
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 class MemoryShare:
@@ -235,3 +236,14 @@ def said(answer: Answer) -> Heard:
 async def obtain(provider: Provider, prompt: Prompt, call: ProviderCall, *, stream: bool) -> Heard:
     """Ask in one of the two ways."""
     return await listen(provider, prompt, call) if stream else said(await provider.complete(prompt, call))
+
+
+def found(name: str, catalog: Catalog = CATALOG) -> Model:
+    model = catalog.find(name)
+    assert model is not None, name
+    return model
+
+
+def price_on(model: Model, day: str) -> int:
+    timestamp = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    return [price for price in model.prices if price.valid_from <= timestamp][-1].input_micro_rub_per_1k

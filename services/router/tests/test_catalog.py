@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from servicekit.errors import NotFound, PermissionDenied
 from services.router.catalog.build import CatalogError, build_catalog, catalog_version
 from services.router.catalog.document import ProviderDocument
-from services.router.catalog.files import CatalogFiles
-from services.router.domain.catalog import Candidate, Catalog, Model
+from services.router.domain.catalog import Candidate
 from services.router.domain.overrides import BadPatch, patched, with_prices
 from services.router.domain.routing_policy import candidates
-from services.router.tests.adapters import CATALOG, shipped_catalog
-
-NOW = datetime(2026, 11, 23, tzinfo=UTC)
-
-
-def found(name: str, catalog: Catalog = CATALOG) -> Model:
-    model = catalog.find(name)
-    assert model is not None, name
-    return model
+from services.router.tests.adapters import CATALOG, NOW, found, price_on, shipped_catalog
 
 
 @pytest.mark.parametrize(
@@ -57,11 +46,6 @@ def test_names_of_the_public_api_are_found(asked: str, model_id: str, resolved: 
     model = found(asked)
 
     assert (model.id, model.resolved_model) == (model_id, resolved)
-
-
-def price_on(model: Model, day: str) -> int:
-    timestamp = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    return [price for price in model.prices if price.valid_from <= timestamp][-1].input_micro_rub_per_1k
 
 
 @pytest.mark.parametrize(
@@ -208,15 +192,6 @@ def test_two_models_of_one_name_are_refused() -> None:
         build_catalog([document(), document(id="other", aliases=["M"])], [], NOW)
 
 
-def test_an_upstream_may_not_take_a_provider_s_name(tmp_path: Path) -> None:
-    """Its models would be asked of somebody else."""
-    content = {"upstreams": [{**UPSTREAMS["upstreams"][0], "name": "yandexgpt"}]}
-    files = CatalogFiles(None, written(tmp_path, content)).read()
-
-    with pytest.raises(CatalogError, match="two providers are called 'yandexgpt'"):
-        build_catalog(files.documents, files.upstreams, NOW)
-
-
 def test_the_version_changes_with_a_price() -> None:
     """The gateway notices by it that its copy is old."""
     before = build_catalog([document()], [], NOW).version
@@ -225,57 +200,6 @@ def test_the_version_changes_with_a_price() -> None:
     assert before == build_catalog([document()], [], NOW).version
     assert before != build_catalog([dearer], [], NOW).version
     assert catalog_version(CATALOG.models) == shipped_catalog(NOW).version
-
-
-UPSTREAMS: dict[str, Any] = {
-    "upstreams": [
-        {
-            "name": "local",
-            "base_url": "http://127.0.0.1:9999/v1",
-            "api_key_env": "LOCAL_KEY",
-            "models": [{"id": "toy", "window": 8192, "price": {"input": 0.1, "output": 0.2}}],
-        }
-    ]
-}
-
-
-def written(folder: Path, content: Any) -> Path:
-    file = folder / "upstreams.yaml"
-    file.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return file
-
-
-def test_upstreams_come_from_their_file(tmp_path: Path) -> None:
-    """Name, address, key variable, models with window and price."""
-    files = CatalogFiles(None, written(tmp_path, UPSTREAMS)).read()
-
-    model = found("toy", build_catalog(files.documents, files.upstreams, NOW))
-    assert (model.provider, model.context_length, price_on(model, "2026-11-23")) == ("local", 8192, 100_000)
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        ({"upstreams": [{**UPSTREAMS["upstreams"][0], "base_url": "ftp://x"}]}, "base_url"),
-        ({"upstreams": [{**UPSTREAMS["upstreams"][0], "models": [{"id": "toy"}]}]}, "window: Field required"),
-        ({"upstreams": [{**UPSTREAMS["upstreams"][0], "nmae": "x"}]}, "nmae: Extra inputs"),
-        ({"upstream": []}, "upstreams: Field required"),
-        (["x"], "file: Input should be"),
-    ],
-)
-def test_bad_upstream_files_are_refused_by_field(tmp_path: Path, content: Any, complaint: str) -> None:
-    """One line for each field that is wrong."""
-    with pytest.raises(CatalogError, match=complaint):
-        CatalogFiles(None, written(tmp_path, content)).read()
-
-
-def test_an_upstream_model_without_a_price_is_refused(tmp_path: Path) -> None:
-    """Refused, never free."""
-    entry = {**UPSTREAMS["upstreams"][0], "models": [{"id": "toy", "window": 10}]}
-    files = CatalogFiles(None, written(tmp_path, {"upstreams": [entry]})).read()
-
-    with pytest.raises(CatalogError, match="model 'toy' has no price"):
-        build_catalog(files.documents, files.upstreams, NOW)
 
 
 def test_patches_change_only_what_they_name() -> None:

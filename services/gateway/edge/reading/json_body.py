@@ -12,6 +12,7 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from servicekit.errors import ErrorReason, InvalidRequest
+from services.gateway.edge.reading.allowed_values import allowed_values
 from services.gateway.edge.reading.body import SMALL, BodyLimits, read_body
 from services.gateway.edge.reading.heavy_step import heavy_step
 from services.gateway.edge.reading.json_faults import check_names, faults_in_broken, strict_tree
@@ -39,7 +40,7 @@ async def decode(decoder: msgspec.json.Decoder[T], body: bytes, limits: BodyLimi
             body.decode()
         decoded = decoder.decode(body) if is_small else await heavy_step(partial(decoder.decode, body))
     except msgspec.ValidationError as exc:
-        raise wrong_field(exc) from None
+        raise wrong_field(exc, kind=decoder.type) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise _malformed(body, exc) from None
     given = check_names(outline) if is_small else await heavy_step(partial(check_names, outline))
@@ -60,11 +61,11 @@ def decode_part(decoder: msgspec.json.Decoder[Part], raw: msgspec.Raw, where: st
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as exc:
-        raise wrong_field(exc, where) from None
+        raise wrong_field(exc, where, kind=decoder.type) from None
 
 
-def wrong_field(error: msgspec.ValidationError, prefix: str = "") -> InvalidRequest:
-    """Return the refusal that names the field of a validation error, under `prefix`."""
+def wrong_field(error: msgspec.ValidationError, prefix: str = "", kind: Any = None) -> InvalidRequest:
+    """Return the refusal that names the field of a validation error, under `prefix`; `kind` is what was decoded as."""
     text = str(error)
     at = _AT.search(text)
     path = at[1] if at else ""
@@ -76,6 +77,8 @@ def wrong_field(error: msgspec.ValidationError, prefix: str = "") -> InvalidRequ
     elif strange := re.search(r"contains unknown field `([^`]*)`", problem):
         path = f"{path}.{strange[1][:LONGEST_NAME]}" if path else strange[1][:LONGEST_NAME]
         problem = "There is no such field"
+    elif kind is not None and problem.startswith("Invalid enum value") and (values := allowed_values(kind, path)):
+        problem = f"{problem}: use one of {', '.join(values)}"
     path = path.replace("[...]", "") if not prefix else _joined(prefix, path)
     where = f" (field `{path}`)" if path else ""
     return InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"{problem}{where}.", param=path or "body")

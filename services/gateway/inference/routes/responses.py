@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from starlette.types import Send
 
-from servicekit.errors import ErrorReason, NotFound
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.completion import Completion
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
@@ -31,8 +31,6 @@ from services.gateway.inference.size.prompt_size import chat_size
 from services.gateway.inference.steering.choice import steering_of
 from services.gateway.inference.steering.schemas import left_out
 from services.gateway.metering.usage_record import TokenUsage
-
-UNKNOWN: Final = "There is no such response, or not any more (field `previous_response_id`)."
 
 
 @dataclass(slots=True)
@@ -118,14 +116,20 @@ class _ResponsesRoute(PaidRoute[ResponsesRequest]):
         """Return what was said in the turns before.
 
         Raises:
-            NotFound: they are not known here.
+            InvalidRequest: they are not known here.
         """
         if request.previous_response_id is None:
             return []
         kept = await self._load(context, request.previous_response_id)
         if kept is None:
-            raise NotFound(ErrorReason.NOT_FOUND, UNKNOWN, param="previous_response_id")
+            raise _gone(request.previous_response_id)
         return kept.messages
+
+
+def _gone(response_id: str) -> InvalidRequest:
+    # In OpenAI's words, by which clients know that they must send all that was said.
+    text = f"Previous response with id '{response_id[:128]}' not found."
+    return InvalidRequest(ErrorReason.PREVIOUS_RESPONSE_NOT_FOUND, text, param="previous_response_id")
 
 
 class InputTokens(_ResponsesRoute):

@@ -115,8 +115,8 @@ async def test_what_grows_too_big_is_413(hurried: Edge) -> None:
     chunk = b"%x\r\n" % 70_000 + b" " * 70_000 + b"\r\n"
     head = b"transfer-encoding: chunked\r\n"
 
-    paid = ("completions", "embeddings", "messages", "responses")
-    orders = [door for door in small if not any(name in door.path for name in paid)]
+    prompts = ("completions", "embeddings", "messages", "responses", "tokenize")
+    orders = [door for door in small if not any(name in door.path for name in prompts)]
     seen = {door: await status_of(hurried, door, head, chunk) for door in orders}
 
     assert set(seen.values()) == {413}, seen

@@ -141,12 +141,13 @@ async def test_what_is_kept_can_be_seen_and_forgotten(edge: Edge) -> None:
         await client.responses.delete(made.id)
         with pytest.raises(openai.NotFoundError):
             await client.responses.retrieve(made.id)
-        with pytest.raises(openai.NotFoundError) as unknown:
+        with pytest.raises(openai.BadRequestError) as unknown:
             await client.responses.create(**HELLO, previous_response_id=made.id)
 
     assert again.output_text == "Привет!"
     assert items[0].content[0].text == "Скажи привет"
-    assert unknown.value.param == "previous_response_id"
+    assert (unknown.value.param, unknown.value.code) == ("previous_response_id", "previous_response_not_found")
+    assert f"Previous response with id '{made.id}' not found." in str(unknown.value)
 
 
 async def test_an_answer_is_not_kept_when_the_caller_says_so(edge: Edge) -> None:

@@ -1,0 +1,73 @@
+"""Upstreams of an operator's own file: what it may say, and what is refused by its field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from services.router.catalog.build import CatalogError, build_catalog
+from services.router.catalog.files import CatalogFiles
+from services.router.tests.adapters import NOW, found, price_on
+
+
+def test_an_upstream_may_not_take_a_provider_s_name(tmp_path: Path) -> None:
+    """Its models would be asked of somebody else."""
+    content = {"upstreams": [{**UPSTREAMS["upstreams"][0], "name": "yandexgpt"}]}
+    files = CatalogFiles(None, written(tmp_path, content)).read()
+
+    with pytest.raises(CatalogError, match="two providers are called 'yandexgpt'"):
+        build_catalog(files.documents, files.upstreams, NOW)
+
+
+UPSTREAMS: dict[str, Any] = {
+    "upstreams": [
+        {
+            "name": "local",
+            "base_url": "http://127.0.0.1:9999/v1",
+            "api_key_env": "LOCAL_KEY",
+            "models": [{"id": "toy", "window": 8192, "price": {"input": 0.1, "output": 0.2}}],
+        }
+    ]
+}
+
+
+def written(folder: Path, content: Any) -> Path:
+    file = folder / "upstreams.yaml"
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return file
+
+
+def test_upstreams_come_from_their_file(tmp_path: Path) -> None:
+    """Name, address, key variable, models with window and price."""
+    files = CatalogFiles(None, written(tmp_path, UPSTREAMS)).read()
+
+    model = found("toy", build_catalog(files.documents, files.upstreams, NOW))
+    assert (model.provider, model.context_length, price_on(model, "2026-11-23")) == ("local", 8192, 100_000)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ({"upstreams": [{**UPSTREAMS["upstreams"][0], "base_url": "ftp://x"}]}, "base_url"),
+        ({"upstreams": [{**UPSTREAMS["upstreams"][0], "models": [{"id": "toy"}]}]}, "window: Field required"),
+        ({"upstreams": [{**UPSTREAMS["upstreams"][0], "nmae": "x"}]}, "nmae: Extra inputs"),
+        ({"upstream": []}, "upstreams: Field required"),
+        (["x"], "file: Input should be"),
+    ],
+)
+def test_bad_upstream_files_are_refused_by_field(tmp_path: Path, content: Any, complaint: str) -> None:
+    """One line for each field that is wrong."""
+    with pytest.raises(CatalogError, match=complaint):
+        CatalogFiles(None, written(tmp_path, content)).read()
+
+
+def test_an_upstream_model_without_a_price_is_refused(tmp_path: Path) -> None:
+    """Refused, never free."""
+    entry = {**UPSTREAMS["upstreams"][0], "models": [{"id": "toy", "window": 10}]}
+    files = CatalogFiles(None, written(tmp_path, {"upstreams": [entry]})).read()
+
+    with pytest.raises(CatalogError, match="model 'toy' has no price"):
+        build_catalog(files.documents, files.upstreams, NOW)
