@@ -89,7 +89,7 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         made = file_ids(settings.tool_call_key, settings)
         lines = await opened.enter_async_context(_lines(client, clock, settings))
         needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4, images, made, lines)
-        table = ProviderTable(built_in_providers(settings, needs), http, ids, clock, lines)
+        table = ProviderTable(built_in_providers(settings, needs), http, ids, clock, lines, circuits.pools.set)
         table.take_over(catalog.contents.upstreams)
         catalog.on_files(lambda files: table.take_over(files.upstreams))
         jobs.start(catalog.watch_files(settings.reload_s), name="catalog.files")

@@ -6,17 +6,19 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
 import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, ServiceError
 from services.router.circuits import metrics
-from services.router.circuits.domain.circuit import Outcome, Pass, State
+from services.router.circuits.admission import Admission, last_resort, ordinary
+from services.router.circuits.domain.circuit import Outcome, State
 from services.router.circuits.domain.news import Cause, Change, CircuitView, Drain
-from services.router.circuits.domain.target import ONLY_CREDENTIAL, SkipReason, Target
+from services.router.circuits.domain.target import SkipReason, Target
 from services.router.circuits.entries import Entries, Entry
+from services.router.circuits.pools import Candidate, Pools
 from services.router.circuits.settings import CircuitSettings
 from services.router.domain.failure import FailureClass, classify, counts_against_provider
 
@@ -29,36 +31,7 @@ _OUTCOME_OF: Final = {
 }
 
 
-class Candidate(Protocol):
-    """A model that may be asked."""
-
-    @property
-    def provider(self) -> str:
-        """Who offers it."""
-        ...
-
-    @property
-    def id(self) -> str:
-        """Its name in the catalogue."""
-        ...
-
-
 C = TypeVar("C", bound=Candidate)
-
-
-@dataclass(slots=True)
-class Admission:
-    """The right to one call; its outcome must be told by `answered`, `failed` or `left`."""
-
-    entry: Entry
-    of_model: Pass
-    of_credential: Pass
-    is_last_resort: bool = False
-
-    @property
-    def is_recorded(self) -> bool:
-        """Whether an outcome was told: the call had begun to answer."""
-        return self.of_model.is_recorded
 
 
 @dataclass(slots=True)
@@ -80,6 +53,7 @@ class Circuits:
         self._clock = clock
         self._rng = rng
         self._entries = Entries(settings)
+        self.pools = Pools(self._entries)
 
     def choose(self, candidates: Sequence[C], at: int, *, is_first: bool) -> Choice[C]:
         """Return the first candidate from `at` on that may be asked.
@@ -95,35 +69,54 @@ class Circuits:
             skipped.append((candidates[place], admitted))
         return self._last_resort(candidates, at, skipped, is_first=is_first)
 
-    def admit(self, model: Candidate, credential: str = ONLY_CREDENTIAL) -> Admission | SkipReason:
-        """Return the right to a call, or why there is none."""
+    def admit(self, model: Candidate) -> Admission | SkipReason:
+        """Return the right to a call, or why there is none: under any credential."""
         now = self._clock.monotonic()
-        entry = self._entries.of_model(Target(model.provider, credential, model.id))
+        entry = self.pools.best(model, now)
         refused = entry.refusal(now)
         if refused is not None:
             return refused
-        return _admission(entry, now)
+        return ordinary(entry, now)
 
-    def is_available(self, model: Candidate, credential: str = ONLY_CREDENTIAL) -> bool:
-        """Tell whether the model could be asked now; changes nothing."""
+    def move(self, admission: Admission, model: Candidate, credential: str) -> bool:
+        """Make an admission that of the credential which a call goes out under.
+
+        False: while the call waited for that credential, it has become worse off than another one, which is to be used.
+        """
+        self.left(admission)
+        now = self._clock.monotonic()
+        if credential in self.pools.avoided(model, now):
+            return False
         entry = self._entries.of_model(Target(model.provider, credential, model.id))
-        return entry.refusal(self._clock.monotonic()) is None
+        fresh = ordinary(entry, now) if entry.refusal(now) in (None, SkipReason.COOLING) else last_resort(entry)
+        admission.entry, admission.is_last_resort = fresh.entry, fresh.is_last_resort
+        admission.of_model, admission.of_credential = fresh.of_model, fresh.of_credential
+        return True
+
+    def is_available(self, model: Candidate) -> bool:
+        """Tell whether the model could be asked now; changes nothing."""
+        now = self._clock.monotonic()
+        return self.pools.best(model, now).refusal(now) is None
+
+    def has_other(self, model: Candidate, credential: str) -> bool:
+        """Tell whether the model could be asked now under a credential that is better off than this one."""
+        return credential in self.pools.avoided(model, self._clock.monotonic()) and self.is_available(model)
 
     def ready_in_s(self, candidates: Sequence[Candidate]) -> float:
         """Return the seconds until one of the candidates may be asked again, at least one."""
         now = self._clock.monotonic()
-        entries = [self._entries.of_model(Target(each.provider, ONLY_CREDENTIAL, each.id)) for each in candidates]
+        entries = [self.pools.best(each, now) for each in candidates]
         return max(1.0, min((each.ready_at(now) for each in entries if not each.drained), default=now + 30) - now)
 
     def _last_resort(
         self, candidates: Sequence[C], at: int, skipped: list[tuple[C, SkipReason]], *, is_first: bool
     ) -> Choice[C]:
-        entries = [self._entries.of_model(Target(each.provider, ONLY_CREDENTIAL, each.id)) for each in candidates]
+        now = self._clock.monotonic()
+        entries = [self.pools.best(each, now) for each in candidates]
         left = [place for place, entry in enumerate(entries) if not entry.drained]
         only = len(left) == 1 and left[0] >= at
         if not left or not (only or is_first):
             return Choice(at, None, skipped)
-        now = self._clock.monotonic()
         place = min(left, key=lambda each: entries[each].badness(now))
         admission = self._forced(entries[place], now, bounded=not only)
         if admission is None:
@@ -133,14 +126,11 @@ class Circuits:
     def _forced(self, entry: Entry, now: float, *, bounded: bool) -> Admission | None:
         if entry.refusal(now) is SkipReason.COOLING:
             # Its quota is spent, it is not ill: whoever has nobody else waits for it.
-            return _admission(entry, now)
+            return ordinary(entry, now)
         if bounded and entry.last_resorts >= self._rules.probes:
             return None
-        entry.last_resorts += 1
         metrics.LAST_RESORTS.labels(entry.target.provider, entry.target.model).inc()
-        return Admission(
-            entry, entry.circuit.take_last_resort(), entry.credential.take_last_resort(), is_last_resort=True
-        )
+        return last_resort(entry)
 
     def answered(self, admission: Admission, after_s: float) -> None:
         """Note that content has come, so many seconds after the call."""
@@ -211,9 +201,7 @@ class Circuits:
         entry.show()
         if circuit.state is State.OPEN:
             metrics.OPENINGS.labels(target.provider, target.model, cause.value).inc()
-        log.warning(
-            "router.circuit", provider=target.provider, model=target.model, state=circuit.state.value, cause=cause.value
-        )
+        log.warning("router.circuit", **target._asdict(), state=circuit.state.value, cause=cause.value)
         self.on_change(
             Change(target, circuit.state, cause, entry.changed_at, self._wall(circuit.until), circuit.openings)
         )
@@ -252,7 +240,7 @@ class Circuits:
 
     def view(self, model: Candidate) -> CircuitView:
         """Return the circuit of a model; when its credential's is not closed, that one."""
-        entry = self._entries.of_model(Target(model.provider, ONLY_CREDENTIAL, model.id))
+        entry = self.pools.best(model, self._clock.monotonic())
         if entry.credential.state is not State.CLOSED and entry.circuit.state is not State.OPEN:
             entry = self._entries.of_credential(entry.target)
         return self._view(entry)
@@ -276,13 +264,6 @@ class Circuits:
 
     def _wall(self, monotonic: float) -> datetime:
         return self._clock.now() + timedelta(seconds=monotonic - self._clock.monotonic())
-
-
-def _admission(entry: Entry, now: float) -> Admission:
-    of_model, of_credential = entry.circuit.take(now), entry.credential.take(now)
-    if of_model is None or of_credential is None:
-        raise AssertionError("asked for without looking first")
-    return Admission(entry, of_model, of_credential)
 
 
 def _cause(before: State, after: State, outcome: Outcome) -> Cause:

@@ -64,6 +64,7 @@ _CLASS_OF: Final[dict[ErrorReason, FailureClass]] = {
 }
 
 _RETRY_SAME: Final = frozenset({FailureClass.TRANSIENT, FailureClass.SERVER, FailureClass.CAPACITY})
+_OF_ONE_CREDENTIAL: Final = frozenset({FailureClass.CAPACITY, FailureClass.CREDENTIAL})
 _TRY_NEXT: Final = frozenset(
     {
         FailureClass.TRANSIENT,
@@ -108,6 +109,8 @@ class Situation:
     """Seconds until the caller's deadline; None: no deadline."""
     may_retry: bool = True
     """Whether the provider's retry budget has room. A quota that is waited for is no retry in this sense."""
+    has_other_credential: bool = False
+    """Whether the failed candidate can be asked under another credential, as the failed one cannot."""
 
 
 _STOP: Final = Decision(Verdict.STOP)
@@ -141,6 +144,8 @@ def decide(error: ServiceError, situation: Situation, chance: float) -> Decision
         chance: a number in [0, 1) for the jitter.
     """
     failure = classify(error)
+    if failure in _OF_ONE_CREDENTIAL and situation.has_other_credential and situation.attempts < MAX_ATTEMPTS:
+        return Decision(Verdict.RETRY)
     if failure is FailureClass.CAPACITY and not situation.has_next:
         return _for_quota(error, situation, chance)
     if situation.attempts >= MAX_ATTEMPTS:

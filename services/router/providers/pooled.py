@@ -1,4 +1,4 @@
-"""One provider under several credentials: a call goes out under the one whose slot it has."""
+"""One provider under several credentials: a call goes out under the one that was chosen for it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PooledProvider(Generic[P]):
         self._members = members
         self._first = next(iter(members.values()))
         self.name = self._first.name
-        # What waits in no line of answers is shared out in turn.
+        self.credentials = tuple(members)
         self._turns = cycle(members.values())
 
     def traits(self, model: Model) -> Traits:
@@ -54,9 +54,8 @@ class PooledProvider(Generic[P]):
         return await self._of(call).embed(texts, call)
 
     def _of(self, call: ProviderCall) -> P:
-        # A credential that was taken out while its slot was in use is not there.
-        found = self._members.get(call.slot.credential) if call.slot is not None else None
-        return found or next(self._turns)
+        # A credential that was taken out while its slot was waited for is not there.
+        return self._members.get(call.credential) or next(self._turns)
 
 
 class PooledFiles:

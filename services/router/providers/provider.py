@@ -51,7 +51,9 @@ class ProviderCall:
     asker: Asker = NOBODY
     """Between whom slots are shared."""
     slot: Slot | None = None
-    """Leave to make it, and under which credential; None: its provider has no limit."""
+    """Leave to make it; None: its provider has no limit."""
+    credential: str = ""
+    """Under which of several credentials it goes out; "": its provider has one only."""
     queued_s: float = 0.0
     """Seconds that it waited for slots."""
     ends_early: bool = False

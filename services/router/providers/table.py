@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from pydantic import SecretStr
@@ -16,6 +16,7 @@ from services.router.catalog.document import UpstreamEntry
 from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
 from services.router.providers.openai_compatible.provider import OpenAICompatibleProvider, Upstream
+from services.router.providers.pooled import PooledProvider
 from services.router.providers.provider import Provider
 from services.router.providers.registry import ProviderSettings, secrets_of
 from services.router.providers.transport.http import HttpClient
@@ -45,12 +46,25 @@ def _shared_key(purpose: bytes, configured: SecretStr, settings: ProviderSetting
 
 
 class ProviderTable:
-    """The table that requests look into: who finds a provider there keeps it to the end of its call."""
+    """The table that requests look into: who finds a provider there keeps it to the end of its call.
+
+    Args:
+        on_pool: hears of each built-in provider, also of a renewed one, which credentials it has; none: one only.
+    """
 
     def __init__(
-        self, built_in: Mapping[str, Provider], http: HttpClient, ids: ToolCallIds, clock: Clock, lines: SlotLines
+        self,
+        built_in: Mapping[str, Provider],
+        http: HttpClient,
+        ids: ToolCallIds,
+        clock: Clock,
+        lines: SlotLines,
+        on_pool: Callable[[str, Sequence[str]], None] = lambda *_: None,
     ) -> None:
-        self.providers: dict[str, Provider] = dict(built_in)
+        self.providers: dict[str, Provider] = {}
+        self._on_pool = on_pool
+        for provider in built_in.values():
+            self.replace(provider)
         self.upstreams: Sequence[UpstreamEntry] = ()
         self._built_in = frozenset(built_in)
         self._made_of: dict[str, Upstream] = {}
@@ -73,6 +87,7 @@ class ProviderTable:
 
     def replace(self, provider: Provider) -> None:
         """Put a built-in provider into the place of the one before; calls under way end with that."""
+        self._on_pool(provider.name, provider.credentials if isinstance(provider, PooledProvider) else ())
         self.providers[provider.name] = provider
 
     def renew_upstream(self, upstream: Upstream) -> bool:

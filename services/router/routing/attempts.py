@@ -17,7 +17,8 @@ from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, ServiceError
 from servicekit.telemetry import Span, start_span
 from services.router import metrics
-from services.router.circuits.circuits import Admission, Circuits
+from services.router.circuits.admission import Admission
+from services.router.circuits.circuits import Circuits
 from services.router.circuits.retries import RetryBudgets
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
@@ -34,12 +35,12 @@ from services.router.domain.failure import (
 from services.router.providers import failures
 from services.router.providers.failures import CutShort
 from services.router.providers.provider import Provider, ProviderCall
+from services.router.routing.credentials import CredentialChoice
 from services.router.routing.routed_request import RoutedRequest
 from services.router.routing.selection import Selection
 from services.router.status.domain.health import HealthTracker
 
 log = structlog.get_logger()
-_HEARD_S: Final = 0.25
 # Calls that we end: the provider may count them a moment longer.
 _CUT: Final = ("CANCELLED", ErrorReason.PROVIDER_TIMEOUT.value)
 T = TypeVar("T")
@@ -82,6 +83,7 @@ class Attempts:
         self._health = health
         self._circuits = circuits
         self._selection = Selection(circuits)
+        self._credentials = CredentialChoice(circuits, self._selection, clock)
         self._retries = retries
         self._clock = clock
         self._rng = rng
@@ -117,31 +119,10 @@ class Attempts:
                 return Answered(result, attempt)
 
     async def _take_slot(self, attempt: RoutingAttempt) -> None:
-        """Wait until the provider's quota has room; while another model is left, for half of the time at most.
-
-        Raises:
-            Unavailable: it will not have in time.
-        """
-        provider, request, call = self._provider(attempt.model), attempt.request, attempt.call
-        line = provider.slots(attempt.model)
-        if line is None:
-            return
-        calls = 1 if provider.traits(attempt.model).choices else request.choices
-        began = self._clock.monotonic()
-        try:
-            call.slot = await line.take(request.asker, self._wait_until(request, began), calls)
-        finally:
-            call.queued_s = self._clock.monotonic() - began
-        attempt.span.set("razvilka.queue_ms", round(call.queued_s * 1000))
-
-    def _wait_until(self, request: RoutedRequest, now: float) -> float | None:
-        if request.deadline is None:
-            return None
-        left_s = request.deadline - now
-        if self._selection.left(request):
-            return now + left_s / 2
-        # Early enough that the caller hears why, and when to come again, before it gives up itself.
-        return request.deadline - min(_HEARD_S, left_s / 10)
+        provider = self._provider(attempt.model)
+        await self._credentials.take(provider, attempt.request, attempt.call, attempt.admission)
+        if attempt.call.slot is not None:
+            attempt.span.set("razvilka.queue_ms", round(attempt.call.queued_s * 1000))
 
     async def _in_time(self, request: RoutedRequest, asked: Awaitable[T]) -> T:
         """Return what was asked, before the deadline of all attempts; while another model is left, in half the time."""
@@ -213,7 +194,7 @@ class Attempts:
         """
         request, model = failed.request, failed.model
         request.queued_s += failed.call.queued_s
-        situation, chance = self._situation(request, model), self._rng.random()
+        situation, chance = self._situation(failed), self._rng.random()
         if _gives_way(error, request) and situation.has_next:
             decision = Decision(Verdict.NEXT)
         else:
@@ -226,7 +207,7 @@ class Attempts:
         if decision.verdict is Verdict.RETRY:
             metrics.RETRIES.labels(model.provider, reason).inc()
             log.info("router.retry", model=model.id, reason=reason, wait_s=round(decision.wait_s, 3))
-            if classify(error) is not FailureClass.CAPACITY:
+            if classify(error) not in (FailureClass.CAPACITY, FailureClass.CREDENTIAL):
                 self._retries.note_retry(model.provider)
             await self._clock.sleep(decision.wait_s)
             return
@@ -235,7 +216,8 @@ class Attempts:
         metrics.FALLBACKS.labels(model.provider, model.id, reason).inc()
         log.warning("router.fallback", failed=model.id, next=request.candidates[request.at].id, reason=reason)
 
-    def _situation(self, request: RoutedRequest, failed: Model) -> Situation:
+    def _situation(self, attempt: RoutingAttempt) -> Situation:
+        request, failed = attempt.request, attempt.model
         left = self._selection.left(request)
         return Situation(
             attempts=request.calls,
@@ -244,6 +226,7 @@ class Attempts:
             has_larger=any(model.context_length > failed.context_length for model in left),
             remaining_s=None if request.deadline is None else request.deadline - self._clock.monotonic(),
             may_retry=self._retries.allows(failed.provider),
+            has_other_credential=self._circuits.has_other(failed, attempt.call.credential),
         )
 
     def _next(self, request: RoutedRequest, failed: Model, error: ServiceError) -> int:

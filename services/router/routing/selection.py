@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from servicekit.errors import ServiceError
 from services.router.circuits import metrics
-from services.router.circuits.circuits import Admission, Choice, Circuits
+from services.router.circuits.admission import Admission
+from services.router.circuits.circuits import Choice, Circuits
 from services.router.domain.catalog import Model
 from services.router.domain.completion import Attempt
 from services.router.providers import failures

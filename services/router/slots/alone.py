@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from services.router.slots.fair_queue import FairQueue
+from collections.abc import Collection
+
+from services.router.slots.fair_queue import FairQueue, Ticket
 from services.router.slots.holdings import Holdings
 from services.router.slots.waiters import Waiter, Waiters
 
@@ -24,9 +26,9 @@ class LineAlone:
         for waiter in waiters:
             self.join(waiter)
 
-    def at_once(self) -> str:
+    def at_once(self, avoided: Collection[str] = ()) -> str:
         """Return the credential of a slot that is free with nobody waiting for it; "": there is none."""
-        credential = "" if self._queue else self._free()
+        credential = "" if self._queue else self._free(avoided)
         if credential:
             self._holdings.use(credential)
         return credential
@@ -45,12 +47,18 @@ class LineAlone:
         self._queue.leave(ticket_id)
 
     def serve(self) -> None:
-        """Give what is free to whoever is next."""
-        while self._queue and (credential := self._free()):
-            ticket = self._queue.take()
-            if ticket is not None and self._waiters.grant(ticket.id, credential):
+        """Give what is free to whoever is next, and may have it."""
+        while self._queue and self._free():
+            ticket = self._queue.take(self._may_go)
+            if ticket is None:
+                return
+            credential = self._free(ticket.avoided)
+            if self._waiters.grant(ticket.id, credential):
                 self._holdings.use(credential)
 
-    def _free(self) -> str:
+    def _may_go(self, ticket: Ticket) -> bool:
+        return not ticket.avoided or bool(self._free(ticket.avoided))
+
+    def _free(self, avoided: Collection[str] = ()) -> str:
         limits = self._waiters.quota.limits
-        return self._holdings.freest({name: max(1, limit // self._replicas) for name, limit in limits.items()})
+        return self._holdings.freest({name: max(1, limit // self._replicas) for name, limit in limits.items()}, avoided)

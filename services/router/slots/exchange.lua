@@ -71,6 +71,7 @@ local function remove(member, unserved)
   local id, user, share = string.match(member, '^%S+ (%S+) (%S+) (%S+)$')
   redis.call('ZREM', WAITING, member)
   redis.call('HDEL', TICKETS, id)
+  redis.call('HDEL', STATE, 'avoid:' .. id)
   local ends, last, count = user_of(user)
   set_user(user, unserved and ends - 1 / tonumber(share) or ends, last, count - 1)
   return id
@@ -103,12 +104,23 @@ for id, value in pairs(fields(MAIL)) do
     taken[value] = (taken[value] or 0) + 1
   end
 end
-local function freest()
+-- Credentials that a ticket avoids; with one there is no choice.
+local function avoided_by(member)
+  local names = {}
+  if #told.limits > 1 then
+    local id = string.match(member, '^%S+ (%S+)')
+    for name in string.gmatch(redis.call('HGET', STATE, 'avoid:' .. id) or '', '%S+') do
+      names[name] = true
+    end
+  end
+  return names
+end
+local function freest(avoided)
   local best, most, free = nil, 0, 0
   for _, limit in ipairs(told.limits) do
     local left = limit[2] - taken[limit[1]]
     free = free + math.max(0, left)
-    if left > most then
+    if left > most and not (avoided and avoided[limit[1]]) then
       best, most = limit[1], left
     end
   end
@@ -119,15 +131,29 @@ end
 local virtual = tonumber(redis.call('HGET', STATE, 'virtual') or '0')
 local woken = {}
 local quiet = tonumber(redis.call('HGET', STATE, 'quiet_until_ms') or '0') > now_ms
-local function give()
-  while not quiet do
-    local credential = freest()
-    local head = redis.call('ZRANGE', WAITING, 0, 0, 'WITHSCORES')
-    if not credential or #head == 0 then
+-- The first in line that may have something of what is free: most often the first of all.
+local function next_to_go()
+  local at = 0
+  while freest() do
+    local head = redis.call('ZRANGE', WAITING, at, at, 'WITHSCORES')
+    if #head == 0 then
       return
     end
-    local id = remove(head[1], false)
-    virtual = math.max(virtual, tonumber(head[2]))
+    local credential = freest(avoided_by(head[1]))
+    if credential then
+      return credential, head[1], tonumber(head[2])
+    end
+    at = at + 1
+  end
+end
+local function give()
+  while not quiet do
+    local credential, member, start = next_to_go()
+    if not credential then
+      return
+    end
+    local id = remove(member, false)
+    virtual = math.max(virtual, start)
     if alive[replica_of(id)] then
       redis.call('HSET', MAIL, id, credential)
       taken[credential] = taken[credential] + 1
@@ -142,7 +168,7 @@ local function refuse(id)
   redis.call('HSET', MAIL, id, '!')
   woken[replica_of(id)] = true
 end
-local function join(id, user, share)
+local function join(id, user, share, avoided)
   if redis.call('HEXISTS', TICKETS, id) == 1 or redis.call('HEXISTS', MAIL, id) == 1 then
     return
   end
@@ -162,10 +188,13 @@ local function join(id, user, share)
   local member = string.format('%015d %s %s %s', arrival, id, user, number(share))
   redis.call('ZADD', WAITING, number(start), member)
   redis.call('HSET', TICKETS, id, member)
+  if #avoided > 0 then
+    redis.call('HSET', STATE, 'avoid:' .. id, table.concat(avoided, ' '))
+  end
   set_user(user, start + 1 / share, start, count + 1)
 end
 for _, ticket in ipairs(told.joined) do
-  join(ticket[1], ticket[2], ticket[3])
+  join(ticket[1], ticket[2], ticket[3], ticket[4])
 end
 give()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -14,11 +15,13 @@ class Ticket:
         id: unique in its line.
         user: between whom it is fair.
         share: calls that the user is given for each one of a user whose share is 1; more than 0.
+        avoided: credentials under which it is not to go out.
     """
 
     id: str
     user: str
     share: float = 1.0
+    avoided: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -84,11 +87,12 @@ class FairQueue:
             user.waiting -= 1
             self._rest()
 
-    def take(self) -> Ticket | None:
-        """Return the ticket that is served next; None: nobody waits."""
-        if not self._line:
+    def take(self, may_go: Callable[[Ticket], bool] = lambda _: True) -> Ticket | None:
+        """Return the first ticket that may go; None: nobody waits who may."""
+        at = next((at for at, place in enumerate(self._line) if may_go(place[2])), None)
+        if at is None:
             return None
-        start, _, ticket = self._line.pop(0)
+        start, _, ticket = self._line.pop(at)
         del self._place_of[ticket.id]
         self._now = max(self._now, start)
         self._users[ticket.user].waiting -= 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 _NONE: Final = 0
@@ -38,10 +38,11 @@ class Holdings:
         """Note a slot that was given to a call."""
         self.in_use[credential] = self.in_use.get(credential, _NONE) + 1
 
-    def use_idle(self, credential: str = "") -> str:
+    def use_idle(self, credential: str = "", avoided: Collection[str] = ()) -> str:
         """Put a kept slot to use and return its credential: this one, or the one with most left; "": there is none."""
         if not credential and self.idle:
-            credential = max(self.idle, key=self.idle.__getitem__)
+            names = [name for name in self.idle if name not in avoided] if avoided else self.idle
+            credential = max(names, key=self.idle.__getitem__, default="")
         if not self.idle.get(credential):
             return ""
         self.idle[credential] -= 1
@@ -61,8 +62,8 @@ class Holdings:
         """Give back what is kept."""
         self.idle.clear()
 
-    def freest(self, limits: Mapping[str, int]) -> str:
+    def freest(self, limits: Mapping[str, int], avoided: Collection[str] = ()) -> str:
         """Return the credential that has most left of its limit; "": none has any."""
-        left = {name: limit - self.in_use.get(name, _NONE) for name, limit in limits.items()}
+        left = {name: limit - self.in_use.get(name, _NONE) for name, limit in limits.items() if name not in avoided}
         best = max(left, key=left.__getitem__, default="")
         return best if best and left[best] > 0 else ""

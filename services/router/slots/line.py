@@ -69,21 +69,22 @@ class SlotLine:
         self._holdings.keep_none()
         self.look()
 
-    async def take(self, asker: Asker, until: float | None, wanted: int = 1) -> Slot:
+    async def take(self, asker: Asker, until: float | None, wanted: int = 1, avoided: tuple[str, ...] = ()) -> Slot:
         """Return a slot, as soon as it is the asker's turn.
 
         Args:
             asker: who asks.
             until: when it is too late, on the monotonic clock; None: never.
             wanted: calls that are to be made at once; the slot is of one at least.
+            avoided: credentials whose slots are left to others.
 
         Raises:
             Unavailable: the line is full, or the turn would come too late; it says when to try again.
         """
         began = self._asked_at = self._clock.monotonic()
-        credential = self._at_once()
+        credential = self._at_once(avoided)
         if not credential:
-            credential = await self._wait(asker, until)
+            credential = await self._wait(asker, until, avoided)
         now = self._clock.monotonic()
         slot = Slot(credential, now - began, now, self._given_back)
         while slot.count < wanted and self._keeps and self._holdings.use_idle(credential):
@@ -100,15 +101,15 @@ class SlotLine:
     def _keeps(self) -> bool:
         return not self._crowded and self._alone is None
 
-    def _at_once(self) -> str:
+    def _at_once(self, avoided: tuple[str, ...]) -> str:
         if self._alone is not None:
             # Whether Redis is back is asked while there are calls.
             self._news.set()
-            return self._alone.at_once()
-        return "" if self._crowded else self._holdings.use_idle()
+            return self._alone.at_once(avoided)
+        return "" if self._crowded else self._holdings.use_idle(avoided=avoided)
 
-    async def _wait(self, asker: Asker, until: float | None) -> str:
-        waiter = self._joined(asker, until)
+    async def _wait(self, asker: Asker, until: float | None, avoided: tuple[str, ...]) -> str:
+        waiter = self._joined(asker, until, avoided)
         try:
             async with asyncio.timeout(None if until is None else max(0.0, until - self._clock.monotonic())):
                 return await waiter.granted
@@ -119,11 +120,11 @@ class SlotLine:
             self._give_up(waiter)
             raise
 
-    def _joined(self, asker: Asker, until: float | None) -> Waiter:
+    def _joined(self, asker: Asker, until: float | None, avoided: tuple[str, ...]) -> Waiter:
         self._tickets += 1
         user = hashlib.blake2b(asker.user.encode(), digest_size=8).hexdigest()
         share = self._settings.shares.get(asker.tier, 1.0)
-        waiter = Waiter(Ticket(f"{self._replica}.{self._tickets}", user, share), until)
+        waiter = Waiter(Ticket(f"{self._replica}.{self._tickets}", user, share, avoided), until)
         self._waiters.add(waiter)
         if self._alone is not None:
             self._alone.join(waiter)

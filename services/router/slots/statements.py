@@ -50,7 +50,7 @@ class Statements:
     def heard(self, told: Told) -> None:
         """Forget what the line has heard."""
         self.known = True
-        for ticket_id, _, _ in told.joined:
+        for ticket_id, *_ in told.joined:
             self._joined.pop(ticket_id, None)
         self._left.difference_update(told.left)
         self._taken.difference_update(told.taken)
@@ -66,7 +66,7 @@ class Statements:
             wants=wants,
             taken=list(self._taken),
             left=list(self._left),
-            joined=[(ticket.id, ticket.user, ticket.share) for ticket in self._joined.values()],
+            joined=[(ticket.id, ticket.user, ticket.share, ticket.avoided) for ticket in self._joined.values()],
             limits=list(limits.items()),
             places=self._settings.places,
             lease_ms=int(self._settings.lease_s * 1000),

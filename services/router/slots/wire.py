@@ -23,7 +23,7 @@ class Told(msgspec.Struct, frozen=True):
         wants: how many more it would keep.
         taken: tickets whose slot it has received.
         left: tickets that wait no more.
-        joined: tickets that begin to wait: id, user, share.
+        joined: tickets that begin to wait: id, user, share, credentials that they avoid.
         limits: credentials and what each allows, the same at every replica.
         places: tickets that may wait in all.
         quiet_ms: for how long nothing is given after all was lost.
@@ -37,7 +37,7 @@ class Told(msgspec.Struct, frozen=True):
     wants: int
     taken: Sequence[str]
     left: Sequence[str]
-    joined: Sequence[tuple[str, str, float]]
+    joined: Sequence[tuple[str, str, float, Sequence[str]]]
     limits: Sequence[tuple[str, int]]
     places: int
     lease_ms: int

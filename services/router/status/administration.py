@@ -54,7 +54,7 @@ class ProviderAdministration:
         """Close circuits, here and at the peers, and return which were not closed.
 
         Raises:
-            NotFound: no such provider or model.
+            NotFound: no such provider, credential or model.
         """
         return self._circuits.reset(self._known(scope))
 
@@ -62,7 +62,7 @@ class ProviderAdministration:
         """Send nothing more to what is within the scope, on any replica.
 
         Raises:
-            NotFound: no such provider or model.
+            NotFound: no such provider, credential or model.
             Unavailable: PostgreSQL cannot be used.
         """
         try:
@@ -87,7 +87,7 @@ class ProviderAdministration:
             text = "There is no drain of exactly this scope. See `drains` of GET /v1/admin/providers/circuits."
             raise NotFound(ErrorReason.NOT_FOUND, text, param="provider")
         await self._sharing.announce()
-        log.warning("router.undrained", provider=scope.provider, model=scope.model)
+        log.warning("router.undrained", provider=scope.provider, credential=scope.credential, model=scope.model)
 
     async def history(self, provider: str, model: str, limit: int) -> list[ModelHealth]:
         """Return statuses as they began, newest first; an empty name stands for all.
@@ -110,6 +110,9 @@ class ProviderAdministration:
         known = {model.id for model in catalog.models if model.provider == scope.provider}
         if named.model and named.model not in known:
             raise _unknown("model", scope.model, known)
+        credentials = self._circuits.pools.of(scope.provider)
+        if named.credential and named.credential not in credentials:
+            raise _unknown("credential", scope.credential, credentials)
         return named
 
     def _by_id(self, scope: Target) -> Target:

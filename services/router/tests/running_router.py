@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+import grpc
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.router.v1 import router_pb2_grpc
 
@@ -37,10 +38,17 @@ async def router(emulator: RunningEmulator, **settings: Any) -> AsyncIterator[St
     async with (
         running(router_settings(emulator, **settings), SystemClock()) as port,
         rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
+        stub_of(channel) as stub,
     ):
-        rpcs: Any = router_pb2_grpc.RouterServiceStub(channel)
-        async with open_client([rpcs.Converse], RouterCallCodec(), MultiplexClientSettings()) as calls:
-            yield Stub(calls, rpcs)
+        yield stub
+
+
+@asynccontextmanager
+async def stub_of(channel: grpc.aio.Channel) -> AsyncIterator[Stub]:
+    """Yield a stub of the router that a channel leads to."""
+    rpcs: Any = router_pb2_grpc.RouterServiceStub(channel)
+    async with open_client([rpcs.Converse], RouterCallCodec(), MultiplexClientSettings()) as calls:
+        yield Stub(calls, rpcs)
 
 
 def prompt(model: str, text: str = "Привет", **more: Any) -> pb.Prompt:

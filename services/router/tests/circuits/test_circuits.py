@@ -11,7 +11,8 @@ import pytest
 
 from servicekit.errors import ServiceError
 from servicekit.testing import FakeClock
-from services.router.circuits.circuits import Admission, Circuits
+from services.router.circuits.admission import Admission
+from services.router.circuits.circuits import Circuits
 from services.router.circuits.domain.circuit import State
 from services.router.circuits.domain.news import Cause, Change, Drain
 from services.router.circuits.domain.target import ONLY_CREDENTIAL, SkipReason, Target

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from servicekit.errors import ErrorReason, ServiceError
@@ -118,3 +120,16 @@ def test_every_provider_reason_has_a_class() -> None:
 def test_a_bad_request_says_nothing_about_the_provider(reason: ErrorReason) -> None:
     """Callers cannot make a provider look ill."""
     assert not counts_against_provider(error(reason))
+
+
+@pytest.mark.parametrize("reason", [R.PROVIDER_CREDENTIALS, R.PROVIDER_QUOTA_EXHAUSTED, R.PROVIDER_RATE_LIMITED])
+def test_what_one_credential_is_refused_is_asked_under_another_one_at_once(reason: ErrorReason) -> None:
+    """Before another model is, and within the three calls of a request."""
+    assert decide(error(reason), replace(FIRST, has_other_credential=True), 0.5) == Decision(RETRY)
+    third = replace(situation(attempts=3, of_candidate=3), has_other_credential=True)
+    assert decide(error(reason), third, 0.5).verdict is not RETRY
+
+
+def test_a_provider_that_fails_is_not_asked_again_for_having_other_credentials() -> None:
+    """They lead to the same machines."""
+    assert decide(error(R.PROVIDER_ERROR), replace(AGAIN, has_other_credential=True), 0.5).verdict is NEXT

@@ -50,9 +50,15 @@ class Replica:
     lines: SlotLines
     exchanges: Exchanges
 
-    async def take(self, user: str = "u", tier: str = "free", within_s: float | None = PATIENCE_S) -> Slot:
+    async def take(
+        self,
+        user: str = "u",
+        tier: str = "free",
+        within_s: float | None = PATIENCE_S,
+        avoided: tuple[str, ...] = (),
+    ) -> Slot:
         until = None if within_s is None else SystemClock().monotonic() + within_s
-        return await self.line.take(Asker(user, tier), until)
+        return await self.line.take(Asker(user, tier), until, avoided=avoided)
 
     async def until_told(self, count: int) -> None:
         """Return when so many of this replica's tickets have been told, those that were served included."""
