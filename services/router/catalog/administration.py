@@ -31,7 +31,8 @@ LEAD: Final = timedelta(minutes=1)
 HISTORY_MAX: Final = 100
 # What `numeric(10, 6)` roubles can hold, in micro-roubles.
 DEAREST: Final = 10_000 * 1_000_000 - 1
-# Fields that make no answer dearer than its hold; what a model can do, and who answers for it, is the files' business.
+# What a model can do, and who answers for it, is the files' business: a gateway learns of an order up to three seconds
+# after the routers, and holds for the fallbacks that it knows.
 ORDERABLE: Final = frozenset(
     {"enabled", "name", "description", "priority", "canary", "successor", "deprecated_at", "shutdown_at"}
 )
