@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from services.router.domain.catalog import Price
 from services.router.domain.overrides import Move, Ordered, Overrides, PatchOrder, PriceOrder
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 # What asyncpg raises when PostgreSQL is away, slow, or not migrated yet.
 UNUSABLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -124,7 +127,8 @@ RETURNING model_id
         price = order.price
         amounts = (price.input_micro_rub_per_1k, price.output_micro_rub_per_1k, price.cached_micro_rub_per_1k)
         values = (model_id, price.valid_from, *map(_roubles, amounts), order.source, ordered.by, ordered.at)
-        return await self._save_once(self.SAVE_PRICE, *values)
+        async with self._one_at_a_time() as connection:
+            return await connection.fetchval(self.SAVE_PRICE, *values) is not None
 
     FIND_PRICE_ORDERS: Final = """
 SELECT model_id, valid_from, input, output, cached, source, updated_by AS by, updated_at AS at
@@ -147,12 +151,15 @@ RETURNING channel
 
     async def save_move(self, channel: str, move: Move, ordered: Ordered) -> bool:
         """Write that a channel moves; False: another move of that moment is there, and stays."""
-        return await self._save_once(self.SAVE_MOVE, channel, move.since, move.model, ordered.by, ordered.at)
+        values = (channel, move.since, move.model, ordered.by, ordered.at)
+        async with self._one_at_a_time() as connection:
+            return await connection.fetchval(self.SAVE_MOVE, *values) is not None
 
-    async def _save_once(self, statement: str, *values: object) -> bool:
+    @asynccontextmanager
+    async def _one_at_a_time(self) -> AsyncIterator[Connection]:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(self.ORDER_LOCK)
-            return await connection.fetchval(statement, *values) is not None
+            yield connection
 
 
 def _patch_order(row: asyncpg.Record) -> PatchOrder:

@@ -47,6 +47,8 @@ async def administered(emulator: RunningEmulator, **settings: Any) -> AsyncItera
         running(router_settings(emulator, **settings), SystemClock()) as port,
         rpc_client.open_channel(f"127.0.0.1:{port}") as channel,
     ):
+        # A channel that was refused at this port once waits before it tries again; a call would not wait for it.
+        await channel.channel_ready()
         yield Administrator(admin_pb2_grpc.RouterAdminServiceStub(channel))
 
 

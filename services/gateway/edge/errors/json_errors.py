@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 import msgspec
@@ -57,7 +56,8 @@ def _name_field(context: RequestContext, error: ServiceError) -> None:
         return
     name = context.field_name(error.param)
     # Only where the sentence names it: `stop` is a part of other words too.
-    error.message = re.sub(rf"(?<=[`']){re.escape(error.param)}(?=[`'])", lambda _: name, error.message)
+    for quote in "`'":
+        error.message = error.message.replace(f"{quote}{error.param}{quote}", f"{quote}{name}{quote}")
     error.param = name
 
 
