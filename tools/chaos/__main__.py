@@ -74,7 +74,7 @@ async def _storm(
         stop.set()
     seen = load.seen
     print(_table(happened))
-    print(f"completed {len(seen.completed)}, refused {seen.refused}, broken {seen.broken}")
+    print(f"completed {len(seen.completed)}, refused {dict(seen.refused)}, broken {seen.broken}")
     database = await asyncpg.create_pool(suite.stack.admin_dsn(DATABASE), min_size=1, max_size=2)
     redis = Redis.from_url(suite.stack.environments.redis_url)
     try:

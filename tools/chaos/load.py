@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,10 +19,10 @@ RETRY_S: Final = 0.2
 
 @dataclass(slots=True)
 class Seen:
-    """What the client saw: request ids of answers that came to their end, and how the others failed."""
+    """What the client saw: request ids of answers that came to their end, and how often which others failed."""
 
     completed: list[str] = field(default_factory=list)
-    refused: dict[int, int] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
     broken: int = 0
 
 
@@ -64,7 +65,7 @@ class Load:
         async with session.post(self._url, json=body) as answer:
             payload = await answer.read()
             if answer.status != 200:
-                self.seen.refused[answer.status] = self.seen.refused.get(answer.status, 0) + 1
+                self.seen.refused[f"{answer.status} {_code_of(payload)}"] += 1
                 await asyncio.sleep(RETRY_S)
             elif stream and not payload.rstrip().endswith(b"data: [DONE]"):
                 self.seen.broken += 1
@@ -72,3 +73,10 @@ class Load:
                 if not stream:
                     json.loads(payload)
                 self.seen.completed.append(answer.headers["x-request-id"])
+
+
+def _code_of(payload: bytes) -> str:
+    try:
+        return str(json.loads(payload)["error"]["code"])
+    except (ValueError, KeyError, TypeError):
+        return "without a code"
