@@ -12,8 +12,8 @@ UV_VERSION := 0.13.9
 READY := $(VENV)/.ready
 AUDIT := $(VENV)/audit
 PROTOS := $(wildcard protos/razvilka/*/v1/*.proto)
-# Two processes: more than two cores would help, but each starts its own PostgreSQL.
-TEST_PROCESSES ?= 2
+# One more than the two cores that most machines of this kind have: tests wait for processes and clocks, too.
+TEST_PROCESSES ?= 3
 ARGS ?=
 
 export UV_PYTHON_DOWNLOADS := never
