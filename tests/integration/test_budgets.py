@@ -66,7 +66,8 @@ def test_redis_away_for_seconds_refuses_nobody(
     stack: RunningStack, books: Books, away: Callable[[RunningStack], None]
 ) -> None:
     """A caller with a budget whose rest is known is served by the gateway's share; afterwards the books agree."""
-    account = stack.new_account(budget_micro_rub=100_000_000, budget_period=auth_pb2.BUDGET_PERIOD_MONTH)
+    # So large that no machine is quick enough to spend a gateway's share of it meanwhile, or a hundredth of that.
+    account = stack.new_account(budget_micro_rub=100_000_000_000, budget_period=auth_pb2.BUDGET_PERIOD_MONTH)
     assert ask_once_known(stack, account.key).status == 200
     over = threading.Event()
     with ThreadPoolExecutor(CLIENTS) as pool:
