@@ -70,7 +70,7 @@ _OF_MODE: Final = {
     FaultMode.RESET_BEFORE_HEADERS: _both(LOST),
     FaultMode.RESET_MID_BODY: Expected((BROKEN,), (CUT, BROKEN)),
     FaultMode.TRICKLE: _both(SLOW),
-    FaultMode.TRUNCATED_JSON: Expected((BROKEN,), (CUT,)),
+    FaultMode.TRUNCATED_JSON: Expected((BROKEN,), (CUT, BROKEN)),
     FaultMode.USAGE_MISSING: _both(WHOLE),
     FaultMode.USAGE_ZERO: _both(WHOLE),
     FaultMode.USAGE_TWICE: _both(WHOLE),
