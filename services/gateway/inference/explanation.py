@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
 from services.gateway.clients.completion import Route
-from services.gateway.inference.steering.schemas import ProviderPreferences, requires_all
+from services.gateway.edge.request_context import RequestContext
+from services.gateway.inference.steering.schemas import ProviderPreferences, left_out, requires_all
 from services.gateway.metering.storable import MAX_TEXT
 from services.gateway.metering.usage_record import Attempt
 
@@ -43,17 +44,19 @@ def dropped_names(route: Route, ignored: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*route.dropped_params, *strange]))
 
 
-def check_required(preferences: ProviderPreferences | None, left_out: Sequence[str]) -> None:
-    """Do nothing, unless the caller wants every parameter it gave to count and one cannot.
+def leave_out(context: RequestContext, preferences: ProviderPreferences | None, names: Iterable[str] = ()) -> None:
+    """Note what of a request cannot count, for its caller to be told: fields of the chat, and wishes who answers.
 
     Raises:
-        InvalidRequest: the first of those left out.
+        InvalidRequest: the caller wants every parameter to count; the first that cannot.
     """
-    if left_out and requires_all(preferences):
+    context.ignored_params += [*map(context.field_name, names), *left_out(preferences)]
+    if context.ignored_params and requires_all(preferences):
+        first = context.ignored_params[0]
         raise InvalidRequest(
             ErrorReason.UNSUPPORTED_PARAMETER,
-            f"'{left_out[0]}' would be ignored, and `provider.require_parameters` is true.",
-            param=left_out[0],
+            f"'{first}' would be ignored, and `provider.require_parameters` is true.",
+            param=first,
         )
 
 

@@ -9,7 +9,7 @@ from starlette.types import Send
 
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.conversation import normalise
-from services.gateway.inference.explanation import check_required
+from services.gateway.inference.explanation import leave_out
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id, chat_completion
 from services.gateway.inference.prompt_list import PromptList
 from services.gateway.inference.routes.access import CHAT
@@ -17,7 +17,6 @@ from services.gateway.inference.routes.paid_route import InferenceDependencies, 
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.inference.size.prompt_size import chat_size
 from services.gateway.inference.steering.choice import steering_of
-from services.gateway.inference.steering.schemas import left_out
 from services.gateway.inference.streaming.event_stream import ChatFrames, includes_usage
 
 
@@ -31,8 +30,7 @@ class ChatCompletions(PaidRoute[ChatRequest]):
         """Answer one request."""
         steering = steering_of(request, context.known_caller)
         chat = normalise(request)
-        context.ignored_params += [*chat.left_out, *left_out(request.provider)]
-        check_required(request.provider, context.ignored_params)
+        leave_out(context, request.provider, chat.left_out)
         context.stream = bool(request.stream)
         priced = self.inference.pricing.price(
             context,

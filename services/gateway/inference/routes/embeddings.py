@@ -12,7 +12,7 @@ from starlette.types import Send
 from services.gateway.clients.completion import Embeddings
 from services.gateway.clients.router.prompt import Asker
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.inference.explanation import check_required
+from services.gateway.inference.explanation import leave_out
 from services.gateway.inference.openai_bodies import embedding_list
 from services.gateway.inference.paid_call import PaidCall
 from services.gateway.inference.prompt_list import asker_of
@@ -21,7 +21,7 @@ from services.gateway.inference.routes.paid_route import InferenceDependencies, 
 from services.gateway.inference.schemas import EmbeddingRequest
 from services.gateway.inference.size.prompt_size import embedding_size
 from services.gateway.inference.steering.choice import preferred
-from services.gateway.inference.steering.schemas import left_out, requires_all
+from services.gateway.inference.steering.schemas import requires_all
 from services.gateway.inference.tokens.token_arrays import input_texts
 
 TOKEN_FACTOR: Final = 4
@@ -38,8 +38,7 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
     async def answer(self, context: RequestContext, request: EmbeddingRequest, send: Send) -> None:
         """Answer one request."""
         texts = await input_texts(request.input)
-        context.ignored_params += left_out(request.provider)
-        check_required(request.provider, context.ignored_params)
+        leave_out(context, request.provider)
         priced = self.inference.pricing.price(
             context,
             request.model,

@@ -17,7 +17,7 @@ from services.gateway.inference.anthropic.entering import enter
 from services.gateway.inference.anthropic.frames import MessageFrames
 from services.gateway.inference.anthropic.schemas import MessagesRequest
 from services.gateway.inference.conversation import normalise
-from services.gateway.inference.explanation import check_required
+from services.gateway.inference.explanation import leave_out
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.prompt_list import PromptList
@@ -26,7 +26,6 @@ from services.gateway.inference.routes.paid_route import InferenceDependencies, 
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.inference.size.prompt_size import chat_size
 from services.gateway.inference.steering.choice import steering_of
-from services.gateway.inference.steering.schemas import left_out
 
 
 class _AnthropicRoute(PaidRoute[MessagesRequest]):
@@ -51,9 +50,7 @@ class _AnthropicRoute(PaidRoute[MessagesRequest]):
         chat.provider = request.provider
         context.field_name = conversation.origins.name
         context.ignored_params.extend(conversation.left_out)
-        context.ignored_params.extend(map(context.field_name, normalise(chat).left_out))
-        context.ignored_params.extend(left_out(request.provider))
-        check_required(request.provider, context.ignored_params)
+        leave_out(context, chat.provider, normalise(chat).left_out)
         priced = self.inference.pricing.price(
             context, request.model, kind="chat", endpoint="messages", size=chat_size(chat), steering=steering
         )

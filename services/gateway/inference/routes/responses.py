@@ -14,7 +14,7 @@ from services.gateway.clients.completion import Completion
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.conversation import normalise
-from services.gateway.inference.explanation import check_required
+from services.gateway.inference.explanation import leave_out
 from services.gateway.inference.openai_bodies import encode
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.prompt_list import PromptList
@@ -29,7 +29,6 @@ from services.gateway.inference.routes.paid_route import InferenceDependencies, 
 from services.gateway.inference.schemas import ChatMessage
 from services.gateway.inference.size.prompt_size import chat_size
 from services.gateway.inference.steering.choice import steering_of
-from services.gateway.inference.steering.schemas import left_out
 from services.gateway.metering.usage_record import TokenUsage
 
 
@@ -100,9 +99,7 @@ class _ResponsesRoute(PaidRoute[ResponsesRequest]):
         chat.provider = request.provider
         context.field_name = conversation.origins.name
         context.ignored_params.extend(conversation.left_out)
-        context.ignored_params.extend(map(context.field_name, normalise(chat).left_out))
-        context.ignored_params.extend(left_out(request.provider))
-        check_required(request.provider, context.ignored_params)
+        leave_out(context, chat.provider, normalise(chat).left_out)
         priced = self.inference.pricing.price(
             context, request.model, kind="chat", endpoint="responses", size=chat_size(chat), steering=steering
         )

@@ -9,7 +9,7 @@ from starlette.types import Send
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.inference.explanation import check_required
+from services.gateway.inference.explanation import leave_out
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id, text_completion
 from services.gateway.inference.prompt_list import PromptList
 from services.gateway.inference.routes.access import COMPLETIONS
@@ -17,7 +17,6 @@ from services.gateway.inference.routes.paid_route import InferenceDependencies, 
 from services.gateway.inference.schemas import ChatMessage, ChatRequest, CompletionRequest
 from services.gateway.inference.size.prompt_size import chats_size
 from services.gateway.inference.steering.choice import steering_of
-from services.gateway.inference.steering.schemas import left_out
 from services.gateway.inference.streaming.event_stream import TextFrames, includes_usage
 from services.gateway.inference.texts import texts_of
 
@@ -32,8 +31,7 @@ class TextCompletions(PaidRoute[CompletionRequest]):
         """Answer one request."""
         steering = steering_of(request, context.known_caller)
         _refuse_unsupported(request)
-        context.ignored_params += left_out(request.provider)
-        check_required(request.provider, context.ignored_params)
+        leave_out(context, request.provider)
         prompts = texts_of(request.prompt, "prompt")
         context.stream = bool(request.stream)
         chats = [to_chat(request, prompt) for prompt in prompts]
