@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from servicekit.settings import Part
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
+
+
+def _checked(text: str) -> str:
+    _networks(text)
+    return text
+
+
+Networks = Annotated[str, AfterValidator(_checked)]
 
 
 class HttpSettings(Part):
@@ -31,14 +44,8 @@ class HttpSettings(Part):
     """Megabytes of an answer at most."""
     line_kb: int = Field(2048, ge=1)
     """Kilobytes of one line of a stream at most."""
-    plaintext_networks: str = ""
+    plaintext_networks: Networks = ""
     """Public networks, commas between, at which an upstream of http:// may answer; private ones always may."""
-
-    @field_validator("plaintext_networks")
-    @classmethod
-    def _are_networks(cls, given: str) -> str:
-        _networks(given)
-        return given
 
     @property
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -59,22 +66,12 @@ class WebImageSettings(Part):
     """Redirects that are followed; each must be https and public like the first address."""
     at_once: int = Field(8, ge=1)
     """Images that one router fetches at the same time."""
-    trusted_networks: str = ""
+    trusted_networks: Networks = ""
     """Networks of your own that may be fetched from, commas between: 10.1.2.0/24. All others must be public."""
     ca_bundle: Path | None = None
     """PEM file of further authorities for the images' hosts."""
-
-    @field_validator("trusted_networks")
-    @classmethod
-    def _are_networks(cls, given: str) -> str:
-        _networks(given)
-        return given
 
     @property
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The trusted networks."""
         return _networks(self.trusted_networks)
-
-
-def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
