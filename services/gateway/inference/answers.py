@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 from starlette.types import Send
@@ -14,7 +14,6 @@ from servicekit.errors import ErrorReason, Internal, ProviderFailed, ServiceErro
 from servicekit.failpoints import failpoint
 from services.gateway.clients.completion import (
     Completion,
-    Embeddings,
     End,
     Route,
     StreamPart,
@@ -28,7 +27,7 @@ from services.gateway.edge.reading.body import ClientDisconnected
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.answer_headers import cost_header, late_facts
-from services.gateway.inference.caching.answer_cache import AnswerCache
+from services.gateway.inference.caching.answer_cache import Answer, AnswerCache, Ask, AskStream
 from services.gateway.inference.paid_call import PaidCall, PaidCalls
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.streaming.event_stream import Frames
@@ -40,9 +39,6 @@ log = structlog.get_logger()
 # A caller that is cut in the middle of a write pays for what was written before it: few parts are at stake.
 PARTS_A_WRITE: Final = 16
 
-Answer = TypeVar("Answer", bound=Completion | Embeddings)
-Ask = Callable[[PaidCall], Awaitable[Answer]]
-AskStream = Callable[[PaidCall], AsyncGenerator[list[StreamPart], None]]
 # From the answer, what it used and what it cost in micro-roubles to the body.
 Render = Callable[[Answer, TokenUsage, int], bytes]
 # What a route does with a settled answer before its last bytes are sent: it may send others. It may not fail.
