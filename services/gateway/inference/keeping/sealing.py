@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import zlib
@@ -44,13 +45,13 @@ async def digest_of(body: bytes) -> bytes:
 async def shrunk(plain: bytes) -> bytes:
     """Return bytes compressed."""
     shrink = partial(zlib.compress, plain, 1)
-    return shrink() if len(plain) <= _SMALL else await heavy_step(shrink)
+    return shrink() if len(plain) <= _SMALL else await asyncio.to_thread(shrink)
 
 
 async def grown(packed: bytes) -> bytes:
     """Return what was compressed."""
     grow = partial(zlib.decompress, packed)
-    return grow() if len(packed) <= _SMALL else await heavy_step(grow)
+    return grow() if len(packed) <= _SMALL else await asyncio.to_thread(grow)
 
 
 @dataclass(frozen=True, slots=True)

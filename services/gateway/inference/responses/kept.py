@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import hashlib
 import os
-import zlib
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from services.gateway.inference.keeping.sealing import Seal
+from services.gateway.inference.keeping.sealing import Seal, grown, shrunk
 from services.gateway.inference.schemas import ChatMessage
 
 PREFIX: Final = "resp_"
@@ -22,8 +20,6 @@ SECRET_BYTES: Final = 16
 MOST_BYTES: Final = 2**20
 # What is larger is not even packed: pictures do not get four times smaller.
 _MOST_UNPACKED: Final = 4 * MOST_BYTES
-# Above it packing would hold the event loop.
-_PACKED_AT_ONCE: Final = 2**16
 _ID_LETTERS: Final = 43
 
 
@@ -100,8 +96,11 @@ class KeptResponses:
             response_id: of the answer.
             kept: what to keep.
         """
-        packed = await _packed(msgspec.json.encode(kept))
-        if packed is None:
+        encoded = msgspec.json.encode(kept)
+        if len(encoded) > _MOST_UNPACKED:
+            return False
+        packed = await shrunk(encoded)
+        if len(packed) > MOST_BYTES:
             return False
         seal = _seal(owner, response_id)
         return await self.store.save(user_id, seal.name, seal.close(packed))
@@ -113,20 +112,11 @@ class KeptResponses:
         packed = seal.open(sealed) if sealed is not None else None
         if packed is None:
             return None
-        return msgspec.json.decode(zlib.decompress(packed), type=KeptResponse)
+        return msgspec.json.decode(await grown(packed), type=KeptResponse)
 
     async def delete(self, user_id: str, owner: str, response_id: str) -> bool:
         """Forget an answer; False: there was none."""
         return await self.store.delete(user_id, _name(owner, response_id))
-
-
-async def _packed(encoded: bytes) -> bytes | None:
-    if len(encoded) <= _PACKED_AT_ONCE:
-        return zlib.compress(encoded, 1)
-    if len(encoded) > _MOST_UNPACKED:
-        return None
-    packed = await asyncio.to_thread(zlib.compress, encoded, 1)
-    return packed if len(packed) <= MOST_BYTES else None
 
 
 def _name(owner: str, response_id: str) -> str:
