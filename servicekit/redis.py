@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -36,3 +36,29 @@ async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
     finally:
         await client.aclose()
         await pool.disconnect()
+
+
+async def published(client: Redis, channel: str, *, poll_s: float) -> AsyncGenerator[bytes | None, None]:
+    """Yield what is published on a channel until the connection breaks; leave it by `aclosing`.
+
+    None comes first, and again after each reconnection of the client's own: what was published before may have been
+    missed, what comes after is heard.
+
+    Args:
+        client: of open_redis.
+        channel: its name.
+        poll_s: after so long without a message the connection is asked whether it still lives.
+
+    Raises:
+        RedisError, OSError, TimeoutError: the connection broke.
+    """
+    async with client.pubsub(ignore_subscribe_messages=False) as subscription:
+        await subscription.subscribe(channel)
+        while True:
+            message = await subscription.get_message(timeout=poll_s)
+            if message is None:
+                await subscription.ping()
+            elif message["type"] == "subscribe":
+                yield None
+            elif message["type"] == "message":
+                yield message["data"]

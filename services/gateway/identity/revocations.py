@@ -7,6 +7,7 @@ which is the truth. Any one of them is enough.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
+from servicekit.redis import published
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth_views import Revocation
 from services.gateway.identity import metrics
@@ -116,18 +118,14 @@ class RevocationListener:
             await self._clock.sleep(RECONNECT_S)
 
     async def _listen(self) -> None:
-        async with self._redis.pubsub(ignore_subscribe_messages=False) as channel:
-            await channel.subscribe(CHANNEL)
-            while True:
-                message = await channel.get_message(timeout=POLL_S)
+        async with aclosing(published(self._redis, CHANNEL, poll_s=POLL_S)) as messages:
+            async for message in messages:
                 if message is None:
-                    await channel.ping()
-                elif message["type"] == "subscribe":
                     # Only now: whatever is published from here on is heard, whatever came before is in the set.
                     self._effects.apply(decoded(await self._redis.zrange(HISTORY, 0, -1)), "history")
                     metrics.LISTENING.set(1)
-                elif message["type"] == "message":
-                    self._effects.apply(decoded([message["data"]]), "push")
+                else:
+                    self._effects.apply(decoded([message]), "push")
 
 
 class RevocationPoller:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +12,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from servicekit.redis import published
 from services.router.circuits.domain.circuit import State
 from services.router.circuits.domain.news import Cause, Change
 from services.router.circuits.domain.target import Target
@@ -83,15 +85,11 @@ class NewsChannel:
 
     async def listen(self, begun: Callable[[], Awaitable[None]], heard: Callable[[News], Awaitable[None]]) -> None:
         """Hear what others say until the connection breaks; `begun` is called when nothing is missed any more."""
-        async with self._client.pubsub(ignore_subscribe_messages=False) as channel:
-            await channel.subscribe(CHANNEL)
-            while True:
-                message = await channel.get_message(timeout=POLL_S)
+        async with aclosing(published(self._client, CHANNEL, poll_s=POLL_S)) as messages:
+            async for message in messages:
                 if message is None:
-                    await channel.ping()
-                elif message["type"] == "subscribe":
                     await begun()
-                elif message["type"] == "message" and (news := self._of_others(message["data"])) is not None:
+                elif (news := self._of_others(message)) is not None:
                     await heard(news)
 
     def _of_others(self, payload: bytes) -> News | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import aclosing
 from typing import Final, Protocol
 
 import structlog
@@ -11,6 +12,7 @@ from redis.exceptions import RedisError
 
 from servicekit.clock import Clock
 from servicekit.lifecycle import Background
+from servicekit.redis import published
 from services.router.slots.exchange import CHANNEL, Exchange
 from services.router.slots.line import SlotLine
 from services.router.slots.quota import Quota
@@ -88,13 +90,9 @@ async def listen(client: Redis, lines: Hears, clock: Clock) -> None:
 
 
 async def _listen(client: Redis, lines: Hears) -> None:
-    async with client.pubsub(ignore_subscribe_messages=False) as channel:
-        await channel.subscribe(CHANNEL)
-        while True:
-            message = await channel.get_message(timeout=POLL_S)
+    async with aclosing(published(client, CHANNEL, poll_s=POLL_S)) as messages:
+        async for message in messages:
             if message is None:
-                await channel.ping()
-            elif message["type"] == "subscribe":
                 lines.look()
-            elif message["type"] == "message":
-                lines.hear(message["data"].decode())
+            else:
+                lines.hear(message.decode())
