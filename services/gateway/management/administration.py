@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
 
-from services.gateway.clients.administration import AdministrationClient, Credential
+from services.gateway.clients.administration import AdministrationClient, Credential, Order
 from services.gateway.edge.origin import origin_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
@@ -25,6 +26,26 @@ NEEDS: Final[Needs] = {
     "POST /v1/admin/grants/{grant_id}/disable": Scope.ADMIN,
     "POST /v1/admin/grants/{grant_id}/enable": Scope.ADMIN,
 }
+
+
+class NotedOrders:
+    """Has auth's audit log say what is ordered of another service, and by whom, before it is carried out."""
+
+    def __init__(self, audit: AdministrationClient, limit: OAuthLimit) -> None:
+        self._audit = audit
+        self._limit = limit
+
+    async def note(self, request: Request, order: Order, subject: str, details: Mapping[str, str]) -> str:
+        """Return who orders.
+
+        Raises:
+            PermissionDenied: who asks is no administrator.
+        """
+        context = current_context(request)
+        origin = origin_of(request.scope, self._limit.address(request.scope))
+        admin = context.known_caller.user_id
+        await self._audit.note_order(admin, order, subject, details, origin, context.call)
+        return f"user:{admin}"
 
 
 def administration_router(administration: AdministrationClient, limit: OAuthLimit) -> APIRouter:

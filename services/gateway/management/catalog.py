@@ -14,11 +14,11 @@ from services.gateway.clients.router.catalog_administration import (
     CatalogOverride,
     CatalogPrice,
 )
-from services.gateway.edge.origin import origin_of
 from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.address_limit import OAuthLimit
+from services.gateway.management.administration import NotedOrders
 from services.gateway.management.catalog_bodies import (
     MovedBody,
     MoveOrderBody,
@@ -54,9 +54,8 @@ class CatalogOrders:
     """Has an order noted, then carried out."""
 
     def __init__(self, audit: AdministrationClient, catalog: CatalogAdministrationClient, limit: OAuthLimit) -> None:
-        self._audit = audit
+        self._orders = NotedOrders(audit, limit)
         self._catalog = catalog
-        self._limit = limit
 
     async def set_override(self, request: Request, model: str, patch: dict[str, Any]) -> CatalogOverride:
         """Have a model differ from its file."""
@@ -93,12 +92,7 @@ class CatalogOrders:
         return await self._catalog.move_channel(channel, order.model, order.since, by, call)
 
     async def _note(self, request: Request, order: Order, subject: str, details: dict[str, str]) -> str:
-        """Return who orders."""
-        context = current_context(request)
-        origin = origin_of(request.scope, self._limit.address(request.scope))
-        admin = context.known_caller.user_id
-        await self._audit.note_order(admin, order, subject[:200], details, origin, context.call)
-        return f"user:{admin}"
+        return await self._orders.note(request, order, subject[:200], details)
 
 
 def catalog_routers(

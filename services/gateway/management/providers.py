@@ -14,11 +14,11 @@ from services.gateway.clients.router.administration import (
     ProviderAdministrationClient,
     ProviderScope,
 )
-from services.gateway.edge.origin import origin_of
 from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.address_limit import OAuthLimit
+from services.gateway.management.administration import NotedOrders
 from services.gateway.management.provider_bodies import (
     CircuitList,
     DrainedBody,
@@ -46,29 +46,23 @@ class ProviderOrders:
     """Has an order noted, then carried out."""
 
     def __init__(self, audit: AdministrationClient, providers: ProviderAdministrationClient, limit: OAuthLimit) -> None:
-        self._audit = audit
+        self._orders = NotedOrders(audit, limit)
         self._providers = providers
-        self._limit = limit
 
     async def drain(self, request: Request, scope: ProviderScope, reason: str, *, drained: bool) -> None:
         """Stop sending somewhere, or go on."""
-        context = current_context(request)
-        await self._note(request, Order.DRAIN if drained else Order.UNDRAIN, scope, reason)
-        by = f"user:{context.known_caller.user_id}"
-        await self._providers.set_drained(scope, reason, by, context.call, drained=drained)
+        by = await self._note(request, Order.DRAIN if drained else Order.UNDRAIN, scope, reason)
+        await self._providers.set_drained(scope, reason, by, current_context(request).call, drained=drained)
 
     async def reset(self, request: Request, scope: ProviderScope) -> list[ProviderScope]:
         """Close circuits."""
         await self._note(request, Order.RESET, scope, "")
         return await self._providers.reset(scope, current_context(request).call)
 
-    async def _note(self, request: Request, order: Order, scope: ProviderScope, reason: str) -> None:
-        context = current_context(request)
-        origin = origin_of(request.scope, self._limit.address(request.scope))
+    async def _note(self, request: Request, order: Order, scope: ProviderScope, reason: str) -> str:
         details = {"credential": scope.credential, "model": scope.model, "reason": reason}
         given = {name: value for name, value in details.items() if value}
-        admin = context.known_caller.user_id
-        await self._audit.note_order(admin, order, f"provider:{scope.provider}", given, origin, context.call)
+        return await self._orders.note(request, order, f"provider:{scope.provider}", given)
 
 
 def provider_routers(
