@@ -13,12 +13,12 @@ from servicekit.settings import RedisSettings
 
 
 @asynccontextmanager
-async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
-    """Yield a client that never waits longer than `timeout_ms` for one answer.
+async def open_redis(settings: RedisSettings, *, timeout_ms: int | None = None) -> AsyncIterator[Redis]:
+    """Yield a client that never waits longer than `timeout_ms`, else the settings' own, for one answer.
 
     One retry without delay: it only heals a connection that the server closed while it was idle.
     """
-    timeout_s = settings.timeout_ms / 1000
+    timeout_s = (timeout_ms or settings.timeout_ms) / 1000
     trust = {"ssl_ca_certs": str(settings.ca)} if settings.ca else {}
     pool = BlockingConnectionPool.from_url(
         settings.url.get_secret_value(),

@@ -50,6 +50,13 @@ class RedisSettings(Part):
     """Connections at most."""
 
 
+class PatientRedisSettings(RedisSettings):
+    """The shared Redis, for whom nothing can stand in for it: without an answer a caller has to be refused."""
+
+    timeout_ms: int = Field(1_500, gt=0)
+    """Milliseconds to wait for a connection or an answer before Redis counts as lost and the caller is refused."""
+
+
 class GrpcSettings(Part):
     """Where the service listens for the gateway."""
 

@@ -13,8 +13,8 @@ from servicekit.settings import (
     SERVICE_CONFIG,
     GrpcSettings,
     MetricsSettings,
+    PatientRedisSettings,
     PostgresSettings,
-    RedisSettings,
     TelemetrySettings,
     TlsSettings,
 )
@@ -49,7 +49,7 @@ class AuthSettings(BaseSettings):
     model_config = SettingsConfigDict(**SERVICE_CONFIG, env_prefix="AUTH_")
 
     postgres: PostgresSettings
-    redis: RedisSettings
+    redis: PatientRedisSettings
     key: KeySettings
     tier_free: FreeTierSettings = FreeTierSettings()
     tier_pro: ProTierSettings = ProTierSettings()

@@ -28,13 +28,13 @@ class Kept:
     explanations: RedisExplanations
 
 
-def assemble_kept(settings: GatewaySettings, redis: Redis, paid_calls: PaidCalls, clock: Clock) -> Kept:
-    """Return all of it, over one Redis."""
+def assemble_kept(settings: GatewaySettings, redis: Redis, patient: Redis, paid_calls: PaidCalls, clock: Clock) -> Kept:
+    """Return all of it; `patient` is for what would have to refuse a request without Redis."""
     given = settings.idempotency
     return Kept(
-        KeptResponses(RedisResponseStore(redis, ttl_s=settings.responses_kept_s)),
+        KeptResponses(RedisResponseStore(patient, ttl_s=settings.responses_kept_s)),
         Idempotency(
-            IdempotencyStore(redis, lease_s=given.lease_s, kept_s=given.kept_s),
+            IdempotencyStore(patient, lease_s=given.lease_s, kept_s=given.kept_s),
             settings,
             clock=clock,
             tasks=paid_calls.tasks,

@@ -191,6 +191,8 @@ class GatewaySettings(BaseSettings):
     """Seconds a verified key is believed while the auth service is down."""
     responses_kept_s: float = Field(86_400.0, gt=0)
     """Seconds an answer of /v1/responses is kept for a next turn (`previous_response_id`), unless `store` is false."""
+    kept_timeout_ms: int = Field(3_000, gt=0)
+    """Milliseconds to wait for Redis where a request is refused without its answer (Idempotency-Key, /v1/responses)."""
     catalog_refresh_s: float = Field(3.0, gt=0)
     """Seconds between two looks at the router's catalogue."""
     catalog_max_age_s: float = Field(600.0, gt=0)

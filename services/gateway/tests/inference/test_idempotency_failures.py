@@ -278,3 +278,12 @@ async def test_an_answer_that_cannot_be_kept_is_not_billed(backends: Backends, t
 
     assert (failed.status_code, failed.json()["error"]["code"]) == (503, "cache_error")
     assert (row.cost_micro_rub, row.flags, row.tokens_output) == (0, "not_kept", 3)
+
+
+async def test_redis_that_stalls_for_a_moment_refuses_no_request(edge: Edge, redis_client: redis.asyncio.Redis) -> None:
+    """Admission goes on without it after 100 ms; a key cannot, so it waits."""
+    await redis_client.client_pause(700)
+
+    answer = await post(edge.client, HELLO)
+
+    assert answer.status_code == 200, answer.text
