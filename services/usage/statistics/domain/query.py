@@ -1,0 +1,68 @@
+"""One question to the usage rows: whose, when, which, grouped by what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+MAX_DIMENSIONS: Final = 2
+
+
+class Dimension(StrEnum):
+    """What rows can be grouped and filtered by; the names are those of the API's parameters."""
+
+    PROVIDER = "provider"
+    MODEL = "model"
+    """The family: `yandexgpt`."""
+    VERSION = "version"
+    """The model with its version: `yandexgpt:latest`."""
+    KEY = "key"
+    APP = "app"
+    """The OAuth client."""
+    STATUS = "status"
+    ENDPOINT = "endpoint"
+    ERROR = "error"
+    """The error's code; empty where there was none."""
+    TAG = "tag"
+    """`name=value` of the caller's `metadata`; a row with two tags is in two groups."""
+    USER = "user"
+    """For administrators only."""
+
+
+class Bucket(StrEnum):
+    """A calendar span in the zone of the question; a week begins on Monday."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+NO_FILTERS: Final[Mapping[Dimension, tuple[str, ...]]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question.
+
+    Attributes:
+        user_id: whose rows; None: of everybody (administrators).
+        since: the first moment, with a time zone.
+        until: the end, itself excluded.
+        zone: IANA name of the time zone in which buckets begin.
+        bucket: None: the whole span is one.
+        group_by: at most two dimensions.
+        filters: rows whose value of the dimension is one of these; every dimension narrows.
+    """
+
+    user_id: str | None
+    since: datetime
+    until: datetime
+    zone: str = "UTC"
+    bucket: Bucket | None = None
+    group_by: tuple[Dimension, ...] = ()
+    filters: Mapping[Dimension, tuple[str, ...]] = NO_FILTERS
