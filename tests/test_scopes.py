@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, SCOPES, Scope, ScopeKind
-from services.gateway.app import ROOM_NEEDS
 from services.gateway.console import access as key_form
 from services.gateway.identity.access import Scope as NeededScope
 from services.gateway.pages.language import TEXTS
+from services.gateway.rooms import ROOM_NEEDS
 from tools import demo_account
 
 DOCUMENTED = Path(__file__).parents[1] / "docs" / "api" / "oauth.md"

@@ -23,7 +23,7 @@ from services.gateway.admission.admission import open_admission
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
 from services.gateway.admission.redis.server_clock import redis_now
-from services.gateway.app import AppDependencies, build_app
+from services.gateway.app import build_app
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
@@ -45,6 +45,7 @@ from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.readiness.clock_watch import ClockWatch
+from services.gateway.rooms import AppDependencies
 from services.gateway.settings import GatewaySettings
 
 log = structlog.get_logger()

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import pytest
 from starlette.routing import Route
 
-from services.gateway.app import ROOM_NEEDS, Application
+from services.gateway.app import Application
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading import body, json_body, params
 from services.gateway.identity.access import AccessTable, Open, Scope
 from services.gateway.pages import policy_reports
+from services.gateway.rooms import ROOM_NEEDS
 from services.gateway.settings import LimitSettings
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from services.gateway.app import ROOM_NEEDS
 from services.gateway.identity.access import AccessTable, Open, Scope
+from services.gateway.rooms import ROOM_NEEDS
 
 TABLE = AccessTable({"/v1/models": Scope.MODELS_READ}, {"GET /v1/keys": Scope.KEYS_READ})
 
