@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from servicekit.trust.user_context import UserRow
@@ -19,4 +20,14 @@ IN_THEIR_NAME: Final = {
     "GetRequest": UserRow("user_id", "usage:read"),
     "ListModelCallers": UserRow("admin_user_id", "admin"),
 }
-CALLERS: Final = {f"/razvilka.usage.v1.UsageService/{method}": callers for method, callers in METHODS.items()}
+# The catalogue is the gateway's own, too: nobody's rows.
+CATALOG_FACTS: Final = {"PutCatalogFacts": ("gateway",)}
+_SERVICES: Final[tuple[tuple[str, Mapping[str, tuple[str, ...]]], ...]] = (
+    ("UsageService", METHODS),
+    ("CatalogFactsService", CATALOG_FACTS),
+)
+CALLERS: Final = {
+    f"/razvilka.usage.v1.{service}/{method}": callers
+    for service, methods in _SERVICES
+    for method, callers in methods.items()
+}

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+from razvilka.usage.v1.catalog_facts_pb2_grpc import add_CatalogFactsServiceServicer_to_server
 from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
 from servicekit import lifecycle, telemetry
@@ -18,6 +19,8 @@ from servicekit.trust.callers import CallPolicy
 from servicekit.trust.in_their_name import InTheirName
 from servicekit.trust.user_context import ContextCheck
 from services.usage.callers import CALLERS, IN_THEIR_NAME
+from services.usage.catalog_facts.rpc import CatalogFactsServicer
+from services.usage.catalog_facts.store import FactsStore
 from services.usage.ingest import Ingest
 from services.usage.rpc import UsageServicer
 from services.usage.settings import UsageSettings
@@ -47,6 +50,7 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
 
         def register(server: grpc.aio.Server) -> None:
             add_UsageServiceServicer_to_server(checked, server)
+            add_CatalogFactsServiceServicer_to_server(CatalogFactsServicer(FactsStore(pool)), server)
 
         policy = CallPolicy(CALLERS)
         async with running_server(settings.grpc, register, store.is_ready, policy, settings.tls) as port:
