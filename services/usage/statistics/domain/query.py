@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -65,4 +65,4 @@ class Query:
     zone: str = "UTC"
     bucket: Bucket | None = None
     group_by: tuple[Dimension, ...] = ()
-    filters: Mapping[Dimension, tuple[str, ...]] = NO_FILTERS
+    filters: Mapping[Dimension, tuple[str, ...]] = field(default_factory=lambda: NO_FILTERS)
