@@ -13,10 +13,24 @@ METHODS: Final = {
     "CheckInvariants": ("operator",),
     "ListModelCallers": ("gateway",),
 }
+NOTIFICATIONS: Final = (
+    *("CreateChannel", "ListChannels", "ChangeChannel", "DeleteChannel", "RotateSecret", "TestChannel"),
+    *("ListDeliveries", "Redeliver", "CreateRule", "ListRules", "ChangeRule", "DeleteRule"),
+    *("Unsubscribe", "ListWatched", "PutPeople", "ListMails"),
+)
+READS_NOTIFICATIONS: Final = UserRow("user_id", "usage:read")
+WRITES_NOTIFICATIONS: Final = UserRow("user_id", "notifications:write")
 # Calls in a user's name show a context of that user, signed by auth. `Record` and `GetSpend` are the gateway's own: it
-# keeps the books and rebuilds budgets from them, with nobody there who could show anything.
+# keeps the books and rebuilds budgets from them, with nobody there who could show anything; so are `ListWatched` and
+# `PutPeople`. Whoever unsubscribes shows the link from a mail.
 IN_THEIR_NAME: Final = {
     "GetRequest": UserRow("user_id", "usage:read"),
     "ListModelCallers": UserRow("admin_user_id", "admin"),
+    **dict.fromkeys(("ListChannels", "ListDeliveries", "ListRules"), READS_NOTIFICATIONS),
+    **dict.fromkeys(("CreateChannel", "ChangeChannel", "DeleteChannel", "RotateSecret"), WRITES_NOTIFICATIONS),
+    **dict.fromkeys(("TestChannel", "Redeliver", "CreateRule", "ChangeRule", "DeleteRule"), WRITES_NOTIFICATIONS),
 }
-CALLERS: Final = {f"/razvilka.usage.v1.UsageService/{method}": callers for method, callers in METHODS.items()}
+CALLERS: Final = {
+    **{f"/razvilka.usage.v1.UsageService/{method}": callers for method, callers in METHODS.items()},
+    **{f"/razvilka.usage.v1.NotificationService/{method}": ("gateway",) for method in NOTIFICATIONS},
+}

@@ -11,7 +11,7 @@ from typing import Final
 from servicekit.clock import Clock
 from servicekit.mail.settings import SmtpSettings
 from servicekit.mail.smtp import SmtpSender
-from servicekit.sealing import Sealer
+from servicekit.trust.sealing import Sealer
 from services.auth.accounts.account_deletion import AccountDeletion
 from services.auth.accounts.administration import Administration
 from services.auth.accounts.cache.guess_counters import GuessRules, LocalGuesses, RedisGuesses

@@ -13,7 +13,7 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unauthenticated
-from servicekit.sealing import CannotOpen, Sealer
+from servicekit.trust.sealing import CannotOpen, Sealer
 from services.auth.accounts.credentials.guess_limiter import GuessLimiter
 from services.auth.accounts.credentials.password_hashing import PasswordHashing
 from services.auth.accounts.domain.guessing import Attempt

@@ -13,7 +13,7 @@ import pytest
 from razvilka.auth.v1 import account_pb2 as pb
 
 from servicekit.errors import ErrorReason, ServiceError
-from servicekit.sealing import CannotOpen, Sealer
+from servicekit.trust.sealing import CannotOpen, Sealer
 from services.auth.tests.accounts.conftest import EMAIL, PASSWORD, People, StartPeople, audit_actions
 from services.auth.tests.conftest import PEPPER, settings_for
 
