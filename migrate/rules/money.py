@@ -35,13 +35,6 @@ def read_cost(value: Stored) -> Verdict[int]:
             return Refused("cost_not_a_number")
 
 
-def exact_roubles(value: Stored) -> Decimal:
-    """Return what a readable cost says to the last decimal, for the sum of what rounding changed."""
-    if isinstance(value, bytes):
-        return Decimal(value.strip(b" ").decode())
-    return Decimal(repr(value))
-
-
 def _micro(roubles: Decimal, rule: str) -> Verdict[int]:
     if roubles < 0:
         return Refused("cost_negative")  # perhaps a refund

@@ -33,10 +33,14 @@ def read_provider(value: Stored, known: Mapping[str, str]) -> Verdict[str]:
 
 
 def read_model(value: Stored, known: Mapping[str, str]) -> Verdict[str]:
-    """Return 1.1's name of a model; `known` maps 1.0's names and aliases in lower case."""
+    """Return 1.1's name of a model; `known` maps 1.0's names and aliases in lower case.
+
+    It is no repair: the row keeps the name that it had beside it.
+    """
     if value is None or value == b"":
         return Refused("model_missing")
-    return _known(value, known, "model")
+    found = _known(value, known, "model")
+    return found if isinstance(found, Refused) else Kept(found.value)
 
 
 def _known(value: Stored, known: Mapping[str, str], noun: str) -> Verdict[str]:

@@ -49,18 +49,3 @@ def utf8(value: bytes) -> str | None:
         return value.decode()
     except UnicodeDecodeError:
         return None
-
-
-def storage_class(value: Stored) -> str:
-    """Return the name that SQLite's typeof() has for the class of a value."""
-    match value:
-        case None:
-            return "null"
-        case int():
-            return "integer"
-        case float():
-            return "real"
-        case Text():
-            return "text"
-        case _:
-            return "blob"

@@ -158,7 +158,7 @@ def test_names_are_exact_or_visibly_repaired() -> None:
 def test_models_and_providers_get_their_names_of_1_1_and_unknown_ones_stay() -> None:
     models = {"yandexgpt/latest": "yandexgpt:latest"}
 
-    assert read_model(Text(b"yandexgpt/latest"), models) == Repaired("yandexgpt:latest", "model_name_of_1_1")
+    assert read_model(Text(b"YandexGPT/latest"), models) == Kept("yandexgpt:latest")
     assert read_model(Text(b"of-the-operator"), models) == Kept("of-the-operator")
     assert read_model(None, models) == Refused("model_missing")
     assert read_model(Text(b"a\0"), models) == Refused("model_unreadable")
