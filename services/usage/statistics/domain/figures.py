@@ -27,8 +27,8 @@ class Figures:
         tokens_output: reasoning among them.
         cost_micro_rub: what was billed.
         saved_micro_rub: what cached tokens and answers would have cost more without a cache.
-        output_ms: milliseconds from the first token to the end, of streams that a provider made.
-        tokens_streamed: what was seen in them, thoughts left out: over `output_ms` they are a speed.
+        output_ms: milliseconds between first and last token, of streams.
+        tokens_streamed: tokens that were seen in these milliseconds: over them they are a speed.
     """
 
     requests: int = 0
