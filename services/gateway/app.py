@@ -9,11 +9,11 @@ from starlette.types import Receive, Scope, Send
 from servicekit.errors import ErrorReason, NotFound
 from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.api_description import (
-    OPENAPI_PATH,
     TITLE,
     VERSION,
     Description,
     describe,
+    description_route,
 )
 from services.gateway.edge.endpoint import Cors
 from services.gateway.edge.errors.exception_handlers import add_exception_handlers
@@ -75,6 +75,8 @@ def build_app(parts: AppDependencies) -> FastAPI:
     # Registered all the same: for other methods (405), and for the description.
     app.router.routes[:0] = [Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()]
     app.router.routes.extend(Route(path, endpoint) for path, endpoint in endpoints.items())
+    if parts.settings.environment != "production":
+        app.router.routes.append(description_route(app))
     app.known_routes = tuple(app.routes)
     for router in routers(parts):
         app.known_routes += tuple(router.routes)
@@ -88,9 +90,7 @@ def build_app(parts: AppDependencies) -> FastAPI:
         cors=ApiCors(Cors(parts.settings.cors_list)),
         note_refusal=parts.refusals.note,
     )
-    describe(app, _description(table))
-    if app.openapi_url:
-        app.openapi()  # Now: whoever asks first would hold up everybody else for a tenth of a second.
+    describe(app, lambda: _description(table))
     return app
 
 
@@ -107,14 +107,13 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
             enter(context_of(request.scope))
         await parts.authenticator.enter(context_of(request.scope), need)
 
-    shown = parts.settings.environment != "production"
     return Application(
         title=TITLE,
         version=VERSION,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
-        openapi_url=OPENAPI_PATH if shown else None,
+        openapi_url=None,
         redirect_slashes=False,
         dependencies=[Depends(authenticate)],
     )

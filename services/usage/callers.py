@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from servicekit.trust.user_context import UserRow
@@ -30,7 +31,16 @@ IN_THEIR_NAME: Final = {
     **dict.fromkeys(("CreateChannel", "ChangeChannel", "DeleteChannel", "RotateSecret"), WRITES_NOTIFICATIONS),
     **dict.fromkeys(("TestChannel", "Redeliver", "CreateRule", "ChangeRule", "DeleteRule"), WRITES_NOTIFICATIONS),
 }
+# The catalogue is the gateway's own, too: nobody's rows.
+CATALOG_FACTS: Final = ("PutCatalogFacts",)
+_GATEWAY: Final = ("gateway",)
+_SERVICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "UsageService": METHODS,
+    "CatalogFactsService": dict.fromkeys(CATALOG_FACTS, _GATEWAY),
+    "NotificationService": dict.fromkeys(NOTIFICATIONS, _GATEWAY),
+}
 CALLERS: Final = {
-    **{f"/razvilka.usage.v1.UsageService/{method}": callers for method, callers in METHODS.items()},
-    **{f"/razvilka.usage.v1.NotificationService/{method}": ("gateway",) for method in NOTIFICATIONS},
+    f"/razvilka.usage.v1.{service}/{method}": callers
+    for service, methods in _SERVICES.items()
+    for method, callers in methods.items()
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+from razvilka.usage.v1.catalog_facts_pb2_grpc import add_CatalogFactsServiceServicer_to_server
 from razvilka.usage.v1.notifications_pb2_grpc import add_NotificationServiceServicer_to_server
 from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
@@ -19,6 +20,8 @@ from servicekit.trust.callers import CallPolicy
 from servicekit.trust.in_their_name import InTheirName
 from servicekit.trust.user_context import ContextCheck
 from services.usage.callers import CALLERS, IN_THEIR_NAME
+from services.usage.catalog_facts.rpc import CatalogFactsServicer
+from services.usage.catalog_facts.store import FactsStore
 from services.usage.ingest import Ingest
 from services.usage.notifications.assembly import open_notifications
 from services.usage.rpc import UsageServicer
@@ -48,14 +51,17 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         store = UsageStore(pool)
         upkeep = Upkeep(store, settings.partitions, settings.invariants, clock=clock)
         ingest = Ingest(store, settings.ingest, clock=clock, rng=rng)
-        servicer = UsageServicer(ingest, Spending(store), upkeep)
         check = ContextCheck(settings.tls, "usage", clock)
-        checked: Any = InTheirName(servicer, IN_THEIR_NAME, check)
-        checked_notifications: Any = InTheirName(notifications.servicer, IN_THEIR_NAME, check)
+        # How each is registered, and what answers.
+        served: tuple[tuple[Callable[[Any, grpc.aio.Server], None], object], ...] = (
+            (add_UsageServiceServicer_to_server, UsageServicer(ingest, Spending(store), upkeep)),
+            (add_CatalogFactsServiceServicer_to_server, CatalogFactsServicer(FactsStore(pool))),
+            (add_NotificationServiceServicer_to_server, notifications.servicer),
+        )
 
         def register(server: grpc.aio.Server) -> None:
-            add_UsageServiceServicer_to_server(checked, server)
-            add_NotificationServiceServicer_to_server(checked_notifications, server)
+            for add, servicer in served:
+                add(InTheirName(servicer, IN_THEIR_NAME, check), server)
 
         policy = CallPolicy(CALLERS)
         async with running_server(settings.grpc, register, store.is_ready, policy, settings.tls) as port:
