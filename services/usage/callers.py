@@ -19,4 +19,20 @@ IN_THEIR_NAME: Final = {
     "GetRequest": UserRow("user_id", "usage:read"),
     "ListModelCallers": UserRow("admin_user_id", "admin"),
 }
-CALLERS: Final = {f"/razvilka.usage.v1.UsageService/{method}": callers for method, callers in METHODS.items()}
+REPORT_METHODS: Final = (
+    "OrderReport",
+    "GetReport",
+    "ListReports",
+    "DeleteReport",
+    "ReadReport",
+    "CreateSchedule",
+    "ReplaceSchedule",
+    "GetSchedule",
+    "ListSchedules",
+    "DeleteSchedule",
+)
+# Whoever may see what was spent may have it as a file. A link shows by itself whose report it opens.
+REPORTS_IN_THEIR_NAME: Final = {method: UserRow("user_id", "usage:read") for method in REPORT_METHODS}
+CALLERS: Final = {f"/razvilka.usage.v1.UsageService/{method}": callers for method, callers in METHODS.items()} | {
+    f"/razvilka.usage.v1.ReportService/{method}": ("gateway",) for method in (*REPORT_METHODS, "ReadLinkedReport")
+}

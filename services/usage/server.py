@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+from razvilka.usage.v1.reports_pb2_grpc import add_ReportServiceServicer_to_server
 from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
 from servicekit import lifecycle, telemetry
@@ -17,8 +18,10 @@ from servicekit.rpc_server import running_server
 from servicekit.trust.callers import CallPolicy
 from servicekit.trust.in_their_name import InTheirName
 from servicekit.trust.user_context import ContextCheck
-from services.usage.callers import CALLERS, IN_THEIR_NAME
+from services.usage.callers import CALLERS, IN_THEIR_NAME, REPORTS_IN_THEIR_NAME
 from services.usage.ingest import Ingest
+from services.usage.reports.assembly import open_reports
+from services.usage.reports.rpc import ReportServicer
 from services.usage.rpc import UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
@@ -37,19 +40,29 @@ async def serve(settings: UsageSettings) -> None:
 @asynccontextmanager
 async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int]:
     """Run the service while the block lasts; yield its port."""
-    async with open_pool(settings.postgres) as pool, lifecycle.background() as tasks:
+    async with (
+        open_pool(settings.postgres) as pool,
+        open_reports(pool, settings.postgres, settings.reports, clock) as reports,
+        lifecycle.background() as tasks,
+    ):
         store = UsageStore(pool)
         upkeep = Upkeep(store, settings.partitions, settings.invariants, clock=clock)
         rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
         ingest = Ingest(store, settings.ingest, clock=clock, rng=rng)
         servicer = UsageServicer(ingest, Spending(store), upkeep)
-        checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "usage", clock))
+        check = ContextCheck(settings.tls, "usage", clock)
+        checked: Any = InTheirName(servicer, IN_THEIR_NAME, check)
+        report_servicer: Any = InTheirName(
+            ReportServicer(reports.reports, reports.schedules), REPORTS_IN_THEIR_NAME, check
+        )
 
         def register(server: grpc.aio.Server) -> None:
             add_UsageServiceServicer_to_server(checked, server)
+            add_ReportServiceServicer_to_server(report_servicer, server)
 
         policy = CallPolicy(CALLERS)
         async with running_server(settings.grpc, register, store.is_ready, policy, settings.tls) as port:
             tasks.start(upkeep.keep_partitions(), name="partitions")
             tasks.start(upkeep.keep_checking(), name="invariants")
+            tasks.start(reports.upkeep.run(), name="reports")
             yield port

@@ -17,6 +17,7 @@ from servicekit.settings import (
     TelemetrySettings,
     TlsSettings,
 )
+from services.usage.reports.settings import ReportSettings
 
 
 class IngestSettings(Part):
@@ -59,6 +60,7 @@ class UsageSettings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     partitions: PartitionSettings = PartitionSettings()
     invariants: InvariantSettings = InvariantSettings()
+    reports: ReportSettings = ReportSettings()
 
     def production_faults(self) -> Iterator[str]:
         """Yield what production refuses."""
