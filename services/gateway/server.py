@@ -32,6 +32,7 @@ from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
+from services.gateway.clients.usage_catalog_facts import CatalogFactsClient, CatalogFactsPush
 from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.http_server import listening
@@ -108,6 +109,7 @@ class Clients:
     administration: AdministrationClient
     router: RouterClient
     usage: UsageClient
+    catalog_facts: CatalogFactsClient
 
 
 @asynccontextmanager
@@ -125,6 +127,8 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
         work.start(parts.catalog.run(), name="catalog")
+        push = CatalogFactsPush(clients.catalog_facts, parts.catalog, LeaderElection(redis), clock=clock)
+        work.start(push.run(every_s=settings.catalog_refresh_s), name="catalog_facts")
         work.start(identity.key_set.run(), name="jwks")
         work.start(identity.listener.run(), name="revocations")
         work.start(identity.poller.run(), name="revocations_asked")
@@ -151,6 +155,7 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
         router,
         UsageClient(usage, contexts.signed),
+        CatalogFactsClient(usage),
     )
 
 

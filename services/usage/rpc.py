@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import usage_pb2 as pb
 from razvilka.usage.v1 import usage_pb2_grpc as pb_grpc
 
 from services.usage.domain.model_caller import ModelCaller
-from services.usage.domain.record import COLUMNS, EPOCH, Attempt, Source, Status, UsageRecord
+from services.usage.domain.record import COLUMNS, Attempt, Source, Status, UsageRecord
 from services.usage.ingest import Ingest
+from services.usage.rpc_values import moment_from_proto
 from services.usage.spending import Spending
 from services.usage.upkeep import Upkeep
 
@@ -44,10 +44,6 @@ _PLAIN_NAMES: Final = tuple([column.name for column in COLUMNS if column.name no
 _plain: Final = attrgetter(*_PLAIN_NAMES)
 _ATTEMPT_NAMES: Final = tuple([field.name for field in fields(Attempt)])
 _attempt: Final = attrgetter(*_ATTEMPT_NAMES)
-
-# What a datetime can hold; a Timestamp can hold more.
-_FIRST_S: Final = -62_135_596_800
-_LAST_S: Final = 253_402_300_799
 
 
 class UsageServicer(pb_grpc.UsageServiceServicer):
@@ -118,12 +114,6 @@ def caller_to_proto(caller: ModelCaller) -> pb.ModelCaller:
     )
     message.last_day.FromDatetime(datetime.combine(caller.last_day, time(), UTC))
     return message
-
-
-def moment_from_proto(timestamp: Timestamp) -> datetime:
-    """Return the moment, to the microsecond; one beyond the calendar becomes its first or last second."""
-    seconds = min(max(timestamp.seconds, _FIRST_S), _LAST_S)
-    return EPOCH + timedelta(seconds=seconds, microseconds=min(max(timestamp.nanos, 0), 999_999_999) // 1000)
 
 
 def record_from_proto(message: pb.UsageRecord) -> UsageRecord:

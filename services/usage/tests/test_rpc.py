@@ -19,7 +19,8 @@ from servicekit.rpc_client import open_channel, unary
 from servicekit.settings import PostgresSettings
 from servicekit.testing import FakeClock
 from services.usage.domain.record import COLUMNS, Attempt, Source, Status, UsageRecord
-from services.usage.rpc import moment_from_proto, record_from_proto, record_to_proto
+from services.usage.rpc import record_from_proto, record_to_proto
+from services.usage.rpc_values import moment_from_proto
 from services.usage.server import running
 from services.usage.settings import UsageSettings
 from services.usage.tests.records import LONG_S, record
