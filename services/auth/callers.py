@@ -17,6 +17,7 @@ KEYS: Final = {
     "RevokeApiKey": BOTH,
     "RotateApiKey": BOTH,
     "VerifyApiKey": BOTH,
+    "GetKeyHolder": GATEWAY,
     "GetModelNames": GATEWAY,
     "SetModelNames": GATEWAY,
 }
@@ -84,6 +85,8 @@ BUDGETS: Final = {
     # For what an organization spent, when its counter is rebuilt: nobody is there who could show anything.
     "ListMemberships": GATEWAY,
 }
+# Asked in nobody's name: by the gateway that tells usage, again and again, of those who have channels.
+OWNERS: Final = {"GetOwners": GATEWAY}
 USER_CONTEXTS: Final = {"SignUserContext": GATEWAY}
 # Calls in a user's name: the field of the request that names who asks, and the scope that it takes. The call shows a
 # credential of theirs that has it.
@@ -123,6 +126,7 @@ CALLERS: Final = {
         ("AccountService", ACCOUNTS),
         ("BudgetService", BUDGETS),
         ("UserContextService", USER_CONTEXTS),
+        ("OwnerService", OWNERS),
     )
     for method, callers in rows.items()
 }

@@ -11,7 +11,14 @@ from typing import Any, Final
 
 import grpc
 import structlog
-from razvilka.auth.v1 import account_pb2_grpc, auth_pb2_grpc, budgets_pb2_grpc, oauth_pb2_grpc, user_context_pb2_grpc
+from razvilka.auth.v1 import (
+    account_pb2_grpc,
+    auth_pb2_grpc,
+    budgets_pb2_grpc,
+    oauth_pb2_grpc,
+    owners_pb2_grpc,
+    user_context_pb2_grpc,
+)
 from redis.asyncio import Redis
 
 from servicekit import lifecycle, postgres, redis, telemetry
@@ -34,6 +41,8 @@ from services.auth.keys.last_use import LastUse
 from services.auth.keys.store.api_keys import KeyStore
 from services.auth.oauth.assembly import AuthorizationServer, assemble_oauth
 from services.auth.oauth.store.grants_of_user import OAuthOfUser
+from services.auth.owners.rpc import OwnerServicer
+from services.auth.owners.store import OwnerStore
 from services.auth.settings import AuthSettings
 from services.auth.shared.audit_check import AuditCheck
 from services.auth.shared.cache.revocation_channel import RevocationChannel
@@ -94,6 +103,7 @@ class _Rooms:
     accounts: Accounts
     budgets: BudgetServicer
     holders: Holders
+    owners: OwnerServicer
 
 
 def _dependencies(
@@ -112,7 +122,9 @@ def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessi
     in_person = InPerson(found, clock=given.clock)
     oauth = assemble_oauth(settings.oauth, secrets, limits, given, found)
     keys = assemble_keys(settings.key, limits, given, last_use, in_person)
-    return _Rooms(keys, oauth, accounts, assemble_budgets(limits, given), Holders(keys.verifier, oauth.reader, found))
+    owners = OwnerServicer(OwnerStore(given.pool), limits, clock=given.clock)
+    holders = Holders(keys.verifier, oauth.reader, found)
+    return _Rooms(keys, oauth, accounts, assemble_budgets(limits, given), holders, owners)
 
 
 def _context_signer(tls: TlsSettings, clock: Clock) -> ContextSigner | None:
@@ -127,6 +139,7 @@ def _register(rooms: _Rooms, contexts: UserContextServicer, server: grpc.aio.Ser
     oauth_pb2_grpc.add_OAuthServiceServicer_to_server(behind_check(rooms.oauth.servicer), server)
     account_pb2_grpc.add_AccountServiceServicer_to_server(behind_check(rooms.accounts.servicer), server)
     budgets_pb2_grpc.add_BudgetServiceServicer_to_server(behind_check(rooms.budgets), server)
+    owners_pb2_grpc.add_OwnerServiceServicer_to_server(rooms.owners, server)
     user_context_pb2_grpc.add_UserContextServiceServicer_to_server(contexts, server)
 
 

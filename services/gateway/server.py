@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import tempfile
@@ -24,6 +25,7 @@ from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
 from services.gateway.admission.redis.server_clock import redis_now
 from services.gateway.app import build_app
+from services.gateway.batches.holders import Holders
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
@@ -32,6 +34,7 @@ from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
+from services.gateway.clients.usage_catalog_facts import CatalogFactsClient, CatalogFactsPush
 from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.http_server import listening
@@ -45,7 +48,7 @@ from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.readiness.clock_watch import ClockWatch
-from services.gateway.rooms import AppDependencies
+from services.gateway.rooms import AppDependencies, batch_runner
 from services.gateway.settings import GatewaySettings
 
 log = structlog.get_logger()
@@ -108,6 +111,7 @@ class Clients:
     administration: AdministrationClient
     router: RouterClient
     usage: UsageClient
+    catalog_facts: CatalogFactsClient
 
 
 @asynccontextmanager
@@ -125,13 +129,22 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
         work.start(parts.catalog.run(), name="catalog")
+        push = CatalogFactsPush(clients.catalog_facts, parts.catalog, LeaderElection(redis), clock=clock)
+        work.start(push.run(every_s=settings.catalog_refresh_s), name="catalog_facts")
         work.start(identity.key_set.run(), name="jwks")
         work.start(identity.listener.run(), name="revocations")
         work.start(identity.poller.run(), name="revocations_asked")
         work.start(identity.refusals.run(), name="refusals")
         work.start(parts.readiness.run(), name="readiness")
         cancellations = parts.paid_calls.cancellations
+        lines = await stack.enter_async_context(lifecycle.background(grace_s=SETTLE_GRACE_S))
         port = await stack.enter_async_context(listening(app, settings, parts.readiness, cancellations))
+        # The first to end: what is answered then is finished or given back, and nothing more is taken.
+        taking = await stack.enter_async_context(lifecycle.background())
+        if settings.batches.parallel:
+            runner = batch_runner(parts, uuid.uuid4().hex, lines)
+            taking.start(runner.run(), name="batches")
+            taking.start(runner.renew(), name="batches.renew")
         yield Gateway(port, app, parts.readiness, cancellations, parts.catalog)
 
 
@@ -151,6 +164,7 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
         router,
         UsageClient(usage, contexts.signed),
+        CatalogFactsClient(usage),
     )
 
 
@@ -188,6 +202,8 @@ def _dependencies(
         key_set=identity.key_set,
         limit=identity.limit,
         refusals=identity.refusals,
+        holders=Holders(identity.keys, clients.auth.key_holder, identity.grants, clients.oauth.get_grant),
+        batch_news=asyncio.Event(),
         paid_calls=paid_calls,
         kept_responses=kept.responses,
         explanations=kept.explanations,

@@ -24,7 +24,7 @@ from razvilka.auth.v1 import (
 )
 from razvilka.router.v1 import admin_pb2, admin_pb2_grpc, router_pb2_grpc
 from razvilka.router.v1 import router_pb2 as pb
-from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
+from razvilka.usage.v1 import catalog_facts_pb2, catalog_facts_pb2_grpc, usage_pb2, usage_pb2_grpc
 
 from servicekit.call import CallContext, current_call
 from servicekit.errors import ErrorReason, NotFound, ServiceError, Unauthenticated, Unavailable
@@ -183,6 +183,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.dropped: list[str] = []
         self.queued_ms = 0
         self.answering_model = ""
+        self.attempts = [pb.Attempt(provider="yandexgpt", model="yandexgpt:latest", latency_ms=12)]
         self.without_end = False
         self.at_once = False
         self.progress: pb.Usage | None = None
@@ -222,8 +223,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         )
 
     def _end(self) -> pb.End:
-        attempts = [pb.Attempt(provider="yandexgpt", model="yandexgpt:latest", latency_ms=12)]
-        return pb.End(usage=self.usage, attempts=attempts, system_fingerprint="build-7")
+        return pb.End(usage=self.usage, attempts=self.attempts, system_fingerprint="build-7")
 
     async def _pause(self, number: int) -> None:
         if self.hold is not None and number == self.hold_at:
@@ -394,6 +394,21 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
         return usage_pb2.GetRequestResponse(record=row)
 
 
+class FakeCatalogFacts(catalog_facts_pb2_grpc.CatalogFactsServiceServicer):
+    """Keeps what it is told of the catalogue, call by call; `failure` comes instead."""
+
+    def __init__(self) -> None:
+        self.told: asyncio.Queue[catalog_facts_pb2.PutCatalogFactsRequest] = asyncio.Queue()
+        self.failure: ServiceError | None = None
+
+    async def PutCatalogFacts(self, request: Any, context: Any) -> catalog_facts_pb2.PutCatalogFactsResponse:
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+        self.told.put_nowait(request)
+        return catalog_facts_pb2.PutCatalogFactsResponse()
+
+
 @dataclass(frozen=True, slots=True)
 class Backends:
     """The three services and where they listen; auth has four faces."""
@@ -403,6 +418,7 @@ class Backends:
     accounts: FakeAccounts
     router: FakeRouter
     usage: FakeUsage
+    catalog_facts: FakeCatalogFacts
     user_contexts: FakeUserContexts
     targets: dict[str, str]
 
@@ -423,6 +439,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     """Yield the three services, listening on free ports."""
     auth, router, usage = FakeAuth(), FakeRouter(), FakeUsage()
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
+    catalog_facts = FakeCatalogFacts()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
@@ -431,15 +448,19 @@ async def running_backends() -> AsyncIterator[Backends]:
         account_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
         user_context_pb2_grpc.add_UserContextServiceServicer_to_server(user_contexts, server)
 
+    def register_usage(server: Any) -> None:
+        usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
+        catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
+
     registrations = {
         "auth_target": register_auth,
         "router_target": lambda server: add_router(router, server),
-        "usage_target": lambda server: usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server),
+        "usage_target": register_usage,
     }
     files = {
         "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2),
         "router_target": (pb, admin_pb2),
-        "usage_target": (usage_pb2,),
+        "usage_target": (usage_pb2, catalog_facts_pb2),
     }
     async with AsyncExitStack() as stack:
         targets = {}
@@ -447,4 +468,4 @@ async def running_backends() -> AsyncIterator[Backends]:
             served = running_server(GrpcSettings(grace_s=0.0), register, _always, _open_to_the_gateway(*files[name]))
             port = await stack.enter_async_context(served)
             targets[name] = f"127.0.0.1:{port}"
-        yield Backends(auth, oauth, accounts, router, usage, user_contexts, targets)
+        yield Backends(auth, oauth, accounts, router, usage, catalog_facts, user_contexts, targets)

@@ -14,7 +14,10 @@ class StatisticsReader(Protocol):
     """Answers questions from rows and rollups; each method raises `Unavailable` while the store is away."""
 
     async def figures(self, query: Query) -> Sequence[Row]:
-        """Return a row for each group and bucket in which there was a request, by bucket, then by group."""
+        """Return a row for each group and bucket in which there was a request, by bucket, then by group.
+
+        Durations are None unless the query asks for quantiles.
+        """
         ...
 
     async def daily_cost(self, user_id: str | None, zone: str, since: date, until: date) -> Sequence[int]:

@@ -27,7 +27,8 @@ class Figures:
         tokens_output: reasoning among them.
         cost_micro_rub: what was billed.
         saved_micro_rub: what cached tokens and answers would have cost more without a cache.
-        output_ms: milliseconds between first and last token, of streams: tokens_output over it is a speed.
+        output_ms: milliseconds between first and last token, of streams.
+        tokens_streamed: tokens that were seen in these milliseconds: over them they are a speed.
     """
 
     requests: int = 0
@@ -40,6 +41,7 @@ class Figures:
     cost_micro_rub: int = 0
     saved_micro_rub: int = 0
     output_ms: int = 0
+    tokens_streamed: int = 0
     latency: Quantiles = Quantiles()
     first_token: Quantiles = Quantiles()
 
