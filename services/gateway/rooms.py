@@ -18,9 +18,15 @@ from services.gateway.batches.line_answers import LineAnswers
 from services.gateway.batches.looking import Looking
 from services.gateway.batches.routes import batches_router
 from services.gateway.batches.runner import BatchRunner
+from services.gateway.budgets import administration as budget_administration
+from services.gateway.budgets import routes as budgets
+from services.gateway.budgets.administration import admin_budgets_router, organizations_router
+from services.gateway.budgets.routes import budgets_router
+from services.gateway.budgets.standing import Standings
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.budgets.client import BudgetClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
@@ -89,7 +95,15 @@ from services.gateway.settings import GatewaySettings
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
-ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, batches.NEEDS, *needs.NEEDS)
+ROOM_NEEDS: Final = (
+    EDGE_NEEDS,
+    inference.NEEDS,
+    files.NEEDS,
+    batches.NEEDS,
+    budgets.NEEDS,
+    budget_administration.NEEDS,
+    *needs.NEEDS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +121,8 @@ class AppDependencies:
     grants: GrantClient
     accounts: AccountClient
     administration: AdministrationClient
+    budgets: BudgetClient
+    standings: Standings
     key_set: KeySet
     limit: OAuthLimit
     refusals: Refusals
@@ -151,6 +167,9 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
+        budgets_router(parts.budgets, parts.standings, _step_up(parts)),
+        admin_budgets_router(parts.budgets, parts.standings),
+        organizations_router(parts.budgets),
         *orders.order_routers(parts.administration, parts.router, parts.limit),
     )
 

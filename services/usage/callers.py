@@ -43,6 +43,8 @@ _GATEWAY: Final = ("gateway",)
 _SERVICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "UsageService": METHODS,
     "CatalogFactsService": dict.fromkeys(CATALOG_FACTS, _GATEWAY),
+    # What organizations spent is for their budgets: the gateway's own as `GetSpend` is.
+    "SharedSpendService": {"GetSharedSpend": _GATEWAY},
     "ReportService": dict.fromkeys((*REPORTS, "ReadLinkedReport"), _GATEWAY),
     "NotificationService": dict.fromkeys(NOTIFICATIONS, _GATEWAY),
 }

@@ -11,6 +11,7 @@ import grpc
 from razvilka.usage.v1.catalog_facts_pb2_grpc import add_CatalogFactsServiceServicer_to_server
 from razvilka.usage.v1.notifications_pb2_grpc import add_NotificationServiceServicer_to_server
 from razvilka.usage.v1.reports_pb2_grpc import add_ReportServiceServicer_to_server
+from razvilka.usage.v1.shared_spend_pb2_grpc import add_SharedSpendServiceServicer_to_server
 from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
 from servicekit import lifecycle, telemetry
@@ -26,7 +27,7 @@ from services.usage.catalog_facts.store import FactsStore
 from services.usage.ingest import Ingest
 from services.usage.notifications.assembly import open_notifications
 from services.usage.reports.assembly import open_reports
-from services.usage.rpc import UsageServicer
+from services.usage.rpc import SharedSpendServicer, UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
 from services.usage.store import UsageStore
@@ -58,6 +59,7 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         # How each is registered, and what answers.
         served: tuple[tuple[Callable[[Any, grpc.aio.Server], None], object], ...] = (
             (add_UsageServiceServicer_to_server, UsageServicer(ingest, Spending(store), upkeep)),
+            (add_SharedSpendServiceServicer_to_server, SharedSpendServicer(Spending(store))),
             (add_CatalogFactsServiceServicer_to_server, CatalogFactsServicer(FactsStore(pool))),
             (add_ReportServiceServicer_to_server, reports.servicer),
             (add_NotificationServiceServicer_to_server, notifications.servicer),

@@ -17,6 +17,8 @@ from razvilka.auth.v1 import (
     account_pb2_grpc,
     auth_pb2,
     auth_pb2_grpc,
+    budgets_pb2,
+    budgets_pb2_grpc,
     oauth_pb2,
     oauth_pb2_grpc,
     user_context_pb2,
@@ -24,7 +26,14 @@ from razvilka.auth.v1 import (
 )
 from razvilka.router.v1 import admin_pb2, admin_pb2_grpc, router_pb2_grpc
 from razvilka.router.v1 import router_pb2 as pb
-from razvilka.usage.v1 import catalog_facts_pb2, catalog_facts_pb2_grpc, usage_pb2, usage_pb2_grpc
+from razvilka.usage.v1 import (
+    catalog_facts_pb2,
+    catalog_facts_pb2_grpc,
+    shared_spend_pb2,
+    shared_spend_pb2_grpc,
+    usage_pb2,
+    usage_pb2_grpc,
+)
 
 from servicekit.call import CallContext, current_call
 from servicekit.errors import ErrorReason, NotFound, ServiceError, Unauthenticated, Unavailable
@@ -34,6 +43,7 @@ from servicekit.settings import GrpcSettings
 from servicekit.telemetry import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
+from services.gateway.tests.budget_backend import FakeBudgets, FakeSharedSpend
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
 from services.gateway.tests.provider_backend import FakeProviders
 from services.router.frames import RouterAnswerCodec
@@ -416,6 +426,8 @@ class Backends:
     auth: FakeAuth
     oauth: FakeOAuth
     accounts: FakeAccounts
+    budgets: FakeBudgets
+    shared_spend: FakeSharedSpend
     router: FakeRouter
     usage: FakeUsage
     catalog_facts: FakeCatalogFacts
@@ -439,7 +451,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     """Yield the three services, listening on free ports."""
     auth, router, usage = FakeAuth(), FakeRouter(), FakeUsage()
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
-    catalog_facts = FakeCatalogFacts()
+    catalog_facts, budgets, shared_spend = FakeCatalogFacts(), FakeBudgets(), FakeSharedSpend()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
@@ -447,10 +459,12 @@ async def running_backends() -> AsyncIterator[Backends]:
         oauth_pb2_grpc.add_OAuthServiceServicer_to_server(oauth, server)
         account_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
         user_context_pb2_grpc.add_UserContextServiceServicer_to_server(user_contexts, server)
+        budgets_pb2_grpc.add_BudgetServiceServicer_to_server(budgets, server)
 
     def register_usage(server: Any) -> None:
         usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
         catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
+        shared_spend_pb2_grpc.add_SharedSpendServiceServicer_to_server(shared_spend, server)
 
     registrations = {
         "auth_target": register_auth,
@@ -458,9 +472,9 @@ async def running_backends() -> AsyncIterator[Backends]:
         "usage_target": register_usage,
     }
     files = {
-        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2),
+        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, budgets_pb2),
         "router_target": (pb, admin_pb2),
-        "usage_target": (usage_pb2, catalog_facts_pb2),
+        "usage_target": (usage_pb2, catalog_facts_pb2, shared_spend_pb2),
     }
     async with AsyncExitStack() as stack:
         targets = {}
@@ -468,4 +482,5 @@ async def running_backends() -> AsyncIterator[Backends]:
             served = running_server(GrpcSettings(grace_s=0.0), register, _always, _open_to_the_gateway(*files[name]))
             port = await stack.enter_async_context(served)
             targets[name] = f"127.0.0.1:{port}"
-        yield Backends(auth, oauth, accounts, router, usage, catalog_facts, user_contexts, targets)
+        of_auth = (auth, oauth, accounts, budgets)
+        yield Backends(*of_auth, shared_spend, router, usage, catalog_facts, user_contexts, targets)
