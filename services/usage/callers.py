@@ -19,12 +19,14 @@ METHODS: Final = {
 IN_THEIR_NAME: Final = {
     "GetRequest": UserRow("user_id", "usage:read"),
     "ListModelCallers": UserRow("admin_user_id", "admin"),
+    "GetForecast": UserRow("user_id", "usage:read"),
 }
 # The catalogue is the gateway's own, too: nobody's rows.
 CATALOG_FACTS: Final = {"PutCatalogFacts": ("gateway",)}
 _SERVICES: Final[tuple[tuple[str, Mapping[str, tuple[str, ...]]], ...]] = (
     ("UsageService", METHODS),
     ("CatalogFactsService", CATALOG_FACTS),
+    ("ForecastService", {"GetForecast": ("gateway",)}),
 )
 CALLERS: Final = {
     f"/razvilka.usage.v1.{service}/{method}": callers

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 from razvilka.usage.v1.catalog_facts_pb2_grpc import add_CatalogFactsServiceServicer_to_server
+from razvilka.usage.v1.forecasts_pb2_grpc import add_ForecastServiceServicer_to_server
 from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
 from servicekit import lifecycle, telemetry
@@ -21,10 +22,15 @@ from servicekit.trust.user_context import ContextCheck
 from services.usage.callers import CALLERS, IN_THEIR_NAME
 from services.usage.catalog_facts.rpc import CatalogFactsServicer
 from services.usage.catalog_facts.store import FactsStore
+from services.usage.forecasting.forecaster import Forecaster
+from services.usage.forecasting.keeper import ForecastKeeper
+from services.usage.forecasting.rpc import ForecastServicer
+from services.usage.forecasting.store import ForecastStore
 from services.usage.ingest import Ingest
 from services.usage.rpc import UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
+from services.usage.statistics.store import StatisticsStore
 from services.usage.store import UsageStore
 from services.usage.upkeep import Upkeep
 
@@ -46,14 +52,22 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
         ingest = Ingest(store, settings.ingest, clock=clock, rng=rng)
         servicer = UsageServicer(ingest, Spending(store), upkeep)
-        checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "usage", clock))
+        facts, forecasts = FactsStore(pool), ForecastStore(pool)
+        forecaster = Forecaster(StatisticsStore(pool), facts, forecasts, clock=clock)
+        keeper = ForecastKeeper(forecaster, forecasts, settings.forecasts, clock=clock)
+        check = ContextCheck(settings.tls, "usage", clock)
+
+        def checked(unchecked: Any) -> Any:
+            return InTheirName(unchecked, IN_THEIR_NAME, check)
 
         def register(server: grpc.aio.Server) -> None:
-            add_UsageServiceServicer_to_server(checked, server)
-            add_CatalogFactsServiceServicer_to_server(CatalogFactsServicer(FactsStore(pool)), server)
+            add_UsageServiceServicer_to_server(checked(servicer), server)
+            add_CatalogFactsServiceServicer_to_server(CatalogFactsServicer(facts), server)
+            add_ForecastServiceServicer_to_server(checked(ForecastServicer(forecaster)), server)
 
         policy = CallPolicy(CALLERS)
         async with running_server(settings.grpc, register, store.is_ready, policy, settings.tls) as port:
             tasks.start(upkeep.keep_partitions(), name="partitions")
             tasks.start(upkeep.keep_checking(), name="invariants")
+            tasks.start(upkeep.repeat("forecasts", settings.forecasts.every_s, keeper.round), name="forecasts")
             yield port

@@ -17,6 +17,7 @@ from servicekit.settings import (
     TelemetrySettings,
     TlsSettings,
 )
+from services.usage.forecasting.settings import ForecastSettings
 
 
 class IngestSettings(Part):
@@ -59,6 +60,7 @@ class UsageSettings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     partitions: PartitionSettings = PartitionSettings()
     invariants: InvariantSettings = InvariantSettings()
+    forecasts: ForecastSettings = ForecastSettings()
 
     def production_faults(self) -> Iterator[str]:
         """Yield what production refuses."""

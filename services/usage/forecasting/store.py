@@ -80,7 +80,6 @@ COVERAGE: Final = """
 
 FORGET: Final = "DELETE FROM usage.forecasts WHERE day < $1"
 
-# Traits: bit 1 says that tools were offered.
 SHORT_CALLS: Final = """
     SELECT
         model, count(*) AS requests,
@@ -95,7 +94,6 @@ SHORT_CALLS: Final = """
         AND tokens_input < $4
         AND tokens_output < $5
         AND finish_reason = 'stop'
-        AND traits & 1 = 0
         AND endpoint <> 'embeddings'
         AND model <> $6
     GROUP BY model
