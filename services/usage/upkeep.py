@@ -69,7 +69,7 @@ class Upkeep:
         return await self._store.check(start_of(max(day, date(1970, 1, 1))))
 
     async def repeat(self, job: str, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
-        """Do a job again and again; one that failed is counted, logged and tried again soon."""
+        """Do a job now and then every so many seconds, whatever becomes of one time."""
         while True:
             wait_s = every_s
             try:
