@@ -19,7 +19,7 @@ from services.usage.statistics.store import StatisticsStore
 
 @dataclass(frozen=True, slots=True)
 class ForecastRoom:
-    """What forecasting offers to the service: answers on the wire, and jobs by name with seconds between their times."""
+    """What forecasting offers to the service: answers on the wire; jobs by name, with seconds between their times."""
 
     servicer: ForecastServicer
     jobs: Mapping[str, tuple[Callable[[], Awaitable[None]], float]]

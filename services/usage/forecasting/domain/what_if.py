@@ -11,7 +11,9 @@ from services.usage.forecasting.domain.prices import ModelUse, cost_of
 
 SHORT_INPUT_TOKENS: Final = 1000
 SHORT_OUTPUT_TOKENS: Final = 300
-"""A short call has fewer of each, used no tools and ended by itself."""
+"""A short call has fewer of each, offered no tools and ended by itself."""
+HAS_TOOLS: Final = 1
+"""The bit of a row's traits that says that tools were offered."""
 
 
 @dataclass(frozen=True, slots=True)

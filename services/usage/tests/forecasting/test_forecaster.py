@@ -109,18 +109,25 @@ async def test_a_model_that_is_not_offered_answers_no_what_if(forecaster: Foreca
 async def test_short_calls_are_those_that_another_model_could_answer(
     forecaster: Forecaster, facts_store: FactsStore, ingest: Ingest, clock: FakeClock
 ):
-    """Long ones, broken off ones, embeddings, old ones, those of others and those to the other model stay."""
+    """Long ones, broken off ones, those with tools, embeddings, old ones, others' and those to the other model stay."""
     await facts_store.put([DEAR, CHEAP])
     yesterday, long_ago = days_before(clock, 1)[0], days_before(clock, 40)[0]
     kept: list[dict[str, Any]] = [
         {"tokens_input": 1000},
         {"tokens_output": 300},
         {"finish_reason": "length"},
+        {"traits": 1},
         {"endpoint": "embeddings"},
         {"user_id": "user-2"},
         {"model": CHEAP.model},
     ]
-    short: dict[str, Any] = {"tokens_input": 900, "tokens_output": 100, "tokens_cached": 0, "cost_micro_rub": 800_000}
+    short: dict[str, Any] = {
+        "tokens_input": 900,
+        "tokens_output": 100,
+        "tokens_cached": 0,
+        "cost_micro_rub": 800_000,
+        "traits": 2,
+    }
     await ingest.record(
         [
             *[on(yesterday, 9, number, **short) for number in range(3)],
