@@ -10,6 +10,8 @@ from starlette.types import ASGIApp
 
 from servicekit.clock import Clock
 from services.gateway.admission.redis.explanations import RedisExplanations
+from services.gateway.analytics import needs as analytics
+from services.gateway.analytics.statistics_routers import statistics_routers
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
@@ -18,6 +20,7 @@ from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
+from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
 from services.gateway.console.login import LoginPages
@@ -80,7 +83,7 @@ from services.gateway.settings import GatewaySettings
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
-ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, *needs.NEEDS)
+ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, *needs.NEEDS, *analytics.NEEDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class AppDependencies:
     catalog: CatalogWatch
     router: RouterClient
     usage: UsageClient
+    statistics: StatisticsClient
     auth: AuthClient
     oauth: OAuthClient
     grants: GrantClient
@@ -136,6 +140,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         abuse_router(parts.refusals),
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
         *orders.order_routers(parts.administration, parts.router, parts.limit),
+        *statistics_routers(parts.statistics, parts.clock),
     )
 
 

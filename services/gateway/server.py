@@ -33,6 +33,7 @@ from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_catalog_facts import CatalogFactsClient, CatalogFactsPush
+from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.http_server import listening
@@ -109,6 +110,7 @@ class Clients:
     administration: AdministrationClient
     router: RouterClient
     usage: UsageClient
+    statistics: StatisticsClient
     catalog_facts: CatalogFactsClient
 
 
@@ -155,6 +157,7 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
         router,
         UsageClient(usage, contexts.signed),
+        StatisticsClient(usage, contexts.signed),
         CatalogFactsClient(usage),
     )
 
@@ -185,6 +188,7 @@ def _dependencies(
         catalog=catalog,
         router=clients.router,
         usage=clients.usage,
+        statistics=clients.statistics,
         auth=clients.auth,
         oauth=clients.oauth,
         grants=clients.grants,
