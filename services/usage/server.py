@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import grpc
 from razvilka.usage.v1.catalog_facts_pb2_grpc import add_CatalogFactsServiceServicer_to_server
+from razvilka.usage.v1.notifications_pb2_grpc import add_NotificationServiceServicer_to_server
+from razvilka.usage.v1.reports_pb2_grpc import add_ReportServiceServicer_to_server
 from razvilka.usage.v1.statistics_pb2_grpc import add_StatisticsServiceServicer_to_server
 from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
@@ -24,6 +26,8 @@ from services.usage.callers import CALLERS, IN_THEIR_NAME
 from services.usage.catalog_facts.rpc import CatalogFactsServicer
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.ingest import Ingest
+from services.usage.notifications.assembly import open_notifications
+from services.usage.reports.assembly import open_reports
 from services.usage.rpc import UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
@@ -47,26 +51,36 @@ async def serve(settings: UsageSettings) -> None:
 @asynccontextmanager
 async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int]:
     """Run the service while the block lasts; yield its port."""
-    async with open_pool(settings.postgres) as pool, lifecycle.background() as tasks:
+    rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
+    async with (
+        open_pool(settings.postgres) as pool,
+        open_notifications(pool, settings.notification_options, clock=clock, rng=rng) as notifications,
+        open_reports(pool, settings.postgres, settings.reports, clock, notifications.events.raise_event) as reports,
+        lifecycle.background() as tasks,
+    ):
         store = UsageStore(pool)
         upkeep = Upkeep(store, settings.partitions, settings.invariants, clock=clock)
-        rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
         ingest = Ingest(store, settings.ingest, clock=clock, rng=rng)
-        servicer = UsageServicer(ingest, Spending(store), upkeep)
         check = ContextCheck(settings.tls, "usage", clock)
-
-        def checked(unchecked: Any) -> Any:
-            return InTheirName(unchecked, IN_THEIR_NAME, check)
+        # How each is registered, and what answers.
+        served: tuple[tuple[Callable[[Any, grpc.aio.Server], None], object], ...] = (
+            (add_UsageServiceServicer_to_server, UsageServicer(ingest, Spending(store), upkeep)),
+            (add_CatalogFactsServiceServicer_to_server, CatalogFactsServicer(FactsStore(pool))),
+            (add_StatisticsServiceServicer_to_server, _statistics(pool, clock)),
+            (add_ReportServiceServicer_to_server, reports.servicer),
+            (add_NotificationServiceServicer_to_server, notifications.servicer),
+        )
 
         def register(server: grpc.aio.Server) -> None:
-            add_UsageServiceServicer_to_server(checked(servicer), server)
-            add_CatalogFactsServiceServicer_to_server(CatalogFactsServicer(FactsStore(pool)), server)
-            add_StatisticsServiceServicer_to_server(checked(_statistics(pool, clock)), server)
+            for add, servicer in served:
+                add(InTheirName(servicer, IN_THEIR_NAME, check), server)
 
         policy = CallPolicy(CALLERS)
         async with running_server(settings.grpc, register, store.is_ready, policy, settings.tls) as port:
             tasks.start(upkeep.keep_partitions(), name="partitions")
             tasks.start(upkeep.keep_checking(), name="invariants")
+            for job, (work, every_s) in (notifications.jobs | reports.jobs).items():
+                tasks.start(upkeep.repeat(job, every_s, work), name=job)
             yield port
 
 

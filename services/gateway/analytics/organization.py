@@ -33,6 +33,8 @@ USAGE_GROUPS: Final = {
     "service_tier": None,
 }
 COST_GROUPS: Final = {"line_item": "version", "project_id": None}
+_LISTS: Final = ("group_by", "models", "api_key_ids", "user_ids", "project_ids")
+LISTS: Final = frozenset({*_LISTS, *[f"{name}[]" for name in _LISTS]})
 COMPLETIONS: Final = ("chat.completions", "completions", "messages", "responses")
 WIDTHS: Final = {"1h": (timedelta(hours=1), "hour", 24, 168), "1d": (timedelta(days=1), "day", 7, 180)}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -110,7 +112,7 @@ def _with_brackets(params: OrganizationParams, request: Request) -> Organization
         if plain not in OrganizationParams.model_fields:
             raise refusal(name[:64], f"is no parameter here; there are {', '.join(OrganizationParams.model_fields)}")
         if plain != name:
-            if not isinstance(getattr(params, plain), list):
+            if plain not in _LISTS:
                 raise refusal(name, "is no list")
             added[plain] = [*getattr(params, plain), *request.query_params.getlist(name)]
     return params.model_copy(update=added)

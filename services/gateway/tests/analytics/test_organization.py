@@ -67,17 +67,27 @@ async def test_costs_are_roubles_by_line_item(edge: Edge, backends: Backends) ->
     ]
 
 
-async def test_an_administrator_sees_everybody_and_others_themselves(edge: Edge, backends: Backends) -> None:
-    """By the scope of the credential, as tools that know no parameter for it need."""
-    url = f"{USAGE}?start_time={START}"
-    await edge.client.get(url)
-    refused = await edge.client.get(f"{url}&user_ids=user-2")
+async def test_an_administrator_sees_everybody(edge: Edge, backends: Backends) -> None:
+    """By the scope of the credential, as tools that know no parameter for it need; or some users."""
     make_admin(backends)
-    await edge.client.get(f"{url}&user_ids=user-2")
 
+    await edge.client.get(f"{USAGE}?start_time={START}")
+    await edge.client.get(f"{USAGE}?start_time={START}&user_ids=user-2")
+    await edge.client.get(f"{USAGE}?start_time={START}&user_ids=user-2&user_ids=user-3")
+
+    everybody, one, two = backends.statistics.asked
+    assert [each.admin_user_id for each in (everybody, one, two)] == ["user-1"] * 3
+    assert [each.of_user_id for each in (everybody, one, two)] == ["", "user-2", ""]
+    assert ["user-2", "user-3"] in [list(each.values) for each in two.question.filters]
+
+
+async def test_anybody_else_sees_its_own(edge: Edge, backends: Backends) -> None:
+    """And may not name others."""
+    await edge.client.get(f"{USAGE}?start_time={START}")
+    refused = await edge.client.get(f"{USAGE}?start_time={START}&user_ids=user-2")
+
+    assert [each.user_id for each in backends.statistics.asked] == ["user-1"]
     assert refused.json()["error"]["param"] == "user_ids"
-    own, others = backends.statistics.asked
-    assert (own.user_id, others.admin_user_id, others.of_user_id) == ("user-1", "user-1", "user-2")
 
 
 @pytest.mark.parametrize(
