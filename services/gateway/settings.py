@@ -7,10 +7,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from servicekit.configuration.production import redis_faults, tls_faults
+from servicekit.configuration.production import redis_faults, secret_faults, tls_faults
 from servicekit.multiplex import MultiplexClientSettings
 from servicekit.settings import (
     SERVICE_CONFIG,
@@ -23,6 +23,8 @@ from servicekit.settings import (
 )
 
 Network = IPv4Network | IPv6Network
+# A shorter one could be tried out.
+MIN_SECRET_LENGTH = 32
 
 
 class LimitSettings(Part):
@@ -83,6 +85,25 @@ class CacheSettings(Part):
     """What an answer from the cache costs, in percent of what it would cost anew."""
 
 
+class BatchSettings(Part):
+    """Files of callers and batches: /v1/files and /v1/batches."""
+
+    file_mb: int = Field(100, ge=1)
+    """Megabytes of an upload at most; the router's own limit (ROUTER_BATCHES_FILE_MB) counts too."""
+    upload_s: float = Field(600.0, gt=0)
+    """Seconds a client has to send a file."""
+    lines: int = Field(50_000, ge=1)
+    """Requests of one batch at most."""
+    parallel: int = Field(32, ge=0)
+    """Requests of batches that this gateway has answered at once; 0: it works on none."""
+    poll_s: float = Field(1.0, gt=0)
+    """Seconds between two looks for work while there is none."""
+    renew_s: float = Field(20.0, gt=0)
+    """Seconds between two signs of life, well below the router's lease (ROUTER_BATCHES_LEASE_S)."""
+    line_s: float = Field(3600.0, gt=0)
+    """Seconds one request of a batch may take: providers answer deferred calls when they have room."""
+
+
 class OAuthSettings(Part):
     """The OAuth endpoints and the pages."""
 
@@ -126,6 +147,15 @@ class MeteringSettings(Part):
     """Seconds a stopping gateway goes on shipping records; what is left waits in the journal for the next start."""
     clock_bound_s: float = Field(10.0, gt=0)
     """Seconds by which the clock may differ from those of Redis and the usage service; beyond, nothing is served."""
+    prompt_digest_secret: SecretStr = SecretStr("")
+    """Keys the digests that find repeated prompts, at least 32 characters, the same at all gateways; empty: none."""
+
+    @field_validator("prompt_digest_secret")
+    @classmethod
+    def _is_long(cls, given: SecretStr) -> SecretStr:
+        if 0 < len(given.get_secret_value()) < MIN_SECRET_LENGTH:
+            raise ValueError(f"must have at least {MIN_SECRET_LENGTH} characters, or be empty")
+        return given
 
 
 class GatewaySettings(BaseSettings):
@@ -173,6 +203,8 @@ class GatewaySettings(BaseSettings):
     """How answers are kept for retries with the same Idempotency-Key."""
     cache: CacheSettings = CacheSettings()
     """The cache of answers."""
+    batches: BatchSettings = BatchSettings()
+    """Files of callers and batches."""
     oauth: OAuthSettings = OAuthSettings()
     """The OAuth endpoints and the pages."""
     public_url: str = ""
@@ -216,6 +248,8 @@ class GatewaySettings(BaseSettings):
         """Yield what production refuses."""
         yield from tls_faults("GATEWAY_", self.tls)
         yield from redis_faults("GATEWAY_", self.redis)
+        if secret := self.metering.prompt_digest_secret.get_secret_value():
+            yield from secret_faults("GATEWAY_METERING_PROMPT_DIGEST_SECRET", secret)
         if self.environment == "development":
             yield "GATEWAY_ENVIRONMENT: development shows /docs and the outbox of mails; set it to production"
         if not self.hsts:
