@@ -14,8 +14,6 @@ METHODS: Final = {
     "CheckInvariants": ("operator",),
     "ListModelCallers": ("gateway",),
 }
-STATISTICS: Final = ("GetStats", "ListRequests")
-STATISTICS_OF_OTHERS: Final = ("GetStatsOfOthers", "ListRequestsOfOthers")
 NOTIFICATIONS: Final = (
     *("CreateChannel", "ListChannels", "ChangeChannel", "DeleteChannel", "RotateSecret", "TestChannel"),
     *("ListDeliveries", "Redeliver", "CreateRule", "ListRules", "ChangeRule", "DeleteRule"),
@@ -27,14 +25,15 @@ REPORTS: Final = (
 )
 READS_NOTIFICATIONS: Final = UserRow("user_id", "usage:read")
 WRITES_NOTIFICATIONS: Final = UserRow("user_id", "notifications:write")
+STATISTICS: Final = ("GetStats", "GetStatsOfOthers", "ListRequests", "ListRequestsOfOthers")
 # Calls in a user's name show a context of that user, signed by auth. `Record` and `GetSpend` are the gateway's own: it
 # keeps the books and rebuilds budgets from them, with nobody there who could show anything; so are `ListWatched` and
 # `PutPeople`. Whoever unsubscribes shows the link from a mail.
 IN_THEIR_NAME: Final = {
     "GetRequest": UserRow("user_id", "usage:read"),
     "ListModelCallers": UserRow("admin_user_id", "admin"),
-    **dict.fromkeys(STATISTICS, UserRow("user_id", "usage:read")),
-    **dict.fromkeys(STATISTICS_OF_OTHERS, UserRow("admin_user_id", "admin")),
+    **dict.fromkeys(("GetStats", "ListRequests"), UserRow("user_id", "usage:read")),
+    **dict.fromkeys(("GetStatsOfOthers", "ListRequestsOfOthers"), UserRow("admin_user_id", "admin")),
     **dict.fromkeys(("ListChannels", "ListDeliveries", "ListRules"), READS_NOTIFICATIONS),
     **dict.fromkeys(("CreateChannel", "ChangeChannel", "DeleteChannel", "RotateSecret"), WRITES_NOTIFICATIONS),
     # Whoever may see what was spent may have it as a file. A link shows by itself which report it opens.
@@ -46,8 +45,8 @@ CATALOG_FACTS: Final = ("PutCatalogFacts",)
 _GATEWAY: Final = ("gateway",)
 _SERVICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "UsageService": METHODS,
+    "StatisticsService": dict.fromkeys(STATISTICS, _GATEWAY),
     "CatalogFactsService": dict.fromkeys(CATALOG_FACTS, _GATEWAY),
-    "StatisticsService": dict.fromkeys((*STATISTICS, *STATISTICS_OF_OTHERS), _GATEWAY),
     "ReportService": dict.fromkeys((*REPORTS, "ReadLinkedReport"), _GATEWAY),
     "NotificationService": dict.fromkeys(NOTIFICATIONS, _GATEWAY),
 }

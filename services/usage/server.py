@@ -27,7 +27,7 @@ from services.usage.catalog_facts.rpc import CatalogFactsServicer
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.ingest import Ingest
 from services.usage.notifications.assembly import open_notifications
-from services.usage.reports.assembly import open_reports
+from services.usage.reports.assembly import Surroundings, open_reports
 from services.usage.rpc import UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
@@ -55,7 +55,12 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
     async with (
         open_pool(settings.postgres) as pool,
         open_notifications(pool, settings.notification_options, clock=clock, rng=rng) as notifications,
-        open_reports(pool, settings.postgres, settings.reports, clock, notifications.events.raise_event) as reports,
+        open_reports(
+            pool,
+            settings.postgres,
+            settings.reports,
+            Surroundings(notifications.events.raise_event, settings.notifications.public_url, clock),
+        ) as reports,
         lifecycle.background() as tasks,
     ):
         store = UsageStore(pool)

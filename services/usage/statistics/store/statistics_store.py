@@ -41,7 +41,7 @@ class StatisticsStore:
         """Return the figures of each question, in order, all of one moment. They are of one user, or of everybody."""
         whose = {query.user_id for query in queries}
         async with self._snapshot(whose.pop() if len(whose) == 1 else None) as connection:
-            return [await _answer(connection, query) for query in queries]
+            return [await answer(connection, query) for query in queries]
 
     async def request_lines(self, query: LogQuery) -> Sequence[RequestLine]:
         """Return a page of the log of requests."""
@@ -65,7 +65,8 @@ class StatisticsStore:
                     yield connection
 
 
-async def _answer(connection: Connection, query: Query) -> list[Row]:
+async def answer(connection: Connection, query: Query) -> list[Row]:
+    """Return the figures of one question from what the connection sees."""
     if query.since >= query.until:
         return []
     starts = starts_of(query.bucket, query.zone, query.since, query.until) if query.bucket else [query.since]
