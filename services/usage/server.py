@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import grpc
 from razvilka.usage.v1.catalog_facts_pb2_grpc import add_CatalogFactsServiceServicer_to_server
 from razvilka.usage.v1.forecasts_pb2_grpc import add_ForecastServiceServicer_to_server
 from razvilka.usage.v1.notifications_pb2_grpc import add_NotificationServiceServicer_to_server
 from razvilka.usage.v1.reports_pb2_grpc import add_ReportServiceServicer_to_server
+from razvilka.usage.v1.statistics_pb2_grpc import add_StatisticsServiceServicer_to_server
 from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
 from servicekit import lifecycle, telemetry
@@ -27,12 +29,17 @@ from services.usage.catalog_facts.store import FactsStore
 from services.usage.forecasting.assembly import build_forecasting
 from services.usage.ingest import Ingest
 from services.usage.notifications.assembly import open_notifications
-from services.usage.reports.assembly import open_reports
+from services.usage.reports.assembly import Surroundings, open_reports
 from services.usage.rpc import UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
+from services.usage.statistics.detailed import DetailedStatistics
+from services.usage.statistics.request_log import RequestLog
+from services.usage.statistics.rpc import StatisticsServicer
+from services.usage.statistics.store import StatisticsStore
 from services.usage.store import UsageStore
 from services.usage.upkeep import Upkeep
+from services.usage.usage_service import UsageService
 
 
 async def serve(settings: UsageSettings) -> None:
@@ -50,7 +57,12 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
     async with (
         open_pool(settings.postgres) as pool,
         open_notifications(pool, settings.notification_options, clock=clock, rng=rng) as notifications,
-        open_reports(pool, settings.postgres, settings.reports, clock, notifications.events.raise_event) as reports,
+        open_reports(
+            pool,
+            settings.postgres,
+            settings.reports,
+            Surroundings(notifications.events.raise_event, settings.notifications.public_url, clock),
+        ) as reports,
         lifecycle.background() as tasks,
     ):
         store = UsageStore(pool)
@@ -63,6 +75,7 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
             (add_UsageServiceServicer_to_server, UsageServicer(ingest, Spending(store), upkeep)),
             (add_CatalogFactsServiceServicer_to_server, CatalogFactsServicer(FactsStore(pool))),
             (add_ForecastServiceServicer_to_server, forecasting.servicer),
+            (add_StatisticsServiceServicer_to_server, _statistics(pool, clock)),
             (add_ReportServiceServicer_to_server, reports.servicer),
             (add_NotificationServiceServicer_to_server, notifications.servicer),
         )
@@ -78,3 +91,8 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
             for job, (work, every_s) in (notifications.jobs | reports.jobs | forecasting.jobs).items():
                 tasks.start(upkeep.repeat(job, every_s, work), name=job)
             yield port
+
+
+def _statistics(pool: asyncpg.Pool[asyncpg.Record], clock: Clock) -> StatisticsServicer:
+    store = StatisticsStore(pool)
+    return StatisticsServicer(UsageService(DetailedStatistics(store, clock=clock)), RequestLog(store))

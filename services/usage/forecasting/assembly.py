@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import asyncpg
@@ -22,7 +22,7 @@ class ForecastRoom:
     """What forecasting offers to the service: answers on the wire; jobs by name, with seconds between their times."""
 
     servicer: ForecastServicer
-    jobs: Mapping[str, tuple[Callable[[], Awaitable[None]], float]]
+    jobs: dict[str, tuple[Callable[[], Awaitable[None]], float]]
 
 
 def build_forecasting(pool: asyncpg.Pool[asyncpg.Record], settings: ForecastSettings, clock: Clock) -> ForecastRoom:
