@@ -8,9 +8,15 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from services.usage.catalog_facts.domain.facts import Facts
+from services.usage.forecasting.domain.course import Course
 
 WINDOW_DAYS: Final = 28
 MONTH_DAYS: Final = 30
+
+
+def monthly(micro_rub: int, days: int = WINDOW_DAYS) -> int:
+    """Return what an amount of so many days is in a month."""
+    return micro_rub * MONTH_DAYS // days
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class MinuteUse:
         minutes: of those hours.
         requests: all.
         squares: the sum of the squares of each minute's requests.
-        p99: requests of a minute that one of a hundred exceeds.
+        p99: requests of a minute that one of a hundred exceeds, of those that have any.
     """
 
     minutes: int = 0
@@ -61,8 +67,8 @@ class ModelUse:
     Attributes:
         input_p95: tokens of input that one call of twenty exceeds.
         near_window: calls whose input fills more than 80 % of the window.
-        long_to_short: calls of more than 8,000 tokens of input and fewer than 200 of output.
-        cut: answers that ended at max_tokens.
+        long_to_short: calls of more than 8,000 tokens of input and fewer than 200 of output, and what they cost.
+        cut: answers that ended at max_tokens, and what they cost.
         short: calls of fewer than 1,000 tokens of input and 300 of output, without tools, that ended by themselves.
     """
 
@@ -72,7 +78,9 @@ class ModelUse:
     input_p95: int = 0
     near_window: int = 0
     long_to_short: int = 0
+    long_to_short_cost_micro_rub: int = 0
     cut: int = 0
+    cut_cost_micro_rub: int = 0
     short: int = 0
     short_cost_micro_rub: int = 0
     short_tokens_input: int = 0
@@ -153,16 +161,6 @@ class LimitUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """What a day to come will cost: the middle, and what it stays below or above nine times of ten."""
-
-    day: date
-    p10: float
-    p50: float
-    p90: float
-
-
-@dataclass(frozen=True, slots=True)
 class Excess:
     """A day that cost more than it should, and what most of it comes from."""
 
@@ -181,7 +179,7 @@ class Material:
         hours: of the last 28 days.
         days: of the last 56.
         keys, limits: what the edge knows; empty where nobody said.
-        key_names: by id, of `keys`.
+        course: of spending from today on, with what today has cost; None: it cannot be foretold.
     """
 
     now: datetime
@@ -197,7 +195,8 @@ class Material:
     first_tokens: Sequence[FirstTokens] = ()
     keys: Sequence[KeyUse] = ()
     limits: Sequence[LimitUse] = ()
-    outlook: Sequence[Outlook] = ()
+    course: Course | None = None
+    spent_today_micro_rub: int = 0
     excesses: Sequence[Excess] = ()
 
     def last_days(self, count: int, *, before: int = 0) -> list[DayUse]:
