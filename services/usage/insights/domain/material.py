@@ -9,6 +9,7 @@ from typing import Final
 
 from services.usage.catalog_facts.domain.facts import Facts
 from services.usage.forecasting.domain.course import Course
+from services.usage.insights.domain.incident import Incident
 
 WINDOW_DAYS: Final = 28
 MONTH_DAYS: Final = 30
@@ -160,17 +161,6 @@ class LimitUse:
     ends_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Excess:
-    """A day that cost more than it should, and what most of it comes from."""
-
-    day: date
-    expected_micro_rub: int
-    actual_micro_rub: int
-    cause: str
-    cause_excess_micro_rub: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
     """Everything that the patterns of one user are looked for in.
@@ -179,6 +169,7 @@ class Material:
         hours: of the last 28 days.
         days: of the last 56.
         keys, limits: what the edge knows; empty where nobody said.
+        incidents: of the window, without those that were expected.
         course: of spending from today on, with what today has cost; None: it cannot be foretold.
     """
 
@@ -197,7 +188,7 @@ class Material:
     limits: Sequence[LimitUse] = ()
     course: Course | None = None
     spent_today_micro_rub: int = 0
-    excesses: Sequence[Excess] = ()
+    incidents: Sequence[Incident] = ()
 
     def last_days(self, count: int, *, before: int = 0) -> list[DayUse]:
         """Return the rows of the last days, today's among them, without the `before` newest days."""

@@ -11,11 +11,12 @@ from services.usage.catalog_facts.domain.facts import Facts
 from services.usage.forecasting.domain.course import Course, Today
 from services.usage.forecasting.domain.outlook import MethodName, Outlook
 from services.usage.forecasting.domain.radii import HORIZON_MAX, WEEKS_MAX, Radii
+from services.usage.insights.domain.anomaly import Cause
 from services.usage.insights.domain.finding import Pattern
+from services.usage.insights.domain.incident import Grain, Incident
 from services.usage.insights.domain.material import (
     FRACTIONS,
     ErrorUse,
-    Excess,
     FirstTokens,
     KeyUse,
     LimitUse,
@@ -119,6 +120,17 @@ def errors(count: int, requests: int = 500) -> dict[str, Any]:
     }
 
 
+INCIDENT = Incident(
+    id="0",
+    user_id="user-1",
+    grain=Grain.DAY,
+    begins_at=NOW - timedelta(days=1),
+    ends_at=NOW,
+    expected_micro_rub=10 * ROUBLE,
+    actual_micro_rub=90 * ROUBLE,
+    cause=Cause("key", "key-1", 5 * ROUBLE, 75 * ROUBLE),
+    found_at=NOW,
+)
 REPEATS = {"requests": 1000, "repeated": 310}
 
 FIRES: list[tuple[Pattern, dict[str, Any], dict[str, Any]]] = [
@@ -161,7 +173,7 @@ FIRES: list[tuple[Pattern, dict[str, Any], dict[str, Any]]] = [
     (Pattern.PROVIDER_GAP, first_tokens(1300), first_tokens(1190)),
     (Pattern.PROVIDER_GAP, first_tokens(1300), first_tokens(1300, streams=199)),
     (Pattern.PROVIDER_GAP, first_tokens(1000, errors=40), first_tokens(1000, errors=5)),
-    (Pattern.ANOMALY, {"excesses": [Excess(TODAY, 10 * ROUBLE, 90 * ROUBLE, "key=key-1", 70 * ROUBLE)]}, {}),
+    (Pattern.ANOMALY, {"incidents": [INCIDENT]}, {}),
 ]
 
 
