@@ -14,20 +14,33 @@ METHODS: Final = {
     "CheckInvariants": ("operator",),
     "ListModelCallers": ("gateway",),
 }
+NOTIFICATIONS: Final = (
+    *("CreateChannel", "ListChannels", "ChangeChannel", "DeleteChannel", "RotateSecret", "TestChannel"),
+    *("ListDeliveries", "Redeliver", "CreateRule", "ListRules", "ChangeRule", "DeleteRule"),
+    *("Unsubscribe", "ListWatched", "PutPeople", "ListMails"),
+)
+READS_NOTIFICATIONS: Final = UserRow("user_id", "usage:read")
+WRITES_NOTIFICATIONS: Final = UserRow("user_id", "notifications:write")
 # Calls in a user's name show a context of that user, signed by auth. `Record` and `GetSpend` are the gateway's own: it
-# keeps the books and rebuilds budgets from them, with nobody there who could show anything.
+# keeps the books and rebuilds budgets from them, with nobody there who could show anything; so are `ListWatched` and
+# `PutPeople`. Whoever unsubscribes shows the link from a mail.
 IN_THEIR_NAME: Final = {
     "GetRequest": UserRow("user_id", "usage:read"),
     "ListModelCallers": UserRow("admin_user_id", "admin"),
+    **dict.fromkeys(("ListChannels", "ListDeliveries", "ListRules"), READS_NOTIFICATIONS),
+    **dict.fromkeys(("CreateChannel", "ChangeChannel", "DeleteChannel", "RotateSecret"), WRITES_NOTIFICATIONS),
+    **dict.fromkeys(("TestChannel", "Redeliver", "CreateRule", "ChangeRule", "DeleteRule"), WRITES_NOTIFICATIONS),
 }
 # The catalogue is the gateway's own, too: nobody's rows.
-CATALOG_FACTS: Final = {"PutCatalogFacts": ("gateway",)}
-_SERVICES: Final[tuple[tuple[str, Mapping[str, tuple[str, ...]]], ...]] = (
-    ("UsageService", METHODS),
-    ("CatalogFactsService", CATALOG_FACTS),
-)
+CATALOG_FACTS: Final = ("PutCatalogFacts",)
+_GATEWAY: Final = ("gateway",)
+_SERVICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "UsageService": METHODS,
+    "CatalogFactsService": dict.fromkeys(CATALOG_FACTS, _GATEWAY),
+    "NotificationService": dict.fromkeys(NOTIFICATIONS, _GATEWAY),
+}
 CALLERS: Final = {
     f"/razvilka.usage.v1.{service}/{method}": callers
-    for service, methods in _SERVICES
+    for service, methods in _SERVICES.items()
     for method, callers in methods.items()
 }

@@ -39,7 +39,7 @@ SOURCE_TO_PROTO: Final[dict[Source | None, pb.Source.ValueType]] = {
 }
 
 # Fields that are the same on both sides; the others are converted below.
-_CONVERTED: Final = {"request_id", "status", "source", "attempts", "started_at"}
+_CONVERTED: Final = {"request_id", "status", "source", "attempts", "started_at", "metadata"}
 _PLAIN_NAMES: Final = tuple([column.name for column in COLUMNS if column.name not in _CONVERTED])
 _plain: Final = attrgetter(*_PLAIN_NAMES)
 _ATTEMPT_NAMES: Final = tuple([field.name for field in fields(Attempt)])
@@ -125,6 +125,7 @@ def record_from_proto(message: pb.UsageRecord) -> UsageRecord:
         status=STATUS_FROM_PROTO.get(message.status),
         source=SOURCE_FROM_PROTO.get(message.source),
         attempts=tuple([Attempt(*_attempt(attempt)) for attempt in message.attempts]),
+        metadata=dict(message.metadata),
         started_at=moment_from_proto(message.started_at) if message.HasField("started_at") else None,
     )
 
@@ -140,6 +141,7 @@ def record_to_proto(record: UsageRecord) -> pb.UsageRecord:
         attempts=[
             pb.Attempt(**dict(zip(_ATTEMPT_NAMES, _attempt(attempt), strict=True))) for attempt in record.attempts
         ],
+        metadata=record.metadata,
     )
     if record.started_at is not None:
         message.started_at.FromDatetime(record.started_at)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 from razvilka.usage.v1.catalog_facts_pb2_grpc import add_CatalogFactsServiceServicer_to_server
+from razvilka.usage.v1.notifications_pb2_grpc import add_NotificationServiceServicer_to_server
 from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
 from servicekit import lifecycle, telemetry
@@ -22,6 +23,7 @@ from services.usage.callers import CALLERS, IN_THEIR_NAME
 from services.usage.catalog_facts.rpc import CatalogFactsServicer
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.ingest import Ingest
+from services.usage.notifications.assembly import open_notifications
 from services.usage.rpc import UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
@@ -40,20 +42,31 @@ async def serve(settings: UsageSettings) -> None:
 @asynccontextmanager
 async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int]:
     """Run the service while the block lasts; yield its port."""
-    async with open_pool(settings.postgres) as pool, lifecycle.background() as tasks:
+    rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
+    async with (
+        open_pool(settings.postgres) as pool,
+        open_notifications(pool, settings.notification_options, clock=clock, rng=rng) as notifications,
+        lifecycle.background() as tasks,
+    ):
         store = UsageStore(pool)
         upkeep = Upkeep(store, settings.partitions, settings.invariants, clock=clock)
-        rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
         ingest = Ingest(store, settings.ingest, clock=clock, rng=rng)
-        servicer = UsageServicer(ingest, Spending(store), upkeep)
-        checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "usage", clock))
+        check = ContextCheck(settings.tls, "usage", clock)
+        # How each is registered, and what answers.
+        served: tuple[tuple[Callable[[Any, grpc.aio.Server], None], object], ...] = (
+            (add_UsageServiceServicer_to_server, UsageServicer(ingest, Spending(store), upkeep)),
+            (add_CatalogFactsServiceServicer_to_server, CatalogFactsServicer(FactsStore(pool))),
+            (add_NotificationServiceServicer_to_server, notifications.servicer),
+        )
 
         def register(server: grpc.aio.Server) -> None:
-            add_UsageServiceServicer_to_server(checked, server)
-            add_CatalogFactsServiceServicer_to_server(CatalogFactsServicer(FactsStore(pool)), server)
+            for add, servicer in served:
+                add(InTheirName(servicer, IN_THEIR_NAME, check), server)
 
         policy = CallPolicy(CALLERS)
         async with running_server(settings.grpc, register, store.is_ready, policy, settings.tls) as port:
             tasks.start(upkeep.keep_partitions(), name="partitions")
             tasks.start(upkeep.keep_checking(), name="invariants")
+            for job, (work, every_s) in notifications.jobs.items():
+                tasks.start(upkeep.repeat(job, every_s, work), name=job)
             yield port

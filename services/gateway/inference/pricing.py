@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from servicekit.clock import Clock
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest
 from services.gateway.clients.catalog import Catalog, CatalogWatch, Model
@@ -41,6 +43,7 @@ class PricedRequest:
         max_tokens: what the provider is told that a choice may have at most; 0: what the caller said.
         steered: what the caller says of who answers, as the router is told; the same models as `candidates`.
         share_percent: of every price that is charged: an answer from the cache has its own.
+        asked: the bodies that say what is asked, in their new form; empty: nobody asks for the prompt's marks.
     """
 
     endpoint: str
@@ -55,6 +58,7 @@ class PricedRequest:
     max_tokens: int = 0
     steered: Candidates = UNSTEERED
     share_percent: int = 100
+    asked: tuple[msgspec.Struct, ...] = ()
 
     @property
     def named_max_tokens(self) -> bool:
@@ -94,6 +98,16 @@ class PricedRequest:
         price = None if model is None else model.known_price_at(self.at)
         return None if price is None else price.share(self.share_percent)
 
+    def full_price_of(self, model_id: str) -> Price | None:
+        """Return the whole price of a model that answered when only a share of it is charged; None: all of it is."""
+        if self.share_percent == 100:
+            return None
+        return (self.catalog.find(model_id) or self.model).known_price_at(self.at)
+
+    def is_fallback(self, model_id: str) -> bool:
+        """Tell whether a model comes after the first one; False also where the router puts them in order."""
+        return not self.steered.sort and any(model.id == model_id for model, _ in self.candidates[1:])
+
     def at_share(self, percent: int) -> PricedRequest:
         """Return the same request at so many percent of every price."""
         candidates = tuple([(model, price.share(percent)) for model, price in self.candidates])
@@ -122,6 +136,7 @@ class Pricing:
         endpoint: str,
         size: PromptSize,
         steering: Steering | None = None,
+        asked: tuple[msgspec.Struct, ...] = (),
     ) -> PricedRequest:
         """Return what the caller asks for: the model found and checked against its credential, at the price of now.
 
@@ -132,6 +147,7 @@ class Pricing:
             endpoint: as the usage row names it.
             size: of this request.
             steering: what the caller says of who answers; None: nothing.
+            asked: the bodies that say what is asked.
 
         Raises:
             NotFound: no such model.
@@ -154,7 +170,7 @@ class Pricing:
         # A provider would take the caller's word for more than the model's cap: then the hold would be no bound.
         told = most if size.max_tokens > most else 0
         return PricedRequest(
-            endpoint, context.stream, catalog, found, price, now, size, answering, covering, told, steered
+            endpoint, context.stream, catalog, found, price, now, size, answering, covering, told, steered, asked=asked
         )
 
 
@@ -209,6 +225,9 @@ def request_facts(context: RequestContext, priced: PricedRequest, boot_id: str) 
         output_bound=max(1, estimate.output_bound),
         hold_micro_rub=estimate.hold_micro_rub,
         idempotent=context.keeper is not None,
+        metadata=context.metadata,
+        prompt_digest=context.prompt_digest,
+        traits=context.traits,
     )
 
 

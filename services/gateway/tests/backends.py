@@ -183,6 +183,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.dropped: list[str] = []
         self.queued_ms = 0
         self.answering_model = ""
+        self.attempts = [pb.Attempt(provider="yandexgpt", model="yandexgpt:latest", latency_ms=12)]
         self.without_end = False
         self.at_once = False
         self.progress: pb.Usage | None = None
@@ -222,8 +223,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         )
 
     def _end(self) -> pb.End:
-        attempts = [pb.Attempt(provider="yandexgpt", model="yandexgpt:latest", latency_ms=12)]
-        return pb.End(usage=self.usage, attempts=attempts, system_fingerprint="build-7")
+        return pb.End(usage=self.usage, attempts=self.attempts, system_fingerprint="build-7")
 
     async def _pause(self, number: int) -> None:
         if self.hold is not None and number == self.hold_at:

@@ -38,7 +38,8 @@ INSERT_RECORDS: Final = sql(
 
 _plain: Final = attrgetter(*[column.name for column in _PLAIN], "created_at")
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(tuple[Attempt, ...]).decode
+_attempts: Final = msgspec.json.Decoder(tuple[Attempt, ...]).decode
+_tags: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
 def _values(record: UsageRecord) -> tuple[Any, ...]:
@@ -153,6 +154,7 @@ def _record(row: Record) -> UsageRecord:
         | {
             "status": Status(values["status"]),
             "source": Source(values["source"]),
-            "attempts": _decode(values["attempts"]),
+            "attempts": _attempts(values["attempts"]),
+            "metadata": _tags(values["metadata"]),
         }
     )

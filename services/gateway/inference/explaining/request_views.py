@@ -144,6 +144,10 @@ def _row_body(record: UsageRecord) -> dict[str, Any]:
         "over_hold_rub": roubles(record.over_hold_micro_rub),
         "dropped_params": record.dropped_params.split(SEPARATOR) if record.dropped_params else [],
         "cache_status": record.cache_status or None,
+        "saved_rub": roubles(record.saved_micro_rub),
+        "queue_ms": record.queue_ms,
+        "fallback": record.fallbacks > 0,
+        "metadata": record.metadata,
         "trace_id": record.trace_id,
         "attempts": [
             {

@@ -206,6 +206,10 @@ class RequestBody(BaseModel):
     over_hold_rub: str
     dropped_params: list[str]
     cache_status: str | None
+    saved_rub: str
+    queue_ms: int
+    fallback: bool
+    metadata: dict[str, str]
     trace_id: str
     attempts: list[AttemptBody]
     rule: str | None
