@@ -18,6 +18,7 @@ from servicekit.settings import (
     TelemetrySettings,
     TlsSettings,
 )
+from services.usage.reports.settings import ReportSettings
 from services.usage.notifications.settings import (
     NotificationOptions,
     NotificationSettings,
@@ -67,6 +68,7 @@ class UsageSettings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     partitions: PartitionSettings = PartitionSettings()
     invariants: InvariantSettings = InvariantSettings()
+    reports: ReportSettings = ReportSettings()
     notifications: NotificationSettings = NotificationSettings()
     webhooks: WebhookSettings = WebhookSettings()
     telegram: TelegramSettings = TelegramSettings()
