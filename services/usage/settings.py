@@ -18,7 +18,6 @@ from servicekit.settings import (
     TelemetrySettings,
     TlsSettings,
 )
-from services.usage.reports.settings import ReportSettings
 from services.usage.notifications.settings import (
     NotificationOptions,
     NotificationSettings,
@@ -26,6 +25,7 @@ from services.usage.notifications.settings import (
     WebhookSettings,
     notification_faults,
 )
+from services.usage.reports.settings import ReportSettings
 
 
 class IngestSettings(Part):

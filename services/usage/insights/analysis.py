@@ -98,9 +98,7 @@ class Analysis:
                 return found
             return self._clock.now(), await self._analyse(connection, user_id, facts, today)
 
-    async def _analyse(
-        self, connection: Connection, user_id: str, facts: Facts, today: date
-    ) -> tuple[Found, ...]:
+    async def _analyse(self, connection: Connection, user_id: str, facts: Facts, today: date) -> tuple[Found, ...]:
         """Analyse somebody who is locked: patterns, advice, the days that are over, what advice has saved."""
         now = self._clock.now()
         await self._anomalies.judge_days(connection, user_id, today)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import fmean
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -47,13 +47,31 @@ DAY: Final = timedelta(days=1)
 # Rows of an hour's last minutes come a little late.
 LATE: Final = timedelta(minutes=10)
 MOST: Final = 200
+EVENT: Final = "anomaly.detected"
+
+
+class RaisesEvents(Protocol):
+    """Tells the user of an event, once for each dedupe key."""
+
+    async def __call__(
+        self, user_id: str, kind: str, dedupe_key: str, facts: dict[str, Any], *, subject: str = ""
+    ) -> object:
+        """Raise it."""
+        ...
 
 
 class Anomalies:
-    """Finds incidents, each once, however many instances look."""
+    """Finds incidents, each once, however many instances look.
 
-    def __init__(self, sessions: Sessions, *, clock: Clock) -> None:
+    Args:
+        sessions: of the store.
+        tell: raises the event of what is new, for those who want to be told; twice does no harm.
+        clock: tells the time.
+    """
+
+    def __init__(self, sessions: Sessions, tell: RaisesEvents, *, clock: Clock) -> None:
         self._sessions = sessions
+        self._tell = tell
         self._clock = clock
 
     async def list_of(self, user_id: str, since: datetime, until: datetime, limit: int) -> list[Incident]:
@@ -158,7 +176,18 @@ class Anomalies:
         if is_new:
             metrics.ANOMALIES.labels(incident.grain.value).inc()
             log.info("usage.anomaly_found", incident=incident.id, grain=incident.grain.value)
+            await self._tell(incident.user_id, EVENT, incident.id, _facts(incident), subject=_subject(incident.cause))
         return is_new
+
+
+def _facts(incident: Incident) -> dict[str, Any]:
+    shown = incident.as_finding()
+    summaries = {f"summary_{locale}": text for locale, text in shown.texts.items()}
+    return {**summaries, "incident": incident.id, "grain": incident.grain.value, **shown.evidence}
+
+
+def _subject(cause: Cause) -> str:
+    return f"{cause.dimension}:{cause.value}" if cause.dimension == "key" else ""
 
 
 def _start_of(day: date) -> datetime:
