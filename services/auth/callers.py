@@ -17,6 +17,7 @@ KEYS: Final = {
     "RevokeApiKey": BOTH,
     "RotateApiKey": BOTH,
     "VerifyApiKey": BOTH,
+    "GetKeyHolder": GATEWAY,
     "GetModelNames": GATEWAY,
     "SetModelNames": GATEWAY,
 }

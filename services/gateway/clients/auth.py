@@ -44,6 +44,17 @@ class AuthClient:
         )
         return caller_from_proto(answer.caller)
 
+    async def key_holder(self, user_id: str, key_id: str, call: CallContext) -> Caller:
+        """Return who holds a key that nobody shows now: of work that was ordered with it before.
+
+        Raises:
+            Unauthenticated: not this user's, revoked or expired.
+            Unavailable: the service cannot be asked.
+        """
+        request = pb.GetKeyHolderRequest(user_id=user_id, key_id=key_id)
+        answer = await rpc_client.unary(self._stub.GetKeyHolder, request, deadline_s=self._deadline_s, call=call)
+        return caller_from_proto(answer.caller)
+
     async def create_key(
         self, user_id: str, order: NewKey, call: CallContext, *, maker: Caller | None, session: str = ""
     ) -> IssuedKey:
