@@ -23,9 +23,10 @@ class InsightsJobs:
         """Watch the running hour, then analyse everybody whose turn it is."""
         await self._anomalies.watch_hours()
         await self._analysis.enrol()
-        user_id: str | None = ""
-        while (user_id := await self._analysis.next_user(user_id)) is not None:
+        user_id = await self._analysis.next_user("")
+        while user_id is not None:
             await self._analyse(user_id)
+            user_id = await self._analysis.next_user(user_id)
 
     async def _analyse(self, user_id: str) -> None:
         """Analyse one user; a fault in one's rows does not keep the others waiting."""

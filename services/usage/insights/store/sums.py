@@ -225,7 +225,7 @@ READ_FIRST_TOKENS: Final = """
 async def read_first_tokens(connection: Connection, user_id: str, since: datetime) -> list[FirstTokens]:
     """Return the times to the first token of each model."""
     rows = await connection.fetch(READ_FIRST_TOKENS, user_id, since, list(FRACTIONS), timeout=SCAN_TIMEOUT_S)
-    return [FirstTokens(*counts, tuple(quantiles or ())) for *counts, quantiles in (row.values() for row in rows)]
+    return [FirstTokens(**{**dict(row), "quantiles": tuple(row["quantiles"] or ())}) for row in rows]
 
 
 def window_begins(now: datetime) -> datetime:
