@@ -23,6 +23,7 @@ REPORTS: Final = (
     *("OrderReport", "GetReport", "ListReports", "DeleteReport", "ReadReport"),
     *("CreateSchedule", "ReplaceSchedule", "GetSchedule", "ListSchedules", "DeleteSchedule"),
 )
+INSIGHTS: Final = ("GetPatterns", "ListIncidents", "GiveFeedback", "ListRecommendations", "DecideRecommendation")
 READS_NOTIFICATIONS: Final = UserRow("user_id", "usage:read")
 WRITES_NOTIFICATIONS: Final = UserRow("user_id", "notifications:write")
 # Calls in a user's name show a context of that user, signed by auth. `Record` and `GetSpend` are the gateway's own: it
@@ -33,6 +34,8 @@ IN_THEIR_NAME: Final = {
     "ListModelCallers": UserRow("admin_user_id", "admin"),
     **dict.fromkeys(("ListChannels", "ListDeliveries", "ListRules"), READS_NOTIFICATIONS),
     **dict.fromkeys(("CreateChannel", "ChangeChannel", "DeleteChannel", "RotateSecret"), WRITES_NOTIFICATIONS),
+    **dict.fromkeys(("GetPatterns", "ListIncidents", "ListRecommendations"), UserRow("user_id", "usage:read")),
+    **dict.fromkeys(("GiveFeedback", "DecideRecommendation"), UserRow("user_id", "profile:write")),
     # Whoever may see what was spent may have it as a file. A link shows by itself which report it opens.
     **dict.fromkeys(REPORTS, UserRow("user_id", "usage:read")),
     **dict.fromkeys(("TestChannel", "Redeliver", "CreateRule", "ChangeRule", "DeleteRule"), WRITES_NOTIFICATIONS),
@@ -43,6 +46,7 @@ _GATEWAY: Final = ("gateway",)
 _SERVICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "UsageService": METHODS,
     "CatalogFactsService": dict.fromkeys(CATALOG_FACTS, _GATEWAY),
+    "InsightsService": dict.fromkeys(INSIGHTS, _GATEWAY),
     "ReportService": dict.fromkeys((*REPORTS, "ReadLinkedReport"), _GATEWAY),
     "NotificationService": dict.fromkeys(NOTIFICATIONS, _GATEWAY),
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 from razvilka.usage.v1.catalog_facts_pb2_grpc import add_CatalogFactsServiceServicer_to_server
+from razvilka.usage.v1.insights_pb2_grpc import add_InsightsServiceServicer_to_server
 from razvilka.usage.v1.notifications_pb2_grpc import add_NotificationServiceServicer_to_server
 from razvilka.usage.v1.reports_pb2_grpc import add_ReportServiceServicer_to_server
 from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
@@ -24,6 +25,8 @@ from services.usage.callers import CALLERS, IN_THEIR_NAME
 from services.usage.catalog_facts.rpc import CatalogFactsServicer
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.ingest import Ingest
+from services.usage.insights.assembly import build_insights
+from services.usage.insights.rpc import InsightsServicer
 from services.usage.notifications.assembly import open_notifications
 from services.usage.reports.assembly import open_reports
 from services.usage.rpc import UsageServicer
@@ -54,11 +57,13 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         store = UsageStore(pool)
         upkeep = Upkeep(store, settings.partitions, settings.invariants, clock=clock)
         ingest = Ingest(store, settings.ingest, clock=clock, rng=rng)
+        insights = build_insights(pool, notifications.events.raise_event, clock=clock)
         check = ContextCheck(settings.tls, "usage", clock)
         # How each is registered, and what answers.
         served: tuple[tuple[Callable[[Any, grpc.aio.Server], None], object], ...] = (
             (add_UsageServiceServicer_to_server, UsageServicer(ingest, Spending(store), upkeep)),
             (add_CatalogFactsServiceServicer_to_server, CatalogFactsServicer(FactsStore(pool))),
+            (add_InsightsServiceServicer_to_server, InsightsServicer(insights)),
             (add_ReportServiceServicer_to_server, reports.servicer),
             (add_NotificationServiceServicer_to_server, notifications.servicer),
         )
@@ -71,6 +76,7 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         async with running_server(settings.grpc, register, store.is_ready, policy, settings.tls) as port:
             tasks.start(upkeep.keep_partitions(), name="partitions")
             tasks.start(upkeep.keep_checking(), name="invariants")
+            tasks.start(upkeep.repeat("insights", settings.insights.every_s, insights.jobs.look), name="insights")
             for job, (work, every_s) in (notifications.jobs | reports.jobs).items():
                 tasks.start(upkeep.repeat(job, every_s, work), name=job)
             yield port

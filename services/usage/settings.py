@@ -18,6 +18,7 @@ from servicekit.settings import (
     TelemetrySettings,
     TlsSettings,
 )
+from services.usage.insights.settings import InsightsSettings
 from services.usage.notifications.settings import (
     NotificationOptions,
     NotificationSettings,
@@ -68,6 +69,7 @@ class UsageSettings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     partitions: PartitionSettings = PartitionSettings()
     invariants: InvariantSettings = InvariantSettings()
+    insights: InsightsSettings = InsightsSettings()
     reports: ReportSettings = ReportSettings()
     notifications: NotificationSettings = NotificationSettings()
     webhooks: WebhookSettings = WebhookSettings()

@@ -48,4 +48,5 @@ def test_every_rpc_is_attacked() -> None:
         "RouterService",
         "UsageService",
         "CatalogFactsService",
+        "InsightsService",
     }

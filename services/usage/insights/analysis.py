@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.usage.catalog_facts.domain.facts import Facts
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.forecasting.domain.course import Course, Today
@@ -38,6 +40,19 @@ class Asked:
     zone: str = "UTC"
     keys: Sequence[KeyUse] = ()
     limits: Sequence[LimitUse] = ()
+
+
+def check_zone(name: str) -> str:
+    """Return the name of a time zone, UTC for none.
+
+    Raises:
+        InvalidRequest: there is none of that name.
+    """
+    try:
+        return ZoneInfo(name or "UTC").key
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        text = f"There is no time zone `{name[:64]}`; give a name as Europe/Moscow (field `tz`)."
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="tz") from None
 
 
 class Analysis:

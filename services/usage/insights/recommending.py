@@ -43,14 +43,16 @@ class Recommending:
         decided = [each for each in found if each.state is not State.NEW]
         return [*new, *sorted(decided, key=lambda each: each.weight, reverse=True)]
 
-    async def decide(self, user_id: str, recommendation: str, state: State, reason: str) -> Recommendation:
+    async def decide(self, user_id: str, recommendation: str, state: State | None, reason: str) -> Recommendation:
         """Keep what the user decides.
 
         Raises:
             NotFound: absent, or someone else's.
-            InvalidRequest: dismissed without a reason, or with a very long one.
+            InvalidRequest: no state, dismissed without a reason, or with a very long one.
             Conflict: it may not become that any more.
         """
+        if state is None:
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "Give a state (field `state`).", param="state")
         _check_reason(state, reason)
         now = self._clock.now()
         async with self._sessions.of(user_id) as connection:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.usage.insights.domain.anomaly import Cause
 from services.usage.insights.domain.finding import Found, Pattern, found
 from services.usage.insights.domain.values import Day, Money, Name, Values
@@ -64,6 +65,18 @@ class Incident:
 def incident_id(user_id: str, grain: Grain, begins_at: datetime) -> str:
     """Return the id of what begins then: whoever finds it gives it the same."""
     return str(uuid5(NAMESPACE_URL, f"razvilka:incident:{user_id}:{grain}:{begins_at.isoformat()}"))
+
+
+def check_feedback(said: Feedback | None) -> Feedback:
+    """Return what was said.
+
+    Raises:
+        InvalidRequest: nothing.
+    """
+    if not said:
+        text = "Say whether it was `expected` or `unexpected` (field `feedback`)."
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="feedback")
+    return said
 
 
 def is_uuid(text: str) -> bool:

@@ -89,7 +89,8 @@ async def find_causes(connection: Connection, user_id: str, begins_at: datetime,
     return [Cause(*row.values()) for row in await connection.fetch(FIND_CAUSES, *values, timeout=SCAN_TIMEOUT_S)]
 
 
-# Found again it is brought up to date: an hour goes on, late rows arrive. What the user said stays.
+# Found again it is brought up to date: an hour goes on, late rows arrive. What the user said stays. A row that was
+# inserted, and not updated, has no xmax.
 ADD: Final = """
     INSERT INTO usage.incidents (
         id, user_id, grain, begins_at, ends_at, expected_micro_rub, actual_micro_rub, cause_dimension, cause_value,
@@ -104,7 +105,7 @@ ADD: Final = """
         cause_value = excluded.cause_value,
         cause_expected_micro_rub = excluded.cause_expected_micro_rub,
         cause_actual_micro_rub = excluded.cause_actual_micro_rub
-    RETURNING found_at = $12
+    RETURNING xmax = 0
 """
 
 

@@ -98,11 +98,17 @@ def _retry(writer: Writer, begin: datetime, number: int) -> UsageRecord:
     return writer.failed(at, **again) if number < 4 else writer.row(at, **again, cost_micro_rub=1000)
 
 
+def wasteful(writer: Writer) -> Iterator[UsageRecord]:
+    """Yield a few dear rows: short calls, and a model that ends."""
+    yield writer.row(MIDDAY - timedelta(days=2), model=LEAVING.model)
+    for ago in range(28, 0, -1):
+        yield writer.row(MIDDAY - timedelta(days=ago), cost_micro_rub=10 * ROUBLE)
+
+
 def even(writer: Writer) -> Iterator[UsageRecord]:
-    """Yield rows of the last 56 days in which nothing shows: three an hour, round the clock."""
+    """Yield rows of the last 56 days in which nothing shows: one an hour, round the clock."""
     for hour in range(1, 56 * 24):
-        at = MIDDAY - timedelta(hours=hour)
-        yield from (writer.row(at + timedelta(minutes=10 * number), cost_micro_rub=20_000) for number in range(3))
+        yield writer.row(MIDDAY - timedelta(hours=hour), cost_micro_rub=60_000)
 
 
 async def write(ingest: Ingest, user_id: str, rows: Any, *, first: int = 0) -> None:

@@ -13,7 +13,7 @@ from services.usage.insights.assembly import Insights, build_insights
 from services.usage.insights.domain.finding import Pattern
 from services.usage.insights.store import incidents, kept, recommendations, sums
 from services.usage.insights.store.sessions import Sessions
-from services.usage.tests.insights.story import ASKED, even, eventful, write
+from services.usage.tests.insights.story import ASKED, even, eventful, wasteful, write
 
 
 async def test_every_pattern_is_found_in_rows_in_which_it_shows(ingest: Ingest, insights: Insights) -> None:
@@ -42,7 +42,7 @@ async def test_nothing_is_found_in_the_rows_of_an_even_user(ingest: Ingest, insi
 
 async def test_others_rows_are_nobodys_pattern(ingest: Ingest, insights: Insights) -> None:
     """A user without rows has none."""
-    await write(ingest, "user-1", eventful)
+    await write(ingest, "user-1", wasteful)
 
     assert (await insights.analysis.patterns("user-3", Asked())).findings == ()
 
@@ -51,7 +51,7 @@ async def test_what_was_found_today_is_not_looked_for_again(
     ingest: Ingest, insights: Insights, clock: FakeClock
 ) -> None:
     """Scans are made once a day; the next day they are made anew."""
-    await write(ingest, "user-1", eventful)
+    await write(ingest, "user-1", wasteful)
     first = await insights.analysis.patterns("user-1", Asked())
     clock.advance(3600)
     again = await insights.analysis.patterns("user-1", Asked())
@@ -68,7 +68,7 @@ async def test_two_instances_analyse_everybody_once(
 ) -> None:
     """Incidents, advice and events are there once, whoever looked, and looking again adds none."""
     await write(ingest, "user-1", eventful)
-    await write(ingest, "user-2", even, first=10_000)
+    await write(ingest, "user-2", wasteful, first=10_000)
     other = build_insights(pool, told, clock=clock)
 
     await asyncio.gather(insights.jobs.look(), other.jobs.look())
