@@ -28,6 +28,7 @@ from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.management import bodies, orders
 from services.gateway.rooms import (
+    LISTS_IN_QUERIES,
     ROOM_NEEDS,
     AppDependencies,
     hot_endpoints,
@@ -98,8 +99,8 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
     has_admin_listener = parts.settings.admin_port is not None
 
     async def authenticate(request: Request) -> None:
-        check_query(request.scope["query_string"])
         route: str = request.scope["route"].path
+        check_query(request.scope["query_string"], LISTS_IN_QUERIES.get(route, ()))
         if has_admin_listener and is_elsewhere(request.scope, route):
             raise NotFound(ErrorReason.NOT_FOUND, NOTHING)
         need = table.need_of(request.method, route)

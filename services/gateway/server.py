@@ -35,6 +35,7 @@ from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_catalog_facts import CatalogFactsClient, CatalogFactsPush
+from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.http_server import listening
@@ -111,6 +112,7 @@ class Clients:
     administration: AdministrationClient
     router: RouterClient
     usage: UsageClient
+    statistics: StatisticsClient
     catalog_facts: CatalogFactsClient
 
 
@@ -164,6 +166,7 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
         router,
         UsageClient(usage, contexts.signed),
+        StatisticsClient(usage, contexts.signed),
         CatalogFactsClient(usage),
     )
 
@@ -194,6 +197,7 @@ def _dependencies(
         catalog=catalog,
         router=clients.router,
         usage=clients.usage,
+        statistics=clients.statistics,
         auth=clients.auth,
         oauth=clients.oauth,
         grants=clients.grants,

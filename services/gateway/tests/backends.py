@@ -24,7 +24,14 @@ from razvilka.auth.v1 import (
 )
 from razvilka.router.v1 import admin_pb2, admin_pb2_grpc, router_pb2_grpc
 from razvilka.router.v1 import router_pb2 as pb
-from razvilka.usage.v1 import catalog_facts_pb2, catalog_facts_pb2_grpc, usage_pb2, usage_pb2_grpc
+from razvilka.usage.v1 import (
+    catalog_facts_pb2,
+    catalog_facts_pb2_grpc,
+    statistics_pb2,
+    statistics_pb2_grpc,
+    usage_pb2,
+    usage_pb2_grpc,
+)
 
 from servicekit.call import CallContext, current_call
 from servicekit.errors import ErrorReason, NotFound, ServiceError, Unauthenticated, Unavailable
@@ -36,6 +43,7 @@ from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
 from services.gateway.tests.provider_backend import FakeProviders
+from services.gateway.tests.statistics_backend import FakeStatistics
 from services.router.frames import RouterAnswerCodec
 
 KEY = "rz_live_test_key"
@@ -418,6 +426,7 @@ class Backends:
     accounts: FakeAccounts
     router: FakeRouter
     usage: FakeUsage
+    statistics: FakeStatistics
     catalog_facts: FakeCatalogFacts
     user_contexts: FakeUserContexts
     targets: dict[str, str]
@@ -437,7 +446,7 @@ def _open_to_the_gateway(*modules: Any) -> CallPolicy:
 @asynccontextmanager
 async def running_backends() -> AsyncIterator[Backends]:
     """Yield the three services, listening on free ports."""
-    auth, router, usage = FakeAuth(), FakeRouter(), FakeUsage()
+    auth, router, usage, statistics = FakeAuth(), FakeRouter(), FakeUsage(), FakeStatistics()
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
     catalog_facts = FakeCatalogFacts()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
@@ -450,6 +459,7 @@ async def running_backends() -> AsyncIterator[Backends]:
 
     def register_usage(server: Any) -> None:
         usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
+        statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(statistics, server)
         catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
 
     registrations = {
@@ -460,7 +470,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     files = {
         "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2),
         "router_target": (pb, admin_pb2),
-        "usage_target": (usage_pb2, catalog_facts_pb2),
+        "usage_target": (usage_pb2, catalog_facts_pb2, statistics_pb2),
     }
     async with AsyncExitStack() as stack:
         targets = {}
@@ -468,4 +478,4 @@ async def running_backends() -> AsyncIterator[Backends]:
             served = running_server(GrpcSettings(grace_s=0.0), register, _always, _open_to_the_gateway(*files[name]))
             port = await stack.enter_async_context(served)
             targets[name] = f"127.0.0.1:{port}"
-        yield Backends(auth, oauth, accounts, router, usage, catalog_facts, user_contexts, targets)
+        yield Backends(auth, oauth, accounts, router, usage, statistics, catalog_facts, user_contexts, targets)

@@ -42,6 +42,9 @@ class Asked:
     limits: Sequence[LimitUse] = ()
 
 
+NOTHING_ASKED: Final = Asked()
+
+
 def check_zone(name: str) -> str:
     """Return the name of a time zone, UTC for none.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -11,6 +12,7 @@ from razvilka.usage.v1 import insights_pb2_grpc as pb_grpc
 from services.usage.insights.analysis import Asked, check_zone
 from services.usage.insights.assembly import Insights
 from services.usage.insights.domain.advice import State
+from services.usage.insights.domain.finding import UsagePatterns
 from services.usage.insights.domain.incident import check_feedback
 from services.usage.insights.rpc_messages import (
     FEEDBACK_FROM_PROTO,
@@ -30,8 +32,9 @@ OPEN: Final = (State.NEW, State.ACCEPTED)
 class InsightsServicer(pb_grpc.InsightsServiceServicer):
     """Answers about one user, in whose name the call is made."""
 
-    def __init__(self, insights: Insights) -> None:
+    def __init__(self, insights: Insights, analyze: Callable[[str, Asked], Awaitable[UsagePatterns]]) -> None:
         self._insights = insights
+        self._analyze = analyze
 
     async def GetPatterns(self, request: pb.GetPatternsRequest, context: Context) -> pb.GetPatternsResponse:
         """Return what shows in the usage."""
@@ -40,7 +43,7 @@ class InsightsServicer(pb_grpc.InsightsServiceServicer):
             tuple(map(key_from_proto, request.keys)),
             tuple(map(limit_from_proto, request.limits)),
         )
-        patterns = await self._insights.analysis.patterns(request.user_id, asked)
+        patterns = await self._analyze(request.user_id, asked)
         answer = pb.GetPatternsResponse(findings=map(finding_to_proto, patterns.findings))
         answer.analysed_at.FromDatetime(patterns.analysed_at)
         return answer
@@ -62,7 +65,7 @@ class InsightsServicer(pb_grpc.InsightsServiceServicer):
     ) -> pb.ListRecommendationsResponse:
         """Return advice; what is known of keys is looked at first."""
         asked = Asked(keys=tuple(map(key_from_proto, request.keys)))
-        await self._insights.analysis.patterns(request.user_id, asked)
+        await self._analyze(request.user_id, asked)
         states = [STATE_FROM_PROTO[state] for state in request.states if state in STATE_FROM_PROTO] or OPEN
         found = await self._insights.recommending.list_of(request.user_id, states)
         return pb.ListRecommendationsResponse(recommendations=map(recommendation_to_proto, found))
