@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
@@ -43,7 +40,7 @@ from services.gateway.identity.assembly import Identity, assemble_identity
 from services.gateway.identity.known_proxies import tell_known_proxies
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.kept_answers import Kept, assemble_kept
-from services.gateway.metering.journal.journal import NO_SPACE
+from services.gateway.metering.journal.folder import check_journal_dir
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
@@ -69,24 +66,6 @@ async def serve(settings: GatewaySettings) -> None:
         tell_known_proxies(settings.trusted_networks, is_production=settings.environment == "production")
         await lifecycle.stop_requested()
         log.info("gateway.stopping", streams=len(gateway.cancellations))
-
-
-def check_journal_dir(path: Path) -> None:
-    """See that journals can be kept there.
-
-    Raises:
-        SystemExit: they cannot; one line says why and what to do.
-    """
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path)
-        os.close(descriptor)
-        os.unlink(name)
-    except OSError as exc:
-        if exc.errno not in NO_SPACE:
-            raise SystemExit(
-                f"GATEWAY_JOURNAL_DIR={path}: {exc.strerror}; name a folder that this user can write"
-            ) from None
 
 
 @dataclass(frozen=True, slots=True)
