@@ -28,6 +28,8 @@ from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
+from services.gateway.clients.notifications.client import NotificationClient
+from services.gateway.clients.notifications.owners import OwnerClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
@@ -45,6 +47,7 @@ from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.readiness.clock_watch import ClockWatch
+from services.gateway.notifications.telling import Telling
 from services.gateway.rooms import AppDependencies, batch_runner
 from services.gateway.settings import GatewaySettings
 
@@ -91,6 +94,8 @@ class Clients:
     router: RouterClient
     usage: UsageClient
     catalog_facts: CatalogFactsClient
+    notifications: NotificationClient
+    owners: OwnerClient
 
 
 @asynccontextmanager
@@ -104,7 +109,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         identity = assemble_identity(settings, redis, clients.auth, clients.oauth, clock)
         patient = await stack.enter_async_context(open_redis(settings.redis, timeout_ms=settings.kept_timeout_ms))
         kept = assemble_kept(settings, redis, patient, paid[0], clock)
-        parts = _dependencies(settings, clients, identity, paid, kept, clock)
+        parts = _dependencies(settings, clients, identity, paid, kept, LeaderElection(redis), clock)
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
         work.start(parts.catalog.run(), name="catalog")
@@ -115,6 +120,7 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         work.start(identity.poller.run(), name="revocations_asked")
         work.start(identity.refusals.run(), name="refusals")
         work.start(parts.readiness.run(), name="readiness")
+        work.start(parts.telling.serve(), name="people")
         cancellations = parts.paid_calls.cancellations
         lines = await stack.enter_async_context(lifecycle.background(grace_s=SETTLE_GRACE_S))
         port = await stack.enter_async_context(listening(app, settings, parts.readiness, cancellations))
@@ -144,6 +150,8 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         router,
         UsageClient(usage, contexts.signed),
         CatalogFactsClient(usage),
+        NotificationClient(usage, contexts.signed),
+        OwnerClient(auth, deadline_s=settings.auth_timeout_s),
     )
 
 
@@ -162,6 +170,7 @@ def _dependencies(
     identity: Identity,
     paid: tuple[PaidCalls, Metering],
     kept: Kept,
+    election: LeaderElection,
     clock: Clock,
 ) -> AppDependencies:
     catalog = _catalog(settings, clients, clock)
@@ -173,6 +182,10 @@ def _dependencies(
         catalog=catalog,
         router=clients.router,
         usage=clients.usage,
+        notifications=clients.notifications,
+        telling=Telling(
+            election, clients.owners, clients.notifications, catalog, clock=clock, every_s=settings.tell_people_every_s
+        ),
         auth=clients.auth,
         oauth=clients.oauth,
         grants=clients.grants,
