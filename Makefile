@@ -19,10 +19,13 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
+.PHONY: migrate-1.0 help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load
+.PHONY: mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
+.PHONY: outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
+.PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
 
 help: ## Show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Install everything into .venv (done once; again only when requirements change)
 
@@ -82,6 +85,9 @@ oauth-demo: $(READY) ## Walk through the OAuth flow against the running suite; A
 
 journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "ship-journals DIR", "replay FILE"
 	@$(BIN)/python -m tools.journal $(ARGS)
+
+migrate-1.0: $(READY) ## Look into a database of release 1.0: ARGS="inspect --source FILE --naive-zone Europe/Moscow"
+	@$(BIN)/python -m migrate $(ARGS)
 
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,7 +10,14 @@ from fastapi import APIRouter
 from starlette.types import ASGIApp
 
 from servicekit.clock import Clock
+from servicekit.lifecycle import Background
 from services.gateway.admission.redis.explanations import RedisExplanations
+from services.gateway.batches import access as batches
+from services.gateway.batches.holders import Holders
+from services.gateway.batches.line_answers import LineAnswers
+from services.gateway.batches.looking import Looking
+from services.gateway.batches.routes import batches_router
+from services.gateway.batches.runner import BatchRunner
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
@@ -31,6 +39,7 @@ from services.gateway.edge.server.health import health_router
 from services.gateway.edge.server.readiness import Readiness
 from services.gateway.files import access as files
 from services.gateway.files.routes import files_router
+from services.gateway.files.uploading import Uploading
 from services.gateway.identity.access import Needs, Open
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.authentication import Authenticator
@@ -80,7 +89,7 @@ from services.gateway.settings import GatewaySettings
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
-ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, *needs.NEEDS)
+ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, batches.NEEDS, *needs.NEEDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,8 @@ class AppDependencies:
     explanations: RedisExplanations
     idempotency: Idempotency
     cache: AnswerCache
+    holders: Holders
+    batch_news: asyncio.Event
     readiness: Readiness
     clock: Clock
 
@@ -122,7 +133,12 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         kept_responses_router(parts.kept_responses),
         auth_key_router(parts.usage, parts.clock),
         providers_router(parts.router),
-        files_router(parts.router.files),
+        files_router(
+            parts.router.files,
+            parts.router.stored_files,
+            Uploading(parts.router.stored_files, parts.settings.batches),
+        ),
+        batches_router(parts.router.batches, parts.batch_news),
         health_router(parts.readiness),
         profile_router(parts.accounts, parts.limit),
         account_router(parts.accounts, parts.limit),
@@ -139,9 +155,24 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
     )
 
 
-def hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
-    """Return the paid routes by path: they are served before the framework."""
-    inference = InferenceDependencies(
+def batch_runner(parts: AppDependencies, worker: str, tasks: Background) -> BatchRunner:
+    """Return what works on batches under this name; `tasks` own the lines that are being answered."""
+    inference, settings, work = _inference(parts), parts.settings.batches, parts.router.batch_work(worker)
+    routes = {route.path: route for route in (ChatCompletions(inference), EmbeddingsRoute(inference))}
+    longest = parts.settings.limit.body_mb * 1024 * 1024
+    return BatchRunner(
+        work,
+        Looking(work, routes, most_lines=settings.lines, longest_line=longest),
+        LineAnswers(work, routes, parts.holders, parts.clock, timeout_s=settings.line_s),
+        settings,
+        clock=parts.clock,
+        tasks=tasks,
+        news=parts.batch_news,
+    )
+
+
+def _inference(parts: AppDependencies) -> InferenceDependencies:
+    return InferenceDependencies(
         authenticator=parts.authenticator,
         limits=parts.settings.limit,
         pricing=Pricing(parts.catalog, parts.clock),
@@ -151,6 +182,11 @@ def hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         idempotency=parts.idempotency,
         cache=parts.settings.cache,
     )
+
+
+def hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
+    """Return the paid routes by path: they are served before the framework."""
+    inference = _inference(parts)
     routes: tuple[PaidRoute[Any], ...] = (
         ChatCompletions(inference),
         TextCompletions(inference),

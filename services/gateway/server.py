@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import tempfile
@@ -24,6 +25,7 @@ from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
 from services.gateway.admission.redis.server_clock import redis_now
 from services.gateway.app import build_app
+from services.gateway.batches.holders import Holders
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
@@ -46,7 +48,7 @@ from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.readiness.clock_watch import ClockWatch
-from services.gateway.rooms import AppDependencies
+from services.gateway.rooms import AppDependencies, batch_runner
 from services.gateway.settings import GatewaySettings
 
 log = structlog.get_logger()
@@ -135,7 +137,14 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         work.start(identity.refusals.run(), name="refusals")
         work.start(parts.readiness.run(), name="readiness")
         cancellations = parts.paid_calls.cancellations
+        lines = await stack.enter_async_context(lifecycle.background(grace_s=SETTLE_GRACE_S))
         port = await stack.enter_async_context(listening(app, settings, parts.readiness, cancellations))
+        # The first to end: what is answered then is finished or given back, and nothing more is taken.
+        taking = await stack.enter_async_context(lifecycle.background())
+        if settings.batches.parallel:
+            runner = batch_runner(parts, uuid.uuid4().hex, lines)
+            taking.start(runner.run(), name="batches")
+            taking.start(runner.renew(), name="batches.renew")
         yield Gateway(port, app, parts.readiness, cancellations, parts.catalog)
 
 
@@ -193,6 +202,8 @@ def _dependencies(
         key_set=identity.key_set,
         limit=identity.limit,
         refusals=identity.refusals,
+        holders=Holders(identity.keys, clients.auth.key_holder, identity.grants, clients.oauth.get_grant),
+        batch_news=asyncio.Event(),
         paid_calls=paid_calls,
         kept_responses=kept.responses,
         explanations=kept.explanations,

@@ -85,6 +85,25 @@ class CacheSettings(Part):
     """What an answer from the cache costs, in percent of what it would cost anew."""
 
 
+class BatchSettings(Part):
+    """Files of callers and batches: /v1/files and /v1/batches."""
+
+    file_mb: int = Field(100, ge=1)
+    """Megabytes of an upload at most; the router's own limit (ROUTER_BATCHES_FILE_MB) counts too."""
+    upload_s: float = Field(600.0, gt=0)
+    """Seconds a client has to send a file."""
+    lines: int = Field(50_000, ge=1)
+    """Requests of one batch at most."""
+    parallel: int = Field(32, ge=0)
+    """Requests of batches that this gateway has answered at once; 0: it works on none."""
+    poll_s: float = Field(1.0, gt=0)
+    """Seconds between two looks for work while there is none."""
+    renew_s: float = Field(20.0, gt=0)
+    """Seconds between two signs of life, well below the router's lease (ROUTER_BATCHES_LEASE_S)."""
+    line_s: float = Field(3600.0, gt=0)
+    """Seconds one request of a batch may take: providers answer deferred calls when they have room."""
+
+
 class OAuthSettings(Part):
     """The OAuth endpoints and the pages."""
 
@@ -184,6 +203,8 @@ class GatewaySettings(BaseSettings):
     """How answers are kept for retries with the same Idempotency-Key."""
     cache: CacheSettings = CacheSettings()
     """The cache of answers."""
+    batches: BatchSettings = BatchSettings()
+    """Files of callers and batches."""
     oauth: OAuthSettings = OAuthSettings()
     """The OAuth endpoints and the pages."""
     public_url: str = ""

@@ -11,10 +11,24 @@ ADMIN_METHODS: Final = (
     *("ListCircuits", "ResetCircuits", "SetDrained", "ListStatusHistory"),
     *("ListOverrides", "SetOverride", "RemoveOverride", "ListPrices", "AddPrice", "MoveChannel"),
 )
+OWNERS_METHODS: Final = (
+    *("BeginFile", "AddFilePart", "CompleteFile", "FindFile", "ReadFilePart", "ListFiles", "RemoveFile"),
+    *("CreateBatch", "FindBatch", "ListBatches", "CancelBatch"),
+)
+WORKERS_METHODS: Final = (
+    *("ClaimBatch", "ReadInput", "AddLines", "StartBatch"),
+    *("ClaimLines", "RenewLines", "FinishLine", "ReleaseLine"),
+)
 CALLERS: Final = {
     f"/razvilka.router.v1.{service}/{method}": ("gateway",)
-    for service, methods in (("RouterService", METHODS), ("RouterAdminService", ADMIN_METHODS))
+    for service, methods in (
+        ("RouterService", METHODS),
+        ("RouterAdminService", ADMIN_METHODS),
+        ("BatchService", (*OWNERS_METHODS, *WORKERS_METHODS)),
+    )
     for method in methods
 }
 # Calls in a user's name show a context of that user which auth signed. The scope is the one that had the file made.
 IN_THEIR_NAME: Final = dict.fromkeys(("GetFile", "DeleteFile"), UserRow("owner", "completions:write"))
+# A worker goes on for users who are not there; what it may spend, the gateway asks anew for every line.
+BATCHES_IN_THEIR_NAME: Final = dict.fromkeys(OWNERS_METHODS, UserRow("owner", "completions:write"))

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
-from razvilka.router.v1 import admin_pb2_grpc, router_pb2_grpc
+from razvilka.router.v1 import admin_pb2_grpc, batches_pb2_grpc, router_pb2_grpc
 from redis.asyncio import Redis
 
 from servicekit import lifecycle, postgres, redis, telemetry
@@ -20,8 +20,16 @@ from servicekit.trust.callers import CallPolicy
 from servicekit.trust.in_their_name import InTheirName
 from servicekit.trust.user_context import ContextCheck
 from services.router.admin_rpc import RouterAdminServicer
+from services.router.batch_rpc import BatchRoom, BatchServicer
+from services.router.batches.ending import BatchEnding
+from services.router.batches.files import CallerFiles
+from services.router.batches.orders import BatchOrders
+from services.router.batches.sealing import Sealing
+from services.router.batches.store.batches import BatchStore
+from services.router.batches.store.files import FileStore
+from services.router.batches.work import BatchWork
 from services.router.cache import ChannelCache, RedisTokenShare
-from services.router.callers import CALLERS, IN_THEIR_NAME
+from services.router.callers import BATCHES_IN_THEIR_NAME, CALLERS, IN_THEIR_NAME
 from services.router.catalog.administration import CatalogAdministration
 from services.router.catalog.build import CatalogError
 from services.router.catalog.files import CatalogFiles
@@ -33,7 +41,7 @@ from services.router.circuits.sharing import CircuitSharing
 from services.router.circuits.store import CircuitStore
 from services.router.providers.key_renewal import KeyRenewal
 from services.router.providers.registry import Dependencies, built_in_providers, file_store
-from services.router.providers.table import ProviderTable, file_ids, tool_call_ids
+from services.router.providers.table import ProviderTable, file_ids, sealing_key, tool_call_ids
 from services.router.providers.transport.http import open_http
 from services.router.providers.transport.web_images import open_web_images
 from services.router.routing.attempts import Attempts
@@ -49,7 +57,7 @@ from services.router.status.administration import ProviderAdministration
 from services.router.status.domain.health import HealthTracker
 from services.router.status.reporter import StatusReporter
 from services.router.status.store import StatusStore
-from services.router.store import RouterStore
+from services.router.store import Pool, RouterStore
 
 
 async def serve(settings: RouterSettings) -> None:
@@ -115,7 +123,14 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "router", clock))
         orders = ProviderAdministration(circuits, sharing, (found, seen), catalog.current, clock)
         catalogue = CatalogAdministration(catalog, store, sharing.announce, clock)
-        register = functools.partial(_register, checked, RouterAdminServicer(orders, catalogue))
+        sealing = Sealing(sealing_key(settings.tool_call_key, settings))
+        jobs.start(BatchEnding(pool, sealing, settings.batches, clock).run(), name="batches.ending")
+        batches: Any = InTheirName(
+            BatchServicer(_batch_room(pool, sealing, settings, clock)),
+            BATCHES_IN_THEIR_NAME,
+            ContextCheck(settings.tls, "router", clock),
+        )
+        register = functools.partial(_register, checked, RouterAdminServicer(orders, catalogue), batches)
         policy = CallPolicy(CALLERS)
         served = running_server(settings.grpc, register, _ready, policy, settings.tls)
         port = await opened.enter_async_context(served)
@@ -134,7 +149,17 @@ async def _lines(client: Redis, clock: Clock, settings: RouterSettings) -> Async
     await lines.leave()
 
 
-def _register(calls: Any, orders: RouterAdminServicer, server: grpc.aio.Server) -> None:
+def _batch_room(pool: Pool, sealing: Sealing, settings: RouterSettings, clock: Clock) -> BatchRoom:
+    files = CallerFiles(FileStore(pool), sealing, settings.batches, clock)
+    return BatchRoom(
+        files,
+        BatchOrders(BatchStore(pool), files, settings.batches, clock),
+        BatchWork(pool, sealing, settings.batches, clock),
+    )
+
+
+def _register(calls: Any, orders: RouterAdminServicer, batches: Any, server: grpc.aio.Server) -> None:
+    batches_pb2_grpc.add_BatchServiceServicer_to_server(batches, server)
     router_pb2_grpc.add_RouterServiceServicer_to_server(calls, server)
     admin_pb2_grpc.add_RouterAdminServiceServicer_to_server(orders, server)
 

@@ -21,6 +21,7 @@ from servicekit.settings import (
     TelemetrySettings,
     TlsSettings,
 )
+from services.router.batches.settings import BatchSettings
 from services.router.circuits.settings import CircuitSettings
 from services.router.providers.access import Access
 from services.router.providers.registry import BUILT_IN, ProviderSettings
@@ -55,6 +56,8 @@ class RouterSettings(ProviderSettings, BaseSettings):
     """How images at addresses are fetched."""
     circuits: CircuitSettings = CircuitSettings()
     """When a model is left out, and how often a call is repeated."""
+    batches: BatchSettings = BatchSettings()
+    """Files of callers, and batches."""
     catalog_dir: Path | None = None
     """Directory of catalogue files; default: the ones shipped with the router."""
     upstreams_file: Path | None = None
@@ -76,7 +79,10 @@ class RouterSettings(ProviderSettings, BaseSettings):
     tokenizer_cache: int = Field(4096, ge=0)
     """Counts of tokenizers that are remembered, by hash of model and text."""
     tool_call_key: SecretStr = SecretStr("")
-    """Signs ids of tool calls and files; the same on every replica. Empty: derived from the providers' credentials."""
+    """Signs ids of tool calls and files, and seals what callers upload; the same on every replica.
+
+    Empty: derived from the providers' credentials, so when those change, what was uploaded before cannot be read.
+    """
 
     def production_faults(self) -> Iterator[str]:
         """Yield what production refuses."""

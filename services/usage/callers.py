@@ -19,6 +19,10 @@ NOTIFICATIONS: Final = (
     *("ListDeliveries", "Redeliver", "CreateRule", "ListRules", "ChangeRule", "DeleteRule"),
     *("Unsubscribe", "ListWatched", "PutPeople", "ListMails"),
 )
+REPORTS: Final = (
+    *("OrderReport", "GetReport", "ListReports", "DeleteReport", "ReadReport"),
+    *("CreateSchedule", "ReplaceSchedule", "GetSchedule", "ListSchedules", "DeleteSchedule"),
+)
 READS_NOTIFICATIONS: Final = UserRow("user_id", "usage:read")
 WRITES_NOTIFICATIONS: Final = UserRow("user_id", "notifications:write")
 # Calls in a user's name show a context of that user, signed by auth. `Record` and `GetSpend` are the gateway's own: it
@@ -29,6 +33,8 @@ IN_THEIR_NAME: Final = {
     "ListModelCallers": UserRow("admin_user_id", "admin"),
     **dict.fromkeys(("ListChannels", "ListDeliveries", "ListRules"), READS_NOTIFICATIONS),
     **dict.fromkeys(("CreateChannel", "ChangeChannel", "DeleteChannel", "RotateSecret"), WRITES_NOTIFICATIONS),
+    # Whoever may see what was spent may have it as a file. A link shows by itself which report it opens.
+    **dict.fromkeys(REPORTS, UserRow("user_id", "usage:read")),
     **dict.fromkeys(("TestChannel", "Redeliver", "CreateRule", "ChangeRule", "DeleteRule"), WRITES_NOTIFICATIONS),
 }
 # The catalogue is the gateway's own, too: nobody's rows.
@@ -37,6 +43,7 @@ _GATEWAY: Final = ("gateway",)
 _SERVICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "UsageService": METHODS,
     "CatalogFactsService": dict.fromkeys(CATALOG_FACTS, _GATEWAY),
+    "ReportService": dict.fromkeys((*REPORTS, "ReadLinkedReport"), _GATEWAY),
     "NotificationService": dict.fromkeys(NOTIFICATIONS, _GATEWAY),
 }
 CALLERS: Final = {

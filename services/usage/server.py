@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 from razvilka.usage.v1.catalog_facts_pb2_grpc import add_CatalogFactsServiceServicer_to_server
 from razvilka.usage.v1.notifications_pb2_grpc import add_NotificationServiceServicer_to_server
+from razvilka.usage.v1.reports_pb2_grpc import add_ReportServiceServicer_to_server
 from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
 from servicekit import lifecycle, telemetry
@@ -24,6 +25,7 @@ from services.usage.catalog_facts.rpc import CatalogFactsServicer
 from services.usage.catalog_facts.store import FactsStore
 from services.usage.ingest import Ingest
 from services.usage.notifications.assembly import open_notifications
+from services.usage.reports.assembly import open_reports
 from services.usage.rpc import UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
@@ -46,6 +48,7 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
     async with (
         open_pool(settings.postgres) as pool,
         open_notifications(pool, settings.notification_options, clock=clock, rng=rng) as notifications,
+        open_reports(pool, settings.postgres, settings.reports, clock, notifications.events.raise_event) as reports,
         lifecycle.background() as tasks,
     ):
         store = UsageStore(pool)
@@ -56,6 +59,7 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         served: tuple[tuple[Callable[[Any, grpc.aio.Server], None], object], ...] = (
             (add_UsageServiceServicer_to_server, UsageServicer(ingest, Spending(store), upkeep)),
             (add_CatalogFactsServiceServicer_to_server, CatalogFactsServicer(FactsStore(pool))),
+            (add_ReportServiceServicer_to_server, reports.servicer),
             (add_NotificationServiceServicer_to_server, notifications.servicer),
         )
 
@@ -67,6 +71,6 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         async with running_server(settings.grpc, register, store.is_ready, policy, settings.tls) as port:
             tasks.start(upkeep.keep_partitions(), name="partitions")
             tasks.start(upkeep.keep_checking(), name="invariants")
-            for job, (work, every_s) in notifications.jobs.items():
+            for job, (work, every_s) in (notifications.jobs | reports.jobs).items():
                 tasks.start(upkeep.repeat(job, every_s, work), name=job)
             yield port

@@ -25,6 +25,7 @@ from services.usage.notifications.settings import (
     WebhookSettings,
     notification_faults,
 )
+from services.usage.reports.settings import ReportSettings
 
 
 class IngestSettings(Part):
@@ -67,6 +68,7 @@ class UsageSettings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     partitions: PartitionSettings = PartitionSettings()
     invariants: InvariantSettings = InvariantSettings()
+    reports: ReportSettings = ReportSettings()
     notifications: NotificationSettings = NotificationSettings()
     webhooks: WebhookSettings = WebhookSettings()
     telegram: TelegramSettings = TelegramSettings()

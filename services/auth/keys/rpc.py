@@ -56,6 +56,11 @@ class KeyServicer(pb_grpc.AuthServiceServicer):
         """Answer who holds a key."""
         return pb.VerifyApiKeyResponse(caller=caller_to_proto(await self._verifier.verify(request.secret)))
 
+    async def GetKeyHolder(self, request: pb.GetKeyHolderRequest, context: Context) -> pb.GetKeyHolderResponse:
+        """Answer who holds a key, by its id."""
+        holder = await self._verifier.holder(request.user_id, request.key_id)
+        return pb.GetKeyHolderResponse(caller=caller_to_proto(holder))
+
     async def GetModelNames(self, request: pb.GetModelNamesRequest, context: Context) -> pb.GetModelNamesResponse:
         """Answer which model is meant by which name."""
         return pb.GetModelNamesResponse(names=await self._naming.get(request.user_id, request.key_id))

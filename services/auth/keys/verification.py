@@ -68,15 +68,30 @@ class KeyVerifier:
         genuine = matches(held.stored.digest if held else None, candidates)
         if held is None or not genuine:
             raise _refused("unknown")
+        caller = await self._usable(held)
+        if held.stored != candidates[0]:
+            self._move_over(held, candidates[0], secret)
+        return caller
+
+    async def holder(self, user_id: str, key_id: str) -> Caller:
+        """Return the holder of a valid key that nobody shows: of work that its caller has ordered before.
+
+        Raises:
+            Unauthenticated: INVALID_KEY, as above, or it is another user's.
+        """
+        held = await self._store.find_by_id(user_id, key_id)
+        if held is None:
+            raise _refused("unknown")
+        return await self._usable(held)
+
+    async def _usable(self, held: HeldKey) -> Caller:
+        now = self._clock.now()
         if held.key.is_revoked():
             raise _refused("revoked")
         if held.key.is_disabled:
             raise _refused("disabled")
-        now = self._clock.now()
         if held.key.is_expired(now):
             raise _refused("expired")
-        if held.stored != candidates[0]:
-            self._move_over(held, candidates[0], secret)
         metrics.VERIFICATIONS.labels("valid").inc()
         self._last_use.mark(held.key.id, now)
         of_user, of_key = await self._names.find(held.key.user_id, held.key.lineage_id)

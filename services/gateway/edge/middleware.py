@@ -68,10 +68,10 @@ class Edge:
         try:
             with context.span:
                 await self._serve(context, receive, self._outward(context, send))
-                _describe(context)
+                describe_served(context)
         finally:
             metrics.IN_FLIGHT.dec()
-            _close(context)
+            close(context)
             if context.error_code and 400 <= context.status < CLIENT_CLOSED_REQUEST:
                 self._note_refusal(context)
 
@@ -138,7 +138,7 @@ async def refuse(context: RequestContext, error: ServiceError, send: Send) -> No
         await send_answer(send, answer)
 
 
-def _describe(context: RequestContext) -> None:
+def describe_served(context: RequestContext) -> None:
     """Say in the span what the log line says."""
     # Nothing was sent: the caller left before.
     context.status = context.status or CLIENT_CLOSED_REQUEST
@@ -155,7 +155,8 @@ def _describe(context: RequestContext) -> None:
         span.fail(context.error_code or str(context.status))
 
 
-def _close(context: RequestContext) -> None:
+def close(context: RequestContext) -> None:
+    """Count and log a request that has ended."""
     seconds = context.elapsed_s
     route = context.route or _UNKNOWN
     method = context.method if context.method in _METHODS else _UNKNOWN

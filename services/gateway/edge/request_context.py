@@ -62,6 +62,14 @@ class CacheWish:
     ttl_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """A request that nobody waits for: what names it, whoever asks it again, and how many seconds it may take."""
+
+    name: str
+    timeout_s: float
+
+
 class RequestContext:
     """Mutable, owned by one request. `headers` go out with whatever is answered."""
 
@@ -76,6 +84,7 @@ class RequestContext:
         "caller",
         "cost_micro_rub",
         "cut",
+        "deferral",
         "error_code",
         "error_form",
         "field_name",
@@ -136,6 +145,8 @@ class RequestContext:
         self.traits = 0
         # Set while a request with an idempotency key is answered.
         self.keeper: AnswerKeeper | None = None
+        # Of a line of a batch.
+        self.deferral: Deferral | None = None
         # Of a retry: the request whose answer it got.
         self.replay_of = ""
         self.span = start_span("gateway.request", begin_trace(traceparent, tracestate), kind=SpanKind.SERVER)
@@ -157,6 +168,10 @@ class RequestContext:
     def elapsed_ms(self) -> int:
         """Milliseconds since the request came in, at least one."""
         return max(1, round((time.perf_counter() - self.started) * 1000))
+
+    def timeout_s(self, usual_s: float) -> float:
+        """Return how many seconds the request may take in all; `usual_s`: one that somebody waits for."""
+        return usual_s if self.deferral is None else self.deferral.timeout_s
 
     @property
     def known_caller(self) -> Caller:

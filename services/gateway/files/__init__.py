@@ -1,4 +1,4 @@
-"""Files that models made: what is known of them, their content and their end, for whom they were made only.
+"""Files: those that callers put here for batches, and those that models made for them.
 
-It never keeps a file, nor a list of them: they lie at the provider.
+It never keeps a file, nor a list of them: the first lie at the router, the others at the provider.
 """

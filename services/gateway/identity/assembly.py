@@ -32,6 +32,8 @@ class Identity:
     key_set: KeySet
     limit: OAuthLimit
     refusals: Refusals
+    keys: KeyCache
+    grants: KeyCache
     listener: RevocationListener
     poller: RevocationPoller
 
@@ -55,6 +57,8 @@ def assemble_identity(
         key_set,
         OAuthLimit(redis, clock, per_minute=settings.oauth.requests_per_minute, trusted=settings.trusted_networks),
         Refusals(redis, clock, settings.trusted_networks),
+        keys,
+        grants,
         RevocationListener(redis, effects, clock),
         RevocationPoller(redis, oauth.list_revocations, effects, clock),
     )

@@ -99,7 +99,7 @@ class PaidCall:
     @property
     def deadline_s(self) -> float:
         """Seconds that are left for the request as a whole, never quite nothing."""
-        return max(0.001, self._calls.settings.request_timeout_s - self.context.elapsed_s)
+        return max(0.001, self.context.timeout_s(self._calls.settings.request_timeout_s) - self.context.elapsed_s)
 
     def routed(self, route: Route) -> None:
         """Note what answers."""

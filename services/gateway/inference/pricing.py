@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from servicekit.clock import Clock
+from services.gateway.admission.caps import matching
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest
 from services.gateway.clients.catalog import Catalog, CatalogWatch, Model
 from services.gateway.clients.router.prompt import UNSTEERED, Candidates
@@ -196,6 +197,7 @@ def admission_request(context: RequestContext, priced: PricedRequest, facts: Req
         facts=facts,
         limits=caller.limits,
         budgets=caller.budgets,
+        quotas=matching(caller.quotas, model.id),
         time_zone=caller.time_zone,
     )
 

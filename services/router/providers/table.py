@@ -36,6 +36,11 @@ def file_ids(configured: SecretStr, settings: ProviderSettings) -> FileIds:
     return FileIds(_shared_key(b"razvilka file ids", configured, settings))
 
 
+def sealing_key(configured: SecretStr, settings: ProviderSettings) -> bytes:
+    """Return what contents are sealed by at rest, as that of `tool_call_ids`."""
+    return _shared_key(b"razvilka contents at rest", configured, settings)
+
+
 def _shared_key(purpose: bytes, configured: SecretStr, settings: ProviderSettings) -> bytes:
     secret = configured.get_secret_value().encode() or b"\0".join(secrets_of(settings))
     if not secret:

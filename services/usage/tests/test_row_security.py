@@ -15,6 +15,7 @@ TABLES = (
     *("usage.notification_channels", "usage.notification_rules", "usage.notification_events"),
     *("usage.notification_deliveries", "usage.notification_attempts", "usage.notification_people"),
     "usage.notification_outbox",
+    *("usage.reports", "usage.report_pieces", "usage.report_schedules"),
 )
 
 

@@ -55,6 +55,16 @@ JOIN auth.users AS u ON u.id = k.user_id AND u.disabled_at IS NULL AND u.deleted
 WHERE k.key_hash = ANY($1::text[])
 """
 
+FIND_KEY_BY_ID: Final = """
+SELECT k.id, k.lineage_id, k.user_id, k.key_hash, k.hash_kind, k.pepper_id, k.name, k.prefix, k.last_four, k.scopes,
+       k.models, k.ip_allow_list, k.budget_micro_rub, k.budget_period, k.created_at, k.expires_at, k.last_used_at,
+       k.revoked_at, k.makers, u.tier, u.is_admin, u.time_zone,
+       auth.is_disabled('key:' || k.id) AS is_disabled
+FROM auth.api_keys AS k
+JOIN auth.users AS u ON u.id = k.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
+WHERE k.id = $1 AND k.user_id = $2
+"""
+
 COUNT_LIVE_KEYS: Final = """
 SELECT count(*)
 FROM auth.api_keys
@@ -182,6 +192,12 @@ class KeyStore:
         """Return the key that is stored under one of the digests, whatever its state."""
         with database_errors():
             row = await self._pool.fetchrow(FIND_KEY, digests)
+        return None if row is None else held_key_from_row(row)
+
+    async def find_by_id(self, user_id: str, key_id: str) -> HeldKey | None:
+        """Return a user's key, whatever its state."""
+        with database_errors():
+            row = await self._pool.fetchrow(FIND_KEY_BY_ID, key_id, user_id)
         return None if row is None else held_key_from_row(row)
 
     async def touch(self, used_at: Mapping[str, datetime]) -> None:

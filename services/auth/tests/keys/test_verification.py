@@ -228,3 +228,19 @@ async def test_last_use_is_written_when_the_service_stops(
         await auth.verify(issued.secret)
 
     assert (await stored(auth_pool, issued.key.id))["last_used_at"] == NOON
+
+
+async def test_the_holder_of_a_key_is_known_by_its_id(auth_pool: asyncpg.Pool[Any]) -> None:
+    """Work that goes on without its caller is still the key's, until the key ends; another user's is nobody's."""
+    clock = FakeClock(NOON)
+    verifying = Verifying(auth_pool, clock, PEPPER)
+    await store_legacy_key(auth_pool, "old-key", expires_at=NOON + timedelta(hours=1))
+
+    holder = await verifying.verifier.holder("u1", "k1")
+
+    assert (holder.user_id, holder.key_id) == ("u1", "k1")
+    with pytest.raises(Unauthenticated):
+        await verifying.verifier.holder("u2", "k1")
+    clock.advance(3601)
+    with pytest.raises(Unauthenticated):
+        await verifying.verifier.holder("u1", "k1")

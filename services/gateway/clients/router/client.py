@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from datetime import UTC
 
 import grpc
 import msgspec
@@ -14,7 +13,7 @@ from razvilka.router.v1 import router_pb2_grpc
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from servicekit.multiplex import MultiplexClient, MultiplexClientSettings, open_client
-from services.gateway.clients.catalog import Catalog, DatedPrice, Model
+from services.gateway.clients.catalog import Catalog
 from services.gateway.clients.completion import (
     FINISH_REASONS,
     CanarySide,
@@ -29,15 +28,18 @@ from services.gateway.clients.completion import (
     ToolCallPart,
 )
 from services.gateway.clients.router.administration import ProviderAdministrationClient
+from services.gateway.clients.router.batch_work import BatchWorkClient
+from services.gateway.clients.router.batches import BatchClient
 from services.gateway.clients.router.catalog_administration import CatalogAdministrationClient
+from services.gateway.clients.router.catalogue import model_from_proto, status_from_proto
 from services.gateway.clients.router.files import FileClient
 from services.gateway.clients.router.frames import RouterCallCodec
 from services.gateway.clients.router.prompt import Asker, Lesson, to_prompt
+from services.gateway.clients.router.stored_files import StoredFileClient
 from services.gateway.clients.router.tokens import TokenClient
-from services.gateway.clients.timestamps import moment, to_unix_us
 from services.gateway.clients.user_contexts import InWhoseName, of_nobody
 from services.gateway.inference.schemas import ChatRequest
-from services.gateway.metering.usage_record import Attempt, Price, TokenUsage
+from services.gateway.metering.usage_record import Attempt, TokenUsage
 
 LIST_DEADLINE_S = 5.0
 
@@ -67,9 +69,15 @@ class RouterClient:
         self._calls = calls
         self._stub = router_pb2_grpc.RouterServiceStub(channel)
         self.files = FileClient(self._stub, in_whose_name)
+        self.stored_files = StoredFileClient(channel, in_whose_name)
+        self.batches = BatchClient(channel, in_whose_name)
         self.administration = ProviderAdministrationClient(channel)
         self.catalog_orders = CatalogAdministrationClient(channel)
         self.tokens = TokenClient(self._stub)
+
+    def batch_work(self, worker: str) -> BatchWorkClient:
+        """Return the way to work on batches, as a worker that no other is."""
+        return BatchWorkClient(self._channel, worker)
 
     async def complete(
         self,
@@ -182,63 +190,6 @@ class RouterClient:
     async def is_serving(self) -> bool:
         """Tell whether the service is ready."""
         return await rpc_client.is_serving(self._channel)
-
-
-def status_from_proto(message: pb.ModelStatus) -> ModelStatus:
-    """Convert at the border."""
-    return ModelStatus(
-        message.provider,
-        message.model,
-        message.status,
-        message.latency_ms,
-        message.error_rate,
-        to_unix_us(message.updated_at) / 1e6,
-        message.reason,
-        moment(message, "since"),
-        message.latency_p95_ms,
-        message.first_content_p50_ms,
-        message.first_content_p95_ms,
-        message.calls,
-    )
-
-
-def model_from_proto(message: pb.Model) -> Model:
-    """Convert at the border."""
-    return Model(
-        id=message.id,
-        provider=message.provider,
-        kind=message.kind or "chat",
-        prices=tuple(sorted(map(_price, message.prices), key=lambda dated: dated.valid_from)),
-        aliases=tuple(message.aliases),
-        name=message.name or message.id,
-        version=message.version,
-        resolved_model=message.resolved_model,
-        context_length=message.context_length,
-        max_output_tokens=message.max_output_tokens,
-        modality=message.modality or "text->text",
-        supported_features=tuple(message.supported_features),
-        supported_parameters=tuple(message.supported_parameters),
-        default_parameters=dict(message.default_parameters),
-        shutdown_at=moment(message, "shutdown_at"),
-        deprecated_at=moment(message, "deprecated_at"),
-        created_at=moment(message, "created_at"),
-        description=message.description,
-        fallbacks=tuple(message.fallbacks),
-        chars_per_token=message.chars_per_token or 3.0,
-        tokens_per_message=message.tokens_per_message,
-        on_disconnect=message.on_disconnect or "cancel",
-        bills_input_per_choice=message.bills_input_per_choice,
-        learned_shares=dict(message.learned_shares),
-        successor=message.successor,
-        writes_schemas_out=message.writes_schemas_out,
-    )
-
-
-def _price(message: pb.Price) -> DatedPrice:
-    # Zero is a price: GigaChat's cached input is free. Only an absent one means the price of input.
-    cached = message.cached_micro_rub_per_1k if message.HasField("cached_micro_rub_per_1k") else None
-    price = Price(message.version, message.input_micro_rub_per_1k, message.output_micro_rub_per_1k, cached)
-    return DatedPrice(price, message.valid_from.ToDatetime(tzinfo=UTC))
 
 
 def _route(message: pb.Route) -> Route:

@@ -11,9 +11,11 @@ _OTHER_APIS: Final = {
         "its input items."
     ),
     "/v1/files": (
-        "Of the files API there are GET and DELETE /v1/files/{id} and its content, of what models made: give files of "
-        "your own with the question, as a `data:` URL or an https address."
+        "Of the files API there are GET and POST /v1/files (for batches), GET and DELETE of one, and its content: give "
+        "files for a question with it, as a `data:` URL or an https address."
     ),
+    "/v1/batches": "Of the batches API there are GET and POST /v1/batches, GET of one, and POST of its /cancel.",
+    "/v1/uploads": "Files are uploaded in one request here: POST /v1/files.",
     "/v1/messages": "Of Anthropic's Messages API there are POST /v1/messages and /v1/messages/count_tokens.",
 }
 _NOT_HERE: Final = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,7 +55,37 @@ async def read_body(scope: Scope, receive: Receive, limits: BodyLimits) -> bytes
         async with asyncio.timeout(limits.seconds):
             return await _read(receive, limits.size)
     except TimeoutError as exc:
-        raise InvalidRequest(ErrorReason.REQUEST_TIMEOUT, "The request body came too slowly.", param="body") from exc
+        raise _too_slow() from exc
+
+
+async def feed_body(
+    scope: Scope, receive: Receive, limits: BodyLimits, take: Callable[[bytes], Awaitable[None]]
+) -> None:
+    """Have a body taken piece by piece, so that it may be larger than memory.
+
+    Raises:
+        InvalidRequest: as `read_body`.
+        ClientDisconnected: the caller left.
+    """
+    _check_headers(scope, limits.size)
+    try:
+        async with asyncio.timeout(limits.seconds):
+            await _feed(receive, limits.size, take)
+    except TimeoutError as exc:
+        raise _too_slow() from exc
+
+
+async def _feed(receive: Receive, limit: int, take: Callable[[bytes], Awaitable[None]]) -> None:
+    size, is_last = 0, False
+    while not is_last:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnected
+        part, is_last = message.get("body", b""), not message.get("more_body", False)
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        await take(part)
 
 
 def _check_headers(scope: Scope, limit: int) -> None:
@@ -81,6 +112,10 @@ async def _read(receive: Receive, limit: int) -> bytes:
         if not message.get("more_body", False):
             return bytes(parts + part) if parts else part
         parts += part
+
+
+def _too_slow() -> InvalidRequest:
+    return InvalidRequest(ErrorReason.REQUEST_TIMEOUT, "The request body came too slowly.", param="body")
 
 
 def _too_large(limit: int) -> InvalidRequest:

@@ -45,7 +45,7 @@ def generation_body(record: UsageRecord, id: str) -> dict[str, Any]:
 
 def request_body(record: UsageRecord, catalog: Catalog) -> dict[str, Any]:
     """Return everything about a stored request; what only its settlement knew is null."""
-    unknown = dict.fromkeys(("rule", "candidates", "timing", "limits", "budgets"))
+    unknown = dict.fromkeys(("rule", "candidates", "timing", "limits", "budgets", "reached"))
     return _row_body(record) | unknown | {"price": _price_body(record, _price_of(record, catalog))}
 
 
@@ -58,6 +58,7 @@ def explained_body(explanation: Explanation) -> dict[str, Any]:
         "timing": {"gateway_ms": met.gateway_ms, "queue_ms": met.queue_ms, "provider_ms": met.provider_ms},
         "limits": [_limit_body(limit, met, record) for limit in met.limits],
         "budgets": [_budget_body(budget, met, record) for budget in met.budgets],
+        "reached": [{"id": id, "mode": mode} for id, mode in met.reached],
         "price": _price_body(record, met.price),
     }
 
@@ -78,6 +79,8 @@ def _limit_body(limit: MetLimit, met: Circumstances, record: UsageRecord) -> dic
 def _budget_body(budget: MetBudget, met: Circumstances, record: UsageRecord) -> dict[str, Any]:
     left = max(0, budget.left_micro_rub + met.hold_micro_rub - record.cost_micro_rub)
     return {
+        "id": budget.id or None,
+        "mode": budget.mode,
         "subject": budget.subject,
         "period": budget.period,
         "of_rub": roubles(budget.limit_micro_rub),

@@ -14,6 +14,7 @@ from typing import ClassVar, Generic, TypeVar
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.edge.reading.body import paid_limits, read_body
 from services.gateway.edge.reading.json_body import decode
@@ -66,7 +67,15 @@ class PaidRoute(ABC, Generic[Body]):
         context.route = self.path
         self.enter(context)
         await self._authenticator.enter(context, self._need)
-        body = await read_body(scope, receive, self._limits)
+        await self.serve(context, await read_body(scope, receive, self._limits), send)
+
+    async def serve(self, context: RequestContext, body: bytes, send: Send) -> None:
+        """Answer a body of a caller that is known.
+
+        Raises:
+            ServiceError: it is refused, or failed.
+        """
+        context.route = self.path
         request, given = await decode(self._decoder, body, self._limits)
         context.ignored_params = [name for name in given if name not in self._known]
         if self.is_billed:
@@ -87,6 +96,20 @@ class PaidRoute(ABC, Generic[Body]):
     def metadata_of(self, request: Body) -> Mapping[str, str] | None:
         """Return the caller's tags, of a body that may have some."""
         return None
+
+    async def check(self, body: bytes) -> None:
+        """Look whether a body can be asked here without anybody waiting for the answer.
+
+        Raises:
+            InvalidRequest: a field is wrong; it is named.
+        """
+        if len(body) > self._limits.size:
+            text = f"The body is larger than {self._limits.size} bytes."
+            raise InvalidRequest(ErrorReason.PAYLOAD_TOO_LARGE, text, param="body")
+        request, _ = await decode(self._decoder, body, self._limits)
+        if getattr(request, "stream", None):
+            text = "Nobody is there to read a stream: leave it out (field `stream`)."
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="stream")
 
     def enter(self, context: RequestContext) -> None:
         """Say what is special to the route before it is known who calls: where the key is, the form of errors."""

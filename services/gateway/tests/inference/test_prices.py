@@ -2,7 +2,7 @@
 
 from razvilka.router.v1 import router_pb2 as pb
 
-from services.gateway.clients.router.client import _price
+from services.gateway.clients.router.catalogue import _price
 
 
 def test_free_cached_input_stays_free():

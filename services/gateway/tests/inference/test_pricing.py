@@ -10,9 +10,10 @@ import pytest
 
 from servicekit.errors import ErrorReason, NotFound, PermissionDenied
 from servicekit.testing.fake_clock import MIDDAY, FakeClock
+from services.gateway.admission.caps import Budget
 from services.gateway.admission.dimensions import CallerLimits, Limits
 from services.gateway.admission.periods import BudgetPeriod
-from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Budget, LimitReport
+from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, LimitReport
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.catalog import Catalog, CatalogWatch, DatedPrice, Model
 from services.gateway.edge.request_context import RequestContext

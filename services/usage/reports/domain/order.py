@@ -45,16 +45,6 @@ class Language(StrEnum):
     EN = "en"
 
 
-MIME: Final = {
-    Format.CSV: "text/csv; charset=utf-8",
-    Format.JSON: "application/json",
-    Format.JSONL: "application/jsonl",
-    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    Format.PDF: "application/pdf",
-    Format.PARQUET: "application/vnd.apache.parquet",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class CsvDialect:
     """How a CSV is written; a Russian Excel reads `;`, a decimal comma and UTF-8 that begins with a mark.

@@ -59,6 +59,11 @@ class AuthServiceStub:
                 request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.VerifyApiKeyRequest.SerializeToString,
                 response_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.VerifyApiKeyResponse.FromString,
                 _registered_method=True)
+        self.GetKeyHolder = channel.unary_unary(
+                '/razvilka.auth.v1.AuthService/GetKeyHolder',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.GetKeyHolderRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.GetKeyHolderResponse.FromString,
+                _registered_method=True)
         self.GetModelNames = channel.unary_unary(
                 '/razvilka.auth.v1.AuthService/GetModelNames',
                 request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.GetModelNamesRequest.SerializeToString,
@@ -111,6 +116,14 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetKeyHolder(self, request, context):
+        """GetKeyHolder answers who holds a key that was verified before, for work that goes on when its caller has left.
+        Errors: INVALID_KEY (not this user's, revoked, disabled or expired).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetModelNames(self, request, context):
         """GetModelNames returns which models are meant by which names. Errors: NOT_FOUND (no such key of this user).
         """
@@ -152,6 +165,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.VerifyApiKey,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.VerifyApiKeyRequest.FromString,
                     response_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.VerifyApiKeyResponse.SerializeToString,
+            ),
+            'GetKeyHolder': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetKeyHolder,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.GetKeyHolderRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.GetKeyHolderResponse.SerializeToString,
             ),
             'GetModelNames': grpc.unary_unary_rpc_method_handler(
                     servicer.GetModelNames,
@@ -299,6 +317,33 @@ class AuthService:
             '/razvilka.auth.v1.AuthService/VerifyApiKey',
             razvilka_dot_auth_dot_v1_dot_auth__pb2.VerifyApiKeyRequest.SerializeToString,
             razvilka_dot_auth_dot_v1_dot_auth__pb2.VerifyApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetKeyHolder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.AuthService/GetKeyHolder',
+            razvilka_dot_auth_dot_v1_dot_auth__pb2.GetKeyHolderRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_auth__pb2.GetKeyHolderResponse.FromString,
             options,
             channel_credentials,
             insecure,

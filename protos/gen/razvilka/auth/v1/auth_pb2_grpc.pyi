@@ -45,6 +45,10 @@ class AuthServiceStub:
     """
     VerifyApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.VerifyApiKeyRequest, _auth_pb2.VerifyApiKeyResponse]
     """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked, disabled or expired)."""
+    GetKeyHolder: _grpc.UnaryUnaryMultiCallable[_auth_pb2.GetKeyHolderRequest, _auth_pb2.GetKeyHolderResponse]
+    """GetKeyHolder answers who holds a key that was verified before, for work that goes on when its caller has left.
+    Errors: INVALID_KEY (not this user's, revoked, disabled or expired).
+    """
     GetModelNames: _grpc.UnaryUnaryMultiCallable[_auth_pb2.GetModelNamesRequest, _auth_pb2.GetModelNamesResponse]
     """GetModelNames returns which models are meant by which names. Errors: NOT_FOUND (no such key of this user)."""
     SetModelNames: _grpc.UnaryUnaryMultiCallable[_auth_pb2.SetModelNamesRequest, _auth_pb2.SetModelNamesResponse]
@@ -67,6 +71,10 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """
     VerifyApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.VerifyApiKeyRequest, _auth_pb2.VerifyApiKeyResponse]  # type: ignore[assignment]
     """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked, disabled or expired)."""
+    GetKeyHolder: _aio.UnaryUnaryMultiCallable[_auth_pb2.GetKeyHolderRequest, _auth_pb2.GetKeyHolderResponse]  # type: ignore[assignment]
+    """GetKeyHolder answers who holds a key that was verified before, for work that goes on when its caller has left.
+    Errors: INVALID_KEY (not this user's, revoked, disabled or expired).
+    """
     GetModelNames: _aio.UnaryUnaryMultiCallable[_auth_pb2.GetModelNamesRequest, _auth_pb2.GetModelNamesResponse]  # type: ignore[assignment]
     """GetModelNames returns which models are meant by which names. Errors: NOT_FOUND (no such key of this user)."""
     SetModelNames: _aio.UnaryUnaryMultiCallable[_auth_pb2.SetModelNamesRequest, _auth_pb2.SetModelNamesResponse]  # type: ignore[assignment]
@@ -116,6 +124,16 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_pb2.VerifyApiKeyResponse, _abc.Awaitable[_auth_pb2.VerifyApiKeyResponse]]:
         """VerifyApiKey answers who holds a key. Errors: INVALID_KEY (unknown, revoked, disabled or expired)."""
+
+    @_abc_1.abstractmethod
+    def GetKeyHolder(
+        self,
+        request: _auth_pb2.GetKeyHolderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.GetKeyHolderResponse, _abc.Awaitable[_auth_pb2.GetKeyHolderResponse]]:
+        """GetKeyHolder answers who holds a key that was verified before, for work that goes on when its caller has left.
+        Errors: INVALID_KEY (not this user's, revoked, disabled or expired).
+        """
 
     @_abc_1.abstractmethod
     def GetModelNames(

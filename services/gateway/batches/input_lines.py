@@ -1,0 +1,105 @@
+"""Lines of an input file: cut from its parts, and checked one by one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Final
+
+import msgspec
+
+from servicekit.errors import InvalidRequest
+from services.gateway.batches.line_route import LineRoute
+from services.gateway.clients.router.batch_work import NewLine
+from services.gateway.clients.router.batches import LineError
+
+LONGEST_ID: Final = 512
+
+
+class _InputLine(msgspec.Struct):
+    custom_id: str
+    method: str
+    url: str
+    body: msgspec.Raw
+
+
+_decode: Final = msgspec.json.Decoder(_InputLine).decode
+
+
+class WrongLineError(Exception):
+    """A line cannot be asked; `error` says why."""
+
+    def __init__(self, error: LineError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+async def lines_of(parts: AsyncIterable[bytes], longest: int) -> AsyncIterator[tuple[int, bytes]]:
+    """Yield the lines that say something, with their numbers from 1.
+
+    Raises:
+        WrongLineError: one is longer than `longest` bytes, and what follows cannot be read.
+    """
+    number, rest = 0, b""
+    async for part in parts:
+        *whole, rest = (rest + part).split(b"\n")
+        for line in whole:
+            number += 1
+            if line.strip():
+                yield number, line
+        if len(rest) > longest:
+            raise WrongLineError(LineError("line_too_long", f"A line has more than {longest} bytes.", "", number + 1))
+    if rest.strip():
+        yield number + 1, rest
+
+
+class LineCheck:
+    """Checks the lines of one file, which must differ in their `custom_id`."""
+
+    def __init__(self, endpoint: str, route: LineRoute) -> None:
+        self._endpoint = endpoint
+        self._route = route
+        self._first_of: dict[str, int] = {}
+
+    async def checked(self, number: int, raw: bytes) -> NewLine:
+        """Return a line that can be asked.
+
+        Raises:
+            WrongLineError: it cannot.
+        """
+        line = self._shape(number, raw)
+        self._check_head(number, line)
+        body = bytes(line.body)
+        try:
+            await self._route.check(body)
+        except InvalidRequest as exc:
+            param = f"body.{exc.param}" if exc.param and exc.param != "body" else "body"
+            raise _wrong(number, "invalid_request", exc.message, param) from exc
+        return NewLine(number, line.custom_id, body)
+
+    @staticmethod
+    def _shape(number: int, raw: bytes) -> _InputLine:
+        try:
+            raw.decode()
+            return _decode(raw)
+        except msgspec.ValidationError as exc:
+            text = f"The line is no request of a batch: {exc}."
+            raise _wrong(number, "invalid_request", text, "") from exc
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise _wrong(number, "invalid_json_line", "This line is not parseable as valid JSON.", "") from exc
+
+    def _check_head(self, number: int, line: _InputLine) -> None:
+        if not 0 < len(line.custom_id) <= LONGEST_ID:
+            raise _wrong(number, "invalid_custom_id", f"It needs 1 to {LONGEST_ID} characters.", "custom_id")
+        if line.method != "POST":
+            raise _wrong(number, "invalid_method", "The method of every line is POST.", "method")
+        if line.url != self._endpoint:
+            text = f"The url of every line is that of the batch: {self._endpoint}."
+            raise _wrong(number, "mismatched_url", text, "url")
+        first = self._first_of.setdefault(line.custom_id, number)
+        if first != number:
+            text = f"Line {first} has the same custom_id: each needs one of its own."
+            raise _wrong(number, "duplicate_custom_id", text, "custom_id")
+
+
+def _wrong(number: int, code: str, message: str, param: str) -> WrongLineError:
+    return WrongLineError(LineError(code, message, param, number))

@@ -1,0 +1,130 @@
+"""The work on batches, as a gateway takes it from the router: files to look through, lines to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import grpc
+from razvilka.router.v1 import batches_pb2 as pb
+from razvilka.router.v1 import batches_pb2_grpc
+
+from servicekit import rpc_client
+from servicekit.call import current_call
+from services.gateway.clients.router.batches import LineError
+
+DEADLINE_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class UncheckedBatch:
+    """A batch whose file is to be looked through; no parts: the file is gone."""
+
+    id: str
+    endpoint: str
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A line of a batch: its number in the file, from 1, the caller's name for it, and what is asked."""
+
+    number: int
+    custom_id: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedLine:
+    """A line to be answered for its owner; `attempt` from 1."""
+
+    batch_id: str
+    number: int
+    body: bytes
+    owner: str
+    application: str
+    key_id: str
+    endpoint: str
+    attempt: int
+    expires_at: datetime
+
+    @property
+    def name(self) -> str:
+        """Return what stands for the line and no other, whoever answers it."""
+        return f"{self.batch_id}:{self.number}"
+
+
+class BatchWorkClient:
+    """Takes work in the name of one worker, which no other has."""
+
+    def __init__(self, channel: grpc.aio.Channel, worker: str) -> None:
+        self._stub = batches_pb2_grpc.BatchServiceStub(channel)
+        self._worker = worker
+
+    async def _ask(self, method: Any, request: Any) -> Any:
+        request.worker = self._worker
+        return await rpc_client.unary(method, request, deadline_s=DEADLINE_S, call=current_call())
+
+    async def claim_batch(self) -> UncheckedBatch | None:
+        """Take a batch whose file is to be looked through, None when there is none."""
+        answer = await self._ask(self._stub.ClaimBatch, pb.ClaimBatchRequest())
+        return UncheckedBatch(answer.batch_id, answer.endpoint, answer.parts) if answer.batch_id else None
+
+    async def read_input(self, batch_id: str, number: int) -> bytes:
+        """Return a part of its file.
+
+        Raises:
+            NotFound: the file is gone.
+            Conflict: the batch is another worker's by now; so below.
+        """
+        request = pb.ReadInputRequest(batch_id=batch_id, number=number)
+        return bytes((await self._ask(self._stub.ReadInput, request)).content)
+
+    async def add_lines(self, batch_id: str, lines: Sequence[NewLine]) -> None:
+        """Keep lines."""
+        new = [pb.NewLine(number=line.number, custom_id=line.custom_id, body=line.body) for line in lines]
+        await self._ask(self._stub.AddLines, pb.AddLinesRequest(batch_id=batch_id, lines=new))
+
+    async def start_batch(self, batch_id: str, errors: Sequence[LineError]) -> None:
+        """Let its lines be answered; with errors it has failed."""
+        told = [pb.LineError(code=each.code, message=each.message, param=each.param, line=each.line) for each in errors]
+        await self._ask(self._stub.StartBatch, pb.StartBatchRequest(batch_id=batch_id, errors=told))
+
+    async def claim_lines(self, count: int) -> list[ClaimedLine]:
+        """Take lines to answer."""
+        answer = await self._ask(self._stub.ClaimLines, pb.ClaimLinesRequest(count=count))
+        return [_line(line) for line in answer.lines]
+
+    async def renew(self) -> None:
+        """Keep what this worker has its own."""
+        await self._ask(self._stub.RenewLines, pb.RenewLinesRequest())
+
+    async def finish(self, line: ClaimedLine, request_id: str, http_status: int, body: bytes) -> None:
+        """Say what became of a line."""
+        request = pb.FinishLineRequest(
+            batch_id=line.batch_id, number=line.number, request_id=request_id, http_status=http_status, body=body
+        )
+        await self._ask(self._stub.FinishLine, request)
+
+    async def release(self, line: ClaimedLine, after_s: float, *, was_tried: bool) -> None:
+        """Give a line back, to be answered after a while."""
+        request = pb.ReleaseLineRequest(
+            batch_id=line.batch_id, number=line.number, after_s=after_s, was_tried=was_tried
+        )
+        await self._ask(self._stub.ReleaseLine, request)
+
+
+def _line(message: pb.ClaimedLine) -> ClaimedLine:
+    return ClaimedLine(
+        message.batch_id,
+        message.number,
+        message.body,
+        message.owner,
+        message.application,
+        message.key_id,
+        message.endpoint,
+        message.attempt,
+        message.expires_at.ToDatetime(tzinfo=UTC),
+    )

@@ -1,0 +1,100 @@
+"""POST /v1/files: a form is read, and its file handed on, in parts of one size, while it comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import Receive, Scope
+
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.gateway.clients.router.stored_files import StoredFile, StoredFileClient
+from services.gateway.edge.reading.body import BodyLimits, feed_body
+from services.gateway.edge.request_context import RequestContext
+from services.gateway.files.multipart import MultipartForm
+from services.gateway.settings import BatchSettings
+
+PART_BYTES: Final = 1024 * 1024
+# Boundaries and fields around the file.
+AROUND_BYTES: Final = 64 * 1024
+SHORTEST_S: Final = 3600
+
+
+class Uploading:
+    """Takes files in."""
+
+    def __init__(self, files: StoredFileClient, settings: BatchSettings) -> None:
+        self._files = files
+        size = settings.file_mb * 1024 * 1024 + AROUND_BYTES
+        self._limits = BodyLimits(size, settings.upload_s, depth=0, elements=0)
+
+    async def upload(self, context: RequestContext, scope: Scope, receive: Receive) -> StoredFile:
+        """Read the form of a request and keep its file.
+
+        Raises:
+            InvalidRequest: it is no form, a field is wrong, or the file too large.
+            QuotaExceeded: the caller has too much here.
+            ClientDisconnected: the caller left.
+        """
+        writing = _Writing(self._files, context)
+        form = MultipartForm(scope, writing.write)
+        await feed_body(scope, receive, self._limits, form.feed)
+        form.end()
+        order = _order(form.fields)
+        return await writing.complete(order)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    purpose: str
+    expires_after_s: int
+
+
+class _Writing:
+    """One file on its way to the router."""
+
+    def __init__(self, files: StoredFileClient, context: RequestContext) -> None:
+        self._files = files
+        self._context = context
+        self._id = ""
+        self._parts = 0
+        self._buffer = bytearray()
+
+    async def write(self, filename: str, piece: bytes) -> None:
+        """Take a piece of the file."""
+        if not self._id:
+            self._id = await self._files.begin(self._context.known_caller, filename, self._context.call)
+        self._buffer += piece
+        while len(self._buffer) >= PART_BYTES:
+            await self._send(bytes(self._buffer[:PART_BYTES]))
+            del self._buffer[:PART_BYTES]
+
+    async def _send(self, part: bytes) -> None:
+        context = self._context
+        await self._files.add_part(context.known_caller, self._id, self._parts, part, context.call)
+        self._parts += 1
+
+    async def complete(self, order: _Order) -> StoredFile:
+        """Say that this was all."""
+        if not self._id:
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "The file is empty (field `file`).", param="file")
+        if self._buffer:
+            await self._send(bytes(self._buffer))
+        context = self._context
+        return await self._files.complete(
+            context.known_caller, self._id, order.purpose, order.expires_after_s, context.call
+        )
+
+
+def _order(fields: dict[str, str]) -> _Order:
+    purpose = fields.get("purpose", "")
+    if not purpose:
+        text = "It must be said what the file is for: `batch` (field `purpose`)."
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="purpose")
+    seconds = fields.get("expires_after[seconds]", "")
+    if not seconds:
+        return _Order(purpose, 0)
+    if not seconds.isdecimal() or len(seconds) > 9 or int(seconds) < SHORTEST_S:
+        text = f"A file is kept for {SHORTEST_S} seconds or more (field `expires_after[seconds]`)."
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="expires_after[seconds]")
+    return _Order(purpose, int(seconds))

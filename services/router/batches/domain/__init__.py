@@ -1,0 +1,1 @@
+"""What files, batches and their lines are; no I/O."""

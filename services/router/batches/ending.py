@@ -1,0 +1,151 @@
+"""Ends batches: writes their files when no line runs any more, and forgets what is over.
+
+Every router looks, and a row's lock lets one of them do it; a router that dies in the middle has changed nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from servicekit.clock import Clock
+from services.router.batches.domain.result_lines import EndedLine, result_line
+from services.router.batches.domain.values import Batch, Counts, LineResult, Owner, Purpose, Status
+from services.router.batches.files import MEGABYTE, new_file_id
+from services.router.batches.sealing import Sealing
+from services.router.batches.settings import BatchSettings
+from services.router.batches.store.batches import BatchStore
+from services.router.batches.store.files import FileStore
+from services.router.batches.store.lines import LineStore, StoredLine
+from services.router.store import UNUSABLE, Connection, Pool
+
+log = structlog.get_logger()
+
+_LINES_AT_ONCE: Final = 200
+
+
+class BatchEnding:
+    """Looks every so often."""
+
+    def __init__(self, pool: Pool, sealing: Sealing, settings: BatchSettings, clock: Clock) -> None:
+        self._pool = pool
+        self._sealing = sealing
+        self._kept = timedelta(days=settings.kept_days)
+        self._every_s = settings.tend_s
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Look for ever; cancel it to stop."""
+        while True:
+            await self._clock.sleep(self._every_s)
+            try:
+                await self.look()
+            except UNUSABLE as exc:
+                log.warning("batches.not_looked_at", error=type(exc).__name__)
+
+    async def look(self) -> int:
+        """End what is to be ended, forget what is over; return how many batches were ended."""
+        now, batches, ended = self._clock.now(), BatchStore(self._pool), 0
+        for batch_id in await batches.ending(now):
+            ended += await self._end(batch_id, now)
+        await FileStore(self._pool).remove_expired(now)
+        await batches.remove_older(now - self._kept)
+        return ended
+
+    async def _end(self, batch_id: str, now: datetime) -> bool:
+        await BatchStore(self._pool).finalize(batch_id, now)
+        async with self._pool.acquire() as connection, connection.transaction():
+            batch = await BatchStore(connection).lock(batch_id)
+            if batch is None or batch.status.has_ended or await LineStore(connection).count_running(batch_id):
+                return False
+            await _Writing(connection, self._sealing, batch, now, now + self._kept).run()
+        return True
+
+
+class _Writing:
+    """One batch being ended, in one transaction."""
+
+    def __init__(
+        self, connection: Connection, sealing: Sealing, batch: Batch, now: datetime, expires_at: datetime
+    ) -> None:
+        self._connection = connection
+        self._sealing = sealing
+        self._batch = batch
+        self._now = now
+        owner, files = batch.owner, FileStore(connection)
+        self._output = _File(files, sealing, owner, f"{batch.id}_output.jsonl", now, expires_at)
+        self._errors = _File(files, sealing, owner, f"{batch.id}_error.jsonl", now, expires_at)
+        self._total = self._answered = self._failed = self._waiting = 0
+
+    async def run(self) -> None:
+        """Write the files, keep how it ended, forget the lines."""
+        batch, lines = self._batch, LineStore(self._connection)
+        unended = Status.CANCELLED if batch.status is Status.CANCELLING else Status.EXPIRED
+        async for line in lines.read(batch.id, _LINES_AT_ONCE):
+            await self._write(line, unended)
+        status = unended if self._waiting or unended is Status.CANCELLED else self._whole(batch)
+        files = (await self._output.complete(), await self._errors.complete())
+        counts = Counts(self._total, self._answered, self._failed)
+        await BatchStore(self._connection).end(batch.id, status, files, counts, self._now)
+        await lines.remove(batch.id)
+        log.info("batches.ended", batch=batch.id, status=status.value, lines=self._total, failed=self._failed)
+
+    @staticmethod
+    def _whole(batch: Batch) -> Status:
+        # Its file was never looked through in time.
+        return Status.EXPIRED if batch.status is Status.VALIDATING else Status.COMPLETED
+
+    async def _write(self, line: StoredLine, unended: Status) -> None:
+        self._total += 1
+        result = None if line.state == "waiting" else self._result(line)
+        answered = result is not None and result.is_answer
+        self._answered += answered
+        self._failed += result is not None and not answered
+        self._waiting += result is None
+        written = result_line(self._batch.id, EndedLine(line.number, line.custom_id, result), unended)
+        await (self._output if answered else self._errors).write(written)
+
+    def _result(self, line: StoredLine) -> LineResult:
+        body = self._sealing.open(self._batch.id, line.number, line.sealed)
+        return LineResult(line.request_id, line.http_status, body)
+
+
+class _File:
+    """A file that is written line by line; there is none before the first."""
+
+    def __init__(
+        self, store: FileStore, sealing: Sealing, owner: Owner, name: str, now: datetime, expires_at: datetime
+    ) -> None:
+        self._store = store
+        self._sealing = sealing
+        self._owner = owner
+        self._name = name
+        self._times = now, expires_at
+        self._id = ""
+        self._parts = 0
+        self._buffer = bytearray()
+
+    async def write(self, line: bytes) -> None:
+        """Append a line."""
+        self._buffer += line
+        if len(self._buffer) >= MEGABYTE:
+            await self._flush()
+
+    async def complete(self) -> str:
+        """Return the id of the file, "" if nothing was written."""
+        if self._buffer:
+            await self._flush()
+        if self._id:
+            await self._store.complete(self._owner, self._id, Purpose.BATCH_OUTPUT, self._times[1])
+        return self._id
+
+    async def _flush(self) -> None:
+        if not self._id:
+            self._id = new_file_id()
+            await self._store.begin(self._owner, self._id, self._name, *self._times)
+        content, self._buffer = bytes(self._buffer), bytearray()
+        sealed = self._sealing.seal(self._id, self._parts, content)
+        await self._store.add_part(self._owner, self._id, self._parts, len(content), sealed)
+        self._parts += 1

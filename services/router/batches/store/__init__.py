@@ -1,0 +1,1 @@
+"""SQL of files, batches and lines: rows to values and back. It decides nothing."""
