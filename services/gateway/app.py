@@ -23,7 +23,7 @@ from services.gateway.edge.reading.params import check_query
 from services.gateway.edge.request_context import context_of
 from services.gateway.edge.server.admin_listener import is_elsewhere
 from services.gateway.identity.access import AccessTable, Open
-from services.gateway.inference.anthropic.entering import enter, speaks_anthropic
+from services.gateway.inference.anthropic.entering import enter, is_anthropic, speak_anthropic, speaks_anthropic
 from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.management import bodies, orders
@@ -58,6 +58,9 @@ class Application(FastAPI):
 
     async def serve_by_framework(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request of any route but the hot ones."""
+        if scope["type"] == "http" and is_anthropic(scope["path"]):
+            # Other methods, and paths at which nothing is: its clients read errors in their own form only.
+            speak_anthropic(context_of(scope))
         await super().__call__(scope, receive, send)
 
 

@@ -16,6 +16,7 @@ from services.router.domain.completion import (
     Embeddings,
     End,
     FinishReason,
+    Held,
     Message,
     Prompt,
     ResponseFormat,
@@ -79,6 +80,7 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         candidates=tuple(message.candidates),
         sort=message.sort,
         alone=message.alone,
+        held=Held(message.catalog_version, frozenset(message.priced_models)),
     )
 
 
@@ -185,6 +187,7 @@ def route_to_proto(route: Route) -> pb.Route:
         resolved_model=route.resolved_model,
         dropped_params=route.dropped_params,
         queued_ms=route.queued_ms,
+        stands_in=route.stands_in,
     )
 
 

@@ -105,10 +105,6 @@ class PricedRequest:
             return None
         return (self.catalog.find(model_id) or self.model).known_price_at(self.at)
 
-    def is_fallback(self, model_id: str) -> bool:
-        """Tell whether a model comes after the first one; False also where the router puts them in order."""
-        return not self.steered.sort and any(model.id == model_id for model, _ in self.candidates[1:])
-
     def at_share(self, percent: int) -> PricedRequest:
         """Return the same request at so many percent of every price."""
         candidates = tuple([(model, price.share(percent)) for model, price in self.candidates])

@@ -78,8 +78,9 @@ class PromptList:
 
 def asker_of(call: PaidCall) -> Asker:
     """Return what the router must know of who asks."""
-    caller = call.context.known_caller
-    return Asker(caller.user_id, caller.models, call.priced.steered, caller.tier)
+    caller, priced = call.context.known_caller, call.priced
+    covered = [model.id for model, _ in priced.candidates]
+    return Asker(caller.user_id, caller.models, priced.steered, caller.tier, priced.catalog.version, covered)
 
 
 def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
@@ -90,7 +91,8 @@ def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
         for choice in answer.choices
     )
     queued_ms = sum(answer.route.queued_ms for answer in answers)
-    route = msgspec.structs.replace(answers[0].route, queued_ms=queued_ms)
+    stands_in = any(answer.route.stands_in for answer in answers)
+    route = msgspec.structs.replace(answers[0].route, queued_ms=queued_ms, stands_in=stands_in)
     return Completion(route, choices, joined_end([answer.end for answer in answers]))
 
 

@@ -195,8 +195,8 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.finish = pb.FINISH_REASON_STOP
         self.dropped: list[str] = []
         self.queued_ms = 0
+        self.stands_in = False
         self.answering_model = ""
-        self.attempts = [pb.Attempt(provider="yandexgpt", model="yandexgpt:latest", latency_ms=12)]
         self.without_end = False
         self.at_once = False
         self.progress: pb.Usage | None = None
@@ -233,10 +233,12 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
             resolved_model=f"{asked}-build-7",
             dropped_params=self.dropped,
             queued_ms=self.queued_ms,
+            stands_in=self.stands_in,
         )
 
     def _end(self) -> pb.End:
-        return pb.End(usage=self.usage, attempts=self.attempts, system_fingerprint="build-7")
+        attempts = [pb.Attempt(provider="yandexgpt", model="yandexgpt:latest", latency_ms=12)]
+        return pb.End(usage=self.usage, attempts=attempts, system_fingerprint="build-7")
 
     async def _pause(self, number: int) -> None:
         if self.hold is not None and number == self.hold_at:

@@ -56,12 +56,16 @@ class Asker(NamedTuple):
         allowed_models: what the caller's credential is limited to; empty: no limit.
         candidates: whom it wants to be answered by.
         tier: how large its share is.
+        catalog_version: by which the hold was made.
+        priced_models: ids that the hold covers.
     """
 
     tenant: str = ""
     allowed_models: Collection[str] = ()
     candidates: Candidates = UNSTEERED
     tier: str = ""
+    catalog_version: str = ""
+    priced_models: Sequence[str] = ()
 
 
 class _PartHead(msgspec.Struct, gc=False):
@@ -99,6 +103,8 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
         tier=asker.tier,
         require_parameters=request.provider is not None and bool(request.provider.require_parameters),
         schema_bound=schema_bound,
+        catalog_version=asker.catalog_version,
+        priced_models=asker.priced_models,
     )
     if request.stop:
         prompt.stop.extend([request.stop] if isinstance(request.stop, str) else request.stop)
