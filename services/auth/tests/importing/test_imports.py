@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -54,7 +55,9 @@ async def test_an_imported_key_verifies_as_it_always_did(auth: AuthCaller, auth_
     caller = await auth.verify("rz_live_secret")
 
     assert (caller.user_id, caller.key_id, caller.tier) == ("u", "k", pb.TIER_PRO)
-    assert await auth_pool.fetchval("SELECT hash_kind FROM auth.api_keys WHERE id = 'k'") == "hmac-sha256"
+    async with asyncio.timeout(20):
+        while await auth_pool.fetchval("SELECT hash_kind FROM auth.api_keys WHERE id = 'k'") != "hmac-sha256":
+            await asyncio.sleep(0.01)
 
 
 async def test_what_cannot_arrive_is_told_by_its_reason(auth_pool: Pool) -> None:
