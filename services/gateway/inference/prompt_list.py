@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,9 @@ from services.gateway.clients.router.prompt import Asker
 from services.gateway.inference.paid_call import PaidCall
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import Attempt, total_usage
+
+# The share of a provider's slots that lines of batches have (ROUTER_SLOTS_SHARES).
+BATCH_TIER: Final = "batch"
 
 
 class PromptList:
@@ -78,8 +82,11 @@ class PromptList:
 
 def asker_of(call: PaidCall) -> Asker:
     """Return what the router must know of who asks."""
-    caller = call.context.known_caller
-    return Asker(caller.user_id, caller.models, call.priced.steered, caller.tier)
+    caller, deferral = call.context.known_caller, call.context.deferral
+    if deferral is None:
+        return Asker(caller.user_id, caller.models, call.priced.steered, caller.tier)
+    # Whoever waits for an answer comes first.
+    return Asker(caller.user_id, caller.models, call.priced.steered, BATCH_TIER, deferral.name)
 
 
 def joined(answers: Sequence[Completion], choices_each: int) -> Completion:

@@ -96,7 +96,7 @@ class Prompt:
     `schema_bound` is the most tokens that its schemas may be when they are written out; 0: not known.
     `candidates` are the ids of the models that may answer, first choice first; empty: the catalogue says. `sort` is by
     what they are put in order first: "latency" or "throughput", as seen lately; empty: by nothing. `alone`: only the
-    first of them is asked.
+    first of them is asked. `deferral` names a prompt that nobody waits for, whoever asks it again.
     """
 
     model: str
@@ -122,6 +122,7 @@ class Prompt:
     candidates: Sequence[str] = ()
     sort: str = ""
     alone: bool = False
+    deferral: str = ""
 
 
 @dataclass(slots=True)

@@ -56,12 +56,14 @@ class Asker(NamedTuple):
         allowed_models: what the caller's credential is limited to; empty: no limit.
         candidates: whom it wants to be answered by.
         tier: how large its share is.
+        deferral: names what nobody waits for; empty: somebody does.
     """
 
     tenant: str = ""
     allowed_models: Collection[str] = ()
     candidates: Candidates = UNSTEERED
     tier: str = ""
+    deferral: str = ""
 
 
 class _PartHead(msgspec.Struct, gc=False):
@@ -97,6 +99,7 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
         allowed_models=asker.allowed_models,
         tenant=asker.tenant,
         tier=asker.tier,
+        deferral=asker.deferral,
         require_parameters=request.provider is not None and bool(request.provider.require_parameters),
         schema_bound=schema_bound,
     )
