@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from servicekit.errors import ErrorReason, NotFound
+from services.gateway.batches.bodies import NewBatchBody
 from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.api_description import (
     TITLE,
@@ -126,6 +127,6 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
 def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
-        components={**components(), **bodies.components(*orders.ORDERS)},
+        components={**components(), **bodies.components(*orders.ORDERS, NewBatchBody)},
         needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )

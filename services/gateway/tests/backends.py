@@ -24,7 +24,7 @@ from razvilka.auth.v1 import (
     user_context_pb2,
     user_context_pb2_grpc,
 )
-from razvilka.router.v1 import admin_pb2, admin_pb2_grpc, router_pb2_grpc
+from razvilka.router.v1 import admin_pb2, admin_pb2_grpc, batches_pb2, batches_pb2_grpc, router_pb2_grpc
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import (
     catalog_facts_pb2,
@@ -45,6 +45,7 @@ from servicekit.settings import GrpcSettings
 from servicekit.telemetry import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
+from services.gateway.tests.batch_backend import EmptyBatches
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
 from services.gateway.tests.notification_backend import FakeNotifications, FakeOwners
 from services.gateway.tests.provider_backend import FakeProviders
@@ -357,7 +358,8 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
 
 
 def add_router(router: FakeRouter, server: grpc.aio.Server) -> None:
-    """Register both faces of the router."""
+    """Register the faces of the router."""
+    batches_pb2_grpc.add_BatchServiceServicer_to_server(EmptyBatches(), server)
     router_pb2_grpc.add_RouterServiceServicer_to_server(router, server)
     admin_pb2_grpc.add_RouterAdminServiceServicer_to_server(router.providers, server)
 
@@ -480,7 +482,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     }
     files = {
         "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, owners_pb2),
-        "router_target": (pb, admin_pb2),
+        "router_target": (pb, admin_pb2, batches_pb2),
         "usage_target": (usage_pb2, catalog_facts_pb2, notifications_pb2, statistics_pb2),
     }
     async with AsyncExitStack() as stack:
