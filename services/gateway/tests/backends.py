@@ -27,6 +27,8 @@ from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import (
     catalog_facts_pb2,
     catalog_facts_pb2_grpc,
+    forecasts_pb2,
+    forecasts_pb2_grpc,
     statistics_pb2,
     statistics_pb2_grpc,
     usage_pb2,
@@ -41,6 +43,7 @@ from servicekit.settings import GrpcSettings
 from servicekit.telemetry import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
+from services.gateway.tests.forecast_backend import FakeForecasts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
 from services.gateway.tests.provider_backend import FakeProviders
 from services.gateway.tests.statistics_backend import FakeStatistics
@@ -427,6 +430,7 @@ class Backends:
     router: FakeRouter
     usage: FakeUsage
     statistics: FakeStatistics
+    forecasts: FakeForecasts
     catalog_facts: FakeCatalogFacts
     user_contexts: FakeUserContexts
     targets: dict[str, str]
@@ -448,7 +452,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     """Yield the three services, listening on free ports."""
     auth, router, usage, statistics = FakeAuth(), FakeRouter(), FakeUsage(), FakeStatistics()
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
-    catalog_facts = FakeCatalogFacts()
+    catalog_facts, forecasts = FakeCatalogFacts(), FakeForecasts()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
@@ -460,6 +464,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     def register_usage(server: Any) -> None:
         usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
         statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(statistics, server)
+        forecasts_pb2_grpc.add_ForecastServiceServicer_to_server(forecasts, server)
         catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
 
     registrations = {
@@ -470,7 +475,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     files = {
         "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2),
         "router_target": (pb, admin_pb2),
-        "usage_target": (usage_pb2, catalog_facts_pb2, statistics_pb2),
+        "usage_target": (usage_pb2, catalog_facts_pb2, forecasts_pb2, statistics_pb2),
     }
     async with AsyncExitStack() as stack:
         targets = {}
@@ -478,4 +483,6 @@ async def running_backends() -> AsyncIterator[Backends]:
             served = running_server(GrpcSettings(grace_s=0.0), register, _always, _open_to_the_gateway(*files[name]))
             port = await stack.enter_async_context(served)
             targets[name] = f"127.0.0.1:{port}"
-        yield Backends(auth, oauth, accounts, router, usage, statistics, catalog_facts, user_contexts, targets)
+        yield Backends(
+            auth, oauth, accounts, router, usage, statistics, forecasts, catalog_facts, user_contexts, targets
+        )
