@@ -29,7 +29,7 @@ from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
-from services.gateway.clients.usage_forecasts import ForecastClient
+from services.gateway.clients.usage_forecasts.client import ForecastClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages

@@ -8,11 +8,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from servicekit.clock import Clock
-from services.gateway.analytics.forecast_bodies import ForecastBody, forecast_body
+from services.gateway.analytics.forecast_bodies import ForecastBody
 from services.gateway.analytics.forecast_limits import budget_limit, limit_of
+from services.gateway.analytics.forecast_views import forecast_body
 from services.gateway.analytics.grammar import check_names, refusal, zone_of
 from services.gateway.clients.usage import UsageClient
-from services.gateway.clients.usage_forecasts import ForecastClient, ForecastQuestion
+from services.gateway.clients.usage_forecasts.client import ForecastClient
+from services.gateway.clients.usage_forecasts.values import ForecastQuestion
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.pages.language import LANGUAGES, choose

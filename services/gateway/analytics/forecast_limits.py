@@ -14,7 +14,7 @@ from services.gateway.admission.periods import BudgetPeriod, moment, window_of
 from services.gateway.analytics.grammar import refusal
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.usage import UsageClient
-from services.gateway.clients.usage_forecasts import ForecastLimit
+from services.gateway.clients.usage_forecasts.values import ForecastLimit
 
 MAX_RUB: Final = Decimal(1_000_000_000)
 USER_SUBJECT: Final = "user:"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from services.gateway.clients.usage_forecasts import Forecast, LimitDates
+from services.gateway.clients.usage_forecasts.values import Forecast, LimitDates
 
 # The least history, and the widest band that is still told, are those of the usage service.
 REFUSALS: Final = {

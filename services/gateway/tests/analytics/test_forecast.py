@@ -10,8 +10,8 @@ from razvilka.auth.v1 import auth_pb2
 from razvilka.usage.v1 import forecasts_pb2 as pb
 
 from services.gateway.analytics.forecast_texts import LIMITS, PRELIMINARY, REFUSALS
-from services.gateway.clients.usage_forecasts import METHODS
-from services.gateway.clients.usage_forecasts import REFUSALS as CODES
+from services.gateway.clients.usage_forecasts.client import METHODS
+from services.gateway.clients.usage_forecasts.client import REFUSALS as CODES
 from services.gateway.tests.backends import Backends, caller
 from services.gateway.tests.conftest import Edge
 
