@@ -19,6 +19,7 @@ from servicekit.settings import (
     TlsSettings,
 )
 from services.usage.forecasting.settings import ForecastSettings
+from services.usage.insights.settings import InsightsSettings
 from services.usage.notifications.settings import (
     NotificationOptions,
     NotificationSettings,
@@ -70,6 +71,7 @@ class UsageSettings(BaseSettings):
     partitions: PartitionSettings = PartitionSettings()
     invariants: InvariantSettings = InvariantSettings()
     forecasts: ForecastSettings = ForecastSettings()
+    insights: InsightsSettings = InsightsSettings()
     reports: ReportSettings = ReportSettings()
     notifications: NotificationSettings = NotificationSettings()
     webhooks: WebhookSettings = WebhookSettings()

@@ -49,4 +49,5 @@ def test_every_rpc_is_attacked() -> None:
         "UsageService",
         "CatalogFactsService",
         "ForecastService",
+        "InsightsService",
     }
