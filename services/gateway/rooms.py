@@ -13,6 +13,7 @@ from servicekit.clock import Clock
 from servicekit.lifecycle import Background
 from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.analytics import needs as analytics
+from services.gateway.analytics.insights import AskedFor, insights_router
 from services.gateway.analytics.statistics_routers import statistics_routers
 from services.gateway.batches import access as batches
 from services.gateway.batches.holders import Holders
@@ -28,6 +29,7 @@ from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
+from services.gateway.clients.usage_insights import InsightsClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
@@ -108,6 +110,7 @@ class AppDependencies:
     router: RouterClient
     usage: UsageClient
     statistics: StatisticsClient
+    insights: InsightsClient
     auth: AuthClient
     oauth: OAuthClient
     grants: GrantClient
@@ -159,6 +162,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
         *orders.order_routers(parts.administration, parts.router, parts.limit),
         *statistics_routers(parts.statistics, parts.clock),
+        insights_router(parts.insights, AskedFor(parts.auth, parts.usage, parts.clock), parts.clock),
     )
 
 

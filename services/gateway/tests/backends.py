@@ -27,6 +27,8 @@ from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import (
     catalog_facts_pb2,
     catalog_facts_pb2_grpc,
+    insights_pb2,
+    insights_pb2_grpc,
     statistics_pb2,
     statistics_pb2_grpc,
     usage_pb2,
@@ -42,6 +44,7 @@ from servicekit.telemetry import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
+from services.gateway.tests.insights_backend import FakeInsights
 from services.gateway.tests.provider_backend import FakeProviders
 from services.gateway.tests.statistics_backend import FakeStatistics
 from services.router.frames import RouterAnswerCodec
@@ -120,6 +123,7 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         self.hold: asyncio.Event | None = None
         self.ordered: Any = None
         self.names: dict[tuple[str, str], dict[str, str]] = {}
+        self.keys: list[auth_pb2.ApiKey] = []
 
     async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:
         self.asked += 1
@@ -141,7 +145,7 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         return auth_pb2.CreateApiKeyResponse(key=key, secret="rz_live_fresh")
 
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
-        return auth_pb2.ListApiKeysResponse(keys=[self.key()])
+        return auth_pb2.ListApiKeysResponse(keys=self.keys or [self.key()])
 
     async def GetModelNames(self, request: Any, context: Any) -> auth_pb2.GetModelNamesResponse:
         return auth_pb2.GetModelNamesResponse(names=self.names.get((request.user_id, request.key_id), {}))
@@ -427,6 +431,7 @@ class Backends:
     router: FakeRouter
     usage: FakeUsage
     statistics: FakeStatistics
+    insights: FakeInsights
     catalog_facts: FakeCatalogFacts
     user_contexts: FakeUserContexts
     targets: dict[str, str]
@@ -448,7 +453,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     """Yield the three services, listening on free ports."""
     auth, router, usage, statistics = FakeAuth(), FakeRouter(), FakeUsage(), FakeStatistics()
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
-    catalog_facts = FakeCatalogFacts()
+    catalog_facts, insights = FakeCatalogFacts(), FakeInsights()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
@@ -460,6 +465,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     def register_usage(server: Any) -> None:
         usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
         statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(statistics, server)
+        insights_pb2_grpc.add_InsightsServiceServicer_to_server(insights, server)
         catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
 
     registrations = {
@@ -470,7 +476,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     files = {
         "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2),
         "router_target": (pb, admin_pb2),
-        "usage_target": (usage_pb2, catalog_facts_pb2, statistics_pb2),
+        "usage_target": (usage_pb2, catalog_facts_pb2, statistics_pb2, insights_pb2),
     }
     async with AsyncExitStack() as stack:
         targets = {}
@@ -478,4 +484,6 @@ async def running_backends() -> AsyncIterator[Backends]:
             served = running_server(GrpcSettings(grace_s=0.0), register, _always, _open_to_the_gateway(*files[name]))
             port = await stack.enter_async_context(served)
             targets[name] = f"127.0.0.1:{port}"
-        yield Backends(auth, oauth, accounts, router, usage, statistics, catalog_facts, user_contexts, targets)
+        yield Backends(
+            auth, oauth, accounts, router, usage, statistics, insights, catalog_facts, user_contexts, targets
+        )
