@@ -33,6 +33,7 @@ STATISTICS: Final = ("GetStats", "GetStatsOfOthers", "ListRequests", "ListReques
 IN_THEIR_NAME: Final = {
     "GetRequest": UserRow("user_id", "usage:read"),
     "ListModelCallers": UserRow("admin_user_id", "admin"),
+    "GetForecast": UserRow("user_id", "usage:read"),
     **dict.fromkeys(("GetStats", "ListRequests"), UserRow("user_id", "usage:read")),
     **dict.fromkeys(("GetStatsOfOthers", "ListRequestsOfOthers"), UserRow("admin_user_id", "admin")),
     **dict.fromkeys(("ListChannels", "ListDeliveries", "ListRules"), READS_NOTIFICATIONS),
@@ -50,6 +51,7 @@ _SERVICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "UsageService": METHODS,
     "StatisticsService": dict.fromkeys(STATISTICS, _GATEWAY),
     "CatalogFactsService": dict.fromkeys(CATALOG_FACTS, _GATEWAY),
+    "ForecastService": {"GetForecast": _GATEWAY},
     "InsightsService": dict.fromkeys(INSIGHTS, _GATEWAY),
     "ReportService": dict.fromkeys((*REPORTS, "ReadLinkedReport"), _GATEWAY),
     "NotificationService": dict.fromkeys(NOTIFICATIONS, _GATEWAY),

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 from razvilka.usage.v1.catalog_facts_pb2_grpc import add_CatalogFactsServiceServicer_to_server
+from razvilka.usage.v1.forecasts_pb2_grpc import add_ForecastServiceServicer_to_server
 from razvilka.usage.v1.insights_pb2_grpc import add_InsightsServiceServicer_to_server
 from razvilka.usage.v1.notifications_pb2_grpc import add_NotificationServiceServicer_to_server
 from razvilka.usage.v1.reports_pb2_grpc import add_ReportServiceServicer_to_server
@@ -25,6 +26,7 @@ from servicekit.trust.user_context import ContextCheck
 from services.usage.callers import CALLERS, IN_THEIR_NAME
 from services.usage.catalog_facts.rpc import CatalogFactsServicer
 from services.usage.catalog_facts.store import FactsStore
+from services.usage.forecasting.assembly import build_forecasting
 from services.usage.ingest import Ingest
 from services.usage.insights.assembly import build_insights
 from services.usage.insights.rpc import InsightsServicer
@@ -68,6 +70,7 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         store = UsageStore(pool)
         upkeep = Upkeep(store, settings.partitions, settings.invariants, clock=clock)
         ingest = Ingest(store, settings.ingest, clock=clock, rng=rng)
+        forecasting = build_forecasting(pool, settings.forecasts, clock)
         insights = build_insights(pool, notifications.events.raise_event, clock=clock)
         statistics = StatisticsStore(pool)
         service = UsageService(DetailedStatistics(statistics, clock=clock), insights.analysis)
@@ -76,6 +79,7 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         served: tuple[tuple[Callable[[Any, grpc.aio.Server], None], object], ...] = (
             (add_UsageServiceServicer_to_server, UsageServicer(ingest, Spending(store), upkeep)),
             (add_CatalogFactsServiceServicer_to_server, CatalogFactsServicer(FactsStore(pool))),
+            (add_ForecastServiceServicer_to_server, forecasting.servicer),
             (add_InsightsServiceServicer_to_server, InsightsServicer(insights, service.analyze_usage_patterns)),
             (add_StatisticsServiceServicer_to_server, StatisticsServicer(service, RequestLog(statistics))),
             (add_ReportServiceServicer_to_server, reports.servicer),
@@ -91,6 +95,6 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
             tasks.start(upkeep.keep_partitions(), name="partitions")
             tasks.start(upkeep.keep_checking(), name="invariants")
             tasks.start(upkeep.repeat("insights", settings.insights.every_s, insights.jobs.look), name="insights")
-            for job, (work, every_s) in (notifications.jobs | reports.jobs).items():
+            for job, (work, every_s) in (notifications.jobs | reports.jobs | forecasting.jobs).items():
                 tasks.start(upkeep.repeat(job, every_s, work), name=job)
             yield port

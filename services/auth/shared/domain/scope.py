@@ -21,6 +21,7 @@ class Scope(StrEnum):
     COMPLETIONS_WRITE = "completions:write"
     EMBEDDINGS_WRITE = "embeddings:write"
     USAGE_READ = "usage:read"
+    NOTIFICATIONS_WRITE = "notifications:write"
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
     PROFILE_READ = "profile:read"
@@ -76,12 +77,17 @@ SCOPES: Final[dict[Scope, ScopeFacts]] = {
     Scope.USAGE_READ: ScopeFacts(
         ScopeKind.API, "`GET /v1/generation`, `/v1/requests`, what was spent", is_default=True
     ),
+    Scope.NOTIFICATIONS_WRITE: ScopeFacts(
+        ScopeKind.API, "`/v1/alerts`, `/v1/webhooks`: who is told of what was spent, and where"
+    ),
     Scope.KEYS_READ: ScopeFacts(ScopeKind.API, "`GET /v1/keys`"),
     Scope.KEYS_WRITE: ScopeFacts(
         ScopeKind.API, "making, rotating and revoking API keys, with no more rights than one's own"
     ),
     Scope.PROFILE_READ: ScopeFacts(ScopeKind.API, "`GET /v1/users/me`, `/v1/sessions`, `/v1/grants`"),
-    Scope.PROFILE_WRITE: ScopeFacts(ScopeKind.API, "changing those, ending the account, feedback on anomalies, decisions on advice"),
+    Scope.PROFILE_WRITE: ScopeFacts(
+        ScopeKind.API, "changing those, ending the account, feedback on anomalies, decisions on advice"
+    ),
     Scope.CLIENTS_WRITE: ScopeFacts(ScopeKind.API, "`/v1/clients`, with no more scopes than one's own"),
     Scope.ADMIN: ScopeFacts(
         ScopeKind.OPERATOR,
