@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.gateway.analytics.views import moment, money
-from services.gateway.clients.usage_insights import Finding, Incident, Recommendation, Saving
+from services.gateway.clients.usage_insights.values import Finding, Incident, Recommendation, Saving
 
 
 def finding_body(finding: Finding) -> dict[str, Any]:

@@ -25,7 +25,8 @@ from services.gateway.analytics.views import moment as moment_text
 from services.gateway.clients.account_views import KeyView
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.usage import UsageClient
-from services.gateway.clients.usage_insights import STATES, InsightsClient, Limit
+from services.gateway.clients.usage_insights.client import STATES, InsightsClient
+from services.gateway.clients.usage_insights.values import Limit
 from services.gateway.edge.reading.json_body import json_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope

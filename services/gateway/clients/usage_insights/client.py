@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.account_views import KeyView
 from services.gateway.clients.timestamps import moment, timestamp
+from services.gateway.clients.usage_insights.values import Finding, Incident, Limit, Recommendation, Saving
 from services.gateway.clients.user_contexts import InWhoseName, of_nobody
 
 # Mostly what was kept is read; somebody's first question is scans of all their rows of four weeks.
@@ -30,71 +30,6 @@ STATES: Final = {
 _FEEDBACK_NAMES: Final = {number: name for name, number in FEEDBACKS.items()}
 _STATE_NAMES: Final = {number: name for name, number in STATES.items()}
 _GRAIN_NAMES: Final = {pb.GRAIN_DAY: "day", pb.GRAIN_HOUR: "hour"}
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A limit of money, what is spent of it, and when it begins anew."""
-
-    name: str
-    limit_micro_rub: int
-    spent_micro_rub: int
-    ends_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Saving:
-    """What following advice saves a month."""
-
-    min_micro_rub: int
-    max_micro_rub: int
-    confidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A pattern that shows; `texts` by language, `query` shows its figures at GET /v1/usage/timeseries."""
-
-    pattern: str
-    subject: str
-    texts: dict[str, str]
-    evidence: dict[str, int | float | str]
-    query: dict[str, str]
-    saving: Saving | None
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """A day or hour that cost more than it should."""
-
-    id: str
-    grain: str
-    begins_at: datetime
-    ends_at: datetime
-    expected_micro_rub: int
-    actual_micro_rub: int
-    cause_dimension: str
-    cause_value: str
-    cause_expected_micro_rub: int
-    cause_actual_micro_rub: int
-    feedback: str
-    found_at: datetime
-    texts: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """A piece of advice and what became of it; `realised_micro_rub` is a month's, None: not measured yet."""
-
-    id: str
-    finding: Finding
-    state: str
-    reason: str
-    first_seen: datetime
-    last_seen: datetime
-    decided_at: datetime | None
-    realised_micro_rub: int | None
-    realised_at: datetime | None
 
 
 class InsightsClient:
