@@ -14,6 +14,7 @@ from servicekit.lifecycle import Background
 from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.analytics import needs as analytics
 from services.gateway.analytics.forecast import forecast_router
+from services.gateway.analytics.insights import AskedFor, insights_router
 from services.gateway.analytics.statistics_routers import statistics_routers
 from services.gateway.batches import access as batches
 from services.gateway.batches.holders import Holders
@@ -31,6 +32,7 @@ from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_forecasts.client import ForecastClient
+from services.gateway.clients.usage_insights.client import InsightsClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
@@ -122,6 +124,7 @@ class AppDependencies:
     usage: UsageClient
     statistics: StatisticsClient
     forecasts: ForecastClient
+    insights: InsightsClient
     notifications: NotificationClient
     telling: Telling
     auth: AuthClient
@@ -177,6 +180,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         *orders.order_routers(parts.administration, parts.router, parts.limit),
         *statistics_routers(parts.statistics, parts.clock),
         forecast_router(parts.forecasts, parts.usage, parts.clock),
+        insights_router(parts.insights, AskedFor(parts.auth, parts.usage, parts.clock), parts.clock),
     )
 
 

@@ -35,6 +35,7 @@ from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_catalog_facts import CatalogFactsClient, CatalogFactsPush
 from services.gateway.clients.usage_forecasts.client import ForecastClient
+from services.gateway.clients.usage_insights.client import InsightsClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
@@ -97,6 +98,7 @@ class Clients:
     usage: UsageClient
     statistics: StatisticsClient
     forecasts: ForecastClient
+    insights: InsightsClient
     catalog_facts: CatalogFactsClient
     notifications: NotificationClient
     owners: OwnerClient
@@ -155,6 +157,7 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         UsageClient(usage, contexts.signed),
         StatisticsClient(usage, contexts.signed),
         ForecastClient(usage, contexts.signed),
+        InsightsClient(usage, contexts.signed),
         CatalogFactsClient(usage),
         NotificationClient(usage, contexts.signed),
         OwnerClient(auth, deadline_s=settings.auth_timeout_s),
@@ -190,6 +193,7 @@ def _dependencies(
         usage=clients.usage,
         statistics=clients.statistics,
         forecasts=clients.forecasts,
+        insights=clients.insights,
         notifications=clients.notifications,
         telling=Telling(
             election, clients.owners, clients.notifications, catalog, clock=clock, every_s=settings.tell_people_every_s

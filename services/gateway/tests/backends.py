@@ -31,6 +31,8 @@ from razvilka.usage.v1 import (
     catalog_facts_pb2_grpc,
     forecasts_pb2,
     forecasts_pb2_grpc,
+    insights_pb2,
+    insights_pb2_grpc,
     notifications_pb2,
     notifications_pb2_grpc,
     statistics_pb2,
@@ -50,6 +52,7 @@ from services.gateway.tests.account_backend import FakeAccounts
 from services.gateway.tests.batch_backend import EmptyBatches
 from services.gateway.tests.forecast_backend import FakeForecasts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
+from services.gateway.tests.insights_backend import FakeInsights
 from services.gateway.tests.notification_backend import FakeNotifications, FakeOwners
 from services.gateway.tests.provider_backend import FakeProviders
 from services.gateway.tests.statistics_backend import FakeStatistics
@@ -129,6 +132,7 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         self.hold: asyncio.Event | None = None
         self.ordered: Any = None
         self.names: dict[tuple[str, str], dict[str, str]] = {}
+        self.keys: list[auth_pb2.ApiKey] = []
 
     async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:
         self.asked += 1
@@ -150,7 +154,7 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         return auth_pb2.CreateApiKeyResponse(key=key, secret="rz_live_fresh")
 
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
-        return auth_pb2.ListApiKeysResponse(keys=[self.key()])
+        return auth_pb2.ListApiKeysResponse(keys=self.keys or [self.key()])
 
     async def GetModelNames(self, request: Any, context: Any) -> auth_pb2.GetModelNamesResponse:
         return auth_pb2.GetModelNamesResponse(names=self.names.get((request.user_id, request.key_id), {}))
@@ -440,6 +444,7 @@ class Backends:
     usage: FakeUsage
     statistics: FakeStatistics
     forecasts: FakeForecasts
+    insights: FakeInsights
     catalog_facts: FakeCatalogFacts
     notifications: FakeNotifications
     owners: FakeOwners
@@ -465,6 +470,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
     catalog_facts, notifications, owners = FakeCatalogFacts(), FakeNotifications(), FakeOwners()
     forecasts = FakeForecasts()
+    insights = FakeInsights()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
@@ -478,6 +484,7 @@ async def running_backends() -> AsyncIterator[Backends]:
         usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
         statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(statistics, server)
         forecasts_pb2_grpc.add_ForecastServiceServicer_to_server(forecasts, server)
+        insights_pb2_grpc.add_InsightsServiceServicer_to_server(insights, server)
         catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
         notifications_pb2_grpc.add_NotificationServiceServicer_to_server(notifications, server)
 
@@ -489,7 +496,14 @@ async def running_backends() -> AsyncIterator[Backends]:
     files = {
         "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, owners_pb2),
         "router_target": (pb, admin_pb2, batches_pb2),
-        "usage_target": (usage_pb2, catalog_facts_pb2, forecasts_pb2, notifications_pb2, statistics_pb2),
+        "usage_target": (
+            usage_pb2,
+            catalog_facts_pb2,
+            forecasts_pb2,
+            insights_pb2,
+            notifications_pb2,
+            statistics_pb2,
+        ),
     }
     async with AsyncExitStack() as stack:
         targets = {}
@@ -505,6 +519,7 @@ async def running_backends() -> AsyncIterator[Backends]:
             usage=usage,
             statistics=statistics,
             forecasts=forecasts,
+            insights=insights,
             catalog_facts=catalog_facts,
             notifications=notifications,
             owners=owners,
