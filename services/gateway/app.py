@@ -27,6 +27,7 @@ from services.gateway.inference.anthropic.entering import enter, speaks_anthropi
 from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.management import bodies, orders
+from services.gateway.reports.bodies import ORDERS as REPORT_ORDERS
 from services.gateway.rooms import (
     LISTS_IN_QUERIES,
     ROOM_NEEDS,
@@ -123,6 +124,6 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
 def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
-        components={**components(), **bodies.components(*orders.ORDERS)},
+        components={**components(), **bodies.components(*orders.ORDERS, *REPORT_ORDERS)},
         needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )

@@ -28,6 +28,7 @@ from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
+from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
@@ -86,13 +87,25 @@ from services.gateway.pages.docs_page import docs_endpoint
 from services.gateway.pages.page_endpoint import PageDependencies
 from services.gateway.pages.policy_reports import reports_endpoint
 from services.gateway.pages.static_route import static_endpoint
+from services.gateway.reports import access as reports
+from services.gateway.reports.parts import ReportParts
+from services.gateway.reports.routes import reports_router
+from services.gateway.reports.schedules import schedules_router
 from services.gateway.settings import GatewaySettings
 
 # What is of the protocol was at /oauth/… in release 1.0, and is there still.
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
-ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, batches.NEEDS, *needs.NEEDS, *analytics.NEEDS)
+ROOM_NEEDS: Final = (
+    EDGE_NEEDS,
+    inference.NEEDS,
+    files.NEEDS,
+    batches.NEEDS,
+    reports.NEEDS,
+    *needs.NEEDS,
+    *analytics.NEEDS,
+)
 # Everywhere else a query that says a name twice is refused.
 LISTS_IN_QUERIES: Final = analytics.LISTS
 
@@ -108,6 +121,7 @@ class AppDependencies:
     router: RouterClient
     usage: UsageClient
     statistics: StatisticsClient
+    reports: ReportClient
     auth: AuthClient
     oauth: OAuthClient
     grants: GrantClient
@@ -159,6 +173,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
         *orders.order_routers(parts.administration, parts.router, parts.limit),
         *statistics_routers(parts.statistics, parts.clock),
+        *_report_routers(parts),
     )
 
 
@@ -189,6 +204,12 @@ def _inference(parts: AppDependencies) -> InferenceDependencies:
         idempotency=parts.idempotency,
         cache=parts.settings.cache,
     )
+
+
+def _report_routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
+    given = ReportParts(parts.reports, parts.auth, parts.key_set, parts.limit, parts.clock, parts.settings.public_url)
+    # Schedules first: their path would be a report's id.
+    return schedules_router(given), reports_router(given)
 
 
 def hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:

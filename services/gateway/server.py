@@ -35,6 +35,7 @@ from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_catalog_facts import CatalogFactsClient, CatalogFactsPush
+from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
@@ -113,6 +114,7 @@ class Clients:
     router: RouterClient
     usage: UsageClient
     statistics: StatisticsClient
+    reports: ReportClient
     catalog_facts: CatalogFactsClient
 
 
@@ -167,6 +169,7 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         router,
         UsageClient(usage, contexts.signed),
         StatisticsClient(usage, contexts.signed),
+        ReportClient(usage, contexts.signed),
         CatalogFactsClient(usage),
     )
 
@@ -198,6 +201,7 @@ def _dependencies(
         router=clients.router,
         usage=clients.usage,
         statistics=clients.statistics,
+        reports=clients.reports,
         auth=clients.auth,
         oauth=clients.oauth,
         grants=clients.grants,

@@ -27,6 +27,8 @@ from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import (
     catalog_facts_pb2,
     catalog_facts_pb2_grpc,
+    reports_pb2,
+    reports_pb2_grpc,
     statistics_pb2,
     statistics_pb2_grpc,
     usage_pb2,
@@ -43,6 +45,7 @@ from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
 from services.gateway.tests.provider_backend import FakeProviders
+from services.gateway.tests.reports_backend import FakeReports
 from services.gateway.tests.statistics_backend import FakeStatistics
 from services.router.frames import RouterAnswerCodec
 
@@ -427,6 +430,7 @@ class Backends:
     router: FakeRouter
     usage: FakeUsage
     statistics: FakeStatistics
+    reports: FakeReports
     catalog_facts: FakeCatalogFacts
     user_contexts: FakeUserContexts
     targets: dict[str, str]
@@ -448,7 +452,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     """Yield the three services, listening on free ports."""
     auth, router, usage, statistics = FakeAuth(), FakeRouter(), FakeUsage(), FakeStatistics()
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
-    catalog_facts = FakeCatalogFacts()
+    catalog_facts, reports = FakeCatalogFacts(), FakeReports()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
@@ -460,6 +464,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     def register_usage(server: Any) -> None:
         usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
         statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(statistics, server)
+        reports_pb2_grpc.add_ReportServiceServicer_to_server(reports, server)
         catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
 
     registrations = {
@@ -470,7 +475,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     files = {
         "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2),
         "router_target": (pb, admin_pb2),
-        "usage_target": (usage_pb2, catalog_facts_pb2, statistics_pb2),
+        "usage_target": (usage_pb2, catalog_facts_pb2, statistics_pb2, reports_pb2),
     }
     async with AsyncExitStack() as stack:
         targets = {}
@@ -478,4 +483,4 @@ async def running_backends() -> AsyncIterator[Backends]:
             served = running_server(GrpcSettings(grace_s=0.0), register, _always, _open_to_the_gateway(*files[name]))
             port = await stack.enter_async_context(served)
             targets[name] = f"127.0.0.1:{port}"
-        yield Backends(auth, oauth, accounts, router, usage, statistics, catalog_facts, user_contexts, targets)
+        yield Backends(auth, oauth, accounts, router, usage, statistics, reports, catalog_facts, user_contexts, targets)
