@@ -23,6 +23,7 @@ REPORTS: Final = (
     *("OrderReport", "GetReport", "ListReports", "DeleteReport", "ReadReport"),
     *("CreateSchedule", "ReplaceSchedule", "GetSchedule", "ListSchedules", "DeleteSchedule"),
 )
+INSIGHTS: Final = ("GetPatterns", "ListIncidents", "GiveFeedback", "ListRecommendations", "DecideRecommendation")
 READS_NOTIFICATIONS: Final = UserRow("user_id", "usage:read")
 WRITES_NOTIFICATIONS: Final = UserRow("user_id", "notifications:write")
 STATISTICS: Final = ("GetStats", "GetStatsOfOthers", "ListRequests", "ListRequestsOfOthers")
@@ -32,10 +33,13 @@ STATISTICS: Final = ("GetStats", "GetStatsOfOthers", "ListRequests", "ListReques
 IN_THEIR_NAME: Final = {
     "GetRequest": UserRow("user_id", "usage:read"),
     "ListModelCallers": UserRow("admin_user_id", "admin"),
+    "GetForecast": UserRow("user_id", "usage:read"),
     **dict.fromkeys(("GetStats", "ListRequests"), UserRow("user_id", "usage:read")),
     **dict.fromkeys(("GetStatsOfOthers", "ListRequestsOfOthers"), UserRow("admin_user_id", "admin")),
     **dict.fromkeys(("ListChannels", "ListDeliveries", "ListRules"), READS_NOTIFICATIONS),
     **dict.fromkeys(("CreateChannel", "ChangeChannel", "DeleteChannel", "RotateSecret"), WRITES_NOTIFICATIONS),
+    **dict.fromkeys(("GetPatterns", "ListIncidents", "ListRecommendations"), UserRow("user_id", "usage:read")),
+    **dict.fromkeys(("GiveFeedback", "DecideRecommendation"), UserRow("user_id", "profile:write")),
     # Whoever may see what was spent may have it as a file. A link shows by itself which report it opens.
     **dict.fromkeys(REPORTS, UserRow("user_id", "usage:read")),
     **dict.fromkeys(("TestChannel", "Redeliver", "CreateRule", "ChangeRule", "DeleteRule"), WRITES_NOTIFICATIONS),
@@ -47,6 +51,8 @@ _SERVICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "UsageService": METHODS,
     "StatisticsService": dict.fromkeys(STATISTICS, _GATEWAY),
     "CatalogFactsService": dict.fromkeys(CATALOG_FACTS, _GATEWAY),
+    "ForecastService": {"GetForecast": _GATEWAY},
+    "InsightsService": dict.fromkeys(INSIGHTS, _GATEWAY),
     "ReportService": dict.fromkeys((*REPORTS, "ReadLinkedReport"), _GATEWAY),
     "NotificationService": dict.fromkeys(NOTIFICATIONS, _GATEWAY),
 }
