@@ -25,6 +25,7 @@ from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
+from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
@@ -79,6 +80,8 @@ from services.gateway.management.expiring_models import expiring_models_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
 from services.gateway.management.model_names import model_names_router
+from services.gateway.notifications import routes as notifications
+from services.gateway.notifications.telling import Telling
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.oauth.device import DevicePages
 from services.gateway.oauth.metadata import MetadataEndpoints
@@ -103,6 +106,7 @@ ROOM_NEEDS: Final = (
     files.NEEDS,
     batches.NEEDS,
     reports.NEEDS,
+    notifications.NEEDS,
     *needs.NEEDS,
     *analytics.NEEDS,
 )
@@ -122,6 +126,8 @@ class AppDependencies:
     usage: UsageClient
     statistics: StatisticsClient
     reports: ReportClient
+    notifications: NotificationClient
+    telling: Telling
     auth: AuthClient
     oauth: OAuthClient
     grants: GrantClient
@@ -171,6 +177,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
+        *notifications.notification_routers(parts.notifications, parts.telling),
         *orders.order_routers(parts.administration, parts.router, parts.limit),
         *statistics_routers(parts.statistics, parts.clock),
         *_report_routers(parts),
@@ -248,7 +255,9 @@ def page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
         *LoginPages(shared, authorization, parts.clock).all(),
         *RegistrationPages(shared).all(),
         *AccountPages(shared).all(),
-        *AccessPages(shared, parts.grants, parts.auth).all(outbox=settings.environment != "production"),
+        *AccessPages(shared, parts.grants, parts.auth, parts.notifications).all(
+            outbox=settings.environment != "production"
+        ),
         static_endpoint(),
         reports_endpoint(parts.limit),
         *([docs_endpoint()] if settings.environment != "production" else []),
