@@ -33,6 +33,7 @@ from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_forecasts.client import ForecastClient
 from services.gateway.clients.usage_insights.client import InsightsClient
+from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
@@ -93,6 +94,10 @@ from services.gateway.pages.docs_page import docs_endpoint
 from services.gateway.pages.page_endpoint import PageDependencies
 from services.gateway.pages.policy_reports import reports_endpoint
 from services.gateway.pages.static_route import static_endpoint
+from services.gateway.reports import access as reports
+from services.gateway.reports.parts import ReportParts
+from services.gateway.reports.routes import reports_router
+from services.gateway.reports.schedules import schedules_router
 from services.gateway.settings import GatewaySettings
 
 # What is of the protocol was at /oauth/… in release 1.0, and is there still.
@@ -104,6 +109,7 @@ ROOM_NEEDS: Final = (
     inference.NEEDS,
     files.NEEDS,
     batches.NEEDS,
+    reports.NEEDS,
     notifications.NEEDS,
     *needs.NEEDS,
     *analytics.NEEDS,
@@ -125,6 +131,7 @@ class AppDependencies:
     statistics: StatisticsClient
     forecasts: ForecastClient
     insights: InsightsClient
+    reports: ReportClient
     notifications: NotificationClient
     telling: Telling
     auth: AuthClient
@@ -181,6 +188,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         *statistics_routers(parts.statistics, parts.clock),
         forecast_router(parts.forecasts, parts.usage, parts.clock),
         insights_router(parts.insights, AskedFor(parts.auth, parts.usage, parts.clock), parts.clock),
+        *_report_routers(parts),
     )
 
 
@@ -211,6 +219,12 @@ def _inference(parts: AppDependencies) -> InferenceDependencies:
         idempotency=parts.idempotency,
         cache=parts.settings.cache,
     )
+
+
+def _report_routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
+    given = ReportParts(parts.reports, parts.auth, parts.key_set, parts.limit, parts.clock, parts.settings.public_url)
+    # Schedules first: their path would be a report's id.
+    return schedules_router(given), reports_router(given)
 
 
 def hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:

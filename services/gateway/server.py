@@ -36,6 +36,7 @@ from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_catalog_facts import CatalogFactsClient, CatalogFactsPush
 from services.gateway.clients.usage_forecasts.client import ForecastClient
 from services.gateway.clients.usage_insights.client import InsightsClient
+from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
@@ -99,6 +100,7 @@ class Clients:
     statistics: StatisticsClient
     forecasts: ForecastClient
     insights: InsightsClient
+    reports: ReportClient
     catalog_facts: CatalogFactsClient
     notifications: NotificationClient
     owners: OwnerClient
@@ -158,6 +160,7 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         StatisticsClient(usage, contexts.signed),
         ForecastClient(usage, contexts.signed),
         InsightsClient(usage, contexts.signed),
+        ReportClient(usage, contexts.signed),
         CatalogFactsClient(usage),
         NotificationClient(usage, contexts.signed),
         OwnerClient(auth, deadline_s=settings.auth_timeout_s),
@@ -194,6 +197,7 @@ def _dependencies(
         statistics=clients.statistics,
         forecasts=clients.forecasts,
         insights=clients.insights,
+        reports=clients.reports,
         notifications=clients.notifications,
         telling=Telling(
             election, clients.owners, clients.notifications, catalog, clock=clock, every_s=settings.tell_people_every_s

@@ -35,6 +35,8 @@ from razvilka.usage.v1 import (
     insights_pb2_grpc,
     notifications_pb2,
     notifications_pb2_grpc,
+    reports_pb2,
+    reports_pb2_grpc,
     statistics_pb2,
     statistics_pb2_grpc,
     usage_pb2,
@@ -55,6 +57,7 @@ from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts
 from services.gateway.tests.insights_backend import FakeInsights
 from services.gateway.tests.notification_backend import FakeNotifications, FakeOwners
 from services.gateway.tests.provider_backend import FakeProviders
+from services.gateway.tests.reports_backend import FakeReports
 from services.gateway.tests.statistics_backend import FakeStatistics
 from services.router.frames import RouterAnswerCodec
 
@@ -445,6 +448,7 @@ class Backends:
     statistics: FakeStatistics
     forecasts: FakeForecasts
     insights: FakeInsights
+    reports: FakeReports
     catalog_facts: FakeCatalogFacts
     notifications: FakeNotifications
     owners: FakeOwners
@@ -469,8 +473,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     auth, router, usage, statistics = FakeAuth(), FakeRouter(), FakeUsage(), FakeStatistics()
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
     catalog_facts, notifications, owners = FakeCatalogFacts(), FakeNotifications(), FakeOwners()
-    forecasts = FakeForecasts()
-    insights = FakeInsights()
+    forecasts, insights, reports = FakeForecasts(), FakeInsights(), FakeReports()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
@@ -485,6 +488,7 @@ async def running_backends() -> AsyncIterator[Backends]:
         statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(statistics, server)
         forecasts_pb2_grpc.add_ForecastServiceServicer_to_server(forecasts, server)
         insights_pb2_grpc.add_InsightsServiceServicer_to_server(insights, server)
+        reports_pb2_grpc.add_ReportServiceServicer_to_server(reports, server)
         catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
         notifications_pb2_grpc.add_NotificationServiceServicer_to_server(notifications, server)
 
@@ -502,6 +506,7 @@ async def running_backends() -> AsyncIterator[Backends]:
             forecasts_pb2,
             insights_pb2,
             notifications_pb2,
+            reports_pb2,
             statistics_pb2,
         ),
     }
@@ -520,6 +525,7 @@ async def running_backends() -> AsyncIterator[Backends]:
             statistics=statistics,
             forecasts=forecasts,
             insights=insights,
+            reports=reports,
             catalog_facts=catalog_facts,
             notifications=notifications,
             owners=owners,

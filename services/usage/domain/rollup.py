@@ -22,8 +22,8 @@ _summed: Final = attrgetter(*SUMMED)
 Sums = list[int]
 """Amounts in the order of `SUMS`."""
 
-DayKey = tuple[str, date, str, str, str, str, str]
-PlatformKey = tuple[datetime, str, str, str]
+DayKey = tuple[str, date, str, str, str, str, str, str, str, str]
+PlatformKey = tuple[datetime, str, str, str, str, str]
 UserHourKey = tuple[str, datetime]
 LatencyKey = tuple[datetime, str, str, str, int]
 
@@ -75,10 +75,11 @@ class _Tally:
     def count(self, record: UsageRecord, sign: int) -> None:
         """Add the record (`sign` 1) or take it back (-1)."""
         hour, day = self._hour_of(record.time_ms // _HOUR_MS)
-        user, provider, model, status = record.user_id, record.provider, record.model, str(record.status)
+        user, provider, model = record.user_id, record.provider, record.model
+        call = (provider, model, str(record.status), record.endpoint, record.error_code)
         amounts = [sign, *[sign * amount for amount in _summed(record)]]
-        _add(self.day, (user, day, record.key_id, record.grant_id, provider, model, status), amounts)
-        _add(self.platform, (hour, provider, model, status), amounts)
+        _add(self.day, (user, day, record.key_id, record.grant_id, record.client_id, *call), amounts)
+        _add(self.platform, (hour, *call), amounts)
         _add(self.user_hour, (user, hour), amounts)
         if record.source is not Source.IMPORTED:
             self._count_latency((hour, provider, model, "latency", latency_bucket(record.latency_ms)), sign)

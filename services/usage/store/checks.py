@@ -80,7 +80,7 @@ def _comparison(table: str, key: dict[str, str], since: str) -> str:
     )
 
 
-_MODEL: Final = {"provider": "provider", "model": "model", "status": "status"}
+_CALL: Final = {name: name for name in ("provider", "model", "status", "endpoint", "error_code")}
 COMPARE_DAYS: Final = _comparison(
     "usage.rollup_day",
     {
@@ -88,12 +88,13 @@ COMPARE_DAYS: Final = _comparison(
         "day": "(created_at AT TIME ZONE 'UTC')::date",
         "key_id": "key_id",
         "grant_id": "grant_id",
-        **_MODEL,
+        "client_id": "client_id",
+        **_CALL,
     },
     "day >= ($1 AT TIME ZONE 'UTC')::date",
 )
 COMPARE_USER_HOURS: Final = _comparison("usage.rollup_hour_user", {"user_id": "user_id", "hour": _HOUR}, "hour >= $1")
-COMPARE_PLATFORM_HOURS: Final = _comparison("usage.rollup_hour_platform", {"hour": _HOUR, **_MODEL}, "hour >= $1")
+COMPARE_PLATFORM_HOURS: Final = _comparison("usage.rollup_hour_platform", {"hour": _HOUR, **_CALL}, "hour >= $1")
 
 # By number, not by bucket: the bucket's logarithm is the service's, and the two need not agree to the last bit.
 COMPARE_LATENCY: Final = """

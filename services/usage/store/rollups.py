@@ -31,9 +31,10 @@ def _adding(table: str, key: dict[str, str], amounts: Sequence[str]) -> str:
 
 # All four: rows come sorted by primary key, so that two writers take row locks in one order.
 _MODEL: Final = {"provider": "text", "model": "text"}
+_CALL: Final = {**_MODEL, "status": "text", "endpoint": "text", "error_code": "text"}
 ADD_TO_DAY: Final = _adding(
     "usage.rollup_day",
-    {"user_id": "text", "day": "date", "key_id": "text", "grant_id": "text", **_MODEL, "status": "text"},
+    {"user_id": "text", "day": "date", "key_id": "text", "grant_id": "text", "client_id": "text", **_CALL},
     SUMS,
 )
 ADD_TO_USER_HOUR: Final = _adding("usage.rollup_hour_user", {"user_id": "text", "hour": "timestamptz"}, SUMS)
@@ -42,9 +43,7 @@ ADD_TO_LATENCY: Final = _adding(
     {"hour": "timestamptz", **_MODEL, "metric": "text", "bucket": "smallint"},
     ["requests"],
 )
-ADD_TO_PLATFORM: Final = _adding(
-    "usage.rollup_hour_platform", {"hour": "timestamptz", **_MODEL, "status": "text"}, SUMS
-)
+ADD_TO_PLATFORM: Final = _adding("usage.rollup_hour_platform", {"hour": "timestamptz", **_CALL}, SUMS)
 
 
 async def add(connection: Connection, changes: Rollups) -> None:

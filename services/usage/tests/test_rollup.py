@@ -69,8 +69,9 @@ def test_each_rollup_has_its_own_keys() -> None:
     changes = rollups([one, one])
 
     sums = [2, *[2 * getattr(one, name) for name in SUMMED]]
-    assert changes.day == ((("user-1", hour.date(), "k", "g", "p", "m", "completed"), sums),)
-    assert changes.platform == (((hour, "p", "m", "completed"), sums),)
+    call = ("p", "m", "completed", "chat.completions", "")
+    assert changes.day == ((("user-1", hour.date(), "k", "g", "", *call), sums),)
+    assert changes.platform == (((hour, *call), sums),)
     assert changes.user_hour == ((("user-1", hour), sums),)
     assert changes.latency == (((hour, "p", "m", "first_token", 0), 2), ((hour, "p", "m", "latency", 89), 2))
     assert latency_bucket(900) == 89

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
 from servicekit.postgres import sql
+from services.usage.domain.rollup import SUMS
+from services.usage.statistics.domain.pieces import Pieces
 from services.usage.statistics.domain.query import Dimension, Query
-from services.usage.statistics.store.row_sql import SUMS_OF_ROWS, TAGS_OF_ROW, condition_of, expression_of
-from services.usage.store.column_sql import listed
+from services.usage.statistics.store.row_sql import TAGS_OF_ROW, condition_of, expression_of
+from services.usage.statistics.store.sources import Rollup
+from services.usage.store.column_sql import SUM_OF_ROWS, listed
 
-_FIRST_FILTER: Final = 5
+_SUMS: Final = listed(f"sum({name})::bigint AS {name}" for name in SUMS)
 # A bucket is the number of starts at or before the row: 1 for the first one.
-_GROUPED: Final = """
+_FROM_ROWS: Final = """
     SELECT width_bucket(created_at, $4::timestamptz[]) AS bucket, ARRAY[{group}]::text[] AS values, {wanted}
     FROM usage.usage
     {joined}
@@ -24,11 +27,50 @@ _GROUPED: Final = """
         {filters}
     GROUP BY 1, 2
 """
+_FROM_ROLLUP: Final = """
+    WITH moved AS (
+        SELECT counted_in, belongs_to, found.*
+        FROM unnest($5::timestamptz[], $6::timestamptz[], $7::int[], $8::int[])
+            AS move (since, until, counted_in, belongs_to)
+        CROSS JOIN LATERAL (
+            SELECT ARRAY[{group}]::text[] AS values, {of_rows}
+            FROM usage.usage
+            WHERE {whose}
+                AND created_at >= move.since
+                AND created_at < move.until
+                {filters}
+            GROUP BY 1
+        ) AS found
+    ),
+    parts AS (
+        SELECT width_bucket({time}, $4::{time_type}[]) AS bucket, ARRAY[{group}]::text[] AS values, {sums}
+        FROM {table}
+        WHERE {whose}
+            AND {time} >= $2
+            AND {time} < $3
+            {filters}
+        GROUP BY 1, 2
+        UNION ALL
+        SELECT belongs_to, values, {names}
+        FROM moved
+        WHERE belongs_to > 0
+        UNION ALL
+        SELECT counted_in, values, {negated}
+        FROM moved
+        WHERE counted_in > 0
+    )
+    SELECT bucket, values, {sums}
+    FROM parts
+    GROUP BY 1, 2
+    HAVING sum(requests) > 0
+"""
 _DURATIONS: Final = """
     percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY latency_ms) AS latency,
     percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY first_token_ms)
         FILTER (WHERE first_token_ms > 0) AS first_token
 """
+_ROW_PARAMETERS: Final = 4
+_ROLLUP_PARAMETERS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +87,73 @@ def shape_of(query: Query) -> Shape:
     return Shape(query.user_id is None, query.group_by, tuple(sorted(query.filters)))
 
 
-def values_of(query: Query, starts: list[datetime]) -> tuple[Any, ...]:
-    """Return the parameters of its statements."""
-    wanted = [list(query.filters[dimension]) for dimension in sorted(query.filters)]
-    return (query.user_id, query.since, query.until, starts, *wanted)
+def values_for_rows(query: Query, starts: list[datetime]) -> tuple[Any, ...]:
+    """Return the parameters of a statement about rows."""
+    return (query.user_id, query.since, query.until, starts, *_wanted(query))
 
 
-@lru_cache(maxsize=256)
-def sums_statement(shape: Shape) -> str:
-    """Return the statement that sums up rows."""
-    return _statement(shape, listed(f"{wanted}::bigint AS {name}" for name, wanted in SUMS_OF_ROWS.items()))
-
-
-@lru_cache(maxsize=256)
-def durations_statement(shape: Shape) -> str:
-    """Return the statement that sorts durations."""
-    return _statement(shape, _DURATIONS)
-
-
-def _statement(shape: Shape, wanted: str) -> str:
-    conditions = [condition_of(each, f"${_FIRST_FILTER + place}") for place, each in enumerate(shape.filtered)]
-    return sql(
-        _GROUPED,
-        group=listed(map(expression_of, shape.group_by)),
-        wanted=wanted,
-        joined=TAGS_OF_ROW if Dimension.TAG in shape.group_by else "",
-        whose="$1::text IS NULL" if shape.of_everybody else "user_id = $1",
-        filters="\n".join(f"AND {condition}" for condition in conditions),
+def values_for_rollup(query: Query, rollup: Rollup, pieces: Pieces) -> tuple[Any, ...]:
+    """Return the parameters of a statement about a rollup."""
+    places = [_place(each, rollup) for each in (*pieces.starts, pieces.ends_at)]
+    moves = pieces.moves
+    return (
+        query.user_id,
+        places[0],
+        places[-1],
+        places[:-1],
+        [move.since for move in moves],
+        [move.until for move in moves],
+        [move.counted_in for move in moves],
+        [move.belongs_to for move in moves],
+        *_wanted(query),
     )
+
+
+def _place(moment: datetime, rollup: Rollup) -> Any:
+    return moment.astimezone(UTC).date() if rollup.time_type == "date" else moment
+
+
+def _wanted(query: Query) -> list[list[str]]:
+    return [list(query.filters[dimension]) for dimension in sorted(query.filters)]
+
+
+@lru_cache(maxsize=256)
+def sums_of_rows(shape: Shape) -> str:
+    """Return the statement that sums up rows."""
+    return _of_rows(shape, SUM_OF_ROWS)
+
+
+@lru_cache(maxsize=256)
+def durations_of_rows(shape: Shape) -> str:
+    """Return the statement that sorts durations."""
+    return _of_rows(shape, _DURATIONS)
+
+
+@lru_cache(maxsize=256)
+def sums_of_rollup(shape: Shape, rollup: Rollup) -> str:
+    """Return the statement that sums up whole slots and moves the rows between them and the buckets."""
+    return sql(
+        _FROM_ROLLUP,
+        **_parts(shape, _ROLLUP_PARAMETERS),
+        table=rollup.table,
+        time=rollup.time,
+        time_type=rollup.time_type,
+        sums=_SUMS,
+        of_rows=SUM_OF_ROWS,
+        names=listed(SUMS),
+        negated=listed(f"-{name}" for name in SUMS),
+    )
+
+
+def _of_rows(shape: Shape, wanted: str) -> str:
+    joined = TAGS_OF_ROW if Dimension.TAG in shape.group_by else ""
+    return sql(_FROM_ROWS, **_parts(shape, _ROW_PARAMETERS), wanted=wanted, joined=joined)
+
+
+def _parts(shape: Shape, parameters: int) -> dict[str, str]:
+    conditions = [condition_of(each, f"${parameters + place}") for place, each in enumerate(shape.filtered, 1)]
+    return {
+        "group": listed(map(expression_of, shape.group_by)),
+        "whose": "$1::text IS NULL" if shape.of_everybody else "user_id = $1",
+        "filters": "\n".join(f"AND {condition}" for condition in conditions),
+    }
