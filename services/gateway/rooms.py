@@ -12,6 +12,8 @@ from starlette.types import ASGIApp
 from servicekit.clock import Clock
 from servicekit.lifecycle import Background
 from services.gateway.admission.redis.explanations import RedisExplanations
+from services.gateway.analytics import needs as analytics
+from services.gateway.analytics.statistics_routers import statistics_routers
 from services.gateway.batches import access as batches
 from services.gateway.batches.holders import Holders
 from services.gateway.batches.line_answers import LineAnswers
@@ -27,6 +29,7 @@ from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
+from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
 from services.gateway.console.login import LoginPages
@@ -92,7 +95,17 @@ from services.gateway.settings import GatewaySettings
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
-ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, batches.NEEDS, notifications.NEEDS, *needs.NEEDS)
+ROOM_NEEDS: Final = (
+    EDGE_NEEDS,
+    inference.NEEDS,
+    files.NEEDS,
+    batches.NEEDS,
+    notifications.NEEDS,
+    *needs.NEEDS,
+    *analytics.NEEDS,
+)
+# Everywhere else a query that says a name twice is refused.
+LISTS_IN_QUERIES: Final = analytics.LISTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +118,7 @@ class AppDependencies:
     catalog: CatalogWatch
     router: RouterClient
     usage: UsageClient
+    statistics: StatisticsClient
     notifications: NotificationClient
     telling: Telling
     auth: AuthClient
@@ -158,6 +172,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
         *notifications.notification_routers(parts.notifications, parts.telling),
         *orders.order_routers(parts.administration, parts.router, parts.limit),
+        *statistics_routers(parts.statistics, parts.clock),
     )
 
 

@@ -34,6 +34,7 @@ from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_catalog_facts import CatalogFactsClient, CatalogFactsPush
+from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.http_server import listening
@@ -93,6 +94,7 @@ class Clients:
     administration: AdministrationClient
     router: RouterClient
     usage: UsageClient
+    statistics: StatisticsClient
     catalog_facts: CatalogFactsClient
     notifications: NotificationClient
     owners: OwnerClient
@@ -149,6 +151,7 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
         router,
         UsageClient(usage, contexts.signed),
+        StatisticsClient(usage, contexts.signed),
         CatalogFactsClient(usage),
         NotificationClient(usage, contexts.signed),
         OwnerClient(auth, deadline_s=settings.auth_timeout_s),
@@ -182,6 +185,7 @@ def _dependencies(
         catalog=catalog,
         router=clients.router,
         usage=clients.usage,
+        statistics=clients.statistics,
         notifications=clients.notifications,
         telling=Telling(
             election, clients.owners, clients.notifications, catalog, clock=clock, every_s=settings.tell_people_every_s
