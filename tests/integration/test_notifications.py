@@ -109,8 +109,8 @@ def test_a_mail_waits_in_the_local_outbox_and_its_link_ends_mails(stack: Running
         made = client.post("/v1/alerts/channels", json={"kind": "email", "name": "me"}).json()
         tested = client.post(f"/v1/alerts/channels/{made['id']}/test")
         mail = until(lambda: _mail(stack, account))
-        link = mail.partition("/v1/alerts/unsubscribe?token=")[2].split()[0]
-        ended = httpx.post(f"{stack.url}/v1/alerts/unsubscribe", params={"token": link}, timeout=30)
+        link = mail.partition("/unsubscribe?token=")[2].split()[0]
+        ended = httpx.post(f"{stack.url}/unsubscribe", params={"token": link}, timeout=30)
         (channel,) = client.get("/v1/alerts/channels").json()["data"]
 
     assert (tested.status_code, ended.status_code) == (202, 200)
