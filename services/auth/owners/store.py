@@ -38,6 +38,15 @@ WHERE held.user_id = ANY($1::text[]) AND held.budget_micro_rub IS NOT NULL
     AND held.revoked_at IS NULL AND (held.expires_at IS NULL OR held.expires_at > $2)
 ORDER BY held.consent_id, held.created_at DESC
 """
+# What owners and administrators set beside; what only counts refusals that never were is nothing to be told of.
+FIND_SET_BUDGETS: Final = """
+SELECT cap.user_id, cap.subject, coalesce(held.name, '') AS name, cap.amount AS budget_micro_rub,
+       cap.period AS budget_period
+FROM auth.budgets AS cap
+LEFT JOIN auth.api_keys AS held ON cap.subject = 'key:' || held.id
+WHERE cap.user_id = ANY($1::text[]) AND cap.measure = 'cost' AND cap.mode <> 'shadow'
+ORDER BY cap.created_at, cap.id
+"""
 FIND_ENDING_KEYS: Final = """
 SELECT user_id, id, name, expires_at
 FROM auth.api_keys
@@ -63,6 +72,7 @@ class OwnerStore:
                 budgets = [
                     *await connection.fetch(FIND_KEY_BUDGETS, user_ids, now),
                     *await connection.fetch(FIND_GRANT_BUDGETS, user_ids, now),
+                    *await connection.fetch(FIND_SET_BUDGETS, user_ids),
                 ]
                 keys = await connection.fetch(FIND_ENDING_KEYS, user_ids, now)
         owners = [_owner(row, _budgets(budgets), _keys(keys)) for row in users if row["disabled_at"] is None]
