@@ -7,6 +7,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
+from services.gateway.management.cache_default import CacheDefault
+
 Period = Literal["day", "month", "total"]
 Text = StrictStr
 
@@ -73,6 +75,7 @@ class KeyOut(BaseModel):
     last_used_at: datetime | None
     revoked_at: datetime | None
     disabled: bool
+    cache: CacheDefault
 
 
 class KeyMade(KeyOut):
@@ -97,6 +100,7 @@ class KeyOrderBody(Strict):
     ip_allow_list: list[Text] = Field(default=[], max_length=100)
     expires_at: datetime | None = None
     budget: BudgetBody | None = None
+    cache: CacheDefault | None = None
 
 
 class ModelNamesBody(Strict):

@@ -26,6 +26,8 @@ from services.gateway.management.bodies import (
     RevokedBody,
     RotationBody,
 )
+from services.gateway.management.cache_default import default_of, ttl_of
+from services.gateway.settings import CacheSettings
 
 Asked = Annotated[RequestContext, Depends(current_context)]
 PERIODS: Final[dict[Period, BudgetPeriod]] = {
@@ -43,7 +45,7 @@ NEEDS: Final[Needs] = {
 }
 
 
-def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp) -> APIRouter:
+def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp, cache: CacheSettings) -> APIRouter:
     """Return the routes; the models of new keys are those of the catalogue. Making one needs a recent proof."""
     router = APIRouter(tags=["keys"])
 
@@ -65,7 +67,8 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp) -> API
         caller = context.known_caller
         step_up.check(caller)
         models = known_models(order.models, catalog.current(), caller) if order.models else ()
-        return made_body(await auth.create_key(caller.user_id, order_of(order, models), context.call, maker=caller))
+        wanted = order_of(order, models, cache.most_ttl_s)
+        return made_body(await auth.create_key(caller.user_id, wanted, context.call, maker=caller))
 
     @router.post(
         "/v1/keys/{key_id}/rotate",
@@ -108,11 +111,11 @@ def known_models(names: list[str], catalog: Catalog, maker: Caller) -> tuple[str
     return tuple(found)
 
 
-def order_of(body: KeyOrderBody, models: tuple[str, ...]) -> NewKey:
+def order_of(body: KeyOrderBody, models: tuple[str, ...], most_ttl_s: int) -> NewKey:
     """Return the order of a request body, for models that the catalogue knows.
 
     Raises:
-        InvalidRequest: a moment without a time zone.
+        InvalidRequest: a moment without a time zone; answers that would be cached too long.
     """
     expires_at = body.expires_at
     if expires_at is not None and expires_at.tzinfo is None:
@@ -127,6 +130,7 @@ def order_of(body: KeyOrderBody, models: tuple[str, ...]) -> NewKey:
         expires_at=expires_at.astimezone(UTC) if expires_at else None,
         budget_micro_rub=body.budget.limit_micro_rub if body.budget else 0,
         budget_period=PERIODS[body.budget.period] if body.budget else None,
+        cache_ttl_s=ttl_of(body.cache, most_ttl_s),
     )
 
 
@@ -153,6 +157,7 @@ def key_body(key: KeyView) -> dict[str, Any]:
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,
         "disabled": key.disabled,
+        "cache": default_of(key.cache_ttl_s),
     }
 
 
