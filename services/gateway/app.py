@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from servicekit.errors import ErrorReason, NotFound
+from services.gateway.batches.bodies import NewBatchBody
 from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.api_description import (
     TITLE,
@@ -28,6 +29,7 @@ from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.management import bodies, orders
 from services.gateway.rooms import (
+    LISTS_IN_QUERIES,
     ROOM_NEEDS,
     AppDependencies,
     hot_endpoints,
@@ -101,8 +103,8 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
     has_admin_listener = parts.settings.admin_port is not None
 
     async def authenticate(request: Request) -> None:
-        check_query(request.scope["query_string"])
         route: str = request.scope["route"].path
+        check_query(request.scope["query_string"], LISTS_IN_QUERIES.get(route, ()))
         if has_admin_listener and is_elsewhere(request.scope, route):
             raise NotFound(ErrorReason.NOT_FOUND, NOTHING)
         need = table.need_of(request.method, route)
@@ -125,6 +127,6 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
 def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
-        components={**components(), **bodies.components(*orders.ORDERS)},
+        components={**components(), **bodies.components(*orders.ORDERS, NewBatchBody)},
         needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )

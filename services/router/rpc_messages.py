@@ -7,7 +7,7 @@ from typing import Final
 
 from razvilka.router.v1 import router_pb2 as pb
 
-from services.router.domain.catalog import Price
+from services.router.domain.catalog import BatchShare, Price
 from services.router.domain.completion import (
     Choice,
     Completion,
@@ -81,6 +81,7 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         sort=message.sort,
         alone=message.alone,
         held=Held(message.catalog_version, frozenset(message.priced_models)),
+        deferral=message.deferral,
     )
 
 
@@ -247,10 +248,17 @@ def model_to_proto(listed: ListedModel) -> pb.Model:
         bills_input_per_choice=listed.bills_input_per_choice,
         learned_shares=listed.learned_shares,
         writes_schemas_out=listed.writes_schemas_out,
+        batch_shares=map(_batch_share_to_proto, model.batch_shares if listed.defers else ()),
     )
     for name in ("shutdown_at", "deprecated_at", "created_at"):
         if (timestamp := getattr(model, name)) is not None:
             getattr(message, name).FromDatetime(timestamp)
+    return message
+
+
+def _batch_share_to_proto(share: BatchShare) -> pb.BatchShare:
+    message = pb.BatchShare(percent=share.percent)
+    message.since.FromDatetime(share.since)
     return message
 
 

@@ -18,6 +18,8 @@ from servicekit.settings import (
     TelemetrySettings,
     TlsSettings,
 )
+from services.usage.forecasting.settings import ForecastSettings
+from services.usage.insights.settings import InsightsSettings
 from services.usage.notifications.settings import (
     NotificationOptions,
     NotificationSettings,
@@ -68,6 +70,8 @@ class UsageSettings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     partitions: PartitionSettings = PartitionSettings()
     invariants: InvariantSettings = InvariantSettings()
+    forecasts: ForecastSettings = ForecastSettings()
+    insights: InsightsSettings = InsightsSettings()
     reports: ReportSettings = ReportSettings()
     notifications: NotificationSettings = NotificationSettings()
     webhooks: WebhookSettings = WebhookSettings()

@@ -48,4 +48,6 @@ def test_every_rpc_is_attacked() -> None:
         "RouterService",
         "UsageService",
         "CatalogFactsService",
+        "ForecastService",
+        "InsightsService",
     }

@@ -160,6 +160,8 @@ class Pricing:
             answering, steered = ((found, found.price_at(now)), *_fallbacks(catalog, found, now)), UNSTEERED
         else:
             answering, steered = choose(catalog, context.known_caller, found, now, steering)
+        if context.deferral is not None:
+            answering, steered = _deferred(answering[0], now)
         found, price = answering[0]
         context.requested_model, context.model, context.provider = model, found.id, found.provider
         covering = worst_of(size, answering)
@@ -169,6 +171,15 @@ class Pricing:
         return PricedRequest(
             endpoint, context.stream, catalog, found, price, now, size, answering, covering, told, steered, asked=asked
         )
+
+
+def _deferred(chosen: tuple[Model, Price], now: datetime) -> tuple[tuple[tuple[Model, Price], ...], Candidates]:
+    """Return who answers a line of a batch: the model asked for, at what batches cost there, and nobody else."""
+    model, price = chosen
+    percent = model.batch_percent_at(now)
+    if percent != 100:
+        price = msgspec.structs.replace(price.share(percent), version=f"{price.version}+batch{percent}")
+    return ((model, price),), Candidates((model.id,), alone=True)
 
 
 def worst_of(size: PromptSize, candidates: tuple[tuple[Model, Price], ...]) -> Estimate:

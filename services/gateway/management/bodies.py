@@ -7,8 +7,6 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
-from services.gateway.management.cache_default import CacheDefault
-
 Period = Literal["day", "month", "total"]
 Text = StrictStr
 
@@ -24,6 +22,13 @@ class BudgetBody(Strict):
 
     limit_micro_rub: StrictInt = Field(gt=0, le=10**15)
     period: Period
+
+
+class CacheDefault(Strict):
+    """Whether answers to a key are cached where its requests do not say; `ttl_s` null: as long as the server has it."""
+
+    mode: Literal["on", "off"]
+    ttl_s: StrictInt | None = Field(None, ge=1)
 
 
 class ProfileBody(BaseModel):
@@ -281,13 +286,8 @@ class KeyBody(BaseModel):
     data: KeyData
 
 
-ORDERS: Final[tuple[type[BaseModel], ...]] = (
-    ProfileChange,
-    AccountDeletion,
-    KeyOrderBody,
-    RotationBody,
-    ClientOrderBody,
-)
+_Orders = tuple[type[BaseModel], ...]
+ORDERS: Final[_Orders] = (ProfileChange, AccountDeletion, KeyOrderBody, RotationBody, ClientOrderBody)
 
 
 def components(*orders: type[BaseModel]) -> dict[str, Any]:

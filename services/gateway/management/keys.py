@@ -13,12 +13,13 @@ from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.catalog import Catalog, CatalogWatch
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import body_description, invalid_field, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.step_up import StepUp
 from services.gateway.management.bodies import (
     BudgetBody,
+    CacheDefault,
     KeyList,
     KeyMade,
     KeyOrderBody,
@@ -26,7 +27,6 @@ from services.gateway.management.bodies import (
     RevokedBody,
     RotationBody,
 )
-from services.gateway.management.cache_default import default_of, ttl_of
 from services.gateway.settings import CacheSettings
 
 Asked = Annotated[RequestContext, Depends(current_context)]
@@ -130,8 +130,26 @@ def order_of(body: KeyOrderBody, models: tuple[str, ...], most_ttl_s: int) -> Ne
         expires_at=expires_at.astimezone(UTC) if expires_at else None,
         budget_micro_rub=body.budget.limit_micro_rub if body.budget else 0,
         budget_period=PERIODS[body.budget.period] if body.budget else None,
-        cache_ttl_s=ttl_of(body.cache, most_ttl_s),
+        cache_ttl_s=cache_ttl_of(body.cache, most_ttl_s),
     )
+
+
+def cache_ttl_of(given: CacheDefault | None, most_ttl_s: int) -> int | None:
+    """Return the seconds as auth keeps them: None of a key that has no part in the cache, 0 of what the server has.
+
+    Raises:
+        InvalidRequest: longer than any request may ask for.
+    """
+    if given is None or given.mode == "off":
+        return None
+    if given.ttl_s is not None and given.ttl_s > most_ttl_s:
+        raise invalid_field("cache.ttl_s", f"An answer is cached for at most {most_ttl_s} seconds")
+    return given.ttl_s or 0
+
+
+def cache_default_of(ttl_s: int | None) -> CacheDefault:
+    """Return the part in the cache that a key has, as lists show it."""
+    return CacheDefault(mode="off") if ttl_s is None else CacheDefault(mode="on", ttl_s=ttl_s or None)
 
 
 def budget_body(limit_micro_rub: int, period: BudgetPeriod | None) -> BudgetBody | None:
@@ -157,7 +175,7 @@ def key_body(key: KeyView) -> dict[str, Any]:
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,
         "disabled": key.disabled,
-        "cache": default_of(key.cache_ttl_s),
+        "cache": cache_default_of(key.cache_ttl_s),
     }
 
 

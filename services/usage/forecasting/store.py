@@ -14,7 +14,7 @@ from servicekit.postgres import database_errors
 from services.usage.forecasting.domain.accuracy import Kept
 from services.usage.forecasting.domain.course import Band
 from services.usage.forecasting.domain.prices import ModelUse
-from services.usage.forecasting.domain.what_if import SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS, ShortCalls
+from services.usage.forecasting.domain.what_if import HAS_TOOLS, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS, ShortCalls
 from services.usage.store.connection import Connection
 from services.usage.store.usage_store import EVERYBODY, NAME_USER
 
@@ -80,7 +80,6 @@ COVERAGE: Final = """
 
 FORGET: Final = "DELETE FROM usage.forecasts WHERE day < $1"
 
-# Traits: bit 1 says that tools were offered.
 SHORT_CALLS: Final = """
     SELECT
         model, count(*) AS requests,
@@ -95,7 +94,7 @@ SHORT_CALLS: Final = """
         AND tokens_input < $4
         AND tokens_output < $5
         AND finish_reason = 'stop'
-        AND traits & 1 = 0
+        AND traits & $7 = 0
         AND endpoint <> 'embeddings'
         AND model <> $6
     GROUP BY model
@@ -169,7 +168,7 @@ class ForecastStore:
     async def short_calls(self, user_id: str, since: datetime, until: datetime, other: str) -> ShortCalls:
         """Return the short calls of a user in a span, those to the other model left out."""
         async with self._connection(user_id) as connection:
-            values = (user_id, since, until, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS, other)
+            values = (user_id, since, until, SHORT_INPUT_TOKENS, SHORT_OUTPUT_TOKENS, other, HAS_TOOLS)
             rows = await connection.fetch(SHORT_CALLS, *values)
         uses = [ModelUse(**{name: value for name, value in row.items() if name != "requests"}) for row in rows]
         return ShortCalls(sum(row["requests"] for row in rows), tuple(uses))

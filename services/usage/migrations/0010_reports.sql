@@ -19,16 +19,20 @@ CREATE TABLE usage.reports (
     finished_at timestamptz,
     expires_at timestamptz NOT NULL,
     period_since timestamptz NOT NULL,
+    told boolean NOT NULL,
     -- A schedule makes one report a period, whoever is first; reports that were ordered have no schedule.
     UNIQUE (schedule_id, period_since)
 );
 COMMENT ON COLUMN usage.reports.link_key IS 'signs links to this report only: they end with it';
+COMMENT ON COLUMN usage.reports.told IS 'its owner knows that it is ready, or waited for it';
 COMMENT ON COLUMN usage.reports.attempt IS 'who has a stale one has lost the lease, and its pieces count no more';
 
 -- ListReports: of one user, newest first.
 CREATE INDEX reports_user_id_created_at ON usage.reports (user_id, created_at);
 -- Claiming the next one: few are unfinished at any time.
 CREATE INDEX reports_unfinished ON usage.reports (created_at) WHERE status IN ('queued', 'running');
+-- Telling owners.
+CREATE INDEX reports_untold ON usage.reports (finished_at) WHERE status = 'done' AND NOT told;
 -- Deleting what has expired.
 CREATE INDEX reports_expires_at ON usage.reports (expires_at);
 

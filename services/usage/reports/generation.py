@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import BinaryIO, Final, TypeAlias
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest
-from services.usage.reports.domain import request_rows
 from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.order import Kind, Order, zone_of
-from services.usage.reports.domain.periods import Period, equal_period_before
+from services.usage.reports.domain.request_rows import COLUMNS, cells_of_request, totals_row
 from services.usage.reports.domain.summary import GROUPS, Line, Section, Summary
-from services.usage.reports.domain.tables import CellRow
 from services.usage.reports.store.snapshot import Snapshot, Snapshots
 from services.usage.reports.writers.formats import open_rows, write_summary
 from services.usage.reports.writers.row_writer import RowWriter
+from services.usage.statistics.domain.detailed_stats import Period
 from services.usage.statistics.domain.figures import Figures
 from services.usage.statistics.domain.query import Bucket, Query
+from services.usage.statistics.domain.request_line import RequestLine
 
 # Rows at a time: a step of a tenth of a second at most in the thread that writes.
 BATCH: Final = 2_000
@@ -50,7 +50,7 @@ class Generation:
     async def count(self, order: Order) -> int:
         """Return how many requests the report is about."""
         async with self._snapshots.open(order.user_id) as snapshot:
-            return await snapshot.count(order.query)
+            return (await _totals(snapshot, order.query)).requests
 
     async def write(self, order: Order, file: BinaryIO, progress: Progress) -> Made:
         """Write the report.
@@ -61,7 +61,7 @@ class Generation:
         """
         async with self._snapshots.open(order.user_id) as snapshot:
             taken_at = self._clock.now()
-            totals = await _totals(snapshot, order.query)
+            totals = await _totals(snapshot, replace(order.query, quantiles=True))
             if order.wishes.kind is Kind.SUMMARY:
                 await self._write_summary(snapshot, order, file, totals, taken_at)
             else:
@@ -77,8 +77,9 @@ class Generation:
     async def _write_summary(
         self, snapshot: Snapshot, order: Order, file: BinaryIO, totals: Figures, taken_at: datetime
     ) -> None:
-        before = equal_period_before(Period(order.since, order.until), zone_of(order.wishes))
-        previous = await _totals(snapshot, _moved(order.query, before))
+        before = Period(order.since, order.until, order.wishes.zone).previous()
+        asked = replace(order.query, since=before.since, until=before.until, quantiles=True)
+        previous = await _totals(snapshot, asked)
         sections = [await _section(snapshot, order, name) for name in GROUPS]
         summary = Summary(order, taken_at, totals, before, previous, (*sections, await _days(snapshot, order)))
         await asyncio.to_thread(write_summary, file, summary, self._scratch)
@@ -87,24 +88,17 @@ class Generation:
         self, snapshot: Snapshot, head: Head, file: BinaryIO, totals: Figures, progress: Progress
     ) -> None:
         order, written = head.order, 0
-        writer = await asyncio.to_thread(open_rows, file, head, request_rows.COLUMNS, self._scratch)
-        async for records in snapshot.requests(order.query, BATCH):
-            await asyncio.to_thread(_write_batch, writer, order, records)
-            written += len(records)
+        writer = await asyncio.to_thread(open_rows, file, head, COLUMNS, self._scratch)
+        async for lines in snapshot.requests(order.query, BATCH):
+            await asyncio.to_thread(_write_batch, writer, order, lines)
+            written += len(lines)
             await progress(written, totals.requests)
-        await asyncio.to_thread(writer.finish, request_rows.totals_row(totals, order.wishes.language))
+        await asyncio.to_thread(writer.finish, totals_row(totals, order.wishes.language))
 
 
-def _write_batch(writer: RowWriter, order: Order, records: Sequence[Any]) -> None:
+def _write_batch(writer: RowWriter, order: Order, lines: Sequence[RequestLine]) -> None:
     zone, names = zone_of(order.wishes), order.wishes.key_names
-    rows: list[CellRow] = []
-    for record in records:
-        request_id, created_at, *others = record.values()
-        key_id = record["key_id"]
-        row = [request_id, created_at.astimezone(zone), *others]
-        row.insert(request_rows.KEY_NAME, names.get(key_id, ""))
-        rows.append(tuple(row))
-    writer.add(rows)
+    writer.add([cells_of_request(line, zone, names) for line in lines])
 
 
 async def _totals(snapshot: Snapshot, query: Query) -> Figures:
@@ -112,14 +106,9 @@ async def _totals(snapshot: Snapshot, query: Query) -> Figures:
     return rows[0].figures if rows else NOTHING
 
 
-def _moved(query: Query, period: Period) -> Query:
-    return Query(query.user_id, period.since, period.until, query.zone, filters=query.filters)
-
-
 async def _section(snapshot: Snapshot, order: Order, name: str) -> Section:
-    query, names = order.query, order.wishes.key_names if name == "key" else {}
-    asked = Query(query.user_id, query.since, query.until, query.zone, None, (GROUPS[name],), query.filters)
-    rows = await snapshot.figures(asked)
+    names = order.wishes.key_names if name == "key" else {}
+    rows = await snapshot.figures(replace(order.query, group_by=(GROUPS[name],), quantiles=True))
     return Section(name, tuple([Line(_named(row.group[0], names), row.figures) for row in rows]))
 
 
@@ -128,8 +117,7 @@ def _named(value: str, names: Mapping[str, str]) -> str:
 
 
 async def _days(snapshot: Snapshot, order: Order) -> Section:
-    query, zone = order.query, zone_of(order.wishes)
-    asked = Query(query.user_id, query.since, query.until, query.zone, Bucket.DAY, (), query.filters)
-    rows = await snapshot.figures(asked)
+    zone = zone_of(order.wishes)
+    rows = await snapshot.figures(replace(order.query, bucket=Bucket.DAY, quantiles=True))
     days = [(row.starts_at, row.figures) for row in rows if row.starts_at is not None]
     return Section("day", tuple([Line(start.astimezone(zone).date().isoformat(), figures) for start, figures in days]))

@@ -15,6 +15,3 @@ REPORT_SECONDS = Histogram(
     ["format"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
 )
-ROUNDS_FAILED = Counter(
-    "razvilka_usage_report_rounds_failed_total", "Looks for reports and schedules that failed and are tried again."
-)

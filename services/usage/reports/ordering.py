@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
@@ -39,14 +38,12 @@ class Reports:
         clock: Clock,
         new_id: NewId,
     ) -> None:
-        """Remember who does what; `waiting` is set when a report waits to be made."""
         self._store = store
         self._generation = generation
         self._performance = performance
         self._settings = settings
         self._clock = clock
         self._new_id = new_id
-        self.waiting = asyncio.Event()
 
     def new(self, order: Order, schedule_id: str = "") -> Report:
         """Return a report that is to be made."""
@@ -79,7 +76,6 @@ class Reports:
             await self._performance.make_now(_begun(report, rows))
         else:
             await self._store.add(_counted(report, rows))
-            self.waiting.set()
         return await self.find(order.user_id, report.id)
 
     async def find(self, user_id: str, report_id: str) -> Report:

@@ -26,7 +26,9 @@ class ReportSettings(Part):
     """Schedules that one user may have."""
     link_hours: float = Field(24.0, gt=0)
     """Hours that a link to a report works without a credential."""
-    poll_s: float = Field(5.0, gt=0)
+    every_s: float = Field(2.0, gt=0)
     """Seconds between two looks for reports and schedules that are due."""
     lease_s: float = Field(60.0, ge=1)
     """Seconds after which a report of an instance that vanished is made again; renewed three times as often."""
+    statement_timeout_s: float = Field(300.0, gt=0)
+    """Seconds after which a statement that reads for a report is given up."""

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-import structlog
-
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
-from services.usage.reports import metrics
+from services.usage.reports.announcing import Announcements
 from services.usage.reports.ordering import Reports
 from services.usage.reports.performing import Performance
 from services.usage.reports.scheduling import Schedules
-
-log = structlog.get_logger()
 
 
 class ReportUpkeep:
@@ -26,47 +20,26 @@ class ReportUpkeep:
         reports: Reports,
         schedules: Schedules,
         performance: Performance,
+        announcements: Announcements,
         delete_expired: Callable[[datetime], Awaitable[None]],
         *,
         clock: Clock,
-        poll_s: float,
     ) -> None:
         self._reports = reports
         self._schedules = schedules
         self._performance = performance
+        self._announcements = announcements
         self._delete_expired = delete_expired
         self._clock = clock
-        self._poll_s = poll_s
-
-    async def run(self) -> None:
-        """Go on for ever; what failed is tried again in the next round."""
-        while True:
-            try:
-                await self.round()
-            except ServiceError as exc:
-                metrics.ROUNDS_FAILED.inc()
-                log.warning("usage.report_round_failed", reason=exc.reason.value)
-            except Exception:
-                metrics.ROUNDS_FAILED.inc()
-                log.exception("usage.report_round_failed")
-            await self._wait()
 
     async def round(self) -> None:
-        """Do everything that is due now."""
-        self._reports.waiting.clear()
+        """Do everything that is due now.
+
+        Raises:
+            ServiceError: something is away; what is left is done in another round.
+        """
         await self._schedules.order_due(self._reports.new)
         await self._delete_expired(self._clock.now())
         while await self._performance.make_next():
-            pass
-
-    async def _wait(self) -> None:
-        """Return when a report waits, at the latest when it is time to look."""
-        waits = {asyncio.ensure_future(self._clock.sleep(self._poll_s)), asyncio.ensure_future(self._woken())}
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-
-    async def _woken(self) -> None:
-        await self._reports.waiting.wait()
+            await self._announcements.announce()
+        await self._announcements.announce()

@@ -15,7 +15,8 @@ TABLES = (
     *("usage.notification_channels", "usage.notification_rules", "usage.notification_events"),
     *("usage.notification_deliveries", "usage.notification_attempts", "usage.notification_people"),
     "usage.notification_outbox",
-    *("usage.reports", "usage.report_pieces", "usage.report_schedules"),
+    *("usage.reports", "usage.report_pieces", "usage.report_schedules", "usage.forecasts"),
+    *("usage.insight_users", "usage.incidents", "usage.recommendations"),
 )
 
 

@@ -58,6 +58,7 @@ class Asker(NamedTuple):
         tier: how large its share is.
         catalog_version: by which the hold was made.
         priced_models: ids that the hold covers.
+        deferral: names what nobody waits for; empty: somebody does.
     """
 
     tenant: str = ""
@@ -66,6 +67,7 @@ class Asker(NamedTuple):
     tier: str = ""
     catalog_version: str = ""
     priced_models: Sequence[str] = ()
+    deferral: str = ""
 
 
 class _PartHead(msgspec.Struct, gc=False):
@@ -101,6 +103,7 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
         allowed_models=asker.allowed_models,
         tenant=asker.tenant,
         tier=asker.tier,
+        deferral=asker.deferral,
         require_parameters=request.provider is not None and bool(request.provider.require_parameters),
         schema_bound=schema_bound,
         catalog_version=asker.catalog_version,

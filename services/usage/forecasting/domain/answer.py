@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 
-from services.usage.catalog_facts.domain.facts import DatedPrice, Facts
+from services.usage.catalog_facts.domain.facts import Facts
 from services.usage.forecasting.domain.accuracy import Kept, accuracy_of, learned_quantile
 from services.usage.forecasting.domain.course import Course, Today, share_passed
 from services.usage.forecasting.domain.forecast import Forecast, Question, Spent, limit_dates, month_end, points
 from services.usage.forecasting.domain.outlook import Outlook, outlook
 from services.usage.forecasting.domain.prices import ModelUse, changes, price_factors
 from services.usage.forecasting.domain.radii import HORIZON_MAX
-from services.usage.forecasting.domain.what_if import ShortCalls, WhatIf, what_if
+from services.usage.forecasting.domain.what_if import OtherModel, ShortCalls, WhatIf, what_if
 
 MIX_DAYS: Final = 28
 """Days from which the mix of models, the hours of a day and short calls are taken."""
@@ -35,7 +35,7 @@ class Past:
         uses: what the models were used for in the last weeks.
         facts: prices, also those to come.
         kept: past forecasts with what came, in order of days.
-        short: short calls of the last weeks, and the price of the model that is to answer them; None: nobody asked.
+        short: short calls of the last weeks, and the model that is to answer them; None: nobody asked.
     """
 
     now: datetime
@@ -45,7 +45,7 @@ class Past:
     uses: Sequence[ModelUse]
     facts: Facts
     kept: Sequence[Kept]
-    short: tuple[ShortCalls, DatedPrice] | None = None
+    short: tuple[ShortCalls, OtherModel] | None = None
 
 
 def answer(question: Question, past: Past) -> Forecast:

@@ -117,7 +117,8 @@ def month_end(course: Course | None, spent: Spent, other: WhatIf | None) -> Mont
     if course is None:
         return MonthEnd(last_day, spent.together, None)
     band = course.sum_of((spent.month_ends - spent.today).days).plus(spent.before)
-    return MonthEnd(last_day, spent.together, band, other and other.applied(band, spent.together))
+    changed = None if other is None else other.applied(band, spent.together)
+    return MonthEnd(last_day, spent.together, band, changed)
 
 
 def limit_dates(course: Course | None, limit: Limit, spent: Spent) -> LimitDates:

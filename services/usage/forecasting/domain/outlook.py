@@ -21,7 +21,7 @@ HALF_FROM_DAYS: Final = 28
 
 # Half needs two weeks to tell weekdays apart; the longer the window, the longer what its mistakes are made from.
 _FIRST_ORIGIN_DAYS: Final = 14
-_IRREGULAR_DAYS: Final = 28
+_IRREGULAR_WEEKS: Final = 4
 _IRREGULAR_SHARE: Final = 0.6
 # Half widths of days and of weeks' sums, as shares of a mean day, for histories of fewer days than the first number:
 # too short to have made as many mistakes as are needed. Such bands held 80 % on the six origins for tuning.
@@ -122,4 +122,6 @@ def _of_active_days(history: Sequence[float]) -> Outlook:
 
 
 def _is_irregular(found: Outlook) -> bool:
-    return found.radii.of_sum(_IRREGULAR_DAYS) > _IRREGULAR_SHARE * found.sum_of(_IRREGULAR_DAYS)
+    """Tell whether four weeks, or as many of them as misses were counted for, are too unsure to be told."""
+    days = WEEK * min(_IRREGULAR_WEEKS, max(1, found.radii.weeks_measured))
+    return found.radii.of_sum(days) > _IRREGULAR_SHARE * found.sum_of(days)

@@ -40,10 +40,12 @@ class Radii:
     Attributes:
         daily: of the day with each lead, 0 is today; never less than that of a shorter lead.
         weekly: of the sum of each week ahead; never less than that of an earlier week.
+        weeks_measured: how many of the weeks had enough misses; the others are told from the one before.
     """
 
     daily: tuple[float, ...]
     weekly: tuple[float, ...]
+    weeks_measured: int = WEEKS_MAX
 
     def of_sum(self, days: int) -> float:
         """Return the half width for the sum of the first days: weeks are added up as if they all missed one way."""
@@ -58,7 +60,9 @@ class Radii:
 
     def at_least(self, other: Radii) -> Radii:
         """Return the wider of the two at each lead."""
-        return Radii(tuple(map(max, self.daily, other.daily)), tuple(map(max, self.weekly, other.weekly)))
+        weeks_measured = max(self.weeks_measured, other.weeks_measured)
+        daily, weekly = map(max, self.daily, other.daily), map(max, self.weekly, other.weekly)
+        return Radii(tuple(daily), tuple(weekly), weeks_measured)
 
 
 def of_past_misses(days: Sequence[float], method: Method, first: int, quantile: float) -> Radii:
@@ -72,13 +76,14 @@ def of_past_misses(days: Sequence[float], method: Method, first: int, quantile: 
             daily[lead].append(abs(miss))
         for week in range(horizon // WEEK):
             weekly[week].append(abs(sum(misses[week * WEEK : (week + 1) * WEEK])))
-    return Radii(tuple(_daily(daily, quantile)), tuple(_weekly(weekly, quantile)))
+    weeks_measured = sum(len(of_week) >= _WEEKLY_MIN for of_week in weekly)
+    return Radii(tuple(_daily(daily, quantile)), tuple(_weekly(weekly, quantile)), weeks_measured)
 
 
 def relative(days: Sequence[float], daily: float, weekly: float) -> Radii:
     """Return radii that are shares of a mean day: for histories too short to have mistakes of their own."""
     mean = fmean(days)
-    return Radii((daily * mean,) * HORIZON_MAX, (weekly * mean,) * WEEKS_MAX)
+    return Radii((daily * mean,) * HORIZON_MAX, (weekly * mean,) * WEEKS_MAX, WEEKS_MAX if weekly else 0)
 
 
 def upper_quantile(misses: Sequence[float], quantile: float) -> float:

@@ -11,7 +11,9 @@ from services.usage.forecasting.domain.prices import ModelUse, cost_of
 
 SHORT_INPUT_TOKENS: Final = 1000
 SHORT_OUTPUT_TOKENS: Final = 300
-"""A short call has fewer of each, used no tools and ended by itself."""
+"""A short call has fewer of each, offered no tools and ended by itself."""
+HAS_TOOLS: Final = 1
+"""The bit of a row's traits that says that tools were offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,14 @@ class WhatIf:
     """How the short calls of the last weeks change spending when another model answers them.
 
     Attributes:
+        model: the other one, with its version.
         requests: how many calls would go to the other model.
         cost_micro_rub: what they cost.
         would_cost_micro_rub: what they would cost by the other model's price of today, token for token.
         factor: what everything together costs then, as a share of what it costs now.
     """
 
+    model: str
     requests: int
     cost_micro_rub: int
     would_cost_micro_rub: int
@@ -43,9 +47,17 @@ class WhatIf:
         return Band(*(spent + round((figure - spent) * self.factor) for figure in (band.p10, band.p50, band.p90)))
 
 
-def what_if(calls: ShortCalls, price: DatedPrice, total_micro_rub: int) -> WhatIf:
-    """Return what changes, given the price of the other model and what all calls of the same days cost."""
+@dataclass(frozen=True, slots=True)
+class OtherModel:
+    """The model that is to answer, with its version, and its price of today."""
+
+    model: str
+    price: DatedPrice
+
+
+def what_if(calls: ShortCalls, other: OtherModel, total_micro_rub: int) -> WhatIf:
+    """Return what changes, given the other model and what all calls of the same days cost."""
     cost = sum(use.cost_micro_rub for use in calls.uses)
-    would_cost = sum(cost_of(use, price) for use in calls.uses)
+    would_cost = sum(cost_of(use, other.price) for use in calls.uses)
     factor = 1 + (would_cost - cost) / total_micro_rub if total_micro_rub > 0 else 1.0
-    return WhatIf(calls.requests, cost, would_cost, max(0.0, factor))
+    return WhatIf(other.model, calls.requests, cost, would_cost, max(0.0, factor))

@@ -29,6 +29,7 @@ HOUR_TIMES: Final = 3.0
 """How many times the same hour of other weeks an hour must be: found before it has cost five times as much."""
 WEEKS: Final = 4
 _TWO_WEEKS: Final = 2 * WEEK
+_HOURS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,13 @@ def judge_next_day(days: Sequence[float], *, forgiven: int = 0) -> Judgement | N
     return Judgement(expected, max(expected + BAR_MISSES * q95, BAR_HIGHEST * highest) + forgiven * q95)
 
 
-def judge_hour(same_hours: Sequence[float], *, forgiven: int = 0) -> Judgement:
-    """Return the bar of an hour, given what the same hour of the last weeks cost: three times their highest."""
+def judge_hour(same_hours: Sequence[float], mean_day: float, *, forgiven: int = 0) -> Judgement:
+    """Return the bar of an hour: three times the highest of the same hours of the last weeks, or of a mean hour.
+
+    The mean hour is for those who begin to work at another time than they did.
+    """
     expected = fmean(same_hours) if same_hours else 0.0
-    return Judgement(expected, (HOUR_TIMES + forgiven) * max(same_hours, default=0.0))
+    return Judgement(expected, (HOUR_TIMES + forgiven) * max([*same_hours, mean_day / _HOURS]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 
+from services.usage.forecasting.domain.course import Band
 from services.usage.insights.domain.finding import Found, Pattern, Saving, found
-from services.usage.insights.domain.material import LimitUse, Material, Outlook
+from services.usage.insights.domain.material import Material
 from services.usage.insights.domain.mix import by_model
 from services.usage.insights.domain.values import Count, Day, Money, Name, Values
 
@@ -48,28 +49,32 @@ def idle_key(material: Material) -> Iterator[Found]:
 
 
 def limit_eta(material: Material) -> Iterator[Found]:
-    """Find limits that what is foreseen reaches before they begin anew."""
-    for limit in material.limits:
-        middle = _reached(limit, material.outlook, lambda day: day.p50)
-        if middle is None:
+    """Find limits that what is foreseen reaches before they begin anew; what today has cost is spent of them."""
+    course = material.course
+    for limit in material.limits if course else ():
+        assert course is not None
+        missing = limit.limit_micro_rub - limit.spent_micro_rub + material.spent_today_micro_rub
+        middle, early, late = (course.first_day(missing, pick) for pick in (_p50, _p90, _p10))
+        today, last_day = material.now.date(), limit.ends_at.date() - timedelta(days=1)
+        if middle is None or today + timedelta(days=middle) > last_day:
             continue
-        last_day = limit.ends_at.date()
         values: Values = {
             "limit": Money(limit.limit_micro_rub),
             "name": Name(limit.name),
-            "day": Day(middle),
-            "early": Day(_reached(limit, material.outlook, lambda day: day.p90) or middle),
-            "late": Day(_reached(limit, material.outlook, lambda day: day.p10) or last_day),
+            "day": Day(today + timedelta(days=middle)),
+            "early": Day(today + timedelta(days=middle if early is None else early)),
+            "late": Day(last_day if late is None else min(last_day, today + timedelta(days=late))),
         }
         yield found(Pattern.LIMIT_ETA, limit.name, values, {**material.span(), "bucket": "day"})
 
 
-def _reached(limit: LimitUse, outlook: Sequence[Outlook], cost: Callable[[Outlook], float]) -> date | None:
-    spent = float(limit.spent_micro_rub)
-    for day in outlook:
-        if day.day >= limit.ends_at.date():
-            return None
-        spent += cost(day)
-        if spent >= limit.limit_micro_rub:
-            return day.day
-    return None
+def _p10(band: Band) -> int:
+    return band.p10
+
+
+def _p50(band: Band) -> int:
+    return band.p50
+
+
+def _p90(band: Band) -> int:
+    return band.p90

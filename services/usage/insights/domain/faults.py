@@ -9,9 +9,9 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from services.usage.insights.domain.finding import Found, Pattern, found
+from services.usage.insights.domain.finding import Found, Pattern, Saving, found
 from services.usage.insights.domain.intervals import wilson
-from services.usage.insights.domain.material import Material, Retry
+from services.usage.insights.domain.material import Material, Retry, monthly
 from services.usage.insights.domain.values import Count, Name, Number, Share, Values
 
 HOTSPOT_MIN_ERRORS: Final = 20
@@ -25,6 +25,11 @@ STORM_S: Final = 60.0
 STORM_GAP_S: Final = 2.0
 STORMS_A_DAY: Final = 3
 RETRY_DAYS: Final = 7
+# What shorter context can spare of the cost of calls that read much to say little, and how sure each advice is.
+SPARED_CONTEXT: Final = 0.5
+CONTEXT_CONFIDENCE: Final = 0.4
+CUT_CONFIDENCE: Final = 0.3
+STORM_CONFIDENCE: Final = 0.9
 
 
 def error_hotspot(material: Material) -> Iterator[Found]:
@@ -61,7 +66,8 @@ def oversize_ctx(material: Material) -> Iterator[Found]:
             "input_p95": Count(use.input_p95, "token"),
         }
         query = {**material.span(), "group_by": "version", "version": use.model}
-        yield found(Pattern.OVERSIZE_CTX, use.model, values, query, wording=wording)
+        saving = Saving(0, int(monthly(use.long_to_short_cost_micro_rub) * SPARED_CONTEXT), CONTEXT_CONFIDENCE)
+        yield found(Pattern.OVERSIZE_CTX, use.model, values, query, saving=saving, wording=wording)
 
 
 def max_tokens_waste(material: Material) -> Iterator[Found]:
@@ -74,7 +80,8 @@ def max_tokens_waste(material: Material) -> Iterator[Found]:
                 "answers": Count(use.cut, "request"),
             }
             query = {**material.span(), "group_by": "version", "version": use.model}
-            yield found(Pattern.MAX_TOKENS_WASTE, use.model, values, query)
+            saving = Saving(0, monthly(use.cut_cost_micro_rub), CUT_CONFIDENCE)
+            yield found(Pattern.MAX_TOKENS_WASTE, use.model, values, query, saving=saving)
 
 
 def retry_storm(material: Material) -> Iterator[Found]:
@@ -90,7 +97,7 @@ def retry_storm(material: Material) -> Iterator[Found]:
             "per_day": Number(storms / RETRY_DAYS, 1),
         }
         query = {**material.span(RETRY_DAYS), "group_by": "error", "status": "failed"}
-        yield found(Pattern.RETRY_STORM, "", values, query)
+        yield found(Pattern.RETRY_STORM, "", values, query, saving=Saving(0, 0, STORM_CONFIDENCE))
 
 
 def storms_in(retries: Sequence[Retry]) -> int:

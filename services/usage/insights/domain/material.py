@@ -8,9 +8,16 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from services.usage.catalog_facts.domain.facts import Facts
+from services.usage.forecasting.domain.course import Course
+from services.usage.insights.domain.incident import Incident
 
 WINDOW_DAYS: Final = 28
 MONTH_DAYS: Final = 30
+
+
+def monthly(micro_rub: int, days: int = WINDOW_DAYS) -> int:
+    """Return what an amount of so many days is in a month."""
+    return micro_rub * MONTH_DAYS // days
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class MinuteUse:
         minutes: of those hours.
         requests: all.
         squares: the sum of the squares of each minute's requests.
-        p99: requests of a minute that one of a hundred exceeds.
+        p99: requests of a minute that one of a hundred exceeds, of those that have any.
     """
 
     minutes: int = 0
@@ -61,8 +68,8 @@ class ModelUse:
     Attributes:
         input_p95: tokens of input that one call of twenty exceeds.
         near_window: calls whose input fills more than 80 % of the window.
-        long_to_short: calls of more than 8,000 tokens of input and fewer than 200 of output.
-        cut: answers that ended at max_tokens.
+        long_to_short: calls of more than 8,000 tokens of input and fewer than 200 of output, and what they cost.
+        cut: answers that ended at max_tokens, and what they cost.
         short: calls of fewer than 1,000 tokens of input and 300 of output, without tools, that ended by themselves.
     """
 
@@ -72,7 +79,9 @@ class ModelUse:
     input_p95: int = 0
     near_window: int = 0
     long_to_short: int = 0
+    long_to_short_cost_micro_rub: int = 0
     cut: int = 0
+    cut_cost_micro_rub: int = 0
     short: int = 0
     short_cost_micro_rub: int = 0
     short_tokens_input: int = 0
@@ -152,27 +161,6 @@ class LimitUse:
     ends_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What a day to come will cost: the middle, and what it stays below or above nine times of ten."""
-
-    day: date
-    p10: float
-    p50: float
-    p90: float
-
-
-@dataclass(frozen=True, slots=True)
-class Excess:
-    """A day that cost more than it should, and what most of it comes from."""
-
-    day: date
-    expected_micro_rub: int
-    actual_micro_rub: int
-    cause: str
-    cause_excess_micro_rub: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
     """Everything that the patterns of one user are looked for in.
@@ -181,7 +169,8 @@ class Material:
         hours: of the last 28 days.
         days: of the last 56.
         keys, limits: what the edge knows; empty where nobody said.
-        key_names: by id, of `keys`.
+        incidents: of the window, without those that were expected.
+        course: of spending from today on, with what today has cost; None: it cannot be foretold.
     """
 
     now: datetime
@@ -197,8 +186,9 @@ class Material:
     first_tokens: Sequence[FirstTokens] = ()
     keys: Sequence[KeyUse] = ()
     limits: Sequence[LimitUse] = ()
-    outlook: Sequence[Outlook] = ()
-    excesses: Sequence[Excess] = ()
+    course: Course | None = None
+    spent_today_micro_rub: int = 0
+    incidents: Sequence[Incident] = ()
 
     def last_days(self, count: int, *, before: int = 0) -> list[DayUse]:
         """Return the rows of the last days, today's among them, without the `before` newest days."""

@@ -7,34 +7,23 @@ from typing import Final, TypeAlias
 
 from services.usage.insights.domain.ends import deprecated, idle_key, limit_eta
 from services.usage.insights.domain.faults import error_hotspot, max_tokens_waste, oversize_ctx, retry_storm
-from services.usage.insights.domain.finding import Found, Pattern, found
+from services.usage.insights.domain.finding import Found, Pattern
 from services.usage.insights.domain.material import Material
 from services.usage.insights.domain.mix import driver_split, io_ratio, mix_shift
 from services.usage.insights.domain.provider_gap import provider_gap
 from services.usage.insights.domain.spending import cacheable, cheaper_model
-from services.usage.insights.domain.values import Day, Money, Name, Values
 from services.usage.insights.domain.when import burstiness, peak_hours, weekday_profile
 
 Finds: TypeAlias = Callable[[Material], Iterable[Found]]
 
 
 def anomaly(material: Material) -> Iterator[Found]:
-    """Show the days that cost more than they should, of the incidents that nobody has called expected."""
-    for excess in material.excesses:
-        values: Values = {
-            "day": Day(excess.day),
-            "actual": Money(excess.actual_micro_rub),
-            "expected": Money(excess.expected_micro_rub),
-            "cause": Name(excess.cause),
-            "excess": Money(excess.cause_excess_micro_rub, signed=True),
-        }
-        yield found(Pattern.ANOMALY, excess.day.isoformat(), values, {**material.span(), "bucket": "day"})
+    """Show the incidents."""
+    return (incident.as_finding() for incident in material.incidents)
 
 
 # From rows and rollups alone; raw scans are among them, so they are looked for once a day.
 FROM_ROWS: Final[Mapping[Pattern, Finds]] = {
-    Pattern.PEAK_HOURS: peak_hours,
-    Pattern.WEEKDAY_PROFILE: weekday_profile,
     Pattern.BURSTINESS: burstiness,
     Pattern.MIX_SHIFT: mix_shift,
     Pattern.DRIVER_SPLIT: driver_split,
@@ -48,8 +37,10 @@ FROM_ROWS: Final[Mapping[Pattern, Finds]] = {
     Pattern.RETRY_STORM: retry_storm,
     Pattern.PROVIDER_GAP: provider_gap,
 }
-# With what is known when somebody asks: keys, limits, incidents.
+# With what is known when somebody asks: their time zone, keys, limits, and incidents.
 WHEN_ASKED: Final[Mapping[Pattern, Finds]] = {
+    Pattern.PEAK_HOURS: peak_hours,
+    Pattern.WEEKDAY_PROFILE: weekday_profile,
     Pattern.IDLE_KEY: idle_key,
     Pattern.LIMIT_ETA: limit_eta,
     Pattern.ANOMALY: anomaly,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from services.usage.insights.domain.finding import Found, Pattern, Saving, found
-from services.usage.insights.domain.material import MONTH_DAYS, WINDOW_DAYS, Material, ModelUse
+from services.usage.insights.domain.material import Material, ModelUse, monthly
 from services.usage.insights.domain.values import Money, Name, Number, Share, Values
 
 WORTH_MICRO_RUB: Final = 100_000_000
@@ -18,11 +18,6 @@ CACHE_CONFIDENCE: Final = 0.8
 # Of short calls, those that still answer well enough: by whom it is tried out, it is half of them at least.
 VALIDATED_SHARE: Final = 0.5
 CHEAPER_CONFIDENCE: Final = 0.6
-
-
-def monthly(micro_rub: int) -> int:
-    """Return what an amount of the window is in a month."""
-    return micro_rub * MONTH_DAYS // WINDOW_DAYS
 
 
 def cacheable(material: Material) -> Iterator[Found]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from services.usage.reports.domain.order import Language
 from services.usage.reports.domain.tables import CellRow, CellType, Column
 from services.usage.reports.domain.words import word
 from services.usage.statistics.domain.figures import Figures
+from services.usage.statistics.domain.request_line import RequestLine
 
 COLUMNS: Final = (
     Column("id"),
@@ -30,9 +33,36 @@ COLUMNS: Final = (
     Column("cost_rub", CellType.ROUBLES),
     Column("latency_ms", CellType.INTEGER),
     Column("first_token_ms", CellType.INTEGER),
+    Column("tags"),
 )
 NAMES: Final = tuple([column.name for column in COLUMNS])
-KEY_NAME: Final = NAMES.index("key_name")
+
+
+def cells_of_request(line: RequestLine, zone: ZoneInfo, key_names: Mapping[str, str]) -> CellRow:
+    """Return the cells of one request, in the order of `COLUMNS`; times are told in the zone."""
+    return (
+        line.request_id,
+        line.created_at.astimezone(zone),
+        line.provider,
+        line.model,
+        line.requested_model,
+        line.resolved_model,
+        line.endpoint,
+        line.key_id,
+        key_names.get(line.key_id, ""),
+        line.client_id,
+        line.status,
+        line.source,
+        line.error_code,
+        line.tokens_input,
+        line.tokens_cached,
+        line.tokens_output,
+        line.tokens_reasoning,
+        line.cost_micro_rub,
+        line.latency_ms,
+        line.first_token_ms or None,
+        "; ".join(f"{name}={value}" for name, value in sorted(line.tags.items())),
+    )
 
 
 def totals_row(totals: Figures, language: Language) -> CellRow:

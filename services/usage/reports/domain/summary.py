@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Final
 
 from services.usage.reports.domain.order import Order
-from services.usage.reports.domain.periods import Period
 from services.usage.reports.domain.tables import CellRow, CellType, Column
+from services.usage.statistics.domain.detailed_stats import Period
 from services.usage.statistics.domain.figures import Figures, Quantiles
 from services.usage.statistics.domain.query import Dimension
 
@@ -116,6 +116,7 @@ def added(parts: Sequence[Figures]) -> Figures:
         cost_micro_rub=sum(part.cost_micro_rub for part in parts),
         saved_micro_rub=sum(part.saved_micro_rub for part in parts),
         output_ms=sum(part.output_ms for part in parts),
+        tokens_streamed=sum(part.tokens_streamed for part in parts),
         latency=parts[0].latency if len(parts) == 1 else Quantiles(),
         first_token=parts[0].first_token if len(parts) == 1 else Quantiles(),
     )

@@ -21,8 +21,8 @@ _COLUMNS: Final = """
 INSERT: Final = """
     INSERT INTO usage.reports
         (id, user_id, ordered, status, rows_total, link_key, attempt, lease_until, schedule_id, created_at, expires_at,
-         period_since)
-    VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7, $8, nullif($9, '')::uuid, $10, $11, $12)
+         period_since, told)
+    VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7, $8, nullif($9, '')::uuid, $10, $11, $12, $13)
     ON CONFLICT (schedule_id, period_since) DO NOTHING
 """
 COUNT: Final = "SELECT count(*) FROM usage.reports WHERE user_id = $1"
@@ -83,6 +83,19 @@ FAIL: Final = """
         AND status = 'running'
 """
 READ_PIECE: Final = "SELECT content FROM usage.report_pieces WHERE report_id = $1 AND attempt = $2 AND number = $3"
+UNTOLD: Final = sql(
+    """
+    SELECT {columns}
+    FROM usage.reports
+    WHERE status = 'done'
+        AND NOT told
+    ORDER BY finished_at
+    LIMIT $1
+    """,
+    columns=_COLUMNS,
+)
+MARK_TOLD: Final = "UPDATE usage.reports SET told = true WHERE id = $1 AND attempt = $2"
+TOLD_AT_ONCE: Final = 100
 GAVE_UP: Final = "The report could not be made. Try a shorter period or another format."
 
 
@@ -158,6 +171,15 @@ class ReportStore:
         """Say why there will be no content; False: another has the lease."""
         return await self._change(FAIL, report, error, now)
 
+    async def untold(self) -> Sequence[Report]:
+        """Return some reports that are done and of which their owners were not told, the longest first."""
+        async with connection_of(self._pool) as connection:
+            return [_report(row) for row in await connection.fetch(UNTOLD, TOLD_AT_ONCE)]
+
+    async def mark_told(self, report: Report) -> None:
+        """Note that the owner was told."""
+        await self._change(MARK_TOLD, report)
+
     async def content(self, report: Report) -> AsyncIterator[bytes]:
         """Yield the content of a report that is done, piece by piece."""
         number = 0
@@ -190,6 +212,8 @@ def values_of(report: Report, lease_until: datetime | None = None) -> tuple[obje
         report.created_at,
         report.expires_at,
         report.order.since,
+        # Whoever is being waited for tells by ending.
+        lease_until is not None,
     )
 
 

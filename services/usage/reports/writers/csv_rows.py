@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import BinaryIO, Final, cast
 
-from services.usage.reports.domain.formulas import without_formulas
+from servicekit.spreadsheets.formulas import without_formulas
 from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.tables import Cell, CellRow, CellType, Column, amount
 

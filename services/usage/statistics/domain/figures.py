@@ -53,8 +53,10 @@ class Row:
     Attributes:
         starts_at: the bucket's first moment; None: the question had no bucket.
         group: values in the order of `group_by`.
+        is_other: it is all groups together that are not among the largest; `group` says nothing.
     """
 
     starts_at: datetime | None
     group: tuple[str, ...]
     figures: Figures
+    is_other: bool = False

@@ -13,6 +13,8 @@ from servicekit.postgres import database_errors
 from services.usage.statistics.domain.buckets import starts_of
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
 from services.usage.statistics.domain.query import Bucket, Query
+from services.usage.statistics.domain.request_line import LogQuery, RequestLine
+from services.usage.statistics.store.request_log import read_page
 from services.usage.statistics.store.row_sql import SUMS_OF_ROWS
 from services.usage.statistics.store.statement import durations_statement, shape_of, sums_statement, values_of
 from services.usage.store.connection import Connection
@@ -32,20 +34,19 @@ class StatisticsStore:
 
         Durations are None unless the query asks for quantiles.
         """
-        if query.since >= query.until:
-            return []
-        starts = starts_of(query.bucket, query.zone, query.since, query.until) if query.bucket else [query.since]
-        durations: dict[_Place, asyncpg.Record] = {}
-        shape, values = shape_of(query), values_of(query, starts)
-        # One snapshot: quantiles are of the requests that are counted.
+        (rows,) = await self.figures_together([query])
+        return rows
+
+    async def figures_together(self, queries: Sequence[Query]) -> Sequence[Sequence[Row]]:
+        """Return the figures of each question, in order, all of one moment. They are of one user, or of everybody."""
+        whose = {query.user_id for query in queries}
+        async with self._snapshot(whose.pop() if len(whose) == 1 else None) as connection:
+            return [await answer(connection, query) for query in queries]
+
+    async def request_lines(self, query: LogQuery) -> Sequence[RequestLine]:
+        """Return a page of the log of requests."""
         async with self._snapshot(query.user_id) as connection:
-            sums = _by_place(await connection.fetch(sums_statement(shape), *values))
-            if query.quantiles:
-                durations = _by_place(await connection.fetch(durations_statement(shape), *values))
-        return [
-            Row(starts[place[0] - 1] if query.bucket else None, place[1], _figures(sums[place], durations.get(place)))
-            for place in sorted(sums)
-        ]
+            return await read_page(connection, query)
 
     async def daily_cost(self, user_id: str | None, zone: str, since: date, until: date) -> Sequence[int]:
         """Return micro-roubles of each day in the zone, from `since` until before `until`, empty days too."""
@@ -62,6 +63,22 @@ class StatisticsStore:
                 await connection.execute(NAME_USER, EVERYBODY if user_id is None else user_id)
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
                     yield connection
+
+
+async def answer(connection: Connection, query: Query) -> list[Row]:
+    """Return the figures of one question from what the connection sees."""
+    if query.since >= query.until:
+        return []
+    starts = starts_of(query.bucket, query.zone, query.since, query.until) if query.bucket else [query.since]
+    shape, values = shape_of(query), values_of(query, starts)
+    sums = _by_place(await connection.fetch(sums_statement(shape), *values))
+    durations: dict[_Place, asyncpg.Record] = {}
+    if query.quantiles:
+        durations = _by_place(await connection.fetch(durations_statement(shape), *values))
+    return [
+        Row(starts[place[0] - 1] if query.bucket else None, place[1], _figures(sums[place], durations.get(place)))
+        for place in sorted(sums)
+    ]
 
 
 def _by_place(rows: Sequence[asyncpg.Record]) -> dict[_Place, asyncpg.Record]:

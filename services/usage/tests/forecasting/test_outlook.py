@@ -82,6 +82,11 @@ def test_wild_spending_is_refused_not_foretold():
     assert outlook(days).refusal is Refusal.IRREGULAR
 
 
+def test_one_day_without_spending_after_a_steady_month_is_no_irregularity():
+    """Weeks that had too few misses to count are wide in the band, and do not refuse it."""
+    assert outlook([*WEEKLY * 4, *WEEKLY[:2], 0.0]).refusal is None
+
+
 def test_who_pauses_more_than_spends_is_given_sums_only():
     found = outlook([700.0, 0, 0, 700.0, 0, 0, 0] * 8)
 

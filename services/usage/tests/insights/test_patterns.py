@@ -8,17 +8,20 @@ from typing import Any
 import pytest
 
 from services.usage.catalog_facts.domain.facts import Facts
+from services.usage.forecasting.domain.course import Course, Today
+from services.usage.forecasting.domain.outlook import MethodName, Outlook
+from services.usage.forecasting.domain.radii import HORIZON_MAX, WEEKS_MAX, Radii
+from services.usage.insights.domain.anomaly import Cause
 from services.usage.insights.domain.finding import Pattern
+from services.usage.insights.domain.incident import Grain, Incident
 from services.usage.insights.domain.material import (
     FRACTIONS,
     ErrorUse,
-    Excess,
     FirstTokens,
     KeyUse,
     LimitUse,
     MinuteUse,
     ModelUse,
-    Outlook,
     Repeats,
     Retry,
 )
@@ -26,6 +29,7 @@ from services.usage.insights.domain.patterns import FROM_ROWS, WHEN_ASKED, look_
 from services.usage.tests.catalog_facts.models import CHEAP, DEAR, facts
 from services.usage.tests.insights.material import NOW, PRO, ROUBLE, TODAY, day_use, days, hours, material
 
+WIDTHS = Radii((10.0 * ROUBLE,) * HORIZON_MAX, (20.0 * ROUBLE,) * WEEKS_MAX)
 FINDS = {**FROM_ROWS, **WHEN_ASKED}
 
 
@@ -88,10 +92,14 @@ def model_use(**counts: int) -> dict[str, Any]:
 
 
 def limit(spent: int, ends_in_days: int = 8) -> dict[str, Any]:
-    """Return a limit of 100 roubles, and an outlook of 10 roubles a day."""
-    outlook = [Outlook(TODAY + timedelta(days=ahead), 8 * ROUBLE, 10 * ROUBLE, 15 * ROUBLE) for ahead in range(1, 31)]
+    """Return a limit of 100 roubles, and a course of 10 a day, of which today has 5."""
+    outlook = Outlook(MethodName.HALF, (10.0 * ROUBLE,) * HORIZON_MAX, WIDTHS, 84)
     ends_at = datetime.combine(TODAY + timedelta(days=ends_in_days), datetime.min.time(), UTC)
-    return {"limits": [LimitUse("month", 100 * ROUBLE, spent * ROUBLE, ends_at)], "outlook": outlook}
+    return {
+        "limits": [LimitUse("month", 100 * ROUBLE, spent * ROUBLE, ends_at)],
+        "course": Course(outlook, Today(5 * ROUBLE, 0.5), (1.0,) * HORIZON_MAX),
+        "spent_today_micro_rub": 5 * ROUBLE,
+    }
 
 
 def key(used_days_ago: int | None, age_days: int = 100) -> dict[str, Any]:
@@ -112,6 +120,17 @@ def errors(count: int, requests: int = 500) -> dict[str, Any]:
     }
 
 
+INCIDENT = Incident(
+    id="0",
+    user_id="user-1",
+    grain=Grain.DAY,
+    begins_at=NOW - timedelta(days=1),
+    ends_at=NOW,
+    expected_micro_rub=10 * ROUBLE,
+    actual_micro_rub=90 * ROUBLE,
+    cause=Cause("key", "key-1", 5 * ROUBLE, 75 * ROUBLE),
+    found_at=NOW,
+)
 REPEATS = {"requests": 1000, "repeated": 310}
 
 FIRES: list[tuple[Pattern, dict[str, Any], dict[str, Any]]] = [
@@ -149,11 +168,12 @@ FIRES: list[tuple[Pattern, dict[str, Any], dict[str, Any]]] = [
     (Pattern.RETRY_STORM, storms(21), storms(20)),
     (Pattern.RETRY_STORM, storms(21), storms(21, failed=2)),
     (Pattern.RETRY_STORM, storms(21), storms(21, gap_s=2.0)),
-    (Pattern.LIMIT_ETA, limit(40), limit(29)),
+    (Pattern.LIMIT_ETA, limit(25), limit(24)),
+    (Pattern.LIMIT_ETA, limit(99), {}),
     (Pattern.PROVIDER_GAP, first_tokens(1300), first_tokens(1190)),
     (Pattern.PROVIDER_GAP, first_tokens(1300), first_tokens(1300, streams=199)),
     (Pattern.PROVIDER_GAP, first_tokens(1000, errors=40), first_tokens(1000, errors=5)),
-    (Pattern.ANOMALY, {"excesses": [Excess(TODAY, 10 * ROUBLE, 90 * ROUBLE, "key=key-1", 70 * ROUBLE)]}, {}),
+    (Pattern.ANOMALY, {"incidents": [INCIDENT]}, {}),
 ]
 
 
@@ -209,7 +229,7 @@ def test_drivers_of_a_change_add_up_to_it() -> None:
 
     parts = split.evidence
     assert parts["change"] == sum(row.cost_micro_rub for row in after) - sum(row.cost_micro_rub for row in before)
-    assert parts["volume"] + parts["mix"] + parts["price"] == parts["change"]
+    assert sum(int(parts[name]) for name in ("volume", "mix", "price")) == parts["change"]
     assert parts["volume"] == 28 * 2_000_001 // 2
     assert parts["price"] == 28 * (3_000_000 - 2_000_001)
 
@@ -225,14 +245,12 @@ def test_a_saving_is_what_the_dated_price_says() -> None:
 
 
 def test_a_limit_tells_the_likely_days() -> None:
-    """60 roubles at 10 a day are six days; at 15 four; at 8 the period ends before."""
-    (eta,) = FINDS[Pattern.LIMIT_ETA](material(**limit(40)))
+    """40 of 100 roubles are spent, 5 of them today, which will cost 10: ten a day reach the rest in six days more."""
+    (eta,) = FINDS[Pattern.LIMIT_ETA](material(**limit(40, ends_in_days=7)))
 
-    assert (eta.evidence["day"], eta.evidence["early"], eta.evidence["late"]) == (
-        "2026-11-29",
-        "2026-11-27",
-        "2026-12-01",
-    )
+    assert eta.evidence["day"] == "2026-11-29"
+    assert str(eta.evidence["early"]) < "2026-11-29"
+    assert eta.evidence["late"] == "2026-11-29"  # the last day before the limit begins anew
 
 
 def test_models_of_another_price_class_are_not_compared() -> None:

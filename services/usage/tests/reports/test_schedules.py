@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, time, timedelta
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from servicekit.errors import NotFound, QuotaExceeded
+from services.usage.reports.domain.link import Link
 from services.usage.reports.domain.order import Format, Kind, Wishes
-from services.usage.reports.domain.periods import Every, Period, equal_period_before, period_before
+from services.usage.reports.domain.periods import Every, period_before
 from services.usage.reports.domain.report import Status, WhenEmpty, next_due
 from services.usage.reports.scheduling import Rhythm
 from services.usage.tests.records import record
-from services.usage.tests.reports.histories import ZONES, store_history
+from services.usage.tests.reports.histories import ZONES, order, store_history
 
 NINE = time(9)
 MOSCOW = Wishes(Format.CSV, Kind.REQUESTS, "Europe/Moscow")
@@ -47,24 +49,6 @@ def test_a_day_that_begins_at_one_is_a_day():
     assert second.until - second.since == timedelta(hours=23)
 
 
-@pytest.mark.parametrize(
-    ("since", "until", "before"),
-    [
-        ("2026-11-01", "2026-12-01", "2026-10-01"),
-        ("2026-01-01", "2026-04-01", "2025-10-01"),
-        ("2026-11-09", "2026-11-16", "2026-11-02"),
-        ("2026-10-26", "2026-10-27", "2026-10-25"),
-    ],
-    ids=["a month", "three months", "a week", "the day after clocks changed"],
-)
-def test_what_is_compared_with_is_as_much_of_the_calendar(since, until, before):
-    """Months before months, days of the clock before days."""
-    berlin = ZoneInfo("Europe/Berlin")
-    days = [datetime.fromisoformat(day).replace(tzinfo=berlin).astimezone(UTC) for day in (since, until, before)]
-
-    assert equal_period_before(Period(days[0], days[1]), berlin) == Period(days[2], days[0])
-
-
 async def test_a_due_report_is_ordered_once_however_many_look(make_room, store, clock):
     """Several instances, one report; the next is due a day later."""
     rooms = [make_room() for _ in range(3)]
@@ -81,6 +65,27 @@ async def test_a_due_report_is_ordered_once_however_many_look(make_room, store, 
     assert report.file_name == "razvilka-requests-2026-11-23-2026-11-23.csv"
     moved = await rooms[0].schedules.find("user-1", schedule.id)
     assert (schedule.next_at.hour, moved.next_at - schedule.next_at) == (6, timedelta(days=1))
+
+
+async def test_owners_are_told_once_of_reports_that_they_did_not_wait_for(make_room, store, clock, told):
+    """With a link that opens them; of one that was ready at once they know."""
+    room = make_room()
+    await store_history(store, [record(1, clock.now())])
+    await room.schedules.create("user-1", MOSCOW, DAILY)
+    await room.reports.order(order(Format.CSV))
+    clock.advance(DAY_S)
+
+    for _ in range(2):
+        await room.upkeep.round()
+
+    ((user_id, kind, once, facts),) = told
+    report, _ = await room.reports.list("user-1")
+    assert (user_id, kind, once, facts["name"]) == ("user-1", "report.ready", report.id, report.file_name)
+    address, _, query = facts["url"].partition("?")
+    assert address == f"https://llm.example/v1/reports/{report.id}/download"
+    given = dict(parse_qsl(query))
+    link = Link(int(given["expires"]), given["signature"])
+    assert (await room.reports.open_link(report.id, link)).id == report.id
 
 
 async def test_periods_missed_while_nobody_ran_are_made_up_for(make_room, store, clock):

@@ -12,7 +12,7 @@ from servicekit.testing import FakeClock
 from services.usage.domain.record import UsageRecord
 from services.usage.ingest import Ingest
 from services.usage.settings import IngestSettings
-from services.usage.statistics.reader import StatisticsReader
+from services.usage.statistics.reader import ReadsLog, ReadsTogether
 from services.usage.statistics.store import StatisticsStore
 from services.usage.store import UsageStore
 from tools.testing.plugin import MakeDatabase
@@ -22,7 +22,8 @@ class StoreUnderTest(NamedTuple):
     """An empty store: `keep` stores records as a batch of a gateway is stored."""
 
     keep: Callable[[Sequence[UsageRecord]], Awaitable[None]]
-    reader: StatisticsReader
+    reader: ReadsTogether
+    log: ReadsLog
 
 
 async def _postgres(request: pytest.FixtureRequest, make_database: MakeDatabase, clock: FakeClock) -> StoreUnderTest:
@@ -33,7 +34,8 @@ async def _postgres(request: pytest.FixtureRequest, make_database: MakeDatabase,
         outcome = await ingest.record(records)
         assert outcome.rejected == ()
 
-    return StoreUnderTest(keep, StatisticsStore(pool))
+    store = StatisticsStore(pool)
+    return StoreUnderTest(keep, store, store)
 
 
 STORES: Final = {"postgres": _postgres}

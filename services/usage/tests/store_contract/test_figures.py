@@ -82,3 +82,13 @@ async def test_an_empty_span_has_no_figures(stored: StoreUnderTest) -> None:
 
     assert list(await stored.reader.figures(Query(None, BEGIN, BEGIN))) == []
     assert list(await stored.reader.figures(Query("nobody", BEGIN, END))) == []
+
+
+async def test_answers_to_several_questions_are_of_one_moment(stored: StoreUnderTest) -> None:
+    """In the order of the questions."""
+    await stored.keep(sample(50))
+    queries = [Query("user-1", BEGIN, END), Query("user-1", BEGIN, END, group_by=(Dimension.KEY,))]
+
+    (total,), by_key = await stored.reader.figures_together(queries)
+
+    assert total.figures.requests == sum(row.figures.requests for row in by_key) > 0

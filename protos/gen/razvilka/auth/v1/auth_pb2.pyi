@@ -361,7 +361,6 @@ class Caller(_message.Message):
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     MODEL_NAMES_FIELD_NUMBER: _builtins.int
     QUOTAS_FIELD_NUMBER: _builtins.int
-    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     CACHE_TTL_S_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     key_id: _builtins.str
@@ -374,8 +373,6 @@ class Caller(_message.Message):
     """OAuth only"""
     time_zone: _builtins.str
     """the account's, by its IANA name: budget periods follow it"""
-    organization_id: _builtins.str
-    """to which the account belongs; empty: to none"""
     cache_ttl_s: _builtins.int
     """as ApiKey.cache_ttl_s"""
     @_builtins.property
@@ -422,12 +419,11 @@ class Caller(_message.Message):
         time_zone: _builtins.str = ...,
         model_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         quotas: _abc.Iterable[Global___Quota] | None = ...,
-        organization_id: _builtins.str = ...,
         cache_ttl_s: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s", "cache_ttl_s", b"cache_ttl_s", "expires_at", b"expires_at", "key_limits", b"key_limits", "model_limits", b"model_limits", "user_limits", b"user_limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s", "budgets", b"budgets", "cache_ttl_s", b"cache_ttl_s", "client_id", b"client_id", "expires_at", b"expires_at", "grant_id", b"grant_id", "ip_allow_list", b"ip_allow_list", "key_id", b"key_id", "key_limits", b"key_limits", "key_name", b"key_name", "model_limits", b"model_limits", "model_names", b"model_names", "models", b"models", "organization_id", b"organization_id", "quotas", b"quotas", "scopes", b"scopes", "tier", b"tier", "time_zone", b"time_zone", "user_id", b"user_id", "user_limits", b"user_limits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s", "budgets", b"budgets", "cache_ttl_s", b"cache_ttl_s", "client_id", b"client_id", "expires_at", b"expires_at", "grant_id", b"grant_id", "ip_allow_list", b"ip_allow_list", "key_id", b"key_id", "key_limits", b"key_limits", "key_name", b"key_name", "model_limits", b"model_limits", "model_names", b"model_names", "models", b"models", "quotas", b"quotas", "scopes", b"scopes", "tier", b"tier", "time_zone", b"time_zone", "user_id", b"user_id", "user_limits", b"user_limits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cache_ttl_s: _TypeAlias = _typing.Literal["cache_ttl_s"]  # noqa: Y015
     _WhichOneofArgType__cache_ttl_s: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s"]  # noqa: Y015
