@@ -176,7 +176,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         account_router(parts.accounts, parts.limit),
         sessions_router(parts.accounts),
         grants_router(parts.grants),
-        keys_router(parts.auth, parts.catalog, _step_up(parts)),
+        keys_router(parts.auth, parts.catalog, _step_up(parts), parts.settings.cache),
         model_names_router(parts.auth, parts.catalog),
         clients_router(parts.grants, _step_up(parts)),
         administration_router(parts.administration, parts.limit),

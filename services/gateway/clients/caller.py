@@ -24,7 +24,8 @@ class Caller:
     that of the key it is bound to ("": none), `authenticated_at_s` when its user proved who they are, in seconds since
     1970 (None: no person stands behind it). `model_names` say which model is meant by a name: "*" by whatever is asked
     for, "default" where nothing is. `quotas` cap requests and tokens on some models; `organization_id` is that to which
-    the account belongs ("": to none).
+    the account belongs ("": to none). `cache_ttl_s`: answers are cached for so many seconds where a request does not
+    say; 0: as long as this gateway has it, None: not at all.
     """
 
     user_id: str
@@ -45,6 +46,7 @@ class Caller:
     authenticated_at_s: float | None = None
     model_names: Mapping[str, str] = field(default_factory=dict)
     organization_id: str = ""
+    cache_ttl_s: int | None = None
 
     @property
     def own_budget(self) -> Budget | None:

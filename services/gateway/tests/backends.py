@@ -153,7 +153,8 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
 
     async def CreateApiKey(self, request: Any, context: Any) -> auth_pb2.CreateApiKeyResponse:
         self.ordered = request
-        key = self.key(id="key-2", name=request.name, scopes=request.scopes, models=request.models)
+        ttl_s = request.cache_ttl_s if request.HasField("cache_ttl_s") else None
+        key = self.key(id="key-2", name=request.name, scopes=request.scopes, models=request.models, cache_ttl_s=ttl_s)
         return auth_pb2.CreateApiKeyResponse(key=key, secret="rz_live_fresh")
 
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
