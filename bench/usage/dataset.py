@@ -26,8 +26,10 @@ INSERT_ROWS: Final = """
     SELECT
         (lpad(to_hex(ms), 12, '0') || '7' || substr(md5(number::text), 1, 3) || '8' || substr(md5(number::text), 4, 15))
             ::uuid,
-        'user-' || person, 'key-' || person || '-' || number % 3, CASE WHEN by_app THEN 'grant-' || person ELSE '' END,
-        CASE WHEN by_app THEN 'app-' || person % 7 ELSE '' END, 'provider-' || model % 4, 'model-' || model || ':latest',
+        'user-' || person, 'key-' || person || '-' || number % 3,
+        CASE WHEN by_app THEN 'grant-' || person ELSE '' END,
+        CASE WHEN by_app THEN 'app-' || person % 7 ELSE '' END, 'provider-' || model % 4,
+        'model-' || model || ':latest',
         'model-' || model, 'model-' || model || '-build-7',
         CASE WHEN number % 10 = 0 THEN 'embeddings' ELSE 'chat.completions' END, tokens, tokens / 3, tokens / 5,
         (tokens * (50 + 40 * model))::numeric / 1000000, CASE WHEN failed THEN 'failed' ELSE 'completed' END,

@@ -1,4 +1,4 @@
-"""Durations of many requests are measured on a sample: a hundred thousand sorted values say no more than ten thousand."""
+"""Durations of many requests are measured on a sample: a million sorted values say little more than ten thousand."""
 
 from __future__ import annotations
 
