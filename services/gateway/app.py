@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from servicekit.errors import ErrorReason, NotFound
+from services.gateway.batches.bodies import NewBatchBody
 from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.api_description import (
     TITLE,
@@ -23,7 +24,7 @@ from services.gateway.edge.reading.params import check_query
 from services.gateway.edge.request_context import context_of
 from services.gateway.edge.server.admin_listener import is_elsewhere
 from services.gateway.identity.access import AccessTable, Open
-from services.gateway.inference.anthropic.entering import enter, speaks_anthropic
+from services.gateway.inference.anthropic.entering import enter, is_anthropic, speak_anthropic, speaks_anthropic
 from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.management import bodies, orders
@@ -58,6 +59,9 @@ class Application(FastAPI):
 
     async def serve_by_framework(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request of any route but the hot ones."""
+        if scope["type"] == "http" and is_anthropic(scope["path"]):
+            # Other methods, and paths at which nothing is: its clients read errors in their own form only.
+            speak_anthropic(context_of(scope))
         await super().__call__(scope, receive, send)
 
 
@@ -123,6 +127,6 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
 def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
-        components={**components(), **bodies.components(*orders.ORDERS)},
+        components={**components(), **bodies.components(*orders.ORDERS, NewBatchBody)},
         needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )

@@ -197,6 +197,8 @@ class GatewaySettings(BaseSettings):
     """How answers reach slow clients."""
     admission: AdmissionSettings = AdmissionSettings()
     """How limits are kept."""
+    tell_people_every_s: float = Field(60.0, gt=0)
+    """Seconds between two times usage is told of budgets and keys, and looks whether somebody is to be notified."""
     metering: MeteringSettings = MeteringSettings()
     """How what a lost gateway left is billed."""
     idempotency: IdempotencySettings = IdempotencySettings()

@@ -7,7 +7,7 @@ from typing import Final
 
 from razvilka.router.v1 import router_pb2 as pb
 
-from services.router.domain.catalog import Price
+from services.router.domain.catalog import BatchShare, Price
 from services.router.domain.completion import (
     Choice,
     Completion,
@@ -16,6 +16,7 @@ from services.router.domain.completion import (
     Embeddings,
     End,
     FinishReason,
+    Held,
     Message,
     Prompt,
     ResponseFormat,
@@ -79,6 +80,8 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         candidates=tuple(message.candidates),
         sort=message.sort,
         alone=message.alone,
+        held=Held(message.catalog_version, frozenset(message.priced_models)),
+        deferral=message.deferral,
     )
 
 
@@ -185,6 +188,7 @@ def route_to_proto(route: Route) -> pb.Route:
         resolved_model=route.resolved_model,
         dropped_params=route.dropped_params,
         queued_ms=route.queued_ms,
+        stands_in=route.stands_in,
     )
 
 
@@ -244,10 +248,17 @@ def model_to_proto(listed: ListedModel) -> pb.Model:
         bills_input_per_choice=listed.bills_input_per_choice,
         learned_shares=listed.learned_shares,
         writes_schemas_out=listed.writes_schemas_out,
+        batch_shares=map(_batch_share_to_proto, model.batch_shares if listed.defers else ()),
     )
     for name in ("shutdown_at", "deprecated_at", "created_at"):
         if (timestamp := getattr(model, name)) is not None:
             getattr(message, name).FromDatetime(timestamp)
+    return message
+
+
+def _batch_share_to_proto(share: BatchShare) -> pb.BatchShare:
+    message = pb.BatchShare(percent=share.percent)
+    message.since.FromDatetime(share.since)
     return message
 
 

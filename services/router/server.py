@@ -26,6 +26,7 @@ from services.router.batches.files import CallerFiles
 from services.router.batches.orders import BatchOrders
 from services.router.batches.sealing import Sealing
 from services.router.batches.store.batches import BatchStore
+from services.router.batches.store.deferred_calls import DeferredCallStore
 from services.router.batches.store.files import FileStore
 from services.router.batches.work import BatchWork
 from services.router.cache import ChannelCache, RedisTokenShare
@@ -96,7 +97,8 @@ async def running(settings: RouterSettings, clock: Clock) -> AsyncIterator[int]:
         ids = tool_call_ids(settings.tool_call_key, settings)
         made = file_ids(settings.tool_call_key, settings)
         lines = await opened.enter_async_context(_lines(client, clock, settings))
-        needs = Dependencies(http, ids, RedisTokenShare(client), cleanup, clock, uuid.uuid4, images, made, lines)
+        share, deferred = RedisTokenShare(client), DeferredCallStore(pool, clock)
+        needs = Dependencies(http, ids, share, cleanup, clock, uuid.uuid4, images, made, lines, deferred)
         table = ProviderTable(built_in_providers(settings, needs), http, ids, clock, lines, circuits.pools.set)
         table.take_over(catalog.contents.upstreams)
         catalog.on_files(lambda files: table.take_over(files.upstreams))

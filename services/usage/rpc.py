@@ -30,6 +30,7 @@ SOURCE_FROM_PROTO: Final[dict[pb.Source.ValueType, Source]] = {
     pb.SOURCE_ESTIMATED: Source.ESTIMATED,
     pb.SOURCE_REAPED: Source.REAPED,
     pb.SOURCE_DISPUTED: Source.DISPUTED,
+    pb.SOURCE_IMPORTED: Source.IMPORTED,
 }
 STATUS_TO_PROTO: Final[dict[Status | None, pb.Status.ValueType]] = {
     status: number for number, status in STATUS_FROM_PROTO.items()

@@ -3,8 +3,10 @@
 import io
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+import httpx
 import openai
 import pytest
 
@@ -58,6 +60,31 @@ def test_a_batch_is_asked_waited_for_and_read(client: openai.OpenAI) -> None:
         assert answer["response"]["request_id"]
         assert answer["response"]["body"]["choices"][0]["message"]["content"]
         assert float(answer["response"]["body"]["usage"]["cost_rub"]) > 0
+
+
+def test_a_line_costs_half_where_the_provider_defers_it(client: openai.OpenAI, stack: Any) -> None:
+    """Of what the same question costs at once, to the micro-rouble; the row of the line says by which price."""
+    question = "Сколько до северной стоянки? [[tokens:40]]"
+    model = "yandexgpt-lite:latest"
+    at_once = client.chat.completions.create(model=model, messages=[{"role": "user", "content": question}])
+
+    done = ended(client, begun(client, asked(question)).id)
+
+    (answer,) = lines_of(client, done.output_file_id)
+    body = answer["response"]["body"]
+    assert body["choices"][0]["message"]["content"] == at_once.choices[0].message.content
+    whole = Decimal((at_once.usage.model_extra or {})["cost_rub"]) if at_once.usage else Decimal()
+    assert Decimal(body["usage"]["cost_rub"]) * 2 == whole
+    row = wait_until(lambda: requested(stack, answer["response"]["request_id"]))
+    assert row["cost_rub"] == body["usage"]["cost_rub"]
+    assert row["price_version"].endswith("+batch50")
+
+
+def requested(stack: Any, request_id: str) -> Any:
+    """Return what is known of a request, None as long as it is not."""
+    headers = {"authorization": f"Bearer {stack.api_key}"}
+    found = httpx.get(f"{stack.url}/v1/requests/{request_id}", headers=headers, timeout=30)
+    return found.json() if found.status_code == 200 else None
 
 
 def test_lines_that_fail_are_told_apart(client: openai.OpenAI) -> None:

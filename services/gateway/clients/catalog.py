@@ -26,6 +26,14 @@ class DatedPrice:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchShare:
+    """From `since` on, a line of a batch costs so many percent of the price."""
+
+    since: datetime
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """One version of one model, as the router's catalogue has it."""
 
@@ -59,6 +67,12 @@ class Model:
     successor: str = ""
     # Whether its provider's adapter writes references and unions of schemas out, which makes them longer.
     writes_schemas_out: bool = False
+    # Oldest first; none: lines of batches are asked like everything else, at the same price.
+    batch_shares: tuple[BatchShare, ...] = ()
+
+    def batch_percent_at(self, now: datetime) -> int:
+        """Return how many percent of the price a line of a batch costs at `now`."""
+        return next((share.percent for share in reversed(self.batch_shares) if share.since <= now), 100)
 
     def price_at(self, now: datetime) -> Price:
         """Return the price that holds at `now`.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -11,7 +10,6 @@ import msgspec
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
 from services.gateway.clients.completion import Route
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.steering.schemas import ProviderPreferences, left_out, requires_all
 from services.gateway.metering.storable import MAX_TEXT
 from services.gateway.metering.usage_record import Attempt
@@ -69,18 +67,6 @@ def stored_names(names: Sequence[str]) -> str:
         kept = text[: MAX_TEXT - len(SEPARATOR + _MORE)].rpartition(SEPARATOR)[0]
         text = f"{kept}{SEPARATOR}{_MORE}" if kept else _MORE
     return text
-
-
-def fell_back(attempts: Sequence[Attempt], model_id: str, priced: PricedRequest) -> bool:
-    """Tell whether a model answered after another one had failed or was passed over.
-
-    Who was tried is said at the end: of an answer that was cut, the name of what answered tells.
-    """
-    if not attempts:
-        return priced.is_fallback(model_id)
-    return any(
-        before.reason and not after.reason and before.model != after.model for before, after in pairwise(attempts)
-    )
 
 
 def attempts_of(error: ServiceError) -> tuple[Attempt, ...]:

@@ -24,7 +24,7 @@ from services.gateway.inference.answer_headers import answer_headers
 from services.gateway.inference.delivered import NOTHING, Delivered, Last
 from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.explaining.circumstances import explain_by
-from services.gateway.inference.explanation import attempts_of, dropped_names, fell_back, stored_names
+from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
 from services.gateway.inference.marking.prompt_marks import PromptMarks
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.tokens.free_call import FreeCalls
@@ -221,7 +221,8 @@ class PaidCall:
             cache_status=context.cache_status.value,
             answer_kept=False,
             queue_ms=round(context.timing.queue_s * 1000),
-            fallbacks=int(context.cache_status != CacheStatus.HIT and fell_back(attempts, route.model, self.priced)),
+            # Of an answer that the cache gives, the first one has told it.
+            fallbacks=int(route.stands_in and context.cache_status is not CacheStatus.HIT),
             full_price=self.priced.full_price_of(route.model),
         )
 

@@ -105,10 +105,6 @@ class PricedRequest:
             return None
         return (self.catalog.find(model_id) or self.model).known_price_at(self.at)
 
-    def is_fallback(self, model_id: str) -> bool:
-        """Tell whether a model comes after the first one; False also where the router puts them in order."""
-        return not self.steered.sort and any(model.id == model_id for model, _ in self.candidates[1:])
-
     def at_share(self, percent: int) -> PricedRequest:
         """Return the same request at so many percent of every price."""
         candidates = tuple([(model, price.share(percent)) for model, price in self.candidates])
@@ -164,6 +160,8 @@ class Pricing:
             answering, steered = ((found, found.price_at(now)), *_fallbacks(catalog, found, now)), UNSTEERED
         else:
             answering, steered = choose(catalog, context.known_caller, found, now, steering)
+        if context.deferral is not None:
+            answering, steered = _deferred(answering[0], now)
         found, price = answering[0]
         context.requested_model, context.model, context.provider = model, found.id, found.provider
         covering = worst_of(size, answering)
@@ -173,6 +171,15 @@ class Pricing:
         return PricedRequest(
             endpoint, context.stream, catalog, found, price, now, size, answering, covering, told, steered, asked=asked
         )
+
+
+def _deferred(chosen: tuple[Model, Price], now: datetime) -> tuple[tuple[tuple[Model, Price], ...], Candidates]:
+    """Return who answers a line of a batch: the model asked for, at what batches cost there, and nobody else."""
+    model, price = chosen
+    percent = model.batch_percent_at(now)
+    if percent != 100:
+        price = msgspec.structs.replace(price.share(percent), version=f"{price.version}+batch{percent}")
+    return ((model, price),), Candidates((model.id,), alone=True)
 
 
 def worst_of(size: PromptSize, candidates: tuple[tuple[Model, Price], ...]) -> Estimate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,9 @@ from services.gateway.clients.router.prompt import Asker
 from services.gateway.inference.paid_call import PaidCall
 from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import Attempt, total_usage
+
+# The share of a provider's slots that lines of batches have (ROUTER_SLOTS_SHARES).
+BATCH_TIER: Final = "batch"
 
 
 class PromptList:
@@ -78,8 +82,17 @@ class PromptList:
 
 def asker_of(call: PaidCall) -> Asker:
     """Return what the router must know of who asks."""
-    caller = call.context.known_caller
-    return Asker(caller.user_id, caller.models, call.priced.steered, caller.tier)
+    caller, priced, deferral = call.context.known_caller, call.priced, call.context.deferral
+    return Asker(
+        caller.user_id,
+        caller.models,
+        priced.steered,
+        # Whoever waits for an answer comes first.
+        caller.tier if deferral is None else BATCH_TIER,
+        priced.catalog.version,
+        [model.id for model, _ in priced.candidates],
+        "" if deferral is None else deferral.name,
+    )
 
 
 def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
@@ -90,7 +103,8 @@ def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
         for choice in answer.choices
     )
     queued_ms = sum(answer.route.queued_ms for answer in answers)
-    route = msgspec.structs.replace(answers[0].route, queued_ms=queued_ms)
+    stands_in = any(answer.route.stands_in for answer in answers)
+    route = msgspec.structs.replace(answers[0].route, queued_ms=queued_ms, stands_in=stands_in)
     return Completion(route, choices, joined_end([answer.end for answer in answers]))
 
 

@@ -29,6 +29,7 @@ class Source(IntEnum):
     ESTIMATED = 2
     REAPED = 3
     DISPUTED = 4
+    IMPORTED = 5
 
 
 class Flag(StrEnum):

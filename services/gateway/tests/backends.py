@@ -19,14 +19,18 @@ from razvilka.auth.v1 import (
     auth_pb2_grpc,
     oauth_pb2,
     oauth_pb2_grpc,
+    owners_pb2,
+    owners_pb2_grpc,
     user_context_pb2,
     user_context_pb2_grpc,
 )
-from razvilka.router.v1 import admin_pb2, admin_pb2_grpc, router_pb2_grpc
+from razvilka.router.v1 import admin_pb2, admin_pb2_grpc, batches_pb2, batches_pb2_grpc, router_pb2_grpc
 from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import (
     catalog_facts_pb2,
     catalog_facts_pb2_grpc,
+    notifications_pb2,
+    notifications_pb2_grpc,
     statistics_pb2,
     statistics_pb2_grpc,
     usage_pb2,
@@ -41,7 +45,9 @@ from servicekit.settings import GrpcSettings
 from servicekit.telemetry import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
+from services.gateway.tests.batch_backend import EmptyBatches
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
+from services.gateway.tests.notification_backend import FakeNotifications, FakeOwners
 from services.gateway.tests.provider_backend import FakeProviders
 from services.gateway.tests.statistics_backend import FakeStatistics
 from services.router.frames import RouterAnswerCodec
@@ -190,8 +196,8 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.finish = pb.FINISH_REASON_STOP
         self.dropped: list[str] = []
         self.queued_ms = 0
+        self.stands_in = False
         self.answering_model = ""
-        self.attempts = [pb.Attempt(provider="yandexgpt", model="yandexgpt:latest", latency_ms=12)]
         self.without_end = False
         self.at_once = False
         self.progress: pb.Usage | None = None
@@ -228,10 +234,12 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
             resolved_model=f"{asked}-build-7",
             dropped_params=self.dropped,
             queued_ms=self.queued_ms,
+            stands_in=self.stands_in,
         )
 
     def _end(self) -> pb.End:
-        return pb.End(usage=self.usage, attempts=self.attempts, system_fingerprint="build-7")
+        attempts = [pb.Attempt(provider="yandexgpt", model="yandexgpt:latest", latency_ms=12)]
+        return pb.End(usage=self.usage, attempts=attempts, system_fingerprint="build-7")
 
     async def _pause(self, number: int) -> None:
         if self.hold is not None and number == self.hold_at:
@@ -350,7 +358,8 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
 
 
 def add_router(router: FakeRouter, server: grpc.aio.Server) -> None:
-    """Register both faces of the router."""
+    """Register the faces of the router."""
+    batches_pb2_grpc.add_BatchServiceServicer_to_server(EmptyBatches(), server)
     router_pb2_grpc.add_RouterServiceServicer_to_server(router, server)
     admin_pb2_grpc.add_RouterAdminServiceServicer_to_server(router.providers, server)
 
@@ -428,6 +437,8 @@ class Backends:
     usage: FakeUsage
     statistics: FakeStatistics
     catalog_facts: FakeCatalogFacts
+    notifications: FakeNotifications
+    owners: FakeOwners
     user_contexts: FakeUserContexts
     targets: dict[str, str]
 
@@ -448,7 +459,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     """Yield the three services, listening on free ports."""
     auth, router, usage, statistics = FakeAuth(), FakeRouter(), FakeUsage(), FakeStatistics()
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
-    catalog_facts = FakeCatalogFacts()
+    catalog_facts, notifications, owners = FakeCatalogFacts(), FakeNotifications(), FakeOwners()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
@@ -456,11 +467,13 @@ async def running_backends() -> AsyncIterator[Backends]:
         oauth_pb2_grpc.add_OAuthServiceServicer_to_server(oauth, server)
         account_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
         user_context_pb2_grpc.add_UserContextServiceServicer_to_server(user_contexts, server)
+        owners_pb2_grpc.add_OwnerServiceServicer_to_server(owners, server)
 
     def register_usage(server: Any) -> None:
         usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
         statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(statistics, server)
         catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
+        notifications_pb2_grpc.add_NotificationServiceServicer_to_server(notifications, server)
 
     registrations = {
         "auth_target": register_auth,
@@ -468,9 +481,9 @@ async def running_backends() -> AsyncIterator[Backends]:
         "usage_target": register_usage,
     }
     files = {
-        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2),
-        "router_target": (pb, admin_pb2),
-        "usage_target": (usage_pb2, catalog_facts_pb2, statistics_pb2),
+        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, owners_pb2),
+        "router_target": (pb, admin_pb2, batches_pb2),
+        "usage_target": (usage_pb2, catalog_facts_pb2, notifications_pb2, statistics_pb2),
     }
     async with AsyncExitStack() as stack:
         targets = {}
@@ -478,4 +491,16 @@ async def running_backends() -> AsyncIterator[Backends]:
             served = running_server(GrpcSettings(grace_s=0.0), register, _always, _open_to_the_gateway(*files[name]))
             port = await stack.enter_async_context(served)
             targets[name] = f"127.0.0.1:{port}"
-        yield Backends(auth, oauth, accounts, router, usage, statistics, catalog_facts, user_contexts, targets)
+        yield Backends(
+            auth=auth,
+            oauth=oauth,
+            accounts=accounts,
+            router=router,
+            usage=usage,
+            statistics=statistics,
+            catalog_facts=catalog_facts,
+            notifications=notifications,
+            owners=owners,
+            user_contexts=user_contexts,
+            targets=targets,
+        )

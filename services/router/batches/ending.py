@@ -17,6 +17,7 @@ from services.router.batches.files import MEGABYTE, new_file_id
 from services.router.batches.sealing import Sealing
 from services.router.batches.settings import BatchSettings
 from services.router.batches.store.batches import BatchStore
+from services.router.batches.store.deferred_calls import DeferredCallStore
 from services.router.batches.store.files import FileStore
 from services.router.batches.store.lines import LineStore, StoredLine
 from services.router.store import UNUSABLE, Connection, Pool
@@ -24,6 +25,8 @@ from services.router.store import UNUSABLE, Connection, Pool
 log = structlog.get_logger()
 
 _LINES_AT_ONCE: Final = 200
+# Yandex keeps what it was asked for three days.
+DEFERRED_KEPT: Final = timedelta(days=3)
 
 
 class BatchEnding:
@@ -52,6 +55,7 @@ class BatchEnding:
             ended += await self._end(batch_id, now)
         await FileStore(self._pool).remove_expired(now)
         await batches.remove_older(now - self._kept)
+        await DeferredCallStore(self._pool, self._clock).remove_older(now - DEFERRED_KEPT)
         return ended
 
     async def _end(self, batch_id: str, now: datetime) -> bool:

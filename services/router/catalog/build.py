@@ -10,6 +10,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from services.router.catalog.document import (
+    BatchShareEntry,
     CandidateEntry,
     ChannelEntry,
     ModelEntry,
@@ -18,7 +19,7 @@ from services.router.catalog.document import (
     UpstreamEntry,
     UpstreamModel,
 )
-from services.router.domain.catalog import Canary, Candidate, Catalog, Model, Price
+from services.router.domain.catalog import BatchShare, Canary, Candidate, Catalog, Model, Price
 
 
 class CatalogError(ValueError):
@@ -102,7 +103,12 @@ def _model(entry: ModelEntry, document: ProviderDocument) -> Model:
             document.tokens_per_message if entry.tokens_per_message is None else entry.tokens_per_message
         ),
         on_disconnect=document.on_disconnect,
+        batch_shares=_batch_shares(document.batch_shares if entry.batch_shares is None else entry.batch_shares),
     )
+
+
+def _batch_shares(entries: Sequence[BatchShareEntry]) -> tuple[BatchShare, ...]:
+    return tuple(BatchShare(entry.since, entry.percent) for entry in sorted(entries, key=lambda entry: entry.since))
 
 
 def _candidates(entries: Sequence[CandidateEntry]) -> tuple[Candidate, ...]:

@@ -42,6 +42,13 @@ class PriceEntry(_Document):
         return self
 
 
+class BatchShareEntry(_Document):
+    """From when on a line of a batch costs so many percent of the price."""
+
+    since: Timestamp
+    percent: int = Field(ge=1, le=100)
+
+
 class CandidateEntry(_Document):
     """A model that answers when the one asked for cannot. A bare name is one without priority and weight."""
 
@@ -93,6 +100,8 @@ class ModelEntry(_Document):
     chars_per_token: float | None = Field(None, gt=0)
     tokens_per_message: int | None = Field(None, ge=0)
     prices: tuple[PriceEntry, ...] = ()
+    batch_shares: tuple[BatchShareEntry, ...] | None = None
+    """None: the provider's."""
 
 
 class Period(_Document):
@@ -141,6 +150,8 @@ class ProviderDocument(_Document):
     tokens_per_message: int = Field(4, ge=0)
     supported_parameters: tuple[str, ...] = ()
     default_parameters: dict[str, float] = {}
+    batch_shares: tuple[BatchShareEntry, ...] = ()
+    """What lines of batches cost; it counts where the provider takes deferred calls for the model."""
     models: tuple[ModelEntry, ...] = Field(min_length=1)
     channels: tuple[ChannelEntry, ...] = ()
 

@@ -22,6 +22,14 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchShare:
+    """From `since` on, a line of a batch costs so many percent of the price, where calls may be deferred."""
+
+    since: datetime
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A model that may answer in another one's place.
 
@@ -82,6 +90,7 @@ class Model:
     chars_per_token: float = 4.0
     tokens_per_message: int = 0
     on_disconnect: str = "cancel"
+    batch_shares: Sequence[BatchShare] = ()
 
     def is_served(self, now: datetime) -> bool:
         """Tell whether the model may be asked: switched on and not past its shutdown."""

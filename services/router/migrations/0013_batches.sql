@@ -84,7 +84,6 @@ CREATE INDEX batch_lines_of_worker ON router.batch_lines (worker) WHERE state = 
 CREATE TABLE router.deferred_calls (
     id text PRIMARY KEY,
     operation text NOT NULL,
-    credential text NOT NULL,
     created_at timestamptz NOT NULL
 );
 -- What is to be deleted.

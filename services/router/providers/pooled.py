@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from itertools import cycle
 from typing import Generic, TypeVar
@@ -54,6 +55,10 @@ class PooledProvider(Generic[P]):
         return await self._of(call).embed(texts, call)
 
     def _of(self, call: ProviderCall) -> P:
+        if call.deferral and not call.credential:
+            # Whoever asks for it again must ask under the same.
+            names = self.credentials
+            call.credential = names[zlib.crc32(call.deferral.encode()) % len(names)]
         # A credential that was taken out while its slot was waited for is not there.
         return self._members.get(call.credential) or next(self._turns)
 

@@ -28,6 +28,8 @@ class Traits:
     """Makes n answers of one call."""
     schemas: bool = True
     """Takes schemas as they stand; else references and unions are written out."""
+    defers: bool = False
+    """Takes calls that it answers later, for less: those that have a `deferral`."""
 
 
 @dataclass(slots=True)
@@ -56,6 +58,8 @@ class ProviderCall:
     """Under which of several credentials it goes out; "": its provider has one only."""
     queued_s: float = 0.0
     """Seconds that it waited for slots."""
+    deferral: str = ""
+    """Names a call that nobody waits for, whoever makes it again; "": somebody does."""
     ends_early: bool = False
     """It may be ended from our side though the answer is whole."""
 
@@ -97,6 +101,22 @@ class Countable:
     url: URL
     body: bytes
     template: int = 0
+
+
+class DeferredCalls(Protocol):
+    """Remembers under which name a provider has taken a call that it answers later. Methods raise ServiceError."""
+
+    async def find(self, deferral: str) -> str | None:
+        """Return the provider's name for the call, None: it was not asked yet."""
+        ...
+
+    async def keep(self, deferral: str, operation: str) -> None:
+        """Remember that the provider has taken it."""
+        ...
+
+    async def forget(self, deferral: str) -> None:
+        """Have it asked anew: what the provider took has failed, or is gone."""
+        ...
 
 
 class Tokenizer(Protocol):

@@ -20,7 +20,7 @@ from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.gigachat.settings import ACCESS as GIGACHAT
 from services.router.providers.gigachat.settings import GigaChatSettings, gigachat_credentials
 from services.router.providers.pooled import PooledFiles, PooledProvider
-from services.router.providers.provider import FileStore, Provider
+from services.router.providers.provider import DeferredCalls, FileStore, Provider
 from services.router.providers.transport.access_token import TokenShare
 from services.router.providers.transport.http import HttpClient
 from services.router.providers.transport.web_images import WebImages
@@ -57,6 +57,7 @@ class Dependencies:
     images: WebImages
     file_ids: FileIds
     lines: SlotLines
+    deferred: DeferredCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,10 @@ def _yandexgpt(settings: ProviderSettings, needs: Dependencies) -> Provider:
         # Texts wait one by one, so each folder has a line of its own for them.
         line = "yandexgpt-embeddings" if number == 1 else f"yandexgpt-embeddings-{number}"
         embeddings = needs.lines.line(line, Quota({name: one.embeddings_per_s}, SECOND_S))
-        made[name] = YandexGPTProvider(one, needs.http, needs.ids, needs.clock, YandexLines(generations, embeddings))
+        line = "yandexgpt-deferred" if number == 1 else f"yandexgpt-deferred-{number}"
+        deferred = needs.lines.line(line, Quota({name: one.deferred_per_s}, SECOND_S))
+        lines = YandexLines(generations, embeddings, deferred)
+        made[name] = YandexGPTProvider(one, needs.http, needs.ids, needs.clock, needs.deferred, lines)
     return made.popitem()[1] if len(made) == 1 else PooledProvider(made)
 
 

@@ -16,6 +16,7 @@ from services.router.domain.stop_sequences import StopCutter
 from services.router.providers import failures
 from services.router.providers.parallel import keep_answers
 from services.router.providers.provider import Provider, ProviderCall
+from services.router.providers.reading import as_batch
 
 log = structlog.get_logger()
 
@@ -36,17 +37,28 @@ async def _whole(provider: Provider, prompt: Prompt, call: ProviderCall) -> Answ
     traits = provider.traits(call.model)
     if prompt.n is not None and prompt.n > 1 and not traits.choices:
         return await _each_choice(provider, prompt, call, prompt.n)
+    if prompt.stop and not traits.stop and call.deferral and traits.defers:
+        return await collected(cut_at_stop(_at_once(provider, prompt, call), prompt.stop))
     if prompt.stop and not traits.stop:
         # Streamed, so that the provider's work can be ended where the text is cut.
         return await collected(streamed(provider, prompt, call))
     return await provider.complete(prompt, call)
 
 
+async def _at_once(provider: Provider, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:
+    """Yield an answer that is not streamed."""
+    yield as_batch(await provider.complete(prompt, call))
+
+
 async def _each_choice(provider: Provider, prompt: Prompt, call: ProviderCall, count: int) -> Answer:
     """Return n choices of n calls; what an attempt before this one has answered is not asked for again."""
     kept, one = call.kept.answers, replace(prompt, n=None)
     missing = [number for number in range(count) if number not in kept]
-    calls = zip(missing, _calls(call, len(missing)), strict=True)
+    calls = list(zip(missing, _calls(call, len(missing)), strict=True))
+    if call.deferral:
+        name = call.deferral
+        for number, each in calls:
+            each.deferral = f"{name}#{number}"
     await keep_answers(kept, {number: whole(provider, one, each) for number, each in calls}, call.at_once(count))
     return _joined([kept[number] for number in range(count)])
 

@@ -120,6 +120,9 @@ class Attempts:
 
     async def _take_slot(self, attempt: RoutingAttempt) -> None:
         provider = self._provider(attempt.model)
+        if attempt.call.deferral and provider.traits(attempt.model).defers:
+            # What is answered later takes none of the slots of what is answered now.
+            return
         await self._credentials.take(provider, attempt.request, attempt.call, attempt.admission)
         if attempt.call.slot is not None:
             attempt.span.set("razvilka.queue_ms", round(attempt.call.queued_s * 1000))
@@ -249,7 +252,7 @@ class Attempts:
         if span.context.tracestate:
             headers[TRACESTATE] = span.context.tracestate
         call = ProviderCall(model, request.request_id or here.request_id, headers, request.deadline, kept=request.kept)
-        call.asker = request.asker
+        call.asker, call.deferral = request.asker, request.deferral
         return RoutingAttempt(request, model, call, admission, span, self._clock.monotonic())
 
     def _began_to_answer(self, attempt: RoutingAttempt) -> None:

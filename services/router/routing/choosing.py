@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Final
 
 from servicekit.clock import Clock
 from services.router.catalog.live import LiveCatalog
@@ -18,6 +19,9 @@ from services.router.routing.limits import Limits
 from services.router.routing.routed_request import RoutedRequest
 from services.router.slots.asker import Asker
 from services.router.status.canaries import Canaries, Trial
+
+# For a deferred call whose caller has not said until when it waits.
+DEFERRED_S: Final = 3600.0
 
 
 class Choosing:
@@ -57,7 +61,9 @@ class Choosing:
         """
         catalog, now = self._now()
         model = _of_kind(catalog.served(texts.model, now), "embedding")
-        chosen = self._askable(candidates(catalog, model, now, texts.allowed_models, request_id), model)
+        covered = texts.held.covered(catalog.version)
+        known = candidates(catalog, model, now, texts.allowed_models, request_id, covered=covered)
+        chosen = self._askable(known, model)
         return self._request(texts, chosen, request_id, remaining_s)
 
     def note(self, speeds: Speeds, attempt: RoutingAttempt, began: float, usage: Usage | None) -> None:
@@ -78,11 +84,12 @@ class Choosing:
         """Return what the catalogue says, and the trial that the request is part of."""
         catalog, now = self._now()
         model = _of_kind(catalog.served(prompt.model, now), "chat")
-        side = None
-        if model.canary is not None:
+        covered, side = prompt.held.covered(catalog.version), None
+        # Of another version of the catalogue nobody knows whether the hold covers a canary.
+        if model.canary is not None and not covered:
             side = drawn(catalog, model, now, prompt.allowed_models, _draw(prompt, request_id))
         first = None if side is None else side.model
-        known = candidates(catalog, model, now, prompt.allowed_models, request_id, first)
+        known = candidates(catalog, model, now, prompt.allowed_models, request_id, first, covered)
         return self._askable(known, model), None if side is None else self.canaries.trial(model.id, side)
 
     def _steered(self, prompt: Prompt) -> tuple[Sequence[Model], None]:
@@ -104,10 +111,15 @@ class Choosing:
     def _request(
         self, asked: Prompt | EmbeddingInput, chosen: Sequence[Model], request_id: str, remaining_s: float | None
     ) -> RoutedRequest:
-        most_s = self._limits.answer_s if remaining_s is None else min(remaining_s, self._limits.answer_s)
+        deferral = asked.deferral if isinstance(asked, Prompt) else ""
+        # A provider that answers later says itself how much later.
+        longest_s = remaining_s or DEFERRED_S if deferral else self._limits.answer_s
+        most_s = longest_s if remaining_s is None else min(remaining_s, longest_s)
         began = self._clock.monotonic()
         waits_until = None if remaining_s is None else began + remaining_s
-        return RoutedRequest(request_id, chosen, began + most_s, waits_until, asker=Asker(asked.tenant, asked.tier))
+        # In the line for slots, what a user has deferred does not hold up what the same user waits for.
+        asker = Asker(f"{asked.tenant} deferred" if deferral else asked.tenant, asked.tier)
+        return RoutedRequest(request_id, chosen, began + most_s, waits_until, asker=asker, deferral=deferral)
 
 
 def _draw(prompt: Prompt, request_id: str) -> Draw:

@@ -37,6 +37,8 @@ class RoutedRequest:
     """What hears how a request of a canary's channel goes."""
     skips_unsupported: bool = False
     """Whether a model that cannot do all that is asked gives way to the next one."""
+    deferral: str = ""
+    """Names what nobody waits for; "": somebody does."""
     kept: Kept = field(default_factory=Kept)
     """What the model under way has answered of several calls: it is asked for the rest, and no other model is."""
 

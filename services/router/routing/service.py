@@ -50,12 +50,14 @@ class ListedModel:
         bills_input_per_choice: n choices are n calls, each of which reads the input.
         writes_schemas_out: its provider's adapter writes references and unions of schemas out.
         learned_shares: by script, see `domain.token_shares`.
+        defers: its provider takes a call now and answers it later, for less.
     """
 
     model: Model
     bills_input_per_choice: bool
     writes_schemas_out: bool
     learned_shares: Mapping[str, float]
+    defers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +233,9 @@ class RouterService:
 
     def _listed(self, model: Model) -> ListedModel:
         provider = self._attempts.providers.get(model.provider)
-        writes_out = provider is not None and not provider.traits(model).schemas
-        return ListedModel(model, self._is_asked_once_a_choice(model), writes_out, self._shares.of(model.id))
+        traits = None if provider is None else provider.traits(model)
+        writes_out, defers = traits is not None and not traits.schemas, traits is not None and traits.defers
+        return ListedModel(model, self._is_asked_once_a_choice(model), writes_out, self._shares.of(model.id), defers)
 
     def _is_asked_once_a_choice(self, model: Model) -> bool:
         provider = self._attempts.providers.get(model.provider)
@@ -276,4 +279,5 @@ def _route(attempt: RoutingAttempt) -> Route:
     model = attempt.model
     queued_ms = round((attempt.request.queued_s + attempt.call.queued_s) * 1000)
     dropped = tuple(dict.fromkeys(attempt.call.dropped))
-    return Route(model.provider, model.id, model.resolved_model, dropped, queued_ms)
+    stands_in = any(tried.model != model.id for tried in attempt.request.attempts)
+    return Route(model.provider, model.id, model.resolved_model, dropped, queued_ms, stands_in)

@@ -12,8 +12,13 @@ class SlotSettings(Part):
 
     places: int = Field(1000, ge=1)
     """Calls that may wait in one line, over all replicas; when it is full, whoever would be served last is refused."""
-    shares: dict[str, float] = Field(default_factory=lambda: {"free": 1.0, "pro": 3.0, "enterprise": 10.0})
-    """Calls that a user of each tier is given while one of share 1 is given one, as JSON; other tiers have 1."""
+    shares: dict[str, float] = Field(
+        default_factory=lambda: {"free": 1.0, "pro": 3.0, "enterprise": 10.0, "batch": 0.1}
+    )
+    """Calls that a user of each tier is given while one of share 1 is given one, as JSON; other tiers have 1.
+
+    `batch` is the tier of lines of batches.
+    """
     lease_s: float = Field(15.0, ge=3.0)
     """Seconds after which the slots of a router that has died are given to others."""
     idle_s: float = Field(5.0, gt=0)

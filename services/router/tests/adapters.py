@@ -51,6 +51,22 @@ NOBODY_REDIS = "redis://127.0.0.1:1/0"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
+class MemoryDeferred:
+    """DeferredCalls within one process."""
+
+    def __init__(self) -> None:
+        self.operations: dict[str, str] = {}
+
+    async def find(self, deferral: str) -> str | None:
+        return self.operations.get(deferral)
+
+    async def keep(self, deferral: str, operation: str) -> None:
+        self.operations[deferral] = operation
+
+    async def forget(self, deferral: str) -> None:
+        self.operations.pop(deferral, None)
+
+
 class MemoryShare:
     """A TokenShare within one process."""
 
@@ -83,6 +99,7 @@ class Adapters:
     openai: OpenAICompatibleProvider
     http: HttpClient
     share: MemoryShare
+    deferred: MemoryDeferred
 
     def of(self, name: str) -> Provider:
         providers: dict[str, Provider] = {
@@ -94,7 +111,13 @@ class Adapters:
 
 
 def yandex_settings(emulator: RunningEmulator, **more: Any) -> YandexSettings:
-    given = {"api_key": YANDEX_API_KEY, "folder_id": YANDEX_FOLDER, "base_url": emulator.yandex_url}
+    given = {
+        "api_key": YANDEX_API_KEY,
+        "folder_id": YANDEX_FOLDER,
+        "base_url": emulator.yandex_url,
+        "operations_url": f"{emulator.yandex_url}/operations",
+        "operation_poll_s": 0.01,
+    }
     return YandexSettings(**{**given, **more})
 
 
@@ -129,7 +152,7 @@ async def open_adapters(
     emulator: RunningEmulator, http_settings: HttpSettings = PATIENT, **yandex: Any
 ) -> AsyncIterator[Adapters]:
     """Yield adapters that give up soon."""
-    clock, share = SystemClock(), MemoryShare()
+    clock, share, deferred = SystemClock(), MemoryShare(), MemoryDeferred()
     async with (
         open_http(http_settings) as http,
         lifecycle.background(grace_s=1.0) as tasks,
@@ -141,11 +164,12 @@ async def open_adapters(
         of_yandex = YandexLines(embeddings=lines.line("yandexgpt-embeddings", Quota({"folder": 10}, SECOND_S)))
         upstream = Upstream("upstream", emulator.openai_url, OPENAI_API_KEY, needs_key=True)
         yield Adapters(
-            YandexGPTProvider(yandex_settings(emulator, **yandex), http, IDS, clock, of_yandex),
+            YandexGPTProvider(yandex_settings(emulator, **yandex), http, IDS, clock, deferred, of_yandex),
             GigaChatProvider(gigachat_settings(emulator), http, IDS, share, tasks, clock, uuid4, images, FILE_IDS),
             OpenAICompatibleProvider(upstream, http, IDS, clock),
             http,
             share,
+            deferred,
         )
 
 

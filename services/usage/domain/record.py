@@ -42,6 +42,8 @@ class Source(StrEnum):
     ESTIMATED = "estimated"
     REAPED = "reaped"
     DISPUTED = "disputed"
+    IMPORTED = "imported"
+    """Brought over from release 1.0, which measured no latency."""
 
 
 # Fields that are bounded alike.
@@ -153,9 +155,14 @@ class UsageRecord:
     traits: Number
 
     @property
+    def time_ms(self) -> int:
+        """Return the Unix milliseconds inside the request id."""
+        return id_time_ms(self.request_id)
+
+    @property
     def created_at(self) -> datetime:
         """Return the time inside the request id, which picks the partition."""
-        return EPOCH + timedelta(milliseconds=id_time_ms(self.request_id))
+        return EPOCH + timedelta(milliseconds=self.time_ms)
 
     @property
     def errors(self) -> int:

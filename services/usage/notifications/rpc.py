@@ -10,6 +10,7 @@ from razvilka.usage.v1 import notifications_pb2_grpc as pb_grpc
 
 from services.usage.notifications.channels import Changes, Channels
 from services.usage.notifications.rpc_messages import (
+    changed_rule,
     channel_to_proto,
     delivery_to_proto,
     id_from_proto,
@@ -101,9 +102,10 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
         return pb.ListRulesResponse(rules=map(rule_to_proto, await self._rules.list_of(request.user_id)))
 
     async def ChangeRule(self, request: pb.ChangeRuleRequest, context: Context) -> pb.ChangeRuleResponse:
-        """Say what a rule says from now on."""
+        """Change what is given."""
         rule = await self._rules.find(request.user_id, id_from_proto(request.rule.id))
-        changed = await self._rules.change(rule, rule_from_proto(request.rule, rule.says.kind))
+        says = changed_rule(rule_to_proto(rule), request.rule, request.fields)
+        changed = await self._rules.change(rule, rule_from_proto(says, rule.says.kind))
         return pb.ChangeRuleResponse(rule=rule_to_proto(changed))
 
     async def DeleteRule(self, request: pb.DeleteRuleRequest, context: Context) -> pb.DeleteRuleResponse:

@@ -31,6 +31,7 @@ KIND_FROM_PROTO: Final[dict[pb.ChannelKind.ValueType, ChannelKind]] = {
     pb.CHANNEL_KIND_WEBHOOK: ChannelKind.WEBHOOK,
     pb.CHANNEL_KIND_TELEGRAM: ChannelKind.TELEGRAM,
 }
+CHANGEABLE: Final = frozenset({"subject", "thresholds", "channel_ids", "cooldown_s", "enabled"})
 KIND_TO_PROTO: Final = {kind: number for number, kind in KIND_FROM_PROTO.items()}
 
 
@@ -113,6 +114,24 @@ def rule_from_proto(message: pb.NotificationRule, kind: str) -> NewRule:
         cooldown_s=message.cooldown_s,
         enabled=message.enabled,
     )
+
+
+def changed_rule(rule: pb.NotificationRule, given: pb.NotificationRule, fields: Sequence[str]) -> pb.NotificationRule:
+    """Return a rule with the fields of another that are named.
+
+    Raises:
+        InvalidRequest: a rule has no such field, or it never changes.
+    """
+    if unknown := set(fields) - CHANGEABLE:
+        raise _invalid("fields", f"These do not change: {', '.join(sorted(unknown))[:200]}.")
+    for name in fields:
+        rule.ClearField(name)  # type: ignore[arg-type]
+        value = getattr(given, name)
+        if isinstance(value, str | bool | int):
+            setattr(rule, name, value)
+        else:
+            getattr(rule, name).extend(value)
+    return rule
 
 
 def delivery_to_proto(delivery: Delivery) -> pb.NotificationDelivery:

@@ -112,7 +112,9 @@ def notification_faults(
         yield "USAGE_NOTIFICATIONS_PUBLIC_URL: mails would link to plaintext; name the gateway's https address"
     if webhooks.plaintext:
         yield "USAGE_WEBHOOKS_PLAINTEXT: webhooks would be sent in plaintext; leave it out"
-    if mail.host and mail.tls == "none":
+    if not mail.host:
+        yield "USAGE_MAIL_HOST: notifications by mail would go nowhere; name the mail server"
+    elif mail.tls == "none":
         yield "USAGE_MAIL_TLS: mails would be plaintext; use starttls or implicit"
 
 

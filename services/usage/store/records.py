@@ -148,13 +148,15 @@ def _by_id(rows: Iterable[Record]) -> dict[str, UsageRecord]:
 
 
 def _record(row: Record) -> UsageRecord:
+    return UsageRecord(**fields_of(row))
+
+
+def fields_of(row: Record) -> dict[str, Any]:
+    """Return a stored row's values by the names of the record's fields."""
     values = dict(row)
-    return UsageRecord(
-        **values
-        | {
-            "status": Status(values["status"]),
-            "source": Source(values["source"]),
-            "attempts": _attempts(values["attempts"]),
-            "metadata": _tags(values["metadata"]),
-        }
-    )
+    return values | {
+        "status": Status(values["status"]),
+        "source": Source(values["source"]),
+        "attempts": _attempts(values["attempts"]),
+        "metadata": _tags(values["metadata"]),
+    }

@@ -6,7 +6,7 @@ from datetime import UTC
 
 from razvilka.router.v1 import router_pb2 as pb
 
-from services.gateway.clients.catalog import DatedPrice, Model
+from services.gateway.clients.catalog import BatchShare, DatedPrice, Model
 from services.gateway.clients.completion import ModelStatus
 from services.gateway.clients.timestamps import moment, to_unix_us
 from services.gateway.metering.usage_record import Price
@@ -59,6 +59,9 @@ def model_from_proto(message: pb.Model) -> Model:
         learned_shares=dict(message.learned_shares),
         successor=message.successor,
         writes_schemas_out=message.writes_schemas_out,
+        batch_shares=tuple(
+            BatchShare(share.since.ToDatetime(tzinfo=UTC), share.percent) for share in message.batch_shares
+        ),
     )
 
 

@@ -56,12 +56,18 @@ class Asker(NamedTuple):
         allowed_models: what the caller's credential is limited to; empty: no limit.
         candidates: whom it wants to be answered by.
         tier: how large its share is.
+        catalog_version: by which the hold was made.
+        priced_models: ids that the hold covers.
+        deferral: names what nobody waits for; empty: somebody does.
     """
 
     tenant: str = ""
     allowed_models: Collection[str] = ()
     candidates: Candidates = UNSTEERED
     tier: str = ""
+    catalog_version: str = ""
+    priced_models: Sequence[str] = ()
+    deferral: str = ""
 
 
 class _PartHead(msgspec.Struct, gc=False):
@@ -97,8 +103,11 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
         allowed_models=asker.allowed_models,
         tenant=asker.tenant,
         tier=asker.tier,
+        deferral=asker.deferral,
         require_parameters=request.provider is not None and bool(request.provider.require_parameters),
         schema_bound=schema_bound,
+        catalog_version=asker.catalog_version,
+        priced_models=asker.priced_models,
     )
     if request.stop:
         prompt.stop.extend([request.stop] if isinstance(request.stop, str) else request.stop)

@@ -19,6 +19,7 @@ _SOURCE: Final = {
     Source.ESTIMATED: "estimate",
     Source.REAPED: "reaper",
     Source.DISPUTED: "disputed",
+    Source.IMPORTED: "imported",
 }
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from starlette.routing import Route
@@ -17,7 +18,7 @@ from services.gateway.edge.reading import body, json_body, params
 from services.gateway.identity.access import AccessTable, Open, Scope
 from services.gateway.pages import policy_reports
 from services.gateway.rooms import ROOM_NEEDS
-from services.gateway.settings import LimitSettings
+from services.gateway.settings import BatchSettings, LimitSettings
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway
 
@@ -25,6 +26,7 @@ METHODS = ("POST", "PUT", "PATCH", "DELETE")
 DEEP = b'{"name":' * 80 + b"1" + b"}" * 80
 FORM = b"content-type: application/x-www-form-urlencoded\r\n"
 REPORT = b"content-type: application/csp-report\r\n"
+UPLOAD = b"content-type: multipart/form-data; boundary=x\r\n"
 JSON = b"content-type: application/json\r\n"
 
 
@@ -56,13 +58,19 @@ def doors(edge: Edge) -> Iterator[Door]:
         for method in set(route.methods or ()) & set(METHODS):
             operation = described[route.path.replace(":path}", "}")][method.lower()]
             is_open = table.need_of(method, route.path) is Open.EVERYONE
-            yield Door(method, route.path, is_open, "json" if "requestBody" in operation else "")
+            yield Door(method, route.path, is_open, _kind(operation))
+
+
+def _kind(operation: dict[str, Any]) -> str:
+    if "requestBody" not in operation:
+        return ""
+    return "json" if "application/json" in operation["requestBody"]["content"] else "upload"
 
 
 async def status_of(edge: Edge, door: Door, head: bytes, content: bytes = b"", key: str = KEY) -> int:
     """Send the head and the content, nothing more, and return the status of what comes."""
     path = door.path.replace("{", "").replace("}", "")
-    types = {"json": JSON, "form": FORM, "report": REPORT, "": b""}[door.kind]
+    types = {"json": JSON, "form": FORM, "report": REPORT, "upload": UPLOAD, "": b""}[door.kind]
     authorization = f"authorization: Bearer {key}\r\n" if key else ""
     line = f"{door.method} {path} HTTP/1.1\r\nhost: a\r\n{authorization}".encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", edge.gateway.port)
@@ -80,7 +88,7 @@ async def hurried(start_gateway: StartGateway, backends: Backends, monkeypatch: 
     small = dataclasses.replace(body.SMALL, seconds=0.3)
     for module in (body, json_body, params, policy_reports):
         monkeypatch.setattr(module, "SMALL", small)
-    return await start_gateway(limit=LimitSettings(body_s=0.3))
+    return await start_gateway(limit=LimitSettings(body_s=0.3), batches=BatchSettings(file_mb=1, upload_s=0.3))
 
 
 async def test_the_walk_meets_every_kind_of_door(hurried: Edge) -> None:
@@ -116,7 +124,7 @@ async def test_what_grows_too_big_is_413(hurried: Edge) -> None:
     chunk = b"%x\r\n" % 70_000 + b" " * 70_000 + b"\r\n"
     head = b"transfer-encoding: chunked\r\n"
 
-    prompts = ("completions", "embeddings", "messages", "responses", "tokenize")
+    prompts = ("files", "completions", "embeddings", "messages", "responses", "tokenize")
     orders = [door for door in small if not any(name in door.path for name in prompts)]
     seen = {door: await status_of(hurried, door, head, chunk) for door in orders}
 
@@ -138,7 +146,11 @@ async def test_what_trickles_is_408(hurried: Edge, content: bytes) -> None:
     """Also when not one byte comes."""
     readers = [door for door in doors(hurried) if door.kind]
 
-    statuses = await asyncio.gather(*(status_of(hurried, door, b"content-length: 50\r\n", content) for door in readers))
+    begun = {door: content if door.kind != "upload" else content.replace(b"{", b"-") for door in readers}
+
+    statuses = await asyncio.gather(
+        *(status_of(hurried, door, b"content-length: 50\r\n", content) for door, content in begun.items())
+    )
 
     assert set(statuses) == {408}, dict(zip(readers, statuses, strict=True))
 

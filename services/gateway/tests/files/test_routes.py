@@ -35,6 +35,7 @@ async def test_a_file_is_described_in_the_words_of_openai(edge: Edge) -> None:
         "object": "file",
         "bytes": len(PICTURE),
         "created_at": 1_795_435_200,
+        "expires_at": None,
         "filename": "generated.jpg",
         "purpose": "vision",
         "status": "processed",

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import pytest
 from pydantic import SecretStr
-from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import usage_pb2
 
 from servicekit.errors import ErrorReason, ProviderFailed
@@ -184,55 +183,42 @@ async def test_the_row_says_what_advice_depends_on(
     assert row.traits == traits
 
 
-async def test_the_row_says_how_long_it_waited_and_who_stood_in(edge: Edge, backends: Backends) -> None:
-    """A wait for a slot within the time that the provider took; another model after the first had failed."""
-    backends.router.queued_ms = 10**6
-    backends.router.attempts = [
-        pb.Attempt(provider="yandexgpt", model="yandexgpt:latest", reason="provider_timeout", latency_ms=12),
-        pb.Attempt(provider="gigachat", model="gigachat-pro", latency_ms=9),
-    ]
-    backends.router.answering_model = "gigachat-pro"
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_row_says_how_long_it_waited_and_that_another_model_stood_in(
+    edge: Edge, backends: Backends, stream: bool
+) -> None:
+    """A wait for a slot lies within the time that the provider took; the cache tells nothing of either again."""
+    backends.router.queued_ms, backends.router.stands_in = 10**6, True
+    cached = {"x-razvilka-cache": "on"}
 
-    row = await row_of(edge, backends, HELLO)
+    row = await row_of(edge, backends, {**HELLO, "stream": stream}, headers=cached)
+    again = await row_of(edge, backends, {**HELLO, "stream": stream}, headers=cached)
 
-    assert row.fallbacks == 1
-    assert 0 <= row.queue_ms <= row.latency_ms
+    assert (row.fallbacks, again.fallbacks, again.cache_status) == (1, 0, "hit")
+    assert 0 <= again.queue_ms <= row.queue_ms <= row.latency_ms
     told = (await edge.client.get(f"/v1/requests/{row.request_id}")).json()
     assert (told["fallback"], told["queue_ms"]) == (True, row.queue_ms)
 
 
-@pytest.mark.parametrize(
-    ("attempts", "fallbacks"),
-    [
-        ([("yandexgpt:latest", "")], 0),
-        ([("yandexgpt:latest", "provider_timeout"), ("yandexgpt:latest", "")], 0),
-        ([("yandexgpt:latest", "circuit_open"), ("gigachat-pro", "")], 1),
-        ([("yandexgpt:latest", "provider_timeout"), ("gigachat-pro", "provider_error")], 0),
-        ([("yandexgpt:latest", ""), ("gigachat-pro", "")], 0),
-    ],
-    ids=["first", "again", "passed over", "nobody", "two prompts"],
-)
-async def test_a_fallback_is_an_answer_after_another_model_s_failure(
-    edge: Edge, backends: Backends, attempts: list[tuple[str, str]], fallbacks: int
-) -> None:
-    """A second try of the same model is none."""
-    backends.router.attempts = [pb.Attempt(provider="p", model=model, reason=reason) for model, reason in attempts]
-
-    row = await row_of(edge, backends, HELLO)
-
-    assert row.fallbacks == fallbacks
-
-
-async def test_an_answer_that_was_cut_says_by_its_model_that_another_stood_in(
-    start_gateway: StartGateway, backends: Backends
-) -> None:
-    """Who was tried is said at the end, which never came."""
-    backends.router.models[0] = model("yandexgpt:latest", "yandexgpt", fallbacks=["gigachat-pro"])
-    edge = await start_gateway()
-    backends.router.answering_model = "gigachat-pro"
+async def test_a_cut_answer_of_a_model_that_stood_in_says_so(edge: Edge, backends: Backends) -> None:
+    """Also where nobody says any more who was tried."""
+    backends.router.stands_in = True
     backends.router.failure, backends.router.fail_at = ProviderFailed(ErrorReason.PROVIDER_ERROR, "It broke."), 1
 
     answer = await edge.client.post(CHAT, json={**HELLO, "stream": True})
 
     row = await backends.usage.row(answer.headers["x-request-id"])
-    assert (row.model, row.status, row.fallbacks) == ("gigachat-pro", usage_pb2.STATUS_FAILED, 1)
+    assert (row.status, row.fallbacks) == (usage_pb2.STATUS_FAILED, 1)
+
+
+async def test_the_router_hears_what_the_hold_covers(start_gateway: StartGateway, backends: Backends) -> None:
+    """By another version of the catalogue it asks no model that is not among them."""
+    backends.router.models[0] = model("yandexgpt:latest", "yandexgpt", fallbacks=["gigachat-pro"])
+    edge = await start_gateway()
+
+    await row_of(edge, backends, HELLO)
+    await row_of(edge, backends, VECTOR, path="/v1/embeddings")
+
+    (prompt,), (texts,) = backends.router.prompts, backends.router.embeds
+    assert (prompt.catalog_version, list(prompt.priced_models)) == ("1", ["yandexgpt:latest", "gigachat-pro"])
+    assert (texts.catalog_version, list(texts.priced_models)) == ("1", ["text-embeddings"])

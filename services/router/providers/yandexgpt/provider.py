@@ -17,13 +17,14 @@ from services.router.providers.json_body import encode_body
 from services.router.providers.openai_dialect.replies import OpenAIReplies
 from services.router.providers.openai_dialect.request import OpenAIRequests
 from services.router.providers.parameters import asked_size, check_all_kept, check_size
-from services.router.providers.provider import ProviderCall, Traits
+from services.router.providers.provider import DeferredCalls, ProviderCall, Traits
 from services.router.providers.reading import Replies, read_stream, read_vectors, read_whole
 from services.router.providers.transport.authorized import AuthorizedHttp
 from services.router.providers.transport.http import HttpClient, Reply
 from services.router.providers.transport.tls import tls_for
 from services.router.providers.yandexgpt.embeddings import PacedEmbeddings
 from services.router.providers.yandexgpt.iam import credentials_of
+from services.router.providers.yandexgpt.operations import Operations
 from services.router.providers.yandexgpt.quirks import QUIRKS
 from services.router.providers.yandexgpt.replies import NativeReplies
 from services.router.providers.yandexgpt.request import NAME, native_body
@@ -33,6 +34,7 @@ from services.router.slots.line import SlotLine
 
 OPENAI_SURFACE: Final = "openai"
 _ALL_EMULATED: Final = Traits(stop=False, choices=False)
+_DEFERRING: Final = Traits(stop=False, choices=False, defers=True)
 # Some models send only the trace id; Yandex's support asks for either.
 _ID_HEADERS: Final = ("x-request-id", "x-server-trace-id")
 
@@ -43,6 +45,7 @@ class YandexLines:
 
     generations: SlotLine | None = None
     embeddings: SlotLine | None = None
+    deferred: SlotLine | None = None
 
 
 NO_LINES: Final = YandexLines()
@@ -63,7 +66,13 @@ class YandexGPTProvider:
     name = "yandexgpt"
 
     def __init__(
-        self, settings: YandexSettings, http: HttpClient, ids: ToolCallIds, clock: Clock, lines: YandexLines = NO_LINES
+        self,
+        settings: YandexSettings,
+        http: HttpClient,
+        ids: ToolCallIds,
+        clock: Clock,
+        deferred: DeferredCalls,
+        lines: YandexLines = NO_LINES,
     ) -> None:
         self._settings = settings
         self._line = lines.generations
@@ -77,13 +86,23 @@ class YandexGPTProvider:
         self._embedding_url = URL(f"{base}/foundationModels/v1/textEmbedding")
         self._openai_url = URL(f"{base}/v1/chat/completions")
         self._native_replies = NativeReplies(ids, settings.hold_back_chars, clock)
+        self._operations = Operations(
+            URL(f"{base}/foundationModels/v1/completionAsync"),
+            URL(settings.operations_url.rstrip("/")),
+            self._http,
+            deferred,
+            self._native_replies,
+            clock,
+            poll_s=settings.operation_poll_s,
+            line=lines.deferred,
+        )
         self._tokenizer = NativeTokenizer(base, ids, self._uri, self._post, self._native_replies)
         self._openai_requests = OpenAIRequests(NAME, ids, QUIRKS)
         self._openai_replies = OpenAIReplies(ids, clock, QUIRKS)
 
     def traits(self, model: Model) -> Traits:
-        """Neither surface cuts at stop sequences or makes several answers of one call."""
-        return _ALL_EMULATED
+        """Neither surface cuts at stop sequences or makes several answers of one call; the native one defers chats."""
+        return _ALL_EMULATED if model.surface == OPENAI_SURFACE or model.kind == "embedding" else _DEFERRING
 
     def tokenizer(self, model: Model) -> NativeTokenizer | None:
         """Return the native API's; it knows the models that live there."""
@@ -96,6 +115,8 @@ class YandexGPTProvider:
     async def complete(self, prompt: Prompt, call: ProviderCall) -> Answer:
         """Return the whole answer."""
         asked = self._asked(prompt, call, stream=False)
+        if call.deferral and self.traits(call.model).defers:
+            return await self._operations.answer(asked.body, self._headers(call), prompt, call)
         return read_whole(asked.replies, await self._post(asked.url, asked.body, call), prompt, call)
 
     async def stream(self, prompt: Prompt, call: ProviderCall) -> AsyncGenerator[Batch, None]:

@@ -42,6 +42,12 @@ class YandexSettings(Part):
     """Generations at once in the folder, over all routers: the provider's quota; 0: as many as come."""
     embeddings_per_s: int = Field(10, ge=0)
     """Calls for embeddings in a second, over all routers: the provider's quota; 0: as many as come."""
+    operations_url: str = "https://operation.api.cloud.yandex.net/operations"
+    """Where calls that are answered later (lines of batches) are looked for."""
+    operation_poll_s: float = Field(2.0, gt=0)
+    """Seconds until the first look for such an answer; later ones come up to fifteen times as far apart."""
+    deferred_per_s: int = Field(10, ge=0)
+    """Such calls in a second, over all routers: the provider's quota; 0: as many as come."""
     more_credentials_file: OptionalPath = None
     """YAML list of further folders, each with its credential and `concurrency`: all are used, the freest first."""
     hold_back_chars: int = Field(0, ge=0, le=64)
@@ -75,12 +81,13 @@ ACCESS: Final = Access(
         "folder_id": "b1gemulatorfolder000",
         "base_url": "{yandex}",
         "iam_url": "{yandex}/iam/v1/tokens",
+        "operations_url": "{yandex}/operations",
     },
 )
 
 _OF_A_CREDENTIAL: Final = frozenset(
     {"api_key", "iam_token", "service_account_key_file", "oauth_token", "metadata", "folder_id"}
-    | {"concurrency", "embeddings_per_s"}
+    | {"concurrency", "embeddings_per_s", "deferred_per_s"}
 )
 
 

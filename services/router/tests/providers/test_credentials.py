@@ -35,6 +35,7 @@ from services.router.tests.adapters import (
     FILE_IDS,
     IDS,
     PATIENT,
+    MemoryDeferred,
     MemoryShare,
     ask,
     call_for,
@@ -71,7 +72,9 @@ def by_oauth(emulator: RunningEmulator) -> dict[str, Any]:
 async def test_yandex_gives_iam_tokens_to_machines_and_people(emulator: RunningEmulator, way: Any) -> None:
     """Got once for all who wait; a refused one is replaced and the call made once more."""
     async with open_http(PATIENT) as http:
-        provider = YandexGPTProvider(yandex_settings(emulator, **way(emulator)), http, IDS, SystemClock())
+        provider = YandexGPTProvider(
+            yandex_settings(emulator, **way(emulator)), http, IDS, SystemClock(), MemoryDeferred()
+        )
 
         before = await asyncio.gather(
             *(obtain(provider, ask("[[text:да]]"), call_for("native"), stream=False) for _ in range(5))
@@ -100,7 +103,7 @@ async def test_a_refused_oauth_token_is_the_operators_matter(emulator: RunningEm
     """The caller cannot mend it."""
     given = by_oauth(emulator) | {"oauth_token": "y0_another"}
     async with open_http(PATIENT) as http:
-        provider = YandexGPTProvider(yandex_settings(emulator, **given), http, IDS, SystemClock())
+        provider = YandexGPTProvider(yandex_settings(emulator, **given), http, IDS, SystemClock(), MemoryDeferred())
         with pytest.raises(ServiceError) as caught:
             await provider.complete(ask(), call_for("native"))
     assert caught.value.reason is ErrorReason.PROVIDER_CREDENTIALS

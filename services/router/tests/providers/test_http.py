@@ -29,6 +29,7 @@ from services.router.tests.adapters import (
     FILE_IDS,
     IDS,
     PATIENT,
+    MemoryDeferred,
     MemoryShare,
     ask,
     call_for,
@@ -57,7 +58,9 @@ async def test_the_russian_authority_counts_for_its_hosts_only(tmp_path: Path) -
             return GigaChatProvider(settings, http, IDS, MemoryShare(), tasks, SystemClock(), uuid4, images, FILE_IDS)
 
         trusting = gigachat(ca_bundle=Path(emulator.ca_path))
-        yandex = YandexGPTProvider(yandex_settings(emulator, base_url=emulator.tls["yandex"]), http, IDS, SystemClock())
+        yandex = YandexGPTProvider(
+            yandex_settings(emulator, base_url=emulator.tls["yandex"]), http, IDS, SystemClock(), MemoryDeferred()
+        )
 
         assert (await obtain(trusting, ask("[[text:да]]"), call_for("gigachat"), stream=True)).text == "да"
         for provider, dialect in ((gigachat(), "gigachat"), (yandex, "native")):
@@ -122,7 +125,7 @@ async def sent_to_providers(prompt: Prompt) -> list[web.Request]:
             yandex = YandexSettings(api_key="key", folder_id="folder", base_url=base)
             upstream = Upstream("upstream", base, "key")
             for provider, dialect in (
-                (YandexGPTProvider(yandex, http, IDS, SystemClock()), "native"),
+                (YandexGPTProvider(yandex, http, IDS, SystemClock(), MemoryDeferred()), "native"),
                 (OpenAICompatibleProvider(upstream, http, IDS, SystemClock()), "upstream"),
             ):
                 with pytest.raises(ServiceError):

@@ -31,6 +31,7 @@ from services.router.tests.adapters import (
     PATIENT,
     UPSTREAM,
     Heard,
+    MemoryDeferred,
     MemoryShare,
     ask,
     call_for,
@@ -90,7 +91,7 @@ async def renewed(
     ):
         lines = lonely_lines(jobs, client)
         made = file_ids(SecretStr("a key of tests, thirty-two bytes"), settings)
-        needs = Dependencies(http, IDS, MemoryShare(), tasks, clock, uuid4, images, made, lines)
+        needs = Dependencies(http, IDS, MemoryShare(), tasks, clock, uuid4, images, made, lines, MemoryDeferred())
         table = ProviderTable(built_in_providers(settings, needs), http, IDS, clock, lines)
         table.take_over([upstream])
         yield Renewed(table, KeyRenewal(settings, needs, table, environment), folder)

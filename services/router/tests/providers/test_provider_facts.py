@@ -29,7 +29,17 @@ from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.providers.yandexgpt.quirks import QUIRKS
 from services.router.providers.yandexgpt.replies import NativeReplies
 from services.router.providers.yandexgpt.settings import YandexSettings
-from services.router.tests.adapters import FILE_IDS, IDS, PATIENT, MemoryShare, ask, call_for, hear, model
+from services.router.tests.adapters import (
+    FILE_IDS,
+    IDS,
+    PATIENT,
+    MemoryDeferred,
+    MemoryShare,
+    ask,
+    call_for,
+    hear,
+    model,
+)
 from services.router.tests.providers.bodies import body
 
 CLOCK = SystemClock()
@@ -77,7 +87,7 @@ async def seen_by(**yandex: Any) -> AsyncIterator[tuple[Seen, YandexGPTProvider,
         )
         yield (
             seen,
-            YandexGPTProvider(settings, http, IDS, CLOCK),
+            YandexGPTProvider(settings, http, IDS, CLOCK, MemoryDeferred()),
             GigaChatProvider(gigachat, http, IDS, MemoryShare(), tasks, CLOCK, uuid4, images, FILE_IDS),
         )
 

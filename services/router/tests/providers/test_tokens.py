@@ -27,6 +27,7 @@ from services.router.tests.adapters import (
     IDS,
     PATIENT,
     Adapters,
+    MemoryDeferred,
     MemoryShare,
     ask,
     call_for,
@@ -214,7 +215,7 @@ async def test_a_service_account_gets_iam_tokens(emulator: RunningEmulator, tmp_
     file = await service_account(emulator, tmp_path)
     iam = {"api_key": "", "service_account_key_file": file, "iam_url": f"{emulator.yandex_url}/iam/v1/tokens"}
     async with open_http(PATIENT) as http:
-        provider = YandexGPTProvider(yandex_settings(emulator, **iam), http, IDS, SystemClock())
+        provider = YandexGPTProvider(yandex_settings(emulator, **iam), http, IDS, SystemClock(), MemoryDeferred())
 
         before = await obtain(provider, ask("[[text:да]]"), call_for("native"), stream=False)
         await emulator.control.expire_tokens("yandex")

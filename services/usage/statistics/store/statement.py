@@ -97,7 +97,8 @@ _FROM_WINDOWS: Final = """
     GROUP BY 1, 2
 """
 _DURATIONS: Final = """
-    percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY latency_ms) AS latency,
+    percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY latency_ms)
+        FILTER (WHERE source <> 'imported') AS latency,
     percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY first_token_ms)
         FILTER (WHERE first_token_ms > 0) AS first_token
 """

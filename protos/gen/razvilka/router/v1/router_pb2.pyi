@@ -319,6 +319,9 @@ class Prompt(_message.Message):
     CANDIDATES_FIELD_NUMBER: _builtins.int
     SORT_FIELD_NUMBER: _builtins.int
     ALONE_FIELD_NUMBER: _builtins.int
+    CATALOG_VERSION_FIELD_NUMBER: _builtins.int
+    PRICED_MODELS_FIELD_NUMBER: _builtins.int
+    DEFERRAL_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """as the caller asked: "yandexgpt:latest" """
     temperature: _builtins.float
@@ -344,6 +347,14 @@ class Prompt(_message.Message):
     """By what the router has seen of the candidates they are put in order: "latency" | "throughput"; empty: as they stand."""
     alone: _builtins.bool
     """only the first of the candidates is asked"""
+    catalog_version: _builtins.str
+    """The version of the catalogue by which the hold was made, and the ids of the models that it covers. By another version
+    no other model may answer: its price may be beyond the hold. Empty: it is not known.
+    """
+    deferral: _builtins.str
+    """Names a call that nobody waits for (a line of a batch), whoever makes it again: a provider that answers later, for
+    less, is asked once under it. Empty: somebody waits.
+    """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Message]: ...
     @_builtins.property
@@ -366,6 +377,8 @@ class Prompt(_message.Message):
     def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the models that may answer, as the caller steers it, first choice first; empty: the catalogue says."""
 
+    @_builtins.property
+    def priced_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -392,10 +405,13 @@ class Prompt(_message.Message):
         candidates: _abc.Iterable[_builtins.str] | None = ...,
         sort: _builtins.str = ...,
         alone: _builtins.bool = ...,
+        catalog_version: _builtins.str = ...,
+        priced_models: _abc.Iterable[_builtins.str] | None = ...,
+        deferral: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "max_tokens", b"max_tokens", "n", b"n", "parallel_tool_calls", b"parallel_tool_calls", "response_format", b"response_format", "temperature", b"temperature", "tool_choice", b"tool_choice", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "alone", b"alone", "candidates", b"candidates", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "reasoning_effort", b"reasoning_effort", "require_parameters", b"require_parameters", "response_format", b"response_format", "schema_bound", b"schema_bound", "script", b"script", "sort", b"sort", "stop", b"stop", "temperature", b"temperature", "tenant", b"tenant", "tier", b"tier", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "alone", b"alone", "candidates", b"candidates", "catalog_version", b"catalog_version", "deferral", b"deferral", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "priced_models", b"priced_models", "reasoning_effort", b"reasoning_effort", "require_parameters", b"require_parameters", "response_format", b"response_format", "schema_bound", b"schema_bound", "script", b"script", "sort", b"sort", "stop", b"stop", "temperature", b"temperature", "tenant", b"tenant", "tier", b"tier", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
@@ -499,6 +515,7 @@ class Route(_message.Message):
     RESOLVED_MODEL_FIELD_NUMBER: _builtins.int
     DROPPED_PARAMS_FIELD_NUMBER: _builtins.int
     QUEUED_MS_FIELD_NUMBER: _builtins.int
+    STANDS_IN_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     model: _builtins.str
     """catalogue id with version: "yandexgpt:latest" """
@@ -506,6 +523,8 @@ class Route(_message.Message):
     """what the provider was asked for: "yandexgpt-5-pro" """
     queued_ms: _builtins.int
     """how long the request waited for a slot of a provider's quota"""
+    stands_in: _builtins.bool
+    """another model had failed or was passed over before"""
     @_builtins.property
     def dropped_params(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -516,10 +535,11 @@ class Route(_message.Message):
         resolved_model: _builtins.str = ...,
         dropped_params: _abc.Iterable[_builtins.str] | None = ...,
         queued_ms: _builtins.int = ...,
+        stands_in: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped_params", b"dropped_params", "model", b"model", "provider", b"provider", "queued_ms", b"queued_ms", "resolved_model", b"resolved_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped_params", b"dropped_params", "model", b"model", "provider", b"provider", "queued_ms", b"queued_ms", "resolved_model", b"resolved_model", "stands_in", b"stands_in"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -726,6 +746,8 @@ class EmbedRequest(_message.Message):
     REQUIRE_PARAMETERS_FIELD_NUMBER: _builtins.int
     TENANT_FIELD_NUMBER: _builtins.int
     TIER_FIELD_NUMBER: _builtins.int
+    CATALOG_VERSION_FIELD_NUMBER: _builtins.int
+    PRICED_MODELS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     dimensions: _builtins.int
     require_parameters: _builtins.bool
@@ -734,6 +756,8 @@ class EmbedRequest(_message.Message):
     """as Prompt.tenant"""
     tier: _builtins.str
     """as Prompt.tier"""
+    catalog_version: _builtins.str
+    """as Prompt.catalog_version"""
     @_builtins.property
     def input(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -741,6 +765,10 @@ class EmbedRequest(_message.Message):
     @_builtins.property
     def allowed_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """as Prompt.allowed_models"""
+
+    @_builtins.property
+    def priced_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """as Prompt.priced_models"""
 
     def __init__(
         self,
@@ -753,10 +781,12 @@ class EmbedRequest(_message.Message):
         require_parameters: _builtins.bool = ...,
         tenant: _builtins.str = ...,
         tier: _builtins.str = ...,
+        catalog_version: _builtins.str = ...,
+        priced_models: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "dimensions", b"dimensions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "allowed_models", b"allowed_models", "dimensions", b"dimensions", "input", b"input", "model", b"model", "other_json", b"other_json", "require_parameters", b"require_parameters", "tenant", b"tenant", "tier", b"tier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "allowed_models", b"allowed_models", "catalog_version", b"catalog_version", "dimensions", b"dimensions", "input", b"input", "model", b"model", "other_json", b"other_json", "priced_models", b"priced_models", "require_parameters", b"require_parameters", "tenant", b"tenant", "tier", b"tier"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__dimensions: _TypeAlias = _typing.Literal["dimensions"]  # noqa: Y015
     _WhichOneofArgType__dimensions: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions"]  # noqa: Y015
@@ -1159,6 +1189,31 @@ class Price(_message.Message):
 Global___Price: _TypeAlias = Price  # noqa: Y015
 
 @_typing.final
+class BatchShare(_message.Message):
+    """From when on a line of a batch costs so many percent of the price."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SINCE_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    percent: _builtins.int
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        percent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["percent", b"percent", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchShare: _TypeAlias = BatchShare  # noqa: Y015
+
+@_typing.final
 class Model(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1227,6 +1282,7 @@ class Model(_message.Message):
     BILLS_INPUT_PER_CHOICE_FIELD_NUMBER: _builtins.int
     LEARNED_SHARES_FIELD_NUMBER: _builtins.int
     SUCCESSOR_FIELD_NUMBER: _builtins.int
+    BATCH_SHARES_FIELD_NUMBER: _builtins.int
     WRITES_SCHEMAS_OUT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"yandexgpt:latest", "gigachat-pro" """
@@ -1284,6 +1340,10 @@ class Model(_message.Message):
         used at most, as learned from usage; absent: nothing is known, the bound itself counts.
         """
 
+    @_builtins.property
+    def batch_shares(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchShare]:
+        """oldest first; none: its provider takes no deferred calls for it"""
+
     def __init__(
         self,
         *,
@@ -1312,11 +1372,12 @@ class Model(_message.Message):
         bills_input_per_choice: _builtins.bool = ...,
         learned_shares: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         successor: _builtins.str = ...,
+        batch_shares: _abc.Iterable[Global___BatchShare] | None = ...,
         writes_schemas_out: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deprecated_at", b"deprecated_at", "shutdown_at", b"shutdown_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "bills_input_per_choice", b"bills_input_per_choice", "chars_per_token", b"chars_per_token", "context_length", b"context_length", "created_at", b"created_at", "default_parameters", b"default_parameters", "deprecated_at", b"deprecated_at", "description", b"description", "fallbacks", b"fallbacks", "id", b"id", "kind", b"kind", "learned_shares", b"learned_shares", "max_output_tokens", b"max_output_tokens", "modality", b"modality", "name", b"name", "on_disconnect", b"on_disconnect", "prices", b"prices", "provider", b"provider", "resolved_model", b"resolved_model", "shutdown_at", b"shutdown_at", "successor", b"successor", "supported_features", b"supported_features", "supported_parameters", b"supported_parameters", "tokens_per_message", b"tokens_per_message", "version", b"version", "writes_schemas_out", b"writes_schemas_out"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "batch_shares", b"batch_shares", "bills_input_per_choice", b"bills_input_per_choice", "chars_per_token", b"chars_per_token", "context_length", b"context_length", "created_at", b"created_at", "default_parameters", b"default_parameters", "deprecated_at", b"deprecated_at", "description", b"description", "fallbacks", b"fallbacks", "id", b"id", "kind", b"kind", "learned_shares", b"learned_shares", "max_output_tokens", b"max_output_tokens", "modality", b"modality", "name", b"name", "on_disconnect", b"on_disconnect", "prices", b"prices", "provider", b"provider", "resolved_model", b"resolved_model", "shutdown_at", b"shutdown_at", "successor", b"successor", "supported_features", b"supported_features", "supported_parameters", b"supported_parameters", "tokens_per_message", b"tokens_per_message", "version", b"version", "writes_schemas_out", b"writes_schemas_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -190,7 +190,7 @@ class NotificationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ChangeRule(self, request, context):
-        """ChangeRule says what a rule says from now on; its kind stays. Errors: NOT_FOUND, INVALID_PARAMETERS.
+        """ChangeRule changes what `fields` name; the kind of a rule stays. Errors: NOT_FOUND, INVALID_PARAMETERS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -52,7 +52,7 @@ class NotificationServiceStub:
     ListRules: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListRulesRequest, _notifications_pb2.ListRulesResponse]
     """ListRules returns all of a user's rules."""
     ChangeRule: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ChangeRuleRequest, _notifications_pb2.ChangeRuleResponse]
-    """ChangeRule says what a rule says from now on; its kind stays. Errors: NOT_FOUND, INVALID_PARAMETERS."""
+    """ChangeRule changes what `fields` name; the kind of a rule stays. Errors: NOT_FOUND, INVALID_PARAMETERS."""
     DeleteRule: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.DeleteRuleRequest, _notifications_pb2.DeleteRuleResponse]
     """DeleteRule. Errors: NOT_FOUND."""
     Unsubscribe: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.UnsubscribeRequest, _notifications_pb2.UnsubscribeResponse]
@@ -88,7 +88,7 @@ class NotificationServiceAsyncStub(NotificationServiceStub):
     ListRules: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListRulesRequest, _notifications_pb2.ListRulesResponse]  # type: ignore[assignment]
     """ListRules returns all of a user's rules."""
     ChangeRule: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ChangeRuleRequest, _notifications_pb2.ChangeRuleResponse]  # type: ignore[assignment]
-    """ChangeRule says what a rule says from now on; its kind stays. Errors: NOT_FOUND, INVALID_PARAMETERS."""
+    """ChangeRule changes what `fields` name; the kind of a rule stays. Errors: NOT_FOUND, INVALID_PARAMETERS."""
     DeleteRule: _aio.UnaryUnaryMultiCallable[_notifications_pb2.DeleteRuleRequest, _notifications_pb2.DeleteRuleResponse]  # type: ignore[assignment]
     """DeleteRule. Errors: NOT_FOUND."""
     Unsubscribe: _aio.UnaryUnaryMultiCallable[_notifications_pb2.UnsubscribeRequest, _notifications_pb2.UnsubscribeResponse]  # type: ignore[assignment]
@@ -187,7 +187,7 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_pb2.ChangeRuleRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.ChangeRuleResponse, _abc.Awaitable[_notifications_pb2.ChangeRuleResponse]]:
-        """ChangeRule says what a rule says from now on; its kind stays. Errors: NOT_FOUND, INVALID_PARAMETERS."""
+        """ChangeRule changes what `fields` name; the kind of a rule stays. Errors: NOT_FOUND, INVALID_PARAMETERS."""
 
     @_abc_1.abstractmethod
     def DeleteRule(

@@ -60,6 +60,8 @@ class _SourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Source.ValueTy
     """counted by our rule from what was delivered"""
     SOURCE_REAPED: _Source.ValueType  # 3
     """an expired hold that no journal explained; replaced if the journal turns up"""
+    SOURCE_IMPORTED: _Source.ValueType  # 5
+    """brought over from release 1.0, as it was billed there"""
     SOURCE_DISPUTED: _Source.ValueType  # 4
     """the provider claimed more than is plausible: the bound was billed"""
 
@@ -72,6 +74,8 @@ SOURCE_ESTIMATED: Source.ValueType  # 2
 """counted by our rule from what was delivered"""
 SOURCE_REAPED: Source.ValueType  # 3
 """an expired hold that no journal explained; replaced if the journal turns up"""
+SOURCE_IMPORTED: Source.ValueType  # 5
+"""brought over from release 1.0, as it was billed there"""
 SOURCE_DISPUTED: Source.ValueType  # 4
 """the provider claimed more than is plausible: the bound was billed"""
 Global___Source: _TypeAlias = Source  # noqa: Y015
