@@ -81,7 +81,8 @@ _FROM_FINER: Final = """
             GROUP BY 1
         ) AS found
 """
-# Each window is the beginning of one of many equal parts of the period.
+# Each window is the beginning of one of many equal parts of the period. OFFSET keeps the planner from turning it into
+# a join of all rows with all windows: of 150,000 rows that took 22 s instead of 0.2.
 _FROM_WINDOWS: Final = """
     SELECT width_bucket(created_at, $4::timestamptz[]) AS bucket, ARRAY[{group}]::text[] AS values, {wanted}
     FROM unnest($2::timestamptz[], $3::timestamptz[]) AS chosen (since, until)
@@ -92,6 +93,7 @@ _FROM_WINDOWS: Final = """
             AND created_at >= chosen.since
             AND created_at < chosen.until
             {filters}
+        OFFSET 0
     ) AS sampled ON true
     {joined}
     GROUP BY 1, 2
