@@ -22,9 +22,15 @@ from services.gateway.batches.line_answers import LineAnswers
 from services.gateway.batches.looking import Looking
 from services.gateway.batches.routes import batches_router
 from services.gateway.batches.runner import BatchRunner
+from services.gateway.budgets import administration as budget_administration
+from services.gateway.budgets import routes as budgets
+from services.gateway.budgets.administration import admin_budgets_router, organizations_router
+from services.gateway.budgets.routes import budgets_router
+from services.gateway.budgets.standing import Standings
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.budgets.client import BudgetClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.notifications.client import NotificationClient
@@ -110,6 +116,8 @@ ROOM_NEEDS: Final = (
     files.NEEDS,
     batches.NEEDS,
     reports.NEEDS,
+    budgets.NEEDS,
+    budget_administration.NEEDS,
     notifications.NEEDS,
     *needs.NEEDS,
     *analytics.NEEDS,
@@ -139,6 +147,8 @@ class AppDependencies:
     grants: GrantClient
     accounts: AccountClient
     administration: AdministrationClient
+    budgets: BudgetClient
+    standings: Standings
     key_set: KeySet
     limit: OAuthLimit
     refusals: Refusals
@@ -183,6 +193,9 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
+        budgets_router(parts.budgets, parts.standings, _step_up(parts)),
+        admin_budgets_router(parts.budgets, parts.standings),
+        organizations_router(parts.budgets),
         *notifications.notification_routers(parts.notifications, parts.telling),
         *orders.order_routers(parts.administration, parts.router, parts.limit),
         *statistics_routers(parts.statistics, parts.clock),

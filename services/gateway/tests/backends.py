@@ -17,6 +17,8 @@ from razvilka.auth.v1 import (
     account_pb2_grpc,
     auth_pb2,
     auth_pb2_grpc,
+    budgets_pb2,
+    budgets_pb2_grpc,
     oauth_pb2,
     oauth_pb2_grpc,
     owners_pb2,
@@ -37,6 +39,8 @@ from razvilka.usage.v1 import (
     notifications_pb2_grpc,
     reports_pb2,
     reports_pb2_grpc,
+    shared_spend_pb2,
+    shared_spend_pb2_grpc,
     statistics_pb2,
     statistics_pb2_grpc,
     usage_pb2,
@@ -52,6 +56,7 @@ from servicekit.telemetry import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
 from services.gateway.tests.batch_backend import EmptyBatches
+from services.gateway.tests.budget_backend import FakeBudgets, FakeSharedSpend
 from services.gateway.tests.forecast_backend import FakeForecasts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
 from services.gateway.tests.insights_backend import FakeInsights
@@ -444,6 +449,8 @@ class Backends:
     auth: FakeAuth
     oauth: FakeOAuth
     accounts: FakeAccounts
+    budgets: FakeBudgets
+    shared_spend: FakeSharedSpend
     router: FakeRouter
     usage: FakeUsage
     statistics: FakeStatistics
@@ -475,6 +482,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
     catalog_facts, notifications, owners = FakeCatalogFacts(), FakeNotifications(), FakeOwners()
     forecasts, insights, reports = FakeForecasts(), FakeInsights(), FakeReports()
+    budgets, shared_spend = FakeBudgets(), FakeSharedSpend()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
@@ -482,6 +490,7 @@ async def running_backends() -> AsyncIterator[Backends]:
         oauth_pb2_grpc.add_OAuthServiceServicer_to_server(oauth, server)
         account_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
         user_context_pb2_grpc.add_UserContextServiceServicer_to_server(user_contexts, server)
+        budgets_pb2_grpc.add_BudgetServiceServicer_to_server(budgets, server)
         owners_pb2_grpc.add_OwnerServiceServicer_to_server(owners, server)
 
     def register_usage(server: Any) -> None:
@@ -491,6 +500,7 @@ async def running_backends() -> AsyncIterator[Backends]:
         insights_pb2_grpc.add_InsightsServiceServicer_to_server(insights, server)
         reports_pb2_grpc.add_ReportServiceServicer_to_server(reports, server)
         catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
+        shared_spend_pb2_grpc.add_SharedSpendServiceServicer_to_server(shared_spend, server)
         notifications_pb2_grpc.add_NotificationServiceServicer_to_server(notifications, server)
 
     registrations = {
@@ -499,7 +509,7 @@ async def running_backends() -> AsyncIterator[Backends]:
         "usage_target": register_usage,
     }
     files = {
-        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, owners_pb2),
+        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, owners_pb2, budgets_pb2),
         "router_target": (pb, admin_pb2, batches_pb2),
         "usage_target": (
             usage_pb2,
@@ -508,6 +518,7 @@ async def running_backends() -> AsyncIterator[Backends]:
             insights_pb2,
             notifications_pb2,
             reports_pb2,
+            shared_spend_pb2,
             statistics_pb2,
         ),
     }
@@ -521,6 +532,8 @@ async def running_backends() -> AsyncIterator[Backends]:
             auth=auth,
             oauth=oauth,
             accounts=accounts,
+            budgets=budgets,
+            shared_spend=shared_spend,
             router=router,
             usage=usage,
             statistics=statistics,
