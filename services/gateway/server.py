@@ -37,6 +37,9 @@ from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_catalog_facts import CatalogFactsClient, CatalogFactsPush
+from services.gateway.clients.usage_forecasts.client import ForecastClient
+from services.gateway.clients.usage_insights.client import InsightsClient
+from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
@@ -98,6 +101,9 @@ class Clients:
     router: RouterClient
     usage: UsageClient
     statistics: StatisticsClient
+    forecasts: ForecastClient
+    insights: InsightsClient
+    reports: ReportClient
     catalog_facts: CatalogFactsClient
     budgets: BudgetClient
     spend: SharedSpend
@@ -159,6 +165,9 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         router,
         used,
         StatisticsClient(usage, contexts.signed),
+        ForecastClient(usage, contexts.signed),
+        InsightsClient(usage, contexts.signed),
+        ReportClient(usage, contexts.signed),
         CatalogFactsClient(usage),
         budgets,
         SharedSpend(usage, used.get_spend, budgets.memberships),
@@ -194,6 +203,9 @@ def _dependencies(
         router=clients.router,
         usage=clients.usage,
         statistics=clients.statistics,
+        forecasts=clients.forecasts,
+        insights=clients.insights,
+        reports=clients.reports,
         notifications=clients.notifications,
         telling=Telling(
             election, clients.owners, clients.notifications, catalog, clock=clock, every_s=settings.tell_people_every_s

@@ -86,7 +86,9 @@ SCOPES: Final[dict[Scope, ScopeFacts]] = {
         "making, rotating and revoking API keys, with no more rights than one's own; setting `/v1/budgets`",
     ),
     Scope.PROFILE_READ: ScopeFacts(ScopeKind.API, "`GET /v1/users/me`, `/v1/sessions`, `/v1/grants`"),
-    Scope.PROFILE_WRITE: ScopeFacts(ScopeKind.API, "changing those, ending the account"),
+    Scope.PROFILE_WRITE: ScopeFacts(
+        ScopeKind.API, "changing those, ending the account, feedback on anomalies, decisions on advice"
+    ),
     Scope.CLIENTS_WRITE: ScopeFacts(ScopeKind.API, "`/v1/clients`, with no more scopes than one's own"),
     Scope.ADMIN: ScopeFacts(
         ScopeKind.OPERATOR,
