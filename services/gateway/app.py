@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from servicekit.errors import ErrorReason, NotFound
 from services.gateway.batches.bodies import NewBatchBody
+from services.gateway.budgets.bodies import ORDERS as BUDGET_ORDERS
 from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.api_description import (
     TITLE,
@@ -128,6 +129,6 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
 def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
-        components={**components(), **bodies.components(*orders.ORDERS, NewBatchBody, *REPORT_ORDERS)},
+        components={**components(), **bodies.components(*orders.ORDERS, NewBatchBody, *REPORT_ORDERS, *BUDGET_ORDERS)},
         needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )
