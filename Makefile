@@ -19,10 +19,13 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
+.PHONY: migrate-1.0 help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load
+.PHONY: mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
+.PHONY: outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
+.PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
 
 help: ## Show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Install everything into .venv (done once; again only when requirements change)
 
@@ -83,6 +86,9 @@ oauth-demo: $(READY) ## Walk through the OAuth flow against the running suite; A
 journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "ship-journals DIR", "replay FILE"
 	@$(BIN)/python -m tools.journal $(ARGS)
 
+migrate-1.0: $(READY) ## Look into a database of release 1.0: ARGS="inspect --source FILE --naive-zone Europe/Moscow"
+	@$(BIN)/python -m migrate $(ARGS)
+
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)
 
@@ -122,6 +128,12 @@ fuzz-grpc: $(READY) ## Send random messages to every gRPC service, with and with
 books: $(READY) ## Drive the books through 20,000 random steps and 10,000 random requests over four gateways
 	@RAZVILKA_BOOK_STEPS=20000 RAZVILKA_BUDGET_MIXES=10000 $(BIN)/python -m pytest -q -s -n 0 --durations=4 --timeout=3600 \
 	  tests/integration/test_books_properties.py tests/integration/test_budgets.py $(ARGS)
+
+forecast-eval: $(READY) ## Judge forecasts of spending on 51 public series, against the week before; exit 1 below the gates
+	@$(BIN)/python -m tools.forecast_eval
+
+anomaly-eval: $(READY) ## Judge the alarm of dear days on 51 public series with spikes put in; exit 1 below the gates
+	@$(BIN)/python -m tools.anomaly_eval
 
 mutation: $(READY) ## Change the code that counts money and see that tests notice; ARGS="'services.usage.*' --minutes 10"
 	@$(BIN)/python -m tools.mutation $(ARGS)

@@ -27,14 +27,15 @@ REGISTRATION_TOKEN: Final = "RAZVILKA_REGISTRATION_TOKEN"
 REDIRECT_URI: Final = "http://127.0.0.1:8399/callback"
 BROWSER_GRANTS: Final = ("authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code")
 SCOPES: Final = (
-    "models:read", "completions:write", "embeddings:write", "usage:read", "keys:read", "keys:write", "profile:read",
-    "profile:write", "clients:write", "openid", "profile", "email",
+    "models:read", "completions:write", "embeddings:write", "usage:read", "notifications:write",
+    "keys:read", "keys:write", "profile:read", "profile:write", "clients:write", "openid", "profile", "email",
 )  # fmt: skip
 
 
 # What a key has that names none, and keys of its own: the first thing that examples show beside an answer.
 KEY_SCOPES: Final = (
-    "models:read", "completions:write", "embeddings:write", "usage:read", "keys:read", "keys:write",
+    "models:read", "completions:write", "embeddings:write", "usage:read", "notifications:write",
+    "keys:read", "keys:write",
 )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
@@ -43,9 +44,19 @@ class InTheirName(Generic[Row]):
         serve, row = getattr(self._servicer, method), self._rows.get(method)
         if row is None:
             return serve
+        if inspect.isasyncgenfunction(serve):
+            return self._checked_stream(serve, row)
 
         async def checked(request: Any, context: Context) -> Any:
             await self._check.check(request, row, context)
             return await serve(request, context)
+
+        return checked
+
+    def _checked_stream(self, serve: Any, row: Row) -> Any:
+        async def checked(request: Any, context: Context) -> AsyncIterator[Any]:
+            await self._check.check(request, row, context)
+            async for message in serve(request, context):
+                yield message
 
         return checked

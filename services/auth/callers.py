@@ -71,6 +71,8 @@ ACCOUNTS: Final = {
     "SeedUser": OPERATOR,
     "ListOutbox": GATEWAY,
 }
+# Asked in nobody's name: by the gateway that tells usage, again and again, of those who have channels.
+OWNERS: Final = {"GetOwners": GATEWAY}
 USER_CONTEXTS: Final = {"SignUserContext": GATEWAY}
 # Calls in a user's name: the field of the request that names who asks, and the scope that it takes. The call shows a
 # credential of theirs that has it.
@@ -95,6 +97,7 @@ CALLERS: Final = {
         ("OAuthService", OAUTH),
         ("AccountService", ACCOUNTS),
         ("UserContextService", USER_CONTEXTS),
+        ("OwnerService", OWNERS),
     )
     for method, callers in rows.items()
 }

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import grpc
 import structlog
-from razvilka.auth.v1 import account_pb2_grpc, auth_pb2_grpc, oauth_pb2_grpc, user_context_pb2_grpc
+from razvilka.auth.v1 import account_pb2_grpc, auth_pb2_grpc, oauth_pb2_grpc, owners_pb2_grpc, user_context_pb2_grpc
 from redis.asyncio import Redis
 
 from servicekit import lifecycle, postgres, redis, telemetry
@@ -32,6 +32,8 @@ from services.auth.keys.last_use import LastUse
 from services.auth.keys.store.api_keys import KeyStore
 from services.auth.oauth.assembly import AuthorizationServer, assemble_oauth
 from services.auth.oauth.store.grants_of_user import OAuthOfUser
+from services.auth.owners.rpc import OwnerServicer
+from services.auth.owners.store import OwnerStore
 from services.auth.settings import AuthSettings
 from services.auth.shared.audit_check import AuditCheck
 from services.auth.shared.cache.revocation_channel import RevocationChannel
@@ -91,6 +93,7 @@ class _Rooms:
     oauth: AuthorizationServer
     accounts: Accounts
     holders: Holders
+    owners: OwnerServicer
 
 
 def _dependencies(
@@ -109,7 +112,8 @@ def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessi
     in_person = InPerson(found, clock=given.clock)
     oauth = assemble_oauth(settings.oauth, secrets, limits, given, found)
     keys = assemble_keys(settings.key, limits, given, last_use, in_person)
-    return _Rooms(keys, oauth, accounts, Holders(keys.verifier, oauth.reader, found))
+    owners = OwnerServicer(OwnerStore(given.pool), limits, clock=given.clock)
+    return _Rooms(keys, oauth, accounts, Holders(keys.verifier, oauth.reader, found), owners)
 
 
 def _context_signer(tls: TlsSettings, clock: Clock) -> ContextSigner | None:
@@ -123,6 +127,7 @@ def _register(rooms: _Rooms, contexts: UserContextServicer, server: grpc.aio.Ser
     auth_pb2_grpc.add_AuthServiceServicer_to_server(behind_check(rooms.keys.servicer), server)
     oauth_pb2_grpc.add_OAuthServiceServicer_to_server(behind_check(rooms.oauth.servicer), server)
     account_pb2_grpc.add_AccountServiceServicer_to_server(behind_check(rooms.accounts.servicer), server)
+    owners_pb2_grpc.add_OwnerServiceServicer_to_server(rooms.owners, server)
     user_context_pb2_grpc.add_UserContextServiceServicer_to_server(contexts, server)
 
 

@@ -9,6 +9,7 @@ from pydantic import model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit.configuration.production import postgres_faults, redis_faults, secret_faults, tls_faults
+from servicekit.mail.settings import SmtpSettings
 from servicekit.settings import (
     SERVICE_CONFIG,
     GrpcSettings,
@@ -27,7 +28,6 @@ from services.auth.accounts.settings import (
     PasswordSettings,
     PublicSettings,
     SessionSettings,
-    SmtpSettings,
 )
 from services.auth.keys.settings import KeySettings
 from services.auth.oauth.settings import TOKEN_LEEWAY_S, OAuthSettings

@@ -10,11 +10,11 @@ from servicekit.errors import ErrorReason, NotFound
 from services.gateway.batches.bodies import NewBatchBody
 from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.api_description import (
-    OPENAPI_PATH,
     TITLE,
     VERSION,
     Description,
     describe,
+    description_route,
 )
 from services.gateway.edge.endpoint import Cors
 from services.gateway.edge.errors.exception_handlers import add_exception_handlers
@@ -24,11 +24,12 @@ from services.gateway.edge.reading.params import check_query
 from services.gateway.edge.request_context import context_of
 from services.gateway.edge.server.admin_listener import is_elsewhere
 from services.gateway.identity.access import AccessTable, Open
-from services.gateway.inference.anthropic.entering import enter, speaks_anthropic
+from services.gateway.inference.anthropic.entering import enter, is_anthropic, speak_anthropic, speaks_anthropic
 from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.management import bodies, orders
 from services.gateway.rooms import (
+    LISTS_IN_QUERIES,
     ROOM_NEEDS,
     AppDependencies,
     hot_endpoints,
@@ -58,6 +59,9 @@ class Application(FastAPI):
 
     async def serve_by_framework(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request of any route but the hot ones."""
+        if scope["type"] == "http" and is_anthropic(scope["path"]):
+            # Other methods, and paths at which nothing is: its clients read errors in their own form only.
+            speak_anthropic(context_of(scope))
         await super().__call__(scope, receive, send)
 
 
@@ -76,6 +80,8 @@ def build_app(parts: AppDependencies) -> FastAPI:
     # Registered all the same: for other methods (405), and for the description.
     app.router.routes[:0] = [Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()]
     app.router.routes.extend(Route(path, endpoint) for path, endpoint in endpoints.items())
+    if parts.settings.environment != "production":
+        app.router.routes.append(description_route(app))
     app.known_routes = tuple(app.routes)
     for router in routers(parts):
         app.known_routes += tuple(router.routes)
@@ -89,9 +95,7 @@ def build_app(parts: AppDependencies) -> FastAPI:
         cors=ApiCors(Cors(parts.settings.cors_list)),
         note_refusal=parts.refusals.note,
     )
-    describe(app, _description(table))
-    if app.openapi_url:
-        app.openapi()  # Now: whoever asks first would hold up everybody else for a tenth of a second.
+    describe(app, lambda: _description(table))
     return app
 
 
@@ -99,8 +103,8 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
     has_admin_listener = parts.settings.admin_port is not None
 
     async def authenticate(request: Request) -> None:
-        check_query(request.scope["query_string"])
         route: str = request.scope["route"].path
+        check_query(request.scope["query_string"], LISTS_IN_QUERIES.get(route, ()))
         if has_admin_listener and is_elsewhere(request.scope, route):
             raise NotFound(ErrorReason.NOT_FOUND, NOTHING)
         need = table.need_of(request.method, route)
@@ -108,14 +112,13 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
             enter(context_of(request.scope))
         await parts.authenticator.enter(context_of(request.scope), need)
 
-    shown = parts.settings.environment != "production"
     return Application(
         title=TITLE,
         version=VERSION,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
-        openapi_url=OPENAPI_PATH if shown else None,
+        openapi_url=None,
         redirect_slashes=False,
         dependencies=[Depends(authenticate)],
     )

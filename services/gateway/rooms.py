@@ -12,6 +12,8 @@ from starlette.types import ASGIApp
 from servicekit.clock import Clock
 from servicekit.lifecycle import Background
 from services.gateway.admission.redis.explanations import RedisExplanations
+from services.gateway.analytics import needs as analytics
+from services.gateway.analytics.statistics_routers import statistics_routers
 from services.gateway.batches import access as batches
 from services.gateway.batches.holders import Holders
 from services.gateway.batches.line_answers import LineAnswers
@@ -23,9 +25,11 @@ from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
+from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
+from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
 from services.gateway.console.login import LoginPages
@@ -75,6 +79,8 @@ from services.gateway.management.expiring_models import expiring_models_router
 from services.gateway.management.key_info import auth_key_router
 from services.gateway.management.keys import keys_router
 from services.gateway.management.model_names import model_names_router
+from services.gateway.notifications import routes as notifications
+from services.gateway.notifications.telling import Telling
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.oauth.device import DevicePages
 from services.gateway.oauth.metadata import MetadataEndpoints
@@ -89,7 +95,17 @@ from services.gateway.settings import GatewaySettings
 OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
-ROOM_NEEDS: Final = (EDGE_NEEDS, inference.NEEDS, files.NEEDS, batches.NEEDS, *needs.NEEDS)
+ROOM_NEEDS: Final = (
+    EDGE_NEEDS,
+    inference.NEEDS,
+    files.NEEDS,
+    batches.NEEDS,
+    notifications.NEEDS,
+    *needs.NEEDS,
+    *analytics.NEEDS,
+)
+# Everywhere else a query that says a name twice is refused.
+LISTS_IN_QUERIES: Final = analytics.LISTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,9 @@ class AppDependencies:
     catalog: CatalogWatch
     router: RouterClient
     usage: UsageClient
+    statistics: StatisticsClient
+    notifications: NotificationClient
+    telling: Telling
     auth: AuthClient
     oauth: OAuthClient
     grants: GrantClient
@@ -151,7 +170,9 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
+        *notifications.notification_routers(parts.notifications, parts.telling),
         *orders.order_routers(parts.administration, parts.router, parts.limit),
+        *statistics_routers(parts.statistics, parts.clock),
     )
 
 
@@ -220,7 +241,9 @@ def page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
         *LoginPages(shared, authorization, parts.clock).all(),
         *RegistrationPages(shared).all(),
         *AccountPages(shared).all(),
-        *AccessPages(shared, parts.grants, parts.auth).all(outbox=settings.environment != "production"),
+        *AccessPages(shared, parts.grants, parts.auth, parts.notifications).all(
+            outbox=settings.environment != "production"
+        ),
         static_endpoint(),
         reports_endpoint(parts.limit),
         *([docs_endpoint()] if settings.environment != "production" else []),

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
@@ -31,9 +28,13 @@ from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
+from services.gateway.clients.notifications.client import NotificationClient
+from services.gateway.clients.notifications.owners import OwnerClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
+from services.gateway.clients.usage_catalog_facts import CatalogFactsClient, CatalogFactsPush
+from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.http_server import listening
@@ -42,11 +43,12 @@ from services.gateway.identity.assembly import Identity, assemble_identity
 from services.gateway.identity.known_proxies import tell_known_proxies
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.kept_answers import Kept, assemble_kept
-from services.gateway.metering.journal.journal import NO_SPACE
+from services.gateway.metering.journal.folder import check_journal_dir
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.readiness.clock_watch import ClockWatch
+from services.gateway.notifications.telling import Telling
 from services.gateway.rooms import AppDependencies, batch_runner
 from services.gateway.settings import GatewaySettings
 
@@ -68,24 +70,6 @@ async def serve(settings: GatewaySettings) -> None:
         tell_known_proxies(settings.trusted_networks, is_production=settings.environment == "production")
         await lifecycle.stop_requested()
         log.info("gateway.stopping", streams=len(gateway.cancellations))
-
-
-def check_journal_dir(path: Path) -> None:
-    """See that journals can be kept there.
-
-    Raises:
-        SystemExit: they cannot; one line says why and what to do.
-    """
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path)
-        os.close(descriptor)
-        os.unlink(name)
-    except OSError as exc:
-        if exc.errno not in NO_SPACE:
-            raise SystemExit(
-                f"GATEWAY_JOURNAL_DIR={path}: {exc.strerror}; name a folder that this user can write"
-            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +94,10 @@ class Clients:
     administration: AdministrationClient
     router: RouterClient
     usage: UsageClient
+    statistics: StatisticsClient
+    catalog_facts: CatalogFactsClient
+    notifications: NotificationClient
+    owners: OwnerClient
 
 
 @asynccontextmanager
@@ -123,15 +111,18 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         identity = assemble_identity(settings, redis, clients.auth, clients.oauth, clock)
         patient = await stack.enter_async_context(open_redis(settings.redis, timeout_ms=settings.kept_timeout_ms))
         kept = assemble_kept(settings, redis, patient, paid[0], clock)
-        parts = _dependencies(settings, clients, identity, paid, kept, clock)
+        parts = _dependencies(settings, clients, identity, paid, kept, LeaderElection(redis), clock)
         app = build_app(parts)
         work = await stack.enter_async_context(lifecycle.background())
         work.start(parts.catalog.run(), name="catalog")
+        push = CatalogFactsPush(clients.catalog_facts, parts.catalog, LeaderElection(redis), clock=clock)
+        work.start(push.run(every_s=settings.catalog_refresh_s), name="catalog_facts")
         work.start(identity.key_set.run(), name="jwks")
         work.start(identity.listener.run(), name="revocations")
         work.start(identity.poller.run(), name="revocations_asked")
         work.start(identity.refusals.run(), name="refusals")
         work.start(parts.readiness.run(), name="readiness")
+        work.start(parts.telling.serve(), name="people")
         cancellations = parts.paid_calls.cancellations
         lines = await stack.enter_async_context(lifecycle.background(grace_s=SETTLE_GRACE_S))
         port = await stack.enter_async_context(listening(app, settings, parts.readiness, cancellations))
@@ -160,6 +151,10 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
         router,
         UsageClient(usage, contexts.signed),
+        StatisticsClient(usage, contexts.signed),
+        CatalogFactsClient(usage),
+        NotificationClient(usage, contexts.signed),
+        OwnerClient(auth, deadline_s=settings.auth_timeout_s),
     )
 
 
@@ -178,6 +173,7 @@ def _dependencies(
     identity: Identity,
     paid: tuple[PaidCalls, Metering],
     kept: Kept,
+    election: LeaderElection,
     clock: Clock,
 ) -> AppDependencies:
     catalog = _catalog(settings, clients, clock)
@@ -189,6 +185,11 @@ def _dependencies(
         catalog=catalog,
         router=clients.router,
         usage=clients.usage,
+        statistics=clients.statistics,
+        notifications=clients.notifications,
+        telling=Telling(
+            election, clients.owners, clients.notifications, catalog, clock=clock, every_s=settings.tell_people_every_s
+        ),
         auth=clients.auth,
         oauth=clients.oauth,
         grants=clients.grants,

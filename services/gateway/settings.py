@@ -7,10 +7,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from servicekit.configuration.production import redis_faults, tls_faults
+from servicekit.configuration.production import redis_faults, secret_faults, tls_faults
 from servicekit.multiplex import MultiplexClientSettings
 from servicekit.settings import (
     SERVICE_CONFIG,
@@ -23,6 +23,8 @@ from servicekit.settings import (
 )
 
 Network = IPv4Network | IPv6Network
+# A shorter one could be tried out.
+MIN_SECRET_LENGTH = 32
 
 
 class LimitSettings(Part):
@@ -145,6 +147,15 @@ class MeteringSettings(Part):
     """Seconds a stopping gateway goes on shipping records; what is left waits in the journal for the next start."""
     clock_bound_s: float = Field(10.0, gt=0)
     """Seconds by which the clock may differ from those of Redis and the usage service; beyond, nothing is served."""
+    prompt_digest_secret: SecretStr = SecretStr("")
+    """Keys the digests that find repeated prompts, at least 32 characters, the same at all gateways; empty: none."""
+
+    @field_validator("prompt_digest_secret")
+    @classmethod
+    def _is_long(cls, given: SecretStr) -> SecretStr:
+        if 0 < len(given.get_secret_value()) < MIN_SECRET_LENGTH:
+            raise ValueError(f"must have at least {MIN_SECRET_LENGTH} characters, or be empty")
+        return given
 
 
 class GatewaySettings(BaseSettings):
@@ -186,6 +197,8 @@ class GatewaySettings(BaseSettings):
     """How answers reach slow clients."""
     admission: AdmissionSettings = AdmissionSettings()
     """How limits are kept."""
+    tell_people_every_s: float = Field(60.0, gt=0)
+    """Seconds between two times usage is told of budgets and keys, and looks whether somebody is to be notified."""
     metering: MeteringSettings = MeteringSettings()
     """How what a lost gateway left is billed."""
     idempotency: IdempotencySettings = IdempotencySettings()
@@ -237,6 +250,8 @@ class GatewaySettings(BaseSettings):
         """Yield what production refuses."""
         yield from tls_faults("GATEWAY_", self.tls)
         yield from redis_faults("GATEWAY_", self.redis)
+        if secret := self.metering.prompt_digest_secret.get_secret_value():
+            yield from secret_faults("GATEWAY_METERING_PROMPT_DIGEST_SECRET", secret)
         if self.environment == "development":
             yield "GATEWAY_ENVIRONMENT: development shows /docs and the outbox of mails; set it to production"
         if not self.hsts:

@@ -11,7 +11,7 @@ from razvilka.router.v1 import router_pb2 as pb
 from razvilka.router.v1 import router_pb2_grpc
 
 from servicekit.multiplex import Call, MultiplexServer, MultiplexServerSettings, StreamHandler, UnaryHandler
-from services.router.domain.completion import EmbeddingInput
+from services.router.domain.completion import EmbeddingInput, Held
 from services.router.frames import RouterAnswerCodec
 from services.router.routing.files import FileService
 from services.router.routing.service import RouterService
@@ -81,6 +81,7 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
             request.require_parameters,
             request.tenant,
             request.tier,
+            Held(request.catalog_version, frozenset(request.priced_models)),
         )
         return embeddings_to_proto(await self._service.embed(texts, call.request_id, call.timeout_s))
 

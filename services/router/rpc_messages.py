@@ -16,6 +16,7 @@ from services.router.domain.completion import (
     Embeddings,
     End,
     FinishReason,
+    Held,
     Message,
     Prompt,
     ResponseFormat,
@@ -80,6 +81,7 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         sort=message.sort,
         alone=message.alone,
         deferral=message.deferral,
+        held=Held(message.catalog_version, frozenset(message.priced_models)),
     )
 
 
@@ -186,6 +188,7 @@ def route_to_proto(route: Route) -> pb.Route:
         resolved_model=route.resolved_model,
         dropped_params=route.dropped_params,
         queued_ms=route.queued_ms,
+        stands_in=route.stands_in,
     )
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import usage_pb2 as pb
 from razvilka.usage.v1 import usage_pb2_grpc as pb_grpc
 
 from services.usage.domain.model_caller import ModelCaller
-from services.usage.domain.record import COLUMNS, EPOCH, Attempt, Source, Status, UsageRecord
+from services.usage.domain.record import COLUMNS, Attempt, Source, Status, UsageRecord
 from services.usage.ingest import Ingest
+from services.usage.rpc_values import moment_from_proto
 from services.usage.spending import Spending
 from services.usage.upkeep import Upkeep
 
@@ -30,6 +30,7 @@ SOURCE_FROM_PROTO: Final[dict[pb.Source.ValueType, Source]] = {
     pb.SOURCE_ESTIMATED: Source.ESTIMATED,
     pb.SOURCE_REAPED: Source.REAPED,
     pb.SOURCE_DISPUTED: Source.DISPUTED,
+    pb.SOURCE_IMPORTED: Source.IMPORTED,
 }
 STATUS_TO_PROTO: Final[dict[Status | None, pb.Status.ValueType]] = {
     status: number for number, status in STATUS_FROM_PROTO.items()
@@ -39,15 +40,11 @@ SOURCE_TO_PROTO: Final[dict[Source | None, pb.Source.ValueType]] = {
 }
 
 # Fields that are the same on both sides; the others are converted below.
-_CONVERTED: Final = {"request_id", "status", "source", "attempts", "started_at"}
+_CONVERTED: Final = {"request_id", "status", "source", "attempts", "started_at", "metadata"}
 _PLAIN_NAMES: Final = tuple([column.name for column in COLUMNS if column.name not in _CONVERTED])
 _plain: Final = attrgetter(*_PLAIN_NAMES)
 _ATTEMPT_NAMES: Final = tuple([field.name for field in fields(Attempt)])
 _attempt: Final = attrgetter(*_ATTEMPT_NAMES)
-
-# What a datetime can hold; a Timestamp can hold more.
-_FIRST_S: Final = -62_135_596_800
-_LAST_S: Final = 253_402_300_799
 
 
 class UsageServicer(pb_grpc.UsageServiceServicer):
@@ -120,12 +117,6 @@ def caller_to_proto(caller: ModelCaller) -> pb.ModelCaller:
     return message
 
 
-def moment_from_proto(timestamp: Timestamp) -> datetime:
-    """Return the moment, to the microsecond; one beyond the calendar becomes its first or last second."""
-    seconds = min(max(timestamp.seconds, _FIRST_S), _LAST_S)
-    return EPOCH + timedelta(seconds=seconds, microseconds=min(max(timestamp.nanos, 0), 999_999_999) // 1000)
-
-
 def record_from_proto(message: pb.UsageRecord) -> UsageRecord:
     """Return the record as it was sent; whether it is fit to be stored is the domain's question."""
     plain = dict(zip(_PLAIN_NAMES, _plain(message), strict=True))
@@ -135,6 +126,7 @@ def record_from_proto(message: pb.UsageRecord) -> UsageRecord:
         status=STATUS_FROM_PROTO.get(message.status),
         source=SOURCE_FROM_PROTO.get(message.source),
         attempts=tuple([Attempt(*_attempt(attempt)) for attempt in message.attempts]),
+        metadata=dict(message.metadata),
         started_at=moment_from_proto(message.started_at) if message.HasField("started_at") else None,
     )
 
@@ -150,6 +142,7 @@ def record_to_proto(record: UsageRecord) -> pb.UsageRecord:
         attempts=[
             pb.Attempt(**dict(zip(_ATTEMPT_NAMES, _attempt(attempt), strict=True))) for attempt in record.attempts
         ],
+        metadata=record.metadata,
     )
     if record.started_at is not None:
         message.started_at.FromDatetime(record.started_at)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+from razvilka.usage.v1.catalog_facts_pb2_grpc import add_CatalogFactsServiceServicer_to_server
+from razvilka.usage.v1.forecasts_pb2_grpc import add_ForecastServiceServicer_to_server
+from razvilka.usage.v1.insights_pb2_grpc import add_InsightsServiceServicer_to_server
+from razvilka.usage.v1.notifications_pb2_grpc import add_NotificationServiceServicer_to_server
+from razvilka.usage.v1.reports_pb2_grpc import add_ReportServiceServicer_to_server
+from razvilka.usage.v1.statistics_pb2_grpc import add_StatisticsServiceServicer_to_server
 from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
 from servicekit import lifecycle, telemetry
@@ -18,12 +24,24 @@ from servicekit.trust.callers import CallPolicy
 from servicekit.trust.in_their_name import InTheirName
 from servicekit.trust.user_context import ContextCheck
 from services.usage.callers import CALLERS, IN_THEIR_NAME
+from services.usage.catalog_facts.rpc import CatalogFactsServicer
+from services.usage.catalog_facts.store import FactsStore
+from services.usage.forecasting.assembly import build_forecasting
 from services.usage.ingest import Ingest
+from services.usage.insights.assembly import build_insights
+from services.usage.insights.rpc import InsightsServicer
+from services.usage.notifications.assembly import open_notifications
+from services.usage.reports.assembly import Surroundings, open_reports
 from services.usage.rpc import UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
+from services.usage.statistics.detailed import DetailedStatistics
+from services.usage.statistics.request_log import RequestLog
+from services.usage.statistics.rpc import StatisticsServicer
+from services.usage.statistics.store import StatisticsStore
 from services.usage.store import UsageStore
 from services.usage.upkeep import Upkeep
+from services.usage.usage_service import UsageService
 
 
 async def serve(settings: UsageSettings) -> None:
@@ -37,19 +55,46 @@ async def serve(settings: UsageSettings) -> None:
 @asynccontextmanager
 async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int]:
     """Run the service while the block lasts; yield its port."""
-    async with open_pool(settings.postgres) as pool, lifecycle.background() as tasks:
+    rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
+    async with (
+        open_pool(settings.postgres) as pool,
+        open_notifications(pool, settings.notification_options, clock=clock, rng=rng) as notifications,
+        open_reports(
+            pool,
+            settings.postgres,
+            settings.reports,
+            Surroundings(notifications.events.raise_event, settings.notifications.public_url, clock),
+        ) as reports,
+        lifecycle.background() as tasks,
+    ):
         store = UsageStore(pool)
         upkeep = Upkeep(store, settings.partitions, settings.invariants, clock=clock)
-        rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
         ingest = Ingest(store, settings.ingest, clock=clock, rng=rng)
-        servicer = UsageServicer(ingest, Spending(store), upkeep)
-        checked: Any = InTheirName(servicer, IN_THEIR_NAME, ContextCheck(settings.tls, "usage", clock))
+        forecasting = build_forecasting(pool, settings.forecasts, clock)
+        insights = build_insights(pool, notifications.events.raise_event, clock=clock)
+        statistics = StatisticsStore(pool)
+        service = UsageService(DetailedStatistics(statistics, clock=clock), insights.analysis)
+        check = ContextCheck(settings.tls, "usage", clock)
+        # How each is registered, and what answers.
+        served: tuple[tuple[Callable[[Any, grpc.aio.Server], None], object], ...] = (
+            (add_UsageServiceServicer_to_server, UsageServicer(ingest, Spending(store), upkeep)),
+            (add_CatalogFactsServiceServicer_to_server, CatalogFactsServicer(FactsStore(pool))),
+            (add_ForecastServiceServicer_to_server, forecasting.servicer),
+            (add_InsightsServiceServicer_to_server, InsightsServicer(insights, service.analyze_usage_patterns)),
+            (add_StatisticsServiceServicer_to_server, StatisticsServicer(service, RequestLog(statistics))),
+            (add_ReportServiceServicer_to_server, reports.servicer),
+            (add_NotificationServiceServicer_to_server, notifications.servicer),
+        )
 
         def register(server: grpc.aio.Server) -> None:
-            add_UsageServiceServicer_to_server(checked, server)
+            for add, servicer in served:
+                add(InTheirName(servicer, IN_THEIR_NAME, check), server)
 
         policy = CallPolicy(CALLERS)
         async with running_server(settings.grpc, register, store.is_ready, policy, settings.tls) as port:
             tasks.start(upkeep.keep_partitions(), name="partitions")
             tasks.start(upkeep.keep_checking(), name="invariants")
+            tasks.start(upkeep.repeat("insights", settings.insights.every_s, insights.jobs.look), name="insights")
+            for job, (work, every_s) in (notifications.jobs | reports.jobs | forecasting.jobs).items():
+                tasks.start(upkeep.repeat(job, every_s, work), name=job)
             yield port

@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit.configuration.production import postgres_faults, tls_faults
+from servicekit.mail.settings import SmtpSettings
 from servicekit.settings import (
     SERVICE_CONFIG,
     GrpcSettings,
@@ -17,6 +18,16 @@ from servicekit.settings import (
     TelemetrySettings,
     TlsSettings,
 )
+from services.usage.forecasting.settings import ForecastSettings
+from services.usage.insights.settings import InsightsSettings
+from services.usage.notifications.settings import (
+    NotificationOptions,
+    NotificationSettings,
+    TelegramSettings,
+    WebhookSettings,
+    notification_faults,
+)
+from services.usage.reports.settings import ReportSettings
 
 
 class IngestSettings(Part):
@@ -59,8 +70,21 @@ class UsageSettings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     partitions: PartitionSettings = PartitionSettings()
     invariants: InvariantSettings = InvariantSettings()
+    forecasts: ForecastSettings = ForecastSettings()
+    insights: InsightsSettings = InsightsSettings()
+    reports: ReportSettings = ReportSettings()
+    notifications: NotificationSettings = NotificationSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    telegram: TelegramSettings = TelegramSettings()
+    mail: SmtpSettings = SmtpSettings()
+
+    @property
+    def notification_options(self) -> NotificationOptions:
+        """What notifications are told."""
+        return NotificationOptions(self.notifications, self.webhooks, self.telegram, self.mail)
 
     def production_faults(self) -> Iterator[str]:
         """Yield what production refuses."""
         yield from tls_faults("USAGE_", self.tls)
         yield from postgres_faults("USAGE_", self.postgres)
+        yield from notification_faults(self.notifications, self.webhooks, self.mail)

@@ -36,11 +36,11 @@ class Upkeep:
 
     async def keep_partitions(self) -> None:
         """Make the partitions of the coming months, again and again."""
-        await self._repeat("partitions", self._partitions.every_s, self.make_partitions)
+        await self.repeat("partitions", self._partitions.every_s, self.make_partitions)
 
     async def keep_checking(self) -> None:
         """Check the invariants of the last days, again and again."""
-        await self._repeat("invariants", self._invariants.every_s, self.check_recent)
+        await self.repeat("invariants", self._invariants.every_s, self.check_recent)
 
     async def make_partitions(self) -> None:
         """Make the partitions of this month and the coming ones; count the rows that have none."""
@@ -68,7 +68,8 @@ class Upkeep:
             day = since.astimezone(UTC).date()
         return await self._store.check(start_of(max(day, date(1970, 1, 1))))
 
-    async def _repeat(self, job: str, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
+    async def repeat(self, job: str, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Do a job now and then every so many seconds, whatever becomes of one time."""
         while True:
             wait_s = every_s
             try:

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import redis
 
+from services.gateway.admission.caps import Budget
 from services.gateway.admission.codec import admit_payload, settle_payload
 from services.gateway.admission.keys import details_key, parse_budget_key
 from services.gateway.admission.periods import BudgetPeriod, id_time_ms
 from services.gateway.admission.redis.scripts import ADMIT, RECONCILE, RECOUNT, RENEW, SEED, SETTLE, Script
-from services.gateway.admission.request import AdmissionRequest, Budget
+from services.gateway.admission.request import AdmissionRequest
 from services.gateway.admission.wire import (
     Mode,
     ReconcileCall,

@@ -47,4 +47,7 @@ def test_every_rpc_is_attacked() -> None:
         "UserContextService",
         "RouterService",
         "UsageService",
+        "CatalogFactsService",
+        "ForecastService",
+        "InsightsService",
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import secrets
 import subprocess
 from collections.abc import Callable
@@ -296,11 +295,3 @@ def test_secrets_are_not_in_command_lines(stack: RunningStack, planted: Canaries
         if command.exists():
             text = command.read_text()
             assert not [secret for secret in (*passwords, *planted.all().values()) if secret in text]
-
-
-def test_files_with_secrets_are_their_owners_only(stack: RunningStack) -> None:
-    """Settings files, generated secrets and the demo keys: mode 0600."""
-    root = stack.parts.home.root
-    for file in (root / "secrets.json", root / "demo.env", *(root / "run").glob("*.json")):
-        if file.name != "ports.json":
-            assert os.stat(file).st_mode & 0o077 == 0, file

@@ -1,5 +1,7 @@
 """docker-compose.yml agrees with the settings classes and keeps its promises."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +122,25 @@ def test_the_file_is_valid_compose():
     done = subprocess.run([compose, "config", "-q"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("program", ["auth", "router", "usage", "gateway"])
+def test_every_setting_of_a_program_can_be_given_in_its_own_file(program, tmp_path):
+    """And reaches no other one: what one program may know is not another one's."""
+    fixed = set(SERVICES[program]["environment"])
+    given = {each.variable: f"given-{each.variable}" for each in settings_of(program) if each.variable not in fixed}
+    (tmp_path / f".env.{program}").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
+    compose = Path(sys.executable).with_name("docker-compose")
+
+    shown = subprocess.run(
+        [compose, "config", "--format", "json"], cwd=REPOSITORY, env={**os.environ, "RAZVILKA_ENV_DIR": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    seen = {name: each.get("environment") or {} for name, each in json.loads(shown.stdout)["services"].items()}
+    assert len(given) > 20
+    assert given.items() <= seen[program].items()
+    assert [name for name in seen if name != program and given.keys() & seen[name].keys()] == []
 
 
 def test_the_image_holds_only_what_the_programs_need():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from servicekit.settings import TlsSettings
 from servicekit.testing import FakeClock
 from servicekit.trust.callers import name_of
 from servicekit.trust.certificate_files import BadCertificate, CertificateFiles
+from servicekit.trust.in_their_name import InTheirName
 from servicekit.trust.user_context import TYPE, USER_CONTEXT, ContextCheck, ContextSigner, UserContext, UserRow
 from tools.certificates import ensure_certificates, reissue_certificates
 
@@ -216,3 +217,23 @@ async def test_what_is_no_context_is_refused(tls: Path, clock: FakeClock, shown:
 async def test_without_certificates_nobody_is_asked(clock: FakeClock) -> None:
     """A suite in one process cannot tell callers apart."""
     assert await is_let_in(ContextCheck(TlsSettings(), "usage", clock), b"")
+
+
+class Served:
+    """A servicer with a method that streams."""
+
+    async def Read(self, request: Any, context: Any) -> AsyncIterator[str]:
+        """Yield twice."""
+        yield "one"
+        yield "two"
+
+
+async def test_a_stream_is_checked_before_its_first_message(tls: Path, clock: FakeClock) -> None:
+    """As every other call is."""
+    checked: Any = InTheirName(Served(), {"Read": ROW}, check_of(tls, clock))
+    shown: Any = Asked("anna", signer(tls / "auth", clock).sign(ANNA))
+    stranger: Any = Asked("boris", shown.shown)
+
+    assert [message async for message in checked.Read(shown, shown)] == ["one", "two"]
+    with pytest.raises(PermissionDenied):
+        await anext(checked.Read(stranger, stranger))

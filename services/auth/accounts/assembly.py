@@ -9,6 +9,9 @@ from datetime import timedelta
 from typing import Final
 
 from servicekit.clock import Clock
+from servicekit.mail.settings import SmtpSettings
+from servicekit.mail.smtp import SmtpSender
+from servicekit.trust.sealing import Sealer
 from services.auth.accounts.account_deletion import AccountDeletion
 from services.auth.accounts.administration import Administration
 from services.auth.accounts.cache.guess_counters import GuessRules, LocalGuesses, RedisGuesses
@@ -18,7 +21,6 @@ from services.auth.accounts.credentials.common_passwords import common_passwords
 from services.auth.accounts.credentials.guess_limiter import GuessLimiter
 from services.auth.accounts.credentials.password_hashing import PasswordHashing
 from services.auth.accounts.credentials.reauthentication import Reauthentication, SecondFactor
-from services.auth.accounts.credentials.sealing import Sealer
 from services.auth.accounts.credentials.totp import Totp
 from services.auth.accounts.domain.password import PasswordRules
 from services.auth.accounts.grants_of_user import GrantsOfUser
@@ -35,7 +37,7 @@ from services.auth.accounts.registration import Registration
 from services.auth.accounts.rpc import AccountCases, AccountServicer
 from services.auth.accounts.seeding import Seeding
 from services.auth.accounts.sessions import LoginSessions
-from services.auth.accounts.settings import AccountOptions, GuessSettings, PasswordSettings, SmtpSettings
+from services.auth.accounts.settings import AccountOptions, GuessSettings, PasswordSettings
 from services.auth.accounts.store.login_attempts import LoginAttemptStore
 from services.auth.accounts.store.mailed_tokens import MailedTokenStore
 from services.auth.accounts.store.mails import MailStore
@@ -47,6 +49,8 @@ from services.auth.shared.store.accounts import AccountStore
 DELIVER_MAILS_EVERY_S: Final = 5.0
 COUNT_SESSIONS_EVERY_S: Final = 15.0
 DAY_S: Final = 86_400
+# Separates this use of the secrets from any other.
+SEALING_PURPOSE: Final = b"razvilka.auth.accounts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def _parts(options: AccountOptions, given: Dependencies, grants: GrantsOfUser) -
     sessions = LoginSessions(cache, accounts, units, grants, terms, bounds=given.bounds, clock=clock, new_id=uuid.uuid4)
     login_limiter, second_factor = (
         _limiter("login", options.guess, given),
-        SecondFactor(Sealer(options.sealing_secrets)),
+        SecondFactor(Sealer(options.sealing_secrets, SEALING_PURPOSE)),
     )
     hashing, rules = _hashing(options.password), _rules(options.password)
     return _Parts(
@@ -223,13 +227,4 @@ def _delivery(
 def _transport(settings: SmtpSettings, mails: MailStore, clock: Clock) -> MailTransport:
     if not settings.host:
         return LocalOutbox(mails, clock=clock)
-    return SmtpTransport(
-        host=settings.host,
-        port=settings.port,
-        sender=settings.sender,
-        user=settings.user,
-        password=settings.password.get_secret_value(),
-        tls=settings.tls,
-        store=mails,
-        clock=clock,
-    )
+    return SmtpTransport(SmtpSender(settings, clock=clock), mails)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from servicekit.mail.settings import SmtpSettings
 from servicekit.settings import Part
 from services.auth.accounts.domain.external_identity import ProviderTerms
 from services.auth.accounts.domain.guessing import Dimension, Pause
@@ -131,29 +132,6 @@ class AskSettings(GuessSettings):
     account_first_s: float = Field(60.0, gt=0)
     account_longest_s: float = Field(900.0, gt=0)
     window_s: float = Field(3600.0, gt=0)
-
-
-class SmtpSettings(Part):
-    """The mail server."""
-
-    host: str = ""
-    """Its name; empty: mails stay in the local outbox for a day and go nowhere."""
-    port: int = Field(587, ge=1, le=65_535)
-    """Its port."""
-    user: str = ""
-    """Whom to log in as; empty: no login."""
-    password: SecretStr = SecretStr("")
-    """The password."""
-    sender: str = Field("Razvilka <no-reply@localhost>", min_length=3)
-    """Who the mails are from."""
-    tls: Literal["none", "starttls", "implicit"] = "starttls"
-    """none, starttls (587) or implicit (465)."""
-
-    @model_validator(mode="after")
-    def _hides_password(self) -> Self:
-        if self.tls == "none" and self.password.get_secret_value() and self.host not in ("127.0.0.1", "localhost"):
-            raise ValueError("a password needs tls starttls or implicit")
-        return self
 
 
 class ExternalProvider(Part):

@@ -31,6 +31,7 @@ TIER_FROM_PROTO: Final[dict[int, Tier]] = {
 }
 PERIOD_TO_PROTO: Final[dict[BudgetPeriod, pb.BudgetPeriod.ValueType]] = {
     BudgetPeriod.DAY: pb.BUDGET_PERIOD_DAY,
+    BudgetPeriod.WEEK: pb.BUDGET_PERIOD_WEEK,
     BudgetPeriod.MONTH: pb.BUDGET_PERIOD_MONTH,
     BudgetPeriod.TOTAL: pb.BUDGET_PERIOD_TOTAL,
 }
@@ -79,6 +80,7 @@ def limits_to_proto(limits: Limits) -> pb.Limits:
         requests_per_minute=limits.requests_per_minute,
         requests_per_day=limits.requests_per_day,
         tokens_per_minute=limits.tokens_per_minute,
+        tokens_per_day=limits.tokens_per_day,
         concurrent_requests=limits.concurrent_requests,
     )
 

@@ -44,6 +44,8 @@ class LimitSettings(Part):
     """Requests a day."""
     tokens_per_minute: int = Field(0, ge=0)
     """Tokens a minute, input and output."""
+    tokens_per_day: int = Field(0, ge=0)
+    """Tokens a day, input and output."""
     concurrent_requests: int = Field(0, ge=0)
     """Requests at once."""
 

@@ -91,7 +91,7 @@ class Admission:
             admitted = self._admit_locally(request)
         except Unavailable:
             # Redis answers but lost its counters, and nobody says what was spent: what was left lately must do.
-            if not self._local.knows(request.budget_keys):
+            if not self._local.knows(request.refusing_keys):
                 raise
             admitted = self._admit_locally(request)
         except asyncio.CancelledError:
@@ -146,7 +146,8 @@ class Admission:
                 raise refusal_of(request, answer)
             if answer.cold:
                 # Before the counters, so that they begin with what this gateway's running requests hold.
-                await self._leases.restore(request.user_id)
+                for user_id in self._leases.sharing(request.user_id, answer.cold):
+                    await self._leases.restore(user_id)
                 await self._rebuild.fill(answer.cold)
         raise RedisLost("it comes to no decision")
 
@@ -163,9 +164,13 @@ class Admission:
         keys = request.budget_keys
         for key, left, epoch in zip(keys, answer.budget_left, answer.budget_epochs, strict=True):
             if self._local.remember(key, left, epoch):
-                self._leases.doubt(request.user_id)
+                for user_id in self._leases.sharing(request.user_id, (key,)):
+                    self._leases.doubt(user_id)
         ticket = Ticket(request.user_id, request.request_id, answer.now_us, keys)
-        return Admitted(ticket, report_of(answer), budget_left=answer.budget_left)
+        report = report_of(answer, request)
+        if report.reached:
+            metrics.count_told(report.reached)
+        return Admitted(ticket, report, budget_left=answer.budget_left, counters=request.counters)
 
     def _admit_locally(self, request: AdmissionRequest) -> Admitted:
         metrics.DEGRADED_REQUESTS.inc()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, datetime
+
+from services.gateway.admission.caps import QUOTA_SUBJECT, Budget, CapMode, Counter, Quota
 from services.gateway.admission.dimensions import ROWS, Dimension, DimensionRow, Rule, Unit
-from services.gateway.admission.keys import seconds_left
-from services.gateway.admission.periods import BudgetPeriod, id_time_ms
-from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Figure, LimitReport
+from services.gateway.admission.keys import details_key, parse_budget_key, seconds_left
+from services.gateway.admission.periods import id_time_ms
+from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Figure, LimitReport, ReachedCap
 from services.gateway.admission.wire import (
     AdmitAnswer,
     AdmitCall,
@@ -13,7 +17,9 @@ from services.gateway.admission.wire import (
     FigureWire,
     Mode,
     SettleCall,
+    ShadowWire,
     SubjectWire,
+    Violation,
     pack,
 )
 from services.gateway.metering.hold import Ticket, encode_facts
@@ -28,7 +34,18 @@ def subjects_of(request: AdmissionRequest) -> list[SubjectWire]:
         found.append(SubjectWire(f"key:{request.key_id}", limits.key.by_name))
     if limits.model.by_name:
         found.append(SubjectWire(f"model:{request.model}", limits.model.by_name))
+    for quota in request.quotas:
+        shadow = quota.id if quota.mode is CapMode.SHADOW else ""
+        found.append(SubjectWire(quota.name, {quota.dimension.value: quota.limit}, shadow))
     return found
+
+
+def _budget_of(counter: Counter, user_id: str) -> BudgetWire:
+    shadow = [ShadowWire(budget.id, budget.limit_micro_rub) for budget in counter.watching]
+    owner = counter.owner
+    subject = counter.budgets[0].subject
+    shared = "" if owner == user_id else details_key(owner)
+    return BudgetWire(subject, counter.key, counter.limit, counter.is_endless, shadow, shared)
 
 
 def admit_payload(request: AdmissionRequest, *, mode: Mode, lease_us: int) -> bytes:
@@ -40,10 +57,7 @@ def admit_payload(request: AdmissionRequest, *, mode: Mode, lease_us: int) -> by
         tokens=request.estimated_tokens,
         hold=request.hold_micro_rub,
         subjects=subjects_of(request),
-        budgets=[
-            BudgetWire(budget.subject, key, budget.limit_micro_rub, budget.period is BudgetPeriod.TOTAL)
-            for budget, key in zip(request.budgets, request.budget_keys, strict=True)
-        ],
+        budgets=[_budget_of(counter, request.user_id) for counter in request.counters],
         facts=encode_facts(request.facts),
     )
     return pack(call)
@@ -73,9 +87,10 @@ def settle_payload(
     return pack(call)
 
 
-def report_of(answer: AdmitAnswer) -> LimitReport:
-    """Read the figures of an answer of `admit.lua`."""
-    return LimitReport(tuple(map(_figure, answer.figures)))
+def report_of(answer: AdmitAnswer, request: AdmissionRequest | None = None) -> LimitReport:
+    """Read the figures of an answer of `admit.lua`, and which caps of the request it ran into without being refused."""
+    reached = told_caps(request, answer) if request is not None and (request.counters or request.quotas) else ()
+    return LimitReport(tuple(map(_figure, answer.figures)), reached=reached)
 
 
 def _figure(told: FigureWire) -> Figure:
@@ -93,7 +108,9 @@ def refusal_of(request: AdmissionRequest, answer: AdmitAnswer) -> AdmissionRefus
         fits = request.least_hold_micro_rub <= violated.limit
         retry_after_s = seconds_left(violated.budget_key, answer.now_us) if fits else None
     row, figures = ROWS[Dimension(violated.dimension)], report_of(answer).figures
-    refused = refusal(row, violated.subject, violated.limit, retry_after_s, figures, request)
+    resets_at_s = None if retry_after_s is None else answer.now_us / 1e6 + retry_after_s
+    cap = refusing_cap(request, violated, resets_at_s)
+    refused = refusal(row, cap, retry_after_s, figures, request)
     if violated.budget_key:
         refused.budget_left_micro_rub, refused.budget_unspent_micro_rub = violated.left, violated.unspent
     return refused
@@ -101,20 +118,18 @@ def refusal_of(request: AdmissionRequest, answer: AdmitAnswer) -> AdmissionRefus
 
 def refusal(
     row: DimensionRow,
-    subject: str,
-    limit: int,
+    cap: ReachedCap,
     retry_after_s: float | None,
     figures: tuple[Figure, ...],
     request: AdmissionRequest,
 ) -> AdmissionRefused:
-    """Build the error: which limit of whom ("user", "key:<id>", ...), and when trying again helps."""
-    scope = subject.partition(":")[0]
+    """Build the error: which cap of whom, and when trying again helps."""
     return AdmissionRefused(
         row.reason,
-        row.text.format(subject=scope, limit=limit),
-        LimitReport(figures, retry_after_s, row.name),
+        row.text.format(subject=cap.subject, limit=cap.amount),
+        LimitReport(figures, retry_after_s, row.name, (cap,)),
         retry_after_s=retry_after_s,
-        details={"dimension": row.name.value, "subject": scope, "limit": str(limit)} | _more(row, limit, request),
+        details=details_of(cap) | _more(row, cap.amount, request),
     )
 
 
@@ -125,3 +140,95 @@ def _more(row: DimensionRow, limit: int, request: AdmissionRequest) -> dict[str,
         note = "The request may use more than a minute's tokens: it waits for all of them. Lower max_tokens."
         return {"estimated_tokens": str(request.estimated_tokens), "note": note}
     return {}
+
+
+def refusing_cap(request: AdmissionRequest, violated: Violation, resets_at_s: float | None) -> ReachedCap:
+    """Return what refused a request; `resets_at_s` is when a limit that is no budget has room again."""
+    for counter in request.counters:
+        if counter.key == violated.budget_key and counter.hard is not None:
+            return budget_cap(counter.hard, counter, violated.used)
+    return limit_cap(request, violated.subject, Dimension(violated.dimension), violated.limit, resets_at_s)
+
+
+def limit_cap(
+    request: AdmissionRequest, subject: str, dimension: Dimension, limit: int, resets_at_s: float | None
+) -> ReachedCap:
+    """Return a limit, or a quota, that is used up; the subject is as the scripts name it: "user", "quota:<id>", ..."""
+    if subject.startswith(QUOTA_SUBJECT):
+        for quota in request.quotas:
+            if quota.name == subject:
+                return quota_cap(quota, resets_at_s)
+    kind, _, name = subject.partition(":")
+    models = name if kind == "model" else ""
+    owner_id = name if kind == "key" else request.user_id
+    return ReachedCap(dimension, limit, kind, owner_id=owner_id, models=models, resets_at_s=_whole(resets_at_s))
+
+
+def quota_cap(quota: Quota, resets_at_s: float | None = None) -> ReachedCap:
+    """Return a quota that is used up."""
+    kind, _, owner_id = quota.subject.partition(":")
+    return ReachedCap(
+        quota.dimension,
+        quota.limit,
+        kind,
+        mode=quota.mode,
+        id=quota.id,
+        owner_id=owner_id,
+        models=quota.models,
+        resets_at_s=_whole(resets_at_s),
+    )
+
+
+def budget_cap(budget: Budget, counter: Counter, used: int | None) -> ReachedCap:
+    """Return a budget that a request did not fit into; `used` of it, what runs included."""
+    kind, _, owner_id = budget.subject.partition(":")
+    until = parse_budget_key(counter.key).until
+    return ReachedCap(
+        Dimension.BUDGET,
+        budget.limit_micro_rub,
+        kind,
+        mode=budget.mode,
+        id=budget.id,
+        owner_id=owner_id,
+        period=budget.period.label,
+        used=used,
+        resets_at_s=None if until is None else int(until.timestamp()),
+    )
+
+
+def told_caps(request: AdmissionRequest, answer: AdmitAnswer) -> tuple[ReachedCap, ...]:
+    """Return the soft and the watching caps that an admitted request ran into."""
+    found: list[ReachedCap] = []
+    for counter, left in zip(request.counters, answer.budget_left, strict=False):
+        counted = counter.limit - left
+        for budget in counter.budgets:
+            is_soft = budget.mode is CapMode.SOFT and counted > budget.limit_micro_rub
+            if is_soft or (budget.mode is CapMode.SHADOW and budget.id in answer.shadowed):
+                found.append(budget_cap(budget, counter, counted - request.hold_micro_rub))
+    found += [quota_cap(quota) for quota in request.quotas if quota.id in answer.shadowed]
+    return tuple(found)
+
+
+def details_of(cap: ReachedCap) -> dict[str, str]:
+    """Return what a refusal says of the cap, field by field; what is not known is left out."""
+    resets_at = None if cap.resets_at_s is None else datetime.fromtimestamp(cap.resets_at_s, UTC).isoformat()
+    known = {
+        "limit_id": cap.id,
+        "owner_id": cap.owner_id,
+        "period": cap.period,
+        "models": cap.models,
+        "used": "" if cap.used is None else str(cap.used),
+        "resets_at": resets_at or "",
+    }
+    always = {
+        "dimension": cap.dimension.value,
+        "subject": cap.subject,
+        "owner": cap.owner,
+        "limit": str(cap.amount),
+        "unit": ROWS[cap.dimension].amounts,
+    }
+    return always | {name: value for name, value in known.items() if value}
+
+
+def _whole(unix_s: float | None) -> int | None:
+    return None if unix_s is None else math.ceil(unix_s)

@@ -19,24 +19,26 @@ class Dimension(StrEnum):
     REQUESTS_PER_MINUTE = "rpm"
     REQUESTS_PER_DAY = "rpd"
     TOKENS_PER_MINUTE = "tpm"
+    TOKENS_PER_DAY = "tpd"
     CONCURRENCY = "concurrency"
     BUDGET = "budget"
 
 
 class Scope(StrEnum):
-    """Whose limit it is: an account's, a key's, a model version's for one account, an application's."""
+    """Whose limit it is: an account's, a key's, a model version's for one account, an application's, many accounts'."""
 
     USER = "user"
     KEY = "key"
     MODEL = "model"
     GRANT = "grant"
+    ORGANIZATION = "organization"
 
 
 class Rule(StrEnum):
     """How it is counted. The values are known to the scripts.
 
     BUCKET: a bucket of `limit` units that refills evenly in the window (GCRA).
-    CALENDAR: `limit` requests in each window, counted from midnight UTC.
+    CALENDAR: `limit` units in each window, counted from midnight UTC.
     SLOTS: `limit` requests at once.
     BUDGET: money, held while a request runs and spent when it is settled.
     """
@@ -86,6 +88,11 @@ class DimensionRow:
     header_unit: str = ""
 
     @property
+    def amounts(self) -> str:
+        """Return what its limits are amounts of."""
+        return "micro_rub" if self.rule is Rule.BUDGET else self.unit.value
+
+    @property
     def policy(self) -> str:
         """Return its parameters in RateLimit-Policy."""
         window = f";w={self.window_s}" if self.window_s else ""
@@ -120,6 +127,16 @@ DIMENSIONS: Final = (
         header_unit="tokens",
     ),
     DimensionRow(
+        name=Dimension.TOKENS_PER_DAY,
+        setting="tokens_per_day",
+        rule=Rule.CALENDAR,
+        unit=Unit.TOKENS,
+        window_s=86_400,
+        reason=ErrorReason.QUOTA_EXCEEDED,
+        text="The daily quota of this {subject} is used up: the limit is {limit} tokens.",
+        header_unit="tokens",
+    ),
+    DimensionRow(
         name=Dimension.CONCURRENCY,
         setting="concurrent_requests",
         rule=Rule.SLOTS,
@@ -130,7 +147,7 @@ DIMENSIONS: Final = (
     ),
     DimensionRow(
         name=Dimension.BUDGET,
-        scopes=(Scope.USER, Scope.KEY, Scope.GRANT),
+        scopes=(Scope.USER, Scope.KEY, Scope.GRANT, Scope.ORGANIZATION),
         rule=Rule.BUDGET,
         reason=ErrorReason.BUDGET_EXCEEDED,
         text="The budget of this {subject} does not cover the request.",
@@ -150,6 +167,7 @@ class Limits:
     requests_per_minute: int = 0
     requests_per_day: int = 0
     tokens_per_minute: int = 0
+    tokens_per_day: int = 0
     concurrent_requests: int = 0
     by_name: dict[str, int] = field(init=False, repr=False, compare=False)
 

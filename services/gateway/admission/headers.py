@@ -4,6 +4,7 @@
     x-ratelimit-{limit,remaining,reset}-{requests,tokens}   OpenAI; reset as "1m30s"
     RateLimit-Policy, RateLimit                         draft-ietf-httpapi-ratelimit-headers-10
     Retry-After                                         seconds, never earlier than RateLimit's t
+    X-Razvilka-Limit                                    which cap refused, told, or would have refused
 
 The tightest of user, key and model version is reported; nothing of other callers shows.
 """
@@ -14,7 +15,7 @@ import math
 from functools import lru_cache
 
 from services.gateway.admission.dimensions import RATES, ROWS, Dimension, Rule, Unit
-from services.gateway.admission.request import Figure, LimitReport
+from services.gateway.admission.request import Figure, LimitReport, ReachedCap
 
 Header = tuple[bytes, bytes]
 
@@ -36,9 +37,26 @@ def rate_limit_headers(report: LimitReport, *, now_s: float) -> list[Header]:
             headers += _openai(tokens, b"tokens", _wait(tokens, report))
         headers.append((b"ratelimit-policy", _policy(tuple((figure.dimension, figure.limit) for figure in figures))))
         headers.append((b"ratelimit", _ietf(report)))
+    if report.reached:
+        headers.append((b"x-razvilka-limit", ", ".join(map(_reached, report.reached)).encode()))
     if report.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % _whole(report.retry_after_s)))
     return headers
+
+
+def _reached(cap: ReachedCap) -> str:
+    """Return a member of a list (RFC 9651): the id of the cap, and what is known of it; what is not is left out."""
+    parts = {
+        "mode": cap.mode.value,
+        "owner": cap.owner,
+        "kind": cap.dimension.value,
+        "period": cap.period,
+        "amount": str(cap.amount),
+        "used": "" if cap.used is None else str(cap.used),
+        "unit": ROWS[cap.dimension].amounts,
+        "reset": "" if cap.resets_at_s is None else str(cap.resets_at_s),
+    }
+    return f'"{cap.id}"' + "".join(f";{name}={value}" for name, value in parts.items() if value)
 
 
 def _tightest(figures: tuple[Figure, ...], among: frozenset[Dimension]) -> Figure | None:

@@ -1,6 +1,7 @@
 """Names of the keys in Redis. The scripts get the same parts from `redis/conventions.py`.
 
-Every key of a user begins with `gw:{user}:`, so that all of them lie in one slot of a cluster.
+Every key of a user begins with `gw:{user}:`, so that all of them lie in one slot of a cluster. What the members of an
+organization share has the organization in place of the user: see docs/adr/0029.
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ finds it knows what to ask the usage service, also after the owner moved to anot
 """
 EXPLAINED: Final = "e:"
 """String: what a request that has ended met on its way; see `inference.explaining`."""
+SHADOWED: Final = "w"
+"""Hash: id of a cap that only watches -> how many requests it would have refused."""
 MARK: Final = "x:"
 """Says of a request that its settlement without a hold was counted."""
 
 KEPT_BILL: Final = "bill:"
 """Of a request that has an idempotency key: what settles it, kept together with its answer."""
+
+ORGANIZATION_SUBJECT: Final = "organization:"
 
 HOLDS_PATTERN: Final = f"gw:{{*}}:{HOLDS}"
 BUDGETS_PATTERN: Final = f"gw:{{*}}:{BUDGET}*"
@@ -40,6 +45,21 @@ BUDGETS_PATTERN: Final = f"gw:{{*}}:{BUDGET}*"
 def details_key(user_id: str) -> str:
     """Return the key that names a user's slot and from which the scripts derive all others."""
     return f"gw:{{{user_id}}}:{DETAILS}"
+
+
+def owner_of_counter(user_id: str, subject: str) -> str:
+    """Return under whose name a subject's spending is counted: its user's, or that of the organization itself."""
+    return subject if subject.startswith(ORGANIZATION_SUBJECT) else user_id
+
+
+def owner_of_key(key: str) -> str:
+    """Return under whose name a counter counts."""
+    return key[len("gw:{") : key.index("}:")]
+
+
+def shadowed_key(owner: str) -> str:
+    """Return where it is counted what the watching caps of a user, or an organization, would have refused."""
+    return f"gw:{{{owner}}}:{SHADOWED}"
 
 
 def kept_bill_key(user_id: str, request_id: str) -> str:

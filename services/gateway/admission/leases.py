@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -10,7 +11,7 @@ import structlog
 from servicekit.clock import Clock
 from services.gateway.admission import metrics
 from services.gateway.admission.codec import admit_payload
-from services.gateway.admission.keys import details_key
+from services.gateway.admission.keys import DETAILS, details_key
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.script_runner import RedisLost, ScriptRunner
 from services.gateway.admission.redis.scripts import ADMIT, RENEW
@@ -47,6 +48,17 @@ class Leases:
     def remove(self, request_id: str) -> bool:
         """End it; tell whether it was ours."""
         return self._running.pop(request_id, None) is not None
+
+    def sharing(self, user_id: str, budget_keys: Sequence[str]) -> set[str]:
+        """Return the user, and who else runs requests under the same budget counters: those of an organization."""
+        own = details_key(user_id)[: -len(DETAILS)]
+        shared = {key for key in budget_keys if not key.startswith(own)}
+        if not shared:
+            return {user_id}
+        found = {
+            request.user_id for request, _, _ in self._running.values() if not shared.isdisjoint(request.budget_keys)
+        }
+        return found | {user_id}
 
     async def serve(self) -> None:
         """Renew in time, for ever; cancel it to stop."""

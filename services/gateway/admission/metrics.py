@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.gateway.admission.caps import CapMode
 from services.gateway.admission.dimensions import Dimension
+from services.gateway.admission.request import ReachedCap
 
 _HIT = Counter("razvilka_gateway_limits_hit_total", "Requests refused, by the limit that was hit.", ["dimension"])
 _HIT_OF = {dimension: _HIT.labels(dimension.value) for dimension in Dimension}
+_SHADOWED = Counter(
+    "razvilka_gateway_limits_shadowed_total",
+    "Admitted requests that a limit which only watches would have refused.",
+    ["dimension"],
+)
+_SHADOWED_BY = {dimension: _SHADOWED.labels(dimension.value) for dimension in Dimension}
+SOFT_REACHED = Counter(
+    "razvilka_gateway_soft_budgets_exceeded_total", "Admitted requests beyond a budget that does not refuse."
+)
 WAITING = Gauge("razvilka_gateway_budget_waiting", "Requests that wait for room in a budget.")
 _WAITED = Counter(
     "razvilka_gateway_budget_waits_total",
@@ -49,6 +62,12 @@ def count_refusal(violated: Dimension | None, *, waited: bool) -> None:
         _HIT_OF[violated].inc()
     if waited:
         _WAITED_IN_VAIN.inc()
+
+
+def count_told(reached: Iterable[ReachedCap]) -> None:
+    """Count the soft and watching caps that an admitted request ran into."""
+    for cap in reached:
+        (_SHADOWED_BY[cap.dimension] if cap.mode is CapMode.SHADOW else SOFT_REACHED).inc()
 
 
 def count_wait(*, waited: bool) -> None:

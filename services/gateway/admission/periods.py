@@ -1,4 +1,4 @@
-"""Budget periods: days and months of their owner's time zone, daylight saving included.
+"""Budget periods: days, weeks and months of their owner's time zone, daylight saving included.
 
 A request belongs to the periods that contain the time inside its id, in hold, settlement, row and rebuild alike: the
 row's place in the books comes from the same id, so no clock and no midnight can part the two.
@@ -19,11 +19,17 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BudgetPeriod(StrEnum):
-    """How long a budget lasts. The values are parts of Redis keys."""
+    """How long a budget lasts; a week begins on Monday. The values are parts of Redis keys."""
 
     DAY = "d"
+    WEEK = "w"
     MONTH = "m"
     TOTAL = "t"
+
+    @property
+    def label(self) -> str:
+        """Return its name in answers."""
+        return "lifetime" if self is BudgetPeriod.TOTAL else self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ def window_of(period: BudgetPeriod, zone: str, at_s: int) -> Window | None:
         return None
     last = _last.get((period, zone))
     if last is None or not last.starts_s <= at_s < last.ends_s:
-        # A zone has one current day and one current month: whoever asks next most likely asks for these.
+        # A zone has one current day, week and month: whoever asks next most likely asks for these.
         last = _last[period, zone] = _window(period, _zone(zone), at_s)
     return last
 
@@ -69,6 +75,9 @@ def _window(period: BudgetPeriod, zone: tzinfo, at_s: int) -> Window:
     if period is BudgetPeriod.MONTH:
         day = day.replace(day=1)
         following = (day + timedelta(days=31)).replace(day=1)
+    elif period is BudgetPeriod.WEEK:
+        day -= timedelta(days=day.weekday())
+        following = day + timedelta(days=7)
     else:
         following = day + timedelta(days=1)
     return Window(_instant(day, zone), _instant(following, zone))

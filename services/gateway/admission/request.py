@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from servicekit.errors import ErrorReason, QuotaExceeded, Unavailable
+from services.gateway.admission.caps import Budget, CapMode, Counter, Quota, counters_of
 from services.gateway.admission.dimensions import NOT_LIMITED, CallerLimits, Dimension
-from services.gateway.admission.keys import budget_key
-from services.gateway.admission.periods import BudgetPeriod, id_time_ms
+from services.gateway.admission.periods import id_time_ms
 from services.gateway.metering.hold import Ticket
 from services.gateway.metering.usage_record import RequestFacts
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """A spending cap; the subject is "user:<id>", "key:<id>" or "grant:<id>" of the calling user."""
-
-    subject: str
-    period: BudgetPeriod
-    limit_micro_rub: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +21,10 @@ class AdmissionRequest:
         estimated_tokens: input estimate plus the bound of the output.
         hold_micro_rub: the most it can cost at the frozen price.
         least_hold_micro_rub: the same of the smallest form in which it may be asked.
+        quotas: those that cap requests for this model.
         time_zone: of the account, by its IANA name: budget periods follow it.
-        budget_keys: names of its budgets' counters, in the periods that contain the time inside its id.
+        counters: what counts for its budgets, in the periods that contain the time inside its id.
+        budget_keys: their names.
     """
 
     request_id: str
@@ -42,14 +36,22 @@ class AdmissionRequest:
     facts: RequestFacts
     limits: CallerLimits = NOT_LIMITED
     budgets: tuple[Budget, ...] = ()
+    quotas: tuple[Quota, ...] = ()
     time_zone: str = "UTC"
     least_hold_micro_rub: int = 0
+    counters: tuple[Counter, ...] = field(init=False, repr=False, compare=False)
     budget_keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         at_s = id_time_ms(self.request_id) // 1000 if self.budgets else 0
-        keys = [budget_key(self.user_id, each.subject, each.period, self.time_zone, at_s) for each in self.budgets]
-        object.__setattr__(self, "budget_keys", tuple(keys))
+        counters = counters_of(self.user_id, self.budgets, self.time_zone, at_s) if self.budgets else ()
+        object.__setattr__(self, "counters", counters)
+        object.__setattr__(self, "budget_keys", tuple([counter.key for counter in counters]))
+
+    @property
+    def refusing_keys(self) -> tuple[str, ...]:
+        """Return the names of the counters of which a budget may refuse it."""
+        return tuple([counter.key for counter in self.counters if counter.hard is not None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +65,76 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class ReachedCap:
+    """A limit, budget or quota that a request ran into.
+
+    Attributes:
+        subject: what is capped: "user", "key", "grant", "organization" or, of one user, "model".
+        mode: whether it refused, told, or would have refused.
+        id: by which its owner finds it; "": it came with the tier, the key or the grant.
+        owner_id: whose it is.
+        period: of a budget: "day", "week", "month", "lifetime"; else "".
+        models: of a quota: which it is for; else "".
+        amount: in micro-roubles, requests or tokens.
+        used: of the amount, what runs included, without this request; None: not known.
+        resets_at_s: when it begins anew, or has room again, in Unix seconds; None: never, or not known.
+    """
+
+    dimension: Dimension
+    amount: int
+    subject: str
+    mode: CapMode = CapMode.HARD
+    id: str = ""
+    owner_id: str = ""
+    period: str = ""
+    models: str = ""
+    used: int | None = None
+    resets_at_s: int | None = None
+
+    @property
+    def owner(self) -> str:
+        """Return whose it is: "user", "key", "app" or "organization"."""
+        return _OWNERS.get(self.subject, self.subject)
+
+
+_OWNERS: Final = {"grant": "app", "model": "user"}
+
+
+@dataclass(frozen=True, slots=True)
 class LimitReport:
-    """Everything the rate-limit headers say. `figures` has only dimensions that are limited, rpm first."""
+    """Everything the rate-limit headers say. `figures` has only dimensions that are limited, rpm first.
+
+    `reached` has what refused; of a request that was admitted, the soft and the watching caps that it ran into.
+    """
 
     figures: tuple[Figure, ...] = ()
     retry_after_s: float | None = None
     violated: Dimension | None = None
+    reached: tuple[ReachedCap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """A request that may pass; `ticket` settles it.
 
-    `budget_left` is what each of its budgets has left beside its hold, in micro-roubles, in the order asked; empty:
-    Redis was lost.
+    `budget_left` is what each of its `counters` has left beside its hold, in micro-roubles; both are empty when Redis
+    was lost.
     """
 
     ticket: Ticket
     report: LimitReport
     degraded: bool = False
     budget_left: tuple[int, ...] = ()
+    counters: tuple[Counter, ...] = ()
+
+    @property
+    def budgets(self) -> list[tuple[Budget, int]]:
+        """Return its budgets, each with what it has left beside the hold; below 0: it does not refuse."""
+        return [
+            (budget, budget.limit_micro_rub - counter.limit + left)
+            for counter, left in zip(self.counters, self.budget_left, strict=True)
+            for budget in counter.budgets
+        ]
 
 
 class AdmissionRefused(QuotaExceeded):

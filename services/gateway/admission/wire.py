@@ -27,20 +27,40 @@ class Verdict(StrEnum):
     LATE = "late"
 
 
-class SubjectWire(msgspec.Struct, frozen=True):
-    """Whose limits: "user", "key:<id>" or "model:<id>", and those that are set by the name of their dimension."""
+class SubjectWire(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whose limits: "user", "key:<id>", "model:<id>" or "quota:<id>", and those that are set, by their dimension.
+
+    `shadow` is the id of a cap that refuses nothing: what it would have refused is counted under it.
+    """
 
     name: str
     limits: dict[str, int]
+    shadow: str = ""
 
 
-class BudgetWire(msgspec.Struct, frozen=True):
-    """A budget and the name of its counters; one that is endless has no period, so its counters live by use."""
+class ShadowWire(msgspec.Struct, frozen=True):
+    """A budget that only watches."""
+
+    id: str
+    limit: int
+
+
+class BudgetWire(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The counters of one subject and period, and the budgets that cap it.
+
+    Attributes:
+        limit: of the tightest that refuses.
+        endless: it has no period, so its counters live by use.
+        shadow: those that only watch.
+        owner: the details key of an organization, whose members share it; "": it is the caller's own.
+    """
 
     subject: str
     key: str
     limit: int
-    endless: bool
+    endless: bool = False
+    shadow: list[ShadowWire] = []
+    owner: str = ""
 
 
 class AdmitCall(msgspec.Struct, frozen=True):
@@ -66,7 +86,7 @@ class Violation(msgspec.Struct, frozen=True):
     """Which limit of whom refused; `retry_us` is how long it lasts, `budget_key` names a budget's counters.
 
     `left` is what the tightest budget has left, when it was a budget that refused; `unspent` what it would have left if
-    nothing that runs cost anything.
+    nothing that runs cost anything; `used` what is spent and held of the one that refused.
     """
 
     dimension: str
@@ -76,6 +96,7 @@ class Violation(msgspec.Struct, frozen=True):
     budget_key: str = ""
     left: int = 0
     unspent: int = 0
+    used: int = 0
 
 
 class FigureWire(msgspec.Struct, frozen=True):
@@ -96,6 +117,7 @@ class AdmitAnswer(msgspec.Struct, frozen=True):
         budget_left: what each budget has left, in the order asked.
         budget_epochs: which rebuild each budget's counter came from.
         cold: names of counters that must be rebuilt first.
+        shadowed: ids of watching caps that would have refused.
     """
 
     verdict: Verdict
@@ -105,6 +127,7 @@ class AdmitAnswer(msgspec.Struct, frozen=True):
     budget_epochs: tuple[int, ...] = ()
     cold: tuple[str, ...] = ()
     violated: Violation | None = None
+    shadowed: tuple[str, ...] = ()
 
 
 class SettleCall(msgspec.Struct, frozen=True):

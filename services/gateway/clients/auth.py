@@ -13,11 +13,11 @@ from razvilka.auth.v1 import auth_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
+from services.gateway.admission.caps import Budget, Quota
 from services.gateway.admission.dimensions import LIMITED, CallerLimits, Limits, Scope
-from services.gateway.admission.request import Budget
 from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.caller import Caller
-from services.gateway.clients.periods import PERIODS, TIERS, period_to_proto
+from services.gateway.clients.periods import DIMENSION_OF, MODES, PERIODS, TIERS, period_to_proto
 from services.gateway.clients.timestamps import moment, timestamp
 
 
@@ -154,15 +154,33 @@ def caller_from_proto(message: pb.Caller) -> Caller:
             key=_limits(message.key_limits, Scope.KEY),
             model=_limits(message.model_limits, Scope.MODEL),
         ),
-        budgets=tuple(
-            Budget(budget.subject, PERIODS[budget.period], budget.limit_micro_rub) for budget in message.budgets
-        ),
+        budgets=tuple(map(budget_from_proto, message.budgets)),
+        quotas=tuple(map(quota_from_proto, message.quotas)),
+        organization_id=message.organization_id,
         expires_at=moment(message, "expires_at"),
         grant_id=message.grant_id,
         client_id=message.client_id,
         time_zone=message.time_zone or "UTC",
         model_names=dict(message.model_names),
     )
+
+
+def budget_from_proto(message: pb.Budget) -> Budget:
+    """Convert at the border."""
+    return Budget(
+        message.subject,
+        PERIODS[message.period],
+        message.limit_micro_rub,
+        MODES[message.mode],
+        message.id,
+        message.time_zone,
+    )
+
+
+def quota_from_proto(message: pb.Quota) -> Quota:
+    """Convert at the border."""
+    dimension = DIMENSION_OF[message.measure]
+    return Quota(message.id, message.subject, message.models, dimension, message.limit, MODES[message.mode])
 
 
 def authority_to_proto(maker: Caller | None) -> pb.Authority | None:

@@ -8,11 +8,12 @@ from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
+from services.gateway.admission.caps import Budget, Quota
 from services.gateway.admission.dimensions import NOT_LIMITED, CallerLimits
-from services.gateway.admission.request import Budget
 
-USER_SUBJECT: Final = "user:"
 KEY_SUBJECT: Final = "key:"
+# Of a credential itself, not of its account or an organization.
+OWN_SUBJECTS: Final = (KEY_SUBJECT, "grant:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Caller:
     `time_zone` is its account's, by its IANA name: budget periods follow it. Of access tokens only: `key_thumbprint` is
     that of the key it is bound to ("": none), `authenticated_at_s` when its user proved who they are, in seconds since
     1970 (None: no person stands behind it). `model_names` say which model is meant by a name: "*" by whatever is asked
-    for, "default" where nothing is.
+    for, "default" where nothing is. `quotas` cap requests and tokens on some models; `organization_id` is that to which
+    the account belongs ("": to none).
     """
 
     user_id: str
@@ -34,6 +36,7 @@ class Caller:
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     limits: CallerLimits = NOT_LIMITED
     budgets: tuple[Budget, ...] = field(default=())
+    quotas: tuple[Quota, ...] = ()
     expires_at: datetime | None = None
     grant_id: str = ""
     client_id: str = ""
@@ -41,11 +44,12 @@ class Caller:
     key_thumbprint: str = ""
     authenticated_at_s: float | None = None
     model_names: Mapping[str, str] = field(default_factory=dict)
+    organization_id: str = ""
 
     @property
     def own_budget(self) -> Budget | None:
-        """Return the budget of the key or grant itself, not of the account."""
-        return next((budget for budget in self.budgets if not budget.subject.startswith(USER_SUBJECT)), None)
+        """Return the first budget that is of the key or grant itself, not of the account."""
+        return next((budget for budget in self.budgets if budget.subject.startswith(OWN_SUBJECTS)), None)
 
     @property
     def counted_key_id(self) -> str:

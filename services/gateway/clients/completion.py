@@ -22,6 +22,7 @@ class Route(Struct, frozen=True, gc=False):
     resolved_model: str = ""
     dropped_params: tuple[str, ...] = ()
     queued_ms: int = 0
+    stands_in: bool = False
 
 
 class ToolCallPart(Struct, gc=False):

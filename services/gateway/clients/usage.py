@@ -21,7 +21,7 @@ READ_DEADLINE_S = 2.0
 RECORD_DEADLINE_S = 10.0
 
 # Fields that are the same on both sides; the others are converted below.
-_CONVERTED: Final = {"status", "source", "started_at_us", "attempts"}
+_CONVERTED: Final = {"status", "source", "started_at_us", "attempts", "metadata"}
 _PLAIN_NAMES: Final = tuple([name for name in UsageRecord.__struct_fields__ if name not in _CONVERTED])
 _plain: Final = attrgetter(*_PLAIN_NAMES)
 _ATTEMPT_NAMES: Final = Attempt.__struct_fields__
@@ -126,6 +126,7 @@ def record_to_proto(record: UsageRecord) -> pb.UsageRecord:
         source=int(record.source),  # type: ignore[arg-type]
         started_at=to_timestamp(record.started_at_us),
         attempts=[pb.Attempt(**dict(zip(_ATTEMPT_NAMES, _attempt(item), strict=True))) for item in record.attempts],
+        metadata=record.metadata,
     )
 
 
@@ -137,4 +138,5 @@ def record_from_proto(message: pb.UsageRecord) -> UsageRecord:
         source=Source(message.source),
         started_at_us=to_unix_us(message.started_at),
         attempts=tuple([Attempt(*_attempt(item)) for item in message.attempts]),
+        metadata=dict(message.metadata),
     )

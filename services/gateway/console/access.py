@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from servicekit.errors import InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.clients.account_views import IssuedKey, NewKey
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.grants import GrantClient
+from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import every, first
 from services.gateway.identity.access import Scope
@@ -19,6 +21,8 @@ from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 from services.gateway.pages.rendering import micro_rub_of
 
 MAX_FIELD: Final = 1024
+MOST_MAILS: Final = 50
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 # What a key gets when nothing is changed: what a key of release 1.0 could do.
 # What the form offers; administration is for the API.
 KEY_SCOPES: Final = tuple(scope for scope in Scope if scope is not Scope.ADMIN)
@@ -34,6 +38,7 @@ class AccessPages:
     shared: PageDependencies
     grants: GrantClient
     auth: AuthClient
+    notifications: NotificationClient
 
     def all(self, *, outbox: bool) -> list[Endpoint]:
         """Return the pages; the outbox only outside production."""
@@ -133,7 +138,10 @@ class AccessPages:
 
     async def show_outbox(self, page: PageContext) -> PageAnswer:
         """Show the mails that were not sent because no server is set."""
-        return TemplatePage("outbox.html", {"mails": await self.shared.accounts.list_outbox(page.call)})
+        of_accounts = await self.shared.accounts.list_outbox(page.call)
+        of_notifications = await self.notifications.list_mails(MOST_MAILS, page.call)
+        mails = sorted((*of_accounts, *of_notifications), key=lambda mail: mail.sent_at or NEVER, reverse=True)
+        return TemplatePage("outbox.html", {"mails": mails})
 
 
 def _refusal(error: ServiceError) -> str:

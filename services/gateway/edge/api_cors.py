@@ -38,6 +38,7 @@ _SAID: Final = (
     "x-razvilka-provider",
     "x-razvilka-dropped-params",
     "x-razvilka-cost-micro-rub",
+    "x-razvilka-limit",
     "x-razvilka-max-tokens-lowered",
 )
 _EXPOSED: Final = ", ".join((*_SAID, *_LIMITS)).encode()

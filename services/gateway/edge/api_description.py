@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,6 +11,9 @@ from typing import Any, Final
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from services.gateway.edge.errors.error_body import ErrorBody
 from services.gateway.edge.problems import RENDERING
@@ -67,15 +72,26 @@ class Description:
     needs_credential: Callable[[str, str], bool]
 
 
-def describe(app: FastAPI, description: Description) -> None:
-    """Make `app.openapi()` tell the whole truth."""
+def describe(app: FastAPI, about: Callable[[], Description]) -> None:
+    """Make `app.openapi()` tell the whole truth; it is made when it is first asked for."""
+    made = threading.Lock()
 
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _describe(app, description)
-        return app.openapi_schema
+        with made:
+            if app.openapi_schema is None:
+                app.openapi_schema = _describe(app, about())
+            return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def description_route(app: FastAPI) -> Route:
+    """Return the route of the description: made when it is first asked for, by a thread, for it takes half a second."""
+
+    async def answer(_: Request) -> JSONResponse:
+        return JSONResponse(await asyncio.to_thread(app.openapi))
+
+    return Route(OPENAPI_PATH, answer, include_in_schema=False)
 
 
 def _describe(app: FastAPI, description: Description) -> dict[str, Any]:

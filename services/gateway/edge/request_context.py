@@ -75,6 +75,7 @@ class RequestContext:
 
     __slots__ = (
         "asked_cache",
+        "asked_tags",
         "authorization",
         "cache",
         "cache_control",
@@ -93,9 +94,11 @@ class RequestContext:
         "idempotency_key",
         "ignored_params",
         "keeper",
+        "metadata",
         "method",
         "model",
         "policy",
+        "prompt_digest",
         "provider",
         "replay_of",
         "request_id",
@@ -111,6 +114,7 @@ class RequestContext:
         "timing",
         "tokens_in",
         "tokens_out",
+        "traits",
     )
 
     def __init__(self, scope: Scope) -> None:
@@ -130,11 +134,15 @@ class RequestContext:
         self.error_form: ErrorForm = encode_body
         # They turn bodies into chats: what is said of a field of the chat names the caller's own.
         self.field_name: FieldName = _as_it_is
-        self.authorization, self.idempotency_key, asked_cache, traceparent, tracestate = _read(scope["headers"])
-        # The header as it came, and what it was found to say.
-        self.asked_cache = asked_cache
+        given = _read(scope["headers"])
+        self.authorization, self.idempotency_key, self.asked_cache, self.asked_tags, traceparent, tracestate = given
+        # What the header was found to say.
         self.cache: CacheWish | None = None
         self.cache_status = CacheStatus.NONE
+        # For the books: tags of the caller, and what is kept of the prompt.
+        self.metadata: dict[str, str] = {}
+        self.prompt_digest = b""
+        self.traits = 0
         # Set while a request with an idempotency key is answered.
         self.keeper: AnswerKeeper | None = None
         # Of a line of a batch.
@@ -177,8 +185,8 @@ def _as_it_is(path: str) -> str:
     return path
 
 
-def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None, bytes, str | None, str | None]:
-    authorization, idempotency_key, asked_cache, traceparent, tracestate = b"", None, b"", None, None
+def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None, bytes, bytes, str | None, str | None]:
+    authorization, idempotency_key, asked_cache, asked_tags, traceparent, tracestate = b"", None, b"", b"", None, None
     for name, value in headers:
         if name == b"authorization":
             # Two credentials: which one counts would be a guess, so neither does.
@@ -188,11 +196,13 @@ def _read(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None, byte
             idempotency_key = value if idempotency_key is None else b"\x00"
         elif name == b"x-razvilka-cache":
             asked_cache = value
+        elif name == b"x-razvilka-tags":
+            asked_tags = value if not asked_tags else asked_tags + b"," + value
         elif name == b"traceparent":
             traceparent = value.decode("latin-1")
         elif name == b"tracestate" and len(value) <= 512:
             tracestate = value.decode("latin-1")
-    return authorization, idempotency_key, asked_cache, traceparent, tracestate
+    return authorization, idempotency_key, asked_cache, asked_tags, traceparent, tracestate
 
 
 def is_dpop(authorization: bytes) -> bool:

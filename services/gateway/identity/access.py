@@ -19,6 +19,7 @@ class Scope(StrEnum):
     COMPLETIONS_WRITE = "completions:write"
     EMBEDDINGS_WRITE = "embeddings:write"
     USAGE_READ = "usage:read"
+    NOTIFICATIONS_WRITE = "notifications:write"
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
     PROFILE_READ = "profile:read"

@@ -44,9 +44,10 @@ class Delivered:
         """Output tokens by the model's own ratio."""
         return tokens_of(self._priced.model, self.chars) if self.chars else 0
 
-    @property
-    def bound(self) -> int:
-        """The most tokens that an answer of these characters can be."""
+    def bound(self, finish_reason: str) -> int:
+        """Return the most tokens that the answer can be; 0: a provider may have made more of it than it showed."""
+        if finish_reason not in ("stop", "tool_calls") or not self._priced.size.shows_all:
+            return 0
         return BYTES_OF_A_CHAR * self.chars + ANSWER_TEMPLATE_BOUND
 
     def answered(self, chars: int, usage: TokenUsage | None) -> None:

@@ -12,6 +12,7 @@ from services.gateway.admission.admission import Admission
 from services.gateway.admission.request import AdmissionRefused, Admitted
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.admitting import Admitting
+from services.gateway.inference.marking.prompt_marks import PromptMarks, traits_of
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.metering.metering import Meter, Metering
 
@@ -27,10 +28,13 @@ class Sent(NamedTuple):
 class Dispatch:
     """Admits and journals."""
 
-    def __init__(self, admission: Admission, metering: Metering, admitting: Admitting, clock: Clock) -> None:
+    def __init__(
+        self, admission: Admission, metering: Metering, admitting: Admitting, marks: PromptMarks, clock: Clock
+    ) -> None:
         self._admission = admission
         self._metering = metering
         self._admitting = admitting
+        self._marks = marks
         self._clock = clock
 
     async def send(self, context: RequestContext, priced: PricedRequest) -> Sent:
@@ -38,6 +42,8 @@ class Dispatch:
 
         It is asked for as it was admitted: with shorter answers, if only those fit a budget.
         """
+        context.prompt_digest = await self._marks.digest(context.known_caller.user_id, priced)
+        context.traits = traits_of(priced)
         now_s = self._clock.now().timestamp()
         try:
             admitted, facts, priced = await self._admitting.admit(context, priced)

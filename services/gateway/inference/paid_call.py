@@ -25,6 +25,7 @@ from services.gateway.inference.delivered import NOTHING, Delivered, Last
 from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.explaining.circumstances import explain_by
 from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
+from services.gateway.inference.marking.prompt_marks import PromptMarks
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.tokens.free_call import FreeCalls
 from services.gateway.metering.bill import previewed
@@ -51,7 +52,8 @@ class PaidCalls:
         cancellations: Cancellations,
     ) -> None:
         admitting = Admitting(admission, clock, boot_id=boot_id, budget_wait_s=settings.admission.budget_wait_s)
-        self.dispatch = Dispatch(admission, metering, admitting, clock)
+        marks = PromptMarks(settings.metering.prompt_digest_secret.get_secret_value())
+        self.dispatch = Dispatch(admission, metering, admitting, marks, clock)
         self.free = FreeCalls(admission, clock, boot_id=boot_id)
         self.settings = settings
         self.tasks = tasks
@@ -151,7 +153,7 @@ class PaidCall:
             usage=end.usage,
             finish_reason=finish_reason,
             attempts=end.attempts,
-            delivered_bound=self._delivered_bound(finish_reason),
+            delivered_bound=0 if self.client.lost else self._delivered.bound(finish_reason),
         )
         return await self._conclude(outcome, last)
 
@@ -218,6 +220,10 @@ class PaidCall:
             dropped_params=stored_names(dropped_names(route, context.ignored_params)),
             cache_status=context.cache_status.value,
             answer_kept=False,
+            queue_ms=round(context.timing.queue_s * 1000),
+            # Of an answer that the cache gives, the first one has told it.
+            fallbacks=int(route.stands_in and context.cache_status is not CacheStatus.HIT),
+            full_price=self.priced.full_price_of(route.model),
         )
 
     async def _conclude(self, outcome: Outcome, last: Last) -> bytes:
@@ -258,13 +264,6 @@ class PaidCall:
         if row.source is Source.PROVIDER and row.status is Status.COMPLETED:
             metrics.compare(row, self.priced.estimate.input_tokens, self._delivered.tokens)
         return cost
-
-    def _delivered_bound(self, finish_reason: str) -> int:
-        """Return the most tokens that the answer can be, if the caller got all that the provider made; else 0."""
-        whole = finish_reason in ("stop", "tool_calls") and self.priced.size.shows_all
-        if not whole or self.client.lost:
-            return 0
-        return self._delivered.bound
 
     async def __aenter__(self) -> PaidCall:
         calls, context = self._calls, self.context

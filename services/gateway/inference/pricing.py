@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from servicekit.clock import Clock
+from services.gateway.admission.caps import matching
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest
 from services.gateway.clients.catalog import Catalog, CatalogWatch, Model
 from services.gateway.clients.router.prompt import UNSTEERED, Candidates
@@ -43,6 +44,7 @@ class PricedRequest:
         max_tokens: what the provider is told that a choice may have at most; 0: what the caller said.
         steered: what the caller says of who answers, as the router is told; the same models as `candidates`.
         share_percent: of every price that is charged: an answer from the cache has its own.
+        asked: the bodies that say what is asked, in their new form; empty: nobody asks for the prompt's marks.
     """
 
     endpoint: str
@@ -57,6 +59,7 @@ class PricedRequest:
     max_tokens: int = 0
     steered: Candidates = UNSTEERED
     share_percent: int = 100
+    asked: tuple[msgspec.Struct, ...] = ()
 
     @property
     def named_max_tokens(self) -> bool:
@@ -96,6 +99,12 @@ class PricedRequest:
         price = None if model is None else model.known_price_at(self.at)
         return None if price is None else price.share(self.share_percent)
 
+    def full_price_of(self, model_id: str) -> Price | None:
+        """Return the whole price of a model that answered when only a share of it is charged; None: all of it is."""
+        if self.share_percent == 100:
+            return None
+        return (self.catalog.find(model_id) or self.model).known_price_at(self.at)
+
     def at_share(self, percent: int) -> PricedRequest:
         """Return the same request at so many percent of every price."""
         candidates = tuple([(model, price.share(percent)) for model, price in self.candidates])
@@ -124,6 +133,7 @@ class Pricing:
         endpoint: str,
         size: PromptSize,
         steering: Steering | None = None,
+        asked: tuple[msgspec.Struct, ...] = (),
     ) -> PricedRequest:
         """Return what the caller asks for: the model found and checked against its credential, at the price of now.
 
@@ -134,6 +144,7 @@ class Pricing:
             endpoint: as the usage row names it.
             size: of this request.
             steering: what the caller says of who answers; None: nothing.
+            asked: the bodies that say what is asked.
 
         Raises:
             NotFound: no such model.
@@ -158,7 +169,7 @@ class Pricing:
         # A provider would take the caller's word for more than the model's cap: then the hold would be no bound.
         told = most if size.max_tokens > most else 0
         return PricedRequest(
-            endpoint, context.stream, catalog, found, price, now, size, answering, covering, told, steered
+            endpoint, context.stream, catalog, found, price, now, size, answering, covering, told, steered, asked=asked
         )
 
 
@@ -197,6 +208,7 @@ def admission_request(context: RequestContext, priced: PricedRequest, facts: Req
         facts=facts,
         limits=caller.limits,
         budgets=caller.budgets,
+        quotas=matching(caller.quotas, model.id),
         time_zone=caller.time_zone,
     )
 
@@ -222,6 +234,9 @@ def request_facts(context: RequestContext, priced: PricedRequest, boot_id: str) 
         output_bound=max(1, estimate.output_bound),
         hold_micro_rub=estimate.hold_micro_rub,
         idempotent=context.keeper is not None,
+        metadata=context.metadata,
+        prompt_digest=context.prompt_digest,
+        traits=context.traits,
     )
 
 

@@ -82,11 +82,11 @@ class PromptList:
 
 def asker_of(call: PaidCall) -> Asker:
     """Return what the router must know of who asks."""
-    caller, deferral = call.context.known_caller, call.context.deferral
-    if deferral is None:
-        return Asker(caller.user_id, caller.models, call.priced.steered, caller.tier)
+    caller, priced, deferral = call.context.known_caller, call.priced, call.context.deferral
+    covered = [model.id for model, _ in priced.candidates]
     # Whoever waits for an answer comes first.
-    return Asker(caller.user_id, caller.models, call.priced.steered, BATCH_TIER, deferral.name)
+    tier, name = (caller.tier, "") if deferral is None else (BATCH_TIER, deferral.name)
+    return Asker(caller.user_id, caller.models, priced.steered, tier, priced.catalog.version, covered, name)
 
 
 def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
@@ -97,7 +97,8 @@ def joined(answers: Sequence[Completion], choices_each: int) -> Completion:
         for choice in answer.choices
     )
     queued_ms = sum(answer.route.queued_ms for answer in answers)
-    route = msgspec.structs.replace(answers[0].route, queued_ms=queued_ms)
+    stands_in = any(answer.route.stands_in for answer in answers)
+    route = msgspec.structs.replace(answers[0].route, queued_ms=queued_ms, stands_in=stands_in)
     return Completion(route, choices, joined_end([answer.end for answer in answers]))
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends
 
 from servicekit.clock import Clock
+from services.gateway.admission.caps import Budget
 from services.gateway.admission.periods import BudgetPeriod, moment, window_of
-from services.gateway.admission.request import Budget
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.usage import UsageClient
 from services.gateway.edge.money import roubles

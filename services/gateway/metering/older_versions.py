@@ -8,7 +8,7 @@ import msgspec
 
 from services.gateway.metering.usage_record import RequestFacts, UsageRecord
 
-_ZEROS: Final[dict[Any, Any]] = {str: "", int: 0, bool: False}
+_ZEROS: Final[dict[Any, Any]] = {str: "", int: 0, bool: False, bytes: b"", dict[str, str]: {}}
 
 
 def with_zeros(values: list[Any], kind: type[RequestFacts | UsageRecord]) -> list[Any]:

@@ -19,8 +19,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from services.gateway.metering.hold import Hold, Ticket
-from services.gateway.metering.storable import storable
+from services.gateway.metering.storable import MAX_COST_MICRO_RUB, storable
 from services.gateway.metering.usage_record import (
     Flag,
     Outcome,
@@ -45,6 +47,15 @@ def cost_micro_rub(usage: TokenUsage, price: Price) -> int:
         + usage.tokens_output * price.output_micro_rub_per_1k
     )
     return -(-thousandths // 1000)
+
+
+def saved_micro_rub(usage: TokenUsage, price: Price, full_price: Price | None) -> int:
+    """Return what caches spared: of the provider, which has a price for cached input, and ours (`full_price`)."""
+    if not usage.tokens_cached and full_price is None:
+        return 0
+    uncached = msgspec.structs.replace(usage, tokens_cached=0)
+    whole = cost_micro_rub(uncached, full_price or price)
+    return min(max(0, whole - cost_micro_rub(usage, price)), MAX_COST_MICRO_RUB)
 
 
 class Counted(NamedTuple):
@@ -154,6 +165,12 @@ def _row(ticket: Ticket, facts: RequestFacts, outcome: Outcome, bill: Counted) -
         over_hold_micro_rub=over,
         dropped_params=outcome.dropped_params,
         cache_status=outcome.cache_status,
+        metadata=facts.metadata,
+        queue_ms=outcome.queue_ms,
+        fallbacks=outcome.fallbacks,
+        saved_micro_rub=0 if Flag.NOT_KEPT in more else saved_micro_rub(usage, price, outcome.full_price),
+        prompt_digest=facts.prompt_digest,
+        traits=facts.traits,
     )
 
 
@@ -185,4 +202,7 @@ def interrupted(delivered_tokens: int, error_code: str) -> Outcome:
         dropped_params="",
         cache_status="",
         answer_kept=False,
+        queue_ms=0,
+        fallbacks=0,
+        full_price=None,
     )

@@ -17,8 +17,11 @@ MAX_COST_MICRO_RUB: Final = 9_999_999_999
 MAX_INTEGER: Final = 2**31 - 1
 MAX_TEXT: Final = 256
 MAX_ATTEMPTS: Final = 64
+MAX_TAGS: Final = 16
+MAX_TAG_NAME: Final = 64
+MAX_TAG_VALUE: Final = 512
 
-_COSTS: Final = ("cost_micro_rub", "over_hold_micro_rub")
+_COSTS: Final = ("cost_micro_rub", "over_hold_micro_rub", "saved_micro_rub")
 # The id is ours and the moment has a bound of its own: a clock, not a provider, can break it.
 _OURS: Final = ("request_id", "started_at_us")
 NUMBER_BOUNDS: Final = {
@@ -48,6 +51,9 @@ def storable(record: UsageRecord) -> UsageRecord:
     if not _are_attempts(record.attempts):
         changes["attempts"] = tuple(map(_attempt, record.attempts[:MAX_ATTEMPTS]))
         flags.append(Flag.TEXT_CLAMPED)
+    if not _are_tags(record.metadata):
+        changes["metadata"] = _tags(record.metadata)
+        flags.append(Flag.TEXT_CLAMPED)
     if not changes:
         return record
     changes["flags"] = joined(record.flags, flags)
@@ -60,17 +66,28 @@ def joined(flags: str, more: Iterable[Flag]) -> str:
     return ",".join([flag.value for flag in Flag if flag in kept])
 
 
-def is_text(text: str) -> bool:
+def is_text(text: str, most: int = MAX_TEXT) -> bool:
     """Tell whether every store and wire takes the text: short enough, no NUL, no half of a surrogate pair."""
-    if len(text) > MAX_TEXT or "\0" in text:
+    if len(text) > most or "\0" in text:
         return False
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, most: int = MAX_TEXT) -> str:
     """Return the text without what no store takes, as long as it may be."""
-    kept = (char for char in text[: 4 * MAX_TEXT] if char != "\0" and not "\ud800" <= char <= "\udfff")
-    return "".join(kept)[:MAX_TEXT]
+    kept = (char for char in text[: 4 * most] if char != "\0" and not "\ud800" <= char <= "\udfff")
+    return "".join(kept)[:most]
+
+
+def _are_tags(tags: dict[str, str]) -> bool:
+    return len(tags) <= MAX_TAGS and all(
+        is_text(name, MAX_TAG_NAME) and is_text(value, MAX_TAG_VALUE) for name, value in tags.items()
+    )
+
+
+def _tags(tags: dict[str, str]) -> dict[str, str]:
+    first = list(tags.items())[:MAX_TAGS]
+    return {shortened(name, MAX_TAG_NAME): shortened(value, MAX_TAG_VALUE) for name, value in first}
 
 
 def _are_attempts(attempts: tuple[Attempt, ...]) -> bool:

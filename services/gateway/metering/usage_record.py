@@ -8,7 +8,7 @@ version of the gateway wrote without them is read by `older_versions`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum, StrEnum
+from enum import IntEnum, IntFlag, StrEnum
 from typing import ClassVar
 
 import msgspec
@@ -29,6 +29,7 @@ class Source(IntEnum):
     ESTIMATED = 2
     REAPED = 3
     DISPUTED = 4
+    IMPORTED = 5
 
 
 class Flag(StrEnum):
@@ -53,6 +54,15 @@ class Flag(StrEnum):
     UNBILLED = "unbilled"
     TOKENIZED = "tokenized"
     NOT_KEPT = "not_kept"
+
+
+class Trait(IntFlag):
+    """What a request asks for that advice on models depends on; the bits are stored, so they never change."""
+
+    TOOLS = 1
+    TEMPERATURE_ZERO = 2
+    IMAGES = 4
+    SCHEMA = 8
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
@@ -120,6 +130,9 @@ class RequestFacts(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         output_bound: the same of output: what was asked for, all choices together; 0: not known.
         hold_micro_rub: what admission holds; 0: not known.
         idempotent: it has an idempotency key, and costs something only if an answer of it is kept under that key.
+        metadata: the caller's tags.
+        prompt_digest: the same for the same prompt of the same user; empty: none is made.
+        traits: members of `Trait`, as bits.
     """
 
     FIELDS_OF_A_BILL: ClassVar = 7
@@ -141,6 +154,9 @@ class RequestFacts(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     output_bound: int
     hold_micro_rub: int
     idempotent: bool
+    metadata: dict[str, str]
+    prompt_digest: bytes
+    traits: int
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +172,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         dropped_params: what was asked for and not done, joined by ", ".
         cache_status: what the cache of answers had: "hit", "miss", or "" if it was not asked.
         answer_kept: an answer of it is kept under its idempotency key; says nothing of a request that has none.
+        queue_ms: of it, how long it waited for room in a budget, and for a slot of a provider.
+        fallbacks: 1: another model answered than the first that was tried.
+        full_price: of the model that answered, when what answered was the cache and has a price of its own.
     """
 
     status: Status
@@ -175,6 +194,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     dropped_params: str
     cache_status: str
     answer_kept: bool
+    queue_ms: int
+    fallbacks: int
+    full_price: Price | None
 
 
 class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -185,6 +207,7 @@ class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         over_hold_micro_rub: by how much the bill exceeds what admission held.
         dropped_params: what was asked for and not done, joined by ", ".
         cache_status: what the cache of answers had: "hit", "miss", or "" if it was not asked.
+        saved_micro_rub: what it would have cost more if neither the provider nor we had a cache.
     """
 
     FIELDS_OF_A_BILL: ClassVar = 13
@@ -220,6 +243,12 @@ class UsageRecord(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     over_hold_micro_rub: int
     dropped_params: str
     cache_status: str
+    metadata: dict[str, str]
+    queue_ms: int
+    fallbacks: int
+    saved_micro_rub: int
+    prompt_digest: bytes
+    traits: int
 
     @property
     def billed(self) -> TokenUsage:

@@ -11,10 +11,11 @@ import redis.asyncio
 
 from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.admission.admission import Admission, open_admission
+from services.gateway.admission.caps import Budget
 from services.gateway.admission.dimensions import CallerLimits, Limits
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.periods import BudgetPeriod
-from services.gateway.admission.request import AdmissionRequest, Budget
+from services.gateway.admission.request import AdmissionRequest
 from services.gateway.edge.request_id import new_request_id
 from services.gateway.tests.metering_kit import facts
 

@@ -19,12 +19,23 @@ from razvilka.auth.v1 import (
     auth_pb2_grpc,
     oauth_pb2,
     oauth_pb2_grpc,
+    owners_pb2,
+    owners_pb2_grpc,
     user_context_pb2,
     user_context_pb2_grpc,
 )
 from razvilka.router.v1 import admin_pb2, admin_pb2_grpc, batches_pb2, batches_pb2_grpc, router_pb2_grpc
 from razvilka.router.v1 import router_pb2 as pb
-from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
+from razvilka.usage.v1 import (
+    catalog_facts_pb2,
+    catalog_facts_pb2_grpc,
+    notifications_pb2,
+    notifications_pb2_grpc,
+    statistics_pb2,
+    statistics_pb2_grpc,
+    usage_pb2,
+    usage_pb2_grpc,
+)
 
 from servicekit.call import CallContext, current_call
 from servicekit.errors import ErrorReason, NotFound, ServiceError, Unauthenticated, Unavailable
@@ -36,7 +47,9 @@ from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
 from services.gateway.tests.batch_backend import EmptyBatches
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
+from services.gateway.tests.notification_backend import FakeNotifications, FakeOwners
 from services.gateway.tests.provider_backend import FakeProviders
+from services.gateway.tests.statistics_backend import FakeStatistics
 from services.router.frames import RouterAnswerCodec
 
 KEY = "rz_live_test_key"
@@ -183,6 +196,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
         self.finish = pb.FINISH_REASON_STOP
         self.dropped: list[str] = []
         self.queued_ms = 0
+        self.stands_in = False
         self.answering_model = ""
         self.without_end = False
         self.at_once = False
@@ -220,6 +234,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
             resolved_model=f"{asked}-build-7",
             dropped_params=self.dropped,
             queued_ms=self.queued_ms,
+            stands_in=self.stands_in,
         )
 
     def _end(self) -> pb.End:
@@ -396,6 +411,21 @@ class FakeUsage(usage_pb2_grpc.UsageServiceServicer):
         return usage_pb2.GetRequestResponse(record=row)
 
 
+class FakeCatalogFacts(catalog_facts_pb2_grpc.CatalogFactsServiceServicer):
+    """Keeps what it is told of the catalogue, call by call; `failure` comes instead."""
+
+    def __init__(self) -> None:
+        self.told: asyncio.Queue[catalog_facts_pb2.PutCatalogFactsRequest] = asyncio.Queue()
+        self.failure: ServiceError | None = None
+
+    async def PutCatalogFacts(self, request: Any, context: Any) -> catalog_facts_pb2.PutCatalogFactsResponse:
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+        self.told.put_nowait(request)
+        return catalog_facts_pb2.PutCatalogFactsResponse()
+
+
 @dataclass(frozen=True, slots=True)
 class Backends:
     """The three services and where they listen; auth has four faces."""
@@ -405,6 +435,10 @@ class Backends:
     accounts: FakeAccounts
     router: FakeRouter
     usage: FakeUsage
+    statistics: FakeStatistics
+    catalog_facts: FakeCatalogFacts
+    notifications: FakeNotifications
+    owners: FakeOwners
     user_contexts: FakeUserContexts
     targets: dict[str, str]
 
@@ -423,8 +457,9 @@ def _open_to_the_gateway(*modules: Any) -> CallPolicy:
 @asynccontextmanager
 async def running_backends() -> AsyncIterator[Backends]:
     """Yield the three services, listening on free ports."""
-    auth, router, usage = FakeAuth(), FakeRouter(), FakeUsage()
+    auth, router, usage, statistics = FakeAuth(), FakeRouter(), FakeUsage(), FakeStatistics()
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
+    catalog_facts, notifications, owners = FakeCatalogFacts(), FakeNotifications(), FakeOwners()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
@@ -432,16 +467,23 @@ async def running_backends() -> AsyncIterator[Backends]:
         oauth_pb2_grpc.add_OAuthServiceServicer_to_server(oauth, server)
         account_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
         user_context_pb2_grpc.add_UserContextServiceServicer_to_server(user_contexts, server)
+        owners_pb2_grpc.add_OwnerServiceServicer_to_server(owners, server)
+
+    def register_usage(server: Any) -> None:
+        usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
+        statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(statistics, server)
+        catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
+        notifications_pb2_grpc.add_NotificationServiceServicer_to_server(notifications, server)
 
     registrations = {
         "auth_target": register_auth,
         "router_target": lambda server: add_router(router, server),
-        "usage_target": lambda server: usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server),
+        "usage_target": register_usage,
     }
     files = {
-        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2),
+        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, owners_pb2),
         "router_target": (pb, admin_pb2, batches_pb2),
-        "usage_target": (usage_pb2,),
+        "usage_target": (usage_pb2, catalog_facts_pb2, notifications_pb2, statistics_pb2),
     }
     async with AsyncExitStack() as stack:
         targets = {}
@@ -449,4 +491,16 @@ async def running_backends() -> AsyncIterator[Backends]:
             served = running_server(GrpcSettings(grace_s=0.0), register, _always, _open_to_the_gateway(*files[name]))
             port = await stack.enter_async_context(served)
             targets[name] = f"127.0.0.1:{port}"
-        yield Backends(auth, oauth, accounts, router, usage, user_contexts, targets)
+        yield Backends(
+            auth=auth,
+            oauth=oauth,
+            accounts=accounts,
+            router=router,
+            usage=usage,
+            statistics=statistics,
+            catalog_facts=catalog_facts,
+            notifications=notifications,
+            owners=owners,
+            user_contexts=user_contexts,
+            targets=targets,
+        )

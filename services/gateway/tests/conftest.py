@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -28,6 +29,9 @@ class Edge:
     client: httpx.AsyncClient
     settings: GatewaySettings
 
+
+# Read once: a context of its own for every client takes as long as a gateway's start.
+AUTHORITIES: Final = ssl.create_default_context()
 
 StartGateway = Callable[..., Awaitable[Edge]]
 
@@ -57,7 +61,7 @@ async def running_edge(
     async with open_gateway(settings, clock) as gateway:
         await until_ready(gateway)
         url = f"http://127.0.0.1:{gateway.port}"
-        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=20, verify=AUTHORITIES) as client:
             yield Edge(gateway, client, settings)
 
 

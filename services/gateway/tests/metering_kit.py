@@ -33,7 +33,7 @@ def ticket(request_id: str | None = None) -> Ticket:
 
 def facts(**changes: Any) -> RequestFacts:
     """Return the facts of a plain request; one not named here has the sample of its type."""
-    samples: dict[Any, Any] = {str: "text", int: 7, bool: True}
+    samples: dict[Any, Any] = {str: "text", int: 7, bool: True, bytes: b"digest", dict[str, str]: {"team": "search"}}
     given = {field.name: samples.get(field.type) for field in msgspec.structs.fields(RequestFacts)} | {
         "boot_id": "boot",
         "key_id": "key-1",

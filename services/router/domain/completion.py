@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from typing import Final
 
 
 class Role(StrEnum):
@@ -86,6 +87,21 @@ class ResponseFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What the money that is held for a request covers: `models` by a version of the catalogue; empty: not known."""
+
+    version: str = ""
+    models: frozenset[str] = frozenset()
+
+    def covered(self, version: str) -> frozenset[str]:
+        """Return the ids that may answer by a version of the catalogue; empty: all of its own."""
+        return frozenset() if version == self.version else self.models
+
+
+NOT_KNOWN: Final = Held()
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """One chat completion as it was asked for; None and empty mean: not given.
 
@@ -96,7 +112,8 @@ class Prompt:
     `schema_bound` is the most tokens that its schemas may be when they are written out; 0: not known.
     `candidates` are the ids of the models that may answer, first choice first; empty: the catalogue says. `sort` is by
     what they are put in order first: "latency" or "throughput", as seen lately; empty: by nothing. `alone`: only the
-    first of them is asked. `deferral` names a prompt that nobody waits for, whoever asks it again.
+    first of them is asked. `held`: what the hold covers. `deferral` names a prompt that
+    nobody waits for, whoever asks it again.
     """
 
     model: str
@@ -122,6 +139,7 @@ class Prompt:
     candidates: Sequence[str] = ()
     sort: str = ""
     alone: bool = False
+    held: Held = NOT_KNOWN
     deferral: str = ""
 
 
@@ -174,13 +192,17 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What answers, known before the first token; `queued_ms` is how long the request waited for a provider's slot."""
+    """What answers, known before the first token.
+
+    `queued_ms` is how long the request waited for a provider's slot; `stands_in`: another model was tried before it.
+    """
 
     provider: str
     model: str
     resolved_model: str
     dropped_params: Sequence[str] = ()
     queued_ms: int = 0
+    stands_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +275,7 @@ class EmbeddingInput:
     require_parameters: bool = False
     tenant: str = ""
     tier: str = ""
+    held: Held = NOT_KNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ def candidates(
     allowed: Collection[str] = frozenset(),
     draw: str = "",
     first: Model | None = None,
+    covered: Collection[str] = frozenset(),
 ) -> Sequence[Model]:
     """Return the asked model, then its fallbacks: higher priority first, and among equals in the catalogue's order.
 
@@ -31,6 +32,7 @@ def candidates(
     Args:
         draw: by what equals with weights are drawn; the same gives the same order.
         first: what answers before the asked model; None: nothing does.
+        covered: ids that the money held for the request covers; empty: all are.
 
     Raises:
         PermissionDenied: the asked model itself is not allowed.
@@ -40,7 +42,7 @@ def candidates(
         raise PermissionDenied(ErrorReason.MODEL_NOT_ALLOWED, text, param="model")
     known = [(model, each) for each in asked.fallbacks if (model := catalog.find(each.model)) is not None]
     found = [first or asked, asked, *(model for model in _in_turn(known, draw) if model.kind == asked.kind)]
-    return _distinct(found, now, allowed)
+    return _distinct([model for model in found if not covered or model.id in covered], now, allowed)
 
 
 def steered(

@@ -31,6 +31,10 @@ _NEUTRAL: Final[dict[str, frozenset[bytes]]] = {
 }
 
 
+# The gateway keeps it with the usage row: where no provider is told of it, nothing is left undone.
+KEPT_WITH_THE_ROW: Final = frozenset({"metadata"})
+
+
 def is_given(name: str, raw: bytes) -> bool:
     """Tell whether a parameter asks for anything."""
     value = raw.strip()
@@ -44,7 +48,7 @@ def sort_out(prompt: Prompt, provider: str, dropped: list[str], mapped: Collecti
         InvalidRequest: a parameter that must not be ignored.
     """
     for name, raw in prompt.other_json.items():
-        if name in mapped or not is_given(name, raw):
+        if name in mapped or name in KEPT_WITH_THE_ROW or not is_given(name, raw):
             continue
         if name in REJECTED:
             raise failures.unsupported(name, provider)

@@ -61,7 +61,9 @@ class Choosing:
         """
         catalog, now = self._now()
         model = _of_kind(catalog.served(texts.model, now), "embedding")
-        chosen = self._askable(candidates(catalog, model, now, texts.allowed_models, request_id), model)
+        covered = texts.held.covered(catalog.version)
+        known = candidates(catalog, model, now, texts.allowed_models, request_id, covered=covered)
+        chosen = self._askable(known, model)
         return self._request(texts, chosen, request_id, remaining_s)
 
     def note(self, speeds: Speeds, attempt: RoutingAttempt, began: float, usage: Usage | None) -> None:
@@ -82,11 +84,12 @@ class Choosing:
         """Return what the catalogue says, and the trial that the request is part of."""
         catalog, now = self._now()
         model = _of_kind(catalog.served(prompt.model, now), "chat")
-        side = None
-        if model.canary is not None:
+        covered, side = prompt.held.covered(catalog.version), None
+        # Of another version of the catalogue nobody knows whether the hold covers a canary.
+        if model.canary is not None and not covered:
             side = drawn(catalog, model, now, prompt.allowed_models, _draw(prompt, request_id))
         first = None if side is None else side.model
-        known = candidates(catalog, model, now, prompt.allowed_models, request_id, first)
+        known = candidates(catalog, model, now, prompt.allowed_models, request_id, first, covered)
         return self._askable(known, model), None if side is None else self.canaries.trial(model.id, side)
 
     def _steered(self, prompt: Prompt) -> tuple[Sequence[Model], None]:

@@ -279,4 +279,5 @@ def _route(attempt: RoutingAttempt) -> Route:
     model = attempt.model
     queued_ms = round((attempt.request.queued_s + attempt.call.queued_s) * 1000)
     dropped = tuple(dict.fromkeys(attempt.call.dropped))
-    return Route(model.provider, model.id, model.resolved_model, dropped, queued_ms)
+    stands_in = any(tried.model != model.id for tried in attempt.request.attempts)
+    return Route(model.provider, model.id, model.resolved_model, dropped, queued_ms, stands_in)

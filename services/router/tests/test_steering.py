@@ -155,3 +155,21 @@ async def test_a_share_of_a_family_is_answered_by_its_candidate_and_compared(
     assert all(side.tokens_output and side.cost_micro_rub and side.first_content_s for side in sides.values())
     # Who holds money for a request holds for the candidate too.
     assert "yandexgpt:rc" in next(each for each in listed.models if each.id == "yandexgpt:latest").fallbacks
+
+
+async def test_a_fallback_that_was_switched_on_after_the_hold_was_made_is_not_asked(
+    emulator: RunningEmulator, tmp_path: Path
+) -> None:
+    """A dearer one would make a bill above the hold: by another version of the catalogue only what that covers."""
+    folder = Path(shutil.copytree(SHIPPED, tmp_path / "catalog", ignore=shutil.ignore_patterns("*.py", "__pycache__")))
+    async with router(emulator, catalog_dir=folder) as stub:
+        listed = await rpc_client.unary(stub.rpcs.ListModels, pb.ListModelsRequest(), deadline_s=5)
+        asked = next(each for each in listed.models if each.id == "yandexgpt:latest")
+        assert asked.fallbacks
+        await emulator.control.fail("status", operation="chat", model="yandexgpt-5-pro", times=-1, code=503)
+        newer = await complete(stub, prompt("yandexgpt", catalog_version=listed.version, priced_models=[asked.id]))
+        with pytest.raises(ServiceError):
+            await complete(stub, prompt("yandexgpt", catalog_version="older", priced_models=[asked.id]))
+
+    assert newer.route.stands_in
+    assert newer.route.model in asked.fallbacks

@@ -16,9 +16,11 @@ class Bounds:
         required: neither empty nor unknown.
         uuid_v7: of that form, in lower case.
         max_value: a number lies within 0 and this.
-        max_length: characters of a text.
-        max_items: entries of a list.
+        max_length: characters of a text, or of each value of a map.
+        max_items: entries of a list or a map.
         max_days_ahead: how far a moment may be in the future: a gateway's clock may be wrong.
+        max_name_length: characters of each name of a map.
+        max_bytes: length of bytes.
     """
 
     required: bool = False
@@ -27,6 +29,8 @@ class Bounds:
     max_length: int | None = None
     max_items: int | None = None
     max_days_ahead: int | None = None
+    max_name_length: int | None = None
+    max_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -17,6 +18,11 @@ MAX_INTEGER: Final = 2**31 - 1
 # Everything here is an identifier or a code; a longer one would not fit into an index either (2,704 bytes).
 MAX_TEXT: Final = 256
 MAX_ATTEMPTS: Final = 64
+# As OpenAI bounds `metadata`.
+MAX_TAGS: Final = 16
+MAX_TAG_NAME: Final = 64
+MAX_TAG_VALUE: Final = 512
+DIGEST_BYTES: Final = 16
 # A gateway whose clock is ahead must not book into months that have not begun.
 MAX_DAYS_AHEAD: Final = 2
 
@@ -36,6 +42,8 @@ class Source(StrEnum):
     ESTIMATED = "estimated"
     REAPED = "reaped"
     DISPUTED = "disputed"
+    IMPORTED = "imported"
+    """Brought over from release 1.0, which measured no latency."""
 
 
 # Fields that are bounded alike.
@@ -77,6 +85,9 @@ SummedMoney: TypeAlias = Annotated[
     ),
 ]
 Money: TypeAlias = Annotated[int, Column(sql_type="bigint", bounds=Bounds(max_value=MAX_COST_MICRO_RUB))]
+SummedPlainMoney: TypeAlias = Annotated[
+    int, Column(sql_type="bigint", summed=True, bounds=Bounds(max_value=MAX_COST_MICRO_RUB))
+]
 Flag: TypeAlias = Annotated[bool, Column(sql_type="boolean", bounds=Bounds())]
 Moment: TypeAlias = Annotated[
     datetime | None, Column(sql_type="timestamptz", bounds=Bounds(max_days_ahead=MAX_DAYS_AHEAD))
@@ -85,6 +96,17 @@ Attempts: TypeAlias = Annotated[
     tuple[Attempt, ...],
     Column(sql_type="text", write="{}::jsonb", read="{}::text", is_json=True, bounds=Bounds(max_items=MAX_ATTEMPTS)),
 ]
+Tags: TypeAlias = Annotated[
+    Mapping[str, str],
+    Column(
+        sql_type="text",
+        write="{}::jsonb",
+        read="{}::text",
+        is_json=True,
+        bounds=Bounds(max_items=MAX_TAGS, max_name_length=MAX_TAG_NAME, max_length=MAX_TAG_VALUE),
+    ),
+]
+Digest: TypeAlias = Annotated[bytes, Column(sql_type="bytea", bounds=Bounds(max_bytes=DIGEST_BYTES))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +147,48 @@ class UsageRecord:
     over_hold_micro_rub: Money
     dropped_params: Text
     cache_status: Text
+    metadata: Tags
+    queue_ms: Number
+    fallbacks: SummedNumber
+    saved_micro_rub: SummedPlainMoney
+    prompt_digest: Digest
+    traits: Number
+
+    @property
+    def time_ms(self) -> int:
+        """Return the Unix milliseconds inside the request id."""
+        return id_time_ms(self.request_id)
 
     @property
     def created_at(self) -> datetime:
         """Return the time inside the request id, which picks the partition."""
-        return EPOCH + timedelta(milliseconds=id_time_ms(self.request_id))
+        return EPOCH + timedelta(milliseconds=self.time_ms)
+
+    @property
+    def errors(self) -> int:
+        """Return 1 of a request that failed."""
+        return 1 if self.status is Status.FAILED else 0
+
+    @property
+    def output_ms(self) -> int:
+        """Return the milliseconds from the first token to the end of a stream that a provider made."""
+        return max(0, self.latency_ms - self.first_token_ms) if self._was_streamed else 0
+
+    @property
+    def tokens_streamed(self) -> int:
+        """Return the tokens that were seen in `output_ms`: over it they are a speed."""
+        return max(0, self.tokens_output - self.tokens_reasoning) if self._was_streamed else 0
+
+    @property
+    def _was_streamed(self) -> bool:
+        return self.first_token_ms > 0 and self.cache_status != "hit"
 
 
 COLUMNS: Final = columns_of(UsageRecord)
 ATTEMPT_BOUNDS: Final = annotations_of(Attempt, Bounds)
-SUMMED: Final = tuple([column.name for column in COLUMNS if column.summed])
+# What a row does not keep because it follows from what it keeps; `column_sql` says the same of stored rows.
+DERIVED: Final = ("errors", "output_ms", "tokens_streamed")
+SUMMED: Final = (*[column.name for column in COLUMNS if column.summed], *DERIVED)
 
 
 def id_time_ms(request_id: str) -> int:

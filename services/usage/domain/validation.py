@@ -33,6 +33,8 @@ def check(record: UsageRecord, *, now: datetime) -> Rejected | None:
         or _bad_number(record)
         or _bad_text(record)
         or _bad_list(record)
+        or _bad_map(record)
+        or _bad_bytes(record)
     )
     return Rejected(record.request_id[:MAX_TEXT], *problem) if problem else None
 
@@ -41,8 +43,12 @@ _IDS: Final = tuple([column.name for column in COLUMNS if column.bounds.uuid_v7]
 _AHEAD: Final = [(column.name, days) for column in COLUMNS if (days := column.bounds.max_days_ahead) is not None]
 _NEEDED: Final = tuple([column.name for column in COLUMNS if column.bounds.required])
 _NUMBERS: Final = [(column.name, most) for column in COLUMNS if (most := column.bounds.max_value) is not None]
-_TEXTS: Final = [(column.name, most) for column in COLUMNS if (most := column.bounds.max_length) is not None]
+_MAPS: Final = [column for column in COLUMNS if column.bounds.max_name_length is not None]
+_TEXTS: Final = [
+    (column.name, most) for column in COLUMNS if (most := column.bounds.max_length) is not None and column not in _MAPS
+]
 _LISTS: Final = [(column.name, most) for column in COLUMNS if (most := column.bounds.max_items) is not None]
+_BYTES: Final = [(column.name, most) for column in COLUMNS if (most := column.bounds.max_bytes) is not None]
 _ATTEMPT_TEXTS: Final = [
     (name, most) for name, bounds in ATTEMPT_BOUNDS.items() if (most := bounds.max_length) is not None
 ]
@@ -100,6 +106,23 @@ def _bad_list(record: UsageRecord) -> Problem | None:
             problem = _text_problem(getattr(attempt, name), most)
             if problem:
                 return "attempts", problem
+    return None
+
+
+def _bad_map(record: UsageRecord) -> Problem | None:
+    for column in _MAPS:
+        bounds = column.bounds
+        for name, value in getattr(record, column.name).items():
+            problem = _text_problem(name, bounds.max_name_length or 0) or _text_problem(value, bounds.max_length or 0)
+            if problem:
+                return column.name, problem
+    return None
+
+
+def _bad_bytes(record: UsageRecord) -> Problem | None:
+    for name, most in _BYTES:
+        if len(getattr(record, name)) > most:
+            return name, f"is longer than {most} bytes"
     return None
 
 

@@ -8,15 +8,35 @@ from typing import Protocol
 
 from services.usage.statistics.domain.figures import Row
 from services.usage.statistics.domain.query import Query
+from services.usage.statistics.domain.request_line import LogQuery, RequestLine
 
 
 class StatisticsReader(Protocol):
     """Answers questions from rows and rollups; each method raises `Unavailable` while the store is away."""
 
     async def figures(self, query: Query) -> Sequence[Row]:
-        """Return a row for each group and bucket in which there was a request, by bucket, then by group."""
+        """Return a row for each group and bucket in which there was a request, by bucket, then by group.
+
+        Durations are None unless the query asks for quantiles.
+        """
         ...
 
     async def daily_cost(self, user_id: str | None, zone: str, since: date, until: date) -> Sequence[int]:
         """Return micro-roubles of each day in the zone, from `since` until before `until`, empty days too."""
+        ...
+
+
+class ReadsTogether(StatisticsReader, Protocol):
+    """Answers several questions of one moment: what is stored meanwhile is in all of the answers or in none."""
+
+    async def figures_together(self, queries: Sequence[Query]) -> Sequence[Sequence[Row]]:
+        """Return the figures of each question, in order."""
+        ...
+
+
+class ReadsLog(Protocol):
+    """Reads the log of requests."""
+
+    async def request_lines(self, query: LogQuery) -> Sequence[RequestLine]:
+        """Return the lines that follow the position of the query, at most `limit`, in its order."""
         ...

@@ -100,7 +100,9 @@ COMPARE_LATENCY: Final = """
     WITH rows AS (
         SELECT date_trunc('hour', created_at, 'UTC') AS hour, provider, model, metric, count(*) AS requests
         FROM usage.usage
-        CROSS JOIN LATERAL (VALUES ('latency', true), ('first_token', first_token_ms > 0)) AS measured (metric, holds)
+        CROSS JOIN LATERAL (
+            VALUES ('latency', source <> 'imported'), ('first_token', first_token_ms > 0)
+        ) AS measured (metric, holds)
         WHERE created_at >= $1
             AND holds
         GROUP BY 1, 2, 3, 4

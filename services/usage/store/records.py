@@ -38,7 +38,8 @@ INSERT_RECORDS: Final = sql(
 
 _plain: Final = attrgetter(*[column.name for column in _PLAIN], "created_at")
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(tuple[Attempt, ...]).decode
+_attempts: Final = msgspec.json.Decoder(tuple[Attempt, ...]).decode
+_tags: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
 def _values(record: UsageRecord) -> tuple[Any, ...]:
@@ -147,12 +148,15 @@ def _by_id(rows: Iterable[Record]) -> dict[str, UsageRecord]:
 
 
 def _record(row: Record) -> UsageRecord:
+    return UsageRecord(**fields_of(row))
+
+
+def fields_of(row: Record) -> dict[str, Any]:
+    """Return a stored row's values by the names of the record's fields."""
     values = dict(row)
-    return UsageRecord(
-        **values
-        | {
-            "status": Status(values["status"]),
-            "source": Source(values["source"]),
-            "attempts": _decode(values["attempts"]),
-        }
-    )
+    return values | {
+        "status": Status(values["status"]),
+        "source": Source(values["source"]),
+        "attempts": _attempts(values["attempts"]),
+        "metadata": _tags(values["metadata"]),
+    }

@@ -56,7 +56,8 @@ async def add(connection: Connection, changes: Rollups) -> None:
         return
     await connection.execute(ADD_TO_DAY, *_sum_columns(changes.day))
     await connection.execute(ADD_TO_USER_HOUR, *_sum_columns(changes.user_hour))
-    await connection.execute(ADD_TO_LATENCY, *_columns((*key, count) for key, count in changes.latency))
+    if changes.latency:  # rows of release 1.0 have none
+        await connection.execute(ADD_TO_LATENCY, *_columns((*key, count) for key, count in changes.latency))
     await connection.execute(ADD_TO_PLATFORM, *_sum_columns(changes.platform))
 
 

@@ -40,27 +40,27 @@ class Transaction:
     """One transaction of a writer. Call in this order, which all writers share: insert, lock, replace, add."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     async def insert(self, batch: Sequence[UsageRecord]) -> set[str]:
         """Insert records sorted by id; return the ids of those that were not there yet."""
-        return await records.insert(self._connection, batch)
+        return await records.insert(self.connection, batch)
 
     async def find(self, batch: Sequence[UsageRecord]) -> dict[str, UsageRecord]:
         """Return what is stored under the ids of these records."""
-        return await records.find(self._connection, batch)
+        return await records.find(self.connection, batch)
 
     async def lock_reaped(self, batch: Sequence[UsageRecord]) -> dict[str, UsageRecord]:
         """Lock and return the rows under the ids of these records that are still a reaper's guess."""
-        return await records.lock_reaped(self._connection, batch)
+        return await records.lock_reaped(self.connection, batch)
 
     async def replace(self, batch: Sequence[UsageRecord]) -> None:
         """Overwrite the stored rows of these ids."""
-        await records.replace(self._connection, batch)
+        await records.replace(self.connection, batch)
 
     async def add(self, changes: Rollups) -> None:
         """Add the changes to the rollups."""
-        await rollups.add(self._connection, changes)
+        await rollups.add(self.connection, changes)
 
 
 class UsageStore:

@@ -52,8 +52,17 @@ def record(number: int = 1, at: datetime = MIDDAY) -> UsageRecord:
         "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
         "attempts": (Attempt("yandexgpt", "yandexgpt-5-lite", "", 900),),
         "started_at": at,
+        "metadata": {"team": "search"},
+        "fallbacks": 1,
     }
-    samples: dict[str, Any] = {"text": "text", "integer": 7, "bigint": 8, "boolean": True, "timestamptz": at}
+    samples: dict[str, Any] = {
+        "text": "text",
+        "integer": 7,
+        "bigint": 8,
+        "boolean": True,
+        "timestamptz": at,
+        "bytea": b"digest",
+    }
     values: dict[str, Any] = {column.name: samples.get(column.sql_type) for column in COLUMNS}
     return UsageRecord(**(values | named))
 

@@ -38,6 +38,13 @@ from services.usage.tests.records import record, request_id
         ("started_at", datetime(1, 1, 1, tzinfo=UTC)),
         ("attempts", (Attempt("gigachat", "m", "\0", 1),)),
         ("attempts", (Attempt("gigachat", "m", "", 1),) * 65),
+        ("metadata", {str(number): "v" for number in range(17)}),
+        ("metadata", {"n" * 65: "v"}),
+        ("metadata", {"name": "v" * 513}),
+        ("metadata", {"name": "\0"}),
+        ("prompt_digest", b"d" * 17),
+        ("queue_ms", -1),
+        ("saved_micro_rub", MAX_COST_MICRO_RUB + 1),
     ],
 )
 def test_names_the_field_of_an_unfit_record(field: str, value: Any) -> None:
@@ -55,6 +62,9 @@ def test_names_the_field_of_an_unfit_record(field: str, value: Any) -> None:
     [
         ("cost_micro_rub", 0),
         ("cost_micro_rub", MAX_COST_MICRO_RUB),
+        ("metadata", {f"{number:064}": "v" * 512 for number in range(16)}),
+        ("metadata", {"name": ""}),
+        ("prompt_digest", b"d" * 16),
         ("tokens_output", 0),
         ("tokens_input", MAX_INTEGER),
         ("provider", ""),

@@ -10,7 +10,14 @@ from services.usage.store.usage_store import NAME_USER, UsageStore
 from services.usage.tests.records import record
 from tools.testing.plugin import MakeDatabaseDsn
 
-TABLES = ("usage.usage", "usage.usage_default", "usage.rollup_day", "usage.rollup_hour_user")
+TABLES = (
+    *("usage.usage", "usage.usage_default", "usage.rollup_day", "usage.rollup_hour_user"),
+    *("usage.notification_channels", "usage.notification_rules", "usage.notification_events"),
+    *("usage.notification_deliveries", "usage.notification_attempts", "usage.notification_people"),
+    "usage.notification_outbox",
+    *("usage.reports", "usage.report_pieces", "usage.report_schedules", "usage.forecasts"),
+    *("usage.insight_users", "usage.incidents", "usage.recommendations"),
+)
 
 
 @pytest.fixture

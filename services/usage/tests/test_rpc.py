@@ -19,7 +19,8 @@ from servicekit.rpc_client import open_channel, unary
 from servicekit.settings import PostgresSettings
 from servicekit.testing import FakeClock
 from services.usage.domain.record import COLUMNS, Attempt, Source, Status, UsageRecord
-from services.usage.rpc import moment_from_proto, record_from_proto, record_to_proto
+from services.usage.rpc import record_from_proto, record_to_proto
+from services.usage.rpc_values import moment_from_proto
 from services.usage.server import running
 from services.usage.settings import UsageSettings
 from services.usage.tests.records import LONG_S, record
@@ -126,11 +127,13 @@ BY_SQL_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "integer": counts,
     "bigint": counts,
     "boolean": st.booleans(),
+    "bytea": st.binary(max_size=20),
     "timestamptz": st.none() | st.datetimes(timezones=st.just(UTC)),
 }
 SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "http_status": st.integers(-(2**31), 2**31 - 1),
     "attempts": st.lists(st.builds(Attempt, text, text, text, counts), max_size=3).map(tuple),
+    "metadata": st.dictionaries(text, text, max_size=3),
     "status": st.none() | st.sampled_from(Status),
     "source": st.none() | st.sampled_from(Source),
 }

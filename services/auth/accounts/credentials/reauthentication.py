@@ -13,9 +13,9 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, Unauthenticated
+from servicekit.trust.sealing import CannotOpen, Sealer
 from services.auth.accounts.credentials.guess_limiter import GuessLimiter
 from services.auth.accounts.credentials.password_hashing import PasswordHashing
-from services.auth.accounts.credentials.sealing import CannotOpen, Sealer
 from services.auth.accounts.domain.guessing import Attempt
 from services.auth.accounts.domain.password import PasswordRules
 from services.auth.accounts.sessions import LoginSessions

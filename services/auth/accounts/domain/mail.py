@@ -94,15 +94,6 @@ class MailedToken:
     password_hash: str | None = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenMail:
-    """A mail that can be sent."""
-
-    email: str
-    subject: str
-    text: str = field(repr=False)
-
-
 def new_token() -> str:
     """Return 256 random bits as text for a link."""
     return secrets.token_urlsafe(32)

@@ -12,6 +12,7 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.lifecycle import Background
+from servicekit.mail.smtp import MailNotSent, MailRefused
 from services.auth.accounts import metrics
 from services.auth.accounts.domain.mail import (
     Mail,
@@ -23,7 +24,7 @@ from services.auth.accounts.domain.mail import (
     token_hash,
 )
 from services.auth.accounts.mail.templates import TemplateWriter
-from services.auth.accounts.mail.transport import MailNotSent, MailRefused, MailTransport
+from services.auth.accounts.mail.transport import MailTransport
 from services.auth.accounts.store.login_attempts import LoginAttemptStore
 from services.auth.accounts.store.mailed_tokens import MailedTokenStore
 from services.auth.accounts.store.mails import MailStore

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.auth.accounts.domain.mail import Template, WrittenMail
+from servicekit.mail.smtp import WrittenMail
+from services.auth.accounts.domain.mail import Template
 
 # Subject and text. {link}: with the token; {login}, {reset}: pages of this gateway.
 TEXTS: Final[dict[tuple[Template, str], tuple[str, str]]] = {

@@ -9,8 +9,9 @@ from typing import Final
 
 import asyncpg
 
+from servicekit.mail.smtp import WrittenMail
 from servicekit.postgres import database_errors
-from services.auth.accounts.domain.mail import Mail, MailKind, NewMail, WrittenMail
+from services.auth.accounts.domain.mail import Mail, MailKind, NewMail
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_MAIL: Final = """

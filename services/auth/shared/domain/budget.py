@@ -9,9 +9,10 @@ from servicekit.errors import ErrorReason, InvalidRequest
 
 
 class BudgetPeriod(StrEnum):
-    """How often a budget starts anew; days and months are those of the account's time zone."""
+    """How often a budget starts anew; days, weeks (from Monday) and months are those of the account's time zone."""
 
     DAY = "day"
+    WEEK = "week"
     MONTH = "month"
     TOTAL = "total"
 

@@ -21,6 +21,7 @@ class Scope(StrEnum):
     COMPLETIONS_WRITE = "completions:write"
     EMBEDDINGS_WRITE = "embeddings:write"
     USAGE_READ = "usage:read"
+    NOTIFICATIONS_WRITE = "notifications:write"
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
     PROFILE_READ = "profile:read"
@@ -75,6 +76,9 @@ SCOPES: Final[dict[Scope, ScopeFacts]] = {
     Scope.EMBEDDINGS_WRITE: ScopeFacts(ScopeKind.API, "`POST /v1/embeddings`", is_default=True),
     Scope.USAGE_READ: ScopeFacts(
         ScopeKind.API, "`GET /v1/generation`, `/v1/requests`, what was spent", is_default=True
+    ),
+    Scope.NOTIFICATIONS_WRITE: ScopeFacts(
+        ScopeKind.API, "`/v1/alerts`, `/v1/webhooks`: who is told of what was spent, and where"
     ),
     Scope.KEYS_READ: ScopeFacts(ScopeKind.API, "`GET /v1/keys`"),
     Scope.KEYS_WRITE: ScopeFacts(

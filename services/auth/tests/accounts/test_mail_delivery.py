@@ -12,7 +12,10 @@ import pytest
 from razvilka.auth.v1 import account_pb2 as pb
 
 from servicekit.lifecycle import Background
+from servicekit.mail.settings import SmtpSettings
+from servicekit.mail.smtp import SmtpSender
 from servicekit.testing import FakeClock
+from servicekit.testing.smtp_server import SmtpServer
 from services.auth.accounts.domain.mail import MailKind, NewMail, Template, TokenPurpose, retry_after, token_hash
 from services.auth.accounts.mail.delivery import MailDelivery
 from services.auth.accounts.mail.templates import TEXTS, TemplateWriter
@@ -21,7 +24,6 @@ from services.auth.accounts.store.mailed_tokens import MailedTokenStore
 from services.auth.accounts.store.mails import MailStore, insert_mail
 from services.auth.shared.store.accounts import AccountStore
 from services.auth.tests.accounts.conftest import CHEAP, EMAIL, PASSWORD, People, StartPeople
-from services.auth.tests.accounts.smtp_server import SmtpServer
 from services.auth.tests.conftest import settings_for
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -82,16 +84,8 @@ async def test_a_mail_reaches_the_server_and_leaves_the_database(
 def delivery(smtp: SmtpServer, auth_pool: Pool, clock: FakeClock) -> MailDelivery:
     """Return the delivery to the server without the job that repeats it: it works when a test says so."""
     mails = MailStore(auth_pool)
-    transport = SmtpTransport(
-        host="127.0.0.1",
-        port=smtp.port,
-        sender="no-reply@example.ru",
-        user="",
-        password="",
-        tls="none",
-        store=mails,
-        clock=clock,
-    )
+    settings = SmtpSettings(host="127.0.0.1", port=smtp.port, sender="no-reply@example.ru", tls="none")
+    transport = SmtpTransport(SmtpSender(settings, clock=clock), mails)
     tokens, accounts, writer = MailedTokenStore(auth_pool), AccountStore(auth_pool), TemplateWriter("https://x.ru")
     return MailDelivery(mails, tokens, accounts, writer, transport, clock=clock, background=Background())
 

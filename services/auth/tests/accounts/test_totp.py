@@ -13,7 +13,7 @@ import pytest
 from razvilka.auth.v1 import account_pb2 as pb
 
 from servicekit.errors import ErrorReason, ServiceError
-from services.auth.accounts.credentials.sealing import CannotOpen, Sealer
+from servicekit.trust.sealing import CannotOpen, Sealer
 from services.auth.tests.accounts.conftest import EMAIL, PASSWORD, People, StartPeople, audit_actions
 from services.auth.tests.conftest import PEPPER, settings_for
 
@@ -198,7 +198,7 @@ async def test_the_sealing_secret_can_be_changed(
 @pytest.mark.parametrize("change", ["version", "key", "nonce", "text", "tag", "cut", "empty"])
 def test_changed_sealed_values_do_not_open(change: str) -> None:
     """AES-GCM notices."""
-    sealer = Sealer(["s" * 32])
+    sealer = Sealer(["s" * 32], b"a test")
     sealed = bytearray(sealer.seal(b"JBSWY3DP", "anna"))
     places = {"version": 0, "key": 1, "nonce": 5, "text": 17, "tag": len(sealed) - 1}
     if change in places:

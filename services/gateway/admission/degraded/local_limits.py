@@ -12,11 +12,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from servicekit.clock import Clock
-from services.gateway.admission.codec import refusal, subjects_of
+from services.gateway.admission.codec import limit_cap, refusal, subjects_of
 from services.gateway.admission.degraded.token_buckets import TokenBuckets
 from services.gateway.admission.dimensions import LIMITED, RATES, Dimension, DimensionRow, Rule, Unit
 from services.gateway.admission.options import AdmissionOptions
-from services.gateway.admission.request import AdmissionRequest, Figure, LimitReport, spending_unknown
+from services.gateway.admission.request import (
+    AdmissionRefused,
+    AdmissionRequest,
+    Figure,
+    LimitReport,
+    spending_unknown,
+)
 from services.gateway.admission.wire import SubjectWire
 
 MAX_REMAINDERS: Final = 50_000
@@ -73,13 +79,13 @@ class LocalLimits:
             AdmissionRefused: the share of a limit is used up.
             Unavailable: the share of a budget is used up; what is left of it nobody knows.
         """
-        subjects = subjects_of(request)
+        subjects = refusing_subjects(request)
         for subject in subjects:
             self._check(request, subject)
         self._check_budgets(request)
         for subject in subjects:
             self._take(request, subject)
-        for key in request.budget_keys:
+        for key in request.refusing_keys:
             self._allowances[key] -= request.hold_micro_rub
         return LimitReport(tuple(self._figures(request.user_id, subjects)))
 
@@ -101,7 +107,7 @@ class LocalLimits:
             self._holds[request.request_id] = (request.budget_keys, request.hold_micro_rub)
         names = [
             _bucket(request.user_id, subject.name, row.name)
-            for subject in subjects_of(request)
+            for subject in refusing_subjects(request)
             for row, _ in _set(SLOTS, subject)
         ]
         if names and request.request_id not in self._owned:
@@ -118,15 +124,24 @@ class LocalLimits:
             name, cost = _bucket(request.user_id, subject.name, row.name), _cost(row, request)
             wait_s = self._buckets.wait_s(name, limit=self.share(limit), window_s=row.window_s, cost=cost)
             if wait_s > 0:
-                raise refusal(row, subject.name, limit, wait_s, (), request)
+                raise self._refusal(row, subject.name, limit, wait_s, request)
         for row, limit in _set(SLOTS, subject):
             if self._running.get(_bucket(request.user_id, subject.name, row.name), 0) >= self.share(limit):
-                raise refusal(row, subject.name, limit, row.retry_s, (), request)
+                raise self._refusal(row, subject.name, limit, row.retry_s, request)
+
+    def _refusal(
+        self, row: DimensionRow, subject: str, limit: int, wait_s: float, request: AdmissionRequest
+    ) -> AdmissionRefused:
+        resets_at_s = self._clock.now().timestamp() + wait_s
+        return refusal(row, limit_cap(request, subject, row.name, limit, resets_at_s), wait_s, (), request)
 
     def _check_budgets(self, request: AdmissionRequest) -> None:
-        for budget, key in zip(request.budgets, request.budget_keys, strict=True):
+        for counter in request.counters:
+            key = counter.key
+            if counter.hard is None:
+                continue
             if key not in self._allowances:
-                self._allowances[key] = self._allowance(budget.limit_micro_rub, key) // max(1, self._replicas())
+                self._allowances[key] = self._allowance(counter.limit, key) // max(1, self._replicas())
             if request.hold_micro_rub > self._allowances[key]:
                 raise spending_unknown(retry_after_s=BUDGET_RETRY_S)
 
@@ -169,6 +184,11 @@ class LocalLimits:
         share = self.share(limit)
         left = self._buckets.left(bucket, limit=share, window_s=row.window_s)
         return Figure(row.name, limit, left, (share - left) * row.window_s / share)
+
+
+def refusing_subjects(request: AdmissionRequest) -> list[SubjectWire]:
+    """Return who is limited; what only watches has to wait for Redis."""
+    return [subject for subject in subjects_of(request) if not subject.shadow]
 
 
 def _bucket(user_id: str, subject: str, dimension: Dimension) -> str:

@@ -24,14 +24,20 @@ local violated
 
 -- Keep the figures of the tightest subject in the dimension's row: what to report if the request is admitted, and if it
 -- is refused and nothing was taken.
+local watching
 local function note(d, limit, untouched, taken, untouched_reset, taken_reset)
+  if watching then return end
   if not d.untouched or untouched < d.untouched then
     d.untouched_limit, d.untouched, d.untouched_reset = limit, untouched, untouched_reset
   end
   if not d.taken or taken < d.taken then d.taken_limit, d.taken, d.taken_reset = limit, taken, taken_reset end
 end
+-- A cap that only watches refuses nothing; it is counted what it would have refused.
+local shadowed = {}
 local function refuse(name, subject, limit, wait, budget_key)
-  if not violated or wait > violated.retry_us then
+  if watching then
+    if shadowed[#shadowed] ~= watching then shadowed[#shadowed + 1] = watching end
+  elseif not violated or wait > violated.retry_us then
     violated = {dimension = name, subject = subject, limit = limit, retry_us = wait, budget_key = budget_key}
   end
 end
@@ -39,17 +45,22 @@ end
 -- What is written for a subject, until when its state says something, and what settling may refund.
 local writes, latest, running, idle, charges = {}, {}, {}, {}, {}
 
+-- What a limit has for one request: more tokens than a whole window wait for a full one and take it; the rest is debt at
+-- settle.
+local tokens = a.tokens
+
 local function bucket(d, i, subject, limit, state)
-  local cost, window = 1, d.window_us
-  if d.unit == TOKENS then
-    -- More than a window's worth waits for a full bucket and takes it whole; the rest is debt at settle.
-    cost = math.min(a.tokens, limit)
-    if cost > 0 then
-      charges[#charges + 1] = {subject = subject, dimension = d.name, tokens = cost, step_us = window / limit}
-    end
-  end
+  local cost, window, counts_tokens = 1, d.window_us, d.unit == TOKENS
+  if counts_tokens then cost = tokens < limit and tokens or limit end
   local tat, new, wait = gcra(state[d.at], now, window, limit, cost)
-  if known then new = tat elseif wait > 0 then refuse(d.name, subject, limit, wait) end
+  if known then
+    new = tat
+  elseif wait > 0 then
+    refuse(d.name, subject, limit, wait)
+    new = tat
+  elseif counts_tokens and cost > 0 then
+    charges[#charges + 1] = {subject = subject, dimension = d.name, tokens = cost, step_us = window / limit}
+  end
   local step, untouched_reset, taken_reset = window / limit, tat - now, new - now
   local untouched = floor((window - untouched_reset) / step + 0.5)
   note(d, limit, untouched, floor((window - taken_reset) / step + 0.5), untouched_reset, taken_reset)
@@ -62,8 +73,18 @@ local function calendar(d, i, subject, limit, state)
   local window = floor(now / d.window_us)
   local count = tonumber(state[d.at + 1] or -1) == window and tonumber(state[d.at]) or 0
   local ends = (window + 1) * d.window_us
-  local after = known and count or count + 1
-  if not known and count >= limit then refuse(d.name, subject, limit, ends - now) end
+  local after, cost, counts_tokens = count, 1, d.unit == TOKENS
+  if counts_tokens then cost = tokens < limit and tokens or limit end
+  if not known then
+    if count + cost > limit or count >= limit then
+      refuse(d.name, subject, limit, ends - now)
+    else
+      after = count + cost
+      if counts_tokens and cost > 0 then
+        charges[#charges + 1] = {subject = subject, dimension = d.name, tokens = cost, window = window}
+      end
+    end
+  end
   note(d, limit, limit - count, limit - after, ends - now, ends - now)
   local fields = writes[i]
   local at = #fields
@@ -80,6 +101,7 @@ end
 
 for i, subject in ipairs(a.subjects) do
   local limits, name, state = subject.limits, subject.name, nil
+  watching = subject.shadow
   for _, d in ipairs(DIMENSIONS) do
     local limit = limits[d.name]
     if limit and d.rule == SLOTS then
@@ -94,20 +116,30 @@ for i, subject in ipairs(a.subjects) do
   end
 end
 
+watching = nil
+
 local cold, budget_left, budget_epochs, budget_keys, warm, endless = {}, {}, {}, {}, {}, {}
+local owners = {}
 local least, unspent
 for i, budget in ipairs(a.budgets) do
   local key = budget.key
   local counters = call('HMGET', key, 'u', 'h', 't')
   -- A restored hold names its budgets although they are lost too: the rebuild sums what it holds.
   budget_keys[i] = key
+  if budget.owner then owners[#owners + 1] = budget.owner end
   if counters[1] then
     local rest = budget.limit - tonumber(counters[1]) - tonumber(counters[2])
     least = (not least or rest < least) and rest or least
     local free = rest + tonumber(counters[2])
     unspent = (not unspent or free < unspent) and free or unspent
+    if budget.shadow and not known and deciding then
+      for _, cap in ipairs(budget.shadow) do
+        if hold > cap.limit - budget.limit + rest then shadowed[#shadowed + 1] = cap.id end
+      end
+    end
     if not known and deciding and hold > rest then
       refuse(BUDGET, budget.subject, budget.limit, NEVER_US, key)
+      if violated.budget_key == key then violated.used = budget.limit - rest end
     elseif not known then
       rest = rest - hold
     end
@@ -135,6 +167,7 @@ end
 local answer = pack({
   verdict = ADMITTED, now_us = now, figures = figures,
   budget_left = deciding and budget_left or nil, budget_epochs = deciding and budget_epochs or nil,
+  shadowed = #shadowed > 0 and shadowed or nil,
 })
 if known then return answer end
 
@@ -156,9 +189,16 @@ for _, key in ipairs(warm) do
   -- A counter of a day or a month outlives its period as it is.
   if endless[key] then call('PEXPIRE', key, COUNTER_TTL_MS) end
 end
+-- What is shared with others of an organization is held in its name too: a rebuild sums it there.
+for _, owner in ipairs(owners) do call('HSET', owner, request_id, pack({hold = hold, budget_keys = budget_keys})) end
 call('HSET', KEYS[1], request_id, pack({
   hold = hold, running = running, charges = charges, budget_keys = budget_keys, facts = a.facts,
+  owners = #owners > 0 and owners or nil,
 }))
+for _, id in ipairs(shadowed) do
+  call('HINCRBY', prefix .. SHADOWED, id, 1)
+  call('PEXPIRE', prefix .. SHADOWED, COUNTER_TTL_MS)
+end
 call('ZADD', prefix .. HOLDS, expiry, request_id)
 if not deciding then call('SET', prefix .. MARK .. request_id, '1', 'PX', MARK_TTL_MS) end
 return answer

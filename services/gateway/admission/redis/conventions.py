@@ -22,6 +22,8 @@ CONSTANTS: Final[dict[str, str | int]] = {
     "RUNNING": keys.RUNNING,
     "MARK": keys.MARK,
     "EXPLAINED": keys.EXPLAINED,
+    "SHADOWED": keys.SHADOWED,
+    "WINDOW_SUFFIX": WINDOW_SUFFIX,
     "BUDGET": Dimension.BUDGET.value,
     # A month and more: a counter that is lost is rebuilt.
     "COUNTER_TTL_MS": 40 * DAY_S * 1000,

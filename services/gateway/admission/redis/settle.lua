@@ -14,9 +14,17 @@ local a = read(ARGV[1])
 if a.explained_ms > 0 then call('SET', prefix .. EXPLAINED .. a.request_id, a.explanation, 'PX', int(a.explained_ms)) end
 local mark = prefix .. MARK .. a.request_id
 
--- Move a bucket by the difference between what was charged and what was used.
+-- Move a bucket, or a count of tokens, by the difference between what was charged and what was used.
 local function recharge(charge, now)
   local key = prefix .. STATE .. charge.subject
+  if charge.window then
+    -- A day that is over needs no correction any more.
+    local counted = call('HMGET', key, charge.dimension, charge.dimension .. WINDOW_SUFFIX)
+    if tonumber(counted[2] or -1) == charge.window then
+      call('HSET', key, charge.dimension, int(max(0, tonumber(counted[1] or 0) + a.tokens - charge.tokens)))
+    end
+    return
+  end
   local tat = max(tonumber(call('HGET', key, charge.dimension) or 0), now)
   tat = max(now, tat + (a.tokens - charge.tokens) * charge.step_us)
   call('HSET', key, charge.dimension, us(tat))
@@ -43,6 +51,7 @@ if raw then
       recharge(charge, now)
     end
   end
+  for _, owner in ipairs(detail.owners or {}) do call('HDEL', owner, a.request_id) end
   for _, key in ipairs(detail.budget_keys) do
     local counters = call('HMGET', key, 'u', 's', 't', 'c')
     if counters[1] then

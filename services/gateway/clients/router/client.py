@@ -145,6 +145,8 @@ class RouterClient:
             allowed_models=asker.allowed_models,
             tenant=asker.tenant,
             tier=asker.tier,
+            catalog_version=asker.catalog_version,
+            priced_models=asker.priced_models,
             require_parameters=require_parameters,
             other_json={"user": msgspec.json.encode(user)} if user is not None else None,
         )
@@ -191,9 +193,8 @@ class RouterClient:
 
 
 def _route(message: pb.Route) -> Route:
-    return Route(
-        message.provider, message.model, message.resolved_model, tuple(message.dropped_params), message.queued_ms
-    )
+    dropped = tuple(message.dropped_params)
+    return Route(message.provider, message.model, message.resolved_model, dropped, message.queued_ms, message.stands_in)
 
 
 def _usage(message: pb.Usage) -> TokenUsage:

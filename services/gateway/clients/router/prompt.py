@@ -56,6 +56,8 @@ class Asker(NamedTuple):
         allowed_models: what the caller's credential is limited to; empty: no limit.
         candidates: whom it wants to be answered by.
         tier: how large its share is.
+        catalog_version: by which the hold was made.
+        priced_models: ids that the hold covers.
         deferral: names what nobody waits for; empty: somebody does.
     """
 
@@ -63,6 +65,8 @@ class Asker(NamedTuple):
     allowed_models: Collection[str] = ()
     candidates: Candidates = UNSTEERED
     tier: str = ""
+    catalog_version: str = ""
+    priced_models: Sequence[str] = ()
     deferral: str = ""
 
 
@@ -102,6 +106,8 @@ def to_prompt(request: ChatRequest, model: str, lesson: Lesson, asker: Asker, sc
         deferral=asker.deferral,
         require_parameters=request.provider is not None and bool(request.provider.require_parameters),
         schema_bound=schema_bound,
+        catalog_version=asker.catalog_version,
+        priced_models=asker.priced_models,
     )
     if request.stop:
         prompt.stop.extend([request.stop] if isinstance(request.stop, str) else request.stop)

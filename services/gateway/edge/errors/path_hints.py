@@ -18,6 +18,11 @@ _OTHER_APIS: Final = {
     "/v1/uploads": "Files are uploaded in one request here: POST /v1/files.",
     "/v1/messages": "Of Anthropic's Messages API there are POST /v1/messages and /v1/messages/count_tokens.",
 }
+_NOT_HERE: Final = (
+    *("assistants", "audio", "containers", "conversations", "evals", "fine_tuning", "images", "moderations"),
+    *("organization/audit_logs", "realtime", "threads", "uploads", "vector_stores", "videos"),
+)
+_OF_OPENAI: Final = "Of OpenAI's API there are chat completions, responses, completions, embeddings and models."
 _OURS: Final = ("/chat/completions", "/completions", "/embeddings", "/models")
 _BASE_URL: Final = "The base URL of an OpenAI client ends in /v1 here, once."
 
@@ -27,4 +32,6 @@ def hint_at(path: str) -> str:
     for prefix, hint in _OTHER_APIS.items():
         if path == prefix or path.startswith(f"{prefix}/"):
             return f"{NOTHING} {hint}"
+    if path.removeprefix("/v1/").startswith(_NOT_HERE):
+        return f"{NOTHING} {_OF_OPENAI}"
     return f"{NOTHING} {_BASE_URL}" if path.endswith(_OURS) else NOTHING

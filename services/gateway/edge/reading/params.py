@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -28,8 +29,10 @@ def parse_params(raw: bytes) -> Params:
     return [(_text(name), _text(value)) for name, _, value in (part.partition(b"=") for part in parts)]
 
 
-def check_query(raw: bytes) -> None:
+def check_query(raw: bytes, lists: Collection[str] = ()) -> None:
     """Refuse a query of the API that says a name twice: two servers on the way could read two requests.
+
+    `lists` are the names whose every value counts.
 
     Raises:
         InvalidRequest: it does, or it is none; the name is told.
@@ -37,7 +40,7 @@ def check_query(raw: bytes) -> None:
     if not raw:
         return
     try:
-        names = [name for name, _ in parse_params(raw)]
+        names = [name for name, _ in parse_params(raw) if name not in lists]
     except OAuthRefused as exc:
         raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, exc.description, param="query") from None
     if len(set(names)) == len(names):

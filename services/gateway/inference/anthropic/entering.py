@@ -10,6 +10,7 @@ from servicekit.errors import ErrorReason, Unauthenticated
 from services.gateway.edge.origin import header
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.anthropic.errors import error_body
+from services.gateway.inference.routes.access import MESSAGES
 
 _TWO_KEYS: Final = "`x-api-key` and `Authorization` hold different credentials: send one (field `x-api-key`)."
 
@@ -19,14 +20,24 @@ def speaks_anthropic(scope: Scope) -> bool:
     return bool(header(scope, b"anthropic-version"))
 
 
+def is_anthropic(path: str) -> bool:
+    """Tell whether a path is one of the Messages API, also where nothing is."""
+    return path == MESSAGES or path.startswith(f"{MESSAGES}/")
+
+
+def speak_anthropic(context: RequestContext) -> None:
+    """Say errors in Anthropic's form, and the request's id in its header."""
+    context.error_form = error_body
+    context.headers.append((b"request-id", context.request_id.encode()))
+
+
 def enter(context: RequestContext) -> None:
     """Take the key from `x-api-key` too, and say errors in Anthropic's form.
 
     Raises:
         Unauthenticated: there are two different credentials: which one counts would be a guess.
     """
-    context.error_form = error_body
-    context.headers.append((b"request-id", context.request_id.encode()))
+    speak_anthropic(context)
     keys = [value for name, value in context.scope["headers"] if name == b"x-api-key" and value]
     if not keys:
         return

@@ -30,12 +30,13 @@ def circumstances_of(context: RequestContext, priced: PricedRequest, admitted: A
         limits=tuple(
             [MetLimit(each.dimension, each.limit, each.remaining, each.reset_s) for each in admitted.report.figures]
         ),
-        budgets=_budgets(context, admitted),
+        budgets=_budgets(admitted),
         gateway_ms=round(gateway_ms, 1),
         queue_ms=round(queue_ms, 1),
         provider_ms=round(provider_ms, 1),
         price=price,
         rule=_rule(priced),
+        reached=tuple([(cap.id, cap.mode.value) for cap in admitted.report.reached]),
     )
 
 
@@ -45,13 +46,11 @@ def _rule(priced: PricedRequest) -> str:
     return priced.steered.sort or "caller"
 
 
-def _budgets(context: RequestContext, admitted: Admitted) -> tuple[MetBudget, ...]:
+def _budgets(admitted: Admitted) -> tuple[MetBudget, ...]:
     """Return the caller's budgets; nothing while nobody can say what is left of them."""
-    left = admitted.budget_left
-    budgets = context.known_caller.budgets
-    if len(left) != len(budgets):
-        return ()
     return tuple(
-        MetBudget(each.subject, each.period.name.lower(), each.limit_micro_rub, rest)
-        for each, rest in zip(budgets, left, strict=True)
+        [
+            MetBudget(each.subject, each.period.name.lower(), each.limit_micro_rub, rest, each.id, each.mode.value)
+            for each, rest in admitted.budgets
+        ]
     )

@@ -28,6 +28,8 @@ class MetBudget(msgspec.Struct, frozen=True, array_like=True):
     period: str
     limit_micro_rub: int
     left_micro_rub: int
+    id: str = ""
+    mode: str = "hard"
 
 
 class Circumstances(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -39,6 +41,7 @@ class Circumstances(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         estimated_tokens, hold_micro_rub: what admission took for it.
         gateway_ms, queue_ms, provider_ms: until its answer began.
         price: by which it is billed.
+        reached: ids and modes of caps that it ran into without being refused.
     """
 
     candidates: tuple[str, ...]
@@ -51,6 +54,7 @@ class Circumstances(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     provider_ms: float
     price: Price
     rule: str
+    reached: tuple[tuple[str, str], ...] = ()
 
 
 class Explanation(msgspec.Struct, frozen=True, array_like=True):

@@ -19,6 +19,7 @@ _SOURCE: Final = {
     Source.ESTIMATED: "estimate",
     Source.REAPED: "reaper",
     Source.DISPUTED: "disputed",
+    Source.IMPORTED: "imported",
 }
 
 
@@ -45,7 +46,7 @@ def generation_body(record: UsageRecord, id: str) -> dict[str, Any]:
 
 def request_body(record: UsageRecord, catalog: Catalog) -> dict[str, Any]:
     """Return everything about a stored request; what only its settlement knew is null."""
-    unknown = dict.fromkeys(("rule", "candidates", "timing", "limits", "budgets"))
+    unknown = dict.fromkeys(("rule", "candidates", "timing", "limits", "budgets", "reached"))
     return _row_body(record) | unknown | {"price": _price_body(record, _price_of(record, catalog))}
 
 
@@ -58,6 +59,7 @@ def explained_body(explanation: Explanation) -> dict[str, Any]:
         "timing": {"gateway_ms": met.gateway_ms, "queue_ms": met.queue_ms, "provider_ms": met.provider_ms},
         "limits": [_limit_body(limit, met, record) for limit in met.limits],
         "budgets": [_budget_body(budget, met, record) for budget in met.budgets],
+        "reached": [{"id": id, "mode": mode} for id, mode in met.reached],
         "price": _price_body(record, met.price),
     }
 
@@ -78,6 +80,8 @@ def _limit_body(limit: MetLimit, met: Circumstances, record: UsageRecord) -> dic
 def _budget_body(budget: MetBudget, met: Circumstances, record: UsageRecord) -> dict[str, Any]:
     left = max(0, budget.left_micro_rub + met.hold_micro_rub - record.cost_micro_rub)
     return {
+        "id": budget.id or None,
+        "mode": budget.mode,
         "subject": budget.subject,
         "period": budget.period,
         "of_rub": roubles(budget.limit_micro_rub),
@@ -144,6 +148,10 @@ def _row_body(record: UsageRecord) -> dict[str, Any]:
         "over_hold_rub": roubles(record.over_hold_micro_rub),
         "dropped_params": record.dropped_params.split(SEPARATOR) if record.dropped_params else [],
         "cache_status": record.cache_status or None,
+        "saved_rub": roubles(record.saved_micro_rub),
+        "queue_ms": record.queue_ms,
+        "fallback": record.fallbacks > 0,
+        "metadata": record.metadata,
         "trace_id": record.trace_id,
         "attempts": [
             {

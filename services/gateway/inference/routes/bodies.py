@@ -151,14 +151,23 @@ class MetLimitBody(BaseModel):
 
 
 class MetBudgetBody(BaseModel):
-    """What a request held of a budget and cost, and what was left when it had ended."""
+    """What a request held of a budget and cost, and what was left when it had ended; no `id`: it came with the tier."""
 
+    id: str | None
+    mode: str
     subject: str
     period: str
     of_rub: str
     held_rub: str
     consumed_rub: str
     left_rub: str
+
+
+class ReachedBody(BaseModel):
+    """A cap that told, or would have refused, and did not refuse."""
+
+    id: str
+    mode: str
 
 
 class PricePartBody(BaseModel):
@@ -206,6 +215,10 @@ class RequestBody(BaseModel):
     over_hold_rub: str
     dropped_params: list[str]
     cache_status: str | None
+    saved_rub: str
+    queue_ms: int
+    fallback: bool
+    metadata: dict[str, str]
     trace_id: str
     attempts: list[AttemptBody]
     rule: str | None
@@ -213,6 +226,7 @@ class RequestBody(BaseModel):
     timing: TimingBody | None
     limits: list[MetLimitBody] | None
     budgets: list[MetBudgetBody] | None
+    reached: list[ReachedBody] | None
     price: PriceBody | None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import partial
 
 from starlette.types import Send
@@ -26,6 +26,10 @@ class ChatCompletions(PaidRoute[ChatRequest]):
     def __init__(self, inference: InferenceDependencies) -> None:
         super().__init__(CHAT, ChatRequest, inference)
 
+    def metadata_of(self, request: ChatRequest) -> Mapping[str, str] | None:
+        """Return the caller's tags."""
+        return request.metadata
+
     def answer(self, context: RequestContext, request: ChatRequest, send: Send) -> Awaitable[None]:
         """Answer one request."""
         steering = steering_of(request, context.known_caller)
@@ -39,6 +43,7 @@ class ChatCompletions(PaidRoute[ChatRequest]):
             endpoint="chat.completions",
             size=chat_size(request),
             steering=steering,
+            asked=(request,),
         )
         head = AnswerHead(answer_id("chatcmpl-", context.request_id), int(priced.at.timestamp()), request.model)
         prompts, answers = PromptList(self.inference.router, (request,)), self.inference.answers

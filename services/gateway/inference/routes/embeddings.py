@@ -46,6 +46,7 @@ class EmbeddingsRoute(PaidRoute[EmbeddingRequest]):
             endpoint="embeddings",
             size=embedding_size(texts),
             steering=preferred(request.provider),
+            asked=(request,),
         )
         render = partial(embedding_list, model=request.model, base64=request.encoding_format == "base64")
         ask = partial(self._embed, texts, request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import partial
 
 import msgspec
@@ -52,7 +52,13 @@ class _AnthropicRoute(PaidRoute[MessagesRequest]):
         context.ignored_params.extend(conversation.left_out)
         leave_out(context, chat.provider, normalise(chat).left_out)
         priced = self.inference.pricing.price(
-            context, request.model, kind="chat", endpoint="messages", size=chat_size(chat), steering=steering
+            context,
+            request.model,
+            kind="chat",
+            endpoint="messages",
+            size=chat_size(chat),
+            steering=steering,
+            asked=(chat,),
         )
         return chat, priced
 
@@ -62,6 +68,11 @@ class Messages(_AnthropicRoute):
 
     def __init__(self, inference: InferenceDependencies) -> None:
         super().__init__(MESSAGES, inference)
+
+    def metadata_of(self, request: MessagesRequest) -> Mapping[str, str] | None:
+        """Return whom the request is for, the one tag of this form."""
+        user_id = request.metadata.user_id if request.metadata is not None else None
+        return {"user_id": user_id} if user_id else None
 
     def answer(self, context: RequestContext, request: MessagesRequest, send: Send) -> Awaitable[None]:
         """Answer one request."""

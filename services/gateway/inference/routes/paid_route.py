@@ -7,7 +7,7 @@ everything here. All other routes are FastAPI's.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -23,6 +23,7 @@ from services.gateway.identity.authentication import Authenticator
 from services.gateway.inference.answers import Answers
 from services.gateway.inference.caching.wish import wish_of
 from services.gateway.inference.keeping.idempotency import Idempotency
+from services.gateway.inference.marking.tags import tags_of
 from services.gateway.inference.pricing import Pricing
 from services.gateway.inference.routes.access import NEEDS
 from services.gateway.inference.tokens.free_call import FreeCalls
@@ -77,13 +78,24 @@ class PaidRoute(ABC, Generic[Body]):
         context.route = self.path
         request, given = await decode(self._decoder, body, self._limits)
         context.ignored_params = [name for name in given if name not in self._known]
-        if context.asked_cache and self.is_billed:
-            context.cache = wish_of(context, request, self.inference.cache)
+        if self.is_billed:
+            self._note_wishes(context, request)
         if context.idempotency_key is None or not self.is_billed:
             await self.answer(context, request, send)
             return
         idempotency = self.inference.idempotency
         await idempotency.answer(context, body, send, lambda: self.answer(context, request, send))
+
+    def _note_wishes(self, context: RequestContext, request: Body) -> None:
+        given = self.metadata_of(request)
+        if given or context.asked_tags:
+            context.metadata = tags_of(context.asked_tags, given)
+        if context.asked_cache:
+            context.cache = wish_of(context, request, self.inference.cache)
+
+    def metadata_of(self, request: Body) -> Mapping[str, str] | None:
+        """Return the caller's tags, of a body that may have some."""
+        return None
 
     async def check(self, body: bytes) -> None:
         """Look whether a body can be asked here without anybody waiting for the answer.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -101,7 +102,13 @@ class _ResponsesRoute(PaidRoute[ResponsesRequest]):
         context.ignored_params.extend(conversation.left_out)
         leave_out(context, chat.provider, normalise(chat).left_out)
         priced = self.inference.pricing.price(
-            context, request.model, kind="chat", endpoint="responses", size=chat_size(chat), steering=steering
+            context,
+            request.model,
+            kind="chat",
+            endpoint="responses",
+            size=chat_size(chat),
+            steering=steering,
+            asked=(chat,),
         )
         return [*before, *conversation.said], conversation, priced
 
@@ -149,6 +156,10 @@ class Responses(_ResponsesRoute):
 
     def __init__(self, inference: InferenceDependencies, kept: KeptResponses) -> None:
         super().__init__(RESPONSES, inference, kept)
+
+    def metadata_of(self, request: ResponsesRequest) -> Mapping[str, str] | None:
+        """Return the caller's tags."""
+        return request.metadata
 
     async def answer(self, context: RequestContext, request: ResponsesRequest, send: Send) -> None:
         """Answer one request."""

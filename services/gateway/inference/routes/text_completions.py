@@ -36,7 +36,13 @@ class TextCompletions(PaidRoute[CompletionRequest]):
         context.stream = bool(request.stream)
         chats = [to_chat(request, prompt) for prompt in prompts]
         priced = self.inference.pricing.price(
-            context, request.model, kind="chat", endpoint="completions", size=chats_size(chats), steering=steering
+            context,
+            request.model,
+            kind="chat",
+            endpoint="completions",
+            size=chats_size(chats),
+            steering=steering,
+            asked=tuple(chats),
         )
         head = AnswerHead(answer_id("cmpl-", context.request_id), int(priced.at.timestamp()), request.model)
         echo = [prompt for prompt in prompts for _ in range(request.n or 1)] if request.echo else []

@@ -95,6 +95,9 @@ async def test_the_scripts_know_the_dimensions_of_the_table(redis_client):
         | {"window_field": "rpd:w"}
         | figures,
         {"name": "tpm", "unit": "tokens", "at": 4} | minute | figures,
+        {"name": "tpd", "unit": "tokens", "at": 5, "rule": "calendar", "window_us": 86_400_000_000}
+        | {"window_field": "tpd:w"}
+        | figures,
         {"name": "concurrency", "unit": "requests", "rule": "slots", "retry_us": 1_000_000} | figures,
     ]
 
@@ -107,7 +110,7 @@ async def test_the_scripts_read_the_state_of_a_subject_in_the_order_of_the_table
         f"local call = redis.call\n{dimension_table()}return read_state(KEYS[1])", 1, "state"
     )
 
-    assert told == [b"1", None, b"3", b"4"]
+    assert told == [b"1", None, b"3", b"4", None, None]
 
 
 @pytest.mark.parametrize("name", ["settle", "renew", "seed", "recount", "reconcile", "take", "admit"])

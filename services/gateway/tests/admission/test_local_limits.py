@@ -13,7 +13,7 @@ from services.gateway.admission.degraded.local_limits import LocalLimits
 from services.gateway.admission.dimensions import Dimension, Limits
 from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Figure
-from services.gateway.tests.admission_kit import budget, request
+from services.gateway.tests.admission_kit import USER, budget, request
 
 LIMIT = 1_000_000
 
@@ -63,7 +63,15 @@ def test_requests_are_granted_up_to_the_share_and_told_when_to_come_again() -> N
     assert first.figures == (Figure(Dimension.REQUESTS_PER_MINUTE, 10, 7, 7.5),)
     assert rest[-1].figures == (Figure(Dimension.REQUESTS_PER_MINUTE, 10, 0, 60),)
     assert (refused.reason, refused.report.violated) == (ErrorReason.RATE_LIMIT_EXCEEDED, Dimension.REQUESTS_PER_MINUTE)
-    assert refused.details == {"dimension": "rpm", "subject": "user", "limit": "10"}
+    assert refused.details == {
+        "dimension": "rpm",
+        "subject": "user",
+        "owner": "user",
+        "owner_id": USER,
+        "limit": "10",
+        "unit": "requests",
+        "resets_at": "2026-11-23T12:00:08+00:00",
+    }
     assert refused.report.retry_after_s == pytest.approx(7.5, abs=1e-3)
     assert refused.report.figures == ()
     clock.advance(7.5)

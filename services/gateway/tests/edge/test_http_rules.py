@@ -95,3 +95,21 @@ def test_a_scope_cannot_add_a_challenge() -> None:
     assert value.count(b'"') == 6
     assert b"\r" not in value
     assert value.endswith(b'scope="a?, Basic realm=?evil??set-cookie: a=b"')
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v1/assistants", "chat completions"),
+        ("/v1/threads/t_1/runs", "chat completions"),
+        ("/v1/audio/speech", "chat completions"),
+        ("/v1/responses/r/cancel", "Responses API"),
+        ("/v1/v1/chat/completions", "ends in /v1"),
+    ],
+)
+async def test_where_nothing_is_the_answer_says_what_there_is(edge: Edge, path: str, said: str) -> None:
+    """Whoever looks for another part of an API learns which parts are here."""
+    answer = await edge.client.post(path, json={})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    assert said in answer.json()["error"]["message"]

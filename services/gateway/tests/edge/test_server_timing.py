@@ -10,7 +10,7 @@ from servicekit.errors import ErrorReason, ProviderFailed
 from services.gateway.edge.server_timing import Timing
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
-from services.gateway.tests.inference.test_chat import HELLO, PATH
+from services.gateway.tests.inference.chat_calls import HELLO, PATH
 
 PAID = re.compile(r"gateway;dur=\d+\.\d, queue;dur=\d+\.\d, provider;dur=(\d+\.\d)")
 

@@ -72,6 +72,8 @@ async def test_the_same_request_is_answered_from_the_cache(
     rows = [await backends.usage.row(answer.headers["x-request-id"]) for answer in (first, second)]
     assert [row.cache_status for row in rows] == ["miss", "hit"]
     assert rows[0].cost_micro_rub > 0 == rows[1].cost_micro_rub
+    # What it would have cost without any cache is the same both times.
+    assert rows[1].saved_micro_rub == rows[0].cost_micro_rub + rows[0].saved_micro_rub
     assert rows[1].tokens_input == rows[0].tokens_input
     assert rows[1].status == usage_pb2.STATUS_COMPLETED
 

@@ -9,7 +9,7 @@ from razvilka.usage.v1 import usage_pb2
 from servicekit.errors import ErrorReason, InvalidRequest, ProviderFailed
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
-from services.gateway.tests.inference.test_chat import HELLO, PATH, events, official
+from services.gateway.tests.inference.chat_calls import HELLO, PATH, events, official
 
 
 async def test_a_router_error_before_the_first_token_has_its_true_status(edge: Edge, backends: Backends) -> None:

@@ -11,7 +11,7 @@ from razvilka.router.v1 import router_pb2 as pb
 
 from services.gateway.tests.backends import KEY, Backends
 from services.gateway.tests.conftest import Edge
-from services.gateway.tests.inference.test_chat import events
+from services.gateway.tests.inference.chat_calls import events
 
 TEXT = "/v1/completions"
 EMBED = "/v1/embeddings"

@@ -14,7 +14,7 @@ from services.gateway.inference.explanation import attempts_of, dropped_names, s
 from services.gateway.metering.storable import MAX_TEXT
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
-from services.gateway.tests.inference.test_chat import HELLO, PATH
+from services.gateway.tests.inference.chat_calls import HELLO, PATH
 
 TRIED = [
     {"provider": "yandexgpt", "model": "yandexgpt:latest", "reason": "PROVIDER_RATE_LIMITED", "latency_ms": 7},

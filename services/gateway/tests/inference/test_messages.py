@@ -201,6 +201,27 @@ async def test_errors_have_anthropics_form(edge: Edge, backends: Backends) -> No
     assert error_of(too_long)["message"].startswith("prompt is too long: ")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "type"),
+    [
+        ("GET", "/v1/messages", 405, "invalid_request_error"),
+        ("DELETE", "/v1/messages/count_tokens", 405, "invalid_request_error"),
+        ("POST", "/v1/messages/batches", 404, "not_found_error"),
+        ("GET", "/v1/messages/msg_1/results", 404, "not_found_error"),
+    ],
+)
+async def test_what_is_not_there_is_said_in_anthropics_form_too(
+    edge: Edge, method: str, path: str, status: int, type: str
+) -> None:
+    """With the sentence that says what there is, and the methods that are allowed."""
+    answer = await edge.client.request(method, path)
+
+    assert (answer.status_code, answer.json()["type"], answer.json()["error"]["type"]) == (status, "error", type)
+    assert answer.json()["request_id"] == answer.headers["request-id"]
+    assert ("allow" in answer.headers) == (status == 405)
+    assert "/v1/messages" in answer.json()["error"]["message"] or status == 405
+
+
 async def test_a_broken_stream_ends_in_an_error_event(edge: Edge, backends: Backends) -> None:
     """Nothing follows it: no stop reason, no message_stop; the client raises."""
     backends.router.failure, backends.router.fail_at = ProviderFailed(ErrorReason.PROVIDER_ERROR, "broke off"), 2

@@ -10,9 +10,10 @@ import pytest
 
 from servicekit.errors import ErrorReason, NotFound, PermissionDenied
 from servicekit.testing.fake_clock import MIDDAY, FakeClock
+from services.gateway.admission.caps import Budget
 from services.gateway.admission.dimensions import CallerLimits, Limits
 from services.gateway.admission.periods import BudgetPeriod
-from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, Budget, LimitReport
+from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, LimitReport
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.catalog import Catalog, CatalogWatch, DatedPrice, Model
 from services.gateway.edge.request_context import RequestContext
@@ -201,6 +202,9 @@ FACTS = RequestFacts(
     output_bound=0,
     hold_micro_rub=0,
     idempotent=False,
+    metadata={},
+    prompt_digest=b"",
+    traits=0,
 )
 
 
@@ -231,6 +235,7 @@ async def test_admission_hears_who_asks_for_how_much(pricing: Pricing) -> None:
 async def test_the_journal_keeps_what_a_row_needs(pricing: Pricing) -> None:
     """Spending is booked under the key whose budget it is."""
     asked_in = context(stream=True)
+    asked_in.metadata, asked_in.prompt_digest, asked_in.traits = {"team": "search"}, b"digest", 3
     found = replace(priced(pricing, asked_in=asked_in), estimate=Estimate(6, 40, 500, 7_000))
 
     facts = request_facts(asked_in, found, "boot")
@@ -254,6 +259,9 @@ async def test_the_journal_keeps_what_a_row_needs(pricing: Pricing) -> None:
         output_bound=500,
         hold_micro_rub=7_000,
         idempotent=False,
+        metadata={"team": "search"},
+        prompt_digest=b"digest",
+        traits=3,
     )
 
 

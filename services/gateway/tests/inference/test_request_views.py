@@ -16,7 +16,7 @@ from services.gateway.inference.explaining.request_views import request_body
 from services.gateway.metering.settle import usage_record
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway
-from services.gateway.tests.inference.test_chat import HELLO, PATH
+from services.gateway.tests.inference.chat_calls import HELLO, PATH
 from services.gateway.tests.metering_kit import completed, facts, ticket
 
 

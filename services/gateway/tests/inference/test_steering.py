@@ -6,7 +6,7 @@ from typing import Any
 
 from services.gateway.tests.backends import PRICE, Backends, caller, model
 from services.gateway.tests.conftest import Edge
-from services.gateway.tests.inference.test_chat import HELLO, PATH
+from services.gateway.tests.inference.chat_calls import HELLO, PATH
 
 PROMPT = {"prompt": "Скажи привет"}
 MESSAGES = {"messages": HELLO["messages"], "max_tokens": 9}

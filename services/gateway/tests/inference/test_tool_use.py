@@ -9,7 +9,7 @@ import pytest
 
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
-from services.gateway.tests.inference.test_chat import HELLO, PATH
+from services.gateway.tests.inference.chat_calls import HELLO, PATH
 
 DROPPED = "x-razvilka-dropped-params"
 DESCRIBED = {"name": "n", "schema": {}, "description": "d"}

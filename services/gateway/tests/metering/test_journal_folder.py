@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from services.gateway.server import check_journal_dir
+from services.gateway.metering.journal.folder import check_journal_dir
 
 
 def test_a_journal_path_that_cannot_be_used_ends_in_one_line(tmp_path):

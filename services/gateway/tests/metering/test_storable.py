@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 from razvilka.usage.v1 import usage_pb2 as pb
 
 from services.gateway.clients.usage import record_to_proto
+from services.gateway.inference.marking.prompt_marks import DIGEST_BYTES
 from services.gateway.metering.journal.records import Settled, decode, encode
 from services.gateway.metering.settle import usage_record
 from services.gateway.metering.storable import (
     MAX_ATTEMPTS,
     MAX_INTEGER,
+    MAX_TAG_NAME,
+    MAX_TAG_VALUE,
+    MAX_TAGS,
     MAX_TEXT,
     NUMBER_BOUNDS,
     TEXTS,
@@ -48,10 +52,13 @@ def test_the_bounds_are_those_of_the_message() -> None:
     told = bounds_of(pb.UsageRecord)
 
     assert {name: bound.max_value for name, bound in told.items() if bound.max_value} == NUMBER_BOUNDS
-    assert {name for name, bound in told.items() if bound.max_length} == set(TEXTS)
-    assert {bound.max_length for bound in told.values() if bound.max_length} == {MAX_TEXT}
+    assert {name for name, bound in told.items() if bound.max_length} - {"metadata"} == set(TEXTS)
+    assert {told[name].max_length for name in TEXTS} == {MAX_TEXT}
     assert {bound.max_length for bound in bounds_of(pb.Attempt).values()} == {MAX_TEXT, 0}
     assert told["attempts"].max_items == MAX_ATTEMPTS
+    tags = told["metadata"]
+    assert (tags.max_items, tags.max_name_length, tags.max_length) == (MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE)
+    assert told["prompt_digest"].max_bytes == DIGEST_BYTES
 
 
 def refused(message: pb.UsageRecord) -> list[str]:
@@ -61,7 +68,8 @@ def refused(message: pb.UsageRecord) -> list[str]:
         value = getattr(message, name)
         if bound.max_value and not 0 <= value <= bound.max_value:
             wrong.append(name)
-        if bound.max_length and (len(value) > bound.max_length or "\0" in value):
+        texts = list(value.values()) if bound.max_name_length else [value]
+        if bound.max_length and any(len(text) > bound.max_length or "\0" in text for text in texts):
             wrong.append(name)
         if bound.max_items and len(value) > bound.max_items:
             wrong.append(name)
@@ -146,7 +154,7 @@ def test_a_number_beyond_its_bound_becomes_the_bound(name: str) -> None:
     """And says so; the bounds themselves are stored as they are."""
     most = NUMBER_BOUNDS[name]
     record = msgspec.structs.replace(full_record(), flags="")
-    flag = Flag.COST_CLAMPED if name in {"cost_micro_rub", "over_hold_micro_rub"} else Flag.FIGURES_CLAMPED
+    flag = Flag.COST_CLAMPED if name.endswith("_micro_rub") else Flag.FIGURES_CLAMPED
 
     for value, stored in ((-1, 0), (0, 0), (most, most), (most + 1, most)):
         row = storable(msgspec.structs.replace(record, **{name: value}))

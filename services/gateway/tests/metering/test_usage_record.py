@@ -33,11 +33,16 @@ BY_TYPE: dict[str, Any] = {
 }
 
 
+def sample(kind: Any, at: int) -> Any:
+    """Return a value of a type, another one at each place; None of a type that has none here."""
+    samples = {str: f"text-{at}", int: 1000 + at, bool: True, bytes: b"%d" % at, dict[str, str]: {"team": str(at)}}
+    return samples.get(kind)
+
+
 def full_record() -> UsageRecord:
     """Return a record with a value of its own in every field."""
     values: dict[str, Any] = {
-        field.name: {str: f"text-{at}", int: 1000 + at, bool: True}.get(field.type)
-        for at, field in enumerate(msgspec.structs.fields(UsageRecord))
+        field.name: sample(field.type, at) for at, field in enumerate(msgspec.structs.fields(UsageRecord))
     }
     return UsageRecord(**(values | BY_TYPE | {"source": Source.ESTIMATED}))
 
@@ -137,10 +142,9 @@ def test_no_field_has_a_default(kind):
 def test_every_fact_and_every_part_of_the_outcome_reaches_the_row():
     """By name: what is known of a request is in its row."""
     values: dict[str, Any] = {
-        field.name: {str: f"text-{at}", int: 1000 + at, bool: True}.get(field.type)
-        for at, field in enumerate(msgspec.structs.fields(Outcome))
+        field.name: sample(field.type, at) for at, field in enumerate(msgspec.structs.fields(Outcome))
     }
-    ended = Outcome(**(values | {"usage": TokenUsage(11, 12, 3, 4), "price": Price("v9", 1000, 2000)} | BY_TYPE))
+    ended = Outcome(**(values | {"usage": TokenUsage(11, 12, 3, 4), "price": Price("v9", 1000, 2000, 500)} | BY_TYPE))
 
     row = usage_record(ticket("r1"), facts(), ended)
 

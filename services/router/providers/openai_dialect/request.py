@@ -11,7 +11,15 @@ from services.router.domain.tool_call_id import ToolCallIds, shortened
 from services.router.providers import failures
 from services.router.providers.json_body import encode_body
 from services.router.providers.openai_dialect.quirks import Quirks
-from services.router.providers.parameters import clamped, effort_within, is_given, json_object, json_value, name_own
+from services.router.providers.parameters import (
+    KEPT_WITH_THE_ROW,
+    clamped,
+    effort_within,
+    is_given,
+    json_object,
+    json_value,
+    name_own,
+)
 
 # What the answer would have is not carried on to the caller, whoever makes it.
 UNTOLD: Final = frozenset({"logprobs", "top_logprobs"})
@@ -59,7 +67,8 @@ class OpenAIRequests:
             if name in self._quirks.rejects or name == "audio" or (name == "modalities" and b'"audio"' in raw):
                 raise failures.unsupported(name, self._name)
             if name in UNTOLD or (self._quirks.takes is not None and name not in self._quirks.takes):
-                dropped.append(name)
+                if name not in KEPT_WITH_THE_ROW:
+                    dropped.append(name)
             else:
                 passed[name] = json_value(raw, name)
         return passed

@@ -9,8 +9,8 @@ import aiohttp
 import structlog
 
 from servicekit.errors import ServiceError
+from servicekit.outbound.public_addresses import ForbiddenAddressError
 from services.router.providers import failures
-from services.router.providers.transport.public_addresses import ForbiddenAddressError
 
 log = structlog.get_logger()
 

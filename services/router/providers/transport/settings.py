@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from servicekit.outbound.networks import Networks, networks_of
 from servicekit.settings import Part
-
-
-def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
-
-
-def _checked(text: str) -> str:
-    _networks(text)
-    return text
-
-
-Networks = Annotated[str, AfterValidator(_checked)]
 
 
 class HttpSettings(Part):
@@ -50,7 +38,7 @@ class HttpSettings(Part):
     @property
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The public networks at which plaintext counts."""
-        return _networks(self.plaintext_networks)
+        return networks_of(self.plaintext_networks)
 
 
 class WebImageSettings(Part):
@@ -74,4 +62,4 @@ class WebImageSettings(Part):
     @property
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The trusted networks."""
-        return _networks(self.trusted_networks)
+        return networks_of(self.trusted_networks)

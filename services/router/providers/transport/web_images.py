@@ -15,12 +15,8 @@ from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
 from servicekit.errors import ServiceError
+from servicekit.outbound.public_addresses import AddressPolicy, ForbiddenAddressError, PublicResolver
 from services.router.providers import failures
-from services.router.providers.transport.public_addresses import (
-    AddressPolicy,
-    ForbiddenAddressError,
-    PublicResolver,
-)
 from services.router.providers.transport.settings import WebImageSettings
 from services.router.providers.transport.tls import tls_for
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router.domain.catalog import Candidate, Catalog, Model
+from services.router.domain.completion import Held
 from services.router.domain.routing_policy import candidates, chance, steered
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -77,3 +78,15 @@ def test_no_request_has_more_than_eight_candidates(count: int) -> None:
     known = [model(f"m{number}") for number in range(count)]
 
     assert len(steered(Catalog(known, "1"), [one.id for one in known], "chat", NOW)) == min(count, 8)
+
+
+def test_a_model_that_the_hold_does_not_cover_never_stands_in() -> None:
+    """By another version of the catalogue: its price is unknown to who holds the money. By the same one all are."""
+    asked = model("asked", Candidate("a"), Candidate("b"), Candidate("c"))
+    catalog = Catalog([asked, *STAND_INS], "2")
+
+    def ids(held: Held) -> list[str]:
+        return [one.id for one in candidates(catalog, asked, NOW, covered=held.covered(catalog.version))]
+
+    assert ids(Held("1", frozenset({"asked", "b", "gone"}))) == ["asked", "b"]
+    assert set(ids(Held("2", frozenset({"asked", "b"})))) == set(ids(Held())) == {"asked", "a", "b", "c"}

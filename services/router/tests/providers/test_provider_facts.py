@@ -6,8 +6,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,15 +15,13 @@ from aiohttp.test_utils import TestServer
 
 from servicekit import lifecycle
 from servicekit.clock import SystemClock
-from servicekit.errors import ErrorReason, ServiceError
+from servicekit.errors import ServiceError
 from services.router.domain.completion import Batch, EmbeddingInput, FinishReason
-from services.router.domain.failure import FINAL_DETAIL
 from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.gigachat.settings import GigaChatSettings
 from services.router.providers.openai_dialect.replies import OpenAIReplies
 from services.router.providers.provider import ProviderCall
-from services.router.providers.reading import Replies
 from services.router.providers.transport.http import open_http
 from services.router.providers.transport.settings import WebImageSettings
 from services.router.providers.transport.web_images import open_web_images
@@ -34,7 +30,6 @@ from services.router.providers.yandexgpt.quirks import QUIRKS
 from services.router.providers.yandexgpt.replies import NativeReplies
 from services.router.providers.yandexgpt.settings import YandexSettings
 from services.router.tests.adapters import (
-    CATALOG,
     FILE_IDS,
     IDS,
     PATIENT,
@@ -49,8 +44,6 @@ from services.router.tests.providers.bodies import body
 
 CLOCK = SystemClock()
 NATIVE, V1, GIGACHAT = NativeReplies(IDS, 0, CLOCK), OpenAIReplies(IDS, CLOCK, QUIRKS), GigaChatReplies(IDS, CLOCK)
-R = ErrorReason
-TODAY = datetime(2026, 11, 28, tzinfo=UTC)
 
 
 class Seen:
@@ -247,63 +240,6 @@ def test_reasoning_is_kept_apart_from_the_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("grpc", "http", "reason", "is_final"),
-    [
-        (3, 400, R.INVALID_PARAMETERS, False),
-        (4, 504, R.PROVIDER_TIMEOUT, False),
-        (5, 404, R.MODEL_NOT_FOUND, False),
-        (7, 403, R.PROVIDER_CREDENTIALS, False),
-        (8, 429, R.PROVIDER_RATE_LIMITED, False),
-        (12, 501, R.PROVIDER_ERROR, True),
-        (13, 500, R.PROVIDER_ERROR, False),
-        (14, 503, R.PROVIDER_ERROR, False),
-        (16, 401, R.PROVIDER_CREDENTIALS, False),
-    ],
-)
-def test_each_code_of_yandex_has_its_reason(grpc: int, http: int, reason: ErrorReason, is_final: bool) -> None:
-    """1.8: as a status, and inside a stream by the gRPC code alone."""
-    error = {"error": {"grpcCode": grpc, "httpCode": http, "message": "x", "httpStatus": "y", "details": []}}
-    inside = {"error": {"grpcCode": grpc, "message": "x"}}
-    of_status = NATIVE.error_of(http, {}, json.dumps(error).encode())
-    with pytest.raises(ServiceError) as caught:
-        NATIVE.answer_stream(ask()).feed([json.dumps(inside).encode()])
-
-    for found in (of_status, caught.value):
-        assert (found.reason, FINAL_DETAIL in found.details) == (reason, is_final)
-
-
-@pytest.mark.parametrize(
-    ("status", "reason", "is_final"),
-    [
-        (400, R.INVALID_PARAMETERS, False),
-        (401, R.PROVIDER_CREDENTIALS, False),
-        (402, R.PROVIDER_QUOTA_EXHAUSTED, False),
-        (403, R.PROVIDER_CREDENTIALS, False),
-        (404, R.MODEL_NOT_FOUND, False),
-        (413, R.CONTEXT_LENGTH_EXCEEDED, False),
-        (422, R.INVALID_PARAMETERS, False),
-        (429, R.PROVIDER_RATE_LIMITED, False),
-        (500, R.PROVIDER_ERROR, False),
-        (502, R.PROVIDER_ERROR, False),
-        (503, R.PROVIDER_ERROR, False),
-        (504, R.PROVIDER_TIMEOUT, False),
-    ],
-)
-def test_each_status_of_gigachat_has_its_reason(status: int, reason: ErrorReason, is_final: bool) -> None:
-    """2.7: in the envelope of its API."""
-    found = GIGACHAT.error_of(status, {}, json.dumps({"status": status, "message": "x"}).encode())
-
-    assert (found.reason, FINAL_DETAIL in found.details) == (reason, is_final)
-
-
-def test_a_page_with_403_is_a_wrong_address_and_no_bad_key() -> None:
-    """2.1: the balancer's for a path that it does not know; another token would not help."""
-    found = GIGACHAT.error_of(403, {"Server": "SynGX"}, b"<html><body>403 Forbidden</body></html>")
-
-    assert (found.reason, FINAL_DETAIL in found.details) == (R.PROVIDER_ERROR, True)
-
-
-@pytest.mark.parametrize(
     ("said", "finish"),
     [
         ("stop", FinishReason.STOP),
@@ -318,57 +254,3 @@ def test_each_finish_of_gigachat_has_its_own(said: str, finish: FinishReason) ->
     whole = {"choices": [{"message": {"content": "да"}, "finish_reason": said}]}
 
     assert GIGACHAT.whole_answer(json.dumps(whole).encode(), ask())[0].choices[0].finish_reason is finish
-
-
-@pytest.mark.parametrize("replies", [GIGACHAT], ids=["gigachat"])
-def test_arguments_that_the_model_spoiled_are_the_provider_s_failure(replies: Replies) -> None:
-    """2.4: finish `error`; the same call may work again."""
-    whole = {"choices": [{"message": {"content": ""}, "finish_reason": "error"}]}
-
-    with pytest.raises(ServiceError) as caught:
-        replies.whole_answer(json.dumps(whole).encode(), ask())
-
-    assert (caught.value.reason, FINAL_DETAIL in caught.value.details) == (R.PROVIDER_ERROR, False)
-
-
-# 1.10, 1.11, 2.8, 2.9: window, surface, roubles per 1,000 tokens in, out, cached (None: as in).
-MODELS: list[tuple[str, str, int, str, tuple[str, str, str | None]]] = [
-    ("yandexgpt-5.1", "yandexgpt-5.1", 32_768, "native", ("0.80", "0.80", None)),
-    ("yandexgpt-5-pro", "yandexgpt-5-pro", 32_768, "native", ("1.20", "1.20", None)),
-    ("yandexgpt-5-lite", "yandexgpt-5-lite", 32_768, "native", ("0.20", "0.20", None)),
-    ("yandexgpt:rc", "yandexgpt-5.1", 32_768, "native", ("0.80", "0.80", None)),
-    ("yandexgpt:latest", "yandexgpt-5-pro", 32_768, "native", ("1.20", "1.20", None)),
-    ("yandexgpt-lite:latest", "yandexgpt-5-lite", 32_768, "native", ("0.20", "0.20", None)),
-    ("aliceai-llm", "aliceai-llm", 131_072, "native", ("0.50", "1.20", None)),
-    ("aliceai-llm-flash", "aliceai-llm-flash", 65_536, "openai", ("0.10", "0.20", "0.025")),
-    ("deepseek-v4-flash", "deepseek-v4-flash", 1_048_576, "openai", ("0.30", "0.50", "0.075")),
-    ("qwen3.6-35b-a3b", "qwen3.6-35b-a3b", 262_144, "openai", ("0.20", "0.30", None)),
-    ("gigachat", "GigaChat-2", 131_072, "", ("0.065", "0.065", "0")),
-    ("gigachat-pro", "GigaChat-2-Pro", 131_072, "", ("0.50", "0.50", "0")),
-    ("gigachat-max", "GigaChat-2-Max", 131_072, "", ("0.65", "0.65", "0")),
-    ("gigachat-embeddings", "Embeddings", 512, "", ("0.014", "0", "0")),
-]
-
-
-@pytest.mark.parametrize(("name", "told", "window", "surface", "price"), MODELS, ids=[row[0] for row in MODELS])
-def test_models_windows_and_prices_are_those_of_the_price_lists(
-    name: str, told: str, window: int, surface: str, price: tuple[str, str, str | None]
-) -> None:
-    """As of 28 November 2026."""
-    found = model(name)
-    current = max((each for each in found.prices if each.valid_from <= TODAY), key=lambda each: each.valid_from)
-    costs = (current.input_micro_rub_per_1k, current.output_micro_rub_per_1k, current.cached_micro_rub_per_1k)
-
-    assert (found.resolved_model, found.context_length, found.surface) == (told, window, surface)
-    assert costs == tuple(int(Decimal(each or price[0]) * 10**6) for each in price)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["qwen3-235b-a22b-fp8", "gpt-oss-120b", "deepseek-v32", "GigaChat-Plus", "GigaChat-Max", "GigaCheckDetection"],
-)
-def test_what_left_and_what_is_no_chat_is_not_served(name: str) -> None:
-    """1.10, 2.8: retired names look like permission errors at the provider."""
-    found = CATALOG.find(name)
-
-    assert found is None or not found.is_served(TODAY) or found.resolved_model.startswith("GigaChat-2")

@@ -15,8 +15,8 @@ from yarl import URL
 
 from emulator.wire.tls import make_certificates, server_context
 from servicekit.errors import ErrorReason, ServiceError
+from servicekit.outbound.public_addresses import PlaintextPolicy
 from services.router.providers.transport.http import open_http
-from services.router.providers.transport.public_addresses import PlaintextPolicy
 from services.router.providers.transport.settings import HttpSettings
 from services.router.providers.transport.tls import tls_for
 

@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from emulator.wire.tls import CertificateFiles, make_certificates, server_context
 from servicekit.errors import ErrorReason, ServiceError
-from services.router.providers.transport.public_addresses import AddressPolicy, is_public
+from servicekit.outbound.public_addresses import AddressPolicy, is_public
 from services.router.providers.transport.settings import WebImageSettings
 from services.router.providers.transport.web_images import WebImages, open_web_images
 

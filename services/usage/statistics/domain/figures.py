@@ -27,7 +27,8 @@ class Figures:
         tokens_output: reasoning among them.
         cost_micro_rub: what was billed.
         saved_micro_rub: what cached tokens and answers would have cost more without a cache.
-        output_ms: milliseconds between first and last token, of streams: tokens_output over it is a speed.
+        output_ms: milliseconds between first and last token, of streams.
+        tokens_streamed: tokens that were seen in these milliseconds: over them they are a speed.
     """
 
     requests: int = 0
@@ -40,6 +41,7 @@ class Figures:
     cost_micro_rub: int = 0
     saved_micro_rub: int = 0
     output_ms: int = 0
+    tokens_streamed: int = 0
     latency: Quantiles = Quantiles()
     first_token: Quantiles = Quantiles()
 
@@ -51,8 +53,10 @@ class Row:
     Attributes:
         starts_at: the bucket's first moment; None: the question had no bucket.
         group: values in the order of `group_by`.
+        is_other: it is all groups together that are not among the largest; `group` says nothing.
     """
 
     starts_at: datetime | None
     group: tuple[str, ...]
     figures: Figures
+    is_other: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -28,7 +28,7 @@ class Dimension(StrEnum):
     ERROR = "error"
     """The error's code; empty where there was none."""
     TAG = "tag"
-    """`name=value` of the caller's `metadata`; a row with two tags is in two groups."""
+    """`name=value` of the caller's `metadata`; a row with two tags is in two groups, one without is in the group ''."""
     USER = "user"
     """For administrators only."""
 
@@ -57,6 +57,7 @@ class Query:
         bucket: None: the whole span is one.
         group_by: at most two dimensions.
         filters: rows whose value of the dimension is one of these; every dimension narrows.
+        quantiles: whether durations are wanted too: they cost far more than sums.
     """
 
     user_id: str | None
@@ -65,4 +66,5 @@ class Query:
     zone: str = "UTC"
     bucket: Bucket | None = None
     group_by: tuple[Dimension, ...] = ()
-    filters: Mapping[Dimension, tuple[str, ...]] = NO_FILTERS
+    filters: Mapping[Dimension, tuple[str, ...]] = field(default_factory=lambda: NO_FILTERS)
+    quantiles: bool = False

@@ -49,6 +49,8 @@ class _BudgetPeriodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BudgetPe
     BUDGET_PERIOD_DAY: _BudgetPeriod.ValueType  # 1
     BUDGET_PERIOD_MONTH: _BudgetPeriod.ValueType  # 2
     BUDGET_PERIOD_TOTAL: _BudgetPeriod.ValueType  # 3
+    BUDGET_PERIOD_WEEK: _BudgetPeriod.ValueType  # 4
+    """from Monday"""
 
 class BudgetPeriod(_BudgetPeriod, metaclass=_BudgetPeriodEnumTypeWrapper): ...
 
@@ -56,7 +58,37 @@ BUDGET_PERIOD_UNSPECIFIED: BudgetPeriod.ValueType  # 0
 BUDGET_PERIOD_DAY: BudgetPeriod.ValueType  # 1
 BUDGET_PERIOD_MONTH: BudgetPeriod.ValueType  # 2
 BUDGET_PERIOD_TOTAL: BudgetPeriod.ValueType  # 3
+BUDGET_PERIOD_WEEK: BudgetPeriod.ValueType  # 4
+"""from Monday"""
 Global___BudgetPeriod: _TypeAlias = BudgetPeriod  # noqa: Y015
+
+class _CapMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CapModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CapMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CAP_MODE_UNSPECIFIED: _CapMode.ValueType  # 0
+    """hard"""
+    CAP_MODE_HARD: _CapMode.ValueType  # 1
+    """refuses"""
+    CAP_MODE_SOFT: _CapMode.ValueType  # 2
+    """tells"""
+    CAP_MODE_SHADOW: _CapMode.ValueType  # 3
+    """counts what it would have refused"""
+
+class CapMode(_CapMode, metaclass=_CapModeEnumTypeWrapper):
+    """What a cap does when it is reached."""
+
+CAP_MODE_UNSPECIFIED: CapMode.ValueType  # 0
+"""hard"""
+CAP_MODE_HARD: CapMode.ValueType  # 1
+"""refuses"""
+CAP_MODE_SOFT: CapMode.ValueType  # 2
+"""tells"""
+CAP_MODE_SHADOW: CapMode.ValueType  # 3
+"""counts what it would have refused"""
+Global___CapMode: _TypeAlias = CapMode  # noqa: Y015
 
 @_typing.final
 class Limits(_message.Message):
@@ -68,10 +100,12 @@ class Limits(_message.Message):
     REQUESTS_PER_DAY_FIELD_NUMBER: _builtins.int
     TOKENS_PER_MINUTE_FIELD_NUMBER: _builtins.int
     CONCURRENT_REQUESTS_FIELD_NUMBER: _builtins.int
+    TOKENS_PER_DAY_FIELD_NUMBER: _builtins.int
     requests_per_minute: _builtins.int
     requests_per_day: _builtins.int
     tokens_per_minute: _builtins.int
     concurrent_requests: _builtins.int
+    tokens_per_day: _builtins.int
     def __init__(
         self,
         *,
@@ -79,10 +113,11 @@ class Limits(_message.Message):
         requests_per_day: _builtins.int = ...,
         tokens_per_minute: _builtins.int = ...,
         concurrent_requests: _builtins.int = ...,
+        tokens_per_day: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["concurrent_requests", b"concurrent_requests", "requests_per_day", b"requests_per_day", "requests_per_minute", b"requests_per_minute", "tokens_per_minute", b"tokens_per_minute"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["concurrent_requests", b"concurrent_requests", "requests_per_day", b"requests_per_day", "requests_per_minute", b"requests_per_minute", "tokens_per_day", b"tokens_per_day", "tokens_per_minute", b"tokens_per_minute"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -90,31 +125,82 @@ Global___Limits: _TypeAlias = Limits  # noqa: Y015
 
 @_typing.final
 class Budget(_message.Message):
-    """A spending cap. The day and the month are those of the account's time zone."""
+    """A spending cap. The day, week and month are those of its owner's time zone."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SUBJECT_FIELD_NUMBER: _builtins.int
     PERIOD_FIELD_NUMBER: _builtins.int
     LIMIT_MICRO_RUB_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
-    """Whose spend it caps: "user:<id>", "key:<id>" or "grant:<id>". A rotated key is named by the first of its line."""
+    """Whose spend it caps: "user:<id>", "key:<id>", "grant:<id>" or "organization:<id>". A rotated key is named by the
+    first of its line.
+    """
     period: Global___BudgetPeriod.ValueType
     limit_micro_rub: _builtins.int
+    mode: Global___CapMode.ValueType
+    id: _builtins.str
+    """empty: it came with the tier, the key or the grant"""
+    time_zone: _builtins.str
+    """of an organization, by its IANA name; empty: the account's"""
     def __init__(
         self,
         *,
         subject: _builtins.str = ...,
         period: Global___BudgetPeriod.ValueType = ...,
         limit_micro_rub: _builtins.int = ...,
+        mode: Global___CapMode.ValueType = ...,
+        id: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit_micro_rub", b"limit_micro_rub", "period", b"period", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "limit_micro_rub", b"limit_micro_rub", "mode", b"mode", "period", b"period", "subject", b"subject", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Budget: _TypeAlias = Budget  # noqa: Y015
+
+@_typing.final
+class Quota(_message.Message):
+    """A cap on requests or tokens of a subject on the models whose ids match a pattern ("yandexgpt*")."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    MEASURE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    subject: _builtins.str
+    """"user:<id>", "key:<id>" or "grant:<id>" """
+    models: _builtins.str
+    measure: _builtins.str
+    """which field of Limits: "requests_per_minute", "tokens_per_day", ..."""
+    limit: _builtins.int
+    mode: Global___CapMode.ValueType
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        models: _builtins.str = ...,
+        measure: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        mode: Global___CapMode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "limit", b"limit", "measure", b"measure", "mode", b"mode", "models", b"models", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Quota: _TypeAlias = Quota  # noqa: Y015
 
 @_typing.final
 class User(_message.Message):
@@ -266,6 +352,8 @@ class Caller(_message.Message):
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     MODEL_NAMES_FIELD_NUMBER: _builtins.int
+    QUOTAS_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     key_id: _builtins.str
     """empty for OAuth tokens"""
@@ -277,6 +365,8 @@ class Caller(_message.Message):
     """OAuth only"""
     time_zone: _builtins.str
     """the account's, by its IANA name: budget periods follow it"""
+    organization_id: _builtins.str
+    """to which the account belongs; empty: to none"""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -299,6 +389,8 @@ class Caller(_message.Message):
     def model_names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Which model is meant by a name; "*": by whatever is asked for, "default": where no model is named."""
 
+    @_builtins.property
+    def quotas(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quota]: ...
     def __init__(
         self,
         *,
@@ -318,10 +410,12 @@ class Caller(_message.Message):
         client_id: _builtins.str = ...,
         time_zone: _builtins.str = ...,
         model_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        quotas: _abc.Iterable[Global___Quota] | None = ...,
+        organization_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "key_limits", b"key_limits", "model_limits", b"model_limits", "user_limits", b"user_limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "client_id", b"client_id", "expires_at", b"expires_at", "grant_id", b"grant_id", "ip_allow_list", b"ip_allow_list", "key_id", b"key_id", "key_limits", b"key_limits", "key_name", b"key_name", "model_limits", b"model_limits", "model_names", b"model_names", "models", b"models", "scopes", b"scopes", "tier", b"tier", "time_zone", b"time_zone", "user_id", b"user_id", "user_limits", b"user_limits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "client_id", b"client_id", "expires_at", b"expires_at", "grant_id", b"grant_id", "ip_allow_list", b"ip_allow_list", "key_id", b"key_id", "key_limits", b"key_limits", "key_name", b"key_name", "model_limits", b"model_limits", "model_names", b"model_names", "models", b"models", "organization_id", b"organization_id", "quotas", b"quotas", "scopes", b"scopes", "tier", b"tier", "time_zone", b"time_zone", "user_id", b"user_id", "user_limits", b"user_limits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

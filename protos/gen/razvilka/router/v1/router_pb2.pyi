@@ -320,6 +320,8 @@ class Prompt(_message.Message):
     SORT_FIELD_NUMBER: _builtins.int
     ALONE_FIELD_NUMBER: _builtins.int
     DEFERRAL_FIELD_NUMBER: _builtins.int
+    CATALOG_VERSION_FIELD_NUMBER: _builtins.int
+    PRICED_MODELS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """as the caller asked: "yandexgpt:latest" """
     temperature: _builtins.float
@@ -349,6 +351,10 @@ class Prompt(_message.Message):
     """Names a call that nobody waits for (a line of a batch), whoever makes it again: a provider that answers later, for
     less, is asked once under it. Empty: somebody waits.
     """
+    catalog_version: _builtins.str
+    """The version of the catalogue by which the hold was made, and the ids of the models that it covers. By another version
+    no other model may answer: its price may be beyond the hold. Empty: it is not known.
+    """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Message]: ...
     @_builtins.property
@@ -371,6 +377,8 @@ class Prompt(_message.Message):
     def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the models that may answer, as the caller steers it, first choice first; empty: the catalogue says."""
 
+    @_builtins.property
+    def priced_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -398,10 +406,12 @@ class Prompt(_message.Message):
         sort: _builtins.str = ...,
         alone: _builtins.bool = ...,
         deferral: _builtins.str = ...,
+        catalog_version: _builtins.str = ...,
+        priced_models: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "max_tokens", b"max_tokens", "n", b"n", "parallel_tool_calls", b"parallel_tool_calls", "response_format", b"response_format", "temperature", b"temperature", "tool_choice", b"tool_choice", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "alone", b"alone", "candidates", b"candidates", "deferral", b"deferral", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "reasoning_effort", b"reasoning_effort", "require_parameters", b"require_parameters", "response_format", b"response_format", "schema_bound", b"schema_bound", "script", b"script", "sort", b"sort", "stop", b"stop", "temperature", b"temperature", "tenant", b"tenant", "tier", b"tier", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "allowed_models", b"allowed_models", "alone", b"alone", "candidates", b"candidates", "catalog_version", b"catalog_version", "deferral", b"deferral", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "n", b"n", "other_json", b"other_json", "parallel_tool_calls", b"parallel_tool_calls", "priced_models", b"priced_models", "reasoning_effort", b"reasoning_effort", "require_parameters", b"require_parameters", "response_format", b"response_format", "schema_bound", b"schema_bound", "script", b"script", "sort", b"sort", "stop", b"stop", "temperature", b"temperature", "tenant", b"tenant", "tier", b"tier", "token_bound", b"token_bound", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
@@ -505,6 +515,7 @@ class Route(_message.Message):
     RESOLVED_MODEL_FIELD_NUMBER: _builtins.int
     DROPPED_PARAMS_FIELD_NUMBER: _builtins.int
     QUEUED_MS_FIELD_NUMBER: _builtins.int
+    STANDS_IN_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     model: _builtins.str
     """catalogue id with version: "yandexgpt:latest" """
@@ -512,6 +523,8 @@ class Route(_message.Message):
     """what the provider was asked for: "yandexgpt-5-pro" """
     queued_ms: _builtins.int
     """how long the request waited for a slot of a provider's quota"""
+    stands_in: _builtins.bool
+    """another model had failed or was passed over before"""
     @_builtins.property
     def dropped_params(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -522,10 +535,11 @@ class Route(_message.Message):
         resolved_model: _builtins.str = ...,
         dropped_params: _abc.Iterable[_builtins.str] | None = ...,
         queued_ms: _builtins.int = ...,
+        stands_in: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped_params", b"dropped_params", "model", b"model", "provider", b"provider", "queued_ms", b"queued_ms", "resolved_model", b"resolved_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped_params", b"dropped_params", "model", b"model", "provider", b"provider", "queued_ms", b"queued_ms", "resolved_model", b"resolved_model", "stands_in", b"stands_in"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -732,6 +746,8 @@ class EmbedRequest(_message.Message):
     REQUIRE_PARAMETERS_FIELD_NUMBER: _builtins.int
     TENANT_FIELD_NUMBER: _builtins.int
     TIER_FIELD_NUMBER: _builtins.int
+    CATALOG_VERSION_FIELD_NUMBER: _builtins.int
+    PRICED_MODELS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     dimensions: _builtins.int
     require_parameters: _builtins.bool
@@ -740,6 +756,8 @@ class EmbedRequest(_message.Message):
     """as Prompt.tenant"""
     tier: _builtins.str
     """as Prompt.tier"""
+    catalog_version: _builtins.str
+    """as Prompt.catalog_version"""
     @_builtins.property
     def input(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -747,6 +765,10 @@ class EmbedRequest(_message.Message):
     @_builtins.property
     def allowed_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """as Prompt.allowed_models"""
+
+    @_builtins.property
+    def priced_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """as Prompt.priced_models"""
 
     def __init__(
         self,
@@ -759,10 +781,12 @@ class EmbedRequest(_message.Message):
         require_parameters: _builtins.bool = ...,
         tenant: _builtins.str = ...,
         tier: _builtins.str = ...,
+        catalog_version: _builtins.str = ...,
+        priced_models: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "dimensions", b"dimensions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "allowed_models", b"allowed_models", "dimensions", b"dimensions", "input", b"input", "model", b"model", "other_json", b"other_json", "require_parameters", b"require_parameters", "tenant", b"tenant", "tier", b"tier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "allowed_models", b"allowed_models", "catalog_version", b"catalog_version", "dimensions", b"dimensions", "input", b"input", "model", b"model", "other_json", b"other_json", "priced_models", b"priced_models", "require_parameters", b"require_parameters", "tenant", b"tenant", "tier", b"tier"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__dimensions: _TypeAlias = _typing.Literal["dimensions"]  # noqa: Y015
     _WhichOneofArgType__dimensions: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions"]  # noqa: Y015

@@ -60,6 +60,8 @@ class _SourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Source.ValueTy
     """counted by our rule from what was delivered"""
     SOURCE_REAPED: _Source.ValueType  # 3
     """an expired hold that no journal explained; replaced if the journal turns up"""
+    SOURCE_IMPORTED: _Source.ValueType  # 5
+    """brought over from release 1.0, as it was billed there"""
     SOURCE_DISPUTED: _Source.ValueType  # 4
     """the provider claimed more than is plausible: the bound was billed"""
 
@@ -72,6 +74,8 @@ SOURCE_ESTIMATED: Source.ValueType  # 2
 """counted by our rule from what was delivered"""
 SOURCE_REAPED: Source.ValueType  # 3
 """an expired hold that no journal explained; replaced if the journal turns up"""
+SOURCE_IMPORTED: Source.ValueType  # 5
+"""brought over from release 1.0, as it was billed there"""
 SOURCE_DISPUTED: Source.ValueType  # 4
 """the provider claimed more than is plausible: the bound was billed"""
 Global___Source: _TypeAlias = Source  # noqa: Y015
@@ -91,6 +95,8 @@ class Bounds(_message.Message):
     MAX_LENGTH_FIELD_NUMBER: _builtins.int
     MAX_ITEMS_FIELD_NUMBER: _builtins.int
     MAX_DAYS_AHEAD_FIELD_NUMBER: _builtins.int
+    MAX_NAME_LENGTH_FIELD_NUMBER: _builtins.int
+    MAX_BYTES_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
     """neither empty nor unspecified"""
     uuid_v7: _builtins.bool
@@ -98,11 +104,15 @@ class Bounds(_message.Message):
     max_value: _builtins.int
     """a number lies within 0 and this"""
     max_length: _builtins.int
-    """characters of a text"""
+    """characters of a text, or of each value of a map"""
     max_items: _builtins.int
-    """entries of a list"""
+    """entries of a list or of a map"""
     max_days_ahead: _builtins.int
     """how far in the future the moment, or the one inside the id, may be"""
+    max_name_length: _builtins.int
+    """characters of each name of a map"""
+    max_bytes: _builtins.int
+    """length of bytes"""
     def __init__(
         self,
         *,
@@ -112,10 +122,12 @@ class Bounds(_message.Message):
         max_length: _builtins.int = ...,
         max_items: _builtins.int = ...,
         max_days_ahead: _builtins.int = ...,
+        max_name_length: _builtins.int = ...,
+        max_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_days_ahead", b"max_days_ahead", "max_items", b"max_items", "max_length", b"max_length", "max_value", b"max_value", "required", b"required", "uuid_v7", b"uuid_v7"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_bytes", b"max_bytes", "max_days_ahead", b"max_days_ahead", "max_items", b"max_items", "max_length", b"max_length", "max_name_length", b"max_name_length", "max_value", b"max_value", "required", b"required", "uuid_v7", b"uuid_v7"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -124,6 +136,26 @@ Global___Bounds: _TypeAlias = Bounds  # noqa: Y015
 @_typing.final
 class UsageRecord(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
@@ -156,6 +188,12 @@ class UsageRecord(_message.Message):
     OVER_HOLD_MICRO_RUB_FIELD_NUMBER: _builtins.int
     DROPPED_PARAMS_FIELD_NUMBER: _builtins.int
     CACHE_STATUS_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    QUEUE_MS_FIELD_NUMBER: _builtins.int
+    FALLBACKS_FIELD_NUMBER: _builtins.int
+    SAVED_MICRO_RUB_FIELD_NUMBER: _builtins.int
+    PROMPT_DIGEST_FIELD_NUMBER: _builtins.int
+    TRAITS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """its time picks the partition"""
     user_id: _builtins.str
@@ -194,10 +232,24 @@ class UsageRecord(_message.Message):
     """What the request asked for and did not get, joined by ", "; a value that was clamped stands behind its name."""
     cache_status: _builtins.str
     """what the cache of answers had: "hit" | "miss" | "" not asked"""
+    queue_ms: _builtins.int
+    """waited for room in a budget or for a provider's slot"""
+    fallbacks: _builtins.int
+    """1: another model answered than the first that was tried"""
+    saved_micro_rub: _builtins.int
+    """what it would have cost more without any cache"""
+    prompt_digest: _builtins.bytes
+    """the same for the same prompt of the same user; empty: not made"""
+    traits: _builtins.int
+    """bits: 1 tools, 2 temperature 0, 4 images, 8 answer by a schema"""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]: ...
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """caller's tags"""
+
     def __init__(
         self,
         *,
@@ -232,10 +284,16 @@ class UsageRecord(_message.Message):
         over_hold_micro_rub: _builtins.int = ...,
         dropped_params: _builtins.str = ...,
         cache_status: _builtins.str = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        queue_ms: _builtins.int = ...,
+        fallbacks: _builtins.int = ...,
+        saved_micro_rub: _builtins.int = ...,
+        prompt_digest: _builtins.bytes = ...,
+        traits: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cache_status", b"cache_status", "client_id", b"client_id", "cost_micro_rub", b"cost_micro_rub", "dropped_params", b"dropped_params", "endpoint", b"endpoint", "error_code", b"error_code", "finish_reason", b"finish_reason", "first_token_ms", b"first_token_ms", "flags", b"flags", "grant_id", b"grant_id", "http_status", b"http_status", "key_id", b"key_id", "latency_ms", b"latency_ms", "model", b"model", "over_hold_micro_rub", b"over_hold_micro_rub", "price_version", b"price_version", "provider", b"provider", "request_id", b"request_id", "requested_model", b"requested_model", "resolved_model", b"resolved_model", "source", b"source", "started_at", b"started_at", "status", b"status", "stream", b"stream", "tokens_cached", b"tokens_cached", "tokens_input", b"tokens_input", "tokens_output", b"tokens_output", "tokens_reasoning", b"tokens_reasoning", "trace_id", b"trace_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cache_status", b"cache_status", "client_id", b"client_id", "cost_micro_rub", b"cost_micro_rub", "dropped_params", b"dropped_params", "endpoint", b"endpoint", "error_code", b"error_code", "fallbacks", b"fallbacks", "finish_reason", b"finish_reason", "first_token_ms", b"first_token_ms", "flags", b"flags", "grant_id", b"grant_id", "http_status", b"http_status", "key_id", b"key_id", "latency_ms", b"latency_ms", "metadata", b"metadata", "model", b"model", "over_hold_micro_rub", b"over_hold_micro_rub", "price_version", b"price_version", "prompt_digest", b"prompt_digest", "provider", b"provider", "queue_ms", b"queue_ms", "request_id", b"request_id", "requested_model", b"requested_model", "resolved_model", b"resolved_model", "saved_micro_rub", b"saved_micro_rub", "source", b"source", "started_at", b"started_at", "status", b"status", "stream", b"stream", "tokens_cached", b"tokens_cached", "tokens_input", b"tokens_input", "tokens_output", b"tokens_output", "tokens_reasoning", b"tokens_reasoning", "trace_id", b"trace_id", "traits", b"traits", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -19,8 +19,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 VERSION: Final = b"\x01"
 NONCE: Final = 12
 HEAD: Final = 1 + 4
-# Another purpose, another key, even where the same secret is configured for both.
-PURPOSE: Final = b"razvilka.auth.accounts"
 
 
 class CannotOpen(Exception):
@@ -28,10 +26,15 @@ class CannotOpen(Exception):
 
 
 class Sealer:
-    """Seals with the first secret, opens with any of them."""
+    """Seals with the first secret, opens with any of them.
 
-    def __init__(self, given: Sequence[str]) -> None:
-        keys = [HKDF(SHA256(), 32, salt=None, info=PURPOSE).derive(secret.encode()) for secret in given]
+    Args:
+        given: the secrets.
+        purpose: another purpose, another key, even where the same secret is configured for both.
+    """
+
+    def __init__(self, given: Sequence[str], purpose: bytes) -> None:
+        keys = [HKDF(SHA256(), 32, salt=None, info=purpose).derive(secret.encode()) for secret in given]
         self._keys = {hashlib.sha256(key).digest()[:4]: AESGCM(key) for key in reversed(keys)}
         self._current = hashlib.sha256(keys[0]).digest()[:4]
 

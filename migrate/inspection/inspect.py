@@ -1,0 +1,140 @@
+"""inspect_source: counts every row of a source by what would become of it; memory does not grow with usage."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from migrate.fates.accounts import Collision, People, read_people
+from migrate.fates.fate import Moved
+from migrate.fates.requests import Names, request_fate
+from migrate.inspection.tally import TableCount, ZoneEvidence
+from migrate.rules.identifiers import read_id
+from migrate.rules.times import Reading
+from migrate.rules.verdict import Refused, Stored, Text
+from migrate.source.file import Source
+from migrate.source.scan import Scan
+from migrate.source.tables import Layout, Table, read_layout
+
+NAIVE_LENGTH: Final = 19
+
+
+@dataclass(slots=True)
+class Inspection:
+    """What was found.
+
+    Attributes:
+        layout: tables and columns, also those that 1.0 does not know.
+        notes: what had to be done to read the file.
+        is_whole: SQLite's own check of the file found nothing.
+        tables: counts by table.
+        collisions: addresses of several accounts.
+        zone: what tells in which zone times without one were written.
+    """
+
+    layout: Layout
+    notes: tuple[str, ...]
+    is_whole: bool
+    tables: dict[str, TableCount] = field(default_factory=dict)
+    collisions: tuple[Collision, ...] = ()
+    zone: ZoneEvidence = field(default_factory=ZoneEvidence)
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Tell whether a row would be left behind, or an address asks for a decision."""
+        return bool(self.collisions) or any(count.quarantined or count.holes for count in self.tables.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it in JSON's types."""
+        columns = {
+            name: {"missing": list(table.missing), "unknown": list(table.unknown)}
+            for name, table in self.layout.tables.items()
+        }
+        return {
+            "integrity": "ok" if self.is_whole else "damaged",
+            "notes": list(self.notes),
+            "columns": columns,
+            "others": list(self.layout.others),
+            "tables": {name: count.as_json() for name, count in self.tables.items()},
+            "addresses_of_several": [
+                {"address": collision.address, "user_ids": list(collision.user_ids)} for collision in self.collisions
+            ],
+            "zone": self.zone.as_json(),
+        }
+
+
+def inspect_source(source: Source, reading: Reading, names: Names) -> Inspection:
+    """Count what is in the source.
+
+    Raises:
+        SourceFault: it is no database of release 1.0.
+    """
+    layout = read_layout(source.database)
+    found = Inspection(layout, source.notes, _is_whole(source.database))
+    people = _count_people(source.database, layout, reading, found)
+    known = {fate.record.id for fate in people.accounts if isinstance(fate, Moved)}
+    _count_requests(source, layout.tables["usage"], reading, names, known, found)
+    if "provider_status" in layout.tables:
+        found.tables["provider_status"] = _count_history(source.database)
+    return found
+
+
+def _count_people(database: sqlite3.Connection, layout: Layout, reading: Reading, found: Inspection) -> People:
+    users, keys = (_rows(database, layout.tables[name], found) for name in ("users", "api_keys"))
+    people = read_people(users, keys, reading)
+    for name, fates in (("users", people.accounts), ("api_keys", people.keys)):
+        for fate in fates:
+            found.tables[name].count(fate)
+    found.collisions = tuple(people.collisions)
+    return people
+
+
+def _rows(database: sqlite3.Connection, table: Table, found: Inspection) -> list[Mapping[str, Stored]]:
+    columns = (*table.columns, *table.unknown)
+    scan = Scan(database, table, columns)
+    rows: list[Mapping[str, Stored]] = [
+        dict(zip(columns, row.values, strict=True)) for piece in scan.rows() for row in piece
+    ]
+    found.tables[table.name] = TableCount(holes=scan.holes)
+    return rows
+
+
+def _count_requests(
+    source: Source, table: Table, reading: Reading, names: Names, known: set[str], found: Inspection
+) -> None:
+    count = found.tables["usage"] = TableCount()
+    changed_at = datetime.fromtimestamp(source.path.stat().st_mtime, UTC)
+    columns = (*table.columns, *table.unknown)
+    scan = Scan(source.database, table, columns)
+    for piece in scan.rows():
+        for row in piece:
+            values = dict(zip(columns, row.values, strict=True))
+            fate = request_fate(values, reading, names)
+            count.count(fate)
+            count.orphans += isinstance(fate, Moved) and _is_orphan(values["user_id"], known)
+            written = values["created_at"]
+            if isinstance(written, Text) and len(written) >= NAIVE_LENGTH and written[10:11] == b"T":
+                found.zone.see(written, changed_at)
+    count.holes = scan.holes
+
+
+def _is_orphan(user_id: Stored, known: set[str]) -> bool:
+    verdict = read_id(user_id, "user")
+    return not isinstance(verdict, Refused) and verdict.value not in known
+
+
+def _count_history(database: sqlite3.Connection) -> TableCount:
+    # What 1.0 said of providers is history: the routers of 1.1 write their own state every few seconds.
+    (rows,) = database.execute("SELECT count(*) FROM provider_status").fetchone()
+    return TableCount(rows=rows, as_it_is=rows)
+
+
+def _is_whole(database: sqlite3.Connection) -> bool:
+    try:
+        (said,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError:
+        return False
+    return bool(said == b"ok")

@@ -1,0 +1,45 @@
+"""An inspection as lines for the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrate.inspection.inspect import Inspection
+from migrate.inspection.tally import TableCount
+
+
+def lines(found: Inspection) -> Iterator[str]:
+    """Yield what was found, a line each."""
+    yield f"integrity: {'ok' if found.is_whole else 'DAMAGED: what can be read is counted'}"
+    for note in found.notes:
+        yield f"note: {note}"
+    for name, count in found.tables.items():
+        yield from _of_table(found, name, count)
+    for other in found.layout.others:
+        yield f"not of release 1.0, stays behind: {other}"
+    for collision in found.collisions:
+        ids = ", ".join(collision.user_ids)
+        yield f"one address, several accounts: {collision.address} ({ids}): the first keeps it, nobody is merged"
+    zone = found.zone
+    if zone.naive:
+        yield (
+            f"{zone.naive} usage times say no zone; read as UTC {zone.later_than_file} are later than the file; "
+            f"the quietest hour as written is {zone.quietest_hour}: state the server's zone by --naive-zone"
+        )
+
+
+def _of_table(found: Inspection, name: str, count: TableCount) -> Iterator[str]:
+    yield (
+        f"{name}: {count.rows} rows, {count.as_it_is} move as they are, {count.repaired} repaired, "
+        f"{count.quarantined} quarantined" + (f", {count.orphans} of users that are not there" if count.orphans else "")
+    )
+    table = found.layout.tables[name]
+    for noun, columns in (("missing", table.missing), ("the operator's own", table.unknown)):
+        if columns:
+            yield f"  columns {noun}: {', '.join(columns)}"
+    for (column, rule), rows in count.repairs.most_common():
+        yield f"  repaired {column}: {rule}: {rows}"
+    for (column, reason), rows in count.reasons.most_common():
+        yield f"  quarantined by {column}: {reason}: {rows}"
+    for hole in count.holes:
+        yield f"  UNREADABLE: rowids {hole.first} to {hole.last}"

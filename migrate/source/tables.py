@@ -1,0 +1,110 @@
+"""Which of 1.0's tables and columns are in a file, and what else: recognised by what is there, not by a version."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from migrate.source.faults import SourceFault
+
+# Table -> columns of the book. Those that must be there stand first; without them there is no row to move.
+TABLES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "users": (("id",), ("email", "created_at", "updated_at")),
+    "api_keys": (("id", "user_id", "key_hash"), ("name", "created_at", "expires_at", "last_used_at")),
+    "usage": (("id", "user_id", "model", "tokens_input", "tokens_output", "cost", "created_at"), ("provider",)),
+    "provider_status": ((), ("id", "provider", "model", "status", "latency", "error_rate", "updated_at")),
+}
+MAY_BE_MISSING: Final = ("provider_status",)
+_INTERNAL: Final = "sqlite_"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One of 1.0's tables as a file has it.
+
+    Attributes:
+        name: of the book.
+        columns: of the book, that are there.
+        missing: of the book, that are not.
+        unknown: the operator's own.
+        key: what orders and names rows: `rowid`, or the primary key of a table WITHOUT ROWID.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    key: tuple[str, ...]
+
+    @property
+    def has_rowid(self) -> bool:
+        """Tell whether rows are named by a number."""
+        return self.key == ("rowid",)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What is in a file.
+
+    Attributes:
+        tables: 1.0's, by name.
+        others: tables, views and triggers that are none of 1.0's, as `kind name`.
+    """
+
+    tables: Mapping[str, Table]
+    others: tuple[str, ...]
+
+
+def read_layout(database: sqlite3.Connection) -> Layout:
+    """Return what is in the file.
+
+    Raises:
+        SourceFault: a table of 1.0, or a column without which a row says nothing, is not there.
+    """
+    objects = [
+        (_text(kind), _text(name))
+        for kind, name in database.execute("SELECT type, name FROM sqlite_master ORDER BY type, name")
+    ]
+    names = {name.lower(): name for kind, name in objects if kind == "table"}
+    absent = [name for name in TABLES if name not in names and name not in MAY_BE_MISSING]
+    if absent:
+        raise SourceFault("source_not_1_0", f"This is no database of release 1.0: it has no table {', '.join(absent)}.")
+    tables = {name: _table(database, name, names[name]) for name in TABLES if name in names}
+    others = tuple(
+        f"{kind} {name}"
+        for kind, name in objects
+        if kind != "index" and not name.startswith(_INTERNAL) and name.lower() not in TABLES
+    )
+    return Layout(tables, others)
+
+
+def _table(database: sqlite3.Connection, name: str, spelt: str) -> Table:
+    needed, optional = TABLES[name]
+    book = (*needed, *optional)
+    # Hidden columns of virtual tables (1) are none; generated ones (2, 3) are read like others.
+    found = [
+        (_text(column).lower(), int(part_of_key))
+        for column, part_of_key, hidden in database.execute(
+            "SELECT name, pk, hidden FROM pragma_table_xinfo(?)", (spelt,)
+        )
+        if hidden != 1
+    ]
+    there = {column for column, _ in found}
+    lacking = [column for column in needed if column not in there]
+    if lacking:
+        raise SourceFault("source_not_1_0", f"Table {name} has no column {', '.join(lacking)}.")
+    (without_rowid,) = database.execute("SELECT wr FROM pragma_table_list WHERE name = ?", (spelt,)).fetchone()
+    key = [column for column, place in sorted(found, key=lambda each: each[1]) if place]
+    return Table(
+        name,
+        tuple(column for column in book if column in there),
+        tuple(column for column in book if column not in there),
+        tuple(column for column, _ in found if column not in book),
+        tuple(key) if without_rowid else ("rowid",),
+    )
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")

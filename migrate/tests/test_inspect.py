@@ -1,0 +1,85 @@
+"""`inspect` as an operator runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from migrate.__main__ import main
+from migrate.tests.old_database import BOOK, WHEN, make, requests
+
+HASH = hashlib.sha256(b"rz_live_key").hexdigest()
+USER = ("user-1", "a@b.ru", WHEN, WHEN)
+KEY = ("key-1", "user-1", HASH, "first", WHEN, None, None)
+
+
+def test_a_clean_database_is_told_to_move_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make(tmp_path / "old.db", users=[USER], api_keys=[KEY], usage=requests(3))
+
+    status = main(["inspect", "--source", str(path)])
+
+    assert status == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "integrity: ok",
+        "users: 1 rows, 1 move as they are, 0 repaired, 0 quarantined",
+        "api_keys: 1 rows, 1 move as they are, 0 repaired, 0 quarantined",
+        "usage: 3 rows, 3 move as they are, 0 repaired, 0 quarantined",
+        "provider_status: 0 rows, 0 move as they are, 0 repaired, 0 quarantined",
+    ]
+
+
+def test_every_row_is_counted_once_and_every_kind_of_dirt_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dirty = [
+        ("gen-1", "user-1", None, "GigaChat", "10", 20, 0.1 + 0.2, WHEN),
+        ("gen-2", "user-1", "gigachat", "GigaChat", 10, 20, -1.0, WHEN),
+        ("gen-3", "gone", "gigachat", "GigaChat", 10, 20, 0.5, "2025-03-04T03:00:00"),
+    ]
+    users = [USER, ("user-2", " A@B.ru", WHEN, "yesterday")]
+    keys = [KEY, ("key-2", "gone", HASH, None, WHEN, None, None)]
+    schema = BOOK + "CREATE TABLE invoices (id); ALTER TABLE users ADD COLUMN tier TEXT;"
+    path = make(tmp_path / "old.db", schema, users=[(*user, "pro") for user in users], api_keys=keys, usage=dirty)
+
+    status = main(["inspect", "--source", str(path), "--json", "--naive-zone", "Europe/Moscow"])
+
+    assert status == 1
+    found = json.loads(capsys.readouterr().out)
+    tables = found["tables"]
+    for count in tables.values():
+        assert count["rows"] == count["as_it_is"] + count["repaired"] + count["quarantined"]
+    assert {name: count["rows"] for name, count in tables.items()} == {
+        "users": 2, "api_keys": 2, "usage": 3, "provider_status": 0,
+    }  # fmt: skip
+    assert {"field": "cost", "rule": "binary_noise", "rows": 1} in tables["usage"]["repairs"]
+    assert {"field": "created_at", "rule": "naive_time_in_stated_zone", "rows": 1} in tables["usage"]["repairs"]
+    assert tables["usage"]["reasons"] == [{"field": "cost", "reason": "cost_negative", "rows": 1}]
+    assert tables["usage"]["orphans"] == 1
+    assert tables["api_keys"]["reasons"] == [{"field": "user_id", "reason": "orphan", "rows": 1}]
+    assert found["addresses_of_several"] == [{"address": "a@b.ru", "user_ids": ["user-1", "user-2"]}]
+    assert found["columns"]["users"]["unknown"] == ["tier"]
+    assert found["others"] == ["table invoices"]
+    assert found["zone"] == {"naive_times": 1, "later_than_the_file_if_utc": 0, "quietest_hour_as_written": 0}
+
+
+def test_a_source_that_cannot_be_read_is_one_line_and_a_status_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "old.db"
+    path.write_bytes(b"")
+
+    assert main(["inspect", "--source", str(path)]) == 3
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("source_empty: ")
+
+
+def test_a_zone_that_there_is_not_is_a_wrong_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["inspect", "--source", str(tmp_path / "old.db"), "--naive-zone", "Moscow"])
+
+    assert "'Moscow' is no IANA time zone" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""What a file for a spreadsheet must be guarded against. It writes none."""

@@ -1,0 +1,56 @@
+"""Imports: accounts and keys of one source, in one transaction a batch."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from servicekit.postgres import database_errors
+from services.auth.importing import store
+from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey
+from services.auth.shared.store.unit_of_work import Connection, Pool
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What was deleted, and what stays because something that was born here needs it, as (kind, id)."""
+
+    keys: Sequence[str]
+    accounts: Sequence[str]
+    staying: Sequence[tuple[str, str]]
+
+
+class Imports:
+    """The entrance of one source. Each method may be called again: it does the same once.
+
+    Every method raises:
+        Unavailable: the database cannot be used now; nothing of the call was done.
+    """
+
+    def __init__(self, pool: Pool, source_id: str) -> None:
+        self._pool = pool
+        self._source_id = source_id
+
+    async def accounts(self, accounts: Sequence[ImportedAccount]) -> dict[str, Arrival]:
+        """Insert accounts; return what became of each, by id."""
+        async with self._transaction() as connection:
+            return await store.insert_accounts(connection, self._source_id, accounts)
+
+    async def keys(self, keys: Sequence[ImportedKey]) -> dict[str, Arrival]:
+        """Insert keys of accounts that are here; return what became of each, by id."""
+        async with self._transaction() as connection:
+            return await store.insert_keys(connection, self._source_id, keys)
+
+    async def take_back(self) -> TakenBack:
+        """Delete what the source brought, but for what something that was born here needs."""
+        async with self._transaction() as connection:
+            keys, accounts = await store.take_back(connection, self._source_id)
+            return TakenBack(keys, accounts, await store.left_behind(connection, self._source_id))
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        with database_errors():
+            async with self._pool.acquire() as connection, connection.transaction():
+                await store.begin(connection, self._source_id)
+                yield connection

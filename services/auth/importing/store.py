@@ -1,0 +1,146 @@
+"""SQL of the entrance: every statement does the same when it is sent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from asyncpg import Record
+
+from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey
+from services.auth.shared.store.unit_of_work import Connection
+
+BEGIN: Final = "INSERT INTO auth.imports (source_id) VALUES ($1) ON CONFLICT DO NOTHING"
+
+# A conflict may be by the id or by the address; which one is asked afterwards.
+INSERT_ACCOUNTS: Final = """
+WITH given AS (
+    SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[])
+        AS account (id, email, tier, created_at, updated_at, source_row)
+), inserted AS (
+    INSERT INTO auth.users (id, email, tier, created_at, updated_at)
+    SELECT id, email, tier, created_at, updated_at FROM given
+    ON CONFLICT DO NOTHING
+    RETURNING id
+)
+INSERT INTO auth.imported_rows (source_id, kind, id, source_row)
+SELECT $1, 'user', id, source_row FROM given JOIN inserted USING (id)
+RETURNING id
+"""
+
+ACCOUNTS_THERE: Final = """
+SELECT id, CASE
+    WHEN EXISTS (SELECT FROM auth.imported_rows AS r WHERE (r.kind, r.id, r.source_id) = ('user', given.id, $1))
+        THEN 'there_before'
+    WHEN EXISTS (SELECT FROM auth.users AS u WHERE u.id = given.id) THEN 'id_taken'
+    ELSE 'address_taken'
+END AS arrival
+FROM unnest($2::text[]) AS given (id)
+"""
+
+INSERT_KEYS: Final = """
+WITH given AS (
+    SELECT * FROM unnest(
+        $2::text[], $3::text[], $4::text[], $5::text[],
+        $6::timestamptz[], $7::timestamptz[], $8::timestamptz[], $9::text[]
+    ) AS key (id, user_id, key_hash, name, created_at, expires_at, last_used_at, source_row)
+), inserted AS (
+    INSERT INTO auth.api_keys (id, user_id, key_hash, hash_kind, name, created_at, expires_at, last_used_at)
+    SELECT id, user_id, key_hash, 'sha256', name, created_at, expires_at, last_used_at
+    FROM given WHERE EXISTS (SELECT FROM auth.users AS u WHERE u.id = given.user_id)
+    ON CONFLICT DO NOTHING
+    RETURNING id
+)
+INSERT INTO auth.imported_rows (source_id, kind, id, source_row)
+SELECT $1, 'key', id, source_row FROM given JOIN inserted USING (id)
+RETURNING id
+"""
+
+KEYS_THERE: Final = """
+SELECT id, CASE
+    WHEN EXISTS (SELECT FROM auth.imported_rows AS r WHERE (r.kind, r.id, r.source_id) = ('key', given.id, $1))
+        THEN 'there_before'
+    WHEN EXISTS (SELECT FROM auth.api_keys AS k WHERE k.id = given.id) THEN 'id_taken'
+    WHEN EXISTS (SELECT FROM auth.users AS u WHERE u.id = given.user_id) THEN 'hash_taken'
+    ELSE 'no_owner'
+END AS arrival
+FROM unnest($2::text[], $3::text[]) AS given (id, user_id)
+"""
+
+# An account stays when something that was born here is its own; so does a key that made others.
+TAKE_BACK_KEYS: Final = """
+WITH brought AS (
+    SELECT r.id FROM auth.imported_rows AS r WHERE r.source_id = $1 AND r.kind = 'key'
+), gone AS (
+    DELETE FROM auth.api_keys AS k USING brought AS b
+    WHERE k.id = b.id
+        AND NOT EXISTS (SELECT FROM auth.keys_made_by(ARRAY['key:' || k.id]))
+        AND NOT EXISTS (SELECT FROM auth.clients_made_by(ARRAY['key:' || k.id]))
+        AND NOT EXISTS (SELECT FROM auth.api_keys AS later WHERE later.lineage_id = k.id AND later.id <> k.id)
+    RETURNING k.id
+)
+DELETE FROM auth.imported_rows AS r USING gone WHERE r.kind = 'key' AND r.id = gone.id RETURNING r.id
+"""
+
+TAKE_BACK_ACCOUNTS: Final = """
+WITH gone AS (
+    DELETE FROM auth.users AS u USING auth.imported_rows AS r
+    WHERE r.source_id = $1 AND r.kind = 'user' AND u.id = r.id
+        AND u.password_hash IS NULL
+        AND NOT EXISTS (SELECT FROM auth.api_keys AS k WHERE k.user_id = u.id)
+        AND NOT EXISTS (SELECT FROM auth.oauth_grants AS g WHERE g.user_id = u.id)
+        AND NOT EXISTS (SELECT FROM auth.oauth_clients AS c WHERE c.owner_user_id = u.id)
+        AND NOT EXISTS (SELECT FROM auth.external_identities AS e WHERE e.user_id = u.id)
+        AND NOT EXISTS (SELECT FROM auth.model_names AS m WHERE m.user_id = u.id)
+    RETURNING u.id
+)
+DELETE FROM auth.imported_rows AS r USING gone WHERE r.kind = 'user' AND r.id = gone.id RETURNING r.id
+"""
+
+LEFT_BEHIND: Final = "SELECT kind, id FROM auth.imported_rows WHERE source_id = $1 ORDER BY kind, id"
+BROUGHT: Final = "SELECT id FROM auth.imported_rows WHERE source_id = $1 AND kind = $2 ORDER BY id"
+
+
+async def begin(connection: Connection, source_id: str) -> None:
+    """Note the source."""
+    await connection.execute(BEGIN, source_id)
+
+
+async def insert_accounts(
+    connection: Connection, source_id: str, accounts: Sequence[ImportedAccount]
+) -> dict[str, Arrival]:
+    """Insert accounts; return what became of each, by id."""
+    rows = [(a.id, a.email, a.tier, a.created_at, a.updated_at, a.source_row) for a in accounts]
+    inserted = await connection.fetch(INSERT_ACCOUNTS, source_id, *zip(*rows, strict=True))
+    rest = [account.id for account in accounts if account.id not in {row["id"] for row in inserted}]
+    there = await connection.fetch(ACCOUNTS_THERE, source_id, rest)
+    return _arrivals(inserted, there)
+
+
+async def insert_keys(connection: Connection, source_id: str, keys: Sequence[ImportedKey]) -> dict[str, Arrival]:
+    """Insert keys; return what became of each, by id."""
+    rows = [
+        (k.id, k.user_id, k.key_hash, k.name, k.created_at, k.expires_at, k.last_used_at, k.source_row) for k in keys
+    ]
+    inserted = await connection.fetch(INSERT_KEYS, source_id, *zip(*rows, strict=True))
+    arrived = {row["id"] for row in inserted}
+    rest = [(key.id, key.user_id) for key in keys if key.id not in arrived]
+    there = await connection.fetch(KEYS_THERE, source_id, [id_ for id_, _ in rest], [owner for _, owner in rest])
+    return _arrivals(inserted, there)
+
+
+async def take_back(connection: Connection, source_id: str) -> tuple[list[str], list[str]]:
+    """Delete the keys and accounts that a source brought and nothing of 1.1 needs; return their ids."""
+    keys = await connection.fetch(TAKE_BACK_KEYS, source_id)
+    accounts = await connection.fetch(TAKE_BACK_ACCOUNTS, source_id)
+    return [row["id"] for row in keys], [row["id"] for row in accounts]
+
+
+async def left_behind(connection: Connection, source_id: str) -> list[tuple[str, str]]:
+    """Return kind and id of what a source brought and is still here."""
+    return [(row["kind"], row["id"]) for row in await connection.fetch(LEFT_BEHIND, source_id)]
+
+
+def _arrivals(inserted: Sequence[Record], there: Sequence[Record]) -> dict[str, Arrival]:
+    found = {row["id"]: Arrival.INSERTED for row in inserted}
+    return {**found, **{row["id"]: Arrival(row["arrival"]) for row in there}}

@@ -1,0 +1,91 @@
+"""Accounts and keys of another installation: once, whatever is sent twice, and back again."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import asyncpg
+from razvilka.auth.v1 import auth_pb2 as pb
+
+from services.auth.importing.imports import Imports
+from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey
+from services.auth.shared.domain.tier import Tier
+from services.auth.tests.conftest import AuthCaller
+
+WHEN = datetime(2025, 3, 4, 12, tzinfo=UTC)
+
+
+def account(id: str, email: str) -> ImportedAccount:
+    """Return an account."""
+    return ImportedAccount(id, email, Tier.PRO, WHEN, WHEN, f"users/{id}")
+
+
+def key(id: str, user_id: str, secret: str = "rz_live_secret", **changes: Any) -> ImportedKey:
+    """Return a key."""
+    hash_ = hashlib.sha256(secret.encode()).hexdigest()
+    return ImportedKey(id, user_id, hash_, "laptop", WHEN, None, None, f"api_keys/{id}", **changes)
+
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+
+async def test_what_is_sent_twice_is_there_once(auth_pool: Pool) -> None:
+    imports = Imports(auth_pool, "old.db")
+    accounts, keys = [account("u", "a@b.ru"), account("{v}:1", "c@b.ru")], [key("k", "u")]
+
+    first = [await imports.accounts(accounts), await imports.keys(keys)]
+    again = [await imports.accounts(accounts), await imports.keys(keys)]
+
+    assert [set(arrivals.values()) for arrivals in first] == [{Arrival.INSERTED}] * 2
+    assert [set(arrivals.values()) for arrivals in again] == [{Arrival.THERE_BEFORE}] * 2
+    row = await auth_pool.fetchrow("SELECT * FROM auth.users WHERE id = 'u'")
+    assert row is not None
+    assert (row["email"], row["tier"], row["created_at"], row["password_hash"]) == ("a@b.ru", "pro", WHEN, None)
+
+
+async def test_an_imported_key_verifies_as_it_always_did(auth: AuthCaller, auth_pool: Pool) -> None:
+    """And is kept as a keyed hash from its first use on."""
+    imports = Imports(auth_pool, "old.db")
+    await imports.accounts([account("u", "a@b.ru")])
+    await imports.keys([key("k", "u")])
+
+    caller = await auth.verify("rz_live_secret")
+
+    assert (caller.user_id, caller.key_id, caller.tier) == ("u", "k", pb.TIER_PRO)
+    async with asyncio.timeout(20):
+        while await auth_pool.fetchval("SELECT hash_kind FROM auth.api_keys WHERE id = 'k'") != "hmac-sha256":
+            await asyncio.sleep(0.01)
+
+
+async def test_what_cannot_arrive_is_told_by_its_reason(auth_pool: Pool) -> None:
+    """The database is asked which addresses are one."""
+    await Imports(auth_pool, "first.db").accounts([account("u", "i@b.ru")])
+    await Imports(auth_pool, "first.db").keys([key("k", "u")])
+    imports = Imports(auth_pool, "second.db")
+
+    accounts = await imports.accounts([account("u", "other@b.ru"), account("w", "I@B.ru"), account("x", "x@b.ru")])
+    keys = await imports.keys([key("k", "x", "other"), key("l", "x"), key("m", "nobody", "third")])
+
+    assert accounts == {"u": Arrival.ID_TAKEN, "w": Arrival.ADDRESS_TAKEN, "x": Arrival.INSERTED}
+    assert keys == {"k": Arrival.ID_TAKEN, "l": Arrival.HASH_TAKEN, "m": Arrival.NO_OWNER}
+
+
+async def test_taking_back_leaves_what_was_born_here(auth: AuthCaller, auth_pool: Pool) -> None:
+    """An account with a key of 1.1 stays, and so does everything of another source."""
+    await Imports(auth_pool, "other.db").accounts([account("o", "o@b.ru")])
+    imports = Imports(auth_pool, "old.db")
+    await imports.accounts([account("u", "a@b.ru"), account("v", "v@b.ru")])
+    await imports.keys([key("k", "u"), key("l", "v", "second")])
+    born_here = await auth.new_key("v", "born here")
+
+    back = await imports.take_back()
+
+    assert (back.keys, back.accounts, back.staying) == (["k", "l"], ["u"], [("user", "v")])
+    users = await auth_pool.fetch("SELECT id FROM auth.users ORDER BY id")
+    keys = await auth_pool.fetch("SELECT id FROM auth.api_keys ORDER BY id")
+    assert [row["id"] for row in users] == ["o", "v"]
+    assert [row["id"] for row in keys] == [born_here.key.id]
+    assert (await imports.take_back()).accounts == []

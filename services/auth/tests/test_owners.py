@@ -1,0 +1,102 @@
+"""What the gateway may tell usage of people who want to be told of budgets and ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from razvilka.auth.v1 import auth_pb2, owners_pb2
+from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
+from razvilka.auth.v1.owners_pb2_grpc import OwnerServiceStub
+
+from servicekit.errors import InvalidRequest
+from servicekit.rpc_client import open_channel, unary
+from servicekit.testing import FakeClock
+from services.auth.server import running
+from services.auth.settings import AuthSettings
+from services.auth.shared.domain.tier import Tier
+from services.auth.tests.conftest import AuthCaller, settings_for
+
+LONG_S = 60.0
+
+
+class Asking:
+    """A running auth service, and the question."""
+
+    def __init__(self, auth: AuthCaller, stub: Any, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self.auth = auth
+        self.pool = pool
+        self._stub = stub
+
+    async def owners(self, *user_ids: str) -> owners_pb2.GetOwnersResponse:
+        request = owners_pb2.GetOwnersRequest(user_ids=user_ids)
+        answer: owners_pb2.GetOwnersResponse = await unary(self._stub.GetOwners, request, deadline_s=LONG_S)
+        return answer
+
+
+@pytest.fixture
+async def asking(
+    auth_dsn: str, auth_pool: asyncpg.Pool[asyncpg.Record], redis_url: str, clock: FakeClock
+) -> AsyncIterator[Asking]:
+    """Return a service whose free accounts may spend 1,000 roubles a month."""
+    settings: AuthSettings = settings_for(auth_dsn, redis_url, ceiling={"free_rub_per_month": 1000})
+    async with running(settings, clock) as port, open_channel(f"127.0.0.1:{port}") as channel:
+        yield Asking(AuthCaller(AuthServiceStub(channel), auth_dsn), OwnerServiceStub(channel), auth_pool)
+
+
+async def test_budgets_and_ends_of_live_credentials_are_told_with_the_accounts_ceiling(
+    asking: Asking, clock: FakeClock
+) -> None:
+    """A rotated key's budget goes by the first of its line; what is revoked is not told of."""
+    user_id = await asking.auth.new_user()
+    end = Timestamp()
+    end.FromDatetime(clock.now() + timedelta(days=10))
+    capped = {"budget_micro_rub": 5_000_000, "budget_period": auth_pb2.BUDGET_PERIOD_DAY}
+    first = await asking.auth.new_key(user_id, "capped", **capped)
+    await asking.auth.call(auth_pb2.RotateApiKeyRequest(user_id=user_id, key_id=first.key.id, by_operator=True))
+    ending = await asking.auth.new_key(user_id, "ending", expires_at=end)
+    revoked = await asking.auth.new_key(user_id, "revoked", expires_at=end, **capped)
+    await asking.auth.revoke(user_id, revoked.key.id)
+
+    answer = await asking.owners(user_id)
+
+    (owner,) = answer.owners
+    assert [(owned.budget.subject, owned.budget.limit_micro_rub, owned.name) for owned in owner.budgets] == [
+        (f"user:{user_id}", 1_000_000_000, ""),
+        (f"key:{first.key.id}", 5_000_000, "capped"),
+    ]
+    assert [(key.id, key.name, key.expires_at) for key in owner.keys] == [(ending.key.id, "ending", end)]
+    assert owner.language == "ru"
+
+
+async def test_an_address_counts_once_it_is_confirmed(asking: Asking) -> None:
+    """Nobody is written to at an address that somebody else typed."""
+    user_id = await asking.auth.new_user("vera@example.ru")
+    confirmed = await asking.owners(user_id)
+    await asking.pool.execute("UPDATE auth.users SET email_verified_at = NULL WHERE id = $1", user_id)
+
+    unconfirmed = await asking.owners(user_id)
+
+    assert [owner.email for owner in (*confirmed.owners, *unconfirmed.owners)] == ["vera@example.ru", ""]
+
+
+async def test_deleted_accounts_are_gone_and_shut_ones_are_silent(asking: Asking) -> None:
+    """What a shut account has is kept: it may be opened again."""
+    shut, deleted, there = [await asking.auth.new_user(f"{n}@example.ru", Tier.PRO) for n in range(3)]
+    await asking.pool.execute("UPDATE auth.users SET disabled_at = now() WHERE id = $1", shut)
+    await asking.pool.execute("UPDATE auth.users SET deleted_at = now() WHERE id = $1", deleted)
+
+    answer = await asking.owners(shut, deleted, there, "nobody", "no\0body")
+
+    assert [owner.user_id for owner in answer.owners] == [there]
+    assert set(answer.gone_user_ids) == {deleted, "nobody", "no\0body"}
+
+
+async def test_a_question_about_too_many_is_refused(asking: Asking) -> None:
+    """It would hold the database for too long."""
+    with pytest.raises(InvalidRequest, match="500"):
+        await asking.owners(*(f"user-{n}" for n in range(501)))

@@ -1,0 +1,194 @@
+"""Notifications of the usage service, as the gateway needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import grpc
+from razvilka.usage.v1 import notifications_pb2 as pb
+from razvilka.usage.v1 import notifications_pb2_grpc
+
+from servicekit import rpc_client
+from servicekit.call import CallContext
+from services.gateway.clients.account_views import Mail
+from services.gateway.clients.catalog import Model
+from services.gateway.clients.notifications.owners import Owner
+from services.gateway.clients.notifications.views import (
+    ChannelKind,
+    ChannelView,
+    DeliveryView,
+    RuleOrder,
+    RuleView,
+    channel_from_proto,
+    delivery_from_proto,
+    person_to_proto,
+    rule_from_proto,
+    rule_to_proto,
+)
+from services.gateway.clients.timestamps import moment, timestamp
+from services.gateway.clients.user_contexts import InWhoseName, of_nobody
+
+DEADLINE_S: Final = 5.0
+# Everything of some hundred people is looked at before it answers.
+TELL_DEADLINE_S: Final = 30.0
+
+
+class NotificationClient:
+    """What people do with channels and rules, and what usage is told of people. `in_whose_name` tells for whom.
+
+    Each method that names a channel or rule raises `NotFound` for one that is absent or someone else's.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, in_whose_name: InWhoseName = of_nobody) -> None:
+        self._stub = notifications_pb2_grpc.NotificationServiceStub(channel)
+        self._in_whose_name = in_whose_name
+
+    async def _ask(self, method: Any, request: Any, call: CallContext) -> Any:
+        user_context = await self._in_whose_name(call)
+        return await rpc_client.unary(method, request, deadline_s=DEADLINE_S, call=call, user_context=user_context)
+
+    async def create_channel(
+        self, user_id: str, kind: ChannelKind, name: str, target: str, call: CallContext
+    ) -> ChannelView:
+        """Make a channel; of a webhook the secret is in this answer only.
+
+        Raises:
+            InvalidRequest: it can go nowhere.
+            QuotaExceeded: the user has as many as one may have.
+        """
+        request = pb.CreateChannelRequest(
+            user_id=user_id, kind=pb.ChannelKind.ValueType(kind), name=name, target=target
+        )
+        answer = await self._ask(self._stub.CreateChannel, request, call)
+        return channel_from_proto(answer.channel, answer.secret)
+
+    async def list_channels(self, user_id: str, call: CallContext) -> list[ChannelView]:
+        """Return the user's channels."""
+        answer = await self._ask(self._stub.ListChannels, pb.ListChannelsRequest(user_id=user_id), call)
+        return [channel_from_proto(message) for message in answer.channels]
+
+    async def change_channel(
+        self, user_id: str, id: str, call: CallContext, *, name: str | None, target: str | None, enabled: bool | None
+    ) -> ChannelView:
+        """Change what is given.
+
+        Raises:
+            InvalidRequest: it could go nowhere.
+        """
+        request = pb.ChangeChannelRequest(user_id=user_id, id=id, name=name, target=target, enabled=enabled)
+        return channel_from_proto((await self._ask(self._stub.ChangeChannel, request, call)).channel)
+
+    async def delete_channel(self, user_id: str, id: str, call: CallContext) -> None:
+        """Forget a channel with its history."""
+        await self._ask(self._stub.DeleteChannel, pb.DeleteChannelRequest(user_id=user_id, id=id), call)
+
+    async def rotate_secret(self, user_id: str, id: str, overlap_s: int, call: CallContext) -> ChannelView:
+        """Give a webhook a fresh secret, which is in this answer only."""
+        request = pb.RotateSecretRequest(user_id=user_id, id=id, overlap_s=overlap_s)
+        answer = await self._ask(self._stub.RotateSecret, request, call)
+        return channel_from_proto(answer.channel, answer.secret)
+
+    async def test_channel(self, user_id: str, id: str, call: CallContext) -> None:
+        """Send a test on its way.
+
+        Raises:
+            Conflict: the channel is switched off.
+            QuotaExceeded: one has just been sent.
+        """
+        await self._ask(self._stub.TestChannel, pb.TestChannelRequest(user_id=user_id, id=id), call)
+
+    async def list_deliveries(
+        self, user_id: str, channel_id: str, limit: int, page: str, call: CallContext
+    ) -> tuple[list[DeliveryView], str]:
+        """Return what went by a channel, the newest first, and the name of the next page.
+
+        Raises:
+            InvalidRequest: there is no such page.
+        """
+        request = pb.ListDeliveriesRequest(user_id=user_id, channel_id=channel_id, limit=limit, page=page)
+        answer = await self._ask(self._stub.ListDeliveries, request, call)
+        return [delivery_from_proto(message) for message in answer.deliveries], answer.next_page
+
+    async def redeliver(self, user_id: str, channel_id: str, id: str, call: CallContext) -> None:
+        """Send a delivery on its way again.
+
+        Raises:
+            Conflict: the channel is switched off.
+        """
+        request = pb.RedeliverRequest(user_id=user_id, channel_id=channel_id, id=id)
+        await self._ask(self._stub.Redeliver, request, call)
+
+    async def create_rule(self, user_id: str, order: RuleOrder, call: CallContext) -> RuleView:
+        """Make a rule.
+
+        Raises:
+            InvalidRequest: it makes no sense.
+            QuotaExceeded: the user has as many as one may have.
+        """
+        request = pb.CreateRuleRequest(user_id=user_id, rule=rule_to_proto(order))
+        return rule_from_proto((await self._ask(self._stub.CreateRule, request, call)).rule)
+
+    async def list_rules(self, user_id: str, call: CallContext) -> list[RuleView]:
+        """Return the user's rules."""
+        answer = await self._ask(self._stub.ListRules, pb.ListRulesRequest(user_id=user_id), call)
+        return [rule_from_proto(message) for message in answer.rules]
+
+    async def change_rule(self, user_id: str, id: str, given: Mapping[str, Any], call: CallContext) -> RuleView:
+        """Change the fields of a rule that are given by their names in `RuleOrder`; its kind stays.
+
+        Raises:
+            InvalidRequest: it makes no sense.
+        """
+        fields = {"channel_ids" if name == "channels" else name: value for name, value in given.items()}
+        rule = pb.NotificationRule(id=id, **fields)
+        request = pb.ChangeRuleRequest(user_id=user_id, rule=rule, fields=list(fields))
+        return rule_from_proto((await self._ask(self._stub.ChangeRule, request, call)).rule)
+
+    async def delete_rule(self, user_id: str, id: str, call: CallContext) -> None:
+        """Forget a rule."""
+        await self._ask(self._stub.DeleteRule, pb.DeleteRuleRequest(user_id=user_id, id=id), call)
+
+    async def unsubscribe(self, token: str, call: CallContext) -> None:
+        """Stop mails by the link in one, in nobody's name.
+
+        Raises:
+            InvalidRequest: it is none of our links.
+        """
+        request = pb.UnsubscribeRequest(token=token)
+        await rpc_client.unary(self._stub.Unsubscribe, request, deadline_s=DEADLINE_S, call=call)
+
+    async def list_mails(self, limit: int, call: CallContext) -> list[Mail]:
+        """Return the newest mails that were kept because no mail server is set."""
+        request = pb.ListMailsRequest(limit=limit)
+        answer = await rpc_client.unary(self._stub.ListMails, request, deadline_s=DEADLINE_S, call=call)
+        return [Mail(each.email, each.subject, each.text, moment(each, "sent_at")) for each in answer.mails]
+
+    async def watched(self, after: str, limit: int) -> list[str]:
+        """Return, in nobody's name, who has channels, by their ids, behind a given one.
+
+        Raises:
+            ServiceError: usage cannot be asked.
+        """
+        request = pb.ListWatchedRequest(after=after, limit=limit)
+        answer = await rpc_client.unary(self._stub.ListWatched, request, deadline_s=DEADLINE_S)
+        return list(answer.user_ids)
+
+    async def put_people(
+        self, owners: Sequence[Owner], models: Sequence[Model], gone: Sequence[str], at: datetime
+    ) -> None:
+        """Tell, in nobody's name, what is known of people and of models that end; periods are those of the moment.
+
+        Raises:
+            ServiceError: usage cannot be told; telling it again does no harm.
+        """
+        request = pb.PutPeopleRequest(
+            people=[person_to_proto(owner, at) for owner in owners],
+            models=[
+                pb.WatchedModel(model=model.id, shutdown_at=timestamp(model.shutdown_at), successor=model.successor)
+                for model in models
+            ],
+            gone_user_ids=gone,
+        )
+        await rpc_client.unary(self._stub.PutPeople, request, deadline_s=TELL_DEADLINE_S)

@@ -1,0 +1,162 @@
+"""Notifications as the gateway sees them, and as they travel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+from razvilka.usage.v1 import notifications_pb2 as pb
+
+from services.gateway.admission.periods import moment as unix_moment
+from services.gateway.admission.periods import window_of
+from services.gateway.clients.notifications.owners import OwnedBudget, Owner
+from services.gateway.clients.timestamps import moment, timestamp
+
+
+class ChannelKind(IntEnum):
+    """A way to somebody."""
+
+    EMAIL = pb.CHANNEL_KIND_EMAIL
+    WEBHOOK = pb.CHANNEL_KIND_WEBHOOK
+    TELEGRAM = pb.CHANNEL_KIND_TELEGRAM
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelView:
+    """A channel; `target` is a URL, a chat, or nothing."""
+
+    id: str
+    kind: ChannelKind
+    name: str
+    target: str
+    disabled: str
+    failing_since: datetime | None
+    created_at: datetime | None
+    secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOrder:
+    """What a rule is to say."""
+
+    kind: str
+    channels: tuple[str, ...]
+    subject: str
+    thresholds: tuple[int, ...]
+    cooldown_s: int
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """A rule."""
+
+    id: str
+    says: RuleOrder
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One attempt to deliver."""
+
+    at: datetime | None
+    status: int
+    problem: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """An event on its way by a channel."""
+
+    id: str
+    event_id: str
+    kind: str
+    facts: Any
+    occurred_at: datetime | None
+    state: str
+    next_attempt_at: datetime | None
+    attempts: tuple[AttemptView, ...]
+
+
+def channel_from_proto(message: pb.NotificationChannel, secret: str = "") -> ChannelView:
+    """Return a channel; of a webhook that was just made, with its secret."""
+    return ChannelView(
+        message.id,
+        ChannelKind(message.kind),
+        message.name,
+        message.target,
+        message.disabled,
+        moment(message, "failing_since"),
+        moment(message, "created_at"),
+        secret,
+    )
+
+
+def rule_to_proto(order: RuleOrder) -> pb.NotificationRule:
+    """Return what a rule is to say."""
+    return pb.NotificationRule(
+        kind=order.kind,
+        subject=order.subject,
+        thresholds=order.thresholds,
+        channel_ids=order.channels,
+        cooldown_s=order.cooldown_s,
+        enabled=order.enabled,
+    )
+
+
+def rule_from_proto(message: pb.NotificationRule) -> RuleView:
+    """Return a rule."""
+    says = RuleOrder(
+        message.kind,
+        tuple(message.channel_ids),
+        message.subject,
+        tuple(message.thresholds),
+        message.cooldown_s,
+        message.enabled,
+    )
+    return RuleView(message.id, says, moment(message, "created_at"))
+
+
+def delivery_from_proto(message: pb.NotificationDelivery) -> DeliveryView:
+    """Return a delivery with its attempts."""
+    return DeliveryView(
+        message.id,
+        message.event_id,
+        message.kind,
+        msgspec.json.decode(message.facts_json),
+        moment(message, "occurred_at"),
+        message.state,
+        moment(message, "next_attempt_at"),
+        tuple(
+            [AttemptView(moment(each, "at"), each.status, each.problem, each.duration_ms) for each in message.attempts]
+        ),
+    )
+
+
+def person_to_proto(owner: Owner, at: datetime) -> pb.WatchedPerson:
+    """Return what is known of somebody; periods are those that run at a moment."""
+    return pb.WatchedPerson(
+        user_id=owner.user_id,
+        email=owner.email,
+        language=owner.language,
+        time_zone=owner.time_zone,
+        budgets=[_budget(budget, at) for budget in owner.budgets],
+        keys=[pb.WatchedKey(id=key.id, name=key.name, expires_at=timestamp(key.expires_at)) for key in owner.keys],
+    )
+
+
+def _budget(budget: OwnedBudget, at: datetime) -> pb.WatchedBudget:
+    window = window_of(budget.period, budget.time_zone, int(at.timestamp()))
+    return pb.WatchedBudget(
+        subject=budget.subject,
+        name=budget.name,
+        limit_micro_rub=budget.limit_micro_rub,
+        period=budget.period.label,
+        starts_at=timestamp(unix_moment(window.starts_s)) if window else None,
+        ends_at=timestamp(unix_moment(window.ends_s)) if window else None,
+    )

@@ -1,0 +1,89 @@
+"""/v1/alerts/channels: mails and Telegram."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends
+
+from services.gateway.clients.notifications.client import NotificationClient
+from services.gateway.clients.notifications.views import ChannelKind, ChannelView
+from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.request_context import RequestContext, current_context
+from services.gateway.identity.access import Needs, Scope
+from services.gateway.notifications.bodies import (
+    ChannelBody,
+    ChannelChangeBody,
+    ChannelList,
+    ChannelOrderBody,
+    DeletedBody,
+)
+from services.gateway.notifications.telling import Telling
+
+Asked = Annotated[RequestContext, Depends(current_context)]
+PATH: Final = "/v1/alerts/channels"
+KINDS: Final = {"email": ChannelKind.EMAIL, "telegram": ChannelKind.TELEGRAM}
+NEEDS: Final[Needs] = {
+    f"GET {PATH}": Scope.USAGE_READ,
+    f"POST {PATH}": Scope.NOTIFICATIONS_WRITE,
+    f"PATCH {PATH}/{{channel_id}}": Scope.NOTIFICATIONS_WRITE,
+    f"DELETE {PATH}/{{channel_id}}": Scope.NOTIFICATIONS_WRITE,
+}
+
+
+def channels_router(notifications: NotificationClient, telling: Telling) -> APIRouter:
+    """Return the routes of channels that are no webhooks."""
+    router = APIRouter(tags=["notifications"])
+
+    @router.get(PATH, response_model=ChannelList)
+    async def list_channels(context: Asked) -> dict[str, Any]:
+        """List mails and Telegram chats in the order in which they were made."""
+        channels = await notifications.list_channels(context.known_caller.user_id, context.call)
+        return {"data": [channel_body(each) for each in channels if each.kind is not ChannelKind.WEBHOOK]}
+
+    @router.post(PATH, response_model=ChannelBody, status_code=201, openapi_extra=body_description(ChannelOrderBody))
+    async def create_channel(
+        context: Asked, order: Annotated[ChannelOrderBody, Depends(json_of(ChannelOrderBody))]
+    ) -> dict[str, Any]:
+        """Make a channel; mails go to the confirmed address of the account."""
+        user_id = context.known_caller.user_id
+        made = await notifications.create_channel(user_id, KINDS[order.kind], order.name, order.chat_id, context.call)
+        await telling.introduce(user_id)
+        return channel_body(made)
+
+    @router.patch(PATH + "/{channel_id}", response_model=ChannelBody, openapi_extra=body_description(ChannelChangeBody))
+    async def change_channel(
+        context: Asked, channel_id: str, change: Annotated[ChannelChangeBody, Depends(json_of(ChannelChangeBody))]
+    ) -> dict[str, Any]:
+        """Change what is given, and forget that it failed."""
+        changed = await notifications.change_channel(
+            context.known_caller.user_id,
+            channel_id,
+            context.call,
+            name=change.name,
+            target=change.chat_id,
+            enabled=change.enabled,
+        )
+        return channel_body(changed)
+
+    @router.delete(PATH + "/{channel_id}", response_model=DeletedBody)
+    async def delete_channel(context: Asked, channel_id: str) -> dict[str, Any]:
+        """Forget a channel with its history; rules go on without it."""
+        await notifications.delete_channel(context.known_caller.user_id, channel_id, context.call)
+        return {"id": channel_id}
+
+    return router
+
+
+def channel_body(channel: ChannelView) -> dict[str, Any]:
+    """Return a channel as the API shows it."""
+    return {
+        "id": channel.id,
+        "kind": channel.kind.name.lower(),
+        "name": channel.name,
+        "chat_id": channel.target or None,
+        "enabled": not channel.disabled,
+        "disabled": channel.disabled or None,
+        "failing_since": channel.failing_since,
+        "created_at": channel.created_at,
+    }

@@ -1,0 +1,29 @@
+"""The routes of the room, and what they need."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from services.gateway.clients.notifications.client import NotificationClient
+from services.gateway.identity.access import Needs
+from services.gateway.notifications import alerts, channels, deliveries, webhooks
+from services.gateway.notifications.alerts import alerts_router, unsubscribe_router
+from services.gateway.notifications.channels import channels_router
+from services.gateway.notifications.deliveries import deliveries_router
+from services.gateway.notifications.telling import Telling
+from services.gateway.notifications.webhooks import webhooks_router
+
+NEEDS: Final[Needs] = {**alerts.NEEDS, **channels.NEEDS, **webhooks.NEEDS, **deliveries.NEEDS}
+
+
+def notification_routers(notifications: NotificationClient, telling: Telling) -> tuple[APIRouter, ...]:
+    """Return the routes; those of channels come before those of a rule, whose id could be any word."""
+    return (
+        unsubscribe_router(notifications),
+        channels_router(notifications, telling),
+        alerts_router(notifications),
+        webhooks_router(notifications, telling),
+        *(deliveries_router(notifications, path) for path in deliveries.OF_ONE),
+    )

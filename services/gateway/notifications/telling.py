@@ -1,0 +1,91 @@
+"""Tells usage what auth knows of people who have channels: usage, which tells them of budgets and ends, has none of it.
+
+One gateway of the fleet does it at a time; twice would do no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from servicekit.clock import Clock
+from servicekit.errors import ServiceError
+from services.gateway.clients.catalog import CatalogWatch, Model
+from services.gateway.clients.notifications.client import NotificationClient
+from services.gateway.clients.notifications.owners import OwnerClient
+from services.gateway.metering.interfaces import ElectsLeader
+
+log = structlog.get_logger()
+
+CHORE: Final = "people"
+BATCH: Final = 100
+# Long enough for some ten thousand people; then the next round begins where nobody waits.
+TIMEOUT_S: Final = 300.0
+
+
+class Telling:
+    """Asks auth and tells usage."""
+
+    def __init__(
+        self,
+        election: ElectsLeader,
+        owners: OwnerClient,
+        usage: NotificationClient,
+        catalog: CatalogWatch,
+        *,
+        clock: Clock,
+        every_s: float,
+    ) -> None:
+        self._election = election
+        self._owners = owners
+        self._usage = usage
+        self._catalog = catalog
+        self._clock = clock
+        self._every_s = every_s
+
+    async def serve(self) -> None:
+        """Tell of everybody, again and again; cancel it to stop."""
+        while True:
+            await self._clock.sleep(self._every_s)
+            try:
+                async with self._election.elected(CHORE, timeout_s=TIMEOUT_S) as chosen:
+                    if chosen:
+                        await self.tell_of_all()
+            except (TimeoutError, ServiceError, OSError) as exc:
+                log.warning("notifications.telling_missed", error=type(exc).__name__)
+
+    async def tell_of_all(self) -> None:
+        """Tell of everybody who has channels.
+
+        Raises:
+            ServiceError: auth or usage is away; the next round tells it.
+        """
+        after = ""
+        while user_ids := await self._usage.watched(after, BATCH):
+            await self.tell_of(user_ids)
+            after = user_ids[-1]
+
+    async def tell_of(self, user_ids: Sequence[str]) -> None:
+        """Tell of some people.
+
+        Raises:
+            ServiceError: auth or usage is away.
+        """
+        owners, gone = await self._owners.get_owners(user_ids)
+        await self._usage.put_people(owners, self._ending_models(), gone, self._clock.now())
+
+    async def introduce(self, user_id: str) -> None:
+        """Tell of somebody who has just made a channel, so that a test arrives; else the next round does."""
+        try:
+            await self.tell_of([user_id])
+        except ServiceError as exc:
+            log.warning("notifications.introduction_missed", reason=exc.reason.value)
+
+    def _ending_models(self) -> list[Model]:
+        now = self._clock.now()
+        if not self._catalog.is_ready:
+            return []
+        models = self._catalog.current().models
+        return [model for model in models if model.shutdown_at is not None and model.shutdown_at > now]

@@ -1,0 +1,77 @@
+"""What usage is told of people: by one gateway, of everybody who has channels, with the periods that run now."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from razvilka.auth.v1 import auth_pb2, owners_pb2
+from razvilka.usage.v1 import notifications_pb2 as pb
+
+from servicekit.errors import ErrorReason, Unavailable
+from services.gateway.tests.backends import Backends
+from services.gateway.tests.conftest import StartGateway
+
+MONTH, TOTAL = auth_pb2.BUDGET_PERIOD_MONTH, auth_pb2.BUDGET_PERIOD_TOTAL
+
+
+def owner(user_id: str) -> owners_pb2.Owner:
+    budgets = [
+        owners_pb2.OwnedBudget(
+            budget=auth_pb2.Budget(subject=f"user:{user_id}", period=period, limit_micro_rub=5_000_000), name="всё"
+        )
+        for period in (MONTH, TOTAL)
+    ]
+    keys = [owners_pb2.EndingKey(id="key-1", name="laptop", expires_at=Timestamp(seconds=4_000_000_000))]
+    known = {"email": "vera@example.ru", "language": "en", "time_zone": "Europe/Moscow"}
+    return owners_pb2.Owner(user_id=user_id, budgets=budgets, keys=keys, **known)
+
+
+async def told(backends: Backends) -> pb.PutPeopleRequest:
+    async with asyncio.timeout(60):
+        return await backends.notifications.told.get()
+
+
+async def test_everybody_with_channels_is_told_of_again_and_again(
+    backends: Backends, start_gateway: StartGateway
+) -> None:
+    """In batches; whose account is gone is named, and a round that failed is made up for by the next."""
+    ids = [f"user-{n:03}" for n in range(150)]
+    backends.notifications.watched = [*ids, "vanished"]
+    backends.owners.owners = {id: owner(id) for id in ids}
+    backends.notifications.failure = Unavailable(ErrorReason.SERVICE_UNAVAILABLE, "Later.")
+    await start_gateway(tell_people_every_s=0.05)
+    backends.notifications.failure = None
+
+    first = await told(backends)
+    while [person.user_id for person in first.people] != ids[:100]:
+        first = await told(backends)
+    second = await told(backends)
+
+    assert [person.user_id for person in second.people] == ids[100:]
+    assert list(second.gone_user_ids) == ["vanished"]
+
+
+async def test_budgets_come_with_the_period_that_runs_in_their_owners_zone(
+    backends: Backends, start_gateway: StartGateway
+) -> None:
+    """Moscow's month begins three hours before London's; what lasts for ever has neither beginning nor end."""
+    backends.notifications.watched = ["user-1"]
+    backends.owners.owners["user-1"] = owner("user-1")
+    await start_gateway(tell_people_every_s=0.05)
+
+    request = await told(backends)
+
+    (person,) = request.people
+    month, total = person.budgets
+    starts_at = month.starts_at.ToDatetime(UTC)
+    now = datetime.now(UTC)
+    assert (month.period, total.period) == ("month", "lifetime")
+    assert (starts_at.hour, starts_at.minute) == (21, 0)
+    assert starts_at <= now < month.ends_at.ToDatetime(UTC)
+    assert not total.HasField("starts_at")
+    assert not total.HasField("ends_at")
+    assert (month.subject, month.limit_micro_rub, month.name) == ("user:user-1", 5_000_000, "всё")
+    assert [(key.id, key.expires_at.seconds) for key in person.keys] == [("key-1", 4_000_000_000)]
+    assert [model.model for model in request.models] == ["yandexgpt:deprecated"]

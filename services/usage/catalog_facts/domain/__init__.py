@@ -1,0 +1,1 @@
+"""Facts about models and what tokens cost by them. No I/O."""

@@ -1,0 +1,33 @@
+"""Who of forecasting gets which instance."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import asyncpg
+
+from servicekit.clock import Clock
+from services.usage.catalog_facts.store import FactsStore
+from services.usage.forecasting.forecaster import Forecaster
+from services.usage.forecasting.keeper import ForecastKeeper
+from services.usage.forecasting.rpc import ForecastServicer
+from services.usage.forecasting.settings import ForecastSettings
+from services.usage.forecasting.store import ForecastStore
+from services.usage.statistics.store import StatisticsStore
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastRoom:
+    """What forecasting offers to the service: answers on the wire; jobs by name, with seconds between their times."""
+
+    servicer: ForecastServicer
+    jobs: dict[str, tuple[Callable[[], Awaitable[None]], float]]
+
+
+def build_forecasting(pool: asyncpg.Pool[asyncpg.Record], settings: ForecastSettings, clock: Clock) -> ForecastRoom:
+    """Return the room on a pool."""
+    store = ForecastStore(pool)
+    forecaster = Forecaster(StatisticsStore(pool), FactsStore(pool), store, clock=clock)
+    keeper = ForecastKeeper(forecaster, store, settings, clock=clock)
+    return ForecastRoom(ForecastServicer(forecaster), {"forecasts": (keeper.round, settings.every_s)})

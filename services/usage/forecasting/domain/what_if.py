@@ -1,0 +1,63 @@
+"""What if all short calls went to another model?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from services.usage.catalog_facts.domain.facts import DatedPrice
+from services.usage.forecasting.domain.course import Band
+from services.usage.forecasting.domain.prices import ModelUse, cost_of
+
+SHORT_INPUT_TOKENS: Final = 1000
+SHORT_OUTPUT_TOKENS: Final = 300
+"""A short call has fewer of each, offered no tools and ended by itself."""
+HAS_TOOLS: Final = 1
+"""The bit of a row's traits that says that tools were offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShortCalls:
+    """How many of a user's calls, and what they used and cost by model; those of the other model are not among them."""
+
+    requests: int
+    uses: tuple[ModelUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """How the short calls of the last weeks change spending when another model answers them.
+
+    Attributes:
+        model: the other one, with its version.
+        requests: how many calls would go to the other model.
+        cost_micro_rub: what they cost.
+        would_cost_micro_rub: what they would cost by the other model's price of today, token for token.
+        factor: what everything together costs then, as a share of what it costs now.
+    """
+
+    model: str
+    requests: int
+    cost_micro_rub: int
+    would_cost_micro_rub: int
+    factor: float
+
+    def applied(self, band: Band, spent: int) -> Band:
+        """Return the band of a sum when calls change now, after so much of it was spent."""
+        return Band(*(spent + round((figure - spent) * self.factor) for figure in (band.p10, band.p50, band.p90)))
+
+
+@dataclass(frozen=True, slots=True)
+class OtherModel:
+    """The model that is to answer, with its version, and its price of today."""
+
+    model: str
+    price: DatedPrice
+
+
+def what_if(calls: ShortCalls, other: OtherModel, total_micro_rub: int) -> WhatIf:
+    """Return what changes, given the other model and what all calls of the same days cost."""
+    cost = sum(use.cost_micro_rub for use in calls.uses)
+    would_cost = sum(cost_of(use, other.price) for use in calls.uses)
+    factor = 1 + (would_cost - cost) / total_micro_rub if total_micro_rub > 0 else 1.0
+    return WhatIf(other.model, calls.requests, cost, would_cost, max(0.0, factor))

@@ -1,0 +1,153 @@
+"""Answers questions about coming spending, and keeps what it said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.usage.catalog_facts.domain.facts import CHAT, Facts
+from services.usage.catalog_facts.store import FactsStore
+from services.usage.forecasting import metrics
+from services.usage.forecasting.domain.answer import MIX_DAYS, Past, answer, outlook_of
+from services.usage.forecasting.domain.course import Course, Today
+from services.usage.forecasting.domain.forecast import Forecast, Question
+from services.usage.forecasting.domain.outlook import WINDOW
+from services.usage.forecasting.domain.prices import ModelUse
+from services.usage.forecasting.domain.radii import HORIZON_MAX
+from services.usage.forecasting.domain.what_if import OtherModel, ShortCalls
+from services.usage.forecasting.store import ForecastStore, OpenForecast
+from services.usage.statistics.domain.query import Bucket, Dimension, Query
+from services.usage.statistics.reader import StatisticsReader
+
+_DAY: Final = timedelta(days=1)
+_HOURS: Final = 24
+NOTHING_PASSED: Final = Today(spent=0, passed=0.0)
+AS_PRICED: Final = (1.0,) * HORIZON_MAX
+
+
+class Forecaster:
+    """Reads the past of a user and foretells from it. Each method raises `Unavailable` while the store is away."""
+
+    def __init__(self, reader: StatisticsReader, facts: FactsStore, store: ForecastStore, *, clock: Clock) -> None:
+        self._reader = reader
+        self._facts = facts
+        self._store = store
+        self._clock = clock
+
+    async def forecast(self, question: Question) -> Forecast:
+        """Return what to expect from today on.
+
+        Raises:
+            InvalidRequest: a parameter makes no sense; the error names it.
+        """
+        with metrics.FORECAST_SECONDS.time():
+            area = check(question)
+            past = await self._past(question, self._clock.now().astimezone(area))
+            # Some milliseconds of arithmetic: elsewhere than where every call is served.
+            found = await asyncio.to_thread(answer, question, past)
+            await self._keep(question, past, asked=True)
+        return found
+
+    async def keep_today(self, user_id: str, zone: str) -> None:
+        """Keep what is foretold of today, so that there is something to compare when the user asks again."""
+        question = Question(user_id, zone, horizon=1)
+        await self._keep(
+            question, await self._past(question, self._clock.now().astimezone(ZoneInfo(zone))), asked=False
+        )
+
+    async def cost_of_day(self, user_id: str, zone: str, day: date) -> int:
+        """Return what a day of a zone has cost, micro-roubles."""
+        return (await self._reader.daily_cost(user_id, zone, day, day + _DAY))[0]
+
+    async def _past(self, question: Question, now: datetime) -> Past:
+        today, facts = now.date(), await self._facts.read()
+        *days, spent_today = await self._reader.daily_cost(
+            question.user_id, question.zone, today - WINDOW * _DAY, today + _DAY
+        )
+        lately = _mix_query(question, now)
+        return Past(
+            now=now,
+            days=days,
+            spent_today=spent_today,
+            by_hour=await self._by_hour(lately, now),
+            uses=await self._uses(lately),
+            facts=facts,
+            kept=await self._store.read_kept(question.user_id, question.zone, today - WINDOW * _DAY),
+            short=await self._short(question, lately, facts) if question.what_if_model else None,
+        )
+
+    async def _by_hour(self, lately: Query, now: datetime) -> Sequence[int]:
+        rows = await self._reader.figures(replace(lately, bucket=Bucket.HOUR))
+        by_hour = [0] * _HOURS
+        for row in rows:
+            if row.starts_at is not None and (local := row.starts_at.astimezone(now.tzinfo)).date() < now.date():
+                by_hour[local.hour] += row.figures.cost_micro_rub
+        return by_hour
+
+    async def _uses(self, lately: Query) -> Sequence[ModelUse]:
+        rows = await self._reader.figures(replace(lately, group_by=(Dimension.VERSION,)))
+        return [
+            ModelUse(
+                row.group[0],
+                row.figures.tokens_input,
+                row.figures.tokens_output,
+                row.figures.tokens_cached,
+                row.figures.cost_micro_rub,
+            )
+            for row in rows
+        ]
+
+    async def _short(self, question: Question, lately: Query, facts: Facts) -> tuple[ShortCalls, OtherModel]:
+        other = _other_model(question.what_if_model, facts, lately.until)
+        return await self._store.short_calls(question.user_id, lately.since, lately.until, other.model), other
+
+    async def _keep(self, question: Question, past: Past, *, asked: bool) -> None:
+        """Keep today's band as it was before the day began. A day that is no forecast is not kept."""
+        found = await asyncio.to_thread(outlook_of, past)
+        if not found.refusal and found.days_are_meant:
+            band = Course(found, NOTHING_PASSED, AS_PRICED).day(0)
+            today = OpenForecast(question.user_id, past.now.date(), question.zone)
+            await self._store.keep(today, found.method.value, band, asked=asked)
+
+
+def check(question: Question) -> ZoneInfo:
+    """Return the zone of a question that can be answered.
+
+    Raises:
+        InvalidRequest: it cannot.
+    """
+    if not question.user_id or "\0" in question.user_id:
+        raise _refused("user_id", "user_id is missing or malformed.")
+    if not 1 <= question.horizon <= HORIZON_MAX:
+        raise _refused("horizon", f"`horizon` is the number of days to foretell, 1 to {HORIZON_MAX}.")
+    if question.limit is not None and question.limit.amount <= 0:
+        raise _refused("limit_rub", "`limit_rub` must be above 0.")
+    try:
+        return ZoneInfo(question.zone)
+    except (KeyError, ValueError, OSError) as unknown:
+        raise _refused("tz", "`tz` must be an IANA time zone such as Europe/Moscow.") from unknown
+
+
+def _mix_query(question: Question, now: datetime) -> Query:
+    since = datetime.combine(now.date() - MIX_DAYS * _DAY, time(), now.tzinfo)
+    return Query(question.user_id, since, now, question.zone)
+
+
+def _other_model(name: str, facts: Facts, now: datetime) -> OtherModel:
+    found = facts.find(name)
+    price = None if found is None else found.price_at(now)
+    if found is None or price is None or found.kind != CHAT or not found.is_offered:
+        raise _refused(
+            "what_if", f"`what_if` names no chat model with a price: {name[:128]}. GET /v1/models lists them."
+        )
+    return OtherModel(found.model, price)
+
+
+def _refused(param: str, message: str) -> InvalidRequest:
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

@@ -1,0 +1,65 @@
+"""The job: compares what was foretold with what came, and keeps today's forecasts of those who have asked lately."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from servicekit.clock import Clock
+from services.usage.forecasting import metrics
+from services.usage.forecasting.forecaster import Forecaster
+from services.usage.forecasting.settings import ForecastSettings
+from services.usage.forecasting.store import ForecastStore
+
+COVERAGE_DAYS: Final = 28
+# Records may arrive late; gateways ship their journals within seconds, and after an outage as soon as they can.
+_ALL_THERE: Final = timedelta(hours=1)
+
+
+class ForecastKeeper:
+    """Does the job, in one instance at a time; a round that is done again changes nothing."""
+
+    def __init__(
+        self, forecaster: Forecaster, store: ForecastStore, settings: ForecastSettings, *, clock: Clock
+    ) -> None:
+        self._forecaster = forecaster
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+
+    async def round(self) -> None:
+        """Compare days that are over, keep today's forecasts, say how many bands held, forget what is old."""
+        now = self._clock.now()
+        async with self._store.alone() as alone:
+            if alone:
+                await self._compare(now)
+                await self._keep(now)
+                await self._store.forget(now.date() - timedelta(days=self._settings.kept_days))
+        held = await self._store.coverage(now.date() - timedelta(days=COVERAGE_DAYS))
+        if held is not None:
+            metrics.COVERAGE.set(held)
+
+    async def _compare(self, now: datetime) -> None:
+        # East of Greenwich a day may be over while it is still that day in UTC.
+        for each in await self._store.find_open(now.date() + timedelta(days=1), self._settings.batch_max):
+            if _day_of(now - _ALL_THERE, each.zone) > each.day:
+                actual = await self._forecaster.cost_of_day(each.user_id, each.zone, each.day)
+                await self._store.compare(each, actual)
+
+    async def _keep(self, now: datetime) -> None:
+        since = now.date() - timedelta(days=self._settings.asked_days)
+        after, made = "", 0
+        while made < self._settings.batch_max:
+            askers = await self._store.find_askers(since, after, self._settings.batch_max)
+            if not askers:
+                return
+            for asker in askers:
+                if _day_of(now, asker.zone) > asker.last_day:
+                    await self._forecaster.keep_today(asker.user_id, asker.zone)
+                    made += 1
+            after = askers[-1].user_id
+
+
+def _day_of(moment: datetime, zone: str) -> date:
+    return moment.astimezone(ZoneInfo(zone)).date()

@@ -1,0 +1,79 @@
+"""SQL of the entrance: how far a move has come, which id became which, what is taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from servicekit.postgres import sql
+from services.usage.importing.record import ImportedRecord
+from services.usage.store.column_sql import READ
+from services.usage.store.connection import Connection
+from services.usage.store.records import fields_of
+
+FIND_PROGRESS: Final = "SELECT last_row, state::text FROM usage.imports WHERE source_id = $1"
+# Two movers of one source: the second finds that the row is not where it left it.
+ADVANCE: Final = """
+INSERT INTO usage.imports AS stored (source_id, last_row, state) VALUES ($1, $3, $4::jsonb)
+ON CONFLICT (source_id) DO UPDATE SET last_row = $3, state = $4::jsonb, changed_at = now()
+WHERE stored.last_row = $2
+RETURNING source_id
+"""
+FORGET: Final = "DELETE FROM usage.imports WHERE source_id = $1"
+
+INSERT_IDS: Final = """
+INSERT INTO usage.import_ids (source_id, old_id, id)
+SELECT $1, old_id, id FROM unnest($2::text[], $3::uuid[]) AS given (old_id, id)
+ON CONFLICT DO NOTHING
+"""
+FORGET_IDS: Final = "DELETE FROM usage.import_ids WHERE source_id = $1"
+FIND_ID: Final = "SELECT id::text FROM usage.import_ids WHERE old_id = $1 LIMIT 1"
+
+FIND_SPAN: Final = """
+SELECT min(created_at), max(created_at) FROM usage.usage WHERE source = 'imported' AND price_version = $1
+"""
+TAKE_BACK: Final = sql("SELECT created_at AS at, {read} FROM usage.take_back_imported($1, $2, $3)", read=READ)
+
+
+async def find_progress(connection: Connection, source_id: str) -> tuple[int, Mapping[str, Any]] | None:
+    """Return the last row with a fate, and the state that was kept with it."""
+    row = await connection.fetchrow(FIND_PROGRESS, source_id)
+    return None if row is None else (row[0], msgspec.json.decode(row[1]))
+
+
+async def advance(connection: Connection, source_id: str, from_row: int, to_row: int, state: Mapping[str, Any]) -> bool:
+    """Move on from one row to another; False: somebody else did."""
+    encoded = msgspec.json.encode(state).decode()
+    return await connection.fetchval(ADVANCE, source_id, from_row, to_row, encoded) is not None
+
+
+async def insert_ids(connection: Connection, source_id: str, ids: Mapping[str, str]) -> None:
+    """Note which id became which."""
+    if ids:
+        await connection.execute(INSERT_IDS, source_id, list(ids), list(ids.values()))
+
+
+async def find_id(connection: Connection, old_id: str) -> str | None:
+    """Return what an id of 1.0 became."""
+    found: str | None = await connection.fetchval(FIND_ID, old_id)
+    return found
+
+
+async def span_of(connection: Connection, tag: str) -> tuple[datetime, datetime] | None:
+    """Return the times of the first and the last row of a source."""
+    first, last = await connection.fetchrow(FIND_SPAN, tag)  # type: ignore[misc]
+    return None if first is None else (first, last)
+
+
+async def take_back(connection: Connection, tag: str, since: datetime, until: datetime) -> list[ImportedRecord]:
+    """Delete the rows of a source in a span, and return them."""
+    return [ImportedRecord(**fields_of(row)) for row in await connection.fetch(TAKE_BACK, tag, since, until)]
+
+
+async def forget(connection: Connection, source_id: str) -> None:
+    """Forget a source of which nothing is left."""
+    await connection.execute(FORGET_IDS, source_id)
+    await connection.execute(FORGET, source_id)

@@ -1,0 +1,187 @@
+"""A user's usage, analysed: once a day from rows and rollups, and when asked with what only the asking side knows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.usage.catalog_facts.domain.facts import Facts
+from services.usage.catalog_facts.store import FactsStore
+from services.usage.forecasting.domain.course import Course, Today
+from services.usage.forecasting.domain.outlook import WINDOW, outlook
+from services.usage.forecasting.domain.radii import HORIZON_MAX
+from services.usage.insights.anomalies import Anomalies
+from services.usage.insights.domain.advice import advised
+from services.usage.insights.domain.finding import Found, UsagePatterns
+from services.usage.insights.domain.incident import Feedback
+from services.usage.insights.domain.material import WINDOW_DAYS, KeyUse, LimitUse, Material
+from services.usage.insights.domain.patterns import FROM_ROWS, WHEN_ASKED, look_for
+from services.usage.insights.recommending import Recommending
+from services.usage.insights.store import incidents, kept, recommendations, sums
+from services.usage.insights.store.sessions import Sessions
+from services.usage.store.connection import Connection
+
+# Rows of the last minutes of a day are shipped and stored by then.
+DAY_IS_IN: Final = timedelta(minutes=15)
+ACTIVE_DAYS: Final = 2 * WINDOW_DAYS
+_DAY_S: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the asking side knows: the zone of days and hours, active keys, limits."""
+
+    zone: str = "UTC"
+    keys: Sequence[KeyUse] = ()
+    limits: Sequence[LimitUse] = ()
+
+
+NOTHING_ASKED: Final = Asked()
+
+
+def check_zone(name: str) -> str:
+    """Return the name of a time zone, UTC for none.
+
+    Raises:
+        InvalidRequest: there is none of that name.
+    """
+    try:
+        return ZoneInfo(name or "UTC").key
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        text = f"There is no time zone `{name[:64]}`; give a name as Europe/Moscow (field `tz`)."
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="tz") from None
+
+
+class Analysis:
+    """Looks for patterns, and keeps what a day's look has found."""
+
+    def __init__(
+        self, sessions: Sessions, facts: FactsStore, anomalies: Anomalies, recommending: Recommending, *, clock: Clock
+    ) -> None:
+        self._sessions = sessions
+        self._facts = facts
+        self._anomalies = anomalies
+        self._recommending = recommending
+        self._clock = clock
+
+    async def patterns(self, user_id: str, asked: Asked) -> UsagePatterns:
+        """Return what shows in the user's usage. What takes scans is of today or yesterday, the rest of now."""
+        analysed_at, findings = await self._of_rows(user_id)
+        with_asked = await self._when_asked(user_id, asked)
+        names = {key.key_id: key.name for key in asked.keys if key.name}
+        found = tuple([_named(each, names) for each in (*with_asked, *findings)])
+        return UsagePatterns(user_id, analysed_at, asked.zone, found)
+
+    async def next_user(self, after: str) -> str | None:
+        """Return who comes next, by id, of those whose turn it is today; None: nobody."""
+        today = self._today()
+        async with self._sessions.of_everybody() as connection:
+            return await kept.next_user(connection, today, today - timedelta(days=ACTIVE_DAYS), after)
+
+    async def analyse_today(self, user_id: str) -> bool:
+        """Analyse a user unless it is done or another instance is at it; tell whether it was done here."""
+        facts, today = await self._facts.read(), self._today()
+        async with self._sessions.of(user_id) as connection:
+            claimed = await kept.claim(connection, user_id, today)
+            if claimed:
+                await self._analyse(connection, user_id, facts, today)
+        return claimed
+
+    def _today(self) -> date:
+        return (self._clock.now() - DAY_IS_IN).date()
+
+    async def enrol(self) -> None:
+        """Note who had requests lately: they are to be analysed."""
+        async with self._sessions.of_everybody() as connection:
+            await kept.enrol(connection, self._clock.now().date() - timedelta(days=1))
+
+    async def _of_rows(self, user_id: str) -> tuple[datetime, tuple[Found, ...]]:
+        yesterday = self._today() - timedelta(days=1)
+        async with self._sessions.of(user_id) as connection:
+            found = await kept.read(connection, user_id, yesterday)
+        if found is not None:
+            return found
+        facts, today = await self._facts.read(), self._today()
+        async with self._sessions.of(user_id) as connection:
+            if await kept.lock(connection, user_id, today) >= yesterday:
+                # Another call was faster; it is done now that the lock is ours.
+                found = await kept.read(connection, user_id, yesterday)
+                assert found is not None
+                return found
+            return self._clock.now(), await self._analyse(connection, user_id, facts, today)
+
+    async def _analyse(self, connection: Connection, user_id: str, facts: Facts, today: date) -> tuple[Found, ...]:
+        """Analyse somebody who is locked: patterns, advice, the days that are over, what advice has saved."""
+        now = self._clock.now()
+        await self._anomalies.judge_days(connection, user_id, today)
+        material = await _material(connection, user_id, facts, now)
+        findings = await asyncio.to_thread(look_for, FROM_ROWS, material)
+        await kept.keep(connection, user_id, today, now, findings)
+        await recommendations.advise(connection, user_id, advised(findings), now)
+        await self._recommending.measure(connection, user_id)
+        return findings
+
+    async def _when_asked(self, user_id: str, asked: Asked) -> tuple[Found, ...]:
+        now = self._clock.now()
+        since = sums.window_begins(now)
+        async with self._sessions.of(user_id) as connection:
+            hours = await sums.read_hours(connection, user_id, since)
+            recent = await incidents.read(connection, user_id, since, now)
+            first = now.date() - timedelta(days=WINDOW)
+            costs = await incidents.read_costs(connection, user_id, first, now.date() + timedelta(days=1))
+            material = Material(
+                now=now,
+                zone=asked.zone,
+                facts=Facts(()),
+                hours=hours,
+                keys=asked.keys,
+                limits=asked.limits,
+                incidents=[each for each in recent if each.feedback is not Feedback.EXPECTED],
+                course=await asyncio.to_thread(_course, costs, now) if asked.limits else None,
+                spent_today_micro_rub=costs[-1],
+            )
+            findings = look_for(WHEN_ASKED, material)
+            await recommendations.advise(connection, user_id, advised(findings), now)
+        return findings
+
+
+async def _material(connection: Connection, user_id: str, facts: Facts, now: datetime) -> Material:
+    since = sums.window_begins(now)
+    return Material(
+        now=now,
+        zone="UTC",
+        facts=facts,
+        hours=await sums.read_hours(connection, user_id, since),
+        days=await sums.read_days(connection, user_id, now.date() - timedelta(days=2 * WINDOW_DAYS)),
+        minutes=await sums.read_minutes(connection, user_id, since),
+        models=await sums.read_models(connection, user_id, since),
+        errors=await sums.read_errors(connection, user_id, since),
+        repeats=await sums.read_repeats(connection, user_id, since),
+        retries=await sums.read_retries(connection, user_id, now),
+        first_tokens=await sums.read_first_tokens(connection, user_id, since),
+    )
+
+
+def _course(costs: Sequence[int], now: datetime) -> Course | None:
+    """Return the course of spending, given full days and what today has cost; None: it cannot be foretold."""
+    foreseen = outlook(costs[:-1])
+    if foreseen.refusal is not None:
+        return None
+    passed = (now - datetime.combine(now.date(), time(), UTC)).total_seconds() / _DAY_S
+    return Course(foreseen, Today(costs[-1], passed), (1.0,) * HORIZON_MAX)
+
+
+def _named(found: Found, names: dict[str, str]) -> Found:
+    """Return a finding that calls a key by its name: rows know its id alone."""
+    key_id = str(found.evidence.get("key", ""))
+    name = names.get(key_id)
+    if name is None:
+        return found
+    texts = {locale: text.replace(key_id, name) for locale, text in found.texts.items()}
+    return replace(found, texts=texts, evidence={**found.evidence, "key": name})

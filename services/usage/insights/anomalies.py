@@ -1,0 +1,214 @@
+"""Looks for days and hours that cost more than they should, and listens to what users say of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from statistics import fmean
+from typing import Any, Final, Protocol
+
+import structlog
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from services.usage import metrics
+from services.usage.insights.domain.anomaly import (
+    IMPACT_MICRO_RUB,
+    LEAST_DAYS,
+    MISSES,
+    WINDOW_DAYS,
+    Cause,
+    judge_hour,
+    judge_next_day,
+    root_cause,
+)
+from services.usage.insights.domain.incident import (
+    Feedback,
+    Grain,
+    Incident,
+    incident_id,
+    is_uuid,
+    without_incidents,
+)
+from services.usage.insights.store import incidents
+from services.usage.insights.store.sessions import Sessions
+from services.usage.store.connection import Connection
+
+log = structlog.get_logger()
+
+# After a stop of the service, days that long ago are still judged.
+CATCH_UP_DAYS: Final = 7
+# What was expected once raises the bar for a quarter.
+REMEMBERED: Final = timedelta(days=90)
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
+# Rows of an hour's last minutes come a little late.
+LATE: Final = timedelta(minutes=10)
+MOST: Final = 200
+EVENT: Final = "anomaly.detected"
+
+
+class RaisesEvents(Protocol):
+    """Tells the user of an event, once for each dedupe key."""
+
+    async def __call__(
+        self, user_id: str, kind: str, dedupe_key: str, facts: dict[str, Any], *, subject: str = ""
+    ) -> object:
+        """Raise it."""
+        ...
+
+
+class Anomalies:
+    """Finds incidents, each once, however many instances look.
+
+    Args:
+        sessions: of the store.
+        tell: raises the event of what is new, for those who want to be told; twice does no harm.
+        clock: tells the time.
+    """
+
+    def __init__(self, sessions: Sessions, tell: RaisesEvents, *, clock: Clock) -> None:
+        self._sessions = sessions
+        self._tell = tell
+        self._clock = clock
+
+    async def list_of(self, user_id: str, since: datetime, until: datetime, limit: int) -> list[Incident]:
+        """Return the user's incidents that touch a span, the newest first.
+
+        Raises:
+            InvalidRequest: the limit is out of bounds.
+        """
+        if not 1 <= limit <= MOST:
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"The limit must be 1 to {MOST}.", param="limit")
+        async with self._sessions.of(user_id) as connection:
+            return await incidents.read(connection, user_id, since, until, limit)
+
+    async def say(self, user_id: str, incident: str, feedback: Feedback) -> Incident:
+        """Keep what the user says of an incident; said again, the last word counts.
+
+        Raises:
+            NotFound: absent, or someone else's.
+        """
+        found = None
+        if is_uuid(incident):
+            async with self._sessions.of(user_id) as connection:
+                found = await incidents.say(connection, user_id, incident, feedback, self._clock.now())
+        if found is None:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such anomaly.", param="id")
+        return found
+
+    async def judge_days(self, connection: Connection, user_id: str, today: date) -> None:
+        """Judge the user's last days that are over and not judged yet; the caller holds the user's lock."""
+        begin = today - timedelta(days=WINDOW_DAYS + CATCH_UP_DAYS)
+        costs = await incidents.read_costs(connection, user_id, begin, today)
+        for ago in range(CATCH_UP_DAYS, 0, -1):
+            await self._judge_day(connection, user_id, begin, costs[: len(costs) - ago + 1])
+
+    async def _judge_day(self, connection: Connection, user_id: str, begin: date, costs: Sequence[int]) -> None:
+        """Judge the last of these days."""
+        day = _start_of(begin + timedelta(days=len(costs) - 1))
+        known = await incidents.read(connection, user_id, day - REMEMBERED, day + DAY)
+        of_days = [each for each in known if each.grain is Grain.DAY]
+        if any(each.begins_at <= day < each.ends_at for each in of_days):
+            return
+        history, actual = without_incidents(begin, costs[:-1], of_days), costs[-1]
+        judgement = await asyncio.to_thread(judge_next_day, history)
+        if judgement is None or not judgement.is_exceeded(actual, fmean(history[-MISSES:])):
+            return
+        cause = root_cause(await incidents.find_causes(connection, user_id, day, DAY))
+        forgiven = _forgiven(known, cause)
+        judgement = await asyncio.to_thread(judge_next_day, history, forgiven=forgiven)
+        if judgement is not None and actual > judgement.bar:
+            new = self._incident(user_id, Grain.DAY, day, DAY, (judgement.expected, actual), cause)
+            await self._put(connection, _joined(new, of_days))
+
+    async def watch_hours(self) -> int:
+        """Look at everybody's running hour, and the last one's late rows; return how many incidents are new."""
+        since = (self._clock.now() - LATE).replace(minute=0, second=0, microsecond=0)
+        new = 0
+        async with self._sessions.of_everybody() as connection:
+            for dear in await incidents.find_dear_hours(connection, since, IMPACT_MICRO_RUB):
+                new += await self._judge_hour(connection, dear)
+        return new
+
+    async def _judge_hour(self, connection: Connection, dear: dict[str, Any]) -> bool:
+        """Judge one hour; tell whether it is a new incident."""
+        hour, actual, mean_day = dear["hour"], dear["cost_micro_rub"], float(dear["mean_day"])
+        same_hours = [float(cost) for cost in dear["same_hours"]]
+        judgement = judge_hour(same_hours, mean_day)
+        has_history = (hour.date() - dear["first_day"]).days >= LEAST_DAYS
+        if not has_history or not judgement.is_exceeded(actual, mean_day):
+            return False
+        user_id = dear["user_id"]
+        cause = root_cause(await incidents.find_causes(connection, user_id, hour, HOUR))
+        known = await incidents.read(connection, user_id, hour - REMEMBERED, hour + HOUR)
+        judgement = judge_hour(same_hours, mean_day, forgiven=_forgiven(known, cause))
+        if actual <= judgement.bar:
+            return False
+        found = self._incident(user_id, Grain.HOUR, hour, HOUR, (judgement.expected, actual), cause)
+        return await self._put(connection, found)
+
+    def _incident(
+        self,
+        user_id: str,
+        grain: Grain,
+        begins_at: datetime,
+        length: timedelta,
+        costs: tuple[float, int],
+        cause: Cause,
+    ) -> Incident:
+        return Incident(
+            id=incident_id(user_id, grain, begins_at),
+            user_id=user_id,
+            grain=grain,
+            begins_at=begins_at,
+            ends_at=begins_at + length,
+            expected_micro_rub=round(costs[0]),
+            actual_micro_rub=costs[1],
+            cause=cause,
+            found_at=self._clock.now(),
+        )
+
+    async def _put(self, connection: Connection, incident: Incident) -> bool:
+        is_new = await incidents.put(connection, incident)
+        if is_new:
+            metrics.ANOMALIES.labels(incident.grain.value).inc()
+            log.info("usage.anomaly_found", incident=incident.id, grain=incident.grain.value)
+            await self._tell(incident.user_id, EVENT, incident.id, _facts(incident), subject=_subject(incident.cause))
+        return is_new
+
+
+def _facts(incident: Incident) -> dict[str, Any]:
+    shown = incident.as_finding()
+    summaries = {f"summary_{locale}": text for locale, text in shown.texts.items()}
+    return {**summaries, "incident": incident.id, "grain": incident.grain.value, **shown.evidence}
+
+
+def _subject(cause: Cause) -> str:
+    return f"{cause.dimension}:{cause.value}" if cause.dimension == "key" else ""
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _forgiven(known: Sequence[Incident], cause: Cause) -> int:
+    """Return how often the user called the like expected."""
+    alike = [each for each in known if (each.cause.dimension, each.cause.value) == (cause.dimension, cause.value)]
+    return sum(each.feedback is Feedback.EXPECTED for each in alike)
+
+
+def _joined(new: Incident, known: Sequence[Incident]) -> Incident:
+    """Return the incident that goes on with this day, or the day alone."""
+    before = next((each for each in known if each.ends_at == new.begins_at), None)
+    if before is None or before.feedback is Feedback.EXPECTED:
+        return new
+    return replace(
+        before,
+        ends_at=new.ends_at,
+        expected_micro_rub=before.expected_micro_rub + new.expected_micro_rub,
+        actual_micro_rub=before.actual_micro_rub + new.actual_micro_rub,
+        cause=new.cause,
+    )

@@ -1,0 +1,1 @@
+"""Formulas, thresholds and texts of patterns, anomalies and advice. No I/O."""

@@ -1,0 +1,104 @@
+"""An incident: days in a row, or an hour, that cost more than they should, and what the user said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.usage.insights.domain.anomaly import Cause
+from services.usage.insights.domain.finding import Found, Pattern, found
+from services.usage.insights.domain.values import Day, Money, Name, Values
+
+# What goes on for longer is not an incident any more, it is how things are.
+LONGEST_DAYS: Final = 7
+
+
+class Grain(StrEnum):
+    """What an incident is made of."""
+
+    DAY = "day"
+    HOUR = "hour"
+
+
+class Feedback(StrEnum):
+    """What the user said: an expected one raises the bar of the like."""
+
+    NONE = ""
+    EXPECTED = "expected"
+    UNEXPECTED = "unexpected"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Costs in micro-roubles; `ends_at` is excluded."""
+
+    id: str
+    user_id: str
+    grain: Grain
+    begins_at: datetime
+    ends_at: datetime
+    expected_micro_rub: int
+    actual_micro_rub: int
+    cause: Cause
+    found_at: datetime
+    feedback: Feedback = Feedback.NONE
+
+    def as_finding(self) -> Found:
+        """Return it as it is shown among patterns."""
+        values: Values = {
+            "day": Day(self.begins_at.date()),
+            "actual": Money(self.actual_micro_rub),
+            "expected": Money(self.expected_micro_rub),
+            "cause": Name(f"{self.cause.dimension} {self.cause.value}".strip() or "-"),
+            "excess": Money(self.cause.excess_micro_rub, signed=True),
+        }
+        span = {"from": self.begins_at.isoformat(), "to": self.ends_at.isoformat(), "tz": "UTC"}
+        by_cause = {"group_by": self.cause.dimension} if self.cause.dimension else {}
+        return found(Pattern.ANOMALY, self.id, values, {**span, "bucket": self.grain.value, **by_cause})
+
+
+def incident_id(user_id: str, grain: Grain, begins_at: datetime) -> str:
+    """Return the id of what begins then: whoever finds it gives it the same."""
+    return str(uuid5(NAMESPACE_URL, f"razvilka:incident:{user_id}:{grain}:{begins_at.isoformat()}"))
+
+
+def check_feedback(said: Feedback | None) -> Feedback:
+    """Return what was said.
+
+    Raises:
+        InvalidRequest: nothing.
+    """
+    if not said:
+        text = "Say whether it was `expected` or `unexpected` (field `feedback`)."
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="feedback")
+    return said
+
+
+def is_uuid(text: str) -> bool:
+    """Tell whether a text can be an id."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return len(text) == 36
+
+
+def without_incidents(first: date, costs: Sequence[int], incidents: Sequence[Incident]) -> list[float]:
+    """Return the costs of days from `first` on, those of short incidents as they should have been.
+
+    An incident that is not over must not hide its next day; what was expected, or lasts, is how things are.
+    """
+    days = [float(cost) for cost in costs]
+    for incident in incidents:
+        length = (incident.ends_at - incident.begins_at).days
+        if incident.grain is not Grain.DAY or incident.feedback is Feedback.EXPECTED or length > LONGEST_DAYS:
+            continue
+        begin = (incident.begins_at.date() - first).days
+        for at in range(max(0, begin), min(len(days), begin + length)):
+            days[at] = min(days[at], incident.expected_micro_rub / length)
+    return days

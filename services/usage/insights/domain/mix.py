@@ -1,0 +1,154 @@
+"""Patterns of what is asked of which model: shifts of shares, drivers of a change, input against output."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from services.usage.insights.domain.finding import Found, Pattern, found
+from services.usage.insights.domain.material import WINDOW_DAYS, DayUse, Material
+from services.usage.insights.domain.values import Count, Money, Name, Number, Share, Values
+
+MIN_REQUESTS: Final = 100
+WEEK: Final = 7
+SHIFT_DISTANCE: Final = 0.15
+SHIFT_COST: Final = 0.05
+RATIO_HIGH: Final = 20.0
+RATIO_LOW: Final = 0.2
+RATIO_MIN_REQUESTS: Final = 50
+
+
+@dataclass(slots=True)
+class Sums:
+    """Sums of one model over some days."""
+
+    requests: int = 0
+    tokens_input: int = 0
+    tokens_output: int = 0
+    cost_micro_rub: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Return what is read and written together."""
+        return self.tokens_input + self.tokens_output
+
+
+def by_model(rows: Iterable[DayUse]) -> dict[str, Sums]:
+    """Return the sums of each model."""
+    sums: defaultdict[str, Sums] = defaultdict(Sums)
+    for row in rows:
+        model = sums[row.model]
+        model.requests += row.requests
+        model.tokens_input += row.tokens_input
+        model.tokens_output += row.tokens_output
+        model.cost_micro_rub += row.cost_micro_rub
+    return dict(sums)
+
+
+def _shares(sums: Mapping[str, Sums]) -> dict[str, float]:
+    total = sum(model.requests for model in sums.values())
+    return {name: model.requests / total for name, model in sums.items()} if total else {}
+
+
+def shift_distance(before: Mapping[str, float], after: Mapping[str, float]) -> float:
+    """Return the Jensen-Shannon distance of two sets of shares: 0 alike, 1 nothing in common."""
+
+    def divergence(shares: Mapping[str, float]) -> float:
+        return sum(
+            share * math.log2(share / ((before.get(name, 0.0) + after.get(name, 0.0)) / 2))
+            for name, share in shares.items()
+            if share > 0
+        )
+
+    return math.sqrt(max(0.0, (divergence(before) + divergence(after)) / 2))
+
+
+def mix_shift(material: Material) -> Iterator[Found]:
+    """Find that the last week's models are others than those of the four weeks before, and that it costs."""
+    now, then = by_model(material.last_days(WEEK)), by_model(material.last_days(WINDOW_DAYS, before=WEEK))
+    before, after = _shares(then), _shares(now)
+    if sum(sums.requests for sums in now.values()) < MIN_REQUESTS or not before:
+        return
+    # A week then and a week now.
+    cost_then = sum(sums.cost_micro_rub for sums in then.values()) * WEEK // WINDOW_DAYS
+    change = sum(sums.cost_micro_rub for sums in now.values()) - cost_then
+    if shift_distance(before, after) <= SHIFT_DISTANCE or abs(change) <= SHIFT_COST * cost_then:
+        return
+    moved = max(before.keys() | after.keys(), key=lambda name: (abs(after.get(name, 0) - before.get(name, 0)), name))
+    values: Values = {
+        "model": Name(moved),
+        "before": Share(before.get(moved, 0.0)),
+        "after": Share(after.get(moved, 0.0)),
+        "change": Money(change, signed=True),
+    }
+    yield found(Pattern.MIX_SHIFT, moved, values, {**material.span(WEEK + WINDOW_DAYS), "group_by": "version"})
+
+
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """What a change of cost comes from, in micro-roubles; the three add up to it."""
+
+    volume: int
+    mix: int
+    price: int
+
+
+def drivers(before: Mapping[str, Sums], after: Mapping[str, Sums]) -> Drivers:
+    """Part the change of cost: more tokens, other models, other prices. `before` has tokens.
+
+    Of a model that was not used before, the price of now is taken for that of then: it changed the mix, not a price.
+    """
+    growth = Fraction(_tokens(after), _tokens(before))
+    volume = sum(sums.cost_micro_rub for sums in before.values()) * (growth - 1)
+    price = Fraction(0)
+    for name, sums in after.items():
+        then = before.get(name)
+        if then is not None and then.tokens:
+            price += sums.cost_micro_rub - Fraction(then.cost_micro_rub, then.tokens) * sums.tokens
+    change = _cost(after) - _cost(before)
+    return Drivers(round(volume), change - round(volume) - round(price), round(price))
+
+
+def _tokens(sums: Mapping[str, Sums]) -> int:
+    return sum(model.tokens for model in sums.values())
+
+
+def _cost(sums: Mapping[str, Sums]) -> int:
+    return sum(model.cost_micro_rub for model in sums.values())
+
+
+def driver_split(material: Material) -> Iterator[Found]:
+    """Say why these four weeks cost another amount than the four before; always, when both have requests."""
+    before = by_model(material.last_days(WINDOW_DAYS, before=WINDOW_DAYS))
+    after = by_model(material.last_days(WINDOW_DAYS))
+    change = _cost(after) - _cost(before)
+    if not _tokens(before) or not _tokens(after) or not change:
+        return
+    parts = drivers(before, after)
+    values: Values = {
+        "change": Money(change, signed=True),
+        "days": Count(WINDOW_DAYS, "day"),
+        "volume": Money(parts.volume, signed=True),
+        "mix": Money(parts.mix, signed=True),
+        "price": Money(parts.price, signed=True),
+    }
+    yield found(Pattern.DRIVER_SPLIT, "", values, {**material.span(2 * WINDOW_DAYS), "group_by": "version"})
+
+
+def io_ratio(material: Material) -> Iterator[Found]:
+    """Find models that read far more than they write, or the other way round."""
+    for model, sums in sorted(by_model(material.last_days(WINDOW_DAYS)).items()):
+        # Embeddings write nothing.
+        if sums.requests < RATIO_MIN_REQUESTS or not sums.tokens_output:
+            continue
+        ratio = sums.tokens_input / sums.tokens_output
+        if RATIO_LOW <= ratio <= RATIO_HIGH:
+            continue
+        values: Values = {"model": Name(model), "ratio": Number(ratio, 0 if ratio > 1 else 2)}
+        wording = "io_ratio" if ratio > 1 else "io_ratio_low"
+        query = {**material.span(), "group_by": "version", "version": model}
+        yield found(Pattern.IO_RATIO, model, values, query, wording=wording)

@@ -1,0 +1,193 @@
+"""The table of incidents, and what a spike comes from."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import asyncpg
+
+from servicekit.postgres import sql
+from services.usage.insights.domain.anomaly import WEEKS, Cause
+from services.usage.insights.domain.incident import Feedback, Grain, Incident
+from services.usage.insights.store.sessions import SCAN_TIMEOUT_S
+from services.usage.store.connection import Connection
+
+READ_COSTS: Final = """
+    SELECT day, sum(cost_micro_rub)::bigint AS cost_micro_rub
+    FROM usage.rollup_day
+    WHERE user_id = $1
+        AND day >= $2
+        AND day < $3
+    GROUP BY day
+"""
+
+
+async def read_costs(connection: Connection, user_id: str, since: date, until: date) -> list[int]:
+    """Return what each UTC day cost, from `since` until before `until`, empty days too."""
+    found = {row["day"]: row["cost_micro_rub"] for row in await connection.fetch(READ_COSTS, user_id, since, until)}
+    return [found.get(since + timedelta(days=number), 0) for number in range((until - since).days)]
+
+
+# Hours of everybody that cost enough to matter: few. The same hour of the last weeks is one look at the primary key.
+FIND_DEAR_HOURS: Final = """
+    SELECT
+        dear.user_id, dear.hour, dear.cost_micro_rub,
+        ARRAY(
+            SELECT coalesce(same.cost_micro_rub, 0)
+            FROM generate_series(1, $3) AS weeks (number)
+            LEFT JOIN usage.rollup_hour_user AS same
+                ON same.user_id = dear.user_id
+                AND same.hour = dear.hour - weeks.number * interval '7 days'
+        ) AS same_hours,
+        coalesce((
+            SELECT sum(cost_micro_rub)
+            FROM usage.rollup_day
+            WHERE rollup_day.user_id = dear.user_id
+                AND day >= ($1 AT TIME ZONE 'UTC')::date - 28
+                AND day < ($1 AT TIME ZONE 'UTC')::date
+        ), 0)::bigint / 28 AS mean_day,
+        (SELECT min(day) FROM usage.rollup_day WHERE rollup_day.user_id = dear.user_id AND requests > 0) AS first_day
+    FROM usage.rollup_hour_user AS dear
+    WHERE dear.hour >= $1
+        AND dear.cost_micro_rub >= $2
+"""
+
+
+async def find_dear_hours(connection: Connection, since: datetime, least_micro_rub: int) -> list[dict[str, Any]]:
+    """Return the hours since one that cost so much, with the same hours of the weeks before."""
+    return [dict(row) for row in await connection.fetch(FIND_DEAR_HOURS, since, least_micro_rub, WEEKS)]
+
+
+# The span itself and the same one of the last four weeks; errors only where there are any.
+FIND_CAUSES: Final = """
+    WITH rows AS (
+        SELECT span.begins_at, key_id, model, provider, error_code, cost
+        FROM unnest($2::timestamptz[]) AS span (begins_at)
+        JOIN usage.usage
+            ON user_id = $1
+            AND created_at >= span.begins_at
+            AND created_at < span.begins_at + $3::interval
+    )
+    SELECT
+        dimension, value,
+        (coalesce(sum(cost) FILTER (WHERE begins_at <> $4), 0) * 1000000 / $5)::bigint AS expected_micro_rub,
+        (coalesce(sum(cost) FILTER (WHERE begins_at = $4), 0) * 1000000)::bigint AS actual_micro_rub
+    FROM rows
+    CROSS JOIN LATERAL (
+        VALUES ('key', key_id), ('model', model), ('provider', provider), ('error', error_code)
+    ) AS named (dimension, value)
+    WHERE value <> ''
+    GROUP BY dimension, value
+"""
+
+
+async def find_causes(connection: Connection, user_id: str, begins_at: datetime, length: timedelta) -> list[Cause]:
+    """Return what each key, model, provider and error cost in a span, and in the same one of four weeks before."""
+    begins = [begins_at - timedelta(weeks=weeks) for weeks in range(WEEKS + 1)]
+    values = (user_id, begins, length, begins_at, WEEKS)
+    return [Cause(*row.values()) for row in await connection.fetch(FIND_CAUSES, *values, timeout=SCAN_TIMEOUT_S)]
+
+
+# Found again it is brought up to date: an hour goes on, late rows arrive. What the user said stays. A row that was
+# inserted, and not updated, has no xmax.
+ADD: Final = """
+    INSERT INTO usage.incidents (
+        id, user_id, grain, begins_at, ends_at, expected_micro_rub, actual_micro_rub, cause_dimension, cause_value,
+        cause_expected_micro_rub, cause_actual_micro_rub, found_at
+    )
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    ON CONFLICT (user_id, grain, begins_at) DO UPDATE
+    SET ends_at = excluded.ends_at,
+        expected_micro_rub = excluded.expected_micro_rub,
+        actual_micro_rub = excluded.actual_micro_rub,
+        cause_dimension = excluded.cause_dimension,
+        cause_value = excluded.cause_value,
+        cause_expected_micro_rub = excluded.cause_expected_micro_rub,
+        cause_actual_micro_rub = excluded.cause_actual_micro_rub
+    RETURNING xmax = 0
+"""
+
+
+async def put(connection: Connection, incident: Incident) -> bool:
+    """Keep an incident, new or as it is now; tell whether it is new."""
+    cause = incident.cause
+    is_new: bool = await connection.fetchval(
+        ADD,
+        incident.id,
+        incident.user_id,
+        incident.grain.value,
+        incident.begins_at,
+        incident.ends_at,
+        incident.expected_micro_rub,
+        incident.actual_micro_rub,
+        cause.dimension,
+        cause.value,
+        cause.expected_micro_rub,
+        cause.actual_micro_rub,
+        incident.found_at,
+    )
+    return is_new
+
+
+_COLUMNS: Final = """
+    id::text, user_id, grain, begins_at, ends_at, expected_micro_rub, actual_micro_rub, cause_dimension, cause_value,
+    cause_expected_micro_rub, cause_actual_micro_rub, found_at, feedback
+"""
+
+READ: Final = sql(
+    """
+    SELECT {columns}
+    FROM usage.incidents
+    WHERE user_id = $1
+        AND ends_at > $2
+        AND begins_at < $3
+    ORDER BY begins_at DESC, grain
+    LIMIT $4
+    """,
+    columns=_COLUMNS,
+)
+
+
+async def read(
+    connection: Connection, user_id: str, since: datetime, until: datetime, limit: int = 1000
+) -> list[Incident]:
+    """Return the incidents that touch a span, the newest first."""
+    return [_incident(row) for row in await connection.fetch(READ, user_id, since, until, limit)]
+
+
+SAY: Final = sql(
+    """
+    UPDATE usage.incidents
+    SET feedback = $3, feedback_at = $4
+    WHERE id = $1
+        AND user_id = $2
+    RETURNING {columns}
+    """,
+    columns=_COLUMNS,
+)
+
+
+async def say(
+    connection: Connection, user_id: str, incident: str, feedback: Feedback, now: datetime
+) -> Incident | None:
+    """Keep what the user says of an incident; None: they have none such."""
+    row = await connection.fetchrow(SAY, incident, user_id, feedback.value, now)
+    return None if row is None else _incident(row)
+
+
+def _incident(row: asyncpg.Record) -> Incident:
+    return Incident(
+        id=row["id"],
+        user_id=row["user_id"],
+        grain=Grain(row["grain"]),
+        begins_at=row["begins_at"],
+        ends_at=row["ends_at"],
+        expected_micro_rub=row["expected_micro_rub"],
+        actual_micro_rub=row["actual_micro_rub"],
+        cause=Cause(
+            row["cause_dimension"], row["cause_value"], row["cause_expected_micro_rub"], row["cause_actual_micro_rub"]
+        ),
+        found_at=row["found_at"],
+        feedback=Feedback(row["feedback"]),
+    )

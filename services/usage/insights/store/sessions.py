@@ -1,0 +1,38 @@
+"""Connections that see the rows of one user, or of all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+
+from servicekit.postgres import database_errors
+from services.usage.store.connection import Connection
+from services.usage.store.usage_store import EVERYBODY, NAME_USER
+
+# One analysis of a user of a million requests a month scans them a few times; nobody waits for it.
+SCAN_TIMEOUT_S: Final = 60.0
+
+
+class Sessions:
+    """A pool whose connections say whose rows they are for; a lost PostgreSQL is `Unavailable`."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def of(self, user_id: str) -> AsyncIterator[Connection]:
+        """Yield a transaction of one user."""
+        with database_errors():
+            async with self._pool.acquire() as connection:
+                await connection.execute(NAME_USER, user_id)
+                async with connection.transaction():
+                    yield connection
+
+    @asynccontextmanager
+    async def of_everybody(self) -> AsyncIterator[Connection]:
+        """Yield a transaction that sees all rows: for jobs."""
+        async with self.of(EVERYBODY) as connection:
+            yield connection

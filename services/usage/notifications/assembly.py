@@ -1,0 +1,178 @@
+"""Which instance of notifications gets which; what it repeats and how often."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import aiohttp
+import asyncpg
+from aiohttp.abc import AbstractResolver
+
+from servicekit.clock import Clock
+from servicekit.mail.settings import SmtpSettings
+from servicekit.mail.smtp import SmtpSender
+from servicekit.trust.sealing import Sealer
+from services.usage.notifications.budget_watch import BudgetWatch
+from services.usage.notifications.channels import Channels
+from services.usage.notifications.date_watch import DateWatch
+from services.usage.notifications.delivering import Delivering
+from services.usage.notifications.domain.kinds import ChannelKind
+from services.usage.notifications.raising import Events
+from services.usage.notifications.rpc import NotificationServicer
+from services.usage.notifications.rules import Rules
+from services.usage.notifications.sending.email import EmailWay, LocalPost, Post, SmtpPost
+from services.usage.notifications.sending.telegram import TelegramWay
+from services.usage.notifications.sending.unsubscribing import Unsubscribing
+from services.usage.notifications.sending.way import Way
+from services.usage.notifications.sending.webhook import open_webhooks
+from services.usage.notifications.settings import NotificationOptions
+from services.usage.notifications.store.channels import ChannelStore
+from services.usage.notifications.store.deliveries import DeliveryStore
+from services.usage.notifications.store.events import EventStore
+from services.usage.notifications.store.people import Outbox, PeopleStore
+from services.usage.notifications.store.rules import RuleStore
+from services.usage.notifications.store.sessions import Sessions
+from services.usage.notifications.store.spending import SpendingReader
+from services.usage.notifications.watching import Watching
+
+SEALING_PURPOSE: Final = b"razvilka.usage.notifications"
+FORGET_EVERY_S: Final = 3600.0
+KEEP_MAILS: Final = timedelta(days=1)
+Work = Callable[[], Coroutine[Any, Any, None]]
+Job = tuple[Work, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """What the service needs of notifications.
+
+    Attributes:
+        servicer: the RPCs.
+        events: what other rooms raise events by.
+        jobs: what is to be repeated, and how many seconds apart.
+    """
+
+    servicer: NotificationServicer
+    events: Events
+    jobs: dict[str, Job]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    channels: ChannelStore
+    rules: RuleStore
+    events: EventStore
+    deliveries: DeliveryStore
+    people: PeopleStore
+    outbox: Outbox
+    spending: SpendingReader
+
+
+@asynccontextmanager
+async def open_notifications(
+    pool: asyncpg.Pool[asyncpg.Record],
+    options: NotificationOptions,
+    *,
+    clock: Clock,
+    rng: random.Random,
+    resolver: AbstractResolver | None = None,
+) -> AsyncIterator[Notifications]:
+    """Yield notifications with their connections to the outside; `resolver` looks up the names of webhooks."""
+    sealer = Sealer(options.notifications.sealing_secrets, SEALING_PURPOSE)
+    stores = _stores(pool, sealer)
+    unsubscribing = Unsubscribing(sealer, options.notifications.public_url)
+    at_once = options.notifications.at_once
+    async with (
+        open_webhooks(options.webhooks, at_once=at_once, clock=clock, resolver=resolver) as webhooks,
+        aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as telegram,
+    ):
+        ways: dict[ChannelKind, Way] = {
+            ChannelKind.EMAIL: EmailWay(_post(options.mail, stores.outbox, clock), unsubscribing),
+            ChannelKind.WEBHOOK: webhooks,
+            ChannelKind.TELEGRAM: TelegramWay(telegram, options.telegram),
+        }
+        yield _assembled(stores, ways, unsubscribing, options, clock=clock, rng=rng)
+
+
+def _stores(pool: asyncpg.Pool[asyncpg.Record], sealer: Sealer) -> _Stores:
+    sessions = Sessions(pool)
+    return _Stores(
+        channels=ChannelStore(sessions, sealer),
+        rules=RuleStore(sessions),
+        events=EventStore(sessions, uuid.uuid4),
+        deliveries=DeliveryStore(sessions),
+        people=PeopleStore(sessions, sealer),
+        outbox=Outbox(sessions),
+        spending=SpendingReader(sessions),
+    )
+
+
+def _post(settings: SmtpSettings, outbox: Outbox, clock: Clock) -> Post:
+    return SmtpPost(SmtpSender(settings, clock=clock)) if settings.host else LocalPost(outbox, clock=clock)
+
+
+def _assembled(
+    stores: _Stores,
+    ways: dict[ChannelKind, Way],
+    unsubscribing: Unsubscribing,
+    options: NotificationOptions,
+    *,
+    clock: Clock,
+    rng: random.Random,
+) -> Notifications:
+    events = Events(stores.events, clock=clock)
+    delivering = Delivering(
+        stores.channels,
+        stores.deliveries,
+        stores.events,
+        stores.people,
+        ways,
+        options.notifications,
+        clock=clock,
+        rng=rng,
+    )
+    return Notifications(
+        _servicer(stores, events, unsubscribing, options, clock),
+        events,
+        {
+            "notifications": (delivering.deliver, options.notifications.every_s),
+            "forget_notifications": (_forgetting(stores, options, clock), FORGET_EVERY_S),
+        },
+    )
+
+
+def _servicer(
+    stores: _Stores, events: Events, unsubscribing: Unsubscribing, options: NotificationOptions, clock: Clock
+) -> NotificationServicer:
+    channels = Channels(
+        stores.channels,
+        stores.deliveries,
+        stores.events,
+        plaintext=options.webhooks.plaintext,
+        clock=clock,
+        new_id=uuid.uuid4,
+    )
+    watching = Watching(
+        stores.people,
+        stores.rules,
+        BudgetWatch(events, stores.events, stores.spending, clock=clock),
+        DateWatch(events, stores.events, stores.spending, clock=clock),
+        clock=clock,
+    )
+    rules = Rules(stores.rules, clock=clock, new_id=uuid.uuid4)
+    return NotificationServicer(channels, rules, watching, unsubscribing, stores.channels, stores.outbox)
+
+
+def _forgetting(stores: _Stores, options: NotificationOptions, clock: Clock) -> Work:
+    async def forget() -> None:
+        now = clock.now()
+        await stores.events.forget_before(now - timedelta(days=options.notifications.keep_days))
+        await stores.outbox.forget_before(now - KEEP_MAILS)
+
+    return forget

@@ -1,0 +1,185 @@
+"""What people do with their channels: make, change, test and end them, and read their history."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from servicekit.clock import Clock
+from servicekit.errors import Conflict, ErrorReason, InvalidRequest, QuotaExceeded
+from services.usage.notifications.domain.channel import Channel, checked_name, checked_target, new_secret, rotated
+from services.usage.notifications.domain.delivery import Delivery
+from services.usage.notifications.domain.event import Happening
+from services.usage.notifications.domain.kinds import ChannelKind, Disabled, EventKind
+from services.usage.notifications.store.channels import ChannelStore
+from services.usage.notifications.store.deliveries import DeliveryStore
+from services.usage.notifications.store.events import EventStore
+
+LONGEST_OVERLAP_S: Final = 7 * 86_400
+MOST_DELIVERIES: Final = 100
+# The test button is not a way to have somebody's server called in a loop.
+TEST_EVERY_S: Final = 10
+_Place = tuple[datetime, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is to change; None: it stays."""
+
+    name: str | None = None
+    target: str | None = None
+    enabled: bool | None = None
+
+
+class Channels:
+    """A user's channels. Each method raises `NotFound` for one that is absent or someone else's."""
+
+    def __init__(
+        self,
+        channels: ChannelStore,
+        deliveries: DeliveryStore,
+        events: EventStore,
+        *,
+        plaintext: bool,
+        clock: Clock,
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self._channels = channels
+        self._deliveries = deliveries
+        self._events = events
+        self._plaintext = plaintext
+        self._clock = clock
+        self._new_id = new_id
+
+    async def create(self, user_id: str, kind: ChannelKind, name: str, target: str) -> Channel:
+        """Make a channel; a webhook has a fresh secret.
+
+        Raises:
+            InvalidRequest: it can go nowhere.
+            QuotaExceeded: the user has as many as one may have.
+        """
+        channel = Channel(
+            id=self._new_id(),
+            user_id=user_id,
+            kind=kind,
+            name=checked_name(name),
+            target=checked_target(kind, target, plaintext=self._plaintext),
+            secrets=(new_secret(),) if kind is ChannelKind.WEBHOOK else (),
+            disabled=Disabled.NO,
+            failing_since=None,
+            created_at=self._clock.now(),
+        )
+        await self._channels.add(channel)
+        return channel
+
+    async def list_of(self, user_id: str) -> list[Channel]:
+        """Return the channels in the order in which they were made."""
+        return await self._channels.list_of(user_id)
+
+    async def change(self, user_id: str, channel_id: UUID, changes: Changes) -> Channel:
+        """Change what is given, and forget that the channel failed.
+
+        Raises:
+            InvalidRequest: it could go nowhere.
+        """
+        channel = await self._channels.find(user_id, channel_id)
+        if changes.name is not None:
+            channel = replace(channel, name=checked_name(changes.name))
+        if changes.target is not None:
+            target = checked_target(channel.kind, changes.target, plaintext=self._plaintext)
+            channel = replace(channel, target=target)
+        if changes.enabled is not None:
+            channel = replace(channel, disabled=Disabled.NO if changes.enabled else Disabled.OWNER)
+        await self._channels.change(channel, self._clock.now())
+        if not channel.is_used:
+            await self._deliveries.cancel(user_id, channel_id)
+        return replace(channel, failing_since=None)
+
+    async def delete(self, user_id: str, channel_id: UUID) -> None:
+        """Forget a channel with its history."""
+        await self._channels.delete(user_id, channel_id)
+
+    async def rotate(self, user_id: str, channel_id: UUID, overlap_s: int) -> Channel:
+        """Give a webhook a fresh secret; the one before signs, too, for a while.
+
+        Raises:
+            InvalidRequest: it is no webhook, or the overlap is out of bounds.
+        """
+        channel = await self._channels.find(user_id, channel_id)
+        if channel.kind is not ChannelKind.WEBHOOK:
+            raise _invalid("id", "Only webhooks have secrets.")
+        if not 0 <= overlap_s <= LONGEST_OVERLAP_S:
+            raise _invalid("overlap_s", f"The overlap must be 0 to {LONGEST_OVERLAP_S} seconds.")
+        now = self._clock.now()
+        channel = replace(channel, secrets=rotated(channel.secrets, now + timedelta(seconds=overlap_s)))
+        await self._channels.change(channel, now)
+        return channel
+
+    async def test(self, user_id: str, channel_id: UUID) -> None:
+        """Send a test on its way.
+
+        Raises:
+            Conflict: the channel is switched off.
+            QuotaExceeded: one has just been sent.
+        """
+        channel = await self._used(user_id, channel_id)
+        now = self._clock.now()
+        facts = {"channel_id": str(channel.id), "name": channel.name or channel.kind.value}
+        once = f"{channel.id}|{int(now.timestamp()) // TEST_EVERY_S}"
+        if not await self._events.add_to(channel.id, Happening(user_id, EventKind.TEST, once, facts), now):
+            message = f"A test was just sent; wait {TEST_EVERY_S} s."
+            raise QuotaExceeded(ErrorReason.RATE_LIMIT_EXCEEDED, message, retry_after_s=float(TEST_EVERY_S))
+
+    async def history(self, user_id: str, channel_id: UUID, limit: int, page: str) -> tuple[list[Delivery], str]:
+        """Return what went by a channel, the newest first, and the name of the next page.
+
+        Raises:
+            InvalidRequest: limit or page is none.
+        """
+        if not 1 <= limit <= MOST_DELIVERIES:
+            raise _invalid("limit", f"The limit must be 1 to {MOST_DELIVERIES}.")
+        await self._channels.find(user_id, channel_id)
+        found = await self._deliveries.history(user_id, channel_id, after=_place(page), limit=limit)
+        return found, _page(found[-1]) if len(found) == limit else ""
+
+    async def send_again(self, user_id: str, channel_id: UUID, delivery_id: UUID) -> None:
+        """Send a delivery on its way again, under the id that it had.
+
+        Raises:
+            Conflict: the channel is switched off.
+        """
+        await self._used(user_id, channel_id)
+        await self._deliveries.send_again(user_id, channel_id, delivery_id, self._clock.now())
+
+    async def _used(self, user_id: str, channel_id: UUID) -> Channel:
+        channel = await self._channels.find(user_id, channel_id)
+        if not channel.is_used:
+            raise Conflict(ErrorReason.CONFLICT, "The channel is switched off; switch it on first.", param="id")
+        return channel
+
+
+def _page(last: Delivery) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((last.created_at, last.id))).decode().rstrip("=")
+
+
+def _place(page: str) -> _Place | None:
+    if not page:
+        return None
+    try:
+        moment, id = msgspec.json.decode(base64.urlsafe_b64decode(page + "=" * (-len(page) % 4)), type=_Place)
+    except (msgspec.DecodeError, binascii.Error, ValueError) as exc:
+        raise _invalid("page", "There is no such page.") from exc
+    if moment.tzinfo is None:
+        raise _invalid("page", "There is no such page.")
+    return moment, id
+
+
+def _invalid(param: str, message: str) -> InvalidRequest:
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

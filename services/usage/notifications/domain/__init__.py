@@ -1,0 +1,1 @@
+"""What notifications are made of and decided by. No I/O."""

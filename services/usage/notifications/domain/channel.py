@@ -1,0 +1,119 @@
+"""Channels: where notifications go, and the secrets by which a receiver of webhooks knows us."""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.usage.notifications.domain.kinds import ChannelKind, Disabled
+
+MAX_CHANNELS: Final = 20
+MAX_NAME: Final = 100
+LONGEST_URL: Final = 2048
+SECRET_PREFIX: Final = "whsec_"
+# Standard Webhooks: 24 to 64 bytes.
+SECRET_BYTES: Final = 32
+# A chat's number (groups have negative ones), or the name of a public channel.
+CHAT: Final = re.compile(r"-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{4,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSecret:
+    """What signs: `whsec_` and base64. Until a moment, where a younger one has taken its place."""
+
+    value: str = field(repr=False)
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A way to somebody.
+
+    Attributes:
+        target: the URL or the chat; of a mail nothing: the account's address counts.
+        secrets: of a webhook, the youngest first.
+        failing_since: when the first of the attempts was that have all failed since.
+    """
+
+    id: UUID
+    user_id: str
+    kind: ChannelKind
+    name: str
+    target: str = field(repr=False)
+    secrets: tuple[WebhookSecret, ...]
+    disabled: Disabled
+    failing_since: datetime | None
+    created_at: datetime
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is sent there."""
+        return self.disabled is Disabled.NO
+
+
+def new_secret() -> WebhookSecret:
+    """Return a fresh secret."""
+    return WebhookSecret(SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode())
+
+
+def rotated(held: tuple[WebhookSecret, ...], until: datetime) -> tuple[WebhookSecret, ...]:
+    """Return the secrets after a rotation: a fresh one, and the youngest so far until a moment."""
+    return (new_secret(), WebhookSecret(held[0].value, until)) if held else (new_secret(),)
+
+
+def usable(held: tuple[WebhookSecret, ...], now: datetime) -> tuple[WebhookSecret, ...]:
+    """Return the secrets that sign now."""
+    return tuple(secret for secret in held if secret.until is None or now < secret.until)
+
+
+def checked_target(kind: ChannelKind, target: str, *, plaintext: bool) -> str:
+    """Return where a channel of this kind goes.
+
+    Raises:
+        InvalidRequest: it can go nowhere; the field is named.
+    """
+    if kind is ChannelKind.WEBHOOK:
+        return _checked_url(target, plaintext=plaintext)
+    if kind is ChannelKind.TELEGRAM and not CHAT.fullmatch(target):
+        raise _invalid("chat_id", "Give the chat's number, or @name of a public channel.")
+    if kind is ChannelKind.EMAIL and target:
+        raise _invalid("email", "Mails go to the confirmed address of the account; give none.")
+    return target
+
+
+def checked_name(name: str) -> str:
+    """Return the name.
+
+    Raises:
+        InvalidRequest: it is too long, or holds control characters.
+    """
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise _invalid("name", f"The name must be {MAX_NAME} printable characters at most.")
+    return name
+
+
+def _checked_url(text: str, *, plaintext: bool) -> str:
+    schemes = ("https", "http") if plaintext else ("https",)
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as exc:
+        raise _invalid("url", "The address is no URL.") from exc
+    if len(text) > LONGEST_URL or not text.isascii() or not text.isprintable() or " " in text:
+        raise _invalid("url", f"The address must be {LONGEST_URL} ASCII characters at most, without spaces.")
+    if parts.scheme not in schemes or not parts.hostname or port == 0:
+        raise _invalid("url", "The address must begin with https:// and name a host.")
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise _invalid("url", "The address must hold no user, password or fragment.")
+    return text
+
+
+def _invalid(param: str, message: str) -> InvalidRequest:
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

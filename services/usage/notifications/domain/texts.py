@@ -1,0 +1,86 @@
+"""What people read, in Russian and English: subject and text of each kind of event.
+
+A name in braces is a fact, or one as people write it (`wording`); what it holds never becomes part of a pattern.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.usage.notifications.domain.kinds import EventKind
+
+TEXTS: Final[dict[tuple[EventKind, str], tuple[str, str]]] = {
+    (EventKind.BUDGET_THRESHOLD, "ru"): (
+        "Израсходовано {threshold} % бюджета",
+        "Бюджет «{name}»: израсходовано {spent} из {limit}, это не меньше {threshold} %.\n"
+        "Период заканчивается: {ends}.",
+    ),
+    (EventKind.BUDGET_THRESHOLD, "en"): (
+        "{threshold} % of a budget is spent",
+        "Budget “{name}”: {spent} of {limit} is spent, {threshold} % or more.\nThe period ends: {ends}.",
+    ),
+    (EventKind.BUDGET_FORECAST, "ru"): (
+        "Бюджет закончится раньше срока",
+        "Бюджет «{name}»: израсходовано {spent} из {limit}. При нынешнем темпе он закончится {reached}.\n"
+        "Период заканчивается: {ends}.",
+    ),
+    (EventKind.BUDGET_FORECAST, "en"): (
+        "A budget will be spent early",
+        "Budget “{name}”: {spent} of {limit} is spent. At the present pace it will be reached on {reached}.\n"
+        "The period ends: {ends}.",
+    ),
+    (EventKind.BUDGET_RECOVERED, "ru"): (
+        "В бюджете снова есть средства",
+        "Бюджет «{name}»: израсходовано {spent} из {limit}. Запросы снова принимаются.",
+    ),
+    (EventKind.BUDGET_RECOVERED, "en"): (
+        "A budget has room again",
+        "Budget “{name}”: {spent} of {limit} is spent. Requests are let through again.",
+    ),
+    (EventKind.ANOMALY_DETECTED, "ru"): ("Необычный расход", "{summary}"),
+    (EventKind.ANOMALY_DETECTED, "en"): ("Unusual spending", "{summary}"),
+    (EventKind.MODEL_SUNSET, "ru"): (
+        "Модель {model} скоро отключат",
+        "Модель {model} работает до {shutdown}, осталось дней: {days_left}. "
+        "За последние 30 дней вы отправили ей запросов: {requests}.\nЗамена: {successor}.",
+    ),
+    (EventKind.MODEL_SUNSET, "en"): (
+        "The model {model} ends soon",
+        "The model {model} works until {shutdown}, days left: {days_left}. "
+        "Requests you sent it in the last 30 days: {requests}.\nSuccessor: {successor}.",
+    ),
+    (EventKind.KEY_EXPIRING, "ru"): (
+        "Ключ «{name}» скоро перестанет работать",
+        "Ключ API «{name}» работает до {expires}, осталось дней: {days_left}.\nЗамените его заранее.",
+    ),
+    (EventKind.KEY_EXPIRING, "en"): (
+        "The key “{name}” expires soon",
+        "The API key “{name}” works until {expires}, days left: {days_left}.\nReplace it in time.",
+    ),
+    (EventKind.REPORT_READY, "ru"): ("Отчёт готов", "Отчёт «{name}» готов.\n{url}"),
+    (EventKind.REPORT_READY, "en"): ("Your report is ready", "The report “{name}” is ready.\n{url}"),
+    (EventKind.DAILY_SUMMARY, "ru"): (
+        "Расход за {date}: {cost}",
+        "За {date} израсходовано {cost}, запросов: {requests}, токенов: {tokens_input} на входе и {tokens_output} "
+        "на выходе.\nДнём раньше: {cost_before}.",
+    ),
+    (EventKind.DAILY_SUMMARY, "en"): (
+        "Spent on {date}: {cost}",
+        "On {date} {cost} was spent, requests: {requests}, tokens: {tokens_input} in and {tokens_output} out.\n"
+        "The day before: {cost_before}.",
+    ),
+    (EventKind.WEBHOOK_DISABLED, "ru"): (
+        "Канал уведомлений «{name}» отключён",
+        "На канал «{name}» ничего не доставлено с {since}, он отключён. Недоставленное можно отправить снова, "
+        "когда вы его включите.",
+    ),
+    (EventKind.WEBHOOK_DISABLED, "en"): (
+        "The notification channel “{name}” was switched off",
+        "Nothing has reached the channel “{name}” since {since}, so it was switched off. What did not arrive can be "
+        "sent again once you switch it on.",
+    ),
+    (EventKind.TEST, "ru"): ("Проверка уведомлений", "Это проверка: канал «{name}» работает."),
+    (EventKind.TEST, "en"): ("Notification test", "This is a test: the channel “{name}” works."),
+}
+# Of a period or a model that has none.
+NOTHING: Final = {"ru": "нет", "en": "none"}

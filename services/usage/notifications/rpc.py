@@ -1,0 +1,133 @@
+"""Notifications on the wire."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import grpc
+from razvilka.usage.v1 import notifications_pb2 as pb
+from razvilka.usage.v1 import notifications_pb2_grpc as pb_grpc
+
+from services.usage.notifications.channels import Changes, Channels
+from services.usage.notifications.rpc_messages import (
+    changed_rule,
+    channel_to_proto,
+    delivery_to_proto,
+    id_from_proto,
+    kind_from_proto,
+    mail_to_proto,
+    models_from_proto,
+    rule_from_proto,
+    rule_to_proto,
+    secret_of,
+    watched_from_proto,
+)
+from services.usage.notifications.rules import Rules
+from services.usage.notifications.sending.unsubscribing import Unsubscribing
+from services.usage.notifications.store.channels import ChannelStore
+from services.usage.notifications.store.people import Outbox
+from services.usage.notifications.watching import Watching
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+class NotificationServicer(pb_grpc.NotificationServiceServicer):
+    """The notification service on the wire."""
+
+    def __init__(
+        self,
+        channels: Channels,
+        rules: Rules,
+        watching: Watching,
+        unsubscribing: Unsubscribing,
+        store: ChannelStore,
+        outbox: Outbox,
+    ) -> None:
+        self._channels = channels
+        self._rules = rules
+        self._watching = watching
+        self._unsubscribing = unsubscribing
+        self._store = store
+        self._outbox = outbox
+
+    async def CreateChannel(self, request: pb.CreateChannelRequest, context: Context) -> pb.CreateChannelResponse:
+        """Make a channel."""
+        kind = kind_from_proto(request.kind)
+        channel = await self._channels.create(request.user_id, kind, request.name, request.target)
+        return pb.CreateChannelResponse(channel=channel_to_proto(channel), secret=secret_of(channel))
+
+    async def ListChannels(self, request: pb.ListChannelsRequest, context: Context) -> pb.ListChannelsResponse:
+        """Return a user's channels."""
+        return pb.ListChannelsResponse(channels=map(channel_to_proto, await self._channels.list_of(request.user_id)))
+
+    async def ChangeChannel(self, request: pb.ChangeChannelRequest, context: Context) -> pb.ChangeChannelResponse:
+        """Change what is given."""
+        given = {name: getattr(request, name) for name in ("name", "target", "enabled") if request.HasField(name)}
+        channel = await self._channels.change(request.user_id, id_from_proto(request.id), Changes(**given))
+        return pb.ChangeChannelResponse(channel=channel_to_proto(channel))
+
+    async def DeleteChannel(self, request: pb.DeleteChannelRequest, context: Context) -> pb.DeleteChannelResponse:
+        """Forget a channel."""
+        await self._channels.delete(request.user_id, id_from_proto(request.id))
+        return pb.DeleteChannelResponse()
+
+    async def RotateSecret(self, request: pb.RotateSecretRequest, context: Context) -> pb.RotateSecretResponse:
+        """Give a webhook a fresh secret."""
+        channel = await self._channels.rotate(request.user_id, id_from_proto(request.id), request.overlap_s)
+        return pb.RotateSecretResponse(channel=channel_to_proto(channel), secret=secret_of(channel))
+
+    async def TestChannel(self, request: pb.TestChannelRequest, context: Context) -> pb.TestChannelResponse:
+        """Send a test on its way."""
+        await self._channels.test(request.user_id, id_from_proto(request.id))
+        return pb.TestChannelResponse()
+
+    async def ListDeliveries(self, request: pb.ListDeliveriesRequest, context: Context) -> pb.ListDeliveriesResponse:
+        """Return what went by a channel."""
+        channel_id = id_from_proto(request.channel_id)
+        found, page = await self._channels.history(request.user_id, channel_id, request.limit, request.page)
+        return pb.ListDeliveriesResponse(deliveries=map(delivery_to_proto, found), next_page=page)
+
+    async def Redeliver(self, request: pb.RedeliverRequest, context: Context) -> pb.RedeliverResponse:
+        """Send a delivery on its way again."""
+        await self._channels.send_again(request.user_id, id_from_proto(request.channel_id), id_from_proto(request.id))
+        return pb.RedeliverResponse()
+
+    async def CreateRule(self, request: pb.CreateRuleRequest, context: Context) -> pb.CreateRuleResponse:
+        """Make a rule."""
+        rule = await self._rules.create(request.user_id, rule_from_proto(request.rule, request.rule.kind))
+        return pb.CreateRuleResponse(rule=rule_to_proto(rule))
+
+    async def ListRules(self, request: pb.ListRulesRequest, context: Context) -> pb.ListRulesResponse:
+        """Return a user's rules."""
+        return pb.ListRulesResponse(rules=map(rule_to_proto, await self._rules.list_of(request.user_id)))
+
+    async def ChangeRule(self, request: pb.ChangeRuleRequest, context: Context) -> pb.ChangeRuleResponse:
+        """Change what is given."""
+        rule = await self._rules.find(request.user_id, id_from_proto(request.rule.id))
+        says = changed_rule(rule_to_proto(rule), request.rule, request.fields)
+        changed = await self._rules.change(rule, rule_from_proto(says, rule.says.kind))
+        return pb.ChangeRuleResponse(rule=rule_to_proto(changed))
+
+    async def DeleteRule(self, request: pb.DeleteRuleRequest, context: Context) -> pb.DeleteRuleResponse:
+        """Forget a rule."""
+        await self._rules.delete(request.user_id, id_from_proto(request.id))
+        return pb.DeleteRuleResponse()
+
+    async def Unsubscribe(self, request: pb.UnsubscribeRequest, context: Context) -> pb.UnsubscribeResponse:
+        """Stop mails."""
+        await self._store.unsubscribe(self._unsubscribing.channel_of(request.token))
+        return pb.UnsubscribeResponse()
+
+    async def ListWatched(self, request: pb.ListWatchedRequest, context: Context) -> pb.ListWatchedResponse:
+        """Return who has channels."""
+        return pb.ListWatchedResponse(user_ids=await self._rules.watched(request.after, request.limit))
+
+    async def PutPeople(self, request: pb.PutPeopleRequest, context: Context) -> pb.PutPeopleResponse:
+        """Take what is known of people, and look at everything."""
+        watched = [watched_from_proto(message) for message in request.people]
+        await self._watching.look(watched, models_from_proto(request.models), request.gone_user_ids)
+        return pb.PutPeopleResponse()
+
+    async def ListMails(self, request: pb.ListMailsRequest, context: Context) -> pb.ListMailsResponse:
+        """Return the newest mails of the local outbox."""
+        return pb.ListMailsResponse(mails=map(mail_to_proto, await self._outbox.newest(min(request.limit, 100))))

@@ -1,0 +1,201 @@
+"""protobuf <-> domain of notifications, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
+from razvilka.usage.v1 import notifications_pb2 as pb
+
+from servicekit.errors import ErrorReason, InvalidRequest
+from servicekit.mail.smtp import WrittenMail
+from services.usage.notifications.domain.channel import Channel
+from services.usage.notifications.domain.delivery import Attempt, Delivery
+from services.usage.notifications.domain.kinds import ChannelKind
+from services.usage.notifications.domain.person import (
+    LANGUAGES,
+    EndingKey,
+    EndingModel,
+    Person,
+    Watched,
+    WatchedBudget,
+)
+from services.usage.notifications.domain.rule import NewRule, Rule, new_rule
+
+KIND_FROM_PROTO: Final[dict[pb.ChannelKind.ValueType, ChannelKind]] = {
+    pb.CHANNEL_KIND_EMAIL: ChannelKind.EMAIL,
+    pb.CHANNEL_KIND_WEBHOOK: ChannelKind.WEBHOOK,
+    pb.CHANNEL_KIND_TELEGRAM: ChannelKind.TELEGRAM,
+}
+CHANGEABLE: Final = frozenset({"subject", "thresholds", "channel_ids", "cooldown_s", "enabled"})
+KIND_TO_PROTO: Final = {kind: number for number, kind in KIND_FROM_PROTO.items()}
+
+
+def kind_from_proto(number: pb.ChannelKind.ValueType) -> ChannelKind:
+    """Return the kind of a channel.
+
+    Raises:
+        InvalidRequest: there is none of this number.
+    """
+    if number not in KIND_FROM_PROTO:
+        raise _invalid("kind", "There is no such kind of channel.")
+    return KIND_FROM_PROTO[number]
+
+
+def id_from_proto(text: str, param: str = "id") -> UUID:
+    """Return an id.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    try:
+        return UUID(text)
+    except ValueError as exc:
+        raise _invalid(param, "There is none of this id.") from exc
+
+
+def stamp(moment: datetime | None) -> Timestamp | None:
+    """Return the moment on the wire; None: it is left out."""
+    if moment is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def channel_to_proto(channel: Channel) -> pb.NotificationChannel:
+    """Return a channel without its secrets."""
+    return pb.NotificationChannel(
+        id=str(channel.id),
+        kind=KIND_TO_PROTO[channel.kind],
+        name=channel.name,
+        target=channel.target,
+        disabled=channel.disabled,
+        failing_since=stamp(channel.failing_since),
+        created_at=stamp(channel.created_at),
+    )
+
+
+def secret_of(channel: Channel) -> str:
+    """Return the youngest secret; empty: it has none."""
+    return channel.secrets[0].value if channel.secrets else ""
+
+
+def rule_to_proto(rule: Rule) -> pb.NotificationRule:
+    """Return a rule."""
+    says = rule.says
+    return pb.NotificationRule(
+        id=str(rule.id),
+        kind=says.kind,
+        subject=says.subject,
+        thresholds=says.thresholds,
+        channel_ids=[str(id) for id in says.channel_ids],
+        cooldown_s=says.cooldown_s,
+        enabled=says.enabled,
+        created_at=stamp(rule.created_at),
+    )
+
+
+def rule_from_proto(message: pb.NotificationRule, kind: str) -> NewRule:
+    """Return what a rule of a kind is to say.
+
+    Raises:
+        InvalidRequest: it makes no sense; the field is named.
+    """
+    return new_rule(
+        kind,
+        [id_from_proto(id, "channels") for id in message.channel_ids],
+        subject=message.subject,
+        thresholds=message.thresholds,
+        cooldown_s=message.cooldown_s,
+        enabled=message.enabled,
+    )
+
+
+def changed_rule(rule: pb.NotificationRule, given: pb.NotificationRule, fields: Sequence[str]) -> pb.NotificationRule:
+    """Return a rule with the fields of another that are named.
+
+    Raises:
+        InvalidRequest: a rule has no such field, or it never changes.
+    """
+    if unknown := set(fields) - CHANGEABLE:
+        raise _invalid("fields", f"These do not change: {', '.join(sorted(unknown))[:200]}.")
+    for name in fields:
+        rule.ClearField(name)  # type: ignore[arg-type]
+        value = getattr(given, name)
+        if isinstance(value, str | bool | int):
+            setattr(rule, name, value)
+        else:
+            getattr(rule, name).extend(value)
+    return rule
+
+
+def delivery_to_proto(delivery: Delivery) -> pb.NotificationDelivery:
+    """Return a delivery with its attempts."""
+    event = delivery.event
+    return pb.NotificationDelivery(
+        id=str(delivery.id),
+        event_id=event.public_id,
+        kind=event.kind,
+        facts_json=msgspec.json.encode(event.facts).decode(),
+        occurred_at=stamp(event.occurred_at),
+        state=delivery.state,
+        next_attempt_at=stamp(delivery.next_attempt_at),
+        created_at=stamp(delivery.created_at),
+        attempts=[_attempt_to_proto(attempt) for attempt in delivery.attempts],
+    )
+
+
+def _attempt_to_proto(attempt: Attempt) -> pb.NotificationAttempt:
+    return pb.NotificationAttempt(
+        number=attempt.number,
+        at=stamp(attempt.at),
+        status=attempt.status,
+        problem=attempt.problem,
+        duration_ms=attempt.duration_ms,
+    )
+
+
+def watched_from_proto(message: pb.WatchedPerson) -> Watched:
+    """Return what is known of somebody."""
+    language = message.language if message.language in LANGUAGES else LANGUAGES[0]
+    person = Person(message.user_id, message.email, language, message.time_zone or "UTC")
+    return Watched(
+        person,
+        tuple([_budget_from_proto(budget) for budget in message.budgets if budget.limit_micro_rub > 0]),
+        tuple([EndingKey(key.id, key.name, _moment(key.expires_at)) for key in message.keys]),
+    )
+
+
+def _budget_from_proto(message: pb.WatchedBudget) -> WatchedBudget:
+    return WatchedBudget(
+        subject=message.subject,
+        name=message.name,
+        limit_micro_rub=message.limit_micro_rub,
+        period=message.period,
+        starts_at=_moment(message.starts_at) if message.HasField("starts_at") else None,
+        ends_at=_moment(message.ends_at) if message.HasField("ends_at") else None,
+    )
+
+
+def models_from_proto(messages: Sequence[pb.WatchedModel]) -> list[EndingModel]:
+    """Return the models that end."""
+    return [EndingModel(message.model, _moment(message.shutdown_at), message.successor) for message in messages]
+
+
+def mail_to_proto(mail: tuple[WrittenMail, datetime]) -> pb.OutboxMail:
+    """Return a mail of the local outbox."""
+    written, sent_at = mail
+    return pb.OutboxMail(email=written.email, subject=written.subject, text=written.text, sent_at=stamp(sent_at))
+
+
+def _moment(message: Timestamp) -> datetime:
+    return message.ToDatetime(UTC)
+
+
+def _invalid(param: str, message: str) -> InvalidRequest:
+    return InvalidRequest(ErrorReason.INVALID_PARAMETERS, message, param=param)

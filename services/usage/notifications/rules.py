@@ -1,0 +1,76 @@
+"""What people do with their rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.usage.notifications.domain.rule import NewRule, Rule
+from services.usage.notifications.store.rules import RuleStore
+
+MOST_WATCHED = 1000
+
+
+class Rules:
+    """A user's rules."""
+
+    def __init__(self, rules: RuleStore, *, clock: Clock, new_id: Callable[[], UUID]) -> None:
+        self._rules = rules
+        self._clock = clock
+        self._new_id = new_id
+
+    async def create(self, user_id: str, says: NewRule) -> Rule:
+        """Make a rule.
+
+        Raises:
+            InvalidRequest: a channel is not the user's.
+            QuotaExceeded: the user has as many as one may have.
+        """
+        rule = Rule(self._new_id(), user_id, says, self._clock.now())
+        await self._rules.add(rule)
+        return rule
+
+    async def list_of(self, user_id: str) -> list[Rule]:
+        """Return the rules in the order in which they were made."""
+        return await self._rules.list_of(user_id)
+
+    async def find(self, user_id: str, rule_id: UUID) -> Rule:
+        """Return one.
+
+        Raises:
+            NotFound: it is absent or someone else's.
+        """
+        return await self._rules.find(user_id, rule_id)
+
+    async def change(self, rule: Rule, says: NewRule) -> Rule:
+        """Say what a rule says from now on.
+
+        Raises:
+            InvalidRequest: a channel is not the user's.
+            NotFound: the rule is gone.
+        """
+        changed = replace(rule, says=says)
+        await self._rules.change(changed)
+        return changed
+
+    async def delete(self, user_id: str, rule_id: UUID) -> None:
+        """Forget a rule.
+
+        Raises:
+            NotFound: it is absent or someone else's.
+        """
+        await self._rules.delete(user_id, rule_id)
+
+    async def watched(self, after: str, limit: int) -> list[str]:
+        """Return users that have channels, by their ids, behind a given one.
+
+        Raises:
+            InvalidRequest: the limit is out of bounds.
+        """
+        if not 1 <= limit <= MOST_WATCHED:
+            text = f"The limit must be 1 to {MOST_WATCHED}."
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="limit")
+        return await self._rules.watched(after, limit)

@@ -1,0 +1,1 @@
+"""The tables of notifications: rows to domain values and back."""

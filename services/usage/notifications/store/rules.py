@@ -1,0 +1,148 @@
+"""Table `notification_rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, QuotaExceeded
+from services.usage.notifications.domain.kinds import EventKind
+from services.usage.notifications.domain.rule import MAX_RULES, NewRule, Rule
+from services.usage.notifications.store.channels import LOCK_USER
+from services.usage.notifications.store.sessions import Sessions
+from services.usage.store.connection import Connection
+
+COUNT_RULES: Final = "SELECT count(*) FROM usage.notification_rules WHERE user_id = $1"
+COUNT_OWN_CHANNELS: Final = """
+SELECT count(*)
+FROM usage.notification_channels
+WHERE user_id = $1 AND id = ANY($2::uuid[])
+"""
+INSERT_RULE: Final = """
+INSERT INTO usage.notification_rules
+    (id, user_id, kind, subject, thresholds, channel_ids, cooldown_s, enabled, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
+CHANGE_RULE: Final = """
+UPDATE usage.notification_rules
+SET subject = $4, thresholds = $5, channel_ids = $6, cooldown_s = $7, enabled = $8
+WHERE id = $1 AND user_id = $2 AND kind = $3
+"""
+LIST_RULES: Final = """
+SELECT id, user_id, kind, subject, thresholds, channel_ids, cooldown_s, enabled, created_at
+FROM usage.notification_rules
+WHERE user_id = $1
+ORDER BY created_at, id
+"""
+FIND_RULE: Final = """
+SELECT id, user_id, kind, subject, thresholds, channel_ids, cooldown_s, enabled, created_at
+FROM usage.notification_rules
+WHERE id = $1 AND user_id = $2
+"""
+DELETE_RULE: Final = """
+DELETE FROM usage.notification_rules
+WHERE id = $1 AND user_id = $2
+"""
+# Whoever has a channel is to be known: a test and the notice that it fails need no rule.
+LIST_WATCHED: Final = """
+SELECT DISTINCT user_id
+FROM usage.notification_channels
+WHERE user_id > $1
+ORDER BY user_id
+LIMIT $2
+"""
+
+
+class RuleStore:
+    """Rules."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def add(self, rule: Rule) -> None:
+        """Store a new rule.
+
+        Raises:
+            QuotaExceeded: the user has as many as one may have.
+            InvalidRequest: a channel is not the user's.
+        """
+        async with self._sessions.of(rule.user_id) as connection:
+            await connection.execute(LOCK_USER, rule.user_id)
+            if await connection.fetchval(COUNT_RULES, rule.user_id) >= MAX_RULES:
+                raise QuotaExceeded(ErrorReason.QUOTA_EXCEEDED, f"A user has {MAX_RULES} rules at most.")
+            await _check_channels(connection, rule)
+            says = rule.says
+            row = (says.kind, says.subject, says.thresholds, says.channel_ids, says.cooldown_s, says.enabled)
+            await connection.execute(INSERT_RULE, rule.id, rule.user_id, *row, rule.created_at)
+
+    async def change(self, rule: Rule) -> None:
+        """Store what a rule says now; its kind stays.
+
+        Raises:
+            InvalidRequest: a channel is not the user's.
+            NotFound: there is no such rule.
+        """
+        async with self._sessions.of(rule.user_id) as connection:
+            await _check_channels(connection, rule)
+            says = rule.says
+            row = (says.kind, says.subject, says.thresholds, says.channel_ids, says.cooldown_s, says.enabled)
+            if await connection.execute(CHANGE_RULE, rule.id, rule.user_id, *row) != "UPDATE 1":
+                raise _no_such_rule()
+
+    async def list_of(self, user_id: str) -> list[Rule]:
+        """Return a user's rules."""
+        async with self._sessions.of(user_id) as connection:
+            return [rule_from_row(row) for row in await connection.fetch(LIST_RULES, user_id)]
+
+    async def find(self, user_id: str, rule_id: UUID) -> Rule:
+        """Return one.
+
+        Raises:
+            NotFound: it is absent or someone else's.
+        """
+        async with self._sessions.of(user_id) as connection:
+            row = await connection.fetchrow(FIND_RULE, rule_id, user_id)
+        if row is None:
+            raise _no_such_rule()
+        return rule_from_row(row)
+
+    async def delete(self, user_id: str, rule_id: UUID) -> None:
+        """Forget a rule.
+
+        Raises:
+            NotFound: it is absent or someone else's.
+        """
+        async with self._sessions.of(user_id) as connection:
+            if await connection.execute(DELETE_RULE, rule_id, user_id) != "DELETE 1":
+                raise _no_such_rule()
+
+    async def watched(self, after: str, limit: int) -> list[str]:
+        """Return users that have channels, by their ids, behind a given one."""
+        async with self._sessions.of_everybody() as connection:
+            return [row["user_id"] for row in await connection.fetch(LIST_WATCHED, after, limit)]
+
+
+async def _check_channels(connection: Connection, rule: Rule) -> None:
+    wanted: Sequence[UUID] = rule.says.channel_ids
+    if await connection.fetchval(COUNT_OWN_CHANNELS, rule.user_id, wanted) != len(wanted):
+        raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "One of the channels does not exist.", param="channels")
+
+
+def rule_from_row(row: asyncpg.Record) -> Rule:
+    """Return the rule of a row."""
+    says = NewRule(
+        EventKind(row["kind"]),
+        tuple(row["channel_ids"]),
+        row["subject"],
+        tuple(row["thresholds"]),
+        row["cooldown_s"],
+        row["enabled"],
+    )
+    return Rule(row["id"], row["user_id"], says, row["created_at"])
+
+
+def _no_such_rule() -> NotFound:
+    return NotFound(ErrorReason.NOT_FOUND, "There is no such rule.", param="id")

@@ -1,0 +1,42 @@
+"""What was spent and called, from the rows and rollups of usage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Final
+
+from services.usage.domain.spend import Spend, parse_subject, span_of
+from services.usage.notifications.store.sessions import Sessions
+from services.usage.store import spend
+
+CALLS: Final = """
+SELECT model, sum(requests)::bigint AS requests
+FROM usage.rollup_day
+WHERE user_id = $1 AND day >= $2 AND model = ANY($3::text[])
+GROUP BY model
+HAVING sum(requests) > 0
+"""
+
+
+class SpendingReader:
+    """Sums of one user."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def spent(self, user_id: str, subject: str, since: datetime | None, until: datetime | None = None) -> Spend:
+        """Return what a subject spent from one moment until before another.
+
+        Raises:
+            InvalidRequest: the subject is none of the user's.
+        """
+        whose, span = parse_subject(user_id, subject), span_of(since, until)
+        async with self._sessions.of(user_id) as connection:
+            return await spend.sum_spend(connection, whose, span)
+
+    async def calls(self, user_id: str, models: Sequence[str], since: date) -> dict[str, int]:
+        """Return how often the user called each of some models since a UTC day; never: it is left out."""
+        async with self._sessions.of(user_id) as connection:
+            rows = await connection.fetch(CALLS, user_id, since, models)
+        return {row["model"]: row["requests"] for row in rows}

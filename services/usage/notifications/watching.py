@@ -1,0 +1,64 @@
+"""Takes what the gateway tells of people, and looks whether there is something to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from servicekit.clock import Clock
+from servicekit.errors import InvalidRequest
+from services.usage.notifications.budget_watch import BudgetWatch
+from services.usage.notifications.date_watch import DateWatch
+from services.usage.notifications.domain.kinds import EventKind
+from services.usage.notifications.domain.person import EndingModel, Watched
+from services.usage.notifications.domain.rule import Rule
+from services.usage.notifications.store.people import PeopleStore
+from services.usage.notifications.store.rules import RuleStore
+
+log = structlog.get_logger()
+
+
+class Watching:
+    """Looks at everything that is known of somebody."""
+
+    def __init__(
+        self, people: PeopleStore, rules: RuleStore, budgets: BudgetWatch, dates: DateWatch, *, clock: Clock
+    ) -> None:
+        self._people = people
+        self._rules = rules
+        self._budgets = budgets
+        self._dates = dates
+        self._clock = clock
+
+    async def look(self, watched: Sequence[Watched], models: Sequence[EndingModel], gone: Sequence[str]) -> None:
+        """Remember how people are written to, forget those that are gone, and have rules tell of what is new.
+
+        Raises:
+            Unavailable: PostgreSQL is gone; doing it again tells nothing twice.
+        """
+        await self._people.put([each.person for each in watched], self._clock.now())
+        await self._people.forget(gone)
+        for each in watched:
+            rules = [rule for rule in await self._rules.list_of(each.person.user_id) if rule.says.enabled]
+            await self._look_at(each, models, rules)
+
+    async def _look_at(self, watched: Watched, models: Sequence[EndingModel], rules: Sequence[Rule]) -> None:
+        for budget in watched.budgets:
+            try:
+                await self._budgets.look(watched.person.user_id, budget, rules)
+            except InvalidRequest as exc:
+                # Another version's subject; the other budgets are looked at all the same.
+                log.warning("usage.budget_unknown", subject=budget.subject, reason=exc.message)
+        for rule in rules:
+            await self._look_at_dates(watched, models, rule)
+
+    async def _look_at_dates(self, watched: Watched, models: Sequence[EndingModel], rule: Rule) -> None:
+        match rule.says.kind:
+            case EventKind.KEY_EXPIRING:
+                for key in watched.keys:
+                    await self._dates.look_at_key(key, rule)
+            case EventKind.MODEL_SUNSET:
+                await self._dates.look_at_models(models, rule)
+            case EventKind.DAILY_SUMMARY:
+                await self._dates.look_at_yesterday(watched.person, rule)

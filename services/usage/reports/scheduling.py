@@ -1,0 +1,113 @@
+"""Schedules of reports: kept for their owners, carried out once a period by whichever instance comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import time
+from uuid import UUID
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, NotFound, QuotaExceeded
+from services.usage.reports.domain.order import Order, Wishes, check_wishes, zone_of
+from services.usage.reports.domain.periods import Every
+from services.usage.reports.domain.report import Report, Schedule, WhenEmpty, next_due
+from services.usage.reports.settings import ReportSettings
+from services.usage.reports.store.schedule_store import ScheduleStore
+from services.usage.reports.writers.formats import check_writable
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """When a schedule's reports come, and whether one comes when there is nothing to say."""
+
+    every: Every
+    at: time
+    when_empty: WhenEmpty
+
+
+class Schedules:
+    """The schedules of users. Each method raises `Unavailable` while PostgreSQL cannot be used."""
+
+    def __init__(
+        self, store: ScheduleStore, settings: ReportSettings, *, clock: Clock, new_id: Callable[[], str]
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._new_id = new_id
+
+    async def create(self, user_id: str, wishes: Wishes, rhythm: Rhythm) -> Schedule:
+        """Return a new schedule.
+
+        Raises:
+            InvalidRequest: its reports could not be made; the field is named.
+            QuotaExceeded: the user has too many.
+        """
+        if await self._store.count(user_id) >= self._settings.schedules_per_user:
+            text = f"You have {self._settings.schedules_per_user} schedules. Delete or change one."
+            raise QuotaExceeded(ErrorReason.QUOTA_EXCEEDED, text)
+        return await self._put(self._new_id(), user_id, wishes, rhythm)
+
+    async def replace(self, user_id: str, schedule_id: str, wishes: Wishes, rhythm: Rhythm) -> Schedule:
+        """Return the schedule with other wishes and another rhythm.
+
+        Raises:
+            InvalidRequest: its reports could not be made; the field is named.
+            NotFound: there is none.
+        """
+        await self.find(user_id, schedule_id)
+        return await self._put(_id(schedule_id), user_id, wishes, rhythm)
+
+    async def find(self, user_id: str, schedule_id: str) -> Schedule:
+        """Return a schedule of the user.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = await self._store.find(user_id, _id(schedule_id))
+        if found is None:
+            raise _absent()
+        return found
+
+    async def list(self, user_id: str) -> Sequence[Schedule]:
+        """Return the user's schedules, oldest first."""
+        return await self._store.list(user_id)
+
+    async def delete(self, user_id: str, schedule_id: str) -> None:
+        """Delete a schedule; reports that it made stay.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if not await self._store.delete(user_id, _id(schedule_id)):
+            raise _absent()
+
+    async def order_due(self, new_report: Callable[[Order, str], Report]) -> int:
+        """Order all reports that are due, also those of periods missed while nobody ran; return of how many."""
+        ordered = 0
+        while await self._store.order_due(self._clock.now(), lambda order, schedule: new_report(order, schedule.id)):
+            ordered += 1
+        return ordered
+
+    async def _put(self, schedule_id: str, user_id: str, wishes: Wishes, rhythm: Rhythm) -> Schedule:
+        check_wishes(wishes)
+        check_writable(wishes)
+        now = self._clock.now()
+        due = next_due(rhythm.every, rhythm.at, zone_of(wishes), now)
+        schedule = Schedule(
+            schedule_id, user_id, rhythm.every, rhythm.at, wishes, rhythm.when_empty, next_at=due, created_at=now
+        )
+        await self._store.put(schedule)
+        return schedule
+
+
+def _id(schedule_id: str) -> str:
+    try:
+        return str(UUID(schedule_id))
+    except ValueError:
+        raise _absent() from None
+
+
+def _absent() -> NotFound:
+    return NotFound(ErrorReason.NOT_FOUND, "There is no such schedule.", param="schedule_id")

@@ -1,0 +1,116 @@
+"""Schedules of reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from servicekit.postgres import sql
+from services.usage.reports.domain.order import Order
+from services.usage.reports.domain.periods import Every
+from services.usage.reports.domain.report import Report, Schedule, WhenEmpty
+from services.usage.reports.store.connections import connection_of
+from services.usage.reports.store.encoding import decode_wishes, encode
+from services.usage.reports.store.report_store import INSERT as INSERT_REPORT
+from services.usage.reports.store.report_store import values_of
+from services.usage.store.connection import Connection
+
+_COLUMNS: Final = "id::text, user_id, every, at, wishes::text, when_empty, next_at, created_at"
+PUT: Final = """
+    INSERT INTO usage.report_schedules (id, user_id, every, at, wishes, when_empty, next_at, created_at)
+    VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)
+    ON CONFLICT (id) DO UPDATE
+    SET every = excluded.every, at = excluded.at, wishes = excluded.wishes, when_empty = excluded.when_empty,
+        next_at = excluded.next_at
+"""
+COUNT: Final = "SELECT count(*) FROM usage.report_schedules WHERE user_id = $1"
+FIND: Final = sql("SELECT {columns} FROM usage.report_schedules WHERE id = $1 AND user_id = $2", columns=_COLUMNS)
+LIST: Final = sql(
+    "SELECT {columns} FROM usage.report_schedules WHERE user_id = $1 ORDER BY created_at, id", columns=_COLUMNS
+)
+DELETE: Final = "DELETE FROM usage.report_schedules WHERE user_id = $1 AND id = $2"
+CLAIM_DUE: Final = sql(
+    """
+    SELECT {columns}
+    FROM usage.report_schedules
+    WHERE next_at <= $1
+    ORDER BY next_at
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+    """,
+    columns=_COLUMNS,
+)
+MOVE_ON: Final = "UPDATE usage.report_schedules SET next_at = $2 WHERE id = $1"
+HAS_REQUESTS: Final = """
+    SELECT EXISTS (SELECT FROM usage.usage WHERE user_id = $1 AND created_at >= $2 AND created_at < $3)
+"""
+# Makes of an order the report that is kept.
+NewReport = Callable[[Order, Schedule], Report]
+
+
+class ScheduleStore:
+    """The table of schedules behind a pool. Each method raises `Unavailable` while PostgreSQL cannot be used."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    async def put(self, schedule: Schedule) -> None:
+        """Keep a schedule in place of the one with the same id."""
+        values = (schedule.every.value, schedule.at, encode(schedule.wishes), schedule.when_empty.value)
+        async with connection_of(self._pool, schedule.user_id) as connection:
+            await connection.execute(
+                PUT, UUID(schedule.id), schedule.user_id, *values, schedule.next_at, schedule.created_at
+            )
+
+    async def count(self, user_id: str) -> int:
+        """Return how many schedules the user has."""
+        async with connection_of(self._pool, user_id) as connection:
+            return int(await connection.fetchval(COUNT, user_id))
+
+    async def find(self, user_id: str, schedule_id: str) -> Schedule | None:
+        """Return a schedule of the user."""
+        async with connection_of(self._pool, user_id) as connection:
+            row = await connection.fetchrow(FIND, UUID(schedule_id), user_id)
+            return None if row is None else _schedule(row)
+
+    async def list(self, user_id: str) -> Sequence[Schedule]:
+        """Return the user's schedules, oldest first."""
+        async with connection_of(self._pool, user_id) as connection:
+            return [_schedule(row) for row in await connection.fetch(LIST, user_id)]
+
+    async def delete(self, user_id: str, schedule_id: str) -> bool:
+        """Delete a schedule; tell whether there was one. Reports that it made stay."""
+        async with connection_of(self._pool, user_id) as connection:
+            return bool(await connection.execute(DELETE, user_id, UUID(schedule_id)) != "DELETE 0")
+
+    async def order_due(self, now: datetime, new_report: NewReport) -> bool:
+        """Order what one schedule is due for, and move it on, in one transaction; False: none is due."""
+        async with connection_of(self._pool) as connection, connection.transaction():
+            row = await connection.fetchrow(CLAIM_DUE, now)
+            if row is None:
+                return False
+            schedule = _schedule(row)
+            await connection.execute(MOVE_ON, UUID(schedule.id), schedule.following())
+            order = schedule.due_order()
+            if schedule.when_empty is WhenEmpty.SKIP and not await _has_requests(connection, order):
+                return True
+            await connection.execute(INSERT_REPORT, *values_of(new_report(order, schedule)))
+            return True
+
+
+async def _has_requests(connection: Connection, order: Order) -> bool:
+    return bool(await connection.fetchval(HAS_REQUESTS, order.user_id, order.since, order.until))
+
+
+def _schedule(row: asyncpg.Record) -> Schedule:
+    values = dict(row)
+    changed = {
+        "every": Every(values["every"]),
+        "wishes": decode_wishes(values["wishes"]),
+        "when_empty": WhenEmpty(values["when_empty"]),
+    }
+    return Schedule(**values | changed)

@@ -1,0 +1,51 @@
+"""One snapshot of the usage rows of one user: everything in a report is read from it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import asyncpg
+
+from services.usage.reports.store.connections import connection_of
+from services.usage.statistics.domain.figures import Row
+from services.usage.statistics.domain.query import Query
+from services.usage.statistics.domain.request_line import LogQuery, Position, RequestLine
+from services.usage.statistics.store.request_log import read_page
+from services.usage.statistics.store.statistics_store import answer
+from services.usage.store.connection import Connection
+
+
+class Snapshot:
+    """Answers from one moment, however long it takes to ask; the statements are those of statistics."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def figures(self, query: Query) -> Sequence[Row]:
+        """Return a row for each group and bucket in which there was a request."""
+        return await answer(self._connection, query)
+
+    async def requests(self, query: Query, size: int) -> AsyncIterator[Sequence[RequestLine]]:
+        """Yield the requests, earliest first, at most `size` at a time; memory holds no more than that."""
+        page = LogQuery(query.user_id, query.since, query.until, query.filters, oldest_first=True, limit=size)
+        while lines := await read_page(self._connection, page):
+            yield lines
+            page = replace(page, after=Position(lines[-1].created_at, lines[-1].request_id))
+
+
+class Snapshots:
+    """Opens snapshots. Statements of its pool may take longer: a report is made beside requests, not in one."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def open(self, user_id: str) -> AsyncIterator[Snapshot]:
+        """Yield a snapshot of the rows of one user; it raises `Unavailable` while PostgreSQL cannot be used."""
+        async with (
+            connection_of(self._pool, user_id) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield Snapshot(connection)

@@ -1,0 +1,48 @@
+"""The use case: a page of the log of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from servicekit.errors import ErrorReason, InvalidRequest
+from services.usage.statistics.domain.checking import check_period, check_values
+from services.usage.statistics.domain.detailed_stats import Period
+from services.usage.statistics.domain.request_line import LogQuery, RequestLine
+from services.usage.statistics.reader import ReadsLog
+
+MAX_LINES: Final = 1_000
+
+
+class RequestLog:
+    """Lists requests."""
+
+    def __init__(self, reader: ReadsLog) -> None:
+        self._reader = reader
+
+    async def page(self, query: LogQuery) -> Sequence[RequestLine]:
+        """Return the lines that follow the position, at most `limit`.
+
+        Raises:
+            InvalidRequest: the question names the parameter that is wrong.
+            Unavailable: the store is away.
+        """
+        check_period(Period(query.since, query.until))
+        if not 1 <= query.limit <= MAX_LINES:
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, f"`limit` must be 1 to {MAX_LINES}.", param="limit")
+        if query.after is not None and not _is_uuid(query.after.request_id):
+            raise InvalidRequest(
+                ErrorReason.INVALID_PARAMETERS, "`cursor` must be what an earlier page gave.", param="cursor"
+            )
+        for dimension, values in query.filters.items():
+            check_values(dimension.value, values)
+        return await self._reader.request_lines(query)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

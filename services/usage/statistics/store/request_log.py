@@ -1,0 +1,71 @@
+"""Pages of the log of requests: read by key, so that the thousandth costs what the first does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+from asyncpg import Record
+
+from servicekit.postgres import sql
+from services.usage.statistics.domain.query import Dimension
+from services.usage.statistics.domain.request_line import LogQuery, RequestLine
+from services.usage.statistics.store.row_sql import condition_of
+from services.usage.store.connection import Connection
+
+_FIRST_FILTER: Final = 7
+_JUST_AFTER: Final = timedelta(microseconds=1)
+_PAGE: Final = """
+    SELECT
+        id::text AS request_id, created_at, user_id, key_id, client_id, provider, model, requested_model,
+        resolved_model, endpoint, status, source, error_code, http_status, stream, finish_reason, tokens_input,
+        tokens_output, tokens_cached, tokens_reasoning, (cost * 1000000)::bigint AS cost_micro_rub, latency_ms,
+        first_token_ms, cache_status, metadata::text AS tags
+    FROM usage.usage
+    WHERE {whose}
+        AND created_at >= $2
+        AND created_at < $3
+        AND ($4::timestamptz IS NULL OR (created_at, id) {beyond} ($4, $5::uuid))
+        {filters}
+    ORDER BY created_at {order}, id {order}
+    LIMIT $6
+"""
+_tags: Final = msgspec.json.Decoder(dict[str, str]).decode
+
+
+async def read_page(connection: Connection, query: LogQuery) -> Sequence[RequestLine]:
+    """Return the lines that follow the position, at most `limit`."""
+    dimensions = tuple(sorted(query.filters))
+    statement = _statement(query.user_id is None, query.oldest_first, dimensions)
+    return [_line(row) for row in await connection.fetch(statement, *_values(query, dimensions))]
+
+
+def _values(query: LogQuery, dimensions: Sequence[Dimension]) -> tuple[Any, ...]:
+    since, until, after = query.since, query.until, query.after
+    # The position narrows the span as well: a comparison of pairs alone would read the index from its end each time.
+    if after is not None and query.oldest_first:
+        since = max(since, after.created_at)
+    elif after is not None:
+        until = min(until, after.created_at + _JUST_AFTER)
+    place = (after.created_at, after.request_id) if after else (None, None)
+    return (query.user_id, since, until, *place, query.limit, *[list(query.filters[each]) for each in dimensions])
+
+
+@lru_cache(maxsize=256)
+def _statement(of_everybody: bool, oldest_first: bool, filtered: tuple[Dimension, ...]) -> str:
+    conditions = [condition_of(each, f"${_FIRST_FILTER + place}") for place, each in enumerate(filtered)]
+    return sql(
+        _PAGE,
+        whose="$1::text IS NULL" if of_everybody else "user_id = $1",
+        beyond=">" if oldest_first else "<",
+        order="ASC" if oldest_first else "DESC",
+        filters="\n".join(f"AND {condition}" for condition in conditions),
+    )
+
+
+def _line(row: Record) -> RequestLine:
+    values = dict(row)
+    return RequestLine(**values | {"tags": _tags(values["tags"])})

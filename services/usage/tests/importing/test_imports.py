@@ -1,0 +1,116 @@
+"""Usage rows of release 1.0: stored once, summed like all others, and taken back to the last micro-rouble."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+import pytest
+
+from servicekit.errors import Conflict
+from services.usage.importing.imports import BEGINNING, Batch, Imports
+from services.usage.importing.record import ImportedRecord, imported
+from services.usage.ingest import Ingest
+from services.usage.store import UsageStore
+from services.usage.tests.records import record
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+OLD: Final = datetime(2022, 5, 6, 7, 8, 9, 123_456, tzinfo=UTC)
+ROLLUPS: Final = ("rollup_day", "rollup_hour_user", "rollup_hour_platform", "rollup_hour_latency")
+
+
+def row(number: int, at: datetime = OLD, source_id: str = "old.db", **changes: Any) -> ImportedRecord:
+    """Return a row of 1.0 with an id of version 4."""
+    known: dict[str, Any] = {
+        "request_id": str(uuid.UUID(int=number, version=4)), "user_id": "user-1", "provider": "gigachat",
+        "model": "gigachat-2:latest", "requested_model": "GigaChat", "tokens_input": 10, "tokens_output": 20,
+        "cost_micro_rub": 1_500,
+    }  # fmt: skip
+    return imported(at, source_id, **known | changes)
+
+
+def batch(*records: ImportedRecord, from_row: int = BEGINNING, to_row: int = 1, **ids: str) -> Batch:
+    """Return a batch."""
+    return Batch(from_row, to_row, records, ids, {"rows": to_row})
+
+
+async def sums(pool: Pool) -> dict[str, Any]:
+    """Return what the rollups say."""
+    async with pool.acquire() as connection:
+        await connection.execute("SELECT set_config('razvilka.user', '*', false)")
+        return {
+            table: await connection.fetchval(f"SELECT coalesce(sum(requests), 0)::bigint FROM usage.{table}")
+            for table in ROLLUPS
+        }
+
+
+async def test_a_batch_is_there_once_with_its_sums_and_how_far_it_came(store: UsageStore, pool: Pool) -> None:
+    """In months of their own, from before 2023 too; without latencies that nobody measured."""
+    imports = Imports(store, "old.db")
+    rows = [row(number, OLD + timedelta(days=40 * number)) for number in range(5)]
+
+    await imports.put(batch(*rows, to_row=5, gen_1=rows[0].request_id))
+
+    assert await imports.progress() == (5, {"rows": 5})
+    assert await sums(pool) == {
+        "rollup_day": 5, "rollup_hour_user": 5, "rollup_hour_platform": 5, "rollup_hour_latency": 0,
+    }  # fmt: skip
+    assert await store.count_strays() == 0
+    assert (await store.check(datetime(2015, 1, 1, tzinfo=UTC))).broken == ()
+    found = await store.find_of_user("user-1", rows[0].request_id)
+    assert found is not None
+    assert (found.requested_model, found.cost_micro_rub, found.latency_ms) == ("GigaChat", 1_500, 0)
+
+
+async def test_two_movers_of_one_source_do_not_move_a_row_twice(store: UsageStore, pool: Pool) -> None:
+    imports = [Imports(store, "old.db"), Imports(store, "old.db")]
+
+    outcomes = await asyncio.gather(
+        *(each.put(batch(row(1), row(2), to_row=2)) for each in imports), return_exceptions=True
+    )
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "NoneType"]
+    assert (await sums(pool))["rollup_day"] == 2
+
+
+async def test_an_id_that_is_another_row_s_stops_the_batch_whole(store: UsageStore, pool: Pool) -> None:
+    """Never `do nothing`: the mover looks for such rows before, and this is the wall behind it."""
+    await Imports(store, "old.db").put(batch(row(1)))
+
+    with pytest.raises(Conflict, match="is another row's"):
+        await Imports(store, "other.db").put(batch(row(2, source_id="other.db"), row(1, source_id="other.db")))
+
+    assert (await sums(pool))["rollup_day"] == 1
+    assert await Imports(store, "other.db").progress() == (BEGINNING, {})
+
+
+async def test_taking_back_leaves_everything_else_to_the_micro_rouble(
+    store: UsageStore, pool: Pool, ingest: Ingest
+) -> None:
+    await ingest.record([record(number) for number in range(3)])
+    before = await sums(pool)
+    other = Imports(store, "other.db")
+    await other.put(batch(row(9, source_id="other.db")))
+    imports = Imports(store, "old.db")
+    await imports.put(batch(*(row(number, OLD + timedelta(hours=number)) for number in range(50)), to_row=50))
+
+    assert await imports.take_back() == 50
+    assert await imports.take_back() == 0
+    assert await imports.progress() == (BEGINNING, {})
+    assert (await store.check(datetime(2015, 1, 1, tzinfo=UTC))).broken == ()
+    assert await other.take_back() == 1
+    assert await sums(pool) == before
+
+
+async def test_a_cost_that_is_no_number_is_refused_by_the_table(pool: Pool) -> None:
+    """NaN is not below 0, and one of them would make every sum NaN."""
+    async with pool.acquire() as connection:
+        await connection.execute("SELECT set_config('razvilka.user', '*', false)")
+        with pytest.raises(asyncpg.CheckViolationError, match="usage_cost_is_a_number"):
+            await connection.execute(
+                "INSERT INTO usage.usage (id, user_id, provider, model, tokens_input, tokens_output, cost, created_at)"
+                " VALUES (gen_random_uuid(), 'u', 'p', 'm', 0, 0, 'NaN', now())"
+            )

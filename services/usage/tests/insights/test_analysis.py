@@ -1,0 +1,103 @@
+"""Patterns from real rows: all of them together, none of an even user's, each user once a day."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+
+from servicekit.testing import FakeClock
+from services.usage.ingest import Ingest
+from services.usage.insights.analysis import Asked
+from services.usage.insights.assembly import Insights, build_insights
+from services.usage.insights.domain.finding import Pattern
+from services.usage.insights.store import incidents, kept, recommendations, sums
+from services.usage.insights.store.sessions import Sessions
+from services.usage.tests.insights.story import ASKED, even, eventful, wasteful, write
+
+
+async def test_every_pattern_is_found_in_rows_in_which_it_shows(ingest: Ingest, insights: Insights) -> None:
+    """One user's two months, through rollups and scans; keys are called by their names."""
+    await write(ingest, "user-1", eventful)
+
+    found = await insights.analysis.patterns("user-1", ASKED)
+
+    assert {each.pattern for each in found.findings} == set(Pattern)
+    by_pattern = {each.pattern: each for each in found.findings}
+    assert by_pattern[Pattern.PEAK_HOURS].evidence["hours"] == "10"
+    assert by_pattern[Pattern.IDLE_KEY].evidence["key"] == "ci-old"
+    assert by_pattern[Pattern.ERROR_HOTSPOT].subject == "key-2/yandexgpt:latest/rate_limit_exceeded"
+    assert by_pattern[Pattern.RETRY_STORM].evidence["series"] == 24
+    assert by_pattern[Pattern.CHEAPER_MODEL].evidence["other"] == "yandexgpt-lite:latest"
+
+
+async def test_nothing_is_found_in_the_rows_of_an_even_user(ingest: Ingest, insights: Insights) -> None:
+    """Who calls evenly, alike and without errors is left in peace; the change to the month before is always told."""
+    await write(ingest, "user-2", even)
+
+    found = await insights.analysis.patterns("user-2", Asked())
+
+    assert {each.pattern for each in found.findings} <= {Pattern.DRIVER_SPLIT}
+
+
+async def test_others_rows_are_nobodys_pattern(ingest: Ingest, insights: Insights) -> None:
+    """A user without rows has none."""
+    await write(ingest, "user-1", wasteful)
+
+    assert (await insights.analysis.patterns("user-3", Asked())).findings == ()
+
+
+async def test_what_was_found_today_is_not_looked_for_again(
+    ingest: Ingest, insights: Insights, clock: FakeClock
+) -> None:
+    """Scans are made once a day; the next day they are made anew."""
+    await write(ingest, "user-1", wasteful)
+    first = await insights.analysis.patterns("user-1", Asked())
+    clock.advance(3600)
+    again = await insights.analysis.patterns("user-1", Asked())
+
+    clock.advance(86_400)
+    await insights.jobs.look()
+    tomorrow = await insights.analysis.patterns("user-1", Asked())
+
+    assert first.analysed_at == again.analysed_at < tomorrow.analysed_at
+
+
+async def test_two_instances_analyse_everybody_once(
+    ingest: Ingest, insights: Insights, pool: asyncpg.Pool[asyncpg.Record], told, clock: FakeClock
+) -> None:
+    """Incidents, advice and events are there once, whoever looked, and looking again adds none."""
+    await write(ingest, "user-1", eventful)
+    await write(ingest, "user-2", wasteful, first=10_000)
+    other = build_insights(pool, told, clock=clock)
+
+    await asyncio.gather(insights.jobs.look(), other.jobs.look())
+    once = await _counts(pool)
+    await other.jobs.look()
+
+    assert await _counts(pool) == once
+    assert once["incidents"] == len({facts["incident"] for _, _, facts in told.events}) == len(told.events) >= 1
+    assert once["recommendations"] >= 5
+
+
+async def _counts(pool: asyncpg.Pool[asyncpg.Record]) -> dict[str, int]:
+    async with Sessions(pool).of_everybody() as connection:
+        return {
+            table: await connection.fetchval(f"SELECT count(*) FROM usage.{table}")
+            for table in ("insight_users", "incidents", "recommendations")
+        }
+
+
+async def test_every_query_prepares(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """Against the migrated schema."""
+    queries = {
+        (module.__name__, name): text
+        for module in (incidents, kept, recommendations, sums)
+        for name, text in vars(module).items()
+        if name.isupper() and not name.startswith("_") and isinstance(text, str)
+    }
+
+    assert len(queries) >= 25
+    async with pool.acquire() as connection:
+        for query in queries.values():
+            await connection.prepare(query)

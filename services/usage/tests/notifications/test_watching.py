@@ -1,0 +1,206 @@
+"""What is told of budgets, keys, models and days, from exact sums."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from razvilka.usage.v1 import notifications_pb2 as pb
+
+from servicekit.testing import FakeClock
+from servicekit.testing.fake_clock import MIDDAY
+from services.usage.ingest import Ingest
+from services.usage.tests.notifications.conftest import USER, House
+from services.usage.tests.records import record
+
+RUB = 1_000_000
+MONTH = (MIDDAY.replace(day=1, hour=0), MIDDAY.replace(month=12, day=1, hour=0))
+
+
+def stamp(moment: datetime) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def budget(rub: int, subject: str = f"user:{USER}", **changes: Any) -> pb.WatchedBudget:
+    begin, end = stamp(MONTH[0]), stamp(MONTH[1])
+    given = {"name": "всё", "period": "month", "starts_at": begin, "ends_at": end, **changes}
+    return pb.WatchedBudget(subject=subject, limit_micro_rub=rub * RUB, **given)
+
+
+class Spending:
+    """Books requests of the test's user."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        self._ingest = ingest
+        self._number = 0
+
+    async def spend(self, rub: float, at: datetime = MIDDAY, **changes: Any) -> None:
+        self._number += 1
+        made = replace(record(self._number, at), user_id=USER, cost_micro_rub=int(rub * RUB), **changes)
+        outcome = await self._ingest.record([made])
+        assert outcome.inserted == 1
+
+
+@pytest.fixture
+def spending(ingest: Ingest) -> Spending:
+    return Spending(ingest)
+
+
+async def told(house: House, channel_id: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return kinds and facts of what went by a channel, the oldest first."""
+    history = await house.history(channel_id)
+    found = sorted(history, key=lambda each: (each.occurred_at.seconds, each.kind))
+    return [(each.kind, msgspec.json.decode(each.facts_json)) for each in found]
+
+
+async def test_each_share_of_a_budget_is_told_once_a_period_and_the_highest_alone(
+    house: House, spending: Spending, clock: FakeClock
+) -> None:
+    """However often it is looked at, and from the first of the month anew."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.threshold", [channel_id])
+    for rub in (49.999999, 0.000001, 42, 8):
+        await spending.spend(rub)
+        for _ in range(2):
+            await house.meet(budgets=[budget(100)])
+            clock.advance(60)
+    following: dict[str, Any] = {"starts_at": stamp(MONTH[1]), "ends_at": stamp(MONTH[1] + timedelta(days=31))}
+    clock.advance(9 * 86_400)
+    await spending.spend(50, clock.now())
+    await house.meet(budgets=[budget(100, **following)])
+
+    facts = [facts for _, facts in await told(house, channel_id)]
+    assert [each["threshold"] for each in facts] == [50, 90, 100, 50]
+    assert (facts[0]["spent_rub"], facts[0]["spent_micro_rub"]) == ("50.000000", 50 * RUB)
+    assert (facts[0]["limit_rub"], facts[0]["period"], facts[0]["subject"]) == ("100.000000", "month", f"user:{USER}")
+    assert facts[0]["period_ends_at"] == "2026-12-01T00:00:00+00:00"
+
+
+async def test_a_budget_that_is_raised_has_room_again_and_its_shares_count_anew(
+    house: House, spending: Spending, clock: FakeClock
+) -> None:
+    """Whoever was told that it is spent is told that it is not."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.threshold", [channel_id], thresholds=[100])
+    await spending.spend(100)
+    for rub in (100, 200, 200):
+        await house.meet(budgets=[budget(rub)])
+        clock.advance(60)
+    await spending.spend(100)
+    await house.meet(budgets=[budget(200)])
+
+    assert [kind for kind, _ in await told(house, channel_id)] == [
+        "budget.threshold",
+        "budget.recovered",
+        "budget.threshold",
+    ]
+
+
+async def test_a_rule_is_about_the_subject_that_it_names(house: House, spending: Spending) -> None:
+    """And sums what that key spent, nothing else."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.threshold", [channel_id], subject="key:key-1")
+    await spending.spend(60, key_id="key-1")
+    await spending.spend(60, key_id="key-2")
+
+    await house.meet(budgets=[budget(100, "key:key-1"), budget(100, "key:key-2"), budget(100, "unknown:kind")])
+
+    assert [(facts["subject"], facts["threshold"]) for _, facts in await told(house, channel_id)] == [("key:key-1", 50)]
+
+
+async def test_a_pause_holds_back_what_can_wait_but_not_that_a_budget_is_spent(
+    house: House, spending: Spending, clock: FakeClock
+) -> None:
+    """80 % waits for the end of the pause; 100 % does not."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.threshold", [channel_id], thresholds=[50, 80, 100], cooldown_s=3600)
+    seen = []
+    for rub, pause_s in ((50, 60), (30, 3600), (0, 60), (20, 60)):
+        if rub:
+            await spending.spend(rub)
+        await house.meet(budgets=[budget(100)])
+        seen.append(len(await told(house, channel_id)))
+        clock.advance(pause_s)
+
+    assert seen == [1, 1, 2, 3]
+
+
+async def test_that_a_budget_will_be_reached_is_told_once_with_the_day(
+    house: House, spending: Spending, clock: FakeClock
+) -> None:
+    """At the pace of a week; a budget that lasts is not told of."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.forecast", [channel_id])
+    for days in (6, 5, 4, 3, 2, 1, 0.1):
+        await spending.spend(10, MIDDAY - timedelta(days=days))
+    for _ in range(2):
+        await house.meet(budgets=[budget(100), budget(1000)])
+        clock.advance(60)
+
+    ((kind, facts),) = await told(house, channel_id)
+    assert kind == "budget.forecast"
+    assert facts["reached_at"] == "2026-11-26T12:00:00+00:00"
+    assert facts["limit_micro_rub"] == 100 * RUB
+
+
+async def test_a_key_that_ends_is_told_of_in_steps(house: House, clock: FakeClock) -> None:
+    """Fourteen, seven, three days before and one; a key that was given more time begins again."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("key.expiring", [channel_id])
+    key = pb.WatchedKey(id="key-1", name="laptop", expires_at=stamp(MIDDAY + timedelta(days=15)))
+    for _ in range(16):
+        await house.meet(keys=[key])
+        clock.advance(86_400)
+
+    days = [facts["days_left"] for _, facts in await told(house, channel_id)]
+    assert days == [14, 7, 3, 1]
+
+
+async def test_whoever_calls_a_model_that_ends_is_told_and_nobody_else(
+    house: House, spending: Spending, clock: FakeClock
+) -> None:
+    """With its successor and how often it was called."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("model.sunset", [channel_id])
+    await spending.spend(1, model="old:latest")
+    await spending.spend(1, MIDDAY - timedelta(days=40), model="forgotten:latest")
+    end = stamp(MIDDAY + timedelta(days=89))
+    names = ("old:latest", "forgotten:latest", "never:called")
+    models = [pb.WatchedModel(model=name, shutdown_at=end, successor="new:latest") for name in names]
+    for _ in range(2):
+        await house.meet(models=[*models, pb.WatchedModel(model="old:latest", shutdown_at=stamp(MIDDAY))])
+        clock.advance(60)
+
+    ((_, facts),) = await told(house, channel_id)
+    assert facts == {
+        "model": "old:latest",
+        "shutdown_date": "2027-02-20",
+        "days_left": 89,
+        "successor": "new:latest",
+        "requests": 1,
+    }
+
+
+async def test_a_day_is_summed_where_its_owner_lives(house: House, spending: Spending, clock: FakeClock) -> None:
+    """Moscow's yesterday, told once from nine o'clock on; a day without requests is not told of."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("usage.daily_summary", [channel_id])
+    # In Moscow the 22nd begins on the 21st at 21:00 UTC.
+    await spending.spend(1, datetime.fromisoformat("2026-11-21T20:59:59.999+00:00"))
+    await spending.spend(2, datetime.fromisoformat("2026-11-21T21:00:00+00:00"))
+    await spending.spend(4, datetime.fromisoformat("2026-11-22T20:59:59.999+00:00"))
+    await spending.spend(8, datetime.fromisoformat("2026-11-22T21:00:00+00:00"))
+    await house.meet()
+    await house.meet()
+    clock.advance(2 * 86_400)
+    await house.meet()
+
+    ((_, facts),) = await told(house, channel_id)
+    assert (facts["date"], facts["cost_rub"], facts["requests"]) == ("2026-11-22", "6.000000", 2)
+    assert facts["cost_before_micro_rub"] == 1 * RUB

@@ -1,0 +1,200 @@
+"""Mails and Telegram messages, to servers that speak SMTP and the bots' API."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from aiohttp import web
+from razvilka.usage.v1 import notifications_pb2 as pb
+
+from servicekit.errors import InvalidRequest
+from servicekit.testing import FakeClock
+from servicekit.testing.smtp_server import SmtpServer
+from servicekit.trust.sealing import Sealer
+from services.usage.notifications.sending.unsubscribing import Unsubscribing
+from services.usage.tests.notifications.conftest import USER, House, StartHouse
+from services.usage.tests.notifications.receivers import Answer, Receiver, taken
+
+REPORT = {"name": "Октябрь", "url": "https://llm.example.ru/r/1", "report_id": "r-1"}
+TOKEN = "123:the-bots-token"
+
+
+async def mailing(start_house: StartHouse, smtp: SmtpServer) -> tuple[House, str]:
+    """Return notifications that mail by the server, and the channel that is told of reports."""
+    mail = {"host": "127.0.0.1", "port": smtp.port, "tls": "none", "sender": "Развилка <no-reply@example.ru>"}
+    house = await start_house(mail=mail, notifications={"public_url": "https://llm.example.ru/"})
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("report.ready", [channel_id])
+    return house, channel_id
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "words"),
+    [("ru", "Отчёт готов", "Отчёт «Октябрь» готов."), ("en", "Your report is ready", "The report “Октябрь” is ready.")],
+)
+async def test_a_mail_reaches_the_accounts_address_in_its_language(
+    start_house: StartHouse, smtp: SmtpServer, language: str, subject: str, words: str
+) -> None:
+    """Plain text, and a link that ends them in one click by RFC 8058."""
+    house, channel_id = await mailing(start_house, smtp)
+    await house.meet(language=language)
+    await house.events.raise_event(USER, "report.ready", "r-1", REPORT)
+
+    await house.deliver()
+
+    (mail,) = smtp.received
+    link = mail["List-Unsubscribe"].strip("<>")
+    assert (mail["To"], mail["Subject"]) == ("vera@example.ru", subject)
+    assert mail.get_content_type() == "text/plain"
+    assert words in mail.get_content()
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert link in mail.get_content()
+    assert link.startswith("https://llm.example.ru/v1/alerts/unsubscribe?token=")
+    await house.rpc(pb.UnsubscribeRequest(token=parse_qs(urlsplit(link).query)["token"][0]))
+    assert [(channel.id, channel.disabled) for channel in await house.channels()] == [(channel_id, "unsubscribed")]
+
+
+@pytest.mark.parametrize("token", ["", "x", "AAAA" * 20, "ж", "a" * 10_000])
+def test_a_link_that_is_none_of_ours_ends_nothing(token: str) -> None:
+    """And says no more."""
+    links = Unsubscribing(Sealer(["s" * 32], b"a test"), "https://llm.example.ru")
+
+    with pytest.raises(InvalidRequest, match="not valid"):
+        links.channel_of(token)
+
+
+async def test_an_account_without_a_confirmed_address_gets_no_mail_until_it_has_one(
+    start_house: StartHouse, smtp: SmtpServer, clock: FakeClock
+) -> None:
+    """The history says why; the mail waits, and the channel stays on."""
+    house, channel_id = await mailing(start_house, smtp)
+    await house.meet(email="")
+    await house.events.raise_event(USER, "report.ready", "r-1", REPORT)
+    await house.deliver()
+    (waiting,) = await house.history(channel_id)
+    await house.meet(email="new@example.ru")
+    clock.advance(60)
+
+    await house.deliver()
+
+    assert [attempt.problem for attempt in waiting.attempts] == ["no_address"]
+    assert [mail["To"] for mail in smtp.received] == ["new@example.ru"]
+
+
+async def test_a_mail_server_that_fails_for_weeks_is_no_fault_of_a_channel(
+    start_house: StartHouse, smtp: SmtpServer, clock: FakeClock
+) -> None:
+    """It stays on; a mail that will never be taken fails at once."""
+    house, channel_id = await mailing(start_house, smtp)
+    await house.meet()
+    for day in range(8):
+        smtp.answers = ["451 later"]
+        await house.events.raise_event(USER, "report.ready", f"r-{day}", REPORT)
+        await house.deliver()
+        clock.advance(86_400)
+    smtp.answers = ["550 no such user"]
+
+    await house.deliver()
+
+    assert [channel.disabled for channel in await house.channels()] == [""]
+    assert "failed" in {delivery.state for delivery in await house.history(channel_id)}
+
+
+async def test_without_a_mail_server_mails_lie_in_the_local_outbox_for_a_day(house: House, clock: FakeClock) -> None:
+    """For whoever tries the suite on one machine."""
+    await house.rule("report.ready", [await house.channel(pb.CHANNEL_KIND_EMAIL)])
+    await house.meet()
+    await house.events.raise_event(USER, "report.ready", "r-1", REPORT)
+    await house.deliver()
+    kept = (await house.rpc(pb.ListMailsRequest(limit=10))).mails
+    clock.advance(86_400)
+
+    await house.forget()
+
+    assert [(mail.email, mail.subject) for mail in kept] == [("vera@example.ru", "Отчёт готов")]
+    assert not (await house.rpc(pb.ListMailsRequest(limit=10))).mails
+
+
+async def test_what_an_account_had_is_forgotten_with_it(house: House) -> None:
+    """Channels, rules, events and the address."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("report.ready", [channel_id])
+    await house.meet()
+    await house.events.raise_event(USER, "report.ready", "r-1", REPORT)
+
+    await house.rpc(pb.PutPeopleRequest(gone_user_ids=[USER]))
+
+    assert await house.channels() == []
+    assert not (await house.rpc(pb.ListRulesRequest(user_id=USER))).rules
+    assert not (await house.rpc(pb.ListWatchedRequest(limit=10))).user_ids
+
+
+async def chatting(start_house: StartHouse, receiver: Receiver, answer: Answer = taken) -> tuple[House, str]:
+    """Return notifications whose bot's API is the receiver, and the chat that is told of reports."""
+    receiver.answer = answer
+    house = await start_house(telegram={"token": TOKEN, "base_url": f"http://127.0.0.1:{receiver.port}"})
+    channel_id = await house.channel(pb.CHANNEL_KIND_TELEGRAM, "-100123")
+    await house.rule("report.ready", [channel_id])
+    await house.meet()
+    await house.events.raise_event(USER, "report.ready", "r-1", {**REPORT, "name": "<b>A & B</b>"})
+    return house, channel_id
+
+
+def telegram(status: int, **body: object) -> Answer:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.json_response(body, status=status)
+
+    return answer
+
+
+async def test_a_telegram_message_holds_no_markup_of_others(start_house: StartHouse, receiver: Receiver) -> None:
+    """What a report is called is text, whatever it looks like."""
+    house, channel_id = await chatting(start_house, receiver, telegram(200, ok=True))
+
+    await house.deliver()
+
+    (got,) = receiver.got
+    message = json.loads(got.body)
+    assert got.path == f"/bot{TOKEN}/sendMessage"
+    assert (message["chat_id"], message["parse_mode"]) == ("-100123", "HTML")
+    assert message["text"].startswith("<b>Отчёт готов</b>\nОтчёт «&lt;b&gt;A &amp; B&lt;/b&gt;» готов.")
+    assert [delivery.state for delivery in await house.history(channel_id)] == ["delivered"]
+
+
+async def test_a_flood_wait_of_telegram_is_honoured(
+    start_house: StartHouse, receiver: Receiver, clock: FakeClock
+) -> None:
+    """429 names the seconds in its body."""
+    house, _ = await chatting(start_house, receiver, telegram(429, ok=False, parameters={"retry_after": 400}))
+    await house.deliver()
+    receiver.answer = telegram(200, ok=True)
+    clock.advance(399)
+    await house.deliver()
+    early = len(receiver.got)
+    clock.advance(1)
+
+    await house.deliver()
+
+    assert (early, len(receiver.got)) == (1, 2)
+
+
+async def test_a_chat_that_blocked_the_bot_is_left_alone(start_house: StartHouse, receiver: Receiver) -> None:
+    """The channel is switched off at once."""
+    house, _ = await chatting(start_house, receiver, telegram(403, ok=False))
+
+    await house.deliver()
+
+    assert [channel.disabled for channel in await house.channels()] == ["gone"]
+
+
+async def test_without_a_bot_the_history_says_so(house: House) -> None:
+    """The operator has set none up."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_TELEGRAM, "42")
+    await house.rpc(pb.TestChannelRequest(user_id=USER, id=channel_id))
+
+    await house.deliver()
+
+    (delivery,) = await house.history(channel_id)
+    assert [attempt.problem for attempt in delivery.attempts] == ["not_configured"]

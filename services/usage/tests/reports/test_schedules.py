@@ -1,0 +1,136 @@
+"""Schedules: at nine of the user's clock, once a period, in every zone and on every change of clocks."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, time, timedelta
+from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from servicekit.errors import NotFound, QuotaExceeded
+from services.usage.reports.domain.link import Link
+from services.usage.reports.domain.order import Format, Kind, Wishes
+from services.usage.reports.domain.periods import Every, period_before
+from services.usage.reports.domain.report import Status, WhenEmpty, next_due
+from services.usage.reports.scheduling import Rhythm
+from services.usage.tests.records import record
+from services.usage.tests.reports.histories import ZONES, order, store_history
+
+NINE = time(9)
+MOSCOW = Wishes(Format.CSV, Kind.REQUESTS, "Europe/Moscow")
+DAILY = Rhythm(Every.DAY, NINE, WhenEmpty.SKIP)
+DAY_S = 86_400
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("every", list(Every))
+def test_through_a_year_each_period_has_one_report_at_nine_of_the_clock(zone: str, every: Every):
+    """No period is left out or told twice when clocks change; each report is of the whole period before."""
+    place, moment = ZoneInfo(zone), datetime(2026, 1, 1, tzinfo=UTC)
+    ends = None
+    while moment < datetime(2027, 1, 1, tzinfo=UTC):
+        moment = next_due(every, NINE, place, moment)
+        local = moment.astimezone(place)
+        period = period_before(local.date(), every, place)
+        assert local.time() == NINE
+        assert period.until.astimezone(place).time() == period.since.astimezone(place).time() == time()
+        assert ends in {None, period.since}
+        ends = period.until
+
+
+def test_a_day_that_begins_at_one_is_a_day():
+    """Where clocks skip midnight, a day begins with its first moment, and the one before ends there."""
+    beirut = ZoneInfo("Asia/Beirut")
+    first, second = (period_before(day, Every.DAY, beirut) for day in (datetime(2026, 3, 29), datetime(2026, 3, 30)))
+
+    assert first.until == second.since == datetime(2026, 3, 28, 22, tzinfo=UTC)
+    assert second.until - second.since == timedelta(hours=23)
+
+
+async def test_a_due_report_is_ordered_once_however_many_look(make_room, store, clock):
+    """Several instances, one report; the next is due a day later."""
+    rooms = [make_room() for _ in range(3)]
+    await store_history(store, [record(1, clock.now())])
+    schedule = await rooms[0].schedules.create("user-1", MOSCOW, DAILY)
+    clock.advance(DAY_S)
+
+    await asyncio.gather(*[room.upkeep.round() for room in rooms])
+    await rooms[0].upkeep.round()
+
+    (report,) = await rooms[0].reports.list("user-1")
+    assert (report.status, report.schedule_id, report.rows_total) == (Status.DONE, schedule.id, 1)
+    assert report.order.since == datetime(2026, 11, 22, 21, tzinfo=UTC)
+    assert report.file_name == "razvilka-requests-2026-11-23-2026-11-23.csv"
+    moved = await rooms[0].schedules.find("user-1", schedule.id)
+    assert (schedule.next_at.hour, moved.next_at - schedule.next_at) == (6, timedelta(days=1))
+
+
+async def test_owners_are_told_once_of_reports_that_they_did_not_wait_for(make_room, store, clock, told):
+    """With a link that opens them; of one that was ready at once they know."""
+    room = make_room()
+    await store_history(store, [record(1, clock.now())])
+    await room.schedules.create("user-1", MOSCOW, DAILY)
+    await room.reports.order(order(Format.CSV))
+    clock.advance(DAY_S)
+
+    for _ in range(2):
+        await room.upkeep.round()
+
+    ((user_id, kind, once, facts),) = told
+    report, _ = await room.reports.list("user-1")
+    assert (user_id, kind, once, facts["name"]) == ("user-1", "report.ready", report.id, report.file_name)
+    address, _, query = facts["url"].partition("?")
+    assert address == f"https://llm.example/v1/reports/{report.id}/download"
+    given = dict(parse_qsl(query))
+    link = Link(int(given["expires"]), given["signature"])
+    assert (await room.reports.open_link(report.id, link)).id == report.id
+
+
+async def test_periods_missed_while_nobody_ran_are_made_up_for(make_room, store, clock):
+    """Each has its own report."""
+    room = make_room()
+    await room.schedules.create("user-1", MOSCOW, Rhythm(Every.DAY, NINE, WhenEmpty.REPORT))
+
+    clock.advance(3 * DAY_S)
+    await room.upkeep.round()
+
+    days = [report.order.since.date().day for report in await room.reports.list("user-1")]
+    assert sorted(days) == [22, 23, 24]
+
+
+async def test_a_period_without_requests_is_quiet_if_so_wished(make_room, clock):
+    """And the schedule moves on all the same."""
+    room = make_room()
+    quiet = await room.schedules.create("user-1", MOSCOW, Rhythm(Every.WEEK, NINE, WhenEmpty.SKIP))
+    loud = await room.schedules.create("user-1", MOSCOW, Rhythm(Every.WEEK, NINE, WhenEmpty.REPORT))
+
+    clock.advance(7 * DAY_S)
+    await room.upkeep.round()
+
+    assert [report.schedule_id for report in await room.reports.list("user-1")] == [loud.id]
+    assert (await room.schedules.find("user-1", quiet.id)).next_at > clock.now()
+
+
+async def test_schedules_are_changed_and_deleted_by_their_owner_only(make_room):
+    """What is another's is not there."""
+    room = make_room(schedules_per_user=1)
+    schedule = await room.schedules.create("user-1", MOSCOW, DAILY)
+
+    changed = await room.schedules.replace(
+        "user-1", schedule.id, MOSCOW, Rhythm(Every.MONTH, time(7, 30), WhenEmpty.REPORT)
+    )
+
+    assert await room.schedules.list("user-1") == [changed]
+    assert changed.next_at == datetime(2026, 12, 1, 4, 30, tzinfo=UTC)
+    with pytest.raises(QuotaExceeded):
+        await room.schedules.create("user-1", MOSCOW, DAILY)
+    for change in (
+        room.schedules.replace("user-2", schedule.id, MOSCOW, DAILY),
+        room.schedules.delete("user-2", schedule.id),
+    ):
+        with pytest.raises(NotFound):
+            await change
+    await room.schedules.delete("user-1", schedule.id)
+    assert await room.schedules.list("user-1") == []

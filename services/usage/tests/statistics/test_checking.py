@@ -1,0 +1,52 @@
+"""Which questions are refused, and what is said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from servicekit.errors import InvalidRequest
+from services.usage.statistics.domain.checking import check_question
+from services.usage.statistics.domain.detailed_stats import Grouping, Period
+from services.usage.statistics.domain.query import Bucket, Dimension
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+def days(count: float, zone: str = "UTC") -> Period:
+    return Period(NOW - timedelta(days=count), NOW, zone)
+
+
+@pytest.mark.parametrize(
+    ("period", "grouping", "param"),
+    [
+        (days(1, "Mars/Olympus"), Grouping(), "tz"),
+        (days(1, "../../etc/passwd"), Grouping(), "tz"),
+        (days(0), Grouping(), "to"),
+        (days(9), Grouping(Bucket.HOUR), "bucket"),
+        (days(401), Grouping(Bucket.DAY), "bucket"),
+        (days(1), Grouping(group_by=(Dimension.KEY, Dimension.KEY)), "group_by"),
+        (days(1), Grouping(group_by=(Dimension.KEY, Dimension.APP, Dimension.TAG)), "group_by"),
+        (days(1), Grouping(filters={Dimension.MODEL: ("a\0",)}), "model"),
+        (days(1), Grouping(filters={Dimension.KEY: ("k",) * 101}), "key"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_refused(period: Period, grouping: Grouping, param: str) -> None:
+    """The parameter is named as the API names it, in the sentence too."""
+    with pytest.raises(InvalidRequest) as refused:
+        check_question(period, grouping)
+
+    assert refused.value.param == param
+    assert f"`{param}`" in refused.value.message
+
+
+def test_the_previous_period_of_whole_days_is_whole_days_across_a_change_of_the_clock() -> None:
+    """Berlin's 25 October 2026 had 25 hours; the day before it is a day, not 25 hours."""
+    since = datetime(2026, 10, 24, 22, tzinfo=UTC)
+    day = Period(since, since + timedelta(hours=25), "Europe/Berlin")
+
+    previous = day.previous()
+
+    assert previous.since.astimezone(UTC) == datetime(2026, 10, 23, 22, tzinfo=UTC)
+    assert previous.until == day.since

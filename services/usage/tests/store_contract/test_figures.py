@@ -1,0 +1,94 @@
+"""Figures are the sums of the requests, whatever is asked for and in whichever zone."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+
+import pytest
+
+from services.usage.statistics.domain.query import Bucket, Dimension, Query
+from services.usage.tests.statistics.expected import answered, expected
+from services.usage.tests.statistics.samples import BEGIN, END, ZONES, sample
+from services.usage.tests.store_contract.conftest import StoreUnderTest
+
+PAIRS = [(), *[(each,) for each in Dimension], *combinations(Dimension, 2)]
+BUCKETS = (None, *Bucket)
+FILTERS: tuple[dict[Dimension, tuple[str, ...]], ...] = (
+    {},
+    {Dimension.MODEL: ("yandexgpt", "gigachat-pro")},
+    {Dimension.KEY: ("key-1", ""), Dimension.STATUS: ("failed",)},
+    {Dimension.ERROR: ("provider_timeout",)},
+    {Dimension.APP: ("app-1",), Dimension.ENDPOINT: ("embeddings",)},
+    {Dimension.VERSION: ("unknown",)},
+)
+
+
+def questions(rng: random.Random, zone: str) -> list[Query]:
+    """Return a question of each pair of dimensions, with the rest drawn."""
+    spans = [(BEGIN, END), (BEGIN + timedelta(hours=2, minutes=7), END - timedelta(days=3, minutes=1, seconds=3))]
+    spans += [(BEGIN + timedelta(minutes=61), BEGIN + timedelta(minutes=95)), (BEGIN - timedelta(days=9), END)]
+    return [
+        Query(rng.choice([None, "user-1"]), *rng.choice(spans), zone, rng.choice(BUCKETS), pair, rng.choice(FILTERS))
+        for pair in PAIRS
+    ]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+async def test_figures_are_the_sums_of_the_requests(stored: StoreUnderTest, zone: str) -> None:
+    """Any two dimensions, any filters, any bucket; to the micro-rouble, also where a clock is set back."""
+    records = sample(600)
+    await stored.keep(records)
+
+    for query in questions(random.Random(zone), zone):
+        rows = await stored.reader.figures(query)
+
+        assert answered(rows, query) == expected(records, query), query
+        assert [(row.starts_at, row.group) for row in rows] == sorted((row.starts_at, row.group) for row in rows)
+
+
+async def test_each_day_has_its_cost_also_an_empty_one(stored: StoreUnderTest) -> None:
+    """In the zone's days: what is spent at 23:30 in London belongs to the next day in Moscow."""
+    await stored.keep(records := sample(300))
+    since = datetime(2026, 10, 18, tzinfo=UTC).date()
+    whole = Query("user-1", BEGIN - timedelta(days=5), END, "Europe/Moscow", Bucket.DAY)
+    by_day = {place[0]: sums["cost_micro_rub"] for place, sums in expected(records, whole).items()}
+
+    days = await stored.reader.daily_cost("user-1", "Europe/Moscow", since, since + timedelta(days=20))
+
+    assert days == [by_day.get(since + timedelta(days=number), 0) for number in range(20)]
+    assert days[0] == 0 < sum(days)
+
+
+async def test_durations_are_given_when_they_are_asked_for(stored: StoreUnderTest) -> None:
+    """At most four in a hundred off; None where nothing was measured."""
+    records = [each for each in sample(500) if each.user_id == "user-1"]
+    await stored.keep(records)
+
+    (row,) = await stored.reader.figures(Query("user-1", BEGIN, END, quantiles=True))
+    (cheap,) = await stored.reader.figures(Query("user-1", BEGIN, END))
+
+    latencies = sorted(each.latency_ms for each in records)
+    assert row.figures.latency.p50 == pytest.approx(latencies[len(latencies) // 2], rel=0.05)
+    assert row.figures.latency.p95 == pytest.approx(latencies[int(len(latencies) * 0.95)], rel=0.06)
+    assert (row.figures.first_token.p50 or 0) < (row.figures.first_token.p95 or 0) <= 800
+    assert cheap.figures.latency.p50 is None
+
+
+async def test_an_empty_span_has_no_figures(stored: StoreUnderTest) -> None:
+    """Neither one that ends where it begins, nor one in which nothing was asked."""
+    await stored.keep(sample(10))
+
+    assert list(await stored.reader.figures(Query(None, BEGIN, BEGIN))) == []
+    assert list(await stored.reader.figures(Query("nobody", BEGIN, END))) == []
+
+
+async def test_answers_to_several_questions_are_of_one_moment(stored: StoreUnderTest) -> None:
+    """In the order of the questions."""
+    await stored.keep(sample(50))
+    queries = [Query("user-1", BEGIN, END), Query("user-1", BEGIN, END, group_by=(Dimension.KEY,))]
+
+    (total,), by_key = await stored.reader.figures_together(queries)
+
+    assert total.figures.requests == sum(row.figures.requests for row in by_key) > 0

@@ -1,0 +1,1 @@
+"""Judges the rule that calls a day of spending an anomaly on public series with spikes put in."""
