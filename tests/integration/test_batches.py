@@ -61,7 +61,9 @@ def completed(client: openai.OpenAI, batch_id: str) -> list[dict[str, Any]]:
     batch = wait_until(
         lambda: client.batches.retrieve(batch_id), lambda found: found.status == "completed", within_s=60
     )
+    assert batch.request_counts is not None
     assert (batch.request_counts.completed, batch.metadata) == (LINES, {"of": "tests"})
+    assert batch.output_file_id is not None
     return [json.loads(line) for line in client.files.content(batch.output_file_id).text.splitlines()]
 
 
