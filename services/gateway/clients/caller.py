@@ -23,8 +23,8 @@ class Caller:
     `time_zone` is its account's, by its IANA name: budget periods follow it. Of access tokens only: `key_thumbprint` is
     that of the key it is bound to ("": none), `authenticated_at_s` when its user proved who they are, in seconds since
     1970 (None: no person stands behind it). `model_names` say which model is meant by a name: "*" by whatever is asked
-    for, "default" where nothing is. `quotas` cap requests and tokens on some models. `cache_ttl_s`: answers are cached for
-    so many seconds where a request does not say; 0: as long as this gateway has it, None: not at all.
+    for, "default" where nothing is. `quotas` cap requests and tokens on some models. `cache_ttl_s`: answers are cached
+    for so many seconds where a request does not say; 0: as long as this gateway has it, None: not at all.
     """
 
     user_id: str

@@ -55,7 +55,7 @@ from servicekit.settings import GrpcSettings
 from servicekit.telemetry import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
-from services.gateway.tests.batch_backend import EmptyBatches
+from services.gateway.tests.batch_backend import FakeBatches
 from services.gateway.tests.budget_backend import FakeBudgets, FakeSharedSpend
 from services.gateway.tests.forecast_backend import FakeForecasts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
@@ -152,6 +152,12 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
             raise Unauthenticated(ErrorReason.INVALID_KEY, "The API key is not valid.")
         return auth_pb2.VerifyApiKeyResponse(caller=self.callers[request.secret])
 
+    async def GetKeyHolder(self, request: Any, context: Any) -> auth_pb2.GetKeyHolderResponse:
+        for known in self.callers.values():
+            if (known.user_id, known.key_id) == (request.user_id, request.key_id):
+                return auth_pb2.GetKeyHolderResponse(caller=known)
+        raise Unauthenticated(ErrorReason.INVALID_KEY, "The API key is not valid.")
+
     def key(self, **changes: Any) -> auth_pb2.ApiKey:
         given = {"id": "key-1", "user_id": "user-1", "name": "laptop", "prefix": "rz_live_Ab3d", "last_four": "wxyz"}
         return auth_pb2.ApiKey(**{**given, "scopes": SCOPES, **changes})
@@ -193,6 +199,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
 
     def __init__(self) -> None:
         self.providers = FakeProviders()
+        self.batches = FakeBatches()
         self.models = list(MODELS)
         self.version = "1"
         self.refused: list[str] = []
@@ -375,7 +382,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
 
 def add_router(router: FakeRouter, server: grpc.aio.Server) -> None:
     """Register the faces of the router."""
-    batches_pb2_grpc.add_BatchServiceServicer_to_server(EmptyBatches(), server)
+    batches_pb2_grpc.add_BatchServiceServicer_to_server(router.batches, server)
     router_pb2_grpc.add_RouterServiceServicer_to_server(router, server)
     admin_pb2_grpc.add_RouterAdminServiceServicer_to_server(router.providers, server)
 
