@@ -82,7 +82,8 @@ SCOPES: Final[dict[Scope, ScopeFacts]] = {
     ),
     Scope.KEYS_READ: ScopeFacts(ScopeKind.API, "`GET /v1/keys`"),
     Scope.KEYS_WRITE: ScopeFacts(
-        ScopeKind.API, "making, rotating and revoking API keys, with no more rights than one's own"
+        ScopeKind.API,
+        "making, rotating and revoking API keys, with no more rights than one's own; setting `/v1/budgets`",
     ),
     Scope.PROFILE_READ: ScopeFacts(ScopeKind.API, "`GET /v1/users/me`, `/v1/sessions`, `/v1/grants`"),
     Scope.PROFILE_WRITE: ScopeFacts(
