@@ -13,6 +13,8 @@ from servicekit.clock import Clock
 from servicekit.lifecycle import Background
 from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.analytics import needs as analytics
+from services.gateway.analytics.forecast import forecast_router
+from services.gateway.analytics.insights import AskedFor, insights_router
 from services.gateway.analytics.statistics_routers import statistics_routers
 from services.gateway.batches import access as batches
 from services.gateway.batches.holders import Holders
@@ -20,15 +22,23 @@ from services.gateway.batches.line_answers import LineAnswers
 from services.gateway.batches.looking import Looking
 from services.gateway.batches.routes import batches_router
 from services.gateway.batches.runner import BatchRunner
+from services.gateway.budgets import administration as budget_administration
+from services.gateway.budgets import routes as budgets
+from services.gateway.budgets.administration import admin_budgets_router, organizations_router
+from services.gateway.budgets.routes import budgets_router
+from services.gateway.budgets.standing import Standings
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.budgets.client import BudgetClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
+from services.gateway.clients.usage_forecasts.client import ForecastClient
+from services.gateway.clients.usage_insights.client import InsightsClient
 from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.console.access import AccessPages
@@ -106,6 +116,8 @@ ROOM_NEEDS: Final = (
     files.NEEDS,
     batches.NEEDS,
     reports.NEEDS,
+    budgets.NEEDS,
+    budget_administration.NEEDS,
     notifications.NEEDS,
     *needs.NEEDS,
     *analytics.NEEDS,
@@ -125,6 +137,8 @@ class AppDependencies:
     router: RouterClient
     usage: UsageClient
     statistics: StatisticsClient
+    forecasts: ForecastClient
+    insights: InsightsClient
     reports: ReportClient
     notifications: NotificationClient
     telling: Telling
@@ -133,6 +147,8 @@ class AppDependencies:
     grants: GrantClient
     accounts: AccountClient
     administration: AdministrationClient
+    budgets: BudgetClient
+    standings: Standings
     key_set: KeySet
     limit: OAuthLimit
     refusals: Refusals
@@ -170,16 +186,21 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         account_router(parts.accounts, parts.limit),
         sessions_router(parts.accounts),
         grants_router(parts.grants),
-        keys_router(parts.auth, parts.catalog, _step_up(parts)),
+        keys_router(parts.auth, parts.catalog, _step_up(parts), parts.settings.cache),
         model_names_router(parts.auth, parts.catalog),
         clients_router(parts.grants, _step_up(parts)),
         administration_router(parts.administration, parts.limit),
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
+        budgets_router(parts.budgets, parts.standings, _step_up(parts)),
+        admin_budgets_router(parts.budgets, parts.standings),
+        organizations_router(parts.budgets),
         *notifications.notification_routers(parts.notifications, parts.telling),
         *orders.order_routers(parts.administration, parts.router, parts.limit),
         *statistics_routers(parts.statistics, parts.clock),
+        forecast_router(parts.forecasts, parts.usage, parts.clock),
+        insights_router(parts.insights, AskedFor(parts.auth, parts.usage, parts.clock), parts.clock),
         *_report_routers(parts),
     )
 

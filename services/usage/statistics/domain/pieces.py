@@ -8,7 +8,7 @@ days costs a year of daily sums and three hours of rows a day, and is exact.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -36,6 +36,21 @@ class Pieces:
     starts: tuple[datetime, ...]
     ends_at: datetime
     moves: tuple[Move, ...]
+
+
+def split(moves: Sequence[Move], slot: timedelta) -> tuple[list[Move], list[Move]]:
+    """Return the moves that are whole slots of a finer rollup, and what is left of each on either side for rows."""
+    whole: list[Move] = []
+    rest: list[Move] = []
+    for move in moves:
+        begin, end = _up(move.since, slot), _down(move.until, slot)
+        if begin >= end:
+            rest.append(move)
+            continue
+        whole.append(replace(move, since=begin, until=end))
+        edges = (replace(move, until=begin), replace(move, since=end))
+        rest += [edge for edge in edges if edge.since < edge.until]
+    return whole, rest
 
 
 def cut(boundaries: Sequence[datetime], slot: timedelta) -> Pieces:
@@ -71,3 +86,7 @@ def _nearest(moment: datetime, slot: timedelta) -> datetime:
 
 def _up(moment: datetime, slot: timedelta) -> datetime:
     return _EPOCH - (_EPOCH - moment) // slot * slot
+
+
+def _down(moment: datetime, slot: timedelta) -> datetime:
+    return _EPOCH + (moment - _EPOCH) // slot * slot

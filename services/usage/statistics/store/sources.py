@@ -22,7 +22,6 @@ class Rollup:
         time: its column with the beginning of the slot.
         time_type: of that column.
         dimensions: what its columns can tell apart.
-        has_users: it tells users apart.
     """
 
     table: str
@@ -30,37 +29,34 @@ class Rollup:
     time: str
     time_type: str
     dimensions: frozenset[Dimension]
-    has_users: bool = True
 
 
-_OF_MODELS: Final = {Dimension.PROVIDER, Dimension.MODEL, Dimension.VERSION, Dimension.STATUS}
-_OF_CALLS: Final = {*_OF_MODELS, Dimension.ENDPOINT, Dimension.ERROR}
-# The cheapest first.
-ROLLUPS: Final = (
-    Rollup("usage.rollup_hour_platform", _HOUR, "hour", "timestamptz", frozenset(_OF_CALLS), has_users=False),
-    Rollup("usage.rollup_hour_user", _HOUR, "hour", "timestamptz", frozenset()),
-    Rollup(
-        "usage.rollup_day",
-        _DAY,
-        "day",
-        "date",
-        frozenset({*_OF_CALLS, Dimension.KEY, Dimension.APP, Dimension.USER}),
-    ),
+def _hourly(table: str, *dimensions: Dimension) -> Rollup:
+    return Rollup(table, _HOUR, "hour", "timestamptz", frozenset(dimensions))
+
+
+def _daily(table: str, *dimensions: Dimension) -> Rollup:
+    return Rollup(table, _DAY, "day", "date", frozenset(dimensions))
+
+
+_OF_MODELS: Final = (Dimension.PROVIDER, Dimension.MODEL, Dimension.VERSION, Dimension.STATUS)
+_OF_CALLS: Final = (*_OF_MODELS, Dimension.ENDPOINT, Dimension.ERROR)
+_DAYS: Final = _daily("usage.rollup_day", *_OF_CALLS, Dimension.KEY, Dimension.APP, Dimension.USER)
+# The smallest first.
+_OF_A_USER: Final = (_DAYS, _hourly("usage.rollup_hour_user", *_OF_MODELS, Dimension.USER))
+_OF_EVERYBODY: Final = (
+    _daily("usage.rollup_day_platform", *_OF_CALLS),
+    _daily("usage.rollup_day_user", Dimension.USER),
+    _DAYS,
+    _hourly("usage.rollup_hour_platform", *_OF_CALLS),
 )
 
 
-def source_of(query: Query) -> Rollup | None:
-    """Return the rollup that answers the question; None: rows do."""
+def sources_of(query: Query) -> tuple[Rollup | None, Rollup | None]:
+    """Return the rollup that answers the question, and a finer one for the parts of its slots; None: rows do."""
     needed = {*query.group_by, *query.filters}
-    fitting = (each for each in ROLLUPS if needed <= each.dimensions and _fits(each, query))
-    return next(fitting, None)
-
-
-def _fits(rollup: Rollup, query: Query) -> bool:
-    if not rollup.has_users:
-        return query.user_id is None
-    # Of everybody, hours of users are more rows than days of models and keys.
-    if rollup.slot == _HOUR:
-        return query.user_id is not None
-    # An hour of a day has to be counted from rows anyway.
-    return query.bucket is not Bucket.HOUR
+    fitting = [each for each in (_OF_EVERYBODY if query.user_id is None else _OF_A_USER) if needed <= each.dimensions]
+    hours = next((each for each in fitting if each.slot == _HOUR), None)
+    # An hour of a day has to be counted from the finer one anyway.
+    days = None if query.bucket is Bucket.HOUR else next((each for each in fitting if each.slot == _DAY), None)
+    return (hours, None) if days is None else (days, hours)

@@ -17,8 +17,9 @@ from services.usage.statistics.domain.figures import Figures, Quantiles, Row
 from services.usage.statistics.domain.pieces import cut
 from services.usage.statistics.domain.query import Bucket, Query
 from services.usage.statistics.domain.request_line import LogQuery, RequestLine
+from services.usage.statistics.domain.sampling import windows
 from services.usage.statistics.store.request_log import read_page
-from services.usage.statistics.store.sources import source_of
+from services.usage.statistics.store.sources import sources_of
 from services.usage.statistics.store.statement import (
     durations_of_rows,
     shape_of,
@@ -26,6 +27,7 @@ from services.usage.statistics.store.statement import (
     sums_of_rows,
     values_for_rollup,
     values_for_rows,
+    values_for_windows,
 )
 from services.usage.store.connection import Connection
 from services.usage.store.usage_store import EVERYBODY, NAME_USER
@@ -83,8 +85,9 @@ async def answer(connection: Connection, query: Query) -> list[Row]:
     sums = await _sums(connection, query, starts)
     durations: dict[_Place, asyncpg.Record] = {}
     if query.quantiles:
-        statement, values = durations_of_rows(shape_of(query)), values_for_rows(query, starts)
-        durations = _by_place(await connection.fetch(statement, *values))
+        chosen = windows(query.since, query.until, sum(row["requests"] for row in sums.values()))
+        values = values_for_windows(query, starts, chosen)
+        durations = _by_place(await connection.fetch(durations_of_rows(shape_of(query)), *values))
     return [
         Row(starts[place[0] - 1] if query.bucket else None, place[1], _figures(sums[place], durations.get(place)))
         for place in sorted(sums)
@@ -92,12 +95,15 @@ async def answer(connection: Connection, query: Query) -> list[Row]:
 
 
 async def _sums(connection: Connection, query: Query, starts: list[datetime]) -> dict[_Place, asyncpg.Record]:
-    rollup = source_of(query)
+    rollup, finer = sources_of(query)
     if rollup is None:
         statement, values = sums_of_rows(shape_of(query)), values_for_rows(query, starts)
     else:
         pieces = cut([query.since, *starts[1:], query.until], rollup.slot)
-        statement, values = sums_of_rollup(shape_of(query), rollup), values_for_rollup(query, rollup, pieces)
+        statement, values = (
+            sums_of_rollup(shape_of(query), rollup, finer),
+            values_for_rollup(query, rollup, finer, pieces),
+        )
     return _by_place(await connection.fetch(statement, *values))
 
 

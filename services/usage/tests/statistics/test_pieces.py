@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.usage.statistics.domain.pieces import OUTSIDE, Move, Pieces, cut
+from services.usage.statistics.domain.pieces import OUTSIDE, Move, Pieces, cut, split
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -40,7 +41,13 @@ def test_every_moment_is_counted_once_in_its_bucket(
     boundaries = sorted(places)
     meant = Counter(bisect_right(boundaries, moment) for moment in moments if boundaries[0] <= moment < boundaries[-1])
 
-    assert counted(cut(boundaries, slot), moments, slot) == meant
+    pieces = cut(boundaries, slot)
+    whole, rest = split(pieces.moves, HOUR)
+
+    assert counted(pieces, moments, slot) == meant
+    assert counted(replace(pieces, moves=(*whole, *rest)), moments, slot) == meant
+    assert all((move.since - BEGIN) % HOUR == (move.until - BEGIN) % HOUR == timedelta(0) for move in whole)
+    assert all(move.until - move.since < 2 * HOUR for move in rest)
 
 
 @pytest.mark.parametrize(("hours", "moved_hours"), [(3, 3), (21, 3), (12, 12), (0, 0)])
