@@ -13,7 +13,7 @@ from servicekit.clock import Clock
 from servicekit.lifecycle import Background
 from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.analytics import needs as analytics
-from services.gateway.analytics.forecast import forecast_router
+from services.gateway.analytics.forecasting.routes import forecast_router
 from services.gateway.analytics.insights import AskedFor, insights_router
 from services.gateway.analytics.statistics_routers import statistics_routers
 from services.gateway.batches import access as batches

@@ -52,12 +52,17 @@ class ExportParams(FilterParams):
 
 MEDIA: Final = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.JSONL: "application/jsonl"}
 
+_LINES: Final = {"schema": {"type": "string"}}
+_DESCRIBED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "A line each.", "content": {"text/csv": _LINES, "application/jsonl": _LINES}}
+}
+
 
 def export_router(statistics: StatisticsClient, clock: Clock) -> APIRouter:
     """Return the route."""
     router = APIRouter(tags=["usage"])
 
-    @router.get("/v1/usage/export", response_class=StreamingResponse)
+    @router.get("/v1/usage/export", response_class=StreamingResponse, responses=_DESCRIBED)
     async def export(request: Request, context: Current, params: Annotated[ExportParams, Query()]) -> StreamingResponse:
         """Return every request of a period, oldest first, as CSV or as JSON lines; memory holds a page."""
         check_names(ExportParams, request.query_params)
