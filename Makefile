@@ -86,11 +86,14 @@ oauth-demo: $(READY) ## Walk through the OAuth flow against the running suite; A
 journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "ship-journals DIR", "replay FILE"
 	@$(BIN)/python -m tools.journal $(ARGS)
 
-migrate-1.0: $(READY) ## Look into a database of release 1.0: ARGS="inspect --source FILE --naive-zone Europe/Moscow"
+migrate-1.0: $(READY) ## Move a database of release 1.0: ARGS="inspect|run|verify|undo --source FILE"
 	@$(BIN)/python -m migrate $(ARGS)
 
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-usage: $(READY) ## Ask ten million usage rows every question of the API, and store records; ARGS="--rows 1000000"
+	@$(BIN)/python -m bench.usage $(ARGS)
 
 outage: $(READY) ## Kill one provider under load and bring it back; say what callers saw, exit 1 when it was too much
 	@$(BIN)/python -m bench.outage $(ARGS)

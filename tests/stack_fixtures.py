@@ -27,6 +27,10 @@ ENVIRONMENT: Final = {
     "ROUTER_CIRCUITS_PROBES": "100000",
     "ROUTER_CIRCUITS_LONGEST_COOLING_S": "0",
     "ROUTER_CIRCUITS_RETRY_FLOOR": "100000",
+    # Batches are worked on by gateways that tests start, so that a test can say which one, and kill it.
+    "GATEWAY_BATCHES_PARALLEL": "0",
+    "ROUTER_BATCHES_LEASE_S": "3",
+    "ROUTER_BATCHES_TEND_S": "0.2",
     "GATEWAY_METERING_REAP_EVERY_S": "1",
     "GATEWAY_ADMISSION_RECONCILE_EVERY_S": "1",
 }

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +10,20 @@ import httpx
 import openai
 import pytest
 
+from tests.integration.processes import running_processes
 from tests.integration.waiting import wait_until
 
 ENDED = ("completed", "failed", "expired", "cancelled")
+WORKER = {"GATEWAY_BATCHES_PARALLEL": "16", "GATEWAY_BATCHES_POLL_S": "0.1", "GATEWAY_BATCHES_RENEW_S": "1"}
 EXPIRES: Any = {"anchor": "created_at", "seconds": 7200}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _worker(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A gateway beside the suite's own, which works on no batches."""
+    with running_processes(stack, tmp_path_factory.mktemp("worker")) as processes:
+        processes.gateway(**WORKER)
+        yield
 
 
 def asked(*questions: str, model: str = "yandexgpt-lite:latest") -> bytes:

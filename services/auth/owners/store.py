@@ -38,14 +38,13 @@ WHERE held.user_id = ANY($1::text[]) AND held.budget_micro_rub IS NOT NULL
     AND held.revoked_at IS NULL AND (held.expires_at IS NULL OR held.expires_at > $2)
 ORDER BY held.consent_id, held.created_at DESC
 """
-# What owners and administrators set beside; what only counts refusals that never were is nothing to be told of.
+# What owners and administrators set; a watching one is for looking at, not for telling.
 FIND_SET_BUDGETS: Final = """
-SELECT cap.user_id, cap.subject, coalesce(held.name, '') AS name, cap.amount AS budget_micro_rub,
-       cap.period AS budget_period
-FROM auth.budgets AS cap
-LEFT JOIN auth.api_keys AS held ON cap.subject = 'key:' || held.id
-WHERE cap.user_id = ANY($1::text[]) AND cap.measure = 'cost' AND cap.mode <> 'shadow'
-ORDER BY cap.created_at, cap.id
+SELECT b.user_id, b.subject, coalesce(k.name, '') AS name, b.amount AS budget_micro_rub, b.period AS budget_period
+FROM auth.budgets AS b
+LEFT JOIN auth.api_keys AS k ON 'key:' || k.id = b.subject
+WHERE b.user_id = ANY($1::text[]) AND b.measure = 'cost' AND b.mode <> 'shadow'
+ORDER BY b.created_at, b.id
 """
 FIND_ENDING_KEYS: Final = """
 SELECT user_id, id, name, expires_at

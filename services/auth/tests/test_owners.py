@@ -48,6 +48,22 @@ async def asking(
         yield Asking(AuthCaller(AuthServiceStub(channel), auth_dsn), OwnerServiceStub(channel), auth_pool)
 
 
+async def test_budgets_that_were_set_are_told_unless_they_only_watch(asking: Asking) -> None:
+    """Also a soft one: telling is what it is for."""
+    user_id = await asking.auth.new_user(tier=Tier.ENTERPRISE)
+    for id, mode, period in (("soft", "soft", "week"), ("watching", "shadow", "day"), ("hard", "hard", "month")):
+        await asking.pool.execute(
+            "INSERT INTO auth.budgets (id, user_id, subject, measure, period, amount, mode, by_admin, created_at,"
+            " updated_at) VALUES ($1, $2, 'user:' || $2, 'cost', $3, 5, $4, false, now(), now())",
+            *(id, user_id, period, mode),
+        )
+
+    [owner] = (await asking.owners(user_id)).owners
+
+    periods = [each.budget.period for each in owner.budgets]
+    assert periods == [auth_pb2.BUDGET_PERIOD_MONTH, auth_pb2.BUDGET_PERIOD_WEEK]
+
+
 async def test_budgets_and_ends_of_live_credentials_are_told_with_the_accounts_ceiling(
     asking: Asking, clock: FakeClock
 ) -> None:

@@ -17,6 +17,8 @@ from razvilka.auth.v1 import (
     account_pb2_grpc,
     auth_pb2,
     auth_pb2_grpc,
+    budgets_pb2,
+    budgets_pb2_grpc,
     oauth_pb2,
     oauth_pb2_grpc,
     owners_pb2,
@@ -29,8 +31,16 @@ from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import (
     catalog_facts_pb2,
     catalog_facts_pb2_grpc,
+    forecasts_pb2,
+    forecasts_pb2_grpc,
+    insights_pb2,
+    insights_pb2_grpc,
     notifications_pb2,
     notifications_pb2_grpc,
+    reports_pb2,
+    reports_pb2_grpc,
+    shared_spend_pb2,
+    shared_spend_pb2_grpc,
     statistics_pb2,
     statistics_pb2_grpc,
     usage_pb2,
@@ -45,10 +55,14 @@ from servicekit.settings import GrpcSettings
 from servicekit.telemetry import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
-from services.gateway.tests.batch_backend import EmptyBatches
+from services.gateway.tests.batch_backend import FakeBatches
+from services.gateway.tests.budget_backend import FakeBudgets, FakeSharedSpend
+from services.gateway.tests.forecast_backend import FakeForecasts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
+from services.gateway.tests.insights_backend import FakeInsights
 from services.gateway.tests.notification_backend import FakeNotifications, FakeOwners
 from services.gateway.tests.provider_backend import FakeProviders
+from services.gateway.tests.reports_backend import FakeReports
 from services.gateway.tests.statistics_backend import FakeStatistics
 from services.router.frames import RouterAnswerCodec
 
@@ -126,6 +140,7 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         self.hold: asyncio.Event | None = None
         self.ordered: Any = None
         self.names: dict[tuple[str, str], dict[str, str]] = {}
+        self.keys: list[auth_pb2.ApiKey] = []
 
     async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:
         self.asked += 1
@@ -137,17 +152,24 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
             raise Unauthenticated(ErrorReason.INVALID_KEY, "The API key is not valid.")
         return auth_pb2.VerifyApiKeyResponse(caller=self.callers[request.secret])
 
+    async def GetKeyHolder(self, request: Any, context: Any) -> auth_pb2.GetKeyHolderResponse:
+        for known in self.callers.values():
+            if (known.user_id, known.key_id) == (request.user_id, request.key_id):
+                return auth_pb2.GetKeyHolderResponse(caller=known)
+        raise Unauthenticated(ErrorReason.INVALID_KEY, "The API key is not valid.")
+
     def key(self, **changes: Any) -> auth_pb2.ApiKey:
         given = {"id": "key-1", "user_id": "user-1", "name": "laptop", "prefix": "rz_live_Ab3d", "last_four": "wxyz"}
         return auth_pb2.ApiKey(**{**given, "scopes": SCOPES, **changes})
 
     async def CreateApiKey(self, request: Any, context: Any) -> auth_pb2.CreateApiKeyResponse:
         self.ordered = request
-        key = self.key(id="key-2", name=request.name, scopes=request.scopes, models=request.models)
+        ttl_s = request.cache_ttl_s if request.HasField("cache_ttl_s") else None
+        key = self.key(id="key-2", name=request.name, scopes=request.scopes, models=request.models, cache_ttl_s=ttl_s)
         return auth_pb2.CreateApiKeyResponse(key=key, secret="rz_live_fresh")
 
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
-        return auth_pb2.ListApiKeysResponse(keys=[self.key()])
+        return auth_pb2.ListApiKeysResponse(keys=self.keys or [self.key()])
 
     async def GetModelNames(self, request: Any, context: Any) -> auth_pb2.GetModelNamesResponse:
         return auth_pb2.GetModelNamesResponse(names=self.names.get((request.user_id, request.key_id), {}))
@@ -177,6 +199,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
 
     def __init__(self) -> None:
         self.providers = FakeProviders()
+        self.batches = FakeBatches()
         self.models = list(MODELS)
         self.version = "1"
         self.refused: list[str] = []
@@ -359,7 +382,7 @@ class FakeRouter(router_pb2_grpc.RouterServiceServicer):
 
 def add_router(router: FakeRouter, server: grpc.aio.Server) -> None:
     """Register the faces of the router."""
-    batches_pb2_grpc.add_BatchServiceServicer_to_server(EmptyBatches(), server)
+    batches_pb2_grpc.add_BatchServiceServicer_to_server(router.batches, server)
     router_pb2_grpc.add_RouterServiceServicer_to_server(router, server)
     admin_pb2_grpc.add_RouterAdminServiceServicer_to_server(router.providers, server)
 
@@ -433,9 +456,14 @@ class Backends:
     auth: FakeAuth
     oauth: FakeOAuth
     accounts: FakeAccounts
+    budgets: FakeBudgets
+    shared_spend: FakeSharedSpend
     router: FakeRouter
     usage: FakeUsage
     statistics: FakeStatistics
+    forecasts: FakeForecasts
+    insights: FakeInsights
+    reports: FakeReports
     catalog_facts: FakeCatalogFacts
     notifications: FakeNotifications
     owners: FakeOwners
@@ -460,6 +488,8 @@ async def running_backends() -> AsyncIterator[Backends]:
     auth, router, usage, statistics = FakeAuth(), FakeRouter(), FakeUsage(), FakeStatistics()
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
     catalog_facts, notifications, owners = FakeCatalogFacts(), FakeNotifications(), FakeOwners()
+    forecasts, insights, reports = FakeForecasts(), FakeInsights(), FakeReports()
+    budgets, shared_spend = FakeBudgets(), FakeSharedSpend()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
@@ -467,12 +497,17 @@ async def running_backends() -> AsyncIterator[Backends]:
         oauth_pb2_grpc.add_OAuthServiceServicer_to_server(oauth, server)
         account_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
         user_context_pb2_grpc.add_UserContextServiceServicer_to_server(user_contexts, server)
+        budgets_pb2_grpc.add_BudgetServiceServicer_to_server(budgets, server)
         owners_pb2_grpc.add_OwnerServiceServicer_to_server(owners, server)
 
     def register_usage(server: Any) -> None:
         usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
         statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(statistics, server)
+        forecasts_pb2_grpc.add_ForecastServiceServicer_to_server(forecasts, server)
+        insights_pb2_grpc.add_InsightsServiceServicer_to_server(insights, server)
+        reports_pb2_grpc.add_ReportServiceServicer_to_server(reports, server)
         catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
+        shared_spend_pb2_grpc.add_SharedSpendServiceServicer_to_server(shared_spend, server)
         notifications_pb2_grpc.add_NotificationServiceServicer_to_server(notifications, server)
 
     registrations = {
@@ -481,9 +516,18 @@ async def running_backends() -> AsyncIterator[Backends]:
         "usage_target": register_usage,
     }
     files = {
-        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, owners_pb2),
+        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, owners_pb2, budgets_pb2),
         "router_target": (pb, admin_pb2, batches_pb2),
-        "usage_target": (usage_pb2, catalog_facts_pb2, notifications_pb2, statistics_pb2),
+        "usage_target": (
+            usage_pb2,
+            catalog_facts_pb2,
+            forecasts_pb2,
+            insights_pb2,
+            notifications_pb2,
+            reports_pb2,
+            shared_spend_pb2,
+            statistics_pb2,
+        ),
     }
     async with AsyncExitStack() as stack:
         targets = {}
@@ -495,9 +539,14 @@ async def running_backends() -> AsyncIterator[Backends]:
             auth=auth,
             oauth=oauth,
             accounts=accounts,
+            budgets=budgets,
+            shared_spend=shared_spend,
             router=router,
             usage=usage,
             statistics=statistics,
+            forecasts=forecasts,
+            insights=insights,
+            reports=reports,
             catalog_facts=catalog_facts,
             notifications=notifications,
             owners=owners,

@@ -1,7 +1,8 @@
-"""The router's room of files and batches, as the gateway's tests play it: it is empty."""
+"""The room of files and batches, as the gateway's tests play it: empty but for the lines that a test puts in."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from razvilka.router.v1 import batches_pb2 as pb
@@ -15,8 +16,12 @@ async def not_there(_: Any, request: Any, context: Any) -> Any:
     raise NotFound(ErrorReason.NOT_FOUND, "There is no such thing.")
 
 
-class EmptyBatches(batches_pb2_grpc.BatchServiceServicer):
-    """Has no files, no batches, and no work."""
+class FakeBatches(batches_pb2_grpc.BatchServiceServicer):
+    """Has no files and no batches; it gives out `lines` and hears what becomes of them."""
+
+    def __init__(self) -> None:
+        self.lines: list[pb.ClaimedLine] = []
+        self.heard: asyncio.Queue[Any] = asyncio.Queue()
 
     FindFile = ReadFilePart = RemoveFile = FindBatch = CancelBatch = CreateBatch = not_there
 
@@ -24,7 +29,16 @@ class EmptyBatches(batches_pb2_grpc.BatchServiceServicer):
         return pb.ClaimBatchResponse()
 
     async def ClaimLines(self, request: Any, context: Any) -> pb.ClaimLinesResponse:
-        return pb.ClaimLinesResponse()
+        given, self.lines = self.lines[: request.count], self.lines[request.count :]
+        return pb.ClaimLinesResponse(lines=given)
+
+    async def FinishLine(self, request: Any, context: Any) -> pb.FinishLineResponse:
+        self.heard.put_nowait(request)
+        return pb.FinishLineResponse()
+
+    async def ReleaseLine(self, request: Any, context: Any) -> pb.ReleaseLineResponse:
+        self.heard.put_nowait(request)
+        return pb.ReleaseLineResponse()
 
     async def ListFiles(self, request: Any, context: Any) -> pb.ListFilesResponse:
         return pb.ListFilesResponse()

@@ -108,6 +108,7 @@ def _gigachat_of(settings: GigaChatSettings, needs: Dependencies, line: SlotLine
         needs.new_id,
         needs.images,
         needs.file_ids,
+        needs.deferred,
         line,
     )
 

@@ -126,6 +126,8 @@ def gigachat_settings(emulator: RunningEmulator, **more: Any) -> GigaChatSetting
         "credentials": GIGACHAT_CREDENTIALS,
         "base_url": f"{emulator.gigachat_url}/v1",
         "auth_url": emulator.gigachat_auth_url,
+        "batch_gather_s": 0.05,
+        "batch_poll_s": 0.01,
     }
     return GigaChatSettings(**{**given, **more})
 
@@ -149,7 +151,10 @@ def lonely_lines(tasks: lifecycle.Background, client: Redis) -> SlotLines:
 
 @asynccontextmanager
 async def open_adapters(
-    emulator: RunningEmulator, http_settings: HttpSettings = PATIENT, **yandex: Any
+    emulator: RunningEmulator,
+    http_settings: HttpSettings = PATIENT,
+    gigachat: dict[str, Any] | None = None,
+    **yandex: Any,
 ) -> AsyncIterator[Adapters]:
     """Yield adapters that give up soon."""
     clock, share, deferred = SystemClock(), MemoryShare(), MemoryDeferred()
@@ -162,10 +167,11 @@ async def open_adapters(
     ):
         lines = lonely_lines(jobs, client)
         of_yandex = YandexLines(embeddings=lines.line("yandexgpt-embeddings", Quota({"folder": 10}, SECOND_S)))
+        of_gigachat = gigachat_settings(emulator, **(gigachat or {}))
         upstream = Upstream("upstream", emulator.openai_url, OPENAI_API_KEY, needs_key=True)
         yield Adapters(
             YandexGPTProvider(yandex_settings(emulator, **yandex), http, IDS, clock, deferred, of_yandex),
-            GigaChatProvider(gigachat_settings(emulator), http, IDS, share, tasks, clock, uuid4, images, FILE_IDS),
+            GigaChatProvider(of_gigachat, http, IDS, share, tasks, clock, uuid4, images, FILE_IDS, deferred),
             OpenAICompatibleProvider(upstream, http, IDS, clock),
             http,
             share,

@@ -19,6 +19,7 @@ from services.router.domain.catalog import Model
 from services.router.domain.completion import Answer, Batch, EmbeddingInput, Prompt, Tool, ToolCall, Usage, Vectors
 from services.router.domain.file_id import FileIds
 from services.router.domain.tool_call_id import ToolCallIds
+from services.router.providers.gigachat.batches import Batches
 from services.router.providers.gigachat.built_in_names import Aliases, aliases_of, name_back, renamed
 from services.router.providers.gigachat.file_store import GigaChatFiles
 from services.router.providers.gigachat.files import fetched, files_of, uploaded
@@ -29,13 +30,13 @@ from services.router.providers.gigachat.replies import GigaChatReplies
 from services.router.providers.gigachat.request import body_of
 from services.router.providers.gigachat.session import HEADER as SESSION
 from services.router.providers.gigachat.session import SessionIds
-from services.router.providers.gigachat.settings import GigaChatSettings
+from services.router.providers.gigachat.settings import CORPORATE, GigaChatSettings
 from services.router.providers.gigachat.token import certificate_of, credentials_of
 from services.router.providers.gigachat.tokenizer import GigaChatTokenizer
 from services.router.providers.gigachat.tool_arguments import turn_back
 from services.router.providers.json_body import encode_body, texts_body
 from services.router.providers.parameters import asked_size, check_all_kept, check_size
-from services.router.providers.provider import ProviderCall, Traits
+from services.router.providers.provider import DeferredCalls, ProviderCall, Traits
 from services.router.providers.reading import as_batch, read_stream, read_vectors, read_whole
 from services.router.providers.transport.access_token import TokenShare
 from services.router.providers.transport.authorized import AUTHORIZATION, AuthorizedHttp
@@ -47,6 +48,7 @@ from services.router.slots.line import SlotLine
 log = structlog.get_logger()
 
 _ALL_EMULATED: Final = Traits(stop=False, choices=False, schemas=False)
+_DEFERRING: Final = replace(_ALL_EMULATED, defers=True)
 
 
 class GigaChatProvider:
@@ -65,6 +67,7 @@ class GigaChatProvider:
         new_id: Callable[[], UUID],
         images: WebImages,
         file_ids: FileIds,
+        deferred: DeferredCalls,
         line: SlotLine | None = None,
     ) -> None:
         self._client = http
@@ -84,11 +87,26 @@ class GigaChatProvider:
         self._chat_url = URL(f"{base}/chat/completions")
         self._embeddings_url = URL(f"{base}/embeddings")
         self._files_url = URL(f"{base}/files")
+        self._defers = settings.scope == CORPORATE
+        self._batches = Batches(
+            URL(f"{base}/batches"),
+            self._files_url,
+            self._http,
+            deferred,
+            self._replies,
+            clock,
+            tasks,
+            gather_s=settings.batch_gather_s,
+            poll_s=settings.batch_poll_s,
+        )
         self.files = GigaChatFiles(self._http, self._files_url, self._replies)
 
     def traits(self, model: Model) -> Traits:
-        """API v1 has neither stop sequences nor several answers of one call, and a schema dialect of its own."""
-        return _ALL_EMULATED
+        """API v1 has neither stop sequences nor several answers of one call, and a schema dialect of its own.
+
+        Only corporate keys may have chats answered later.
+        """
+        return _DEFERRING if self._defers and model.kind == "chat" else _ALL_EMULATED
 
     def tokenizer(self, model: Model) -> GigaChatTokenizer:
         """Return API v1's, which counts plain texts for every model."""
@@ -115,11 +133,14 @@ class GigaChatProvider:
             if obeys(prompt, answer):
                 return answer
             # The instruction was not obeyed: one more try.
+            call.deferral = call.deferral and f"{call.deferral}~2"
             second = await self._ask(body, session, prompt, call)
         check_second(prompt, second, call.dropped)
         return replace(second, usage=_sum(answer.usage, second.usage))
 
     async def _ask(self, body: bytes, session: str, prompt: Prompt, call: ProviderCall) -> Answer:
+        if call.deferral and self._defers:
+            return await self._batches.answer(body, _json_headers(call), prompt, call)
         reply = await self._http.post(self._chat_url, lambda: body, _chat_headers(call, session), call)
         return read_whole(self._replies, reply, prompt, call)
 

@@ -15,6 +15,8 @@ OptionalCount = Annotated[
     Annotated[int, Field(ge=0)] | None, BeforeValidator(lambda given: None if given == "" else given)
 ]
 PERSONAL: Final = "GIGACHAT_API_PERS"
+# The only one that may have batches.
+CORPORATE: Final = "GIGACHAT_API_CORP"
 # As the provider's page of limits has them.
 PERSONAL_STREAMS: Final = 1
 FIRM_STREAMS: Final = 10
@@ -43,6 +45,10 @@ class GigaChatSettings(Part):
     """Where the key is exchanged for a token."""
     more_credentials_file: OptionalPath = None
     """YAML list of further keys, each with its `scope` and `concurrency`: all are used, the freest first."""
+    batch_gather_s: float = Field(5.0, gt=0)
+    """Seconds that the first line of a batch waits for others, to be submitted together (scope GIGACHAT_API_CORP)."""
+    batch_poll_s: float = Field(5.0, gt=0)
+    """Seconds until the first look for the results of such a batch; later ones are up to fifteen times as far apart."""
     ca_bundle: OptionalPath = None
     """PEM file with the Russian Trusted Root CA; trusted for these hosts only."""
 

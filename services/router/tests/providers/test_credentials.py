@@ -56,7 +56,9 @@ async def gigachat(settings: GigaChatSettings) -> AsyncIterator[GigaChatProvider
         lifecycle.background() as tasks,
         open_web_images(WebImageSettings()) as images,
     ):
-        yield GigaChatProvider(settings, http, IDS, MemoryShare(), tasks, SystemClock(), uuid4, images, FILE_IDS)
+        yield GigaChatProvider(
+            settings, http, IDS, MemoryShare(), tasks, SystemClock(), uuid4, images, FILE_IDS, MemoryDeferred()
+        )
 
 
 def by_machine(emulator: RunningEmulator) -> dict[str, Any]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
 import pytest
 
 from emulator.testing import RunningEmulator, running_emulator
 from servicekit.errors import ServiceError
 from services.router.domain.completion import Answer, Message, Prompt, Role
+from services.router.providers.gigachat.provider import GigaChatProvider
 from services.router.providers.provider import ProviderCall
 from services.router.providers.yandexgpt.provider import YandexGPTProvider
 from services.router.routing.answers import whole
@@ -21,8 +26,9 @@ def prompt(text: str = "Где стоянка?", **more: Any) -> Prompt:
     return Prompt("yandexgpt:latest", [Message(Role.USER, text)], deferral=LINE, **more)
 
 
-async def ask(provider: YandexGPTProvider, asked: Prompt, deferral: str = LINE) -> Answer:
-    call = ProviderCall(MODELS["native"], "request", {}, deferral=deferral)
+async def ask(provider: YandexGPTProvider | GigaChatProvider, asked: Prompt, deferral: str = LINE) -> Answer:
+    dialect = "native" if provider.name == "yandexgpt" else "gigachat"
+    call = ProviderCall(MODELS[dialect], "request", {}, deferral=deferral)
     return await whole(provider, asked, call)
 
 
@@ -99,3 +105,73 @@ async def test_stop_sequences_cut_the_whole_answer(adapters: Adapters) -> None:
     cut = await ask(adapters.yandex, prompt(stop=(stop,)), deferral="another")
 
     assert cut.choices[0].content == full[: full.index(stop)]
+
+
+FIRM: Final = base64.b64encode(b"a firm:its secret").decode()
+
+
+@asynccontextmanager
+async def firm(**settings: Any) -> AsyncIterator[tuple[RunningEmulator, Adapters]]:
+    """Yield an emulator that knows a corporate key, and adapters under that key."""
+    given = {"credentials": FIRM, "scope": "GIGACHAT_API_CORP"}
+    async with running_emulator(**settings) as emulator:
+        await emulator.control.add_credential("gigachat", key=FIRM, scope="GIGACHAT_API_CORP")
+        async with open_adapters(emulator, gigachat=given) as adapters:
+            yield emulator, adapters
+
+
+async def billed(emulator: RunningEmulator) -> list[dict[str, Any]]:
+    """Return the lines that GigaChat answered in batches."""
+    calls = await emulator.control.ground_truth(operation="chat")
+    return [call for call in calls if call["path"] == "/v1/batches"]
+
+
+async def test_gigachat_answers_lines_together() -> None:
+    """Those that come within a moment are one batch, and each gets its own answer, as if it had been asked alone."""
+    async with firm(gigachat_batch_s=0.2) as (emulator, adapters):
+        provider, texts = adapters.gigachat, [f"Где стоянка {number}?" for number in range(5)]
+        alone = [
+            await provider.complete(prompt(text), ProviderCall(MODELS["gigachat"], "request", {})) for text in texts
+        ]
+
+        together = await asyncio.gather(*(ask(provider, prompt(text), f"b:{text}") for text in texts))
+
+        assert [answer.choices for answer in together] == [answer.choices for answer in alone]
+        assert len(set(adapters.deferred.operations.values())) == 1
+        usages = [answer.usage for answer in together if answer.usage is not None]
+        lines = await billed(emulator)
+        assert sorted(line["prompt_tokens"] for line in lines) == sorted(usage.prompt_tokens for usage in usages)
+        assert len(lines) == len(texts)
+
+
+async def test_a_line_that_gigachat_has_is_not_submitted_again() -> None:
+    """Whoever asks after a restart reads the results of the batch that it was in."""
+    async with firm() as (emulator, adapters):
+        first = await ask(adapters.gigachat, prompt())
+        async with open_adapters(emulator, gigachat={"credentials": FIRM, "scope": "GIGACHAT_API_CORP"}) as restarted:
+            restarted.deferred.operations.update(adapters.deferred.operations)
+
+            again = await ask(restarted.gigachat, prompt())
+
+        assert again == first
+        assert len(await billed(emulator)) == 1
+
+
+async def test_a_batch_that_gigachat_does_not_take_fails_its_lines() -> None:
+    """Each of them hears why; asked again, they are submitted anew."""
+    async with firm() as (emulator, adapters):
+        await emulator.control.fail("status", operation="batches", code=500)
+
+        failed = await asyncio.gather(
+            *(ask(adapters.gigachat, prompt(), name) for name in ("b:1", "b:2")), return_exceptions=True
+        )
+
+        assert all(isinstance(each, ServiceError) for each in failed)
+        assert (await ask(adapters.gigachat, prompt(), "b:1")).choices[0].content
+
+
+async def test_only_corporate_keys_defer(adapters: Adapters) -> None:
+    """The others' lines are asked as everything else, at the whole price."""
+    assert not adapters.gigachat.traits(MODELS["gigachat"]).defers
+    assert (await ask(adapters.gigachat, prompt())).choices[0].content
+    assert adapters.deferred.operations == {}

@@ -55,7 +55,9 @@ async def test_the_russian_authority_counts_for_its_hosts_only(tmp_path: Path) -
                 auth_url=f"{emulator.tls['gigachat_auth']}/api/v2/oauth",
                 **more,
             )
-            return GigaChatProvider(settings, http, IDS, MemoryShare(), tasks, SystemClock(), uuid4, images, FILE_IDS)
+            return GigaChatProvider(
+                settings, http, IDS, MemoryShare(), tasks, SystemClock(), uuid4, images, FILE_IDS, MemoryDeferred()
+            )
 
         trusting = gigachat(ca_bundle=Path(emulator.ca_path))
         yandex = YandexGPTProvider(

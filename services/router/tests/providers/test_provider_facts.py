@@ -88,7 +88,9 @@ async def seen_by(**yandex: Any) -> AsyncIterator[tuple[Seen, YandexGPTProvider,
         yield (
             seen,
             YandexGPTProvider(settings, http, IDS, CLOCK, MemoryDeferred()),
-            GigaChatProvider(gigachat, http, IDS, MemoryShare(), tasks, CLOCK, uuid4, images, FILE_IDS),
+            GigaChatProvider(
+                gigachat, http, IDS, MemoryShare(), tasks, CLOCK, uuid4, images, FILE_IDS, MemoryDeferred()
+            ),
         )
 
 

@@ -1,0 +1,187 @@
+"""What becomes of one line: answered as its owner's request, tried again, or failed with a code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from razvilka.auth.v1 import auth_pb2
+from razvilka.router.v1 import batches_pb2 as pb
+from razvilka.router.v1 import router_pb2
+
+from servicekit.errors import ErrorReason, InvalidRequest, ServiceError, Unavailable
+from services.gateway.settings import BatchSettings
+from services.gateway.tests.backends import KEY, MODELS, Backends, caller
+from services.gateway.tests.conftest import StartGateway
+
+SOON = BatchSettings(poll_s=0.02)
+LATER = Timestamp(seconds=4_000_000_000)
+ASKED = {"model": "yandexgpt", "messages": [{"role": "user", "content": "Где стоянка?"}]}
+
+
+def line(number: int = 1, body: Any = None, **changes: Any) -> pb.ClaimedLine:
+    """Return a line of a chat batch of the usual caller."""
+    given = {
+        "batch_id": "batch_1",
+        "number": number,
+        "body": json.dumps(body or ASKED).encode(),
+        "owner": "user-1",
+        "key_id": "key-1",
+        "endpoint": "/v1/chat/completions",
+        "attempt": 1,
+        "expires_at": LATER,
+    }
+    return pb.ClaimedLine(**{**given, **changes})
+
+
+async def heard(backends: Backends, *lines: pb.ClaimedLine) -> Any:
+    """Give out lines and return the first thing that is said of them."""
+    backends.router.batches.lines.extend(lines)
+    async with asyncio.timeout(20):
+        return await backends.router.batches.heard.get()
+
+
+async def test_a_line_is_answered_and_billed_as_a_request(backends: Backends, start_gateway: StartGateway) -> None:
+    """With a row of its own, under the request that the line names."""
+    await start_gateway(batches=SOON)
+
+    said = await heard(backends, line())
+
+    body = json.loads(said.body)
+    assert (said.number, said.http_status) == (1, 200)
+    assert body["choices"][0]["message"]["content"] == "Привет!"
+    (row,) = await rows(backends)
+    assert (row.request_id, row.endpoint, row.key_id) == (said.request_id, "chat.completions", "key-1")
+
+
+async def rows(backends: Backends) -> Any:
+    async with asyncio.timeout(20):
+        while not backends.usage.rows:
+            await asyncio.sleep(0.01)
+    return list(backends.usage.rows.values())
+
+
+async def test_a_line_is_asked_for_its_model_alone_and_by_its_name(
+    backends: Backends, start_gateway: StartGateway
+) -> None:
+    """No stand-in answers it, and it goes behind those who wait."""
+    await start_gateway(batches=SOON)
+
+    await heard(backends, line(7))
+
+    (prompt,) = backends.router.prompts
+    assert (prompt.deferral, prompt.tier) == ("batch_1:7", "batch")
+    assert (list(prompt.candidates), prompt.alone) == (["yandexgpt:latest"], True)
+
+
+async def test_a_line_costs_the_share_that_counts_now(backends: Backends, start_gateway: StartGateway) -> None:
+    """Of two dated shares the later one that has begun, and the row names it."""
+    shares = [(1_600_000_000, 80), (1_700_000_000, 50), (4_000_000_000, 10)]
+    model = router_pb2.Model()
+    model.CopyFrom(MODELS[0])
+    model.batch_shares.extend(router_pb2.BatchShare(since=Timestamp(seconds=at), percent=part) for at, part in shares)
+    backends.router.models[0] = model
+    await start_gateway(batches=SOON)
+
+    said = await heard(backends, line())
+
+    # 6 tokens at 200 micro-roubles, 4 cached at 100 and 3 at 400 are 2800.
+    assert json.loads(said.body)["usage"]["cost_rub"] == "0.001400"
+    (row,) = await rows(backends)
+    assert row.price_version == "2026-01+batch50"
+
+
+async def test_a_line_that_was_answered_is_not_asked_again(backends: Backends, start_gateway: StartGateway) -> None:
+    """Another gateway that goes on with it finds the answer, under the request that was billed."""
+    await start_gateway(batches=SOON)
+    first = await heard(backends, line())
+
+    again = await heard(backends, line(attempt=2))
+
+    assert (again.request_id, again.body) == (first.request_id, first.body)
+    assert len(backends.router.prompts) == 1
+
+
+async def test_haste_is_not_counted_and_the_daily_quota_is(backends: Backends, start_gateway: StartGateway) -> None:
+    """The second line waits for tomorrow, as a line that was not tried."""
+    limits = auth_pb2.Limits(requests_per_minute=1, concurrent_requests=1, requests_per_day=2)
+    backends.auth.callers[KEY] = caller(user_limits=limits)
+    await start_gateway(batches=SOON)
+
+    first, second = await heard(backends, line(1)), await heard(backends, line(2))
+    third = await heard(backends, line(3))
+
+    assert (first.http_status, second.http_status) == (200, 200)
+    assert isinstance(third, pb.ReleaseLineRequest)
+    assert (third.number, third.was_tried) == (3, False)
+
+
+async def test_a_line_that_cannot_wait_for_the_quota_fails(backends: Backends, start_gateway: StartGateway) -> None:
+    """Its batch ends before."""
+    backends.auth.callers[KEY] = caller(user_limits=auth_pb2.Limits(requests_per_day=1))
+    await start_gateway(batches=SOON)
+    await heard(backends, line(1))
+
+    said = await heard(backends, line(2, expires_at=Timestamp(seconds=1)))
+
+    assert (said.http_status, json.loads(said.body)["error"]["code"]) == (429, "quota_exceeded")
+
+
+async def test_a_line_that_the_budget_does_not_cover_fails(backends: Backends, start_gateway: StartGateway) -> None:
+    """With the code of every such request; nothing is asked."""
+    budget = auth_pb2.Budget(subject="key:key-1", period=auth_pb2.BUDGET_PERIOD_TOTAL, limit_micro_rub=1)
+    backends.auth.callers[KEY] = caller(budgets=[budget])
+    await start_gateway(batches=SOON)
+
+    said = await heard(backends, line())
+
+    assert (said.http_status, json.loads(said.body)["error"]["code"]) == (429, "budget_exceeded")
+    assert backends.router.prompts == []
+
+
+AWAY = Unavailable(ErrorReason.PROVIDER_UNAVAILABLE, "The provider is away.")
+WRONG = InvalidRequest(ErrorReason.CONTEXT_LENGTH_EXCEEDED, "Too long.")
+
+
+@pytest.mark.parametrize(
+    ("failure", "attempt", "status"), [(AWAY, 1, 0), (AWAY, 5, 503), (WRONG, 1, 400)], ids=["again", "last", "wrong"]
+)
+async def test_what_may_pass_is_tried_again(
+    backends: Backends, start_gateway: StartGateway, failure: ServiceError, attempt: int, status: int
+) -> None:
+    """Five times; what is wrong with the line itself fails at once."""
+    backends.router.failure = failure
+    await start_gateway(batches=SOON)
+
+    said = await heard(backends, line(attempt=attempt))
+
+    if status:
+        assert said.http_status == status
+    else:
+        assert said.was_tried
+        assert said.after_s >= 2
+
+
+async def test_a_line_of_a_key_that_has_ended_fails(backends: Backends, start_gateway: StartGateway) -> None:
+    """Nobody pays for it."""
+    await start_gateway(batches=SOON)
+
+    said = await heard(backends, line(key_id="key-9"))
+
+    assert (said.http_status, json.loads(said.body)["error"]["code"]) == (401, "invalid_key")
+
+
+async def test_a_line_of_an_application_is_asked_under_its_grant(
+    backends: Backends, start_gateway: StartGateway
+) -> None:
+    """As long as its user lets it in."""
+    await start_gateway(batches=SOON)
+
+    said = await heard(backends, line(key_id="", application="grant-1"))
+
+    assert said.http_status == 200
+    (row,) = await rows(backends)
+    assert (row.grant_id, row.client_id) == ("grant-1", "app-1")
