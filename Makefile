@@ -86,7 +86,7 @@ oauth-demo: $(READY) ## Walk through the OAuth flow against the running suite; A
 journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "ship-journals DIR", "replay FILE"
 	@$(BIN)/python -m tools.journal $(ARGS)
 
-migrate-1.0: $(READY) ## Look into a database of release 1.0: ARGS="inspect --source FILE --naive-zone Europe/Moscow"
+migrate-1.0: $(READY) ## Move a database of release 1.0: ARGS="inspect|run|verify|undo --source FILE"
 	@$(BIN)/python -m migrate $(ARGS)
 
 bench: $(READY) ## Measure throughput, added latency, CPU and memory

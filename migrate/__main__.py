@@ -1,7 +1,7 @@
-"""`razvilka-migrate inspect --source FILE`: what is in a database of release 1.0.
+"""`razvilka-migrate`: from a database of release 1.0 to 1.1.
 
-Exit status: 0 all rows move; 1 some wait for a person, or an address for a decision; 2 the command is wrong; 3 the
-source cannot be read.
+Exit status: 0 all rows moved, or would; 1 some wait for a person, something differs or stays; 2 the command is wrong;
+3 the source cannot be read; 4 a database of 1.1 cannot be used, or another run is at work: run it again.
 """
 
 from __future__ import annotations
@@ -9,60 +9,60 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from migrate.inspection.inspect import inspect_source
-from migrate.inspection.text import lines
-from migrate.names import names_of
-from migrate.rules.times import Reading
+from migrate import verbs
 from migrate.source.faults import SourceFault
-from migrate.source.file import open_source
+from servicekit.errors import ServiceError
+from tools.servers.errors import ServerError
 
-ALL_MOVE: Final = 0
-NEEDS_A_PERSON: Final = 1
 NO_SOURCE: Final = 3
+NO_TARGET: Final = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; return the exit status."""
     given = _parser().parse_args(arguments)
     try:
-        return _inspect(given)
+        status: int = given.run(given)
     except SourceFault as exc:
-        if given.json:
-            print(json.dumps({"error": {"code": exc.code, "message": str(exc)}}, ensure_ascii=False))
-        else:
-            print(f"{exc.code}: {exc}", file=sys.stderr)
-        return NO_SOURCE
+        return _fault(given, exc.code, str(exc), NO_SOURCE)
+    except ServiceError as exc:
+        return _fault(given, exc.reason.value.lower(), exc.message, NO_TARGET)
+    except ServerError as exc:
+        return _fault(given, "no_target", str(exc), NO_TARGET)
+    return status
 
 
-def _inspect(given: argparse.Namespace) -> int:
-    reading = Reading(given.naive_zone, datetime.now(UTC))
-    with (
-        tempfile.TemporaryDirectory(prefix="razvilka-migrate-") as aside,
-        open_source(given.source, Path(aside)) as source,
-    ):
-        found = inspect_source(source, reading, names_of())
+def _fault(given: argparse.Namespace, code: str, message: str, status: int) -> int:
     if given.json:
-        print(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
+        print(json.dumps({"error": {"code": code, "message": message}}, ensure_ascii=False))
     else:
-        print(*lines(found), sep="\n")
-    return NEEDS_A_PERSON if found.needs_a_person else ALL_MOVE
+        print(f"{code}: {message}", file=sys.stderr)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="razvilka-migrate", description=(__doc__ or "").split("\n", 1)[0])
-    verbs = parser.add_subparsers(required=True, metavar="verb")
-    inspect = verbs.add_parser("inspect", help="count what is in the source, by what would become of it")
-    inspect.add_argument("--source", type=Path, required=True, help="the SQLite file of release 1.0; it may be in use")
-    inspect.add_argument("--naive-zone", type=_zone, help="IANA zone of times that say none (Europe/Moscow)")
-    inspect.add_argument("--json", action="store_true", help="for programs")
+    known = parser.add_subparsers(required=True, metavar="verb")
+    _verb(known, "inspect", verbs.inspect, "count what is in the source, by what would become of it")
+    run = _verb(known, "run", verbs.run, "move what has not moved yet; after a crash it goes on where it stood")
+    run.add_argument("--report", type=Path, required=True, help="folder for the report of this source")
+    _verb(known, "verify", verbs.verify, "compare the source with what 1.1 has, day by day")
+    _verb(known, "undo", verbs.undo, "take back what was brought; what was born in 1.1 stays")
     return parser
+
+
+def _verb(known: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    verb: argparse.ArgumentParser = known.add_parser(name, help=text)
+    verb.set_defaults(run=run)
+    verb.add_argument("--source", type=Path, required=True, help="the SQLite file of release 1.0; it may be in use")
+    verb.add_argument("--naive-zone", type=_zone, help="IANA zone of times that say none (Europe/Moscow)")
+    verb.add_argument("--json", action="store_true", help="for programs")
+    return verb
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -71,6 +71,20 @@ ACCOUNTS: Final = {
     "SeedUser": OPERATOR,
     "ListOutbox": GATEWAY,
 }
+BUDGETS: Final = {
+    "ListBudgets": GATEWAY,
+    "PutBudget": GATEWAY,
+    "DeleteBudget": GATEWAY,
+    "AdministerListBudgets": GATEWAY,
+    "AdministerPutBudget": GATEWAY,
+    "AdministerDeleteBudget": GATEWAY,
+    "ListOrganizations": GATEWAY,
+    "CreateOrganization": GATEWAY,
+    "DeleteOrganization": GATEWAY,
+    "SetMember": GATEWAY,
+    # For what an organization spent, when its counter is rebuilt: nobody is there who could show anything.
+    "ListMemberships": GATEWAY,
+}
 # Asked in nobody's name: by the gateway that tells usage, again and again, of those who have channels.
 OWNERS: Final = {"GetOwners": GATEWAY}
 USER_CONTEXTS: Final = {"SignUserContext": GATEWAY}
@@ -81,6 +95,20 @@ IN_THEIR_NAME: Final = {
     **dict.fromkeys(("CreateApiKey", "RevokeApiKey", "RotateApiKey"), UserRow("user_id", "keys:write")),
     "GetModelNames": UserRow("user_id", "keys:read"),
     "SetModelNames": UserRow("user_id", "keys:write"),
+    "ListBudgets": UserRow("user_id", "usage:read"),
+    **dict.fromkeys(("PutBudget", "DeleteBudget"), UserRow("user_id", "keys:write")),
+    **dict.fromkeys(
+        (
+            "AdministerListBudgets",
+            "AdministerPutBudget",
+            "AdministerDeleteBudget",
+            "ListOrganizations",
+            "CreateOrganization",
+            "DeleteOrganization",
+            "SetMember",
+        ),
+        UserRow("admin_user_id", "admin"),
+    ),
     "ListGrants": UserRow("user_id", "profile:read"),
     "RevokeGrant": UserRow("user_id", "profile:write"),
     **dict.fromkeys(("CreateClient", "ListClients", "DeleteClient"), UserRow("owner_user_id", "clients:write")),
@@ -96,6 +124,7 @@ CALLERS: Final = {
         ("AuthService", KEYS),
         ("OAuthService", OAUTH),
         ("AccountService", ACCOUNTS),
+        ("BudgetService", BUDGETS),
         ("UserContextService", USER_CONTEXTS),
         ("OwnerService", OWNERS),
     )

@@ -11,7 +11,14 @@ from typing import Any, Final
 
 import grpc
 import structlog
-from razvilka.auth.v1 import account_pb2_grpc, auth_pb2_grpc, oauth_pb2_grpc, owners_pb2_grpc, user_context_pb2_grpc
+from razvilka.auth.v1 import (
+    account_pb2_grpc,
+    auth_pb2_grpc,
+    budgets_pb2_grpc,
+    oauth_pb2_grpc,
+    owners_pb2_grpc,
+    user_context_pb2_grpc,
+)
 from redis.asyncio import Redis
 
 from servicekit import lifecycle, postgres, redis, telemetry
@@ -25,6 +32,8 @@ from servicekit.trust.certificate_files import CertificateFiles
 from servicekit.trust.in_their_name import InTheirName
 from servicekit.trust.user_context import ContextSigner
 from services.auth.accounts.assembly import Accounts, assemble_accounts
+from services.auth.budgets.assembly import assemble_budgets
+from services.auth.budgets.rpc import BudgetServicer
 from services.auth.callers import CALLERS, IN_THEIR_NAME
 from services.auth.holders import Holders
 from services.auth.keys.assembly import Keys, assemble_keys
@@ -92,6 +101,7 @@ class _Rooms:
     keys: Keys
     oauth: AuthorizationServer
     accounts: Accounts
+    budgets: BudgetServicer
     holders: Holders
     owners: OwnerServicer
 
@@ -113,7 +123,8 @@ def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessi
     oauth = assemble_oauth(settings.oauth, secrets, limits, given, found)
     keys = assemble_keys(settings.key, limits, given, last_use, in_person)
     owners = OwnerServicer(OwnerStore(given.pool), limits, clock=given.clock)
-    return _Rooms(keys, oauth, accounts, Holders(keys.verifier, oauth.reader, found), owners)
+    holders = Holders(keys.verifier, oauth.reader, found)
+    return _Rooms(keys, oauth, accounts, assemble_budgets(limits, given), holders, owners)
 
 
 def _context_signer(tls: TlsSettings, clock: Clock) -> ContextSigner | None:
@@ -127,6 +138,7 @@ def _register(rooms: _Rooms, contexts: UserContextServicer, server: grpc.aio.Ser
     auth_pb2_grpc.add_AuthServiceServicer_to_server(behind_check(rooms.keys.servicer), server)
     oauth_pb2_grpc.add_OAuthServiceServicer_to_server(behind_check(rooms.oauth.servicer), server)
     account_pb2_grpc.add_AccountServiceServicer_to_server(behind_check(rooms.accounts.servicer), server)
+    budgets_pb2_grpc.add_BudgetServiceServicer_to_server(behind_check(rooms.budgets), server)
     owners_pb2_grpc.add_OwnerServiceServicer_to_server(rooms.owners, server)
     user_context_pb2_grpc.add_UserContextServiceServicer_to_server(contexts, server)
 

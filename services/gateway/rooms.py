@@ -13,6 +13,7 @@ from servicekit.clock import Clock
 from servicekit.lifecycle import Background
 from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.analytics import needs as analytics
+from services.gateway.analytics.forecast import forecast_router
 from services.gateway.analytics.statistics_routers import statistics_routers
 from services.gateway.batches import access as batches
 from services.gateway.batches.holders import Holders
@@ -29,6 +30,7 @@ from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
+from services.gateway.clients.usage_forecasts.client import ForecastClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
@@ -119,6 +121,7 @@ class AppDependencies:
     router: RouterClient
     usage: UsageClient
     statistics: StatisticsClient
+    forecasts: ForecastClient
     notifications: NotificationClient
     telling: Telling
     auth: AuthClient
@@ -173,6 +176,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         *notifications.notification_routers(parts.notifications, parts.telling),
         *orders.order_routers(parts.administration, parts.router, parts.limit),
         *statistics_routers(parts.statistics, parts.clock),
+        forecast_router(parts.forecasts, parts.usage, parts.clock),
     )
 
 

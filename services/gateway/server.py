@@ -34,6 +34,7 @@ from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_catalog_facts import CatalogFactsClient, CatalogFactsPush
+from services.gateway.clients.usage_forecasts.client import ForecastClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
@@ -95,6 +96,7 @@ class Clients:
     router: RouterClient
     usage: UsageClient
     statistics: StatisticsClient
+    forecasts: ForecastClient
     catalog_facts: CatalogFactsClient
     notifications: NotificationClient
     owners: OwnerClient
@@ -152,6 +154,7 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         router,
         UsageClient(usage, contexts.signed),
         StatisticsClient(usage, contexts.signed),
+        ForecastClient(usage, contexts.signed),
         CatalogFactsClient(usage),
         NotificationClient(usage, contexts.signed),
         OwnerClient(auth, deadline_s=settings.auth_timeout_s),
@@ -186,6 +189,7 @@ def _dependencies(
         router=clients.router,
         usage=clients.usage,
         statistics=clients.statistics,
+        forecasts=clients.forecasts,
         notifications=clients.notifications,
         telling=Telling(
             election, clients.owners, clients.notifications, catalog, clock=clock, every_s=settings.tell_people_every_s

@@ -80,8 +80,8 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         candidates=tuple(message.candidates),
         sort=message.sort,
         alone=message.alone,
-        deferral=message.deferral,
         held=Held(message.catalog_version, frozenset(message.priced_models)),
+        deferral=message.deferral,
     )
 
 

@@ -10,12 +10,13 @@ from services.auth.accounts.credentials.reauthentication import Proof, Reauthent
 from services.auth.accounts.domain.email_address import account_key, check_email
 from services.auth.accounts.domain.guessing import Attempt
 from services.auth.accounts.domain.mail import MailKind, NewMail
-from services.auth.accounts.domain.profile import check_language, check_name, check_time_zone
+from services.auth.accounts.domain.profile import check_language, check_name
 from services.auth.accounts.store.accounts import update_profile
 from services.auth.accounts.store.unit_of_work import AccountUnit, AccountUnits
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.origin import Origin
+from services.auth.shared.domain.time_zone import check_time_zone
 from services.auth.shared.store.accounts import AccountStore
 
 

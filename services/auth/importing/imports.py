@@ -42,6 +42,16 @@ class Imports:
         async with self._transaction() as connection:
             return await store.insert_keys(connection, self._source_id, keys)
 
+    async def addresses(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return the addresses of those of the accounts that the source brought, by id."""
+        async with self._transaction() as connection:
+            return await store.addresses(connection, self._source_id, ids)
+
+    async def kept_keys(self) -> set[str]:
+        """Return the ids of the keys that the source brought and are still here."""
+        async with self._transaction() as connection:
+            return await store.kept_keys(connection, self._source_id)
+
     async def take_back(self) -> TakenBack:
         """Delete what the source brought, but for what something that was born here needs."""
         async with self._transaction() as connection:

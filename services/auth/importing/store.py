@@ -98,7 +98,14 @@ DELETE FROM auth.imported_rows AS r USING gone WHERE r.kind = 'user' AND r.id = 
 """
 
 LEFT_BEHIND: Final = "SELECT kind, id FROM auth.imported_rows WHERE source_id = $1 ORDER BY kind, id"
-BROUGHT: Final = "SELECT id FROM auth.imported_rows WHERE source_id = $1 AND kind = $2 ORDER BY id"
+ADDRESSES: Final = """
+SELECT u.id, u.email FROM auth.users AS u JOIN auth.imported_rows AS r ON r.kind = 'user' AND r.id = u.id
+WHERE r.source_id = $1 AND u.id = ANY($2::text[])
+"""
+KEPT_KEYS: Final = """
+SELECT k.id FROM auth.api_keys AS k JOIN auth.imported_rows AS r ON r.kind = 'key' AND r.id = k.id
+WHERE r.source_id = $1
+"""
 
 
 async def begin(connection: Connection, source_id: str) -> None:
@@ -134,6 +141,16 @@ async def take_back(connection: Connection, source_id: str) -> tuple[list[str], 
     keys = await connection.fetch(TAKE_BACK_KEYS, source_id)
     accounts = await connection.fetch(TAKE_BACK_ACCOUNTS, source_id)
     return [row["id"] for row in keys], [row["id"] for row in accounts]
+
+
+async def addresses(connection: Connection, source_id: str, ids: Sequence[str]) -> dict[str, str]:
+    """Return the addresses of accounts that a source brought, by id."""
+    return {row["id"]: row["email"] for row in await connection.fetch(ADDRESSES, source_id, ids)}
+
+
+async def kept_keys(connection: Connection, source_id: str) -> set[str]:
+    """Return the ids of the keys that a source brought and are still here."""
+    return {row["id"] for row in await connection.fetch(KEPT_KEYS, source_id)}
 
 
 async def left_behind(connection: Connection, source_id: str) -> list[tuple[str, str]]:

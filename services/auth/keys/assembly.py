@@ -17,6 +17,7 @@ from services.auth.keys.verification import KeyVerifier
 from services.auth.shared.dependencies import Dependencies
 from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.in_person import InPerson
+from services.auth.shared.store.caps import CapStore
 from services.auth.shared.store.model_names import ModelNameStore
 
 
@@ -41,9 +42,17 @@ def assemble_keys(
     management = ApiKeys(
         store, hasher, given.units, in_person, bounds=given.bounds, clock=given.clock, new_id=uuid.uuid4
     )
-    names = ModelNameStore(given.pool)
+    names, caps = ModelNameStore(given.pool), CapStore(given.pool)
     verifier = KeyVerifier(
-        store, names, hasher, given.units, limits, last_use, clock=given.clock, background=given.background
+        store,
+        names,
+        caps,
+        hasher,
+        given.units,
+        limits,
+        last_use,
+        clock=given.clock,
+        background=given.background,
     )
     servicer = KeyServicer(management, verifier, ModelNaming(names, given.units))
     return Keys(servicer, verifier, PepperCensus(store, hasher))

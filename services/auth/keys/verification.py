@@ -17,11 +17,12 @@ from services.auth.keys.last_use import LastUse
 from services.auth.keys.store.api_keys import KeyStore, rehash_key
 from services.auth.keys.store.key_rows import HeldKey
 from services.auth.shared.domain.audit import SYSTEM, AuditAction, AuditEvent
-from services.auth.shared.domain.budget import Budget
+from services.auth.shared.domain.budget import Budget, Caps
 from services.auth.shared.domain.caller import Caller
 from services.auth.shared.domain.model_names import joined
 from services.auth.shared.domain.scope import OPERATOR_SCOPES
 from services.auth.shared.domain.tier import Tier, TierLimits
+from services.auth.shared.store.caps import CapStore
 from services.auth.shared.store.model_names import ModelNameStore
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -36,6 +37,7 @@ class KeyVerifier:
         self,
         store: KeyStore,
         names: ModelNameStore,
+        caps: CapStore,
         hasher: KeyHasher,
         units: UnitsOfWork,
         limits: Mapping[Tier, TierLimits],
@@ -46,6 +48,7 @@ class KeyVerifier:
     ) -> None:
         self._store = store
         self._names = names
+        self._caps = caps
         self._hasher = hasher
         self._units = units
         self._limits = limits
@@ -95,7 +98,8 @@ class KeyVerifier:
         metrics.VERIFICATIONS.labels("valid").inc()
         self._last_use.mark(held.key.id, now)
         of_user, of_key = await self._names.find(held.key.user_id, held.key.lineage_id)
-        return self._caller(held, joined(of_user, of_key))
+        caps = await self._caps.find(held.key.user_id, f"key:{held.key.lineage_id}")
+        return self._caller(held, joined(of_user, of_key), caps)
 
     def _move_over(self, held: HeldKey, current: KeyHash, secret: str) -> None:
         # Not awaited: the key is valid whether or not its row can be rewritten now; the next use tries again.
@@ -110,7 +114,7 @@ class KeyVerifier:
         finally:
             self._moving.discard(held.key.id)
 
-    def _caller(self, held: HeldKey, model_names: Mapping[str, str]) -> Caller:
+    def _caller(self, held: HeldKey, model_names: Mapping[str, str], caps: Caps) -> Caller:
         key = held.key
         budgets: tuple[Budget, ...] = ()
         if key.budget is not None:
@@ -124,7 +128,8 @@ class KeyVerifier:
             models=key.models,
             ip_allow_list=key.ip_allow_list,
             limits=self._limits[held.tier],
-            budgets=(*budgets, *self._limits[held.tier].ceiling_of(key.user_id)),
+            budgets=(*budgets, *caps.budgets, *self._limits[held.tier].ceiling_of(key.user_id)),
+            quotas=caps.quotas,
             expires_at=key.expires_at,
             time_zone=held.time_zone,
             model_names=model_names,

@@ -45,6 +45,7 @@ from services.auth.shared.domain.session import Sessions
 from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.in_person import InPerson
 from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.caps import CapStore
 from services.auth.shared.store.model_names import ModelNameStore
 from services.auth.shared.store.revocations import RevocationStore
 
@@ -149,6 +150,7 @@ def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits], reader: TokenRe
             given.units,
             revocations,
             ModelNameStore(given.pool),
+            CapStore(given.pool),
             clock=given.clock,
         ),
         proofs=parts.proofs,

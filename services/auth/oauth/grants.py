@@ -22,6 +22,7 @@ from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.revocation import Revocation
 from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.caps import CapStore
 from services.auth.shared.store.model_names import ModelNameStore
 from services.auth.shared.store.revocations import RevocationStore
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
@@ -41,6 +42,7 @@ class Grants:
         units: UnitsOfWork,
         revocations: RevocationStore,
         names: ModelNameStore,
+        caps: CapStore,
         *,
         clock: Clock,
     ) -> None:
@@ -50,6 +52,7 @@ class Grants:
         self._units = units
         self._revocations = revocations
         self._names = names
+        self._caps = caps
         self._clock = clock
 
     async def caller_of(self, grant_id: str, user_id: str) -> Caller:
@@ -69,6 +72,7 @@ class Grants:
         account = await self._accounts.find_usable(grant.user_id)
         if account is None:
             raise _over()
+        caps = await self._caps.find(grant.user_id, f"grant:{grant.consent_id}")
         return Caller(
             user_id=grant.user_id,
             key_id="",
@@ -78,7 +82,12 @@ class Grants:
             models=grant.allowance.models,
             ip_allow_list=grant.ip_allow_list,
             limits=self._limits[account.tier],
-            budgets=(*((grant.budget,) if grant.budget else ()), *self._limits[account.tier].ceiling_of(grant.user_id)),
+            budgets=(
+                *((grant.budget,) if grant.budget else ()),
+                *caps.budgets,
+                *self._limits[account.tier].ceiling_of(grant.user_id),
+            ),
+            quotas=caps.quotas,
             expires_at=grant.expires_at,
             time_zone=account.time_zone,
             grant_id=grant.id,

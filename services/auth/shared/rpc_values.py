@@ -8,11 +8,11 @@ from typing import Any, Final, TypeAlias
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.auth.v1 import auth_pb2 as pb
-from razvilka.auth.v1 import oauth_pb2
+from razvilka.auth.v1 import budgets_pb2, oauth_pb2
 
 from servicekit.errors import ErrorReason, InvalidRequest, PermissionDenied
 from servicekit.trust.callers import name_of, names_of
-from services.auth.shared.domain.budget import Budget, BudgetPeriod
+from services.auth.shared.domain.budget import Budget, BudgetPeriod, CapMode, Quota
 from services.auth.shared.domain.caller import Caller
 from services.auth.shared.domain.delegation import Asker, Authority, Powers
 from services.auth.shared.domain.tier import Limits, Tier
@@ -39,6 +39,15 @@ PERIOD_FROM_PROTO: Final[dict[int, BudgetPeriod | None]] = {
     pb.BUDGET_PERIOD_UNSPECIFIED: None,
     **{number: period for period, number in PERIOD_TO_PROTO.items()},
 }
+MODE_TO_PROTO: Final[dict[CapMode, pb.CapMode.ValueType]] = {
+    CapMode.HARD: pb.CAP_MODE_HARD,
+    CapMode.SOFT: pb.CAP_MODE_SOFT,
+    CapMode.SHADOW: pb.CAP_MODE_SHADOW,
+}
+MODE_FROM_PROTO: Final[dict[int, CapMode]] = {
+    pb.CAP_MODE_UNSPECIFIED: CapMode.HARD,
+    **{number: mode for mode, number in MODE_TO_PROTO.items()},
+}
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # What a datetime can hold; a Timestamp can hold more.
 FIRST_S: Final = -62_135_596_800
@@ -58,19 +67,37 @@ def caller_to_proto(caller: Caller) -> pb.Caller:
         user_limits=limits_to_proto(caller.limits.user),
         key_limits=limits_to_proto(caller.limits.key),
         model_limits=limits_to_proto(caller.limits.model),
-        budgets=[
-            pb.Budget(
-                subject=budget.subject,
-                period=PERIOD_TO_PROTO[budget.period],
-                limit_micro_rub=budget.limit_micro_rub,
-            )
-            for budget in caller.budgets
-        ],
+        budgets=map(budget_to_proto, caller.budgets),
+        quotas=map(quota_to_proto, caller.quotas),
         expires_at=timestamp_to_proto(caller.expires_at),
         grant_id=caller.grant_id,
         client_id=caller.client_id,
         time_zone=caller.time_zone,
         model_names=caller.model_names,
+    )
+
+
+def budget_to_proto(budget: Budget) -> pb.Budget:
+    """Return a cap on spending."""
+    return pb.Budget(
+        subject=budget.subject,
+        period=PERIOD_TO_PROTO[budget.period],
+        limit_micro_rub=budget.limit_micro_rub,
+        mode=MODE_TO_PROTO[budget.mode],
+        id=budget.id,
+        time_zone=budget.time_zone,
+    )
+
+
+def quota_to_proto(quota: Quota) -> pb.Quota:
+    """Return a cap on requests or tokens."""
+    return pb.Quota(
+        id=quota.id,
+        subject=quota.subject,
+        models=quota.models,
+        measure=quota.measure,
+        limit=quota.limit,
+        mode=MODE_TO_PROTO[quota.mode],
     )
 
 
@@ -115,9 +142,10 @@ def timestamp_from_proto(stamp: Timestamp, param: str) -> datetime:
 
 
 MakingRequest: TypeAlias = "pb.CreateApiKeyRequest | pb.RotateApiKeyRequest | oauth_pb2.CreateClientRequest"
+AskingRequest: TypeAlias = "MakingRequest | budgets_pb2.PutBudgetRequest | budgets_pb2.DeleteBudgetRequest"
 
 
-def authority_of(request: MakingRequest) -> Authority | None:
+def authority_of(request: AskingRequest) -> Authority | None:
     """Return what the credential that makes the request may do itself; None: nobody's credential makes it."""
     if not request.HasField("maker"):
         return None

@@ -123,9 +123,7 @@ def period_of(params: PeriodParams, caller: Caller, now: datetime) -> Period:
     Raises:
         InvalidRequest: names the parameter.
     """
-    zone = params.tz or caller.time_zone
-    if zone not in _zones():
-        raise refusal("tz", "must be the IANA name of a time zone, for example `Europe/Moscow`")
+    zone = zone_of(params.tz, caller)
     area = ZoneInfo(zone)
     if params.since or params.until:
         if params.period:
@@ -137,6 +135,18 @@ def period_of(params: PeriodParams, caller: Caller, now: datetime) -> Period:
             raise refusal("to", "must be later than `from`")
         return period
     return Period(_start_of(params.period or DEFAULT_PERIOD, area, now), now, zone)
+
+
+def zone_of(tz: str, caller: Caller) -> str:
+    """Return the time zone that is meant: the account's where none is named.
+
+    Raises:
+        InvalidRequest: there is no such zone.
+    """
+    zone = tz or caller.time_zone
+    if zone not in _zones():
+        raise refusal("tz", "must be the IANA name of a time zone, for example `Europe/Moscow`")
+    return zone
 
 
 @lru_cache

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from services.gateway.analytics import export, organization, routes
+from services.gateway.analytics import export, forecast, organization, routes
 from services.gateway.analytics.grammar import DIMENSIONS
 from services.gateway.identity.access import Needs
 
-NEEDS: Final[tuple[Needs, ...]] = (routes.NEEDS, export.NEEDS, organization.NEEDS)
+NEEDS: Final[tuple[Needs, ...]] = (routes.NEEDS, export.NEEDS, organization.NEEDS, forecast.NEEDS)
 
 _REPEATED: Final = frozenset({*DIMENSIONS, "group_by"})
 # Route -> the parameters that may come more than once.

@@ -156,7 +156,6 @@ def caller_from_proto(message: pb.Caller) -> Caller:
         ),
         budgets=tuple(map(budget_from_proto, message.budgets)),
         quotas=tuple(map(quota_from_proto, message.quotas)),
-        organization_id=message.organization_id,
         expires_at=moment(message, "expires_at"),
         grant_id=message.grant_id,
         client_id=message.client_id,

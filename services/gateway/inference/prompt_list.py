@@ -83,10 +83,16 @@ class PromptList:
 def asker_of(call: PaidCall) -> Asker:
     """Return what the router must know of who asks."""
     caller, priced, deferral = call.context.known_caller, call.priced, call.context.deferral
-    covered = [model.id for model, _ in priced.candidates]
-    # Whoever waits for an answer comes first.
-    tier, name = (caller.tier, "") if deferral is None else (BATCH_TIER, deferral.name)
-    return Asker(caller.user_id, caller.models, priced.steered, tier, priced.catalog.version, covered, name)
+    return Asker(
+        caller.user_id,
+        caller.models,
+        priced.steered,
+        # Whoever waits for an answer comes first.
+        caller.tier if deferral is None else BATCH_TIER,
+        priced.catalog.version,
+        [model.id for model, _ in priced.candidates],
+        "" if deferral is None else deferral.name,
+    )
 
 
 def joined(answers: Sequence[Completion], choices_each: int) -> Completion:

@@ -29,6 +29,8 @@ from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import (
     catalog_facts_pb2,
     catalog_facts_pb2_grpc,
+    forecasts_pb2,
+    forecasts_pb2_grpc,
     notifications_pb2,
     notifications_pb2_grpc,
     statistics_pb2,
@@ -46,6 +48,7 @@ from servicekit.telemetry import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
 from services.gateway.tests.batch_backend import FakeBatches
+from services.gateway.tests.forecast_backend import FakeForecasts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
 from services.gateway.tests.notification_backend import FakeNotifications, FakeOwners
 from services.gateway.tests.provider_backend import FakeProviders
@@ -443,6 +446,7 @@ class Backends:
     router: FakeRouter
     usage: FakeUsage
     statistics: FakeStatistics
+    forecasts: FakeForecasts
     catalog_facts: FakeCatalogFacts
     notifications: FakeNotifications
     owners: FakeOwners
@@ -467,6 +471,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     auth, router, usage, statistics = FakeAuth(), FakeRouter(), FakeUsage(), FakeStatistics()
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
     catalog_facts, notifications, owners = FakeCatalogFacts(), FakeNotifications(), FakeOwners()
+    forecasts = FakeForecasts()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
@@ -479,6 +484,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     def register_usage(server: Any) -> None:
         usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
         statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(statistics, server)
+        forecasts_pb2_grpc.add_ForecastServiceServicer_to_server(forecasts, server)
         catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
         notifications_pb2_grpc.add_NotificationServiceServicer_to_server(notifications, server)
 
@@ -490,7 +496,7 @@ async def running_backends() -> AsyncIterator[Backends]:
     files = {
         "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, owners_pb2),
         "router_target": (pb, admin_pb2, batches_pb2),
-        "usage_target": (usage_pb2, catalog_facts_pb2, notifications_pb2, statistics_pb2),
+        "usage_target": (usage_pb2, catalog_facts_pb2, forecasts_pb2, notifications_pb2, statistics_pb2),
     }
     async with AsyncExitStack() as stack:
         targets = {}
@@ -505,6 +511,7 @@ async def running_backends() -> AsyncIterator[Backends]:
             router=router,
             usage=usage,
             statistics=statistics,
+            forecasts=forecasts,
             catalog_facts=catalog_facts,
             notifications=notifications,
             owners=owners,

@@ -112,8 +112,8 @@ class Prompt:
     `schema_bound` is the most tokens that its schemas may be when they are written out; 0: not known.
     `candidates` are the ids of the models that may answer, first choice first; empty: the catalogue says. `sort` is by
     what they are put in order first: "latency" or "throughput", as seen lately; empty: by nothing. `alone`: only the
-    first of them is asked. `held`: what the hold covers. `deferral` names a prompt that
-    nobody waits for, whoever asks it again.
+    first of them is asked. `held`: what the hold covers. `deferral` names a prompt that nobody waits for, whoever asks
+    it again.
     """
 
     model: str

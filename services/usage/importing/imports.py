@@ -75,6 +75,11 @@ class Imports:
             await store.insert_ids(transaction.connection, self._source_id, batch.ids)
             await transaction.add(rollups(ordered))
 
+    async def days(self) -> dict[date, tuple[int, int, int, int]]:
+        """Return requests, tokens in and out and micro-roubles of the source's rows, by UTC day."""
+        async with self._store.transaction() as transaction:
+            return await store.sum_days(transaction.connection, self._tag)
+
     async def take_back(self) -> int:
         """Delete the rows of the source and take their sums off the rollups; return how many there were."""
         async with self._store.transaction() as transaction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
@@ -30,8 +30,17 @@ SELECT $1, old_id, id FROM unnest($2::text[], $3::uuid[]) AS given (old_id, id)
 ON CONFLICT DO NOTHING
 """
 FORGET_IDS: Final = "DELETE FROM usage.import_ids WHERE source_id = $1"
+SUM_DAYS: Final = """
+SELECT (created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS requests, sum(tokens_input)::bigint AS tokens_input,
+       sum(tokens_output)::bigint AS tokens_output, (sum(cost) * 1000000)::bigint AS cost_micro_rub
+FROM usage.usage
+WHERE source = 'imported' AND price_version = $1
+GROUP BY 1
+"""
 FIND_ID: Final = "SELECT id::text FROM usage.import_ids WHERE old_id = $1 LIMIT 1"
 
+# All rows of a source are read: tens of millions take minutes.
+SUM_TIMEOUT_S: Final = 1_800.0
 FIND_SPAN: Final = """
 SELECT min(created_at), max(created_at) FROM usage.usage WHERE source = 'imported' AND price_version = $1
 """
@@ -60,6 +69,14 @@ async def find_id(connection: Connection, old_id: str) -> str | None:
     """Return what an id of 1.0 became."""
     found: str | None = await connection.fetchval(FIND_ID, old_id)
     return found
+
+
+async def sum_days(connection: Connection, tag: str) -> dict[date, tuple[int, int, int, int]]:
+    """Return requests, tokens in and out and micro-roubles of a source's rows, by UTC day."""
+    rows = await connection.fetch(SUM_DAYS, tag, timeout=SUM_TIMEOUT_S)
+    return {
+        row["day"]: (row["requests"], row["tokens_input"], row["tokens_output"], row["cost_micro_rub"]) for row in rows
+    }
 
 
 async def span_of(connection: Connection, tag: str) -> tuple[datetime, datetime] | None:

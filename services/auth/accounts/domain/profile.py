@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
-from functools import cache
 from typing import Final
 
 from servicekit.errors import ErrorReason, InvalidRequest
@@ -34,22 +32,6 @@ def check_language(given: str) -> str:
     if given not in LANGUAGES:
         raise _invalid("language", f"The language must be one of: {', '.join(LANGUAGES)}.")
     return given
-
-
-def check_time_zone(given: str) -> str:
-    """Return the IANA name.
-
-    Raises:
-        InvalidRequest: there is no such time zone.
-    """
-    if given not in _time_zones():
-        raise _invalid("time_zone", "This is not the IANA name of a time zone, such as Europe/Moscow.")
-    return given
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
 
 
 def _invalid(param: str, message: str) -> InvalidRequest:

@@ -27,6 +27,15 @@ SELECT jsonb_build_object(
         SELECT coalesce(jsonb_agg(to_jsonb(n) ORDER BY n.lineage_id), '[]') FROM (
             SELECT lineage_id, names, updated_at FROM auth.model_names WHERE user_id = $1
         ) AS n),
+    'budgets', (
+        SELECT coalesce(jsonb_agg(to_jsonb(b) ORDER BY b.created_at), '[]') FROM (
+            SELECT id, subject, measure, period, models, amount, mode, by_admin, created_at, updated_at
+            FROM auth.budgets WHERE user_id = $1
+        ) AS b),
+    'organizations', (
+        SELECT coalesce(jsonb_agg(to_jsonb(m) ORDER BY m.joined_at), '[]') FROM (
+            SELECT organization_id, joined_at, left_at FROM auth.organization_members WHERE user_id = $1
+        ) AS m),
     'external_identities', (
         SELECT coalesce(jsonb_agg(to_jsonb(e) ORDER BY e.created_at), '[]') FROM (
             SELECT issuer, subject, created_at, last_used_at FROM auth.external_identities WHERE user_id = $1
@@ -72,6 +81,17 @@ DELETE FROM auth.model_names
 WHERE user_id = $1
 """
 
+LEAVE_ORGANIZATION: Final = """
+UPDATE auth.organization_members
+SET left_at = $2
+WHERE user_id = $1 AND left_at IS NULL
+"""
+
+ERASE_BUDGETS: Final = """
+DELETE FROM auth.budgets
+WHERE user_id = $1
+"""
+
 ERASE_IDENTITIES: Final = """
 DELETE FROM auth.external_identities
 WHERE user_id = $1
@@ -103,7 +123,8 @@ async def erase_account(connection: Connection, user_id: str, email: str, at: da
     if await connection.execute(ERASE_USER, user_id, at) != "UPDATE 1":
         return False
     await connection.execute(ERASE_KEYS, user_id, at)
-    for query in (ERASE_MODEL_NAMES, ERASE_IDENTITIES, ERASE_RECOVERY_CODES, ERASE_ATTEMPTS):
+    await connection.execute(LEAVE_ORGANIZATION, user_id, at)
+    for query in (ERASE_MODEL_NAMES, ERASE_BUDGETS, ERASE_IDENTITIES, ERASE_RECOVERY_CODES, ERASE_ATTEMPTS):
         await connection.execute(query, user_id)
     for query in (ERASE_TOKENS, ERASE_MAILS):
         await connection.execute(query, user_id, email)

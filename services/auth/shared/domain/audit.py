@@ -70,6 +70,13 @@ class AuditAction(StrEnum):
     OVERRIDE_REMOVED = "catalog.override_removed"
     PRICE_ADDED = "catalog.price_added"
     CHANNEL_MOVED = "catalog.channel_moved"
+    BUDGET_SET = "budget.set"
+    BUDGET_CHANGED = "budget.changed"
+    BUDGET_REMOVED = "budget.removed"
+    ORGANIZATION_CREATED = "organization.created"
+    ORGANIZATION_REMOVED = "organization.removed"
+    MEMBER_ADDED = "organization.member_added"
+    MEMBER_REMOVED = "organization.member_removed"
     SIGNING_KEY_CREATED = "signing_key.created"
 
 

@@ -17,6 +17,14 @@ class BudgetPeriod(StrEnum):
     TOTAL = "total"
 
 
+class CapMode(StrEnum):
+    """What a cap does when it is reached. HARD refuses, SOFT tells, SHADOW counts what it would have refused."""
+
+    HARD = "hard"
+    SOFT = "soft"
+    SHADOW = "shadow"
+
+
 @dataclass(frozen=True, slots=True)
 class KeyBudget:
     """What one key may spend in a period."""
@@ -27,16 +35,44 @@ class KeyBudget:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A cap on a subject: `user:<id>`, `key:<id>` or `grant:<id>`."""
+    """A cap on a subject: `user:<id>`, `key:<id>`, `grant:<id>` or `organization:<id>`.
+
+    Attributes:
+        id: by which its owner finds it; "": it came with the tier, the key or the grant.
+        time_zone: whose days, weeks and months it has; "": the account's.
+    """
 
     subject: str
     period: BudgetPeriod
     limit_micro_rub: int
+    mode: CapMode = CapMode.HARD
+    id: str = ""
+    time_zone: str = ""
 
     @property
     def is_of_account(self) -> bool:
-        """Tell whether it caps everything of an account, not one credential."""
-        return self.subject.startswith("user:")
+        """Tell whether it caps everything of an account, or more, not one credential."""
+        return self.subject.startswith(("user:", "organization:"))
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A cap on requests or tokens of a subject on the models of a pattern; the measure is a field of `Limits`."""
+
+    id: str
+    subject: str
+    models: str
+    measure: str
+    limit: int
+    mode: CapMode
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What owners and administrators set for one credential."""
+
+    budgets: tuple[Budget, ...] = ()
+    quotas: tuple[Quota, ...] = ()
 
 
 def key_budget(limit_micro_rub: int, period: BudgetPeriod | None) -> KeyBudget | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.auth.shared.domain.budget import Budget
+from services.auth.shared.domain.budget import Budget, Quota
 from services.auth.shared.domain.scope import Scope
 from services.auth.shared.domain.tier import Tier, TierLimits
 
@@ -32,3 +32,4 @@ class Caller:
     grant_id: str = ""
     client_id: str = ""
     model_names: Mapping[str, str] = field(default_factory=dict)
+    quotas: tuple[Quota, ...] = ()

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from servicekit.errors import ErrorReason, PermissionDenied
-from services.auth.shared.domain.budget import Budget
+from services.auth.shared.domain.budget import Budget, CapMode
 from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, IDENTITY_SCOPES, Scope
 
 
@@ -53,7 +53,7 @@ class Authority:
     @property
     def has_own_budget(self) -> bool:
         """Tell whether it may spend less than its account."""
-        return any(not budget.is_of_account for budget in self.budgets)
+        return any(not budget.is_of_account and budget.mode is CapMode.HARD for budget in self.budgets)
 
 
 @dataclass(frozen=True, slots=True)

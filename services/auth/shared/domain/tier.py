@@ -23,8 +23,8 @@ class Limits:
     requests_per_minute: int = 0
     requests_per_day: int = 0
     tokens_per_minute: int = 0
-    tokens_per_day: int = 0
     concurrent_requests: int = 0
+    tokens_per_day: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,30 @@ from services.auth.shared.store.unit_of_work import UnitOfWork
 
 # Held until the commit: whoever ends it waits, and then finds what it has made.
 HOLD_KEY: Final = """
-SELECT k.scopes, k.models, k.ip_allow_list, k.expires_at, k.budget_micro_rub, k.budget_period
+SELECT k.scopes, k.models, k.ip_allow_list, k.expires_at, coalesce(k.budget_micro_rub, b.amount) AS budget_micro_rub,
+       coalesce(k.budget_period, b.period) AS budget_period
 FROM auth.api_keys AS k
 JOIN auth.users AS u ON u.id = k.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
+LEFT JOIN LATERAL (
+    SELECT amount, period FROM auth.budgets
+    WHERE subject = 'key:' || k.lineage_id AND measure = 'cost' AND mode = 'hard'
+    LIMIT 1
+) AS b ON true
 WHERE k.id = $1 AND k.user_id = $2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3)
   AND NOT auth.is_disabled('key:' || k.id)
 FOR NO KEY UPDATE OF k
 """
 
 HOLD_GRANT: Final = """
-SELECT g.scopes, g.models, g.ip_allow_list, g.expires_at, g.budget_micro_rub, g.budget_period
+SELECT g.scopes, g.models, g.ip_allow_list, g.expires_at, coalesce(g.budget_micro_rub, b.amount) AS budget_micro_rub,
+       coalesce(g.budget_period, b.period) AS budget_period
 FROM auth.oauth_grants AS g
 JOIN auth.users AS u ON u.id = g.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
+LEFT JOIN LATERAL (
+    SELECT amount, period FROM auth.budgets
+    WHERE subject = 'grant:' || g.consent_id AND measure = 'cost' AND mode = 'hard'
+    LIMIT 1
+) AS b ON true
 WHERE g.id = $1 AND g.user_id = $2 AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $3)
   AND NOT auth.is_disabled('grant:' || g.id, 'client:' || g.client_id)
 FOR NO KEY UPDATE OF g

@@ -170,9 +170,10 @@ async def test_a_key_carries_what_its_owner_said(auth: AuthCaller) -> None:
     assert caller.tier == pb.TIER_PRO
     assert (caller.user_limits.requests_per_minute, caller.user_limits.requests_per_day) == (100, 1_000)
     assert caller.user_limits.concurrent_requests == 20
+    monthly: Any = {"period": pb.BUDGET_PERIOD_MONTH, "mode": pb.CAP_MODE_HARD}
     assert list(caller.budgets) == [
-        pb.Budget(subject=f"key:{issued.key.id}", period=pb.BUDGET_PERIOD_MONTH, limit_micro_rub=500_000_000),
-        pb.Budget(subject=f"user:{user}", period=pb.BUDGET_PERIOD_MONTH, limit_micro_rub=100_000_000_000),
+        pb.Budget(subject=f"key:{issued.key.id}", limit_micro_rub=500_000_000, **monthly),
+        pb.Budget(subject=f"user:{user}", limit_micro_rub=100_000_000_000, **monthly),
     ]
     assert not caller.HasField("expires_at")
 

@@ -21,6 +21,7 @@ from services.auth.keys.store.api_keys import KeyStore
 from services.auth.keys.verification import KeyVerifier
 from services.auth.settings import AuthSettings
 from services.auth.shared.domain.tier import Limits, Tier, TierLimits
+from services.auth.shared.store.caps import CapStore
 from services.auth.shared.store.model_names import ModelNameStore
 from services.auth.tests.conftest import EARLIER_PEPPER, PEPPER, settings_for
 from services.auth.tests.units import units_over
@@ -45,6 +46,7 @@ class Verifying:
         self.verifier = KeyVerifier(
             self.store,
             ModelNameStore(pool),
+            CapStore(pool),
             self.hasher,
             units,
             limits,

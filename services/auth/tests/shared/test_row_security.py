@@ -14,11 +14,13 @@ NOON: Final = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 # Table -> the column that says whose a row is.
 WALLED: Final = {
     "api_keys": "user_id",
+    "budgets": "user_id",
     "external_identities": "user_id",
     "model_names": "user_id",
     "oauth_clients": "owner_user_id",
     "oauth_codes": "user_id",
     "oauth_grants": "user_id",
+    "organization_members": "user_id",
     "recovery_codes": "user_id",
 }
 # Mails, mailed tokens and attempts to log in are there before there is an account, and are found by address.
@@ -47,6 +49,11 @@ async def plant(pool: asyncpg.Pool[asyncpg.Record]) -> None:
         await pool.execute(
             "INSERT INTO auth.model_names (user_id, names, updated_at) VALUES ($1, '{}', $2)", user, NOON
         )
+        await pool.execute(
+            "INSERT INTO auth.budgets (id, user_id, subject, measure, period, amount, mode, by_admin, created_at,"
+            " updated_at) VALUES ($1, $1, 'user:' || $1, 'cost', 'day', 1, 'hard', false, $2, $2)",
+            *(user, NOON),
+        )
 
 
 @pytest.fixture
@@ -60,7 +67,7 @@ async def seen(connection: Any, table: str = "api_keys") -> list[str]:
     return [row[0] for row in await connection.fetch(SEEN[table])]
 
 
-@pytest.mark.parametrize("table", ["api_keys", "external_identities", "model_names"])
+@pytest.mark.parametrize("table", ["api_keys", "budgets", "external_identities", "model_names"])
 async def test_a_statement_without_where_brings_only_the_rows_of_whom_it_is_for(pool: Any, table: str) -> None:
     """What a query forgets, PostgreSQL does not."""
     async with reading_rows_of(pool, "alice") as connection:

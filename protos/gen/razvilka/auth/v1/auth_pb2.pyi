@@ -353,7 +353,6 @@ class Caller(_message.Message):
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     MODEL_NAMES_FIELD_NUMBER: _builtins.int
     QUOTAS_FIELD_NUMBER: _builtins.int
-    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     key_id: _builtins.str
     """empty for OAuth tokens"""
@@ -365,8 +364,6 @@ class Caller(_message.Message):
     """OAuth only"""
     time_zone: _builtins.str
     """the account's, by its IANA name: budget periods follow it"""
-    organization_id: _builtins.str
-    """to which the account belongs; empty: to none"""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -411,11 +408,10 @@ class Caller(_message.Message):
         time_zone: _builtins.str = ...,
         model_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         quotas: _abc.Iterable[Global___Quota] | None = ...,
-        organization_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "key_limits", b"key_limits", "model_limits", b"model_limits", "user_limits", b"user_limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "client_id", b"client_id", "expires_at", b"expires_at", "grant_id", b"grant_id", "ip_allow_list", b"ip_allow_list", "key_id", b"key_id", "key_limits", b"key_limits", "key_name", b"key_name", "model_limits", b"model_limits", "model_names", b"model_names", "models", b"models", "organization_id", b"organization_id", "quotas", b"quotas", "scopes", b"scopes", "tier", b"tier", "time_zone", b"time_zone", "user_id", b"user_id", "user_limits", b"user_limits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "client_id", b"client_id", "expires_at", b"expires_at", "grant_id", b"grant_id", "ip_allow_list", b"ip_allow_list", "key_id", b"key_id", "key_limits", b"key_limits", "key_name", b"key_name", "model_limits", b"model_limits", "model_names", b"model_names", "models", b"models", "quotas", b"quotas", "scopes", b"scopes", "tier", b"tier", "time_zone", b"time_zone", "user_id", b"user_id", "user_limits", b"user_limits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -319,9 +319,9 @@ class Prompt(_message.Message):
     CANDIDATES_FIELD_NUMBER: _builtins.int
     SORT_FIELD_NUMBER: _builtins.int
     ALONE_FIELD_NUMBER: _builtins.int
-    DEFERRAL_FIELD_NUMBER: _builtins.int
     CATALOG_VERSION_FIELD_NUMBER: _builtins.int
     PRICED_MODELS_FIELD_NUMBER: _builtins.int
+    DEFERRAL_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """as the caller asked: "yandexgpt:latest" """
     temperature: _builtins.float
@@ -347,13 +347,13 @@ class Prompt(_message.Message):
     """By what the router has seen of the candidates they are put in order: "latency" | "throughput"; empty: as they stand."""
     alone: _builtins.bool
     """only the first of the candidates is asked"""
-    deferral: _builtins.str
-    """Names a call that nobody waits for (a line of a batch), whoever makes it again: a provider that answers later, for
-    less, is asked once under it. Empty: somebody waits.
-    """
     catalog_version: _builtins.str
     """The version of the catalogue by which the hold was made, and the ids of the models that it covers. By another version
     no other model may answer: its price may be beyond the hold. Empty: it is not known.
+    """
+    deferral: _builtins.str
+    """Names a call that nobody waits for (a line of a batch), whoever makes it again: a provider that answers later, for
+    less, is asked once under it. Empty: somebody waits.
     """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Message]: ...
@@ -405,9 +405,9 @@ class Prompt(_message.Message):
         candidates: _abc.Iterable[_builtins.str] | None = ...,
         sort: _builtins.str = ...,
         alone: _builtins.bool = ...,
-        deferral: _builtins.str = ...,
         catalog_version: _builtins.str = ...,
         priced_models: _abc.Iterable[_builtins.str] | None = ...,
+        deferral: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parallel_tool_calls", b"_parallel_tool_calls", "_temperature", b"_temperature", "_top_p", b"_top_p", "max_tokens", b"max_tokens", "n", b"n", "parallel_tool_calls", b"parallel_tool_calls", "response_format", b"response_format", "temperature", b"temperature", "tool_choice", b"tool_choice", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

@@ -1,0 +1,173 @@
+"""Accounts and keys into auth: as wholes, in batches, each of which does the same when it is sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
+
+from migrate.fates.accounts import Collision, read_people
+from migrate.fates.fate import Fate, Moved, Quarantined, Repair
+from migrate.fates.records import Account, Key
+from migrate.moving.counts import Counts
+from migrate.report.files import ReportFiles
+from migrate.rules.emails import placeholder
+from migrate.rules.times import Reading
+from migrate.rules.verdict import Stored
+from migrate.source.scan import Hole
+from services.auth.importing.imports import Imports
+from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey
+from services.auth.shared.domain.tier import Tier
+
+BATCH: Final = 1_000
+# What an account or a key of 1.1 has a place for, beside the columns of the book.
+TIER: Final = "tier"
+_HERE: Final = (Arrival.INSERTED, Arrival.THERE_BEFORE)
+R = TypeVar("R", Account, Key)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRows:
+    """The rows of a table, with what names each; and what could not be read."""
+
+    rows: Sequence[tuple[int | str, Mapping[str, Stored]]]
+    holes: Sequence[Hole]
+
+
+@dataclass(slots=True)
+class MovedPeople:
+    """What became of users and keys.
+
+    Attributes:
+        users, keys: how many rows had which fate.
+        absent: ids of users whose account is not theirs in 1.1: nothing may be booked on it.
+        collisions: addresses of several accounts.
+    """
+
+    users: Counts = field(default_factory=Counts)
+    keys: Counts = field(default_factory=Counts)
+    absent: set[str] = field(default_factory=set)
+    collisions: Sequence[Collision] = ()
+
+
+async def move_people(
+    users: SourceRows, keys: SourceRows, reading: Reading, imports: Imports, report: ReportFiles
+) -> MovedPeople:
+    """Move all users, then all keys."""
+    people = read_people([row for _, row in users.rows], [row for _, row in keys.rows], reading)
+    moved = MovedPeople(collisions=people.collisions)
+    accounts = await _arrived_accounts(people.accounts, imports)
+    for (number, row), fate in zip(users.rows, accounts, strict=True):
+        _note("users", number, row, fate, moved.users, report)
+    here = {fate.record.id for fate in accounts if isinstance(fate, Moved)}
+    wanted = {fate.record.id for fate in people.accounts if isinstance(fate, Moved)}
+    moved.absent = wanted - here
+    for (number, row), key in zip(keys.rows, await _arrived_keys(people.keys, here, imports), strict=True):
+        _note("api_keys", number, row, key, moved.keys, report)
+    return moved
+
+
+async def _arrived_accounts(fates: Sequence[Fate[Account]], imports: Imports) -> list[Fate[Account]]:
+    arrivals = await _insert_accounts(fates, imports)
+    before = [id_ for id_, arrival in arrivals.items() if arrival is Arrival.THERE_BEFORE]
+    # A run that was killed may have given some an address of their own.
+    own = {id_ for id_, address in (await imports.addresses(before)).items() if address == placeholder(id_)}
+    own |= {id_ for id_, arrival in arrivals.items() if arrival is Arrival.ADDRESS_TAKEN}
+    # PostgreSQL takes addresses for one that nobody else does, and 1.1 may have accounts already.
+    settled = [_with_own_address(fate, own) for fate in fates]
+    again = [new for new, old in zip(settled, fates, strict=True) if new is not old]
+    arrivals |= await _insert_accounts(again, imports)
+    return [_arrived(fate, arrivals) for fate in settled]
+
+
+async def _insert_accounts(fates: Sequence[Fate[Account]], imports: Imports) -> dict[str, Arrival]:
+    arrivals: dict[str, Arrival] = {}
+    for batch in _batches([_account(fate.record) for fate in fates if isinstance(fate, Moved)]):
+        arrivals |= await imports.accounts(batch)
+    return arrivals
+
+
+async def _arrived_keys(fates: Sequence[Fate[Key]], here: set[str], imports: Imports) -> list[Fate[Key]]:
+    owned = [_with_owner(fate, here) for fate in fates]
+    arrivals: dict[str, Arrival] = {}
+    for batch in _batches([_key(fate.record) for fate in owned if isinstance(fate, Moved)]):
+        arrivals |= await imports.keys(batch)
+    return [_arrived(fate, arrivals) for fate in owned]
+
+
+def _with_owner(fate: Fate[Key], here: set[str]) -> Fate[Key]:
+    if isinstance(fate, Moved) and fate.record.user_id not in here:
+        return Quarantined("owner_quarantined", "user_id")
+    return fate
+
+
+def _with_own_address(fate: Fate[Account], own: set[str]) -> Fate[Account]:
+    if not isinstance(fate, Moved) or fate.record.id not in own or fate.record.email == placeholder(fate.record.id):
+        return fate
+    address = placeholder(fate.record.id)
+    repair = Repair("email", fate.record.email.encode(), address, "address_of_another_account")
+    return Moved(replace(fate.record, email=address), (*fate.repairs, repair))
+
+
+def _arrived(fate: Fate[R], arrivals: Mapping[str, Arrival]) -> Fate[R]:
+    if isinstance(fate, Moved) and arrivals[fate.record.id] not in _HERE:
+        return Quarantined(f"{arrivals[fate.record.id]}_in_1_1", "id")
+    return fate
+
+
+def _note(
+    table: str,
+    number: int | str,
+    row: Mapping[str, Stored],
+    fate: Fate[Account] | Fate[Key],
+    counts: Counts,
+    report: ReportFiles,
+) -> None:
+    if not isinstance(fate, Moved):
+        counts.quarantined += 1
+        report.quarantine(table, number, fate, row)
+        return
+    record, repairs = fate.record, [*fate.repairs, *_left_in_report(fate.record)]
+    counts.repaired += bool(repairs)
+    counts.as_it_is += not repairs
+    for repair in repairs:
+        report.repair(table, number, record.id, repair)
+        if repair.field == "id":
+            report.mapping(table, row["id"], record.id)
+
+
+def _left_in_report(record: Account | Key) -> Iterator[Repair]:
+    """Yield the operator's own columns that 1.1 has no place for: their values stay in the report."""
+    for name, value in record.extra.items():
+        if value is not None and not (name == TIER and _tier_of(value) is not None):
+            yield Repair(name, value, None, "column_left_in_report")
+
+
+def _account(record: Account) -> ImportedAccount:
+    tier = _tier_of(record.extra.get(TIER)) or Tier.FREE
+    return ImportedAccount(record.id, record.email, tier, record.created_at, record.updated_at, record.id)
+
+
+def _tier_of(value: Stored) -> Tier | None:
+    return next((tier for tier in Tier if isinstance(value, bytes) and tier.value.encode() == value.lower()), None)
+
+
+def _key(record: Key) -> ImportedKey:
+    return ImportedKey(
+        id=record.id,
+        user_id=record.user_id,
+        key_hash=record.key_hash,
+        name=record.name,
+        created_at=record.created_at,
+        expires_at=record.expires_at,
+        last_used_at=record.last_used_at,
+        source_row=record.id,
+    )
+
+
+T = TypeVar("T")
+
+
+def _batches(records: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(records), BATCH):
+        yield records[start : start + BATCH]

@@ -1,0 +1,40 @@
+"""SeenIds: which row has an id of 1.1 already, in a file, so that memory does not grow."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from pathlib import Path
+from types import TracebackType
+
+
+class SeenIds:
+    """Ids and the number of the row that has each. Asked again about the same row it says the same."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path, isolation_level=None)
+        # What is lost in a crash is asked again: the rows behind the last batch are read again.
+        self._database.execute("PRAGMA synchronous=OFF")
+        self._database.execute("PRAGMA journal_mode=MEMORY")
+        self._database.execute("CREATE TABLE IF NOT EXISTS seen (id BLOB PRIMARY KEY, number INTEGER) WITHOUT ROWID")
+        self._database.execute("BEGIN")
+
+    def __enter__(self) -> SeenIds:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.execute("COMMIT")
+        self._database.close()
+
+    def is_first(self, found: uuid.UUID, number: int) -> bool:
+        """Tell whether no earlier row has the id."""
+        self._database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (found.bytes, number))
+        (first,) = self._database.execute("SELECT number FROM seen WHERE id = ?", (found.bytes,)).fetchone()
+        return bool(first == number)
+
+    def keep(self) -> None:
+        """Write what was seen."""
+        self._database.execute("COMMIT")
+        self._database.execute("BEGIN")

@@ -1,0 +1,51 @@
+"""Where rows go: the databases of auth and usage, each as the service itself opens it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from servicekit.postgres import open_pool
+from servicekit.settings import PostgresSettings
+from services.auth.importing.imports import Imports as AuthImports
+from services.usage.importing.imports import Imports as UsageImports
+from services.usage.store import UsageStore
+from tools.stack.home import home_of
+from tools.stack.up import describe
+
+AUTH = "AUTH_POSTGRES_DSN"
+USAGE = "USAGE_POSTGRES_DSN"
+# A batch of rows with its sums, and taking a day of them back.
+STATEMENT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The entrances of one source."""
+
+    auth: AuthImports
+    usage: UsageImports
+
+
+@asynccontextmanager
+async def open_target(source_id: str, environment: Mapping[str, str] = os.environ) -> AsyncIterator[Target]:
+    """Yield the entrances: of the databases that the services' own variables name, else of the local suite.
+
+    Raises:
+        ServerError: there is no local suite either.
+    """
+    auth, usage = (_settings(name, environment) for name in (AUTH, USAGE))
+    async with open_pool(auth) as auth_pool, open_pool(usage) as usage_pool:
+        yield Target(AuthImports(auth_pool, source_id), UsageImports(UsageStore(usage_pool), source_id))
+
+
+def _settings(variable: str, environment: Mapping[str, str]) -> PostgresSettings:
+    dsn = environment.get(variable)
+    if not dsn:
+        service = variable.split("_", 1)[0].lower()
+        dsn = describe(home_of(environment), environment).environments.of(service)[variable]
+    return PostgresSettings(dsn=SecretStr(dsn), statement_timeout_s=STATEMENT_S)

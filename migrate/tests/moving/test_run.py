@@ -1,0 +1,222 @@
+"""A whole move into real databases: every row has one fate, whatever kills the tool, and all can be taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import pytest
+
+from migrate.__main__ import main
+from migrate.report.files import NAMES
+from migrate.source import scan
+from migrate.tests.old_database import BOOK, WHEN, make, requests
+from services.usage.importing.imports import Batch, Imports
+from tools.testing.plugin import MakeDatabaseDsn
+
+SECRETS: Final = ("rz_live_first_key", "rz_live_second_key")
+
+
+def sha(secret: str) -> str:
+    """Return the hash that 1.0 kept of a key."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@pytest.fixture
+async def dsns(make_database_dsn: MakeDatabaseDsn, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Return the databases of 1.1, named as the services name them."""
+    found = {name: await make_database_dsn(name) for name in ("auth", "usage")}
+    for name, dsn in found.items():
+        monkeypatch.setenv(f"{name.upper()}_POSTGRES_DSN", dsn)
+    return found
+
+
+@pytest.fixture
+def dirty(tmp_path: Path) -> Path:
+    """Return a database with honest rows and some of each kind of dirt."""
+    schema = BOOK.replace("created_at TIMESTAMP);", "created_at TIMESTAMP, trace TEXT);", 1)
+    users = [("user-1", "a@b.ru", WHEN, WHEN), ("user-2", "A@b.ru ", "?", None), (None, "nobody@b.ru", WHEN, WHEN)]
+    keys = [
+        ("key-1", "user-1", sha(SECRETS[0]), "first", WHEN, None, None),
+        ("key-2", "user-2", sha(SECRETS[1]).upper(), None, WHEN, "", None),
+        ("key-3", "gone", sha("third"), "orphan", WHEN, None, None),
+    ]
+    rows = [(*row, "t") for row in requests(400)]
+    rows += [
+        ("gen-1", "user-2", None, "yandexgpt/latest", "10", 20, 0.1 + 0.2, WHEN, None),
+        ("gen-2", "gone", "gigachat", "GigaChat", 1, 2, 0.25, WHEN, b"\xff"),
+        ("gen-3", "user-1", "gigachat", "GigaChat", 1, 2, -1.0, WHEN, None),
+        (requests(1)[0][0].replace("-", ""), "user-1", "gigachat", "GigaChat", 1, 2, 0.5, WHEN, None),
+    ]
+    history = [("s", "gigachat", "GigaChat", "up", 10, 0.5, WHEN)]
+    return make(tmp_path / "old.db", schema, users=users, api_keys=keys, usage=rows, provider_status=history)
+
+
+def migrate(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, Any]:
+    """Run a verb; return its status and what it says."""
+    status = main([*arguments, "--json"])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def lines(folder: Path, name: str) -> list[dict[str, Any]]:
+    """Return the lines of a file of the report."""
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+
+
+def write_one_more(path: Path) -> None:
+    """Be release 1.0, which goes on."""
+    row = "'new', user_id, provider, model, 1, 1, 1.0, created_at, NULL"
+    with closing(sqlite3.connect(path)) as writer, writer:
+        writer.execute(f"INSERT INTO usage SELECT {row} FROM usage LIMIT 1")
+
+
+async def stored(dsn: str, sql: str) -> list[tuple[Any, ...]]:
+    """Return rows of 1.1."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("SELECT set_config('razvilka.user', '*', false)")
+        return [tuple(row) for row in await connection.fetch(sql)]
+    finally:
+        await connection.close()
+
+
+def test_every_row_has_one_fate_and_the_report_tells_it(
+    dsns: dict[str, str], dirty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report"
+
+    status, summary = migrate("run", "--source", str(dirty), "--report", str(report), capsys=capsys)
+
+    assert status == 1
+    assert summary["tables"] == {
+        "users": {"rows": 3, "as_it_is": 1, "repaired": 1, "quarantined": 1},
+        "api_keys": {"rows": 3, "as_it_is": 1, "repaired": 1, "quarantined": 1},
+        "provider_status": {"rows": 1, "as_it_is": 0, "repaired": 0, "quarantined": 1},
+        "usage": {
+            "rows": 404, "as_it_is": 400, "repaired": 2, "quarantined": 2, "cost_micro_rub": 400 * 1_500 + 550_000,
+        },
+    }  # fmt: skip
+    assert summary == json.loads((report / "summary.json").read_text())
+    assert [(line["table"], line["reason"]) for line in lines(report, "quarantine")] == [
+        ("users", "id_missing"), ("api_keys", "orphan"), ("provider_status", "history_of_1_0"),
+        ("usage", "cost_negative"), ("usage", "id_taken"),
+    ]  # fmt: skip
+    assert {line["rule"] for line in lines(report, "repairs")} == {
+        "blanks_trimmed", "address_of_another_account", "created_when_first_seen", "changed_when_created",
+        "hash_rewritten", "no_name", "empty_expiry_was_never", "id_mapped", "provider_was_always_gigachat",
+        "binary_noise", "column_left_in_report",
+    }  # fmt: skip
+    assert [line["source_id"] for line in lines(report, "id_map")] == [
+        {"class": "text", "value": "gen-1"}, {"class": "text", "value": "gen-2"},
+    ]  # fmt: skip
+    assert all(path.stat().st_mode & 0o077 == 0 for path in report.glob("*.json*"))
+    rows = asyncio.run(stored(dsns["usage"], "SELECT sum(cost), count(*), count(metadata->>'trace') FROM usage.usage"))
+    assert [(str(cost), rows_, traces) for cost, rows_, traces in rows] == [("1.150000", 402, 400)]
+    users = asyncio.run(stored(dsns["auth"], "SELECT id, tier FROM auth.users ORDER BY id"))
+    assert users == [("user-1", "free"), ("user-2", "free")]
+
+
+def test_running_again_changes_nothing_and_verify_finds_nothing(
+    dsns: dict[str, str], dirty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report"
+    run = ("run", "--source", str(dirty), "--report", str(report))
+    first = migrate(*run, capsys=capsys)
+    files = {path.name: path.read_bytes() for path in report.glob("*.json*")}
+
+    assert migrate(*run, capsys=capsys) == first
+    assert {path.name: path.read_bytes() for path in report.glob("*.json*")} == files
+    assert migrate("verify", "--source", str(dirty), capsys=capsys) == (0, [])
+
+
+def test_what_1_0_wrote_since_moves_with_the_next_run(
+    dsns: dict[str, str], dirty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report"
+    run = ("run", "--source", str(dirty), "--report", str(report))
+    migrate(*run, capsys=capsys)
+    write_one_more(dirty)
+    status, differences = migrate("verify", "--source", str(dirty), capsys=capsys)
+    assert (status, [(each["source"][0], each["target"][0]) for each in differences]) == (1, [(403, 402)])
+
+    _, summary = migrate(*run, capsys=capsys)
+
+    assert summary["tables"]["usage"]["rows"] == 405
+    assert migrate("verify", "--source", str(dirty), capsys=capsys) == (0, [])
+
+
+class Killed(BaseException):
+    """The tool dies: nothing of it goes on."""
+
+
+def dying_at(place: int) -> Callable[[Imports, Batch], Awaitable[None]]:
+    """Return a commit before (even places) or behind which (odd ones) the tool is dead."""
+    commit, calls = Imports.put, 0
+
+    async def put(self: Imports, batch: Batch) -> None:
+        nonlocal calls
+        calls += 1
+        is_here = calls == place // 2 + 1
+        if is_here and place % 2 == 0:
+            raise Killed
+        await commit(self, batch)
+        if is_here:
+            raise Killed
+
+    return put
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(
+    dsns: dict[str, str], dirty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Before and after each commit: rows, sums, and the very bytes of the report."""
+    monkeypatch.setattr(scan, "PIECE", 150)
+    whole = tmp_path / "whole"
+    expected = migrate("run", "--source", str(dirty), "--report", str(whole), capsys=capsys)
+    for place in (0, 1, 2, 5):
+        report = tmp_path / f"killed-{place}"
+        run = ["run", "--source", str(dirty), "--report", str(report)]
+        migrate("undo", "--source", str(dirty), capsys=capsys)
+        with monkeypatch.context() as dangerous:
+            dangerous.setattr(Imports, "put", dying_at(place))
+            with pytest.raises(Killed):
+                main([*run, "--json"])
+
+        assert migrate(*run, capsys=capsys) == expected
+        assert {name: lines(report, name) for name in NAMES} == {name: lines(whole, name) for name in NAMES}
+        assert migrate("verify", "--source", str(dirty), capsys=capsys) == (0, [])
+
+
+def test_undo_leaves_the_databases_as_they_were(
+    dsns: dict[str, str], dirty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    migrate("run", "--source", str(dirty), "--report", str(tmp_path / "report"), capsys=capsys)
+
+    status, taken = migrate("undo", "--source", str(dirty), capsys=capsys)
+
+    assert (status, taken) == (0, {"requests": 402, "keys": 2, "accounts": 2, "staying": []})
+    left = [
+        *asyncio.run(stored(dsns["usage"], "SELECT count(*) FROM usage.usage")),
+        *asyncio.run(stored(dsns["usage"], "SELECT coalesce(sum(requests), 0)::int FROM usage.rollup_day")),
+        *asyncio.run(stored(dsns["auth"], "SELECT count(*) FROM auth.users")),
+        *asyncio.run(stored(dsns["auth"], "SELECT count(*) FROM auth.api_keys")),
+    ]
+    assert left == [(0,)] * 4
+
+
+def test_a_database_that_is_away_is_one_line_and_nothing_is_lost(
+    dirty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    for name in ("AUTH", "USAGE"):
+        monkeypatch.setenv(f"{name}_POSTGRES_DSN", f"postgresql://nobody@127.0.0.1:{free_port}/none")
+
+    assert main(["run", "--source", str(dirty), "--report", str(tmp_path / "report")]) == 4
+    assert capsys.readouterr().err.count("\n") == 1

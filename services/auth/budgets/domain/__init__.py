@@ -1,0 +1,1 @@
+"""What a cap may be. No I/O."""

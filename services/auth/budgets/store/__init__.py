@@ -1,0 +1,1 @@
+"""The SQL of `budgets`, `organizations` and `organization_members`."""

@@ -1,0 +1,79 @@
+"""What a forecast says in words, in Russian and English."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from services.gateway.clients.usage_forecasts.values import Forecast, LimitDates
+
+# The least history, and the widest band that is still told, are those of the usage service.
+REFUSALS: Final = {
+    "ru": {
+        "short_history": "Недостаточно данных: нужно 3 полных дня с первого расхода, есть {days}.",
+        "irregular": "Расход нерегулярен: надёжного прогноза нет.",
+    },
+    "en": {
+        "short_history": "Not enough data: 3 full days since the first spending are needed, there are {days}.",
+        "irregular": "Spending is irregular: there is no reliable forecast.",
+    },
+}
+PRELIMINARY: Final = {
+    "ru": "Предварительно: история короче недели, смотрите только на границы.",
+    "en": "Preliminary: the history is shorter than a week, read the range only.",
+}
+LIMITS: Final = {
+    "ru": {
+        "reached": "Лимит {amount} исчерпан.",
+        "dated": "Лимит {amount} будет исчерпан {on} (вероятно, {earliest}–{latest}).",
+        "open": "Лимит {amount} будет исчерпан {on}, не раньше {earliest}.",
+        "early": "Лимит {amount} может быть исчерпан уже {earliest}, но, скорее всего, его хватит.",
+        "enough": "Лимита {amount} хватит.",
+        "unknown": "Когда будет исчерпан лимит {amount}, предсказать нельзя.",
+    },
+    "en": {
+        "reached": "The limit of {amount} is reached.",
+        "dated": "The limit of {amount} will be reached on {on} (probably {earliest}–{latest}).",
+        "open": "The limit of {amount} will be reached on {on}, not before {earliest}.",
+        "early": "The limit of {amount} may be reached as early as {earliest}, but will most likely do.",
+        "enough": "The limit of {amount} will do.",
+        "unknown": "When the limit of {amount} will be reached cannot be told.",
+    },
+}
+_KOPECK: Final = 10_000
+
+
+def refusal_text(forecast: Forecast, language: str) -> str:
+    """Return why there is no forecast."""
+    return REFUSALS[language][forecast.refusal].format(days=forecast.history_days)
+
+
+def limit_text(forecast: Forecast, limit: LimitDates, language: str) -> str:
+    """Return when a limit is reached."""
+    dates = {"on": limit.on, "earliest": limit.earliest, "latest": limit.latest}
+    written = {name: _date(day, language) for name, day in dates.items()}
+    return LIMITS[language][_kind(forecast, limit)].format(amount=_amount(limit.amount, language), **written)
+
+
+def _kind(forecast: Forecast, limit: LimitDates) -> str:
+    if limit.spent >= limit.amount:
+        return "reached"
+    if forecast.refusal:
+        return "unknown"
+    if limit.on:
+        return "dated" if limit.latest else "open"
+    return "early" if limit.earliest else "enough"
+
+
+def _amount(micro_rub: int, language: str) -> str:
+    """Return roubles, with kopecks where there are any, as the language writes them."""
+    roubles, kopecks = divmod(micro_rub // _KOPECK, 100)
+    comma, blank = (",", "\N{NO-BREAK SPACE}") if language == "ru" else (".", ",")
+    fraction = f"{comma}{kopecks:02d}" if kopecks else ""
+    return f"{roubles:,}".replace(",", blank) + f"{fraction}\N{NO-BREAK SPACE}₽"
+
+
+def _date(text: str, language: str) -> str:
+    if not text or language == "en":
+        return text
+    return f"{date.fromisoformat(text):%d.%m.%Y}"

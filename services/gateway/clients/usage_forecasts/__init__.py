@@ -1,0 +1,1 @@
+"""The usage service's forecasts, asked for and read."""
