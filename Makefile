@@ -92,6 +92,9 @@ migrate-1.0: $(READY) ## Move a database of release 1.0: ARGS="inspect|run|verif
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)
 
+bench-usage: $(READY) ## Ask ten million usage rows every question of the API, and store records; ARGS="--rows 1000000"
+	@$(BIN)/python -m bench.usage $(ARGS)
+
 outage: $(READY) ## Kill one provider under load and bring it back; say what callers saw, exit 1 when it was too much
 	@$(BIN)/python -m bench.outage $(ARGS)
 

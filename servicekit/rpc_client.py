@@ -124,6 +124,24 @@ async def unary(
         raise decode(exc) from exc
 
 
+async def stream(
+    method: Any, request: Any, *, deadline_s: float, call: CallContext | None = None, user_context: bytes = b""
+) -> AsyncIterator[Any]:
+    """Yield the messages of a server-streaming RPC that ends within `deadline_s` seconds; it ends with the iterator.
+
+    Raises:
+        ServiceError: what the server raised, or Unavailable / DeadlineExceeded of the transport.
+    """
+    messages = method(request, timeout=deadline_s, metadata=_metadata(call, False, user_context))
+    try:
+        async for message in messages:
+            yield message
+    except grpc.aio.AioRpcError as exc:
+        raise decode(exc) from exc
+    finally:
+        messages.cancel()
+
+
 def _metadata(
     call: CallContext | None, in_their_name: bool, user_context: bytes
 ) -> tuple[tuple[str, str | bytes], ...] | None:

@@ -17,7 +17,7 @@ ROOMS: Final = {
     ),
     "Auth": tuple(f"services.auth.{room}.metrics" for room in ("shared", "keys", "accounts", "oauth")),
     "Router": ("services.router.metrics", "services.router.circuits.metrics"),
-    "Usage": ("services.usage.metrics", "services.usage.forecasting.metrics"),
+    "Usage": tuple(f"services.usage.{room}metrics" for room in ("", "forecasting.", "notifications.")),
 }
 HEAD: Final = """\
 # Metrics

@@ -28,6 +28,7 @@ from services.gateway.inference.anthropic.entering import enter, is_anthropic, s
 from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.management import bodies, orders
+from services.gateway.reports.bodies import ORDERS as REPORT_ORDERS
 from services.gateway.rooms import (
     LISTS_IN_QUERIES,
     ROOM_NEEDS,
@@ -127,6 +128,6 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
 def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
-        components={**components(), **bodies.components(*orders.ORDERS, NewBatchBody)},
+        components={**components(), **bodies.components(*orders.ORDERS, NewBatchBody, *REPORT_ORDERS)},
         needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )

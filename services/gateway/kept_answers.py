@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from servicekit.clock import Clock
+from services.gateway.admission.redis.counts import RedisCounts
 from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.clients.kept.answer_cache import RedisAnswerCache
 from services.gateway.clients.kept.idempotency import IdempotencyStore
@@ -20,12 +21,13 @@ from services.gateway.settings import GatewaySettings
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of answers: for a next turn, for a retry, for the same question, for who asks what became of one."""
+    """What is kept of answers: for a next turn, a retry, the same question, for who asks what became of one; counts."""
 
     responses: KeptResponses
     idempotency: Idempotency
     cache: AnswerCache
     explanations: RedisExplanations
+    counts: RedisCounts
 
 
 def assemble_kept(settings: GatewaySettings, redis: Redis, patient: Redis, paid_calls: PaidCalls, clock: Clock) -> Kept:
@@ -42,4 +44,5 @@ def assemble_kept(settings: GatewaySettings, redis: Redis, patient: Redis, paid_
         ),
         AnswerCache(RedisAnswerCache(redis), price_percent=settings.cache.price_percent),
         RedisExplanations(redis),
+        RedisCounts(redis),
     )

@@ -14,6 +14,7 @@ from servicekit.lifecycle import Background
 from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.analytics import needs as analytics
 from services.gateway.analytics.forecast import forecast_router
+from services.gateway.analytics.insights import AskedFor, insights_router
 from services.gateway.analytics.statistics_routers import statistics_routers
 from services.gateway.batches import access as batches
 from services.gateway.batches.holders import Holders
@@ -21,9 +22,15 @@ from services.gateway.batches.line_answers import LineAnswers
 from services.gateway.batches.looking import Looking
 from services.gateway.batches.routes import batches_router
 from services.gateway.batches.runner import BatchRunner
+from services.gateway.budgets import administration as budget_administration
+from services.gateway.budgets import routes as budgets
+from services.gateway.budgets.administration import admin_budgets_router, organizations_router
+from services.gateway.budgets.routes import budgets_router
+from services.gateway.budgets.standing import Standings
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.budgets.client import BudgetClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.notifications.client import NotificationClient
@@ -31,6 +38,8 @@ from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_forecasts.client import ForecastClient
+from services.gateway.clients.usage_insights.client import InsightsClient
+from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
@@ -91,6 +100,10 @@ from services.gateway.pages.docs_page import docs_endpoint
 from services.gateway.pages.page_endpoint import PageDependencies
 from services.gateway.pages.policy_reports import reports_endpoint
 from services.gateway.pages.static_route import static_endpoint
+from services.gateway.reports import access as reports
+from services.gateway.reports.parts import ReportParts
+from services.gateway.reports.routes import reports_router
+from services.gateway.reports.schedules import schedules_router
 from services.gateway.settings import GatewaySettings
 
 # What is of the protocol was at /oauth/… in release 1.0, and is there still.
@@ -102,6 +115,9 @@ ROOM_NEEDS: Final = (
     inference.NEEDS,
     files.NEEDS,
     batches.NEEDS,
+    reports.NEEDS,
+    budgets.NEEDS,
+    budget_administration.NEEDS,
     notifications.NEEDS,
     *needs.NEEDS,
     *analytics.NEEDS,
@@ -122,6 +138,8 @@ class AppDependencies:
     usage: UsageClient
     statistics: StatisticsClient
     forecasts: ForecastClient
+    insights: InsightsClient
+    reports: ReportClient
     notifications: NotificationClient
     telling: Telling
     auth: AuthClient
@@ -129,6 +147,8 @@ class AppDependencies:
     grants: GrantClient
     accounts: AccountClient
     administration: AdministrationClient
+    budgets: BudgetClient
+    standings: Standings
     key_set: KeySet
     limit: OAuthLimit
     refusals: Refusals
@@ -166,17 +186,22 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         account_router(parts.accounts, parts.limit),
         sessions_router(parts.accounts),
         grants_router(parts.grants),
-        keys_router(parts.auth, parts.catalog, _step_up(parts)),
+        keys_router(parts.auth, parts.catalog, _step_up(parts), parts.settings.cache),
         model_names_router(parts.auth, parts.catalog),
         clients_router(parts.grants, _step_up(parts)),
         administration_router(parts.administration, parts.limit),
         credentials_router(parts.administration, parts.limit),
         abuse_router(parts.refusals),
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
+        budgets_router(parts.budgets, parts.standings, _step_up(parts)),
+        admin_budgets_router(parts.budgets, parts.standings),
+        organizations_router(parts.budgets),
         *notifications.notification_routers(parts.notifications, parts.telling),
         *orders.order_routers(parts.administration, parts.router, parts.limit),
         *statistics_routers(parts.statistics, parts.clock),
         forecast_router(parts.forecasts, parts.usage, parts.clock),
+        insights_router(parts.insights, AskedFor(parts.auth, parts.usage, parts.clock), parts.clock),
+        *_report_routers(parts),
     )
 
 
@@ -207,6 +232,12 @@ def _inference(parts: AppDependencies) -> InferenceDependencies:
         idempotency=parts.idempotency,
         cache=parts.settings.cache,
     )
+
+
+def _report_routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
+    given = ReportParts(parts.reports, parts.auth, parts.key_set, parts.limit, parts.clock, parts.settings.public_url)
+    # Schedules first: their path would be a report's id.
+    return schedules_router(given), reports_router(given)
 
 
 def hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:

@@ -23,9 +23,12 @@ from services.gateway.admission.redis.holds import Holds
 from services.gateway.admission.redis.server_clock import redis_now
 from services.gateway.app import build_app
 from services.gateway.batches.holders import Holders
+from services.gateway.budgets.standing import Standings
 from services.gateway.clients.accounts import AccountClient
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.auth import AuthClient
+from services.gateway.clients.budgets.client import BudgetClient
+from services.gateway.clients.budgets.shared_spend import SharedSpend
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
 from services.gateway.clients.notifications.client import NotificationClient
@@ -35,6 +38,8 @@ from services.gateway.clients.router.client import RouterClient, open_router
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_catalog_facts import CatalogFactsClient, CatalogFactsPush
 from services.gateway.clients.usage_forecasts.client import ForecastClient
+from services.gateway.clients.usage_insights.client import InsightsClient
+from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.user_contexts import UserContextClient
 from services.gateway.edge.cancellation import Cancellations
@@ -97,7 +102,11 @@ class Clients:
     usage: UsageClient
     statistics: StatisticsClient
     forecasts: ForecastClient
+    insights: InsightsClient
+    reports: ReportClient
     catalog_facts: CatalogFactsClient
+    budgets: BudgetClient
+    spend: SharedSpend
     notifications: NotificationClient
     owners: OwnerClient
 
@@ -145,6 +154,8 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
     router = await stack.enter_async_context(
         open_router(settings.router_target, settings.multiplex, at_router, contexts.signed)
     )
+    used = UsageClient(usage, contexts.signed)
+    budgets = BudgetClient(auth, deadline_s=settings.auth_timeout_s)
     return Clients(
         AuthClient(auth, deadline_s=settings.auth_timeout_s),
         OAuthClient(auth, deadline_s=settings.auth_timeout_s),
@@ -152,10 +163,14 @@ async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock:
         AccountClient(auth, deadline_s=settings.account_timeout_s),
         AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
         router,
-        UsageClient(usage, contexts.signed),
+        used,
         StatisticsClient(usage, contexts.signed),
         ForecastClient(usage, contexts.signed),
+        InsightsClient(usage, contexts.signed),
+        ReportClient(usage, contexts.signed),
         CatalogFactsClient(usage),
+        budgets,
+        SharedSpend(usage, used.get_spend, budgets.memberships),
         NotificationClient(usage, contexts.signed),
         OwnerClient(auth, deadline_s=settings.auth_timeout_s),
     )
@@ -179,8 +194,7 @@ def _dependencies(
     election: LeaderElection,
     clock: Clock,
 ) -> AppDependencies:
-    catalog = _catalog(settings, clients, clock)
-    paid_calls, metering = paid
+    catalog, (paid_calls, metering) = _catalog(settings, clients, clock), paid
     return AppDependencies(
         settings=settings,
         authenticator=identity.authenticator,
@@ -190,6 +204,8 @@ def _dependencies(
         usage=clients.usage,
         statistics=clients.statistics,
         forecasts=clients.forecasts,
+        insights=clients.insights,
+        reports=clients.reports,
         notifications=clients.notifications,
         telling=Telling(
             election, clients.owners, clients.notifications, catalog, clock=clock, every_s=settings.tell_people_every_s
@@ -199,6 +215,8 @@ def _dependencies(
         grants=clients.grants,
         accounts=clients.accounts,
         administration=clients.administration,
+        budgets=clients.budgets,
+        standings=Standings(kept.counts, clients.spend.spend_of, clock),
         key_set=identity.key_set,
         limit=identity.limit,
         refusals=identity.refusals,
@@ -220,7 +238,7 @@ async def _open_paid_calls(
     boot_id = uuid.uuid4().hex
     admission = await stack.enter_async_context(
         open_admission(
-            redis, clients.usage.get_spend, boot_id=boot_id, options=_admission_options(settings), clock=clock
+            redis, clients.spend.spend_of, boot_id=boot_id, options=_admission_options(settings), clock=clock
         )
     )
     clock_watch = ClockWatch(

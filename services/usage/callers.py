@@ -51,6 +51,8 @@ _SERVICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "UsageService": METHODS,
     "StatisticsService": dict.fromkeys(STATISTICS, _GATEWAY),
     "CatalogFactsService": dict.fromkeys(CATALOG_FACTS, _GATEWAY),
+    # What organizations spent is for their budgets: the gateway's own as `GetSpend` is.
+    "SharedSpendService": {"GetSharedSpend": _GATEWAY},
     "ForecastService": {"GetForecast": _GATEWAY},
     "InsightsService": dict.fromkeys(INSIGHTS, _GATEWAY),
     "ReportService": dict.fromkeys((*REPORTS, "ReadLinkedReport"), _GATEWAY),

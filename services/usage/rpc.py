@@ -8,6 +8,8 @@ from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 import grpc
+from razvilka.usage.v1 import shared_spend_pb2 as shared_pb
+from razvilka.usage.v1 import shared_spend_pb2_grpc as shared_grpc
 from razvilka.usage.v1 import usage_pb2 as pb
 from razvilka.usage.v1 import usage_pb2_grpc as pb_grpc
 
@@ -45,6 +47,27 @@ _PLAIN_NAMES: Final = tuple([column.name for column in COLUMNS if column.name no
 _plain: Final = attrgetter(*_PLAIN_NAMES)
 _ATTEMPT_NAMES: Final = tuple([field.name for field in fields(Attempt)])
 _attempt: Final = attrgetter(*_ATTEMPT_NAMES)
+
+
+class SharedSpendServicer(shared_grpc.SharedSpendServiceServicer):
+    """What organizations spent, on the wire."""
+
+    def __init__(self, spending: Spending) -> None:
+        self._spending = spending
+
+    async def GetSharedSpend(
+        self, request: shared_pb.GetSharedSpendRequest, context: Context
+    ) -> shared_pb.GetSharedSpendResponse:
+        """Sum what users spent, each in a span of their own."""
+        parts = [
+            (
+                part.user_id,
+                moment_from_proto(part.since) if part.HasField("since") else None,
+                moment_from_proto(part.until) if part.HasField("until") else None,
+            )
+            for part in request.parts
+        ]
+        return shared_pb.GetSharedSpendResponse(cost_micro_rub=await self._spending.sum_of_many(parts))
 
 
 class UsageServicer(pb_grpc.UsageServiceServicer):

@@ -13,6 +13,7 @@ from razvilka.usage.v1.forecasts_pb2_grpc import add_ForecastServiceServicer_to_
 from razvilka.usage.v1.insights_pb2_grpc import add_InsightsServiceServicer_to_server
 from razvilka.usage.v1.notifications_pb2_grpc import add_NotificationServiceServicer_to_server
 from razvilka.usage.v1.reports_pb2_grpc import add_ReportServiceServicer_to_server
+from razvilka.usage.v1.shared_spend_pb2_grpc import add_SharedSpendServiceServicer_to_server
 from razvilka.usage.v1.statistics_pb2_grpc import add_StatisticsServiceServicer_to_server
 from razvilka.usage.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 
@@ -32,7 +33,8 @@ from services.usage.insights.assembly import build_insights
 from services.usage.insights.rpc import InsightsServicer
 from services.usage.notifications.assembly import open_notifications
 from services.usage.reports.assembly import Surroundings, open_reports
-from services.usage.rpc import UsageServicer
+from services.usage.reports.rpc import ReportServicer
+from services.usage.rpc import SharedSpendServicer, UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
 from services.usage.statistics.detailed import DetailedStatistics
@@ -73,16 +75,20 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         forecasting = build_forecasting(pool, settings.forecasts, clock)
         insights = build_insights(pool, notifications.events.raise_event, clock=clock)
         statistics = StatisticsStore(pool)
-        service = UsageService(DetailedStatistics(statistics, clock=clock), insights.analysis)
+        service = UsageService(DetailedStatistics(statistics, clock=clock), insights.analysis, reports.reports)
         check = ContextCheck(settings.tls, "usage", clock)
         # How each is registered, and what answers.
         served: tuple[tuple[Callable[[Any, grpc.aio.Server], None], object], ...] = (
             (add_UsageServiceServicer_to_server, UsageServicer(ingest, Spending(store), upkeep)),
+            (add_SharedSpendServiceServicer_to_server, SharedSpendServicer(Spending(store))),
             (add_CatalogFactsServiceServicer_to_server, CatalogFactsServicer(FactsStore(pool))),
             (add_ForecastServiceServicer_to_server, forecasting.servicer),
             (add_InsightsServiceServicer_to_server, InsightsServicer(insights, service.analyze_usage_patterns)),
             (add_StatisticsServiceServicer_to_server, StatisticsServicer(service, RequestLog(statistics))),
-            (add_ReportServiceServicer_to_server, reports.servicer),
+            (
+                add_ReportServiceServicer_to_server,
+                ReportServicer(reports.reports, reports.schedules, service.generate_usage_report),
+            ),
             (add_NotificationServiceServicer_to_server, notifications.servicer),
         )
 

@@ -15,6 +15,9 @@ from services.usage.store import UsageStore
 
 MOST_CALLERS: Final = 1000
 MOST_MODELS: Final = 500
+MOST_PARTS: Final = 1000
+SpendPart = tuple[str, datetime | None, datetime | None]
+"""Whose spending, from which moment until before which (None: no such end)."""
 
 
 class Spending:
@@ -32,6 +35,20 @@ class Spending:
             InvalidRequest: the subject is malformed or another user.
         """
         return await self._store.sum_spend(parse_subject(user_id, subject), span_of(since, until))
+
+    async def sum_of_many(self, parts: Sequence[SpendPart]) -> int:
+        """Return what users spent together, each in a span of their own, in micro-roubles.
+
+        Raises:
+            InvalidRequest: too many parts, or one without a user.
+        """
+        if len(parts) > MOST_PARTS:
+            text = f"Ask for {MOST_PARTS} parts at most."
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, text, param="parts")
+        subjects = [parse_subject(user_id, f"user:{user_id}") for user_id, _, _ in parts]
+        spans = [span_of(since, until) for _, since, until in parts]
+        sums = [await self._store.sum_spend(*each) for each in zip(subjects, spans, strict=True)]
+        return sum(each.cost_micro_rub for each in sums)
 
     async def callers_of(self, models: Sequence[str], since: date, limit: int) -> list[ModelCaller]:
         """Return who has called any of the models from a UTC day on, most requests first.

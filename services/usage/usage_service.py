@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from services.usage.insights.analysis import NOTHING_ASKED, Analysis, Asked
 from services.usage.insights.domain.finding import UsagePatterns
+from services.usage.reports.domain.order import Format, Order
+from services.usage.reports.domain.report import Report
+from services.usage.reports.ordering import Reports
 from services.usage.statistics.detailed import DetailedStatistics
 from services.usage.statistics.domain.detailed_stats import DetailedStats, Grouping, Period
 
@@ -11,9 +14,10 @@ from services.usage.statistics.domain.detailed_stats import DetailedStats, Group
 class UsageService:
     """The core questions; what answers them is a room each."""
 
-    def __init__(self, statistics: DetailedStatistics, analysis: Analysis) -> None:
+    def __init__(self, statistics: DetailedStatistics, analysis: Analysis, reports: Reports) -> None:
         self._statistics = statistics
         self._analysis = analysis
+        self._reports = reports
 
     async def get_detailed_stats(self, user_id: str | None, period: Period, grouping: Grouping) -> DetailedStats:
         """Return the figures of one user, or of everybody (None), divided as the grouping says.
@@ -31,3 +35,13 @@ class UsageService:
             Unavailable: the store is away.
         """
         return await self._analysis.patterns(user_id, asked)
+
+    async def generate_usage_report(self, user_id: str, format: Format, order: Order | None = None) -> Report:
+        """Return a report of the last thirty days, or of what the order says; done already when it is a small one.
+
+        Raises:
+            InvalidRequest: it cannot be made; the field is named.
+            QuotaExceeded: the user has too many.
+            Unavailable: the store is away.
+        """
+        return await self._reports.order(order or self._reports.usual_order(user_id, format))

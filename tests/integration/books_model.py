@@ -12,13 +12,14 @@ from typing import Any, Final
 
 import redis
 
-from services.gateway.admission.caps import Budget
+from services.gateway.admission.caps import Budget, CapMode
 from services.gateway.admission.codec import admit_payload, settle_payload
-from services.gateway.admission.keys import details_key, parse_budget_key
+from services.gateway.admission.keys import details_key, owner_of_key, parse_budget_key, shadowed_key
 from services.gateway.admission.periods import BudgetPeriod, id_time_ms
 from services.gateway.admission.redis.scripts import ADMIT, RECONCILE, RECOUNT, RENEW, SEED, SETTLE, Script
 from services.gateway.admission.request import AdmissionRequest
 from services.gateway.admission.wire import (
+    AdmitAnswer,
     Mode,
     ReconcileCall,
     RecountCall,
@@ -33,14 +34,24 @@ from services.gateway.metering.hold import Ticket
 from services.gateway.tests.metering_kit import facts
 from tests.integration.usage_model import KEY, USER, UsageModel
 
+ORGANIZATION: Final = "organization:org-1"
 ZONE: Final = "Europe/Moscow"
 LIMIT: Final = 5_000
 LEASE_US: Final = 60_000_000
 EPOCH_AHEAD_MS: Final = 5_000
 ESTIMATE: Final = 7
 BUDGETS: Final = (
-    Budget(f"key:{KEY}", BudgetPeriod.DAY, LIMIT),
+    Budget(f"key:{KEY}", BudgetPeriod.DAY, LIMIT, id="tight"),
+    # Of the same counter: one that could be left out, one that tells, one that watches.
+    Budget(f"key:{KEY}", BudgetPeriod.DAY, 3 * LIMIT, id="loose"),
+    Budget(f"key:{KEY}", BudgetPeriod.DAY, LIMIT // 2, CapMode.SOFT, "soft"),
+    Budget(f"key:{KEY}", BudgetPeriod.DAY, LIMIT // 3, CapMode.SHADOW, "watching"),
+    Budget(f"user:{USER}", BudgetPeriod.WEEK, 50 * LIMIT, id="week"),
     Budget(f"user:{USER}", BudgetPeriod.TOTAL, 100 * LIMIT),
+    # Nobody is refused for it, and its counter is as exact as the others.
+    Budget(f"user:{USER}", BudgetPeriod.MONTH, LIMIT, CapMode.SOFT, "month"),
+    # Shared with others of an organization, in a zone of its own.
+    Budget(ORGANIZATION, BudgetPeriod.DAY, 20 * LIMIT, id="shared", time_zone="Asia/Kamchatka"),
 )
 
 
@@ -71,6 +82,8 @@ class BooksModel:
         self.seeds: dict[str, SeedCall] = {}
         self.epochs: dict[str, int] = {}
         self.recounts: list[RecountCall] = []
+        # What the watching budget counted since Redis last lost everything, as far as answers were heard.
+        self.watched = 0
 
     def admit(self, gateway: Gateway, hold: int, *, answered: bool = True) -> bool:
         """Ask Redis; `answered` False: the answer is lost, so the gateway decides alone and knows of no admission."""
@@ -83,12 +96,21 @@ class BooksModel:
             return False
         if answered:
             assert all(left >= 0 for left in answer.budget_left), "a budget was overdrawn by an admission"
+            self._check_watching(request, answer)
         admitted_us = answer.now_us if answered else 0
         gateway.running[request.request_id] = (
             request,
             Ticket(USER, request.request_id, admitted_us, request.budget_keys),
         )
         return True
+
+    def _check_watching(self, request: AdmissionRequest, answer: AdmitAnswer) -> None:
+        """Assert that a budget that watches counts exactly the requests that would not have fitted."""
+        for counter, left in zip(request.counters, answer.budget_left, strict=True):
+            for budget in counter.watching:
+                is_beyond = counter.limit - left > budget.limit_micro_rub
+                assert (budget.id in answer.shadowed) is is_beyond, "a watching budget counted wrong"
+                self.watched += is_beyond
 
     def admit_alone(self, gateway: Gateway, hold: int) -> None:
         """Redis is away: the gateway decides alone."""
@@ -161,11 +183,12 @@ class BooksModel:
     def flush(self) -> None:
         """Redis loses everything."""
         self.client.flushdb()
+        self.watched = 0
 
     def seed(self) -> None:
         """Rebuilt counters are written, from what usage said a while ago."""
         for key, call in self.seeds.items():
-            if self._run(SEED, pack(call)):
+            if self._run(SEED, pack(call), owner_of_key(key)):
                 self.epochs[key] = call.epoch_ms
         self.seeds.clear()
 
@@ -178,7 +201,7 @@ class BooksModel:
     def recount(self) -> None:
         """The counters hear what usage said."""
         for call in self.recounts:
-            self._run(RECOUNT, pack(call))
+            self._run(RECOUNT, pack(call), owner_of_key(call.budget_key))
         self.recounts.clear()
 
     def set_clock(self, offset: timedelta) -> None:
@@ -210,17 +233,20 @@ class BooksModel:
         assert rows == sum(self.usage.days.values()), "rows and rollups differ"
         for name, row in self.usage.rows.items():
             assert row.cost_micro_rub <= self.held[name] or name in self.flagged, "posted more than was held"
-        assert self.client.hlen(details_key(USER)) == 0, "a hold was left"
+        for owner in (USER, ORGANIZATION):
+            assert self.client.hlen(details_key(owner)) == 0, "a hold was left"
+        counted: Any = self.client.hget(shadowed_key(USER), "watching")
+        assert int(counted or 0) >= self.watched, "a watching budget forgot"
         for key, (used, held) in self.counters().items():
             spent = self.usage.spent(parse_budget_key(key), None, None)
             if self.needs_reconciling and used != spent:
-                self._run(RECONCILE, pack(ReconcileCall(key, used, spent)))
+                self._run(RECONCILE, pack(ReconcileCall(key, used, spent)), owner_of_key(key))
                 used = self.counters()[key][0]
             assert (used, held) == (spent, 0), key
 
     def counters(self) -> dict[str, tuple[int, int]]:
         """Return used and held of every budget counter that there is."""
-        names: Any = self.client.keys(f"gw:{{{USER}}}:b:*")
+        names: Any = self.client.keys("gw:{*}:b:*")
         found: dict[str, tuple[int, int]] = {}
         for name in names:
             values: Any = self.client.hmget(name, "u", "h")
@@ -265,11 +291,11 @@ class BooksModel:
         seconds, micros = self.client.time()
         return int(seconds) * 1_000_000 + int(micros)
 
-    def _run(self, script: Script, payload: bytes) -> Any:
+    def _run(self, script: Script, payload: bytes, owner: str = USER) -> Any:
         try:
-            return self.client.evalsha(script.sha.decode(), 1, details_key(USER), payload)
+            return self.client.evalsha(script.sha.decode(), 1, details_key(owner), payload)
         except redis.exceptions.NoScriptError:
-            return self.client.eval(script.body.decode(), 1, details_key(USER), payload)
+            return self.client.eval(script.body.decode(), 1, details_key(owner), payload)
 
 
 def _moment(unix_ms: int) -> datetime:

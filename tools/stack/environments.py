@@ -124,7 +124,15 @@ class Environments:
         }
 
     def _usage(self) -> dict[str, str]:
-        return {"USAGE_POSTGRES_DSN": self._dsn("usage")}
+        return {
+            "USAGE_POSTGRES_DSN": self._dsn("usage"),
+            "USAGE_NOTIFICATIONS_SECRET": self._secrets["notification_secret"],
+            "USAGE_NOTIFICATIONS_PUBLIC_URL": self.url,
+            "USAGE_NOTIFICATIONS_EVERY_S": "0.5",
+            # Receivers of webhooks that somebody tries out on this machine.
+            "USAGE_WEBHOOKS_PLAINTEXT": "true",
+            "USAGE_WEBHOOKS_TRUSTED_NETWORKS": "127.0.0.0/8",
+        }
 
     def _router(self) -> dict[str, str]:
         stores = {"ROUTER_POSTGRES_DSN": self._dsn("router"), "ROUTER_REDIS_URL": self._redis_url("router")}
@@ -140,6 +148,7 @@ class Environments:
             "GATEWAY_ENVIRONMENT": "development",
             "GATEWAY_REDIS_URL": self._redis_url("gateway"),
             "GATEWAY_JOURNAL_DIR": str(self._home.root / "journal"),
+            "GATEWAY_TELL_PEOPLE_EVERY_S": "2",
         }
 
     def _provider(self, access: Access) -> dict[str, str]:

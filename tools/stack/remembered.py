@@ -16,6 +16,7 @@ GATEWAY_PORT: Final = "GATEWAY_PORT"
 DEFAULT_GATEWAY_PORT: Final = "8080"
 # Each at least 32 characters long: token_urlsafe(24) gives exactly that.
 AUTH_SECRETS: Final = ("key_pepper", "signing_key_secret", "account_secret", "registration_token")
+USAGE_SECRETS: Final = ("notification_secret",)
 REDIS_USERS: Final = ("gateway", "auth", "router", "operator")
 # The variable that sets a port is also its name here; a caller's own value always wins.
 PORT_VARIABLES: Final = (
@@ -73,12 +74,14 @@ def _require_free(port: str) -> None:
 
 
 def remembered_secrets(home: Home) -> dict[str, str]:
-    """Return the passwords of PostgreSQL's roles by role name and of Redis's users, and auth's own secrets."""
+    """Return the passwords of PostgreSQL's roles by role name and of Redis's users, and the services' own secrets."""
     # Next to the data they open, and as durable: losing them would lock the data away.
     file = home.root / "secrets.json"
     known = read_json(file)
     users = [redis_secret(user) for user in REDIS_USERS]
-    wanted = {name: secrets.token_urlsafe(24) for name in (SUPERUSER, *all_roles(), *users, *AUTH_SECRETS)}
+    wanted = {
+        name: secrets.token_urlsafe(24) for name in (SUPERUSER, *all_roles(), *users, *AUTH_SECRETS, *USAGE_SECRETS)
+    }
     merged = wanted | known
     if merged != known:
         write_private(file, json.dumps(merged, indent=2))

@@ -41,6 +41,10 @@ class Databases:
         """Return the DSN of the service's role (or of the schema's owner) for one of the databases."""
         return _replaced(self._admin_dsn, role(service, owner=owner), PASSWORD, database)
 
+    def admin_dsn_of(self, dsn: str) -> str:
+        """Return the superuser's DSN of the database that a DSN of `create` names."""
+        return urlunsplit(urlsplit(self._admin_dsn)._replace(path=urlsplit(dsn).path))
+
     def drop(self, dsn: str) -> None:
         """Drop the database a DSN of `create` names, whoever is still connected."""
         name = urlsplit(dsn).path.removeprefix("/")

@@ -12,11 +12,12 @@ from tools.settings_catalog import SETTINGS, variables_of
 from tools.stack.environments import PREFIXES, Environments, uses_emulator
 from tools.stack.errors import StackError
 from tools.stack.home import Home
-from tools.stack.remembered import AUTH_SECRETS, GATEWAY_PORT, PORT_VARIABLES, REDIS_USERS, redis_secret
+from tools.stack.remembered import AUTH_SECRETS, GATEWAY_PORT, PORT_VARIABLES, REDIS_USERS, USAGE_SECRETS, redis_secret
 
 PORTS = {name: str(20000 + number) for number, name in enumerate((*PORT_VARIABLES, GATEWAY_PORT))}
 SECRETS = {
-    name: f"secret-{name}" for name in (*all_roles(), "postgres", *map(redis_secret, REDIS_USERS), *AUTH_SECRETS)
+    name: f"secret-{name}"
+    for name in (*all_roles(), "postgres", *map(redis_secret, REDIS_USERS), *AUTH_SECRETS, *USAGE_SECRETS)
 }
 
 

@@ -207,10 +207,11 @@ def test_cert_manager_is_asked_for_the_name_the_others_pin(service):
     assert set(spec["usages"]) == {"digital signature", "server auth", "client auth"}
 
 
-def test_the_router_reaches_the_world_but_nothing_inside():
-    """A provider's address that leads into the cluster, or to the cloud's metadata, ends at the network policy."""
+@pytest.mark.parametrize("service", ["auth", "router", "usage"])
+def test_who_reaches_the_world_reaches_nothing_inside(service):
+    """A provider's or a webhook's address that leads into the cluster, or to a cloud's metadata, ends at the policy."""
     policies = {each["metadata"]["name"]: each["spec"] for each in documents((BASE / "network.yaml").read_text())}
-    [world] = [rule["to"][0]["ipBlock"] for rule in policies["router"]["egress"] if "to" in rule]
+    [world] = [rule["to"][0]["ipBlock"] for rule in policies[service]["egress"] if "to" in rule]
 
     assert policies["default-deny"]["policyTypes"] == ["Ingress", "Egress"]
     assert {"10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"} <= set(world["except"])

@@ -21,7 +21,12 @@ STORE = {
 CACHE = {"REDIS_URL": f"rediss://u:{PASSWORD}@redis:6379/0", "TLS_DIR": "/etc/razvilka/tls"}
 GOOD: dict[str, dict[str, str]] = {
     "gateway": CACHE | {"HSTS": "true"},
-    "usage": STORE,
+    "usage": STORE
+    | {
+        "NOTIFICATIONS_SECRET": secrets.token_hex(32),
+        "NOTIFICATIONS_PUBLIC_URL": "https://llm.example.ru",
+        "MAIL_HOST": "mail.example.ru",
+    },
     "router": STORE | CACHE,
     "auth": STORE
     | CACHE
@@ -54,6 +59,12 @@ REFUSED = [
     ("router", "YANDEX_BASE_URL", "http://emulator:18081"),
     ("router", "TLS_DIR", ""),
     ("usage", "TLS_DIR", ""),
+    ("usage", "NOTIFICATIONS_SECRET", ""),
+    ("usage", "NOTIFICATIONS_SECRET", "local-notifications-local-notifications"),
+    ("usage", "NOTIFICATIONS_PUBLIC_URL", "http://llm.example.ru"),
+    ("usage", "WEBHOOKS_PLAINTEXT", "true"),
+    ("usage", "MAIL_HOST", ""),
+    ("usage", "MAIL_TLS", "none"),
 ]
 
 

@@ -247,6 +247,7 @@ def _new_key(key_id: str, order: CheckedOrder, secret: str, now: datetime) -> Ap
         last_used_at=None,
         revoked_at=None,
         makers=order.makers,
+        cache_ttl_s=order.cache_ttl_s,
     )
 
 

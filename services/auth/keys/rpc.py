@@ -81,6 +81,7 @@ def order_from_proto(request: pb.CreateApiKeyRequest) -> KeyOrder:
         ip_allow_list=tuple(request.ip_allow_list),
         budget=key_budget(request.budget_micro_rub, period_from_proto(request.budget_period)),
         expires_at=timestamp_from_proto(request.expires_at, "expires_at") if request.HasField("expires_at") else None,
+        cache_ttl_s=request.cache_ttl_s if request.HasField("cache_ttl_s") else None,
     )
 
 
@@ -100,6 +101,7 @@ def key_to_proto(key: ApiKey) -> pb.ApiKey:
         last_used_at=timestamp_to_proto(key.last_used_at),
         revoked_at=timestamp_to_proto(key.revoked_at),
         disabled=key.is_disabled,
+        cache_ttl_s=key.cache_ttl_s,
         budget_micro_rub=key.budget.limit_micro_rub if key.budget else 0,
         budget_period=PERIOD_TO_PROTO[key.budget.period] if key.budget else pb.BUDGET_PERIOD_UNSPECIFIED,
     )

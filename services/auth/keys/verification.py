@@ -133,6 +133,7 @@ class KeyVerifier:
             expires_at=key.expires_at,
             time_zone=held.time_zone,
             model_names=model_names,
+            cache_ttl_s=key.cache_ttl_s,
         )
 
 

@@ -38,6 +38,14 @@ WHERE held.user_id = ANY($1::text[]) AND held.budget_micro_rub IS NOT NULL
     AND held.revoked_at IS NULL AND (held.expires_at IS NULL OR held.expires_at > $2)
 ORDER BY held.consent_id, held.created_at DESC
 """
+# What owners and administrators set; a watching one is for looking at, not for telling.
+FIND_SET_BUDGETS: Final = """
+SELECT b.user_id, b.subject, coalesce(k.name, '') AS name, b.amount AS budget_micro_rub, b.period AS budget_period
+FROM auth.budgets AS b
+LEFT JOIN auth.api_keys AS k ON 'key:' || k.id = b.subject
+WHERE b.user_id = ANY($1::text[]) AND b.measure = 'cost' AND b.mode <> 'shadow'
+ORDER BY b.created_at, b.id
+"""
 FIND_ENDING_KEYS: Final = """
 SELECT user_id, id, name, expires_at
 FROM auth.api_keys
@@ -63,6 +71,7 @@ class OwnerStore:
                 budgets = [
                     *await connection.fetch(FIND_KEY_BUDGETS, user_ids, now),
                     *await connection.fetch(FIND_GRANT_BUDGETS, user_ids, now),
+                    *await connection.fetch(FIND_SET_BUDGETS, user_ids),
                 ]
                 keys = await connection.fetch(FIND_ENDING_KEYS, user_ids, now)
         owners = [_owner(row, _budgets(budgets), _keys(keys)) for row in users if row["disabled_at"] is None]

@@ -74,6 +74,7 @@ def caller_to_proto(caller: Caller) -> pb.Caller:
         client_id=caller.client_id,
         time_zone=caller.time_zone,
         model_names=caller.model_names,
+        cache_ttl_s=caller.cache_ttl_s,
     )
 
 

@@ -48,6 +48,22 @@ async def asking(
         yield Asking(AuthCaller(AuthServiceStub(channel), auth_dsn), OwnerServiceStub(channel), auth_pool)
 
 
+async def test_budgets_that_were_set_are_told_unless_they_only_watch(asking: Asking) -> None:
+    """Also a soft one: telling is what it is for."""
+    user_id = await asking.auth.new_user(tier=Tier.ENTERPRISE)
+    for id, mode, period in (("soft", "soft", "week"), ("watching", "shadow", "day"), ("hard", "hard", "month")):
+        await asking.pool.execute(
+            "INSERT INTO auth.budgets (id, user_id, subject, measure, period, amount, mode, by_admin, created_at,"
+            " updated_at) VALUES ($1, $2, 'user:' || $2, 'cost', $3, 5, $4, false, now(), now())",
+            *(id, user_id, period, mode),
+        )
+
+    [owner] = (await asking.owners(user_id)).owners
+
+    periods = [each.budget.period for each in owner.budgets]
+    assert periods == [auth_pb2.BUDGET_PERIOD_MONTH, auth_pb2.BUDGET_PERIOD_WEEK]
+
+
 async def test_budgets_and_ends_of_live_credentials_are_told_with_the_accounts_ceiling(
     asking: Asking, clock: FakeClock
 ) -> None:
@@ -71,6 +87,30 @@ async def test_budgets_and_ends_of_live_credentials_are_told_with_the_accounts_c
     ]
     assert [(key.id, key.name, key.expires_at) for key in owner.keys] == [(ending.key.id, "ending", end)]
     assert owner.language == "ru"
+
+
+async def test_budgets_that_somebody_set_are_told_but_not_those_that_only_count(asking: Asking) -> None:
+    """By the name of the key that they cap; quotas of requests are no money."""
+    user_id = await asking.auth.new_user(tier=Tier.ENTERPRISE)
+    key = (await asking.auth.new_key(user_id, "laptop")).key
+    insert = """
+        INSERT INTO auth.budgets (id, user_id, subject, measure, period, amount, mode, by_admin, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, 7000000, $6, false, now(), now())
+    """
+    for id, subject, measure, period, mode in (
+        ("a", f"key:{key.id}", "cost", "week", "hard"),
+        ("b", f"user:{user_id}", "cost", "month", "soft"),
+        ("c", f"user:{user_id}", "cost", "day", "shadow"),
+        ("d", f"user:{user_id}", "requests", "day", "hard"),
+    ):
+        await asking.pool.execute(insert, id, user_id, subject, measure, period, mode)
+
+    (owner,) = (await asking.owners(user_id)).owners
+
+    assert [(owned.budget.subject, owned.budget.period, owned.name) for owned in owner.budgets] == [
+        (f"key:{key.id}", auth_pb2.BUDGET_PERIOD_WEEK, "laptop"),
+        (f"user:{user_id}", auth_pb2.BUDGET_PERIOD_MONTH, ""),
+    ]
 
 
 async def test_an_address_counts_once_it_is_confirmed(asking: Asking) -> None:

@@ -167,8 +167,8 @@ class Limits:
     requests_per_minute: int = 0
     requests_per_day: int = 0
     tokens_per_minute: int = 0
-    tokens_per_day: int = 0
     concurrent_requests: int = 0
+    tokens_per_day: int = 0
     by_name: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -62,6 +62,11 @@ def shadowed_key(owner: str) -> str:
     return f"gw:{{{owner}}}:{SHADOWED}"
 
 
+def state_key(user_id: str, name: str) -> str:
+    """Return where the buckets and calendar counts of a user's subject are."""
+    return f"gw:{{{user_id}}}:{STATE}{name}"
+
+
 def kept_bill_key(user_id: str, request_id: str) -> str:
     """Return the key of what is kept of a request together with its answer."""
     return f"gw:{{{user_id}}}:{KEPT_BILL}{request_id}"

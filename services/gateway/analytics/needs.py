@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from services.gateway.analytics import export, forecast, organization, routes
+from services.gateway.analytics import export, forecast, insights, organization, routes
 from services.gateway.analytics.grammar import DIMENSIONS
 from services.gateway.identity.access import Needs
 
-NEEDS: Final[tuple[Needs, ...]] = (routes.NEEDS, export.NEEDS, organization.NEEDS, forecast.NEEDS)
+NEEDS: Final[tuple[Needs, ...]] = (
+    routes.NEEDS,
+    export.NEEDS,
+    forecast.NEEDS,
+    insights.NEEDS,
+    organization.NEEDS,
+)
 
 _REPEATED: Final = frozenset({*DIMENSIONS, "group_by"})
 # Route -> the parameters that may come more than once.
 LISTS: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys((*routes.NEEDS, *export.NEEDS), _REPEATED),
+    **insights.LISTS,
     **dict.fromkeys(organization.NEEDS, organization.LISTS),
 }

@@ -103,6 +103,7 @@ class KeyView:
     budget_micro_rub: int
     budget_period: BudgetPeriod | None
     disabled: bool
+    cache_ttl_s: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ class NewKey:
     expires_at: datetime | None = None
     budget_micro_rub: int = 0
     budget_period: BudgetPeriod | None = None
+    cache_ttl_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class AuthClient:
             budget_period=period_to_proto(order.budget_period),
             maker=authority_to_proto(maker),
             session_id=session,
+            cache_ttl_s=order.cache_ttl_s,
         )
         answer = await self._ask(self._stub.CreateApiKey, request, call)
         return IssuedKey(key_from_proto(answer.key), answer.secret)
@@ -161,6 +162,7 @@ def caller_from_proto(message: pb.Caller) -> Caller:
         client_id=message.client_id,
         time_zone=message.time_zone or "UTC",
         model_names=dict(message.model_names),
+        cache_ttl_s=message.cache_ttl_s if message.HasField("cache_ttl_s") else None,
     )
 
 
@@ -220,6 +222,7 @@ def key_from_proto(message: pb.ApiKey) -> KeyView:
         budget_micro_rub=message.budget_micro_rub,
         budget_period=PERIODS.get(message.budget_period),
         disabled=message.disabled,
+        cache_ttl_s=message.cache_ttl_s if message.HasField("cache_ttl_s") else None,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
-from services.gateway.admission.caps import Budget, Quota
+from services.gateway.admission.caps import Budget, CapMode, Quota
 from services.gateway.admission.dimensions import NOT_LIMITED, CallerLimits
 
 KEY_SUBJECT: Final = "key:"
@@ -23,8 +23,8 @@ class Caller:
     `time_zone` is its account's, by its IANA name: budget periods follow it. Of access tokens only: `key_thumbprint` is
     that of the key it is bound to ("": none), `authenticated_at_s` when its user proved who they are, in seconds since
     1970 (None: no person stands behind it). `model_names` say which model is meant by a name: "*" by whatever is asked
-    for, "default" where nothing is. `quotas` cap requests and tokens on some models; `organization_id` is that to which
-    the account belongs ("": to none).
+    for, "default" where nothing is. `quotas` cap requests and tokens on some models. `cache_ttl_s`: answers are cached
+    for so many seconds where a request does not say; 0: as long as this gateway has it, None: not at all.
     """
 
     user_id: str
@@ -44,12 +44,13 @@ class Caller:
     key_thumbprint: str = ""
     authenticated_at_s: float | None = None
     model_names: Mapping[str, str] = field(default_factory=dict)
-    organization_id: str = ""
+    cache_ttl_s: int | None = None
 
     @property
     def own_budget(self) -> Budget | None:
-        """Return the first budget that is of the key or grant itself, not of the account."""
-        return next((budget for budget in self.budgets if budget.subject.startswith(OWN_SUBJECTS)), None)
+        """Return the first budget that refuses and is of the key or grant itself, not of the account."""
+        own = (budget for budget in self.budgets if budget.subject.startswith(OWN_SUBJECTS))
+        return next((budget for budget in own if budget.mode is CapMode.HARD), None)
 
     @property
     def counted_key_id(self) -> str:
@@ -58,7 +59,5 @@ class Caller:
         A key that was rotated has the budget of the first of its line. That is rebuilt from the usage rows, so they
         must name it.
         """
-        budget = self.own_budget
-        if budget is not None and budget.subject.startswith(KEY_SUBJECT):
-            return budget.subject.removeprefix(KEY_SUBJECT)
-        return self.key_id
+        subjects = (budget.subject for budget in self.budgets if budget.subject.startswith(KEY_SUBJECT))
+        return next((subject.removeprefix(KEY_SUBJECT) for subject in subjects), self.key_id)

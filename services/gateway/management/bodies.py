@@ -24,6 +24,13 @@ class BudgetBody(Strict):
     period: Period
 
 
+class CacheDefault(Strict):
+    """Whether answers to a key are cached where its requests do not say; `ttl_s` null: as long as the server has it."""
+
+    mode: Literal["on", "off"]
+    ttl_s: StrictInt | None = Field(None, ge=1)
+
+
 class ProfileBody(BaseModel):
     """A user."""
 
@@ -73,6 +80,7 @@ class KeyOut(BaseModel):
     last_used_at: datetime | None
     revoked_at: datetime | None
     disabled: bool
+    cache: CacheDefault
 
 
 class KeyMade(KeyOut):
@@ -97,6 +105,7 @@ class KeyOrderBody(Strict):
     ip_allow_list: list[Text] = Field(default=[], max_length=100)
     expires_at: datetime | None = None
     budget: BudgetBody | None = None
+    cache: CacheDefault | None = None
 
 
 class ModelNamesBody(Strict):
@@ -277,13 +286,8 @@ class KeyBody(BaseModel):
     data: KeyData
 
 
-ORDERS: Final[tuple[type[BaseModel], ...]] = (
-    ProfileChange,
-    AccountDeletion,
-    KeyOrderBody,
-    RotationBody,
-    ClientOrderBody,
-)
+_Orders = tuple[type[BaseModel], ...]
+ORDERS: Final[_Orders] = (ProfileChange, AccountDeletion, KeyOrderBody, RotationBody, ClientOrderBody)
 
 
 def components(*orders: type[BaseModel]) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.catalog import Catalog, CatalogWatch
-from services.gateway.edge.reading.json_body import body_description, json_of
+from services.gateway.edge.reading.json_body import body_description, invalid_field, json_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.step_up import StepUp
 from services.gateway.management.bodies import (
     BudgetBody,
+    CacheDefault,
     KeyList,
     KeyMade,
     KeyOrderBody,
@@ -26,6 +27,7 @@ from services.gateway.management.bodies import (
     RevokedBody,
     RotationBody,
 )
+from services.gateway.settings import CacheSettings
 
 Asked = Annotated[RequestContext, Depends(current_context)]
 PERIODS: Final[dict[Period, BudgetPeriod]] = {
@@ -43,7 +45,7 @@ NEEDS: Final[Needs] = {
 }
 
 
-def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp) -> APIRouter:
+def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp, cache: CacheSettings) -> APIRouter:
     """Return the routes; the models of new keys are those of the catalogue. Making one needs a recent proof."""
     router = APIRouter(tags=["keys"])
 
@@ -65,7 +67,8 @@ def keys_router(auth: AuthClient, catalog: CatalogWatch, step_up: StepUp) -> API
         caller = context.known_caller
         step_up.check(caller)
         models = known_models(order.models, catalog.current(), caller) if order.models else ()
-        return made_body(await auth.create_key(caller.user_id, order_of(order, models), context.call, maker=caller))
+        wanted = order_of(order, models, cache.most_ttl_s)
+        return made_body(await auth.create_key(caller.user_id, wanted, context.call, maker=caller))
 
     @router.post(
         "/v1/keys/{key_id}/rotate",
@@ -108,11 +111,11 @@ def known_models(names: list[str], catalog: Catalog, maker: Caller) -> tuple[str
     return tuple(found)
 
 
-def order_of(body: KeyOrderBody, models: tuple[str, ...]) -> NewKey:
+def order_of(body: KeyOrderBody, models: tuple[str, ...], most_ttl_s: int) -> NewKey:
     """Return the order of a request body, for models that the catalogue knows.
 
     Raises:
-        InvalidRequest: a moment without a time zone.
+        InvalidRequest: a moment without a time zone; answers that would be cached too long.
     """
     expires_at = body.expires_at
     if expires_at is not None and expires_at.tzinfo is None:
@@ -127,7 +130,26 @@ def order_of(body: KeyOrderBody, models: tuple[str, ...]) -> NewKey:
         expires_at=expires_at.astimezone(UTC) if expires_at else None,
         budget_micro_rub=body.budget.limit_micro_rub if body.budget else 0,
         budget_period=PERIODS[body.budget.period] if body.budget else None,
+        cache_ttl_s=cache_ttl_of(body.cache, most_ttl_s),
     )
+
+
+def cache_ttl_of(given: CacheDefault | None, most_ttl_s: int) -> int | None:
+    """Return the seconds as auth keeps them: None of a key that has no part in the cache, 0 of what the server has.
+
+    Raises:
+        InvalidRequest: longer than any request may ask for.
+    """
+    if given is None or given.mode == "off":
+        return None
+    if given.ttl_s is not None and given.ttl_s > most_ttl_s:
+        raise invalid_field("cache.ttl_s", f"An answer is cached for at most {most_ttl_s} seconds")
+    return given.ttl_s or 0
+
+
+def cache_default_of(ttl_s: int | None) -> CacheDefault:
+    """Return the part in the cache that a key has, as lists show it."""
+    return CacheDefault(mode="off") if ttl_s is None else CacheDefault(mode="on", ttl_s=ttl_s or None)
 
 
 def budget_body(limit_micro_rub: int, period: BudgetPeriod | None) -> BudgetBody | None:
@@ -153,6 +175,7 @@ def key_body(key: KeyView) -> dict[str, Any]:
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,
         "disabled": key.disabled,
+        "cache": cache_default_of(key.cache_ttl_s),
     }
 
 

@@ -23,7 +23,7 @@ from services.gateway.notifications.bodies import (
 
 Asked = Annotated[RequestContext, Depends(current_context)]
 Token = Annotated[str, Query(min_length=1, max_length=512)]
-UNSUBSCRIBE: Final = "/v1/alerts/unsubscribe"
+UNSUBSCRIBE: Final = "/unsubscribe"
 NEEDS: Final[Needs] = {
     "GET /v1/alerts": Scope.USAGE_READ,
     "POST /v1/alerts": Scope.NOTIFICATIONS_WRITE,
@@ -94,13 +94,13 @@ def unsubscribe_router(notifications: NotificationClient) -> APIRouter:
     """Return the routes of the link in mails (RFC 8058): looking at it changes nothing, since scanners of mail look."""
     router = APIRouter(tags=["notifications"])
 
-    @router.get(UNSUBSCRIBE, response_class=HTMLResponse)
+    @router.get(UNSUBSCRIBE, response_class=HTMLResponse, include_in_schema=False)
     async def ask(token: Token) -> Response:
         """Show the button that ends mails."""
         action = html.escape(f"{UNSUBSCRIBE}?token={token}", quote=True)
         return HTMLResponse(BUTTON.format(action=action), headers=PAGE_HEADERS)
 
-    @router.post(UNSUBSCRIBE, response_class=HTMLResponse)
+    @router.post(UNSUBSCRIBE, response_class=HTMLResponse, include_in_schema=False)
     async def unsubscribe(context: Asked, token: Token) -> Response:
         """End mails: by the button, or by a mail program itself."""
         await notifications.unsubscribe(token, context.call)

@@ -17,6 +17,8 @@ from razvilka.auth.v1 import (
     account_pb2_grpc,
     auth_pb2,
     auth_pb2_grpc,
+    budgets_pb2,
+    budgets_pb2_grpc,
     oauth_pb2,
     oauth_pb2_grpc,
     owners_pb2,
@@ -31,8 +33,14 @@ from razvilka.usage.v1 import (
     catalog_facts_pb2_grpc,
     forecasts_pb2,
     forecasts_pb2_grpc,
+    insights_pb2,
+    insights_pb2_grpc,
     notifications_pb2,
     notifications_pb2_grpc,
+    reports_pb2,
+    reports_pb2_grpc,
+    shared_spend_pb2,
+    shared_spend_pb2_grpc,
     statistics_pb2,
     statistics_pb2_grpc,
     usage_pb2,
@@ -48,10 +56,13 @@ from servicekit.telemetry import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
 from services.gateway.tests.batch_backend import FakeBatches
+from services.gateway.tests.budget_backend import FakeBudgets, FakeSharedSpend
 from services.gateway.tests.forecast_backend import FakeForecasts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts, shown_context
+from services.gateway.tests.insights_backend import FakeInsights
 from services.gateway.tests.notification_backend import FakeNotifications, FakeOwners
 from services.gateway.tests.provider_backend import FakeProviders
+from services.gateway.tests.reports_backend import FakeReports
 from services.gateway.tests.statistics_backend import FakeStatistics
 from services.router.frames import RouterAnswerCodec
 
@@ -129,6 +140,7 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         self.hold: asyncio.Event | None = None
         self.ordered: Any = None
         self.names: dict[tuple[str, str], dict[str, str]] = {}
+        self.keys: list[auth_pb2.ApiKey] = []
 
     async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:
         self.asked += 1
@@ -152,11 +164,12 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
 
     async def CreateApiKey(self, request: Any, context: Any) -> auth_pb2.CreateApiKeyResponse:
         self.ordered = request
-        key = self.key(id="key-2", name=request.name, scopes=request.scopes, models=request.models)
+        ttl_s = request.cache_ttl_s if request.HasField("cache_ttl_s") else None
+        key = self.key(id="key-2", name=request.name, scopes=request.scopes, models=request.models, cache_ttl_s=ttl_s)
         return auth_pb2.CreateApiKeyResponse(key=key, secret="rz_live_fresh")
 
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
-        return auth_pb2.ListApiKeysResponse(keys=[self.key()])
+        return auth_pb2.ListApiKeysResponse(keys=self.keys or [self.key()])
 
     async def GetModelNames(self, request: Any, context: Any) -> auth_pb2.GetModelNamesResponse:
         return auth_pb2.GetModelNamesResponse(names=self.names.get((request.user_id, request.key_id), {}))
@@ -443,10 +456,14 @@ class Backends:
     auth: FakeAuth
     oauth: FakeOAuth
     accounts: FakeAccounts
+    budgets: FakeBudgets
+    shared_spend: FakeSharedSpend
     router: FakeRouter
     usage: FakeUsage
     statistics: FakeStatistics
     forecasts: FakeForecasts
+    insights: FakeInsights
+    reports: FakeReports
     catalog_facts: FakeCatalogFacts
     notifications: FakeNotifications
     owners: FakeOwners
@@ -471,7 +488,8 @@ async def running_backends() -> AsyncIterator[Backends]:
     auth, router, usage, statistics = FakeAuth(), FakeRouter(), FakeUsage(), FakeStatistics()
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
     catalog_facts, notifications, owners = FakeCatalogFacts(), FakeNotifications(), FakeOwners()
-    forecasts = FakeForecasts()
+    forecasts, insights, reports = FakeForecasts(), FakeInsights(), FakeReports()
+    budgets, shared_spend = FakeBudgets(), FakeSharedSpend()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
@@ -479,13 +497,17 @@ async def running_backends() -> AsyncIterator[Backends]:
         oauth_pb2_grpc.add_OAuthServiceServicer_to_server(oauth, server)
         account_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
         user_context_pb2_grpc.add_UserContextServiceServicer_to_server(user_contexts, server)
+        budgets_pb2_grpc.add_BudgetServiceServicer_to_server(budgets, server)
         owners_pb2_grpc.add_OwnerServiceServicer_to_server(owners, server)
 
     def register_usage(server: Any) -> None:
         usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server)
         statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(statistics, server)
         forecasts_pb2_grpc.add_ForecastServiceServicer_to_server(forecasts, server)
+        insights_pb2_grpc.add_InsightsServiceServicer_to_server(insights, server)
+        reports_pb2_grpc.add_ReportServiceServicer_to_server(reports, server)
         catalog_facts_pb2_grpc.add_CatalogFactsServiceServicer_to_server(catalog_facts, server)
+        shared_spend_pb2_grpc.add_SharedSpendServiceServicer_to_server(shared_spend, server)
         notifications_pb2_grpc.add_NotificationServiceServicer_to_server(notifications, server)
 
     registrations = {
@@ -494,9 +516,18 @@ async def running_backends() -> AsyncIterator[Backends]:
         "usage_target": register_usage,
     }
     files = {
-        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, owners_pb2),
+        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, owners_pb2, budgets_pb2),
         "router_target": (pb, admin_pb2, batches_pb2),
-        "usage_target": (usage_pb2, catalog_facts_pb2, forecasts_pb2, notifications_pb2, statistics_pb2),
+        "usage_target": (
+            usage_pb2,
+            catalog_facts_pb2,
+            forecasts_pb2,
+            insights_pb2,
+            notifications_pb2,
+            reports_pb2,
+            shared_spend_pb2,
+            statistics_pb2,
+        ),
     }
     async with AsyncExitStack() as stack:
         targets = {}
@@ -508,10 +539,14 @@ async def running_backends() -> AsyncIterator[Backends]:
             auth=auth,
             oauth=oauth,
             accounts=accounts,
+            budgets=budgets,
+            shared_spend=shared_spend,
             router=router,
             usage=usage,
             statistics=statistics,
             forecasts=forecasts,
+            insights=insights,
+            reports=reports,
             catalog_facts=catalog_facts,
             notifications=notifications,
             owners=owners,

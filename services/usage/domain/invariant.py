@@ -13,7 +13,9 @@ class Invariant(StrEnum):
     ID_TIME_IS_CREATED_AT = "id_time_is_created_at"
     ROWS_EQUAL_DAYS = "rows_equal_days"
     ROWS_EQUAL_USER_HOURS = "rows_equal_user_hours"
+    ROWS_EQUAL_USER_DAYS = "rows_equal_user_days"
     ROWS_EQUAL_PLATFORM_HOURS = "rows_equal_platform_hours"
+    ROWS_EQUAL_PLATFORM_DAYS = "rows_equal_platform_days"
     ROWS_EQUAL_LATENCY = "rows_equal_latency"
 
 

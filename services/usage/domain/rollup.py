@@ -22,9 +22,11 @@ _summed: Final = attrgetter(*SUMMED)
 Sums = list[int]
 """Amounts in the order of `SUMS`."""
 
-DayKey = tuple[str, date, str, str, str, str, str]
-PlatformKey = tuple[datetime, str, str, str]
-UserHourKey = tuple[str, datetime]
+DayKey = tuple[str, date, str, str, str, str, str, str, str, str]
+PlatformKey = tuple[datetime, str, str, str, str, str]
+PlatformDayKey = tuple[date, str, str, str, str, str]
+UserHourKey = tuple[str, datetime, str, str, str]
+UserDayKey = tuple[date, str]
 LatencyKey = tuple[datetime, str, str, str, int]
 
 Key = TypeVar("Key", bound=tuple[object, ...])
@@ -36,7 +38,9 @@ class Rollups:
 
     day: tuple[tuple[DayKey, Sums], ...]
     platform: tuple[tuple[PlatformKey, Sums], ...]
+    platform_day: tuple[tuple[PlatformDayKey, Sums], ...]
     user_hour: tuple[tuple[UserHourKey, Sums], ...]
+    user_day: tuple[tuple[UserDayKey, Sums], ...]
     latency: tuple[tuple[LatencyKey, int], ...]
 
 
@@ -52,7 +56,14 @@ def rollups(added: Iterable[UsageRecord], removed: Iterable[UsageRecord] = ()) -
         tally.count(record, 1)
     for record in removed:
         tally.count(record, -1)
-    return Rollups(_ordered(tally.day), _ordered(tally.platform), _ordered(tally.user_hour), _ordered(tally.latency))
+    return Rollups(
+        day=_ordered(tally.day),
+        platform=_ordered(tally.platform),
+        platform_day=_ordered(tally.platform_day),
+        user_hour=_ordered(tally.user_hour),
+        user_day=_ordered(tally.user_day),
+        latency=_ordered(tally.latency),
+    )
 
 
 Amount = TypeVar("Amount", Sums, int)
@@ -68,7 +79,9 @@ class _Tally:
     def __init__(self) -> None:
         self.day: dict[DayKey, Sums] = {}
         self.platform: dict[PlatformKey, Sums] = {}
+        self.platform_day: dict[PlatformDayKey, Sums] = {}
         self.user_hour: dict[UserHourKey, Sums] = {}
+        self.user_day: dict[UserDayKey, Sums] = {}
         self.latency: dict[LatencyKey, int] = {}
         self._hours: dict[int, tuple[datetime, date]] = {}
 
@@ -76,10 +89,13 @@ class _Tally:
         """Add the record (`sign` 1) or take it back (-1)."""
         hour, day = self._hour_of(record.time_ms // _HOUR_MS)
         user, provider, model, status = record.user_id, record.provider, record.model, str(record.status)
+        call = (provider, model, status, record.endpoint, record.error_code)
         amounts = [sign, *[sign * amount for amount in _summed(record)]]
-        _add(self.day, (user, day, record.key_id, record.grant_id, provider, model, status), amounts)
-        _add(self.platform, (hour, provider, model, status), amounts)
-        _add(self.user_hour, (user, hour), amounts)
+        _add(self.day, (user, day, record.key_id, record.grant_id, record.client_id, *call), amounts)
+        _add(self.platform, (hour, *call), amounts)
+        _add(self.platform_day, (day, *call), amounts)
+        _add(self.user_hour, (user, hour, provider, model, status), amounts)
+        _add(self.user_day, (day, user), amounts)
         if record.source is not Source.IMPORTED:
             self._count_latency((hour, provider, model, "latency", latency_bucket(record.latency_ms)), sign)
         if record.first_token_ms > 0:

@@ -70,7 +70,10 @@ class Delivering:
         under_way: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as tasks:
             while (await self._take_more(tasks, under_way)) or under_way:
-                _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                # Not only when one is done: what becomes due while receivers hang does not wait for them.
+                _, under_way = await asyncio.wait(
+                    under_way, timeout=self._settings.every_s, return_when=asyncio.FIRST_COMPLETED
+                )
 
     async def _take_more(self, tasks: asyncio.TaskGroup, under_way: set[asyncio.Task[None]]) -> bool:
         free = self._settings.at_once - len(under_way)

@@ -18,7 +18,6 @@ from services.usage.reports.announcing import Announcements, RaiseEvent
 from services.usage.reports.generation import Generation
 from services.usage.reports.ordering import Reports
 from services.usage.reports.performing import Performance
-from services.usage.reports.rpc import ReportServicer
 from services.usage.reports.scheduling import Schedules
 from services.usage.reports.settings import ReportSettings
 from services.usage.reports.store.report_store import ReportStore
@@ -34,23 +33,16 @@ class ReportRoom:
     """What the service needs of reports.
 
     Attributes:
-        generation: makes a file at once.
         reports: those of users.
         schedules: those of users.
         upkeep: what is done by itself.
         every_s: seconds from one round of it to the next.
     """
 
-    generation: Generation
     reports: Reports
     schedules: Schedules
     upkeep: ReportUpkeep
     every_s: float
-
-    @property
-    def servicer(self) -> ReportServicer:
-        """The RPCs."""
-        return ReportServicer(self.reports, self.schedules)
 
     @property
     def jobs(self) -> dict[str, tuple[Work, float]]:
@@ -102,7 +94,7 @@ def build_reports(
     schedules = Schedules(ScheduleStore(pool), settings, clock=clock, new_id=_new_id)
     announcements = Announcements(store, reports.link, around.raise_event, around.public_url)
     upkeep = ReportUpkeep(reports, schedules, performance, announcements, store.delete_expired, clock=clock)
-    return ReportRoom(generation, reports, schedules, upkeep, settings.every_s)
+    return ReportRoom(reports, schedules, upkeep, settings.every_s)
 
 
 def _new_id() -> str:

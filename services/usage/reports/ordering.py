@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
 from servicekit.clock import Clock
 from servicekit.errors import Conflict, ErrorReason, NotFound, QuotaExceeded
 from services.usage.reports.domain.link import Link, opens, sign_link
-from services.usage.reports.domain.order import Order, check_order
+from services.usage.reports.domain.order import Format, Order, Wishes, check_order
 from services.usage.reports.domain.report import Report, Status
 from services.usage.reports.generation import Generation
 from services.usage.reports.performing import Performance
@@ -22,6 +22,7 @@ from services.usage.reports.writers.formats import check_writable
 from services.usage.store.usage_store import EVERYBODY
 
 LINK_KEY_BYTES: Final = 32
+USUAL_DAYS: Final = 30
 NewId = Callable[[], str]
 
 
@@ -57,6 +58,12 @@ class Reports:
             link_key=secrets.token_bytes(LINK_KEY_BYTES),
             schedule_id=schedule_id,
         )
+
+    def usual_order(self, user_id: str, format: Format) -> Order:
+        """Return the order of a summary of the last thirty days, today included."""
+        now = self._clock.now()
+        first = now.date() - timedelta(days=USUAL_DAYS - 1)
+        return Order(user_id, datetime.combine(first, time(), UTC), now, Wishes(format))
 
     async def order(self, order: Order) -> Report:
         """Return a new report: done already when it is about few requests, else waiting for its turn.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
 import grpc
@@ -10,6 +10,7 @@ from razvilka.usage.v1 import reports_pb2 as pb
 from razvilka.usage.v1 import reports_pb2_grpc as pb_grpc
 
 from services.usage.reports.domain.link import Link
+from services.usage.reports.domain.order import Format, Order
 from services.usage.reports.domain.report import Report, Status
 from services.usage.reports.ordering import Reports
 from services.usage.reports.rpc_messages import (
@@ -22,18 +23,23 @@ from services.usage.reports.rpc_messages import (
 from services.usage.reports.scheduling import Schedules
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+# Who makes a report; the façade of the service does.
+GenerateReport: TypeAlias = Callable[[str, Format, Order | None], Awaitable[Report]]
 
 
 class ReportServicer(pb_grpc.ReportServiceServicer):
     """Reports and schedules on the wire."""
 
-    def __init__(self, reports: Reports, schedules: Schedules) -> None:
+    def __init__(self, reports: Reports, schedules: Schedules, generate: GenerateReport) -> None:
+        self._generate = generate
         self._reports = reports
         self._schedules = schedules
 
     async def OrderReport(self, request: pb.OrderReportRequest, context: Context) -> pb.OrderReportResponse:
         """Make a report, now or later."""
-        return pb.OrderReportResponse(report=self._linked(await self._reports.order(order_from_proto(request))))
+        order = order_from_proto(request)
+        made = await self._generate(order.user_id, order.wishes.format, order)
+        return pb.OrderReportResponse(report=self._linked(made))
 
     async def GetReport(self, request: pb.GetReportRequest, context: Context) -> pb.GetReportResponse:
         """Tell how far a report is."""

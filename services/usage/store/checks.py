@@ -38,6 +38,7 @@ FIND_MISPLACED_IDS: Final = """
 """
 
 _HOUR: Final = "date_trunc('hour', created_at, 'UTC')"
+_DAY: Final = "(created_at AT TIME ZONE 'UTC')::date"
 
 
 def _comparison(table: str, key: dict[str, str], since: str) -> str:
@@ -80,20 +81,29 @@ def _comparison(table: str, key: dict[str, str], since: str) -> str:
     )
 
 
-_MODEL: Final = {"provider": "provider", "model": "model", "status": "status"}
+_CALL: Final = {name: name for name in ("provider", "model", "status", "endpoint", "error_code")}
+_OF_DAYS: Final = "day >= ($1 AT TIME ZONE 'UTC')::date"
+_OF_HOURS: Final = "hour >= $1"
 COMPARE_DAYS: Final = _comparison(
     "usage.rollup_day",
     {
         "user_id": "user_id",
-        "day": "(created_at AT TIME ZONE 'UTC')::date",
+        "day": _DAY,
         "key_id": "key_id",
         "grant_id": "grant_id",
-        **_MODEL,
+        "client_id": "client_id",
+        **_CALL,
     },
-    "day >= ($1 AT TIME ZONE 'UTC')::date",
+    _OF_DAYS,
 )
-COMPARE_USER_HOURS: Final = _comparison("usage.rollup_hour_user", {"user_id": "user_id", "hour": _HOUR}, "hour >= $1")
-COMPARE_PLATFORM_HOURS: Final = _comparison("usage.rollup_hour_platform", {"hour": _HOUR, **_MODEL}, "hour >= $1")
+COMPARE_USER_HOURS: Final = _comparison(
+    "usage.rollup_hour_user",
+    {"user_id": "user_id", "hour": _HOUR, "provider": "provider", "model": "model", "status": "status"},
+    _OF_HOURS,
+)
+COMPARE_USER_DAYS: Final = _comparison("usage.rollup_day_user", {"day": _DAY, "user_id": "user_id"}, _OF_DAYS)
+COMPARE_PLATFORM_HOURS: Final = _comparison("usage.rollup_hour_platform", {"hour": _HOUR, **_CALL}, _OF_HOURS)
+COMPARE_PLATFORM_DAYS: Final = _comparison("usage.rollup_day_platform", {"day": _DAY, **_CALL}, _OF_DAYS)
 
 # By number, not by bucket: the bucket's logarithm is the service's, and the two need not agree to the last bit.
 COMPARE_LATENCY: Final = """
@@ -128,7 +138,9 @@ QUERIES: Final[dict[Invariant, str]] = {
     Invariant.ID_TIME_IS_CREATED_AT: FIND_MISPLACED_IDS,
     Invariant.ROWS_EQUAL_DAYS: COMPARE_DAYS,
     Invariant.ROWS_EQUAL_USER_HOURS: COMPARE_USER_HOURS,
+    Invariant.ROWS_EQUAL_USER_DAYS: COMPARE_USER_DAYS,
     Invariant.ROWS_EQUAL_PLATFORM_HOURS: COMPARE_PLATFORM_HOURS,
+    Invariant.ROWS_EQUAL_PLATFORM_DAYS: COMPARE_PLATFORM_DAYS,
     Invariant.ROWS_EQUAL_LATENCY: COMPARE_LATENCY,
 }
 

@@ -29,26 +29,29 @@ def _adding(table: str, key: dict[str, str], amounts: Sequence[str]) -> str:
     )
 
 
-# All four: rows come sorted by primary key, so that two writers take row locks in one order.
+# All: rows come sorted by primary key, so that two writers take row locks in one order.
 _MODEL: Final = {"provider": "text", "model": "text"}
+_CALL: Final = {**_MODEL, "status": "text", "endpoint": "text", "error_code": "text"}
 ADD_TO_DAY: Final = _adding(
     "usage.rollup_day",
-    {"user_id": "text", "day": "date", "key_id": "text", "grant_id": "text", **_MODEL, "status": "text"},
+    {"user_id": "text", "day": "date", "key_id": "text", "grant_id": "text", "client_id": "text", **_CALL},
     SUMS,
 )
-ADD_TO_USER_HOUR: Final = _adding("usage.rollup_hour_user", {"user_id": "text", "hour": "timestamptz"}, SUMS)
+ADD_TO_USER_HOUR: Final = _adding(
+    "usage.rollup_hour_user", {"user_id": "text", "hour": "timestamptz", **_MODEL, "status": "text"}, SUMS
+)
+ADD_TO_USER_DAY: Final = _adding("usage.rollup_day_user", {"day": "date", "user_id": "text"}, SUMS)
 ADD_TO_LATENCY: Final = _adding(
     "usage.rollup_hour_latency",
     {"hour": "timestamptz", **_MODEL, "metric": "text", "bucket": "smallint"},
     ["requests"],
 )
-ADD_TO_PLATFORM: Final = _adding(
-    "usage.rollup_hour_platform", {"hour": "timestamptz", **_MODEL, "status": "text"}, SUMS
-)
+ADD_TO_PLATFORM: Final = _adding("usage.rollup_hour_platform", {"hour": "timestamptz", **_CALL}, SUMS)
+ADD_TO_PLATFORM_DAY: Final = _adding("usage.rollup_day_platform", {"day": "date", **_CALL}, SUMS)
 
 
 async def add(connection: Connection, changes: Rollups) -> None:
-    """Add the amounts to the four rollups.
+    """Add the amounts to the rollups.
 
     The platform's rows come last: every writer needs the same few, so they are locked for the shortest time.
     """
@@ -56,9 +59,11 @@ async def add(connection: Connection, changes: Rollups) -> None:
         return
     await connection.execute(ADD_TO_DAY, *_sum_columns(changes.day))
     await connection.execute(ADD_TO_USER_HOUR, *_sum_columns(changes.user_hour))
+    await connection.execute(ADD_TO_USER_DAY, *_sum_columns(changes.user_day))
     if changes.latency:  # rows of release 1.0 have none
         await connection.execute(ADD_TO_LATENCY, *_columns((*key, count) for key, count in changes.latency))
     await connection.execute(ADD_TO_PLATFORM, *_sum_columns(changes.platform))
+    await connection.execute(ADD_TO_PLATFORM_DAY, *_sum_columns(changes.platform_day))
 
 
 def _sum_columns(amounts: Sequence[tuple[tuple[object, ...], Sums]]) -> list[tuple[Any, ...]]:

@@ -32,6 +32,8 @@ WIRE_TYPES = {
     "timestamptz": {FieldDescriptor.TYPE_MESSAGE},
 }
 
+ROLLUPS = ("rollup_day", "rollup_day_user", "rollup_day_platform", "rollup_hour_user", "rollup_hour_platform")
+
 
 def bounds_in(message: Any) -> dict[str, dict[str, Any]]:
     """Return what usage.proto says of each field: the bounds it sets."""
@@ -110,7 +112,7 @@ async def test_the_table_has_the_columns(pool: Pool) -> None:
     assert (await columns_in(pool, "usage")).keys() == stored | {"created_at"}
 
 
-@pytest.mark.parametrize("table", ["rollup_day", "rollup_hour_platform", "rollup_hour_user"])
+@pytest.mark.parametrize("table", ROLLUPS)
 async def test_the_rollups_sum_what_the_columns_say(pool: Pool, table: str) -> None:
     """Every bigint of a rollup is a sum, and every sum has its bigint."""
     columns = await columns_in(pool, table)
@@ -148,11 +150,11 @@ def without(exact: UsageRecord, name: str) -> UsageRecord:
 
 
 async def test_the_check_notices_a_difference_in_each_sum(ingest: Ingest, upkeep: Upkeep, pool: Pool) -> None:
-    """Rollups of days, users' hours and the platform's hours: one more in any sum is a breach."""
+    """Rollups of days and hours, of users and of everybody: one more in any sum is a breach."""
     await ingest.record([record(1)])
     before = (await upkeep.check_since(None)).counts
     found = {}
-    for table in ("rollup_day", "rollup_hour_user", "rollup_hour_platform"):
+    for table in ROLLUPS:
         for name in SUMS:
             await pool.execute(f"UPDATE usage.{table} SET {name} = {name} + 1")
             found[table, name] = sum((await upkeep.check_since(None)).counts.values())
@@ -160,7 +162,7 @@ async def test_the_check_notices_a_difference_in_each_sum(ingest: Ingest, upkeep
 
     assert sum(before.values()) == 0
     assert found == dict.fromkeys(found, 1)
-    assert len(found) == 3 * len(SUMS)
+    assert len(found) == len(ROLLUPS) * len(SUMS)
 
 
 def test_every_field_of_a_record_reaches_the_message() -> None:

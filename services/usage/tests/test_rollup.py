@@ -69,9 +69,12 @@ def test_each_rollup_has_its_own_keys() -> None:
     changes = rollups([one, one])
 
     sums = [2, *[2 * getattr(one, name) for name in SUMMED]]
-    assert changes.day == ((("user-1", hour.date(), "k", "g", "p", "m", "completed"), sums),)
-    assert changes.platform == (((hour, "p", "m", "completed"), sums),)
-    assert changes.user_hour == ((("user-1", hour), sums),)
+    call = ("p", "m", "completed", "chat.completions", "")
+    assert changes.day == ((("user-1", hour.date(), "k", "g", "", *call), sums),)
+    assert changes.platform == (((hour, *call), sums),)
+    assert changes.platform_day == (((hour.date(), *call), sums),)
+    assert changes.user_hour == ((("user-1", hour, *call[:3]), sums),)
+    assert changes.user_day == (((hour.date(), "user-1"), sums),)
     assert changes.latency == (((hour, "p", "m", "first_token", 0), 2), ((hour, "p", "m", "latency", 89), 2))
     assert latency_bucket(900) == 89
 
@@ -82,7 +85,7 @@ def test_every_hour_has_its_own_rows() -> None:
 
     changes = rollups([record(number, (early, late)[number % 2]) for number in range(5)])
 
-    assert [(key, sums[0]) for key, sums in changes.user_hour] == [(("user-1", early), 3), (("user-1", late), 2)]
+    assert [(key[:2], sums[0]) for key, sums in changes.user_hour] == [(("user-1", early), 3), (("user-1", late), 2)]
 
 
 def test_a_guess_takes_its_own_latency_with_it() -> None:

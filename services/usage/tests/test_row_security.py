@@ -11,7 +11,7 @@ from services.usage.tests.records import record
 from tools.testing.plugin import MakeDatabaseDsn
 
 TABLES = (
-    *("usage.usage", "usage.usage_default", "usage.rollup_day", "usage.rollup_hour_user"),
+    *("usage.usage", "usage.usage_default", "usage.rollup_day", "usage.rollup_hour_user", "usage.rollup_day_user"),
     *("usage.notification_channels", "usage.notification_rules", "usage.notification_events"),
     *("usage.notification_deliveries", "usage.notification_attempts", "usage.notification_people"),
     "usage.notification_outbox",

@@ -94,6 +94,21 @@ async def test_sums_exactly_what_was_spent_between_any_two_moments(
             assert (spend.cost_micro_rub, spend.requests) == (sum(expected), len(expected))
 
 
+async def test_sums_what_many_spent_each_in_a_span_of_their_own(spending: Spending, records: list[UsageRecord]) -> None:
+    """Members of an organization, one of whom left and came again; nobody is no part of it."""
+    left, came = MIDDAY - timedelta(hours=45), MIDDAY - timedelta(hours=12)
+    mine = [one for one in records if one.user_id == "user-1"]
+
+    total = await spending.sum_of_many([("user-1", None, left), ("user-1", came, None), ("user-2", None, None)])
+
+    counted = [one for one in mine if one.created_at < left or one.created_at >= came]
+    counted += [one for one in records if one.user_id == "user-2"]
+    assert total == sum(one.cost_micro_rub for one in counted)
+    assert await spending.sum_of_many([]) == 0
+    with pytest.raises(InvalidRequest):
+        await spending.sum_of_many([("user-1", None, None)] * 1001)
+
+
 @pytest.mark.parametrize("subject", ["", "user:user-2", "user:", "key:", "team:x", "user-1"])
 async def test_refuses_a_subject_that_is_not_this_users(spending: Spending, subject: str) -> None:
     """A user's sum never answers for another."""

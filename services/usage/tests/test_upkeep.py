@@ -29,6 +29,8 @@ BREACHES = [
     ("UPDATE usage.rollup_day SET model = 'other'", Invariant.ROWS_EQUAL_DAYS),
     ("UPDATE usage.rollup_hour_user SET requests = 0", Invariant.ROWS_EQUAL_USER_HOURS),
     ("UPDATE usage.rollup_hour_platform SET tokens_cached = 0", Invariant.ROWS_EQUAL_PLATFORM_HOURS),
+    ("UPDATE usage.rollup_day_user SET requests = 0", Invariant.ROWS_EQUAL_USER_DAYS),
+    ("UPDATE usage.rollup_day_platform SET endpoint = 'other'", Invariant.ROWS_EQUAL_PLATFORM_DAYS),
     ("UPDATE usage.rollup_hour_latency SET requests = 2 WHERE metric = 'first_token'", Invariant.ROWS_EQUAL_LATENCY),
     (
         "UPDATE usage.usage SET created_at = created_at + interval '1 millisecond'",

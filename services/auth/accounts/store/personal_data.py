@@ -20,7 +20,7 @@ SELECT jsonb_build_object(
     'api_keys', (
         SELECT coalesce(jsonb_agg(to_jsonb(k) ORDER BY k.created_at), '[]') FROM (
             SELECT id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
-                   created_at, expires_at, last_used_at, revoked_at
+                   created_at, expires_at, last_used_at, revoked_at, cache_ttl_s
             FROM auth.api_keys WHERE user_id = $1
         ) AS k),
     'model_names', (

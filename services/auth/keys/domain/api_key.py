@@ -49,7 +49,8 @@ class ApiKey:
     `models` and `ip_allow_list` restrict when they are not empty. `lineage_id` is the first key of the line of
     rotations that led here, the key itself when there was none: its budget is counted under this id, so that rotating
     a key does not renew what is spent. It ends when one of its `makers` does. `is_disabled`: an administrator switched
-    it off, or what made it, and may switch it on again.
+    it off, or what made it, and may switch it on again. `cache_ttl_s`: for how long answers to it are cached where a
+    request does not say, in seconds; 0: as long as the gateway has it, None: not at all.
     """
 
     id: str
@@ -68,6 +69,7 @@ class ApiKey:
     revoked_at: datetime | None
     makers: tuple[str, ...] = ()
     is_disabled: bool = False
+    cache_ttl_s: int | None = None
 
     @property
     def powers(self) -> Powers:

@@ -16,6 +16,8 @@ from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, Scope, parse_s
 
 MAX_NAME_LENGTH: Final = 100
 MAX_NETWORKS: Final = 100
+# A month: what is older is asked anew.
+MAX_CACHE_TTL_S: Final = 31 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class KeyOrder:
     budget: KeyBudget | None
     expires_at: datetime | None
     maker: Authority | None = None
+    cache_ttl_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class CheckedOrder:
     budget: KeyBudget | None
     expires_at: datetime | None
     makers: tuple[str, ...] = ()
+    cache_ttl_s: int | None = None
 
 
 def check_order(order: KeyOrder, now: datetime, *, owner_is_admin: bool = False) -> CheckedOrder:
@@ -70,6 +74,7 @@ def check_order(order: KeyOrder, now: datetime, *, owner_is_admin: bool = False)
         budget=order.budget,
         expires_at=powers.expires_at,
         makers=makers_of(order.maker),
+        cache_ttl_s=_cache_ttl_s(order.cache_ttl_s),
     )
 
 
@@ -78,6 +83,12 @@ def _name(given: str) -> str:
     if not 1 <= len(name) <= MAX_NAME_LENGTH or not name.isprintable():
         raise _invalid("name", f"The name must have 1 to {MAX_NAME_LENGTH} printable characters.")
     return name
+
+
+def _cache_ttl_s(given: int | None) -> int | None:
+    if given is not None and not 0 <= given <= MAX_CACHE_TTL_S:
+        raise _invalid("cache.ttl_s", f"An answer serves for at most {MAX_CACHE_TTL_S} seconds.")
+    return given
 
 
 def _networks(given: Sequence[str]) -> tuple[str, ...]:

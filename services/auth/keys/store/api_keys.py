@@ -20,13 +20,13 @@ from services.auth.shared.store.unit_of_work import Connection, Pool
 INSERT_KEY: Final = """
 INSERT INTO auth.api_keys
     (id, lineage_id, user_id, key_hash, hash_kind, pepper_id, name, prefix, last_four, scopes, models, ip_allow_list,
-     budget_micro_rub, budget_period, created_at, expires_at, makers)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+     budget_micro_rub, budget_period, created_at, expires_at, makers, cache_ttl_s)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 """
 
 LIST_KEYS: Final = """
 SELECT id, lineage_id, user_id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
-       created_at, expires_at, last_used_at, revoked_at, makers,
+       created_at, expires_at, last_used_at, revoked_at, makers, cache_ttl_s,
        auth.is_disabled('key:' || id) AS is_disabled
 FROM auth.api_keys
 WHERE user_id = $1
@@ -36,7 +36,7 @@ LIMIT $2
 
 LIST_KEYS_AFTER: Final = """
 SELECT id, lineage_id, user_id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
-       created_at, expires_at, last_used_at, revoked_at, makers,
+       created_at, expires_at, last_used_at, revoked_at, makers, cache_ttl_s,
        auth.is_disabled('key:' || id) AS is_disabled
 FROM auth.api_keys
 WHERE user_id = $1 AND (created_at, id) < ($3, $4)
@@ -48,7 +48,7 @@ LIMIT $2
 FIND_KEY: Final = """
 SELECT k.id, k.lineage_id, k.user_id, k.key_hash, k.hash_kind, k.pepper_id, k.name, k.prefix, k.last_four, k.scopes,
        k.models, k.ip_allow_list, k.budget_micro_rub, k.budget_period, k.created_at, k.expires_at, k.last_used_at,
-       k.revoked_at, k.makers, u.tier, u.is_admin, u.time_zone,
+       k.revoked_at, k.makers, k.cache_ttl_s, u.tier, u.is_admin, u.time_zone,
        auth.is_disabled('key:' || k.id) AS is_disabled
 FROM auth.api_keys AS k
 JOIN auth.users AS u ON u.id = k.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
@@ -58,7 +58,7 @@ WHERE k.key_hash = ANY($1::text[])
 FIND_KEY_BY_ID: Final = """
 SELECT k.id, k.lineage_id, k.user_id, k.key_hash, k.hash_kind, k.pepper_id, k.name, k.prefix, k.last_four, k.scopes,
        k.models, k.ip_allow_list, k.budget_micro_rub, k.budget_period, k.created_at, k.expires_at, k.last_used_at,
-       k.revoked_at, k.makers, u.tier, u.is_admin, u.time_zone,
+       k.revoked_at, k.makers, k.cache_ttl_s, u.tier, u.is_admin, u.time_zone,
        auth.is_disabled('key:' || k.id) AS is_disabled
 FROM auth.api_keys AS k
 JOIN auth.users AS u ON u.id = k.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
@@ -81,7 +81,7 @@ WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL
 SHORTEN_KEY: Final = """
 WITH old AS (
     SELECT id, lineage_id, user_id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub,
-           budget_period, created_at, expires_at, last_used_at, revoked_at, makers, false AS is_disabled
+           budget_period, created_at, expires_at, last_used_at, revoked_at, makers, cache_ttl_s, false AS is_disabled
     FROM auth.api_keys
     WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3)
       AND NOT auth.is_disabled('key:' || id)
@@ -217,4 +217,4 @@ def _values(key: ApiKey, stored: KeyHash) -> tuple[Any, ...]:
     shown = (key.name, key.prefix, key.last_four)
     lists = (sorted(key.scopes), list(key.models), list(key.ip_allow_list))
     budget = (key.budget.limit_micro_rub, key.budget.period) if key.budget else (None, None)
-    return (*row, *shown, *lists, *budget, key.created_at, key.expires_at, list(key.makers))
+    return (*row, *shown, *lists, *budget, key.created_at, key.expires_at, list(key.makers), key.cache_ttl_s)

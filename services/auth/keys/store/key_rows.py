@@ -43,6 +43,7 @@ def key_from_row(row: asyncpg.Record) -> ApiKey:
         revoked_at=row["revoked_at"],
         makers=tuple(row["makers"]),
         is_disabled=row["is_disabled"],
+        cache_ttl_s=row["cache_ttl_s"],
     )
 
 

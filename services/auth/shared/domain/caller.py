@@ -15,7 +15,7 @@ from services.auth.shared.domain.tier import Tier, TierLimits
 class Caller:
     """The holder of a valid credential. `time_zone` is the account's, by its IANA name: budget periods follow it.
 
-    `model_names` say which model is meant by a name.
+    `model_names` say which model is meant by a name, `cache_ttl_s` for how long answers are cached; None: not at all.
     """
 
     user_id: str
@@ -33,3 +33,4 @@ class Caller:
     client_id: str = ""
     model_names: Mapping[str, str] = field(default_factory=dict)
     quotas: tuple[Quota, ...] = ()
+    cache_ttl_s: int | None = None

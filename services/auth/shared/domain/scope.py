@@ -82,10 +82,13 @@ SCOPES: Final[dict[Scope, ScopeFacts]] = {
     ),
     Scope.KEYS_READ: ScopeFacts(ScopeKind.API, "`GET /v1/keys`"),
     Scope.KEYS_WRITE: ScopeFacts(
-        ScopeKind.API, "making, rotating and revoking API keys, with no more rights than one's own"
+        ScopeKind.API,
+        "making, rotating and revoking API keys, with no more rights than one's own; setting `/v1/budgets`",
     ),
     Scope.PROFILE_READ: ScopeFacts(ScopeKind.API, "`GET /v1/users/me`, `/v1/sessions`, `/v1/grants`"),
-    Scope.PROFILE_WRITE: ScopeFacts(ScopeKind.API, "changing those, ending the account"),
+    Scope.PROFILE_WRITE: ScopeFacts(
+        ScopeKind.API, "changing those, ending the account, feedback on anomalies, decisions on advice"
+    ),
     Scope.CLIENTS_WRITE: ScopeFacts(ScopeKind.API, "`/v1/clients`, with no more scopes than one's own"),
     Scope.ADMIN: ScopeFacts(
         ScopeKind.OPERATOR,

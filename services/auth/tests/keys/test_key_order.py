@@ -35,6 +35,8 @@ ORDER = KeyOrder("user", "laptop", frozenset(), (), (), None, None)
         pytest.param("ip_allow_list", ("10.0.0.0/33",), id="no network"),
         pytest.param("ip_allow_list", ("example.ru",), id="a name"),
         pytest.param("expires_at", NOON, id="already expired"),
+        pytest.param("cache_ttl_s", -1, id="cached for less than nothing"),
+        pytest.param("cache_ttl_s", 31 * 86_400 + 1, id="cached too long"),
     ],
 )
 def test_order_is_refused_and_the_field_named(field: str, value: Any) -> None:
@@ -42,7 +44,7 @@ def test_order_is_refused_and_the_field_named(field: str, value: Any) -> None:
     with pytest.raises(InvalidRequest) as caught:
         check_order(dataclasses.replace(ORDER, **{field: value}), NOON)
 
-    assert caught.value.param == field
+    assert caught.value.param == {"cache_ttl_s": "cache.ttl_s"}.get(field, field)
     assert caught.value.reason is ErrorReason.INVALID_PARAMETERS
 
 

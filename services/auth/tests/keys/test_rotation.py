@@ -47,6 +47,20 @@ async def test_a_successor_spends_on_from_the_budget_of_the_first_key(auth: Auth
     assert [budget.subject for budget in caller.budgets] == [f"key:{first.key.id}", f"user:{user}"]
 
 
+@pytest.mark.parametrize("ttl_s", [None, 0, 600, 31 * 86_400])
+async def test_a_key_says_whether_answers_to_it_are_cached(auth: AuthCaller, ttl_s: int | None) -> None:
+    """To its owner, to the gateway, and so does its successor; a key that was made without is none of the cache's."""
+    user = await auth.new_user()
+    old = await auth.new_key(user, cache_ttl_s=ttl_s)
+
+    new = await auth.call(pb.RotateApiKeyRequest(user_id=user, key_id=old.key.id, overlap_s=60, by_operator=True))
+
+    listed = await auth.call(pb.ListApiKeysRequest(user_id=user))
+    callers = [await auth.verify(old.secret), await auth.verify(new.secret)]
+    told = [old.key, new.key, *listed.keys, *callers]
+    assert [each.cache_ttl_s if each.HasField("cache_ttl_s") else None for each in told] == [ttl_s] * 6
+
+
 async def test_a_key_that_is_inserted_without_a_line_begins_its_own(auth: AuthCaller, auth_dsn: str) -> None:
     """Rows brought over from release 1.0 name none."""
     user = await auth.new_user()

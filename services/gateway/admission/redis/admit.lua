@@ -33,7 +33,7 @@ local function note(d, limit, untouched, taken, untouched_reset, taken_reset)
   if not d.taken or taken < d.taken then d.taken_limit, d.taken, d.taken_reset = limit, taken, taken_reset end
 end
 -- A cap that only watches refuses nothing; it is counted what it would have refused.
-local shadowed = {}
+local shadowed, counted_at = {}, {}
 local function refuse(name, subject, limit, wait, budget_key)
   if watching then
     if shadowed[#shadowed] ~= watching then shadowed[#shadowed + 1] = watching end
@@ -134,7 +134,11 @@ for i, budget in ipairs(a.budgets) do
     unspent = (not unspent or free < unspent) and free or unspent
     if budget.shadow and not known and deciding then
       for _, cap in ipairs(budget.shadow) do
-        if hold > cap.limit - budget.limit + rest then shadowed[#shadowed + 1] = cap.id end
+        if hold > cap.limit - budget.limit + rest then
+          shadowed[#shadowed + 1] = cap.id
+          -- What members of an organization share is counted in its name.
+          if budget.owner then counted_at[#shadowed] = string.sub(budget.owner, 1, -1 - #DETAILS) .. SHADOWED end
+        end
       end
     end
     if not known and deciding and hold > rest then
@@ -195,9 +199,10 @@ call('HSET', KEYS[1], request_id, pack({
   hold = hold, running = running, charges = charges, budget_keys = budget_keys, facts = a.facts,
   owners = #owners > 0 and owners or nil,
 }))
-for _, id in ipairs(shadowed) do
-  call('HINCRBY', prefix .. SHADOWED, id, 1)
-  call('PEXPIRE', prefix .. SHADOWED, COUNTER_TTL_MS)
+for i, id in ipairs(shadowed) do
+  local key = counted_at[i] or prefix .. SHADOWED
+  call('HINCRBY', key, id, 1)
+  call('PEXPIRE', key, COUNTER_TTL_MS)
 end
 call('ZADD', prefix .. HOLDS, expiry, request_id)
 if not deciding then call('SET', prefix .. MARK .. request_id, '1', 'PX', MARK_TTL_MS) end

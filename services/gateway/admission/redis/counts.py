@@ -9,7 +9,10 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from services.gateway.admission.keys import shadowed_key
+from services.gateway.admission.dimensions import Dimension
+from services.gateway.admission.keys import shadowed_key, state_key
+from services.gateway.admission.periods import DAY_S
+from services.gateway.admission.redis.conventions import WINDOW_SUFFIX
 
 log = structlog.get_logger()
 
@@ -39,6 +42,20 @@ class RedisCounts:
             log.warning("admission.counts_away", error=type(exc).__name__)
             return {}
         return {key: Count(int(used), int(held or 0)) for key, (used, held) in zip(keys, found, strict=True) if used}
+
+    async def of_quotas(self, owner: str, names: Sequence[tuple[str, Dimension]], now_s: int) -> dict[str, int]:
+        """Return what was taken today of daily quotas, by their names; those that nobody has used yet are left out."""
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for name, dimension in names:
+                    pipe.hmget(state_key(owner, name), [dimension.value, dimension.value + WINDOW_SUFFIX])
+                found = await pipe.execute()
+        except (RedisError, OSError) as exc:
+            log.warning("admission.counts_away", error=type(exc).__name__)
+            return {}
+        today = now_s // DAY_S
+        counts = zip(names, found, strict=True)
+        return {name: int(count) for (name, _), (count, day) in counts if count and int(day or -1) == today}
 
     async def would_have_refused(self, owner: str, ids: Sequence[str]) -> dict[str, int]:
         """Return how many requests of an owner each of these caps would have refused, as far as Redis knows."""

@@ -90,7 +90,7 @@ class PaidRoute(ABC, Generic[Body]):
         given = self.metadata_of(request)
         if given or context.asked_tags:
             context.metadata = tags_of(context.asked_tags, given)
-        if context.asked_cache:
+        if context.asked_cache or context.known_caller.cache_ttl_s is not None:
             context.cache = wish_of(context, request, self.inference.cache)
 
     def metadata_of(self, request: Body) -> Mapping[str, str] | None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import time
+from dataclasses import replace
 
 from servicekit.errors import ErrorReason
+from services.gateway.admission.caps import Budget, CapMode
 from services.gateway.admission.dimensions import Limits
+from services.gateway.admission.periods import BudgetPeriod
+from services.gateway.admission.redis.counts import RedisCounts
 from services.gateway.admission.request import AdmissionRefused
 from services.gateway.tests.admission_kit import admission_on, budget, counters, request
 
@@ -24,6 +28,34 @@ async def test_two_hundred_callers_share_the_last_of_a_budget_exactly(redis_url,
     assert len(answers) - len(refused) == 7
     assert {answer.reason for answer in refused} == {ErrorReason.BUDGET_EXCEEDED}
     assert await counters(redis_client) == {"used": 0, "held": 7000}
+
+
+async def test_members_share_the_last_of_an_organizations_budget_exactly(redis_url, redis_client):
+    """200 calls of ten members over four gateways, with a soft and a watching budget on the same counter."""
+    shared = tuple(
+        Budget("organization:o", BudgetPeriod.WEEK, limit, mode, id, "Europe/Moscow")
+        for limit, mode, id in (
+            (7_999, CapMode.HARD, "hard"),
+            (1_000, CapMode.SOFT, "soft"),
+            (2_000, CapMode.SHADOW, "watching"),
+        )
+    )
+    asked = [replace(request(budgets=shared, hold=1000), user_id=f"user-{at % 10}") for at in range(200)]
+    async with (
+        admission_on(redis_url, boot_id="a") as a,
+        admission_on(redis_url, boot_id="b") as b,
+        admission_on(redis_url, boot_id="c") as c,
+        admission_on(redis_url, boot_id="d") as d,
+    ):
+        answers = await asyncio.gather(
+            *((a, b, c, d)[at % 4].admit(each) for at, each in enumerate(asked)), return_exceptions=True
+        )
+
+    refused = [answer for answer in answers if isinstance(answer, AdmissionRefused)]
+    assert len(answers) - len(refused) == 7
+    assert {answer.details["limit_id"] for answer in refused} == {"hard"}
+    assert await counters(redis_client) == {"used": 0, "held": 7000}
+    assert await RedisCounts(redis_client).would_have_refused("organization:o", ["watching"]) == {"watching": 5}
 
 
 RACES = {

@@ -6,12 +6,13 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final
 
 from services.usage.insights.domain.finding import Found, Pattern, found
 from services.usage.insights.domain.material import WINDOW_DAYS, DayUse, Material
 from services.usage.insights.domain.values import Count, Money, Name, Number, Share, Values
+from services.usage.statistics.domain.drivers import changes
+from services.usage.statistics.domain.figures import Figures
 
 MIN_REQUESTS: Final = 100
 WEEK: Final = 7
@@ -88,37 +89,21 @@ def mix_shift(material: Material) -> Iterator[Found]:
     yield found(Pattern.MIX_SHIFT, moved, values, {**material.span(WEEK + WINDOW_DAYS), "group_by": "version"})
 
 
-@dataclass(frozen=True, slots=True)
-class Drivers:
-    """What a change of cost comes from, in micro-roubles; the three add up to it."""
-
-    volume: int
-    mix: int
-    price: int
-
-
-def drivers(before: Mapping[str, Sums], after: Mapping[str, Sums]) -> Drivers:
-    """Part the change of cost: more tokens, other models, other prices. `before` has tokens.
-
-    Of a model that was not used before, the price of now is taken for that of then: it changed the mix, not a price.
-    """
-    growth = Fraction(_tokens(after), _tokens(before))
-    volume = sum(sums.cost_micro_rub for sums in before.values()) * (growth - 1)
-    price = Fraction(0)
-    for name, sums in after.items():
-        then = before.get(name)
-        if then is not None and then.tokens:
-            price += sums.cost_micro_rub - Fraction(then.cost_micro_rub, then.tokens) * sums.tokens
-    change = _cost(after) - _cost(before)
-    return Drivers(round(volume), change - round(volume) - round(price), round(price))
-
-
 def _tokens(sums: Mapping[str, Sums]) -> int:
     return sum(model.tokens for model in sums.values())
 
 
 def _cost(sums: Mapping[str, Sums]) -> int:
     return sum(model.cost_micro_rub for model in sums.values())
+
+
+def _figures(sums: Mapping[str, Sums]) -> dict[str, Figures]:
+    return {
+        name: Figures(
+            tokens_input=model.tokens_input, tokens_output=model.tokens_output, cost_micro_rub=model.cost_micro_rub
+        )
+        for name, model in sums.items()
+    }
 
 
 def driver_split(material: Material) -> Iterator[Found]:
@@ -128,13 +113,13 @@ def driver_split(material: Material) -> Iterator[Found]:
     change = _cost(after) - _cost(before)
     if not _tokens(before) or not _tokens(after) or not change:
         return
-    parts = drivers(before, after)
+    models = changes(_figures(before), _figures(after))
     values: Values = {
         "change": Money(change, signed=True),
         "days": Count(WINDOW_DAYS, "day"),
-        "volume": Money(parts.volume, signed=True),
-        "mix": Money(parts.mix, signed=True),
-        "price": Money(parts.price, signed=True),
+        "volume": Money(sum(model.volume_micro_rub for model in models), signed=True),
+        "mix": Money(sum(model.mix_micro_rub for model in models), signed=True),
+        "price": Money(sum(model.price_micro_rub for model in models), signed=True),
     }
     yield found(Pattern.DRIVER_SPLIT, "", values, {**material.span(2 * WINDOW_DAYS), "group_by": "version"})
 

@@ -8,19 +8,22 @@ from typing import Final
 
 import msgspec
 
+from services.usage.insights.domain.anomaly import IMPACT_MICRO_RUB
 from services.usage.insights.domain.finding import Found
 from services.usage.store.connection import Connection
 
+LEAST_REQUESTS: Final = 20
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(tuple[Found, ...]).decode
 
-# Whoever had a request lately; a stored day never goes back.
+# Whoever did enough lately for anything to show; the others are analysed when they ask. A stored day never goes back.
 ENROL: Final = """
     INSERT INTO usage.insight_users AS stored (user_id, active_day)
     SELECT user_id, max(day)
     FROM usage.rollup_day
     WHERE day >= $1
     GROUP BY user_id
+    HAVING sum(requests) >= $2 OR sum(cost_micro_rub) >= $3
     ORDER BY user_id
     ON CONFLICT (user_id) DO UPDATE
     SET active_day = excluded.active_day
@@ -29,8 +32,8 @@ ENROL: Final = """
 
 
 async def enrol(connection: Connection, since: date) -> None:
-    """Note everybody who had a request since a day."""
-    await connection.execute(ENROL, since)
+    """Note everybody who has had twenty requests, or spent a hundred roubles, since a day."""
+    await connection.execute(ENROL, since, LEAST_REQUESTS, IMPACT_MICRO_RUB)
 
 
 NEXT_USER: Final = """

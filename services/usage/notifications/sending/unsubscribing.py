@@ -11,7 +11,7 @@ from servicekit.errors import ErrorReason, InvalidRequest
 from servicekit.trust.sealing import CannotOpen, Sealer
 
 OWNER: Final = "unsubscribe"
-PATH: Final = "/v1/alerts/unsubscribe"
+PATH: Final = "/unsubscribe"
 LONGEST: Final = 256
 
 

@@ -1,4 +1,7 @@
-"""What statements about rows are made of: the dimensions, the conditions, the sums."""
+"""What statements about rows and rollups are made of: the dimensions and the conditions.
+
+A rollup's columns have the names that they have in rows.
+"""
 
 from __future__ import annotations
 
@@ -37,17 +40,3 @@ def condition_of(dimension: Dimension, parameter: str) -> str:
     if dimension is Dimension.TAG:
         return HAS_TAG.format(parameter)
     return f"{COLUMN_OF[dimension]} = ANY({parameter})"
-
-
-_STREAMED: Final = "first_token_ms > 0 AND cache_status <> 'hit'"
-SUMS_OF_ROWS: Final[Mapping[str, str]] = {
-    "requests": "count(*)",
-    "errors": "count(*) FILTER (WHERE status = 'failed')",
-    "tokens_input": "sum(tokens_input)",
-    "tokens_output": "sum(tokens_output)",
-    "tokens_cached": "sum(tokens_cached)",
-    "tokens_reasoning": "sum(tokens_reasoning)",
-    "cost_micro_rub": "(sum(cost) * 1000000)",
-    "output_ms": f"coalesce(sum(greatest(latency_ms - first_token_ms, 0)) FILTER (WHERE {_STREAMED}), 0)",
-    "tokens_streamed": f"coalesce(sum(greatest(tokens_output - tokens_reasoning, 0)) FILTER (WHERE {_STREAMED}), 0)",
-}

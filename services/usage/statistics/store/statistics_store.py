@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from servicekit.postgres import database_errors
+from services.usage.domain.rollup import SUMS
 from services.usage.statistics.domain.buckets import starts_of
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
+from services.usage.statistics.domain.pieces import cut
 from services.usage.statistics.domain.query import Bucket, Query
 from services.usage.statistics.domain.request_line import LogQuery, RequestLine
+from services.usage.statistics.domain.sampling import windows
 from services.usage.statistics.store.request_log import read_page
-from services.usage.statistics.store.row_sql import SUMS_OF_ROWS
-from services.usage.statistics.store.statement import durations_statement, shape_of, sums_statement, values_of
+from services.usage.statistics.store.sources import sources_of
+from services.usage.statistics.store.statement import (
+    durations_of_rows,
+    shape_of,
+    sums_of_rollup,
+    sums_of_rows,
+    values_for_rollup,
+    values_for_rows,
+    values_for_windows,
+)
 from services.usage.store.connection import Connection
 from services.usage.store.usage_store import EVERYBODY, NAME_USER
 
@@ -24,7 +36,7 @@ _Place = tuple[int, tuple[str, ...]]
 
 
 class StatisticsStore:
-    """Figures from rows. Each method raises `Unavailable` while PostgreSQL cannot be reached."""
+    """Figures from rollups where they can answer, else from rows; `Unavailable` while PostgreSQL cannot be reached."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
@@ -70,15 +82,29 @@ async def answer(connection: Connection, query: Query) -> list[Row]:
     if query.since >= query.until:
         return []
     starts = starts_of(query.bucket, query.zone, query.since, query.until) if query.bucket else [query.since]
-    shape, values = shape_of(query), values_of(query, starts)
-    sums = _by_place(await connection.fetch(sums_statement(shape), *values))
+    sums = await _sums(connection, query, starts)
     durations: dict[_Place, asyncpg.Record] = {}
     if query.quantiles:
-        durations = _by_place(await connection.fetch(durations_statement(shape), *values))
+        chosen = windows(query.since, query.until, sum(row["requests"] for row in sums.values()))
+        values = values_for_windows(query, starts, chosen)
+        durations = _by_place(await connection.fetch(durations_of_rows(shape_of(query)), *values))
     return [
         Row(starts[place[0] - 1] if query.bucket else None, place[1], _figures(sums[place], durations.get(place)))
         for place in sorted(sums)
     ]
+
+
+async def _sums(connection: Connection, query: Query, starts: list[datetime]) -> dict[_Place, asyncpg.Record]:
+    rollup, finer = sources_of(query)
+    if rollup is None:
+        statement, values = sums_of_rows(shape_of(query)), values_for_rows(query, starts)
+    else:
+        pieces = cut([query.since, *starts[1:], query.until], rollup.slot)
+        statement, values = (
+            sums_of_rollup(shape_of(query), rollup, finer),
+            values_for_rollup(query, rollup, finer, pieces),
+        )
+    return _by_place(await connection.fetch(statement, *values))
 
 
 def _by_place(rows: Sequence[asyncpg.Record]) -> dict[_Place, asyncpg.Record]:
@@ -86,11 +112,7 @@ def _by_place(rows: Sequence[asyncpg.Record]) -> dict[_Place, asyncpg.Record]:
 
 
 def _figures(sums: asyncpg.Record, durations: asyncpg.Record | None) -> Figures:
-    amounts = {name: sums[name] for name in SUMS_OF_ROWS}
-    if durations is None:
-        return Figures(**amounts)
-    return Figures(
-        **amounts,
-        latency=Quantiles(*(durations["latency"] or ())),
-        first_token=Quantiles(*(durations["first_token"] or ())),
-    )
+    values: dict[str, Any] = {name: int(sums[name]) for name in SUMS}
+    if durations is not None:
+        values |= {name: Quantiles(*(durations[name] or ())) for name in ("latency", "first_token")}
+    return Figures(**values)

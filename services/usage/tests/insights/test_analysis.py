@@ -101,3 +101,17 @@ async def test_every_query_prepares(pool: asyncpg.Pool[asyncpg.Record]) -> None:
     async with pool.acquire() as connection:
         for query in queries.values():
             await connection.prepare(query)
+
+
+async def test_who_does_next_to_nothing_is_analysed_when_they_ask(
+    ingest: Ingest, insights: Insights, pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """Nobody's night is spent on a request a day."""
+    await write(ingest, "user-1", wasteful)
+
+    await insights.jobs.look()
+    without_asking = await _counts(pool)
+    await insights.analysis.patterns("user-1", Asked())
+
+    assert without_asking["insight_users"] == 0
+    assert (await _counts(pool))["insight_users"] == 1

@@ -51,7 +51,7 @@ async def test_a_mail_reaches_the_accounts_address_in_its_language(
     assert words in mail.get_content()
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert link in mail.get_content()
-    assert link.startswith("https://llm.example.ru/v1/alerts/unsubscribe?token=")
+    assert link.startswith("https://llm.example.ru/unsubscribe?token=")
     await house.rpc(pb.UnsubscribeRequest(token=parse_qs(urlsplit(link).query)["token"][0]))
     assert [(channel.id, channel.disabled) for channel in await house.channels()] == [(channel_id, "unsubscribed")]
 

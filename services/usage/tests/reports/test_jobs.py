@@ -231,3 +231,13 @@ async def test_nothing_is_kept_of_an_order_that_cannot_be_carried_out(make_room)
         await room.reports.order(replace(CSV, until=CSV.since))
 
     assert await room.reports.list("user-1") == []
+
+
+async def test_a_report_of_the_last_thirty_days_needs_no_order(make_room, records, clock):
+    """Whose and which format is enough."""
+    room = make_room()
+
+    report = await room.reports.order(room.reports.usual_order("user-1", Format.PDF))
+
+    days = (report.order.until - report.order.since).days
+    assert (report.status, days, (await content_of(room, report))[:5]) == (Status.DONE, 29, b"%PDF-")

@@ -252,6 +252,7 @@ class ApiKey(_message.Message):
     BUDGET_MICRO_RUB_FIELD_NUMBER: _builtins.int
     BUDGET_PERIOD_FIELD_NUMBER: _builtins.int
     DISABLED_FIELD_NUMBER: _builtins.int
+    CACHE_TTL_S_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     user_id: _builtins.str
     name: _builtins.str
@@ -263,6 +264,10 @@ class ApiKey(_message.Message):
     budget_period: Global___BudgetPeriod.ValueType
     disabled: _builtins.bool
     """by an administrator, who may enable it again"""
+    cache_ttl_s: _builtins.int
+    """Its answers are cached unless a request says otherwise, for so many seconds; 0: as long as the gateway has it. Absent:
+    they are not.
+    """
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -301,12 +306,15 @@ class ApiKey(_message.Message):
         budget_micro_rub: _builtins.int = ...,
         budget_period: Global___BudgetPeriod.ValueType = ...,
         disabled: _builtins.bool = ...,
+        cache_ttl_s: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at", "revoked_at", b"revoked_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s", "cache_ttl_s", b"cache_ttl_s", "created_at", b"created_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at", "revoked_at", b"revoked_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_micro_rub", b"budget_micro_rub", "budget_period", b"budget_period", "created_at", b"created_at", "disabled", b"disabled", "expires_at", b"expires_at", "id", b"id", "ip_allow_list", b"ip_allow_list", "last_four", b"last_four", "last_used_at", b"last_used_at", "models", b"models", "name", b"name", "prefix", b"prefix", "revoked_at", b"revoked_at", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s", "budget_micro_rub", b"budget_micro_rub", "budget_period", b"budget_period", "cache_ttl_s", b"cache_ttl_s", "created_at", b"created_at", "disabled", b"disabled", "expires_at", b"expires_at", "id", b"id", "ip_allow_list", b"ip_allow_list", "last_four", b"last_four", "last_used_at", b"last_used_at", "models", b"models", "name", b"name", "prefix", b"prefix", "revoked_at", b"revoked_at", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__cache_ttl_s: _TypeAlias = _typing.Literal["cache_ttl_s"]  # noqa: Y015
+    _WhichOneofArgType__cache_ttl_s: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cache_ttl_s) -> _WhichOneofReturnType__cache_ttl_s | None: ...
 
 Global___ApiKey: _TypeAlias = ApiKey  # noqa: Y015
 
@@ -353,6 +361,7 @@ class Caller(_message.Message):
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     MODEL_NAMES_FIELD_NUMBER: _builtins.int
     QUOTAS_FIELD_NUMBER: _builtins.int
+    CACHE_TTL_S_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     key_id: _builtins.str
     """empty for OAuth tokens"""
@@ -364,6 +373,8 @@ class Caller(_message.Message):
     """OAuth only"""
     time_zone: _builtins.str
     """the account's, by its IANA name: budget periods follow it"""
+    cache_ttl_s: _builtins.int
+    """as ApiKey.cache_ttl_s"""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -408,12 +419,15 @@ class Caller(_message.Message):
         time_zone: _builtins.str = ...,
         model_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         quotas: _abc.Iterable[Global___Quota] | None = ...,
+        cache_ttl_s: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "key_limits", b"key_limits", "model_limits", b"model_limits", "user_limits", b"user_limits"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s", "cache_ttl_s", b"cache_ttl_s", "expires_at", b"expires_at", "key_limits", b"key_limits", "model_limits", b"model_limits", "user_limits", b"user_limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budgets", b"budgets", "client_id", b"client_id", "expires_at", b"expires_at", "grant_id", b"grant_id", "ip_allow_list", b"ip_allow_list", "key_id", b"key_id", "key_limits", b"key_limits", "key_name", b"key_name", "model_limits", b"model_limits", "model_names", b"model_names", "models", b"models", "quotas", b"quotas", "scopes", b"scopes", "tier", b"tier", "time_zone", b"time_zone", "user_id", b"user_id", "user_limits", b"user_limits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s", "budgets", b"budgets", "cache_ttl_s", b"cache_ttl_s", "client_id", b"client_id", "expires_at", b"expires_at", "grant_id", b"grant_id", "ip_allow_list", b"ip_allow_list", "key_id", b"key_id", "key_limits", b"key_limits", "key_name", b"key_name", "model_limits", b"model_limits", "model_names", b"model_names", "models", b"models", "quotas", b"quotas", "scopes", b"scopes", "tier", b"tier", "time_zone", b"time_zone", "user_id", b"user_id", "user_limits", b"user_limits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__cache_ttl_s: _TypeAlias = _typing.Literal["cache_ttl_s"]  # noqa: Y015
+    _WhichOneofArgType__cache_ttl_s: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cache_ttl_s) -> _WhichOneofReturnType__cache_ttl_s | None: ...
 
 Global___Caller: _TypeAlias = Caller  # noqa: Y015
 
@@ -634,6 +648,7 @@ class CreateApiKeyRequest(_message.Message):
     MAKER_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
     BY_OPERATOR_FIELD_NUMBER: _builtins.int
+    CACHE_TTL_S_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     name: _builtins.str
     budget_micro_rub: _builtins.int
@@ -643,6 +658,8 @@ class CreateApiKeyRequest(_message.Message):
     operator's tool asks. Otherwise: INVALID_CREDENTIALS.
     """
     by_operator: _builtins.bool
+    cache_ttl_s: _builtins.int
+    """as ApiKey.cache_ttl_s; 31 days at most"""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """empty: the default scopes of a key"""
@@ -671,12 +688,15 @@ class CreateApiKeyRequest(_message.Message):
         maker: Global___Authority | None = ...,
         session_id: _builtins.str = ...,
         by_operator: _builtins.bool = ...,
+        cache_ttl_s: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "maker", b"maker"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s", "cache_ttl_s", b"cache_ttl_s", "expires_at", b"expires_at", "maker", b"maker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_micro_rub", b"budget_micro_rub", "budget_period", b"budget_period", "by_operator", b"by_operator", "expires_at", b"expires_at", "ip_allow_list", b"ip_allow_list", "maker", b"maker", "models", b"models", "name", b"name", "scopes", b"scopes", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s", "budget_micro_rub", b"budget_micro_rub", "budget_period", b"budget_period", "by_operator", b"by_operator", "cache_ttl_s", b"cache_ttl_s", "expires_at", b"expires_at", "ip_allow_list", b"ip_allow_list", "maker", b"maker", "models", b"models", "name", b"name", "scopes", b"scopes", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__cache_ttl_s: _TypeAlias = _typing.Literal["cache_ttl_s"]  # noqa: Y015
+    _WhichOneofArgType__cache_ttl_s: _TypeAlias = _typing.Literal["_cache_ttl_s", b"_cache_ttl_s"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cache_ttl_s) -> _WhichOneofReturnType__cache_ttl_s | None: ...
 
 Global___CreateApiKeyRequest: _TypeAlias = CreateApiKeyRequest  # noqa: Y015
 

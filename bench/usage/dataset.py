@@ -1,0 +1,92 @@
+"""Millions of requests in a database of its own: few users have most of them, as everywhere."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from servicekit.postgres import sql
+from services.usage.domain.rollup import SUMS
+from services.usage.store.column_sql import SUM_OF_ROWS, listed
+
+DAYS: Final = 184
+USERS: Final = 2_000
+BIGGEST: Final = "user-0"
+CHUNK: Final = 500_000
+
+# A user's rank is its share to the fourth: of 2,000 users the first has 15 % of the rows. Rows come in time order.
+INSERT_ROWS: Final = """
+    INSERT INTO usage.usage (
+        id, user_id, key_id, grant_id, client_id, provider, model, requested_model, resolved_model, endpoint,
+        tokens_input, tokens_output, tokens_cached, cost, status, error_code, stream, http_status, latency_ms,
+        first_token_ms, metadata, started_at, created_at
+    )
+    SELECT
+        (lpad(to_hex(ms), 12, '0') || '7' || substr(md5(number::text), 1, 3) || '8' || substr(md5(number::text), 4, 15))
+            ::uuid,
+        'user-' || person, 'key-' || person || '-' || number % 3,
+        CASE WHEN by_app THEN 'grant-' || person ELSE '' END,
+        CASE WHEN by_app THEN 'app-' || person % 7 ELSE '' END, 'provider-' || model % 4,
+        'model-' || model || ':latest',
+        'model-' || model, 'model-' || model || '-build-7',
+        CASE WHEN number % 10 = 0 THEN 'embeddings' ELSE 'chat.completions' END, tokens, tokens / 3, tokens / 5,
+        (tokens * (50 + 40 * model))::numeric / 1000000, CASE WHEN failed THEN 'failed' ELSE 'completed' END,
+        CASE WHEN failed THEN (ARRAY['provider_timeout', 'provider_error', 'content_filter'])[1 + number % 3]
+            ELSE '' END,
+        number % 2 = 0, CASE WHEN failed THEN 502 ELSE 200 END, wait + tokens / 2,
+        CASE WHEN number % 2 = 0 THEN wait ELSE 0 END,
+        CASE WHEN number % 20 = 0 THEN jsonb_build_object('team', 'team-' || number % 5) ELSE '{}' END, at, at
+    FROM (
+        SELECT
+            number, floor(2000 * power(random(), 4))::int AS person, floor(12 * power(random(), 2))::int AS model,
+            (exp(5 + 3 * (random() + random() + random() - 1.5)))::int AS tokens,
+            (exp(5.5 + 1.5 * (random() + random() + random() - 1.5)))::int AS wait,
+            random() < 0.04 AS failed, random() < 0.2 AS by_app, $3::bigint + (number * $4::float8)::bigint AS ms,
+            to_timestamp(0) + ($3::bigint + (number * $4::float8)::bigint) * interval '1 millisecond' AS at
+        FROM generate_series($1::bigint, $2::bigint - 1) AS number
+    ) AS drawn
+"""
+_ROLLUP: Final = (
+    "INSERT INTO {table} ({key}, {names}) SELECT {key_of_rows}, {sums} FROM usage.usage GROUP BY {key_of_rows}"
+)
+_DAY: Final = "(created_at AT TIME ZONE 'UTC')::date"
+_HOUR: Final = "date_trunc('hour', created_at, 'UTC')"
+_CALL: Final = "provider, model, status, endpoint, error_code"
+_KEYS: Final = {
+    "usage.rollup_day": (
+        f"user_id, day, key_id, grant_id, client_id, {_CALL}",
+        f"user_id, {_DAY}, key_id, grant_id, client_id, {_CALL}",
+    ),
+    "usage.rollup_day_user": ("day, user_id", f"{_DAY}, user_id"),
+    "usage.rollup_day_platform": (f"day, {_CALL}", f"{_DAY}, {_CALL}"),
+    "usage.rollup_hour_user": (
+        "user_id, hour, provider, model, status",
+        f"user_id, {_HOUR}, provider, model, status",
+    ),
+    "usage.rollup_hour_platform": (f"hour, {_CALL}", f"{_HOUR}, {_CALL}"),
+}
+
+
+async def build(connection: asyncpg.Connection[asyncpg.Record], rows: int, until: datetime) -> None:
+    """Write so many rows that end at a moment, and their rollups, and have PostgreSQL look at them."""
+    begin = until - timedelta(days=DAYS)
+    await connection.execute("SET session_replication_role = replica")
+    for month in _months(begin.date(), until.date()):
+        await connection.execute("SELECT usage.ensure_month($1)", month)
+    step_ms = DAYS * 86_400_000 / rows
+    begin_ms = int((begin - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
+    for start in range(0, rows, CHUNK):
+        await connection.execute(INSERT_ROWS, start, min(start + CHUNK, rows), begin_ms, step_ms)
+    for table, (key, key_of_rows) in _KEYS.items():
+        names, sums = listed(SUMS), SUM_OF_ROWS
+        await connection.execute(sql(_ROLLUP, table=table, key=key, names=names, key_of_rows=key_of_rows, sums=sums))
+    await connection.execute("VACUUM (ANALYZE)")
+
+
+def _months(first: date, last: date) -> list[date]:
+    months = [first.replace(day=1)]
+    while months[-1] < last.replace(day=1):
+        months.append((months[-1] + timedelta(days=31)).replace(day=1))
+    return months

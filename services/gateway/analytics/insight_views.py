@@ -1,0 +1,74 @@
+"""Patterns, anomalies and recommendations as the API shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from services.gateway.analytics.views import moment, money
+from services.gateway.clients.usage_insights.values import Finding, Incident, Recommendation, Saving
+
+
+def finding_body(finding: Finding) -> dict[str, Any]:
+    """Return a finding."""
+    return {
+        "pattern": finding.pattern,
+        "subject": finding.subject or None,
+        "text": finding.texts,
+        "evidence": finding.evidence,
+        "query": finding.query,
+        "saving": _saving(finding.saving) if finding.saving else None,
+    }
+
+
+def _saving(saving: Saving) -> dict[str, Any]:
+    return {
+        **money("min", saving.min_micro_rub),
+        **money("max", saving.max_micro_rub),
+        "confidence": saving.confidence,
+    }
+
+
+def anomaly_body(incident: Incident) -> dict[str, Any]:
+    """Return an anomaly; nothing is its cause where nothing is known."""
+    cause = {
+        "dimension": incident.cause_dimension,
+        "value": incident.cause_value,
+        **money("expected", incident.cause_expected_micro_rub),
+        **money("actual", incident.cause_actual_micro_rub),
+    }
+    return {
+        "object": "usage.anomaly",
+        "id": incident.id,
+        "grain": incident.grain,
+        "begins_at": moment(incident.begins_at),
+        "ends_at": moment(incident.ends_at),
+        **money("expected", incident.expected_micro_rub),
+        **money("actual", incident.actual_micro_rub),
+        "cause": cause if incident.cause_dimension else None,
+        "feedback": incident.feedback or None,
+        "found_at": moment(incident.found_at),
+        "text": incident.texts,
+    }
+
+
+def recommendation_body(advice: Recommendation) -> dict[str, Any]:
+    """Return a piece of advice."""
+    saved = advice.realised_micro_rub
+    realised = {"realised_rub": None, "realised_micro_rub": None} if saved is None else money("realised", saved)
+    return {
+        "object": "usage.recommendation",
+        "id": advice.id,
+        **finding_body(advice.finding),
+        "state": advice.state,
+        "reason": advice.reason or None,
+        "first_seen": moment(advice.first_seen),
+        "last_seen": moment(advice.last_seen),
+        "decided_at": _moment_if(advice.decided_at),
+        **realised,
+        "realised_at": _moment_if(advice.realised_at),
+    }
+
+
+def _moment_if(at: datetime | None) -> str | None:
+    return None if at is None else moment(at)

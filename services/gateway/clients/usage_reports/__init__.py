@@ -1,0 +1,1 @@
+"""Reports of the usage service, as the gateway orders and reads them."""

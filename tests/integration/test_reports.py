@@ -1,0 +1,123 @@
+"""Reports of the whole suite: the API, every file and the command line say what SQL says."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pypdf
+import pytest
+from click.testing import CliRunner
+
+from tests.integration.books import Books
+from tools.cli import main
+from tools.stack.running_stack import RunningStack
+
+TODAY = {"period": "today", "tz": "Asia/Kamchatka"}
+
+
+@pytest.fixture
+def client(stack: RunningStack):
+    """A client with the demo's key, after two calls whose rows are stored."""
+    headers = {"Authorization": f"Bearer {stack.api_key}"}
+    with httpx.Client(base_url=stack.url, headers=headers, timeout=60) as made:
+        before = len(Books(stack).rows(stack.demo.demo_user_id))
+        for model in ("yandexgpt-lite", "gigachat"):
+            body = {"model": model, "messages": [{"role": "user", "content": "Сколько будет 2 + 2?"}]}
+            made.post("/v1/chat/completions", json=body).raise_for_status()
+        Books(stack).wait_for_rows(stack.demo.demo_user_id, before + 2)
+        yield made
+
+
+def ordered(client: httpx.Client, **wishes: Any) -> dict[str, Any]:
+    answer = client.post("/v1/reports", json={**TODAY, **wishes})
+    assert answer.status_code == 202, answer.text
+    return dict(answer.json())
+
+
+def test_the_api_and_every_file_say_what_sql_says(stack: RunningStack, client: httpx.Client) -> None:
+    """To the micro-rouble; whoever has the link gets the same bytes as the owner."""
+    summary = client.get("/v1/usage/summary", params=TODAY).json()
+    whole = client.get(ordered(client, format="json")["url"], headers={"Authorization": ""}).json()
+    report = ordered(client, format="csv", report="requests")
+    content = client.get(report["url"], headers={"Authorization": ""})
+    own = client.get(f"/v1/reports/{report['id']}/content")
+    pdf = client.get(ordered(client, format="pdf")["url"]).content
+
+    *rows, total = csv.DictReader(io.StringIO(content.text, newline=""))
+    (stored,) = stack.query(
+        "SELECT (sum(cost) * 1000000)::bigint AS cost, count(*) AS requests FROM usage.usage"
+        " WHERE user_id = $1 AND created_at >= date_trunc('day', now(), 'Asia/Kamchatka')"
+        " AND created_at < $2::text::timestamptz",
+        stack.demo.demo_user_id,
+        report["to"],
+    )
+    assert (len(rows), sum(int(Decimal(row["cost_rub"]) * 1_000_000) for row in rows)) == (
+        stored["requests"],
+        stored["cost"],
+    )
+    assert whole["totals"]["cost_micro_rub"] == summary["total"]["cost_micro_rub"] == stored["cost"]
+    assert Decimal(total["cost_rub"]) * 1_000_000 == stored["cost"]
+    text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
+    assert total["cost_rub"] in text
+    assert own.content == content.content
+    assert hashlib.sha256(own.content).hexdigest() == report["sha256"]
+
+
+def test_the_command_line_saves_a_report_and_shows_usage(
+    stack: RunningStack, client: httpx.Client, tmp_path: Path
+) -> None:
+    """Waited for, whole, under the name that it was given."""
+    runner, environment = CliRunner(), {"RAZVILKA_URL": stack.url, "RAZVILKA_API_KEY": stack.api_key}
+
+    saved = runner.invoke(
+        main,
+        ["report", "--format", "csv", "--report", "requests", "--period", "today", "--excel", "-o", str(tmp_path)],
+        env=environment,
+    )
+    shown = runner.invoke(main, ["usage", "--period", "today"], env=environment)
+    told = runner.invoke(main, ["usage", "--period", "today", "--json"], env=environment)
+
+    assert (saved.exit_code, shown.exit_code, told.exit_code) == (0, 0, 0), saved.output + shown.output + told.output
+    (path,) = tmp_path.iterdir()
+    assert path.read_bytes().startswith("\ufeffНомер запроса;Время;".encode())
+    assert "total" in shown.output
+    assert json.loads(told.output)["total"]["requests"] >= 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "told"),
+    [
+        (["report"], "", "No API key: set RAZVILKA_API_KEY"),
+        (["report"], "rz_live_nobody", "401:"),
+        (["report", "--period", "fortnight"], None, "400: `period` must be one of"),
+        (["report", "--filter", "model"], None, "must be NAME=VALUE"),
+    ],
+)
+def test_the_command_line_says_what_is_wrong(
+    stack: RunningStack, arguments: list[str], key: str | None, told: str
+) -> None:
+    """In one sentence, without a traceback."""
+    environment = {"RAZVILKA_URL": stack.url, "RAZVILKA_API_KEY": stack.api_key if key is None else key}
+
+    result = CliRunner().invoke(main, arguments, env=environment)
+
+    assert result.exit_code != 0
+    assert told in result.output
+
+
+def test_help_imports_nothing_that_takes_long() -> None:
+    """It is what people ask for first."""
+    program = "import sys, tools.cli; print(sorted({'httpx', 'rich', 'pydantic', 'grpc'} & set(sys.modules)))"
+
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert run.stdout.strip() == "[]"

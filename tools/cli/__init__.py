@@ -1,0 +1,10 @@
+"""`razvilka`: the gateway from a command line. It knows nothing but the public HTTP API.
+
+What takes long to import is imported by the command that needs it: `razvilka --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from tools.cli.commands import main
+
+__all__ = ["main"]
