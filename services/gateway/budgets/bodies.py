@@ -125,7 +125,3 @@ class DoneBody(BaseModel):
     """What was removed or changed."""
 
     id: str
-
-
-ORDERS: Final = (BudgetOrderBody, AnyBudgetOrderBody, BudgetChangeBody, OrganizationOrderBody)
-"""What is sent here; FastAPI does not see it."""
