@@ -7,7 +7,6 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from servicekit.errors import ErrorReason, NotFound
-from services.gateway.batches.bodies import NewBatchBody
 from services.gateway.edge.api_cors import ApiCors
 from services.gateway.edge.api_description import (
     TITLE,
@@ -20,6 +19,7 @@ from services.gateway.edge.endpoint import Cors
 from services.gateway.edge.errors.exception_handlers import add_exception_handlers
 from services.gateway.edge.errors.path_hints import NOTHING
 from services.gateway.edge.middleware import Edge
+from services.gateway.edge.reading.json_body import body_components
 from services.gateway.edge.reading.params import check_query
 from services.gateway.edge.request_context import context_of
 from services.gateway.edge.server.admin_listener import is_elsewhere
@@ -27,8 +27,6 @@ from services.gateway.identity.access import AccessTable, Open
 from services.gateway.inference.anthropic.entering import enter, is_anthropic, speak_anthropic, speaks_anthropic
 from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
-from services.gateway.management import bodies, orders
-from services.gateway.reports.bodies import ORDERS as REPORT_ORDERS
 from services.gateway.rooms import (
     LISTS_IN_QUERIES,
     ROOM_NEEDS,
@@ -128,6 +126,6 @@ def _bare_application(parts: AppDependencies, table: AccessTable) -> Application
 def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
-        components={**components(), **bodies.components(*orders.ORDERS, NewBatchBody, *REPORT_ORDERS)},
+        components={**components(), **body_components()},
         needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
     )

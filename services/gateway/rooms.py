@@ -14,7 +14,7 @@ from servicekit.lifecycle import Background
 from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.analytics import needs as analytics
 from services.gateway.analytics.export import export_router
-from services.gateway.analytics.forecast import forecast_router
+from services.gateway.analytics.forecasting.routes import forecast_router
 from services.gateway.analytics.insights import AskedFor, insights_router
 from services.gateway.analytics.organization import organization_router
 from services.gateway.analytics.routes import usage_router

@@ -16,32 +16,14 @@ from redis.asyncio import Redis
 from servicekit import lifecycle, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.redis import open_redis
-from servicekit.rpc_client import open_channel, peer_of
 from services.gateway.admission.admission import open_admission
-from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
 from services.gateway.admission.redis.server_clock import redis_now
 from services.gateway.app import build_app
 from services.gateway.batches.holders import Holders
 from services.gateway.budgets.standing import Standings
-from services.gateway.clients.accounts import AccountClient
-from services.gateway.clients.administration import AdministrationClient
-from services.gateway.clients.auth import AuthClient
-from services.gateway.clients.budgets.client import BudgetClient
-from services.gateway.clients.budgets.shared_spend import SharedSpend
 from services.gateway.clients.catalog import CatalogWatch
-from services.gateway.clients.grants import GrantClient
-from services.gateway.clients.notifications.client import NotificationClient
-from services.gateway.clients.notifications.owners import OwnerClient
-from services.gateway.clients.oauth import OAuthClient
-from services.gateway.clients.router.client import RouterClient, open_router
-from services.gateway.clients.usage import UsageClient
-from services.gateway.clients.usage_catalog_facts import CatalogFactsClient, CatalogFactsPush
-from services.gateway.clients.usage_forecasts.client import ForecastClient
-from services.gateway.clients.usage_insights.client import InsightsClient
-from services.gateway.clients.usage_reports.client import ReportClient
-from services.gateway.clients.usage_statistics.client import StatisticsClient
-from services.gateway.clients.user_contexts import UserContextClient
+from services.gateway.clients.usage_catalog_facts import CatalogFactsPush
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.http_server import listening
 from services.gateway.edge.server.readiness import Check, Details, Readiness
@@ -52,10 +34,11 @@ from services.gateway.kept_answers import Kept, assemble_kept
 from services.gateway.metering.journal.folder import check_journal_dir
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
-from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.readiness.clock_watch import ClockWatch
 from services.gateway.notifications.telling import Telling
+from services.gateway.room_options import admission_options, metering_options
 from services.gateway.rooms import AppDependencies, batch_runner
+from services.gateway.service_clients import Clients, open_clients
 from services.gateway.settings import GatewaySettings
 
 log = structlog.get_logger()
@@ -89,35 +72,13 @@ class Gateway:
     catalog: CatalogWatch
 
 
-@dataclass(frozen=True, slots=True)
-class Clients:
-    """The three services behind the gateway; auth has several faces."""
-
-    auth: AuthClient
-    oauth: OAuthClient
-    grants: GrantClient
-    accounts: AccountClient
-    administration: AdministrationClient
-    router: RouterClient
-    usage: UsageClient
-    statistics: StatisticsClient
-    forecasts: ForecastClient
-    insights: InsightsClient
-    reports: ReportClient
-    catalog_facts: CatalogFactsClient
-    budgets: BudgetClient
-    spend: SharedSpend
-    notifications: NotificationClient
-    owners: OwnerClient
-
-
 @asynccontextmanager
 async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) -> AsyncIterator[Gateway]:
     """Yield a gateway that listens; leaving the block stops it gracefully, within `grace_s`."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings.redis))
-        clients = await _open_clients(stack, settings, clock)
+        clients = await open_clients(stack, settings, clock)
         paid = await _open_paid_calls(stack, settings, redis, clients, clock)
         identity = assemble_identity(settings, redis, clients.auth, clients.oauth, clock)
         patient = await stack.enter_async_context(open_redis(settings.redis, timeout_ms=settings.kept_timeout_ms))
@@ -144,36 +105,6 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
             taking.start(runner.run(), name="batches")
             taking.start(runner.renew(), name="batches.renew")
         yield Gateway(port, app, parts.readiness, cancellations, parts.catalog)
-
-
-async def _open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock: Clock) -> Clients:
-    at_auth, at_router, at_usage = (peer_of(service, settings.tls) for service in ("auth", "router", "usage"))
-    auth = await stack.enter_async_context(open_channel(settings.auth_target, at_auth))
-    usage = await stack.enter_async_context(open_channel(settings.usage_target, at_usage))
-    contexts = UserContextClient(auth, clock, deadline_s=settings.auth_timeout_s)
-    router = await stack.enter_async_context(
-        open_router(settings.router_target, settings.multiplex, at_router, contexts.signed)
-    )
-    used = UsageClient(usage, contexts.signed)
-    budgets = BudgetClient(auth, deadline_s=settings.auth_timeout_s)
-    return Clients(
-        AuthClient(auth, deadline_s=settings.auth_timeout_s),
-        OAuthClient(auth, deadline_s=settings.auth_timeout_s),
-        GrantClient(auth, deadline_s=settings.auth_timeout_s),
-        AccountClient(auth, deadline_s=settings.account_timeout_s),
-        AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
-        router,
-        used,
-        StatisticsClient(usage, contexts.signed),
-        ForecastClient(usage, contexts.signed),
-        InsightsClient(usage, contexts.signed),
-        ReportClient(usage, contexts.signed),
-        CatalogFactsClient(usage),
-        budgets,
-        SharedSpend(usage, used.get_spend, budgets.memberships),
-        NotificationClient(usage, contexts.signed),
-        OwnerClient(auth, deadline_s=settings.auth_timeout_s),
-    )
 
 
 def _catalog(settings: GatewaySettings, clients: Clients, clock: Clock) -> CatalogWatch:
@@ -237,9 +168,7 @@ async def _open_paid_calls(
 ) -> tuple[PaidCalls, Metering]:
     boot_id = uuid.uuid4().hex
     admission = await stack.enter_async_context(
-        open_admission(
-            redis, clients.spend.spend_of, boot_id=boot_id, options=_admission_options(settings), clock=clock
-        )
+        open_admission(redis, clients.spend.spend_of, boot_id=boot_id, options=admission_options(settings), clock=clock)
     )
     clock_watch = ClockWatch(
         {"Redis": redis_now(redis), "usage": clients.usage.now}, clock, bound_s=settings.metering.clock_bound_s
@@ -252,7 +181,7 @@ async def _open_paid_calls(
             admission,
             Holds(redis),
             boot_id=boot_id,
-            options=_metering_options(settings),
+            options=metering_options(settings),
             clock=clock,
             clock_watch=clock_watch,
         )
@@ -288,21 +217,3 @@ def _details(metering: Metering, catalog: CatalogWatch) -> Details:
         return {part: "; ".join(found) for part, found in told.items() if found}
 
     return details
-
-
-def _admission_options(settings: GatewaySettings) -> AdmissionOptions:
-    given = settings.admission
-    return AdmissionOptions(
-        lease_s=given.lease_s,
-        renew_every_s=given.lease_s / 3,
-        replicas=given.replicas,
-        reconcile_every_s=given.reconcile_every_s,
-        explained_s=given.explained_s,
-    )
-
-
-def _metering_options(settings: GatewaySettings) -> MeteringOptions:
-    given = settings.metering
-    return MeteringOptions(
-        reap_every_s=given.reap_every_s, reap_grace_s=given.reap_grace_s, drain_at_stop_s=given.drain_at_stop_s
-    )

@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.integration.books import Books
+from tests.integration.waiting import wait_until
 from tools.cli import main
 from tools.stack.running_stack import RunningStack
 
@@ -40,7 +41,9 @@ def client(stack: RunningStack):
 def ordered(client: httpx.Client, **wishes: Any) -> dict[str, Any]:
     answer = client.post("/v1/reports", json={**TODAY, **wishes})
     assert answer.status_code == 202, answer.text
-    return dict(answer.json())
+    # About few requests it is done at once, unless others are being made.
+    path = f"/v1/reports/{answer.json()['id']}"
+    return wait_until(lambda: dict(client.get(path).json()), lambda report: report["status"] in {"done", "failed"})
 
 
 def test_the_api_and_every_file_say_what_sql_says(stack: RunningStack, client: httpx.Client) -> None:

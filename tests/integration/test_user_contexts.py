@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import pkgutil
 import time
+from types import ModuleType
 from typing import Any, Final
 
 import httpx
 import pytest
 from razvilka.auth.v1 import user_context_pb2, user_context_pb2_grpc
 from razvilka.router.v1 import router_pb2, router_pb2_grpc
+from razvilka.usage import v1 as usage_v1
 from razvilka.usage.v1 import usage_pb2, usage_pb2_grpc
 
 from servicekit.call import CallContext
@@ -138,13 +142,19 @@ def test_auth_signs_nothing_without_a_live_credential(stack: RunningStack, crede
     assert answer in (DENIED, ErrorReason.INVALID_KEY, ErrorReason.INVALID_CREDENTIALS)
 
 
+def files_of(package: ModuleType) -> list[ModuleType]:
+    """Return the contracts of a service, whichever rooms it has."""
+    names = [each.name for each in pkgutil.iter_modules(package.__path__) if each.name.endswith("_pb2")]
+    return [importlib.import_module(f"{package.__name__}.{name}") for name in names]
+
+
 def test_every_call_that_names_a_user_is_checked() -> None:
     """A method with such a field has a row, or is the gateway's own."""
     # The gateway keeps the books and rebuilds budgets from them; nobody is there to show anything.
     own = {"GetSpend"}
     naming = {
         method.name
-        for file in (usage_pb2, router_pb2)
+        for file in (router_pb2, *files_of(usage_v1))
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
         if {"user_id", "admin_user_id", "owner", "tenant"} & set(method.input_type.fields_by_name)

@@ -61,7 +61,7 @@ async def test_budgets_that_were_set_are_told_unless_they_only_watch(asking: Ask
     [owner] = (await asking.owners(user_id)).owners
 
     periods = [each.budget.period for each in owner.budgets]
-    assert periods == [auth_pb2.BUDGET_PERIOD_MONTH, auth_pb2.BUDGET_PERIOD_WEEK]
+    assert periods == [auth_pb2.BUDGET_PERIOD_WEEK, auth_pb2.BUDGET_PERIOD_MONTH]
 
 
 async def test_budgets_and_ends_of_live_credentials_are_told_with_the_accounts_ceiling(

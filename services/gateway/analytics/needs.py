@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from services.gateway.analytics import export, forecast, insights, organization, routes
+from services.gateway.analytics import export, insights, organization, routes
+from services.gateway.analytics.forecasting import routes as forecasting
 from services.gateway.analytics.grammar import DIMENSIONS
 from services.gateway.identity.access import Needs
 
 NEEDS: Final[tuple[Needs, ...]] = (
     routes.NEEDS,
     export.NEEDS,
-    forecast.NEEDS,
+    forecasting.NEEDS,
     insights.NEEDS,
     organization.NEEDS,
 )

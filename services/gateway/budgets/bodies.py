@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
@@ -12,7 +12,7 @@ Owner = Literal["user", "key", "app"]
 AnyOwner = Literal["user", "key", "app", "organization"]
 Measure = Literal["cost", "requests", "tokens"]
 Period = Literal["minute", "day", "week", "month", "lifetime"]
-MOST: int = 10**15
+MOST: Final = 10**15
 
 
 class Strict(BaseModel):
@@ -125,3 +125,7 @@ class DoneBody(BaseModel):
     """What was removed or changed."""
 
     id: str
+
+
+ORDERS: Final = (BudgetOrderBody, AnyBudgetOrderBody, BudgetChangeBody, OrganizationOrderBody)
+"""What is sent here; FastAPI does not see it."""

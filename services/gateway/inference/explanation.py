@@ -20,6 +20,8 @@ LONGEST_NAME: Final = 64
 SEPARATOR: Final = ", "
 # In the error of a request that failed: how the router says what it tried.
 _ATTEMPTS: Final = "attempts"
+# And how long it has waited for slots.
+_QUEUED_MS: Final = "queued_ms"
 _MORE: Final = "..."
 
 
@@ -79,3 +81,9 @@ def attempts_of(error: ServiceError) -> tuple[Attempt, ...]:
     except msgspec.DecodeError:
         return ()
     return tuple(Attempt(each.provider, each.model, each.reason, each.latency_ms) for each in tried)
+
+
+def waited_s(error: ServiceError) -> float:
+    """Return how many seconds a request that failed had waited for slots; its caller reads that in Server-Timing."""
+    told = error.details.pop(_QUEUED_MS, "")
+    return int(told) / 1000 if told.isascii() and told.isdecimal() else 0.0

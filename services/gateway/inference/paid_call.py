@@ -24,7 +24,7 @@ from services.gateway.inference.answer_headers import answer_headers
 from services.gateway.inference.delivered import NOTHING, Delivered, Last
 from services.gateway.inference.dispatch import Dispatch
 from services.gateway.inference.explaining.circumstances import explain_by
-from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names
+from services.gateway.inference.explanation import attempts_of, dropped_names, stored_names, waited_s
 from services.gateway.inference.marking.prompt_marks import PromptMarks
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.tokens.free_call import FreeCalls
@@ -169,6 +169,7 @@ class PaidCall:
 
     async def fail(self, error: ServiceError, last: Last) -> bytes:
         """Settle an answer that failed; return the last bytes. Nothing delivered and nothing made: nothing billed."""
+        self.context.timing.answered(waited_s(error))
         if used := error.details.pop(USED, ""):
             self.route = Route(error.details.get("provider", ""), error.details.get("model", ""))
             self._delivered.used(used)

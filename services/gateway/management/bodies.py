@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
@@ -284,16 +284,3 @@ class KeyBody(BaseModel):
     """The key that asks."""
 
     data: KeyData
-
-
-_Orders = tuple[type[BaseModel], ...]
-ORDERS: Final[_Orders] = (ProfileChange, AccountDeletion, KeyOrderBody, RotationBody, ClientOrderBody)
-
-
-def components(*orders: type[BaseModel]) -> dict[str, Any]:
-    """Return the schemas of the bodies that are sent here, and of `orders`, by name; FastAPI does not see them."""
-    found: dict[str, Any] = {}
-    for model in (*ORDERS, *orders):
-        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        found |= {**schema.pop("$defs", {}), model.__name__: schema}
-    return found

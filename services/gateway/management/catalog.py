@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
 
 from services.gateway.clients.administration import AdministrationClient, Order
 from services.gateway.clients.router.catalog_administration import (
@@ -46,8 +45,6 @@ NEEDS: Final[Needs] = {
     f"POST {PRICES}": Scope.ADMIN,
     f"POST {CHANNEL}": Scope.ADMIN,
 }
-# What is sent here.
-ORDERS: Final[tuple[type[BaseModel], ...]] = (OverrideOrderBody, PriceOrderBody, MoveOrderBody)
 
 
 class CatalogOrders:

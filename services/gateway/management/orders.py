@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from fastapi import APIRouter
 
 from services.gateway.clients.administration import AdministrationClient
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management import catalog, providers
-
-# What is sent here.
-ORDERS: Final = (*providers.ORDERS, *catalog.ORDERS)
 
 
 def order_routers(audit: AdministrationClient, routers: RouterClient, limit: OAuthLimit) -> tuple[APIRouter, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
 
 from services.gateway.clients.administration import AdministrationClient, Order
 from services.gateway.clients.router.administration import (
@@ -38,8 +37,6 @@ NEEDS: Final[Needs] = {
     "POST /v1/admin/providers/{provider}/undrain": Scope.ADMIN,
     "POST /v1/admin/providers/{provider}/reset": Scope.ADMIN,
 }
-# What is sent here.
-ORDERS: Final[tuple[type[BaseModel], ...]] = (ScopeOrderBody, DrainOrderBody)
 
 
 class ProviderOrders:

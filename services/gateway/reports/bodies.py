@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr
 
@@ -122,6 +122,3 @@ class DeletedBody(BaseModel):
     id: str
     object: str
     deleted: bool = True
-
-
-ORDERS: Final = (ReportOrder, ScheduleOrder)

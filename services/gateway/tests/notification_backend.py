@@ -50,6 +50,10 @@ class FakeNotifications(notifications_pb2_grpc.NotificationServiceServicer):
         self.asked.append(request)
         return pb.ChangeChannelResponse(channel=self._channel(request.id))
 
+    async def ConfirmChannel(self, request: Any, context: Any) -> pb.ConfirmChannelResponse:
+        self.asked.append(request)
+        return pb.ConfirmChannelResponse(channel=self._channel(request.id))
+
     async def DeleteChannel(self, request: Any, context: Any) -> pb.DeleteChannelResponse:
         del self.channels[self._channel(request.id).id]
         return pb.DeleteChannelResponse()

@@ -279,6 +279,8 @@ def _described(attempt: RoutingAttempt) -> dict[str, str]:
     facts = {"provider": model.provider, "model": model.id, "attempts": attempt.request.tried()}
     if call.provider_request_id:
         facts["provider_request_id"] = call.provider_request_id
+    if queued_ms := attempt.request.queued_ms(call.queued_s):
+        facts["queued_ms"] = str(queued_ms)
     if call.kept:
         facts["used"] = json.dumps(list(call.kept.used()), separators=(",", ":"))
     return facts

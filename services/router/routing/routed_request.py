@@ -42,6 +42,10 @@ class RoutedRequest:
     kept: Kept = field(default_factory=Kept)
     """What the model under way has answered of several calls: it is asked for the rest, and no other model is."""
 
+    def queued_ms(self, of_attempt_s: float) -> int:
+        """Return how long the request has waited for slots, with the attempt under way."""
+        return round((self.queued_s + of_attempt_s) * 1000)
+
     def tried(self) -> str:
         """Return the attempts as JSON, for an error's details."""
         tried = [

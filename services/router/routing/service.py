@@ -277,7 +277,7 @@ def _end(attempt: RoutingAttempt, usage: Usage | None) -> End:
 
 def _route(attempt: RoutingAttempt) -> Route:
     model = attempt.model
-    queued_ms = round((attempt.request.queued_s + attempt.call.queued_s) * 1000)
+    queued_ms = attempt.request.queued_ms(attempt.call.queued_s)
     dropped = tuple(dict.fromkeys(attempt.call.dropped))
     stands_in = any(tried.model != model.id for tried in attempt.request.attempts)
     return Route(model.provider, model.id, model.resolved_model, dropped, queued_ms, stands_in)

@@ -17,7 +17,7 @@ from services.usage.forecasting import metrics
 from services.usage.forecasting.domain.answer import MIX_DAYS, Past, answer, outlook_of
 from services.usage.forecasting.domain.course import Course, Today
 from services.usage.forecasting.domain.forecast import Forecast, Question
-from services.usage.forecasting.domain.outlook import WINDOW
+from services.usage.forecasting.domain.outlook import WINDOW, Outlook
 from services.usage.forecasting.domain.prices import ModelUse
 from services.usage.forecasting.domain.radii import HORIZON_MAX
 from services.usage.forecasting.domain.what_if import OtherModel, ShortCalls
@@ -51,15 +51,14 @@ class Forecaster:
             past = await self._past(question, self._clock.now().astimezone(area))
             # Some milliseconds of arithmetic: elsewhere than where every call is served.
             found = await asyncio.to_thread(answer, question, past)
-            await self._keep(question, past, asked=True)
+            await self._keep(question, past, found.outlook, asked=True)
         return found
 
     async def keep_today(self, user_id: str, zone: str) -> None:
         """Keep what is foretold of today, so that there is something to compare when the user asks again."""
         question = Question(user_id, zone, horizon=1)
-        await self._keep(
-            question, await self._past(question, self._clock.now().astimezone(ZoneInfo(zone))), asked=False
-        )
+        past = await self._past(question, self._clock.now().astimezone(ZoneInfo(zone)))
+        await self._keep(question, past, await asyncio.to_thread(outlook_of, past), asked=False)
 
     async def cost_of_day(self, user_id: str, zone: str, day: date) -> int:
         """Return what a day of a zone has cost, micro-roubles."""
@@ -107,9 +106,8 @@ class Forecaster:
         other = _other_model(question.what_if_model, facts, lately.until)
         return await self._store.short_calls(question.user_id, lately.since, lately.until, other.model), other
 
-    async def _keep(self, question: Question, past: Past, *, asked: bool) -> None:
+    async def _keep(self, question: Question, past: Past, found: Outlook, *, asked: bool) -> None:
         """Keep today's band as it was before the day began. A day that is no forecast is not kept."""
-        found = await asyncio.to_thread(outlook_of, past)
         if not found.refusal and found.days_are_meant:
             band = Course(found, NOTHING_PASSED, AS_PRICED).day(0)
             today = OpenForecast(question.user_id, past.now.date(), question.zone)

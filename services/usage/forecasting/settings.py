@@ -1,4 +1,4 @@
-"""Settings of forecasting: USAGE_FORECASTS__*."""
+"""Settings of forecasting: USAGE_FORECASTS_*."""
 
 from __future__ import annotations
 

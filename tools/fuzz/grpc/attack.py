@@ -16,7 +16,7 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from razvilka.auth.v1 import account_pb2, auth_pb2, oauth_pb2, user_context_pb2
 from razvilka.router.v1 import router_pb2
-from razvilka.usage.v1 import catalog_facts_pb2, forecasts_pb2, usage_pb2
+from razvilka.usage.v1 import catalog_facts_pb2, forecasts_pb2, insights_pb2, usage_pb2
 
 from servicekit.rpc_client import Peer, open_channel
 from tools.fuzz.grpc.messages import Messages
@@ -24,7 +24,7 @@ from tools.fuzz.grpc.messages import Messages
 FILES: Final[Mapping[str, tuple[ModuleType, ...]]] = {
     "auth": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2),
     "router": (router_pb2,),
-    "usage": (usage_pb2, catalog_facts_pb2, forecasts_pb2),
+    "usage": (usage_pb2, catalog_facts_pb2, forecasts_pb2, insights_pb2),
 }
 AT_ONCE: Final = 8
 # What gRPC's own client says when it could not write to a call that had ended.

@@ -146,7 +146,26 @@ def validated(model: type[Model], value: Any) -> Model:
     raise invalid_field(where, first["msg"])
 
 
+# FastAPI does not see bodies that it does not read: what a route says of its own is known here.
+_DESCRIBED: Final[dict[str, type[BaseModel]]] = {}
+
+
 def body_description(model: type[BaseModel]) -> dict[str, Any]:
-    """Return what OpenAPI says of a route's body; the schema itself is among the components."""
+    """Return what OpenAPI says of a route's body; the schema itself is among `body_components`.
+
+    Raises:
+        ValueError: another body has the same name.
+    """
+    if _DESCRIBED.setdefault(model.__name__, model) is not model:
+        raise ValueError(f"Two bodies are called {model.__name__}.")
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def body_components() -> dict[str, Any]:
+    """Return the schemas of all bodies that routes were described with, by name."""
+    found: dict[str, Any] = {}
+    for name, model in _DESCRIBED.items():
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        found |= {**schema.pop("$defs", {}), name: schema}
+    return found

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from razvilka.usage.v1 import usage_pb2
 
-from servicekit.errors import ErrorReason, ProviderFailed
+from servicekit.errors import ErrorReason, ProviderFailed, Unavailable
 from services.gateway.metering.usage_record import Trait
 from services.gateway.settings import MeteringSettings
 from services.gateway.tests.backends import KEY, Backends, caller, model
@@ -222,3 +222,20 @@ async def test_the_router_hears_what_the_hold_covers(start_gateway: StartGateway
     (prompt,), (texts,) = backends.router.prompts, backends.router.embeds
     assert (prompt.catalog_version, list(prompt.priced_models)) == ("1", ["yandexgpt:latest", "gigachat-pro"])
     assert (texts.catalog_version, list(texts.priced_models)) == ("1", ["text-embeddings"])
+
+
+@pytest.mark.parametrize("told", ["1000000", "0", "soon", ""])
+async def test_a_request_that_got_no_slot_says_how_long_it_waited(edge: Edge, backends: Backends, told: str) -> None:
+    """In its row and in Server-Timing; what a router says otherwise is nothing."""
+    details = {"queued_ms": told} if told else {}
+    backends.router.failure = Unavailable(ErrorReason.PROVIDER_RATE_LIMITED, "No slot in time.", details=details)
+
+    answer = await edge.client.post(CHAT, json=HELLO)
+
+    row = await backends.usage.row(answer.headers["x-request-id"])
+    assert answer.status_code == 503
+    assert "queued_ms" not in answer.json()["error"]["details"]
+    only_waited = answer.headers["server-timing"].endswith("provider;dur=0.0")
+    assert only_waited == (told == "1000000")
+    assert row.queue_ms <= row.latency_ms
+    assert only_waited or row.queue_ms == 0

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from razvilka.router.v1 import router_pb2 as pb
 
 from emulator.testing import RunningEmulator
-from servicekit.errors import ErrorReason, Unavailable
+from servicekit.errors import ErrorReason, ServiceError, Unavailable
 from servicekit.multiplex import MultiplexClient
 from servicekit.settings import RedisSettings
 from services.router.slots.settings import SlotSettings
@@ -171,3 +171,24 @@ async def test_a_request_goes_on_to_another_provider_when_the_line_has_no_place(
         answer = await complete(stub, asked, deadline_s=60)
     assert answer.route.provider == "yandexgpt"
     assert [attempt.reason for attempt in answer.end.attempts] == ["PROVIDER_RATE_LIMITED", ""]
+
+
+async def test_a_call_that_fails_after_its_wait_says_how_long_that_was(
+    emulator: RunningEmulator, redis_url: str
+) -> None:
+    """Its caller's row tells the wait from the provider's time, of failures too."""
+    async with router(emulator, redis=RedisSettings(url=redis_url, timeout_ms=5000)) as stub:
+        holds = asyncio.create_task(complete(stub, prompt("gigachat", "[[latency:60000]]"), deadline_s=90))
+        while not await emulator.control.ground_truth(operation="chat"):
+            await asyncio.sleep(0.02)
+        waits = asyncio.create_task(complete(stub, prompt("gigachat", alone=True), deadline_s=90))
+        while REGISTRY.get_sample_value("razvilka_router_queue_waiting", {"line": "gigachat"}) != 1:
+            await asyncio.sleep(0.02)
+        await emulator.control.fail("status", operation="chat", times=-1, code=503)
+        holds.cancel()
+
+        with pytest.raises(ServiceError) as caught:
+            await waits
+        await asyncio.gather(holds, return_exceptions=True)
+
+    assert int(caught.value.details["queued_ms"]) > 0

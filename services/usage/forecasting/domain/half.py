@@ -64,6 +64,7 @@ def _smoothed(values: Sequence[float], pace: float) -> tuple[float, float]:
     erred = 0.0
     for value in values:
         miss = value - level
-        erred += abs(miss)
+        # A call of abs() would double the time of the innermost loop, which runs 30,000 times for a forecast.
+        erred += miss if miss > 0 else -miss
         level += pace * miss
     return erred, level

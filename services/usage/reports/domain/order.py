@@ -133,6 +133,8 @@ def check_wishes(wishes: Wishes) -> None:
         raise _invalid("csv.decimal", "cannot be a comma where the separator is one: set csv.separator to `;`")
     if wishes.zone not in available_timezones():
         raise _invalid("tz", "must be an IANA time zone such as Europe/Moscow")
+    if any("\0" in value for values in wishes.filters.values() for value in values):
+        raise _invalid("filters", "has a NUL, which no value has")
     if Dimension.USER in wishes.filters:
         raise _invalid("user", "cannot narrow a report of one user")
 

@@ -38,7 +38,7 @@ def write_pdf(file: BinaryIO, summary: Summary) -> None:
     """Write the summary."""
     data = msgspec.json.encode(_data(summary)).decode()
     compiler = typst.Compiler(_template(), font_paths=_fonts(), ignore_system_fonts=True, sys_inputs={"report": data})
-    made = compiler.compile(format="pdf", timestamp=summary.taken_at)
+    made = compiler.compile(format="pdf", timestamp=summary.taken_at.replace(microsecond=0))
     file.write(cast("bytes", made))
 
 

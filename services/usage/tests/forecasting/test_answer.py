@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.usage.catalog_facts.domain.facts import DatedPrice, Facts
@@ -228,6 +228,7 @@ wild = st.lists(amounts, min_size=84, max_size=84)
 usual = st.lists(st.integers(60 * RUB, 140 * RUB), min_size=84, max_size=84)
 
 
+@settings(max_examples=40)
 @given(
     days=wild | usual,
     spent_today=amounts,

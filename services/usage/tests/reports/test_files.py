@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import timedelta
 from decimal import Decimal
 
 import duckdb
@@ -11,7 +12,10 @@ import pypdf
 import pytest
 
 from servicekit.errors import InvalidRequest
+from servicekit.testing.fake_clock import MIDDAY, FakeClock
 from services.usage.reports.domain.order import CsvDialect, Format, Kind, Language
+from services.usage.reports.generation import Generation
+from services.usage.reports.store.snapshot import Snapshots
 from services.usage.statistics.domain.query import Dimension
 from services.usage.tests.reports.files import book_of, csv_rows, micro, text_of
 from services.usage.tests.reports.histories import NAMES, file_of, history, order, store_history, total_of
@@ -157,3 +161,14 @@ async def test_a_period_without_requests_is_a_report_of_zeros(generation):
 
     assert json.loads(files[Format.JSON])["totals"]["requests"] == 0
     assert "За этот период запросов не было" in text_of(files[Format.PDF])
+
+
+async def test_a_snapshot_is_taken_at_any_microsecond(pool, store, tmp_path):
+    """As real clocks tell it: Typst takes whole seconds only, and every PDF failed."""
+    await store_history(store, history(10))
+    odd = FakeClock(MIDDAY + timedelta(microseconds=123_456))
+    generation = Generation(Snapshots(pool), odd, scratch=str(tmp_path), rows_max=1_000)
+
+    files = {(each, kind): await file_of(generation, order(each, kind)) for each, kind in MADE}
+
+    assert all(files.values())

@@ -211,6 +211,7 @@ async def test_a_user_has_so_many_reports_at_most(make_room, records):
         (order(Format.CSV, csv=CsvDialect(decimal_comma=True)), "csv.decimal"),
         (order(zone="Mars/Olympus"), "tz"),
         (order(filters={Dimension.USER: ("user-2",)}), "user"),
+        (order(filters={Dimension.MODEL: ("a", "b\0")}), "filters"),
         (replace(CSV, until=CSV.since), "to"),
         (replace(CSV, user_id=""), "user_id"),
     ],

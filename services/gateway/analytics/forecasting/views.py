@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.gateway.analytics.forecast_limits import AskedLimit
-from services.gateway.analytics.forecast_texts import PRELIMINARY, limit_text, refusal_text
+from services.gateway.analytics.forecasting.limits import AskedLimit
+from services.gateway.analytics.forecasting.texts import PRELIMINARY, limit_text, refusal_text
 from services.gateway.analytics.views import moment, money
 from services.gateway.clients.usage_forecasts.values import Accuracy, Band, Forecast, WhatIf
 

@@ -9,7 +9,7 @@ import pytest
 from razvilka.auth.v1 import auth_pb2
 from razvilka.usage.v1 import forecasts_pb2 as pb
 
-from services.gateway.analytics.forecast_texts import LIMITS, PRELIMINARY, REFUSALS
+from services.gateway.analytics.forecasting.texts import LIMITS, PRELIMINARY, REFUSALS
 from services.gateway.clients.usage_forecasts.client import METHODS
 from services.gateway.clients.usage_forecasts.client import REFUSALS as CODES
 from services.gateway.tests.backends import Backends, caller

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from servicekit.clock import Clock
-from services.gateway.analytics.forecast_bodies import ForecastBody
-from services.gateway.analytics.forecast_limits import budget_limit, limit_of
-from services.gateway.analytics.forecast_views import forecast_body
+from services.gateway.analytics.forecasting.bodies import ForecastBody
+from services.gateway.analytics.forecasting.limits import budget_limit, limit_of
+from services.gateway.analytics.forecasting.views import forecast_body
 from services.gateway.analytics.grammar import check_names, refusal, zone_of
 from services.gateway.clients.usage import UsageClient
 from services.gateway.clients.usage_forecasts.client import ForecastClient
