@@ -13,7 +13,7 @@ ROOMS: Final = {
     "Every service": ("servicekit.rpc_server",),
     "Gateway": tuple(
         f"services.gateway.{room}.metrics"
-        for room in ("edge", "identity", "admission", "metering", "clients", "inference", "pages")
+        for room in ("edge", "identity", "admission", "metering", "clients", "inference", "pages", "batches")
     ),
     "Auth": tuple(f"services.auth.{room}.metrics" for room in ("shared", "keys", "accounts", "oauth")),
     "Router": ("services.router.metrics", "services.router.circuits.metrics"),

@@ -13,9 +13,11 @@ from servicekit.clock import Clock
 from servicekit.lifecycle import Background
 from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.analytics import needs as analytics
+from services.gateway.analytics.export import export_router
 from services.gateway.analytics.forecasting.routes import forecast_router
 from services.gateway.analytics.insights import AskedFor, insights_router
-from services.gateway.analytics.statistics_routers import statistics_routers
+from services.gateway.analytics.organization import organization_router
+from services.gateway.analytics.routes import usage_router
 from services.gateway.batches import access as batches
 from services.gateway.batches.holders import Holders
 from services.gateway.batches.line_answers import LineAnswers
@@ -198,7 +200,9 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         organizations_router(parts.budgets),
         *notifications.notification_routers(parts.notifications, parts.telling),
         *orders.order_routers(parts.administration, parts.router, parts.limit),
-        *statistics_routers(parts.statistics, parts.clock),
+        usage_router(parts.statistics, parts.clock),
+        export_router(parts.statistics, parts.clock),
+        organization_router(parts.statistics, parts.clock),
         forecast_router(parts.forecasts, parts.usage, parts.clock),
         insights_router(parts.insights, AskedFor(parts.auth, parts.usage, parts.clock), parts.clock),
         *_report_routers(parts),

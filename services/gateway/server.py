@@ -17,7 +17,6 @@ from servicekit import lifecycle, telemetry
 from servicekit.clock import Clock, SystemClock
 from servicekit.redis import open_redis
 from services.gateway.admission.admission import open_admission
-from services.gateway.admission.options import AdmissionOptions
 from services.gateway.admission.redis.holds import Holds
 from services.gateway.admission.redis.server_clock import redis_now
 from services.gateway.app import build_app
@@ -35,9 +34,9 @@ from services.gateway.kept_answers import Kept, assemble_kept
 from services.gateway.metering.journal.folder import check_journal_dir
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
-from services.gateway.metering.options import MeteringOptions
 from services.gateway.metering.readiness.clock_watch import ClockWatch
 from services.gateway.notifications.telling import Telling
+from services.gateway.room_options import admission_options, metering_options
 from services.gateway.rooms import AppDependencies, batch_runner
 from services.gateway.service_clients import Clients, open_clients
 from services.gateway.settings import GatewaySettings
@@ -169,9 +168,7 @@ async def _open_paid_calls(
 ) -> tuple[PaidCalls, Metering]:
     boot_id = uuid.uuid4().hex
     admission = await stack.enter_async_context(
-        open_admission(
-            redis, clients.spend.spend_of, boot_id=boot_id, options=_admission_options(settings), clock=clock
-        )
+        open_admission(redis, clients.spend.spend_of, boot_id=boot_id, options=admission_options(settings), clock=clock)
     )
     clock_watch = ClockWatch(
         {"Redis": redis_now(redis), "usage": clients.usage.now}, clock, bound_s=settings.metering.clock_bound_s
@@ -184,7 +181,7 @@ async def _open_paid_calls(
             admission,
             Holds(redis),
             boot_id=boot_id,
-            options=_metering_options(settings),
+            options=metering_options(settings),
             clock=clock,
             clock_watch=clock_watch,
         )
@@ -220,21 +217,3 @@ def _details(metering: Metering, catalog: CatalogWatch) -> Details:
         return {part: "; ".join(found) for part, found in told.items() if found}
 
     return details
-
-
-def _admission_options(settings: GatewaySettings) -> AdmissionOptions:
-    given = settings.admission
-    return AdmissionOptions(
-        lease_s=given.lease_s,
-        renew_every_s=given.lease_s / 3,
-        replicas=given.replicas,
-        reconcile_every_s=given.reconcile_every_s,
-        explained_s=given.explained_s,
-    )
-
-
-def _metering_options(settings: GatewaySettings) -> MeteringOptions:
-    given = settings.metering
-    return MeteringOptions(
-        reap_every_s=given.reap_every_s, reap_grace_s=given.reap_grace_s, drain_at_stop_s=given.drain_at_stop_s
-    )

@@ -16,6 +16,7 @@ METHODS: Final = {
 }
 NOTIFICATIONS: Final = (
     *("CreateChannel", "ListChannels", "ChangeChannel", "DeleteChannel", "RotateSecret", "TestChannel"),
+    "ConfirmChannel",
     *("ListDeliveries", "Redeliver", "CreateRule", "ListRules", "ChangeRule", "DeleteRule"),
     *("Unsubscribe", "ListWatched", "PutPeople", "ListMails"),
 )
@@ -42,7 +43,9 @@ IN_THEIR_NAME: Final = {
     **dict.fromkeys(("GiveFeedback", "DecideRecommendation"), UserRow("user_id", "profile:write")),
     # Whoever may see what was spent may have it as a file. A link shows by itself which report it opens.
     **dict.fromkeys(REPORTS, UserRow("user_id", "usage:read")),
-    **dict.fromkeys(("TestChannel", "Redeliver", "CreateRule", "ChangeRule", "DeleteRule"), WRITES_NOTIFICATIONS),
+    **dict.fromkeys(
+        ("TestChannel", "ConfirmChannel", "Redeliver", "CreateRule", "ChangeRule", "DeleteRule"), WRITES_NOTIFICATIONS
+    ),
 }
 # The catalogue is the gateway's own, too: nobody's rows.
 CATALOG_FACTS: Final = ("PutCatalogFacts",)

@@ -67,14 +67,15 @@ class Spending:
         return await self._store.callers_of(models, since, limit) if models else []
 
     async def find_request(self, user_id: str, request_id: str) -> UsageRecord:
-        """Return one request of this user.
+        """Return one request of this user, by its id of 1.1 or, if it was brought over, by that of release 1.0.
 
         Raises:
             NotFound: it is absent or someone else's.
         """
         found = None
-        if _is_uuid(request_id) and "\0" not in user_id:
-            found = await self._store.find_of_user(user_id, request_id)
+        if "\0" not in user_id + request_id:
+            known = request_id if _is_uuid(request_id) else await self._store.find_imported_id(request_id)
+            found = await self._store.find_of_user(user_id, known) if known else None
         if found is None:
             raise NotFound(ErrorReason.NOT_FOUND, "No such request.", param="id")
         return found

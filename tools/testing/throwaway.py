@@ -26,12 +26,16 @@ def session_folder() -> Iterator[Path]:
     """Yield a folder of this test process; what killed test processes left behind is removed first."""
     root = Path(tempfile.gettempdir()) / f"razvilka-tests-{os.getuid()}"
     root.mkdir(mode=0o755, exist_ok=True)
-    for left in root.iterdir():
-        _remove_if_abandoned(left)
-    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
-    # Another user than ours may have to enter: PostgreSQL started by root may run as nobody.
-    folder.chmod(0o755)
-    with _locked(folder):
+    with contextlib.ExitStack() as ours:
+        # One at a time: a folder that is made and not yet locked looks abandoned.
+        with root.with_suffix(".lock").open("w") as door:
+            fcntl.flock(door, fcntl.LOCK_EX)
+            for left in root.iterdir():
+                _remove_if_abandoned(left)
+            folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
+            ours.enter_context(_locked(folder))
+        # Another user than ours may have to enter: PostgreSQL started by root may run as nobody.
+        folder.chmod(0o755)
         yield folder
         shutil.rmtree(folder, ignore_errors=True)
 

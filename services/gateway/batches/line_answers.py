@@ -27,6 +27,7 @@ from servicekit.errors import (
 )
 from services.gateway.admission.dimensions import NO_LIMITS, CallerLimits, Limits
 from services.gateway.admission.request import AdmissionRefused
+from services.gateway.batches import metrics
 from services.gateway.batches.holders import Holders
 from services.gateway.batches.inner_request import InnerAnswer, answered
 from services.gateway.batches.line_route import LineRoute
@@ -77,6 +78,7 @@ class LineAnswers:
             await self._conclude(line, context, found)
         except Conflict:
             # It took so long that another worker has it: that one gets the same answer, and nobody pays twice.
+            metrics.LINES.labels("lost").inc()
             log.warning("batches.line_lost", batch=line.batch_id, line=line.number)
         except ServiceError as exc:
             # The lease ends, and whoever claims the line then finds the answer that was kept.
@@ -92,8 +94,10 @@ class LineAnswers:
         if later is None:
             request_id = context.replay_of or context.request_id
             await self._work.finish(line, request_id, found.status, found.body)
+            metrics.LINES.labels("answered" if found.status < 400 else "failed").inc()
         else:
             await self._work.release(line, later[0], was_tried=later[1])
+            metrics.LINES.labels("later").inc()
 
     def _again(self, line: ClaimedLine, error: ServiceError) -> tuple[float, bool] | None:
         """Return after how many seconds to ask again, and whether this was a try; None: the failure is the answer."""

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from servicekit.errors import NotFound
+from services.gateway.batches import metrics
 from services.gateway.batches.input_lines import LineCheck, WrongLineError, lines_of
 from services.gateway.batches.line_route import LineRoute
 from services.gateway.clients.router.batch_work import BatchWorkClient, NewLine, UncheckedBatch
@@ -55,6 +56,7 @@ class Looking:
             return False
         errors = await self._errors(batch)
         await self._work.start_batch(batch.id, errors)
+        metrics.FILES.labels("wrong" if errors else "good").inc()
         log.info("batches.looked_through", batch=batch.id, errors=len(errors))
         return True
 

@@ -9,6 +9,7 @@ import structlog
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
 from servicekit.lifecycle import Background
+from services.gateway.batches import metrics
 from services.gateway.batches.line_answers import LineAnswers
 from services.gateway.batches.looking import Looking
 from services.gateway.clients.router.batch_work import BatchWorkClient, ClaimedLine
@@ -74,8 +75,13 @@ class BatchRunner:
         except ServiceError as exc:
             log.warning("batches.no_work_taken", error=type(exc).__name__)
             return False
+        except Exception:
+            # A file that nobody foresaw must not end the work on all others.
+            log.exception("batches.step_failed")
+            return False
         for line in lines:
             self._running += 1
+            metrics.RUNNING.inc()
             self._tasks.start(self._answer(line), name="batches.line")
         return looked or bool(lines)
 
@@ -84,6 +90,7 @@ class BatchRunner:
             await self._answers.answer(line)
         finally:
             self._running -= 1
+            metrics.RUNNING.dec()
             self._news.set()
 
     async def _rest(self) -> None:

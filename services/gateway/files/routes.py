@@ -76,7 +76,9 @@ def files_router(files: FileClient, stored: StoredFileClient, uploading: Uploadi
         facts = await files.describe(context.known_caller.user_id, _checked(file_id), context.call)
         return _file_body(file_id, facts)
 
-    @router.get(CONTENT, response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
+    @router.get(
+        CONTENT, response_class=Response, responses={200: {"content": {"image/jpeg": {}, "application/jsonl": {}}}}
+    )
     async def get_content(context: Current, file_id: FileId) -> Response:
         """Return the bytes of a file."""
         if _is_stored(file_id):

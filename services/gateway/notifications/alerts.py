@@ -94,13 +94,13 @@ def unsubscribe_router(notifications: NotificationClient) -> APIRouter:
     """Return the routes of the link in mails (RFC 8058): looking at it changes nothing, since scanners of mail look."""
     router = APIRouter(tags=["notifications"])
 
-    @router.get(UNSUBSCRIBE, response_class=HTMLResponse, include_in_schema=False)
+    @router.get(UNSUBSCRIBE, response_class=HTMLResponse)
     async def ask(token: Token) -> Response:
         """Show the button that ends mails."""
         action = html.escape(f"{UNSUBSCRIBE}?token={token}", quote=True)
         return HTMLResponse(BUTTON.format(action=action), headers=PAGE_HEADERS)
 
-    @router.post(UNSUBSCRIBE, response_class=HTMLResponse, include_in_schema=False)
+    @router.post(UNSUBSCRIBE, response_class=HTMLResponse)
     async def unsubscribe(context: Asked, token: Token) -> Response:
         """End mails: by the button, or by a mail program itself."""
         await notifications.unsubscribe(token, context.call)

@@ -68,12 +68,17 @@ class ChannelChangeBody(Strict):
     """What to change; what is left out stays."""
 
     name: Text | None = Field(None, max_length=100)
-    chat_id: Text | None = Field(None, max_length=64)
     enabled: StrictBool | None = None
 
 
+class ConfirmationBody(Strict):
+    """The code that was sent to the chat."""
+
+    code: Text = Field(min_length=1, max_length=32)
+
+
 class ChannelBody(BaseModel):
-    """A channel. `disabled` says why it is not used: owner, failing, gone, unsubscribed."""
+    """A channel. `disabled` says why it is not used: owner, failing, gone, unsubscribed, unconfirmed."""
 
     id: str
     kind: str

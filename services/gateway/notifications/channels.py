@@ -16,6 +16,7 @@ from services.gateway.notifications.bodies import (
     ChannelChangeBody,
     ChannelList,
     ChannelOrderBody,
+    ConfirmationBody,
     DeletedBody,
 )
 from services.gateway.notifications.telling import Telling
@@ -28,6 +29,7 @@ NEEDS: Final[Needs] = {
     f"POST {PATH}": Scope.NOTIFICATIONS_WRITE,
     f"PATCH {PATH}/{{channel_id}}": Scope.NOTIFICATIONS_WRITE,
     f"DELETE {PATH}/{{channel_id}}": Scope.NOTIFICATIONS_WRITE,
+    f"POST {PATH}/{{channel_id}}/confirm": Scope.NOTIFICATIONS_WRITE,
 }
 
 
@@ -51,6 +53,16 @@ def channels_router(notifications: NotificationClient, telling: Telling) -> APIR
         await telling.introduce(user_id)
         return channel_body(made)
 
+    @router.post(
+        PATH + "/{channel_id}/confirm", response_model=ChannelBody, openapi_extra=body_description(ConfirmationBody)
+    )
+    async def confirm_channel(
+        context: Asked, channel_id: str, told: Annotated[ConfirmationBody, Depends(json_of(ConfirmationBody))]
+    ) -> dict[str, Any]:
+        """Tell the code that was sent to a Telegram chat; until then nothing else is sent there."""
+        user_id = context.known_caller.user_id
+        return channel_body(await notifications.confirm_channel(user_id, channel_id, told.code, context.call))
+
     @router.patch(PATH + "/{channel_id}", response_model=ChannelBody, openapi_extra=body_description(ChannelChangeBody))
     async def change_channel(
         context: Asked, channel_id: str, change: Annotated[ChannelChangeBody, Depends(json_of(ChannelChangeBody))]
@@ -61,7 +73,7 @@ def channels_router(notifications: NotificationClient, telling: Telling) -> APIR
             channel_id,
             context.call,
             name=change.name,
-            target=change.chat_id,
+            target=None,
             enabled=change.enabled,
         )
         return channel_body(changed)

@@ -70,11 +70,17 @@ class FakeBudgets(budgets_pb2_grpc.BudgetServiceServicer):
         return pb.CreateOrganizationResponse(organization=made)
 
     async def DeleteOrganization(self, request: Any, context: Any) -> pb.DeleteOrganizationResponse:
+        self._organization(request.organization_id)
         del self.organizations[request.organization_id]
         return pb.DeleteOrganizationResponse()
 
+    def _organization(self, id: str) -> pb.Organization:
+        if id not in self.organizations:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such organization.", param="organization_id")
+        return self.organizations[id]
+
     async def SetMember(self, request: Any, context: Any) -> pb.SetMemberResponse:
-        members = self.organizations[request.organization_id].member_user_ids
+        members = self._organization(request.organization_id).member_user_ids
         members.append(request.user_id) if request.is_member else members.remove(request.user_id)
         return pb.SetMemberResponse()
 

@@ -50,6 +50,10 @@ class FakeNotifications(notifications_pb2_grpc.NotificationServiceServicer):
         self.asked.append(request)
         return pb.ChangeChannelResponse(channel=self._channel(request.id))
 
+    async def ConfirmChannel(self, request: Any, context: Any) -> pb.ConfirmChannelResponse:
+        self.asked.append(request)
+        return pb.ConfirmChannelResponse(channel=self._channel(request.id))
+
     async def DeleteChannel(self, request: Any, context: Any) -> pb.DeleteChannelResponse:
         del self.channels[self._channel(request.id).id]
         return pb.DeleteChannelResponse()
@@ -80,10 +84,10 @@ class FakeNotifications(notifications_pb2_grpc.NotificationServiceServicer):
 
     async def ChangeRule(self, request: Any, context: Any) -> pb.ChangeRuleResponse:
         self.asked.append(request)
-        return pb.ChangeRuleResponse(rule=self.rules[request.rule.id])
+        return pb.ChangeRuleResponse(rule=self._rule(request.rule.id))
 
     async def DeleteRule(self, request: Any, context: Any) -> pb.DeleteRuleResponse:
-        del self.rules[request.id]
+        del self.rules[self._rule(request.id).id]
         return pb.DeleteRuleResponse()
 
     async def Unsubscribe(self, request: Any, context: Any) -> pb.UnsubscribeResponse:
@@ -104,6 +108,11 @@ class FakeNotifications(notifications_pb2_grpc.NotificationServiceServicer):
 
     async def ListMails(self, request: Any, context: Any) -> pb.ListMailsResponse:
         return pb.ListMailsResponse()
+
+    def _rule(self, id: str) -> pb.NotificationRule:
+        if id not in self.rules:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such rule.", param="id")
+        return self.rules[id]
 
     def _channel(self, id: str) -> pb.NotificationChannel:
         if id not in self.channels:

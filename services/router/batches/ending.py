@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
+from servicekit.errors import NotFound
 from services.router.batches.domain.result_lines import EndedLine, result_line
 from services.router.batches.domain.values import Batch, Counts, LineResult, Owner, Purpose, Status
 from services.router.batches.files import MEGABYTE, new_file_id
@@ -112,7 +113,10 @@ class _Writing:
         await (self._output if answered else self._errors).write(written)
 
     def _result(self, line: StoredLine) -> LineResult:
-        body = self._sealing.open(self._batch.id, line.number, line.sealed)
+        try:
+            body = self._sealing.open(self._batch.id, line.number, line.sealed)
+        except NotFound:
+            return LineResult.unreadable()
         return LineResult(line.request_id, line.http_status, body)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from servicekit.clock import Clock
-from servicekit.errors import Conflict, ErrorReason
+from servicekit.errors import Conflict, ErrorReason, NotFound
 from servicekit.postgres import database_errors
 from services.router.batches.domain.values import (
     ClaimedLine,
@@ -101,13 +101,21 @@ class BatchWork:
         """Give the worker lines to answer."""
         with database_errors():
             rows = await self._lines.claim(worker, count, *self._times(), _AT_ONCE)
-        return [self._claimed(row) for row in rows]
+        claimed = [(row, self._claimed(row)) for row in rows]
+        for row, line in claimed:
+            if line is None:
+                await self.finish(worker, row["batch_id"], row["number"], LineResult.unreadable())
+        return [line for _, line in claimed if line is not None]
 
-    def _claimed(self, row: Any) -> ClaimedLine:
+    def _claimed(self, row: Any) -> ClaimedLine | None:
+        try:
+            body = self._sealing.open(row["batch_id"], row["number"], row["sealed"])
+        except NotFound:
+            return None
         return ClaimedLine(
             row["batch_id"],
             row["number"],
-            self._sealing.open(row["batch_id"], row["number"], row["sealed"]),
+            body,
             Owner(row["owner"], row["application"]),
             row["key_id"],
             row["endpoint"],

@@ -37,7 +37,6 @@ FROM usage.usage
 WHERE source = 'imported' AND price_version = $1
 GROUP BY 1
 """
-FIND_ID: Final = "SELECT id::text FROM usage.import_ids WHERE old_id = $1 LIMIT 1"
 
 # All rows of a source are read: tens of millions take minutes.
 SUM_TIMEOUT_S: Final = 1_800.0
@@ -63,12 +62,6 @@ async def insert_ids(connection: Connection, source_id: str, ids: Mapping[str, s
     """Note which id became which."""
     if ids:
         await connection.execute(INSERT_IDS, source_id, list(ids), list(ids.values()))
-
-
-async def find_id(connection: Connection, old_id: str) -> str | None:
-    """Return what an id of 1.0 became."""
-    found: str | None = await connection.fetchval(FIND_ID, old_id)
-    return found
 
 
 async def sum_days(connection: Connection, tag: str) -> dict[date, tuple[int, int, int, int]]:

@@ -20,6 +20,7 @@ from servicekit.mail.smtp import SmtpSender
 from servicekit.trust.sealing import Sealer
 from services.usage.notifications.budget_watch import BudgetWatch
 from services.usage.notifications.channels import Channels
+from services.usage.notifications.confirming import Confirming
 from services.usage.notifications.date_watch import DateWatch
 from services.usage.notifications.delivering import Delivering
 from services.usage.notifications.domain.kinds import ChannelKind
@@ -92,12 +93,13 @@ async def open_notifications(
         open_webhooks(options.webhooks, at_once=at_once, clock=clock, resolver=resolver) as webhooks,
         aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as telegram,
     ):
+        bot = TelegramWay(telegram, options.telegram)
         ways: dict[ChannelKind, Way] = {
             ChannelKind.EMAIL: EmailWay(_post(options.mail, stores.outbox, clock), unsubscribing),
             ChannelKind.WEBHOOK: webhooks,
-            ChannelKind.TELEGRAM: TelegramWay(telegram, options.telegram),
+            ChannelKind.TELEGRAM: bot,
         }
-        yield _assembled(stores, ways, unsubscribing, options, clock=clock, rng=rng)
+        yield _assembled(stores, ways, bot, unsubscribing, options, clock=clock, rng=rng)
 
 
 def _stores(pool: asyncpg.Pool[asyncpg.Record], sealer: Sealer) -> _Stores:
@@ -120,6 +122,7 @@ def _post(settings: SmtpSettings, outbox: Outbox, clock: Clock) -> Post:
 def _assembled(
     stores: _Stores,
     ways: dict[ChannelKind, Way],
+    bot: TelegramWay,
     unsubscribing: Unsubscribing,
     options: NotificationOptions,
     *,
@@ -138,7 +141,7 @@ def _assembled(
         rng=rng,
     )
     return Notifications(
-        _servicer(stores, events, unsubscribing, options, clock),
+        _servicer(stores, events, bot, unsubscribing, options, clock),
         events,
         {
             "notifications": (delivering.deliver, options.notifications.every_s),
@@ -148,7 +151,12 @@ def _assembled(
 
 
 def _servicer(
-    stores: _Stores, events: Events, unsubscribing: Unsubscribing, options: NotificationOptions, clock: Clock
+    stores: _Stores,
+    events: Events,
+    bot: TelegramWay,
+    unsubscribing: Unsubscribing,
+    options: NotificationOptions,
+    clock: Clock,
 ) -> NotificationServicer:
     channels = Channels(
         stores.channels,
@@ -166,7 +174,10 @@ def _servicer(
         clock=clock,
     )
     rules = Rules(stores.rules, clock=clock, new_id=uuid.uuid4)
-    return NotificationServicer(channels, rules, watching, unsubscribing, stores.channels, stores.outbox)
+    confirming = Confirming(
+        channels, stores.channels, stores.deliveries, stores.events, stores.people, bot, clock=clock
+    )
+    return NotificationServicer(channels, confirming, rules, watching, unsubscribing, stores.channels, stores.outbox)
 
 
 def _forgetting(stores: _Stores, options: NotificationOptions, clock: Clock) -> Work:

@@ -65,7 +65,17 @@ class Channels:
             InvalidRequest: it can go nowhere.
             QuotaExceeded: the user has as many as one may have.
         """
-        channel = Channel(
+        channel = self.prepared(user_id, kind, name, target)
+        await self._channels.add(channel)
+        return channel
+
+    def prepared(self, user_id: str, kind: ChannelKind, name: str, target: str) -> Channel:
+        """Return a channel that is not stored yet.
+
+        Raises:
+            InvalidRequest: it can go nowhere.
+        """
+        return Channel(
             id=self._new_id(),
             user_id=user_id,
             kind=kind,
@@ -76,8 +86,6 @@ class Channels:
             failing_since=None,
             created_at=self._clock.now(),
         )
-        await self._channels.add(channel)
-        return channel
 
     async def list_of(self, user_id: str) -> list[Channel]:
         """Return the channels in the order in which they were made."""
@@ -90,8 +98,12 @@ class Channels:
             InvalidRequest: it could go nowhere.
         """
         channel = await self._channels.find(user_id, channel_id)
+        if channel.disabled is Disabled.UNCONFIRMED:
+            raise Conflict(ErrorReason.CONFLICT, "Confirm the chat first, by the code that was sent there.", param="id")
         if changes.name is not None:
             channel = replace(channel, name=checked_name(changes.name))
+        if changes.target is not None and channel.kind is not ChannelKind.WEBHOOK:
+            raise _invalid("chat_id", "Another chat is another channel: make one.")
         if changes.target is not None:
             target = checked_target(channel.kind, changes.target, plaintext=self._plaintext)
             channel = replace(channel, target=target)

@@ -9,6 +9,8 @@ from razvilka.usage.v1 import notifications_pb2 as pb
 from razvilka.usage.v1 import notifications_pb2_grpc as pb_grpc
 
 from services.usage.notifications.channels import Changes, Channels
+from services.usage.notifications.confirming import Confirming
+from services.usage.notifications.domain.kinds import ChannelKind
 from services.usage.notifications.rpc_messages import (
     changed_rule,
     channel_to_proto,
@@ -37,6 +39,7 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
     def __init__(
         self,
         channels: Channels,
+        confirming: Confirming,
         rules: Rules,
         watching: Watching,
         unsubscribing: Unsubscribing,
@@ -44,6 +47,7 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
         outbox: Outbox,
     ) -> None:
         self._channels = channels
+        self._confirming = confirming
         self._rules = rules
         self._watching = watching
         self._unsubscribing = unsubscribing
@@ -53,8 +57,14 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
     async def CreateChannel(self, request: pb.CreateChannelRequest, context: Context) -> pb.CreateChannelResponse:
         """Make a channel."""
         kind = kind_from_proto(request.kind)
-        channel = await self._channels.create(request.user_id, kind, request.name, request.target)
+        make = self._confirming.create if kind is ChannelKind.TELEGRAM else self._channels.create
+        channel = await make(request.user_id, kind, request.name, request.target)
         return pb.CreateChannelResponse(channel=channel_to_proto(channel), secret=secret_of(channel))
+
+    async def ConfirmChannel(self, request: pb.ConfirmChannelRequest, context: Context) -> pb.ConfirmChannelResponse:
+        """Take the code that was sent to a chat."""
+        channel = await self._confirming.confirm(request.user_id, id_from_proto(request.id), request.code)
+        return pb.ConfirmChannelResponse(channel=channel_to_proto(channel))
 
     async def ListChannels(self, request: pb.ListChannelsRequest, context: Context) -> pb.ListChannelsResponse:
         """Return a user's channels."""

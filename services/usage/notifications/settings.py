@@ -83,7 +83,7 @@ class TelegramSettings(Part):
     """The bot's token, as BotFather gave it; empty: there is no Telegram."""
     base_url: str = "https://api.telegram.org"
     """Where the bots' API is."""
-    timeout_s: float = Field(10.0, gt=0)
+    timeout_s: float = Field(5.0, gt=0)
     """Seconds for one message."""
 
 

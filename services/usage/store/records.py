@@ -138,6 +138,15 @@ async def find_of_user(connection: Connection, user_id: str, request_id: str) ->
     return None if row is None else _record(row)
 
 
+FIND_IMPORTED_ID: Final = "SELECT id::text FROM usage.import_ids WHERE old_id = $1 ORDER BY id LIMIT 1"
+
+
+async def find_imported_id(connection: Connection, old_id: str) -> str | None:
+    """Return the id that a request of release 1.0 has now; whose it is the row says."""
+    found: str | None = await connection.fetchval(FIND_IMPORTED_ID, old_id)
+    return found
+
+
 def _ids_and_span(records: Sequence[UsageRecord]) -> tuple[list[str], datetime, datetime]:
     times = [record.created_at for record in records]
     return [record.request_id for record in records], min(times), max(times)

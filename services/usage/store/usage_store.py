@@ -115,6 +115,11 @@ class UsageStore:
         async with self._connection(user_id) as connection:
             return await records.find_of_user(connection, user_id, request_id)
 
+    async def find_imported_id(self, old_id: str) -> str | None:
+        """Return the id that a request of release 1.0 has now."""
+        async with self._connection() as connection:
+            return await records.find_imported_id(connection, old_id)
+
     async def sum_spend(self, subject: Subject, span: Span) -> Spend:
         """Return what the subject spent in the span."""
         async with self._connection(subject.user_id) as connection:

@@ -109,8 +109,8 @@ async def stored_buckets(pool: Pool) -> Counter[tuple[str, int]]:
 
 
 async def expected_buckets(pool: Pool) -> Counter[tuple[str, int]]:
-    """Return the same, counted from the rows."""
-    rows = await pool.fetch("SELECT latency_ms, first_token_ms FROM usage.usage")
-    found = Counter(("latency", latency_bucket(latency)) for latency, _ in rows)
-    found.update(("first_token", latency_bucket(first)) for _, first in rows if first)
+    """Return the same, counted from the rows; of those of release 1.0 nobody measured how long they took."""
+    rows = await pool.fetch("SELECT source, latency_ms, first_token_ms FROM usage.usage")
+    found = Counter(("latency", latency_bucket(latency)) for source, latency, _ in rows if source != "imported")
+    found.update(("first_token", latency_bucket(first)) for _, _, first in rows if first)
     return found

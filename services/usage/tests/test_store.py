@@ -128,7 +128,7 @@ async def test_a_new_partition_has_the_parents_indexes(store: UsageStore, pool: 
     assert await pool.fetchval(invalid) == 0
 
 
-@pytest.mark.parametrize("month", [date(1970, 1, 1), date(2022, 12, 1), date(2090, 1, 1)])
+@pytest.mark.parametrize("month", [date(1970, 1, 1), date(2014, 12, 1), date(2090, 1, 1)])
 async def test_makes_no_partition_for_an_absurd_month(pool: Pool, month: date) -> None:
     """A gateway with a broken clock must not fill the catalogue with tables."""
     assert await pool.fetchval("SELECT usage.ensure_month($1)", month) is False

@@ -59,4 +59,7 @@ def test_only_these_routes_of_the_api_are_open_to_everybody() -> None:
         "/ready",
         "/openapi.json",
         "/v1/auth/key",
+        # By the link in a mail, and by a link that is signed and ends.
+        "/unsubscribe",
+        "/v1/reports/{report_id}/download",
     }

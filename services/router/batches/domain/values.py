@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -156,6 +157,12 @@ class LineResult:
     request_id: str
     http_status: int
     body: bytes
+
+    @classmethod
+    def unreadable(cls) -> LineResult:
+        """Return what stands for a line that was sealed under a key that is gone."""
+        text = "What was asked, or answered, was sealed under a key that is gone (ROUTER_TOOL_CALL_KEY)."
+        return cls("", 500, json.dumps({"error": {"code": "internal_error", "message": text}}).encode())
 
     @property
     def is_answer(self) -> bool:

@@ -8,6 +8,9 @@ import pytest
 
 from servicekit.errors import Conflict, NotFound, QuotaExceeded
 from services.router.batches.domain.values import LineError, Page, Status
+from services.router.batches.ending import BatchEnding
+from services.router.batches.sealing import Sealing
+from services.router.batches.work import BatchWork
 from services.router.tests.batches.kit import ANNA, BORIS, DAY_S, Room, numbers
 from tools.testing.plugin import MakeDatabase
 
@@ -229,3 +232,18 @@ async def test_a_user_has_so_many_batches_at_once(make_database: MakeDatabase) -
     await room.orders.cancel(ANNA, first.id)
     await room.ending.look()
     await room.created()
+
+
+async def test_what_was_sealed_under_a_key_that_is_gone_fails_and_holds_up_nothing(room: Room) -> None:
+    """A line that cannot be read, and an answer that cannot, are failures that say so; the batch ends."""
+    batch = await room.started(lines=2)
+    (answered,) = await room.work.claim_lines("one", 1)
+    await room.answer("one", answered)
+    other = Sealing(b"another secret")
+    work = BatchWork(room.pool, other, room.settings, room.clock)
+
+    assert await work.claim_lines("two", 10) == []
+    assert await BatchEnding(room.pool, other, room.settings, room.clock).look() == 1
+
+    ended = await room.orders.find(ANNA, batch.id)
+    assert (ended.status, ended.counts.completed, ended.counts.failed) == ("completed", 0, 2)

@@ -6,7 +6,7 @@ import base64
 import re
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -20,6 +20,8 @@ LONGEST_URL: Final = 2048
 SECRET_PREFIX: Final = "whsec_"
 # Standard Webhooks: 24 to 64 bytes.
 SECRET_BYTES: Final = 32
+CODE_DIGITS: Final = 8
+CODE_LIVES: Final = timedelta(hours=1)
 # A chat's number (groups have negative ones), or the name of a public channel.
 CHAT: Final = re.compile(r"-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{4,31}")
 
@@ -38,7 +40,7 @@ class Channel:
 
     Attributes:
         target: the URL or the chat; of a mail nothing: the account's address counts.
-        secrets: of a webhook, the youngest first.
+        secrets: of a webhook, the youngest first; of a chat that is not confirmed, the code.
         failing_since: when the first of the attempts was that have all failed since.
     """
 
@@ -61,6 +63,11 @@ class Channel:
 def new_secret() -> WebhookSecret:
     """Return a fresh secret."""
     return WebhookSecret(SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode())
+
+
+def new_code(now: datetime) -> WebhookSecret:
+    """Return what confirms a chat: whoever reads it there can tell it."""
+    return WebhookSecret(f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}", now + CODE_LIVES)
 
 
 def rotated(held: tuple[WebhookSecret, ...], until: datetime) -> tuple[WebhookSecret, ...]:

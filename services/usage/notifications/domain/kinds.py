@@ -54,3 +54,5 @@ class Disabled(StrEnum):
     """The receiver said that it will never take anything again: 410, or a Telegram chat that is none."""
     UNSUBSCRIBED = "unsubscribed"
     """By the link in a mail."""
+    UNCONFIRMED = "unconfirmed"
+    """Of a chat: the code that was sent there was not told yet."""

@@ -21,6 +21,10 @@ FLOOD: Final = 429
 # The chat does not exist, the bot was blocked or thrown out: nothing will ever arrive there.
 ENDED: Final = (400, 403)
 LONGEST_ANSWER: Final = 64 * 1024
+CODE_TEXTS: Final = {
+    "ru": "Код для уведомлений Развилки: <code>{code}</code>. Если вы его не просили, ничего не делайте.",
+    "en": "Code for notifications of Razvilka: <code>{code}</code>. If you did not ask for it, do nothing.",
+}
 
 
 class _Parameters(msgspec.Struct, frozen=True):
@@ -40,6 +44,13 @@ class TelegramWay:
 
     async def send(self, event: Event, channel: Channel, person: Person) -> Outcome:
         """Send the event once."""
+        return await self._post(message_of(event, channel, person))
+
+    async def send_code(self, chat: str, code: str, language: str) -> Outcome:
+        """Send the code that confirms a chat."""
+        return await self._post(_message(chat, CODE_TEXTS[language].format(code=code)))
+
+    async def _post(self, message: dict[str, Any]) -> Outcome:
         token = self._settings.token.get_secret_value()
         if not token:
             return Outcome(Problem.NOT_CONFIGURED)
@@ -47,9 +58,7 @@ class TelegramWay:
         url = f"{self._settings.base_url.rstrip('/')}/bot{token}/sendMessage"
         timeout = aiohttp.ClientTimeout(total=self._settings.timeout_s)
         try:
-            async with self._session.post(
-                url, json=message_of(event, channel, person), timeout=timeout, allow_redirects=False
-            ) as response:
+            async with self._session.post(url, json=message, timeout=timeout, allow_redirects=False) as response:
                 return outcome_of(response.status, await response.content.read(LONGEST_ANSWER))
         except TimeoutError:
             return Outcome(Problem.TIMEOUT)
@@ -61,8 +70,12 @@ def message_of(event: Event, channel: Channel, person: Person) -> dict[str, Any]
     """Return the request: the subject in bold, the text; nothing in them is markup."""
     wording = worded(event, person)
     text = f"<b>{html.escape(wording.subject)}</b>\n{html.escape(wording.text)}"
+    return _message(channel.target, text)
+
+
+def _message(chat: str, text: str) -> dict[str, Any]:
     return {
-        "chat_id": channel.target,
+        "chat_id": chat,
         "text": text,
         "parse_mode": "HTML",
         "link_preview_options": {"is_disabled": True},

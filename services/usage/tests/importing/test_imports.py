@@ -10,10 +10,11 @@ from typing import Any, Final, TypeAlias
 import asyncpg
 import pytest
 
-from servicekit.errors import Conflict
+from servicekit.errors import Conflict, NotFound
 from services.usage.importing.imports import BEGINNING, Batch, Imports
 from services.usage.importing.record import ImportedRecord, imported
 from services.usage.ingest import Ingest
+from services.usage.spending import Spending
 from services.usage.store import UsageStore
 from services.usage.tests.records import record
 
@@ -32,9 +33,11 @@ def row(number: int, at: datetime = OLD, source_id: str = "old.db", **changes: A
     return imported(at, source_id, **known | changes)
 
 
-def batch(*records: ImportedRecord, from_row: int = BEGINNING, to_row: int = 1, **ids: str) -> Batch:
+def batch(
+    *records: ImportedRecord, from_row: int = BEGINNING, to_row: int = 1, ids: dict[str, str] | None = None
+) -> Batch:
     """Return a batch."""
-    return Batch(from_row, to_row, records, ids, {"rows": to_row})
+    return Batch(from_row, to_row, records, ids or {}, {"rows": to_row})
 
 
 async def sums(pool: Pool) -> dict[str, Any]:
@@ -52,7 +55,7 @@ async def test_a_batch_is_there_once_with_its_sums_and_how_far_it_came(store: Us
     imports = Imports(store, "old.db")
     rows = [row(number, OLD + timedelta(days=40 * number)) for number in range(5)]
 
-    await imports.put(batch(*rows, to_row=5, gen_1=rows[0].request_id))
+    await imports.put(batch(*rows, to_row=5, ids={"gen-1": rows[0].request_id}))
 
     assert await imports.progress() == (5, {"rows": 5})
     assert await sums(pool) == {
@@ -63,6 +66,19 @@ async def test_a_batch_is_there_once_with_its_sums_and_how_far_it_came(store: Us
     found = await store.find_of_user("user-1", rows[0].request_id)
     assert found is not None
     assert (found.requested_model, found.cost_micro_rub, found.latency_ms) == ("GigaChat", 1_500, 0)
+
+
+async def test_a_client_finds_its_request_by_the_id_that_1_0_gave_it(store: UsageStore) -> None:
+    """And nobody else's."""
+    moved = row(1)
+    await Imports(store, "old.db").put(batch(moved, ids={"gen-1": moved.request_id}))
+    spending = Spending(store)
+
+    assert (await spending.find_request("user-1", "gen-1")).request_id == moved.request_id
+    assert (await spending.find_request("user-1", moved.request_id)).model == moved.model
+    for user, id_ in (("user-2", "gen-1"), ("user-1", "gen-2"), ("user-1", "\0")):
+        with pytest.raises(NotFound):
+            await spending.find_request(user, id_)
 
 
 async def test_two_movers_of_one_source_do_not_move_a_row_twice(store: UsageStore, pool: Pool) -> None:

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from razvilka.usage.v1 import notifications_pb2 as pb
 
-from servicekit.errors import InvalidRequest
+from servicekit.errors import Conflict, InvalidRequest, QuotaExceeded
 from servicekit.testing import FakeClock
 from servicekit.testing.smtp_server import SmtpServer
 from servicekit.trust.sealing import Sealer
@@ -133,13 +133,21 @@ async def test_what_an_account_had_is_forgotten_with_it(house: House) -> None:
 
 async def chatting(start_house: StartHouse, receiver: Receiver, answer: Answer = taken) -> tuple[House, str]:
     """Return notifications whose bot's API is the receiver, and the chat that is told of reports."""
-    receiver.answer = answer
     house = await start_house(telegram={"token": TOKEN, "base_url": f"http://127.0.0.1:{receiver.port}"})
+    receiver.answer = telegram(200, ok=True)
     channel_id = await house.channel(pb.CHANNEL_KIND_TELEGRAM, "-100123")
+    await house.rpc(pb.ConfirmChannelRequest(user_id=USER, id=channel_id, code=code_in(receiver)))
+    receiver.got.clear()
+    receiver.answer = answer
     await house.rule("report.ready", [channel_id])
     await house.meet()
     await house.events.raise_event(USER, "report.ready", "r-1", {**REPORT, "name": "<b>A & B</b>"})
     return house, channel_id
+
+
+def code_in(receiver: Receiver) -> str:
+    """Return the code that the chat was sent."""
+    return str(json.loads(receiver.got[0].body)["text"]).partition("<code>")[2].partition("</code>")[0]
 
 
 def telegram(status: int, **body: object) -> Answer:
@@ -189,12 +197,48 @@ async def test_a_chat_that_blocked_the_bot_is_left_alone(start_house: StartHouse
     assert [channel.disabled for channel in await house.channels()] == ["gone"]
 
 
-async def test_without_a_bot_the_history_says_so(house: House) -> None:
-    """The operator has set none up."""
+async def test_without_a_bot_there_are_no_chats(house: House) -> None:
+    """The operator has set none up; nothing is left of the order."""
+    with pytest.raises(InvalidRequest, match="no Telegram bot"):
+        await house.channel(pb.CHANNEL_KIND_TELEGRAM, "42")
+
+    assert await house.channels() == []
+
+
+async def test_a_chat_gets_nothing_but_a_code_until_somebody_who_reads_it_tells_it(
+    start_house: StartHouse, receiver: Receiver, clock: FakeClock
+) -> None:
+    """Nobody has others written to: codes are few, guesses are five, and no change goes around it."""
+    receiver.answer = telegram(200, ok=True)
+    house = await start_house(telegram={"token": TOKEN, "base_url": f"http://127.0.0.1:{receiver.port}"})
     channel_id = await house.channel(pb.CHANNEL_KIND_TELEGRAM, "42")
-    await house.rpc(pb.TestChannelRequest(user_id=USER, id=channel_id))
-
+    await house.rule("report.ready", [channel_id])
+    await house.events.raise_event(USER, "report.ready", "r-1", REPORT)
     await house.deliver()
+    with pytest.raises(QuotaExceeded, match="just sent"):
+        await house.channel(pb.CHANNEL_KIND_TELEGRAM, "43")
+    with pytest.raises(Conflict):
+        await house.rpc(pb.ChangeChannelRequest(user_id=USER, id=channel_id, enabled=True))
+    code = code_in(receiver)
+    for _ in range(5):
+        with pytest.raises(InvalidRequest, match="not the code"):
+            await house.rpc(pb.ConfirmChannelRequest(user_id=USER, id=channel_id, code="x" + code))
+    with pytest.raises(QuotaExceeded, match="guesses"):
+        await house.rpc(pb.ConfirmChannelRequest(user_id=USER, id=channel_id, code=code))
 
-    (delivery,) = await house.history(channel_id)
-    assert [attempt.problem for attempt in delivery.attempts] == ["not_configured"]
+    assert len(receiver.got) == 1
+    assert [channel.disabled for channel in await house.channels()] == ["unconfirmed"]
+
+
+async def test_a_code_is_over_after_an_hour(start_house: StartHouse, receiver: Receiver, clock: FakeClock) -> None:
+    """And a chat that the bot cannot write to is refused at once."""
+    receiver.answer = telegram(200, ok=True)
+    house = await start_house(telegram={"token": TOKEN, "base_url": f"http://127.0.0.1:{receiver.port}"})
+    channel_id = await house.channel(pb.CHANNEL_KIND_TELEGRAM, "42")
+    clock.advance(3600)
+    receiver.answer = telegram(400, ok=False)
+
+    with pytest.raises(InvalidRequest, match="not the code"):
+        await house.rpc(pb.ConfirmChannelRequest(user_id=USER, id=channel_id, code=code_in(receiver)))
+    with pytest.raises(InvalidRequest, match="write to it first"):
+        await house.channel(pb.CHANNEL_KIND_TELEGRAM, "43")

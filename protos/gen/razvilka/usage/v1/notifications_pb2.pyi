@@ -58,7 +58,7 @@ class NotificationChannel(_message.Message):
     target: _builtins.str
     """URL or chat; empty for a mail"""
     disabled: _builtins.str
-    """owner, failing, gone, unsubscribed; empty: it is used"""
+    """owner, failing, gone, unsubscribed, unconfirmed; empty: it is used"""
     @_builtins.property
     def failing_since(self) -> _timestamp_pb2.Timestamp:
         """absent: the last attempt arrived, or there was none"""
@@ -135,6 +135,51 @@ class CreateChannelResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateChannelResponse: _TypeAlias = CreateChannelResponse  # noqa: Y015
+
+@_typing.final
+class ConfirmChannelRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    id: _builtins.str
+    code: _builtins.str
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        id: _builtins.str = ...,
+        code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "id", b"id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmChannelRequest: _TypeAlias = ConfirmChannelRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmChannelResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def channel(self) -> Global___NotificationChannel: ...
+    def __init__(
+        self,
+        *,
+        channel: Global___NotificationChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmChannelResponse: _TypeAlias = ConfirmChannelResponse  # noqa: Y015
 
 @_typing.final
 class ListChannelsRequest(_message.Message):

@@ -39,6 +39,11 @@ class NotificationServiceStub:
                 request_serializer=razvilka_dot_usage_dot_v1_dot_notifications__pb2.CreateChannelRequest.SerializeToString,
                 response_deserializer=razvilka_dot_usage_dot_v1_dot_notifications__pb2.CreateChannelResponse.FromString,
                 _registered_method=True)
+        self.ConfirmChannel = channel.unary_unary(
+                '/razvilka.usage.v1.NotificationService/ConfirmChannel',
+                request_serializer=razvilka_dot_usage_dot_v1_dot_notifications__pb2.ConfirmChannelRequest.SerializeToString,
+                response_deserializer=razvilka_dot_usage_dot_v1_dot_notifications__pb2.ConfirmChannelResponse.FromString,
+                _registered_method=True)
         self.ListChannels = channel.unary_unary(
                 '/razvilka.usage.v1.NotificationService/ListChannels',
                 request_serializer=razvilka_dot_usage_dot_v1_dot_notifications__pb2.ListChannelsRequest.SerializeToString,
@@ -121,6 +126,14 @@ class NotificationServiceServicer:
 
     def CreateChannel(self, request, context):
         """CreateChannel makes a way to somebody. Errors: INVALID_PARAMETERS, QUOTA_EXCEEDED (a user has 20 at most).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmChannel(self, request, context):
+        """ConfirmChannel takes the code that was sent to a chat; until then nothing else is. Errors: NOT_FOUND,
+        INVALID_PARAMETERS (another code, or its hour is over), RATE_LIMIT_EXCEEDED (guessed five times).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -239,6 +252,11 @@ def add_NotificationServiceServicer_to_server(servicer, server):
                     request_deserializer=razvilka_dot_usage_dot_v1_dot_notifications__pb2.CreateChannelRequest.FromString,
                     response_serializer=razvilka_dot_usage_dot_v1_dot_notifications__pb2.CreateChannelResponse.SerializeToString,
             ),
+            'ConfirmChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmChannel,
+                    request_deserializer=razvilka_dot_usage_dot_v1_dot_notifications__pb2.ConfirmChannelRequest.FromString,
+                    response_serializer=razvilka_dot_usage_dot_v1_dot_notifications__pb2.ConfirmChannelResponse.SerializeToString,
+            ),
             'ListChannels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListChannels,
                     request_deserializer=razvilka_dot_usage_dot_v1_dot_notifications__pb2.ListChannelsRequest.FromString,
@@ -342,6 +360,33 @@ class NotificationService:
             '/razvilka.usage.v1.NotificationService/CreateChannel',
             razvilka_dot_usage_dot_v1_dot_notifications__pb2.CreateChannelRequest.SerializeToString,
             razvilka_dot_usage_dot_v1_dot_notifications__pb2.CreateChannelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.usage.v1.NotificationService/ConfirmChannel',
+            razvilka_dot_usage_dot_v1_dot_notifications__pb2.ConfirmChannelRequest.SerializeToString,
+            razvilka_dot_usage_dot_v1_dot_notifications__pb2.ConfirmChannelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -33,6 +33,10 @@ class NotificationServiceStub:
     def __new__(cls, channel: _aio.Channel) -> NotificationServiceAsyncStub: ...
     CreateChannel: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.CreateChannelRequest, _notifications_pb2.CreateChannelResponse]
     """CreateChannel makes a way to somebody. Errors: INVALID_PARAMETERS, QUOTA_EXCEEDED (a user has 20 at most)."""
+    ConfirmChannel: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ConfirmChannelRequest, _notifications_pb2.ConfirmChannelResponse]
+    """ConfirmChannel takes the code that was sent to a chat; until then nothing else is. Errors: NOT_FOUND,
+    INVALID_PARAMETERS (another code, or its hour is over), RATE_LIMIT_EXCEEDED (guessed five times).
+    """
     ListChannels: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListChannelsRequest, _notifications_pb2.ListChannelsResponse]
     """ListChannels returns all of a user's channels, without their secrets."""
     ChangeChannel: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ChangeChannelRequest, _notifications_pb2.ChangeChannelResponse]
@@ -69,6 +73,10 @@ class NotificationServiceAsyncStub(NotificationServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateChannel: _aio.UnaryUnaryMultiCallable[_notifications_pb2.CreateChannelRequest, _notifications_pb2.CreateChannelResponse]  # type: ignore[assignment]
     """CreateChannel makes a way to somebody. Errors: INVALID_PARAMETERS, QUOTA_EXCEEDED (a user has 20 at most)."""
+    ConfirmChannel: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ConfirmChannelRequest, _notifications_pb2.ConfirmChannelResponse]  # type: ignore[assignment]
+    """ConfirmChannel takes the code that was sent to a chat; until then nothing else is. Errors: NOT_FOUND,
+    INVALID_PARAMETERS (another code, or its hour is over), RATE_LIMIT_EXCEEDED (guessed five times).
+    """
     ListChannels: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListChannelsRequest, _notifications_pb2.ListChannelsResponse]  # type: ignore[assignment]
     """ListChannels returns all of a user's channels, without their secrets."""
     ChangeChannel: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ChangeChannelRequest, _notifications_pb2.ChangeChannelResponse]  # type: ignore[assignment]
@@ -108,6 +116,16 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.CreateChannelResponse, _abc.Awaitable[_notifications_pb2.CreateChannelResponse]]:
         """CreateChannel makes a way to somebody. Errors: INVALID_PARAMETERS, QUOTA_EXCEEDED (a user has 20 at most)."""
+
+    @_abc_1.abstractmethod
+    def ConfirmChannel(
+        self,
+        request: _notifications_pb2.ConfirmChannelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.ConfirmChannelResponse, _abc.Awaitable[_notifications_pb2.ConfirmChannelResponse]]:
+        """ConfirmChannel takes the code that was sent to a chat; until then nothing else is. Errors: NOT_FOUND,
+        INVALID_PARAMETERS (another code, or its hour is over), RATE_LIMIT_EXCEEDED (guessed five times).
+        """
 
     @_abc_1.abstractmethod
     def ListChannels(
