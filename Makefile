@@ -19,7 +19,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: migrate-1.0 help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load
+.PHONY: migrate-1.0 demo-data help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load
 .PHONY: mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
@@ -82,6 +82,9 @@ env-example: $(READY) ## Generate .env.example from the settings classes
 
 oauth-demo: $(READY) ## Walk through the OAuth flow against the running suite; ARGS=--browser to do it yourself
 	@$(BIN)/python -m tools.oauth_demo $(ARGS)
+
+demo-data: $(READY) ## Give the demo account of the running suite ninety days of usage
+	@$(BIN)/python -m tools.demo_data
 
 journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "ship-journals DIR", "replay FILE"
 	@$(BIN)/python -m tools.journal $(ARGS)

@@ -41,6 +41,12 @@ class DemoCalls:
             return None
         return str(answer.caller.user_id)
 
+    async def key_id(self, key: str) -> str:
+        """Return the id of a key that works."""
+        request = auth_pb2.VerifyApiKeyRequest(secret=key)
+        answer = await unary(self._keys.VerifyApiKey, request, deadline_s=DEADLINE_S, wait_for_ready=True)
+        return str(answer.caller.key_id)
+
     async def email_of(self, user_id: str | None) -> str | None:
         """Return a user's address, None when there is no such user."""
         if not user_id:
