@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 AUDIT := $(VENV)/audit
 PROTOS := $(wildcard protos/razvilka/*/v1/*.proto)
 # One more than the two cores that most machines of this kind have: tests wait for processes and clocks, too.
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 4
 ARGS ?=
 
 export UV_PYTHON_DOWNLOADS := never

@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 import pytest
 import redis
-from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_grpc, oauth_pb2
+from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_grpc, budgets_pb2, oauth_pb2
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from servicekit.call import CallContext
@@ -257,10 +257,11 @@ def weak_key(stack: RunningStack, user_id: str) -> str:
 def test_every_call_that_names_who_asks_is_checked() -> None:
     """A method of auth with such a field has a row, or is one that needs no proof."""
     # The gateway reads what a token's grant allows while it verifies the token; nothing is done in anybody's name.
-    exempt = {"GetGrant"}
+    # A batch goes on when its owner has gone: whose key it is decides whether its lines may still be asked.
+    exempt = {"GetGrant", "GetKeyHolder"}
     naming = {
         method.name
-        for file in (auth_pb2, oauth_pb2, account_pb2)
+        for file in (auth_pb2, oauth_pb2, account_pb2, budgets_pb2)
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
         if {"user_id", "owner_user_id", "admin_user_id"} & set(method.input_type.fields_by_name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -77,7 +78,6 @@ class Operations:
         operation = await self._kept.find(call.deferral)
         if operation is None:
             operation = await self._submitted(body, headers, call)
-            await self._kept.keep(call.deferral, operation)
         try:
             done = await self._done(operation, headers)
             answer, call.fingerprint = self._replies.whole_answer(_as_reply(done), prompt)
@@ -91,7 +91,18 @@ class Operations:
         if self._line is not None:
             slot = await self._line.take(call.asker, call.deadline)
             call.queued_s = slot.queued_s
-        return self._operation(await self._http.post(self._submit_url, lambda: body, headers, call)).id
+        submission = asyncio.ensure_future(self._submit(body, headers, call))
+        try:
+            return await asyncio.shield(submission)
+        except asyncio.CancelledError:
+            # Who asked has died: what the provider has taken is remembered all the same, or it would be asked twice.
+            await asyncio.wait({submission})
+            raise
+
+    async def _submit(self, body: bytes, headers: Mapping[str, str], call: ProviderCall) -> str:
+        operation = self._operation(await self._http.post(self._submit_url, lambda: body, headers, call)).id
+        await self._kept.keep(call.deferral, operation)
+        return operation
 
     async def _done(self, operation: str, headers: Mapping[str, str]) -> _Operation:
         """Look until it is done; the deadline of the whole request ends this too.

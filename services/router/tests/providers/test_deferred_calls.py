@@ -78,6 +78,30 @@ async def test_whoever_asks_again_gets_what_the_provider_took_before(
     assert len(await submitted(emulator)) == 1
 
 
+async def test_whoever_dies_while_it_is_taken_does_not_have_it_asked_twice(
+    adapters: Adapters, emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway that asked was killed before the operation was kept."""
+    keep, is_taken, go_on = adapters.deferred.keep, asyncio.Event(), asyncio.Event()
+
+    async def held_up(deferral: str, operation: str) -> None:
+        is_taken.set()
+        await go_on.wait()
+        await keep(deferral, operation)
+
+    monkeypatch.setattr(adapters.deferred, "keep", held_up)
+    asking = asyncio.create_task(ask(adapters.yandex, prompt()))
+    await is_taken.wait()
+    asking.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+    await ask(adapters.yandex, prompt())
+
+    assert len(await submitted(emulator)) == 1
+
+
 async def test_what_the_provider_has_lost_is_asked_anew(adapters: Adapters, emulator: RunningEmulator) -> None:
     """It fails once; whoever tries again is not told the same."""
     await adapters.deferred.keep(LINE, "gone")
