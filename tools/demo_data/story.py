@@ -16,8 +16,10 @@ WEEKDAYS: Final = (1.0, 1.15, 1.1, 1.05, 0.95, 0.35, 0.3)
 # Requests in each hour of a working day, beside each other.
 HOURS: Final = (1, 1, 1, 1, 1, 2, 3, 6, 12, 20, 26, 28, 24, 22, 24, 22, 18, 14, 9, 6, 5, 4, 3, 2)
 # From the first day on the business is larger; on the second a loop ran wild.
-SHIFT_DAYS_AGO: Final = 30
-ANOMALY_DAYS_AGO: Final = 9
+SHIFT_DAYS_AGO: Final = 60
+SHIFT: Final = 1.3
+ANOMALY_DAYS_AGO: Final = 20
+ANOMALY: Final = 4.5
 OLD_CI_UNTIL_DAYS_AGO: Final = 50
 
 
@@ -84,9 +86,9 @@ def calls(today: date, seed: str) -> Iterator[Call]:
 def _count(rng: random.Random, work: Work, day: date, ago: int) -> int:
     if work.key == OLD_CI and ago < OLD_CI_UNTIL_DAYS_AGO:
         return 0
-    expected = work.a_day * WEEKDAYS[day.weekday()] * (1.6 if ago <= SHIFT_DAYS_AGO else 1.0)
+    expected = work.a_day * WEEKDAYS[day.weekday()] * (SHIFT if ago <= SHIFT_DAYS_AGO else 1.0)
     if ago == ANOMALY_DAYS_AGO and work.model == "gigachat-pro":
-        expected *= 6
+        expected *= ANOMALY
     return max(0, round(rng.gauss(expected, math.sqrt(expected))))
 
 
