@@ -67,3 +67,20 @@ def usage(
 
     params = {"period": period, "from": since, "to": until, "tz": tz, "group_by": group_by}
     show_usage(connection, {name: value for name, value in params.items() if value}, as_json=as_json)
+
+
+@main.command()
+@click.option("--provider", required=True, help="As the catalogue calls it: yandexgpt, gigachat.")
+@click.option("--csv", "statement", required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="The provider's statement, with the columns date, model and cost_rub.")  # fmt: skip
+@click.option("--tz", default="Europe/Moscow", show_default=True, help="IANA time zone of the statement's days.")
+@click.pass_obj
+def reconcile(connection: tuple[str, str], provider: str, statement: Path, tz: str) -> None:
+    """Compare a provider's statement with what was billed, by day and model (an administrator's key).
+
+    The exit status is 1 when a line differs by more than a kopeck.
+    """
+    from tools.cli.reconcile import reconcile as compare
+
+    if compare(connection, provider, statement, tz):
+        raise SystemExit(1)
