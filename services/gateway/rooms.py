@@ -16,6 +16,7 @@ from services.gateway.analytics import needs as analytics
 from services.gateway.analytics.export import export_router
 from services.gateway.analytics.forecasting.routes import forecast_router
 from services.gateway.analytics.insights import AskedFor, insights_router
+from services.gateway.analytics.ledger import ledger_router
 from services.gateway.analytics.organization import organization_router
 from services.gateway.analytics.routes import usage_router
 from services.gateway.batches import access as batches
@@ -203,6 +204,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         usage_router(parts.statistics, parts.clock),
         export_router(parts.statistics, parts.clock),
         organization_router(parts.statistics, parts.clock),
+        ledger_router(parts.usage, parts.clock),
         forecast_router(parts.forecasts, parts.usage, parts.clock),
         insights_router(parts.insights, AskedFor(parts.auth, parts.usage, parts.clock), parts.clock),
         *_report_routers(parts),

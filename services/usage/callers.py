@@ -12,6 +12,7 @@ METHODS: Final = {
     "GetSpend": ("gateway",),
     "GetRequest": ("gateway",),
     "CheckInvariants": ("operator",),
+    "CheckLedger": ("gateway",),
     "ListModelCallers": ("gateway",),
 }
 NOTIFICATIONS: Final = (
@@ -33,6 +34,7 @@ STATISTICS: Final = ("GetStats", "GetStatsOfOthers", "ListRequests", "ListReques
 # `PutPeople`. Whoever unsubscribes shows the link from a mail.
 IN_THEIR_NAME: Final = {
     "GetRequest": UserRow("user_id", "usage:read"),
+    "CheckLedger": UserRow("admin_user_id", "admin"),
     "ListModelCallers": UserRow("admin_user_id", "admin"),
     "GetForecast": UserRow("user_id", "usage:read"),
     **dict.fromkeys(("GetStats", "ListRequests"), UserRow("user_id", "usage:read")),

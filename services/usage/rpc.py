@@ -119,6 +119,13 @@ class UsageServicer(pb_grpc.UsageServiceServicer):
 
     async def CheckInvariants(self, request: pb.CheckInvariantsRequest, context: Context) -> pb.CheckInvariantsResponse:
         """Compare rows with rollups."""
+        return await self._checked(request)
+
+    async def CheckLedger(self, request: pb.CheckLedgerRequest, context: Context) -> pb.CheckInvariantsResponse:
+        """Compare rows with rollups, for an administrator."""
+        return await self._checked(request)
+
+    async def _checked(self, request: pb.CheckInvariantsRequest | pb.CheckLedgerRequest) -> pb.CheckInvariantsResponse:
         since = moment_from_proto(request.since) if request.HasField("since") else None
         result = await self._upkeep.check_since(since)
         return pb.CheckInvariantsResponse(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from services.gateway.analytics import export, insights, organization, routes
+from services.gateway.analytics import export, insights, ledger, organization, routes
 from services.gateway.analytics.forecasting import routes as forecasting
 from services.gateway.analytics.grammar import DIMENSIONS
 from services.gateway.identity.access import Needs
@@ -15,6 +15,7 @@ NEEDS: Final[tuple[Needs, ...]] = (
     export.NEEDS,
     forecasting.NEEDS,
     insights.NEEDS,
+    ledger.NEEDS,
     organization.NEEDS,
 )
 

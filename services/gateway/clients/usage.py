@@ -19,6 +19,8 @@ from services.gateway.metering.usage_record import Attempt, Rejected, Source, St
 
 READ_DEADLINE_S = 2.0
 RECORD_DEADLINE_S = 10.0
+# Grouping a month of a busy system takes a minute.
+CHECK_DEADLINE_S = 120.0
 
 # Fields that are the same on both sides; the others are converted below.
 _CONVERTED: Final = {"status", "source", "started_at_us", "attempts", "metadata"}
@@ -37,6 +39,13 @@ class ModelCaller(NamedTuple):
     grant_id: str
     requests: int
     last_day: datetime
+
+
+class LedgerCheck(NamedTuple):
+    """How many rows were compared, and where an invariant does not hold, as (invariant, detail)."""
+
+    rows_checked: int
+    broken: tuple[tuple[str, str], ...]
 
 
 class UsageClient:
@@ -111,6 +120,19 @@ class UsageClient:
             ModelCaller(each.model, each.user_id, each.key_id, each.grant_id, each.requests, each.last_day.ToDatetime())
             for each in answer.callers
         ]
+
+    async def check_ledger(self, admin_user_id: str, since: datetime, call: CallContext) -> LedgerCheck:
+        """Compare all rows since the start of a UTC day with the sums of them: for an administrator.
+
+        Raises:
+            PermissionDenied: who asks is none.
+        """
+        request = pb.CheckLedgerRequest(admin_user_id=admin_user_id, since=timestamp(since))
+        user_context = await self._in_whose_name(call)
+        answer = await rpc_client.unary(
+            self._stub.CheckLedger, request, deadline_s=CHECK_DEADLINE_S, call=call, user_context=user_context
+        )
+        return LedgerCheck(answer.rows_checked, tuple((each.invariant, each.detail) for each in answer.broken))
 
     async def is_serving(self) -> bool:
         """Tell whether the service is ready."""

@@ -54,6 +54,11 @@ class UsageServiceStub:
                 request_serializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsRequest.SerializeToString,
                 response_deserializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsResponse.FromString,
                 _registered_method=True)
+        self.CheckLedger = channel.unary_unary(
+                '/razvilka.usage.v1.UsageService/CheckLedger',
+                request_serializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckLedgerRequest.SerializeToString,
+                response_deserializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsResponse.FromString,
+                _registered_method=True)
         self.ListModelCallers = channel.unary_unary(
                 '/razvilka.usage.v1.UsageService/ListModelCallers',
                 request_serializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.ListModelCallersRequest.SerializeToString,
@@ -95,6 +100,13 @@ class UsageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckLedger(self, request, context):
+        """CheckLedger does the same for an administrator.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListModelCallers(self, request, context):
         """ListModelCallers returns who has called any of some models since a day, most requests first: for an administrator.
         """
@@ -123,6 +135,11 @@ def add_UsageServiceServicer_to_server(servicer, server):
             'CheckInvariants': grpc.unary_unary_rpc_method_handler(
                     servicer.CheckInvariants,
                     request_deserializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsRequest.FromString,
+                    response_serializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsResponse.SerializeToString,
+            ),
+            'CheckLedger': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckLedger,
+                    request_deserializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckLedgerRequest.FromString,
                     response_serializer=razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsResponse.SerializeToString,
             ),
             'ListModelCallers': grpc.unary_unary_rpc_method_handler(
@@ -238,6 +255,33 @@ class UsageService:
             target,
             '/razvilka.usage.v1.UsageService/CheckInvariants',
             razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsRequest.SerializeToString,
+            razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckLedger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.usage.v1.UsageService/CheckLedger',
+            razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckLedgerRequest.SerializeToString,
             razvilka_dot_usage_dot_v1_dot_usage__pb2.CheckInvariantsResponse.FromString,
             options,
             channel_credentials,

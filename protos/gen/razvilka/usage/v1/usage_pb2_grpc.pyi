@@ -44,6 +44,8 @@ class UsageServiceStub:
     """GetRequest returns one stored request of one user. Errors: NOT_FOUND (absent or someone else's)."""
     CheckInvariants: _grpc.UnaryUnaryMultiCallable[_usage_pb2.CheckInvariantsRequest, _usage_pb2.CheckInvariantsResponse]
     """CheckInvariants compares rows with rollups over a span of days and returns what differs."""
+    CheckLedger: _grpc.UnaryUnaryMultiCallable[_usage_pb2.CheckLedgerRequest, _usage_pb2.CheckInvariantsResponse]
+    """CheckLedger does the same for an administrator."""
     ListModelCallers: _grpc.UnaryUnaryMultiCallable[_usage_pb2.ListModelCallersRequest, _usage_pb2.ListModelCallersResponse]
     """ListModelCallers returns who has called any of some models since a day, most requests first: for an administrator."""
 
@@ -63,6 +65,8 @@ class UsageServiceAsyncStub(UsageServiceStub):
     """GetRequest returns one stored request of one user. Errors: NOT_FOUND (absent or someone else's)."""
     CheckInvariants: _aio.UnaryUnaryMultiCallable[_usage_pb2.CheckInvariantsRequest, _usage_pb2.CheckInvariantsResponse]  # type: ignore[assignment]
     """CheckInvariants compares rows with rollups over a span of days and returns what differs."""
+    CheckLedger: _aio.UnaryUnaryMultiCallable[_usage_pb2.CheckLedgerRequest, _usage_pb2.CheckInvariantsResponse]  # type: ignore[assignment]
+    """CheckLedger does the same for an administrator."""
     ListModelCallers: _aio.UnaryUnaryMultiCallable[_usage_pb2.ListModelCallersRequest, _usage_pb2.ListModelCallersResponse]  # type: ignore[assignment]
     """ListModelCallers returns who has called any of some models since a day, most requests first: for an administrator."""
 
@@ -103,6 +107,14 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_usage_pb2.CheckInvariantsResponse, _abc.Awaitable[_usage_pb2.CheckInvariantsResponse]]:
         """CheckInvariants compares rows with rollups over a span of days and returns what differs."""
+
+    @_abc_1.abstractmethod
+    def CheckLedger(
+        self,
+        request: _usage_pb2.CheckLedgerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.CheckInvariantsResponse, _abc.Awaitable[_usage_pb2.CheckInvariantsResponse]]:
+        """CheckLedger does the same for an administrator."""
 
     @_abc_1.abstractmethod
     def ListModelCallers(
