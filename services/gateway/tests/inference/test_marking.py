@@ -11,9 +11,10 @@ from razvilka.usage.v1 import usage_pb2
 from servicekit.errors import ErrorReason, ProviderFailed, Unavailable
 from services.gateway.metering.usage_record import Trait
 from services.gateway.settings import MeteringSettings
-from services.gateway.tests.backends import KEY, Backends, caller, model
+from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway
 from services.gateway.tests.inference.idempotent_calls import CHAT, HELLO
+from services.gateway.tests.router_backend import model
 
 SECRET: Final = "a secret of the gateways, long enough"
 TEXT: Final = {"model": "yandexgpt", "prompt": "Привет"}

@@ -7,8 +7,9 @@ import pytest
 from prometheus_client import REGISTRY
 from razvilka.router.v1 import router_pb2 as pb
 
-from services.gateway.tests.backends import KEY, Backends, caller, model
+from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge
+from services.gateway.tests.router_backend import model
 
 
 async def test_models_are_listed_with_prices_and_lifecycle(edge: Edge) -> None:

@@ -4,97 +4,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from servicekit.errors import ErrorReason, NotFound, PermissionDenied
-from servicekit.testing.fake_clock import MIDDAY, FakeClock
-from services.gateway.admission.caps import Budget
-from services.gateway.admission.dimensions import CallerLimits, Limits
-from services.gateway.admission.periods import BudgetPeriod
-from services.gateway.admission.request import AdmissionRefused, AdmissionRequest, LimitReport
-from services.gateway.clients.caller import Caller
-from services.gateway.clients.catalog import Catalog, CatalogWatch, DatedPrice, Model
-from services.gateway.edge.request_context import RequestContext
+from servicekit.errors import NotFound, PermissionDenied
+from servicekit.testing.fake_clock import MIDDAY
+from services.gateway.admission.request import AdmissionRequest
 from services.gateway.inference.estimate import Estimate, estimate, worst
 from services.gateway.inference.pricing import (
     PricedRequest,
     Pricing,
     admission_request,
-    fitting,
     request_facts,
 )
-from services.gateway.inference.size.prompt_size import PromptSize
-from services.gateway.inference.size.text_size import size_of
 from services.gateway.metering.usage_record import Price, RequestFacts
-
-CHEAP, DEAR, FUTURE = Price("cheap", 200_000, 400_000), Price("dear", 300_000, 900_000), Price("future", 1, 1)
-SIZE = PromptSize(size_of("привет".encode()), messages=1)
-
-
-def model(id: str, *prices: Price, **changes: Any) -> Model:
-    """Return a chat model with these prices, one a day, the last of them from now on."""
-    dated = [DatedPrice(price, MIDDAY - timedelta(days=days)) for days, price in enumerate(reversed(prices))]
-    return Model(id, "yandexgpt", "chat", tuple(reversed(dated)), **changes)
-
-
-ASKED = model(
-    "asked:latest",
-    DEAR,
+from services.gateway.tests.inference.priced_requests import (
+    ASKED,
+    BUDGET,
+    CALLER,
+    CATALOG,
     CHEAP,
-    aliases=("asked",),
-    max_output_tokens=2_000,
-    fallbacks=("gone", "vectors:latest", "free", "other"),
+    DEAR,
+    OTHER,
+    SIZE,
+    context,
+    hold,
+    priced,
 )
-OTHER = replace(model("other:latest", DEAR, max_output_tokens=3_000), provider="gigachat")
-FREE = model("free")
-VECTORS = replace(model("vectors:latest", CHEAP), kind="embedding")
-CATALOG = Catalog((ASKED, OTHER, FREE, VECTORS, model("later", FUTURE)), "1")
-
-BUDGET = Budget("key:first", BudgetPeriod.MONTH, 10**9)
-CALLER = Caller(
-    "user-1",
-    "key-1",
-    "laptop",
-    "pro",
-    frozenset(),
-    limits=CallerLimits(user=Limits(requests_per_minute=5)),
-    budgets=(BUDGET,),
-    grant_id="grant-1",
-    client_id="client-1",
-    time_zone="Europe/Moscow",
-)
-
-
-def context(caller: Caller = CALLER, *, stream: bool = False) -> RequestContext:
-    """Return the context of an authenticated request."""
-    made = RequestContext({"type": "http", "method": "POST", "headers": []})
-    made.caller, made.stream = caller, stream
-    return made
-
-
-@pytest.fixture
-async def pricing() -> Pricing:
-    """Return prices of noon."""
-    clock = FakeClock()
-
-    async def fetch() -> Catalog:
-        return CATALOG
-
-    watch = CatalogWatch(fetch, clock=clock, refresh_s=1, max_age_s=10)
-    assert await watch.refresh()
-    return Pricing(watch, clock)
-
-
-def priced(pricing: Pricing, size: PromptSize = SIZE, asked_in: RequestContext | None = None) -> PricedRequest:
-    """Return the priced request of a chat of this size."""
-    return pricing.price(asked_in or context(), "asked", kind="chat", endpoint="chat.completions", size=size)
-
-
-def hold(request: PricedRequest) -> int:
-    """Return what admission holds for it."""
-    return request.estimate.hold_micro_rub
 
 
 async def test_a_request_is_priced_for_whichever_model_answers(pricing: Pricing) -> None:
@@ -270,74 +206,3 @@ async def test_nothing_to_come_out_is_a_bound_and_not_an_unknown_one(pricing: Pr
     found = priced(pricing, replace(SIZE, choices=0))
 
     assert request_facts(context(), found, "boot").output_bound == 1
-
-
-def refused(left_micro_rub: int | None) -> AdmissionRefused:
-    """Return a refusal that leaves so much of a budget; None: it was no budget."""
-    error = AdmissionRefused(ErrorReason.BUDGET_EXCEEDED, "No.", LimitReport())
-    error.budget_left_micro_rub = left_micro_rub
-    return error
-
-
-def left_for(request: PricedRequest, tokens: int) -> int:
-    """Return the money that an answer of so many tokens needs at most."""
-    return hold(request.lowered(tokens))
-
-
-@pytest.mark.parametrize(
-    ("enough_for", "lowered_to"),
-    [(16, 16), (500, 500), (1_024, 1_024), (1_500, 1_024), (2_500, 1_246), (3_000, 1_496)],
-    ids=["the least", "all of it", "a roomy answer", "more than roomy", "half of it", "half of the longest"],
-)
-async def test_a_budget_that_does_not_cover_all_covers_a_shorter_answer(
-    pricing: Pricing, enough_for: int, lowered_to: int
-) -> None:
-    """Roomy if that is left, else all that is left; half of what is left stays for requests beside this one."""
-    found = priced(pricing)
-
-    fitted = fitting(found, refused(left_for(found, enough_for)))
-
-    assert abs(fitted.max_tokens - lowered_to) <= 10
-    assert hold(fitted) <= left_for(found, enough_for)
-    assert fitted == found.lowered(fitted.max_tokens)
-    if enough_for <= 1_024:
-        assert fitted.max_tokens == lowered_to
-
-
-async def test_a_length_that_was_named_is_refused_with_the_one_that_fits(pricing: Pricing) -> None:
-    """The caller decides whether a shorter answer will do."""
-    found = priced(pricing, replace(SIZE, max_tokens=2_000))
-    error = refused(left_for(found, 700))
-
-    with pytest.raises(AdmissionRefused) as caught:
-        fitting(found, error)
-
-    assert caught.value is error
-    assert error.details["max_tokens_that_fit"] == "700"
-    assert error.message == "No. With max_tokens of 700 or less it would fit."
-
-
-@pytest.mark.parametrize("named", [0, 2_000])
-@pytest.mark.parametrize("left", [None, -1, 0, 1])
-async def test_what_fits_no_answer_is_refused_as_it_was(pricing: Pricing, named: int, left: int | None) -> None:
-    """No length is advised that would not help."""
-    error = refused(left)
-
-    with pytest.raises(AdmissionRefused):
-        fitting(priced(pricing, replace(SIZE, max_tokens=named)), error)
-
-    assert (error.message, error.details) == ("No.", {})
-
-
-async def test_fewer_than_sixteen_tokens_are_no_answer(pricing: Pricing) -> None:
-    """Better refused than cut off in its first sentence."""
-    found = priced(pricing)
-
-    with pytest.raises(AdmissionRefused):
-        fitting(found, refused(left_for(found, 15)))
-
-
-async def test_what_has_no_answer_cannot_be_shortened(pricing: Pricing) -> None:
-    """The refusal of an embedding stands, whatever is left."""
-    with pytest.raises(AdmissionRefused):
-        fitting(priced(pricing, replace(SIZE, choices=0)), refused(10**9))

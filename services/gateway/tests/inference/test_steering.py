@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.gateway.tests.backends import PRICE, Backends, caller, model
+from services.gateway.tests.backends import Backends, caller
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.inference.chat_calls import HELLO, PATH
+from services.gateway.tests.router_backend import PRICE, model
 
 PROMPT = {"prompt": "Скажи привет"}
 MESSAGES = {"messages": HELLO["messages"], "max_tokens": 9}

@@ -3,8 +3,9 @@
 import asyncio
 
 from servicekit.errors import ErrorReason, Unavailable
-from services.gateway.tests.backends import MODELS, PRICE, Backends, model
+from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import StartGateway
+from services.gateway.tests.router_backend import MODELS, PRICE, model
 
 LONG_S = 30
 

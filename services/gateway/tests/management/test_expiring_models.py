@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 from razvilka.usage.v1 import usage_pb2
 
-from services.gateway.tests.backends import SCOPES, Backends, caller, model
+from services.gateway.tests.backends import SCOPES, Backends, caller
 from services.gateway.tests.conftest import Edge
+from services.gateway.tests.router_backend import model
 
 PATH = "/v1/admin/models/expiring"
 
