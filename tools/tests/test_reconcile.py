@@ -25,11 +25,8 @@ def statement(tmp_path: Path, *lines: str, head: str = "date,model,cost_rub") ->
 
 
 def test_lines_of_one_day_and_model_are_one_sum_and_kopecks_are_rounding(tmp_path: Path) -> None:
-    stated = read_statement(
-        statement(
-            tmp_path, "2026-11-01,yandexgpt:latest,10.00", '2026-11-01,yandexgpt:latest,"2,50"', "2026-11-01,gone,1"
-        )  # fmt: skip
-    )
+    lines = ("2026-11-01,yandexgpt:latest,10.00", '2026-11-01,yandexgpt:latest,"2,50"', "2026-11-01,gone,1")
+    stated = read_statement(statement(tmp_path, *lines))
     billed = {(DAY, "yandexgpt:latest"): Decimal("12.494000"), (DAY, "ours"): Decimal("3.000000")}
 
     assert list(differences(stated, billed)) == [
