@@ -35,6 +35,8 @@ STUBS: Final[dict[str, Any]] = {
     "usage": usage_pb2_grpc.UsageServiceStub,
     "router": router_pb2_grpc.RouterServiceStub,
 }
+# A handshake on a busy machine may be cut and tried again: that is no answer to a call.
+PATIENT: Final[Any] = {"deadline_s": 60.0, "wait_for_ready": True}
 
 
 def ask(stack: RunningStack, service: str, method: str, request: Any, **shown: Any) -> Any:
@@ -43,7 +45,7 @@ def ask(stack: RunningStack, service: str, method: str, request: Any, **shown: A
 
     async def call_service() -> Any:
         async with open_channel(target, Peer(service, stack.parts.home.tls / "gateway")) as channel:
-            return await unary(getattr(STUBS[service](channel), method), request, deadline_s=10.0, **shown)
+            return await unary(getattr(STUBS[service](channel), method), request, **PATIENT, **shown)
 
     try:
         return asyncio.run(call_service())

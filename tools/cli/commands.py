@@ -76,7 +76,9 @@ def usage(
 @click.option("--tz", default="Europe/Moscow", show_default=True, help="IANA time zone of the statement's days.")
 @click.pass_obj
 def reconcile(connection: tuple[str, str], provider: str, statement: Path, tz: str) -> None:
-    """Compare a provider's statement with what was billed, by day and model (an administrator's key).
+    """Compare a provider's statement with what was billed, by day and model.
+
+    The key needs the scopes usage:read and admin.
 
     The exit status is 1 when a line differs by more than a kopeck.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import pytest
@@ -30,6 +30,8 @@ INSERT_APP = """
 INSERT INTO auth.oauth_clients (id, name, auth_methods, redirect_uris, scopes, grant_types, created_at)
 VALUES ('app', 'App', '{none}', ARRAY[$1], '{models:read,admin}', '{authorization_code}', $2)
 """
+# A handshake on a busy machine may be cut and tried again: that is no answer to a call.
+PATIENT: Final[Any] = {"deadline_s": 60.0, "wait_for_ready": True}
 
 
 @pytest.fixture
@@ -54,7 +56,9 @@ def sign(channel: Any) -> Sign:
     async def ask(credential: str) -> dict[str, Any]:
         call = CallContext("", begin_trace(None), credential.encode())
         request = pb.SignUserContextRequest()
-        answer = await unary(stub.SignUserContext, request, deadline_s=60.0, call=call, in_their_name=True)
+        answer = await unary(
+            stub.SignUserContext, request, deadline_s=60.0, call=call, in_their_name=True, wait_for_ready=True
+        )
         return read_object(answer.context.split(b".")[1].decode())
 
     return ask
