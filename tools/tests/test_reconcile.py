@@ -60,11 +60,11 @@ def test_a_line_that_says_nothing_is_named(tmp_path: Path, head: str, line: str,
 def test_an_administrator_compares_and_the_exit_status_tells(stack: RunningStack, tmp_path: Path) -> None:
     """Of a day on which nobody asked anything."""
     key = asyncio.run(administrators_key(stack))
-    same = statement(tmp_path, "2020-01-01,yandexgpt:latest,0")
+    same = statement(tmp_path, "2024-01-01,yandexgpt:latest,0")
     run = ["--url", stack.url, "--key", key, "reconcile", "--provider", "yandexgpt", "--csv"]
 
     sound = CliRunner().invoke(main, [*run, str(same)])
-    other = CliRunner().invoke(main, [*run, str(statement(tmp_path, "2020-01-01,yandexgpt:latest,5"))])
+    other = CliRunner().invoke(main, [*run, str(statement(tmp_path, "2024-01-01,yandexgpt:latest,5"))])
 
     assert (sound.exit_code, other.exit_code) == (0, 1), sound.output + other.output
     assert "0 differ" in sound.output
