@@ -16,7 +16,7 @@ from razvilka.usage.v1 import usage_pb2_grpc as pb_grpc
 from services.usage.domain.model_caller import ModelCaller
 from services.usage.domain.record import COLUMNS, Attempt, Source, Status, UsageRecord
 from services.usage.ingest import Ingest
-from services.usage.rpc_values import moment_from_proto
+from services.usage.rpc_values import moment_from_proto, moment_if_set
 from services.usage.spending import Spending
 from services.usage.upkeep import Upkeep
 
@@ -62,8 +62,8 @@ class SharedSpendServicer(shared_grpc.SharedSpendServiceServicer):
         parts = [
             (
                 part.user_id,
-                moment_from_proto(part.since) if part.HasField("since") else None,
-                moment_from_proto(part.until) if part.HasField("until") else None,
+                moment_if_set(part, "since"),
+                moment_if_set(part, "until"),
             )
             for part in request.parts
         ]
@@ -94,8 +94,8 @@ class UsageServicer(pb_grpc.UsageServiceServicer):
 
     async def GetSpend(self, request: pb.GetSpendRequest, context: Context) -> pb.GetSpendResponse:
         """Sum what a subject spent."""
-        since = moment_from_proto(request.since) if request.HasField("since") else None
-        until = moment_from_proto(request.until) if request.HasField("until") else None
+        since = moment_if_set(request, "since")
+        until = moment_if_set(request, "until")
         spend = await self._spending.sum_between(request.user_id, request.subject, since, until)
         return pb.GetSpendResponse(
             cost_micro_rub=spend.cost_micro_rub,
@@ -126,7 +126,7 @@ class UsageServicer(pb_grpc.UsageServiceServicer):
         return await self._checked(request)
 
     async def _checked(self, request: pb.CheckInvariantsRequest | pb.CheckLedgerRequest) -> pb.CheckInvariantsResponse:
-        since = moment_from_proto(request.since) if request.HasField("since") else None
+        since = moment_if_set(request, "since")
         result = await self._upkeep.check_since(since)
         return pb.CheckInvariantsResponse(
             broken=[pb.Broken(invariant=broken.invariant.value, detail=broken.detail) for broken in result.broken],
@@ -157,7 +157,7 @@ def record_from_proto(message: pb.UsageRecord) -> UsageRecord:
         source=SOURCE_FROM_PROTO.get(message.source),
         attempts=tuple([Attempt(*_attempt(attempt)) for attempt in message.attempts]),
         metadata=dict(message.metadata),
-        started_at=moment_from_proto(message.started_at) if message.HasField("started_at") else None,
+        started_at=moment_if_set(message, "started_at"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Values that every room's messages have, from the wire. Whatever is on it becomes some value."""
+"""Values that every room's messages have, from the wire and to it. Whatever is on it becomes some value."""
 
 from __future__ import annotations
 
@@ -23,3 +23,12 @@ def moment_from_proto(timestamp: Timestamp) -> datetime:
 def moment_if_set(message: Message, field: str) -> datetime | None:
     """Return the moment of a field, None where it is not set."""
     return moment_from_proto(getattr(message, field)) if message.HasField(field) else None
+
+
+def stamp(moment: datetime | None) -> Timestamp | None:
+    """Return the moment on the wire; None: it is left out."""
+    if moment is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message

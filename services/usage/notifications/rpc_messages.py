@@ -25,6 +25,7 @@ from services.usage.notifications.domain.person import (
     WatchedBudget,
 )
 from services.usage.notifications.domain.rule import NewRule, Rule, new_rule
+from services.usage.rpc_values import stamp
 
 KIND_FROM_PROTO: Final[dict[pb.ChannelKind.ValueType, ChannelKind]] = {
     pb.CHANNEL_KIND_EMAIL: ChannelKind.EMAIL,
@@ -56,15 +57,6 @@ def id_from_proto(text: str, param: str = "id") -> UUID:
         return UUID(text)
     except ValueError as exc:
         raise _invalid(param, "There is none of this id.") from exc
-
-
-def stamp(moment: datetime | None) -> Timestamp | None:
-    """Return the moment on the wire; None: it is left out."""
-    if moment is None:
-        return None
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
 
 
 def channel_to_proto(channel: Channel) -> pb.NotificationChannel:

@@ -16,6 +16,7 @@ from services.usage.reports.domain.order import PLAIN_CSV, CsvDialect, Format, K
 from services.usage.reports.domain.periods import Every
 from services.usage.reports.domain.report import Report, Schedule, WhenEmpty
 from services.usage.reports.scheduling import Rhythm
+from services.usage.rpc_values import stamp
 from services.usage.statistics.domain.query import Dimension
 
 Value = TypeVar("Value", bound=StrEnum)
@@ -131,15 +132,6 @@ def moment(message: Timestamp, param: str) -> datetime:
         return message.ToDatetime(UTC)
     except (ValueError, OverflowError):
         raise _invalid(param, "is beyond the calendar") from None
-
-
-def stamp(given: datetime | None) -> Timestamp | None:
-    """Return the message of a moment; None stays None."""
-    if given is None:
-        return None
-    message = Timestamp()
-    message.FromDatetime(given)
-    return message
 
 
 def _filters(filters: Mapping[Dimension, tuple[str, ...]]) -> list[pb.Filter]:
