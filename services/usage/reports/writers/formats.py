@@ -1,4 +1,7 @@
-"""Which writer writes which format."""
+"""Which writer writes which format.
+
+What sets PDF and what makes workbooks is loaded by the first report that needs it: twenty megabytes of each instance.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,8 @@ from services.usage.reports.domain.tables import Column
 from services.usage.reports.writers.csv_rows import CsvRows
 from services.usage.reports.writers.json_rows import JsonLines, JsonRows
 from services.usage.reports.writers.parquet_rows import ParquetRows, check_installed
-from services.usage.reports.writers.pdf import write_pdf
 from services.usage.reports.writers.row_writer import RowWriter
 from services.usage.reports.writers.summary_json import write_json
-from services.usage.reports.writers.xlsx import XlsxRows, write_xlsx
 
 
 def check_writable(wishes: Wishes) -> None:
@@ -36,6 +37,8 @@ def open_rows(file: BinaryIO, head: Head, columns: Sequence[Column], scratch: st
         case Format.JSONL:
             return JsonLines(file, head, columns)
         case Format.XLSX:
+            from services.usage.reports.writers.xlsx import XlsxRows
+
             return XlsxRows(file, head, columns, scratch)
         case Format.PARQUET:
             return ParquetRows(file, head, columns, scratch)
@@ -47,8 +50,12 @@ def write_summary(file: BinaryIO, summary: Summary, scratch: str) -> None:
     """Write a summary in the report's format: as a whole, or as one table where a format has nothing else."""
     match summary.order.wishes.format:
         case Format.PDF:
+            from services.usage.reports.writers.pdf import write_pdf
+
             write_pdf(file, summary)
         case Format.XLSX:
+            from services.usage.reports.writers.xlsx import write_xlsx
+
             write_xlsx(file, summary, scratch)
         case Format.JSON:
             write_json(file, summary)
