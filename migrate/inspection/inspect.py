@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,7 +15,7 @@ from migrate.rules.identifiers import read_id
 from migrate.rules.times import Reading
 from migrate.rules.verdict import Refused, Stored, Text
 from migrate.source.file import Source
-from migrate.source.scan import Scan
+from migrate.source.scan import Scan, read_rows
 from migrate.source.tables import Layout, Table, read_layout
 
 NAIVE_LENGTH: Final = 19
@@ -83,23 +82,14 @@ def inspect_source(source: Source, reading: Reading, names: Names) -> Inspection
 
 
 def _count_people(database: sqlite3.Connection, layout: Layout, reading: Reading, found: Inspection) -> People:
-    users, keys = (_rows(database, layout.tables[name], found) for name in ("users", "api_keys"))
-    people = read_people(users, keys, reading)
-    for name, fates in (("users", people.accounts), ("api_keys", people.keys)):
+    users, keys = (read_rows(database, layout.tables[name]) for name in ("users", "api_keys"))
+    people = read_people([row for _, row in users.rows], [row for _, row in keys.rows], reading)
+    for name, source, fates in (("users", users, people.accounts), ("api_keys", keys, people.keys)):
+        found.tables[name] = TableCount(holes=list(source.holes))
         for fate in fates:
             found.tables[name].count(fate)
     found.collisions = tuple(people.collisions)
     return people
-
-
-def _rows(database: sqlite3.Connection, table: Table, found: Inspection) -> list[Mapping[str, Stored]]:
-    columns = (*table.columns, *table.unknown)
-    scan = Scan(database, table, columns)
-    rows: list[Mapping[str, Stored]] = [
-        dict(zip(columns, row.values, strict=True)) for piece in scan.rows() for row in piece
-    ]
-    found.tables[table.name] = TableCount(holes=scan.holes)
-    return rows
 
 
 def _count_requests(
@@ -107,11 +97,10 @@ def _count_requests(
 ) -> None:
     count = found.tables["usage"] = TableCount()
     changed_at = datetime.fromtimestamp(source.path.stat().st_mtime, UTC)
-    columns = (*table.columns, *table.unknown)
-    scan = Scan(source.database, table, columns)
+    scan = Scan(source.database, table)
     for piece in scan.rows():
         for row in piece:
-            values = dict(zip(columns, row.values, strict=True))
+            values = scan.named(row)
             fate = request_fate(values, reading, names)
             count.count(fate)
             count.orphans += isinstance(fate, Moved) and _is_orphan(values["user_id"], known)

@@ -14,7 +14,7 @@ from migrate.report.files import ReportFiles
 from migrate.rules.emails import placeholder
 from migrate.rules.times import Reading
 from migrate.rules.verdict import Stored
-from migrate.source.scan import Hole
+from migrate.source.scan import SourceRows
 from services.auth.importing.imports import Imports
 from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey
 from services.auth.shared.domain.tier import Tier
@@ -24,14 +24,6 @@ BATCH: Final = 1_000
 TIER: Final = "tier"
 _HERE: Final = (Arrival.INSERTED, Arrival.THERE_BEFORE)
 R = TypeVar("R", Account, Key)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceRows:
-    """The rows of a table, with what names each; and what could not be read."""
-
-    rows: Sequence[tuple[int | str, Mapping[str, Stored]]]
-    holes: Sequence[Hole]
 
 
 @dataclass(slots=True)
@@ -117,7 +109,7 @@ def _arrived(fate: Fate[R], arrivals: Mapping[str, Arrival]) -> Fate[R]:
 
 def _note(
     table: str,
-    number: int | str,
+    number: int,
     row: Mapping[str, Stored],
     fate: Fate[Account] | Fate[Key],
     counts: Counts,

@@ -59,15 +59,15 @@ class Way:
     shown: Shown
 
 
-async def move_requests(scan: Scan, table: Table, columns: Sequence[str], way: Way) -> MovedRequests:
+async def move_requests(scan: Scan, table: Table, way: Way) -> MovedRequests:
     """Move all rows behind the last one that has a fate."""
     last, state = await way.imports.progress()
     way.report.cut(state["lengths"])
     moved = MovedRequests(Counts.of(state.get("counts", {})), state.get("cost_micro_rub", 0))
     for first, piece in _numbered(scan, table, last):
-        batch = _Batch(way, columns, moved)
+        batch = _Batch(way, moved)
         for number, row in enumerate(piece, first):
-            batch.take(_number(row, number, table), row)
+            batch.take(_number(row, number, table), scan.named(row))
         way.seen.keep()
         to = _number(piece[-1], first + len(piece) - 1, table)
         await way.imports.put(Batch(last, to, batch.records, batch.ids, {**state, **_state(moved, way.report)}))
@@ -110,17 +110,15 @@ def _state(moved: MovedRequests, report: ReportFiles) -> dict[str, Any]:
 class _Batch:
     """The records of a stretch, and what the report says of it."""
 
-    def __init__(self, way: Way, columns: Sequence[str], moved: MovedRequests) -> None:
+    def __init__(self, way: Way, moved: MovedRequests) -> None:
         self.records: list[ImportedRecord] = []
         self.ids: dict[str, str] = {}
         self._way = way
-        self._columns = columns
         self._moved = moved
 
-    def take(self, number: int, row: Row) -> None:
+    def take(self, number: int, values: Mapping[str, Stored]) -> None:
         """Give a row its fate."""
         way, counts = self._way, self._moved.counts
-        values = dict(zip(self._columns, row.values, strict=True))
         fate = request_fate(values, way.reading, way.names)
         if isinstance(fate, Moved):
             reason = self._reason_to_wait(fate.record, number)

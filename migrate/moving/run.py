@@ -11,16 +11,15 @@ from typing import Any, Final
 from migrate.fates.fate import Quarantined
 from migrate.fates.requests import Names
 from migrate.moving.counts import Counts
-from migrate.moving.people import SourceRows, move_people
+from migrate.moving.people import move_people
 from migrate.moving.requests import PEOPLE_MOVED, MovedRequests, Shown, Way, move_requests
 from migrate.moving.seen_ids import SeenIds
 from migrate.moving.target import Target
 from migrate.report.files import ReportFiles
 from migrate.rules.times import Reading
-from migrate.rules.verdict import Stored
 from migrate.source.file import Source
-from migrate.source.scan import Scan
-from migrate.source.tables import Layout, Table, read_layout
+from migrate.source.scan import Scan, SourceRows, read_rows
+from migrate.source.tables import Layout, read_layout
 from services.usage.importing.imports import BEGINNING, Batch
 
 SEEN: Final = "seen-ids.db"
@@ -53,11 +52,10 @@ async def move(order: Order, target: Target, report: ReportFiles, shown: Shown) 
     await _move_people_once(order, layout, target, report)
     _, state = await target.usage.progress()
     table = layout.tables["usage"]
-    columns = (*table.columns, *table.unknown)
-    scan = Scan(order.source.database, table, columns)
+    scan = Scan(order.source.database, table)
     with SeenIds(report.folder / SEEN) as seen:
         way = Way(order.source_id, order.reading, order.names, set(state["absent"]), target.usage, seen, report, shown)
-        moved = await move_requests(scan, table, columns, way)
+        moved = await move_requests(scan, table, way)
     summary = _summary(order, layout, state, moved)
     report.summary(summary)
     return summary
@@ -68,7 +66,7 @@ async def _move_people_once(order: Order, layout: Layout, target: Target, report
     if last != BEGINNING:
         return
     report.cut({})
-    users, keys = (rows_of(order.source, layout.tables[name]) for name in ("users", "api_keys"))
+    users, keys = (read_rows(order.source.database, layout.tables[name]) for name in ("users", "api_keys"))
     people = await move_people(users, keys, order.reading, target.auth, report)
     state = {
         "users": people.users.as_json(),
@@ -86,23 +84,10 @@ def _leave_history(source: Source, layout: Layout, report: ReportFiles) -> Count
     """Set aside what 1.0 said of providers: the routers of 1.1 write their own state every few seconds."""
     counts = Counts()
     table = layout.tables.get("provider_status")
-    for number, row in rows_of(source, table).rows if table else ():
+    for number, row in read_rows(source.database, table).rows if table else ():
         report.quarantine("provider_status", number, Quarantined("history_of_1_0"), row)
         counts.quarantined += 1
     return counts
-
-
-def rows_of(source: Source, table: Table) -> SourceRows:
-    """Return all rows of a table that fits into memory."""
-    columns = (*table.columns, *table.unknown)
-    scan = Scan(source.database, table, columns)
-    rows: list[tuple[int | str, Mapping[str, Stored]]] = []
-    for piece in scan.rows():
-        for row in piece:
-            key = row.key[0]
-            number = key if table.has_rowid and isinstance(key, int) else len(rows)
-            rows.append((number, dict(zip(columns, row.values, strict=True))))
-    return SourceRows(rows, scan.holes)
 
 
 def _holes(rows: SourceRows) -> list[list[int]]:

@@ -11,10 +11,10 @@ from migrate.fates.accounts import People, read_people
 from migrate.fates.fate import Moved
 from migrate.fates.records import Request
 from migrate.fates.requests import request_fate
-from migrate.moving.run import Order, rows_of
+from migrate.moving.run import Order
 from migrate.moving.seen_ids import SeenIds
 from migrate.moving.target import Target
-from migrate.source.scan import Scan
+from migrate.source.scan import Scan, read_rows
 from migrate.source.tables import read_layout
 
 Day = tuple[int, ...]
@@ -32,7 +32,7 @@ class Difference:
 async def verify(order: Order, target: Target, seen: SeenIds) -> list[Difference]:
     """Return what differs: accounts, keys, and requests, tokens and cost of each day. It reads, and writes nothing."""
     layout = read_layout(order.source.database)
-    users, keys = (rows_of(order.source, layout.tables[name]) for name in ("users", "api_keys"))
+    users, keys = (read_rows(order.source.database, layout.tables[name]) for name in ("users", "api_keys"))
     people = read_people([row for _, row in users.rows], [row for _, row in keys.rows], order.reading)
     _, state = await target.usage.progress()
     absent = set(state.get("absent", ()))
@@ -61,11 +61,11 @@ def _days(order: Order, absent: set[str], seen: SeenIds) -> dict[date, Day]:
 def _requests(order: Order, absent: set[str], seen: SeenIds) -> Iterator[Request]:
     """Yield what should have moved; the first row of an id is its row."""
     table = read_layout(order.source.database).tables["usage"]
-    columns = (*table.columns, *table.unknown)
+    scan = Scan(order.source.database, table)
     place = 0
-    for piece in Scan(order.source.database, table, columns).rows():
+    for piece in scan.rows():
         for row in piece:
-            fate = request_fate(dict(zip(columns, row.values, strict=True)), order.reading, order.names)
+            fate = request_fate(scan.named(row), order.reading, order.names)
             place += 1
             if isinstance(fate, Moved) and fate.record.user_id not in absent and seen.is_first(fate.record.id, place):
                 yield fate.record

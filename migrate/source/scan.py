@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,7 +40,9 @@ class Hole:
 class Scan:
     """Reads a table from behind a key on; `holes` tells, after the last row, what could not be read."""
 
-    def __init__(self, database: sqlite3.Connection, table: Table, columns: Sequence[str]) -> None:
+    def __init__(self, database: sqlite3.Connection, table: Table, columns: Sequence[str] | None = None) -> None:
+        """`columns`: those to be read; None: all that are there."""
+        columns = table.present if columns is None else columns
         self.holes: list[Hole] = []
         self._database = database
         self._table = table
@@ -49,6 +51,7 @@ class Scan:
         self._first = sql("SELECT {key}, {columns} FROM {table} ORDER BY {key} LIMIT ?", **parts)
         self._parts = parts
         self._size = len(table.key)
+        self._columns = columns
 
     def rows(self, after: tuple[Stored, ...] | None = None) -> Iterator[list[Row]]:
         """Yield pieces of rows behind a key; None: from the beginning.
@@ -59,6 +62,10 @@ class Scan:
         while piece := self._piece(after):
             yield piece
             after = piece[-1].key
+
+    def named(self, row: Row) -> dict[str, Stored]:
+        """Return the values of a row by their columns."""
+        return dict(zip(self._columns, row.values, strict=True))
 
     def _piece(self, after: tuple[Stored, ...] | None) -> list[Row]:
         try:
@@ -123,3 +130,21 @@ def _marks(values: Sequence[Stored | str]) -> str:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRows:
+    """All rows of a table, with what names each, a rowid or a place in the order; and what could not be read."""
+
+    rows: Sequence[tuple[int, Mapping[str, Stored]]]
+    holes: Sequence[Hole]
+
+
+def read_rows(database: sqlite3.Connection, table: Table) -> SourceRows:
+    """Return all rows of a table that fits into memory."""
+    scan = Scan(database, table)
+    rows: list[tuple[int, Mapping[str, Stored]]] = []
+    for piece in scan.rows():
+        for row in piece:
+            rows.append((_number(row.key) if table.has_rowid else len(rows), scan.named(row)))
+    return SourceRows(rows, scan.holes)

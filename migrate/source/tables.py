@@ -39,6 +39,11 @@ class Table:
     key: tuple[str, ...]
 
     @property
+    def present(self) -> tuple[str, ...]:
+        """Return all columns that are there."""
+        return (*self.columns, *self.unknown)
+
+    @property
     def has_rowid(self) -> bool:
         """Tell whether rows are named by a number."""
         return self.key == ("rowid",)
