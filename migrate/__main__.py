@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from migrate import verbs
 from migrate.source.faults import SourceFault
+from migrate.verbs import inspect, undo, verify
+from migrate.verbs import run as run_verb
+from migrate.verbs.verb import Verb
 from servicekit.errors import ServiceError
 from tools.servers.errors import ServerError
 
+# In the order in which an operator needs them.
+VERBS: Final = (inspect.VERB, run_verb.VERB, verify.VERB, undo.VERB)
 NO_SOURCE: Final = 3
 NO_TARGET: Final = 4
 
@@ -27,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; return the exit status."""
     given = _parser().parse_args(arguments)
     try:
-        status: int = given.run(given)
+        status: int = given.act(given)
     except SourceFault as exc:
         return _fault(given, exc.code, str(exc), NO_SOURCE)
     except ServiceError as exc:
@@ -48,21 +52,18 @@ def _fault(given: argparse.Namespace, code: str, message: str, status: int) -> i
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="razvilka-migrate", description=(__doc__ or "").split("\n", 1)[0])
     known = parser.add_subparsers(required=True, metavar="verb")
-    _verb(known, "inspect", verbs.inspect, "count what is in the source, by what would become of it")
-    run = _verb(known, "run", verbs.run, "move what has not moved yet; after a crash it goes on where it stood")
-    run.add_argument("--report", type=Path, required=True, help="folder for the report of this source")
-    _verb(known, "verify", verbs.verify, "compare the source with what 1.1 has, day by day")
-    _verb(known, "undo", verbs.undo, "take back what was brought; what was born in 1.1 stays")
+    for verb in VERBS:
+        _add(known, verb)
     return parser
 
 
-def _verb(known: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
-    verb: argparse.ArgumentParser = known.add_parser(name, help=text)
-    verb.set_defaults(run=run)
-    verb.add_argument("--source", type=Path, required=True, help="the SQLite file of release 1.0; it may be in use")
-    verb.add_argument("--naive-zone", type=_zone, help="IANA zone of times that say none (Europe/Moscow)")
-    verb.add_argument("--json", action="store_true", help="for programs")
-    return verb
+def _add(known: Any, verb: Verb) -> None:
+    parser: argparse.ArgumentParser = known.add_parser(verb.name, help=verb.text)
+    parser.set_defaults(act=verb.act)
+    parser.add_argument("--source", type=Path, required=True, help="the SQLite file of release 1.0; it may be in use")
+    parser.add_argument("--naive-zone", type=_zone, help="IANA zone of times that say none (Europe/Moscow)")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    verb.add_arguments(parser)
 
 
 def _zone(name: str) -> ZoneInfo:
