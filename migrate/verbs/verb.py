@@ -16,6 +16,8 @@ from migrate.moving.run import Order, source_id_of
 from migrate.names import names_of
 from migrate.rules.times import Reading
 from migrate.source.file import open_source
+from migrate.source.scan import count_rows
+from migrate.source.tables import read_layout
 
 DONE: Final = 0
 NEEDS_A_PERSON: Final = 1
@@ -35,12 +37,14 @@ class Verb:
         text: what it does, for --help.
         act: does it; returns the exit status.
         add_arguments: those that not every verb takes.
+        needs_report: whether there must be a folder for the report; every verb logs there what it was asked.
     """
 
     name: str
     text: str
     act: Callable[[argparse.Namespace], int]
     add_arguments: Callable[[argparse.ArgumentParser], None] = no_more_arguments
+    needs_report: bool = False
 
 
 @contextmanager
@@ -56,6 +60,11 @@ def opened_order(given: argparse.Namespace) -> Iterator[Order]:
         open_source(given.source, Path(aside)) as source,
     ):
         yield Order(source, source_id_of(given.source), reading, names_of())
+
+
+def rows_of_usage(order: Order) -> int | None:
+    """Return how many usage rows the source has; None: nobody can tell."""
+    return count_rows(order.source.database, read_layout(order.source.database).tables["usage"])
 
 
 def print_json(content: Any) -> None:
