@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
-from migrate.fates.accounts import Collision, read_people
+from migrate.fates.accounts import read_people
 from migrate.fates.fate import Fate, Moved, Quarantined, Repair
 from migrate.fates.records import Account, Key
 from migrate.moving.counts import Counts
 from migrate.report.files import ReportFiles
 from migrate.rules.emails import placeholder
 from migrate.rules.times import Reading
-from migrate.rules.verdict import Stored
+from migrate.rules.verdict import Stored, Text
 from migrate.source.scan import SourceRows
 from services.auth.importing.imports import Imports
 from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey
@@ -33,28 +33,33 @@ class MovedPeople:
     Attributes:
         users, keys: how many rows had which fate.
         absent: ids of users whose account is not theirs in 1.1: nothing may be booked on it.
-        collisions: addresses of several accounts.
     """
 
     users: Counts = field(default_factory=Counts)
     keys: Counts = field(default_factory=Counts)
     absent: set[str] = field(default_factory=set)
-    collisions: Sequence[Collision] = ()
 
 
 async def move_people(
-    users: SourceRows, keys: SourceRows, reading: Reading, imports: Imports, report: ReportFiles
+    users: SourceRows,
+    keys: SourceRows,
+    reading: Reading,
+    owners: Mapping[str, str],
+    imports: Imports,
+    report: ReportFiles,
 ) -> MovedPeople:
-    """Move all users, then all keys."""
-    people = read_people([row for _, row in users.rows], [row for _, row in keys.rows], reading)
-    moved = MovedPeople(collisions=people.collisions)
+    """Move all users, then all keys; `owners`: accounts that take the place of others."""
+    people = read_people(users.values, keys.values, reading, owners)
+    moved = MovedPeople()
     accounts = await _arrived_accounts(people.accounts, imports)
+    here = {record.id for record in _own(accounts)}
+    moved.absent = {record.id for record in _own(people.accounts)} - here
+    accounts = [_with_the_kept(fate, moved.absent) for fate in accounts]
     for (number, row), fate in zip(users.rows, accounts, strict=True):
         _note("users", number, row, fate, moved.users, report)
-    here = {fate.record.id for fate in accounts if isinstance(fate, Moved)}
-    wanted = {fate.record.id for fate in people.accounts if isinstance(fate, Moved)}
-    moved.absent = wanted - here
-    for (number, row), key in zip(keys.rows, await _arrived_keys(people.keys, here, imports), strict=True):
+    # Accounts that others are merged into may be those of 1.1.
+    owning = here | (set(owners.values()) - moved.absent)
+    for (number, row), key in zip(keys.rows, await _arrived_keys(people.keys, owning, imports), strict=True):
         _note("api_keys", number, row, key, moved.keys, report)
     return moved
 
@@ -69,12 +74,28 @@ async def _arrived_accounts(fates: Sequence[Fate[Account]], imports: Imports) ->
     settled = [_with_own_address(fate, own) for fate in fates]
     again = [new for new, old in zip(settled, fates, strict=True) if new is not old]
     arrivals |= await _insert_accounts(again, imports)
-    return [_arrived(fate, arrivals) for fate in settled]
+    return [_arrived(fate, arrivals) if _is_own(fate) else fate for fate in settled]
+
+
+def _with_the_kept(fate: Fate[Account], absent: set[str]) -> Fate[Account]:
+    """Return the fate of an account: it waits with the one that it is merged into."""
+    if isinstance(fate, Moved) and fate.record.is_merged_away and fate.record.id in absent:
+        return Quarantined("owner_quarantined", "id")
+    return fate
+
+
+def _own(fates: Sequence[Fate[Account]]) -> list[Account]:
+    """Return the accounts that get a row of their own."""
+    return [fate.record for fate in fates if isinstance(fate, Moved) and not fate.record.is_merged_away]
+
+
+def _is_own(fate: Fate[Account]) -> bool:
+    return isinstance(fate, Moved) and not fate.record.is_merged_away
 
 
 async def _insert_accounts(fates: Sequence[Fate[Account]], imports: Imports) -> dict[str, Arrival]:
     arrivals: dict[str, Arrival] = {}
-    for batch in _batches([_account(fate.record) for fate in fates if isinstance(fate, Moved)]):
+    for batch in _batches([_account(record) for record in _own(fates)]):
         arrivals |= await imports.accounts(batch)
     return arrivals
 
@@ -94,10 +115,12 @@ def _with_owner(fate: Fate[Key], here: set[str]) -> Fate[Key]:
 
 
 def _with_own_address(fate: Fate[Account], own: set[str]) -> Fate[Account]:
-    if not isinstance(fate, Moved) or fate.record.id not in own or fate.record.email == placeholder(fate.record.id):
+    if not isinstance(fate, Moved) or fate.record.is_merged_away:
+        return fate
+    if fate.record.id not in own or fate.record.email == placeholder(fate.record.id):
         return fate
     address = placeholder(fate.record.id)
-    repair = Repair("email", fate.record.email.encode(), address, "address_of_another_account")
+    repair = Repair("email", Text(fate.record.email.encode()), address, "address_of_another_account")
     return Moved(replace(fate.record, email=address), (*fate.repairs, repair))
 
 
@@ -130,8 +153,9 @@ def _note(
 
 def _left_in_report(record: Account | Key) -> Iterator[Repair]:
     """Yield the operator's own columns that 1.1 has no place for: their values stay in the report."""
+    has_place = isinstance(record, Account) and not record.is_merged_away
     for name, value in record.extra.items():
-        if value is not None and not (name == TIER and _tier_of(value) is not None):
+        if value is not None and not (has_place and name == TIER and _tier_of(value) is not None):
             yield Repair(name, value, None, "column_left_in_report")
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from migrate.fates.accounts import read_people
 from migrate.fates.fate import Quarantined
+from migrate.fates.merging import Decision
 from migrate.fates.requests import Names
+from migrate.moving.collisions import find_collisions
 from migrate.moving.counts import Counts
+from migrate.moving.owners import MERGED, Ask, check_still_decided, decided, owners_in
 from migrate.moving.people import move_people
 from migrate.moving.requests import PEOPLE_MOVED, MovedRequests, Shown, Way, move_requests
 from migrate.moving.seen_ids import SeenIds
@@ -27,12 +31,19 @@ SEEN: Final = "seen-ids.db"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be moved, and how its values are to be read."""
+    """What is to be moved, and how its values are to be read.
+
+    Attributes:
+        decisions: which of the accounts with one address become one; all others stay apart.
+        ask: asks a person for more of them.
+    """
 
     source: Source
     source_id: str
     reading: Reading
     names: Names
+    decisions: Sequence[Decision] = ()
+    ask: Ask | None = None
 
 
 def source_id_of(path: Path) -> str:
@@ -45,6 +56,7 @@ async def move(order: Order, target: Target, report: ReportFiles, shown: Shown) 
 
     Raises:
         SourceFault: the source is none of release 1.0.
+        WrongDecision: accounts cannot become one, or have moved already.
         Unavailable: a database went away: run it again, it goes on where it stood.
         Conflict: another run moves the source.
     """
@@ -54,7 +66,17 @@ async def move(order: Order, target: Target, report: ReportFiles, shown: Shown) 
     table = layout.tables["usage"]
     scan = Scan(order.source.database, table)
     with SeenIds(report.folder / SEEN) as seen:
-        way = Way(order.source_id, order.reading, order.names, set(state["absent"]), target.usage, seen, report, shown)
+        way = Way(
+            order.source_id,
+            order.reading,
+            order.names,
+            set(state["absent"]),
+            owners_in(state),
+            target.usage,
+            seen,
+            report,
+            shown,
+        )
         moved = await move_requests(scan, table, way)
     summary = _summary(order, layout, state, moved)
     report.summary(summary)
@@ -62,19 +84,26 @@ async def move(order: Order, target: Target, report: ReportFiles, shown: Shown) 
 
 
 async def _move_people_once(order: Order, layout: Layout, target: Target, report: ReportFiles) -> None:
-    last, _ = await target.usage.progress()
+    last, state = await target.usage.progress()
     if last != BEGINNING:
+        check_still_decided(state, order.decisions)
         return
     report.cut({})
     users, keys = (read_rows(order.source.database, layout.tables[name]) for name in ("users", "api_keys"))
-    people = await move_people(users, keys, order.reading, target.auth, report)
+    collisions = await find_collisions(read_people(users.values, keys.values, order.reading), target.auth)
+    merged = decided(state, order.decisions, order.ask, collisions)
+    # A run that is killed while accounts move must not go on with other decisions.
+    await target.usage.put(Batch(BEGINNING, BEGINNING, (), {}, {MERGED: merged}))
+    people = await move_people(users, keys, order.reading, merged, target.auth, report)
     state = {
+        MERGED: merged,
         "users": people.users.as_json(),
         "api_keys": people.keys.as_json(),
         "unreadable": {"users": _holes(users), "api_keys": _holes(keys)},
         "provider_status": _leave_history(order.source, layout, report).as_json(),
         "absent": sorted(people.absent),
-        "addresses_of_several": [[each.address, *each.user_ids] for each in people.collisions],
+        "addresses_of_several": [[each.address, *each.user_ids] for each in collisions],
+        "accounts_of_1_1": sorted({id_ for each in collisions for id_ in each.user_ids[: each.of_1_1]}),
         "lengths": report.sync(),
     }
     await target.usage.put(Batch(BEGINNING, PEOPLE_MOVED, (), {}, state))
@@ -109,5 +138,7 @@ def _summary(order: Order, layout: Layout, state: Mapping[str, Any], moved: Move
         },
         "unreadable": {**state["unreadable"], "usage": usage_holes},
         "addresses_of_several": state["addresses_of_several"],
+        "accounts_of_1_1": state.get("accounts_of_1_1", []),
+        "merged": state.get(MERGED, {}),
         "stays_behind": list(layout.others),
     }
