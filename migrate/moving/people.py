@@ -53,7 +53,7 @@ async def move_people(
     moved = MovedPeople()
     accounts = await _arrived_accounts(people.accounts, imports)
     here = {record.id for record in _own(accounts)}
-    moved.absent = {record.id for record in _own(people.accounts)} - here
+    moved.absent = ({record.id for record in _own(people.accounts)} - here) | people.contested
     accounts = [_with_the_kept(fate, moved.absent) for fate in accounts]
     for (number, row), fate in zip(users.rows, accounts, strict=True):
         _note("users", number, row, fate, moved.users, report)
