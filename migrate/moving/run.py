@@ -89,6 +89,8 @@ async def _move_people_once(order: Order, layout: Layout, target: Target, report
         check_still_decided(state, order.decisions)
         return
     report.cut({})
+    # What an earlier run saw, whose rows were taken back.
+    (report.folder / SEEN).unlink(missing_ok=True)
     users, keys = (read_rows(order.source.database, layout.tables[name]) for name in ("users", "api_keys"))
     collisions = await find_collisions(read_people(users.values, keys.values, order.reading), target.auth)
     merged = decided(state, order.decisions, order.ask, collisions)
