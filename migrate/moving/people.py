@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
-from migrate.fates.accounts import Collision, read_people
+from migrate.fates.accounts import Collision, People, read_people
 from migrate.fates.fate import Fate, Moved, Quarantined, Repair
 from migrate.fates.records import Account, Key
 from migrate.moving.counts import Counts
-from migrate.report.files import ReportFiles
+from migrate.report.lines import ReportLines
 from migrate.rules.emails import placeholder
 from migrate.rules.times import Reading
 from migrate.rules.verdict import Stored
@@ -43,30 +43,40 @@ class MovedPeople:
 
 
 async def move_people(
-    users: SourceRows, keys: SourceRows, reading: Reading, imports: Imports, report: ReportFiles
+    users: SourceRows, keys: SourceRows, reading: Reading, imports: Imports, report: ReportLines
 ) -> MovedPeople:
     """Move all users, then all keys."""
     people = read_people([row for _, row in users.rows], [row for _, row in keys.rows], reading)
-    moved = MovedPeople(collisions=people.collisions)
-    accounts = await _arrived_accounts(people.accounts, imports)
-    for (number, row), fate in zip(users.rows, accounts, strict=True):
-        _note("users", number, row, fate, moved.users, report)
-    here = {fate.record.id for fate in accounts if isinstance(fate, Moved)}
-    wanted = {fate.record.id for fate in people.accounts if isinstance(fate, Moved)}
-    moved.absent = wanted - here
-    for (number, row), key in zip(keys.rows, await _arrived_keys(people.keys, here, imports), strict=True):
+    accounts = await arrived_accounts(people.accounts, imports)
+    arrived = await arrived_keys(people.keys, ids_of(accounts), imports)
+    return tell(users, keys, people, People(accounts, arrived, people.collisions), report)
+
+
+def tell(users: SourceRows, keys: SourceRows, wanted: People, arrived: People, report: ReportLines) -> MovedPeople:
+    """Have the report say what became of each row, and count; `wanted`: what the source alone would say."""
+    absent = ids_of(wanted.accounts) - ids_of(arrived.accounts)
+    moved = MovedPeople(collisions=wanted.collisions, absent=absent)
+    for (number, row), account in zip(users.rows, arrived.accounts, strict=True):
+        _note("users", number, row, account, moved.users, report)
+    for (number, row), key in zip(keys.rows, arrived.keys, strict=True):
         _note("api_keys", number, row, key, moved.keys, report)
     return moved
 
 
-async def _arrived_accounts(fates: Sequence[Fate[Account]], imports: Imports) -> list[Fate[Account]]:
+def ids_of(fates: Sequence[Fate[Account]]) -> set[str]:
+    """Return the ids of the accounts that move."""
+    return {fate.record.id for fate in fates if isinstance(fate, Moved)}
+
+
+async def arrived_accounts(fates: Sequence[Fate[Account]], imports: Imports) -> list[Fate[Account]]:
+    """Insert accounts; return what became of them, some with an address of their own."""
     arrivals = await _insert_accounts(fates, imports)
     before = [id_ for id_, arrival in arrivals.items() if arrival is Arrival.THERE_BEFORE]
     # A run that was killed may have given some an address of their own.
     own = {id_ for id_, address in (await imports.addresses(before)).items() if address == placeholder(id_)}
     own |= {id_ for id_, arrival in arrivals.items() if arrival is Arrival.ADDRESS_TAKEN}
     # PostgreSQL takes addresses for one that nobody else does, and 1.1 may have accounts already.
-    settled = [_with_own_address(fate, own) for fate in fates]
+    settled = [with_own_address(fate, own) for fate in fates]
     again = [new for new, old in zip(settled, fates, strict=True) if new is not old]
     arrivals |= await _insert_accounts(again, imports)
     return [_arrived(fate, arrivals) for fate in settled]
@@ -74,26 +84,29 @@ async def _arrived_accounts(fates: Sequence[Fate[Account]], imports: Imports) ->
 
 async def _insert_accounts(fates: Sequence[Fate[Account]], imports: Imports) -> dict[str, Arrival]:
     arrivals: dict[str, Arrival] = {}
-    for batch in _batches([_account(fate.record) for fate in fates if isinstance(fate, Moved)]):
+    for batch in batches([account_of(fate.record) for fate in fates if isinstance(fate, Moved)]):
         arrivals |= await imports.accounts(batch)
     return arrivals
 
 
-async def _arrived_keys(fates: Sequence[Fate[Key]], here: set[str], imports: Imports) -> list[Fate[Key]]:
-    owned = [_with_owner(fate, here) for fate in fates]
+async def arrived_keys(fates: Sequence[Fate[Key]], here: set[str], imports: Imports) -> list[Fate[Key]]:
+    """Insert the keys of accounts that are here; return what became of them."""
+    owned = [with_owner(fate, here) for fate in fates]
     arrivals: dict[str, Arrival] = {}
-    for batch in _batches([_key(fate.record) for fate in owned if isinstance(fate, Moved)]):
+    for batch in batches([key_of(fate.record) for fate in owned if isinstance(fate, Moved)]):
         arrivals |= await imports.keys(batch)
     return [_arrived(fate, arrivals) for fate in owned]
 
 
-def _with_owner(fate: Fate[Key], here: set[str]) -> Fate[Key]:
+def with_owner(fate: Fate[Key], here: set[str]) -> Fate[Key]:
+    """Return the fate of a key: one whose account is not here waits with it."""
     if isinstance(fate, Moved) and fate.record.user_id not in here:
         return Quarantined("owner_quarantined", "user_id")
     return fate
 
 
-def _with_own_address(fate: Fate[Account], own: set[str]) -> Fate[Account]:
+def with_own_address(fate: Fate[Account], own: set[str]) -> Fate[Account]:
+    """Return the fate of an account: one of these has an address that cannot clash."""
     if not isinstance(fate, Moved) or fate.record.id not in own or fate.record.email == placeholder(fate.record.id):
         return fate
     address = placeholder(fate.record.id)
@@ -113,7 +126,7 @@ def _note(
     row: Mapping[str, Stored],
     fate: Fate[Account] | Fate[Key],
     counts: Counts,
-    report: ReportFiles,
+    report: ReportLines,
 ) -> None:
     if not isinstance(fate, Moved):
         counts.quarantined += 1
@@ -135,7 +148,8 @@ def _left_in_report(record: Account | Key) -> Iterator[Repair]:
             yield Repair(name, value, None, "column_left_in_report")
 
 
-def _account(record: Account) -> ImportedAccount:
+def account_of(record: Account) -> ImportedAccount:
+    """Return an account as auth takes it."""
     tier = _tier_of(record.extra.get(TIER)) or Tier.FREE
     return ImportedAccount(record.id, record.email, tier, record.created_at, record.updated_at, record.id)
 
@@ -144,7 +158,8 @@ def _tier_of(value: Stored) -> Tier | None:
     return next((tier for tier in Tier if isinstance(value, bytes) and tier.value.encode() == value.lower()), None)
 
 
-def _key(record: Key) -> ImportedKey:
+def key_of(record: Key) -> ImportedKey:
+    """Return a key as auth takes it."""
     return ImportedKey(
         id=record.id,
         user_id=record.user_id,
@@ -160,6 +175,7 @@ def _key(record: Key) -> ImportedKey:
 T = TypeVar("T")
 
 
-def _batches(records: Sequence[T]) -> Iterator[Sequence[T]]:
+def batches(records: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield records so many at a time as auth takes in one transaction."""
     for start in range(0, len(records), BATCH):
         yield records[start : start + BATCH]

@@ -43,8 +43,8 @@ HOLD: Final = {"user": HOLD_ACCOUNTS, "key": HOLD_KEYS}
 
 WRITE: Final = {
     # Nobody has shown yet that mail to the new address arrives.
-    ("user", "email"): "UPDATE auth.users SET email = $2, email_verified_at = NULL, updated_at = now() WHERE id = $1",
-    ("user", "tier"): "UPDATE auth.users SET tier = $2, updated_at = now() WHERE id = $1",
+    ("user", "email"): "UPDATE auth.users SET email = $2, email_verified_at = NULL WHERE id = $1",
+    ("user", "tier"): "UPDATE auth.users SET tier = $2 WHERE id = $1",
     ("key", "name"): "UPDATE auth.api_keys SET name = $2 WHERE id = $1",
     ("key", "expires_at"): "UPDATE auth.api_keys SET expires_at = $2 WHERE id = $1",
     ("key", "key_hash"): """
@@ -61,6 +61,12 @@ WITH used AS (
     FOR NO KEY UPDATE OF k SKIP LOCKED
 )
 UPDATE auth.api_keys AS k SET last_used_at = used.at FROM used WHERE k.id = used.id
+"""
+
+TOUCH_ACCOUNTS: Final = """
+UPDATE auth.users AS u SET updated_at = changed.at
+FROM unnest($1::text[], $2::timestamptz[]) AS changed (id, at)
+WHERE u.id = changed.id AND u.updated_at < changed.at
 """
 
 SHUT_ACCOUNT: Final = """
@@ -110,9 +116,14 @@ async def write(connection: Connection, kind: str, id: str, field: str, value: A
     return True
 
 
-async def touch(connection: Connection, used: Mapping[str, datetime]) -> None:
+async def touch_keys(connection: Connection, used: Mapping[str, datetime]) -> None:
     """Note when keys were used, where that is later than what is known."""
     await connection.execute(TOUCH_KEYS, list(used), list(used.values()))
+
+
+async def touch_accounts(connection: Connection, changed: Mapping[str, datetime]) -> None:
+    """Note when accounts were changed, where that is later than what is known."""
+    await connection.execute(TOUCH_ACCOUNTS, list(changed), list(changed.values()))
 
 
 async def shut_account(connection: Connection, id: str, at: datetime) -> bool:

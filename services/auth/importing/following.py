@@ -87,14 +87,16 @@ class Following:
     async def accounts(self, accounts: Sequence[ImportedAccount]) -> AsyncIterator[list[Change]]:
         """Write what the source changed of accounts that it brought; yield what that is."""
         async with self._unit() as unit:
-            yield await self._follow(unit, "user", accounts)
+            changes = await self._follow(unit, "user", accounts)
+            await store.touch_accounts(unit.connection, {each.id: each.updated_at for each in accounts})
+            yield changes
 
     @asynccontextmanager
     async def keys(self, keys: Sequence[ImportedKey]) -> AsyncIterator[list[Change]]:
         """Write what the source changed of keys that it brought; a hash that was made anew here is no change."""
         async with self._unit() as unit:
             changes = await self._follow(unit, "key", keys)
-            await store.touch(unit.connection, {each.id: each.last_used_at for each in keys if each.last_used_at})
+            await store.touch_keys(unit.connection, {each.id: each.last_used_at for each in keys if each.last_used_at})
             yield changes
 
     @asynccontextmanager

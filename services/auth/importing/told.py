@@ -28,7 +28,7 @@ class Merge:
 
 
 def account_fields(account: ImportedAccount) -> dict[str, Any]:
-    """Return what follows the other installation."""
+    """Return what follows the other installation; the time of the last change is the later one."""
     return {"email": account.email, "tier": account.tier.value}
 
 
@@ -40,7 +40,7 @@ def key_fields(key: ImportedKey) -> dict[str, Any]:
 def told_of(record: ImportedAccount | ImportedKey) -> dict[str, str]:
     """Return the digests of a record."""
     if isinstance(record, ImportedAccount):
-        return digests(account_fields(record))
+        return digests({**account_fields(record), "updated_at": record.updated_at})
     return digests({**key_fields(record), "user_id": record.user_id, "last_used_at": record.last_used_at})
 
 
