@@ -26,10 +26,6 @@ class ChangeLog:
         self._path = folder / CHANGES
         self.count = 0
 
-    def begin(self) -> None:
-        """Count anew."""
-        self.count = 0
-
     def write(self, changes: Sequence[Change]) -> None:
         """Have the lines survive a crash.
 

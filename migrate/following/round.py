@@ -7,15 +7,17 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any, Final
 
+from migrate.fates.accounts import read_people
 from migrate.following.changes import ChangeLog
 from migrate.following.people import follow_people
+from migrate.moving.collisions import find_collisions
 from migrate.moving.mark import MARK, check_mark
+from migrate.moving.owners import owners_in
 from migrate.moving.requests import Shown
-from migrate.moving.run import Order, leave_history, move, move_rest, state_of_people
+from migrate.moving.run import ROUND, Order, leave_history, move, move_rest, reading_of, state_of_people
 from migrate.moving.target import Target
 from migrate.report.files import ReportFiles
 from migrate.report.wholes import HeldLines, Wholes
@@ -87,16 +89,17 @@ async def _follow_wholes(order: Order, layout: Layout, target: Target, report: R
     digest = _digest(users, keys, held)
     if digest == state.get(WHOLES):
         return 0, 0
-    reading = replace(order.reading, first_seen=datetime.fromisoformat(state["first_seen"]))
-    followed = await follow_people(users, keys, reading, target, held, ChangeLog(report.folder))
-    wholes, number = Wholes(report.folder), state["round"] + 1
-    wholes.write(held, (), report, state["round"], number)
+    reading, owners = reading_of(order, state), owners_in(state)
+    collisions = await find_collisions(read_people(users.values, keys.values, reading), target.auth)
+    followed = await follow_people(users, keys, reading, owners, target, held, ChangeLog(report.folder))
+    wholes, number = Wholes(report.folder), state[ROUND] + 1
+    wholes.write(held, (), report, state[ROUND], number)
     new_state = {
         **state,
-        **state_of_people(users, keys, followed.people),
+        **state_of_people(users, keys, followed.people, collisions),
         "provider_status": history.as_json(),
         "absent": sorted({*state["absent"], *followed.people.absent}),
-        "round": number,
+        ROUND: number,
         WHOLES: digest,
         "lengths": report.sync(),
     }

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
-from migrate.fates.accounts import Collision, People, read_people
+from migrate.fates.accounts import read_people
 from migrate.fates.fate import Fate, Moved, Quarantined, Repair
 from migrate.fates.records import Account, Key
 from migrate.moving.counts import Counts
 from migrate.report.lines import ReportLines
 from migrate.rules.emails import placeholder
 from migrate.rules.times import Reading
-from migrate.rules.verdict import Stored
+from migrate.rules.verdict import Stored, Text
 from migrate.source.scan import SourceRows
 from services.auth.importing.imports import Imports
 from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey
@@ -33,39 +33,54 @@ class MovedPeople:
     Attributes:
         users, keys: how many rows had which fate.
         absent: ids of users whose account is not theirs in 1.1: nothing may be booked on it.
-        collisions: addresses of several accounts.
     """
 
     users: Counts = field(default_factory=Counts)
     keys: Counts = field(default_factory=Counts)
     absent: set[str] = field(default_factory=set)
-    collisions: Sequence[Collision] = ()
 
 
 async def move_people(
-    users: SourceRows, keys: SourceRows, reading: Reading, imports: Imports, report: ReportLines
+    users: SourceRows,
+    keys: SourceRows,
+    reading: Reading,
+    owners: Mapping[str, str],
+    imports: Imports,
+    report: ReportLines,
 ) -> MovedPeople:
-    """Move all users, then all keys."""
-    people = read_people([row for _, row in users.rows], [row for _, row in keys.rows], reading)
+    """Move all users, then all keys; `owners`: accounts that take the place of others."""
+    people = read_people(users.values, keys.values, reading, owners)
     accounts = await arrived_accounts(people.accounts, imports)
-    arrived = await arrived_keys(people.keys, ids_of(accounts), imports)
-    return tell(users, keys, people, People(accounts, arrived, people.collisions), report)
+    absent = absent_of(people.accounts, accounts)
+    arrived = await arrived_keys(people.keys, owning(accounts, absent, owners), imports)
+    return tell(users, keys, accounts, arrived, absent, report)
 
 
-def tell(users: SourceRows, keys: SourceRows, wanted: People, arrived: People, report: ReportLines) -> MovedPeople:
-    """Have the report say what became of each row, and count; `wanted`: what the source alone would say."""
-    absent = ids_of(wanted.accounts) - ids_of(arrived.accounts)
-    moved = MovedPeople(collisions=wanted.collisions, absent=absent)
-    for (number, row), account in zip(users.rows, arrived.accounts, strict=True):
-        _note("users", number, row, account, moved.users, report)
-    for (number, row), key in zip(keys.rows, arrived.keys, strict=True):
+def absent_of(wanted: Sequence[Fate[Account]], arrived: Sequence[Fate[Account]]) -> set[str]:
+    """Return the ids of the accounts that should have arrived and did not."""
+    return {record.id for record in own_accounts(wanted)} - {record.id for record in own_accounts(arrived)}
+
+
+def owning(arrived: Sequence[Fate[Account]], absent: Collection[str], owners: Mapping[str, str]) -> set[str]:
+    """Return the ids of the accounts that may have keys; those that others are merged into may be of 1.1."""
+    return {record.id for record in own_accounts(arrived)} | (set(owners.values()) - set(absent))
+
+
+def tell(
+    users: SourceRows,
+    keys: SourceRows,
+    accounts: Sequence[Fate[Account]],
+    arrived: Sequence[Fate[Key]],
+    absent: set[str],
+    report: ReportLines,
+) -> MovedPeople:
+    """Have the report say what became of each row, and count."""
+    moved = MovedPeople(absent=absent)
+    for (number, row), account in zip(users.rows, accounts, strict=True):
+        _note("users", number, row, _with_the_kept(account, absent), moved.users, report)
+    for (number, row), key in zip(keys.rows, arrived, strict=True):
         _note("api_keys", number, row, key, moved.keys, report)
     return moved
-
-
-def ids_of(fates: Sequence[Fate[Account]]) -> set[str]:
-    """Return the ids of the accounts that move."""
-    return {fate.record.id for fate in fates if isinstance(fate, Moved)}
 
 
 async def arrived_accounts(fates: Sequence[Fate[Account]], imports: Imports) -> list[Fate[Account]]:
@@ -79,12 +94,29 @@ async def arrived_accounts(fates: Sequence[Fate[Account]], imports: Imports) -> 
     settled = [with_own_address(fate, own) for fate in fates]
     again = [new for new, old in zip(settled, fates, strict=True) if new is not old]
     arrivals |= await _insert_accounts(again, imports)
-    return [_arrived(fate, arrivals) for fate in settled]
+    return [_arrived(fate, arrivals) if is_own(fate) else fate for fate in settled]
+
+
+def _with_the_kept(fate: Fate[Account], absent: set[str]) -> Fate[Account]:
+    """Return the fate of an account: it waits with the one that it is merged into."""
+    if isinstance(fate, Moved) and fate.record.is_merged_away and fate.record.id in absent:
+        return Quarantined("owner_quarantined", "id")
+    return fate
+
+
+def own_accounts(fates: Sequence[Fate[Account]]) -> list[Account]:
+    """Return the accounts that get a row of their own."""
+    return [fate.record for fate in fates if isinstance(fate, Moved) and not fate.record.is_merged_away]
+
+
+def is_own(fate: Fate[Account]) -> bool:
+    """Tell whether an account gets a row of its own."""
+    return isinstance(fate, Moved) and not fate.record.is_merged_away
 
 
 async def _insert_accounts(fates: Sequence[Fate[Account]], imports: Imports) -> dict[str, Arrival]:
     arrivals: dict[str, Arrival] = {}
-    for batch in batches([account_of(fate.record) for fate in fates if isinstance(fate, Moved)]):
+    for batch in batches([account_of(record) for record in own_accounts(fates)]):
         arrivals |= await imports.accounts(batch)
     return arrivals
 
@@ -107,10 +139,12 @@ def with_owner(fate: Fate[Key], here: set[str]) -> Fate[Key]:
 
 def with_own_address(fate: Fate[Account], own: set[str]) -> Fate[Account]:
     """Return the fate of an account: one of these has an address that cannot clash."""
-    if not isinstance(fate, Moved) or fate.record.id not in own or fate.record.email == placeholder(fate.record.id):
+    if not isinstance(fate, Moved) or fate.record.is_merged_away:
+        return fate
+    if fate.record.id not in own or fate.record.email == placeholder(fate.record.id):
         return fate
     address = placeholder(fate.record.id)
-    repair = Repair("email", fate.record.email.encode(), address, "address_of_another_account")
+    repair = Repair("email", Text(fate.record.email.encode()), address, "address_of_another_account")
     return Moved(replace(fate.record, email=address), (*fate.repairs, repair))
 
 
@@ -143,8 +177,9 @@ def _note(
 
 def _left_in_report(record: Account | Key) -> Iterator[Repair]:
     """Yield the operator's own columns that 1.1 has no place for: their values stay in the report."""
+    has_place = isinstance(record, Account) and not record.is_merged_away
     for name, value in record.extra.items():
-        if value is not None and not (name == TIER and _tier_of(value) is not None):
+        if value is not None and not (has_place and name == TIER and _tier_of(value) is not None):
             yield Repair(name, value, None, "column_left_in_report")
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from migrate.fates.accounts import read_people
 from migrate.fates.fate import Quarantined
+from migrate.fates.merging import Collision, Decision
 from migrate.fates.requests import Names
+from migrate.moving.collisions import find_collisions
 from migrate.moving.counts import Counts
 from migrate.moving.mark import MARK, check_mark, mark_at
+from migrate.moving.owners import MERGED, Ask, check_still_decided, decided, owners_in
 from migrate.moving.people import MovedPeople, move_people
 from migrate.moving.requests import PEOPLE_MOVED, MovedRequests, Shown, Way, move_requests
 from migrate.moving.seen_ids import SeenIds
@@ -26,17 +31,27 @@ from migrate.source.tables import Layout, Table, read_layout
 from services.usage.importing.imports import BEGINNING, Batch
 
 SEEN: Final = "seen-ids.db"
+# What the state remembers: the number of the round that was last reported, and when the source was first read.
+ROUND: Final = "round"
 FIRST_ROUND: Final = 0
+FIRST_SEEN: Final = "first_seen"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be moved, and how its values are to be read."""
+    """What is to be moved, and how its values are to be read.
+
+    Attributes:
+        decisions: which of the accounts with one address become one; all others stay apart.
+        ask: asks a person for more of them.
+    """
 
     source: Source
     source_id: str
     reading: Reading
     names: Names
+    decisions: Sequence[Decision] = ()
+    ask: Ask | None = None
 
 
 def source_id_of(path: Path) -> str:
@@ -49,13 +64,15 @@ async def move(order: Order, target: Target, report: ReportFiles, shown: Shown) 
 
     Raises:
         SourceFault: the source is none of release 1.0.
+        WrongDecision: accounts cannot become one, or have moved already.
         Unavailable: a database went away: run it again, it goes on where it stood.
         Conflict: another run moves the source.
     """
     layout = read_layout(order.source.database)
-    last, _ = await target.usage.progress()
+    last, state = await target.usage.progress()
     if last == BEGINNING:
-        await _move_people(order, layout, target, report)
+        await _move_people(order, layout, state, target, report)
+    check_still_decided(state, order.decisions)
     return await move_rest(order, layout, target, report, shown)
 
 
@@ -70,7 +87,17 @@ async def move_rest(order: Order, layout: Layout, target: Target, report: Report
     check_mark(order.source.database, table, state.get(MARK))
     scan = Scan(order.source.database, table)
     with SeenIds(report.folder / SEEN) as seen:
-        way = Way(order.source_id, order.reading, order.names, set(state["absent"]), target.usage, seen, report, shown)
+        way = Way(
+            order.source_id,
+            order.reading,
+            order.names,
+            set(state["absent"]),
+            owners_in(state),
+            target.usage,
+            seen,
+            report,
+            shown,
+        )
         moved = await move_requests(scan, table, way)
     await _keep_mark(order, table, target)
     summary = _summary(order, layout, state, moved)
@@ -85,32 +112,48 @@ async def _keep_mark(order: Order, table: Table, target: Target) -> None:
         await target.usage.put(Batch(last, last, (), {}, {**state, MARK: mark}))
 
 
-async def _move_people(order: Order, layout: Layout, target: Target, report: ReportFiles) -> None:
+async def _move_people(
+    order: Order, layout: Layout, state: Mapping[str, Any], target: Target, report: ReportFiles
+) -> None:
     report.cut({})
     held, wholes = HeldLines(), Wholes(report.folder)
     users, keys = (read_rows(order.source.database, layout.tables[name]) for name in ("users", "api_keys"))
-    people = await move_people(users, keys, order.reading, target.auth, held)
+    collisions = await find_collisions(read_people(users.values, keys.values, order.reading), target.auth)
+    merged = decided(state, order.decisions, order.ask, collisions)
+    # A run that is killed while accounts move must not go on with other decisions, nor with another first moment.
+    first_seen = state.get(FIRST_SEEN, order.reading.now.isoformat())
+    begun = {MERGED: merged, FIRST_SEEN: first_seen}
+    await target.usage.put(Batch(BEGINNING, BEGINNING, (), {}, begun))
+    people = await move_people(users, keys, reading_of(order, begun), merged, target.auth, held)
     history = leave_history(order.source, layout, held)
     wholes.write(held, (), report, None, FIRST_ROUND)
-    state = {
-        **state_of_people(users, keys, people),
+    moved = {
+        **begun,
+        **state_of_people(users, keys, people, collisions),
         "provider_status": history.as_json(),
         "absent": sorted(people.absent),
-        "first_seen": order.reading.now.isoformat(),
-        "round": FIRST_ROUND,
+        ROUND: FIRST_ROUND,
         "lengths": report.sync(),
     }
-    await target.usage.put(Batch(BEGINNING, PEOPLE_MOVED, (), {}, state))
+    await target.usage.put(Batch(BEGINNING, PEOPLE_MOVED, (), {}, moved))
     wholes.forget(FIRST_ROUND)
 
 
-def state_of_people(users: SourceRows, keys: SourceRows, people: MovedPeople) -> dict[str, Any]:
+def reading_of(order: Order, state: Mapping[str, Any]) -> Reading:
+    """Return how values are read: what has no time of its own began when the source was first seen."""
+    return replace(order.reading, first_seen=datetime.fromisoformat(state[FIRST_SEEN]))
+
+
+def state_of_people(
+    users: SourceRows, keys: SourceRows, people: MovedPeople, collisions: Sequence[Collision]
+) -> dict[str, Any]:
     """Return what the summary says of them."""
     return {
         "users": people.users.as_json(),
         "api_keys": people.keys.as_json(),
         "unreadable": {"users": _holes(users), "api_keys": _holes(keys)},
-        "addresses_of_several": [[each.address, *each.user_ids] for each in people.collisions],
+        "addresses_of_several": [[each.address, *each.user_ids] for each in collisions],
+        "accounts_of_1_1": sorted({id_ for each in collisions for id_ in each.user_ids[: each.of_1_1]}),
     }
 
 
@@ -143,5 +186,7 @@ def _summary(order: Order, layout: Layout, state: Mapping[str, Any], moved: Move
         },
         "unreadable": {**state["unreadable"], "usage": usage_holes},
         "addresses_of_several": state["addresses_of_several"],
+        "accounts_of_1_1": state.get("accounts_of_1_1", []),
+        "merged": state.get(MERGED, {}),
         "stays_behind": list(layout.others),
     }

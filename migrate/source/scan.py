@@ -154,6 +154,11 @@ class SourceRows:
     rows: Sequence[tuple[int, Mapping[str, Stored]]]
     holes: Sequence[Hole]
 
+    @property
+    def values(self) -> list[Mapping[str, Stored]]:
+        """Return the rows without what names them."""
+        return [row for _, row in self.rows]
+
 
 def read_rows(database: sqlite3.Connection, table: Table) -> SourceRows:
     """Return all rows of a table that fits into memory."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from migrate.moving.run import Order, move
 from migrate.moving.target import open_target
 from migrate.report.files import ReportFiles
+from migrate.verbs.merging import add_merge_users, decisions_of
 from migrate.verbs.progress import Shown, marked, progress
 from migrate.verbs.verb import DONE, NEEDS_A_PERSON, Verb, opened_order, print_json, rows_of_usage
 
@@ -21,7 +22,7 @@ HISTORY: Final = "provider_status"
 def run(given: argparse.Namespace) -> int:
     """Move what has not moved yet."""
     with (
-        opened_order(given) as order,
+        opened_order(given, *decisions_of(given)) as order,
         ReportFiles(given.report) as report,
         progress(rows_of_usage(order), quiet=given.json) as shown,
     ):
@@ -55,5 +56,9 @@ def _print_summary(summary: dict[str, Any], folder: Path) -> None:
 
 
 VERB: Final = Verb(
-    "run", "move what has not moved yet; after a crash it goes on where it stood", run, needs_report=True
+    "run",
+    "move what has not moved yet; after a crash it goes on where it stood",
+    run,
+    add_merge_users,
+    needs_report=True,
 )

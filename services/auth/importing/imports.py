@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -46,6 +46,18 @@ class Imports:
         """Return the addresses of those of the accounts that the source brought, by id."""
         async with self._transaction() as connection:
             return await store.addresses(connection, self._source_id, ids)
+
+    async def alike(self, addresses: Mapping[str, str]) -> list[tuple[str, str, bool]]:
+        """Return pairs of accounts that have one address, as people or the database compare them.
+
+        Args:
+            addresses: of accounts of the source, by id.
+
+        Returns:
+            The id of one of them, that of another one, and whether that is an account here which others brought.
+        """
+        async with self._transaction() as connection:
+            return await store.alike(connection, self._source_id, addresses)
 
     async def kept_keys(self) -> set[str]:
         """Return the ids of the keys that the source brought and are still here."""

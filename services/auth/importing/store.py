@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from asyncpg import Record
@@ -113,6 +113,28 @@ SELECT k.id FROM auth.api_keys AS k JOIN auth.imported_rows AS r ON r.kind = 'ke
 WHERE r.source_id = $1 AND r.told->'withdrawn' IS NULL
 """
 
+# People compare addresses by their Unicode form too; the database's own rule of case says what cannot be there twice.
+# A source's own rows that are here already are not another's.
+ALIKE: Final = """
+WITH given AS (
+    SELECT * FROM unnest($2::text[], $3::text[]) AS account (id, email)
+), other AS (
+    SELECT u.id, u.email, true AS is_here FROM auth.users AS u
+    WHERE NOT EXISTS (
+        SELECT FROM auth.imported_rows AS r WHERE (r.kind, r.id, r.source_id) = ('user', u.id, $1)
+    )
+    UNION ALL
+    SELECT id, email, false FROM given
+)
+SELECT g.id, o.id AS other, o.is_here FROM given AS g JOIN other AS o ON lower(o.email) = lower(g.email)
+WHERE o.is_here OR o.id <> g.id
+UNION
+SELECT g.id, o.id, o.is_here FROM given AS g
+JOIN other AS o ON lower(normalize(btrim(o.email), NFKC)) = lower(normalize(btrim(g.email), NFKC))
+WHERE o.is_here OR o.id <> g.id
+ORDER BY 1, 2
+"""
+
 
 async def begin(connection: Connection, source_id: str) -> None:
     """Note the source."""
@@ -154,6 +176,12 @@ async def take_back(connection: Connection, source_id: str) -> tuple[list[str], 
 async def addresses(connection: Connection, source_id: str, ids: Sequence[str]) -> dict[str, str]:
     """Return the addresses of accounts that a source brought, by id."""
     return {row["id"]: row["email"] for row in await connection.fetch(ADDRESSES, source_id, ids)}
+
+
+async def alike(connection: Connection, source_id: str, addresses: Mapping[str, str]) -> list[tuple[str, str, bool]]:
+    """Return pairs of accounts with one address: one of those given by id, another one, and whether it is here."""
+    rows = await connection.fetch(ALIKE, source_id, list(addresses), list(addresses.values()))
+    return [(row["id"], row["other"], row["is_here"]) for row in rows]
 
 
 async def kept_keys(connection: Connection, source_id: str) -> set[str]:
