@@ -21,6 +21,7 @@ from migrate.moving.target import AUTH, STATEMENT_S, USAGE, Target
 from servicekit.migrations import migrate
 from servicekit.postgres import open_pool
 from servicekit.settings import PostgresSettings
+from services.auth.importing.following import Following
 from services.auth.importing.imports import Imports as AuthImports
 from services.usage.importing.imports import Imports as UsageImports
 from services.usage.store import UsageStore
@@ -78,7 +79,8 @@ async def scratch_target(source_id: str, environment: Mapping[str, str] = os.env
         try:
             dsn = await asyncio.to_thread(_make, admin, name)
             async with open_pool(_settings(dsn, "auth")) as auth, open_pool(_settings(dsn, "usage")) as usage:
-                target = Target(AuthImports(auth, source_id), UsageImports(UsageStore(usage), source_id))
+                usage_imports = UsageImports(UsageStore(usage), source_id)
+                target = Target(AuthImports(auth, source_id), Following(auth, source_id), usage_imports)
                 yield Scratch(target, AuthImports(auth, OF_1_1), admin, name)
         finally:
             _drop(admin, name)

@@ -10,20 +10,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final
 
-from migrate.fates.fate import Quarantined, Repair
 from migrate.report.faults import ReportFault, report_errors
-from migrate.report.values import as_new, as_stored
-from migrate.rules.verdict import Stored
+from migrate.report.lines import ReportLines
 
 NAMES: Final = ("quarantine", "repairs", "id_map")
 SUMMARY: Final = "summary.json"
 LOCK: Final = "lock"
 TRIAL: Final = "trial"
-# The key itself lay open in the source: it is not repeated.
-WITHHELD: Final = ("open_key_hashed",)
 
 
-class ReportFiles:
+class ReportFiles(ReportLines):
     """The files of a run in its folder; only their owner can read them: they have addresses and hashes of keys."""
 
     def __init__(self, folder: Path, *, is_trial: bool = False) -> None:
@@ -49,28 +45,10 @@ class ReportFiles:
             for file in (*self._files.values(), self._lock):
                 file.close()
 
-    def quarantine(self, table: str, row: int | str, fate: Quarantined, values: Mapping[str, Stored]) -> None:
-        """Note a row that waits, with all it has."""
-        self._write(
-            "quarantine",
-            table=table,
-            rowid=row,
-            reason=fate.reason,
-            field=fate.field,
-            values={name: as_stored(value) for name, value in values.items()},
-        )
-
-    def repair(self, table: str, row: int | str, new_id: str, repair: Repair) -> None:
-        """Note what was changed."""
-        old = {"class": "withheld"} if repair.rule in WITHHELD else as_stored(repair.old)
-        new = as_new(repair.new)
-        self._write(
-            "repairs", table=table, rowid=row, id=new_id, field=repair.field, old=old, new=new, rule=repair.rule
-        )
-
-    def mapping(self, table: str, old: Stored, new_id: str) -> None:
-        """Note which id became which."""
-        self._write("id_map", table=table, source_id=as_stored(old), target_id=new_id)
+    def write(self, name: str, line: Mapping[str, Any]) -> None:
+        """Add a line to a file."""
+        with report_errors(self.folder):
+            self._files[name].write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
     def sync(self) -> dict[str, int]:
         """Have the lines survive a crash; return how long each file is."""
@@ -106,10 +84,6 @@ class ReportFiles:
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
-
-    def _write(self, name: str, **line: Any) -> None:
-        with report_errors(self.folder):
-            self._files[name].write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from migrate.report.faults import ReportFault
-from migrate.report.files import SUMMARY, WITHHELD
+from migrate.report.files import SUMMARY
+from migrate.report.lines import WITHHELD
 
 EXAMPLES: Final = 3
 MOST_KEYS: Final = 100
@@ -50,16 +51,27 @@ def read_report(folder: Path) -> Findings:
     if not (folder / "quarantine.jsonl").exists():
         raise ReportFault("report_missing", f"{folder} has no report: name the folder that run or plan wrote to.")
     found = Findings(folder, _summary(folder / SUMMARY))
-    back = {(line["table"], line["rowid"]) for line in lines_of(folder / "resolved.jsonl")}
-    found.back.update(table for table, _ in back)
-    for line in lines_of(folder / "quarantine.jsonl"):
-        if (line["table"], line["rowid"]) not in back:
+    for line in latest_lines(folder / "quarantine.jsonl"):
+        if "superseded" in line:
+            found.back[line["table"]] += 1
+        else:
             _count_waiting(found, line)
-    for line in lines_of(folder / "repairs.jsonl"):
-        found.repairs[line["table"], line["field"], line["rule"]] += 1
-        if line["rule"] in WITHHELD and len(found.open_keys) < MOST_KEYS:
-            found.open_keys.append(line["id"])
+    for line in latest_lines(folder / "repairs.jsonl"):
+        if "superseded" not in line:
+            _count_repair(found, line)
     return found
+
+
+def latest_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield those lines of a row that count: of its latest round.
+
+    Raises:
+        ReportFault: a line cannot be read.
+    """
+    latest = {(line["table"], line["rowid"]): line["round"] for line in lines_of(path) if "round" in line}
+    for line in lines_of(path):
+        if latest.get((line["table"], line["rowid"]), 0) == line.get("round", 0):
+            yield line
 
 
 def lines_of(path: Path) -> Iterator[dict[str, Any]]:
@@ -89,6 +101,12 @@ def _summary(path: Path) -> Mapping[str, Any] | None:
     except ValueError as exc:
         raise ReportFault("report_damaged", f"{path} cannot be read: run again, it is written anew.") from exc
     return found
+
+
+def _count_repair(found: Findings, line: Mapping[str, Any]) -> None:
+    found.repairs[line["table"], line["field"], line["rule"]] += 1
+    if line["rule"] in WITHHELD and len(found.open_keys) < MOST_KEYS:
+        found.open_keys.append(line["id"])
 
 
 def _count_waiting(found: Findings, line: Mapping[str, Any]) -> None:

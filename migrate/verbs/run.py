@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
 from migrate.moving.run import Order, move
@@ -29,8 +30,13 @@ def run(given: argparse.Namespace) -> int:
         print_json(summary)
     else:
         print(*table_lines(summary["tables"]), f"report: {given.report}", sep="\n")
+    return NEEDS_A_PERSON if waits_for_a_person(summary) else DONE
+
+
+def waits_for_a_person(summary: Mapping[str, Any]) -> bool:
+    """Tell whether rows did not move, or could not be read."""
     waits = any(counts["quarantined"] for name, counts in summary["tables"].items() if name != HISTORY)
-    return NEEDS_A_PERSON if waits or any(summary["unreadable"].values()) else DONE
+    return waits or any(summary["unreadable"].values())
 
 
 async def _run(order: Order, report: ReportFiles, shown: Shown) -> dict[str, Any]:
