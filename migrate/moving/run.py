@@ -72,7 +72,8 @@ async def move(order: Order, target: Target, report: ReportFiles, shown: Shown) 
     last, state = await target.usage.progress()
     if last == BEGINNING:
         await _move_people(order, layout, state, target, report)
-    check_still_decided(state, order.decisions)
+    else:
+        check_still_decided(state, order.decisions)
     return await move_rest(order, layout, target, report, shown)
 
 
