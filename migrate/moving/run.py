@@ -117,6 +117,8 @@ async def _move_people(
     order: Order, layout: Layout, state: Mapping[str, Any], target: Target, report: ReportFiles
 ) -> None:
     report.cut({})
+    # What an earlier run saw, whose rows were taken back.
+    (report.folder / SEEN).unlink(missing_ok=True)
     held, wholes = HeldLines(), Wholes(report.folder)
     users, keys = (read_rows(order.source.database, layout.tables[name]) for name in ("users", "api_keys"))
     collisions = await find_collisions(read_people(users.values, keys.values, order.reading), target.auth)

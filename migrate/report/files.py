@@ -16,13 +16,14 @@ from migrate.report.lines import ReportLines
 NAMES: Final = ("quarantine", "repairs", "id_map")
 SUMMARY: Final = "summary.json"
 LOCK: Final = "lock"
+TRIAL: Final = "trial"
 
 
 class ReportFiles(ReportLines):
     """The files of a run in its folder; only their owner can read them: they have addresses and hashes of keys."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the folder, which is made.
+    def __init__(self, folder: Path, *, is_trial: bool = False) -> None:
+        """Open the folder, which is made; a trial's folder is never a run's.
 
         Raises:
             ReportFault: it cannot be written, or another command writes there; so does every method.
@@ -31,6 +32,7 @@ class ReportFiles(ReportLines):
         with report_errors(folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _locked(folder / LOCK)
+            _check_kind(folder, is_trial=is_trial)
             self._files: dict[str, IO[bytes]] = {name: _opened(folder / f"{name}.jsonl") for name in NAMES}
 
     def __enter__(self) -> ReportFiles:
@@ -98,3 +100,14 @@ def _locked(path: Path) -> IO[bytes]:
             "report_in_use", f"Another command writes to {path.parent}: wait for its end, or stop it."
         ) from exc
     return file
+
+
+def _check_kind(folder: Path, *, is_trial: bool) -> None:
+    """Mark the folder of a trial, and refuse to mix it up with a run's: each begins by emptying its files."""
+    mark = folder / TRIAL
+    is_used = (folder / f"{NAMES[0]}.jsonl").exists()
+    if is_used and mark.exists() != is_trial:
+        kind = "a run" if is_trial else "a trial"
+        raise ReportFault("report_elsewhere", f"{folder} has the report of {kind}: name another folder.")
+    if is_trial:
+        mark.touch(mode=0o600)

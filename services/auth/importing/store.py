@@ -10,6 +10,7 @@ from asyncpg import Record
 
 from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey
 from services.auth.importing.told import told_of
+from services.auth.shared.domain.tier import Tier
 from services.auth.shared.store.unit_of_work import Connection
 
 BEGIN: Final = "INSERT INTO auth.imports (source_id) VALUES ($1) ON CONFLICT DO NOTHING"
@@ -135,6 +136,22 @@ WHERE o.is_here OR o.id <> g.id
 ORDER BY 1, 2
 """
 
+# What others brought, or was born here; from an id on.
+RESIDENTS: Final = """
+SELECT u.id, u.email, u.tier, u.created_at, u.updated_at FROM auth.users AS u
+WHERE u.id > $2 AND NOT EXISTS (
+    SELECT FROM auth.imported_rows AS r WHERE (r.kind, r.id, r.source_id) = ('user', u.id, $1)
+)
+ORDER BY u.id LIMIT $3
+"""
+RESIDENT_KEYS: Final = """
+SELECT k.id, k.user_id, k.key_hash, k.name, k.created_at, k.expires_at, k.last_used_at FROM auth.api_keys AS k
+WHERE k.id > $2 AND NOT EXISTS (
+    SELECT FROM auth.imported_rows AS r WHERE (r.kind, r.id, r.source_id) = ('key', k.id, $1)
+)
+ORDER BY k.id LIMIT $3
+"""
+
 
 async def begin(connection: Connection, source_id: str) -> None:
     """Note the source."""
@@ -182,6 +199,18 @@ async def alike(connection: Connection, source_id: str, addresses: Mapping[str, 
     """Return pairs of accounts with one address: one of those given by id, another one, and whether it is here."""
     rows = await connection.fetch(ALIKE, source_id, list(addresses), list(addresses.values()))
     return [(row["id"], row["other"], row["is_here"]) for row in rows]
+
+
+async def residents(connection: Connection, source_id: str, after: str, limit: int) -> list[ImportedAccount]:
+    """Return accounts that a source did not bring, behind an id."""
+    rows = await connection.fetch(RESIDENTS, source_id, after, limit)
+    return [ImportedAccount(**{**row, "tier": Tier(row["tier"])}, source_row=row["id"]) for row in rows]
+
+
+async def resident_keys(connection: Connection, source_id: str, after: str, limit: int) -> list[ImportedKey]:
+    """Return keys that a source did not bring, behind an id."""
+    rows = await connection.fetch(RESIDENT_KEYS, source_id, after, limit)
+    return [ImportedKey(**row, source_row=row["id"]) for row in rows]
 
 
 async def kept_keys(connection: Connection, source_id: str) -> set[str]:
