@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from servicekit.clock import Clock
@@ -34,7 +35,7 @@ class BudgetWatch:
         rules = [rule for rule in rules if rule.is_about(budget.subject)]
         if not rules:
             return
-        spent = (await self._spending.spent(user_id, budget.subject, budget.starts_at)).cost_micro_rub
+        spent = await self._spent(user_id, budget, budget.starts_at)
         facts = _facts(budget, spent)
         for rule in rules:
             if rule.says.kind is EventKind.BUDGET_THRESHOLD:
@@ -79,7 +80,7 @@ class BudgetWatch:
         if await self._store.told(rule.user_id, rule.id, [key]):
             return
         now = self._clock.now()
-        halves = await self._halves(rule.user_id, budget.subject)
+        halves = await self._halves(rule.user_id, budget)
         moment = reached_at(budget.limit_micro_rub - spent, halves, now)
         ends_at = budget.ends_at or now + PACE * (FORECAST_DAYS / 7)
         if moment is None or moment >= ends_at:
@@ -88,12 +89,18 @@ class BudgetWatch:
         happening = Happening(rule.user_id, EventKind.BUDGET_FORECAST, key, told, subject=budget.subject)
         await self._events.raise_by(rule, happening)
 
-    async def _halves(self, user_id: str, subject: str) -> tuple[int, int]:
+    async def _halves(self, user_id: str, budget: WatchedBudget) -> tuple[int, int]:
         now = self._clock.now()
         middle = now - PACE / 2
-        older = await self._spending.spent(user_id, subject, now - PACE, middle)
-        younger = await self._spending.spent(user_id, subject, middle)
-        return older.cost_micro_rub, younger.cost_micro_rub
+        older = await self._spent(user_id, budget, now - PACE, middle)
+        return older, await self._spent(user_id, budget, middle)
+
+    async def _spent(
+        self, user_id: str, budget: WatchedBudget, since: datetime | None, until: datetime | None = None
+    ) -> int:
+        if budget.is_shared:
+            return await self._spending.spent_by(budget.members, since, until)
+        return (await self._spending.spent(user_id, budget.subject, since, until)).cost_micro_rub
 
 
 def _period_key(budget: WatchedBudget) -> str:

@@ -64,11 +64,11 @@ class House:
 
     async def meet(self, user_id: str = USER, **known: Any) -> None:
         """Tell what other services know of somebody, and have everything looked at."""
-        models = known.pop("models", ())
+        models, organizations = known.pop("models", ()), known.pop("organizations", ())
         person = pb.WatchedPerson(
             user_id=user_id, **{"email": "vera@example.ru", "language": "ru", "time_zone": "Europe/Moscow", **known}
         )
-        await self.rpc(pb.PutPeopleRequest(people=[person], models=models))
+        await self.rpc(pb.PutPeopleRequest(people=[person], models=models, organizations=organizations))
 
 
 StartHouse = Callable[..., Awaitable[House]]

@@ -42,7 +42,7 @@ class Spending:
 
     async def spend(self, rub: float, at: datetime = MIDDAY, **changes: Any) -> None:
         self._number += 1
-        made = replace(record(self._number, at), user_id=USER, cost_micro_rub=int(rub * RUB), **changes)
+        made = replace(record(self._number, at), **{"user_id": USER, "cost_micro_rub": int(rub * RUB), **changes})
         outcome = await self._ingest.record([made])
         assert outcome.inserted == 1
 
@@ -112,6 +112,27 @@ async def test_a_rule_is_about_the_subject_that_it_names(house: House, spending:
     await house.meet(budgets=[budget(100, "key:key-1"), budget(100, "key:key-2"), budget(100, "unknown:kind")])
 
     assert [(facts["subject"], facts["threshold"]) for _, facts in await told(house, channel_id)] == [("key:key-1", 50)]
+
+
+async def test_what_members_spent_together_reaches_an_organizations_budget(
+    house: House, spending: Spending, clock: FakeClock
+) -> None:
+    """While they belonged to it: what somebody spent before they came, or after they left, is their own."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.threshold", [channel_id], subject="organization:org")
+    joined, left = MIDDAY - timedelta(days=3), MIDDAY - timedelta(days=1)
+    for user_id, rub, days in (("two", 99, 4), ("two", 20, 2), ("two", 99, 0.5), (USER, 30, 0.5), ("alien", 99, 0.5)):
+        await spending.spend(rub, MIDDAY - timedelta(days=days), user_id=user_id)
+    members = [
+        pb.WatchedOrganization.Membership(user_id=USER, joined_at=stamp(joined)),
+        pb.WatchedOrganization.Membership(user_id="two", joined_at=stamp(joined), left_at=stamp(left)),
+    ]
+    organization = pb.WatchedOrganization(subject="organization:org", memberships=members)
+
+    await house.meet(budgets=[budget(100, "organization:org", name="ООО")], organizations=[organization])
+
+    ((_, facts),) = await told(house, channel_id)
+    assert (facts["threshold"], facts["spent_micro_rub"], facts["name"]) == (50, 50 * RUB, "ООО")
 
 
 async def test_a_pause_holds_back_what_can_wait_but_not_that_a_budget_is_spent(
