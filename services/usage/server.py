@@ -34,6 +34,7 @@ from services.usage.insights.rpc import InsightsServicer
 from services.usage.notifications.assembly import open_notifications
 from services.usage.reports.assembly import Surroundings, open_reports
 from services.usage.reports.rpc import ReportServicer
+from services.usage.reports.store.forgetting import forgetting_reports
 from services.usage.rpc import SharedSpendServicer, UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
@@ -60,7 +61,9 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
     rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
     async with (
         open_pool(settings.postgres) as pool,
-        open_notifications(pool, settings.notification_options, clock=clock, rng=rng) as notifications,
+        open_notifications(
+            pool, settings.notification_options, also_forget=forgetting_reports(pool), clock=clock, rng=rng
+        ) as notifications,
         open_reports(
             pool,
             settings.postgres,

@@ -40,7 +40,7 @@ from services.usage.notifications.store.people import Outbox, PeopleStore
 from services.usage.notifications.store.rules import RuleStore
 from services.usage.notifications.store.sessions import Sessions
 from services.usage.notifications.store.spending import SpendingReader
-from services.usage.notifications.watching import Watching
+from services.usage.notifications.watching import Forget, Watching
 
 SEALING_PURPOSE: Final = b"razvilka.usage.notifications"
 FORGET_EVERY_S: Final = 3600.0
@@ -80,11 +80,17 @@ async def open_notifications(
     pool: asyncpg.Pool[asyncpg.Record],
     options: NotificationOptions,
     *,
+    also_forget: Forget,
     clock: Clock,
     rng: random.Random,
     resolver: AbstractResolver | None = None,
 ) -> AsyncIterator[Notifications]:
-    """Yield notifications with their connections to the outside; `resolver` looks up the names of webhooks."""
+    """Yield notifications with their connections to the outside.
+
+    Args:
+        also_forget: what other rooms forget of people whose accounts are gone.
+        resolver: looks up the names of webhooks.
+    """
     sealer = Sealer(options.notifications.sealing_secrets, SEALING_PURPOSE)
     stores = _stores(pool, sealer)
     unsubscribing = Unsubscribing(sealer, options.notifications.public_url)
@@ -99,7 +105,7 @@ async def open_notifications(
             ChannelKind.WEBHOOK: webhooks,
             ChannelKind.TELEGRAM: bot,
         }
-        yield _assembled(stores, ways, bot, unsubscribing, options, clock=clock, rng=rng)
+        yield _assembled(stores, ways, bot, unsubscribing, options, also_forget=also_forget, clock=clock, rng=rng)
 
 
 def _stores(pool: asyncpg.Pool[asyncpg.Record], sealer: Sealer) -> _Stores:
@@ -126,6 +132,7 @@ def _assembled(
     unsubscribing: Unsubscribing,
     options: NotificationOptions,
     *,
+    also_forget: Forget,
     clock: Clock,
     rng: random.Random,
 ) -> Notifications:
@@ -141,7 +148,7 @@ def _assembled(
         rng=rng,
     )
     return Notifications(
-        _servicer(stores, events, bot, unsubscribing, options, clock),
+        _servicer(stores, events, bot, unsubscribing, options, _watching(stores, events, also_forget, clock), clock),
         events,
         {
             "notifications": (delivering.deliver, options.notifications.every_s),
@@ -156,6 +163,7 @@ def _servicer(
     bot: TelegramWay,
     unsubscribing: Unsubscribing,
     options: NotificationOptions,
+    watching: Watching,
     clock: Clock,
 ) -> NotificationServicer:
     channels = Channels(
@@ -166,18 +174,22 @@ def _servicer(
         clock=clock,
         new_id=uuid.uuid4,
     )
-    watching = Watching(
-        stores.people,
-        stores.rules,
-        BudgetWatch(events, stores.events, stores.spending, clock=clock),
-        DateWatch(events, stores.events, stores.spending, clock=clock),
-        clock=clock,
-    )
     rules = Rules(stores.rules, clock=clock, new_id=uuid.uuid4)
     confirming = Confirming(
         channels, stores.channels, stores.deliveries, stores.events, stores.people, bot, clock=clock
     )
     return NotificationServicer(channels, confirming, rules, watching, unsubscribing, stores.channels, stores.outbox)
+
+
+def _watching(stores: _Stores, events: Events, also_forget: Forget, clock: Clock) -> Watching:
+    return Watching(
+        stores.people,
+        stores.rules,
+        BudgetWatch(events, stores.events, stores.spending, clock=clock),
+        DateWatch(events, stores.events, stores.spending, clock=clock),
+        also_forget,
+        clock=clock,
+    )
 
 
 def _forgetting(stores: _Stores, options: NotificationOptions, clock: Clock) -> Work:

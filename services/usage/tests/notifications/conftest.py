@@ -22,6 +22,7 @@ from services.usage.notifications.settings import (
     TelegramSettings,
     WebhookSettings,
 )
+from services.usage.reports.store.forgetting import forgetting_reports
 from services.usage.tests.notifications.receivers import Receiver, receiving
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -86,7 +87,10 @@ async def start_house(pool: Pool, clock: FakeClock) -> AsyncIterator[StartHouse]
                 TelegramSettings(**parts.get("telegram", {})),
                 SmtpSettings(**parts.get("mail", {})),
             )
-            opened = open_notifications(pool, options, clock=clock, rng=random.Random(7), resolver=resolver)
+            forget = forgetting_reports(pool)
+            opened = open_notifications(
+                pool, options, also_forget=forget, clock=clock, rng=random.Random(7), resolver=resolver
+            )
             return House(await stack.enter_async_context(opened))
 
         yield start
