@@ -24,6 +24,7 @@ from services.usage.notifications.confirming import Confirming
 from services.usage.notifications.date_watch import DateWatch
 from services.usage.notifications.delivering import Delivering
 from services.usage.notifications.domain.kinds import ChannelKind
+from services.usage.notifications.domain.watch import Foretells
 from services.usage.notifications.raising import Events
 from services.usage.notifications.rpc import NotificationServicer
 from services.usage.notifications.rules import Rules
@@ -65,6 +66,19 @@ class Notifications:
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What other rooms do for notifications.
+
+    Attributes:
+        foretell: says when an account will have spent a limit.
+        also_forget: forgets what they have of people whose accounts are gone.
+    """
+
+    foretell: Foretells
+    also_forget: Forget
+
+
+@dataclass(frozen=True, slots=True)
 class _Stores:
     channels: ChannelStore
     rules: RuleStore
@@ -80,7 +94,7 @@ async def open_notifications(
     pool: asyncpg.Pool[asyncpg.Record],
     options: NotificationOptions,
     *,
-    also_forget: Forget,
+    around: Surroundings,
     clock: Clock,
     rng: random.Random,
     resolver: AbstractResolver | None = None,
@@ -88,7 +102,7 @@ async def open_notifications(
     """Yield notifications with their connections to the outside.
 
     Args:
-        also_forget: what other rooms forget of people whose accounts are gone.
+        around: what other rooms do for this one.
         resolver: looks up the names of webhooks.
     """
     sealer = Sealer(options.notifications.sealing_secrets, SEALING_PURPOSE)
@@ -105,7 +119,7 @@ async def open_notifications(
             ChannelKind.WEBHOOK: webhooks,
             ChannelKind.TELEGRAM: bot,
         }
-        yield _assembled(stores, ways, bot, unsubscribing, options, also_forget=also_forget, clock=clock, rng=rng)
+        yield _assembled(stores, ways, bot, unsubscribing, options, around=around, clock=clock, rng=rng)
 
 
 def _stores(pool: asyncpg.Pool[asyncpg.Record], sealer: Sealer) -> _Stores:
@@ -132,7 +146,7 @@ def _assembled(
     unsubscribing: Unsubscribing,
     options: NotificationOptions,
     *,
-    also_forget: Forget,
+    around: Surroundings,
     clock: Clock,
     rng: random.Random,
 ) -> Notifications:
@@ -148,7 +162,7 @@ def _assembled(
         rng=rng,
     )
     return Notifications(
-        _servicer(stores, events, bot, unsubscribing, options, _watching(stores, events, also_forget, clock), clock),
+        _servicer(stores, events, bot, unsubscribing, options, _watching(stores, events, around, clock), clock),
         events,
         {
             "notifications": (delivering.deliver, options.notifications.every_s),
@@ -181,13 +195,13 @@ def _servicer(
     return NotificationServicer(channels, confirming, rules, watching, unsubscribing, stores.channels, stores.outbox)
 
 
-def _watching(stores: _Stores, events: Events, also_forget: Forget, clock: Clock) -> Watching:
+def _watching(stores: _Stores, events: Events, around: Surroundings, clock: Clock) -> Watching:
     return Watching(
         stores.people,
         stores.rules,
-        BudgetWatch(events, stores.events, stores.spending, clock=clock),
+        BudgetWatch(events, stores.events, stores.spending, around.foretell, clock=clock),
         DateWatch(events, stores.events, stores.spending, clock=clock),
-        also_forget,
+        around.also_forget,
         clock=clock,
     )
 

@@ -15,7 +15,10 @@ from razvilka.usage.v1 import notifications_pb2 as pb
 from servicekit.mail.settings import SmtpSettings
 from servicekit.testing import FakeClock
 from servicekit.testing.smtp_server import SmtpServer
-from services.usage.notifications.assembly import Notifications, open_notifications
+from services.usage.catalog_facts.store import FactsStore
+from services.usage.forecasting.forecaster import Forecaster
+from services.usage.forecasting.store import ForecastStore
+from services.usage.notifications.assembly import Notifications, Surroundings, open_notifications
 from services.usage.notifications.settings import (
     NotificationOptions,
     NotificationSettings,
@@ -23,6 +26,7 @@ from services.usage.notifications.settings import (
     WebhookSettings,
 )
 from services.usage.reports.store.forgetting import forgetting_reports
+from services.usage.statistics.store import StatisticsStore
 from services.usage.tests.notifications.receivers import Receiver, receiving
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -87,9 +91,10 @@ async def start_house(pool: Pool, clock: FakeClock) -> AsyncIterator[StartHouse]
                 TelegramSettings(**parts.get("telegram", {})),
                 SmtpSettings(**parts.get("mail", {})),
             )
-            forget = forgetting_reports(pool)
+            forecaster = Forecaster(StatisticsStore(pool), FactsStore(pool), ForecastStore(pool), clock=clock)
+            around = Surroundings(forecaster.limit_dates, forgetting_reports(pool))
             opened = open_notifications(
-                pool, options, also_forget=forget, clock=clock, rng=random.Random(7), resolver=resolver
+                pool, options, around=around, clock=clock, rng=random.Random(7), resolver=resolver
             )
             return House(await stack.enter_async_context(opened))
 

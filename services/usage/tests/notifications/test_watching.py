@@ -14,7 +14,8 @@ from razvilka.usage.v1 import notifications_pb2 as pb
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.ingest import Ingest
-from services.usage.tests.notifications.conftest import USER, House
+from services.usage.store.usage_store import NAME_USER
+from services.usage.tests.notifications.conftest import USER, House, Pool
 from services.usage.tests.records import record
 
 RUB = 1_000_000
@@ -153,21 +154,52 @@ async def test_a_pause_holds_back_what_can_wait_but_not_that_a_budget_is_spent(
 
 
 async def test_that_a_budget_will_be_reached_is_told_once_with_the_day(
-    house: House, spending: Spending, clock: FakeClock
+    house: House, spending: Spending, clock: FakeClock, pool: Pool
 ) -> None:
-    """At the pace of a week; a budget that lasts is not told of."""
+    """As the forecast of the account has it, which is kept to be compared; a budget that lasts is not told of."""
     channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
     await house.rule("budget.forecast", [channel_id])
-    for days in (6, 5, 4, 3, 2, 1, 0.1):
-        await spending.spend(10, MIDDAY - timedelta(days=days))
+    for days in range(7):
+        await spending.spend(10, MIDDAY - timedelta(days=days + 0.1))
     for _ in range(2):
         await house.meet(budgets=[budget(100), budget(1000)])
-        clock.advance(60)
+        clock.advance(3600)
 
     ((kind, facts),) = await told(house, channel_id)
     assert kind == "budget.forecast"
-    assert facts["reached_at"] == "2026-11-26T12:00:00+00:00"
+    assert (facts["reached_at"], facts["reached_on"]) == ("2026-11-26T00:00:00+03:00", "2026-11-26")
+    assert facts["earliest_on"] <= facts["reached_on"] <= facts["latest_on"]
     assert facts["limit_micro_rub"] == 100 * RUB
+    async with pool.acquire() as connection:
+        await connection.execute(NAME_USER, USER)
+        kept = await connection.fetchval("SELECT asked FROM usage.forecasts WHERE user_id = $1", USER)
+    assert kept
+
+
+async def test_an_account_whose_history_says_nothing_is_not_warned(house: House, spending: Spending) -> None:
+    """Two days are no rhythm: the forecast refuses, and so nothing is told."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.forecast", [channel_id])
+    for days in (0.1, 1.1):
+        await spending.spend(40, MIDDAY - timedelta(days=days))
+
+    await house.meet(budgets=[budget(100)])
+
+    assert await told(house, channel_id) == []
+
+
+async def test_a_keys_budget_is_foretold_by_its_own_pace(house: House, spending: Spending) -> None:
+    """Forecasts are of accounts; a key has the pace of its last seven days."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.forecast", [channel_id])
+    for days in (6, 5, 4, 3, 2, 1, 0.1):
+        await spending.spend(10, MIDDAY - timedelta(days=days), key_id="key-1")
+        await spending.spend(90, MIDDAY - timedelta(days=days), key_id="key-2")
+
+    await house.meet(budgets=[budget(100, "key:key-1")])
+
+    ((_, facts),) = await told(house, channel_id)
+    assert (facts["reached_at"], facts["earliest_on"]) == ("2026-11-26T15:00:00+03:00", None)
 
 
 async def test_a_key_that_ends_is_told_of_in_steps(house: House, clock: FakeClock) -> None:
