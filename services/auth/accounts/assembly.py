@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from servicekit.clock import Clock
 from servicekit.mail.settings import SmtpSettings
@@ -26,7 +26,6 @@ from services.auth.accounts.domain.password import PasswordRules
 from services.auth.accounts.grants_of_user import GrantsOfUser
 from services.auth.accounts.login.external_login import ExternalLogin
 from services.auth.accounts.login.login_completion import LoginCompletion
-from services.auth.accounts.login.openid_provider import OpenIdProvider
 from services.auth.accounts.login.password_login import Login
 from services.auth.accounts.mail.delivery import Housekeeping, MailDelivery
 from services.auth.accounts.mail.templates import TemplateWriter
@@ -48,6 +47,9 @@ from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.store.accounts import AccountStore
 from services.auth.shared.store.caps import CapStore
 from services.auth.shared.store.model_names import ModelNameStore
+
+if TYPE_CHECKING:
+    from services.auth.accounts.login.openid_provider import OpenIdProvider
 
 # Mails are sent when they are committed; this finds those whose turn came again.
 DELIVER_MAILS_EVERY_S: Final = 5.0
@@ -136,11 +138,20 @@ def _parts(options: AccountOptions, given: Dependencies, grants: GrantsOfUser) -
     )
 
 
+def _openid_providers(options: AccountOptions, clock: Clock) -> list[OpenIdProvider]:
+    if not options.external.providers:
+        return []
+    # Not at the top: its libraries take 6 MB, and most have no such provider.
+    from services.auth.accounts.login.openid_provider import OpenIdProvider
+
+    return [OpenIdProvider(provider.terms(), clock=clock) for provider in options.external.providers]
+
+
 def _cases(
     options: AccountOptions, given: Dependencies, grants: GrantsOfUser, parts: _Parts, callers: PersonCallers
 ) -> AccountCases:
     units, completion = parts.units, LoginCompletion(parts.attempts, parts.sessions)
-    providers = [OpenIdProvider(provider.terms(), clock=given.clock) for provider in options.external.providers]
+    providers = _openid_providers(options, given.clock)
     pending = PendingLogins(given.redis)
     return AccountCases(
         registration=Registration(units, parts.mail_limiter, parts.hashing, parts.rules, new_id=uuid.uuid4),
