@@ -19,14 +19,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from migrate.report.faults import ReportFault
 from migrate.report.log import RunLog
 from migrate.source.faults import SourceFault
-from migrate.verbs import inspect, undo, verify
+from migrate.verbs import inspect, invite, undo, verify
 from migrate.verbs import run as run_verb
 from migrate.verbs.verb import Verb
 from servicekit.errors import ServiceError
 from tools.servers.errors import ServerError
 
 # In the order in which an operator needs them.
-VERBS: Final = (inspect.VERB, run_verb.VERB, verify.VERB, undo.VERB)
+VERBS: Final = (inspect.VERB, run_verb.VERB, verify.VERB, invite.VERB, undo.VERB)
 NO_SOURCE: Final = 3
 NO_TARGET: Final = 4
 NO_REPORT: Final = 5

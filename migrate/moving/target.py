@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from asyncpg import Pool, Record
 from pydantic import SecretStr
 
 from servicekit.postgres import open_pool
@@ -41,6 +42,17 @@ async def open_target(source_id: str, environment: Mapping[str, str] = os.enviro
     auth, usage = (_settings(name, environment) for name in (AUTH, USAGE))
     async with open_pool(auth) as auth_pool, open_pool(usage) as usage_pool:
         yield Target(AuthImports(auth_pool, source_id), UsageImports(UsageStore(usage_pool), source_id))
+
+
+@asynccontextmanager
+async def open_auth(environment: Mapping[str, str] = os.environ) -> AsyncIterator[Pool[Record]]:
+    """Yield the database of auth, as `open_target` finds it.
+
+    Raises:
+        ServerError: there is no local suite either.
+    """
+    async with open_pool(_settings(AUTH, environment)) as pool:
+        yield pool
 
 
 def _settings(variable: str, environment: Mapping[str, str]) -> PostgresSettings:

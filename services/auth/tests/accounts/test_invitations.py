@@ -13,6 +13,7 @@ from razvilka.auth.v1 import account_pb2 as pb
 
 from servicekit.errors import ErrorReason, NotFound
 from servicekit.testing import FakeClock
+from services.auth.accounts.domain.invitation import InvitationState
 from services.auth.accounts.domain.mail import MailKind, NewMail, NotSent
 from services.auth.accounts.mail.invitations import Invitations
 from services.auth.accounts.store.invitations import InvitationStore
@@ -105,7 +106,7 @@ async def test_nobody_is_written_to_twice(people: People, invitations: Invitatio
     for number in range(6):
         assert len(await people.mails_to(f"u{number}@example.ru")) == 1
     assert len(await people.outbox()) == 6
-    assert set((await states(invitations)).values()) == {"sent"}
+    assert {each.state for each in await invitations.all()} == {InvitationState.SENT}
 
 
 async def test_who_cannot_or_need_not_be_written_to_is_left_out(
