@@ -80,7 +80,7 @@ def _account_fate(
     def account(fields: Fields) -> Account:
         id_ = fields.take("id", row["id"], read_id(row["id"], "user"))
         # An account must not vanish for a date.
-        first = Repaired(seen.get(id_, reading.now), "created_when_first_seen")
+        first = Repaired(seen.get(id_, reading.first_seen or reading.now), "created_when_first_seen")
         created = fields.take_or("created_at", row.get("created_at"), _time(row, "created_at", reading), first)
         changed = _time(row, "updated_at", reading)
         return Account(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
@@ -10,7 +10,7 @@ from migrate.fates.accounts import read_people
 from migrate.fates.fate import Fate, Moved, Quarantined, Repair
 from migrate.fates.records import Account, Key
 from migrate.moving.counts import Counts
-from migrate.report.files import ReportFiles
+from migrate.report.lines import ReportLines
 from migrate.rules.emails import placeholder
 from migrate.rules.times import Reading
 from migrate.rules.verdict import Stored, Text
@@ -46,35 +46,55 @@ async def move_people(
     reading: Reading,
     owners: Mapping[str, str],
     imports: Imports,
-    report: ReportFiles,
+    report: ReportLines,
 ) -> MovedPeople:
     """Move all users, then all keys; `owners`: accounts that take the place of others."""
     people = read_people(users.values, keys.values, reading, owners)
-    moved = MovedPeople()
-    accounts = await _arrived_accounts(people.accounts, imports)
-    here = {record.id for record in _own(accounts)}
-    moved.absent = ({record.id for record in _own(people.accounts)} - here) | people.contested
-    accounts = [_with_the_kept(fate, moved.absent) for fate in accounts]
-    for (number, row), fate in zip(users.rows, accounts, strict=True):
-        _note("users", number, row, fate, moved.users, report)
-    # Accounts that others are merged into may be those of 1.1.
-    owning = here | (set(owners.values()) - moved.absent)
-    for (number, row), key in zip(keys.rows, await _arrived_keys(people.keys, owning, imports), strict=True):
+    accounts = await arrived_accounts(people.accounts, imports)
+    absent = absent_of(people.accounts, accounts) | people.contested
+    arrived = await arrived_keys(people.keys, owning(accounts, absent, owners), imports)
+    return tell(users, keys, accounts, arrived, absent, report)
+
+
+def absent_of(wanted: Sequence[Fate[Account]], arrived: Sequence[Fate[Account]]) -> set[str]:
+    """Return the ids of the accounts that should have arrived and did not."""
+    return {record.id for record in own_accounts(wanted)} - {record.id for record in own_accounts(arrived)}
+
+
+def owning(arrived: Sequence[Fate[Account]], absent: Collection[str], owners: Mapping[str, str]) -> set[str]:
+    """Return the ids of the accounts that may have keys; those that others are merged into may be of 1.1."""
+    return {record.id for record in own_accounts(arrived)} | (set(owners.values()) - set(absent))
+
+
+def tell(
+    users: SourceRows,
+    keys: SourceRows,
+    accounts: Sequence[Fate[Account]],
+    arrived: Sequence[Fate[Key]],
+    absent: set[str],
+    report: ReportLines,
+) -> MovedPeople:
+    """Have the report say what became of each row, and count."""
+    moved = MovedPeople(absent=absent)
+    for (number, row), account in zip(users.rows, accounts, strict=True):
+        _note("users", number, row, _with_the_kept(account, absent), moved.users, report)
+    for (number, row), key in zip(keys.rows, arrived, strict=True):
         _note("api_keys", number, row, key, moved.keys, report)
     return moved
 
 
-async def _arrived_accounts(fates: Sequence[Fate[Account]], imports: Imports) -> list[Fate[Account]]:
+async def arrived_accounts(fates: Sequence[Fate[Account]], imports: Imports) -> list[Fate[Account]]:
+    """Insert accounts; return what became of them, some with an address of their own."""
     arrivals = await _insert_accounts(fates, imports)
     before = [id_ for id_, arrival in arrivals.items() if arrival is Arrival.THERE_BEFORE]
     # A run that was killed may have given some an address of their own.
     own = {id_ for id_, address in (await imports.addresses(before)).items() if address == placeholder(id_)}
     own |= {id_ for id_, arrival in arrivals.items() if arrival is Arrival.ADDRESS_TAKEN}
     # PostgreSQL takes addresses for one that nobody else does, and 1.1 may have accounts already.
-    settled = [_with_own_address(fate, own) for fate in fates]
+    settled = [with_own_address(fate, own) for fate in fates]
     again = [new for new, old in zip(settled, fates, strict=True) if new is not old]
     arrivals |= await _insert_accounts(again, imports)
-    return [_arrived(fate, arrivals) if _is_own(fate) else fate for fate in settled]
+    return [_arrived(fate, arrivals) if is_own(fate) else fate for fate in settled]
 
 
 def _with_the_kept(fate: Fate[Account], absent: set[str]) -> Fate[Account]:
@@ -84,37 +104,41 @@ def _with_the_kept(fate: Fate[Account], absent: set[str]) -> Fate[Account]:
     return fate
 
 
-def _own(fates: Sequence[Fate[Account]]) -> list[Account]:
+def own_accounts(fates: Sequence[Fate[Account]]) -> list[Account]:
     """Return the accounts that get a row of their own."""
     return [fate.record for fate in fates if isinstance(fate, Moved) and not fate.record.is_merged_away]
 
 
-def _is_own(fate: Fate[Account]) -> bool:
+def is_own(fate: Fate[Account]) -> bool:
+    """Tell whether an account gets a row of its own."""
     return isinstance(fate, Moved) and not fate.record.is_merged_away
 
 
 async def _insert_accounts(fates: Sequence[Fate[Account]], imports: Imports) -> dict[str, Arrival]:
     arrivals: dict[str, Arrival] = {}
-    for batch in _batches([_account(record) for record in _own(fates)]):
+    for batch in batches([account_of(record) for record in own_accounts(fates)]):
         arrivals |= await imports.accounts(batch)
     return arrivals
 
 
-async def _arrived_keys(fates: Sequence[Fate[Key]], here: set[str], imports: Imports) -> list[Fate[Key]]:
-    owned = [_with_owner(fate, here) for fate in fates]
+async def arrived_keys(fates: Sequence[Fate[Key]], here: set[str], imports: Imports) -> list[Fate[Key]]:
+    """Insert the keys of accounts that are here; return what became of them."""
+    owned = [with_owner(fate, here) for fate in fates]
     arrivals: dict[str, Arrival] = {}
-    for batch in _batches([_key(fate.record) for fate in owned if isinstance(fate, Moved)]):
+    for batch in batches([key_of(fate.record) for fate in owned if isinstance(fate, Moved)]):
         arrivals |= await imports.keys(batch)
     return [_arrived(fate, arrivals) for fate in owned]
 
 
-def _with_owner(fate: Fate[Key], here: set[str]) -> Fate[Key]:
+def with_owner(fate: Fate[Key], here: set[str]) -> Fate[Key]:
+    """Return the fate of a key: one whose account is not here waits with it."""
     if isinstance(fate, Moved) and fate.record.user_id not in here:
         return Quarantined("owner_quarantined", "user_id")
     return fate
 
 
-def _with_own_address(fate: Fate[Account], own: set[str]) -> Fate[Account]:
+def with_own_address(fate: Fate[Account], own: set[str]) -> Fate[Account]:
+    """Return the fate of an account: one of these has an address that cannot clash."""
     if not isinstance(fate, Moved) or fate.record.is_merged_away:
         return fate
     if fate.record.id not in own or fate.record.email == placeholder(fate.record.id):
@@ -136,7 +160,7 @@ def _note(
     row: Mapping[str, Stored],
     fate: Fate[Account] | Fate[Key],
     counts: Counts,
-    report: ReportFiles,
+    report: ReportLines,
 ) -> None:
     if not isinstance(fate, Moved):
         counts.quarantined += 1
@@ -159,7 +183,8 @@ def _left_in_report(record: Account | Key) -> Iterator[Repair]:
             yield Repair(name, value, None, "column_left_in_report")
 
 
-def _account(record: Account) -> ImportedAccount:
+def account_of(record: Account) -> ImportedAccount:
+    """Return an account as auth takes it."""
     tier = _tier_of(record.extra.get(TIER)) or Tier.FREE
     return ImportedAccount(record.id, record.email, tier, record.created_at, record.updated_at, record.id)
 
@@ -168,7 +193,8 @@ def _tier_of(value: Stored) -> Tier | None:
     return next((tier for tier in Tier if isinstance(value, bytes) and tier.value.encode() == value.lower()), None)
 
 
-def _key(record: Key) -> ImportedKey:
+def key_of(record: Key) -> ImportedKey:
+    """Return a key as auth takes it."""
     return ImportedKey(
         id=record.id,
         user_id=record.user_id,
@@ -184,6 +210,7 @@ def _key(record: Key) -> ImportedKey:
 T = TypeVar("T")
 
 
-def _batches(records: Sequence[T]) -> Iterator[Sequence[T]]:
+def batches(records: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield records so many at a time as auth takes in one transaction."""
     for start in range(0, len(records), BATCH):
         yield records[start : start + BATCH]

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from asyncpg import Pool, Record
 from pydantic import SecretStr
 
 from servicekit.postgres import open_pool
 from servicekit.settings import PostgresSettings
+from services.auth.importing.following import Following
 from services.auth.importing.imports import Imports as AuthImports
 from services.usage.importing.imports import Imports as UsageImports
 from services.usage.store import UsageStore
@@ -28,6 +30,7 @@ class Target:
     """The entrances of one source."""
 
     auth: AuthImports
+    following: Following
     usage: UsageImports
 
 
@@ -40,7 +43,19 @@ async def open_target(source_id: str, environment: Mapping[str, str] = os.enviro
     """
     auth, usage = (_settings(name, environment) for name in (AUTH, USAGE))
     async with open_pool(auth) as auth_pool, open_pool(usage) as usage_pool:
-        yield Target(AuthImports(auth_pool, source_id), UsageImports(UsageStore(usage_pool), source_id))
+        usage_imports = UsageImports(UsageStore(usage_pool), source_id)
+        yield Target(AuthImports(auth_pool, source_id), Following(auth_pool, source_id), usage_imports)
+
+
+@asynccontextmanager
+async def open_auth(environment: Mapping[str, str] = os.environ) -> AsyncIterator[Pool[Record]]:
+    """Yield the database of auth, as `open_target` finds it.
+
+    Raises:
+        ServerError: there is no local suite either.
+    """
+    async with open_pool(_settings(AUTH, environment)) as pool:
+        yield pool
 
 
 def _settings(variable: str, environment: Mapping[str, str]) -> PostgresSettings:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final
 
 from migrate.moving.run import Order, move
 from migrate.moving.target import open_target
+from migrate.report.decisions import HISTORY
 from migrate.report.files import ReportFiles
+from migrate.report.text import table_lines
 from migrate.verbs.merging import add_merge_users, decisions_of
 from migrate.verbs.progress import Shown, marked, progress
 from migrate.verbs.verb import DONE, NEEDS_A_PERSON, Verb, opened_order, print_json, rows_of_usage
-
-# Its rows have no place in 1.1, and nobody has to decide about them.
-HISTORY: Final = "provider_status"
 
 
 def run(given: argparse.Namespace) -> int:
@@ -30,23 +29,19 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         print_json(summary)
     else:
-        _print_summary(summary, given.report)
+        print(*table_lines(summary["tables"]), f"report: {given.report}", sep="\n")
+    return NEEDS_A_PERSON if waits_for_a_person(summary) else DONE
+
+
+def waits_for_a_person(summary: Mapping[str, Any]) -> bool:
+    """Tell whether rows did not move, or could not be read."""
     waits = any(counts["quarantined"] for name, counts in summary["tables"].items() if name != HISTORY)
-    return NEEDS_A_PERSON if waits or any(summary["unreadable"].values()) else DONE
+    return waits or any(summary["unreadable"].values())
 
 
 async def _run(order: Order, report: ReportFiles, shown: Shown) -> dict[str, Any]:
     async with open_target(order.source_id) as target:
         return await move(order, target, report, shown)
-
-
-def _print_summary(summary: dict[str, Any], folder: Path) -> None:
-    for name, counts in summary["tables"].items():
-        print(
-            f"{name}: {counts['rows']} rows, {counts['as_it_is']} as they are, {counts['repaired']} repaired, "
-            f"{counts['quarantined']} quarantined"
-        )
-    print(f"report: {folder}")
 
 
 VERB: Final = Verb(

@@ -51,9 +51,9 @@ class Verb:
 
 @contextmanager
 def opened_order(
-    given: argparse.Namespace, decisions: Sequence[Decision] = (), ask: Ask | None = None
+    given: argparse.Namespace, decisions: Sequence[Decision] = (), ask: Ask | None = None, *, is_held: bool = True
 ) -> Iterator[Order]:
-    """Yield what the command line asks for, the source open.
+    """Yield what the command line asks for, the source open; held: in the state of one moment.
 
     Raises:
         SourceFault: it cannot be read.
@@ -61,7 +61,7 @@ def opened_order(
     reading = Reading(given.naive_zone, datetime.now(UTC))
     with (
         tempfile.TemporaryDirectory(prefix="razvilka-migrate-") as aside,
-        open_source(given.source, Path(aside)) as source,
+        open_source(given.source, Path(aside), is_held=is_held) as source,
     ):
         yield Order(source, source_id_of(given.source), reading, names_of(), decisions, ask)
 

@@ -132,7 +132,7 @@ def test_an_unreadable_expiry_quarantines_the_key_and_an_unreadable_use_does_not
 
 def test_a_number_and_its_digits_are_two_users_and_nobody_pays_for_the_other() -> None:
     """In a column without a type 5 and "5" are two ids of 1.0, and one of 1.1."""
-    users = [user("5", "a@b.ru"), user(None, "b@b.ru", id=5), user("6", "c@b.ru"), user("6", "d@b.ru")]
+    users = [user("5", "a@b.ru"), {**user("", "b@b.ru"), "id": 5}, user("6", "c@b.ru"), user("6", "d@b.ru")]
 
     found = people(users, [key("k", "5", "secret"), {**key("l", None, "other"), "user_id": 5}, key("m", "6", "third")])
 
@@ -148,7 +148,7 @@ def test_a_key_follows_its_owner_through_another_storage_class_and_that_is_told(
     """`users.id INTEGER` and `api_keys.user_id TEXT` are one id for SQLite; a BLOB is no text."""
     rows = [key("k", "5", "s"), {**key("l", None, "t"), "user_id": 5}, {**key("m", None, "u"), "user_id": b"u"}]
 
-    found = people([user(None, "a@b.ru", id=5), user("u", "b@b.ru")], rows)
+    found = people([{**user("", "a@b.ru"), "id": 5}, user("u", "b@b.ru")], rows)
 
     first, second, third = found.keys
     assert isinstance(first, Moved)
