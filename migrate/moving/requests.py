@@ -64,16 +64,19 @@ async def move_requests(scan: Scan, table: Table, way: Way) -> MovedRequests:
     last, state = await way.imports.progress()
     way.report.cut(state["lengths"])
     moved = MovedRequests(Counts.of(state.get("counts", {})), state.get("cost_micro_rub", 0))
+    # Those behind the last row with a fate will be met again; who writes there may have made them smaller.
+    before = [hole for hole in (Hole(*each) for each in state.get("holes", ())) if hole.first <= last]
     for first, piece in _numbered(scan, table, last):
         batch = _Batch(way, moved)
         for number, row in enumerate(piece, first):
             batch.take(_number(row, number, table), scan.named(row))
         way.seen.keep()
+        moved.holes = (*before, *scan.holes)
         to = _number(piece[-1], first + len(piece) - 1, table)
         await way.imports.put(Batch(last, to, batch.records, batch.ids, {**state, **_state(moved, way.report)}))
         last = to
         way.shown(moved.counts.rows)
-    moved.holes = scan.holes
+    moved.holes = (*before, *scan.holes)
     return moved
 
 
@@ -103,6 +106,7 @@ def _state(moved: MovedRequests, report: ReportFiles) -> dict[str, Any]:
     return {
         "counts": moved.counts.as_json(),
         "cost_micro_rub": moved.cost_micro_rub,
+        "holes": [[hole.first, hole.last] for hole in moved.holes],
         "lengths": report.sync(),
     }
 

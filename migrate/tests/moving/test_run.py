@@ -17,7 +17,7 @@ import pytest
 from migrate.__main__ import main
 from migrate.report.files import NAMES
 from migrate.source import scan
-from migrate.tests.old_database import BOOK, WHEN, make, requests
+from migrate.tests.old_database import BOOK, WHEN, make, requests, spoil
 from services.usage.importing.imports import Batch, Imports
 from tools.testing.plugin import MakeDatabaseDsn
 
@@ -150,6 +150,26 @@ def test_what_1_0_wrote_since_moves_with_the_next_run(
 
     assert summary["tables"]["usage"]["rows"] == 405
     assert migrate("verify", "--source", str(dirty), capsys=capsys) == (0, [])
+
+
+def test_a_second_run_still_names_what_could_not_be_read(
+    dsns: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle and at the end, after a run that was killed between them too."""
+    monkeypatch.setattr(scan, "PIECE", 150)
+    path = make(tmp_path / "old.db", users=[("user-1", "a@b.ru", WHEN, WHEN)], usage=requests(2_000))
+    spoil(path, "usage", 3, -1)
+    run = ["run", "--source", str(path), "--report", str(tmp_path / "report")]
+    with monkeypatch.context() as dangerous:
+        dangerous.setattr(Imports, "put", dying_at(9))
+        with pytest.raises(Killed):
+            main([*run, "--json"])
+
+    first = migrate(*run, capsys=capsys)
+
+    assert first[0] == 1
+    assert len(first[1]["unreadable"]["usage"]) == 2
+    assert migrate(*run, capsys=capsys) == first
 
 
 class Killed(BaseException):
