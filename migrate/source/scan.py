@@ -148,3 +148,12 @@ def read_rows(database: sqlite3.Connection, table: Table) -> SourceRows:
         for row in piece:
             rows.append((_number(row.key) if table.has_rowid else len(rows), scan.named(row)))
     return SourceRows(rows, scan.holes)
+
+
+def count_rows(database: sqlite3.Connection, table: Table) -> int | None:
+    """Return how many rows a table has; None where a bad page does not let SQLite count them."""
+    try:
+        (rows,) = database.execute(sql("SELECT count(*) FROM {table}", table=_quoted(table.name))).fetchone()
+    except sqlite3.DatabaseError:
+        return None
+    return int(rows)
