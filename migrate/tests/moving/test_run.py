@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 
 from migrate.__main__ import main
+from migrate.moving import requests as moving
 from migrate.report.files import NAMES
 from migrate.report.log import LOG
 from migrate.source import scan
@@ -163,6 +164,7 @@ def test_a_second_run_still_names_what_could_not_be_read(
 ) -> None:
     """In the middle and at the end, after a run that was killed between them too."""
     monkeypatch.setattr(scan, "PIECE", 150)
+    monkeypatch.setattr(moving, "BATCH", 150)
     path = make(tmp_path / "old.db", users=[("user-1", "a@b.ru", WHEN, WHEN)], usage=requests(2_000))
     spoil(path, "usage", 3, -1)
     run = ["run", "--source", str(path), "--report", str(tmp_path / "report")]
@@ -205,6 +207,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(
 ) -> None:  # fmt: skip
     """Before and after each commit: rows, sums, and the very bytes of the report."""
     monkeypatch.setattr(scan, "PIECE", 150)
+    monkeypatch.setattr(moving, "BATCH", 150)
     whole = tmp_path / "whole"
     expected = migrate("run", "--source", str(dirty), "--report", str(whole), capsys=capsys)
     for place in (0, 1, 2, 5):
