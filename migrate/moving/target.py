@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from asyncpg import Pool, Record
 from pydantic import SecretStr
 
+from migrate.moving.local_suite import dsn_of_local_suite
 from servicekit.postgres import open_pool
 from servicekit.settings import PostgresSettings
 from services.auth.importing.following import Following
 from services.auth.importing.imports import Imports as AuthImports
 from services.usage.importing.imports import Imports as UsageImports
 from services.usage.store import UsageStore
-from tools.stack.home import home_of
-from tools.stack.up import describe
 
 AUTH = "AUTH_POSTGRES_DSN"
 USAGE = "USAGE_POSTGRES_DSN"
@@ -62,5 +61,5 @@ def _settings(variable: str, environment: Mapping[str, str]) -> PostgresSettings
     dsn = environment.get(variable)
     if not dsn:
         service = variable.split("_", 1)[0].lower()
-        dsn = describe(home_of(environment), environment).environments.of(service)[variable]
+        dsn = dsn_of_local_suite(service, variable, environment)
     return PostgresSettings(dsn=SecretStr(dsn), statement_timeout_s=STATEMENT_S)

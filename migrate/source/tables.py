@@ -134,5 +134,16 @@ def _lower(name: str) -> str:
     return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
+def has_unique(database: sqlite3.Connection, table: Table, column: str) -> bool:
+    """Tell whether SQLite itself lets no two rows of a table have the same bytes in a column."""
+    for name, is_unique, is_partial in database.execute(
+        'SELECT name, "unique", partial FROM pragma_index_list(?)', (table.name,)
+    ):
+        parts = database.execute("SELECT name, coll FROM pragma_index_xinfo(?) WHERE key", (_text(name),)).fetchall()
+        if is_unique and not is_partial and parts == [(column.encode(), b"BINARY")]:
+            return True
+    return False
+
+
 def _text(value: bytes) -> str:
     return value.decode(errors="replace")
