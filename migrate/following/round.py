@@ -17,7 +17,7 @@ from migrate.moving.collisions import find_collisions
 from migrate.moving.mark import MARK, check_mark
 from migrate.moving.owners import owners_in
 from migrate.moving.requests import Shown
-from migrate.moving.run import ROUND, Order, leave_history, move, move_rest, reading_of, state_of_people
+from migrate.moving.run import ROUND, Order, leave_history, move, move_rest, read_history, reading_of, state_of_people
 from migrate.moving.target import Target
 from migrate.report.files import ReportFiles
 from migrate.report.wholes import HeldLines, Wholes
@@ -85,7 +85,8 @@ async def _follow_wholes(order: Order, layout: Layout, target: Target, report: R
     held = HeldLines()
     with _one_moment(order.source.database):
         users, keys = (read_rows(order.source.database, layout.tables[name]) for name in ("users", "api_keys"))
-        history = leave_history(order.source, layout, held)
+        statuses = read_history(order.source, layout)
+        history = leave_history(statuses, held)
     digest = _digest(users, keys, held)
     if digest == state.get(WHOLES):
         return 0, 0
@@ -96,7 +97,7 @@ async def _follow_wholes(order: Order, layout: Layout, target: Target, report: R
     wholes.write(held, (), report, state[ROUND], number)
     new_state = {
         **state,
-        **state_of_people(users, keys, followed.people, collisions),
+        **state_of_people(users, keys, statuses, followed.people, collisions),
         "provider_status": history.as_json(),
         "absent": sorted({*state["absent"], *followed.people.absent}),
         ROUND: number,

@@ -78,7 +78,7 @@ def inspect_source(source: Source, reading: Reading, names: Names) -> Inspection
     known = {fate.record.id for fate in people.accounts if isinstance(fate, Moved)}
     _count_requests(source, layout.tables["usage"], reading, names, known, found)
     if "provider_status" in layout.tables:
-        found.tables["provider_status"] = _count_history(source.database)
+        found.tables["provider_status"] = _count_history(source.database, layout.tables["provider_status"])
     return found
 
 
@@ -116,10 +116,10 @@ def _is_orphan(user_id: Stored, known: set[str]) -> bool:
     return not isinstance(verdict, Refused) and verdict.value not in known
 
 
-def _count_history(database: sqlite3.Connection) -> TableCount:
+def _count_history(database: sqlite3.Connection, table: Table) -> TableCount:
     # What 1.0 said of providers is history: the routers of 1.1 write their own state every few seconds.
-    (rows,) = database.execute("SELECT count(*) FROM provider_status").fetchone()
-    return TableCount(rows=rows, as_it_is=rows)
+    found = read_rows(database, table)
+    return TableCount(rows=len(found.rows), as_it_is=len(found.rows), holes=list(found.holes))
 
 
 def _is_whole(database: sqlite3.Connection) -> bool:
