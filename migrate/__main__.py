@@ -18,13 +18,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from migrate.report.faults import ReportFault
 from migrate.report.log import RunLog
-from migrate.verbs import cutover, follow, inspect, plan, report, undo, verify
+from migrate.verbs import cutover, follow, inspect, invite, plan, report, undo, verify
 from migrate.verbs import run as run_verb
 from migrate.verbs.faults import FAULTS, fault_of
 from migrate.verbs.verb import Verb
 
 # In the order in which an operator needs them.
-VERBS: Final = (inspect.VERB, plan.VERB, run_verb.VERB, follow.VERB, cutover.VERB, verify.VERB, report.VERB, undo.VERB)
+VERBS: Final = (
+    inspect.VERB,
+    plan.VERB,
+    run_verb.VERB,
+    follow.VERB,
+    cutover.VERB,
+    verify.VERB,
+    report.VERB,
+    invite.VERB,
+    undo.VERB,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

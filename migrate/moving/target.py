@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from asyncpg import Pool, Record
 from pydantic import SecretStr
 
+from migrate.moving.local_suite import dsn_of_local_suite
 from servicekit.postgres import open_pool
 from servicekit.settings import PostgresSettings
 from services.auth.importing.following import Following
 from services.auth.importing.imports import Imports as AuthImports
 from services.usage.importing.imports import Imports as UsageImports
 from services.usage.store import UsageStore
-from tools.stack.home import home_of
-from tools.stack.up import describe
 
 AUTH = "AUTH_POSTGRES_DSN"
 USAGE = "USAGE_POSTGRES_DSN"
@@ -46,9 +46,20 @@ async def open_target(source_id: str, environment: Mapping[str, str] = os.enviro
         yield Target(AuthImports(auth_pool, source_id), Following(auth_pool, source_id), usage_imports)
 
 
+@asynccontextmanager
+async def open_auth(environment: Mapping[str, str] = os.environ) -> AsyncIterator[Pool[Record]]:
+    """Yield the database of auth, as `open_target` finds it.
+
+    Raises:
+        ServerError: there is no local suite either.
+    """
+    async with open_pool(_settings(AUTH, environment)) as pool:
+        yield pool
+
+
 def _settings(variable: str, environment: Mapping[str, str]) -> PostgresSettings:
     dsn = environment.get(variable)
     if not dsn:
         service = variable.split("_", 1)[0].lower()
-        dsn = describe(home_of(environment), environment).environments.of(service)[variable]
+        dsn = dsn_of_local_suite(service, variable, environment)
     return PostgresSettings(dsn=SecretStr(dsn), statement_timeout_s=STATEMENT_S)

@@ -27,7 +27,8 @@ PEOPLE_EACH: Final = 10
 
 def main() -> None:
     """Write until the process is ended."""
-    chance, was_refused = random.Random(datetime.now(UTC).timestamp()), False
+    chance = random.Random(datetime.now(UTC).timestamp())  # noqa: S311 - a story, not a secret
+    was_refused = False
     with closing(sqlite3.connect(sys.argv[1], timeout=BUSY_S)) as database:
         for number in count():
             refusal = _tried(database, chance, number)
