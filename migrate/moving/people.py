@@ -51,7 +51,7 @@ async def move_people(
     """Move all users, then all keys; `owners`: accounts that take the place of others."""
     people = read_people(users.values, keys.values, reading, owners)
     accounts = await arrived_accounts(people.accounts, imports)
-    absent = absent_of(people.accounts, accounts)
+    absent = absent_of(people.accounts, accounts) | people.contested
     arrived = await arrived_keys(people.keys, owning(accounts, absent, owners), imports)
     return tell(users, keys, accounts, arrived, absent, report)
 
