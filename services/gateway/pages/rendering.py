@@ -85,6 +85,8 @@ def micro_rub_of(text: str) -> int | None:
 
 def roubles_of(micro_rub: int) -> str:
     """Return an amount for people: whole roubles, or with kopecks when there are any."""
+    if micro_rub < 0:
+        return f"−{roubles_of(-micro_rub)}"
     whole, rest = divmod(micro_rub, 1_000_000)
     grouped = f"{whole:,}".replace(",", "\u00a0")
     return f"{grouped}\u00a0₽" if not rest else f"{grouped},{rest // 10_000:02d}\u00a0₽"
@@ -101,4 +103,15 @@ def percent_of(share: float) -> str:
     return f"{text}\u00a0%"
 
 
-_ENVIRONMENT.filters.update(roubles=roubles_of, number=number_of, percent=percent_of)
+def _signed(value: float, text: str) -> str:
+    return f"+{text}" if value > 0 else text
+
+
+_ENVIRONMENT.filters.update(
+    roubles=roubles_of,
+    number=number_of,
+    percent=percent_of,
+    signed_roubles=lambda micro_rub: _signed(micro_rub, roubles_of(micro_rub)),
+    # The API tells changes in per cent already.
+    signed_percent=lambda change: _signed(change, percent_of(change / 100)),
+)
