@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from servicekit.charts.chart import Shape
-from services.gateway.pages.rendering import number_of, roubles_of
+from services.gateway.pages.rendering import milliseconds_of, number_of, roubles_of
 
 Figures = Mapping[str, Any]
 
@@ -29,10 +29,6 @@ def _count(value: float) -> str:
     return number_of(round(value))
 
 
-def _milliseconds(value: float) -> str:
-    return f"{number_of(round(value))}\u00a0ms"
-
-
 def _tokens(figures: Figures) -> float:
     return float(figures["tokens_input"] + figures["tokens_output"])
 
@@ -42,6 +38,6 @@ METRICS: Final[Mapping[str, Metric]] = {
     "requests": Metric(lambda figures: figures["requests"], _count),
     "tokens": Metric(_tokens, _count),
     "errors": Metric(lambda figures: figures["errors"], _count),
-    "latency": Metric(lambda figures: figures["latency_ms"]["p95"], _milliseconds, Shape.LINES),
-    "first_token": Metric(lambda figures: figures["first_token_ms"]["p95"], _milliseconds, Shape.LINES),
+    "latency": Metric(lambda figures: figures["latency_ms"]["p95"], milliseconds_of, Shape.LINES),
+    "first_token": Metric(lambda figures: figures["first_token_ms"]["p95"], milliseconds_of, Shape.LINES),
 }
