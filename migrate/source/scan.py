@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from migrate.rules.verdict import Stored, Text, utf8
@@ -241,10 +241,15 @@ def _quoted(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SourceRows:
-    """All rows of a table, with what names each, a rowid or a place in the order; and what could not be read."""
+    """All rows of a table, with what names each, a rowid or a place in the order; and what could not be read.
+
+    Attributes:
+        originals: rows as they are in the source, where a person gave them other values, by what names them.
+    """
 
     rows: Sequence[tuple[int, Mapping[str, Stored]]]
     holes: Sequence[Hole]
+    originals: Mapping[int, Mapping[str, Stored]] = field(default_factory=dict)
 
     @property
     def values(self) -> list[Mapping[str, Stored]]:
