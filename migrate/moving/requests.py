@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any, Final, TypeVar
 
 from migrate.fates.fate import Moved
+from migrate.fates.merging import booked
 from migrate.fates.requests import request_fate
 from migrate.moving.counts import Counts
 from migrate.moving.filling import Filling, MovedRequests, Shown, Way
@@ -61,7 +62,7 @@ class _Batches:
         # Those behind the last row with a fate will be met again; who writes there may have made them smaller.
         self._holes = [hole for hole in (Hole(*each) for each in state.get("holes", ())) if hole.first <= last]
         self._pieces = _numbered(scan, table, last)
-        self._plain = PlainRows(table, way.reading, way.names, way.absent)
+        self._plain = PlainRows(table, way.reading, way.names, way.absent | way.owners.keys())
         self._taken = taken_ids(scan, table, way.seen, self._moves)
 
     async def next(self) -> Batch | None:
@@ -93,7 +94,7 @@ class _Batches:
         }
 
     def _moves(self, values: Mapping[str, Stored]) -> bool:
-        fate = request_fate(values, self._way.reading, self._way.names)
+        fate = booked(request_fate(values, self._way.reading, self._way.names), self._way.owners)
         return isinstance(fate, Moved) and fate.record.user_id not in self._way.absent
 
 
