@@ -20,14 +20,24 @@ from migrate.fates.merging import WrongDecision
 from migrate.report.faults import ReportFault
 from migrate.report.log import RunLog
 from migrate.source.faults import SourceFault
-from migrate.verbs import follow, inspect, plan, report, undo, verify
+from migrate.verbs import cutover, follow, inspect, invite, plan, report, undo, verify
 from migrate.verbs import run as run_verb
 from migrate.verbs.verb import Verb
 from servicekit.errors import ServiceError
 from tools.servers.errors import ServerError
 
 # In the order in which an operator needs them.
-VERBS: Final = (inspect.VERB, plan.VERB, run_verb.VERB, follow.VERB, verify.VERB, report.VERB, undo.VERB)
+VERBS: Final = (
+    inspect.VERB,
+    plan.VERB,
+    run_verb.VERB,
+    follow.VERB,
+    cutover.VERB,
+    verify.VERB,
+    report.VERB,
+    invite.VERB,
+    undo.VERB,
+)
 WRONG_COMMAND: Final = 2
 NO_SOURCE: Final = 3
 NO_TARGET: Final = 4

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from asyncpg import Pool, Record
 from pydantic import SecretStr
 
 from migrate.moving.local_suite import dsn_of_local_suite
@@ -43,6 +44,17 @@ async def open_target(source_id: str, environment: Mapping[str, str] = os.enviro
     async with open_pool(auth) as auth_pool, open_pool(usage) as usage_pool:
         usage_imports = UsageImports(UsageStore(usage_pool), source_id)
         yield Target(AuthImports(auth_pool, source_id), Following(auth_pool, source_id), usage_imports)
+
+
+@asynccontextmanager
+async def open_auth(environment: Mapping[str, str] = os.environ) -> AsyncIterator[Pool[Record]]:
+    """Yield the database of auth, as `open_target` finds it.
+
+    Raises:
+        ServerError: there is no local suite either.
+    """
+    async with open_pool(_settings(AUTH, environment)) as pool:
+        yield pool
 
 
 def _settings(variable: str, environment: Mapping[str, str]) -> PostgresSettings:
