@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import date
+from itertools import chain
 
 from migrate.fates.accounts import People, read_people
 from migrate.fates.fate import Moved
@@ -13,13 +13,18 @@ from migrate.fates.merging import booked
 from migrate.fates.records import Request
 from migrate.fates.requests import request_fate
 from migrate.moving.owners import owners_in
+from migrate.moving.requests import numbered
 from migrate.moving.run import Order
 from migrate.moving.seen_ids import SeenIds
 from migrate.moving.target import Target
+from migrate.rules.verdict import Stored
 from migrate.source.scan import Scan, read_rows
 from migrate.source.tables import read_layout
-
-Day = tuple[int, ...]
+from migrate.usage_rows.day_sums import Day, day_sums
+from migrate.usage_rows.plain_rows import PlainRow, PlainRows, row_of
+from migrate.usage_rows.tags import tags_of
+from migrate.usage_rows.taken_ids import has_free_id, taken_ids
+from services.usage.importing.imports import BEGINNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ async def verify(order: Order, target: Target, seen: SeenIds) -> list[Difference
     return [
         *_sets("account", wanted, set(await target.auth.addresses(sorted(wanted)))),
         *_sets("key", _keys(people, absent), await target.auth.kept_keys()),
-        *_compared(_days(order, absent, owners, seen), await target.usage.days()),
+        *_compared(day_sums(_rows(order, absent, owners, seen)), await target.usage.days()),
     ]
 
 
@@ -52,26 +57,25 @@ def _keys(people: People, absent: set[str]) -> set[str]:
     return {key.id for key in moved if key.user_id not in absent}
 
 
-def _days(order: Order, absent: set[str], owners: Mapping[str, str], seen: SeenIds) -> dict[date, Day]:
-    days: dict[date, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for request in _requests(order, absent, owners, seen):
-        amounts = (1, request.tokens_input, request.tokens_output, request.cost_micro_rub)
-        sums = days[request.created_at.astimezone(UTC).date()]
-        sums[:] = [total + amount for total, amount in zip(sums, amounts, strict=True)]
-    return {day: tuple(sums) for day, sums in days.items()}
-
-
-def _requests(order: Order, absent: set[str], owners: Mapping[str, str], seen: SeenIds) -> Iterator[Request]:
+def _rows(order: Order, absent: set[str], owners: Mapping[str, str], seen: SeenIds) -> Iterator[PlainRow]:
     """Yield what should have moved; the first row of an id is its row."""
     table = read_layout(order.source.database).tables["usage"]
     scan = Scan(order.source.database, table)
-    place = 0
-    for piece in scan.rows():
-        for row in piece:
-            fate = booked(request_fate(scan.named(row), order.reading, order.names), owners)
-            place += 1
-            if isinstance(fate, Moved) and fate.record.user_id not in absent and seen.is_first(fate.record.id, place):
-                yield fate.record
+    plain = PlainRows(table, order.reading, order.names, absent | owners.keys())
+
+    def fate_of(values: Mapping[str, Stored]) -> Moved[Request] | None:
+        fate = booked(request_fate(values, order.reading, order.names), owners)
+        return fate if isinstance(fate, Moved) and fate.record.user_id not in absent else None
+
+    taken = taken_ids(scan, table, seen, lambda values: fate_of(values) is not None)
+    for number, cells in chain.from_iterable(numbered(scan, table, BEGINNING)):
+        row = plain.read(cells)
+        if row is not None and taken.is_free(row[0], number):
+            yield row
+            continue
+        fate = fate_of(scan.named(scan.row(cells)))
+        if fate is not None and has_free_id(fate, number, taken):
+            yield row_of(fate.record, tags_of(fate.record.extra)[0])
 
 
 def _sets(noun: str, wanted: set[str], found: set[str]) -> Iterator[Difference]:
@@ -82,4 +86,6 @@ def _sets(noun: str, wanted: set[str], found: set[str]) -> Iterator[Difference]:
 def _compared(wanted: Mapping[date, Day], found: Mapping[date, Day]) -> Iterator[Difference]:
     for day in sorted(wanted.keys() | found.keys()):
         if wanted.get(day) != found.get(day):
-            yield Difference(f"requests, tokens in and out, micro-roubles of {day}", wanted.get(day), found.get(day))
+            yield Difference(
+                f"requests, tokens in and out, micro-roubles, checksum of {day}", wanted.get(day), found.get(day)
+            )
