@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: migrate-1.0 migrate-demo migrate-fuzz migrate-kills demo-data help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load
 .PHONY: mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
-.PHONY: outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
+.PHONY: bench-migration outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
 
 help: ## Show what there is
@@ -106,6 +106,9 @@ bench: $(READY) ## Measure throughput, added latency, CPU and memory
 
 bench-usage: $(READY) ## Ask ten million usage rows every question of the API, and store records; ARGS="--rows 1000000"
 	@$(BIN)/python -m bench.usage $(ARGS)
+
+bench-migration: $(READY) ## Move a clean database of 1.0, verify it, beside pgloader where it is; ARGS="--rows 5000000"
+	@$(BIN)/python -m bench.migration $(ARGS)
 
 outage: $(READY) ## Kill one provider under load and bring it back; say what callers saw, exit 1 when it was too much
 	@$(BIN)/python -m bench.outage $(ARGS)

@@ -82,8 +82,8 @@ class Imports:
         except asyncpg.UniqueViolationError as exc:
             raise Conflict(ErrorReason.CONFLICT, f"An id is another row's: {exc.detail}", param="id") from exc
 
-    async def days(self) -> dict[date, tuple[int, int, int, int]]:
-        """Return requests, tokens in and out and micro-roubles of the source's rows, by UTC day."""
+    async def days(self) -> dict[date, tuple[int, ...]]:
+        """Return requests, tokens in and out, micro-roubles and checksum of the source's rows, by UTC day."""
         async with self._store.transaction() as transaction:
             return await store.sum_days(transaction.connection, self._tag)
 

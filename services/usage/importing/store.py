@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from services.usage.importing.copy_rows import COLUMNS, HEADER, TRAILER
+from servicekit.postgres import sql
+from services.usage.importing.copy_rows import CHECKSUM, COLUMNS, HEADER, TRAILER
 from services.usage.importing.rollup_sql import ADD_ROLLUPS, TAKE_OFF_ROLLUPS
 from services.usage.store.connection import Connection
 
@@ -28,13 +29,17 @@ SELECT $1, old_id, id FROM unnest($2::text[], $3::uuid[]) AS given (old_id, id)
 ON CONFLICT DO NOTHING
 """
 FORGET_IDS: Final = "DELETE FROM usage.import_ids WHERE source_id = $1"
-SUM_DAYS: Final = """
-SELECT (created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS requests, sum(tokens_input)::bigint AS tokens_input,
-       sum(tokens_output)::bigint AS tokens_output, (sum(cost) * 1000000)::bigint AS cost_micro_rub
-FROM usage.usage
-WHERE source = 'imported' AND price_version = $1
-GROUP BY 1
-"""
+SUM_DAYS: Final = sql(
+    """
+    SELECT
+        (created_at AT TIME ZONE 'UTC')::date AS day, count(*), sum(tokens_input), sum(tokens_output),
+        sum(cost) * 1000000, sum({checksum})
+    FROM usage.usage
+    WHERE source = 'imported' AND price_version = $1
+    GROUP BY 1
+    """,
+    checksum=CHECKSUM,
+)
 
 # All rows of a source are read: tens of millions take minutes.
 SUM_TIMEOUT_S: Final = 1_800.0
@@ -72,12 +77,10 @@ async def insert_ids(connection: Connection, source_id: str, ids: Mapping[str, s
         await connection.execute(INSERT_IDS, source_id, list(ids), list(ids.values()))
 
 
-async def sum_days(connection: Connection, tag: str) -> dict[date, tuple[int, int, int, int]]:
-    """Return requests, tokens in and out and micro-roubles of a source's rows, by UTC day."""
+async def sum_days(connection: Connection, tag: str) -> dict[date, tuple[int, ...]]:
+    """Return requests, tokens in and out, micro-roubles and checksum of a source's rows, by UTC day."""
     rows = await connection.fetch(SUM_DAYS, tag, timeout=SUM_TIMEOUT_S)
-    return {
-        row["day"]: (row["requests"], row["tokens_input"], row["tokens_output"], row["cost_micro_rub"]) for row in rows
-    }
+    return {row[0]: tuple(map(int, row[1:])) for row in rows}
 
 
 async def span_of(connection: Connection, tag: str) -> tuple[datetime, datetime] | None:
