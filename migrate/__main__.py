@@ -16,21 +16,33 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from migrate.fates.merging import WrongDecision
 from migrate.report.faults import ReportFault
 from migrate.report.log import RunLog
 from migrate.source.faults import SourceFault
-from migrate.verbs import inspect, invite, undo, verify
+from migrate.verbs import cutover, follow, inspect, invite, plan, report, undo, verify
 from migrate.verbs import run as run_verb
 from migrate.verbs.verb import Verb
 from servicekit.errors import ServiceError
 from tools.servers.errors import ServerError
 
 # In the order in which an operator needs them.
-VERBS: Final = (inspect.VERB, run_verb.VERB, verify.VERB, invite.VERB, undo.VERB)
+VERBS: Final = (
+    inspect.VERB,
+    plan.VERB,
+    run_verb.VERB,
+    follow.VERB,
+    cutover.VERB,
+    verify.VERB,
+    report.VERB,
+    invite.VERB,
+    undo.VERB,
+)
+WRONG_COMMAND: Final = 2
 NO_SOURCE: Final = 3
 NO_TARGET: Final = 4
 NO_REPORT: Final = 5
-FAULTS: Final = (SourceFault, ReportFault, ServiceError, ServerError)
+FAULTS: Final = (WrongDecision, SourceFault, ReportFault, ServiceError, ServerError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _told(exc: Exception) -> tuple[int, dict[str, str]]:
     match exc:
+        case WrongDecision():
+            return WRONG_COMMAND, _error(exc.code, exc)
         case SourceFault():
             return NO_SOURCE, _error(exc.code, exc)
         case ReportFault():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from migrate.fates.fate import Moved, Quarantined, Repair
+from migrate.fates.merging import booked
 from migrate.fates.records import Request
 from migrate.fates.requests import Names, request_fate
 from migrate.moving.counts import Counts
@@ -45,6 +46,7 @@ class Way:
     Attributes:
         source_id: names the source in 1.1.
         absent: ids of users on whose account nothing may be booked.
+        owners: on whose account rows of a user are booked, where it is not the user's own.
         seen: ids that earlier rows have.
         shown: is told how many rows have a fate.
     """
@@ -53,6 +55,7 @@ class Way:
     reading: Reading
     names: Names
     absent: set[str]
+    owners: Mapping[str, str]
     imports: Imports
     seen: SeenIds
     report: ReportFiles
@@ -119,7 +122,7 @@ class _Batch:
     def take(self, number: int, values: Mapping[str, Stored]) -> None:
         """Give a row its fate."""
         way, counts = self._way, self._moved.counts
-        fate = request_fate(values, way.reading, way.names)
+        fate = booked(request_fate(values, way.reading, way.names), way.owners)
         if isinstance(fate, Moved):
             reason = self._reason_to_wait(fate.record, number)
             if reason is None:

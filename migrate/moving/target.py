@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from servicekit.postgres import open_pool
 from servicekit.settings import PostgresSettings
+from services.auth.importing.following import Following
 from services.auth.importing.imports import Imports as AuthImports
 from services.usage.importing.imports import Imports as UsageImports
 from services.usage.store import UsageStore
@@ -29,6 +30,7 @@ class Target:
     """The entrances of one source."""
 
     auth: AuthImports
+    following: Following
     usage: UsageImports
 
 
@@ -41,7 +43,8 @@ async def open_target(source_id: str, environment: Mapping[str, str] = os.enviro
     """
     auth, usage = (_settings(name, environment) for name in (AUTH, USAGE))
     async with open_pool(auth) as auth_pool, open_pool(usage) as usage_pool:
-        yield Target(AuthImports(auth_pool, source_id), UsageImports(UsageStore(usage_pool), source_id))
+        usage_imports = UsageImports(UsageStore(usage_pool), source_id)
+        yield Target(AuthImports(auth_pool, source_id), Following(auth_pool, source_id), usage_imports)
 
 
 @asynccontextmanager

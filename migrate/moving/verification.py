@@ -9,8 +9,10 @@ from datetime import UTC, date
 
 from migrate.fates.accounts import People, read_people
 from migrate.fates.fate import Moved
+from migrate.fates.merging import booked
 from migrate.fates.records import Request
 from migrate.fates.requests import request_fate
+from migrate.moving.owners import owners_in
 from migrate.moving.run import Order
 from migrate.moving.seen_ids import SeenIds
 from migrate.moving.target import Target
@@ -33,14 +35,15 @@ async def verify(order: Order, target: Target, seen: SeenIds) -> list[Difference
     """Return what differs: accounts, keys, and requests, tokens and cost of each day. It reads, and writes nothing."""
     layout = read_layout(order.source.database)
     users, keys = (read_rows(order.source.database, layout.tables[name]) for name in ("users", "api_keys"))
-    people = read_people([row for _, row in users.rows], [row for _, row in keys.rows], order.reading)
     _, state = await target.usage.progress()
-    absent = set(state.get("absent", ()))
-    wanted = {fate.record.id for fate in people.accounts if isinstance(fate, Moved)} - absent
+    absent, owners = set(state.get("absent", ())), owners_in(state)
+    people = read_people(users.values, keys.values, order.reading, owners)
+    own = (fate.record for fate in people.accounts if isinstance(fate, Moved))
+    wanted = {record.id for record in own if not record.is_merged_away} - absent
     return [
         *_sets("account", wanted, set(await target.auth.addresses(sorted(wanted)))),
         *_sets("key", _keys(people, absent), await target.auth.kept_keys()),
-        *_compared(_days(order, absent, seen), await target.usage.days()),
+        *_compared(_days(order, absent, owners, seen), await target.usage.days()),
     ]
 
 
@@ -49,23 +52,23 @@ def _keys(people: People, absent: set[str]) -> set[str]:
     return {key.id for key in moved if key.user_id not in absent}
 
 
-def _days(order: Order, absent: set[str], seen: SeenIds) -> dict[date, Day]:
+def _days(order: Order, absent: set[str], owners: Mapping[str, str], seen: SeenIds) -> dict[date, Day]:
     days: dict[date, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for request in _requests(order, absent, seen):
+    for request in _requests(order, absent, owners, seen):
         amounts = (1, request.tokens_input, request.tokens_output, request.cost_micro_rub)
         sums = days[request.created_at.astimezone(UTC).date()]
         sums[:] = [total + amount for total, amount in zip(sums, amounts, strict=True)]
     return {day: tuple(sums) for day, sums in days.items()}
 
 
-def _requests(order: Order, absent: set[str], seen: SeenIds) -> Iterator[Request]:
+def _requests(order: Order, absent: set[str], owners: Mapping[str, str], seen: SeenIds) -> Iterator[Request]:
     """Yield what should have moved; the first row of an id is its row."""
     table = read_layout(order.source.database).tables["usage"]
     scan = Scan(order.source.database, table)
     place = 0
     for piece in scan.rows():
         for row in piece:
-            fate = request_fate(scan.named(row), order.reading, order.names)
+            fate = booked(request_fate(scan.named(row), order.reading, order.names), owners)
             place += 1
             if isinstance(fate, Moved) and fate.record.user_id not in absent and seen.is_first(fate.record.id, place):
                 yield fate.record

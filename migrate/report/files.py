@@ -10,23 +10,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final
 
-from migrate.fates.fate import Quarantined, Repair
 from migrate.report.faults import ReportFault, report_errors
-from migrate.report.values import as_new, as_stored
-from migrate.rules.verdict import Stored
+from migrate.report.lines import ReportLines
 
 NAMES: Final = ("quarantine", "repairs", "id_map")
 SUMMARY: Final = "summary.json"
 LOCK: Final = "lock"
-# The key itself lay open in the source: it is not repeated.
-WITHHELD: Final = ("open_key_hashed",)
+TRIAL: Final = "trial"
 
 
-class ReportFiles:
+class ReportFiles(ReportLines):
     """The files of a run in its folder; only their owner can read them: they have addresses and hashes of keys."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the folder, which is made.
+    def __init__(self, folder: Path, *, is_trial: bool = False) -> None:
+        """Open the folder, which is made; a trial's folder is never a run's.
 
         Raises:
             ReportFault: it cannot be written, or another command writes there; so does every method.
@@ -35,6 +32,7 @@ class ReportFiles:
         with report_errors(folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _locked(folder / LOCK)
+            _check_kind(folder, is_trial=is_trial)
             self._files: dict[str, IO[bytes]] = {name: _opened(folder / f"{name}.jsonl") for name in NAMES}
 
     def __enter__(self) -> ReportFiles:
@@ -47,28 +45,10 @@ class ReportFiles:
             for file in (*self._files.values(), self._lock):
                 file.close()
 
-    def quarantine(self, table: str, row: int | str, fate: Quarantined, values: Mapping[str, Stored]) -> None:
-        """Note a row that waits, with all it has."""
-        self._write(
-            "quarantine",
-            table=table,
-            rowid=row,
-            reason=fate.reason,
-            field=fate.field,
-            values={name: as_stored(value) for name, value in values.items()},
-        )
-
-    def repair(self, table: str, row: int | str, new_id: str, repair: Repair) -> None:
-        """Note what was changed."""
-        old = {"class": "withheld"} if repair.rule in WITHHELD else as_stored(repair.old)
-        new = as_new(repair.new)
-        self._write(
-            "repairs", table=table, rowid=row, id=new_id, field=repair.field, old=old, new=new, rule=repair.rule
-        )
-
-    def mapping(self, table: str, old: Stored, new_id: str) -> None:
-        """Note which id became which."""
-        self._write("id_map", table=table, source_id=as_stored(old), target_id=new_id)
+    def write(self, name: str, line: Mapping[str, Any]) -> None:
+        """Add a line to a file."""
+        with report_errors(self.folder):
+            self._files[name].write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
     def sync(self) -> dict[str, int]:
         """Have the lines survive a crash; return how long each file is."""
@@ -105,10 +85,6 @@ class ReportFiles:
             os.fsync(file.fileno())
         new.replace(path)
 
-    def _write(self, name: str, **line: Any) -> None:
-        with report_errors(self.folder):
-            self._files[name].write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-
 
 def _opened(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "ab+")
@@ -124,3 +100,14 @@ def _locked(path: Path) -> IO[bytes]:
             "report_in_use", f"Another command writes to {path.parent}: wait for its end, or stop it."
         ) from exc
     return file
+
+
+def _check_kind(folder: Path, *, is_trial: bool) -> None:
+    """Mark the folder of a trial, and refuse to mix it up with a run's: each begins by emptying its files."""
+    mark = folder / TRIAL
+    is_used = (folder / f"{NAMES[0]}.jsonl").exists()
+    if is_used and mark.exists() != is_trial:
+        kind = "a run" if is_trial else "a trial"
+        raise ReportFault("report_elsewhere", f"{folder} has the report of {kind}: name another folder.")
+    if is_trial:
+        mark.touch(mode=0o600)

@@ -37,10 +37,12 @@ class Reading:
     Attributes:
         zone: of 1.0's server, as the operator states it; None: nobody stated one, and such times are refused.
         now: no row was written later.
+        first_seen: when the source was first read, where that was before.
     """
 
     zone: ZoneInfo | None
     now: datetime
+    first_seen: datetime | None = None
 
 
 def unix_ms(moment: datetime) -> int:

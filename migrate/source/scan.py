@@ -14,6 +14,8 @@ from servicekit.postgres import sql
 PIECE: Final = 5_000
 MAX_ROWID: Final = 2**63 - 1
 _BEHIND: Final = "SELECT {key}, {columns} FROM {table} WHERE ({key}) > ({marks}) ORDER BY {key} LIMIT ?"
+_UP_TO: Final = "SELECT {key}, {columns} FROM {table} WHERE {key} <= ? ORDER BY {key} DESC LIMIT ?"
+_FROM_PLACE: Final = "SELECT {key}, {columns} FROM {table} ORDER BY {key} LIMIT ? OFFSET ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,19 @@ class Scan:
         while piece := self._piece(after):
             yield piece
             after = piece[-1].key
+
+    def before(self, number: int, limit: int) -> list[Row]:
+        """Return the rows up to a rowid, without rowids up to a place in the order, the last `limit` of them.
+
+        Raises:
+            sqlite3.DatabaseError: they are on a bad page.
+        """
+        if self._table.has_rowid:
+            found = self._database.execute(sql(_UP_TO, **self._parts), (number, limit))
+        else:
+            first = max(0, number + 1 - limit)
+            found = self._database.execute(sql(_FROM_PLACE, **self._parts), (max(0, number + 1 - first), first))
+        return [Row(row[: self._size], row[self._size :]) for row in found]
 
     def named(self, row: Row) -> dict[str, Stored]:
         """Return the values of a row by their columns."""
@@ -139,6 +154,11 @@ class SourceRows:
     rows: Sequence[tuple[int, Mapping[str, Stored]]]
     holes: Sequence[Hole]
 
+    @property
+    def values(self) -> list[Mapping[str, Stored]]:
+        """Return the rows without what names them."""
+        return [row for _, row in self.rows]
+
 
 def read_rows(database: sqlite3.Connection, table: Table) -> SourceRows:
     """Return all rows of a table that fits into memory."""
@@ -156,4 +176,13 @@ def count_rows(database: sqlite3.Connection, table: Table) -> int | None:
         (rows,) = database.execute(sql("SELECT count(*) FROM {table}", table=_quoted(table.name))).fetchone()
     except sqlite3.DatabaseError:
         return None
+    return int(rows)
+
+
+def count_behind(database: sqlite3.Connection, table: Table, last: int, done: int) -> int:
+    """Return how many rows are behind a rowid; in a table without rowids, how many more than are done there are."""
+    name = _quoted(table.name)
+    if not table.has_rowid:
+        return (count_rows(database, table) or done) - done
+    (rows,) = database.execute(sql("SELECT count(*) FROM {table} WHERE rowid > ?", table=name), (last,)).fetchone()
     return int(rows)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from migrate.fates.merging import Decision
+from migrate.moving.owners import Ask
 from migrate.moving.run import Order, source_id_of
 from migrate.names import names_of
 from migrate.rules.times import Reading
@@ -48,8 +50,10 @@ class Verb:
 
 
 @contextmanager
-def opened_order(given: argparse.Namespace) -> Iterator[Order]:
-    """Yield what the command line asks for, the source open.
+def opened_order(
+    given: argparse.Namespace, decisions: Sequence[Decision] = (), ask: Ask | None = None, *, is_held: bool = True
+) -> Iterator[Order]:
+    """Yield what the command line asks for, the source open; held: in the state of one moment.
 
     Raises:
         SourceFault: it cannot be read.
@@ -57,9 +61,9 @@ def opened_order(given: argparse.Namespace) -> Iterator[Order]:
     reading = Reading(given.naive_zone, datetime.now(UTC))
     with (
         tempfile.TemporaryDirectory(prefix="razvilka-migrate-") as aside,
-        open_source(given.source, Path(aside)) as source,
+        open_source(given.source, Path(aside), is_held=is_held) as source,
     ):
-        yield Order(source, source_id_of(given.source), reading, names_of())
+        yield Order(source, source_id_of(given.source), reading, names_of(), decisions, ask)
 
 
 def rows_of_usage(order: Order) -> int | None:

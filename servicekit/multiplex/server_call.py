@@ -13,7 +13,7 @@ from servicekit.multiplex.handlers import Handler, StreamHandler, UnaryHandler
 from servicekit.multiplex.loop_lag import LoopLag
 from servicekit.multiplex.outbox import Outbox
 from servicekit.rpc_errors import too_large
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 
 # What answers may come apart from the first content: neither waits.
 PROMPT_RESPONSES: Final = 2

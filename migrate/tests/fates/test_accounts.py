@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from migrate.fates.accounts import Collision, People, read_people
+from migrate.fates.accounts import People, read_people
 from migrate.fates.fate import Moved, Quarantined, Repair
+from migrate.fates.merging import Collision
 from migrate.fates.records import Account, Key
 from migrate.rules.emails import placeholder
 from migrate.rules.times import Reading

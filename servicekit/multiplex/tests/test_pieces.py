@@ -11,7 +11,7 @@ from servicekit.errors import Unavailable
 from servicekit.multiplex.client_call import ClientCall
 from servicekit.multiplex.loop_lag import LoopLag
 from servicekit.multiplex.outbox import Outbox
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 
 
 class Written:

@@ -20,7 +20,7 @@ from servicekit.multiplex.handlers import Handler, StreamHandler, UnaryHandler
 from servicekit.multiplex.server import MultiplexServer
 from servicekit.multiplex.settings import MultiplexClientSettings, MultiplexServerSettings
 from servicekit.multiplex.tests.in_memory import MemoryRpc, PlainCodec
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 
 WINDOW_KB = 1
 LARGEST = 700

@@ -48,8 +48,18 @@ def render(template: str, language: str, values: Mapping[str, Any], *, time_zone
     def moment(when: datetime | None) -> str:
         return "–" if when is None else when.astimezone(zone).strftime(_FORMATS[language])
 
+    def instant(text: str) -> str:
+        return moment(datetime.fromisoformat(text))
+
     page = _ENVIRONMENT.get_template(template)
-    own = {"t": Translator(language), "language": language, "languages": LANGUAGES, "static": URLS, "moment": moment}
+    own = {
+        "t": Translator(language),
+        "language": language,
+        "languages": LANGUAGES,
+        "static": URLS,
+        "moment": moment,
+        "instant": instant,
+    }
     return page.render({**own, **values}).encode("utf-8")
 
 
@@ -80,4 +90,15 @@ def roubles_of(micro_rub: int) -> str:
     return f"{grouped}\u00a0₽" if not rest else f"{grouped},{rest // 10_000:02d}\u00a0₽"
 
 
-_ENVIRONMENT.filters["roubles"] = roubles_of
+def number_of(value: int) -> str:
+    """Return a whole number for people, its thousands apart."""
+    return f"{value:,}".replace(",", "\u00a0")
+
+
+def percent_of(share: float) -> str:
+    """Return a part of one in per cent, with one place where it is not whole."""
+    text = f"{100 * share:.1f}".removesuffix(".0").replace(".", ",")
+    return f"{text}\u00a0%"
+
+
+_ENVIRONMENT.filters.update(roubles=roubles_of, number=number_of, percent=percent_of)

@@ -16,6 +16,7 @@ from services.gateway.tests.pages.browser import AUTHORIZE, POLICY, browser, for
 OPEN = ["/login", "/logout", "/registration", "/verify-email?token=x", "/forgot-password", "/reset-password?token=x"]
 MEMBERS = [
     "/console",
+    "/console/profile",
     "/console/security",
     "/console/sessions",
     "/console/applications",
