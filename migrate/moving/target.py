@@ -17,7 +17,7 @@ from services.auth.importing.imports import Imports as AuthImports
 from services.usage.importing.imports import Imports as UsageImports
 from services.usage.store import UsageStore
 from tools.stack.home import home_of
-from tools.stack.up import describe
+from tools.stack.up import describe_as_it_is
 
 AUTH = "AUTH_POSTGRES_DSN"
 USAGE = "USAGE_POSTGRES_DSN"
@@ -62,5 +62,5 @@ def _settings(variable: str, environment: Mapping[str, str]) -> PostgresSettings
     dsn = environment.get(variable)
     if not dsn:
         service = variable.split("_", 1)[0].lower()
-        dsn = describe(home_of(environment), environment).environments.of(service)[variable]
+        dsn = describe_as_it_is(home_of(environment), environment).environments.of(service)[variable]
     return PostgresSettings(dsn=SecretStr(dsn), statement_timeout_s=STATEMENT_S)

@@ -28,7 +28,7 @@ from services.usage.store import UsageStore
 from tools.servers.bootstrap import bootstrap, role
 from tools.servers.errors import ServerError
 from tools.stack.home import home_of
-from tools.stack.up import describe
+from tools.stack.up import describe_as_it_is
 
 SCRATCH: Final = "RAZVILKA_SCRATCH_DSN"
 PREFIX: Final = "razvilka_plan_"
@@ -94,7 +94,7 @@ def _admin_dsn(environment: Mapping[str, str]) -> str:
             f"A trial needs a database of its own: set {SCRATCH} to postgresql://... of a role that may create one "
             "and is a superuser or a member of the services' roles."
         )
-    return describe(home_of(environment), environment).admin_dsn("postgres")
+    return describe_as_it_is(home_of(environment), environment).admin_dsn("postgres")
 
 
 @contextmanager

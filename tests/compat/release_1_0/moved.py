@@ -43,7 +43,7 @@ class OldUser:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What was moved.
+    """What 1.0 had, and what is moved.
 
     Attributes:
         payer: of the enterprise tier, with usage from FIRST_DAY on; the last DAYS days each have a request.
@@ -62,8 +62,8 @@ class Moved:
     tokens: int
 
 
-def move(stack: RunningStack, folder: Path) -> Moved:
-    """Write a database as 1.0 did and move it; the move must account for every row."""
+def written(folder: Path) -> Moved:
+    """Write a database as 1.0 did; nothing is moved yet."""
     name = secrets.token_hex(4)
     payer, free = OldUser(f"old-{name}-payer", "enterprise"), OldUser(f"old-{name}-free", None)
     usage = list(_usage(payer, name))
@@ -75,12 +75,18 @@ def move(stack: RunningStack, folder: Path) -> Moved:
         usage=usage,
     )
     report = folder / f"report-{name}"
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("RAZVILKA_HOME", str(stack.parts.home.root))
-        status = main(["run", "--source", str(source), "--report", str(report), "--json"])
-    assert status == 0
     micro_rub, tokens = len(usage) * round(COST * 1e6), sum(row[4] + row[5] for row in usage)
     return Moved(source, report, payer, free, str(usage[0][0]), micro_rub, len(usage), tokens)
+
+
+def move(stack: RunningStack, folder: Path) -> Moved:
+    """Write a database as 1.0 did and move it; the move must account for every row."""
+    old = written(folder)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAZVILKA_HOME", str(stack.parts.home.root))
+        status = main(["run", "--source", str(old.source), "--report", str(old.report), "--json"])
+    assert status == 0
+    return old
 
 
 def _times() -> tuple[str, str]:

@@ -68,6 +68,8 @@ def test_a_summary_goes_back_to_the_first_day(payer: httpx.Client, moved: Moved)
     assert ever["total"]["requests"] == moved.requests
     assert ever["total"]["tokens_input"] + ever["total"]["tokens_output"] == moved.tokens
     assert [(row["starts_at"][:10], row["requests"]) for row in first] == [(FIRST_DAY.isoformat(), 1)]
+    months = read(payer, "/v1/usage/timeseries", period="all", tz="UTC")["data"]
+    assert months[0]["starts_at"][:10] == FIRST_DAY.isoformat()
 
 
 def test_a_request_is_found_by_its_old_id(payer: httpx.Client, moved: Moved) -> None:
