@@ -17,18 +17,18 @@ from psycopg import sql
 from pydantic import SecretStr
 
 import services
+from migrate.moving.local_suite import admin_dsn_of_local_suite
 from migrate.moving.target import AUTH, STATEMENT_S, USAGE, Target
 from servicekit.migrations import migrate
 from servicekit.postgres import open_pool
 from servicekit.settings import PostgresSettings
 from services.auth.importing.following import Following
 from services.auth.importing.imports import Imports as AuthImports
+from services.auth.keys.store.api_keys import KeyStore
 from services.usage.importing.imports import Imports as UsageImports
 from services.usage.store import UsageStore
 from tools.servers.bootstrap import bootstrap, role
 from tools.servers.errors import ServerError
-from tools.stack.home import home_of
-from tools.stack.up import describe_as_it_is
 
 SCRATCH: Final = "RAZVILKA_SCRATCH_DSN"
 PREFIX: Final = "razvilka_plan_"
@@ -80,7 +80,7 @@ async def scratch_target(source_id: str, environment: Mapping[str, str] = os.env
             dsn = await asyncio.to_thread(_make, admin, name)
             async with open_pool(_settings(dsn, "auth")) as auth, open_pool(_settings(dsn, "usage")) as usage:
                 usage_imports = UsageImports(UsageStore(usage), source_id)
-                target = Target(AuthImports(auth, source_id), Following(auth, source_id), usage_imports)
+                target = Target(AuthImports(auth, source_id), Following(auth, source_id), usage_imports, KeyStore(auth))
                 yield Scratch(target, AuthImports(auth, OF_1_1), admin, name)
         finally:
             _drop(admin, name)
@@ -94,7 +94,7 @@ def _admin_dsn(environment: Mapping[str, str]) -> str:
             f"A trial needs a database of its own: set {SCRATCH} to postgresql://... of a role that may create one "
             "and is a superuser or a member of the services' roles."
         )
-    return describe_as_it_is(home_of(environment), environment).admin_dsn("postgres")
+    return admin_dsn_of_local_suite("postgres", environment)
 
 
 @contextmanager

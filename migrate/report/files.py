@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 from migrate.report.faults import ReportFault, report_errors
 from migrate.report.lines import ReportLines
 
-NAMES: Final = ("quarantine", "repairs", "id_map")
+NAMES: Final = ("quarantine", "repairs", "id_map", "edited")
 SUMMARY: Final = "summary.json"
 LOCK: Final = "lock"
 TRIAL: Final = "trial"

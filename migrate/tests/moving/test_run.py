@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from migrate.__main__ import main
+from migrate.moving import requests as moving
 from migrate.report.files import NAMES
 from migrate.source import scan
 from migrate.tests.commands import contents, lines, migrate, stored
+from migrate.tests.old_database import WHEN, make, requests, spoil
 from services.usage.importing.imports import Batch, Imports
 
 
@@ -90,6 +92,27 @@ def test_what_1_0_wrote_since_moves_with_the_next_run(
     assert migrate("verify", "--source", str(dirty), capsys=capsys) == (0, [])
 
 
+def test_a_second_run_still_names_what_could_not_be_read(
+    dsns: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle and at the end, after a run that was killed between them too."""
+    monkeypatch.setattr(scan, "PIECE", 150)
+    monkeypatch.setattr(moving, "BATCH", 150)
+    path = make(tmp_path / "old.db", users=[("user-1", "a@b.ru", WHEN, WHEN)], usage=requests(2_000))
+    spoil(path, "usage", 3, -1)
+    run = ["run", "--source", str(path), "--report", str(tmp_path / "report")]
+    with monkeypatch.context() as dangerous:
+        dangerous.setattr(Imports, "put", dying_at(9))
+        with pytest.raises(Killed):
+            main([*run, "--json"])
+
+    first = migrate(*run, capsys=capsys)
+
+    assert first[0] == 1
+    assert len(first[1]["unreadable"]["usage"]) == 2
+    assert migrate(*run, capsys=capsys) == first
+
+
 class Killed(BaseException):
     """The tool dies: nothing of it goes on."""
 
@@ -117,6 +140,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(
 ) -> None:  # fmt: skip
     """Before and after each commit: rows, sums, and the very bytes of the report."""
     monkeypatch.setattr(scan, "PIECE", 150)
+    monkeypatch.setattr(moving, "BATCH", 150)
     whole = tmp_path / "whole"
     expected = migrate("run", "--source", str(dirty), "--report", str(whole), capsys=capsys)
     for place in (0, 1, 2, 5):
