@@ -45,6 +45,7 @@ class Load:
     """Requests at a steady rate, answered or not, until it is told to stop."""
 
     target: Target
+    rate: float = RATE
     outcomes: list[Outcome] = field(default_factory=list)
     _idle: list[Connection] = field(default_factory=list)
 
@@ -53,7 +54,7 @@ class Load:
         data, number, began = self.target.encoded(), 0, time.monotonic()
         async with asyncio.TaskGroup() as tasks:
             while True:
-                await asyncio.sleep(max(0.0, began + number / RATE - time.monotonic()))
+                await asyncio.sleep(max(0.0, began + number / self.rate - time.monotonic()))
                 tasks.create_task(self._one(data))
                 number += 1
 
@@ -106,11 +107,11 @@ def second_router(suite: Suite, port: int, log: Path) -> Iterator[SecondRouter]:
         router.kill()
 
 
-async def table(suite: Suite, second: SecondRouter, target: Target) -> list[str]:
+async def table(suite: Suite, second: SecondRouter, target: Target, rate: float) -> list[str]:
     """Kill the second of two routers under load, start it again, and tell what callers saw of it."""
     ports = (int(suite.stack.ports["ROUTER_METRICS_PORT"]), second.metrics_port)
     await second.start()
-    load = Load(target)
+    load = Load(target, rate)
     running = asyncio.create_task(load.run())
     try:
         await _balanced_after(ports)
@@ -126,7 +127,7 @@ async def table(suite: Suite, second: SecondRouter, target: Target) -> list[str]
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     whole = f"both carry {HALF[0]:.0%} or more {took_s:.0f} s after the second is ready again"
-    return [f"**One of two routers killed under {RATE:.0f} requests/s**", "", *lines, f"- {whole}"]
+    return [f"**One of two routers killed under {rate:.0f} requests/s**", "", *lines, f"- {whole}"]
 
 
 def told(outcomes: list[Outcome], killed_at: float) -> list[str]:
