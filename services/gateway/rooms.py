@@ -46,6 +46,8 @@ from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
+from services.gateway.console.demo import DemoFile
+from services.gateway.console.front_door import FrontDoor
 from services.gateway.console.login import LoginPages
 from services.gateway.console.overview import OverviewPage
 from services.gateway.console.registration import RegistrationPages
@@ -284,6 +286,12 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
     people = (
         *LoginPages(shared, authorization, parts.clock).all(),
         *RegistrationPages(shared).all(),
+        *FrontDoor(
+            shared,
+            api,
+            DemoFile(settings.demo_file),
+            shows_docs=settings.environment != "production",
+        ).all(),
         *OverviewPage(shared, api).all(),
         *UsagePage(shared, api).all(),
         *AccountPages(shared).all(),
