@@ -42,7 +42,7 @@ class ReportFiles(ReportLines):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # All of them, though one has no room for what it still holds: the folder must not stay locked.
+        # Each of them, also where a full disk fails the first: the lock must not outlive this.
         with report_errors(self.folder), ExitStack() as closing:
             for file in (self._lock, *self._files.values()):
                 closing.callback(file.close)
