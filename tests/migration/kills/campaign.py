@@ -95,7 +95,8 @@ class Campaign:
             return
         self._server.kill()
         status = tool.wait()
-        # It says in one line that the database is away; a traceback has more.
-        if status != NO_TARGET or len(tool.said.splitlines()) > 1:
+        # It may have come to its end before; else it says in one line that the database is away.
+        is_told = status == NO_TARGET and len(tool.said.splitlines()) == 1
+        if not (is_told or status in DONE):
             self.figures.problems.append(f"status {status} without PostgreSQL: {tool.said[-500:]}")
         self._server.restart()
