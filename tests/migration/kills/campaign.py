@@ -59,9 +59,12 @@ class Campaign:
             order = Order(self._source, report, target.dsns)
         while not self._attempt(order, may_kill=self.figures.kills.total() < kills):
             pass
+        self.figures.moves += 1
+        if not (report / "summary.json").exists():
+            # What ended it is told among the problems.
+            return
         with self._installation() as target:
             self.figures.problems += map(str, target.problems(self._source, report))
-        self.figures.moves += 1
 
     def _installation(self) -> AbstractContextManager[Installation]:
         return installation(self._dsns, {name: self._databases.admin_dsn_of(dsn) for name, dsn in self._dsns.items()})
@@ -73,8 +76,11 @@ class Campaign:
             self._kill(tool)
             return False
         status = tool.wait()
-        if status not in DONE or TRACEBACK in tool.said:
-            self.figures.problems.append(f"status {status}: {tool.said[-500:]}")
+        if _is_told(tool, status):
+            # A server that has just come back may not answer in time: the tool is run again.
+            return False
+        if not _has_ended(tool, status):
+            self.figures.problems.append(f"status {status}: {tool.said[-1500:]}")
         return True
 
     def _is_at_a_moment(self, tool: Tool, order: Order) -> bool:
@@ -97,9 +103,16 @@ class Campaign:
             return
         self._server.kill()
         status = tool.wait()
-        # It may have come to its end before; else it says in one line that the database is away.
-        is_told = status == NO_TARGET and len(tool.said.splitlines()) == 1
-        has_ended = status in DONE and TRACEBACK not in tool.said
-        if not (is_told or has_ended):
-            self.figures.problems.append(f"status {status} without PostgreSQL: {tool.said[-500:]}")
+        # It may have come to its end before.
+        if not _is_told(tool, status) and not _has_ended(tool, status):
+            self.figures.problems.append(f"status {status} without PostgreSQL: {tool.said[-1500:]}")
         self._server.restart()
+
+
+def _is_told(tool: Tool, status: int | None) -> bool:
+    """Tell whether a tool said in one line that the database is away."""
+    return status == NO_TARGET and len(tool.said.splitlines()) == 1
+
+
+def _has_ended(tool: Tool, status: int | None) -> bool:
+    return status in DONE and TRACEBACK not in tool.said
