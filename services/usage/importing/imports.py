@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from servicekit.errors import Conflict, ErrorReason
-from services.usage.domain.rollup import rollups
 from services.usage.importing import store
 from services.usage.importing.record import ImportedRecord, tag_of
 from services.usage.store import UsageStore
@@ -73,7 +72,6 @@ class Imports:
                 taken = next(record for record in ordered if record.request_id not in inserted)
                 raise Conflict(ErrorReason.CONFLICT, f"Id {taken.request_id} is another row's.", param="id")
             await store.insert_ids(transaction.connection, self._source_id, batch.ids)
-            await transaction.add(rollups(ordered))
 
     async def days(self) -> dict[date, tuple[int, int, int, int]]:
         """Return requests, tokens in and out and micro-roubles of the source's rows, by UTC day."""
@@ -96,9 +94,7 @@ class Imports:
 
     async def _take_back_day(self, day: datetime) -> int:
         async with self._store.transaction() as transaction:
-            gone = await store.take_back(transaction.connection, self._tag, day, day + A_DAY)
-            await transaction.add(rollups((), gone))
-        return len(gone)
+            return await store.take_back(transaction.connection, self._tag, day, day + A_DAY)
 
 
 def first_of_month(at: datetime) -> date:

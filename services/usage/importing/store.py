@@ -9,10 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from servicekit.postgres import sql
-from services.usage.importing.record import ImportedRecord
-from services.usage.store.column_sql import READ
 from services.usage.store.connection import Connection
-from services.usage.store.records import fields_of
+from services.usage.store.rollups import COUNTED, adding
 
 FIND_PROGRESS: Final = "SELECT last_row, state::text FROM usage.imports WHERE source_id = $1"
 # Two movers of one source: the second finds that the row is not where it left it.
@@ -43,7 +41,7 @@ SUM_TIMEOUT_S: Final = 1_800.0
 FIND_SPAN: Final = """
 SELECT min(created_at), max(created_at) FROM usage.usage WHERE source = 'imported' AND price_version = $1
 """
-TAKE_BACK: Final = sql("SELECT created_at AS at, {read} FROM usage.take_back_imported($1, $2, $3)", read=READ)
+TAKE_BACK: Final = adding(sql("SELECT {counted} FROM usage.take_back_imported($1, $2, $3)", counted=COUNTED), sign="-")
 
 
 async def find_progress(connection: Connection, source_id: str) -> tuple[int, Mapping[str, Any]] | None:
@@ -78,9 +76,10 @@ async def span_of(connection: Connection, tag: str) -> tuple[datetime, datetime]
     return None if first is None else (first, last)
 
 
-async def take_back(connection: Connection, tag: str, since: datetime, until: datetime) -> list[ImportedRecord]:
-    """Delete the rows of a source in a span, and return them."""
-    return [ImportedRecord(**fields_of(row)) for row in await connection.fetch(TAKE_BACK, tag, since, until)]
+async def take_back(connection: Connection, tag: str, since: datetime, until: datetime) -> int:
+    """Delete the rows of a source in a span, take their sums off the rollups, and return how many there were."""
+    count: int = await connection.fetchval(TAKE_BACK, tag, since, until, timeout=SUM_TIMEOUT_S)
+    return count
 
 
 async def forget(connection: Connection, source_id: str) -> None:
