@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -45,9 +46,15 @@ class Archive:
         async with self._store.alone() as connection:
             if connection is None:
                 return
+            await asyncio.to_thread(self._clear)
             for month in await store.list_months(connection):
                 if self._is_due(month) and not await self._archive(connection, month):
                     return
+
+    def _clear(self) -> None:
+        """Remove what an archivist left behind that was killed."""
+        for left in self._folder.glob(".writing-*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def _is_due(self, month: date) -> bool:
         this = month_of(self._clock.now().date())
@@ -61,7 +68,7 @@ class Archive:
             expected = await store.prove(connection, month)
             await asyncio.to_thread(_write_proven, rows, file, expected)
             sha256 = await asyncio.to_thread(sha256_of, file)
-            await asyncio.to_thread(_place, file, self._folder / name, sha256)
+            await asyncio.to_thread(_place, file, self._folder / name, sha256, expected)
         is_gone = await store.drop_month(connection, month, expected, name, sha256)
         if is_gone:
             metrics.ARCHIVED_ROWS.inc(expected.rows)
@@ -76,8 +83,14 @@ def _write_proven(rows: Path, file: Path, expected: Proof) -> None:
         raise ProofFailed(f"{file.name} holds {found}, the database {expected}")
 
 
-def _place(file: Path, place: Path, sha256: str) -> None:
-    """Give a file its name, durably, with its checksum beside it as `sha256sum -c` reads it."""
+def _place(file: Path, place: Path, sha256: str, expected: Proof) -> None:
+    """Give a file its name, durably, with its checksum beside it as `sha256sum -c` reads it.
+
+    Raises:
+        ProofFailed: a file of that name holds other rows, perhaps the only copy of them.
+    """
+    if place.exists() and (found := prove(place)) != expected:
+        raise ProofFailed(f"{place} is there and holds {found}, the database {expected}: copy it back or move it away")
     checksum = place.with_suffix(".parquet.sha256")
     checksum.write_text(f"{sha256}  {place.name}\n")
     file.replace(place)

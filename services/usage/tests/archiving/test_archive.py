@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from servicekit.testing import FakeClock
 from services.usage.archiving import store as archive_sql
-from services.usage.archiving.archive import Archive
+from services.usage.archiving.archive import Archive, ProofFailed
 from services.usage.archiving.parquet import NAMES, prove, read_back
 from services.usage.archiving.settings import ArchiveSettings
 from services.usage.archiving.store import ArchiveStore
@@ -133,6 +133,23 @@ async def test_rows_that_no_file_holds_stay(ingest: Ingest, pool: Pool, tmp_path
         assert not await archive_sql.drop_month(alone, MONTH, proof, "usage-2024-03.parquet", "0" * 64)
 
     assert await pool.fetchval("SELECT count(*) FROM usage.usage") == 26
+
+
+async def test_a_file_with_other_rows_is_not_written_over(
+    ingest: Ingest, archive: Archive, pool: Pool, owner: Any, tmp_path: Path
+) -> None:
+    """A month that was opened again and not filled would replace the only copy of its rows by nothing."""
+    await store_old_and_new(ingest)
+    (killed := tmp_path / ".writing-by-one-that-was-killed").mkdir()
+    await archive.round()
+    await owner.execute("SELECT usage.reopen_month($1)", MONTH)
+
+    with pytest.raises(ProofFailed, match="copy it back or move it away"):
+        await archive.round()
+
+    assert prove(tmp_path / "usage-2024-03.parquet").rows == 23
+    assert names_in(tmp_path) == ["usage-2024-03.parquet", "usage-2024-03.parquet.sha256"]
+    assert killed.name not in names_in(tmp_path)
 
 
 async def test_months_that_are_not_due_stay(ingest: Ingest, pool: Pool, tmp_path: Path, clock: FakeClock) -> None:
