@@ -55,11 +55,6 @@ def write_parquet(rows: Path, file: Path) -> None:
     )
 
 
-def read_back(file: Path, rows: Path) -> None:
-    """Write the rows of a file as CSV that PostgreSQL takes."""
-    _run(f"COPY (SELECT * FROM read_parquet({_text(file)})) TO {_text(rows)} (FORMAT csv, HEADER true)")  # noqa: S608
-
-
 def prove(file: Path) -> Proof:
     """Return what a file holds, read from it."""
     return Proof(*_run(_PROVE.format(file=_text(file))))

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import asyncpg
+import duckdb
 import pytest
 from pydantic import ValidationError
 
 from servicekit.testing import FakeClock
 from services.usage.archiving import store as archive_sql
 from services.usage.archiving.archive import Archive, ProofFailed
-from services.usage.archiving.parquet import NAMES, prove, read_back
+from services.usage.archiving.parquet import NAMES, prove
 from services.usage.archiving.settings import ArchiveSettings
 from services.usage.archiving.store import ArchiveStore
 from services.usage.ingest import Ingest
@@ -51,6 +52,12 @@ def archive(pool: Pool, tmp_path: Path, clock: FakeClock) -> Archive:
 def names_in(folder: Path) -> list[str]:
     """Return what lies in a folder."""
     return sorted(path.name for path in folder.iterdir())
+
+
+def read_back(file: Path, rows: Path) -> None:
+    """Write the rows of a file as CSV, by the statement of docs/operations/usage.md."""
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT * FROM '{file}') TO '{rows}' (HEADER)")
 
 
 async def store_old_and_new(ingest: Ingest) -> None:
