@@ -139,7 +139,13 @@ def _dependencies(
         reports=clients.reports,
         notifications=clients.notifications,
         telling=Telling(
-            election, clients.owners, clients.notifications, catalog, clock=clock, every_s=settings.tell_people_every_s
+            election,
+            clients.owners,
+            clients.notifications,
+            catalog,
+            clients.budgets.memberships,
+            clock=clock,
+            every_s=settings.tell_people_every_s,
         ),
         auth=clients.auth,
         oauth=clients.oauth,

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import grpc
 from razvilka.usage.v1.catalog_facts_pb2_grpc import add_CatalogFactsServiceServicer_to_server
 from razvilka.usage.v1.forecasts_pb2_grpc import add_ForecastServiceServicer_to_server
@@ -33,9 +34,11 @@ from services.usage.forecasting.assembly import build_forecasting
 from services.usage.ingest import Ingest
 from services.usage.insights.assembly import build_insights
 from services.usage.insights.rpc import InsightsServicer
+from services.usage.notifications import assembly as notifications_assembly
 from services.usage.notifications.assembly import open_notifications
 from services.usage.reports.assembly import Surroundings, open_reports
 from services.usage.reports.rpc import ReportServicer
+from services.usage.reports.store.forgetting import forgetting_reports
 from services.usage.rpc import SharedSpendServicer, UsageServicer
 from services.usage.settings import UsageSettings
 from services.usage.spending import Spending
@@ -62,7 +65,9 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
     rng = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
     async with (
         open_pool(settings.postgres) as pool,
-        open_notifications(pool, settings.notification_options, clock=clock, rng=rng) as notifications,
+        open_notifications(
+            pool, settings.notification_options, around=_around(pool, settings, clock), clock=clock, rng=rng
+        ) as notifications,
         open_reports(
             pool,
             settings.postgres,
@@ -111,3 +116,11 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
             for job, (work, every_s) in (notifications.jobs | reports.jobs | forecasting.jobs).items():
                 tasks.start(upkeep.repeat(job, every_s, work), name=job)
             yield port
+
+
+def _around(
+    pool: asyncpg.Pool[asyncpg.Record], settings: UsageSettings, clock: Clock
+) -> notifications_assembly.Surroundings:
+    """Return what other rooms do for notifications."""
+    forecaster = build_forecasting(pool, settings.forecasts, clock).forecaster
+    return notifications_assembly.Surroundings(forecaster.limit_dates, forgetting_reports(pool))

@@ -1,4 +1,4 @@
-"""The books after the storm: rows, rollups and holds."""
+"""The books after the storm: rows, rollups, holds and budgets."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any, Final
 import asyncpg
 from redis.asyncio import Redis
 
+from tools.chaos.budgets import BudgetBooks, read_budgets
+
 # The hash of hold details that the gateway keeps for each user.
 HOLD_KEYS: Final = "gw:*:d"
 # Where the gateway puts what it could not read, or what the usage service refused.
@@ -22,7 +24,7 @@ KEPT: Final = re.compile(r"quarantine|dead-letters")
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What was found; every field but `rows` and `kept` must be empty or zero.
+    """What was found; every field but `rows`, `kept` and `budgets` must be empty or zero.
 
     `kept` are answers whose records could not be stored and lie in the quarantine or among the dead letters.
     """
@@ -33,11 +35,13 @@ class Books:
     doubled: tuple[str, ...]
     rollup_differences: tuple[str, ...]
     open_holds: int
+    budgets: BudgetBooks
 
     @property
     def is_right(self) -> bool:
         """Say whether nothing was lost, doubled or left behind."""
-        return not (self.missing or self.doubled or self.rollup_differences or self.open_holds)
+        lost = self.missing or self.doubled or self.rollup_differences
+        return not (lost or self.open_holds or self.budgets.differences)
 
 
 async def wait_for_rest(
@@ -66,6 +70,7 @@ async def read_books(redis: Redis, database: asyncpg.Pool, completed: Sequence[s
         doubled=tuple(each for each, count in counts.items() if count > 1),
         rollup_differences=await _rollup_differences(database),
         open_holds=await _open_holds(redis),
+        budgets=await read_budgets(redis, database),
     )
 
 

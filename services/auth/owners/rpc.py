@@ -56,6 +56,7 @@ def _budget_to_proto(owned: OwnedBudget) -> pb.OwnedBudget:
         subject=owned.budget.subject,
         period=PERIOD_TO_PROTO[owned.budget.period],
         limit_micro_rub=owned.budget.limit_micro_rub,
+        time_zone=owned.budget.time_zone,
     )
     return pb.OwnedBudget(budget=budget, name=owned.name)
 

@@ -46,6 +46,20 @@ LEFT JOIN auth.api_keys AS k ON 'key:' || k.id = b.subject
 WHERE b.user_id = ANY($1::text[]) AND b.measure = 'cost' AND b.mode <> 'shadow'
 ORDER BY b.created_at, b.id
 """
+# An organization's are told to those whom they cap, and to administrators, who can change them.
+FIND_ORGANIZATION_BUDGETS: Final = """
+SELECT u.id AS user_id, b.subject, o.name, b.amount AS budget_micro_rub, b.period AS budget_period, o.time_zone
+FROM auth.users AS u
+JOIN auth.organizations AS o
+    ON o.deleted_at IS NULL
+    AND (u.is_admin OR EXISTS (
+        SELECT FROM auth.organization_members AS m
+        WHERE m.organization_id = o.id AND m.user_id = u.id AND m.left_at IS NULL
+    ))
+JOIN auth.budgets AS b ON b.subject = 'organization:' || o.id
+WHERE u.id = ANY($1::text[]) AND b.measure = 'cost' AND b.mode <> 'shadow'
+ORDER BY b.created_at, b.id
+"""
 FIND_ENDING_KEYS: Final = """
 SELECT user_id, id, name, expires_at
 FROM auth.api_keys
@@ -72,6 +86,7 @@ class OwnerStore:
                     *await connection.fetch(FIND_KEY_BUDGETS, user_ids, now),
                     *await connection.fetch(FIND_GRANT_BUDGETS, user_ids, now),
                     *await connection.fetch(FIND_SET_BUDGETS, user_ids),
+                    *await connection.fetch(FIND_ORGANIZATION_BUDGETS, user_ids),
                 ]
                 keys = await connection.fetch(FIND_ENDING_KEYS, user_ids, now)
         owners = [_owner(row, _budgets(budgets), _keys(keys)) for row in users if row["disabled_at"] is None]
@@ -81,7 +96,8 @@ class OwnerStore:
 def _budgets(rows: Sequence[asyncpg.Record]) -> dict[str, list[OwnedBudget]]:
     found: defaultdict[str, list[OwnedBudget]] = defaultdict(list)
     for row in rows:
-        budget = Budget(row["subject"], BudgetPeriod(row["budget_period"]), row["budget_micro_rub"])
+        zone = row.get("time_zone", "")
+        budget = Budget(row["subject"], BudgetPeriod(row["budget_period"]), row["budget_micro_rub"], time_zone=zone)
         found[row["user_id"]].append(OwnedBudget(budget, row["name"]))
     return found
 

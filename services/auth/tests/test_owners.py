@@ -113,6 +113,35 @@ async def test_budgets_that_somebody_set_are_told_but_not_those_that_only_count(
     ]
 
 
+async def test_an_organizations_budgets_are_told_to_its_members_and_to_administrators(asking: Asking) -> None:
+    """In its own zone; whoever has left, and everybody else, hears nothing."""
+    member, former, admin, other = [await asking.auth.new_user(f"{n}@example.ru", Tier.ENTERPRISE) for n in range(4)]
+    await asking.pool.execute("UPDATE auth.users SET is_admin = true WHERE id = $1", admin)
+    await asking.pool.execute(
+        "INSERT INTO auth.organizations (id, name, time_zone, created_at) VALUES ('org', 'ООО', 'Asia/Omsk', now())"
+    )
+    await asking.pool.execute(
+        "INSERT INTO auth.organization_members (organization_id, user_id, joined_at, left_at)"
+        " VALUES ('org', $1, now(), NULL), ('org', $2, now(), now())",
+        *(member, former),
+    )
+    for id, mode in (("told", "soft"), ("watching", "shadow")):
+        await asking.pool.execute(
+            "INSERT INTO auth.budgets (id, subject, measure, period, amount, mode, by_admin, created_at, updated_at)"
+            " VALUES ($1, 'organization:org', 'cost', 'month', 9, $2, true, now(), now())",
+            *(id, mode),
+        )
+
+    owners = {owner.user_id: owner for owner in (await asking.owners(member, former, admin, other)).owners}
+
+    told = {
+        id: [(each.budget.subject, each.name, each.budget.time_zone) for each in owner.budgets]
+        for id, owner in owners.items()
+    }
+    expected = [("organization:org", "ООО", "Asia/Omsk")]
+    assert told == {member: expected, former: [], admin: expected, other: []}
+
+
 async def test_an_address_counts_once_it_is_confirmed(asking: Asking) -> None:
     """Nobody is written to at an address that somebody else typed."""
     user_id = await asking.auth.new_user("vera@example.ru")

@@ -21,7 +21,9 @@ class RuleOrderBody(Strict):
 
     kind: Text = Field(max_length=64, description="budget.threshold, anomaly.detected and the like.")
     channels: list[Text] = Field(min_length=1, max_length=20)
-    subject: Text = Field("", max_length=256, description="user:<id>, key:<id> or grant:<id>; empty: all of them.")
+    subject: Text = Field(
+        "", max_length=256, description="user:, key:, grant: or organization:<id>; empty: all of them."
+    )
     thresholds: list[StrictInt] = Field(default=[], max_length=10, description="Percent; 50, 80, 90 and 100 if none.")
     cooldown_s: StrictInt = Field(0, ge=0, le=7 * 86_400)
     enabled: StrictBool = True

@@ -12,9 +12,11 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import ServiceError
+from services.gateway.admission.keys import ORGANIZATION_SUBJECT
+from services.gateway.clients.budgets.shared_spend import MembersOf
 from services.gateway.clients.catalog import CatalogWatch, Model
 from services.gateway.clients.notifications.client import NotificationClient
-from services.gateway.clients.notifications.owners import OwnerClient
+from services.gateway.clients.notifications.owners import Owner, OwnerClient
 from services.gateway.metering.interfaces import ElectsLeader
 
 log = structlog.get_logger()
@@ -34,6 +36,7 @@ class Telling:
         owners: OwnerClient,
         usage: NotificationClient,
         catalog: CatalogWatch,
+        members_of: MembersOf,
         *,
         clock: Clock,
         every_s: float,
@@ -42,6 +45,7 @@ class Telling:
         self._owners = owners
         self._usage = usage
         self._catalog = catalog
+        self._members_of = members_of
         self._clock = clock
         self._every_s = every_s
 
@@ -74,7 +78,8 @@ class Telling:
             ServiceError: auth or usage is away.
         """
         owners, gone = await self._owners.get_owners(user_ids)
-        await self._usage.put_people(owners, self._ending_models(), gone, self._clock.now())
+        members = {subject: await self._members_of(id) for subject, id in organizations_of(owners).items()}
+        await self._usage.put_people(owners, self._ending_models(), gone, members, self._clock.now())
 
     async def introduce(self, user_id: str) -> None:
         """Tell of somebody who has just made a channel, so that a test arrives; else the next round does."""
@@ -89,3 +94,13 @@ class Telling:
             return []
         models = self._catalog.current().models
         return [model for model in models if model.shutdown_at is not None and model.shutdown_at > now]
+
+
+def organizations_of(owners: Sequence[Owner]) -> dict[str, str]:
+    """Return the organizations among the owners' budgets: subject -> id."""
+    subjects = [budget.subject for owner in owners for budget in owner.budgets]
+    return {
+        subject: subject.removeprefix(ORGANIZATION_SUBJECT)
+        for subject in subjects
+        if subject.startswith(ORGANIZATION_SUBJECT)
+    }

@@ -19,8 +19,9 @@ from services.usage.statistics.store import StatisticsStore
 
 @dataclass(frozen=True, slots=True)
 class ForecastRoom:
-    """What forecasting offers to the service: answers on the wire; jobs by name, with seconds between their times."""
+    """What forecasting offers: itself to other rooms, answers on the wire, jobs by name with seconds between them."""
 
+    forecaster: Forecaster
     servicer: ForecastServicer
     jobs: dict[str, tuple[Callable[[], Awaitable[None]], float]]
 
@@ -30,4 +31,4 @@ def build_forecasting(pool: asyncpg.Pool[asyncpg.Record], settings: ForecastSett
     store = ForecastStore(pool)
     forecaster = Forecaster(StatisticsStore(pool), FactsStore(pool), store, clock=clock)
     keeper = ForecastKeeper(forecaster, store, settings, clock=clock)
-    return ForecastRoom(ForecastServicer(forecaster), {"forecasts": (keeper.round, settings.every_s)})
+    return ForecastRoom(forecaster, ForecastServicer(forecaster), {"forecasts": (keeper.round, settings.every_s)})

@@ -16,7 +16,7 @@ from services.usage.catalog_facts.store import FactsStore
 from services.usage.forecasting import metrics
 from services.usage.forecasting.domain.answer import MIX_DAYS, Past, answer, outlook_of
 from services.usage.forecasting.domain.course import Course, Today
-from services.usage.forecasting.domain.forecast import Forecast, Question
+from services.usage.forecasting.domain.forecast import Forecast, Limit, LimitDates, Question
 from services.usage.forecasting.domain.outlook import WINDOW, Outlook
 from services.usage.forecasting.domain.prices import ModelUse
 from services.usage.forecasting.domain.radii import HORIZON_MAX
@@ -53,6 +53,19 @@ class Forecaster:
             found = await asyncio.to_thread(answer, question, past)
             await self._keep(question, past, found.outlook, asked=True)
         return found
+
+    async def limit_dates(
+        self, user_id: str, zone: str, *, limit_micro_rub: int, spent_micro_rub: int, ends_on: date | None
+    ) -> LimitDates:
+        """Return when a limit is reached that ends before a day; asking is as good as a user's question.
+
+        Raises:
+            InvalidRequest: a parameter makes no sense.
+        """
+        limit = Limit(limit_micro_rub, spent_micro_rub, ends_on)
+        found = await self.forecast(Question(user_id, zone, HORIZON_MAX, limit))
+        assert found.limit is not None  # it was asked for
+        return found.limit
 
     async def keep_today(self, user_id: str, zone: str) -> None:
         """Keep what is foretold of today, so that there is something to compare when the user asks again."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
 
 from servicekit.postgres import sql
+from services.usage.importing.copy_rows import COLUMNS, HEADER, TRAILER
 from services.usage.store.connection import Connection
 from services.usage.store.rollups import COUNTED, adding
 
@@ -41,6 +42,10 @@ SUM_TIMEOUT_S: Final = 1_800.0
 FIND_SPAN: Final = """
 SELECT min(created_at), max(created_at) FROM usage.usage WHERE source = 'imported' AND price_version = $1
 """
+STAGE: Final = "SELECT usage.stage_import($1)"
+UNSTAGE: Final = "SELECT usage.unstage_import()"
+INSERT_STAGED: Final = "INSERT INTO usage.usage SELECT * FROM usage.import_rows"
+ADD_STAGED: Final = adding(sql("SELECT {counted} FROM usage.import_rows", counted=COUNTED))
 TAKE_BACK: Final = adding(sql("SELECT {counted} FROM usage.take_back_imported($1, $2, $3)", counted=COUNTED), sign="-")
 
 
@@ -74,6 +79,28 @@ async def span_of(connection: Connection, tag: str) -> tuple[datetime, datetime]
     """Return the times of the first and the last row of a source."""
     first, last = await connection.fetchrow(FIND_SPAN, tag)  # type: ignore[misc]
     return None if first is None else (first, last)
+
+
+async def put_rows(connection: Connection, tag: str, rows: Sequence[bytes]) -> None:
+    """Store rows as `copy_rows` makes them, and add them to the rollups.
+
+    Raises:
+        asyncpg.UniqueViolationError: an id is there already at the same time.
+    """
+    await connection.execute(STAGE, tag)
+    await connection.copy_to_table(
+        "import_rows", schema_name="usage", columns=COLUMNS, format="binary", source=_stream(rows)
+    )
+    await connection.execute(INSERT_STAGED)
+    await connection.execute(ADD_STAGED)
+    await connection.execute(UNSTAGE)
+
+
+async def _stream(rows: Sequence[bytes]) -> AsyncIterator[bytes]:
+    yield HEADER
+    for row in rows:
+        yield row
+    yield TRAILER
 
 
 async def take_back(connection: Connection, tag: str, since: datetime, until: datetime) -> int:

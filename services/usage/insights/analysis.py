@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -30,6 +30,9 @@ from services.usage.store.connection import Connection
 # Rows of the last minutes of a day are shipped and stored by then.
 DAY_IS_IN: Final = timedelta(minutes=15)
 ACTIVE_DAYS: Final = 2 * WINDOW_DAYS
+# Where a day begins first.
+EAST: Final = timezone(timedelta(hours=14))
+UTC_ZONE: Final = ZoneInfo("UTC")
 _DAY_S: Final = 86_400
 
 
@@ -79,22 +82,30 @@ class Analysis:
         return UsagePatterns(user_id, analysed_at, asked.zone, found)
 
     async def next_user(self, after: str) -> str | None:
-        """Return who comes next, by id, of those whose turn it is today; None: nobody."""
-        today = self._today()
+        """Return who comes next, by id, of those whose day is over where they live; None: nobody."""
+        latest = self._today(EAST)
+        active_since = latest - timedelta(days=ACTIVE_DAYS)
         async with self._sessions.of_everybody() as connection:
-            return await kept.next_user(connection, today, today - timedelta(days=ACTIVE_DAYS), after)
+            while candidates := await kept.find_candidates(connection, latest, active_since, after):
+                for each in candidates:
+                    if each.analysed_day < self._today(each.zone):
+                        return each.user_id
+                after = candidates[-1].user_id
+        return None
 
     async def analyse_today(self, user_id: str) -> bool:
         """Analyse a user unless it is done or another instance is at it; tell whether it was done here."""
-        facts, today = await self._facts.read(), self._today()
+        facts = await self._facts.read()
         async with self._sessions.of(user_id) as connection:
-            claimed = await kept.claim(connection, user_id, today)
+            zone = await kept.find_zone(connection, user_id)
+            claimed = await kept.claim(connection, user_id, self._today(zone))
             if claimed:
-                await self._analyse(connection, user_id, facts, today)
+                await self._analyse(connection, user_id, facts, zone)
         return claimed
 
-    def _today(self) -> date:
-        return (self._clock.now() - DAY_IS_IN).date()
+    def _today(self, zone: tzinfo) -> date:
+        """Return the day of a zone of which the one before is wholly stored."""
+        return (self._clock.now() - DAY_IS_IN).astimezone(zone).date()
 
     async def enrol(self) -> None:
         """Note who had requests lately: they are to be analysed."""
@@ -102,24 +113,25 @@ class Analysis:
             await kept.enrol(connection, self._clock.now().date() - timedelta(days=1))
 
     async def _of_rows(self, user_id: str) -> tuple[datetime, tuple[Found, ...]]:
-        yesterday = self._today() - timedelta(days=1)
         async with self._sessions.of(user_id) as connection:
+            zone = await kept.find_zone(connection, user_id)
+            yesterday = self._today(zone) - timedelta(days=1)
             found = await kept.read(connection, user_id, yesterday)
         if found is not None:
             return found
-        facts, today = await self._facts.read(), self._today()
+        facts = await self._facts.read()
         async with self._sessions.of(user_id) as connection:
-            if await kept.lock(connection, user_id, today) >= yesterday:
+            if await kept.lock(connection, user_id, self._today(zone)) >= yesterday:
                 # Another call was faster; it is done now that the lock is ours.
                 found = await kept.read(connection, user_id, yesterday)
                 assert found is not None
                 return found
-            return self._clock.now(), await self._analyse(connection, user_id, facts, today)
+            return self._clock.now(), await self._analyse(connection, user_id, facts, zone)
 
-    async def _analyse(self, connection: Connection, user_id: str, facts: Facts, today: date) -> tuple[Found, ...]:
+    async def _analyse(self, connection: Connection, user_id: str, facts: Facts, zone: ZoneInfo) -> tuple[Found, ...]:
         """Analyse somebody who is locked: patterns, advice, the days that are over, what advice has saved."""
-        now = self._clock.now()
-        await self._anomalies.judge_days(connection, user_id, today)
+        now, today = self._clock.now(), self._today(zone)
+        await self._anomalies.judge_days(connection, user_id, zone, today)
         material = await _material(connection, user_id, facts, now)
         findings = await asyncio.to_thread(look_for, FROM_ROWS, material)
         await kept.keep(connection, user_id, today, now, findings)
@@ -134,7 +146,7 @@ class Analysis:
             hours = await sums.read_hours(connection, user_id, since)
             recent = await incidents.read(connection, user_id, since, now)
             first = now.date() - timedelta(days=WINDOW)
-            costs = await incidents.read_costs(connection, user_id, first, now.date() + timedelta(days=1))
+            costs = await incidents.read_costs(connection, user_id, UTC_ZONE, first, now.date() + timedelta(days=1))
             material = Material(
                 now=now,
                 zone=asked.zone,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import fmean
 from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -99,17 +100,20 @@ class Anomalies:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such anomaly.", param="id")
         return found
 
-    async def judge_days(self, connection: Connection, user_id: str, today: date) -> None:
+    async def judge_days(self, connection: Connection, user_id: str, zone: ZoneInfo, today: date) -> None:
         """Judge the user's last days that are over and not judged yet; the caller holds the user's lock."""
         begin = today - timedelta(days=WINDOW_DAYS + CATCH_UP_DAYS)
-        costs = await incidents.read_costs(connection, user_id, begin, today)
+        costs = await incidents.read_costs(connection, user_id, zone, begin, today)
         for ago in range(CATCH_UP_DAYS, 0, -1):
-            await self._judge_day(connection, user_id, begin, costs[: len(costs) - ago + 1])
+            await self._judge_day(connection, user_id, zone, begin, costs[: len(costs) - ago + 1])
 
-    async def _judge_day(self, connection: Connection, user_id: str, begin: date, costs: Sequence[int]) -> None:
+    async def _judge_day(
+        self, connection: Connection, user_id: str, zone: ZoneInfo, begin: date, costs: Sequence[int]
+    ) -> None:
         """Judge the last of these days."""
-        day = _start_of(begin + timedelta(days=len(costs) - 1))
-        known = await incidents.read(connection, user_id, day - REMEMBERED, day + DAY)
+        date_of_it = begin + timedelta(days=len(costs) - 1)
+        day, ends_at = _start_of(date_of_it, zone), _start_of(date_of_it + DAY, zone)
+        known = await incidents.read(connection, user_id, day - REMEMBERED, ends_at)
         of_days = [each for each in known if each.grain is Grain.DAY]
         if any(each.begins_at <= day < each.ends_at for each in of_days):
             return
@@ -117,12 +121,12 @@ class Anomalies:
         judgement = await asyncio.to_thread(judge_next_day, history)
         if judgement is None or not judgement.is_exceeded(actual, fmean(history[-MISSES:])):
             return
-        cause = root_cause(await incidents.find_causes(connection, user_id, day, DAY))
+        cause = root_cause(await incidents.find_causes(connection, user_id, day, ends_at - day))
         forgiven = _forgiven(known, cause)
         judgement = await asyncio.to_thread(judge_next_day, history, forgiven=forgiven)
         if judgement is not None and actual > judgement.bar:
-            new = self._incident(user_id, Grain.DAY, day, DAY, (judgement.expected, actual), cause)
-            await self._put(connection, _joined(new, of_days))
+            new = self._incident(user_id, Grain.DAY, day, ends_at - day, (judgement.expected, actual), cause)
+            await self._put(connection, _joined(replace(new, zone=zone.key), of_days))
 
     async def watch_hours(self) -> int:
         """Look at everybody's running hour, and the last one's late rows; return how many incidents are new."""
@@ -190,8 +194,9 @@ def _subject(cause: Cause) -> str:
     return f"{cause.dimension}:{cause.value}" if cause.dimension == "key" else ""
 
 
-def _start_of(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+def _start_of(day: date, zone: ZoneInfo) -> datetime:
+    # In UTC: the difference of two moments of one zone would be that of its clocks.
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _forgiven(known: Sequence[Incident], cause: Cause) -> int:

@@ -24,6 +24,7 @@ from services.usage.notifications.confirming import Confirming
 from services.usage.notifications.date_watch import DateWatch
 from services.usage.notifications.delivering import Delivering
 from services.usage.notifications.domain.kinds import ChannelKind
+from services.usage.notifications.domain.watch import Foretells
 from services.usage.notifications.raising import Events
 from services.usage.notifications.rpc import NotificationServicer
 from services.usage.notifications.rules import Rules
@@ -40,7 +41,7 @@ from services.usage.notifications.store.people import Outbox, PeopleStore
 from services.usage.notifications.store.rules import RuleStore
 from services.usage.notifications.store.sessions import Sessions
 from services.usage.notifications.store.spending import SpendingReader
-from services.usage.notifications.watching import Watching
+from services.usage.notifications.watching import Forget, Watching
 
 SEALING_PURPOSE: Final = b"razvilka.usage.notifications"
 FORGET_EVERY_S: Final = 3600.0
@@ -65,6 +66,19 @@ class Notifications:
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What other rooms do for notifications.
+
+    Attributes:
+        foretell: says when an account will have spent a limit.
+        also_forget: forgets what they have of people whose accounts are gone.
+    """
+
+    foretell: Foretells
+    also_forget: Forget
+
+
+@dataclass(frozen=True, slots=True)
 class _Stores:
     channels: ChannelStore
     rules: RuleStore
@@ -80,11 +94,17 @@ async def open_notifications(
     pool: asyncpg.Pool[asyncpg.Record],
     options: NotificationOptions,
     *,
+    around: Surroundings,
     clock: Clock,
     rng: random.Random,
     resolver: AbstractResolver | None = None,
 ) -> AsyncIterator[Notifications]:
-    """Yield notifications with their connections to the outside; `resolver` looks up the names of webhooks."""
+    """Yield notifications with their connections to the outside.
+
+    Args:
+        around: what other rooms do for this one.
+        resolver: looks up the names of webhooks.
+    """
     sealer = Sealer(options.notifications.sealing_secrets, SEALING_PURPOSE)
     stores = _stores(pool, sealer)
     unsubscribing = Unsubscribing(sealer, options.notifications.public_url)
@@ -99,7 +119,7 @@ async def open_notifications(
             ChannelKind.WEBHOOK: webhooks,
             ChannelKind.TELEGRAM: bot,
         }
-        yield _assembled(stores, ways, bot, unsubscribing, options, clock=clock, rng=rng)
+        yield _assembled(stores, ways, bot, unsubscribing, options, around=around, clock=clock, rng=rng)
 
 
 def _stores(pool: asyncpg.Pool[asyncpg.Record], sealer: Sealer) -> _Stores:
@@ -126,6 +146,7 @@ def _assembled(
     unsubscribing: Unsubscribing,
     options: NotificationOptions,
     *,
+    around: Surroundings,
     clock: Clock,
     rng: random.Random,
 ) -> Notifications:
@@ -141,7 +162,7 @@ def _assembled(
         rng=rng,
     )
     return Notifications(
-        _servicer(stores, events, bot, unsubscribing, options, clock),
+        _servicer(stores, events, bot, unsubscribing, options, _watching(stores, events, around, clock), clock),
         events,
         {
             "notifications": (delivering.deliver, options.notifications.every_s),
@@ -156,6 +177,7 @@ def _servicer(
     bot: TelegramWay,
     unsubscribing: Unsubscribing,
     options: NotificationOptions,
+    watching: Watching,
     clock: Clock,
 ) -> NotificationServicer:
     channels = Channels(
@@ -166,18 +188,22 @@ def _servicer(
         clock=clock,
         new_id=uuid.uuid4,
     )
-    watching = Watching(
-        stores.people,
-        stores.rules,
-        BudgetWatch(events, stores.events, stores.spending, clock=clock),
-        DateWatch(events, stores.events, stores.spending, clock=clock),
-        clock=clock,
-    )
     rules = Rules(stores.rules, clock=clock, new_id=uuid.uuid4)
     confirming = Confirming(
         channels, stores.channels, stores.deliveries, stores.events, stores.people, bot, clock=clock
     )
     return NotificationServicer(channels, confirming, rules, watching, unsubscribing, stores.channels, stores.outbox)
+
+
+def _watching(stores: _Stores, events: Events, around: Surroundings, clock: Clock) -> Watching:
+    return Watching(
+        stores.people,
+        stores.rules,
+        BudgetWatch(events, stores.events, stores.spending, around.foretell, clock=clock),
+        DateWatch(events, stores.events, stores.spending, clock=clock),
+        around.also_forget,
+        clock=clock,
+    )
 
 
 def _forgetting(stores: _Stores, options: NotificationOptions, clock: Clock) -> Work:

@@ -2,45 +2,62 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from servicekit.clock import Clock
 from services.usage.notifications.domain.event import Happening
 from services.usage.notifications.domain.kinds import EventKind
-from services.usage.notifications.domain.person import WatchedBudget
+from services.usage.notifications.domain.person import Person, WatchedBudget
 from services.usage.notifications.domain.rule import Rule
-from services.usage.notifications.domain.watch import PACE, SPENT, highest_reached, reached_at
-from services.usage.notifications.domain.wording import roubles
+from services.usage.notifications.domain.watch import (
+    PACE,
+    SPENT,
+    Foretells,
+    Reached,
+    bounds_of,
+    highest_reached,
+    reached_at,
+)
+from services.usage.notifications.domain.wording import roubles, zone_of
 from services.usage.notifications.raising import Events
 from services.usage.notifications.store.events import EventStore
 from services.usage.notifications.store.spending import SpendingReader
 
 # Of a budget that never ends a forecast further away than this says nothing.
 FORECAST_DAYS: Final = 31
+FORETOLD_EVERY: Final = timedelta(hours=1)
+MOST_FORETOLD: Final = 20_000
 
 
 class BudgetWatch:
     """Compares budgets with exact sums, and has rules tell."""
 
-    def __init__(self, events: Events, store: EventStore, spending: SpendingReader, *, clock: Clock) -> None:
+    def __init__(
+        self, events: Events, store: EventStore, spending: SpendingReader, foretell: Foretells, *, clock: Clock
+    ) -> None:
         self._events = events
         self._store = store
         self._spending = spending
+        self._foretell = foretell
         self._clock = clock
+        # When each was foretold last. Another instance foretells anew, and tells nothing twice.
+        self._foretold: OrderedDict[str, datetime] = OrderedDict()
 
-    async def look(self, user_id: str, budget: WatchedBudget, rules: Sequence[Rule]) -> None:
+    async def look(self, person: Person, budget: WatchedBudget, rules: Sequence[Rule]) -> None:
         """Look at one budget for the rules that are about it."""
         rules = [rule for rule in rules if rule.is_about(budget.subject)]
         if not rules:
             return
-        spent = (await self._spending.spent(user_id, budget.subject, budget.starts_at)).cost_micro_rub
+        spent = await self._spent(person.user_id, budget, budget.starts_at)
         facts = _facts(budget, spent)
         for rule in rules:
             if rule.says.kind is EventKind.BUDGET_THRESHOLD:
                 await self._look_at_shares(rule, budget, spent, facts)
             elif rule.says.kind is EventKind.BUDGET_FORECAST:
-                await self._look_ahead(rule, budget, spent, facts)
+                await self._look_ahead(rule, person, budget, spent)
 
     async def _look_at_shares(self, rule: Rule, budget: WatchedBudget, spent: int, facts: dict[str, Any]) -> None:
         reached = highest_reached(rule.says.thresholds, spent, budget.limit_micro_rub)
@@ -74,26 +91,63 @@ class BudgetWatch:
         )
         await self._events.raise_by(rule, happening)
 
-    async def _look_ahead(self, rule: Rule, budget: WatchedBudget, spent: int, facts: dict[str, Any]) -> None:
+    async def _look_ahead(self, rule: Rule, person: Person, budget: WatchedBudget, spent: int) -> None:
         key = _key(budget, "forecast")
         if await self._store.told(rule.user_id, rule.id, [key]):
             return
-        now = self._clock.now()
-        halves = await self._halves(rule.user_id, budget.subject)
-        moment = reached_at(budget.limit_micro_rub - spent, halves, now)
-        ends_at = budget.ends_at or now + PACE * (FORECAST_DAYS / 7)
-        if moment is None or moment >= ends_at:
-            return
-        told = {**facts, "reached_at": moment.isoformat()}
-        happening = Happening(rule.user_id, EventKind.BUDGET_FORECAST, key, told, subject=budget.subject)
-        await self._events.raise_by(rule, happening)
+        found = await self._reached(person, budget, spent)
+        if found is not None:
+            facts = _facts(budget, spent) | _dates(found, person)
+            happening = Happening(rule.user_id, EventKind.BUDGET_FORECAST, key, facts, subject=budget.subject)
+            await self._events.raise_by(rule, happening)
 
-    async def _halves(self, user_id: str, subject: str) -> tuple[int, int]:
+    async def _reached(self, person: Person, budget: WatchedBudget, spent: int) -> Reached | None:
+        """Return when the budget is spent, if that is before it ends. What is spent by now is told by its shares."""
+        if spent >= budget.limit_micro_rub:
+            return None
+        if budget.subject == f"user:{person.user_id}":
+            return await self._by_forecast(person, budget, spent)
+        now = self._clock.now()
+        moment = reached_at(budget.limit_micro_rub - spent, await self._halves(person.user_id, budget), now)
+        ends_at = budget.ends_at or now + PACE * (FORECAST_DAYS / 7)
+        return None if moment is None or moment >= ends_at else Reached(moment)
+
+    async def _by_forecast(self, person: Person, budget: WatchedBudget, spent: int) -> Reached | None:
+        """Ask the room that has days of an account, bands and coming prices; once an hour."""
+        if not self._is_due(f"{person.user_id}|{_key(budget, '')}"):
+            return None
+        zone = zone_of(person.time_zone)
+        dates = await self._foretell(
+            person.user_id,
+            str(zone),
+            limit_micro_rub=budget.limit_micro_rub,
+            spent_micro_rub=spent,
+            ends_on=budget.ends_at.astimezone(zone).date() if budget.ends_at else None,
+        )
+        return None if dates.on is None else Reached(bounds_of(dates.on, zone)[0], dates.earliest, dates.latest)
+
+    def _is_due(self, key: str) -> bool:
+        now, before = self._clock.now(), self._foretold.get(key)
+        if before is not None and now - before < FORETOLD_EVERY:
+            return False
+        self._foretold[key] = now
+        self._foretold.move_to_end(key)
+        if len(self._foretold) > MOST_FORETOLD:
+            self._foretold.popitem(last=False)
+        return True
+
+    async def _halves(self, user_id: str, budget: WatchedBudget) -> tuple[int, int]:
         now = self._clock.now()
         middle = now - PACE / 2
-        older = await self._spending.spent(user_id, subject, now - PACE, middle)
-        younger = await self._spending.spent(user_id, subject, middle)
-        return older.cost_micro_rub, younger.cost_micro_rub
+        older = await self._spent(user_id, budget, now - PACE, middle)
+        return older, await self._spent(user_id, budget, middle)
+
+    async def _spent(
+        self, user_id: str, budget: WatchedBudget, since: datetime | None, until: datetime | None = None
+    ) -> int:
+        if budget.is_shared:
+            return await self._spending.spent_by(budget.members, since, until)
+        return (await self._spending.spent(user_id, budget.subject, since, until)).cost_micro_rub
 
 
 def _period_key(budget: WatchedBudget) -> str:
@@ -104,6 +158,16 @@ def _period_key(budget: WatchedBudget) -> str:
 def _key(budget: WatchedBudget, what: str) -> str:
     """Return what is told once: a budget of another amount is another budget, and so is its next period."""
     return f"{_period_key(budget)}{budget.limit_micro_rub}|{what}"
+
+
+def _dates(reached: Reached, person: Person) -> dict[str, Any]:
+    at = reached.at.astimezone(zone_of(person.time_zone))
+    return {
+        "reached_at": at.isoformat(),
+        "reached_on": at.date().isoformat(),
+        "earliest_on": reached.earliest.isoformat() if reached.earliest else None,
+        "latest_on": reached.latest.isoformat() if reached.latest else None,
+    }
 
 
 def _facts(budget: WatchedBudget, spent_micro_rub: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from services.usage.notifications.rpc_messages import (
     id_from_proto,
     kind_from_proto,
     mail_to_proto,
+    members_from_proto,
     models_from_proto,
     rule_from_proto,
     rule_to_proto,
@@ -134,7 +135,8 @@ class NotificationServicer(pb_grpc.NotificationServiceServicer):
 
     async def PutPeople(self, request: pb.PutPeopleRequest, context: Context) -> pb.PutPeopleResponse:
         """Take what is known of people, and look at everything."""
-        watched = [watched_from_proto(message) for message in request.people]
+        members = members_from_proto(request.organizations)
+        watched = [watched_from_proto(message, members) for message in request.people]
         await self._watching.look(watched, models_from_proto(request.models), request.gone_user_ids)
         return pb.PutPeopleResponse()
 

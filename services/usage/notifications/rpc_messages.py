@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -20,6 +20,7 @@ from services.usage.notifications.domain.person import (
     LANGUAGES,
     EndingKey,
     EndingModel,
+    Membership,
     Person,
     Watched,
     WatchedBudget,
@@ -27,6 +28,7 @@ from services.usage.notifications.domain.person import (
 from services.usage.notifications.domain.rule import NewRule, Rule, new_rule
 from services.usage.rpc_values import stamp
 
+Members = Mapping[str, tuple[Membership, ...]]
 KIND_FROM_PROTO: Final[dict[pb.ChannelKind.ValueType, ChannelKind]] = {
     pb.CHANNEL_KIND_EMAIL: ChannelKind.EMAIL,
     pb.CHANNEL_KIND_WEBHOOK: ChannelKind.WEBHOOK,
@@ -152,18 +154,31 @@ def _attempt_to_proto(attempt: Attempt) -> pb.NotificationAttempt:
     )
 
 
-def watched_from_proto(message: pb.WatchedPerson) -> Watched:
+def members_from_proto(messages: Sequence[pb.WatchedOrganization]) -> Members:
+    """Return, by the subjects of organizations, whose spending is theirs."""
+    return {
+        message.subject: tuple(
+            Membership(
+                each.user_id, _moment(each.joined_at), _moment(each.left_at) if each.HasField("left_at") else None
+            )
+            for each in message.memberships
+        )
+        for message in messages
+    }
+
+
+def watched_from_proto(message: pb.WatchedPerson, members: Members) -> Watched:
     """Return what is known of somebody."""
     language = message.language if message.language in LANGUAGES else LANGUAGES[0]
     person = Person(message.user_id, message.email, language, message.time_zone or "UTC")
     return Watched(
         person,
-        tuple([_budget_from_proto(budget) for budget in message.budgets if budget.limit_micro_rub > 0]),
+        tuple([_budget_from_proto(budget, members) for budget in message.budgets if budget.limit_micro_rub > 0]),
         tuple([EndingKey(key.id, key.name, _moment(key.expires_at)) for key in message.keys]),
     )
 
 
-def _budget_from_proto(message: pb.WatchedBudget) -> WatchedBudget:
+def _budget_from_proto(message: pb.WatchedBudget, members: Members) -> WatchedBudget:
     return WatchedBudget(
         subject=message.subject,
         name=message.name,
@@ -171,6 +186,7 @@ def _budget_from_proto(message: pb.WatchedBudget) -> WatchedBudget:
         period=message.period,
         starts_at=_moment(message.starts_at) if message.HasField("starts_at") else None,
         ends_at=_moment(message.ends_at) if message.HasField("ends_at") else None,
+        members=members.get(message.subject, ()),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -18,17 +18,27 @@ from services.usage.notifications.store.rules import RuleStore
 
 log = structlog.get_logger()
 
+Forget = Callable[[Sequence[str]], Awaitable[None]]
+
 
 class Watching:
     """Looks at everything that is known of somebody."""
 
     def __init__(
-        self, people: PeopleStore, rules: RuleStore, budgets: BudgetWatch, dates: DateWatch, *, clock: Clock
+        self,
+        people: PeopleStore,
+        rules: RuleStore,
+        budgets: BudgetWatch,
+        dates: DateWatch,
+        also_forget: Forget,
+        *,
+        clock: Clock,
     ) -> None:
         self._people = people
         self._rules = rules
         self._budgets = budgets
         self._dates = dates
+        self._also_forget = also_forget
         self._clock = clock
 
     async def look(self, watched: Sequence[Watched], models: Sequence[EndingModel], gone: Sequence[str]) -> None:
@@ -39,6 +49,8 @@ class Watching:
         """
         await self._people.put([each.person for each in watched], self._clock.now())
         await self._people.forget(gone)
+        if gone:
+            await self._also_forget(gone)
         for each in watched:
             rules = [rule for rule in await self._rules.list_of(each.person.user_id) if rule.says.enabled]
             await self._look_at(each, models, rules)
@@ -46,7 +58,7 @@ class Watching:
     async def _look_at(self, watched: Watched, models: Sequence[EndingModel], rules: Sequence[Rule]) -> None:
         for budget in watched.budgets:
             try:
-                await self._budgets.look(watched.person.user_id, budget, rules)
+                await self._budgets.look(watched.person, budget, rules)
             except InvalidRequest as exc:
                 # Another version's subject; the other budgets are looked at all the same.
                 log.warning("usage.budget_unknown", subject=budget.subject, reason=exc.message)

@@ -13,6 +13,7 @@ from razvilka.usage.v1 import notifications_pb2_grpc
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.account_views import Mail
+from services.gateway.clients.budgets.shared_spend import Membership
 from services.gateway.clients.catalog import Model
 from services.gateway.clients.notifications.owners import Owner
 from services.gateway.clients.notifications.views import (
@@ -23,6 +24,7 @@ from services.gateway.clients.notifications.views import (
     RuleView,
     channel_from_proto,
     delivery_from_proto,
+    organization_to_proto,
     person_to_proto,
     rule_from_proto,
     rule_to_proto,
@@ -187,9 +189,16 @@ class NotificationClient:
         return list(answer.user_ids)
 
     async def put_people(
-        self, owners: Sequence[Owner], models: Sequence[Model], gone: Sequence[str], at: datetime
+        self,
+        owners: Sequence[Owner],
+        models: Sequence[Model],
+        gone: Sequence[str],
+        members: Mapping[str, Sequence[Membership]],
+        at: datetime,
     ) -> None:
         """Tell, in nobody's name, what is known of people and of models that end; periods are those of the moment.
+
+        `members` are, by the subject of each organization among the budgets, those whose spending is its own.
 
         Raises:
             ServiceError: usage cannot be told; telling it again does no harm.
@@ -201,5 +210,6 @@ class NotificationClient:
                 for model in models
             ],
             gone_user_ids=gone,
+            organizations=[organization_to_proto(*each) for each in members.items()],
         )
         await rpc_client.unary(self._stub.PutPeople, request, deadline_s=TELL_DEADLINE_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -12,6 +13,7 @@ from razvilka.usage.v1 import notifications_pb2 as pb
 
 from services.gateway.admission.periods import moment as unix_moment
 from services.gateway.admission.periods import window_of
+from services.gateway.clients.budgets.shared_spend import Membership
 from services.gateway.clients.notifications.owners import OwnedBudget, Owner
 from services.gateway.clients.timestamps import moment, timestamp
 
@@ -148,6 +150,17 @@ def person_to_proto(owner: Owner, at: datetime) -> pb.WatchedPerson:
         budgets=[_budget(budget, at) for budget in owner.budgets],
         keys=[pb.WatchedKey(id=key.id, name=key.name, expires_at=timestamp(key.expires_at)) for key in owner.keys],
     )
+
+
+def organization_to_proto(subject: str, members: Sequence[Membership]) -> pb.WatchedOrganization:
+    """Return who belonged to an organization and when."""
+    told = [
+        pb.WatchedOrganization.Membership(
+            user_id=each.user_id, joined_at=timestamp(each.joined_at), left_at=timestamp(each.left_at)
+        )
+        for each in members
+    ]
+    return pb.WatchedOrganization(subject=subject, memberships=told)
 
 
 def _budget(budget: OwnedBudget, at: datetime) -> pb.WatchedBudget:

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from razvilka.auth.v1 import auth_pb2, owners_pb2
+from razvilka.auth.v1 import auth_pb2, budgets_pb2, owners_pb2
 from razvilka.usage.v1 import notifications_pb2 as pb
 
 from servicekit.errors import ErrorReason, Unavailable
@@ -75,3 +75,34 @@ async def test_budgets_come_with_the_period_that_runs_in_their_owners_zone(
     assert (month.subject, month.limit_micro_rub, month.name) == ("user:user-1", 5_000_000, "всё")
     assert [(key.id, key.expires_at.seconds) for key in person.keys] == [("key-1", 4_000_000_000)]
     assert [model.model for model in request.models] == ["yandexgpt:deprecated"]
+
+
+async def test_an_organizations_budget_comes_with_its_members_and_its_own_period(
+    backends: Backends, start_gateway: StartGateway
+) -> None:
+    """Usage knows nobody's membership: it sums what it is told of."""
+    shared = auth_pb2.Budget(
+        subject="organization:org", period=MONTH, limit_micro_rub=7_000_000, time_zone="America/New_York"
+    )
+    known = owner("user-1")
+    known.budgets.append(owners_pb2.OwnedBudget(budget=shared, name="ООО"))
+    backends.notifications.watched = ["user-1"]
+    backends.owners.owners["user-1"] = known
+    left_at = Timestamp(seconds=1_700_000_000)
+    backends.budgets.memberships = [
+        budgets_pb2.Membership(user_id="user-1", joined_at=Timestamp(seconds=1_600_000_000)),
+        budgets_pb2.Membership(user_id="user-2", joined_at=Timestamp(seconds=1_600_000_000), left_at=left_at),
+    ]
+    await start_gateway(tell_people_every_s=0.05)
+
+    request = await told(backends)
+
+    [organization] = request.organizations
+    assert organization.subject == "organization:org"
+    assert [(each.user_id, each.HasField("left_at")) for each in organization.memberships] == [
+        ("user-1", False),
+        ("user-2", True),
+    ]
+    budget = request.people[0].budgets[-1]
+    assert (budget.subject, budget.name) == ("organization:org", "ООО")
+    assert budget.starts_at.ToDatetime(UTC).hour in (4, 5)

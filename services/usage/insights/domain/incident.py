@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
+from zoneinfo import ZoneInfo
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.usage.insights.domain.anomaly import Cause
@@ -35,7 +36,7 @@ class Feedback(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Costs in micro-roubles; `ends_at` is excluded."""
+    """Costs in micro-roubles; `ends_at` is excluded; days begin at midnight in `zone`."""
 
     id: str
     user_id: str
@@ -47,24 +48,35 @@ class Incident:
     cause: Cause
     found_at: datetime
     feedback: Feedback = Feedback.NONE
+    zone: str = "UTC"
+
+    @property
+    def first_day(self) -> date:
+        """Return the day on which it begins in its zone."""
+        return self.begins_at.astimezone(ZoneInfo(self.zone)).date()
+
+    @property
+    def days(self) -> int:
+        """Return how many days it has in its zone, whatever clocks do; of an hour 0."""
+        return (self.ends_at.astimezone(ZoneInfo(self.zone)).date() - self.first_day).days
 
     def as_finding(self) -> Found:
         """Return it as it is shown among patterns."""
         values: Values = {
-            "day": Day(self.begins_at.date()),
+            "day": Day(self.first_day),
             "actual": Money(self.actual_micro_rub),
             "expected": Money(self.expected_micro_rub),
             "cause": Name(f"{self.cause.dimension} {self.cause.value}".strip() or "-"),
             "excess": Money(self.cause.excess_micro_rub, signed=True),
         }
-        span = {"from": self.begins_at.isoformat(), "to": self.ends_at.isoformat(), "tz": "UTC"}
+        span = {"from": self.begins_at.isoformat(), "to": self.ends_at.isoformat(), "tz": self.zone}
         by_cause = {"group_by": self.cause.dimension} if self.cause.dimension else {}
         return found(Pattern.ANOMALY, self.id, values, {**span, "bucket": self.grain.value, **by_cause})
 
 
 def incident_id(user_id: str, grain: Grain, begins_at: datetime) -> str:
     """Return the id of what begins then: whoever finds it gives it the same."""
-    return str(uuid5(NAMESPACE_URL, f"razvilka:incident:{user_id}:{grain}:{begins_at.isoformat()}"))
+    return str(uuid5(NAMESPACE_URL, f"razvilka:incident:{user_id}:{grain}:{begins_at.astimezone(UTC).isoformat()}"))
 
 
 def check_feedback(said: Feedback | None) -> Feedback:
@@ -95,10 +107,10 @@ def without_incidents(first: date, costs: Sequence[int], incidents: Sequence[Inc
     """
     days = [float(cost) for cost in costs]
     for incident in incidents:
-        length = (incident.ends_at - incident.begins_at).days
+        length = incident.days
         if incident.grain is not Grain.DAY or incident.feedback is Feedback.EXPECTED or length > LONGEST_DAYS:
             continue
-        begin = (incident.begins_at.date() - first).days
+        begin = (incident.first_day - first).days
         for at in range(max(0, begin), min(len(days), begin + length)):
             days[at] = min(days[at], incident.expected_micro_rub / length)
     return days

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
@@ -11,21 +12,16 @@ from servicekit.postgres import sql
 from services.usage.insights.domain.anomaly import WEEKS, Cause
 from services.usage.insights.domain.incident import Feedback, Grain, Incident
 from services.usage.insights.store.sessions import SCAN_TIMEOUT_S
+from services.usage.statistics.domain.query import Bucket, Query
+from services.usage.statistics.store.statistics_store import answer
 from services.usage.store.connection import Connection
 
-READ_COSTS: Final = """
-    SELECT day, sum(cost_micro_rub)::bigint AS cost_micro_rub
-    FROM usage.rollup_day
-    WHERE user_id = $1
-        AND day >= $2
-        AND day < $3
-    GROUP BY day
-"""
 
-
-async def read_costs(connection: Connection, user_id: str, since: date, until: date) -> list[int]:
-    """Return what each UTC day cost, from `since` until before `until`, empty days too."""
-    found = {row["day"]: row["cost_micro_rub"] for row in await connection.fetch(READ_COSTS, user_id, since, until)}
+async def read_costs(connection: Connection, user_id: str, zone: ZoneInfo, since: date, until: date) -> list[int]:
+    """Return what each day of a zone cost, from `since` until before `until`, empty days too."""
+    begin, end = (datetime.combine(day, time(), zone) for day in (since, until))
+    rows = await answer(connection, Query(user_id, begin, end, zone.key, Bucket.DAY))
+    found = {row.starts_at.astimezone(zone).date(): row.figures.cost_micro_rub for row in rows if row.starts_at}
     return [found.get(since + timedelta(days=number), 0) for number in range((until - since).days)]
 
 
@@ -100,9 +96,9 @@ async def find_causes(connection: Connection, user_id: str, begins_at: datetime,
 ADD: Final = """
     INSERT INTO usage.incidents (
         id, user_id, grain, begins_at, ends_at, expected_micro_rub, actual_micro_rub, cause_dimension, cause_value,
-        cause_expected_micro_rub, cause_actual_micro_rub, found_at
+        cause_expected_micro_rub, cause_actual_micro_rub, found_at, zone
     )
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     ON CONFLICT (user_id, grain, begins_at) DO UPDATE
     SET ends_at = excluded.ends_at,
         expected_micro_rub = excluded.expected_micro_rub,
@@ -132,13 +128,14 @@ async def put(connection: Connection, incident: Incident) -> bool:
         cause.expected_micro_rub,
         cause.actual_micro_rub,
         incident.found_at,
+        incident.zone,
     )
     return is_new
 
 
 _COLUMNS: Final = """
     id::text, user_id, grain, begins_at, ends_at, expected_micro_rub, actual_micro_rub, cause_dimension, cause_value,
-    cause_expected_micro_rub, cause_actual_micro_rub, found_at, feedback
+    cause_expected_micro_rub, cause_actual_micro_rub, found_at, feedback, zone
 """
 
 READ: Final = sql(
@@ -196,4 +193,5 @@ def _incident(row: asyncpg.Record) -> Incident:
         ),
         found_at=row["found_at"],
         feedback=Feedback(row["feedback"]),
+        zone=row["zone"],
     )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from servicekit.postgres import sql
 from services.usage.insights.domain.anomaly import IMPACT_MICRO_RUB
 from services.usage.insights.domain.finding import Found
 from services.usage.store.connection import Connection
@@ -36,21 +39,57 @@ async def enrol(connection: Connection, since: date) -> None:
     await connection.execute(ENROL, since, LEAST_REQUESTS, IMPACT_MICRO_RUB)
 
 
-NEXT_USER: Final = """
-    SELECT user_id
-    FROM usage.insight_users
+# What the gateway told of people whom notifications write to, or the zone of the last forecast.
+_ZONE: Final = """
+    coalesce(
+        (SELECT time_zone FROM usage.notification_people AS person WHERE person.user_id = stored.user_id),
+        (SELECT zone FROM usage.forecasts AS asked WHERE asked.user_id = stored.user_id ORDER BY day DESC LIMIT 1),
+        'UTC'
+    )
+"""
+
+FIND_CANDIDATES: Final = sql(
+    """
+    SELECT user_id, {zone} AS zone, analysed_day
+    FROM usage.insight_users AS stored
     WHERE analysed_day < $1
         AND active_day >= $2
         AND user_id > $3
     ORDER BY user_id
-    LIMIT 1
-"""
+    LIMIT 200
+    """,
+    zone=_ZONE,
+)
 
 
-async def next_user(connection: Connection, today: date, active_since: date, after: str) -> str | None:
-    """Return the first user behind `after` who is not analysed today."""
-    user_id: str | None = await connection.fetchval(NEXT_USER, today, active_since, after)
-    return user_id
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody whose turn it may be: their zone, and the day there on which they were analysed last."""
+
+    user_id: str
+    zone: ZoneInfo
+    analysed_day: date
+
+
+async def find_candidates(connection: Connection, before: date, active_since: date, after: str) -> list[Candidate]:
+    """Return some users behind `after`, by id, who were not analysed on a day or later."""
+    rows = await connection.fetch(FIND_CANDIDATES, before, active_since, after)
+    return [Candidate(row["user_id"], _known(row["zone"]), row["analysed_day"]) for row in rows]
+
+
+FIND_ZONE: Final = sql("SELECT {zone} FROM (VALUES ($1)) AS stored (user_id)", zone=_ZONE)
+
+
+async def find_zone(connection: Connection, user_id: str) -> ZoneInfo:
+    """Return the zone in which a user's days are judged; UTC for somebody of whom none is known."""
+    return _known(await connection.fetchval(FIND_ZONE, user_id))
+
+
+def _known(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return ZoneInfo("UTC")
 
 
 CLAIM: Final = """

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 LANGUAGES: Final = ("ru", "en")
+ORGANIZATION: Final = "organization:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,29 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """Somebody's time in an organization; `left_at` is None while it lasts."""
+
+    user_id: str
+    joined_at: datetime
+    left_at: datetime | None
+
+    def part_of(self, since: datetime | None, until: datetime | None) -> tuple[datetime, datetime | None] | None:
+        """Return the part of a span (None: without that end) in which it lasted; None: it did not."""
+        begins = max(self.joined_at, since or self.joined_at)
+        ends = min((end for end in (self.left_at, until) if end is not None), default=None)
+        return None if ends is not None and begins >= ends else (begins, ends)
+
+
+@dataclass(frozen=True, slots=True)
 class WatchedBudget:
     """A cap on what a subject may spend, and the period that runs now.
 
     Attributes:
-        subject: `user:<id>`, `key:<id>` or `grant:<id>`, as spend is summed by.
+        subject: `user:<id>`, `key:<id>`, `grant:<id>` or `organization:<id>`, as spend is summed by.
         name: what its owner calls it.
         ends_at: when the period ends; None: never.
+        members: of an organization: whose spending is its own, and when.
     """
 
     subject: str
@@ -35,6 +52,12 @@ class WatchedBudget:
     period: str
     starts_at: datetime | None
     ends_at: datetime | None
+    members: tuple[Membership, ...] = ()
+
+    @property
+    def is_shared(self) -> bool:
+        """Tell whether several users spend of it together."""
+        return self.subject.startswith(ORGANIZATION)
 
 
 @dataclass(frozen=True, slots=True)

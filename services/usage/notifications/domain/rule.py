@@ -17,6 +17,7 @@ THRESHOLDS: Final = (50, 80, 90, 100)
 MOST_THRESHOLDS: Final = 10
 LONGEST_COOLDOWN_S: Final = 7 * 86_400
 LONGEST_SUBJECT: Final = 256
+SUBJECTS: Final = ("user", "key", "grant", "organization")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class NewRule:
     """What a rule says.
 
     Attributes:
-        subject: of budgets and keys: only this one (`user:…`, `key:…`, `grant:…`); empty: each that the user has.
+        subject: of budgets and keys: only this one (`user:…`, `key:…`, `grant:…`, `organization:…`); empty: each that
+            the user has.
         thresholds: percent of a budget, rising.
         cooldown_s: seconds after an event in which the rule is silent about the same subject; that a budget is spent
             is told all the same.
@@ -71,7 +73,8 @@ def new_rule(
     if not 0 <= cooldown_s <= LONGEST_COOLDOWN_S:
         raise _invalid("cooldown_s", f"The pause must be 0 to {LONGEST_COOLDOWN_S} seconds.")
     if subject and not _is_subject(subject):
-        raise _invalid("subject", "Give user:<id>, key:<id> or grant:<id>, or nothing for all of them.")
+        text = "Give user:<id>, key:<id>, grant:<id> or organization:<id>, or nothing for all of them."
+        raise _invalid("subject", text)
     return NewRule(
         known, tuple(dict.fromkeys(channel_ids)), subject, _thresholds(known, thresholds), cooldown_s, enabled
     )
@@ -79,7 +82,7 @@ def new_rule(
 
 def _is_subject(text: str) -> bool:
     kind, _, name = text.partition(":")
-    return kind in ("user", "key", "grant") and bool(name) and len(text) <= LONGEST_SUBJECT and text.isprintable()
+    return kind in SUBJECTS and bool(name) and len(text) <= LONGEST_SUBJECT and text.isprintable()
 
 
 def _kind(kind: str) -> EventKind:

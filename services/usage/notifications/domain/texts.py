@@ -9,6 +9,13 @@ from typing import Final
 
 from services.usage.notifications.domain.kinds import EventKind
 
+# Between which days a forecast may come true, by language and whether the last of them is within the period.
+LIKELY: Final = {
+    ("ru", True): " (вероятно, с {earliest} по {latest})",
+    ("ru", False): " (возможно, уже {earliest})",
+    ("en", True): " (probably between {earliest} and {latest})",
+    ("en", False): " (perhaps as early as {earliest})",
+}
 TEXTS: Final[dict[tuple[EventKind, str], tuple[str, str]]] = {
     (EventKind.BUDGET_THRESHOLD, "ru"): (
         "Израсходовано {threshold} % бюджета",
@@ -21,12 +28,12 @@ TEXTS: Final[dict[tuple[EventKind, str], tuple[str, str]]] = {
     ),
     (EventKind.BUDGET_FORECAST, "ru"): (
         "Бюджет закончится раньше срока",
-        "Бюджет «{name}»: израсходовано {spent} из {limit}. При нынешнем темпе он закончится {reached}.\n"
+        "Бюджет «{name}»: израсходовано {spent} из {limit}. При нынешнем темпе он закончится {reached}{likely}.\n"
         "Период заканчивается: {ends}.",
     ),
     (EventKind.BUDGET_FORECAST, "en"): (
         "A budget will be spent early",
-        "Budget “{name}”: {spent} of {limit} is spent. At the present pace it will be reached on {reached}.\n"
+        "Budget “{name}”: {spent} of {limit} is spent. At the present pace it will be reached on {reached}{likely}.\n"
         "The period ends: {ends}.",
     ),
     (EventKind.BUDGET_RECOVERED, "ru"): (

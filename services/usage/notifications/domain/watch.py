@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import Final
+from typing import Final, Protocol
 
 MODEL_DAYS: Final = (90, 30, 14, 7, 1)
 KEY_DAYS: Final = (14, 7, 3, 1)
@@ -13,6 +14,44 @@ SUMMARY_HOUR: Final = 9
 PACE: Final = timedelta(days=7)
 SPENT: Final = 100
 DAY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """When a budget will be spent: the moment or the beginning of the day, and the days it may be as well."""
+
+    at: datetime
+    earliest: date | None = None
+    latest: date | None = None
+
+
+class LimitDates(Protocol):
+    """When a limit is reached: most likely, at the earliest and at the latest; None: not within its period."""
+
+    @property
+    def on(self) -> date | None:
+        """Most likely."""
+        ...
+
+    @property
+    def earliest(self) -> date | None:
+        """In one case of ten."""
+        ...
+
+    @property
+    def latest(self) -> date | None:
+        """In nine cases of ten."""
+        ...
+
+
+class Foretells(Protocol):
+    """Foretells from the history of an account when it will have spent a limit."""
+
+    async def __call__(
+        self, user_id: str, zone: str, *, limit_micro_rub: int, spent_micro_rub: int, ends_on: date | None
+    ) -> LimitDates:
+        """Return the dates; those of an account whose history says nothing are None."""
+        ...
 
 
 def highest_reached(thresholds: Iterable[int], spent_micro_rub: int, limit_micro_rub: int) -> int | None:

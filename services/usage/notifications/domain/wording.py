@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.usage.notifications.domain.event import Event
 from services.usage.notifications.domain.person import Person
-from services.usage.notifications.domain.texts import NOTHING, TEXTS
+from services.usage.notifications.domain.texts import LIKELY, NOTHING, TEXTS
 
 MICRO: Final = 1_000_000
 LONGEST_SUBJECT: Final = 200
@@ -24,7 +24,9 @@ MONEY: Final = {
 }
 MOMENTS: Final = {
     "ends": "period_ends_at",
-    "reached": "reached_at",
+    "reached": "reached_on",
+    "earliest": "earliest_on",
+    "latest": "latest_on",
     "expires": "expires_at",
     "since": "failing_since",
     "shutdown": "shutdown_date",
@@ -63,8 +65,16 @@ class _Values(dict[str, str]):
             return self._moment(self._facts.get(MOMENTS[name]))
         if name == "summary":
             return str(self._facts.get(f"summary_{self._person.language}") or self._facts.get("summary", ""))
+        if name == "likely":
+            return self._likely()
         found = self._facts.get(name)
         return NOTHING[self._person.language] if found in (None, "") else str(found)
+
+    def _likely(self) -> str:
+        """Return between which days it may be, where that is known; nothing where it is not."""
+        if not self._facts.get("earliest_on"):
+            return ""
+        return LIKELY[self._person.language, bool(self._facts.get("latest_on"))].format_map(self)
 
     def _moment(self, given: Any) -> str:
         if not given:

@@ -47,9 +47,18 @@ DELETE FROM usage.notification_rules
 WHERE id = $1 AND user_id = $2
 """
 # Whoever has a channel is to be known: a test and the notice that it fails need no rule.
+# Whoever has reports is asked of for one thing: that their account is gone.
 LIST_WATCHED: Final = """
-SELECT DISTINCT user_id
+SELECT user_id
 FROM usage.notification_channels
+WHERE user_id > $1
+UNION
+SELECT user_id
+FROM usage.report_schedules
+WHERE user_id > $1
+UNION
+SELECT user_id
+FROM usage.reports
 WHERE user_id > $1
 ORDER BY user_id
 LIMIT $2
@@ -120,7 +129,7 @@ class RuleStore:
                 raise _no_such_rule()
 
     async def watched(self, after: str, limit: int) -> list[str]:
-        """Return users that have channels, by their ids, behind a given one."""
+        """Return users that have channels, schedules or reports, by their ids, behind a given one."""
         async with self._sessions.of_everybody() as connection:
             return [row["user_id"] for row in await connection.fetch(LIST_WATCHED, after, limit)]
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Final
 
 from services.usage.domain.spend import Spend, parse_subject, span_of
+from services.usage.notifications.domain.person import Membership
 from services.usage.notifications.store.sessions import Sessions
 from services.usage.store import spend
 
@@ -34,6 +35,16 @@ class SpendingReader:
         whose, span = parse_subject(user_id, subject), span_of(since, until)
         async with self._sessions.of(user_id) as connection:
             return await spend.sum_spend(connection, whose, span)
+
+    async def spent_by(self, members: Sequence[Membership], since: datetime | None, until: datetime | None) -> int:
+        """Return what the members of an organization spent while they belonged to it, in micro-roubles."""
+        total = 0
+        async with self._sessions.of_everybody() as connection:
+            for member in members:
+                if part := member.part_of(since, until):
+                    whose = parse_subject(member.user_id, f"user:{member.user_id}")
+                    total += (await spend.sum_spend(connection, whose, span_of(*part))).cost_micro_rub
+        return total
 
     async def calls(self, user_id: str, models: Sequence[str], since: date) -> dict[str, int]:
         """Return how often the user called each of some models since a UTC day; never: it is left out."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -18,6 +20,7 @@ from services.usage.ingest import Ingest
 from services.usage.insights.assembly import Insights, build_insights
 from services.usage.insights.domain.anomaly import NO_CAUSE, Cause, judge_hour, judge_next_day, root_cause
 from services.usage.insights.domain.incident import Feedback, Grain, Incident, without_incidents
+from services.usage.store.usage_store import NAME_USER
 from services.usage.tests.insights.story import ROUBLE, Writer
 
 USER = "user-1"
@@ -37,6 +40,10 @@ async def spend(ingest: Ingest, costs: Sequence[int], *, until: datetime = MIDDA
 
 async def incidents_of(insights: Insights, user_id: str = USER) -> list[Incident]:
     return await insights.anomalies.list_of(user_id, MIDDAY - timedelta(days=99), MIDDAY + timedelta(days=99), 50)
+
+
+async def days_of(insights: Insights) -> list[Incident]:
+    return [each for each in await incidents_of(insights) if each.grain is Grain.DAY]
 
 
 async def test_a_dear_day_is_found_with_its_cause_and_told(ingest: Ingest, insights: Insights, told) -> None:
@@ -86,6 +93,45 @@ async def test_days_in_a_row_are_one_incident_told_once(
     assert found.ends_at - found.begins_at == timedelta(days=2)
     assert found.actual_micro_rub == 1900 * ROUBLE
     assert len(told.events) == 1
+
+
+async def test_a_day_is_judged_where_its_user_lives_as_soon_as_it_is_over_there(
+    ingest: Ingest, insights: Insights, clock: FakeClock, told, pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """In Vladivostok the 24th begins at 14:00 UTC of the 23rd; what its days cost is a sum over two of UTC."""
+    async with pool.acquire() as connection:
+        await connection.execute(NAME_USER, USER)
+        await connection.execute(
+            "INSERT INTO usage.notification_people (user_id, language, time_zone, told_at)"
+            " VALUES ($1, 'ru', 'Asia/Vladivostok', now())",
+            USER,
+        )
+    await spend(ingest, [300] * 31, until=MIDDAY + timedelta(days=1))
+    await spend(ingest, [300], until=MIDDAY - timedelta(hours=20) + timedelta(days=1))
+    await spend(ingest, [300], until=MIDDAY - timedelta(hours=1) + timedelta(days=1))
+    await insights.jobs.look()
+    before = await days_of(insights)
+    clock.advance(2.5 * 3600)
+
+    await insights.jobs.look()
+
+    assert before == []
+    (found,) = await days_of(insights)
+    assert (found.begins_at, found.ends_at) == (MIDDAY - timedelta(hours=22), MIDDAY + timedelta(hours=2))
+    assert (found.zone, found.actual_micro_rub) == ("Asia/Vladivostok", 900 * ROUBLE)
+    assert told.events[-1][2]["summary_ru"].startswith("23.11.2026 расход 900")
+
+
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25", "2026-11-22"])
+def test_a_day_of_an_incident_is_one_whatever_clocks_do(day: str) -> None:
+    """Of 23, 25 and 24 hours."""
+    zone = ZoneInfo("Europe/Berlin")
+    begins_at = datetime.fromisoformat(day).replace(tzinfo=zone)
+    ends_at = begins_at + timedelta(days=1)
+
+    found = Incident("0", USER, Grain.DAY, begins_at.astimezone(UTC), ends_at.astimezone(UTC), 1, 9, NO_CAUSE, ends_at)
+
+    assert replace(found, zone="Europe/Berlin").days == 1
 
 
 async def test_days_missed_while_the_service_was_down_are_judged(ingest: Ingest, insights: Insights) -> None:

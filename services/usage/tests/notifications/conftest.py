@@ -15,13 +15,18 @@ from razvilka.usage.v1 import notifications_pb2 as pb
 from servicekit.mail.settings import SmtpSettings
 from servicekit.testing import FakeClock
 from servicekit.testing.smtp_server import SmtpServer
-from services.usage.notifications.assembly import Notifications, open_notifications
+from services.usage.catalog_facts.store import FactsStore
+from services.usage.forecasting.forecaster import Forecaster
+from services.usage.forecasting.store import ForecastStore
+from services.usage.notifications.assembly import Notifications, Surroundings, open_notifications
 from services.usage.notifications.settings import (
     NotificationOptions,
     NotificationSettings,
     TelegramSettings,
     WebhookSettings,
 )
+from services.usage.reports.store.forgetting import forgetting_reports
+from services.usage.statistics.store import StatisticsStore
 from services.usage.tests.notifications.receivers import Receiver, receiving
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -64,11 +69,11 @@ class House:
 
     async def meet(self, user_id: str = USER, **known: Any) -> None:
         """Tell what other services know of somebody, and have everything looked at."""
-        models = known.pop("models", ())
+        models, organizations = known.pop("models", ()), known.pop("organizations", ())
         person = pb.WatchedPerson(
             user_id=user_id, **{"email": "vera@example.ru", "language": "ru", "time_zone": "Europe/Moscow", **known}
         )
-        await self.rpc(pb.PutPeopleRequest(people=[person], models=models))
+        await self.rpc(pb.PutPeopleRequest(people=[person], models=models, organizations=organizations))
 
 
 StartHouse = Callable[..., Awaitable[House]]
@@ -86,7 +91,11 @@ async def start_house(pool: Pool, clock: FakeClock) -> AsyncIterator[StartHouse]
                 TelegramSettings(**parts.get("telegram", {})),
                 SmtpSettings(**parts.get("mail", {})),
             )
-            opened = open_notifications(pool, options, clock=clock, rng=random.Random(7), resolver=resolver)
+            forecaster = Forecaster(StatisticsStore(pool), FactsStore(pool), ForecastStore(pool), clock=clock)
+            around = Surroundings(forecaster.limit_dates, forgetting_reports(pool))
+            opened = open_notifications(
+                pool, options, around=around, clock=clock, rng=random.Random(7), resolver=resolver
+            )
             return House(await stack.enter_async_context(opened))
 
         yield start

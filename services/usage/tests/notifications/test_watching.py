@@ -14,7 +14,8 @@ from razvilka.usage.v1 import notifications_pb2 as pb
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.ingest import Ingest
-from services.usage.tests.notifications.conftest import USER, House
+from services.usage.store.usage_store import NAME_USER
+from services.usage.tests.notifications.conftest import USER, House, Pool
 from services.usage.tests.records import record
 
 RUB = 1_000_000
@@ -42,7 +43,7 @@ class Spending:
 
     async def spend(self, rub: float, at: datetime = MIDDAY, **changes: Any) -> None:
         self._number += 1
-        made = replace(record(self._number, at), user_id=USER, cost_micro_rub=int(rub * RUB), **changes)
+        made = replace(record(self._number, at), **{"user_id": USER, "cost_micro_rub": int(rub * RUB), **changes})
         outcome = await self._ingest.record([made])
         assert outcome.inserted == 1
 
@@ -114,6 +115,27 @@ async def test_a_rule_is_about_the_subject_that_it_names(house: House, spending:
     assert [(facts["subject"], facts["threshold"]) for _, facts in await told(house, channel_id)] == [("key:key-1", 50)]
 
 
+async def test_what_members_spent_together_reaches_an_organizations_budget(
+    house: House, spending: Spending, clock: FakeClock
+) -> None:
+    """While they belonged to it: what somebody spent before they came, or after they left, is their own."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.threshold", [channel_id], subject="organization:org")
+    joined, left = MIDDAY - timedelta(days=3), MIDDAY - timedelta(days=1)
+    for user_id, rub, days in (("two", 99, 4), ("two", 20, 2), ("two", 99, 0.5), (USER, 30, 0.5), ("alien", 99, 0.5)):
+        await spending.spend(rub, MIDDAY - timedelta(days=days), user_id=user_id)
+    members = [
+        pb.WatchedOrganization.Membership(user_id=USER, joined_at=stamp(joined)),
+        pb.WatchedOrganization.Membership(user_id="two", joined_at=stamp(joined), left_at=stamp(left)),
+    ]
+    organization = pb.WatchedOrganization(subject="organization:org", memberships=members)
+
+    await house.meet(budgets=[budget(100, "organization:org", name="ООО")], organizations=[organization])
+
+    ((_, facts),) = await told(house, channel_id)
+    assert (facts["threshold"], facts["spent_micro_rub"], facts["name"]) == (50, 50 * RUB, "ООО")
+
+
 async def test_a_pause_holds_back_what_can_wait_but_not_that_a_budget_is_spent(
     house: House, spending: Spending, clock: FakeClock
 ) -> None:
@@ -132,21 +154,52 @@ async def test_a_pause_holds_back_what_can_wait_but_not_that_a_budget_is_spent(
 
 
 async def test_that_a_budget_will_be_reached_is_told_once_with_the_day(
-    house: House, spending: Spending, clock: FakeClock
+    house: House, spending: Spending, clock: FakeClock, pool: Pool
 ) -> None:
-    """At the pace of a week; a budget that lasts is not told of."""
+    """As the forecast of the account has it, which is kept to be compared; a budget that lasts is not told of."""
     channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
     await house.rule("budget.forecast", [channel_id])
-    for days in (6, 5, 4, 3, 2, 1, 0.1):
-        await spending.spend(10, MIDDAY - timedelta(days=days))
+    for days in range(7):
+        await spending.spend(10, MIDDAY - timedelta(days=days + 0.1))
     for _ in range(2):
         await house.meet(budgets=[budget(100), budget(1000)])
-        clock.advance(60)
+        clock.advance(3600)
 
     ((kind, facts),) = await told(house, channel_id)
     assert kind == "budget.forecast"
-    assert facts["reached_at"] == "2026-11-26T12:00:00+00:00"
+    assert (facts["reached_at"], facts["reached_on"]) == ("2026-11-26T00:00:00+03:00", "2026-11-26")
+    assert facts["earliest_on"] <= facts["reached_on"] <= facts["latest_on"]
     assert facts["limit_micro_rub"] == 100 * RUB
+    async with pool.acquire() as connection:
+        await connection.execute(NAME_USER, USER)
+        kept = await connection.fetchval("SELECT asked FROM usage.forecasts WHERE user_id = $1", USER)
+    assert kept
+
+
+async def test_an_account_whose_history_says_nothing_is_not_warned(house: House, spending: Spending) -> None:
+    """Two days are no rhythm: the forecast refuses, and so nothing is told."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.forecast", [channel_id])
+    for days in (0.1, 1.1):
+        await spending.spend(40, MIDDAY - timedelta(days=days))
+
+    await house.meet(budgets=[budget(100)])
+
+    assert await told(house, channel_id) == []
+
+
+async def test_a_keys_budget_is_foretold_by_its_own_pace(house: House, spending: Spending) -> None:
+    """Forecasts are of accounts; a key has the pace of its last seven days."""
+    channel_id = await house.channel(pb.CHANNEL_KIND_EMAIL)
+    await house.rule("budget.forecast", [channel_id])
+    for days in (6, 5, 4, 3, 2, 1, 0.1):
+        await spending.spend(10, MIDDAY - timedelta(days=days), key_id="key-1")
+        await spending.spend(90, MIDDAY - timedelta(days=days), key_id="key-2")
+
+    await house.meet(budgets=[budget(100, "key:key-1")])
+
+    ((_, facts),) = await told(house, channel_id)
+    assert (facts["reached_at"], facts["earliest_on"]) == ("2026-11-26T15:00:00+03:00", None)
 
 
 async def test_a_key_that_ends_is_told_of_in_steps(house: House, clock: FakeClock) -> None:

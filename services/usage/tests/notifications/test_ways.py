@@ -14,7 +14,8 @@ from servicekit.testing import FakeClock
 from servicekit.testing.smtp_server import SmtpServer
 from servicekit.trust.sealing import Sealer
 from services.usage.notifications.sending.unsubscribing import Unsubscribing
-from services.usage.tests.notifications.conftest import USER, House, StartHouse
+from services.usage.store.usage_store import EVERYBODY, NAME_USER
+from services.usage.tests.notifications.conftest import USER, House, Pool, StartHouse
 from services.usage.tests.notifications.receivers import Answer, Receiver, taken
 
 REPORT = {"name": "Октябрь", "url": "https://llm.example.ru/r/1", "report_id": "r-1"}
@@ -129,6 +130,34 @@ async def test_what_an_account_had_is_forgotten_with_it(house: House) -> None:
     assert await house.channels() == []
     assert not (await house.rpc(pb.ListRulesRequest(user_id=USER))).rules
     assert not (await house.rpc(pb.ListWatchedRequest(limit=10))).user_ids
+
+
+async def test_schedules_and_reports_are_forgotten_with_their_account(house: House, pool: Pool) -> None:
+    """Also of somebody who has no channel: else a schedule went on for ever."""
+    async with pool.acquire() as connection:
+        await connection.execute(NAME_USER, EVERYBODY)
+        for user_id in (USER, "user-2"):
+            await connection.execute(
+                "INSERT INTO usage.report_schedules (id, user_id, every, at, wishes, when_empty, next_at, created_at)"
+                " VALUES (gen_random_uuid(), $1, 'day', '09:00', '{}', 'skip', now(), now())",
+                user_id,
+            )
+            await connection.execute(
+                "INSERT INTO usage.reports (id, user_id, ordered, status, link_key, created_at, expires_at,"
+                " period_since, told) VALUES (gen_random_uuid(), $1, '{}', 'queued', '', now(), now(), now(), false)",
+                user_id,
+            )
+    assert (await house.rpc(pb.ListWatchedRequest(limit=10))).user_ids == [USER, "user-2"]
+
+    await house.rpc(pb.PutPeopleRequest(gone_user_ids=[USER]))
+
+    assert (await house.rpc(pb.ListWatchedRequest(limit=10))).user_ids == ["user-2"]
+    async with pool.acquire() as connection:
+        await connection.execute(NAME_USER, EVERYBODY)
+        left = await connection.fetch(
+            "SELECT user_id FROM usage.report_schedules UNION SELECT user_id FROM usage.reports"
+        )
+    assert [row["user_id"] for row in left] == ["user-2"]
 
 
 async def chatting(start_house: StartHouse, receiver: Receiver, answer: Answer = taken) -> tuple[House, str]:

@@ -114,7 +114,7 @@ class OwnedBudget(_message.Message):
     BUDGET_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """of the key or application; empty: of the account"""
+    """of the key, application or organization; empty: of the account"""
     @_builtins.property
     def budget(self) -> _auth_pb2.Budget: ...
     def __init__(

@@ -890,7 +890,7 @@ class WatchedBudget(_message.Message):
     STARTS_AT_FIELD_NUMBER: _builtins.int
     ENDS_AT_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
-    """user:<id>, key:<id> or grant:<id>, as spend is summed by"""
+    """user:<id>, key:<id>, grant:<id> or organization:<id>, as spend is summed by"""
     name: _builtins.str
     limit_micro_rub: _builtins.int
     period: _builtins.str
@@ -920,6 +920,59 @@ class WatchedBudget(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchedBudget: _TypeAlias = WatchedBudget  # noqa: Y015
+
+@_typing.final
+class WatchedOrganization(_message.Message):
+    """An organization of which some of the budgets are: its spending is that of its members while they belonged to it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Membership(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        USER_ID_FIELD_NUMBER: _builtins.int
+        JOINED_AT_FIELD_NUMBER: _builtins.int
+        LEFT_AT_FIELD_NUMBER: _builtins.int
+        user_id: _builtins.str
+        @_builtins.property
+        def joined_at(self) -> _timestamp_pb2.Timestamp: ...
+        @_builtins.property
+        def left_at(self) -> _timestamp_pb2.Timestamp:
+            """absent: it lasts"""
+
+        def __init__(
+            self,
+            *,
+            user_id: _builtins.str = ...,
+            joined_at: _timestamp_pb2.Timestamp | None = ...,
+            left_at: _timestamp_pb2.Timestamp | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["joined_at", b"joined_at", "left_at", b"left_at"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["joined_at", b"joined_at", "left_at", b"left_at", "user_id", b"user_id"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    MEMBERSHIPS_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """organization:<id>"""
+    @_builtins.property
+    def memberships(self) -> _containers.RepeatedCompositeFieldContainer[Global___WatchedOrganization.Membership]: ...
+    def __init__(
+        self,
+        *,
+        subject: _builtins.str = ...,
+        memberships: _abc.Iterable[Global___WatchedOrganization.Membership] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memberships", b"memberships", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchedOrganization: _TypeAlias = WatchedOrganization  # noqa: Y015
 
 @_typing.final
 class WatchedKey(_message.Message):
@@ -1020,6 +1073,7 @@ class PutPeopleRequest(_message.Message):
     PEOPLE_FIELD_NUMBER: _builtins.int
     MODELS_FIELD_NUMBER: _builtins.int
     GONE_USER_IDS_FIELD_NUMBER: _builtins.int
+    ORGANIZATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def people(self) -> _containers.RepeatedCompositeFieldContainer[Global___WatchedPerson]: ...
     @_builtins.property
@@ -1030,16 +1084,19 @@ class PutPeopleRequest(_message.Message):
     def gone_user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """deleted: everything of theirs is forgotten"""
 
+    @_builtins.property
+    def organizations(self) -> _containers.RepeatedCompositeFieldContainer[Global___WatchedOrganization]: ...
     def __init__(
         self,
         *,
         people: _abc.Iterable[Global___WatchedPerson] | None = ...,
         models: _abc.Iterable[Global___WatchedModel] | None = ...,
         gone_user_ids: _abc.Iterable[_builtins.str] | None = ...,
+        organizations: _abc.Iterable[Global___WatchedOrganization] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone_user_ids", b"gone_user_ids", "models", b"models", "people", b"people"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone_user_ids", b"gone_user_ids", "models", b"models", "organizations", b"organizations", "people", b"people"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

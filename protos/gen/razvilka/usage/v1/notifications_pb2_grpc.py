@@ -224,7 +224,8 @@ class NotificationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListWatched(self, request, context):
-        """ListWatched returns who has channels: of whom PutPeople is to tell. In the order of their ids, behind `after`.
+        """ListWatched returns who has channels, schedules or reports: of whom PutPeople is to tell. In the order of their
+        ids, behind `after`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
