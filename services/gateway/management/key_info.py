@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
 
-from servicekit.clock import Clock
 from services.gateway.admission.caps import Budget
-from services.gateway.admission.periods import BudgetPeriod, moment, window_of
 from services.gateway.clients.caller import Caller
-from services.gateway.clients.usage import UsageClient
 from services.gateway.edge.money import roubles
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Open
 from services.gateway.management.bodies import KeyBody
+from services.gateway.management.spent import Spent
 
 _INTERVAL = "1m"
 
 NEEDS: Final[Needs] = {"/v1/auth/key": Open.ANY_CREDENTIAL}
 
 
-def auth_key_router(usage: UsageClient, clock: Clock) -> APIRouter:
+def auth_key_router(spent: Spent) -> APIRouter:
     """Return the route."""
     router = APIRouter(tags=["keys"])
 
@@ -30,25 +27,12 @@ def auth_key_router(usage: UsageClient, clock: Clock) -> APIRouter:
     async def get_key(context: Annotated[RequestContext, Depends(current_context)]) -> dict[str, Any]:
         """Return the label, spend, budget and limits of the key that asks."""
         caller = context.known_caller
-        # A rotated key and an application that was authorized again spend on: this is what their budget counts.
-        subject = f"key:{caller.counted_key_id}" if caller.key_id else f"grant:{caller.grant_id}"
-        spent = await usage.get_spend(caller.user_id, subject, None, None, context.call)
-        budget, remaining = caller.own_budget, None
-        if budget is not None:
-            in_period = spent
-            if budget.period is not BudgetPeriod.TOTAL:
-                since, until = _period(clock, budget, caller.time_zone)
-                in_period = await usage.get_spend(caller.user_id, subject, since, until, context.call)
-            remaining = max(0, budget.limit_micro_rub - in_period)
-        return {"data": key_body(caller, spent, budget, remaining)}
+        budget = caller.own_budget
+        ever, in_period = await spent.of(caller, budget, context.call)
+        remaining = None if budget is None else max(0, budget.limit_micro_rub - in_period)
+        return {"data": key_body(caller, ever, budget, remaining)}
 
     return router
-
-
-def _period(clock: Clock, budget: Budget, zone: str) -> tuple[datetime | None, datetime | None]:
-    """Return beginning and end of the budget's current period in the owner's zone."""
-    window = window_of(budget.period, zone, int(clock.now().timestamp()))
-    return (None, None) if window is None else (moment(window.starts_s), moment(window.ends_s))
 
 
 def key_body(caller: Caller, spent: int, budget: Budget | None, remaining: int | None) -> dict[str, Any]:
