@@ -36,7 +36,7 @@ from servicekit.multiplex import (
 )
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 from servicekit.trust.callers import CallPolicy
 from services.gateway.clients.router.frames import RouterCallCodec
 from services.router.callers import CALLERS

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from servicekit import jwt
 from servicekit.call import CallContext
 from servicekit.clock import SystemClock
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth_views import IssuerKeys
 from services.gateway.identity.access_tokens import AccessTokenVerifier

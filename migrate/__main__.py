@@ -1,7 +1,8 @@
 """`razvilka-migrate`: from a database of release 1.0 to 1.1.
 
 Exit status: 0 all rows moved, or would; 1 some wait for a person, something differs or stays; 2 the command is wrong;
-3 the source cannot be read; 4 a database of 1.1 cannot be used, or another run is at work: run it again.
+3 the source cannot be read; 4 a database of 1.1 cannot be used, or another run is at work: run it again;
+5 the folder of the report cannot be used: it is not the one of the runs before, another command writes there, no room.
 """
 
 from __future__ import annotations
@@ -10,59 +11,83 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from migrate import verbs
-from migrate.source.faults import SourceFault
-from servicekit.errors import ServiceError
-from tools.servers.errors import ServerError
+from migrate.report.faults import ReportFault
+from migrate.report.log import RunLog
+from migrate.verbs import cutover, follow, inspect, invite, plan, report, undo, verify
+from migrate.verbs import run as run_verb
+from migrate.verbs.faults import FAULTS, fault_of
+from migrate.verbs.verb import Verb
 
-NO_SOURCE: Final = 3
-NO_TARGET: Final = 4
+# In the order in which an operator needs them.
+VERBS: Final = (
+    inspect.VERB,
+    plan.VERB,
+    run_verb.VERB,
+    follow.VERB,
+    cutover.VERB,
+    verify.VERB,
+    report.VERB,
+    invite.VERB,
+    undo.VERB,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; return the exit status."""
-    given = _parser().parse_args(arguments)
+    typed = sys.argv[1:] if arguments is None else arguments
+    given = _parser().parse_args(typed)
+    error = None
     try:
-        status: int = given.run(given)
-    except SourceFault as exc:
-        return _fault(given, exc.code, str(exc), NO_SOURCE)
-    except ServiceError as exc:
-        return _fault(given, exc.reason.value.lower(), exc.message, NO_TARGET)
-    except ServerError as exc:
-        return _fault(given, "no_target", str(exc), NO_TARGET)
+        given.log = RunLog(given.report)
+        given.log.start(given.verb, typed)
+        status: int = given.act(given)
+    except FAULTS as exc:
+        fault = fault_of(exc)
+        status, error = fault.status, fault.as_json()
+        _say(given, error)
+    _end(given, status, error)
     return status
 
 
-def _fault(given: argparse.Namespace, code: str, message: str, status: int) -> int:
+def _say(given: argparse.Namespace, error: dict[str, str]) -> None:
     if given.json:
-        print(json.dumps({"error": {"code": code, "message": message}}, ensure_ascii=False))
+        print(json.dumps({"error": error}, ensure_ascii=False))
     else:
-        print(f"{code}: {message}", file=sys.stderr)
-    return status
+        print(f"{error['code']}: {error['message']}", file=sys.stderr)
+
+
+def _end(given: argparse.Namespace, status: int, error: dict[str, str] | None) -> None:
+    # Where the log itself cannot be written, that was said already.
+    with suppress(ReportFault):
+        if hasattr(given, "log"):
+            given.log.end(status, error)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="razvilka-migrate", description=(__doc__ or "").split("\n", 1)[0])
+    parser = argparse.ArgumentParser(
+        prog="razvilka-migrate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     known = parser.add_subparsers(required=True, metavar="verb")
-    _verb(known, "inspect", verbs.inspect, "count what is in the source, by what would become of it")
-    run = _verb(known, "run", verbs.run, "move what has not moved yet; after a crash it goes on where it stood")
-    run.add_argument("--report", type=Path, required=True, help="folder for the report of this source")
-    _verb(known, "verify", verbs.verify, "compare the source with what 1.1 has, day by day")
-    _verb(known, "undo", verbs.undo, "take back what was brought; what was born in 1.1 stays")
+    for verb in VERBS:
+        _add(known, verb)
     return parser
 
 
-def _verb(known: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
-    verb: argparse.ArgumentParser = known.add_parser(name, help=text)
-    verb.set_defaults(run=run)
-    verb.add_argument("--source", type=Path, required=True, help="the SQLite file of release 1.0; it may be in use")
-    verb.add_argument("--naive-zone", type=_zone, help="IANA zone of times that say none (Europe/Moscow)")
-    verb.add_argument("--json", action="store_true", help="for programs")
-    return verb
+def _add(known: Any, verb: Verb) -> None:
+    parser: argparse.ArgumentParser = known.add_parser(verb.name, help=verb.text)
+    parser.set_defaults(act=verb.act, verb=verb.name)
+    parser.add_argument("--source", type=Path, required=True, help="the SQLite file of release 1.0; it may be in use")
+    parser.add_argument("--naive-zone", type=_zone, help="IANA zone of times that say none (Europe/Moscow)")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "--report", type=Path, required=verb.needs_report, help="folder of the report of this source, and of its log"
+    )
+    verb.add_arguments(parser)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
-from opentelemetry.trace import SpanKind
 from prometheus_client import Gauge, Histogram
 from structlog.contextvars import bind_contextvars
 
 from servicekit.errors import DeadlineExceeded, ErrorReason, Internal, ServiceError
-from servicekit.telemetry import TraceContext, begin_trace, start_span
+from servicekit.tracing import SpanKind, TraceContext, begin_trace, start_span
 
 log = structlog.get_logger()
 

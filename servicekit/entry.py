@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import resource
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
 import structlog
 import uvloop
 
 from servicekit import telemetry
 from servicekit.configuration.environment import BadEnvironment, read_environment
-from servicekit.migrations import migrate
 from servicekit.settings import TelemetrySettings
 
 log = structlog.get_logger()
+
+# Of glibc's malloc.h.
+_M_MMAP_THRESHOLD: Final = -3
+LARGE_BLOCK: Final = 1024 * 1024
 
 
 def run(service: str, serve: Callable[[], Awaitable[None]], migrations: Path | None = None) -> None:
@@ -35,6 +40,7 @@ def run(service: str, serve: Callable[[], Awaitable[None]], migrations: Path | N
     if command == "serve":
         collect_garbage_seldom()
         _leave_no_core()
+        _give_memory_back()
         uvloop.run(_awaited(serve))
     elif command == "migrate" and migrations is not None:
         _migrate(service, migrations)
@@ -56,6 +62,15 @@ def _leave_no_core() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def _give_memory_back() -> None:
+    """Let glibc return large blocks as soon as they are freed; elsewhere do nothing."""
+    # Left alone it moves its threshold above the largest block it has seen freed: after one password's 19 MiB, blocks
+    # of that size stay with the process, one in each thread that has hashed. Set by hand, it stays where it is.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK)
+
+
 async def _awaited(serve: Callable[[], Awaitable[None]]) -> None:
     try:
         await serve()
@@ -64,6 +79,9 @@ async def _awaited(serve: Callable[[], Awaitable[None]]) -> None:
 
 
 def _migrate(service: str, migrations: Path) -> None:
+    # Not at the top: what serves needs none of it.
+    from servicekit.migrations import migrate
+
     variable = f"{service.upper()}_MIGRATIONS_DSN"
     try:
         dsn = read_environment({**os.environ}, variable, frozenset({variable})).get(variable)

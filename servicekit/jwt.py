@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
@@ -29,7 +29,6 @@ COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 # A key or its address inside the token is the attacker's; an unknown `crit` must not be ignored; `b64` changes the
 # signature's input, `zip` and `enc` belong to encryption.
 FORBIDDEN_HEADERS: Final = frozenset({"crit", "jwk", "jku", "x5u", "x5c", "b64", "zip", "enc"})
-PKCS8: Final = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 PrivateKey: TypeAlias = RSAPrivateKey | EllipticCurvePrivateKey
 SHARED_ALGORITHM: Final = "HS256"
 # The last second of the year 9999. What is further away is no date, and an integer of 400 digits not even a float.
@@ -75,11 +74,23 @@ def private_key(private: str | PrivateKey, *, kid: str, algorithm: str) -> Key:
     Raises:
         ValueError: it is no key, or none of this algorithm.
     """
-    pem = private if isinstance(private, str) else private.private_bytes(*PKCS8)
     try:
-        return Key(kid, algorithm, KINDS[algorithm].import_key(pem))
+        return Key(kid, algorithm, _imported(private, KINDS[algorithm]))
     except JoseError as exc:
         raise ValueError(f"not a key of {algorithm}") from exc
+
+
+def _imported(private: str | PrivateKey, kind: type[RSAKey | ECKey]) -> RSAKey | ECKey:
+    # A key that was read is taken as it is: read once more it would be proved once more, which takes 50 ms.
+    match private:
+        case RSAPrivateKey() if kind is RSAKey:
+            return RSAKey(private, private)
+        case EllipticCurvePrivateKey() if kind is ECKey:
+            return ECKey(private, private)
+        case str():
+            return kind.import_key(private)
+        case _:
+            raise ValueError(f"not a key of {kind.key_type}")
 
 
 def key_of_certificate(given: object, *, kid: str) -> Key:

@@ -1,111 +1,23 @@
-"""Logs and traces, configured once. Metrics are declared by each service and served by `serve_metrics`.
-
-Traces cost nothing when they are off: a span object is made only when an exporter is configured and the
-trace is sampled (W3C Trace Context; the caller's decision is kept). Auto-instrumentation is not used: on
-the hot path it costs more than the request itself.
-"""
+"""Logs and traces, configured once. Metrics are declared by each service and served by `serve_metrics`."""
 
 from __future__ import annotations
 
 import logging
-import random
-import re
-import secrets
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import structlog
-from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from prometheus_client import start_http_server
 
 from servicekit.settings import MetricsSettings, TelemetrySettings
+from servicekit.tracing.spans import record_with
 
-TRACEPARENT: Final = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
+if TYPE_CHECKING:
+    from servicekit.tracing.otlp import OtlpRecorder
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=repr)
-_tracer: trace.Tracer | None = None
-_provider: TracerProvider | None = None
-_sample_ratio: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class TraceContext:
-    """Where we are in a trace (W3C Trace Context)."""
-
-    trace_id: str
-    span_id: str
-    sampled: bool
-    tracestate: str = ""
-
-    @property
-    def traceparent(self) -> str:
-        """The header's value."""
-        return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
-
-
-def begin_trace(traceparent: str | None, tracestate: str | None = None) -> TraceContext:
-    """Continue the caller's trace, or begin one when the header is absent or malformed."""
-    match = TRACEPARENT.match(traceparent) if traceparent else None
-    if match and match[1] != "0" * 32 and match[2] != "0" * 16:
-        return TraceContext(match[1], match[2], bool(int(match[3], 16) & 1), tracestate or "")
-    # Chance decides sampling only; ids need no secrecy, but must not collide across forked workers.
-    sampled = _tracer is not None and random.random() < _sample_ratio  # noqa: S311
-    return TraceContext(secrets.token_hex(16), secrets.token_hex(8), sampled)
-
-
-class Span:
-    """One timed step; a context manager. Does nothing but carry the context when it is not recorded."""
-
-    __slots__ = ("_span", "context")
-
-    def __init__(self, span: trace.Span | None, context: TraceContext) -> None:
-        self._span = span
-        self.context = context
-
-    def set(self, key: str, value: str | int | float | bool) -> None:
-        """Add an attribute (OpenTelemetry semantic conventions; never a prompt, key or token)."""
-        if self._span is not None:
-            self._span.set_attribute(key, value)
-
-    def fail(self, reason: str) -> None:
-        """Mark the step as failed for `reason`, a code."""
-        if self._span is not None:
-            self._span.set_attribute("error.type", reason)
-            self._span.set_status(Status(StatusCode.ERROR, reason))
-
-    def __enter__(self) -> Span:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        if self._span is not None:
-            if kind is not None:
-                self.fail(kind.__name__)
-            self._span.end()
-
-
-def start_span(
-    name: str,
-    parent: TraceContext,
-    *,
-    kind: SpanKind = SpanKind.INTERNAL,
-    attributes: Mapping[str, str | int | float | bool] | None = None,
-) -> Span:
-    """Begin a step under `parent`; pass `span.context` on to what it calls."""
-    if _tracer is None or not parent.sampled:
-        return Span(None, parent)
-    remote = SpanContext(int(parent.trace_id, 16), int(parent.span_id, 16), True, TraceFlags(TraceFlags.SAMPLED))
-    context = trace.set_span_in_context(NonRecordingSpan(remote))
-    span = _tracer.start_span(name, context=context, kind=kind, attributes=attributes)
-    return Span(span, replace(parent, span_id=format(span.get_span_context().span_id, "016x")))
+_recorder: OtlpRecorder | None = None
 
 
 def configure(service: str, settings: TelemetrySettings) -> None:
@@ -116,8 +28,8 @@ def configure(service: str, settings: TelemetrySettings) -> None:
 
 def shutdown() -> None:
     """Send what is left of the traces. Blocking, bounded by the exporter's own timeout."""
-    if _provider is not None:
-        _provider.shutdown()
+    if _recorder is not None:
+        _recorder.shutdown()
 
 
 def serve_metrics(settings: MetricsSettings) -> None:
@@ -127,15 +39,14 @@ def serve_metrics(settings: MetricsSettings) -> None:
 
 
 def _configure_traces(service: str, settings: TelemetrySettings) -> None:
-    global _tracer, _provider, _sample_ratio
+    global _recorder
     if not settings.otlp_endpoint:
         return
-    _sample_ratio = settings.sample_ratio
-    endpoint = settings.otlp_endpoint
-    exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https://"))
-    _provider = TracerProvider(resource=Resource.create({"service.name": f"razvilka-{service}"}))
-    _provider.add_span_processor(BatchSpanProcessor(exporter))
-    _tracer = _provider.get_tracer("razvilka")
+    # Not at the top: its libraries take 13 MB.
+    from servicekit.tracing.otlp import OtlpRecorder
+
+    _recorder = OtlpRecorder(service, settings.otlp_endpoint, settings.sample_ratio)
+    record_with(_recorder)
 
 
 def _to_json(event: structlog.typing.EventDict, **_: object) -> str:

@@ -30,6 +30,11 @@ SUITE: Final = """
 #RAZVILKA_HOME=.razvilka
 # YAML file of OpenAI-compatible upstreams.
 #RAZVILKA_UPSTREAMS=
+
+# ---- `razvilka-migrate plan`
+
+# postgresql:// of a role that may create a database for the trial; the local suite needs none.
+#RAZVILKA_SCRATCH_DSN=
 """
 
 

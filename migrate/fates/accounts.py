@@ -9,52 +9,78 @@ from datetime import datetime
 from typing import Final, TypeAlias, TypeVar
 
 from migrate.fates.fate import Fate, Fields, Moved, Quarantined, Repair, fate_of
+from migrate.fates.merging import RULE, Collision, merged_away
 from migrate.fates.records import Account, Key
-from migrate.rules.emails import compared, placeholder, read_email
+from migrate.rules.emails import NOWHERE, compared, placeholder, read_email
 from migrate.rules.identifiers import read_id
 from migrate.rules.key_hashes import read_key_hash
 from migrate.rules.texts import read_name
 from migrate.rules.times import Reading, read_expiry, read_time
-from migrate.rules.verdict import Kept, Repaired, Stored, Verdict
+from migrate.rules.verdict import Kept, Refused, Repaired, Stored, Text, Verdict
 
 Columns: TypeAlias = Mapping[str, Stored]
 USER_COLUMNS: Final = ("id", "email", "created_at", "updated_at")
 KEY_COLUMNS: Final = ("id", "user_id", "key_hash", "name", "created_at", "expires_at", "last_used_at")
+NOBODY: Final[Mapping[str, str]] = {}
 _NO_OWNER: Final = ("orphan", "owner_quarantined")
 
 
 @dataclass(frozen=True, slots=True)
-class Collision:
-    """Accounts whose addresses a person takes for one; the first keeps it, nobody is merged."""
-
-    address: str
-    user_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class People:
-    """The fates of all users and keys, in the order of their rows."""
+    """The fates of all users and keys, in the order of their rows.
+
+    Attributes:
+        collisions: of addresses, as people compare them.
+        addresses: of accounts by id, before those that collide got others.
+        contested: ids of 1.1 that several ids of 1.0 would be (5 and "5"): who pays is no guess.
+    """
 
     accounts: Sequence[Fate[Account]]
     keys: Sequence[Fate[Key]]
     collisions: Sequence[Collision]
+    addresses: Mapping[str, str]
+    contested: frozenset[str]
 
 
-def read_people(users: Sequence[Columns], keys: Sequence[Columns], reading: Reading) -> People:
-    """Return what becomes of users and their keys."""
+def read_people(
+    users: Sequence[Columns], keys: Sequence[Columns], reading: Reading, owners: Mapping[str, str] = NOBODY
+) -> People:
+    """Return what becomes of users and their keys; `owners`: accounts that take the place of others."""
     seen = _first_seen(keys, reading)
-    accounts = _without_second_ids([_account_fate(row, reading, seen) for row in users])
+    contested = _contested(users)
+    accounts = _without_second_ids([_account_fate(row, reading, seen, contested) for row in users])
+    accounts = [merged_away(fate, owners) for fate in accounts]
+    addresses = _addresses(accounts)
     accounts, collisions = _without_clashes(accounts)
-    owners = {row["id"]: fate for row, fate in reversed(list(zip(users, accounts, strict=True)))}
-    fates = [_key_fate(row, reading, owners) for row in keys]
-    return People(accounts, _without_shared_hashes(_without_second_ids(fates)), collisions)
+    by_id = {_user_id(row["id"]): fate for row, fate in reversed(list(zip(users, accounts, strict=True)))}
+    fates = [_key_fate(row, reading, by_id) for row in keys]
+    return People(accounts, _without_shared_hashes(_without_second_ids(fates)), collisions, addresses, contested)
 
 
-def _account_fate(row: Columns, reading: Reading, seen: Mapping[Stored, datetime]) -> Fate[Account]:
+def _user_id(value: Stored) -> str | None:
+    """Return the id in 1.1 of a user, None where it has none."""
+    verdict = read_id(value, "user")
+    return None if isinstance(verdict, Refused) else verdict.value
+
+
+def _contested(users: Sequence[Columns]) -> frozenset[str]:
+    forms: dict[str, set[tuple[type, Stored]]] = defaultdict(set)
+    for row in users:
+        if (id_ := _user_id(row["id"])) is not None:
+            forms[id_].add((type(row["id"]), row["id"]))
+    return frozenset(id_ for id_, raw in forms.items() if len(raw) > 1)
+
+
+def _account_fate(
+    row: Columns, reading: Reading, seen: Mapping[str | None, datetime], contested: frozenset[str]
+) -> Fate[Account]:
+    if _user_id(row["id"]) in contested:
+        return Quarantined("id_of_two_users", "id")
+
     def account(fields: Fields) -> Account:
         id_ = fields.take("id", row["id"], read_id(row["id"], "user"))
         # An account must not vanish for a date.
-        first = Repaired(seen.get(row["id"], reading.now), "created_when_first_seen")
+        first = Repaired(seen.get(id_, reading.first_seen or reading.now), "created_when_first_seen")
         created = fields.take_or("created_at", row.get("created_at"), _time(row, "created_at", reading), first)
         changed = _time(row, "updated_at", reading)
         return Account(
@@ -70,8 +96,8 @@ def _account_fate(row: Columns, reading: Reading, seen: Mapping[Stored, datetime
     return fate_of(account)
 
 
-def _key_fate(row: Columns, reading: Reading, owners: Mapping[Stored, Fate[Account]]) -> Fate[Key]:
-    owner = owners.get(row["user_id"])
+def _key_fate(row: Columns, reading: Reading, owners: Mapping[str | None, Fate[Account]]) -> Fate[Key]:
+    owner = owners.get(_user_id(row["user_id"]))
     if not isinstance(owner, Moved):
         # Such a key verifies for nobody.
         return Quarantined(_NO_OWNER[owner is not None], "user_id")
@@ -83,7 +109,7 @@ def _key_fate(row: Columns, reading: Reading, owners: Mapping[Stored, Fate[Accou
         unknown: Repaired[datetime | None] = Repaired(None, "last_use_unknown")
         return Key(
             id=fields.take("id", row["id"], read_id(row["id"], "key")),
-            user_id=account.id,
+            user_id=fields.take("user_id", row["user_id"], _owner(row["user_id"], account)),
             key_hash=fields.take("key_hash", hash_, read_key_hash(hash_)),
             name=fields.take("name", row.get("name"), read_name(row.get("name"))),
             created_at=fields.take_or("created_at", row.get("created_at"), _time(row, "created_at", reading), created),
@@ -93,6 +119,10 @@ def _key_fate(row: Columns, reading: Reading, owners: Mapping[Stored, Fate[Accou
         )
 
     return fate_of(key)
+
+
+def _owner(value: Stored, account: Account) -> Verdict[str]:
+    return Repaired(account.id, RULE) if account.is_merged_away else read_id(value, "user")
 
 
 def _last_use(row: Columns, reading: Reading) -> Verdict[datetime | None]:
@@ -116,12 +146,17 @@ def _without_second_ids(fates: Sequence[Fate[R]]) -> list[Fate[R]]:
     return result
 
 
+def _addresses(fates: Sequence[Fate[Account]]) -> dict[str, str]:
+    records = (fate.record for fate in fates if isinstance(fate, Moved) and not fate.record.is_merged_away)
+    return {record.id: record.email for record in records if not record.email.endswith(NOWHERE)}
+
+
 def _without_clashes(fates: Sequence[Fate[Account]]) -> tuple[list[Fate[Account]], list[Collision]]:
     """Give all but the first of those who share an address one that cannot clash: their keys go on working."""
     holders: dict[str, list[str]] = defaultdict(list)
     result: list[Fate[Account]] = []
     for fate in fates:
-        if isinstance(fate, Moved):
+        if isinstance(fate, Moved) and not fate.record.is_merged_away:
             same = holders[compared(fate.record.email)]
             same.append(fate.record.id)
             result.append(_with_own_address(fate) if len(same) > 1 else fate)
@@ -132,7 +167,7 @@ def _without_clashes(fates: Sequence[Fate[Account]]) -> tuple[list[Fate[Account]
 
 def _with_own_address(fate: Moved[Account]) -> Moved[Account]:
     own = placeholder(fate.record.id)
-    repair = Repair("email", fate.record.email.encode(), own, "address_of_another_account")
+    repair = Repair("email", Text(fate.record.email.encode()), own, "address_of_another_account")
     return Moved(replace(fate.record, email=own), (*fate.repairs, repair))
 
 
@@ -156,14 +191,14 @@ def _without_shared_hashes(fates: Sequence[Fate[Key]]) -> list[Fate[Key]]:
     return result
 
 
-def _first_seen(keys: Sequence[Columns], reading: Reading) -> dict[Stored, datetime]:
+def _first_seen(keys: Sequence[Columns], reading: Reading) -> dict[str | None, datetime]:
     """Return the earliest time known of each owner of a key."""
-    found: dict[Stored, datetime] = {}
+    found: dict[str | None, datetime] = {}
     for row in keys:
         for name in ("created_at", "last_used_at"):
             verdict = _time(row, name, reading)
             if isinstance(verdict, Kept | Repaired):
-                owner = row["user_id"]
+                owner = _user_id(row["user_id"])
                 found[owner] = min(verdict.value, found.get(owner, verdict.value))
     return found
 

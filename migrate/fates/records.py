@@ -12,13 +12,14 @@ from migrate.rules.verdict import Stored
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user; `extra` has the operator's own columns."""
+    """A user; `extra` has the operator's columns. One that is merged away has the id of the account in its place."""
 
     id: str
     email: str
     created_at: datetime
     updated_at: datetime
     extra: Mapping[str, Stored]
+    is_merged_away: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from migrate.fates.accounts import Collision, People, read_people
+from migrate.fates.accounts import People, read_people
 from migrate.fates.fate import Moved
+from migrate.fates.merging import Collision
 from migrate.fates.requests import Names, request_fate
 from migrate.inspection.tally import TableCount, ZoneEvidence
 from migrate.rules.identifiers import read_id
@@ -83,7 +84,7 @@ def inspect_source(source: Source, reading: Reading, names: Names) -> Inspection
 
 def _count_people(database: sqlite3.Connection, layout: Layout, reading: Reading, found: Inspection) -> People:
     users, keys = (read_rows(database, layout.tables[name]) for name in ("users", "api_keys"))
-    people = read_people([row for _, row in users.rows], [row for _, row in keys.rows], reading)
+    people = read_people(users.values, keys.values, reading)
     for name, source, fates in (("users", users, people.accounts), ("api_keys", keys, people.keys)):
         found.tables[name] = TableCount(holes=list(source.holes))
         for fate in fates:

@@ -2,188 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping
+from itertools import count
+from typing import Any, Final, TypeVar
 
-from migrate.fates.fate import Moved, Quarantined, Repair
-from migrate.fates.records import Request
-from migrate.fates.requests import Names, request_fate
+from migrate.fates.fate import Moved
+from migrate.fates.merging import booked
+from migrate.fates.requests import request_fate
 from migrate.moving.counts import Counts
-from migrate.moving.seen_ids import SeenIds
-from migrate.report.files import ReportFiles
-from migrate.report.values import as_stored
-from migrate.rules.times import Reading
-from migrate.rules.verdict import Stored, Text, utf8
-from migrate.source.scan import Hole, Row, Scan
+from migrate.moving.filling import Filling, MovedRequests, Shown, Way
+from migrate.moving.plain_rows import PlainRows
+from migrate.moving.taken_ids import taken_ids
+from migrate.rules.verdict import Stored
+from migrate.source.scan import Cells, Hole, Scan
 from migrate.source.tables import Table
-from services.usage.importing.imports import BEGINNING, Batch, Imports
-from services.usage.importing.record import ImportedRecord, imported
+from servicekit.errors import ErrorReason, Unavailable
+from services.usage.importing.imports import BEGINNING, Batch
+from services.usage.store import Collision
 
-# The tags of a row in 1.1; docs/data-model.md.
-MAX_TAGS: Final = 16
-MAX_TAG_NAME: Final = 64
-MAX_TAG: Final = 512
+__all__ = ["BATCH", "PEOPLE_MOVED", "MovedRequests", "Shown", "Way", "move_requests", "put_batch"]
+
+# Rows of a transaction: a second of work, which a crash loses.
+BATCH: Final = 50_000
+# How often a batch is tried that live traffic gets in the way of.
+TRIES: Final = 5
 # Where a run stands when users and keys have moved and no usage row has.
 PEOPLE_MOVED: Final = BEGINNING + 1
-Shown = Callable[[int], None]
-
-
-@dataclass(slots=True)
-class MovedRequests:
-    """How many rows had which fate, and which could not be read."""
-
-    counts: Counts = field(default_factory=Counts)
-    cost_micro_rub: int = 0
-    holes: Sequence[Hole] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How rows are read and where they go.
-
-    Attributes:
-        source_id: names the source in 1.1.
-        absent: ids of users on whose account nothing may be booked.
-        seen: ids that earlier rows have.
-        shown: is told how many rows have a fate.
-    """
-
-    source_id: str
-    reading: Reading
-    names: Names
-    absent: set[str]
-    imports: Imports
-    seen: SeenIds
-    report: ReportFiles
-    shown: Shown
+T = TypeVar("T")
 
 
 async def move_requests(scan: Scan, table: Table, way: Way) -> MovedRequests:
-    """Move all rows behind the last one that has a fate."""
+    """Move all rows behind the last one that has a fate.
+
+    While PostgreSQL stores a batch the next one is made.
+
+    Raises:
+        Unavailable: the database went away, or live traffic was in the way again and again.
+        Conflict: another run moves the source.
+    """
     last, state = await way.imports.progress()
     way.report.cut(state["lengths"])
-    moved = MovedRequests(Counts.of(state.get("counts", {})), state.get("cost_micro_rub", 0))
-    for first, piece in _numbered(scan, table, last):
-        batch = _Batch(way, moved)
-        for number, row in enumerate(piece, first):
-            batch.take(_number(row, number, table), scan.named(row))
-        way.seen.keep()
-        to = _number(piece[-1], first + len(piece) - 1, table)
-        await way.imports.put(Batch(last, to, batch.records, batch.ids, {**state, **_state(moved, way.report)}))
-        last = to
-        way.shown(moved.counts.rows)
-    moved.holes = scan.holes
-    return moved
+    batches = _Batches(scan, table, way, last, state)
+    batch = await batches.next()
+    while batch is not None:
+        batch = await _both(put_batch(way, batch), batches.next())
+    return batches.moved
 
 
-def _numbered(scan: Scan, table: Table, last: int) -> Iterator[tuple[int, list[Row]]]:
-    """Yield pieces behind a row with the place of their first; without rowids a place in the order is the number."""
-    if table.has_rowid:
-        for piece in scan.rows(None if last <= PEOPLE_MOVED else (last,)):
-            yield 0, piece
-        return
-    place = 0
-    for piece in scan.rows():
-        behind = piece[max(0, last + 1 - place) :] if last >= place else piece
-        if behind:
-            yield place + len(piece) - len(behind), behind
-        place += len(piece)
+class _Batches:
+    """Makes batches of what is behind a row."""
 
-
-def _number(row: Row, place: int, table: Table) -> int:
-    if not table.has_rowid:
-        return place
-    (rowid,) = row.key
-    assert isinstance(rowid, int)  # that is what a rowid is
-    return rowid
-
-
-def _state(moved: MovedRequests, report: ReportFiles) -> dict[str, Any]:
-    return {
-        "counts": moved.counts.as_json(),
-        "cost_micro_rub": moved.cost_micro_rub,
-        "lengths": report.sync(),
-    }
-
-
-class _Batch:
-    """The records of a stretch, and what the report says of it."""
-
-    def __init__(self, way: Way, moved: MovedRequests) -> None:
-        self.records: list[ImportedRecord] = []
-        self.ids: dict[str, str] = {}
+    def __init__(self, scan: Scan, table: Table, way: Way, last: int, state: Mapping[str, Any]) -> None:
+        self.moved = MovedRequests(Counts.of(state.get("counts", {})), state.get("cost_micro_rub", 0))
+        self._scan = scan
         self._way = way
-        self._moved = moved
+        self._last = last
+        self._state = state
+        # Those behind the last row with a fate will be met again; who writes there may have made them smaller.
+        self._holes = [hole for hole in (Hole(*each) for each in state.get("holes", ())) if hole.first <= last]
+        self._pieces = _numbered(scan, table, last)
+        self._plain = PlainRows(table, way.reading, way.names, way.absent | way.owners.keys())
+        self._taken = taken_ids(scan, table, way.seen, self._moves)
 
-    def take(self, number: int, values: Mapping[str, Stored]) -> None:
-        """Give a row its fate."""
-        way, counts = self._way, self._moved.counts
-        fate = request_fate(values, way.reading, way.names)
-        if isinstance(fate, Moved):
-            reason = self._reason_to_wait(fate.record, number)
-            if reason is None:
-                self._move(number, values, fate)
-                return
-            fate = reason
-        counts.quarantined += 1
-        way.report.quarantine("usage", number, fate, values)
+    async def next(self) -> Batch | None:
+        """Return the next batch, None behind the last row; other tasks run between its pieces."""
+        filling = Filling(self._way, self._scan, self._plain, self._taken, self.moved)
+        to = self._last
+        for piece in self._pieces:
+            filling.take(piece)
+            to = piece[-1][0]
+            await asyncio.sleep(0)
+            if filling.size >= BATCH:
+                break
+        self.moved.holes = (*self._holes, *self._scan.holes)
+        if not filling.size:
+            return None
+        self._way.seen.keep()
+        batch = Batch(self._last, to, filling.rows, filling.ids, self._kept(), self._plain.months | filling.months)
+        self._last = to
+        return batch
 
-    def _reason_to_wait(self, request: Request, number: int) -> Quarantined | None:
-        if request.user_id in self._way.absent:
-            return Quarantined("owner_quarantined", "user_id")
-        if not self._way.seen.is_first(request.id, number):
-            return Quarantined("id_taken", "id")
-        return None
+    def _kept(self) -> dict[str, Any]:
+        moved = self.moved
+        return {
+            **self._state,
+            "counts": moved.counts.as_json(),
+            "cost_micro_rub": moved.cost_micro_rub,
+            "holes": [[hole.first, hole.last] for hole in moved.holes],
+            "lengths": self._way.report.sync(),
+        }
 
-    def _move(self, number: int, values: Mapping[str, Stored], fate: Moved[Request]) -> None:
-        request, tags, left = fate.record, *_tags(fate.record.extra)
-        repairs = (*fate.repairs, *left)
-        counts = self._moved.counts
-        counts.repaired += bool(repairs)
-        counts.as_it_is += not repairs
-        self._moved.cost_micro_rub += request.cost_micro_rub
-        new_id = str(request.id)
-        for repair in repairs:
-            self._way.report.repair("usage", number, new_id, repair)
-            if repair.field == "id":
-                self._way.report.mapping("usage", values["id"], new_id)
-                self.ids[_told(values["id"])] = new_id
-        self.records.append(_record(request, tags, self._way.source_id))
-
-
-def _record(request: Request, tags: Mapping[str, str], source_id: str) -> ImportedRecord:
-    return imported(
-        request.created_at,
-        source_id,
-        request_id=str(request.id),
-        user_id=request.user_id,
-        provider=request.provider,
-        model=request.model,
-        requested_model=request.requested_model,
-        tokens_input=request.tokens_input,
-        tokens_output=request.tokens_output,
-        cost_micro_rub=request.cost_micro_rub,
-        metadata=tags,
-    )
+    def _moves(self, values: Mapping[str, Stored]) -> bool:
+        fate = booked(request_fate(values, self._way.reading, self._way.names), self._way.owners)
+        return isinstance(fate, Moved) and fate.record.user_id not in self._way.absent
 
 
-def _tags(extra: Mapping[str, Stored]) -> tuple[dict[str, str], list[Repair]]:
-    """Return the operator's own columns as tags, and those that cannot be: their values stay in the report."""
-    tags: dict[str, str] = {}
-    left: list[Repair] = []
-    for name, value in extra.items():
-        text = utf8(value) if isinstance(value, Text) else str(value) if isinstance(value, int | float) else None
-        fits = text is not None and len(text) <= MAX_TAG and "\0" not in text and len(name) <= MAX_TAG_NAME
-        if value is None:
-            continue
-        if fits and text is not None and len(tags) < MAX_TAGS:
-            tags[name] = text
-        else:
-            left.append(Repair(name, value, None, "column_left_in_report"))
-    return tags, left
+def _numbered(scan: Scan, table: Table, last: int) -> Iterator[list[tuple[int, Cells]]]:
+    """Yield pieces behind a row with the number of each row; without rowids it is a place in the order."""
+    if table.has_rowid:
+        for piece in scan.cells(None if last <= PEOPLE_MOVED else (last,)):
+            yield [(cells[0], cells) for cells in piece]  # type: ignore[misc]
+        return
+    places = count()
+    for piece in scan.cells():
+        behind = [(place, cells) for cells in piece if (place := next(places)) > last]
+        if behind:
+            yield behind
 
 
-def _told(old: Stored) -> str:
-    shown = as_stored(old)
-    return str(shown.get("value", "\\x" + shown.get("hex", "")))
+async def put_batch(way: Way, batch: Batch) -> None:
+    """Store a batch, past live traffic that gets in its way.
+
+    Raises:
+        Unavailable: the database went away, or live traffic was in the way again and again.
+        Conflict: another run moves the source, or an id is another row's.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            await way.imports.put(batch)
+            break
+        except Collision as exc:
+            if not left:
+                raise Unavailable(
+                    ErrorReason.DATABASE_ERROR, "Live traffic is in the way of a batch. Run it again."
+                ) from exc
+    way.shown(batch.state["counts"]["rows"])
+
+
+async def _both(put: Coroutine[Any, Any, None], made: Coroutine[Any, Any, T]) -> T:
+    """Await both; return what is made. What fails is raised as it is, and ends the other."""
+    failure: BaseException | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(put)
+            task = group.create_task(made)
+    except BaseExceptionGroup as failed:
+        failure = failed.exceptions[0]
+    if failure is not None:
+        raise failure
+    return task.result()

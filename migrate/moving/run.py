@@ -3,36 +3,58 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
+from migrate.fates.accounts import read_people
 from migrate.fates.fate import Quarantined
+from migrate.fates.merging import Collision, Decision, WrongDecision
 from migrate.fates.requests import Names
+from migrate.moving.collisions import find_collisions
 from migrate.moving.counts import Counts
-from migrate.moving.people import move_people
+from migrate.moving.mark import MARK, check_mark, mark_at
+from migrate.moving.owners import MERGED, Ask, check_still_decided, decided, owners_in
+from migrate.moving.people import MovedPeople, move_people
 from migrate.moving.requests import PEOPLE_MOVED, MovedRequests, Shown, Way, move_requests
 from migrate.moving.seen_ids import SeenIds
 from migrate.moving.target import Target
 from migrate.report.files import ReportFiles
+from migrate.report.lines import ReportLines
+from migrate.report.wholes import HeldLines, Wholes
 from migrate.rules.times import Reading
 from migrate.source.file import Source
 from migrate.source.scan import Scan, SourceRows, read_rows
-from migrate.source.tables import Layout, read_layout
+from migrate.source.tables import Layout, Table, read_layout
 from services.usage.importing.imports import BEGINNING, Batch
 
 SEEN: Final = "seen-ids.db"
+# What the state remembers: the number of the round that was last reported, and when the source was first read.
+ROUND: Final = "round"
+FIRST_ROUND: Final = 0
+FIRST_SEEN: Final = "first_seen"
+# The zone of times that say none.
+ZONE: Final = "naive_zone"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be moved, and how its values are to be read."""
+    """What is to be moved, and how its values are to be read.
+
+    Attributes:
+        decisions: which of the accounts with one address become one; all others stay apart.
+        ask: asks a person for more of them.
+    """
 
     source: Source
     source_id: str
     reading: Reading
     names: Names
+    decisions: Sequence[Decision] = ()
+    ask: Ask | None = None
 
 
 def source_id_of(path: Path) -> str:
@@ -45,42 +67,125 @@ async def move(order: Order, target: Target, report: ReportFiles, shown: Shown) 
 
     Raises:
         SourceFault: the source is none of release 1.0.
+        WrongDecision: accounts cannot become one, or have moved already.
         Unavailable: a database went away: run it again, it goes on where it stood.
         Conflict: another run moves the source.
     """
     layout = read_layout(order.source.database)
-    await _move_people_once(order, layout, target, report)
+    last, state = await target.usage.progress()
+    if last == BEGINNING:
+        await _move_people(order, layout, state, target, report)
+    else:
+        check_still_decided(state, order.decisions)
+    return await move_rest(order, layout, target, report, shown)
+
+
+async def move_rest(order: Order, layout: Layout, target: Target, report: ReportFiles, shown: Shown) -> dict[str, Any]:
+    """Move the usage rows behind the last one that has a fate; return the summary.
+
+    Raises:
+        SourceFault: rows that have moved are not where they were: nothing was done.
+        WrongDecision: times were read in another zone.
+    """
     _, state = await target.usage.progress()
     table = layout.tables["usage"]
+    check_mark(order.source.database, table, state.get(MARK))
     scan = Scan(order.source.database, table)
     with SeenIds(report.folder / SEEN) as seen:
-        way = Way(order.source_id, order.reading, order.names, set(state["absent"]), target.usage, seen, report, shown)
-        moved = await move_requests(scan, table, way)
+        moved = await move_requests(scan, table, way_of(order, state, target, seen, report, shown))
+    await _keep_mark(order, table, target)
     summary = _summary(order, layout, state, moved)
     report.summary(summary)
     return summary
 
 
-async def _move_people_once(order: Order, layout: Layout, target: Target, report: ReportFiles) -> None:
-    last, _ = await target.usage.progress()
-    if last != BEGINNING:
-        return
+def way_of(
+    order: Order, state: Mapping[str, Any], target: Target, seen: SeenIds, report: ReportFiles, shown: Shown
+) -> Way:
+    """Return how usage rows are read and where they go."""
+    return Way(
+        order.source_id,
+        reading_of(order, state),
+        order.names,
+        set(state["absent"]),
+        owners_in(state),
+        target.usage,
+        seen,
+        report,
+        shown,
+    )
+
+
+async def _keep_mark(order: Order, table: Table, target: Target) -> None:
+    last, state = await target.usage.progress()
+    mark = mark_at(order.source.database, table, last)
+    if mark is not None and mark != state.get(MARK):
+        await target.usage.put(Batch(last, last, (), {}, {**state, MARK: mark}))
+
+
+async def _move_people(
+    order: Order, layout: Layout, state: Mapping[str, Any], target: Target, report: ReportFiles
+) -> None:
     report.cut({})
+    # What an earlier run saw, whose rows were taken back.
+    (report.folder / SEEN).unlink(missing_ok=True)
+    held, wholes = HeldLines(), Wholes(report.folder)
     users, keys = (read_rows(order.source.database, layout.tables[name]) for name in ("users", "api_keys"))
-    people = await move_people(users, keys, order.reading, target.auth, report)
-    state = {
+    collisions = await find_collisions(read_people(users.values, keys.values, order.reading), target.auth)
+    merged = decided(state, order.decisions, order.ask, collisions)
+    # A run that is killed while accounts move must not go on with other decisions, nor with another first moment.
+    first_seen = state.get(FIRST_SEEN, order.reading.now.isoformat())
+    zone = order.reading.zone
+    begun = {MERGED: merged, FIRST_SEEN: first_seen, ZONE: state.get(ZONE, None if zone is None else zone.key)}
+    await target.usage.put(Batch(BEGINNING, BEGINNING, (), {}, begun))
+    people = await move_people(users, keys, reading_of(order, begun), merged, target.auth, held)
+    history = leave_history(order.source, layout, held)
+    wholes.write(held, (), report, None, FIRST_ROUND)
+    moved = {
+        **begun,
+        **state_of_people(users, keys, people, collisions),
+        "provider_status": history.as_json(),
+        "absent": sorted(people.absent),
+        ROUND: FIRST_ROUND,
+        "lengths": report.sync(),
+    }
+    await target.usage.put(Batch(BEGINNING, PEOPLE_MOVED, (), {}, moved))
+    wholes.forget(FIRST_ROUND)
+
+
+def reading_of(order: Order, state: Mapping[str, Any]) -> Reading:
+    """Return how values are read: as they were from the beginning, whatever the words of this command leave out.
+
+    Raises:
+        WrongDecision: it states another zone.
+    """
+    stated, kept = order.reading.zone, state.get(ZONE)
+    if stated is not None and stated.key != kept:
+        raise WrongDecision(
+            f"Rows of this source have moved with {kept or 'no zone'}: leave --naive-zone out; bring rows that wait "
+            "for a zone back with run --from-quarantine; or undo first."
+        )
+    return replace(
+        order.reading,
+        zone=None if kept is None else ZoneInfo(kept),
+        first_seen=datetime.fromisoformat(state[FIRST_SEEN]),
+    )
+
+
+def state_of_people(
+    users: SourceRows, keys: SourceRows, people: MovedPeople, collisions: Sequence[Collision]
+) -> dict[str, Any]:
+    """Return what the summary says of them."""
+    return {
         "users": people.users.as_json(),
         "api_keys": people.keys.as_json(),
         "unreadable": {"users": _holes(users), "api_keys": _holes(keys)},
-        "provider_status": _leave_history(order.source, layout, report).as_json(),
-        "absent": sorted(people.absent),
-        "addresses_of_several": [[each.address, *each.user_ids] for each in people.collisions],
-        "lengths": report.sync(),
+        "addresses_of_several": [[each.address, *each.user_ids] for each in collisions],
+        "accounts_of_1_1": sorted({id_ for each in collisions for id_ in each.user_ids[: each.of_1_1]}),
     }
-    await target.usage.put(Batch(BEGINNING, PEOPLE_MOVED, (), {}, state))
 
 
-def _leave_history(source: Source, layout: Layout, report: ReportFiles) -> Counts:
+def leave_history(source: Source, layout: Layout, report: ReportLines) -> Counts:
     """Set aside what 1.0 said of providers: the routers of 1.1 write their own state every few seconds."""
     counts = Counts()
     table = layout.tables.get("provider_status")
@@ -99,7 +204,7 @@ def _summary(order: Order, layout: Layout, state: Mapping[str, Any], moved: Move
     return {
         "source": str(order.source.path),
         "source_id": order.source_id,
-        "naive_zone": None if order.reading.zone is None else order.reading.zone.key,
+        "naive_zone": state.get(ZONE),
         "notes": list(order.source.notes),
         "tables": {
             "users": state["users"],
@@ -109,5 +214,7 @@ def _summary(order: Order, layout: Layout, state: Mapping[str, Any], moved: Move
         },
         "unreadable": {**state["unreadable"], "usage": usage_holes},
         "addresses_of_several": state["addresses_of_several"],
+        "accounts_of_1_1": state.get("accounts_of_1_1", []),
+        "merged": state.get(MERGED, {}),
         "stays_behind": list(layout.others),
     }

@@ -17,6 +17,7 @@ class SeenIds:
         self._database.execute("PRAGMA synchronous=OFF")
         self._database.execute("PRAGMA journal_mode=MEMORY")
         self._database.execute("CREATE TABLE IF NOT EXISTS seen (id BLOB PRIMARY KEY, number INTEGER) WITHOUT ROWID")
+        (self._has_some,) = self._database.execute("SELECT EXISTS (SELECT 1 FROM seen)").fetchone()
         self._database.execute("BEGIN")
 
     def __enter__(self) -> SeenIds:
@@ -29,10 +30,22 @@ class SeenIds:
         self._database.close()
 
     def is_first(self, found: uuid.UUID, number: int) -> bool:
-        """Tell whether no earlier row has the id."""
-        self._database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (found.bytes, number))
-        (first,) = self._database.execute("SELECT number FROM seen WHERE id = ?", (found.bytes,)).fetchone()
-        return bool(first == number)
+        """Tell whether no earlier row has the id, which is the row's from now on."""
+        return self.take(found.bytes, number)
+
+    def take(self, id_: bytes, number: int) -> bool:
+        """Tell the same of an id's bytes."""
+        self._has_some = 1
+        if self._database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (id_, number)).rowcount:
+            return True
+        return self.holder(id_) == number
+
+    def holder(self, id_: bytes) -> int | None:
+        """Return the number of the row that has an id."""
+        if not self._has_some:
+            return None
+        found = self._database.execute("SELECT number FROM seen WHERE id = ?", (id_,)).fetchone()
+        return None if found is None else int(found[0])
 
     def keep(self) -> None:
         """Write what was seen."""

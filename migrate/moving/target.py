@@ -7,15 +7,17 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from asyncpg import Pool, Record
 from pydantic import SecretStr
 
+from migrate.moving.local_suite import dsn_of_local_suite
 from servicekit.postgres import open_pool
 from servicekit.settings import PostgresSettings
+from services.auth.importing.following import Following
 from services.auth.importing.imports import Imports as AuthImports
+from services.auth.keys.store.api_keys import KeyStore
 from services.usage.importing.imports import Imports as UsageImports
 from services.usage.store import UsageStore
-from tools.stack.home import home_of
-from tools.stack.up import describe
 
 AUTH = "AUTH_POSTGRES_DSN"
 USAGE = "USAGE_POSTGRES_DSN"
@@ -25,10 +27,12 @@ STATEMENT_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The entrances of one source."""
+    """The entrances of one source, and auth's own look-up of keys."""
 
     auth: AuthImports
+    following: Following
     usage: UsageImports
+    keys: KeyStore
 
 
 @asynccontextmanager
@@ -40,12 +44,25 @@ async def open_target(source_id: str, environment: Mapping[str, str] = os.enviro
     """
     auth, usage = (_settings(name, environment) for name in (AUTH, USAGE))
     async with open_pool(auth) as auth_pool, open_pool(usage) as usage_pool:
-        yield Target(AuthImports(auth_pool, source_id), UsageImports(UsageStore(usage_pool), source_id))
+        usage_imports = UsageImports(UsageStore(usage_pool), source_id)
+        following = Following(auth_pool, source_id)
+        yield Target(AuthImports(auth_pool, source_id), following, usage_imports, KeyStore(auth_pool))
+
+
+@asynccontextmanager
+async def open_auth(environment: Mapping[str, str] = os.environ) -> AsyncIterator[Pool[Record]]:
+    """Yield the database of auth, as `open_target` finds it.
+
+    Raises:
+        ServerError: there is no local suite either.
+    """
+    async with open_pool(_settings(AUTH, environment)) as pool:
+        yield pool
 
 
 def _settings(variable: str, environment: Mapping[str, str]) -> PostgresSettings:
     dsn = environment.get(variable)
     if not dsn:
         service = variable.split("_", 1)[0].lower()
-        dsn = describe(home_of(environment), environment).environments.of(service)[variable]
+        dsn = dsn_of_local_suite(service, variable, environment)
     return PostgresSettings(dsn=SecretStr(dsn), statement_timeout_s=STATEMENT_S)

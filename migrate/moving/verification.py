@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from migrate.fates.accounts import People, read_people
 from migrate.fates.fate import Moved
+from migrate.fates.merging import WrongDecision, booked
 from migrate.fates.records import Request
 from migrate.fates.requests import request_fate
-from migrate.moving.run import Order
+from migrate.moving.edited import edited
+from migrate.moving.owners import owners_in
+from migrate.moving.run import FIRST_SEEN, Order, reading_of
 from migrate.moving.seen_ids import SeenIds
 from migrate.moving.target import Target
+from migrate.report.reading import lines_of
+from migrate.report.values import stored_of
+from migrate.rules.times import Reading
+from migrate.rules.verdict import Stored
 from migrate.source.scan import Scan, read_rows
 from migrate.source.tables import read_layout
 
@@ -29,19 +39,62 @@ class Difference:
     target: object
 
 
-async def verify(order: Order, target: Target, seen: SeenIds) -> list[Difference]:
-    """Return what differs: accounts, keys, and requests, tokens and cost of each day. It reads, and writes nothing."""
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """How the source's rows moved.
+
+    Attributes:
+        mended: usage rows that came back from quarantine, by number: their values, and the zone of their times.
+    """
+
+    absent: set[str]
+    owners: Mapping[str, str]
+    reading: Reading
+    mended: Mapping[int, tuple[Mapping[str, Stored], Reading]]
+
+
+async def verify(order: Order, target: Target, seen: SeenIds, folder: Path | None = None) -> list[Difference]:
+    """Return what differs: accounts, keys, and requests, tokens and cost of each day. It reads, and writes nothing.
+
+    Args:
+        folder: of the report, which has the values of rows that came back from quarantine.
+
+    Raises:
+        WrongDecision: there are such rows, and no folder.
+    """
     layout = read_layout(order.source.database)
-    users, keys = (read_rows(order.source.database, layout.tables[name]) for name in ("users", "api_keys"))
-    people = read_people([row for _, row in users.rows], [row for _, row in keys.rows], order.reading)
     _, state = await target.usage.progress()
-    absent = set(state.get("absent", ()))
-    wanted = {fate.record.id for fate in people.accounts if isinstance(fate, Moved)} - absent
+    users, keys = edited(
+        read_rows(order.source.database, layout.tables["users"]),
+        read_rows(order.source.database, layout.tables["api_keys"]),
+        state,
+    )
+    reading = reading_of(order, state) if FIRST_SEEN in state else order.reading
+    how = _Wanted(set(state.get("absent", ())), owners_in(state), reading, _mended(state, reading, folder))
+    people = read_people(users.values, keys.values, reading, how.owners)
+    own = (fate.record for fate in people.accounts if isinstance(fate, Moved))
+    wanted = {record.id for record in own if not record.is_merged_away} - how.absent
     return [
         *_sets("account", wanted, set(await target.auth.addresses(sorted(wanted)))),
-        *_sets("key", _keys(people, absent), await target.auth.kept_keys()),
-        *_compared(_days(order, absent, seen), await target.usage.days()),
+        *_sets("key", _keys(people, how.absent), set(await target.auth.kept_keys())),
+        *_compared(_days(order, how, seen), await target.usage.days()),
     ]
+
+
+def _mended(
+    state: Mapping[str, Any], reading: Reading, folder: Path | None
+) -> dict[int, tuple[Mapping[str, Stored], Reading]]:
+    if not state.get("lengths", {}).get("edited"):
+        return {}
+    if folder is None:
+        raise WrongDecision("Rows came back from quarantine with other values: name the report's folder by --report.")
+    return {
+        line["rowid"]: (
+            {name: stored_of(shown) for name, shown in line["values"].items()},
+            reading if line["naive_zone"] is None else replace(reading, zone=ZoneInfo(line["naive_zone"])),
+        )
+        for line in lines_of(folder / "edited.jsonl")
+    }
 
 
 def _keys(people: People, absent: set[str]) -> set[str]:
@@ -49,25 +102,29 @@ def _keys(people: People, absent: set[str]) -> set[str]:
     return {key.id for key in moved if key.user_id not in absent}
 
 
-def _days(order: Order, absent: set[str], seen: SeenIds) -> dict[date, Day]:
+def _days(order: Order, how: _Wanted, seen: SeenIds) -> dict[date, Day]:
     days: dict[date, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for request in _requests(order, absent, seen):
+    for request in _requests(order, how, seen):
         amounts = (1, request.tokens_input, request.tokens_output, request.cost_micro_rub)
         sums = days[request.created_at.astimezone(UTC).date()]
         sums[:] = [total + amount for total, amount in zip(sums, amounts, strict=True)]
     return {day: tuple(sums) for day, sums in days.items()}
 
 
-def _requests(order: Order, absent: set[str], seen: SeenIds) -> Iterator[Request]:
+def _requests(order: Order, how: _Wanted, seen: SeenIds) -> Iterator[Request]:
     """Yield what should have moved; the first row of an id is its row."""
     table = read_layout(order.source.database).tables["usage"]
     scan = Scan(order.source.database, table)
     place = 0
     for piece in scan.rows():
         for row in piece:
-            fate = request_fate(scan.named(row), order.reading, order.names)
+            number = row.number if table.has_rowid else place
+            values, reading = how.mended.get(number, (None, how.reading))
+            fate = booked(request_fate(values or scan.named(row), reading, order.names), how.owners)
             place += 1
-            if isinstance(fate, Moved) and fate.record.user_id not in absent and seen.is_first(fate.record.id, place):
+            if not isinstance(fate, Moved) or fate.record.user_id in how.absent:
+                continue
+            if seen.is_first(fate.record.id, place):
                 yield fate.record
 
 

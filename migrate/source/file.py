@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,7 +39,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An open file: every read sees the state of one moment, whatever 1.0 writes meanwhile.
+    """An open file: every read sees the state of one moment, whatever 1.0 writes meanwhile, unless it is not held.
 
     Attributes:
         path: of the file that was named.
@@ -53,12 +53,14 @@ class Source:
 
 
 @contextmanager
-def open_source(path: Path, aside: Path) -> Iterator[Source]:
+def open_source(path: Path, aside: Path, *, is_held: bool = True) -> Iterator[Source]:
     """Yield the source; leaving it ends the read.
 
     Args:
         path: of the file.
         aside: a folder for a copy, where the file cannot be read in its place.
+        is_held: read the state of one moment. Without a write-ahead log 1.0 cannot write as long; else each statement
+            sees the state of its own moment, and 1.0 waits for none longer than it takes.
 
     Raises:
         SourceFault: it cannot be read.
@@ -67,6 +69,8 @@ def open_source(path: Path, aside: Path) -> Iterator[Source]:
     found, notes = _readable(path, header, aside)
     with closing(_connect(found)) as database:
         _begin(database, path)
+        if not is_held:
+            database.execute("COMMIT")
         yield Source(path, database, notes)
 
 
@@ -102,12 +106,30 @@ def read_header(path: Path) -> Header:
 def _readable(path: Path, header: Header, aside: Path) -> tuple[Path, tuple[str, ...]]:
     """Return the file to open: itself, or a copy where reading in place would need to write."""
     journal = path.with_name(path.name + "-journal")
-    if journal.exists() and journal.stat().st_size > 0:
+    if _size_of(journal) and _is_hot(path):
         return _copied(path, aside), ("hot_journal: a copy was rolled back to the last commit and read",)
     may_write = os.access(path.parent, os.W_OK)
     if header.has_wal and not may_write:
         return _copied(path, aside), ("read_only_place: a copy with its -wal file was read",)
     return path, ()
+
+
+def _size_of(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0
+
+
+def _is_hot(path: Path) -> bool:
+    """Tell whether the journal is a dead writer's; one that lives holds a lock, and goes on."""
+    with closing(_connect(path)) as database:
+        try:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as exc:
+            return "locked" not in str(exc)
+        except sqlite3.DatabaseError:
+            return True
+    return False
 
 
 def _copied(path: Path, aside: Path) -> Path:

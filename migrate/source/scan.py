@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
 
 from migrate.rules.verdict import Stored, Text, utf8
-from migrate.source.tables import Table
+from migrate.source.faults import SourceFault
+from migrate.source.tables import Table, has_unique
 from servicekit.postgres import sql
 
-PIECE: Final = 5_000
+PIECE: Final = 1_000
 MAX_ROWID: Final = 2**63 - 1
+MIN_ROWID: Final = -(2**63)
+# Behind a bad page each rowid is tried, so far: a table's leaf has tens of rows. What is bad further is a branch.
+NEAR: Final = 100_000
+_BELOW: Final = "SELECT {key} FROM {table} WHERE {key} <= 0 ORDER BY {key} DESC LIMIT 1"
+_WITH: Final = "SELECT {key}, {columns} FROM {table} WHERE {column} = ?"
 _BEHIND: Final = "SELECT {key}, {columns} FROM {table} WHERE ({key}) > ({marks}) ORDER BY {key} LIMIT ?"
+_UP_TO: Final = "SELECT {key}, {columns} FROM {table} WHERE {key} <= ? ORDER BY {key} DESC LIMIT ?"
+_FROM_PLACE: Final = "SELECT {key}, {columns} FROM {table} ORDER BY {key} LIMIT ? OFFSET ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,17 @@ class Row:
 
     key: tuple[Stored, ...]
     values: tuple[Stored, ...]
+
+    @property
+    def number(self) -> int:
+        """Return the rowid of a row that has one."""
+        (rowid,) = self.key
+        assert isinstance(rowid, int)  # that is what a rowid is
+        return rowid
+
+
+Cells: TypeAlias = "tuple[Stored | str, ...]"
+"""A row as SQLite gives it: the key, then the values; texts may be decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,7 @@ class Scan:
         """`columns`: those to be read; None: all that are there."""
         columns = table.present if columns is None else columns
         self.holes: list[Hole] = []
+        self._text: type[str | Text] = Text
         self._database = database
         self._table = table
         key = ", ".join(map(_quoted, table.key))
@@ -57,33 +77,106 @@ class Scan:
         """Yield pieces of rows behind a key; None: from the beginning.
 
         Raises:
-            sqlite3.DatabaseError: a table without rowids has a bad page: there is no way round it.
+            SourceFault: a table without rowids has a bad page: there is no way round it; or SQLite refuses to read.
         """
+        self._text = Text
+        for piece in self._pieces(after):
+            yield [self._row(cells) for cells in piece]
+
+    def cells(self, after: tuple[Stored, ...] | None = None) -> Iterator[list[Cells]]:
+        """Yield the same rows, faster: texts are decoded where all of a piece can be; `row` makes rows of them.
+
+        Raises:
+            SourceFault: as `rows`.
+        """
+        self._text = str
+        yield from self._pieces(after)
+
+    def row(self, cells: Cells) -> Row:
+        """Return a row as it is stored."""
+        return self._row(tuple(Text(cell.encode()) if isinstance(cell, str) else cell for cell in cells))
+
+    def find(self, column: str, text: str) -> Row | None:
+        """Return a row that has a text in a column, None too where its index cannot be read."""
+        statement = sql(
+            "SELECT {key}, {columns} FROM {table} WHERE {column} = ?", column=_quoted(column), **self._parts
+        )
+        try:
+            found = self._database.execute(statement, (text,)).fetchone()
+        except sqlite3.DatabaseError:
+            return None
+        return None if found is None else self._row(found)
+
+    def is_unique(self, column: str) -> bool:
+        """Tell whether SQLite lets no two rows have the same bytes in a column."""
+        return has_unique(self._database, self._table, column)
+
+    def _row(self, cells: tuple[Any, ...]) -> Row:
+        return Row(cells[: self._size], cells[self._size :])
+
+    def _pieces(self, after: tuple[Any, ...] | None) -> Iterator[list[tuple[Any, ...]]]:
         while piece := self._piece(after):
             yield piece
-            after = piece[-1].key
+            after = piece[-1][: self._size]
+
+    def before(self, number: int, limit: int) -> list[Row]:
+        """Return the rows up to a rowid, without rowids up to a place in the order, the last `limit` of them.
+
+        Raises:
+            sqlite3.DatabaseError: they are on a bad page.
+        """
+        if self._table.has_rowid:
+            found = self._database.execute(sql(_UP_TO, **self._parts), (number, limit))
+        else:
+            first = max(0, number + 1 - limit)
+            found = self._database.execute(sql(_FROM_PLACE, **self._parts), (max(0, number + 1 - first), first))
+        return [Row(row[: self._size], row[self._size :]) for row in found]
 
     def named(self, row: Row) -> dict[str, Stored]:
         """Return the values of a row by their columns."""
         return dict(zip(self._columns, row.values, strict=True))
 
-    def _piece(self, after: tuple[Stored, ...] | None) -> list[Row]:
+    def _piece(self, after: tuple[Any, ...] | None) -> list[tuple[Any, ...]]:
         try:
             return self._read(after, PIECE)
         except sqlite3.DatabaseError as exc:
-            if not self._table.has_rowid or "malformed" not in str(exc):
-                raise
-        return self._before_or_behind(0 if after is None else _number(after))
+            if not _is_damage(exc):
+                raise SourceFault("source_unreadable", f"Table {self._table.name} cannot be read: {exc}.") from exc
+            if not self._table.has_rowid:
+                raise SourceFault(
+                    "source_damaged",
+                    f"Table {self._table.name} has no rowids and a bad page, past which nobody can read: "
+                    "make a copy by sqlite3's .recover, look through it, and move the copy.",
+                ) from exc
+        return self._before_or_behind(self._before_all() if after is None else after[0])
 
-    def _read(self, after: tuple[Stored, ...] | None, limit: int) -> list[Row]:
+    def _before_all(self) -> int:
+        """Return a rowid that no row is before."""
+        try:
+            found = self._database.execute(sql(_BELOW, **self._parts)).fetchone()
+        except sqlite3.DatabaseError:
+            return MIN_ROWID
+        return 0 if found is None else MIN_ROWID
+
+    def _read(self, after: tuple[Any, ...] | None, limit: int) -> list[tuple[Any, ...]]:
+        if self._text is str:
+            try:
+                self._database.text_factory = str
+                return self._fetch(after, limit)
+            except sqlite3.OperationalError as exc:
+                if "UTF-8" not in str(exc):
+                    raise
+            finally:
+                self._database.text_factory = Text
+        return self._fetch(after, limit)
+
+    def _fetch(self, after: tuple[Any, ...] | None, limit: int) -> list[tuple[Any, ...]]:
         if after is None:
-            found = self._database.execute(self._first, (limit,))
-        else:
-            values = [_bound(value) for value in after]
-            found = self._database.execute(sql(_BEHIND, marks=_marks(values), **self._parts), (*values, limit))
-        return [Row(row[: self._size], row[self._size :]) for row in found]
+            return self._database.execute(self._first, (limit,)).fetchall()
+        values = [_bound(value) for value in after]
+        return self._database.execute(sql(_BEHIND, marks=_marks(values), **self._parts), (*values, limit)).fetchall()
 
-    def _before_or_behind(self, after: int) -> list[Row]:
+    def _before_or_behind(self, after: int) -> list[tuple[Any, ...]]:
         """Return the rows before the hole that begins somewhere behind `after`, else the first one behind it."""
         limit = PIECE // 2
         while limit:
@@ -95,6 +188,11 @@ class Scan:
         return [] if behind == MAX_ROWID else self._tried(behind, 1) or []
 
     def _end_of_hole(self, after: int) -> int:
+        """Return the last rowid of a hole: no row that can be read is between two bad pages that are near."""
+        near = range(after + 1, min(after + NEAR, MAX_ROWID))
+        return next((number for number in near if self._tried(number, 1) is not None), None) or self._far_end(near[-1])
+
+    def _far_end(self, after: int) -> int:
         """Return the last rowid behind which rows can be read again, found by doubling and then by halving."""
         step = 1
         while after + step < MAX_ROWID and self._tried(after + step, 1) is None:
@@ -105,20 +203,19 @@ class Scan:
             bad, good = (middle, good) if self._tried(middle, 1) is None else (bad, middle)
         return good
 
-    def _tried(self, after: int, limit: int) -> list[Row] | None:
+    def _tried(self, after: int, limit: int) -> list[tuple[Any, ...]] | None:
         try:
             return self._read((after,), limit)
         except sqlite3.DatabaseError:
             return None
 
 
-def _number(key: tuple[Stored, ...]) -> int:
-    (rowid,) = key
-    assert isinstance(rowid, int)  # that is what a rowid is
-    return rowid
+def _is_damage(exc: sqlite3.DatabaseError) -> bool:
+    # Not by its text: what SQLite's JSON cannot read is malformed, too.
+    return exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT
 
 
-def _bound(value: Stored) -> Stored | str:
+def _bound(value: Stored | str) -> Stored | str:
     """Return a value as SQLite is told it: bytes would be a BLOB, which is behind every text."""
     text = utf8(value) if isinstance(value, Text) else None
     return value if text is None else text
@@ -134,10 +231,20 @@ def _quoted(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SourceRows:
-    """All rows of a table, with what names each, a rowid or a place in the order; and what could not be read."""
+    """All rows of a table, with what names each, a rowid or a place in the order; and what could not be read.
+
+    Attributes:
+        originals: rows as they are in the source, where a person gave them other values, by what names them.
+    """
 
     rows: Sequence[tuple[int, Mapping[str, Stored]]]
     holes: Sequence[Hole]
+    originals: Mapping[int, Mapping[str, Stored]] = field(default_factory=dict)
+
+    @property
+    def values(self) -> list[Mapping[str, Stored]]:
+        """Return the rows without what names them."""
+        return [row for _, row in self.rows]
 
 
 def read_rows(database: sqlite3.Connection, table: Table) -> SourceRows:
@@ -146,5 +253,24 @@ def read_rows(database: sqlite3.Connection, table: Table) -> SourceRows:
     rows: list[tuple[int, Mapping[str, Stored]]] = []
     for piece in scan.rows():
         for row in piece:
-            rows.append((_number(row.key) if table.has_rowid else len(rows), scan.named(row)))
+            rows.append((row.number if table.has_rowid else len(rows), scan.named(row)))
     return SourceRows(rows, scan.holes)
+
+
+def count_rows(database: sqlite3.Connection, table: Table) -> int | None:
+    """Return how many rows a table has; None where a bad page does not let SQLite count them."""
+    try:
+        (rows,) = database.execute(sql("SELECT count(*) FROM {table}", table=_quoted(table.name))).fetchone()
+    except sqlite3.DatabaseError:
+        return None
+    return int(rows)
+
+
+def count_behind(database: sqlite3.Connection, table: Table, last: int, done: int) -> int:
+    """Return how many rows are behind a rowid; in a table without rowids, how many more than are done there are."""
+    name = _quoted(table.name)
+    if not table.has_rowid:
+        return (count_rows(database, table) or done) - done
+    behind = sql("SELECT count(*) FROM {table} WHERE {key} > ?", table=name, key=table.key[0])
+    (rows,) = database.execute(behind, (last,)).fetchone()
+    return int(rows)

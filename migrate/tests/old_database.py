@@ -38,3 +38,15 @@ def requests(count: int, user: str = "user-1") -> list[tuple[Any, ...]]:
         (f"00000000-0000-4000-8000-{number:012d}", user, "gigachat", "GigaChat", 10, 20, 0.0015, WHEN)
         for number in range(count)
     ]
+
+
+def spoil(path: Path, table: str, *places: int) -> None:
+    """Make leaf pages of a table unreadable, by their places in its order."""
+    with closing(sqlite3.connect(path)) as database:
+        leaves = "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path"
+        pages = [page for (page,) in database.execute(leaves, (table,))]
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        for place in places:
+            file.seek((pages[place] - 1) * size)
+            file.write(b"\xee" * size)

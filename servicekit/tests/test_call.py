@@ -3,7 +3,7 @@
 from structlog.contextvars import bound_contextvars, get_contextvars
 
 from servicekit.call import CallContext, current_call, enter_call
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 
 
 def test_log_lines_of_a_call_name_its_request_and_trace() -> None:

@@ -24,7 +24,7 @@ from servicekit.errors import (
 from servicekit.rpc_errors import STATUS_OF_KIND
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 from servicekit.trust.callers import CallPolicy
 
 METHODS = usage_pb2.DESCRIPTOR.services_by_name["UsageService"].methods

@@ -1,12 +1,15 @@
-"""Log lines, as a program writes them."""
+"""What every program does with its log lines, its memory and its dumps."""
 
 from __future__ import annotations
 
 import json
+import platform
 import resource
 import subprocess
 import sys
 from typing import Final
+
+import pytest
 
 NASTY: Final = 'a\r\n{"event":"forged"}\x1b[31m\x00 …'
 WRITE: Final = """
@@ -21,6 +24,20 @@ import resource, sys
 from servicekit import entry
 async def serve():
     print(resource.getrlimit(resource.RLIMIT_CORE))
+sys.argv = ["x", "serve"]
+entry.run("test", serve)
+"""
+HASH_PASSWORDS: Final = """
+import sys
+from servicekit import entry
+def resident_mib():
+    return int(open("/proc/self/statm").read().split()[1]) * 4 / 1024
+async def serve():
+    before = resident_mib()
+    for _ in range(3):
+        memory = b"x" * (19 * 2**20)
+        del memory
+    print(resident_mib() - before)
 sys.argv = ["x", "serve"]
 entry.run("test", serve)
 """
@@ -43,3 +60,11 @@ def test_a_service_leaves_no_core_file() -> None:
 
     assert said.stdout.strip() == "(0, 0)"
     assert resource.getrlimit(resource.RLIMIT_CORE)[0] == soft
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="how glibc keeps memory")
+def test_a_service_gives_back_what_a_password_took() -> None:
+    """Not only the first time: from the second on glibc would keep it, 19 MiB for each thread that hashes."""
+    said = subprocess.run([sys.executable, "-c", HASH_PASSWORDS], capture_output=True, text=True, check=True)
+
+    assert float(said.stdout) < 4

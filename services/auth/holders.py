@@ -16,15 +16,13 @@ from servicekit.trust.callers import names_of
 from servicekit.trust.user_context import UserRow
 from services.auth.keys.verification import KeyVerifier
 from services.auth.oauth.tokens.inspection import TokenReader
-from services.auth.shared.domain.scope import SCOPES, ScopeKind
+from services.auth.shared.domain.scope import in_person
 from services.auth.shared.domain.session import Sessions
 from services.auth.shared.rpc_values import OPERATOR_NAME, Context
 
 # As the gateway was shown them; a login session has no scheme of its own in HTTP.
 KEY_OR_TOKEN: Final = frozenset({"bearer", "dpop"})
 SESSION: Final = "session"
-# A person at a browser may what every credential of theirs could.
-IN_PERSON: Final = frozenset(scope.value for scope, facts in SCOPES.items() if facts.kind is ScopeKind.API)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class Holders:
             session = await self._sessions.find(secret)
             if session is None:
                 raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "The session is over.")
-            return Holder(session.user_id, scopes=IN_PERSON)
+            return Holder(session.user_id, scopes=frozenset(in_person(is_admin=session.is_admin)))
         if kind not in KEY_OR_TOKEN:
             raise _denied()
         # As the gateway tells them apart: keys of release 1.0 may have dots.

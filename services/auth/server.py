@@ -117,7 +117,7 @@ def _dependencies(
 
 def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessions: Sessions | None) -> _Rooms:
     limits, secrets = settings.tier_limits(), settings.oauth.signing_secrets(settings.key.peppers())
-    accounts = assemble_accounts(settings.account_options(), given, OAuthOfUser())
+    accounts = assemble_accounts(settings.account_options(), limits, given, OAuthOfUser())
     found = sessions or accounts.sessions
     in_person = InPerson(found, clock=given.clock)
     oauth = assemble_oauth(settings.oauth, secrets, limits, given, found)

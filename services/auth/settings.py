@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from servicekit.configuration.production import postgres_faults, redis_faults, secret_faults, tls_faults
+from servicekit.configuration.production import is_weak, postgres_faults, redis_faults, secret_faults, tls_faults
 from servicekit.mail.settings import SmtpSettings
 from servicekit.settings import (
     SERVICE_CONFIG,
@@ -140,6 +140,12 @@ def _demonstration_faults(settings: AuthSettings) -> Iterator[str]:
         # An empty one is not used at all, or is derived from the pepper.
         if secret.get_secret_value():
             yield from secret_faults(variable, secret.get_secret_value())
+    legacy = settings.oauth.legacy_jwt_secret.get_secret_value()
+    if legacy and is_weak(legacy):
+        yield (
+            "AUTH_OAUTH_LEGACY_JWT_SECRET: whoever guesses release 1.0's secret is any of its users; leave it empty: "
+            "keys go on working, and people set a password by mail"
+        )
     if not settings.oauth.issuer.startswith("https://"):
         yield "AUTH_OAUTH_ISSUER: tokens and passwords would travel in plaintext; name the public https:// address"
     if not settings.smtp.host:

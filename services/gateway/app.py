@@ -27,6 +27,7 @@ from services.gateway.identity.access import AccessTable, Open
 from services.gateway.inference.anthropic.entering import enter, is_anthropic, speak_anthropic, speaks_anthropic
 from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
+from services.gateway.pages.own_api import OwnApi
 from services.gateway.rooms import (
     LISTS_IN_QUERIES,
     ROOM_NEEDS,
@@ -71,7 +72,11 @@ def build_app(parts: AppDependencies) -> FastAPI:
         RuntimeError: no room says what one of the routes needs.
         ValueError: two rooms say what one route needs.
     """
-    endpoints = {**protocol_endpoints(parts), **page_endpoints(parts)}
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        await app.serve_by_framework(scope, receive, send)
+
+    endpoints = {**protocol_endpoints(parts), **page_endpoints(parts, OwnApi(serve))}
     # The protocol authenticates its clients itself, and pages have sessions.
     table = AccessTable(*ROOM_NEEDS, dict.fromkeys(endpoints, Open.EVERYONE))
     app = _bare_application(parts, table)

@@ -47,7 +47,9 @@ from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
 from services.gateway.console.login import LoginPages
+from services.gateway.console.overview import OverviewPage
 from services.gateway.console.registration import RegistrationPages
+from services.gateway.console.usage.page import UsagePage
 from services.gateway.edge.api_description import (
     OPENAPI_PATH,
 )
@@ -101,6 +103,7 @@ from services.gateway.oauth.device import DevicePages
 from services.gateway.oauth.metadata import MetadataEndpoints
 from services.gateway.oauth.token import TokenEndpoints
 from services.gateway.pages.docs_page import docs_endpoint
+from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_endpoint import PageDependencies
 from services.gateway.pages.policy_reports import reports_endpoint
 from services.gateway.pages.static_route import static_endpoint
@@ -274,8 +277,8 @@ def protocol_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
     return {prefix + endpoint.path: endpoint for endpoint in endpoints for prefix in ("", OAUTH_PREFIX)}
 
 
-def page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
-    """Return the pages for people by path; those of the protocol also under /oauth."""
+def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
+    """Return the pages for people by path; those of the protocol also under /oauth. `api` is what they ask."""
     settings = parts.settings
     shared = PageDependencies(parts.key_set, parts.accounts, parts.limit, settings.public_url)
     authorization = Authorization(shared, parts.oauth, parts.catalog)
@@ -283,6 +286,8 @@ def page_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
     people = (
         *LoginPages(shared, authorization, parts.clock).all(),
         *RegistrationPages(shared).all(),
+        *OverviewPage(shared, api).all(),
+        *UsagePage(shared, api).all(),
         *AccountPages(shared).all(),
         *AccessPages(shared, parts.grants, parts.auth, parts.notifications).all(
             outbox=settings.environment != "production"

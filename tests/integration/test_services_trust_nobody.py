@@ -17,7 +17,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, PermissionDenied, ServiceError, Unavailable
 from servicekit.rpc_client import Peer, open_channel, unary
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 from services.auth.callers import CALLERS as AUTH_CALLERS
 from services.auth.callers import IN_THEIR_NAME
 from services.router.callers import CALLERS as ROUTER_CALLERS

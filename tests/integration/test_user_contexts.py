@@ -20,7 +20,7 @@ from servicekit.call import CallContext
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
 from servicekit.rpc_client import Peer, open_channel, unary
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 from servicekit.trust.certificate_files import CertificateFiles
 from servicekit.trust.user_context import ContextSigner, UserContext
 from services.router.callers import IN_THEIR_NAME as AT_ROUTER

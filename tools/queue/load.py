@@ -16,7 +16,7 @@ from servicekit import rpc_client
 from servicekit.call import CallContext
 from servicekit.errors import ServiceError
 from servicekit.multiplex import MultiplexClient, MultiplexClientSettings, open_client
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 from services.gateway.clients.router.frames import RouterCallCodec
 from tools.queue.figures import Asked
 

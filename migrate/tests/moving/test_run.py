@@ -3,71 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
 
-import asyncpg
 import pytest
 
 from migrate.__main__ import main
+from migrate.moving import requests as moving
 from migrate.report.files import NAMES
 from migrate.source import scan
-from migrate.tests.old_database import BOOK, WHEN, make, requests
+from migrate.tests.commands import contents, lines, migrate, stored
+from migrate.tests.old_database import WHEN, make, requests, spoil
 from services.usage.importing.imports import Batch, Imports
-from tools.testing.plugin import MakeDatabaseDsn
-
-SECRETS: Final = ("rz_live_first_key", "rz_live_second_key")
-
-
-def sha(secret: str) -> str:
-    """Return the hash that 1.0 kept of a key."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-@pytest.fixture
-async def dsns(make_database_dsn: MakeDatabaseDsn, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Return the databases of 1.1, named as the services name them."""
-    found = {name: await make_database_dsn(name) for name in ("auth", "usage")}
-    for name, dsn in found.items():
-        monkeypatch.setenv(f"{name.upper()}_POSTGRES_DSN", dsn)
-    return found
-
-
-@pytest.fixture
-def dirty(tmp_path: Path) -> Path:
-    """Return a database with honest rows and some of each kind of dirt."""
-    schema = BOOK.replace("created_at TIMESTAMP);", "created_at TIMESTAMP, trace TEXT);", 1)
-    users = [("user-1", "a@b.ru", WHEN, WHEN), ("user-2", "A@b.ru ", "?", None), (None, "nobody@b.ru", WHEN, WHEN)]
-    keys = [
-        ("key-1", "user-1", sha(SECRETS[0]), "first", WHEN, None, None),
-        ("key-2", "user-2", sha(SECRETS[1]).upper(), None, WHEN, "", None),
-        ("key-3", "gone", sha("third"), "orphan", WHEN, None, None),
-    ]
-    rows = [(*row, "t") for row in requests(400)]
-    rows += [
-        ("gen-1", "user-2", None, "yandexgpt/latest", "10", 20, 0.1 + 0.2, WHEN, None),
-        ("gen-2", "gone", "gigachat", "GigaChat", 1, 2, 0.25, WHEN, b"\xff"),
-        ("gen-3", "user-1", "gigachat", "GigaChat", 1, 2, -1.0, WHEN, None),
-        (requests(1)[0][0].replace("-", ""), "user-1", "gigachat", "GigaChat", 1, 2, 0.5, WHEN, None),
-    ]
-    history = [("s", "gigachat", "GigaChat", "up", 10, 0.5, WHEN)]
-    return make(tmp_path / "old.db", schema, users=users, api_keys=keys, usage=rows, provider_status=history)
-
-
-def migrate(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, Any]:
-    """Run a verb; return its status and what it says."""
-    status = main([*arguments, "--json"])
-    return status, json.loads(capsys.readouterr().out)
-
-
-def lines(folder: Path, name: str) -> list[dict[str, Any]]:
-    """Return the lines of a file of the report."""
-    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
 
 
 def write_one_more(path: Path) -> None:
@@ -75,16 +25,6 @@ def write_one_more(path: Path) -> None:
     row = "'new', user_id, provider, model, 1, 1, 1.0, created_at, NULL"
     with closing(sqlite3.connect(path)) as writer, writer:
         writer.execute(f"INSERT INTO usage SELECT {row} FROM usage LIMIT 1")
-
-
-async def stored(dsn: str, sql: str) -> list[tuple[Any, ...]]:
-    """Return rows of 1.1."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute("SELECT set_config('razvilka.user', '*', false)")
-        return [tuple(row) for row in await connection.fetch(sql)]
-    finally:
-        await connection.close()
 
 
 def test_every_row_has_one_fate_and_the_report_tells_it(
@@ -129,10 +69,10 @@ def test_running_again_changes_nothing_and_verify_finds_nothing(
     report = tmp_path / "report"
     run = ("run", "--source", str(dirty), "--report", str(report))
     first = migrate(*run, capsys=capsys)
-    files = {path.name: path.read_bytes() for path in report.glob("*.json*")}
+    files = contents(report)
 
     assert migrate(*run, capsys=capsys) == first
-    assert {path.name: path.read_bytes() for path in report.glob("*.json*")} == files
+    assert contents(report) == files
     assert migrate("verify", "--source", str(dirty), capsys=capsys) == (0, [])
 
 
@@ -150,6 +90,27 @@ def test_what_1_0_wrote_since_moves_with_the_next_run(
 
     assert summary["tables"]["usage"]["rows"] == 405
     assert migrate("verify", "--source", str(dirty), capsys=capsys) == (0, [])
+
+
+def test_a_second_run_still_names_what_could_not_be_read(
+    dsns: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle and at the end, after a run that was killed between them too."""
+    monkeypatch.setattr(scan, "PIECE", 150)
+    monkeypatch.setattr(moving, "BATCH", 150)
+    path = make(tmp_path / "old.db", users=[("user-1", "a@b.ru", WHEN, WHEN)], usage=requests(2_000))
+    spoil(path, "usage", 3, -1)
+    run = ["run", "--source", str(path), "--report", str(tmp_path / "report")]
+    with monkeypatch.context() as dangerous:
+        dangerous.setattr(Imports, "put", dying_at(9))
+        with pytest.raises(Killed):
+            main([*run, "--json"])
+
+    first = migrate(*run, capsys=capsys)
+
+    assert first[0] == 1
+    assert len(first[1]["unreadable"]["usage"]) == 2
+    assert migrate(*run, capsys=capsys) == first
 
 
 class Killed(BaseException):
@@ -179,6 +140,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(
 ) -> None:  # fmt: skip
     """Before and after each commit: rows, sums, and the very bytes of the report."""
     monkeypatch.setattr(scan, "PIECE", 150)
+    monkeypatch.setattr(moving, "BATCH", 150)
     whole = tmp_path / "whole"
     expected = migrate("run", "--source", str(dirty), "--report", str(whole), capsys=capsys)
     for place in (0, 1, 2, 5):

@@ -13,7 +13,7 @@ from migrate.source.faults import SourceFault
 from migrate.source.file import open_source
 from migrate.source.scan import Row, Scan
 from migrate.source.tables import read_layout
-from migrate.tests.old_database import make, requests
+from migrate.tests.old_database import make, requests, spoil
 
 
 def read_ids(path: Path, aside: Path) -> list[bytes]:
@@ -124,17 +124,7 @@ def test_values_keep_their_class_and_their_bytes(tmp_path: Path) -> None:
 def test_rows_on_a_bad_page_are_named_and_all_others_are_read(tmp_path: Path) -> None:
     path = make(tmp_path / "old.db", usage=requests(2_000))
     whole = read_ids(path, tmp_path / "aside")
-    with closing(sqlite3.connect(path)) as database:
-        pages = [
-            page for (page,) in database.execute(
-                "SELECT pageno FROM dbstat WHERE name = 'usage' AND pagetype = 'leaf' ORDER BY path"
-            )
-        ]  # fmt: skip
-        (size,) = database.execute("PRAGMA page_size").fetchone()
-    with path.open("r+b") as file:
-        for page in (pages[3], pages[4], pages[9]):
-            file.seek((page - 1) * size)
-            file.write(b"\xee" * size)
+    spoil(path, "usage", 3, 4, 9)
 
     with open_source(path, tmp_path / "aside") as source:
         scan = Scan(source.database, read_layout(source.database).tables["usage"], ["id"])

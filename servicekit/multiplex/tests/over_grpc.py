@@ -21,7 +21,7 @@ from servicekit.multiplex.settings import MultiplexClientSettings, MultiplexServ
 from servicekit.rpc_errors import fields, from_fields
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 from servicekit.trust.callers import CallPolicy
 
 METHOD = "/test.Shared/Converse"

@@ -20,7 +20,7 @@ from servicekit.multiplex.handlers import Handler, StreamHandler, UnaryHandler
 from servicekit.multiplex.server import MultiplexServer
 from servicekit.multiplex.settings import MultiplexClientSettings, MultiplexServerSettings
 from servicekit.multiplex.tests.in_memory import MemoryRpc, PlainCodec
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 
 WINDOW_KB = 1
 LARGEST = 700
@@ -68,7 +68,7 @@ class World:
 
     def server(self) -> MultiplexServer:
         handlers: dict[str, Handler] = {"Whole": UnaryHandler(self.whole), "Parts": StreamHandler(self.parts)}
-        settings = MultiplexServerSettings(hold_ms=0, message_kb=1)
+        settings = MultiplexServerSettings(message_kb=1)
         self.servers.append(MultiplexServer(handlers, PlainCodec(), settings))
         return self.servers[-1]
 

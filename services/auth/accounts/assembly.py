@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from servicekit.clock import Clock
 from servicekit.mail.settings import SmtpSettings
@@ -26,12 +26,12 @@ from services.auth.accounts.domain.password import PasswordRules
 from services.auth.accounts.grants_of_user import GrantsOfUser
 from services.auth.accounts.login.external_login import ExternalLogin
 from services.auth.accounts.login.login_completion import LoginCompletion
-from services.auth.accounts.login.openid_provider import OpenIdProvider
 from services.auth.accounts.login.password_login import Login
 from services.auth.accounts.mail.delivery import Housekeeping, MailDelivery
 from services.auth.accounts.mail.templates import TemplateWriter
 from services.auth.accounts.mail.transport import LocalOutbox, MailTransport, SmtpTransport
 from services.auth.accounts.passwords import Passwords
+from services.auth.accounts.person_callers import PersonCallers
 from services.auth.accounts.profiles import Profiles
 from services.auth.accounts.registration import Registration
 from services.auth.accounts.rpc import AccountCases, AccountServicer
@@ -43,7 +43,13 @@ from services.auth.accounts.store.mailed_tokens import MailedTokenStore
 from services.auth.accounts.store.mails import MailStore
 from services.auth.accounts.store.unit_of_work import AccountUnits
 from services.auth.shared.dependencies import Dependencies
+from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.store.accounts import AccountStore
+from services.auth.shared.store.caps import CapStore
+from services.auth.shared.store.model_names import ModelNameStore
+
+if TYPE_CHECKING:
+    from services.auth.accounts.login.openid_provider import OpenIdProvider
 
 # Mails are sent when they are committed; this finds those whose turn came again.
 DELIVER_MAILS_EVERY_S: Final = 5.0
@@ -82,13 +88,16 @@ class _Parts:
     reauthentication: Reauthentication
 
 
-def assemble_accounts(options: AccountOptions, given: Dependencies, grants: GrantsOfUser) -> Accounts:
+def assemble_accounts(
+    options: AccountOptions, limits: Mapping[Tier, TierLimits], given: Dependencies, grants: GrantsOfUser
+) -> Accounts:
     """Return the accounts."""
     parts = _parts(options, given, grants)
     keep = timedelta(days=options.accounts.attempts_keep_days)
     housekeeping = Housekeeping(parts.mails, parts.tokens, parts.attempts, keep_attempts=keep, clock=given.clock)
+    callers = PersonCallers(ModelNameStore(given.pool), CapStore(given.pool), limits)
     return Accounts(
-        AccountServicer(_cases(options, given, grants, parts)),
+        AccountServicer(_cases(options, given, grants, parts, callers)),
         parts.sessions,
         {
             "mails": (parts.delivery.deliver, DELIVER_MAILS_EVERY_S),
@@ -129,9 +138,20 @@ def _parts(options: AccountOptions, given: Dependencies, grants: GrantsOfUser) -
     )
 
 
-def _cases(options: AccountOptions, given: Dependencies, grants: GrantsOfUser, parts: _Parts) -> AccountCases:
+def _openid_providers(options: AccountOptions, clock: Clock) -> list[OpenIdProvider]:
+    if not options.external.providers:
+        return []
+    # Not at the top: its libraries take 6 MB, and most have no such provider.
+    from services.auth.accounts.login.openid_provider import OpenIdProvider
+
+    return [OpenIdProvider(provider.terms(), clock=clock) for provider in options.external.providers]
+
+
+def _cases(
+    options: AccountOptions, given: Dependencies, grants: GrantsOfUser, parts: _Parts, callers: PersonCallers
+) -> AccountCases:
     units, completion = parts.units, LoginCompletion(parts.attempts, parts.sessions)
-    providers = [OpenIdProvider(provider.terms(), clock=given.clock) for provider in options.external.providers]
+    providers = _openid_providers(options, given.clock)
     pending = PendingLogins(given.redis)
     return AccountCases(
         registration=Registration(units, parts.mail_limiter, parts.hashing, parts.rules, new_id=uuid.uuid4),
@@ -147,6 +167,7 @@ def _cases(options: AccountOptions, given: Dependencies, grants: GrantsOfUser, p
             providers, pending, units, completion, parts.sessions, clock=given.clock, new_id=uuid.uuid4
         ),
         seeding=_seeding(options, parts),
+        callers=callers,
     )
 
 

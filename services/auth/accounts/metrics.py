@@ -19,7 +19,11 @@ GUESSES_REFUSED = Counter(
 PASSWORD_HASHES_REFUSED = Counter(
     "razvilka_auth_password_hashes_refused_total", "Passwords not looked at because too many were waiting."
 )
-PASSWORD_CHANGES = Counter("razvilka_auth_password_changes_total", "Passwords set, by way: change, reset.", ["way"])
+PASSWORD_CHANGES = Counter(
+    "razvilka_auth_password_changes_total",
+    "Passwords set, by way: change, reset, claim (the first one of an account moved from 1.0).",
+    ["way"],
+)
 ACTIVE_SESSIONS = Gauge("razvilka_auth_active_sessions", "Login sessions that are live.")
 MAILS = Counter(
     "razvilka_auth_mails_total",

@@ -14,7 +14,7 @@ from services.auth.accounts.credentials.reauthentication import Reauthentication
 from services.auth.accounts.domain.email_address import account_key, check_email
 from services.auth.accounts.domain.guessing import Attempt
 from services.auth.accounts.domain.login_session import LoginSession
-from services.auth.accounts.domain.mail import MAX_TOKEN, MailKind, NewMail, TokenPurpose, token_hash
+from services.auth.accounts.domain.mail import MAX_TOKEN, MailedToken, MailKind, NewMail, TokenPurpose, token_hash
 from services.auth.accounts.domain.password import PasswordRules
 from services.auth.accounts.domain.profile import DEFAULT_LANGUAGE
 from services.auth.accounts.grants_of_user import EndReason, GrantsOfUser
@@ -28,7 +28,8 @@ from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.origin import Origin
 from services.auth.shared.store.accounts import AccountStore, lock_account
 
-RESET: Final = (TokenPurpose.RESET,)
+# What sets a password: a link that somebody asked for, and the one that invites who has none.
+LINKS: Final = (TokenPurpose.RESET, TokenPurpose.CLAIM)
 
 
 class Passwords:
@@ -76,6 +77,8 @@ class Passwords:
     async def reset(self, token: str, password: str, origin: Origin) -> None:
         """Set a password by a mailed link; all sessions and refresh tokens end.
 
+        By an invitation only where there is none yet; it ends no grant, for nothing was opened with an old password.
+
         Raises:
             Unauthenticated: INVALID_TOKEN.
             InvalidRequest: the password is not acceptable; the link can be used again.
@@ -84,16 +87,23 @@ class Passwords:
         hashed = await self._hashing.hash(self._rules.check(password, (account.email, account.name)))
         ended = await self._sessions.others(account.id)
         async with self._units.begin(origin) as unit:
-            used = await use_link(unit, token, TokenPurpose.RESET)
-            if used.user_id != account.id or await lock_account(unit.connection, account.id) is None:
-                raise bad_link()
+            used = await use_link(unit, token, *LINKS)
+            await self._check_link(unit, used, account)
             # Who could read the mail has the address.
             await verify_email(unit.connection, account.id, unit.at)
-            await self._set(unit, account, hashed, ended, EndReason.PASSWORD_RESET)
-            unit.note(AuditAction.PASSWORD_RESET, account.id)
+            is_first = used.purpose is TokenPurpose.CLAIM
+            await self._set(unit, account, hashed, ended, None if is_first else EndReason.PASSWORD_RESET)
+            unit.note(AuditAction.PASSWORD_RESET, account.id, link=used.purpose.value)
         await self._sessions.forget(ended)
         await self._login_limiter.forgive(Attempt(account_key(account.email), origin))
-        metrics.PASSWORD_CHANGES.labels("reset").inc()
+        metrics.PASSWORD_CHANGES.labels(used.purpose.value).inc()
+
+    async def _check_link(self, unit: AccountUnit, used: MailedToken, account: Account) -> None:
+        current = await lock_account(unit.connection, account.id)
+        if current is None or used.user_id != current.id:
+            raise bad_link()
+        if used.purpose is TokenPurpose.CLAIM and current.password_hash is not None:
+            raise bad_link()
 
     async def change(self, user_id: str, current: str, new: str, keep_secret: str, origin: Origin) -> None:
         """Set a password by the present one; all other sessions and all refresh tokens end.
@@ -117,20 +127,21 @@ class Passwords:
     async def _account_of(self, token: str) -> Account:
         # Looked at before the slow hash: a token that is none costs nothing.
         now = self._clock.now()
-        found = await self._tokens.find(token_hash(token), RESET, now) if 1 <= len(token) <= MAX_TOKEN else None
+        found = await self._tokens.find(token_hash(token), LINKS, now) if 1 <= len(token) <= MAX_TOKEN else None
         account = await self._accounts.find(found.user_id) if found and found.user_id else None
         if account is None or not account.is_usable:
             raise bad_link()
         return account
 
     async def _set(
-        self, unit: AccountUnit, account: Account, hashed: str, ended: list[LoginSession], reason: EndReason
+        self, unit: AccountUnit, account: Account, hashed: str, ended: list[LoginSession], reason: EndReason | None
     ) -> int:
         epoch = await set_password(unit.connection, account.id, hashed, unit.at)
         if epoch is None:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="user_id")
         await end_tokens_of_user(unit.connection, account.id)
         await unit.revoke_sessions(ended)
-        await self._grants.end_all(unit, account.id, reason)
+        if reason is not None:
+            await self._grants.end_all(unit, account.id, reason)
         await unit.mail(NewMail(MailKind.PASSWORD_CHANGED, account.email, account.language, account.id))
         return epoch

@@ -19,6 +19,7 @@ from services.auth.accounts.domain.login_session import LoginSession
 from services.auth.accounts.login.external_login import ExternalLogin
 from services.auth.accounts.login.password_login import Credentials, Login
 from services.auth.accounts.passwords import Passwords
+from services.auth.accounts.person_callers import PersonCallers
 from services.auth.accounts.profiles import ProfileChange, Profiles
 from services.auth.accounts.registration import Registration
 from services.auth.accounts.rpc_messages import profile_to_proto
@@ -26,7 +27,7 @@ from services.auth.accounts.seeding import Seeding
 from services.auth.accounts.sessions import LoginSessions
 from services.auth.shared.domain.origin import Origin, origin_of
 from services.auth.shared.domain.revocation import RevokedKind
-from services.auth.shared.rpc_values import Context, tier_from_proto, timestamp_to_proto
+from services.auth.shared.rpc_values import Context, caller_to_proto, tier_from_proto, timestamp_to_proto
 
 CREDENTIAL_KINDS: Final[dict[int, RevokedKind]] = {
     pb.CREDENTIAL_KIND_KEY: RevokedKind.KEY,
@@ -50,6 +51,7 @@ class AccountCases:
     administration: Administration
     external: ExternalLogin
     seeding: Seeding
+    callers: PersonCallers
 
 
 class AccountServicer(pb_grpc.AccountServiceServicer):
@@ -89,12 +91,16 @@ class AccountServicer(pb_grpc.AccountServiceServicer):
         return pb.LogoutResponse()
 
     async def GetSession(self, request: pb.GetSessionRequest, context: Context) -> pb.GetSessionResponse:
-        """Return who is logged in."""
+        """Return who is logged in, and what they may ask of the API."""
         found = await self._cases.sessions.look(request.session_id)
         if found is None:
             raise Unauthenticated(ErrorReason.INVALID_TOKEN, "You are not logged in.")
         session, account = found
-        return pb.GetSessionResponse(session=self._session(session, current=True), profile=profile_to_proto(account))
+        return pb.GetSessionResponse(
+            session=self._session(session, current=True),
+            profile=profile_to_proto(account),
+            caller=caller_to_proto(await self._cases.callers.of(account)),
+        )
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
         """List a user's sessions."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from servicekit.postgres import database_errors
 from services.auth.importing import store
-from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey
+from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey, KeptKey
 from services.auth.shared.store.unit_of_work import Connection, Pool
+
+BATCH: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +47,57 @@ class Imports:
 
     async def addresses(self, ids: Sequence[str]) -> dict[str, str]:
         """Return the addresses of those of the accounts that the source brought, by id."""
-        async with self._transaction() as connection:
+        async with self._reading() as connection:
             return await store.addresses(connection, self._source_id, ids)
 
-    async def kept_keys(self) -> set[str]:
-        """Return the ids of the keys that the source brought and are still here."""
-        async with self._transaction() as connection:
+    async def alike(self, addresses: Mapping[str, str]) -> list[tuple[str, str, bool]]:
+        """Return pairs of accounts that have one address, as people or the database compare them.
+
+        Args:
+            addresses: of accounts of the source, by id.
+
+        Returns:
+            The id of one of them, that of another one, and whether that is an account here which others brought.
+        """
+        async with self._reading() as connection:
+            return await store.alike(connection, self._source_id, addresses)
+
+    async def kept_keys(self) -> dict[str, KeptKey]:
+        """Return by id the keys that the source brought, did not withdraw, and are still here."""
+        async with self._reading() as connection:
             return await store.kept_keys(connection, self._source_id)
+
+    async def residents(self) -> AsyncIterator[Sequence[ImportedAccount]]:
+        """Yield batches of the accounts here that the source did not bring."""
+        after: str | None = ""
+        while after is not None:
+            async with self._reading() as connection:
+                found = await store.residents(connection, self._source_id, after, BATCH)
+            if found:
+                yield found
+            after = found[-1].id if found else None
+
+    async def resident_keys(self) -> AsyncIterator[Sequence[ImportedKey]]:
+        """Yield batches of the keys here that the source did not bring."""
+        after: str | None = ""
+        while after is not None:
+            async with self._reading() as connection:
+                found = await store.resident_keys(connection, self._source_id, after, BATCH)
+            if found:
+                yield found
+            after = found[-1].id if found else None
 
     async def take_back(self) -> TakenBack:
         """Delete what the source brought, but for what something that was born here needs."""
         async with self._transaction() as connection:
             keys, accounts = await store.take_back(connection, self._source_id)
             return TakenBack(keys, accounts, await store.left_behind(connection, self._source_id))
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Connection]:
+        with database_errors():
+            async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+                yield connection
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:

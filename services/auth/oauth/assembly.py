@@ -22,7 +22,7 @@ from services.auth.oauth.flows.client_limit import ClientLimit
 from services.auth.oauth.flows.code_flow import OAuthService
 from services.auth.oauth.flows.device_flow import DeviceFlows, DeviceTerms
 from services.auth.oauth.flows.discovery import Discovery
-from services.auth.oauth.flows.machine_grants import MachineGrants
+from services.auth.oauth.flows.machine_grants import LegacyTerms, MachineGrants
 from services.auth.oauth.flows.proof_check import ProofChecker
 from services.auth.oauth.flows.pushed_authorization import PushedAuthorization
 from services.auth.oauth.flows.token_endpoint import TokenEndpoint
@@ -134,12 +134,13 @@ def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits], reader: TokenRe
     settings, given, terms = parts.settings, parts.given, parts.settings.terms()
     inspection = Inspection(reader, parts.refresh, parts.accounts, clock=given.clock)
     oauth = _code_flow(parts, reader)
-    machine_grants, devices = _machine_grants(parts), _devices(parts)
-    authenticator = ClientAuthenticator(parts.clients, _client_limit(parts))
+    limit = _client_limit(parts)
+    machine_grants, devices = _machine_grants(parts, limit), _devices(parts)
+    authenticator = ClientAuthenticator(parts.clients, limit)
     revocations = RevocationStore(given.pool)
     return OAuthUseCases(
         authorization=_authorization(parts, oauth),
-        endpoint=TokenEndpoint(oauth, parts.clients, authenticator, devices, machine_grants, inspection, parts.proofs),
+        endpoint=TokenEndpoint(oauth, authenticator, devices, machine_grants, inspection, parts.proofs),
         inspection=inspection,
         devices=devices,
         clients=parts.clients,
@@ -197,8 +198,13 @@ def _pushed(parts: _Parts, authenticator: ClientAuthenticator) -> PushedAuthoriz
 
 
 def _client_limit(parts: _Parts) -> ClientLimit:
-    per_minute = parts.settings.client_requests_per_minute
-    return ClientLimit(ClientCounters(parts.given.redis), per_minute=per_minute, clock=parts.given.clock)
+    settings = parts.settings
+    return ClientLimit(
+        ClientCounters(parts.given.redis),
+        per_minute=settings.client_requests_per_minute,
+        exchanges_per_minute=settings.legacy_jwt_per_minute,
+        clock=parts.given.clock,
+    )
 
 
 def _authorization(parts: _Parts, oauth: OAuthService) -> AuthorizationEndpoint:
@@ -217,14 +223,16 @@ def _authorization(parts: _Parts, oauth: OAuthService) -> AuthorizationEndpoint:
     )
 
 
-def _machine_grants(parts: _Parts) -> MachineGrants:
+def _machine_grants(parts: _Parts, limit: ClientLimit) -> MachineGrants:
+    settings = parts.settings
+    secret = settings.legacy_jwt_secret.get_secret_value()
     return MachineGrants(
         parts.grants,
         parts.given.units,
         parts.accounts,
         parts.token_signer,
-        legacy_secret=parts.settings.legacy_jwt_secret.get_secret_value(),
-        legacy_until=parts.settings.legacy_end,
+        limit,
+        legacy=LegacyTerms(secret, settings.legacy_jwt_issuer, settings.legacy_end),
         clock=parts.given.clock,
         new_id=uuid.uuid4,
     )

@@ -59,6 +59,10 @@ class OAuthSettings(Part):
     """The secret of release 1.0: its tokens can be exchanged for 1.1 tokens; empty: they cannot."""
     legacy_jwt_until: AwareDatetime | None = None
     """When the exchange of 1.0 tokens ends, with time zone, like 2027-06-30T00:00:00Z; needed with the secret."""
+    legacy_jwt_issuer: str = ""
+    """The `iss` of 1.0 tokens; empty: they have none. A token that names another issuer is refused."""
+    legacy_jwt_per_minute: int = Field(60, ge=0)
+    """Exchanges a minute of one user's 1.0 tokens, from wherever; 0: any number."""
     pushed_ttl_s: int = Field(90, ge=5, le=600)
     """Seconds within which a browser must come with a pushed authorization request (RFC 9126)."""
     client_requests_per_minute: int = Field(3000, ge=0)

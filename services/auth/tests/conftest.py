@@ -79,9 +79,18 @@ def auth_settings(auth_dsn: str, redis_url: str) -> AuthSettings:
     return settings_for(auth_dsn, redis_url)
 
 
+# A real hash costs 20 ms of two cores, the service makes one at its start, and nothing here depends on what it costs.
+CHEAP = {"memory_kib": 64, "passes": 1}
+
+
 def settings_for(dsn: str, redis_url: str, **parts: Any) -> AuthSettings:
     """Return settings; `parts` replace the defaults."""
-    given: dict[str, Any] = {"postgres": {"dsn": dsn}, "redis": {"url": redis_url}, "key": {"pepper": PEPPER}}
+    given: dict[str, Any] = {
+        "postgres": {"dsn": dsn},
+        "redis": {"url": redis_url},
+        "key": {"pepper": PEPPER},
+        "password": CHEAP,
+    }
     return AuthSettings(**(given | parts))
 
 

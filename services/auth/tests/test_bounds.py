@@ -12,7 +12,7 @@ from razvilka.auth.v1 import oauth_pb2
 from servicekit.errors import Conflict, ErrorReason
 from servicekit.testing import FakeClock
 from services.auth.settings import AuthSettings
-from services.auth.tests.accounts.conftest import CHEAP, StartPeople, start_people
+from services.auth.tests.accounts.conftest import StartPeople, start_people
 from services.auth.tests.conftest import StartAuth, settings_for
 from services.auth.tests.oauth.conftest import StartOAuth, oauth_settings, sessions, start_oauth
 
@@ -77,7 +77,7 @@ async def test_one_session_too_many_ends_the_oldest(
     start_people: StartPeople, auth_dsn: str, redis_url: str, clock: FakeClock
 ) -> None:
     """Nobody is shut out of their account by those who are in it."""
-    settings = settings_for(auth_dsn, redis_url, password=CHEAP, demo=True, most=FEW)
+    settings = settings_for(auth_dsn, redis_url, demo=True, most=FEW)
     async with start_people(settings) as people:
         await people.seed()
         opened = []

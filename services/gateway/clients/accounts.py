@@ -21,6 +21,8 @@ from services.gateway.clients.account_views import (
     profile_from_proto,
     session_from_proto,
 )
+from services.gateway.clients.auth import caller_from_proto
+from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth import origin_to_proto, params_to_proto
 from services.gateway.clients.oauth_views import Origin, Params
 from services.gateway.clients.timestamps import moment
@@ -51,9 +53,8 @@ class AccountClient:
         Raises:
             Unauthenticated: the link is not valid any more.
         """
-        await self._ask(
-            self._stub.VerifyEmail, pb.VerifyEmailRequest(token=token, origin=origin_to_proto(origin)), call
-        )
+        request = pb.VerifyEmailRequest(token=token, origin=origin_to_proto(origin))
+        await self._ask(self._stub.VerifyEmail, request, call)
 
     async def login(
         self, email: str, password: str, code: str, origin: Origin, call: CallContext, *, previous: str
@@ -77,14 +78,14 @@ class AccountClient:
         """End a session; an unknown one is no error."""
         await self._ask(self._stub.Logout, pb.LogoutRequest(session_id=session), call)
 
-    async def get_session(self, session: str, call: CallContext) -> tuple[SessionView, Profile]:
-        """Return who is logged in.
+    async def get_session(self, session: str, call: CallContext) -> tuple[SessionView, Profile, Caller]:
+        """Return who is logged in, and whom the API sees when their pages ask it.
 
         Raises:
             Unauthenticated: nobody.
         """
         answer = await self._ask(self._stub.GetSession, pb.GetSessionRequest(session_id=session), call)
-        return session_from_proto(answer.session), profile_from_proto(answer.profile)
+        return session_from_proto(answer.session), profile_from_proto(answer.profile), caller_from_proto(answer.caller)
 
     async def list_sessions(self, user_id: str, current: str, call: CallContext) -> list[SessionView]:
         """Return a user's sessions; `current` is the secret of the one that asks."""

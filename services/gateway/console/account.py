@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from servicekit.errors import Conflict, InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
@@ -11,7 +11,7 @@ from services.gateway.console.registration import fault_of
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
-from services.gateway.pages.page_context import LoggedInUser, PageContext
+from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 MAX_FIELD: Final = 1024
@@ -31,7 +31,7 @@ class AccountPages:
         """Return the pages."""
         shared = self.shared
         return [
-            page_endpoint("/console", shared, self.show_profile, self.change_profile, login_required=True),
+            page_endpoint("/console/profile", shared, self.show_profile, self.change_profile, login_required=True),
             page_endpoint("/console/security", shared, self.show_security, login_required=True),
             page_endpoint("/console/password", shared, None, self.change_password, login_required=True),
             page_endpoint("/console/totp", shared, None, self.enroll, login_required=True),
@@ -73,7 +73,7 @@ class AccountPages:
             return self._profile_page(page, error="fault.email", status=400)
         except (Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
             return self._profile_page(page, error=_wrong_password(exc), status=429 if _is_quota(exc) else 400)
-        page.user = LoggedInUser(user.session, profile)
+        page.user = replace(user, profile=profile)
         page.switch_to(profile.language)
         return self._profile_page(page, notice="profile.confirm_email" if moved else "profile.saved")
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
-from opentelemetry.trace import SpanKind
 from starlette.requests import Request
 from starlette.types import Scope
 
 from servicekit.call import CallContext
-from servicekit.telemetry import begin_trace, start_span
+from servicekit.tracing import SpanKind, begin_trace, start_span
 from services.gateway.clients.caller import Caller
 from services.gateway.edge.problems import ErrorForm, Headers, encode_body
 from services.gateway.edge.request_id import new_request_id

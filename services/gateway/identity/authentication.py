@@ -54,6 +54,10 @@ class Authenticator:
         """
         if need is Open.EVERYONE:
             return
+        if context.caller is not None:
+            # A page of ours asks in the name of whoever is logged in.
+            check_scope(context.caller, need)
+            return
         if b"access_token=" in context.scope["query_string"]:
             # RFC 9700 4.3.2: addresses end up in logs and histories.
             raise InvalidRequest(

@@ -9,6 +9,7 @@ from servicekit.errors import Internal, NotFound, QuotaExceeded, ServiceError, U
 from services.gateway.edge.header_values import address_value
 from services.gateway.edge.problems import Headers, headers_of, status_of
 from services.gateway.edge.respond import Answer
+from services.gateway.pages.menu import menu
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.policy import REPORTING, page_policy
 from services.gateway.pages.rendering import render
@@ -93,6 +94,7 @@ def _rendered(page: PageContext, shown: TemplatePage) -> bytes:
     values: dict[str, Any] = {
         "csrf": page.csrf if page.browser else "",
         "path": page.path,
+        "menu": menu(),
         "switches": page.switches() if page.scope["method"] == "GET" else [],
         "switch_fields": {},
         **shown.values,

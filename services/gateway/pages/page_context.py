@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from servicekit.call import CallContext
 from services.gateway.clients.account_views import LoggedIn, Profile, SessionView
+from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth_views import Origin, Params
 from services.gateway.edge.origin import header
 from services.gateway.edge.reading.params import first
@@ -24,10 +25,11 @@ LANGUAGE_FIELD: Final = "lang"
 
 @dataclass(frozen=True, slots=True)
 class LoggedInUser:
-    """Who is logged in."""
+    """Who is logged in; `caller`: whom the API sees when a page asks it, None in the answer to the login itself."""
 
     session: SessionView
     profile: Profile
+    caller: Caller | None = None
 
 
 @dataclass(slots=True)
@@ -98,6 +100,14 @@ class PageContext:
         if self.user is None:
             raise RuntimeError("the page was reached without a session")
         return self.user
+
+    @property
+    def known_caller(self) -> Caller:
+        """Return whom the API sees, on a page for people who are logged in only."""
+        caller = self.known_user.caller
+        if caller is None:
+            raise RuntimeError("the session was opened in this very request")
+        return caller
 
     def log_in(self, logged_in: LoggedIn) -> None:
         """Take over a fresh session: forms shown from now on belong to it."""

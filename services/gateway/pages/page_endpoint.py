@@ -22,6 +22,7 @@ from services.gateway.identity.key_sets import KeySet
 from services.gateway.pages import forms, metrics
 from services.gateway.pages.answers import PageAnswer, Redirect, error_page, failure_page, page_answer
 from services.gateway.pages.cookies import CookieJar
+from services.gateway.pages.own_api import ApiRefused
 from services.gateway.pages.page_context import LoggedInUser, PageContext
 
 Handle = Callable[[PageContext], Awaitable[PageAnswer]]
@@ -96,6 +97,9 @@ class PageResponder:
         """Return what the page says, or the way to the login."""
         try:
             return page_answer(self.page, await self._answered(receive))
+        except ApiRefused as exc:
+            self.page.context.error_code = exc.code
+            return page_answer(self.page, error_page(exc.code, exc.message, exc.status))
         except NotLoggedIn:
             return page_answer(self.page, Redirect(f"/login?next={quote(_own_address(self.page), safe='')}"))
 

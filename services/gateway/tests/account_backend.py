@@ -31,6 +31,7 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
         self.is_administrator = True
         self.too_many = False
         self.mails: list[account_pb2.Mail] = []
+        self.scopes = ["models:read", "completions:write", "usage:read", "keys:read", "profile:read", "profile:write"]
 
     def session(self) -> account_pb2.Session:
         return account_pb2.Session(id="sid-1", ip="127.0.0.1", user_agent="<script>alert(1)</script>", current=True)
@@ -67,7 +68,14 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
     async def GetSession(self, request: Any, context: Any) -> account_pb2.GetSessionResponse:
         if request.session_id not in self.live:
             raise Unauthenticated(ErrorReason.INVALID_TOKEN, "There is no such session.")
-        return account_pb2.GetSessionResponse(session=self.session(), profile=self.profile)
+        person = auth_pb2.Caller(
+            user_id=self.profile.user_id,
+            tier=auth_pb2.TIER_PRO,
+            scopes=self.scopes,
+            user_limits=auth_pb2.Limits(requests_per_minute=1000, tokens_per_minute=10**9, concurrent_requests=100),
+            time_zone="Europe/Moscow",
+        )
+        return account_pb2.GetSessionResponse(session=self.session(), profile=self.profile, caller=person)
 
     async def ListSessions(self, request: Any, context: Any) -> account_pb2.ListSessionsResponse:
         return account_pb2.ListSessionsResponse(sessions=[self.session()])

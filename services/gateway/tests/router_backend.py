@@ -15,7 +15,7 @@ from razvilka.router.v1 import router_pb2 as pb
 from servicekit.call import CallContext, current_call
 from servicekit.errors import ErrorReason, NotFound, ServiceError, Unavailable
 from servicekit.multiplex import Call, Handler, MultiplexServer, MultiplexServerSettings, StreamHandler, UnaryHandler
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 from services.gateway.tests.batch_backend import FakeBatches
 from services.gateway.tests.identity_backends import shown_context
 from services.gateway.tests.provider_backend import FakeProviders

@@ -16,6 +16,7 @@ class FakeStatistics(statistics_pb2_grpc.StatisticsServiceServicer):
 
     def __init__(self) -> None:
         self.stats = pb.DetailedStats()
+        self.stats.previous.SetInParent()
         self.lines: list[pb.RequestLine] = []
         self.asked: list[Any] = []
         self.shown: list[bytes] = []

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 import structlog
-from opentelemetry.trace import SpanKind
 
 from servicekit.call import TRACEPARENT, TRACESTATE, current_call
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, ServiceError
-from servicekit.telemetry import Span, start_span
+from servicekit.tracing import Span, SpanKind, start_span
 from services.router import metrics
 from services.router.circuits.admission import Admission
 from services.router.circuits.circuits import Circuits

@@ -9,7 +9,7 @@ from emulator.testing import RunningEmulator
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 from services.router.tests.running_router import CONTEXT, Ask, Stub, complete, ends_of, prompt, stream, text_of
 
 

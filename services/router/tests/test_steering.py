@@ -13,7 +13,7 @@ from emulator.testing import RunningEmulator
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, PermissionDenied, ServiceError
-from servicekit.telemetry import begin_trace
+from servicekit.tracing import begin_trace
 from services.router.catalog.files import SHIPPED
 from services.router.tests.running_router import Ask, Stub, complete, ends_of, prompt, router, stream
 

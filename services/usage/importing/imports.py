@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
+import asyncpg
+
 from servicekit.errors import Conflict, ErrorReason
-from services.usage.domain.rollup import rollups
 from services.usage.importing import store
-from services.usage.importing.record import ImportedRecord, tag_of
 from services.usage.store import UsageStore
+from services.usage.store.connection import Connection
 
 BEGINNING: Final = -(2**63)
 A_DAY: Final = timedelta(days=1)
@@ -24,16 +26,18 @@ class Batch:
     Attributes:
         from_row: the last row before it.
         to_row: its last row.
-        records: those that move.
+        rows: those that move, as `copy_rows` makes them; each item is one or several.
         ids: old ids that became others.
         state: what the mover wants to know when it goes on behind this batch.
+        months: in which the rows lie, by their first days; others may be among them.
     """
 
     from_row: int
     to_row: int
-    records: Sequence[ImportedRecord]
+    rows: Sequence[bytes]
     ids: Mapping[str, str]
     state: Mapping[str, Any]
+    months: AbstractSet[date] = frozenset()
 
 
 class Imports:
@@ -60,20 +64,23 @@ class Imports:
         Raises:
             Conflict: another mover of the source was here, or an id of the batch is another row's.
             Collision: another writer was in the way; try again.
+            Refusal: PostgreSQL will never store it.
         """
-        await self._store.ensure_months({first_of_month(record.at) for record in batch.records})
-        ordered = sorted(batch.records, key=lambda record: record.request_id)
+        await self._store.ensure_months(set(batch.months))
         async with self._store.transaction() as transaction:
             if not await store.advance(
                 transaction.connection, self._source_id, batch.from_row, batch.to_row, batch.state
             ):
                 raise Conflict(ErrorReason.CONFLICT, "Another run moves this source: wait for its end, or stop it.")
-            inserted = await transaction.insert(ordered) if ordered else set()
-            if len(inserted) != len(ordered):
-                taken = next(record for record in ordered if record.request_id not in inserted)
-                raise Conflict(ErrorReason.CONFLICT, f"Id {taken.request_id} is another row's.", param="id")
+            if batch.rows:
+                await self._put_rows(transaction.connection, batch.rows)
             await store.insert_ids(transaction.connection, self._source_id, batch.ids)
-            await transaction.add(rollups(ordered))
+
+    async def _put_rows(self, connection: Connection, rows: Sequence[bytes]) -> None:
+        try:
+            await store.put_rows(connection, self._tag, rows)
+        except asyncpg.UniqueViolationError as exc:
+            raise Conflict(ErrorReason.CONFLICT, f"An id is another row's: {exc.detail}", param="id") from exc
 
     async def days(self) -> dict[date, tuple[int, int, int, int]]:
         """Return requests, tokens in and out and micro-roubles of the source's rows, by UTC day."""
@@ -96,11 +103,9 @@ class Imports:
 
     async def _take_back_day(self, day: datetime) -> int:
         async with self._store.transaction() as transaction:
-            gone = await store.take_back(transaction.connection, self._tag, day, day + A_DAY)
-            await transaction.add(rollups((), gone))
-        return len(gone)
+            return await store.take_back(transaction.connection, self._tag, day, day + A_DAY)
 
 
-def first_of_month(at: datetime) -> date:
-    """Return the first day of the month in UTC."""
-    return at.astimezone(UTC).date().replace(day=1)
+def tag_of(source_id: str) -> str:
+    """Return what tells the rows of a source from all others: their `price_version`."""
+    return f"import:{source_id}"

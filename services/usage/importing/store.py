@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
 
-from servicekit.postgres import sql
-from services.usage.importing.record import ImportedRecord
-from services.usage.store.column_sql import READ
+from services.usage.importing.copy_rows import COLUMNS, HEADER, TRAILER
+from services.usage.importing.rollup_sql import ADD_ROLLUPS, TAKE_OFF_ROLLUPS
 from services.usage.store.connection import Connection
-from services.usage.store.records import fields_of
 
 FIND_PROGRESS: Final = "SELECT last_row, state::text FROM usage.imports WHERE source_id = $1"
 # Two movers of one source: the second finds that the row is not where it left it.
@@ -43,7 +41,10 @@ SUM_TIMEOUT_S: Final = 1_800.0
 FIND_SPAN: Final = """
 SELECT min(created_at), max(created_at) FROM usage.usage WHERE source = 'imported' AND price_version = $1
 """
-TAKE_BACK: Final = sql("SELECT created_at AS at, {read} FROM usage.take_back_imported($1, $2, $3)", read=READ)
+STAGE: Final = "SELECT usage.stage_import($1)"
+UNSTAGE: Final = "SELECT usage.unstage_import()"
+INSERT_STAGED: Final = "INSERT INTO usage.usage SELECT * FROM usage.import_rows"
+STAGE_TAKEN_BACK: Final = "INSERT INTO usage.import_rows SELECT * FROM usage.take_back_imported($1, $2, $3)"
 
 
 async def find_progress(connection: Connection, source_id: str) -> tuple[int, Mapping[str, Any]] | None:
@@ -78,9 +79,37 @@ async def span_of(connection: Connection, tag: str) -> tuple[datetime, datetime]
     return None if first is None else (first, last)
 
 
-async def take_back(connection: Connection, tag: str, since: datetime, until: datetime) -> list[ImportedRecord]:
-    """Delete the rows of a source in a span, and return them."""
-    return [ImportedRecord(**fields_of(row)) for row in await connection.fetch(TAKE_BACK, tag, since, until)]
+async def put_rows(connection: Connection, tag: str, rows: Sequence[bytes]) -> None:
+    """Store rows as `copy_rows` makes them, and add them to the rollups.
+
+    Raises:
+        asyncpg.UniqueViolationError: an id is there already at the same time.
+    """
+    await connection.execute(STAGE, tag)
+    await connection.copy_to_table(
+        "import_rows", schema_name="usage", columns=COLUMNS, format="binary", source=_stream(rows)
+    )
+    await connection.execute(INSERT_STAGED)
+    for statement in ADD_ROLLUPS:
+        await connection.execute(statement)
+    await connection.execute(UNSTAGE)
+
+
+async def _stream(rows: Sequence[bytes]) -> AsyncIterator[bytes]:
+    yield HEADER
+    for row in rows:
+        yield row
+    yield TRAILER
+
+
+async def take_back(connection: Connection, tag: str, since: datetime, until: datetime) -> int:
+    """Delete the rows of a source in a span and take them off the rollups; return how many there were."""
+    await connection.execute(STAGE, tag)
+    told = await connection.execute(STAGE_TAKEN_BACK, tag, since, until)
+    for statement in TAKE_OFF_ROLLUPS:
+        await connection.execute(statement)
+    await connection.execute(UNSTAGE)
+    return int(told.rsplit(" ", 1)[-1])
 
 
 async def forget(connection: Connection, source_id: str) -> None:

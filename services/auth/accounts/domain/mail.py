@@ -16,6 +16,7 @@ class TokenPurpose(StrEnum):
     REGISTER = "register"
     EMAIL_CHANGE = "email_change"
     RESET = "reset"
+    CLAIM = "claim"
 
 
 class MailKind(StrEnum):
@@ -23,6 +24,7 @@ class MailKind(StrEnum):
 
     REGISTER = "register"
     RESET = "reset"
+    CLAIM = "claim"
     EMAIL_CHANGE = "email_change"
     EMAIL_CHANGED = "email_changed"
     PASSWORD_CHANGED = "password_changed"
@@ -37,6 +39,7 @@ class Template(StrEnum):
     REGISTER = "register"
     ALREADY_REGISTERED = "already_registered"
     RESET = "reset"
+    CLAIM = "claim"
     EMAIL_CHANGE = "email_change"
     EMAIL_CHANGED = "email_changed"
     PASSWORD_CHANGED = "password_changed"
@@ -45,13 +48,30 @@ class Template(StrEnum):
     DELETED = "deleted"
 
 
+class NotSent(StrEnum):
+    """Why a mail never went out."""
+
+    REFUSED = "refused"
+    """The mail server said never."""
+    UNNEEDED = "unneeded"
+    """What it was about was over before its turn came."""
+    GIVEN_UP = "given_up"
+    """It could not be sent in its time."""
+
+
 TOKEN_LIFE: Final[dict[TokenPurpose, timedelta]] = {
     TokenPurpose.REGISTER: timedelta(hours=24),
     TokenPurpose.EMAIL_CHANGE: timedelta(hours=24),
     TokenPurpose.RESET: timedelta(minutes=30),
+    # Nobody waits for this mail; it lies in its box over a weekend.
+    TokenPurpose.CLAIM: timedelta(days=7),
 }
 # A mail that could not be sent for that long says nothing new any more.
 MAIL_LIFE: Final = timedelta(hours=24)
+MAIL_LIFE_OF: Final[dict[MailKind, timedelta]] = {
+    MailKind.RESET: TOKEN_LIFE[TokenPurpose.RESET],
+    MailKind.CLAIM: TOKEN_LIFE[TokenPurpose.CLAIM],
+}
 MAX_TOKEN: Final = 128
 
 
@@ -69,7 +89,7 @@ class NewMail:
     @property
     def life(self) -> timedelta:
         """Return how long sending it makes sense."""
-        return TOKEN_LIFE[TokenPurpose.RESET] if self.kind is MailKind.RESET else MAIL_LIFE
+        return MAIL_LIFE_OF.get(self.kind, MAIL_LIFE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from servicekit.clock import Clock
@@ -19,7 +19,6 @@ from services.auth.accounts.domain.external_identity import ExternalIdentity, Pe
 from services.auth.accounts.domain.new_account import NewAccount
 from services.auth.accounts.domain.profile import DEFAULT_LANGUAGE, MAX_NAME
 from services.auth.accounts.login.login_completion import LoginCompletion
-from services.auth.accounts.login.openid_provider import OpenIdProvider
 from services.auth.accounts.sessions import LoginSessions, OpenedSession
 from services.auth.accounts.store.accounts import insert_account, verify_email
 from services.auth.accounts.store.external_identities import link_identity, use_identity
@@ -30,6 +29,9 @@ from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.origin import Origin
 from services.auth.shared.domain.session import Session, must_prove
 from services.auth.shared.store.accounts import find_account_by_email, lock_account
+
+if TYPE_CHECKING:
+    from services.auth.accounts.login.openid_provider import OpenIdProvider
 
 MAX_RETURN_TO: Final = 2048
 MAX_CODE: Final = 4096

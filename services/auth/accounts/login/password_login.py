@@ -23,7 +23,11 @@ from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.origin import Origin
 from services.auth.shared.store.accounts import AccountStore, lock_account
 
-WRONG: Final = "The e-mail address or the password is wrong."
+# The same for all: who has no password yet, because the account is one of release 1.0, reads here what to do.
+WRONG: Final = (
+    "The e-mail address or the password is wrong. An account without a password, such as one of release 1.0, gets one "
+    "by the reset mail."
+)
 
 
 @dataclass(frozen=True, slots=True)

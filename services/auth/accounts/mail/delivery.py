@@ -17,6 +17,8 @@ from services.auth.accounts import metrics
 from services.auth.accounts.domain.mail import (
     Mail,
     MailKind,
+    NewMail,
+    NotSent,
     Template,
     TokenPurpose,
     new_token,
@@ -38,6 +40,7 @@ CLAIM_S: Final = 300.0
 PURPOSES: Final[dict[Template, TokenPurpose]] = {
     Template.REGISTER: TokenPurpose.REGISTER,
     Template.RESET: TokenPurpose.RESET,
+    Template.CLAIM: TokenPurpose.CLAIM,
     Template.EMAIL_CHANGE: TokenPurpose.EMAIL_CHANGE,
 }
 
@@ -82,7 +85,7 @@ class MailDelivery:
         kind = mail.content.kind.value
         template, user_id = await self._choose_template(mail)
         if template is None:
-            await self._mails.drop(mail.id)
+            await self._mails.give_up(mail.id, NotSent.UNNEEDED)
             metrics.MAILS.labels(kind, "unneeded").inc()
             return
         token = await self._new_token(mail, template, user_id)
@@ -90,7 +93,7 @@ class MailDelivery:
         try:
             await self._transport.send(mail.id, written)
         except MailRefused as exc:
-            await self._mails.drop(mail.id)
+            await self._mails.give_up(mail.id, NotSent.REFUSED)
             metrics.MAILS.labels(kind, "refused").inc()
             log.warning("auth.mail_refused", mail_id=mail.id, kind=kind, cause=str(exc))
         except MailNotSent as exc:
@@ -102,6 +105,8 @@ class MailDelivery:
 
     async def _choose_template(self, mail: Mail) -> tuple[Template | None, str | None]:
         content = mail.content
+        if content.kind is MailKind.CLAIM:
+            return await self._choose_claim(content)
         if content.kind not in (MailKind.REGISTER, MailKind.RESET, MailKind.EMAIL_CHANGE):
             return Template(content.kind), content.user_id
         holder = await self._accounts.find_by_email(content.email)
@@ -112,6 +117,13 @@ class MailDelivery:
         if holder is not None and holder.id != content.user_id:
             return Template.ALREADY_REGISTERED, None
         return Template(content.kind), content.user_id
+
+    async def _choose_claim(self, content: NewMail) -> tuple[Template | None, str | None]:
+        account = await self._accounts.find(content.user_id or "")
+        is_open = account is not None and account.is_usable and account.password_hash is None
+        if account is None or not is_open or account.email != content.email:
+            return None, None
+        return Template.CLAIM, account.id
 
     async def _new_token(self, mail: Mail, template: Template, user_id: str | None) -> str:
         purpose = PURPOSES.get(template)

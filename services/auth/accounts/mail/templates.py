@@ -45,6 +45,22 @@ TEXTS: Final[dict[tuple[Template, str], tuple[str, str]]] = {
         "The link works for 30 minutes and only once:\n{link}\n\n"
         "If it was not you, do nothing: the password stays as it is.\n",
     ),
+    (Template.CLAIM, "ru"): (
+        "Задайте пароль: Развилка перешла на версию 1.1",
+        "У вас есть учётная запись в Развилке с этим адресом: она перенесена из версии 1.0. Ключи API работают как "
+        "прежде, менять ничего не нужно. Пароля у учётной записи ещё нет.\n\n"
+        "Чтобы войти, увидеть ключи и расход, задайте пароль. Ссылка действует 7 дней и только один раз:\n{link}\n\n"
+        "Позже ссылку можно запросить снова: {reset}\n\n"
+        "Если учётная запись вам не нужна, ничего не делайте.\n",
+    ),
+    (Template.CLAIM, "en"): (
+        "Set a password: Razvilka has moved to release 1.1",
+        "You have a Razvilka account under this address: it was moved from release 1.0. Your API keys work as before; "
+        "there is nothing to change. The account has no password yet.\n\n"
+        "To log in and see your keys and what you spent, set one. The link works for 7 days and only once:\n{link}\n\n"
+        "Later you can ask for another link: {reset}\n\n"
+        "If you do not need the account, do nothing.\n",
+    ),
     (Template.EMAIL_CHANGE, "ru"): (
         "Подтвердите новый адрес",
         "Для учётной записи в Развилке указан этот адрес.\n\n"
@@ -107,6 +123,8 @@ TEXTS: Final[dict[tuple[Template, str], tuple[str, str]]] = {
     ),
 }
 
+SETS_PASSWORD: Final = (Template.RESET, Template.CLAIM)
+
 
 class TemplateWriter:
     """Fills templates with links to the gateway's pages."""
@@ -117,7 +135,7 @@ class TemplateWriter:
     def write(self, template: Template, language: str, email: str, token: str = "") -> WrittenMail:
         """Return the mail; the token is in its link."""
         subject, text = TEXTS[template, language]
-        page = "reset-password" if template is Template.RESET else "verify-email"
+        page = "reset-password" if template in SETS_PASSWORD else "verify-email"
         links = {
             "link": f"{self._url}/{page}?token={token}",
             "login": f"{self._url}/login",

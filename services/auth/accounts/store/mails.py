@@ -11,7 +11,7 @@ import asyncpg
 
 from servicekit.mail.smtp import WrittenMail
 from servicekit.postgres import database_errors
-from services.auth.accounts.domain.mail import Mail, MailKind, NewMail
+from services.auth.accounts.domain.mail import Mail, MailKind, NewMail, NotSent
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
 INSERT_MAIL: Final = """
@@ -52,6 +52,16 @@ DELETE FROM auth.mails
 WHERE id = $1
 """
 
+GIVE_UP_MAIL: Final = """
+WITH noted AS (
+    UPDATE auth.invitations
+    SET outcome = $2
+    WHERE mail_id = $1
+)
+DELETE FROM auth.mails
+WHERE id = $1
+"""
+
 KEEP_MAIL: Final = """
 UPDATE auth.mails
 SET sent_at = $2, subject = $3, text = $4, password_hash = NULL, name = ''
@@ -67,9 +77,18 @@ LIMIT $1
 """
 
 FORGET_MAILS: Final = """
-DELETE FROM auth.mails
-WHERE expires_at <= $1
-RETURNING sent_at
+WITH gone AS (
+    DELETE FROM auth.mails
+    WHERE expires_at <= $1
+    RETURNING id, sent_at
+), noted AS (
+    UPDATE auth.invitations AS i
+    SET outcome = $2
+    FROM gone
+    WHERE i.mail_id = gone.id AND gone.sent_at IS NULL
+)
+SELECT sent_at
+FROM gone
 """
 
 
@@ -99,9 +118,14 @@ class MailStore:
             await self._pool.execute(POSTPONE_MAIL, mail_id, until)
 
     async def drop(self, mail_id: int) -> None:
-        """Forget a mail: it was sent, or will never be."""
+        """Forget a mail that was sent."""
         with database_errors():
             await self._pool.execute(DROP_MAIL, mail_id)
+
+    async def give_up(self, mail_id: int, why: NotSent) -> None:
+        """Forget a mail that will never be sent; an invitation says why."""
+        with database_errors():
+            await self._pool.execute(GIVE_UP_MAIL, mail_id, why)
 
     async def keep(self, mail_id: int, written: WrittenMail, now: datetime) -> None:
         """Put a written mail into the local outbox."""
@@ -117,7 +141,7 @@ class MailStore:
     async def forget_over(self, now: datetime) -> int:
         """Delete mails whose time is over; return how many of them could not be sent."""
         with database_errors():
-            rows: Sequence[asyncpg.Record] = await self._pool.fetch(FORGET_MAILS, now)
+            rows: Sequence[asyncpg.Record] = await self._pool.fetch(FORGET_MAILS, now, NotSent.GIVEN_UP)
         return sum(row["sent_at"] is None for row in rows)
 
 

@@ -44,6 +44,10 @@ SELECT jsonb_build_object(
         SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') FROM (
             SELECT created_at, used_at FROM auth.recovery_codes WHERE user_id = $1
         ) AS r),
+    'invitations', (
+        SELECT coalesce(jsonb_agg(to_jsonb(v)), '[]') FROM (
+            SELECT email, queued_at, outcome FROM auth.invitations WHERE user_id = $1
+        ) AS v),
     'login_attempts', (
         SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.at), '[]') FROM (
             SELECT at, outcome, ip, user_agent FROM auth.login_attempts WHERE user_id = $1
@@ -112,10 +116,24 @@ DELETE FROM auth.mails
 WHERE user_id = $1 OR lower(email) = lower($2)
 """
 
+ERASE_INVITATION: Final = """
+DELETE FROM auth.invitations
+WHERE user_id = $1
+"""
+
 ERASE_ATTEMPTS: Final = """
 DELETE FROM auth.login_attempts
 WHERE user_id = $1
 """
+
+ERASED: Final = (
+    ERASE_MODEL_NAMES,
+    ERASE_BUDGETS,
+    ERASE_IDENTITIES,
+    ERASE_RECOVERY_CODES,
+    ERASE_INVITATION,
+    ERASE_ATTEMPTS,
+)
 
 
 async def erase_account(connection: Connection, user_id: str, email: str, at: datetime) -> bool:
@@ -124,7 +142,7 @@ async def erase_account(connection: Connection, user_id: str, email: str, at: da
         return False
     await connection.execute(ERASE_KEYS, user_id, at)
     await connection.execute(LEAVE_ORGANIZATION, user_id, at)
-    for query in (ERASE_MODEL_NAMES, ERASE_BUDGETS, ERASE_IDENTITIES, ERASE_RECOVERY_CODES, ERASE_ATTEMPTS):
+    for query in ERASED:
         await connection.execute(query, user_id)
     for query in (ERASE_TOKENS, ERASE_MAILS):
         await connection.execute(query, user_id, email)

@@ -52,6 +52,17 @@ class ClientAuthenticator:
         await self._limit.count(client)
         return client
 
+    async def stand_in(self, client_id: str) -> Client | None:
+        """Return the client that stands for callers who have none; each address is counted like a client.
+
+        Raises:
+            OAuthRefusal: temporarily_unavailable (it asks too much).
+        """
+        client = await self._clients.find(client_id)
+        if client is not None:
+            await self._limit.count(client)
+        return client
+
     async def authenticate_confidential(self, params: Params, authorization: str) -> Client:
         """Return who asks and has proved it.
 

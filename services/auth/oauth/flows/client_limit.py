@@ -18,9 +18,10 @@ log = structlog.get_logger()
 class ClientLimit:
     """Counts clients that have proved who they are; of public ones, whose id anybody can say, each address apart."""
 
-    def __init__(self, counters: ClientCounters, *, per_minute: int, clock: Clock) -> None:
+    def __init__(self, counters: ClientCounters, *, per_minute: int, exchanges_per_minute: int, clock: Clock) -> None:
         self._counters = counters
         self._per_minute = per_minute
+        self._exchanges_per_minute = exchanges_per_minute
         self._clock = clock
 
     async def count(self, client: Client) -> None:
@@ -29,8 +30,18 @@ class ClientLimit:
         Raises:
             OAuthRefusal: temporarily_unavailable, 429: it made too many; it says when to come again.
         """
-        name = _name(client)
-        if not self._per_minute or not name:
+        await self._count(_name(client), self._per_minute, "Too many requests from this client.")
+
+    async def count_exchange(self, user_id: str) -> None:
+        """Count a token of release 1.0 that is genuine, whoever brings it and from wherever.
+
+        Raises:
+            OAuthRefusal: temporarily_unavailable, 429: this user's were exchanged too often.
+        """
+        await self._count(f"exchange:{user_id}", self._exchanges_per_minute, "Too many exchanges for this user.")
+
+    async def _count(self, name: str, per_minute: int, refusal: str) -> None:
+        if not per_minute or not name:
             return
         now = self._clock.now()
         try:
@@ -39,11 +50,11 @@ class ClientLimit:
             # Tokens do not depend on Redis; the gateway's limit of addresses holds without it.
             log.warning("oauth.client_limit_without_redis", reason=exc.reason.value)
             return
-        if asked > self._per_minute:
+        if asked > per_minute:
             metrics.CLIENTS_LIMITED.inc()
             raise OAuthRefusal(
                 OAuthError.TEMPORARILY_UNAVAILABLE,
-                "Too many requests from this client.",
+                refusal,
                 http_status=429,
                 retry_after_s=WINDOW_S - int(now.timestamp()) % WINDOW_S,
             )

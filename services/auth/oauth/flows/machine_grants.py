@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -20,6 +20,7 @@ from services.auth.oauth.domain.grant import GRANT_OVER, Allowance, Grant, Grant
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_grant, invalid_request
 from services.auth.oauth.domain.scope_parameter import own_scopes_for, scopes_for, still_granted
 from services.auth.oauth.domain.token import Token
+from services.auth.oauth.flows.client_limit import ClientLimit
 from services.auth.oauth.store.grants import GrantStore, upsert_machine_grant
 from services.auth.oauth.tokens.token_signing import TokenSigner
 from services.auth.shared.domain.account import Account
@@ -36,6 +37,21 @@ SUBJECT_TYPES: Final = frozenset({"urn:ietf:params:oauth:token-type:jwt", ACCESS
 # Release 1.0 gave tokens of up to a year; a longer one was not made by it.
 LONGEST_LIFE: Final = timedelta(days=367)
 LEGACY_FORM: Final = jwt.Expected(types=frozenset({"", "jwt"}), issuer=None, audience=None)
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyTerms:
+    """Which tokens of release 1.0 are exchanged, and until when.
+
+    Args:
+        secret: what they are signed with; "": none are exchanged.
+        issuer: their `iss`; "": they have none.
+        until: the end of the exchange; None: none are exchanged.
+    """
+
+    secret: str = field(repr=False)
+    issuer: str
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +76,9 @@ class MachineGrants:
         units: UnitsOfWork,
         accounts: AccountStore,
         token_signer: TokenSigner,
+        limit: ClientLimit,
         *,
-        legacy_secret: str,
-        legacy_until: datetime | None,
+        legacy: LegacyTerms,
         clock: Clock,
         new_id: Callable[[], UUID],
     ) -> None:
@@ -70,14 +86,16 @@ class MachineGrants:
         self._units = units
         self._accounts = accounts
         self._token_signer = token_signer
-        self._legacy_keys = {"": jwt.shared_secret(legacy_secret)} if legacy_secret else {}
-        self._legacy_until = legacy_until
+        self._limit = limit
+        self._legacy = legacy
+        self._legacy_keys = {"": jwt.shared_secret(legacy.secret)} if legacy.secret else {}
         self._clock = clock
         self._new_id = new_id
 
     def takes_legacy_tokens(self) -> bool:
         """Tell whether tokens of release 1.0 can be exchanged now."""
-        return bool(self._legacy_keys) and self._legacy_until is not None and self._clock.now() < self._legacy_until
+        until = self._legacy.until
+        return bool(self._legacy_keys) and until is not None and self._clock.now() < until
 
     async def act_for_itself(self, client: Client, scope: str | None, thumbprint: str | None) -> Token:
         """Return a token of a client in its own name; its owner pays.
@@ -98,11 +116,13 @@ class MachineGrants:
         """Return a 1.1 token for a token of release 1.0 (RFC 8693). Each use is logged.
 
         Raises:
-            OAuthRefusal: invalid_request: the token is not one, or was withdrawn (RFC 8693 2.2.2); invalid_scope.
+            OAuthRefusal: invalid_request: the token is not one, or was withdrawn (RFC 8693 2.2.2); invalid_scope;
+                temporarily_unavailable: this user's were exchanged too often.
         """
         if subject_type not in SUBJECT_TYPES:
             raise invalid_request("The subject_token_type is not supported.")
         user_id, issued_at, ends_at = self._read_legacy(subject_token)
+        await self._limit.count_exchange(user_id)
         ended = await self._grants.last_ended(user_id, GrantKind.TOKEN_EXCHANGE)
         if ended is not None and (issued_at is None or issued_at <= ended):
             raise invalid_request("The subject_token is not valid.")
@@ -120,12 +140,16 @@ class MachineGrants:
             claims = jwt.verify(token, self._legacy_keys, LEGACY_FORM, now)
         except Unauthenticated as exc:
             raise invalid_request("The subject_token is not valid.") from exc
+        if claims.get("iss", "") != self._legacy.issuer:
+            raise invalid_request("The subject_token is of another issuer.")
         user_id = claims.get("sub", claims.get("user_id"))
         if not isinstance(user_id, str) or not 1 <= len(user_id) <= MAX_ID_LENGTH or not user_id.isprintable():
             raise invalid_request("The subject_token names no user.")
         if claims["exp"] > (now + LONGEST_LIFE).timestamp():
             raise invalid_request("The subject_token lives longer than any of release 1.0.")
-        return user_id, _issued_at(claims, now), datetime.fromtimestamp(float(claims["exp"]), now.tzinfo)
+        ends_at = datetime.fromtimestamp(float(claims["exp"]), now.tzinfo)
+        # Nor does what is given for it outlive the exchange.
+        return user_id, _issued_at(claims, now), min(ends_at, self._legacy.until or ends_at)
 
     def _grant(self, wish: _Wish, account: Account) -> Grant:
         now, grant_id = self._clock.now(), str(self._new_id())

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from services.auth.oauth import metrics
-from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.client import EXCHANGE_CLIENT_ID, Client, GrantType
 from services.auth.oauth.domain.params import Params
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
@@ -28,7 +27,6 @@ class TokenEndpoint:
     def __init__(
         self,
         oauth: OAuthService,
-        clients: Clients,
         authenticator: ClientAuthenticator,
         devices: DeviceFlows,
         machine_grants: MachineGrants,
@@ -36,7 +34,6 @@ class TokenEndpoint:
         proofs: ProofChecker,
     ) -> None:
         self._oauth = oauth
-        self._clients = clients
         self._authenticator = authenticator
         self._devices = devices
         self._machine_grants = machine_grants
@@ -107,7 +104,7 @@ class TokenEndpoint:
         # Users of release 1.0 have registered no application; for them there is one.
         nobody = not authorization and params.get("client_id") is None
         if grant_type is GrantType.TOKEN_EXCHANGE and nobody:
-            built_in = await self._clients.find(EXCHANGE_CLIENT_ID)
+            built_in = await self._authenticator.stand_in(EXCHANGE_CLIENT_ID)
             if built_in is not None:
                 return built_in
         return await self._authenticator.authenticate(params, authorization)

@@ -122,3 +122,9 @@ def known_scopes(names: Iterable[str]) -> frozenset[Scope]:
     """Return the scopes of stored names; what this release does not know gives no right."""
     by_name = Scope._value2member_map_
     return frozenset(Scope(name) for name in names if name in by_name)
+
+
+def in_person(*, is_admin: bool) -> frozenset[Scope]:
+    """Return what people may who are logged in at a browser: what every credential of theirs could."""
+    of_api = {scope for scope, facts in SCOPES.items() if facts.kind is ScopeKind.API}
+    return frozenset(of_api | OPERATOR_SCOPES if is_admin else of_api)

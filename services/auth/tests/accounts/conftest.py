@@ -28,8 +28,6 @@ EMAIL = "anna@example.ru"
 PASSWORD = "rowan-17 under Sampo"
 HOME = "203.0.113.7"
 ELSEWHERE = "198.51.100.9"
-# A real hash costs 20 ms of two cores; nothing here depends on its cost.
-CHEAP = {"memory_kib": 64, "passes": 1}
 
 
 class People:
@@ -119,7 +117,7 @@ StartPeople = Callable[[AuthSettings], AbstractAsyncContextManager[People]]
 @pytest.fixture
 def people_settings(auth_dsn: str, redis_url: str) -> AuthSettings:
     """Return settings of a demonstration with a cheap password hash."""
-    return settings_for(auth_dsn, redis_url, password=CHEAP, demo=True, outbox=True)
+    return settings_for(auth_dsn, redis_url, demo=True, outbox=True)
 
 
 @pytest.fixture
@@ -173,8 +171,6 @@ async def external_people(
         {"id": "test", "name": "Test ID", "issuer": provider.issuer, **ours},
         {"id": "yandex", "name": "Yandex ID", **oauth_only, **ours},
     )
-    settings = settings_for(
-        *(auth_dsn, redis_url), password=CHEAP, demo=True, outbox=True, external={"providers": providers}
-    )
+    settings = settings_for(*(auth_dsn, redis_url), demo=True, outbox=True, external={"providers": providers})
     async with start_people(settings) as found:
         yield found

@@ -101,6 +101,7 @@ async def test_nothing_personal_stays(people: People, auth_pool: Pool) -> None:
     await people.auth.new_key(user_id, "Anna's laptop")
     await people.call(pb.RequestPasswordResetRequest(email=EMAIL))
     await people.token_in_mail(EMAIL, 2)
+    await auth_pool.execute("INSERT INTO auth.invitations VALUES ($1, $2, 1, now())", user_id, EMAIL)
 
     await people.call(pb.DeleteAccountRequest(user_id=user_id, password=PASSWORD))
 

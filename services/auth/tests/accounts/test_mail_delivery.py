@@ -23,7 +23,7 @@ from services.auth.accounts.mail.transport import SmtpTransport
 from services.auth.accounts.store.mailed_tokens import MailedTokenStore
 from services.auth.accounts.store.mails import MailStore, insert_mail
 from services.auth.shared.store.accounts import AccountStore
-from services.auth.tests.accounts.conftest import CHEAP, EMAIL, PASSWORD, People, StartPeople
+from services.auth.tests.accounts.conftest import EMAIL, PASSWORD, People, StartPeople
 from services.auth.tests.conftest import settings_for
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -41,9 +41,7 @@ async def smtp() -> AsyncIterator[SmtpServer]:
 async def mailing(start_people: StartPeople, smtp: SmtpServer, auth_dsn: str, redis_url: str) -> AsyncIterator[People]:
     """Return people whose mails go to the server."""
     there = {"host": "127.0.0.1", "port": smtp.port, "tls": "none", "sender": "Развилка <no-reply@example.ru>"}
-    settings = settings_for(
-        *(auth_dsn, redis_url), password=CHEAP, smtp=there, public={"url": "https://llm.example.ru"}, outbox=True
-    )
+    settings = settings_for(*(auth_dsn, redis_url), smtp=there, public={"url": "https://llm.example.ru"}, outbox=True)
     async with start_people(settings) as people:
         yield people
 

@@ -210,3 +210,18 @@ async def test_live_sessions_are_counted(people: People) -> None:
             break
         await people.is_logged_in("-")
     assert REGISTRY.get_sample_value("razvilka_auth_active_sessions") == 2
+
+
+async def test_a_session_is_a_caller_with_what_its_account_may(people: People) -> None:
+    """The API is asked by pages within the account's tier and scopes; `admin` only for administrators."""
+    await people.seed()
+    plain = (await people.call(pb.GetSessionRequest(session_id=(await people.log_in()).session_id))).caller
+    await people.seed(email="root@example.com", admin=True)
+    root = await people.log_in(email="root@example.com")
+    admin = (await people.call(pb.GetSessionRequest(session_id=root.session_id))).caller
+
+    assert (plain.key_id, plain.grant_id, plain.client_id) == ("", "", "")
+    assert plain.user_limits.requests_per_minute > 0
+    assert {"usage:read", "completions:write", "keys:write"} <= set(plain.scopes)
+    assert "openid" not in plain.scopes
+    assert set(admin.scopes) - set(plain.scopes) == {"admin"}

@@ -17,8 +17,8 @@ from servicekit.errors import Unauthenticated
 from servicekit.jwt import read_object
 from servicekit.rpc_client import Peer, open_channel, unary
 from servicekit.settings import TlsSettings
-from servicekit.telemetry import begin_trace
 from servicekit.testing import FakeClock
+from servicekit.tracing import begin_trace
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.oauth.flow import REDIRECT_URI, App, Flow, MemorySessions

@@ -16,6 +16,7 @@ WALLED: Final = {
     "api_keys": "user_id",
     "budgets": "user_id",
     "external_identities": "user_id",
+    "invitations": "user_id",
     "model_names": "user_id",
     "oauth_clients": "owner_user_id",
     "oauth_codes": "user_id",
@@ -46,6 +47,7 @@ async def plant(pool: asyncpg.Pool[asyncpg.Record]) -> None:
             " VALUES ('https://id.example.ru', $1, $1, $2, $2)",
             *(user, NOON),
         )
+        await pool.execute("INSERT INTO auth.invitations VALUES ($1, $1 || '@example.ru', ascii($1), $2)", user, NOON)
         await pool.execute(
             "INSERT INTO auth.model_names (user_id, names, updated_at) VALUES ($1, '{}', $2)", user, NOON
         )
@@ -67,7 +69,7 @@ async def seen(connection: Any, table: str = "api_keys") -> list[str]:
     return [row[0] for row in await connection.fetch(SEEN[table])]
 
 
-@pytest.mark.parametrize("table", ["api_keys", "budgets", "external_identities", "model_names"])
+@pytest.mark.parametrize("table", ["api_keys", "budgets", "external_identities", "invitations", "model_names"])
 async def test_a_statement_without_where_brings_only_the_rows_of_whom_it_is_for(pool: Any, table: str) -> None:
     """What a query forgets, PostgreSQL does not."""
     async with reading_rows_of(pool, "alice") as connection:

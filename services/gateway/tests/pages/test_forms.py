@@ -95,9 +95,9 @@ async def test_logging_out_needs_a_form_and_ends_the_session(edge: Edge, backend
     async with browser(edge) as client:
         await log_in(client)
         asked = await client.get("/logout")
-        still = await client.get("/console")
+        still = await client.get("/console/profile")
         out = await submit(client, form_of(asked, "/logout"))
-        after = await client.get("/console")
+        after = await client.get("/console/profile")
 
     assert still.status_code == 200
     assert backends.accounts.live == set()
@@ -136,7 +136,7 @@ async def test_a_new_address_takes_the_password(edge: Edge, backends: Backends) 
     """Whoever finds an open browser cannot move the account to an address of his own."""
     async with browser(edge) as client:
         await log_in(client)
-        profile = form_of(await client.get("/console"), "/console")
+        profile = form_of(await client.get("/console/profile"), "/console/profile")
         without = await submit(client, profile, email="mine@example.com")
         with_it = await submit(client, profile, email="mine@example.com", current_password=PASSWORD)
 
@@ -150,7 +150,7 @@ async def test_the_account_can_be_kept_without_scripts(edge: Edge, backends: Bac
     """Profile, password, second factor, sessions, applications, keys, export and deletion are plain forms."""
     async with browser(edge) as client:
         await log_in(client)
-        profile = form_of(await client.get("/console"), "/console")
+        profile = form_of(await client.get("/console/profile"), "/console/profile")
         saved = await submit(client, profile, name="Маша", language="en", time_zone="Asia/Omsk")
         security = await client.get("/console/security")
         password = form_of(security, "/console/password")

@@ -11,8 +11,9 @@ import asyncpg
 import pytest
 
 from servicekit.errors import Conflict, NotFound
+from services.usage.domain.record import Source, Status
+from services.usage.importing.copy_rows import row_of
 from services.usage.importing.imports import BEGINNING, Batch, Imports
-from services.usage.importing.record import ImportedRecord, imported
 from services.usage.ingest import Ingest
 from services.usage.spending import Spending
 from services.usage.store import UsageStore
@@ -23,21 +24,26 @@ OLD: Final = datetime(2022, 5, 6, 7, 8, 9, 123_456, tzinfo=UTC)
 ROLLUPS: Final = ("rollup_day", "rollup_hour_user", "rollup_hour_platform", "rollup_hour_latency")
 
 
-def row(number: int, at: datetime = OLD, source_id: str = "old.db", **changes: Any) -> ImportedRecord:
-    """Return a row of 1.0 with an id of version 4."""
+def id_of(number: int) -> uuid.UUID:
+    """Return the id of version 4 of a row."""
+    return uuid.UUID(int=number, version=4)
+
+
+def row(number: int, at: datetime = OLD, **changes: Any) -> bytes:
+    """Return a row of 1.0."""
     known: dict[str, Any] = {
-        "request_id": str(uuid.UUID(int=number, version=4)), "user_id": "user-1", "provider": "gigachat",
-        "model": "gigachat-2:latest", "requested_model": "GigaChat", "tokens_input": 10, "tokens_output": 20,
-        "cost_micro_rub": 1_500,
+        "user_id": "user-1", "provider": "gigachat", "model": "gigachat-2:latest", "requested_model": "GigaChat",
+        "tokens_input": 10, "tokens_output": 20, "cost_micro_rub": 1_500, "tags": {},
     }  # fmt: skip
-    return imported(at, source_id, **known | changes)
+    return row_of(id_of(number), at, **known | changes)
 
 
 def batch(
-    *records: ImportedRecord, from_row: int = BEGINNING, to_row: int = 1, ids: dict[str, str] | None = None
+    *rows: bytes, from_row: int = BEGINNING, to_row: int = 1, ids: dict[str, str] | None = None, months: int = 8
 ) -> Batch:
-    """Return a batch."""
-    return Batch(from_row, to_row, records, ids or {}, {"rows": to_row})
+    """Return a batch of rows of 2022, from May on."""
+    first_days = {OLD.date().replace(day=1, month=5 + month) for month in range(months)}
+    return Batch(from_row, to_row, rows, ids or {}, {"rows": to_row}, first_days)
 
 
 async def sums(pool: Pool) -> dict[str, Any]:
@@ -55,7 +61,7 @@ async def test_a_batch_is_there_once_with_its_sums_and_how_far_it_came(store: Us
     imports = Imports(store, "old.db")
     rows = [row(number, OLD + timedelta(days=40 * number)) for number in range(5)]
 
-    await imports.put(batch(*rows, to_row=5, ids={"gen-1": rows[0].request_id}))
+    await imports.put(batch(*rows, to_row=5, ids={"gen-1": str(id_of(0))}))
 
     assert await imports.progress() == (5, {"rows": 5})
     assert await sums(pool) == {
@@ -63,22 +69,42 @@ async def test_a_batch_is_there_once_with_its_sums_and_how_far_it_came(store: Us
     }  # fmt: skip
     assert await store.count_strays() == 0
     assert (await store.check(datetime(2015, 1, 1, tzinfo=UTC))).broken == ()
-    found = await store.find_of_user("user-1", rows[0].request_id)
+    found = await store.find_of_user("user-1", str(id_of(0)))
     assert found is not None
     assert (found.requested_model, found.cost_micro_rub, found.latency_ms) == ("GigaChat", 1_500, 0)
 
 
 async def test_a_client_finds_its_request_by_the_id_that_1_0_gave_it(store: UsageStore) -> None:
     """And nobody else's."""
-    moved = row(1)
-    await Imports(store, "old.db").put(batch(moved, ids={"gen-1": moved.request_id}))
+    moved = str(id_of(1))
+    await Imports(store, "old.db").put(batch(row(1), ids={"gen-1": moved}))
     spending = Spending(store)
 
-    assert (await spending.find_request("user-1", "gen-1")).request_id == moved.request_id
-    assert (await spending.find_request("user-1", moved.request_id)).model == moved.model
+    assert (await spending.find_request("user-1", "gen-1")).request_id == moved
+    assert (await spending.find_request("user-1", moved)).model == "gigachat-2:latest"
     for user, id_ in (("user-2", "gen-1"), ("user-1", "gen-2"), ("user-1", "\0")):
         with pytest.raises(NotFound):
             await spending.find_request(user, id_)
+
+
+async def test_rows_are_stored_as_they_were_given(store: UsageStore, pool: Pool) -> None:
+    """Every digit of money, every microsecond, texts of any script; what 1.0 did not know is as a row's defaults."""
+    at = datetime(2022, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    costs = [0, 1, 99, 100, 10_000, 1_000_000, 1_010_203, 9_999_999_999]
+    known: dict[str, Any] = {"user_id": "юзер {:}", "tokens_input": 2**31 - 1, "tags": {"команда": 'a\\"b'}}
+
+    await Imports(store, "old.db").put(batch(*(row(cost, at, cost_micro_rub=cost, **known) for cost in costs)))
+
+    for cost in costs:
+        found = await store.find_of_user("юзер {:}", str(id_of(cost)))
+        assert found is not None
+        assert (found.cost_micro_rub, found.tokens_input, found.tokens_output) == (cost, 2**31 - 1, 20)
+        assert (found.metadata, found.attempts, found.source) == (known["tags"], (), Source.IMPORTED)
+        assert (found.status, found.endpoint, found.price_version) == (Status.COMPLETED, "", "import:old.db")
+    assert await pool.fetchval("SELECT count(*) FROM pg_tables WHERE tablename = 'import_rows'") == 0
+    async with pool.acquire() as connection:
+        await connection.execute("SELECT set_config('razvilka.user', '*', false)")
+        assert {row_[0] for row_ in await connection.fetch("SELECT created_at FROM usage.usage")} == {at}
 
 
 async def test_two_movers_of_one_source_do_not_move_a_row_twice(store: UsageStore, pool: Pool) -> None:
@@ -97,7 +123,7 @@ async def test_an_id_that_is_another_row_s_stops_the_batch_whole(store: UsageSto
     await Imports(store, "old.db").put(batch(row(1)))
 
     with pytest.raises(Conflict, match="is another row's"):
-        await Imports(store, "other.db").put(batch(row(2, source_id="other.db"), row(1, source_id="other.db")))
+        await Imports(store, "other.db").put(batch(row(2), row(1)))
 
     assert (await sums(pool))["rollup_day"] == 1
     assert await Imports(store, "other.db").progress() == (BEGINNING, {})
@@ -109,7 +135,7 @@ async def test_taking_back_leaves_everything_else_to_the_micro_rouble(
     await ingest.record([record(number) for number in range(3)])
     before = await sums(pool)
     other = Imports(store, "other.db")
-    await other.put(batch(row(9, source_id="other.db")))
+    await other.put(batch(row(9)))
     imports = Imports(store, "old.db")
     await imports.put(batch(*(row(number, OLD + timedelta(hours=number)) for number in range(50)), to_row=50))
 
@@ -119,6 +145,15 @@ async def test_taking_back_leaves_everything_else_to_the_micro_rouble(
     assert (await store.check(datetime(2015, 1, 1, tzinfo=UTC))).broken == ()
     assert await other.take_back() == 1
     assert await sums(pool) == before
+
+
+async def test_two_sources_move_at_the_same_time(store: UsageStore, pool: Pool) -> None:
+    """Each waits for the other's batch and none fails."""
+    movers = [Imports(store, name) for name in ("old.db", "other.db", "third.db")]
+
+    await asyncio.gather(*(mover.put(batch(row(number))) for number, mover in enumerate(movers)))
+
+    assert (await sums(pool))["rollup_day"] == 3
 
 
 async def test_a_cost_that_is_no_number_is_refused_by_the_table(pool: Pool) -> None:

@@ -47,6 +47,8 @@ async def test_wrong_tokens_are_not_exchanged(flow: Flow) -> None:
     now = int(flow.now().timestamp())
     wrong = {
         "another secret": legacy_token(flow, "another secret"),
+        "another issuer": legacy_token(flow, iss="https://elsewhere.example"),
+        "an issuer that is no text": legacy_token(flow, iss=["", ""]),
         "RS256": jwt.sign(claims_of(legacy_token(flow)), planted_key(), typ="JWT"),
         "expired": legacy_token(flow, exp=now - 31),
         "endless": legacy_token(flow, exp=None),
@@ -115,3 +117,50 @@ async def test_the_switch_has_an_end(
     assert after.error == off.error == "unsupported_grant_type"
     assert EXCHANGE in offered
     assert EXCHANGE not in not_offered
+
+
+async def test_the_issuer_of_1_0_is_the_one_that_is_set(
+    start_oauth: StartOAuth, oauth_settings: Callable[..., AuthSettings]
+) -> None:
+    """A token that names none is then another's, too: one secret may have served several programs."""
+    async with start_oauth(oauth_settings(legacy_jwt_issuer="razvilka-1.0")) as flow:
+        await flow.log_in()
+        named = await exchange(flow, legacy_token(flow, iss="razvilka-1.0"))
+        others = [await exchange(flow, legacy_token(flow, iss=iss)) for iss in (None, "", "razvilka-1.1")]
+
+    assert named.access_token
+    assert [other.error for other in others] == ["invalid_request"] * 3
+
+
+async def test_what_was_exchanged_does_not_outlive_the_exchange(
+    start_oauth: StartOAuth, oauth_settings: Callable[..., AuthSettings], clock: FakeClock
+) -> None:
+    """Nor the 1.0 token, which may end before."""
+    until = clock.now() + timedelta(seconds=100)
+    async with start_oauth(oauth_settings(legacy_jwt_until=until)) as flow:
+        await flow.log_in()
+        soon = int(flow.now().timestamp()) + 40
+
+        token, short = await exchange(flow, legacy_token(flow)), await exchange(flow, legacy_token(flow, exp=soon))
+
+    assert claims_of(token.access_token)["exp"] == int(until.timestamp())
+    assert claims_of(short.access_token)["exp"] == soon
+
+
+async def test_replays_are_bounded_by_user_and_by_address(
+    start_oauth: StartOAuth, oauth_settings: Callable[..., AuthSettings], clock: FakeClock
+) -> None:
+    """From wherever a stolen token is replayed; forged ones count for their sender only."""
+    settings = oauth_settings(legacy_jwt_per_minute=2, client_requests_per_minute=6)
+    async with start_oauth(settings) as flow:
+        await flow.log_in()
+        genuine = [await exchange(flow, legacy_token(flow)) for _ in range(3)]
+        clock.advance(60)
+        forged = [await exchange(flow, legacy_token(flow, "another secret")) for _ in range(7)]
+        clock.advance(60)
+        later = await exchange(flow, legacy_token(flow))
+
+    assert all(token.access_token for token in genuine[:2])
+    assert genuine[2].error == "temporarily_unavailable"
+    assert [token.error for token in forged] == ["invalid_request"] * 6 + ["temporarily_unavailable"]
+    assert later.access_token

@@ -1,0 +1,199 @@
+"""Filling: a batch in the making; each row it takes gets its fate, plain ones the quick way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from migrate.fates.fate import Moved, Quarantined, Repair, edits_of
+from migrate.fates.merging import booked
+from migrate.fates.records import Request
+from migrate.fates.requests import Names, request_fate
+from migrate.moving.counts import Counts
+from migrate.moving.plain_rows import PlainRows
+from migrate.moving.seen_ids import SeenIds
+from migrate.moving.taken_ids import ID, TakenIds
+from migrate.report.files import ReportFiles
+from migrate.report.lines import ReportLines
+from migrate.report.values import as_stored
+from migrate.rules.times import Reading
+from migrate.rules.verdict import Stored, Text, utf8
+from migrate.source.scan import Cells, Hole, Scan
+from services.usage.importing.copy_rows import copy_row, row_of
+from services.usage.importing.imports import Imports
+
+# The tags of a row in 1.1; docs/data-model.md.
+MAX_TAGS: Final = 16
+MAX_TAG_NAME: Final = 64
+MAX_TAG: Final = 512
+Shown = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class MovedRequests:
+    """How many rows had which fate, and which could not be read."""
+
+    counts: Counts = field(default_factory=Counts)
+    cost_micro_rub: int = 0
+    holes: Sequence[Hole] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How rows are read and where they go.
+
+    Attributes:
+        source_id: names the source in 1.1.
+        absent: ids of users on whose account nothing may be booked.
+        owners: on whose account rows of a user are booked, where it is not the user's own.
+        seen: ids that earlier rows have.
+        shown: is told how many rows have a fate.
+    """
+
+    source_id: str
+    reading: Reading
+    names: Names
+    absent: set[str]
+    owners: Mapping[str, str]
+    imports: Imports
+    seen: SeenIds
+    report: ReportFiles
+    shown: Shown
+
+
+class Filling:
+    """The rows of a stretch as COPY takes them, and what the report says of it.
+
+    Attributes:
+        rows: those that move.
+        months: in which those lie that went the slow way.
+        ids: old ids that became others.
+        size: how many rows were taken, whatever became of them.
+    """
+
+    def __init__(
+        self,
+        way: Way,
+        scan: Scan,
+        plain: PlainRows,
+        taken: TakenIds,
+        moved: MovedRequests,
+        report: ReportLines | None = None,
+    ) -> None:
+        """`report` takes the lines; None: the way's own does."""
+        self.rows: list[bytes] = []
+        self.months: set[date] = set()
+        self.ids: dict[str, str] = {}
+        self.size = 0
+        self._way = way
+        self._scan = scan
+        self._plain = plain
+        self._taken = taken
+        self._moved = moved
+        self._report = way.report if report is None else report
+
+    def take_mended(self, number: int, original: Mapping[str, Stored], edit: Mapping[str, Stored], at: Reading) -> bool:
+        """Give a row another fate, with the values that a person gave it; tell whether it moves now."""
+        self.size += 1
+        self._moved.counts.quarantined -= 1
+        rows = list(self._slowly(number, {**original, **edit}, at, original))
+        self.rows.extend(rows)
+        return bool(rows)
+
+    def take(self, piece: Iterable[tuple[int, Cells]]) -> None:
+        """Give rows, each with the number that names it, their fates."""
+        read, is_free = self._plain.read, self._taken.is_free
+        rows: list[bytes] = []
+        slow: list[bytes] = []
+        cost = 0
+        for number, cells in piece:
+            self.size += 1
+            row = read(cells)
+            if row is not None and is_free(row[0], number):
+                rows.append(copy_row(*row))
+                cost += row[4]
+            else:
+                values = self._scan.named(self._scan.row(cells))
+                slow.extend(self._slowly(number, values, self._way.reading, values))
+        self._moved.counts.as_it_is += len(rows)
+        self._moved.cost_micro_rub += cost
+        self.rows.append(b"".join((*rows, *slow)))
+
+    def _slowly(
+        self, number: int, values: Mapping[str, Stored], reading: Reading, original: Mapping[str, Stored]
+    ) -> Iterator[bytes]:
+        fate = booked(request_fate(values, reading, self._way.names), self._way.owners)
+        if isinstance(fate, Moved):
+            reason = self._reason_to_wait(fate, number)
+            if reason is None:
+                yield self._moving(number, original, fate, edits_of(original, values))
+                return
+            fate = reason
+        self._moved.counts.quarantined += 1
+        self._report.quarantine("usage", number, fate, original)
+
+    def _reason_to_wait(self, fate: Moved[Request], number: int) -> Quarantined | None:
+        request = fate.record
+        if request.user_id in self._way.absent:
+            return Quarantined("owner_quarantined", "user_id")
+        is_made = any(repair.field == ID for repair in fate.repairs)
+        taken = self._taken
+        is_free = taken.is_free_for_made(request.id, number) if is_made else taken.is_free(request.id.bytes, number)
+        return None if is_free else Quarantined("id_taken", ID)
+
+    def _moving(
+        self, number: int, original: Mapping[str, Stored], fate: Moved[Request], edits: Sequence[Repair]
+    ) -> bytes:
+        request, tags, left = fate.record, *_tags(fate.record.extra)
+        repairs = (*edits, *fate.repairs, *left)
+        counts = self._moved.counts
+        counts.repaired += bool(repairs)
+        counts.as_it_is += not repairs
+        self._moved.cost_micro_rub += request.cost_micro_rub
+        self.months.add(request.created_at.date().replace(day=1))
+        new_id = str(request.id)
+        for repair in repairs:
+            self._report.repair("usage", number, new_id, repair)
+            if repair.field == ID:
+                self._report.mapping("usage", original[ID], new_id)
+                self.ids[_told(original[ID])] = new_id
+        return stored_row(request, tags)
+
+
+def stored_row(request: Request, tags: Mapping[str, str]) -> bytes:
+    """Return a request as COPY takes it."""
+    return row_of(
+        request.id,
+        request.created_at,
+        user_id=request.user_id,
+        provider=request.provider,
+        model=request.model,
+        requested_model=request.requested_model,
+        tokens_input=request.tokens_input,
+        tokens_output=request.tokens_output,
+        cost_micro_rub=request.cost_micro_rub,
+        tags=tags,
+    )
+
+
+def _tags(extra: Mapping[str, Stored]) -> tuple[dict[str, str], list[Repair]]:
+    """Return the operator's own columns as tags, and those that cannot be: their values stay in the report."""
+    tags: dict[str, str] = {}
+    left: list[Repair] = []
+    for name, value in extra.items():
+        text = utf8(value) if isinstance(value, Text) else str(value) if isinstance(value, int | float) else None
+        fits = text is not None and len(text) <= MAX_TAG and "\0" not in text and len(name) <= MAX_TAG_NAME
+        if value is None:
+            continue
+        if fits and text is not None and len(tags) < MAX_TAGS:
+            tags[name] = text
+        else:
+            left.append(Repair(name, value, None, "column_left_in_report"))
+    return tags, left
+
+
+def _told(old: Stored) -> str:
+    shown = as_stored(old)
+    return str(shown.get("value", "\\x" + shown.get("hex", "")))

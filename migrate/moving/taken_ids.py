@@ -1,0 +1,64 @@
+"""Which usage row of a source has an id of 1.1: the first one that moves.
+
+Where the source itself keeps its ids apart, an id that moves as it is can only meet one that was made of another: just
+the made ones are remembered then.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from migrate.moving.seen_ids import SeenIds
+from migrate.rules.verdict import Stored
+from migrate.source.scan import Scan
+from migrate.source.tables import Table
+
+ID: Final = "id"
+
+
+class TakenIds(Protocol):
+    """Tells whether a row may have an id."""
+
+    def is_free(self, id_: bytes, number: int) -> bool:
+        """Tell whether no earlier row has an id that moves as it is."""
+
+    def is_free_for_made(self, id_: uuid.UUID, number: int) -> bool:
+        """Tell the same of an id that was made of another, or rewritten."""
+
+
+class AllIds:
+    """Remembers every id."""
+
+    def __init__(self, seen: SeenIds) -> None:
+        self.is_free = seen.take
+        self.is_free_for_made = seen.is_first
+
+
+class MadeIds:
+    """Remembers ids that were made, and finds the others in the source."""
+
+    def __init__(self, seen: SeenIds, scan: Scan, moves: Callable[[Mapping[str, Stored]], bool]) -> None:
+        """`moves` tells whether a row of the source moves, its id apart."""
+        self._seen = seen
+        self._scan = scan
+        self._moves = moves
+
+    def is_free(self, id_: bytes, number: int) -> bool:
+        """Tell whether no earlier row has an id that moves as it is."""
+        return self._seen.holder(id_) in (None, number)
+
+    def is_free_for_made(self, id_: uuid.UUID, number: int) -> bool:
+        """Tell whether no earlier row has an id that was made."""
+        # In this order: a row that may not have it must not be remembered as the one that has it.
+        return not self._is_there_before(str(id_), number) and self._seen.is_first(id_, number)
+
+    def _is_there_before(self, id_: str, number: int) -> bool:
+        found = self._scan.find(ID, id_)
+        return found is not None and found.number < number and self._moves(self._scan.named(found))
+
+
+def taken_ids(scan: Scan, table: Table, seen: SeenIds, moves: Callable[[Mapping[str, Stored]], bool]) -> TakenIds:
+    """Return what tells which ids are taken."""
+    return MadeIds(seen, scan, moves) if table.has_rowid and scan.is_unique(ID) else AllIds(seen)

@@ -1,0 +1,109 @@
+"""The quick way is a part of the slow one: what it reads, the slow rules keep, and to the byte."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from migrate.fates.fate import Moved
+from migrate.fates.requests import COLUMNS, Names, request_fate
+from migrate.moving.filling import stored_row
+from migrate.moving.plain_rows import PlainRows
+from migrate.rules.times import Reading
+from migrate.rules.verdict import Text
+from migrate.source.tables import TABLES, Table
+from services.usage.importing.copy_rows import copy_row
+
+NOW: Final = datetime(2026, 11, 29, 12, tzinfo=UTC)
+NAMES: Final = Names({"gigachat": "gigachat", "old": "gigachat"}, {"gigachat": "gigachat-2:latest", "m": "m"})
+ORDER: Final = (*TABLES["usage"][0], *TABLES["usage"][1])
+TABLE: Final = Table("usage", ORDER, (), ("tier",), ("rowid",))
+ABSENT: Final = {"gone"}
+HONEST: Final[dict[str, Any]] = {
+    "id": "8f14e45f-ceea-467f-9b3d-0a1b2c3d4e5f", "user_id": "user-1", "model": "GigaChat", "tokens_input": 10,
+    "tokens_output": 0, "cost": 0.0015, "created_at": "2025-03-04 12:00:00", "provider": "gigachat",
+}  # fmt: skip
+
+moments = st.datetimes(datetime(2014, 12, 30), datetime(2026, 12, 2))
+digits = st.sampled_from(["0", "9", "a", "A", "-", " ", "٣", "\0", ""])
+zones = st.sampled_from(["Z", "+00:00", "+03:00", ".5Z", ".1234567"])
+times = st.one_of(
+    moments.map(str),
+    moments.map(datetime.isoformat),
+    st.builds(lambda at, zone: f"{at:%Y-%m-%d %H:%M:%S}{zone}", moments, zones),
+    st.sampled_from(["2025-06-31 10:00:00", "2025-06-30 24:00:00", "2025-06-30 23:59:60", "2025-06-30 10:00 ", "now"]),
+)
+costs = st.one_of(
+    st.integers(0, 10**10).map(lambda micro: micro / 1e6),
+    st.floats(),
+    st.floats(0, 10_000),
+    st.sampled_from([0.1 + 0.2, -0.0, 9_999.999999, 10_000.0, 9_999.9999999, 1e-7, 5e-324, 4, 10_000, -1]),
+)
+ids = st.one_of(st.uuids().map(str), st.uuids().map(lambda id_: str(id_).upper()), st.sampled_from(["gen-1", "", "\0"]))
+anything = st.one_of(
+    st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.binary(max_size=4), st.booleans().map(int),
+    st.text(st.characters(codec="utf-8"), max_size=3), st.binary(max_size=4).map(Text),
+)  # fmt: skip
+
+
+def mutated(text: str, place: int, part: str) -> str:
+    """Return a text with one place changed."""
+    return text[:place] + part + text[place + 1 :]
+
+
+def cells_of(name: str) -> st.SearchStrategy[Any]:
+    """Return cells of a column: honest, nearly honest, and any."""
+    kinds = {"id": ids, "created_at": times, "cost": costs}
+    near = kinds.get(name, st.sampled_from([HONEST[name], "gone", "m", "old", "GigaChat ", 0, 1.0, 2**31, True + 0]))
+    bent = st.builds(mutated, near.filter(lambda cell: isinstance(cell, str)), st.integers(0, 36), digits)
+    return st.one_of(st.just(HONEST[name]), near, near if name in ("cost",) else bent, anything)
+
+
+rows = st.tuples(*map(cells_of, ORDER), st.one_of(st.none(), st.just("pro")))
+
+
+def reader(zone: str | None = "Europe/Moscow") -> tuple[PlainRows, Reading]:
+    """Return the quick way and how the slow one reads."""
+    reading = Reading(None if zone is None else ZoneInfo(zone), NOW)
+    return PlainRows(TABLE, reading, NAMES, ABSENT), reading
+
+
+def stored(cell: Any) -> Any:
+    """Return a cell as the slow way has it."""
+    return Text(cell.encode()) if isinstance(cell, str) else cell
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows, st.sampled_from([None, "Europe/Moscow"]))
+def test_what_is_read_quickly_is_what_the_slow_rules_keep(row: tuple[Any, ...], zone: str | None) -> None:
+    plain, reading = reader(zone)
+    for cells in (row, (*HONEST.values(), None), row):  # a second time from memory
+        found = plain.read((1, *cells))
+        fate = request_fate(dict(zip((*ORDER, "tier"), map(stored, cells), strict=True)), reading, NAMES)
+        if found is not None:
+            assert isinstance(fate, Moved)
+            assert (fate.repairs, fate.record.user_id in ABSENT) == ((), False)
+            assert copy_row(*found) == stored_row(fate.record, {})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {}, {"id": str(uuid.uuid4())}, {"cost": 0.0}, {"cost": 9_999.999999}, {"cost": 5}, {"tokens_output": 2**31 - 1},
+        {"created_at": "2015-01-01 00:00:00"}, {"created_at": "2025-03-04 23:59:59.999999"},
+        {"created_at": "2025-03-04T12:00:00.5+00:00"}, {"created_at": "2025-03-04T12:00:00Z"}, {"model": "unknown"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_honest_rows_go_the_quick_way(changed: dict[str, Any]) -> None:
+    plain, _ = reader()
+    row = HONEST | changed
+
+    assert plain.read((1, *(row[name] for name in ORDER), None)) is not None
+    assert set(COLUMNS) == set(ORDER)

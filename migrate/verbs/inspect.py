@@ -1,0 +1,24 @@
+"""inspect: counts what is in the source."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from migrate.inspection.inspect import inspect_source
+from migrate.inspection.text import lines
+from migrate.verbs.verb import DONE, NEEDS_A_PERSON, Verb, opened_order, print_json
+
+
+def inspect(given: argparse.Namespace) -> int:
+    """Count what is in the source."""
+    with opened_order(given) as order:
+        found = inspect_source(order.source, order.reading, order.names)
+    if given.json:
+        print_json(found.as_json())
+    else:
+        print(*lines(found), sep="\n")
+    return NEEDS_A_PERSON if found.needs_a_person else DONE
+
+
+VERB: Final = Verb("inspect", "count what is in the source, by what would become of it", inspect)

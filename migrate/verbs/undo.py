@@ -1,0 +1,34 @@
+"""undo: takes back what the source brought."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import Any, Final
+
+from migrate.moving.run import source_id_of
+from migrate.moving.target import open_target
+from migrate.verbs.verb import DONE, NEEDS_A_PERSON, Verb, print_json
+
+
+def undo(given: argparse.Namespace) -> int:
+    """Take back what the source brought."""
+    taken = asyncio.run(_undo(source_id_of(given.source)))
+    if given.json:
+        print_json(taken)
+    else:
+        print(f"taken back: {taken['requests']} requests, {taken['keys']} keys, {taken['accounts']} accounts")
+        for kind, id_ in taken["staying"]:
+            print(f"stays, because something that was born in 1.1 needs it: {kind} {id_}")
+    return NEEDS_A_PERSON if taken["staying"] else DONE
+
+
+async def _undo(source_id: str) -> dict[str, Any]:
+    async with open_target(source_id) as target:
+        requests = await target.usage.take_back()
+        back = await target.auth.take_back()
+    staying = [list(each) for each in back.staying]
+    return {"requests": requests, "keys": len(back.keys), "accounts": len(back.accounts), "staying": staying}
+
+
+VERB: Final = Verb("undo", "take back what was brought; what was born in 1.1 stays", undo)

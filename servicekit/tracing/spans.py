@@ -1,0 +1,133 @@
+"""Trace contexts and spans, which cost nothing while nothing records them.
+
+A span object is made only when an exporter is configured and the trace is sampled (W3C Trace Context; the caller's
+decision is kept). Auto-instrumentation is not used: on the hot path it costs more than the request itself.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from types import TracebackType
+from typing import Final, Protocol
+
+Attributes = Mapping[str, str | int | float | bool]
+
+TRACEPARENT: Final = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
+
+
+@dataclass(frozen=True, slots=True)
+class TraceContext:
+    """Where we are in a trace (W3C Trace Context)."""
+
+    trace_id: str
+    span_id: str
+    sampled: bool
+    tracestate: str = ""
+
+    @property
+    def traceparent(self) -> str:
+        """The header's value."""
+        return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
+
+
+class SpanKind(Enum):
+    """Which end of a call a step is, by OpenTelemetry's names."""
+
+    INTERNAL = "INTERNAL"
+    SERVER = "SERVER"
+    CLIENT = "CLIENT"
+
+
+class RecordedSpan(Protocol):
+    """One timed step that is sent when it ends."""
+
+    span_id: str
+
+    def set(self, key: str, value: str | int | float | bool) -> None:
+        """Add an attribute."""
+        ...
+
+    def fail(self, reason: str) -> None:
+        """Mark the step as failed."""
+        ...
+
+    def end(self) -> None:
+        """Take the time and send it."""
+        ...
+
+
+class Recorder(Protocol):
+    """Records spans and sends them somewhere."""
+
+    sample_ratio: float
+
+    def start(self, name: str, parent: TraceContext, kind: SpanKind, attributes: Attributes | None) -> RecordedSpan:
+        """Begin a step under `parent`."""
+        ...
+
+
+_recorder: Recorder | None = None
+
+
+def record_with(recorder: Recorder) -> None:
+    """Record sampled spans from now on."""
+    global _recorder
+    _recorder = recorder
+
+
+def begin_trace(traceparent: str | None, tracestate: str | None = None) -> TraceContext:
+    """Continue the caller's trace, or begin one when the header is absent or malformed."""
+    match = TRACEPARENT.match(traceparent) if traceparent else None
+    if match and match[1] != "0" * 32 and match[2] != "0" * 16:
+        return TraceContext(match[1], match[2], bool(int(match[3], 16) & 1), tracestate or "")
+    # Chance decides sampling only; ids need no secrecy, but must not collide across forked workers.
+    sampled = _recorder is not None and random.random() < _recorder.sample_ratio  # noqa: S311
+    return TraceContext(secrets.token_hex(16), secrets.token_hex(8), sampled)
+
+
+class Span:
+    """One timed step; a context manager. Does nothing but carry the context when it is not recorded."""
+
+    __slots__ = ("_span", "context")
+
+    def __init__(self, span: RecordedSpan | None, context: TraceContext) -> None:
+        self._span = span
+        self.context = context
+
+    def set(self, key: str, value: str | int | float | bool) -> None:
+        """Add an attribute (OpenTelemetry semantic conventions; never a prompt, key or token)."""
+        if self._span is not None:
+            self._span.set(key, value)
+
+    def fail(self, reason: str) -> None:
+        """Mark the step as failed for `reason`, a code."""
+        if self._span is not None:
+            self._span.fail(reason)
+
+    def __enter__(self) -> Span:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        if self._span is not None:
+            if kind is not None:
+                self.fail(kind.__name__)
+            self._span.end()
+
+
+def start_span(
+    name: str,
+    parent: TraceContext,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    attributes: Attributes | None = None,
+) -> Span:
+    """Begin a step under `parent`; pass `span.context` on to what it calls."""
+    if _recorder is None or not parent.sampled:
+        return Span(None, parent)
+    span = _recorder.start(name, parent, kind, attributes)
+    return Span(span, replace(parent, span_id=span.span_id))

@@ -1,0 +1,56 @@
+"""/console: what was spent and will be, how limits stand, whether providers work, and what is worth a look."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.pages.answers import PageAnswer, TemplatePage
+from services.gateway.pages.menu import CONSOLE
+from services.gateway.pages.own_api import ApiRefused, OwnApi, Params
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+
+# Each part of the page and the question that it shows the answer to.
+PARTS: Final[Mapping[str, tuple[str, Params]]] = {
+    "today": ("/v1/usage/summary", (("period", "today"),)),
+    "month": ("/v1/usage/summary", (("period", "month"),)),
+    "forecast": ("/v1/usage/forecast", ()),
+    "budgets": ("/v1/budgets", ()),
+    "providers": ("/v1/providers/status", ()),
+    "advice": ("/v1/usage/recommendations", ()),
+    "anomalies": ("/v1/usage/anomalies", (("limit", "3"),)),
+}
+# Answers in the language that is asked for; all others have texts in both.
+SPOKEN: Final = frozenset({"/v1/usage/forecast"})
+MOST_ADVICE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewPage:
+    """The first page of the console."""
+
+    shared: PageDependencies
+    api: OwnApi
+
+    def all(self) -> list[Endpoint]:
+        """Return the page."""
+        return [page_endpoint(CONSOLE, self.shared, self.show, login_required=True)]
+
+    async def show(self, page: PageContext) -> PageAnswer:
+        """Show each part, or that it cannot be told at the moment."""
+        answers = await asyncio.gather(*[self._part(page, *question) for question in PARTS.values()])
+        parts = dict(zip(PARTS, answers, strict=True))
+        return TemplatePage("overview.html", {**parts, "most_advice": MOST_ADVICE})
+
+    async def _part(self, page: PageContext, path: str, params: Params) -> Any:
+        try:
+            return await self.api.get(page, path, [*params, *([("lang", page.language)] if path in SPOKEN else [])])
+        except ApiRefused as exc:
+            # One part that fails hides no other; what it needs of the caller it has, so this passes.
+            if exc.status < 500:
+                raise
+            return None

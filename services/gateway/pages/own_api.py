@@ -1,0 +1,140 @@
+"""The public API, asked within this process in the name of whoever is logged in.
+
+A page can thus show nothing that the API would not say, and do nothing that it would not do: the same routes, scopes,
+checks and bodies. There is no second hop, no credential on the way and no limit of an address.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from starlette.types import ASGIApp, Message, Scope
+
+from servicekit.call import TRACEPARENT
+from servicekit.errors import Internal
+from services.gateway.edge.request_context import KEY, RequestContext
+from services.gateway.pages.page_context import PageContext
+
+Params = Iterable[tuple[str, str]]
+_JSON: Final = (b"content-type", b"application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRefused(Exception):
+    """The API said no: with which status and code, in which sentence, about which field ("": none)."""
+
+    status: int
+    code: str
+    message: str
+    param: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiFile:
+    """An answer that is no JSON: its type, its bytes, and the name under which it is to be saved ("": none)."""
+
+    media_type: str
+    body: bytes
+    disposition: str
+
+
+class OwnApi:
+    """Asks the API. `serve` is the application behind the edge."""
+
+    def __init__(self, serve: ASGIApp) -> None:
+        self._serve = serve
+
+    async def get(self, page: PageContext, path: str, params: Params = ()) -> Any:
+        """Return what GET says, in JSON's types.
+
+        Raises:
+            ApiRefused: it said no.
+        """
+        return json.loads((await self.file(page, path, params)).body)
+
+    async def file(self, page: PageContext, path: str, params: Params = ()) -> ApiFile:
+        """Return what GET says, whatever it is.
+
+        Raises:
+            ApiRefused: it said no.
+        """
+        return await self._ask(page, "GET", path, urlencode(list(params)).encode(), b"")
+
+    async def send(self, page: PageContext, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Return what another method says, in JSON's types; None where it says nothing.
+
+        Raises:
+            ApiRefused: it said no.
+        """
+        sent = b"" if body is None else json.dumps(body).encode()
+        answer = (await self._ask(page, method, path, b"", sent)).body
+        return json.loads(answer) if answer else None
+
+    async def _ask(self, page: PageContext, method: str, path: str, query: bytes, body: bytes) -> ApiFile:
+        scope = _scope(page, method, path, query, body)
+        _enter(page, scope)
+        gathered = _Gathered(body)
+        await self._serve(scope, gathered.receive, gathered.send)
+        return gathered.answer()
+
+
+def _scope(page: PageContext, method: str, path: str, query: bytes, body: bytes) -> Scope:
+    headers = [(TRACEPARENT.encode(), page.call.trace.traceparent.encode())]
+    if body:
+        headers += [_JSON, (b"content-length", str(len(body)).encode())]
+    kept = {name: page.scope[name] for name in ("type", "asgi", "http_version", "scheme", "server", "client")}
+    return {
+        **kept,
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": query,
+        "headers": headers,
+        "state": {},
+    }
+
+
+def _enter(page: PageContext, scope: Scope) -> None:
+    """Say who asks: there is no credential in the request, so nobody else could."""
+    context = scope[KEY] = RequestContext(scope)
+    context.request_id = page.context.request_id
+    context.call = replace(page.call, trace=context.call.trace)
+    context.caller = page.known_caller
+
+
+class _Gathered:
+    """An answer, gathered from what the application sends."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._status = 0
+        self._headers: dict[bytes, bytes] = {}
+        self._parts: list[bytes] = []
+
+    async def receive(self) -> Message:
+        return {"type": "http.request", "body": self._body, "more_body": False}
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status, self._headers = message["status"], dict(message["headers"])
+        elif message["type"] == "http.response.body":
+            self._parts.append(message.get("body", b""))
+
+    def answer(self) -> ApiFile:
+        body = b"".join(self._parts)
+        if not self._status:
+            raise Internal
+        if self._status >= 400:
+            raise _refused(self._status, body)
+        media_type = self._headers.get(b"content-type", b"").decode("latin-1")
+        return ApiFile(media_type, body, self._headers.get(b"content-disposition", b"").decode("latin-1"))
+
+
+def _refused(status: int, body: bytes) -> ApiRefused:
+    error = json.loads(body)["error"]
+    return ApiRefused(status, error["code"], error["message"], error.get("param") or "")
