@@ -92,10 +92,9 @@ from services.gateway.management.account import account_router, profile_router
 from services.gateway.management.administration import administration_router, credentials_router
 from services.gateway.management.clients import clients_router
 from services.gateway.management.expiring_models import expiring_models_router
-from services.gateway.management.key_info import auth_key_router
+from services.gateway.management.key_info import Spent, auth_key_router
 from services.gateway.management.keys import keys_router
 from services.gateway.management.model_names import model_names_router
-from services.gateway.management.spent import Spent
 from services.gateway.notifications import routes as notifications
 from services.gateway.notifications.telling import Telling
 from services.gateway.oauth.authorize import Authorization
@@ -115,8 +114,7 @@ from services.gateway.settings import GatewaySettings
 
 # What is of the protocol was at /oauth/… in release 1.0, and is there still.
 OAUTH_PREFIX: Final = "/oauth"
-# The edge knows no credentials, so what it serves is everybody's.
-EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
+EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)  # it knows no credentials
 ROOM_NEEDS: Final = (
     EDGE_NEEDS,
     inference.NEEDS,
