@@ -57,7 +57,13 @@ class Spent:
                 span = parse_budget_key(key)
                 asked = (caller.user_id, caller.spender, span.since, span.until)
                 spent[key] = await self._usage.get_spend(*asked, call)
-        return spent[ever], spent[lately]
+        return spent[ever] + await self._before(caller, call), spent[lately]
+
+    async def _before(self, caller: Caller, call: CallContext) -> int:
+        """Return what 1.0 counted: by account, and showed with each of its keys. No budget of the key did."""
+        if not caller.from_1_0:
+            return 0
+        return await self._usage.get_spend(caller.user_id, f"unkeyed:{caller.user_id}", None, None, call)
 
     def _period_key(self, caller: Caller, budget: Budget) -> str:
         zone = budget.time_zone or caller.time_zone
