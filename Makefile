@@ -138,7 +138,7 @@ queue: $(READY) ## Put 200 callers of 20 users on the providers' real quotas ove
 fuzz-http: $(READY) ## Throw 50,000 strange requests at a gateway; ARGS="--requests 10000 --seed 1"
 	@$(BIN)/python -m tools.fuzz.http $(ARGS)
 
-chaos: $(READY) ## Kill, pause, damage, fill and shift clocks under load, then audit the books; ARGS="--events 100"
+chaos: $(READY) ## Kill, pause, damage, fill, shift clocks under load with budgets, then audit the books; ARGS="--events 100"
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
 fuzz-grpc: $(READY) ## Send random messages to every gRPC service, with and without certificates; ARGS="--messages 100"
