@@ -19,7 +19,7 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: migrate-1.0 demo-data help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load
+.PHONY: migrate-1.0 migrate-demo migrate-fuzz migrate-kills demo-data help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load
 .PHONY: mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
@@ -91,6 +91,15 @@ journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "s
 
 migrate-1.0: $(READY) ## Move a database of release 1.0: ARGS="inspect|plan|run|follow|cutover|verify|report|invite|undo --source FILE"
 	@$(BIN)/python -m migrate $(ARGS)
+
+migrate-demo: $(READY) ## Make a dirty database of release 1.0 that goes on being written to, and move it; ARGS="--keep DIR"
+	@$(BIN)/python -m tools.migrate_demo $(ARGS)
+
+migrate-fuzz: $(READY) ## Move 2,000 random dirty databases and account for every row; ARGS="--databases 100 --seed 1"
+	@$(BIN)/python -m tests.migration.fuzz $(ARGS)
+
+migrate-kills: $(READY) ## Kill the move and PostgreSQL 300 times, and account for every row; ARGS="--kills 20"
+	@$(BIN)/python -m tests.migration.kills $(ARGS)
 
 bench: $(READY) ## Measure throughput, added latency, CPU and memory
 	@$(BIN)/python -m bench $(ARGS)

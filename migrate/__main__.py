@@ -16,15 +16,12 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from migrate.fates.merging import WrongDecision
 from migrate.report.faults import ReportFault
 from migrate.report.log import RunLog
-from migrate.source.faults import SourceFault
 from migrate.verbs import cutover, follow, inspect, invite, plan, report, undo, verify
 from migrate.verbs import run as run_verb
+from migrate.verbs.faults import FAULTS, fault_of
 from migrate.verbs.verb import Verb
-from servicekit.errors import ServiceError
-from tools.servers.errors import ServerError
 
 # In the order in which an operator needs them.
 VERBS: Final = (
@@ -38,11 +35,6 @@ VERBS: Final = (
     invite.VERB,
     undo.VERB,
 )
-WRONG_COMMAND: Final = 2
-NO_SOURCE: Final = 3
-NO_TARGET: Final = 4
-NO_REPORT: Final = 5
-FAULTS: Final = (WrongDecision, SourceFault, ReportFault, ServiceError, ServerError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,27 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.log.start(given.verb, typed)
         status: int = given.act(given)
     except FAULTS as exc:
-        status, error = _told(exc)
+        fault = fault_of(exc)
+        status, error = fault.status, fault.as_json()
         _say(given, error)
     _end(given, status, error)
     return status
-
-
-def _told(exc: Exception) -> tuple[int, dict[str, str]]:
-    match exc:
-        case WrongDecision():
-            return WRONG_COMMAND, _error(exc.code, exc)
-        case SourceFault():
-            return NO_SOURCE, _error(exc.code, exc)
-        case ReportFault():
-            return NO_REPORT, _error(exc.code, exc)
-        case ServiceError():
-            return NO_TARGET, {"code": exc.reason.value.lower(), "message": exc.message}
-    return NO_TARGET, _error("no_target", exc)
-
-
-def _error(code: str, exc: Exception) -> dict[str, str]:
-    return {"code": code, "message": str(exc)}
 
 
 def _say(given: argparse.Namespace, error: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from migrate.fates.requests import Names
@@ -9,6 +10,7 @@ from services.router.catalog.document import ChannelEntry, ModelEntry
 from services.router.catalog.files import CatalogFiles
 
 
+@cache
 def names_of(directory: Path | None = None) -> Names:
     """Return the names; `directory` is of catalogue files, None: the shipped ones.
 

@@ -16,7 +16,7 @@ from migrate.rules.identifiers import read_id
 from migrate.rules.key_hashes import read_key_hash
 from migrate.rules.texts import read_name
 from migrate.rules.times import Reading, read_expiry, read_time
-from migrate.rules.verdict import Kept, Repaired, Stored, Text, Verdict
+from migrate.rules.verdict import Kept, Refused, Repaired, Stored, Text, Verdict
 
 Columns: TypeAlias = Mapping[str, Stored]
 USER_COLUMNS: Final = ("id", "email", "created_at", "updated_at")
@@ -32,12 +32,14 @@ class People:
     Attributes:
         collisions: of addresses, as people compare them.
         addresses: of accounts by id, before those that collide got others.
+        contested: ids of 1.1 that several ids of 1.0 would be (5 and "5"): who pays is no guess.
     """
 
     accounts: Sequence[Fate[Account]]
     keys: Sequence[Fate[Key]]
     collisions: Sequence[Collision]
     addresses: Mapping[str, str]
+    contested: frozenset[str]
 
 
 def read_people(
@@ -45,20 +47,40 @@ def read_people(
 ) -> People:
     """Return what becomes of users and their keys; `owners`: accounts that take the place of others."""
     seen = _first_seen(keys, reading)
-    accounts = _without_second_ids([_account_fate(row, reading, seen) for row in users])
+    contested = _contested(users)
+    accounts = _without_second_ids([_account_fate(row, reading, seen, contested) for row in users])
     accounts = [merged_away(fate, owners) for fate in accounts]
     addresses = _addresses(accounts)
     accounts, collisions = _without_clashes(accounts)
-    by_row = {row["id"]: fate for row, fate in reversed(list(zip(users, accounts, strict=True)))}
-    fates = [_key_fate(row, reading, by_row) for row in keys]
-    return People(accounts, _without_shared_hashes(_without_second_ids(fates)), collisions, addresses)
+    by_id = {_user_id(row["id"]): fate for row, fate in reversed(list(zip(users, accounts, strict=True)))}
+    fates = [_key_fate(row, reading, by_id) for row in keys]
+    return People(accounts, _without_shared_hashes(_without_second_ids(fates)), collisions, addresses, contested)
 
 
-def _account_fate(row: Columns, reading: Reading, seen: Mapping[Stored, datetime]) -> Fate[Account]:
+def _user_id(value: Stored) -> str | None:
+    """Return the id in 1.1 of a user, None where it has none."""
+    verdict = read_id(value, "user")
+    return None if isinstance(verdict, Refused) else verdict.value
+
+
+def _contested(users: Sequence[Columns]) -> frozenset[str]:
+    forms: dict[str, set[tuple[type, Stored]]] = defaultdict(set)
+    for row in users:
+        if (id_ := _user_id(row["id"])) is not None:
+            forms[id_].add((type(row["id"]), row["id"]))
+    return frozenset(id_ for id_, raw in forms.items() if len(raw) > 1)
+
+
+def _account_fate(
+    row: Columns, reading: Reading, seen: Mapping[str | None, datetime], contested: frozenset[str]
+) -> Fate[Account]:
+    if _user_id(row["id"]) in contested:
+        return Quarantined("id_of_two_users", "id")
+
     def account(fields: Fields) -> Account:
         id_ = fields.take("id", row["id"], read_id(row["id"], "user"))
         # An account must not vanish for a date.
-        first = Repaired(seen.get(row["id"], reading.first_seen or reading.now), "created_when_first_seen")
+        first = Repaired(seen.get(id_, reading.first_seen or reading.now), "created_when_first_seen")
         created = fields.take_or("created_at", row.get("created_at"), _time(row, "created_at", reading), first)
         changed = _time(row, "updated_at", reading)
         return Account(
@@ -74,8 +96,8 @@ def _account_fate(row: Columns, reading: Reading, seen: Mapping[Stored, datetime
     return fate_of(account)
 
 
-def _key_fate(row: Columns, reading: Reading, owners: Mapping[Stored, Fate[Account]]) -> Fate[Key]:
-    owner = owners.get(row["user_id"])
+def _key_fate(row: Columns, reading: Reading, owners: Mapping[str | None, Fate[Account]]) -> Fate[Key]:
+    owner = owners.get(_user_id(row["user_id"]))
     if not isinstance(owner, Moved):
         # Such a key verifies for nobody.
         return Quarantined(_NO_OWNER[owner is not None], "user_id")
@@ -87,7 +109,7 @@ def _key_fate(row: Columns, reading: Reading, owners: Mapping[Stored, Fate[Accou
         unknown: Repaired[datetime | None] = Repaired(None, "last_use_unknown")
         return Key(
             id=fields.take("id", row["id"], read_id(row["id"], "key")),
-            user_id=fields.take("user_id", row["user_id"], _owner(account)),
+            user_id=fields.take("user_id", row["user_id"], _owner(row["user_id"], account)),
             key_hash=fields.take("key_hash", hash_, read_key_hash(hash_)),
             name=fields.take("name", row.get("name"), read_name(row.get("name"))),
             created_at=fields.take_or("created_at", row.get("created_at"), _time(row, "created_at", reading), created),
@@ -99,8 +121,8 @@ def _key_fate(row: Columns, reading: Reading, owners: Mapping[Stored, Fate[Accou
     return fate_of(key)
 
 
-def _owner(account: Account) -> Verdict[str]:
-    return Repaired(account.id, RULE) if account.is_merged_away else Kept(account.id)
+def _owner(value: Stored, account: Account) -> Verdict[str]:
+    return Repaired(account.id, RULE) if account.is_merged_away else read_id(value, "user")
 
 
 def _last_use(row: Columns, reading: Reading) -> Verdict[datetime | None]:
@@ -169,14 +191,14 @@ def _without_shared_hashes(fates: Sequence[Fate[Key]]) -> list[Fate[Key]]:
     return result
 
 
-def _first_seen(keys: Sequence[Columns], reading: Reading) -> dict[Stored, datetime]:
+def _first_seen(keys: Sequence[Columns], reading: Reading) -> dict[str | None, datetime]:
     """Return the earliest time known of each owner of a key."""
-    found: dict[Stored, datetime] = {}
+    found: dict[str | None, datetime] = {}
     for row in keys:
         for name in ("created_at", "last_used_at"):
             verdict = _time(row, name, reading)
             if isinstance(verdict, Kept | Repaired):
-                owner = row["user_id"]
+                owner = _user_id(row["user_id"])
                 found[owner] = min(verdict.value, found.get(owner, verdict.value))
     return found
 

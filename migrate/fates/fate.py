@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
@@ -39,6 +39,17 @@ class Quarantined:
 
 
 Fate: TypeAlias = "Moved[R_co] | Quarantined"
+
+
+def edits_of(original: Mapping[str, Stored], values: Mapping[str, Stored]) -> list[Repair]:
+    """Return what a person changed of a row."""
+    if original is values:
+        return []
+    return [
+        Repair(name, original[name], value, "edited_by_decision")
+        for name, value in values.items()
+        if (type(value), value) != (type(original[name]), original[name])
+    ]
 
 
 class _RefusedField(Exception):

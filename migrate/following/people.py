@@ -73,7 +73,7 @@ async def follow_people(
     await _write_accounts(people.accounts, told.accounts, target, log)
     await _write_keys(people.keys, told.keys, target, log)
     accounts = await _arrived_accounts(people.accounts, told.accounts, target)
-    absent = absent_of(people.accounts, accounts)
+    absent = absent_of(people.accounts, accounts) | people.contested
     arrived = await _arrived_keys(people.keys, owning(accounts, absent, owners), told.keys, target)
     new = len(_accounts(accounts) - told.accounts.keys()) + len(_keys(arrived) - told.keys.keys())
     return Followed(tell(users, keys, accounts, arrived, absent, report), new, log.count)

@@ -14,6 +14,7 @@ from migrate.fates.accounts import read_people
 from migrate.following.changes import ChangeLog
 from migrate.following.people import follow_people
 from migrate.moving.collisions import find_collisions
+from migrate.moving.edited import AGAIN, edited
 from migrate.moving.mark import MARK, check_mark
 from migrate.moving.owners import owners_in
 from migrate.moving.requests import Shown
@@ -84,10 +85,15 @@ async def _follow_wholes(order: Order, layout: Layout, target: Target, report: R
     last, state = await target.usage.progress()
     held = HeldLines()
     with _one_moment(order.source.database):
-        users, keys = (read_rows(order.source.database, layout.tables[name]) for name in ("users", "api_keys"))
+        users, keys = edited(
+            read_rows(order.source.database, layout.tables["users"]),
+            read_rows(order.source.database, layout.tables["api_keys"]),
+            state,
+        )
         history = leave_history(order.source, layout, held)
     digest = _digest(users, keys, held)
-    if digest == state.get(WHOLES):
+    is_again = state.get(AGAIN, False)
+    if digest == state.get(WHOLES) and not is_again:
         return 0, 0
     reading, owners = reading_of(order, state), owners_in(state)
     collisions = await find_collisions(read_people(users.values, keys.values, reading), target.auth)
@@ -98,7 +104,9 @@ async def _follow_wholes(order: Order, layout: Layout, target: Target, report: R
         **state,
         **state_of_people(users, keys, followed.people, collisions),
         "provider_status": history.as_json(),
-        "absent": sorted({*state["absent"], *followed.people.absent}),
+        # Rows of a user who was absent wait, and come back from there only.
+        "absent": sorted({*(() if is_again else state["absent"]), *followed.people.absent}),
+        AGAIN: False,
         ROUND: number,
         WHOLES: digest,
         "lengths": report.sync(),

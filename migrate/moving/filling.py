@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from migrate.fates.fate import Moved, Quarantined
+from migrate.fates.fate import Moved, Quarantined, Repair, edits_of
 from migrate.fates.merging import booked
 from migrate.fates.records import Request
 from migrate.fates.requests import Names, request_fate
 from migrate.moving.counts import Counts
 from migrate.moving.seen_ids import SeenIds
 from migrate.report.files import ReportFiles
+from migrate.report.lines import ReportLines
 from migrate.report.values import as_stored
 from migrate.rules.times import Reading
 from migrate.rules.verdict import Stored
@@ -68,7 +69,16 @@ class Filling:
         size: how many rows were taken, whatever became of them.
     """
 
-    def __init__(self, way: Way, scan: Scan, plain: PlainRows, taken: TakenIds, moved: MovedRequests) -> None:
+    def __init__(
+        self,
+        way: Way,
+        scan: Scan,
+        plain: PlainRows,
+        taken: TakenIds,
+        moved: MovedRequests,
+        report: ReportLines | None = None,
+    ) -> None:
+        """`report` takes the lines; None: the way's own does."""
         self.rows: list[bytes] = []
         self.months: set[date] = set()
         self.ids: dict[str, str] = {}
@@ -78,6 +88,15 @@ class Filling:
         self._plain = plain
         self._taken = taken
         self._moved = moved
+        self._report = way.report if report is None else report
+
+    def take_mended(self, number: int, original: Mapping[str, Stored], edit: Mapping[str, Stored], at: Reading) -> bool:
+        """Give a row another fate, with the values that a person gave it; tell whether it moves now."""
+        self.size += 1
+        self._moved.counts.quarantined -= 1
+        rows = list(self._slowly(number, {**original, **edit}, at, original))
+        self.rows.extend(rows)
+        return bool(rows)
 
     def take(self, piece: Iterable[tuple[int, Cells]]) -> None:
         """Give rows, each with the number that names it, their fates."""
@@ -92,21 +111,24 @@ class Filling:
                 rows.append(copy_row(*row))
                 cost += row[4]
             else:
-                slow.extend(self._slowly(number, self._scan.named(self._scan.row(cells))))
+                values = self._scan.named(self._scan.row(cells))
+                slow.extend(self._slowly(number, values, self._way.reading, values))
         self._moved.counts.as_it_is += len(rows)
         self._moved.cost_micro_rub += cost
         self.rows.append(b"".join((*rows, *slow)))
 
-    def _slowly(self, number: int, values: Mapping[str, Stored]) -> Iterator[bytes]:
-        fate = booked(request_fate(values, self._way.reading, self._way.names), self._way.owners)
+    def _slowly(
+        self, number: int, values: Mapping[str, Stored], reading: Reading, original: Mapping[str, Stored]
+    ) -> Iterator[bytes]:
+        fate = booked(request_fate(values, reading, self._way.names), self._way.owners)
         if isinstance(fate, Moved):
             reason = self._reason_to_wait(fate, number)
             if reason is None:
-                yield self._moving(number, values, fate)
+                yield self._moving(number, original, fate, edits_of(original, values))
                 return
             fate = reason
         self._moved.counts.quarantined += 1
-        self._way.report.quarantine("usage", number, fate, values)
+        self._report.quarantine("usage", number, fate, original)
 
     def _reason_to_wait(self, fate: Moved[Request], number: int) -> Quarantined | None:
         request = fate.record
@@ -114,9 +136,11 @@ class Filling:
             return Quarantined("owner_quarantined", "user_id")
         return None if has_free_id(fate, number, self._taken) else Quarantined("id_taken", ID)
 
-    def _moving(self, number: int, values: Mapping[str, Stored], fate: Moved[Request]) -> bytes:
+    def _moving(
+        self, number: int, original: Mapping[str, Stored], fate: Moved[Request], edits: Sequence[Repair]
+    ) -> bytes:
         request, tags, left = fate.record, *tags_of(fate.record.extra)
-        repairs = (*fate.repairs, *left)
+        repairs = (*edits, *fate.repairs, *left)
         counts = self._moved.counts
         counts.repaired += bool(repairs)
         counts.as_it_is += not repairs
@@ -124,10 +148,10 @@ class Filling:
         self.months.add(request.created_at.date().replace(day=1))
         new_id = str(request.id)
         for repair in repairs:
-            self._way.report.repair("usage", number, new_id, repair)
+            self._report.repair("usage", number, new_id, repair)
             if repair.field == ID:
-                self._way.report.mapping("usage", values[ID], new_id)
-                self.ids[_told(values[ID])] = new_id
+                self._report.mapping("usage", original[ID], new_id)
+                self.ids[_told(original[ID])] = new_id
         return copy_row(*row_of(request, tags))
 
 

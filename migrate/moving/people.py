@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from migrate.fates.accounts import read_people
-from migrate.fates.fate import Fate, Moved, Quarantined, Repair
+from migrate.fates.fate import Fate, Moved, Quarantined, Repair, edits_of
 from migrate.fates.records import Account, Key
 from migrate.moving.counts import Counts
 from migrate.report.lines import ReportLines
@@ -51,7 +51,7 @@ async def move_people(
     """Move all users, then all keys; `owners`: accounts that take the place of others."""
     people = read_people(users.values, keys.values, reading, owners)
     accounts = await arrived_accounts(people.accounts, imports)
-    absent = absent_of(people.accounts, accounts)
+    absent = absent_of(people.accounts, accounts) | people.contested
     arrived = await arrived_keys(people.keys, owning(accounts, absent, owners), imports)
     return tell(users, keys, accounts, arrived, absent, report)
 
@@ -77,9 +77,9 @@ def tell(
     """Have the report say what became of each row, and count."""
     moved = MovedPeople(absent=absent)
     for (number, row), account in zip(users.rows, accounts, strict=True):
-        _note("users", number, row, _with_the_kept(account, absent), moved.users, report)
+        _note("users", number, row, users.originals, _with_the_kept(account, absent), moved.users, report)
     for (number, row), key in zip(keys.rows, arrived, strict=True):
-        _note("api_keys", number, row, key, moved.keys, report)
+        _note("api_keys", number, row, keys.originals, key, moved.keys, report)
     return moved
 
 
@@ -158,21 +158,23 @@ def _note(
     table: str,
     number: int,
     row: Mapping[str, Stored],
+    originals: Mapping[int, Mapping[str, Stored]],
     fate: Fate[Account] | Fate[Key],
     counts: Counts,
     report: ReportLines,
 ) -> None:
+    original = originals.get(number, row)
     if not isinstance(fate, Moved):
         counts.quarantined += 1
-        report.quarantine(table, number, fate, row)
+        report.quarantine(table, number, fate, original)
         return
-    record, repairs = fate.record, [*fate.repairs, *_left_in_report(fate.record)]
+    record, repairs = fate.record, [*edits_of(original, row), *fate.repairs, *_left_in_report(fate.record)]
     counts.repaired += bool(repairs)
     counts.as_it_is += not repairs
     for repair in repairs:
         report.repair(table, number, record.id, repair)
         if repair.field == "id":
-            report.mapping(table, row["id"], record.id)
+            report.mapping(table, original["id"], record.id)
 
 
 def _left_in_report(record: Account | Key) -> Iterator[Repair]:

@@ -21,7 +21,7 @@ from servicekit.errors import ErrorReason, Unavailable
 from services.usage.importing.imports import BEGINNING, Batch
 from services.usage.store import Collision
 
-__all__ = ["BATCH", "PEOPLE_MOVED", "MovedRequests", "Shown", "Way", "move_requests"]
+__all__ = ["BATCH", "PEOPLE_MOVED", "MovedRequests", "Shown", "Way", "move_requests", "put_batch"]
 
 # Rows of a transaction: a second of work, which a crash loses.
 BATCH: Final = 50_000
@@ -46,7 +46,7 @@ async def move_requests(scan: Scan, table: Table, way: Way) -> MovedRequests:
     batches = _Batches(scan, table, way, last, state)
     batch = await batches.next()
     while batch is not None:
-        batch = await _both(_put(way, batch), batches.next())
+        batch = await _both(put_batch(way, batch), batches.next())
     return batches.moved
 
 
@@ -111,7 +111,13 @@ def numbered(scan: Scan, table: Table, last: int) -> Iterator[list[tuple[int, Ce
             yield behind
 
 
-async def _put(way: Way, batch: Batch) -> None:
+async def put_batch(way: Way, batch: Batch) -> None:
+    """Store a batch, past live traffic that gets in its way.
+
+    Raises:
+        Unavailable: the database went away, or live traffic was in the way again and again.
+        Conflict: another run moves the source, or an id is another row's.
+    """
     for left in reversed(range(TRIES)):
         try:
             await way.imports.put(batch)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from migrate.fates.accounts import read_people
 from migrate.fates.fate import Quarantined
-from migrate.fates.merging import Collision, Decision
+from migrate.fates.merging import Collision, Decision, WrongDecision
 from migrate.fates.requests import Names
 from migrate.moving.collisions import find_collisions
 from migrate.moving.counts import Counts
@@ -35,6 +36,8 @@ SEEN: Final = "seen-ids.db"
 ROUND: Final = "round"
 FIRST_ROUND: Final = 0
 FIRST_SEEN: Final = "first_seen"
+# The zone of times that say none.
+ZONE: Final = "naive_zone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +85,35 @@ async def move_rest(order: Order, layout: Layout, target: Target, report: Report
 
     Raises:
         SourceFault: rows that have moved are not where they were: nothing was done.
+        WrongDecision: times were read in another zone.
     """
     _, state = await target.usage.progress()
     table = layout.tables["usage"]
     check_mark(order.source.database, table, state.get(MARK))
     scan = Scan(order.source.database, table)
     with SeenIds(report.folder / SEEN) as seen:
-        way = Way(
-            order.source_id,
-            order.reading,
-            order.names,
-            set(state["absent"]),
-            owners_in(state),
-            target.usage,
-            seen,
-            report,
-            shown,
-        )
-        moved = await move_requests(scan, table, way)
+        moved = await move_requests(scan, table, way_of(order, state, target, seen, report, shown))
     await _keep_mark(order, table, target)
     summary = _summary(order, layout, state, moved)
     report.summary(summary)
     return summary
+
+
+def way_of(
+    order: Order, state: Mapping[str, Any], target: Target, seen: SeenIds, report: ReportFiles, shown: Shown
+) -> Way:
+    """Return how usage rows are read and where they go."""
+    return Way(
+        order.source_id,
+        reading_of(order, state),
+        order.names,
+        set(state["absent"]),
+        owners_in(state),
+        target.usage,
+        seen,
+        report,
+        shown,
+    )
 
 
 async def _keep_mark(order: Order, table: Table, target: Target) -> None:
@@ -125,7 +135,8 @@ async def _move_people(
     merged = decided(state, order.decisions, order.ask, collisions)
     # A run that is killed while accounts move must not go on with other decisions, nor with another first moment.
     first_seen = state.get(FIRST_SEEN, order.reading.now.isoformat())
-    begun = {MERGED: merged, FIRST_SEEN: first_seen}
+    zone = order.reading.zone
+    begun = {MERGED: merged, FIRST_SEEN: first_seen, ZONE: state.get(ZONE, None if zone is None else zone.key)}
     await target.usage.put(Batch(BEGINNING, BEGINNING, (), {}, begun))
     people = await move_people(users, keys, reading_of(order, begun), merged, target.auth, held)
     history = leave_history(order.source, layout, held)
@@ -143,8 +154,22 @@ async def _move_people(
 
 
 def reading_of(order: Order, state: Mapping[str, Any]) -> Reading:
-    """Return how values are read: what has no time of its own began when the source was first seen."""
-    return replace(order.reading, first_seen=datetime.fromisoformat(state[FIRST_SEEN]))
+    """Return how values are read: as they were from the beginning, whatever the words of this command leave out.
+
+    Raises:
+        WrongDecision: it states another zone.
+    """
+    stated, kept = order.reading.zone, state.get(ZONE)
+    if stated is not None and stated.key != kept:
+        raise WrongDecision(
+            f"Rows of this source have moved with {kept or 'no zone'}: leave --naive-zone out; bring rows that wait "
+            "for a zone back with run --from-quarantine; or undo first."
+        )
+    return replace(
+        order.reading,
+        zone=None if kept is None else ZoneInfo(kept),
+        first_seen=datetime.fromisoformat(state[FIRST_SEEN]),
+    )
 
 
 def state_of_people(
@@ -179,7 +204,7 @@ def _summary(order: Order, layout: Layout, state: Mapping[str, Any], moved: Move
     return {
         "source": str(order.source.path),
         "source_id": order.source_id,
-        "naive_zone": None if order.reading.zone is None else order.reading.zone.key,
+        "naive_zone": state.get(ZONE),
         "notes": list(order.source.notes),
         "tables": {
             "users": state["users"],

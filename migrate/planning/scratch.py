@@ -17,6 +17,7 @@ from psycopg import sql
 from pydantic import SecretStr
 
 import services
+from migrate.moving.local_suite import admin_dsn_of_local_suite
 from migrate.moving.target import AUTH, STATEMENT_S, USAGE, Target
 from servicekit.migrations import migrate
 from servicekit.postgres import open_pool
@@ -27,8 +28,6 @@ from services.usage.importing.imports import Imports as UsageImports
 from services.usage.store import UsageStore
 from tools.servers.bootstrap import bootstrap, role
 from tools.servers.errors import ServerError
-from tools.stack.home import home_of
-from tools.stack.up import describe
 
 SCRATCH: Final = "RAZVILKA_SCRATCH_DSN"
 PREFIX: Final = "razvilka_plan_"
@@ -94,7 +93,7 @@ def _admin_dsn(environment: Mapping[str, str]) -> str:
             f"A trial needs a database of its own: set {SCRATCH} to postgresql://... of a role that may create one "
             "and is a superuser or a member of the services' roles."
         )
-    return describe(home_of(environment), environment).admin_dsn("postgres")
+    return admin_dsn_of_local_suite(environment)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final
@@ -13,7 +14,7 @@ from typing import IO, Any, Final
 from migrate.report.faults import ReportFault, report_errors
 from migrate.report.lines import ReportLines
 
-NAMES: Final = ("quarantine", "repairs", "id_map")
+NAMES: Final = ("quarantine", "repairs", "id_map", "edited")
 SUMMARY: Final = "summary.json"
 LOCK: Final = "lock"
 TRIAL: Final = "trial"
@@ -41,9 +42,10 @@ class ReportFiles(ReportLines):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with report_errors(self.folder):
-            for file in (*self._files.values(), self._lock):
-                file.close()
+        with report_errors(self.folder), ExitStack() as closing:
+            # Each, also behind one whose last lines find no room; the lock last.
+            for file in (self._lock, *self._files.values()):
+                closing.callback(file.close)
 
     def write(self, name: str, line: Mapping[str, Any]) -> None:
         """Add a line to a file."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
 
 from migrate.rules.verdict import Kept, Refused, Repaired, Stored, Text, Verdict
@@ -14,6 +14,8 @@ MICRO: Final = Decimal(1_000_000)
 MAX_MICRO_RUB: Final = 9_999_999_999
 # What arithmetic with doubles leaves behind the sixth decimal: `0.1 + 0.2`.
 NOISE: Final = Decimal("1e-9")
+# A rouble's thousands and thirty digits behind the point, exactly: the usual 28 would round before we do.
+_EXACT: Final = Context(prec=64)
 _NUMBER: Final = re.compile(rb"[0-9]{1,9}(?:\.[0-9]{1,30})?")
 
 
@@ -38,8 +40,10 @@ def read_cost(value: Stored) -> Verdict[int]:
 def _micro(roubles: Decimal, rule: str) -> Verdict[int]:
     if roubles < 0:
         return Refused("cost_negative")  # perhaps a refund
-    exact = roubles * MICRO
-    whole = exact.quantize(Decimal(1), ROUND_HALF_EVEN)
+    if roubles > MAX_MICRO_RUB:
+        return Refused("cost_too_large")
+    exact = _EXACT.multiply(roubles, MICRO)
+    whole = exact.quantize(Decimal(1), ROUND_HALF_EVEN, _EXACT)
     if whole > MAX_MICRO_RUB:
         return Refused("cost_too_large")
     if exact != whole:

@@ -81,8 +81,9 @@ def _with_rest(whole: int, cell: str) -> int | None:
     found = _REST(cell, 19)
     if found is None or (found[2] is None and cell[10] == "T"):
         return None
-    # More digits than PostgreSQL keeps are cut.
-    return whole + int(((found[1] or "") + "000000")[:6])
+    fraction = (found[1] or "").ljust(6, "0")
+    # More digits than PostgreSQL keeps are cut, which is told: the slow way.
+    return None if fraction[6:].strip("0") else whole + int(fraction[:6])
 
 
 class _Days(dict[str, int]):

@@ -13,10 +13,13 @@ from zoneinfo import ZoneInfo
 from migrate.rules.verdict import Kept, Refused, Repaired, Stored, Text, Verdict
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# A time beyond it comes back from PostgreSQL as year 10000, which Python has not.
-LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+# A time beyond it comes back from PostgreSQL as year 10000, which Python has not; the last one of all, which Python
+# calls `datetime.max`, asyncpg stores as infinity.
+LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, 999_998, tzinfo=UTC)
 # Numbers are times only within these years; release 1.0 is not older.
 EARLIEST: Final = datetime(2015, 1, 1, tzinfo=UTC)
+# No clock was ever further from UTC; PostgreSQL has the same bound.
+MAX_OFFSET_HOURS: Final = 15
 JULIAN_EPOCH_DAYS: Final = Decimal("2440587.5")
 
 _ISO: Final = re.compile(
@@ -62,7 +65,7 @@ def read_expiry(value: Stored, reading: Reading) -> Verdict[datetime | None]:
     if value == b"" and isinstance(value, Text):
         return Repaired(None, "empty_expiry_was_never")
     found = _read(value, reading, latest=LATEST)
-    if isinstance(found, Refused) and found.reason == "time_beyond_year_9999":
+    if isinstance(found, Refused) and found.reason in ("time_beyond_year_9999", "time_in_the_future"):
         return Repaired(LATEST, "expiry_at_the_end_of_time")
     return found
 
@@ -99,8 +102,9 @@ def _from_iso(found: re.Match[str], reading: Reading) -> Verdict[datetime]:
         return _in_stated_zone(found, reading, "date_in_stated_zone")
     if zone is None and found["between"] == "T":
         return _in_stated_zone(found, reading, "naive_time_in_stated_zone")
+    offset = _offset(zone)
     # CURRENT_TIMESTAMP is UTC and has a blank between.
-    return _moment(found, _offset(zone), "")
+    return Refused("no_such_zone") if offset is None else _moment(found, offset, "")
 
 
 def _in_stated_zone(found: re.Match[str], reading: Reading, rule: str) -> Verdict[datetime]:
@@ -119,12 +123,13 @@ def _moment(found: re.Match[str], zone: timezone | ZoneInfo, rule: str) -> Verdi
     if clock is None:
         return Refused("no_such_time_of_day")
     local = datetime.combine(day, clock.shown, zone)
-    if not _is_one_moment(local):
-        return Refused("local_time_twice_or_never")
     try:
+        if not _is_one_moment(local):
+            return Refused("local_time_twice_or_never")
         moment = local.astimezone(UTC) + clock.later
     except OverflowError:
-        return Refused("time_beyond_year_9999")
+        # Neither end of the calendar may be taken for the other: a key of year 1 is not one for ever.
+        return Refused("time_beyond_year_9999" if day.year > EARLIEST.year else "time_before_2015")
     rule = clock.rule or rule
     return Repaired(moment, rule) if rule else Kept(moment)
 
@@ -140,14 +145,16 @@ class _Clock:
 
 def _clock(parts: dict[str, str]) -> _Clock | None:
     hour, minute, second = (int(parts.get(name) or 0) for name in ("hour", "minute", "second"))
-    micros = int(((parts.get("fraction") or "") + "000000")[:6])
+    fraction = (parts.get("fraction") or "").ljust(6, "0")
+    micros = int(fraction[:6])
     if (hour, minute, second, micros) == (24, 0, 0, 0):
         return _Clock(time(), timedelta(days=1), "hour_24_is_the_next_day")
     if hour > 23 or minute > 59 or second > 60 or (second == 60 and (minute < 59 or micros)):
         return None
     if second == 60:
         return _Clock(time(hour, minute, 59), timedelta(seconds=1), "leap_second_is_the_next_second")
-    return _Clock(time(hour, minute, second, micros))
+    rule = "cut_to_microseconds" if fraction[6:].strip("0") else ""
+    return _Clock(time(hour, minute, second, micros), rule=rule)
 
 
 def _is_one_moment(local: datetime) -> bool:
@@ -156,12 +163,14 @@ def _is_one_moment(local: datetime) -> bool:
     return first.utcoffset() == second.utcoffset()
 
 
-def _offset(zone: str | None) -> timezone:
+def _offset(zone: str | None) -> timezone | None:
     if zone is None or not zone[-1].isdigit():
         return UTC
     sign = -1 if zone[0] == "-" else 1
     hours, minutes = int(zone[1:3]), int(zone[-2:])
-    return timezone(sign * timedelta(hours=min(hours, 23), minutes=min(minutes, 59)))
+    if hours > MAX_OFFSET_HOURS or minutes > 59:
+        return None
+    return timezone(sign * timedelta(hours=hours, minutes=minutes))
 
 
 def _from_number(number: Decimal, latest: datetime) -> Verdict[datetime]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from migrate.rules.verdict import Stored, Text, utf8
+from migrate.source.faults import SourceFault
 from migrate.source.tables import Table, has_unique
 from servicekit.postgres import sql
 
 PIECE: Final = 1_000
 MAX_ROWID: Final = 2**63 - 1
+MIN_ROWID: Final = -(2**63)
+# Behind a bad page each rowid is tried, so far: a table's leaf has tens of rows. What is bad further is a branch.
+NEAR: Final = 100_000
+_BELOW: Final = "SELECT {key} FROM {table} WHERE {key} <= 0 ORDER BY {key} DESC LIMIT 1"
 _WITH: Final = "SELECT {key}, {columns} FROM {table} WHERE {column} = ?"
 _BEHIND: Final = "SELECT {key}, {columns} FROM {table} WHERE ({key}) > ({marks}) ORDER BY {key} LIMIT ?"
 _UP_TO: Final = "SELECT {key}, {columns} FROM {table} WHERE {key} <= ? ORDER BY {key} DESC LIMIT ?"
@@ -72,7 +77,7 @@ class Scan:
         """Yield pieces of rows behind a key; None: from the beginning.
 
         Raises:
-            sqlite3.DatabaseError: a table without rowids has a bad page: there is no way round it.
+            SourceFault: a table without rowids has a bad page: there is no way round it; or SQLite refuses to read.
         """
         self._text = Text
         for piece in self._pieces(after):
@@ -82,7 +87,7 @@ class Scan:
         """Yield the same rows, faster: texts are decoded where all of a piece can be; `row` makes rows of them.
 
         Raises:
-            sqlite3.DatabaseError: as `rows`.
+            SourceFault: as `rows`.
         """
         self._text = str
         yield from self._pieces(after)
@@ -135,9 +140,23 @@ class Scan:
         try:
             return self._read(after, PIECE)
         except sqlite3.DatabaseError as exc:
-            if not self._table.has_rowid or "malformed" not in str(exc):
-                raise
-        return self._before_or_behind(0 if after is None else after[0])
+            if not _is_damage(exc):
+                raise SourceFault("source_unreadable", f"Table {self._table.name} cannot be read: {exc}.") from exc
+            if not self._table.has_rowid:
+                raise SourceFault(
+                    "source_damaged",
+                    f"Table {self._table.name} has no rowids and a bad page, past which nobody can read: "
+                    "make a copy by sqlite3's .recover, look through it, and move the copy.",
+                ) from exc
+        return self._before_or_behind(self._before_all() if after is None else after[0])
+
+    def _before_all(self) -> int:
+        """Return a rowid that no row is before."""
+        try:
+            found = self._database.execute(sql(_BELOW, **self._parts)).fetchone()
+        except sqlite3.DatabaseError:
+            return MIN_ROWID
+        return 0 if found is None else MIN_ROWID
 
     def _read(self, after: tuple[Any, ...] | None, limit: int) -> list[tuple[Any, ...]]:
         if self._text is str:
@@ -169,6 +188,11 @@ class Scan:
         return [] if behind == MAX_ROWID else self._tried(behind, 1) or []
 
     def _end_of_hole(self, after: int) -> int:
+        """Return the last rowid of a hole: no row that can be read is between two bad pages that are near."""
+        near = range(after + 1, min(after + NEAR, MAX_ROWID))
+        return next((number for number in near if self._tried(number, 1) is not None), None) or self._far_end(near[-1])
+
+    def _far_end(self, after: int) -> int:
         """Return the last rowid behind which rows can be read again, found by doubling and then by halving."""
         step = 1
         while after + step < MAX_ROWID and self._tried(after + step, 1) is None:
@@ -184,6 +208,11 @@ class Scan:
             return self._read((after,), limit)
         except sqlite3.DatabaseError:
             return None
+
+
+def _is_damage(exc: sqlite3.DatabaseError) -> bool:
+    # Not by its text: what SQLite's JSON cannot read is malformed, too.
+    return exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT
 
 
 def _bound(value: Stored | str) -> Stored | str:
@@ -202,10 +231,15 @@ def _quoted(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SourceRows:
-    """All rows of a table, with what names each, a rowid or a place in the order; and what could not be read."""
+    """All rows of a table, with what names each, a rowid or a place in the order; and what could not be read.
+
+    Attributes:
+        originals: rows as they are in the source, where a person gave them other values, by what names them.
+    """
 
     rows: Sequence[tuple[int, Mapping[str, Stored]]]
     holes: Sequence[Hole]
+    originals: Mapping[int, Mapping[str, Stored]] = field(default_factory=dict)
 
     @property
     def values(self) -> list[Mapping[str, Stored]]:
@@ -237,5 +271,6 @@ def count_behind(database: sqlite3.Connection, table: Table, last: int, done: in
     name = _quoted(table.name)
     if not table.has_rowid:
         return (count_rows(database, table) or done) - done
-    (rows,) = database.execute(sql("SELECT count(*) FROM {table} WHERE rowid > ?", table=name), (last,)).fetchone()
+    behind = sql("SELECT count(*) FROM {table} WHERE {key} > ?", table=name, key=table.key[0])
+    (rows,) = database.execute(behind, (last,)).fetchone()
     return int(rows)

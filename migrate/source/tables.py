@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,11 @@ TABLES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }
 MAY_BE_MISSING: Final = ("provider_status",)
 _INTERNAL: Final = "sqlite_"
+# A column with one of these names hides the rowid behind it.
+ROWIDS: Final = ("rowid", "_rowid_", "oid")
+# What pragma table_xinfo calls hidden: of virtual tables; computed when it is read.
+_HIDDEN: Final = 1
+_COMPUTED: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,8 @@ class Table:
         columns: of the book, that are there.
         missing: of the book, that are not.
         unknown: the operator's own.
-        key: what orders and names rows: `rowid`, or the primary key of a table WITHOUT ROWID.
+        key: what orders and names rows: a name of the rowid, or the primary key of a table WITHOUT ROWID.
+        computed: the operator's own that SQLite computes from others: they say nothing new, and reading one may fail.
     """
 
     name: str
@@ -37,6 +43,7 @@ class Table:
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
     key: tuple[str, ...]
+    computed: tuple[str, ...] = ()
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -46,7 +53,7 @@ class Table:
     @property
     def has_rowid(self) -> bool:
         """Tell whether rows are named by a number."""
-        return self.key == ("rowid",)
+        return self.key[0] in ROWIDS and self.key[0] not in self.present
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,43 +79,59 @@ def read_layout(database: sqlite3.Connection) -> Layout:
         (_text(kind), _text(name))
         for kind, name in database.execute("SELECT type, name FROM sqlite_master ORDER BY type, name")
     ]
-    names = {name.lower(): name for kind, name in objects if kind == "table"}
+    names = {_lower(name): name for kind, name in objects if kind == "table"}
     absent = [name for name in TABLES if name not in names and name not in MAY_BE_MISSING]
     if absent:
         raise SourceFault("source_not_1_0", f"This is no database of release 1.0: it has no table {', '.join(absent)}.")
     tables = {name: _table(database, name, names[name]) for name in TABLES if name in names}
-    others = tuple(
+    others = [
         f"{kind} {name}"
         for kind, name in objects
-        if kind != "index" and not name.startswith(_INTERNAL) and name.lower() not in TABLES
-    )
-    return Layout(tables, others)
+        if kind != "index" and not name.startswith(_INTERNAL) and _lower(name) not in TABLES
+    ]
+    computed = [f"computed column {table.name}.{name}" for table in tables.values() for name in table.computed]
+    return Layout(tables, (*others, *computed))
 
 
 def _table(database: sqlite3.Connection, name: str, spelt: str) -> Table:
     needed, optional = TABLES[name]
     book = (*needed, *optional)
-    # Hidden columns of virtual tables (1) are none; generated ones (2, 3) are read like others.
     found = [
-        (_text(column).lower(), int(part_of_key))
+        (_lower(_text(column)), int(part_of_key), hidden)
         for column, part_of_key, hidden in database.execute(
             "SELECT name, pk, hidden FROM pragma_table_xinfo(?)", (spelt,)
         )
-        if hidden != 1
+        if hidden != _HIDDEN
     ]
-    there = {column for column, _ in found}
+    there = {column for column, *_ in found}
     lacking = [column for column in needed if column not in there]
     if lacking:
         raise SourceFault("source_not_1_0", f"Table {name} has no column {', '.join(lacking)}.")
-    (without_rowid,) = database.execute("SELECT wr FROM pragma_table_list WHERE name = ?", (spelt,)).fetchone()
-    key = [column for column, place in sorted(found, key=lambda each: each[1]) if place]
+    computed = tuple(column for column, _, hidden in found if hidden == _COMPUTED and column not in book)
     return Table(
         name,
         tuple(column for column in book if column in there),
         tuple(column for column in book if column not in there),
-        tuple(column for column, _ in found if column not in book),
-        tuple(key) if without_rowid else ("rowid",),
+        tuple(column for column, *_ in found if column not in (*book, *computed)),
+        _key(database, spelt, found),
+        computed,
     )
+
+
+def _key(database: sqlite3.Connection, spelt: str, columns: Sequence[tuple[str, int, int]]) -> tuple[str, ...]:
+    (without_rowid,) = database.execute("SELECT wr FROM pragma_table_list WHERE name = ?", (spelt,)).fetchone()
+    if without_rowid:
+        return tuple(column for column, place, _ in sorted(columns, key=lambda each: each[1]) if place)
+    names = {column for column, *_ in columns}
+    free = [name for name in ROWIDS if name not in names]
+    if not free:
+        raise SourceFault("source_not_1_0", f"Table {spelt} has columns {', '.join(ROWIDS)}: rename one in a copy.")
+    return (free[0],)
+
+
+def _lower(name: str) -> str:
+    # As SQLite does: a name in other letters is another name to it, and in quotes, where there is none, a text.
+    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
 def has_unique(database: sqlite3.Connection, table: Table, column: str) -> bool:

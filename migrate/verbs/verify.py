@@ -19,7 +19,7 @@ from migrate.verbs.verb import DONE, NEEDS_A_PERSON, Verb, opened_order, print_j
 def verify(given: argparse.Namespace) -> int:
     """Compare the source with what 1.1 has."""
     with opened_order(given) as order, tempfile.TemporaryDirectory() as folder:
-        differences = asyncio.run(_verify(order, Path(folder)))
+        differences = asyncio.run(_verify(order, Path(folder), given.report))
     if given.json:
         print_json([{"what": each.what, "source": each.source, "target": each.target} for each in differences])
     else:
@@ -29,10 +29,10 @@ def verify(given: argparse.Namespace) -> int:
     return NEEDS_A_PERSON if differences else DONE
 
 
-async def _verify(order: Order, folder: Path) -> list[Difference]:
+async def _verify(order: Order, folder: Path, report: Path | None) -> list[Difference]:
     async with open_target(order.source_id) as target:
         with SeenIds(folder / "seen.db") as seen:
-            return await compare(order, target, seen)
+            return await compare(order, target, seen, report)
 
 
 VERB: Final = Verb("verify", "compare the source with what 1.1 has, day by day", verify)

@@ -128,3 +128,31 @@ def test_an_unreadable_expiry_quarantines_the_key_and_an_unreadable_use_does_not
     assert found.keys[0] == Quarantined("time_unreadable", "expires_at")
     assert isinstance(found.keys[1], Moved)
     assert [repair.rule for repair in found.keys[1].repairs] == ["last_use_unknown"]
+
+
+def test_a_number_and_its_digits_are_two_users_and_nobody_pays_for_the_other() -> None:
+    """In a column without a type 5 and "5" are two ids of 1.0, and one of 1.1."""
+    users = [user("5", "a@b.ru"), {**user("", "b@b.ru"), "id": 5}, user("6", "c@b.ru"), user("6", "d@b.ru")]
+
+    found = people(users, [key("k", "5", "secret"), {**key("l", None, "other"), "user_id": 5}, key("m", "6", "third")])
+
+    assert found.accounts[:2] == [Quarantined("id_of_two_users", "id")] * 2
+    assert isinstance(found.accounts[2], Moved)
+    assert found.accounts[3] == Quarantined("id_taken", "id")
+    assert found.contested == {"5"}
+    assert found.keys[:2] == [Quarantined("owner_quarantined", "user_id")] * 2
+    assert isinstance(found.keys[2], Moved)
+
+
+def test_a_key_follows_its_owner_through_another_storage_class_and_that_is_told() -> None:
+    """`users.id INTEGER` and `api_keys.user_id TEXT` are one id for SQLite; a BLOB is no text."""
+    rows = [key("k", "5", "s"), {**key("l", None, "t"), "user_id": 5}, {**key("m", None, "u"), "user_id": b"u"}]
+
+    found = people([{**user("", "a@b.ru"), "id": 5}, user("u", "b@b.ru")], rows)
+
+    first, second, third = found.keys
+    assert isinstance(first, Moved)
+    assert (first.record.user_id, first.repairs) == ("5", ())
+    assert isinstance(second, Moved)
+    assert second.repairs == (Repair("user_id", 5, "5", "number_as_text"),)
+    assert third == Quarantined("orphan", "user_id")

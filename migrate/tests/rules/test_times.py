@@ -45,6 +45,7 @@ def test_another_notation_of_the_same_instant_is_no_repair(text: str) -> None:
         (1741089600000000, "unix_microseconds"),
         (1741089600.0, "unix_seconds"),
         (2460739.0, "julian_day"),
+        (Text(b"2025-03-04 12:00:00.000000001"), "cut_to_microseconds"),
         (Text(b"1741089600"), "unix_seconds"),
     ],
 )
@@ -84,6 +85,9 @@ def test_a_wall_clock_time_that_was_twice_or_never_is_refused(text: str) -> None
         (Text(b"2025-13-01 10:00:00"), "no_such_day"),
         (Text(b"2025-03-04 25:00:00"), "no_such_time_of_day"),
         (Text(b"2025-03-04 10:00:60"), "no_such_time_of_day"),
+        (Text(b"2025-03-04 10:00:00+99:99"), "no_such_zone"),
+        (Text(b"2025-03-04 10:00:00+03:60"), "no_such_zone"),
+        (Text(b"0001-01-01T00:00:00"), "time_before_2015"),
         (Text(b"0001-01-01 00:00:00"), "time_before_2015"),
         (Text(b"9999-12-31 23:59:59"), "time_in_the_future"),
         (Text("2025-03-04 １２:00:00".encode()), "time_unreadable"),
@@ -106,5 +110,10 @@ def test_a_key_never_becomes_eternal_by_what_cannot_be_read() -> None:
     assert read_expiry(Text(b""), MOSCOW) == Repaired(None, "empty_expiry_was_never")
     assert read_expiry(Text(b"9999-12-31 23:59:59"), MOSCOW) == Kept(LATEST.replace(microsecond=0))
     assert read_expiry(Text(b"9999-12-31T23:59:59-03:00"), MOSCOW) == Repaired(LATEST, "expiry_at_the_end_of_time")
+    # Python's datetime.max, which asyncpg stores as infinity.
+    the_last = Text(b"9999-12-31 23:59:59.999999")
+    assert read_expiry(the_last, MOSCOW) == Repaired(LATEST, "expiry_at_the_end_of_time")
+    # In UTC it is year 0, which there is not: the other end of the calendar, and no end of time.
+    assert read_expiry(Text(b"0001-01-01 00:00:00+03:00"), MOSCOW) == Refused("time_before_2015")
     assert read_expiry(Text(b"soon"), MOSCOW) == Refused("time_unreadable")
     assert read_expiry(0, MOSCOW) == Refused("number_is_no_time")

@@ -46,6 +46,8 @@ def test_tokens(value: Stored, expected: object) -> None:
         (0.001234, Kept(1234)),
         (3, Kept(3_000_000)),
         (0.1 + 0.2, Repaired(300_000, "binary_noise")),
+        (1e30, Refused("cost_too_large")),
+        (Text(b"1234.000000500000000000000000000001"), Repaired(1_234_000_001, "rounded_half_even")),
         (0.1234565, Repaired(123_456, "rounded_half_even")),
         (0.1234575, Repaired(123_458, "rounded_half_even")),
         (Text(b"1.5"), Repaired(1_500_000, "number_in_text")),

@@ -10,7 +10,7 @@ from migrate.source.faults import SourceFault
 from migrate.source.file import open_source
 from migrate.source.scan import Scan
 from migrate.source.tables import Layout, read_layout
-from migrate.tests.old_database import BOOK, WHEN, make
+from migrate.tests.old_database import BOOK, WHEN, make, requests
 
 
 def layout_of(tmp_path: Path, schema: str) -> Layout:
@@ -40,13 +40,13 @@ def test_missing_and_unknown_columns_tables_views_and_triggers_are_named(tmp_pat
 
     found = layout_of(tmp_path, schema)
 
-    assert found.tables["users"].unknown == ("tier", "loud")
+    assert found.tables["users"].unknown == ("tier",)
     assert found.tables["users"].missing == ("created_at", "updated_at")
     assert found.tables["api_keys"].key == ("id",)
     assert found.tables["usage"].missing == ("provider",)
     assert found.tables["usage"].unknown == ('external "id"',)
     assert "provider_status" not in found.tables
-    assert found.others == ("table invoices", "trigger noisy", "view broken")
+    assert found.others == ("table invoices", "trigger noisy", "view broken", "computed column users.loud")
 
 
 def test_a_table_without_rowids_is_read_in_the_order_of_its_key(tmp_path: Path) -> None:
@@ -72,3 +72,33 @@ def test_a_table_without_rowids_is_read_in_the_order_of_its_key(tmp_path: Path) 
 def test_what_is_no_database_of_1_0_is_refused_by_name(tmp_path: Path, schema: str, named: str) -> None:
     with pytest.raises(SourceFault, match=named):
         layout_of(tmp_path, schema)
+
+
+def test_columns_that_sqlite_computes_are_named_and_not_read(tmp_path: Path) -> None:
+    """They say nothing of their own, and what SQLite's JSON calls malformed is no bad page."""
+    path = make(tmp_path / "old.db", usage=requests(3))
+    make(path, "ALTER TABLE usage ADD COLUMN answer AS (json_extract(model, '$.answer'))")
+    with open_source(path, tmp_path / "aside") as source:
+        layout = read_layout(source.database)
+        scan = Scan(source.database, layout.tables["usage"])
+        (rows,) = scan.rows()
+
+    assert layout.others == ("computed column usage.answer",)
+    assert (len(rows), scan.holes) == (3, [])
+
+
+def test_an_operators_column_is_read_by_its_own_name(tmp_path: Path) -> None:
+    """SQLite knows case in ASCII only, and takes a quoted name that there is not for a text."""
+    schema = BOOK.replace("email TEXT,", 'email TEXT, "Тариф" TEXT, rowid TEXT,', 1)
+    users = [("u", "a@b.ru", "про", "same", WHEN, WHEN), ("v", "b@b.ru", None, "same", WHEN, WHEN)]
+    path = make(tmp_path / "old.db", schema, users=users)
+    with open_source(path, tmp_path / "aside") as source:
+        table = read_layout(source.database).tables["users"]
+        scan = Scan(source.database, table, table.unknown)
+        (rows,) = scan.rows()
+
+    assert table.unknown == ("Тариф", "rowid")
+    assert table.has_rowid
+    assert [(row.key, row.values) for row in rows] == [
+        ((1,), ("про".encode(), b"same")), ((2,), (None, b"same")),
+    ]  # fmt: skip

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.migration.checker.cells import Cell
 from tests.migration.checker.ids import Ids
 from tests.migration.checker.readings.meaning import Meaning
 from tests.migration.checker.readings.texts import NOWHERE, alike, read_address
@@ -21,58 +20,59 @@ TIERS: Final = ("free", "pro", "enterprise")
 
 @dataclass(slots=True)
 class Owners:
-    """Whose the rows of a user id of the source are.
+    """Whose the rows of a user are, by ids of 1.1.
 
     Attributes:
-        moved: ids in 1.1 by those of the source.
-        waiting: ids of the source whose account waits: everything of theirs waits with it.
+        moved: whose account has moved.
+        waiting: whose account waits: everything of theirs waits with it.
     """
 
-    moved: dict[tuple[str, bytes], str] = field(default_factory=dict)
-    waiting: set[tuple[str, bytes]] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
 
 
 def check_users(
     rows: Sequence[Row], keys: Sequence[Row], target: Target, ids: Ids, expected: Expectations, found: Findings
 ) -> Owners:
     """Compare all users; return who became whom."""
-    owners, waiting, seen = Owners(), {}, first_seen(keys, expected)
+    owners, waiting, seen = Owners(), {}, first_seen(keys, ids, expected)
+    shared = _shared_ids(rows, ids)
     for row in rows:
         id_ = ids.of_account("users", row.cell("id"))
-        reason = "no id" if id_ is None else "id taken" if _is_taken(id_, owners, target) else None
-        if id_ is None or reason is not None:
-            waiting[row.number] = str(reason)
-            owners.waiting.add(named(row.cell("id")))
-            continue
-        owners.moved[named(row.cell("id"))] = id_
-        _check_user(row, id_, seen.get(named(row.cell("id"))), target, ids, expected, found)
-    owners.waiting -= owners.moved.keys()
-    _addresses([row for row in rows if row.number not in waiting], owners, target, found)
-    for id_ in target.users.keys() - set(owners.moved.values()):
+        if id_ is None:
+            waiting[row.number] = "no id"
+        elif id_ in shared or id_ in owners.moved or id_ in target.others_users:
+            waiting[row.number] = "id taken"
+            owners.waiting.add(id_)
+        else:
+            owners.moved.add(id_)
+            _check_user(row, id_, seen.get(id_), target, ids, expected, found)
+    owners.waiting -= owners.moved
+    _addresses([row for row in rows if row.number not in waiting], ids, target, found)
+    for id_ in target.users.keys() - owners.moved:
         found.add("account_of_nobody", id_)
     found.settle("users", rows, waiting)
     return owners
 
 
-def named(cell: Cell) -> tuple[str, bytes]:
-    """Return what finds rows of the same user: SQLite takes 1 and 1.0 for one, and no text for a BLOB."""
-    if cell.kind == "real" and cell.raw == cell.raw // 1:
-        return Cell("integer", int(cell.raw)).exact
-    return cell.exact
+def _shared_ids(rows: Sequence[Row], ids: Ids) -> set[str]:
+    """Return the ids that several ids of the source would be: nobody can say whose the rest is."""
+    forms: dict[str, set[tuple[str, bytes]]] = defaultdict(set)
+    for row in rows:
+        if (id_ := ids.of_account("users", row.cell("id"))) is not None:
+            forms[id_].add(row.cell("id").exact)
+    return {id_ for id_, cells in forms.items() if len(cells) > 1}
 
 
-def first_seen(keys: Sequence[Row], expected: Expectations) -> dict[tuple[str, bytes], int]:
+def first_seen(keys: Sequence[Row], ids: Ids, expected: Expectations) -> dict[str, int]:
     """Return the earliest time known of each owner of a key."""
-    seen: dict[tuple[str, bytes], list[int]] = defaultdict(list)
+    seen: dict[str, list[int]] = defaultdict(list)
     for row in keys:
+        owner = ids.of_account("users", row.cell("user_id"))
         for name in ("created_at", "last_used_at"):
-            if (meaning := read_time(row.cell(name), expected)) is not None:
-                seen[named(row.cell("user_id"))].append(meaning.value)
+            if owner is not None and (meaning := read_time(row.cell(name), expected)) is not None:
+                seen[owner].append(meaning.value)
     return {owner: min(times) for owner, times in seen.items()}
-
-
-def _is_taken(id_: str, owners: Owners, target: Target) -> bool:
-    return id_ in owners.moved.values() or id_ in target.others_users
 
 
 def _check_user(
@@ -104,14 +104,14 @@ def _own_columns(row: Row, tier: str, found: Findings) -> None:
         found.add("wrong_value", f"users {row.number} tier", f"{tier} is not {wanted}")
 
 
-def _addresses(rows: Sequence[Row], owners: Owners, target: Target, found: Findings) -> None:
+def _addresses(rows: Sequence[Row], ids: Ids, target: Target, found: Findings) -> None:
     """The first of those who share an address keeps it; all others have one that receives nothing."""
     low = dict(target.low)
     taken = {low[stored["email"]] for stored in target.others_users.values()}
     people: set[str] = set()
     for row in rows:
-        id_, meaning = owners.moved[named(row.cell("id"))], read_address(row.cell("email"))
-        stored = target.users.get(id_)
+        id_, meaning = ids.of_account("users", row.cell("id")), read_address(row.cell("email"))
+        stored = target.users.get(id_ or "")
         if stored is None:
             continue
         address = str(stored["email"])

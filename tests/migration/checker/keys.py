@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.migration.checker.accounts import Owners, named
+from tests.migration.checker.accounts import Owners
 from tests.migration.checker.ids import Ids
 from tests.migration.checker.readings.meaning import Meaning
 from tests.migration.checker.readings.texts import read_hash, read_name
@@ -43,10 +43,10 @@ def _readable(
 ) -> list[_Key]:
     keys: dict[str, _Key] = {}
     for row in rows:
-        owner = owners.moved.get(named(row.cell("user_id")))
+        owner = ids.of_account("users", row.cell("user_id"))
         id_, hash_ = ids.of_account("api_keys", row.cell("id")), read_hash(row.cell("key_hash"))
         expiry = read_expiry(row.cell("expires_at"), expected)
-        if owner is None or id_ is None or hash_ is None or expiry is None:
+        if owner not in owners.moved or owner is None or id_ is None or hash_ is None or expiry is None:
             waiting[row.number] = f"owner {owner}, id {id_}, hash {hash_}, expiry {expiry}"
         elif id_ in keys or id_ in target.others_keys:
             waiting[row.number] = "id taken"
@@ -77,6 +77,7 @@ def _check_key(key: _Key, target: Target, ids: Ids, expected: Expectations, foun
         found.add("lost", f"api_keys {row.number}", f"no key {key.id!r}")
         return
     ids.explained(row, "id", key.id, found)
+    ids.explained(row, "user_id", key.owner, found)
     if stored["user_id"] != key.owner:
         found.add("another_pays", f"api_keys {row.number}", f"{stored['user_id']!r}, not {key.owner!r}")
     found.compare(row, "key_hash", key.hash, stored["key_hash"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ class Names:
     models: Mapping[str, str]
 
 
+@cache
 def read_names(folder: Path = CATALOG) -> Names:
     """Return the names."""
     providers: dict[str, str] = {}

@@ -51,16 +51,14 @@ class Report:
 def read_report(folder: Path) -> Report:
     """Return the report in a folder."""
     changes: dict[Place, dict[str, list[Change]]] = defaultdict(lambda: defaultdict(list))
-    for line in _lines(folder / "repairs.jsonl"):
+    for line in _latest(folder / "repairs.jsonl"):
         old = None if line["old"]["class"] == "withheld" else told_cell(line["old"])
         changes[_place(line)][line["field"]].append(Change(line["id"], old, line["new"], line["rule"]))
     return Report(
         summary=json.loads((folder / "summary.json").read_bytes()),
-        waiting=[_waiting(line) for line in _lines(folder / "quarantine.jsonl")],
+        waiting=[_waiting(line) for line in _latest(folder / "quarantine.jsonl")],
         changes=changes,
-        ids=[
-            (line["table"], told_cell(line["source_id"]), line["target_id"]) for line in _lines(folder / "id_map.jsonl")
-        ],
+        ids=list(dict.fromkeys(_mapping(line) for line in _lines(folder / "id_map.jsonl"))),
     )
 
 
@@ -69,8 +67,22 @@ def _waiting(line: Any) -> Waiting:
     return Waiting(_place(line), line["reason"], cells)
 
 
+def _mapping(line: Any) -> tuple[str, Cell, str]:
+    return line["table"], told_cell(line["source_id"]), line["target_id"]
+
+
 def _place(line: Any) -> Place:
     return line["table"], line["rowid"]
+
+
+def _latest(path: Path) -> list[Any]:
+    """Return the lines that count: those of the latest round that says anything of their row."""
+    lines = _lines(path)
+    latest: dict[Place, int] = {}
+    for line in lines:
+        latest[_place(line)] = max(latest.get(_place(line), 0), line.get("round", 0))
+    counting = [line for line in lines if line.get("round", 0) == latest[_place(line)]]
+    return [line for line in counting if "superseded" not in line]
 
 
 def _lines(path: Path) -> list[Any]:

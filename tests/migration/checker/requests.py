@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from tests.migration.checker.accounts import Owners, named
+from tests.migration.checker.accounts import Owners
 from tests.migration.checker.ids import Ids
 from tests.migration.checker.names import Names
 from tests.migration.checker.readings.meaning import Meaning
@@ -64,12 +64,11 @@ def _read(row: Row, owners: Owners, ids: Ids, names: Names, expected: Expectatio
     fields = {name: meaning for name, meaning in read.items() if meaning is not None}
     if len(fields) < len(read):
         return ", ".join(name for name in read if name not in fields)
-    payer = named(row.cell("user_id"))
-    if payer in owners.waiting:
+    user = ids.of_account("users", row.cell("user_id"))
+    if user in owners.waiting:
         return "owner waits"
     id_ = ids.of_request(row.cell("id"), fields["created_at"].value)
-    # An account that was deleted in 1.0: what it paid stays under the id that the row has.
-    user = owners.moved.get(payer) or ids.of_account("users", row.cell("user_id"))
+    # The account may have been deleted in 1.0: what it paid stays under the id that the row has.
     return "no id" if id_ is None or user is None else _Request(row, id_, user, fields)
 
 

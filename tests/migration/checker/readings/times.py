@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -17,9 +17,9 @@ from tests.migration.checker.readings.meaning import Meaning
 SECOND: Final = 1_000_000
 DAY: Final = 86_400 * SECOND
 _DAYS_TO_1970: Final = 719_162
-# 2015-01-01, and the end of year 9999.
+# 2015-01-01, and the end of year 9999 but for the last microsecond, in whose place there may be infinity.
 EARLIEST: Final = 1_420_070_400 * SECOND
-LATEST: Final = 253_402_300_800 * SECOND - 1
+LATEST: Final = 253_402_300_800 * SECOND - 2
 _DATE: Final = re.compile(rb"(\d{4})-(\d\d)-(\d\d)")
 _DOTTED: Final = re.compile(rb"(\d\d)\.(\d\d)\.(\d{4})")
 _CLOCK: Final = re.compile(rb"(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?")
@@ -112,18 +112,20 @@ def _local(date: tuple[int, ...], clock: tuple[int, int, int, bytes], zone: Zone
 
 def _offset_at(wall: int, zone: ZoneInfo) -> int | None:
     """Return what the clocks of a zone were ahead by when they showed `wall`; None: never, or twice."""
+    # Every offset there was about that time; the ones that lead back to what was shown are true.
+    offsets = {_ahead(wall + days * DAY, zone) for days in (-2, 0, 2)}
+    true = [each for each in offsets if each is not None and _ahead(wall - each, UTC, zone) == each]
+    return true[0] if len(true) == 1 else None
+
+
+def _ahead(moment: int, at: tzinfo, zone: tzinfo | None = None) -> int | None:
+    """Return by how much the clocks of a zone are ahead when those of `at` show a time; no zone: `at` itself."""
     try:
-        shown = datetime(1970, 1, 1) + timedelta(microseconds=wall)
-        # Every offset there was about that time; the ones that lead back to what was shown are true.
-        near = {(shown + timedelta(days=days)).replace(tzinfo=zone).utcoffset() for days in (-2, 0, 2)}
-        true = [each for each in near if each is not None and _shows(shown, each, zone)]
+        shown = (datetime(1970, 1, 1) + timedelta(microseconds=moment)).replace(tzinfo=at)
+        offset = (shown if zone is None else shown.astimezone(zone)).utcoffset()
     except OverflowError:
         return None
-    return true[0] // timedelta(microseconds=1) if len(true) == 1 else None
-
-
-def _shows(shown: datetime, offset: timedelta, zone: ZoneInfo) -> bool:
-    return (shown - offset).replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) == shown
+    return None if offset is None else offset // timedelta(microseconds=1)
 
 
 def _offset(zone: bytes) -> int | None:
