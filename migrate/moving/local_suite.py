@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 
 
@@ -13,25 +13,25 @@ def dsn_of_local_suite(service: str, variable: str, environment: Mapping[str, st
     Raises:
         ServerError: there is no local suite.
     """
-    with _apart() as executor:
-        return executor.submit(_dsn_of, service, variable, dict(environment)).result()
+    return _asked(_dsn_of, service, variable, dict(environment))
 
 
-def admin_dsn_of_local_suite(environment: Mapping[str, str]) -> str:
-    """Return the DSN of the administrator of the local suite's PostgreSQL.
+def admin_dsn_of_local_suite(database: str, environment: Mapping[str, str]) -> str:
+    """Return the superuser's DSN of a database of the local suite.
 
     Raises:
         ServerError: there is no local suite.
     """
-    with _apart() as executor:
-        return executor.submit(_admin_dsn, dict(environment)).result()
+    return _asked(_admin_dsn_of, database, dict(environment))
 
 
-def _apart() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+def _asked(question: Callable[..., str], *arguments: object) -> str:
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=fresh) as executor:
+        return executor.submit(question, *arguments).result()
 
 
-# Loading what these import costs more memory than moving all rows.
+# Loading these costs more memory than moving all rows, and more time than moving a few.
 def _dsn_of(service: str, variable: str, environment: Mapping[str, str]) -> str:
     from tools.stack.home import home_of
     from tools.stack.up import describe
@@ -39,8 +39,8 @@ def _dsn_of(service: str, variable: str, environment: Mapping[str, str]) -> str:
     return describe(home_of(environment), environment).environments.of(service)[variable]
 
 
-def _admin_dsn(environment: Mapping[str, str]) -> str:
+def _admin_dsn_of(database: str, environment: Mapping[str, str]) -> str:
     from tools.stack.home import home_of
     from tools.stack.up import describe
 
-    return describe(home_of(environment), environment).admin_dsn("postgres")
+    return describe(home_of(environment), environment).admin_dsn(database)

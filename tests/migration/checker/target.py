@@ -15,7 +15,8 @@ Stored = Mapping[str, Any]
 
 USERS: Final = "SELECT id, email, tier, created_at, updated_at FROM auth.users"
 KEYS: Final = "SELECT id, user_id, key_hash, hash_kind, name, created_at, expires_at, last_used_at FROM auth.api_keys"
-BROUGHT: Final = "SELECT kind, id FROM auth.imported_rows WHERE source_id = %s"
+# What the source has taken away since is nobody's any more, and keeps its place.
+BROUGHT: Final = "SELECT kind, id FROM auth.imported_rows WHERE source_id = %s AND told->'withdrawn' IS NULL"
 REQUESTS: Final = """
 SELECT id::text, user_id, provider, model, requested_model, tokens_input, tokens_output, cost, metadata, created_at
 FROM usage.usage WHERE source = 'imported' AND price_version = 'import:' || %s
