@@ -2,13 +2,15 @@
 
 Exit status: 0 all rows moved, or would; 1 some wait for a person, something differs or stays; 2 the command is wrong;
 3 the source cannot be read; 4 a database of 1.1 cannot be used, or another run is at work: run it again;
-5 the folder of the report cannot be used: it is not the one of the runs before, another command writes there, no room.
+5 the folder of the report cannot be used: it is not the one of the runs before, another command writes there, no room;
+130 you ended it by Ctrl-C. Nothing is lost by 4, 5 and 130: the same command goes on where it stood.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,9 +22,11 @@ from migrate.report.faults import ReportFault
 from migrate.report.log import RunLog
 from migrate.verbs import cutover, follow, inspect, invite, plan, report, undo, verify
 from migrate.verbs import run as run_verb
-from migrate.verbs.faults import FAULTS, fault_of
+from migrate.verbs.faults import AGAIN, FAULTS, fault_of
 from migrate.verbs.verb import Verb
 
+# As shells say it of SIGINT.
+INTERRUPTED: Final = 130
 # In the order in which an operator needs them.
 VERBS: Final = (
     inspect.VERB,
@@ -35,10 +39,13 @@ VERBS: Final = (
     invite.VERB,
     undo.VERB,
 )
+_SILENT: Final = logging.NullHandler()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; return the exit status."""
+    # What drivers say to a log that nobody set up ends on stderr, beside the one line that tells the fault.
+    logging.getLogger().addHandler(_SILENT)
     typed = sys.argv[1:] if arguments is None else arguments
     given = _parser().parse_args(typed)
     error = None
@@ -46,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.log = RunLog(given.report)
         given.log.start(given.verb, typed)
         status: int = given.act(given)
+    except KeyboardInterrupt:
+        status, error = INTERRUPTED, {"code": "interrupted", "message": f"You ended it. {AGAIN}"}
+        _say(given, error)
     except FAULTS as exc:
         fault = fault_of(exc)
         status, error = fault.status, fault.as_json()

@@ -42,8 +42,8 @@ class ReportFiles(ReportLines):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Each of them, also where a full disk fails the first: the lock must not outlive this.
         with report_errors(self.folder), ExitStack() as closing:
-            # Each, also behind one whose last lines find no room; the lock last.
             for file in (self._lock, *self._files.values()):
                 closing.callback(file.close)
 

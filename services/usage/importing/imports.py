@@ -87,6 +87,11 @@ class Imports:
         async with self._store.transaction() as transaction:
             return await store.sum_days(transaction.connection, self._tag)
 
+    async def users_of_others(self, users: Sequence[str]) -> list[str]:
+        """Return those of the users who have rows that the source did not bring."""
+        async with self._store.transaction() as transaction:
+            return await store.users_of_others(transaction.connection, self._tag, users)
+
     async def take_back(self) -> int:
         """Delete the rows of the source and take their sums off the rollups; return how many there were."""
         async with self._store.transaction() as transaction:

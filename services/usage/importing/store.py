@@ -51,6 +51,13 @@ UNSTAGE: Final = "SELECT usage.unstage_import()"
 INSERT_STAGED: Final = "INSERT INTO usage.usage SELECT * FROM usage.import_rows"
 STAGE_TAKEN_BACK: Final = "INSERT INTO usage.import_rows SELECT * FROM usage.take_back_imported($1, $2, $3)"
 
+USERS_OF_OTHERS: Final = """
+SELECT given.id FROM unnest($1::text[]) AS given (id)
+WHERE EXISTS (
+    SELECT FROM usage.usage AS u WHERE u.user_id = given.id AND (u.source <> 'imported' OR u.price_version <> $2)
+)
+"""
+
 
 async def find_progress(connection: Connection, source_id: str) -> tuple[int, Mapping[str, Any]] | None:
     """Return the last row with a fate, and the state that was kept with it."""
@@ -119,3 +126,8 @@ async def forget(connection: Connection, source_id: str) -> None:
     """Forget a source of which nothing is left."""
     await connection.execute(FORGET_IDS, source_id)
     await connection.execute(FORGET, source_id)
+
+
+async def users_of_others(connection: Connection, tag: str, users: Sequence[str]) -> list[str]:
+    """Return those of the users who have rows that a source did not bring."""
+    return [row["id"] for row in await connection.fetch(USERS_OF_OTHERS, list(users), tag)]
