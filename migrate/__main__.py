@@ -2,7 +2,8 @@
 
 Exit status: 0 all rows moved, or would; 1 some wait for a person, something differs or stays; 2 the command is wrong;
 3 the source cannot be read; 4 a database of 1.1 cannot be used, or another run is at work: run it again;
-5 the folder of the report cannot be used: it is not the one of the runs before, another command writes there, no room.
+5 the folder of the report cannot be used: it is not the one of the runs before, another command writes there, no room;
+130 ended by Ctrl-C.
 """
 
 from __future__ import annotations
