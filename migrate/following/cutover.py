@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from migrate.following.round import Round, take_round
+from migrate.moving.key_proof import prove_keys
 from migrate.moving.requests import Shown
 from migrate.moving.run import Order
 from migrate.moving.seen_ids import SeenIds
@@ -87,7 +88,7 @@ async def decide(order: Order, target: Target, report: ReportFiles, shown: Shown
     """
     locked_at, began_at = datetime.now(UTC), time.monotonic()
     tail = await take_round(order, target, report, shown)
-    differences = await _verified(order, target)
+    differences = await _verified(order, target, report.folder)
     if tail.behind:
         differences = [Difference("usage rows that 1.0 wrote in spite of the lock", tail.behind, 0), *differences]
     tables = tail.summary["tables"]
@@ -97,6 +98,7 @@ async def decide(order: Order, target: Target, report: ReportFiles, shown: Shown
     return verdict
 
 
-async def _verified(order: Order, target: Target) -> list[Difference]:
+async def _verified(order: Order, target: Target, report: Path) -> list[Difference]:
     with tempfile.TemporaryDirectory() as folder, SeenIds(Path(folder) / "seen.db") as seen:
-        return await verify(order, target, seen)
+        differences = await verify(order, target, seen, report)
+    return [*differences, *(await prove_keys(order, target)).differences]

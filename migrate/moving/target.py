@@ -15,6 +15,7 @@ from servicekit.postgres import open_pool
 from servicekit.settings import PostgresSettings
 from services.auth.importing.following import Following
 from services.auth.importing.imports import Imports as AuthImports
+from services.auth.keys.store.api_keys import KeyStore
 from services.usage.importing.imports import Imports as UsageImports
 from services.usage.store import UsageStore
 
@@ -26,11 +27,12 @@ STATEMENT_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The entrances of one source."""
+    """The entrances of one source, and auth's own look-up of keys."""
 
     auth: AuthImports
     following: Following
     usage: UsageImports
+    keys: KeyStore
 
 
 @asynccontextmanager
@@ -43,7 +45,8 @@ async def open_target(source_id: str, environment: Mapping[str, str] = os.enviro
     auth, usage = (_settings(name, environment) for name in (AUTH, USAGE))
     async with open_pool(auth) as auth_pool, open_pool(usage) as usage_pool:
         usage_imports = UsageImports(UsageStore(usage_pool), source_id)
-        yield Target(AuthImports(auth_pool, source_id), Following(auth_pool, source_id), usage_imports)
+        following = Following(auth_pool, source_id)
+        yield Target(AuthImports(auth_pool, source_id), following, usage_imports, KeyStore(auth_pool))
 
 
 @asynccontextmanager

@@ -76,7 +76,7 @@ async def verify(order: Order, target: Target, seen: SeenIds, folder: Path | Non
     wanted = {record.id for record in own if not record.is_merged_away} - how.absent
     return [
         *_sets("account", wanted, set(await target.auth.addresses(sorted(wanted)))),
-        *_sets("key", _keys(people, how.absent), await target.auth.kept_keys()),
+        *_sets("key", _keys(people, how.absent), set(await target.auth.kept_keys())),
         *_compared(_days(order, how, seen), await target.usage.days()),
     ]
 

@@ -24,6 +24,7 @@ from servicekit.postgres import open_pool
 from servicekit.settings import PostgresSettings
 from services.auth.importing.following import Following
 from services.auth.importing.imports import Imports as AuthImports
+from services.auth.keys.store.api_keys import KeyStore
 from services.usage.importing.imports import Imports as UsageImports
 from services.usage.store import UsageStore
 from tools.servers.bootstrap import bootstrap, role
@@ -79,7 +80,7 @@ async def scratch_target(source_id: str, environment: Mapping[str, str] = os.env
             dsn = await asyncio.to_thread(_make, admin, name)
             async with open_pool(_settings(dsn, "auth")) as auth, open_pool(_settings(dsn, "usage")) as usage:
                 usage_imports = UsageImports(UsageStore(usage), source_id)
-                target = Target(AuthImports(auth, source_id), Following(auth, source_id), usage_imports)
+                target = Target(AuthImports(auth, source_id), Following(auth, source_id), usage_imports, KeyStore(auth))
                 yield Scratch(target, AuthImports(auth, OF_1_1), admin, name)
         finally:
             _drop(admin, name)

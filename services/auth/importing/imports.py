@@ -9,7 +9,7 @@ from typing import Final
 
 from servicekit.postgres import database_errors
 from services.auth.importing import store
-from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey
+from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey, KeptKey
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
 BATCH: Final = 1_000
@@ -62,8 +62,8 @@ class Imports:
         async with self._reading() as connection:
             return await store.alike(connection, self._source_id, addresses)
 
-    async def kept_keys(self) -> set[str]:
-        """Return the ids of the keys that the source brought and are still here."""
+    async def kept_keys(self) -> dict[str, KeptKey]:
+        """Return by id the keys that the source brought, did not withdraw, and are still here."""
         async with self._reading() as connection:
             return await store.kept_keys(connection, self._source_id)
 

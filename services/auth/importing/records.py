@@ -39,6 +39,16 @@ class ImportedKey:
     source_row: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeptKey:
+    """What auth compares when a key is shown that an installation brought: `sha256` until it is used here."""
+
+    user_id: str
+    key_hash: str
+    hash_kind: str
+    expires_at: datetime | None
+
+
 class Arrival(StrEnum):
     """What became of a record at the entrance."""
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from asyncpg import Record
 
-from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey
+from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey, KeptKey
 from services.auth.importing.told import told_of
 from services.auth.shared.domain.tier import Tier
 from services.auth.shared.store.unit_of_work import Connection
@@ -110,7 +110,8 @@ SELECT u.id, u.email FROM auth.users AS u JOIN auth.imported_rows AS r ON r.kind
 WHERE r.source_id = $1 AND u.id = ANY($2::text[])
 """
 KEPT_KEYS: Final = """
-SELECT k.id FROM auth.api_keys AS k JOIN auth.imported_rows AS r ON r.kind = 'key' AND r.id = k.id
+SELECT k.id, k.user_id, k.key_hash, k.hash_kind, k.expires_at
+FROM auth.api_keys AS k JOIN auth.imported_rows AS r ON r.kind = 'key' AND r.id = k.id
 WHERE r.source_id = $1 AND r.told->'withdrawn' IS NULL
 """
 
@@ -213,9 +214,10 @@ async def resident_keys(connection: Connection, source_id: str, after: str, limi
     return [ImportedKey(**row, source_row=row["id"]) for row in rows]
 
 
-async def kept_keys(connection: Connection, source_id: str) -> set[str]:
-    """Return the ids of the keys that a source brought, are still here, and were not withdrawn by it since."""
-    return {row["id"] for row in await connection.fetch(KEPT_KEYS, source_id)}
+async def kept_keys(connection: Connection, source_id: str) -> dict[str, KeptKey]:
+    """Return by id the keys that a source brought, are still here, and were not withdrawn by it since."""
+    rows = await connection.fetch(KEPT_KEYS, source_id)
+    return {row["id"]: KeptKey(row["user_id"], row["key_hash"], row["hash_kind"], row["expires_at"]) for row in rows}
 
 
 async def left_behind(connection: Connection, source_id: str) -> list[tuple[str, str]]:

@@ -84,7 +84,7 @@ async def test_a_key_that_is_not_there_any_more_verifies_for_nobody_until_it_is_
     assert await said(following.withdrawn("key", ["k"])) == [("", Outcome.DISABLED)]
     with pytest.raises(Unauthenticated):
         await auth.verify(SECRET)
-    assert await Imports(auth_pool, "old.db").kept_keys() == set()
+    assert await Imports(auth_pool, "old.db").kept_keys() == {}
 
     assert await said(following.keys([KEY])) == [("", Outcome.ENABLED)]
     assert (await auth.verify(SECRET)).key_id == "k"
