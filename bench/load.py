@@ -7,13 +7,17 @@ server cannot hide its stall (coordinated omission).
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 import httptools
+
+# What an event of `bench-model-30ms` says: when it was written, in nanoseconds.
+STAMP: Final = re.compile(rb'"content":"(\d{20}) ')
 
 
 @dataclass(slots=True)
@@ -23,6 +27,7 @@ class Result:
     seconds: float
     latencies: list[float] = field(default_factory=list)
     first_bytes: list[float] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
     errors: int = 0
     unfinished: int = 0
 
@@ -33,8 +38,16 @@ class Result:
 
     def percentile(self, share: float, *, first_byte: bool = False) -> float:
         """Return the latency below which `share` of the answers lie, in milliseconds."""
-        values = sorted(self.first_bytes if first_byte else self.latencies)
-        return values[min(len(values) - 1, int(share * len(values)))] * 1000 if values else float("nan")
+        return _percentile(self.first_bytes if first_byte else self.latencies, share)
+
+    def delay(self, share: float) -> float:
+        """Return what `share` of the events took at most from the upstream's write to here, in milliseconds."""
+        return _percentile(self.delays, share)
+
+
+def _percentile(times: list[float], share: float) -> float:
+    values = sorted(times)
+    return values[min(len(values) - 1, int(share * len(values)))] * 1000 if values else float("nan")
 
 
 class Connection(asyncio.Protocol):
@@ -74,6 +87,10 @@ class Connection(asyncio.Protocol):
         if self._done is not None and not self._done.done():
             self._done.set_result(False)
 
+    def take_delays(self) -> list[float]:
+        """Return what has been seen of events that say when they were written, in seconds."""
+        return []
+
     @property
     def is_open(self) -> bool:
         """Say whether the server has not closed it."""
@@ -93,6 +110,25 @@ class Connection(asyncio.Protocol):
         """Close the connection."""
         if self._transport is not None:
             self._transport.close()
+
+
+class TimedConnection(Connection):
+    """One that reads in every event when the upstream wrote it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._delays: list[float] = []
+
+    def on_body(self, body: bytes) -> None:
+        """Note how long each event of it was under way."""
+        super().on_body(body)
+        now = time.perf_counter_ns()
+        self._delays.extend((now - int(stamp)) / 1e9 for stamp in STAMP.findall(body))
+
+    def take_delays(self) -> list[float]:
+        """Return what has been seen since the last time."""
+        delays, self._delays = self._delays, []
+        return delays
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +157,21 @@ class Target:
         return head.encode() + self.body
 
 
-async def connect(target: Target) -> Connection:
+async def connect(target: Target, kind: type[Connection] = Connection) -> Connection:
     """Return a connection to where the target is."""
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(Connection, *target.address)
+    _, connection = await loop.create_connection(kind, *target.address)
     return connection
 
 
-async def closed_loop(target: Target, *, connections: int, seconds: float, ramp_s: float = 0.0) -> Result:
+async def closed_loop(
+    target: Target,
+    *,
+    connections: int,
+    seconds: float,
+    ramp_s: float = 0.0,
+    kind: type[Connection] = Connection,
+) -> Result:
     """Keep `connections` requests in flight for `seconds`; they begin one after the other within `ramp_s`."""
     data = target.encoded()
     result = Result(seconds)
@@ -137,7 +180,7 @@ async def closed_loop(target: Target, *, connections: int, seconds: float, ramp_
 
     async def worker(wait_s: float) -> None:
         await asyncio.sleep(wait_s)
-        connection = await connect(target)
+        connection = await connect(target, kind)
         while (sent := time.perf_counter()) < end:
             if await connection.request(data):
                 result.latencies.append(time.perf_counter() - sent)
@@ -145,7 +188,8 @@ async def closed_loop(target: Target, *, connections: int, seconds: float, ramp_
             else:
                 result.errors += 1
                 connection.close()
-                connection = await connect(target)
+                connection = await connect(target, kind)
+            result.delays += connection.take_delays()
         connection.close()
 
     async with asyncio.TaskGroup() as tasks:

@@ -9,7 +9,7 @@ import asyncio
 from typing import Final
 
 from bench import processes
-from bench.load import Target, closed_loop
+from bench.load import Target, TimedConnection, closed_loop
 from bench.suite import Suite
 
 STREAMS: Final = 500
@@ -25,7 +25,8 @@ async def table(suite: Suite, target: Target, seconds: float) -> list[str]:
     await closed_loop(target, connections=STREAMS, seconds=RAMP_S + 1.0, ramp_s=RAMP_S)
     pids = suite.pids()
     rest, before = processes.resident_mib(pids), processes.sample(pids)
-    running = asyncio.create_task(closed_loop(target, connections=STREAMS, seconds=seconds, ramp_s=RAMP_S))
+    load = closed_loop(target, connections=STREAMS, seconds=seconds, ramp_s=RAMP_S, kind=TimedConnection)
+    running = asyncio.create_task(load)
     await asyncio.sleep((RAMP_S + seconds) / 2)
     full = processes.resident_mib(pids)
     result = await running
@@ -35,7 +36,9 @@ async def table(suite: Suite, target: Target, seconds: float) -> list[str]:
         "",
         f"**{NAME}, closed loop**: {result.done / result.seconds:.0f} answers/s, first byte p50 {first[0]:.1f} ms, "
         f"p99 {first[1]:.1f} ms, whole answer p50 {result.percentile(0.5):.0f} ms, "
-        f"p99 {result.percentile(0.99):.0f} ms, errors {result.errors}",
+        f"p99 {result.percentile(0.99):.0f} ms, errors {result.errors}; an event is under way (upstream's write to "
+        f"the caller's read) for p50 {result.delay(0.5):.1f} ms, p99 {result.delay(0.99):.1f} ms, at most "
+        f"{result.delay(1.0):.1f} ms",
         "",
         "| process | CPU ms a stream | in the kernel | CPU of one core, % an open stream | memory an open stream, kB |",
         "|---|---|---|---|---|",

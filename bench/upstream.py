@@ -1,7 +1,8 @@
 """A minimal OpenAI-compatible upstream: fixed answers, almost no CPU, so that what is measured is the suite.
 
 `python -m bench.upstream PORT` serves `POST /v1/chat/completions`. A body with `"stream":true` is answered with
-20 chunks, usage and `[DONE]`, one write each, `BENCH_CHUNK_GAP_MS` apart (default 2), or 30 for `bench-model-30ms`.
+20 chunks, usage and `[DONE]`, one write each, `BENCH_CHUNK_GAP_MS` apart (default 2), or 30 for `bench-model-30ms`,
+whose chunks say when each was written: nanoseconds of the monotonic clock, which all processes of a machine share.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from typing import Final, cast
 
 import httptools
@@ -54,6 +56,8 @@ _EVENTS: Final = [
     _event(_HEAD + b'.chunk","created":1760000000,"model":"bench","choices":[],' + _USAGE + b"}"),
     _event(b"[DONE]") + b"0\r\n\r\n",
 ]
+# Twenty digits, so that every event has the length that its head says.
+_STAMPED: Final = _chunk(b'{"content":"' + b"0" * 20 + b' "}').replace(b"0" * 20, b"%020d")
 
 
 class Upstream(asyncio.Protocol):
@@ -80,7 +84,8 @@ class Upstream(asyncio.Protocol):
         """Answer."""
         body, self._body = self._body, b""
         if b'"stream":true' in body or b'"stream": true' in body:
-            self._gap_s = 0.030 if b'"bench-model-30ms"' in body else self.usual_gap_s
+            self._stamps = b'"bench-model-30ms"' in body
+            self._gap_s = 0.030 if self._stamps else self.usual_gap_s
             self._transport.write(_STREAM_HEAD)
             self._send(0)
         else:
@@ -89,7 +94,8 @@ class Upstream(asyncio.Protocol):
     def _send(self, index: int) -> None:
         if self._transport.is_closing():
             return
-        self._transport.write(_EVENTS[index])
+        is_stamped = self._stamps and 0 < index < CHUNKS
+        self._transport.write(_STAMPED % time.perf_counter_ns() if is_stamped else _EVENTS[index])
         if index + 1 < len(_EVENTS):
             asyncio.get_running_loop().call_later(self._gap_s, self._send, index + 1)
 

@@ -81,17 +81,17 @@ class Connection:
         self._last_id += 1
         frame = call.begin(self, self._last_id)
         self._calls[self._last_id] = call
-        self._outbox.send(self._last_id, frame, frame.size)
+        self._outbox.send(frame, frame.size)
 
     def leave(self, call: ClientCall) -> None:
         """Forget the call; whatever still comes for it is dropped."""
         if self._calls.pop(call.call_id, None) is not None:
-            self._outbox.send(call.call_id, Cancel(call.call_id))
+            self._outbox.send(Cancel(call.call_id))
             self._close_when_drained()
 
     def grant(self, call: ClientCall, size: int) -> None:
         """Let the server send more of the call."""
-        self._outbox.send(call.call_id, Credit(call.call_id, size))
+        self._outbox.send(Credit(call.call_id, size))
 
     def drain(self) -> None:
         """Take no new calls and end when the last one has."""

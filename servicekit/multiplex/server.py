@@ -11,7 +11,6 @@ from servicekit.errors import ServiceError
 from servicekit.multiplex.connection import INSTANCE
 from servicekit.multiplex.frames import HandlerCodec
 from servicekit.multiplex.handlers import Handler
-from servicekit.multiplex.loop_lag import LoopLag
 from servicekit.multiplex.server_connection import ServerConnection
 from servicekit.multiplex.settings import MultiplexServerSettings
 from servicekit.rpc_errors import encode, unavailable
@@ -24,7 +23,6 @@ class MultiplexServer:
         self.handlers = handlers
         self.codec = codec
         self.settings = settings
-        self.lag = LoopLag(settings.lag_ms / 1000)
         self._connections: set[ServerConnection] = set()
         self._calls = 0
         self._request_bytes = 0
@@ -77,11 +75,9 @@ class MultiplexServer:
             return error
         self._calls += 1
         self._request_bytes += size
-        self.lag.begin()
         return None
 
     def release(self, size: int) -> None:
         """A call that was admitted has ended."""
         self._calls -= 1
         self._request_bytes -= size
-        self.lag.end()

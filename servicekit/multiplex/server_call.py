@@ -4,37 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any
 
 from servicekit.call import CallContext, ServedCall
 from servicekit.errors import ServiceError
 from servicekit.multiplex.frames import Answer, AnswerFrame, Call, Failure, HandlerCodec
 from servicekit.multiplex.handlers import Handler, StreamHandler, UnaryHandler
-from servicekit.multiplex.loop_lag import LoopLag
 from servicekit.multiplex.outbox import Outbox
 from servicekit.rpc_errors import too_large
 from servicekit.tracing import begin_trace
-
-# What answers may come apart from the first content: neither waits.
-PROMPT_RESPONSES: Final = 2
 
 
 class ServerCall:
     """Owned by its RPC's connection, which runs it as a task."""
 
-    __slots__ = ("_codec", "_credit", "_frame", "_lag", "_limit", "_may_send", "_outbox", "_sent", "task")
+    __slots__ = ("_codec", "_credit", "_frame", "_limit", "_may_send", "_outbox", "task")
 
-    def __init__(
-        self, frame: Call, outbox: Outbox[AnswerFrame], codec: HandlerCodec, *, payload_bytes: int, lag: LoopLag | None
-    ) -> None:
+    def __init__(self, frame: Call, outbox: Outbox[AnswerFrame], codec: HandlerCodec, *, payload_bytes: int) -> None:
         self._frame = frame
         self._outbox = outbox
         self._codec = codec
         self._limit = payload_bytes
-        self._lag = lag
         self._credit = frame.credit_bytes
         self._may_send: asyncio.Future[None] | None = None
-        self._sent = 0
         self.task: asyncio.Task[None] | None = None
 
     def cancel(self) -> None:
@@ -63,7 +55,7 @@ class ServerCall:
     async def _unary(self, handler: UnaryHandler) -> None:
         response = await handler.handle(self._frame)
         size = self._checked_size(response)
-        self._outbox.send(self._frame.call_id, Answer(self._frame.call_id, response, True, size), size)
+        self._outbox.send(Answer(self._frame.call_id, response, True, size), size)
 
     async def _stream(self, handler: StreamHandler) -> None:
         # Closed at once when the caller leaves: what it reads from hangs on it.
@@ -73,17 +65,12 @@ class ServerCall:
                 while self._credit <= 0:
                     self._may_send = asyncio.get_running_loop().create_future()
                     await self._may_send
-        self._outbox.send(self._frame.call_id, Answer(self._frame.call_id, None, True, 0))
+        self._outbox.send(Answer(self._frame.call_id, None, True, 0))
 
     def _part(self, response: Any) -> None:
         size = self._checked_size(response)
         self._credit -= size
-        self._sent += 1
-        answer = Answer(self._frame.call_id, response, False, size)
-        if self._sent > PROMPT_RESPONSES and self._lag is not None and self._lag.is_behind:
-            self._outbox.hold(self._frame.call_id, answer, size)
-        else:
-            self._outbox.send(self._frame.call_id, answer, size)
+        self._outbox.send(Answer(self._frame.call_id, response, False, size), size)
 
     def _checked_size(self, response: Any) -> int:
         size = self._codec.size(response)
@@ -92,4 +79,4 @@ class ServerCall:
         return size
 
     async def _fail(self, error: ServiceError) -> None:
-        self._outbox.send(self._frame.call_id, Failure(self._frame.call_id, error))
+        self._outbox.send(Failure(self._frame.call_id, error))

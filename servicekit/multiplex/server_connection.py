@@ -31,10 +31,7 @@ class ServerConnection:
         self._drain_above: int | None = None
         self._no_more = False
         self._over = False
-        settings = server.settings
-        self._outbox: Outbox[AnswerFrame] = Outbox(
-            self._write, message_bytes=settings.message_kb * 1024, hold_s=settings.hold_ms / 1000
-        )
+        self._outbox: Outbox[AnswerFrame] = Outbox(self._write, message_bytes=server.settings.message_kb * 1024)
 
     async def run(self) -> None:
         """Serve until there is nothing more to serve. Cancelled when the caller is gone, and the calls with it."""
@@ -54,7 +51,7 @@ class ServerConnection:
         """Say that no call above the last one taken will be, and finish those."""
         if self._drain_above is None:
             self._drain_above = self._last_id
-            self._outbox.send(0, Draining(self._last_id))
+            self._outbox.send(Draining(self._last_id))
             self._close_when_done()
 
     async def _receive(self) -> None:
@@ -85,19 +82,14 @@ class ServerConnection:
         handler = self._server.handlers.get(frame.method)
         refusal = Internal() if handler is None else self._server.admit(frame.method, frame.size)
         if handler is None or refusal is not None:
-            self._outbox.send(frame.call_id, Failure(frame.call_id, refusal or Internal()))
+            self._outbox.send(Failure(frame.call_id, refusal or Internal()))
             return
         self._start(frame, handler)
 
     def _start(self, frame: Call, handler: Handler) -> None:
         server = self._server
-        call = ServerCall(
-            frame,
-            self._outbox,
-            server.codec,
-            payload_bytes=server.settings.payload_mb * 1024 * 1024,
-            lag=server.lag if server.settings.hold_ms else None,
-        )
+        limit = server.settings.payload_mb * 1024 * 1024
+        call = ServerCall(frame, self._outbox, server.codec, payload_bytes=limit)
         self._calls[frame.call_id] = call
         call.task = self._tasks.start(call.run(handler), name=frame.method)
         call.task.add_done_callback(lambda _: self._end(frame.call_id, frame.size))
@@ -106,7 +98,6 @@ class ServerConnection:
         call = self._calls.get(call_id)
         if call is not None:
             call.cancel()
-            self._outbox.forget(call_id)
 
     def _cancel_all(self) -> None:
         for call in self._calls.values():

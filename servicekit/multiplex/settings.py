@@ -29,16 +29,12 @@ class MultiplexClientSettings(Part):
 
 
 class MultiplexServerSettings(Part):
-    """What is taken in hand, and how answers share messages."""
+    """What is taken in hand, and how much of it shares a message."""
 
     calls_max: int = Field(2000, ge=1)
     """Calls served at once; above that a call is refused and told when to try again."""
     request_mb_max: int = Field(256, ge=1)
     """Megabytes of requests served at once."""
-    hold_ms: float = Field(10.0, ge=0)
-    """Milliseconds that later parts of a stream may wait to share a message, while the process is behind; 0: never."""
-    lag_ms: float = Field(2.0, gt=0)
-    """Milliseconds by which the event loop is late when the process counts as behind."""
     message_kb: int = Field(1024, ge=1)
     """Kilobytes of frames that share one message; a larger frame travels alone."""
     payload_mb: int = Field(23, ge=1)

@@ -49,6 +49,7 @@ from services.gateway.console.account import AccountPages
 from services.gateway.console.login import LoginPages
 from services.gateway.console.overview import OverviewPage
 from services.gateway.console.registration import RegistrationPages
+from services.gateway.console.usage.page import UsagePage
 from services.gateway.edge.api_description import (
     OPENAPI_PATH,
 )
@@ -284,6 +285,7 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
         *LoginPages(shared, authorization, parts.clock).all(),
         *RegistrationPages(shared).all(),
         *OverviewPage(shared, api).all(),
+        *UsagePage(shared, api).all(),
         *AccountPages(shared).all(),
         *AccessPages(shared, parts.grants, parts.auth, parts.notifications).all(
             outbox=settings.environment != "production"

@@ -1,4 +1,4 @@
-"""The parts of a shared RPC by themselves: the outbox, the loop's lag, one call."""
+"""The parts of a shared RPC by themselves: the outbox, one call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from servicekit.call import CallContext
 from servicekit.errors import Unavailable
 from servicekit.multiplex.client_call import ClientCall
-from servicekit.multiplex.loop_lag import LoopLag
 from servicekit.multiplex.outbox import Outbox
 from servicekit.tracing import begin_trace
 
@@ -17,9 +16,9 @@ from servicekit.tracing import begin_trace
 class Written:
     """Keeps the messages of an outbox, whose writer runs as a task."""
 
-    def __init__(self, *, hold_s: float = 0.0) -> None:
+    def __init__(self) -> None:
         self.messages: list[list[str]] = []
-        self.outbox: Outbox[str] = Outbox(self.write, message_bytes=10, hold_s=hold_s)
+        self.outbox: Outbox[str] = Outbox(self.write, message_bytes=10)
         self.task = asyncio.ensure_future(self.outbox.run())
 
     async def write(self, frames: list[str]) -> None:
@@ -36,56 +35,9 @@ async def test_frames_of_one_turn_share_a_message_and_a_large_one_goes_alone() -
     """In order, none above the bound but a frame that is so by itself."""
     written = Written()
     for name, size in (("a", 1), ("b", 9), ("c", 1), ("large", 99), ("d", 1)):
-        written.outbox.send(1, name, size)
+        written.outbox.send(name, size)
 
     assert await written.end() == [["a", "b"], ["c"], ["large"], ["d"]]
-
-
-async def test_what_is_held_goes_before_what_its_call_says_next() -> None:
-    """Other calls overtake it, its own never does."""
-    written = Written(hold_s=3600.0)
-    written.outbox.hold(1, "1a", 1)
-    written.outbox.hold(1, "1b", 1)
-    written.outbox.hold(2, "2a", 1)
-    written.outbox.send(3, "3a", 1)
-    written.outbox.send(1, "1c", 1)
-
-    assert await written.end() == [["3a", "1a", "1b", "1c", "2a"]]
-
-
-async def test_what_is_held_goes_by_itself_in_time() -> None:
-    """With all its call has by then; nobody need send anything."""
-    written = Written(hold_s=0.02)
-    written.outbox.hold(1, "a", 1)
-    written.outbox.hold(1, "b", 1)
-    async with asyncio.timeout(30):
-        while not written.messages:
-            await asyncio.sleep(0.001)
-
-    assert written.messages == [["a", "b"]]
-    await written.end()
-
-
-async def test_what_is_held_of_a_left_call_is_not_sent() -> None:
-    """Nobody would read it."""
-    written = Written(hold_s=3600.0)
-    written.outbox.hold(1, "a", 1)
-    written.outbox.forget(1)
-
-    assert await written.end() == []
-
-
-async def test_one_slow_turn_is_no_load_but_several_are() -> None:
-    """The mean moves by a fifth of each sample, and falls again."""
-    lag = LoopLag(behind_s=0.002)
-    lag.observe(0.009)
-    after_one = lag.is_behind
-    lag.observe(0.009)
-    after_two = lag.is_behind
-    for _ in range(10):
-        lag.observe(0.0)
-
-    assert (after_one, after_two, lag.is_behind) == (False, True, False)
 
 
 class Carried:

@@ -68,7 +68,7 @@ class World:
 
     def server(self) -> MultiplexServer:
         handlers: dict[str, Handler] = {"Whole": UnaryHandler(self.whole), "Parts": StreamHandler(self.parts)}
-        settings = MultiplexServerSettings(hold_ms=0, message_kb=1)
+        settings = MultiplexServerSettings(message_kb=1)
         self.servers.append(MultiplexServer(handlers, PlainCodec(), settings))
         return self.servers[-1]
 

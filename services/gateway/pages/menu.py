@@ -28,7 +28,7 @@ def _group(name: str, *sections: str) -> Group:
     return Group(name, tuple(Section(f"{CONSOLE}/{section}", section) for section in sections))
 
 
-_OVERVIEW: Final = Group("see", (Section(CONSOLE, "overview"),))
+_OVERVIEW: Final = Group("see", (Section(CONSOLE, "overview"), Section(f"{CONSOLE}/usage", "usage")))
 _ACCESS: Final = _group("access", "keys", "applications")
 _PERSON: Final = _group("person", "profile", "security", "sessions", "data")
 _LEAVE: Final = Group("leave", (Section("/logout", "logout"),))

@@ -85,6 +85,8 @@ def micro_rub_of(text: str) -> int | None:
 
 def roubles_of(micro_rub: int) -> str:
     """Return an amount for people: whole roubles, or with kopecks when there are any."""
+    if micro_rub < 0:
+        return f"−{roubles_of(-micro_rub)}"
     whole, rest = divmod(micro_rub, 1_000_000)
     grouped = f"{whole:,}".replace(",", "\u00a0")
     return f"{grouped}\u00a0₽" if not rest else f"{grouped},{rest // 10_000:02d}\u00a0₽"
@@ -95,10 +97,27 @@ def number_of(value: int) -> str:
     return f"{value:,}".replace(",", "\u00a0")
 
 
+def milliseconds_of(value: float | None) -> str:
+    """Return how long something took; ms are understood in both languages."""
+    return "–" if value is None else f"{number_of(round(value))}\u00a0ms"
+
+
 def percent_of(share: float) -> str:
     """Return a part of one in per cent, with one place where it is not whole."""
-    text = f"{100 * share:.1f}".removesuffix(".0").replace(".", ",")
+    text = f"{100 * share:.1f}".removesuffix(".0").replace(".", ",").replace("-", "−")
     return f"{text}\u00a0%"
 
 
-_ENVIRONMENT.filters.update(roubles=roubles_of, number=number_of, percent=percent_of)
+def _signed(value: float, text: str) -> str:
+    return f"+{text}" if value > 0 else text
+
+
+_ENVIRONMENT.filters.update(
+    roubles=roubles_of,
+    number=number_of,
+    percent=percent_of,
+    milliseconds=milliseconds_of,
+    signed_roubles=lambda micro_rub: _signed(micro_rub, roubles_of(micro_rub)),
+    # The API tells changes in per cent already.
+    signed_percent=lambda change: _signed(change, percent_of(change / 100)),
+)

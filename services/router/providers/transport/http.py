@@ -20,6 +20,7 @@ from servicekit.outbound.public_addresses import PlaintextPolicy, UpstreamResolv
 from services.router.providers import failures
 from services.router.providers.transport.connector import BodyEndingConnector
 from services.router.providers.transport.http_failures import translate
+from services.router.providers.transport.loop_lag import LoopLag
 from services.router.providers.transport.settings import HttpSettings
 
 # Enough for any error document; a larger one is somebody's joke.
@@ -47,12 +48,6 @@ class Reply:
         """Do nothing: a reply that was read is at its end, its connection in the pool."""
 
 
-# Rounds of the event loop between an arrival and its passing on. At rest they take microseconds; with 64 streams under
-# way a round is long, events of one stream pile up meanwhile and share a message: 11 instead of 20 a stream, 13 % less
-# CPU over all services.
-ROUNDS: Final = 10
-
-
 class OpenReply:
     """An answer whose body is still coming, watched for silence.
 
@@ -61,10 +56,12 @@ class OpenReply:
     """
 
     __slots__ = (
+        "_begun",
         "_body_bytes",
         "_content",
         "_event_at",
         "_idle_s",
+        "_lag",
         "_loop",
         "_response",
         "_timed_out",
@@ -74,7 +71,7 @@ class OpenReply:
         "status",
     )
 
-    def __init__(self, response: aiohttp.ClientResponse, settings: HttpSettings) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, settings: HttpSettings, lag: LoopLag) -> None:
         self._body_bytes = settings.body_mb * 1024 * 1024
         self.line_bytes = settings.line_kb * 1024
         self.status = response.status
@@ -82,10 +79,13 @@ class OpenReply:
         self._response = response
         self._content = response.content
         self._idle_s = settings.idle_s
+        self._lag = lag
+        self._begun = False
         self._loop = asyncio.get_running_loop()
         self._event_at = self._loop.time()
         self._timed_out = False
         self._timer = self._loop.call_later(settings.idle_s, self._look)
+        lag.begin(self)
 
     @property
     def ok(self) -> bool:
@@ -99,16 +99,18 @@ class OpenReply:
             ServiceError: the connection broke, or was idle too long.
         """
         try:
-            return await self._content.readany() + await self._piled_up()
+            return await self._content.readany() + await self._next_ones()
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             if self._timed_out:
                 raise failures.slow("The provider stopped sending.") from exc
             raise translate(exc) from exc
 
-    async def _piled_up(self) -> bytes:
-        """Return what else the connection brings while this process is busy with others anyway."""
-        for _ in range(ROUNDS):
-            await asyncio.sleep(0)
+    async def _next_ones(self) -> bytes:
+        """Return what else comes within `hold_ms`, while this process is behind: what comes first never waits."""
+        begun, self._begun = self._begun, True
+        if not begun or self._content.is_eof():
+            return b""
+        await self._lag.hold()
         # What broke the connection is the next read's to tell: this one has something to give out.
         return self._content.read_nowait() if self._content.exception() is None else b""
 
@@ -118,6 +120,7 @@ class OpenReply:
 
     def close(self) -> None:
         """Give the connection up. After a body read to its end it is in the pool already."""
+        self._lag.end(self)
         self._timer.cancel()
         self._response.close()
 
@@ -159,6 +162,7 @@ class HttpClient:
         self._session = session
         self._resolver = resolver
         self._settings = settings
+        self._lag = LoopLag(settings.lag_ms / 1000, settings.hold_ms / 1000)
         self._whole = aiohttp.ClientTimeout(
             total=settings.answer_s, sock_connect=settings.connect_s, ceil_threshold=3600
         )
@@ -231,7 +235,7 @@ class HttpClient:
         except ServiceError:
             response.close()
             raise
-        return OpenReply(response, self._settings)
+        return OpenReply(response, self._settings, self._lag)
 
 
 async def _read_bounded(response: aiohttp.ClientResponse, limit: int, *, cut: bool = False) -> bytes:

@@ -9,6 +9,8 @@ from typing import Any, BinaryIO, Final, cast
 import msgspec
 import typst
 
+from servicekit.charts.chart import Chart, Series
+from servicekit.charts.svg import draw
 from services.usage.reports.domain.head import Head
 from services.usage.reports.domain.order import Language
 from services.usage.reports.domain.summary import FIGURES, Line, Section, Summary, by_month, cells_of, condensed
@@ -18,8 +20,10 @@ from services.usage.reports.domain.words import word
 # What a page shows well; the rest of a long list is one line, so that the sum stays the sum.
 MOST_LINES: Final = 25
 MOST_DAYS: Final = 62
-# Axis labels every so many bars.
-LABELS: Final = 16
+# Of the chart, in the units of its drawing; the page is as wide as that.
+CHART_SIZE: Final = (960, 200)
+# The one that the template sets text in: no other is at hand.
+FONT: Final = "Libertinus Serif"
 NO_BREAK_SPACE: Final = "\u00a0"
 
 
@@ -76,14 +80,12 @@ def _section(section: Section, language: Language) -> dict[str, Any]:
 
 def _chart(section: Section, language: Language) -> dict[str, Any]:
     title = word(f"cost_by_{section.name}", language)
-    highest = max(line.figures.cost_micro_rub for line in section.lines) or 1
-    every = -(-len(section.lines) // LABELS)
-    bars = [
-        {"share": line.figures.cost_micro_rub / highest, "label": "" if number % every else _short(line)}
-        for number, line in enumerate(section.lines)
-    ]
+    costs = [line.figures.cost_micro_rub for line in section.lines]
+    chart = Chart(
+        title, [_short(line) for line in section.lines], [Series("", costs)], lambda cost: amount(round(cost))
+    )
     told = "; ".join(f"{line.name}: {amount(line.figures.cost_micro_rub)}" for line in section.lines)
-    return {"title": title, "alt": f"{title}. {told}", "bars": bars}
+    return {"title": title, "alt": f"{title}. {told}", "svg": draw(chart, *CHART_SIZE, font=FONT)}
 
 
 def _short(line: Line) -> str:

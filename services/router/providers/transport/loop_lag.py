@@ -13,11 +13,12 @@ WEIGHT: Final = 0.2
 class LoopLag:
     """A running mean of the lateness of timers, sampled only while there is work."""
 
-    def __init__(self, behind_s: float) -> None:
-        """Count as behind from `behind_s` seconds of mean lateness."""
+    def __init__(self, behind_s: float, hold_s: float = 0.0) -> None:
+        """Count as behind from `behind_s` seconds of mean lateness; then what can wait may wait `hold_s`."""
         self._behind_s = behind_s
+        self._hold_s = hold_s
         self._mean_s = 0.0
-        self._working = 0
+        self._working: set[object] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -25,17 +26,22 @@ class LoopLag:
         """Whether the process has more to do than it gets done."""
         return self._mean_s >= self._behind_s
 
-    def begin(self) -> None:
-        """One more piece of work is in hand."""
-        self._working += 1
+    async def hold(self) -> None:
+        """Wait, while the process is behind, for what else may come meanwhile."""
+        if self._hold_s and self.is_behind:
+            await asyncio.sleep(self._hold_s)
+
+    def begin(self, work: object) -> None:
+        """A piece of work is in hand."""
+        self._working.add(work)
         if self._timer is None:
             # What was measured before a pause says nothing about now.
             self._mean_s = 0.0
             self._arm()
 
-    def end(self) -> None:
-        """It is done."""
-        self._working -= 1
+    def end(self, work: object) -> None:
+        """It is done; to say so twice does no harm."""
+        self._working.discard(work)
 
     def observe(self, late_s: float) -> None:
         """Add one sample."""

@@ -1,0 +1,51 @@
+"""Rows of a time series -> a chart and its table: a column for each bucket, a series for each group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from servicekit.charts.chart import Chart, Series
+from services.gateway.console.usage.metrics import Metric
+
+Row = Mapping[str, Any]
+# How a bucket is called on an axis.
+LABELS: Final = {"hour": "%d.%m %H:%M", "day": "%d.%m", "week": "%d.%m", "month": "%m.%Y"}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the chart calls itself, groups without a name, and all further groups."""
+
+    title: str
+    none: str
+    other: str
+
+
+def chart_of(answer: Mapping[str, Any], metric: Metric, words: Words) -> Chart:
+    """Return the chart of an answer of `GET /v1/usage/timeseries`.
+
+    Buckets in which nothing was asked are in the answer of nobody, so they are no columns here either.
+    """
+    rows: Sequence[Row] = answer["data"]
+    starts = sorted({row["starts_at"] for row in rows})
+    zone, label = ZoneInfo(answer["period"]["time_zone"]), LABELS[answer["bucket"]]
+    names = list(dict.fromkeys(name_of(row, words) for row in rows))
+    values = {(name_of(row, words), row["starts_at"]): metric.value(row) for row in rows}
+    return Chart(
+        words.title,
+        [datetime.fromisoformat(start).astimezone(zone).strftime(label) for start in starts],
+        [Series(name, [values.get((name, start)) for start in starts]) for name in names],
+        metric.shown,
+        metric.shape,
+    )
+
+
+def name_of(row: Row, words: Words) -> str:
+    """Return what a group is called."""
+    if row["is_other"]:
+        return words.other
+    return " · ".join(str(value) for value in row["group"].values() if value) or words.none

@@ -1,0 +1,43 @@
+"""What a chart of usage can show: each metric with where its value is in the API's figures and how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from servicekit.charts.chart import Shape
+from services.gateway.pages.rendering import milliseconds_of, number_of, roubles_of
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric. `value` is None where the figures say nothing of it; sums are bars, quantiles are lines."""
+
+    value: Callable[[Figures], float | None]
+    shown: Callable[[float], str]
+    shape: Shape = Shape.BARS
+
+
+def _roubles(value: float) -> str:
+    return roubles_of(round(value))
+
+
+def _count(value: float) -> str:
+    return number_of(round(value))
+
+
+def _tokens(figures: Figures) -> float:
+    return float(figures["tokens_input"] + figures["tokens_output"])
+
+
+METRICS: Final[Mapping[str, Metric]] = {
+    "cost": Metric(lambda figures: figures["cost_micro_rub"], _roubles),
+    "requests": Metric(lambda figures: figures["requests"], _count),
+    "tokens": Metric(_tokens, _count),
+    "errors": Metric(lambda figures: figures["errors"], _count),
+    "latency": Metric(lambda figures: figures["latency_ms"]["p95"], milliseconds_of, Shape.LINES),
+    "first_token": Metric(lambda figures: figures["first_token_ms"]["p95"], milliseconds_of, Shape.LINES),
+}

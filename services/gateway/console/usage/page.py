@@ -1,0 +1,71 @@
+"""The page: a question in its address, the API's answers, a chart with its table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from servicekit.charts.svg import COLOURS, draw
+from services.gateway.console.usage.charting import Words, chart_of, name_of
+from services.gateway.console.usage.metrics import METRICS
+from services.gateway.console.usage.questions import BUCKETS, DIMENSIONS, PERIODS, UsageQuestion, question_of
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.pages.answers import PageAnswer, TemplatePage
+from services.gateway.pages.language import TEXTS
+from services.gateway.pages.menu import CONSOLE
+from services.gateway.pages.own_api import ApiRefused, OwnApi
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+
+PATH: Final = f"{CONSOLE}/usage"
+CHOICES: Final = {"periods": PERIODS, "buckets": BUCKETS, "dimensions": DIMENSIONS, "metrics": tuple(METRICS)}
+
+
+@dataclass(frozen=True, slots=True)
+class UsagePage:
+    """Usage over time, by group, and beside the period before."""
+
+    shared: PageDependencies
+    api: OwnApi
+
+    def all(self) -> list[Endpoint]:
+        """Return the page."""
+        return [page_endpoint(PATH, self.shared, self.show, login_required=True)]
+
+    async def show(self, page: PageContext) -> PageAnswer:
+        """Show what is asked, or what is wrong with the question."""
+        asked = question_of(page.query, tuple(METRICS))
+        values = {"asked": asked, "choices": CHOICES, "refused": None}
+        try:
+            answers = await self._answers(page, asked)
+        except ApiRefused as exc:
+            if exc.status != 400:
+                raise
+            return TemplatePage("usage.html", {**values, "refused": exc}, 400)
+        return TemplatePage("usage.html", {**values, **answers})
+
+    async def _answers(self, page: PageContext, asked: UsageQuestion) -> Mapping[str, Any]:
+        series, summary, compared = await asyncio.gather(
+            self.api.get(page, "/v1/usage/timeseries", asked.over_time()),
+            self.api.get(page, "/v1/usage/summary", asked.by_group()),
+            self.api.get(page, "/v1/usage/compare", asked.params),
+        )
+        words = _words(page.language, asked)
+        chart = chart_of(series, METRICS[asked.metric], words)
+        groups = [{"name": name_of(row, words), **row} for row in summary["data"]]
+        return {
+            "chart": chart,
+            "drawn": draw(chart) if chart.labels else "",
+            "colours": len(COLOURS),
+            "summary": summary,
+            "groups": groups,
+            "compared": compared,
+        }
+
+
+def _words(language: str, asked: UsageQuestion) -> Words:
+    texts = TEXTS[language]
+    title = f"{texts[f'metric.{asked.metric}']}, {texts[f'dimension.{asked.group}']}"
+    return Words(title, texts["usage.no_name"], texts["usage.other"])

@@ -1,0 +1,67 @@
+"""What the page is asked in its address, as parameters of the API: the same names, so that a link says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from services.gateway.clients.oauth_views import Params
+from services.gateway.edge.reading.params import first
+
+PERIODS: Final = ("today", "7d", "30d", "month", "all")
+BUCKETS: Final = ("hour", "day", "week", "month")
+DIMENSIONS: Final = ("model", "version", "provider", "key", "app", "endpoint", "status", "error", "tag")
+# As the API has them; everything else in the address is not for it.
+WHEN: Final = ("period", "from", "to", "tz")
+FILTERS: Final = ("provider", "model", "version", "key", "app", "status", "endpoint", "error", "tag")
+# More colours are not told apart; the rest is one series.
+MOST_SERIES: Final = 7
+DEFAULT_GROUP: Final = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageQuestion:
+    """What is asked. `params` are those of the API that say when and which; `metric` is what the chart shows."""
+
+    params: Params
+    group: str
+    bucket: str
+    metric: str
+
+    def value(self, name: str) -> str:
+        """Return what the address says of a parameter."""
+        return first(self.params, name)
+
+    @property
+    def filters(self) -> list[tuple[str, str]]:
+        """Return what narrows the figures."""
+        return [(name, value) for name, value in self.params if name in FILTERS]
+
+    def over_time(self) -> list[tuple[str, str]]:
+        """Return the parameters of `GET /v1/usage/timeseries`."""
+        bucket = [("bucket", self.bucket)] if self.bucket else []
+        return [*self.params, *bucket, ("group_by", self.group), ("top", str(MOST_SERIES))]
+
+    def by_group(self) -> list[tuple[str, str]]:
+        """Return the parameters of `GET /v1/usage/summary`."""
+        return [*self.params, ("group_by", self.group)]
+
+    def link(self, **changes: str) -> str:
+        """Return the address of the page with other values; "" leaves one out."""
+        now = [*self.params, ("group_by", self.group), ("bucket", self.bucket), ("metric", self.metric)]
+        kept = [(name, value) for name, value in now if value and name not in changes]
+        return f"?{urlencode([*kept, *[(name, value) for name, value in changes.items() if value]])}"
+
+
+def question_of(query: Params, metrics: Sequence[str]) -> UsageQuestion:
+    """Return what an address asks. What it says wrongly the API refuses; what only the page knows has a default."""
+    asked = [(name, value) for name, value in query if name in (*WHEN, *FILTERS) and value]
+    group, metric = first(query, "group_by"), first(query, "metric")
+    return UsageQuestion(
+        asked,
+        group if group in DIMENSIONS else DEFAULT_GROUP,
+        first(query, "bucket"),
+        metric if metric in metrics else metrics[0],
+    )
