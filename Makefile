@@ -19,9 +19,10 @@ ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: migrate-1.0 migrate-demo migrate-fuzz migrate-kills demo-data help setup up down status logs psql test test-sdks test-clients fault-matrix test-under-load
+.PHONY: migrate-1.0 migrate-demo migrate-fuzz migrate-kills compat-1.0 migration-guide demo-data help setup up down status logs
+.PHONY: psql test test-sdks test-clients fault-matrix test-under-load
 .PHONY: mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
-.PHONY: outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
+.PHONY: bench-migration outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
 
 help: ## Show what there is
@@ -107,6 +108,9 @@ bench: $(READY) ## Measure throughput, added latency, CPU and memory
 bench-usage: $(READY) ## Ask ten million usage rows every question of the API, and store records; ARGS="--rows 1000000"
 	@$(BIN)/python -m bench.usage $(ARGS)
 
+bench-migration: $(READY) ## Move a clean database of 1.0, verify it, beside pgloader where it is; ARGS="--rows 5000000"
+	@$(BIN)/python -m bench.migration $(ARGS)
+
 outage: $(READY) ## Kill one provider under load and bring it back; say what callers saw, exit 1 when it was too much
 	@$(BIN)/python -m bench.outage $(ARGS)
 
@@ -158,6 +162,12 @@ test-sdks: $(READY) ## Run the providers' own SDKs against the emulator, each in
 
 test-clients: $(READY) ## Run client libraries against the suite, each in an environment made for it; writes docs/clients.md
 	@RAZVILKA_TEST_CLIENTS=1 $(BIN)/python -m pytest tests/compat/clients -n 0 $(ARGS)
+
+compat-1.0: $(READY) ## Hold the contract of release 1.0 against a suite that was moved, or COMPAT_URL=… COMPAT_KEY=…
+	@$(BIN)/python -m pytest tests/compat/release_1_0/test_exchanges.py -q -n 0 $(ARGS)
+
+migration-guide: $(READY) ## Follow docs/migration/guide.md to the letter, against a suite that is started for it
+	@RAZVILKA_WHOLE_GUIDE=1 $(BIN)/python -m pytest tests/compat/release_1_0/test_guide.py -q -n 0 $(ARGS)
 
 fault-matrix: $(READY) ## Let providers fail in twenty ways; writes the table of docs/reliability.md
 	@RAZVILKA_WRITE_FAULT_MATRIX=1 $(BIN)/python -m pytest tests/integration/faults -q -n 0 $(ARGS)

@@ -34,11 +34,12 @@ def main() -> None:
     parser.add_argument("--soak", type=float, default=0.0, help="only a steady rate for so many seconds")
     parser.add_argument("--write", type=Path, help="replace the table in this Markdown file")
     parser.add_argument("--takeover", action="store_true", help="only kill one of two routers under load")
+    parser.add_argument("--rate", type=float, default=takeover.RATE, help="streams a second of --takeover")
     arguments = parser.parse_args()
     cases = [case for case in CASES if arguments.only in case.name]
     home = Path(os.environ.get("RAZVILKA_HOME", ".razvilka")) / "bench"
     if arguments.takeover:
-        _take_over(home)
+        _take_over(home, arguments.rate)
         return
     with running_suite(home) as suite:
         # For a profiler, and not part of the tables.
@@ -53,14 +54,14 @@ def main() -> None:
         _write(arguments.write, lines)
 
 
-def _take_over(home: Path) -> None:
+def _take_over(home: Path, rate: float) -> None:
     first, second = free_port(), free_port()
     both = {
         "ROUTER_GRPC_PORT": str(first),
         "GATEWAY_ROUTER_TARGET": f"ipv4:{LOOPBACK}:{first},{LOOPBACK}:{second}",
     }
     with running_suite(home, both) as suite, takeover.second_router(suite, second, home / "router-2.log") as router:
-        print("\n".join(uvloop.run(takeover.table(suite, router, _through(suite, MANY)))))
+        print("\n".join(uvloop.run(takeover.table(suite, router, _through(suite, MANY), rate))))
 
 
 async def _run(suite: Suite, cases: list[Case], seconds: float, *, long: bool, many: bool) -> list[str]:

@@ -3,7 +3,7 @@
 Exit status: 0 all rows moved, or would; 1 some wait for a person, something differs or stays; 2 the command is wrong;
 3 the source cannot be read; 4 a database of 1.1 cannot be used, or another run is at work: run it again;
 5 the folder of the report cannot be used: it is not the one of the runs before, another command writes there, no room;
-130 ended by Ctrl-C.
+130 you ended it by Ctrl-C. Nothing is lost by 4, 5 and 130: the same command goes on where it stood.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from migrate.report.faults import ReportFault
 from migrate.report.log import RunLog
 from migrate.verbs import cutover, follow, inspect, invite, plan, report, undo, verify, way_back
 from migrate.verbs import run as run_verb
-from migrate.verbs.faults import FAULTS, fault_of
+from migrate.verbs.faults import AGAIN, FAULTS, fault_of
 from migrate.verbs.verb import Verb
 
+# As shells say it of SIGINT.
+INTERRUPTED: Final = 130
 # In the order in which an operator needs them.
 VERBS: Final = (
     inspect.VERB,
@@ -48,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.log = RunLog(given.report)
         given.log.start(given.verb, typed)
         status: int = given.act(given)
+    except KeyboardInterrupt:
+        status, error = INTERRUPTED, {"code": "interrupted", "message": f"You ended it. {AGAIN}"}
+        _say(given, error)
     except FAULTS as exc:
         fault = fault_of(exc)
         status, error = fault.status, fault.as_json()

@@ -11,6 +11,8 @@ import pytest
 
 from tests.span_receiver import SpanReceiver, running_span_receiver
 
+# Tokens of release 1.0 are exchanged: it is the signature of all of them.
+LEGACY_JWT_SECRET: Final = "release 1.0 had a secret of 32 characters and more"
 # Everything on, as the strictest operator has it; and no test should wait half a minute for a provider that stalls.
 ENVIRONMENT: Final = {
     **{f"{service}_TELEMETRY_LOG_LEVEL": "debug" for service in ("GATEWAY", "AUTH", "ROUTER", "USAGE")},
@@ -31,6 +33,8 @@ ENVIRONMENT: Final = {
     "GATEWAY_BATCHES_PARALLEL": "0",
     "ROUTER_BATCHES_LEASE_S": "3",
     "ROUTER_BATCHES_TEND_S": "0.2",
+    "AUTH_OAUTH_LEGACY_JWT_SECRET": LEGACY_JWT_SECRET,
+    "AUTH_OAUTH_LEGACY_JWT_UNTIL": "2999-01-01T00:00:00Z",
     "GATEWAY_METERING_REAP_EVERY_S": "1",
     "GATEWAY_ADMISSION_RECONCILE_EVERY_S": "1",
 }

@@ -1,6 +1,4 @@
-"""pgloader on the same rows. It cannot see a partitioned table: it gets a plain one, with the same columns of 1.0 and the
-same indexes, and checks and sums nothing.
-"""
+"""pgloader on the same rows: into a plain table with the same indexes, since it does not see a partitioned one."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def durable_server() -> Iterator[Server]:
     log = folder / "log"
     with log.open("wb") as output:
         command = described.command(*_LOGGED)
-        running = subprocess.Popen(
+        running = subprocess.Popen(  # noqa: S603 - ours
             command, cwd="/", env=postgres.neutral_environment(), stdout=output, stderr=output, start_new_session=True
         )
     try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from migrate.fates.accounts import People, read_people
@@ -20,6 +22,8 @@ from migrate.source.scan import Scan, read_rows
 from migrate.source.tables import Layout, Table, read_layout
 
 NAIVE_LENGTH: Final = 19
+# Its rows have no place in 1.1, and nobody has to decide about them.
+HISTORY: Final = "provider_status"
 
 
 @dataclass(slots=True)
@@ -45,7 +49,8 @@ class Inspection:
     @property
     def needs_a_person(self) -> bool:
         """Tell whether a row would be left behind, or an address asks for a decision."""
-        return bool(self.collisions) or any(count.quarantined or count.holes for count in self.tables.values())
+        waits = any(count.quarantined for name, count in self.tables.items() if name != HISTORY)
+        return bool(self.collisions) or waits or any(count.holes for count in self.tables.values())
 
     def as_json(self) -> dict[str, Any]:
         """Return it in JSON's types."""
@@ -77,8 +82,8 @@ def inspect_source(source: Source, reading: Reading, names: Names) -> Inspection
     people = _count_people(source.database, layout, reading, found)
     known = {fate.record.id for fate in people.accounts if isinstance(fate, Moved)}
     _count_requests(source, layout.tables["usage"], reading, names, known, found)
-    if "provider_status" in layout.tables:
-        found.tables["provider_status"] = _count_history(source.database)
+    if HISTORY in layout.tables:
+        found.tables[HISTORY] = _count_history(source.database)
     return found
 
 
@@ -90,6 +95,8 @@ def _count_people(database: sqlite3.Connection, layout: Layout, reading: Reading
         for fate in fates:
             found.tables[name].count(fate)
     found.collisions = tuple(people.collisions)
+    for row in keys.values:
+        found.zone.see_key(row.get("created_at"), row.get("last_used_at"))
     return people
 
 
@@ -97,7 +104,7 @@ def _count_requests(
     source: Source, table: Table, reading: Reading, names: Names, known: set[str], found: Inspection
 ) -> None:
     count = found.tables["usage"] = TableCount()
-    changed_at = datetime.fromtimestamp(source.path.stat().st_mtime, UTC)
+    changed_at = _changed_at(source.path)
     scan = Scan(source.database, table)
     for piece in scan.rows():
         for row in piece:
@@ -111,6 +118,12 @@ def _count_requests(
     count.holes = scan.holes
 
 
+def _changed_at(path: Path) -> datetime:
+    """Return when 1.0 wrote last: what it wrote may be in the file beside."""
+    beside = path.with_name(path.name + "-wal")
+    return datetime.fromtimestamp(max(each.stat().st_mtime for each in (path, beside) if each.exists()), UTC)
+
+
 def _is_orphan(user_id: Stored, known: set[str]) -> bool:
     verdict = read_id(user_id, "user")
     return not isinstance(verdict, Refused) and verdict.value not in known
@@ -119,7 +132,7 @@ def _is_orphan(user_id: Stored, known: set[str]) -> bool:
 def _count_history(database: sqlite3.Connection) -> TableCount:
     # What 1.0 said of providers is history: the routers of 1.1 write their own state every few seconds.
     (rows,) = database.execute("SELECT count(*) FROM provider_status").fetchone()
-    return TableCount(rows=rows, as_it_is=rows)
+    return TableCount(rows=rows, quarantined=rows, reasons=Counter({("", "history_of_1_0"): rows} if rows else {}))
 
 
 def _is_whole(database: sqlite3.Connection) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from migrate.fates.fate import Fate, Moved, Quarantined
+from migrate.rules.verdict import Stored, Text
 from migrate.source.scan import Hole
 
 
@@ -70,11 +71,15 @@ class ZoneEvidence:
     Attributes:
         naive: how many times there are without a zone, and not as CURRENT_TIMESTAMP writes them.
         later_than_file: of usage rows, read as UTC, how many are later than the file was last changed.
+        hours_ahead: how much later the latest of them is: the server's zone was ahead of UTC by that at least.
+        used_before_made: keys whose last use, read as UTC, is before they were made, which SQLite wrote in UTC.
         by_hour: usage rows by the hour that is written; people sleep.
     """
 
     naive: int = 0
     later_than_file: int = 0
+    hours_ahead: float = 0.0
+    used_before_made: int = 0
     by_hour: Counter[int] = field(default_factory=Counter)
 
     def see(self, text: bytes, changed_at: datetime) -> None:
@@ -85,7 +90,15 @@ class ZoneEvidence:
             return
         self.naive += 1
         self.by_hour[local.hour] += 1
-        self.later_than_file += local.replace(tzinfo=changed_at.tzinfo) > changed_at
+        ahead = (local.replace(tzinfo=changed_at.tzinfo) - changed_at).total_seconds()
+        self.later_than_file += ahead > 0
+        self.hours_ahead = max(self.hours_ahead, round(ahead / 3600, 1))
+
+    def see_key(self, created_at: Stored, last_used_at: Stored) -> None:
+        """Look at the two times of a key: a zone behind UTC shows when one is naive and the other is not."""
+        made, used = _moment(created_at), _moment(last_used_at)
+        if made is not None and used is not None:
+            self.used_before_made += used < made
 
     @property
     def quietest_hour(self) -> int | None:
@@ -97,8 +110,20 @@ class ZoneEvidence:
         return {
             "naive_times": self.naive,
             "later_than_the_file_if_utc": self.later_than_file,
+            "hours_later_than_the_file_if_utc": self.hours_ahead,
+            "keys_used_before_they_were_made_if_utc": self.used_before_made,
             "quietest_hour_as_written": self.quietest_hour,
         }
+
+
+def _moment(stored: Stored) -> datetime | None:
+    """Return a time as it is written, its zone left out."""
+    if not isinstance(stored, Text):
+        return None
+    try:
+        return datetime.fromisoformat(stored[:19].decode("ascii"))
+    except ValueError:
+        return None
 
 
 def _named(counts: Mapping[tuple[str, str], int], noun: str) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrate.inspection.inspect import Inspection
-from migrate.inspection.tally import TableCount
+from migrate.inspection.tally import TableCount, ZoneEvidence
 
 
 def lines(found: Inspection) -> Iterator[str]:
@@ -20,12 +20,18 @@ def lines(found: Inspection) -> Iterator[str]:
     for collision in found.collisions:
         ids = ", ".join(collision.user_ids)
         yield f"one address, several accounts: {collision.address} ({ids}): the first keeps it, nobody is merged"
-    zone = found.zone
+    yield from _of_zone(found.zone)
+
+
+def _of_zone(zone: ZoneEvidence) -> Iterator[str]:
     if zone.naive:
         yield (
-            f"{zone.naive} usage times say no zone; read as UTC {zone.later_than_file} are later than the file; "
-            f"the quietest hour as written is {zone.quietest_hour}: state the server's zone by --naive-zone"
+            f"{zone.naive} usage times say no zone; read as UTC {zone.later_than_file} are later than the file, by "
+            f"{zone.hours_ahead} hours at most; the quietest hour as written is {zone.quietest_hour}: "
+            "state the server's zone by --naive-zone"
         )
+    if zone.used_before_made:
+        yield f"{zone.used_before_made} keys were used before they were made, if both times are UTC: see --naive-zone"
 
 
 def _of_table(found: Inspection, name: str, count: TableCount) -> Iterator[str]:
@@ -40,6 +46,6 @@ def _of_table(found: Inspection, name: str, count: TableCount) -> Iterator[str]:
     for (column, rule), rows in count.repairs.most_common():
         yield f"  repaired {column}: {rule}: {rows}"
     for (column, reason), rows in count.reasons.most_common():
-        yield f"  quarantined by {column}: {reason}: {rows}"
+        yield f"  quarantined{f' by {column}' if column else ''}: {reason}: {rows}"
     for hole in count.holes:
         yield f"  UNREADABLE: rowids {hole.first} to {hole.last}"

@@ -5,29 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
 
 from migrate.fates.fate import Moved, Quarantined, Repair, edits_of
 from migrate.fates.merging import booked
 from migrate.fates.records import Request
 from migrate.fates.requests import Names, request_fate
 from migrate.moving.counts import Counts
-from migrate.moving.plain_rows import PlainRows
 from migrate.moving.seen_ids import SeenIds
-from migrate.moving.taken_ids import ID, TakenIds
 from migrate.report.files import ReportFiles
 from migrate.report.lines import ReportLines
 from migrate.report.values import as_stored
 from migrate.rules.times import Reading
-from migrate.rules.verdict import Stored, Text, utf8
+from migrate.rules.verdict import Stored
 from migrate.source.scan import Cells, Hole, Scan
-from services.usage.importing.copy_rows import copy_row, row_of
+from migrate.usage_rows.plain_rows import PlainRows, row_of
+from migrate.usage_rows.tags import tags_of
+from migrate.usage_rows.taken_ids import ID, TakenIds, has_free_id
+from services.usage.importing.copy_rows import copy_row
 from services.usage.importing.imports import Imports
 
-# The tags of a row in 1.1; docs/data-model.md.
-MAX_TAGS: Final = 16
-MAX_TAG_NAME: Final = 64
-MAX_TAG: Final = 512
 Shown = Callable[[int], None]
 
 
@@ -138,15 +134,12 @@ class Filling:
         request = fate.record
         if request.user_id in self._way.absent:
             return Quarantined("owner_quarantined", "user_id")
-        is_made = any(repair.field == ID for repair in fate.repairs)
-        taken = self._taken
-        is_free = taken.is_free_for_made(request.id, number) if is_made else taken.is_free(request.id.bytes, number)
-        return None if is_free else Quarantined("id_taken", ID)
+        return None if has_free_id(fate, number, self._taken) else Quarantined("id_taken", ID)
 
     def _moving(
         self, number: int, original: Mapping[str, Stored], fate: Moved[Request], edits: Sequence[Repair]
     ) -> bytes:
-        request, tags, left = fate.record, *_tags(fate.record.extra)
+        request, tags, left = fate.record, *tags_of(fate.record.extra)
         repairs = (*edits, *fate.repairs, *left)
         counts = self._moved.counts
         counts.repaired += bool(repairs)
@@ -159,39 +152,7 @@ class Filling:
             if repair.field == ID:
                 self._report.mapping("usage", original[ID], new_id)
                 self.ids[_told(original[ID])] = new_id
-        return stored_row(request, tags)
-
-
-def stored_row(request: Request, tags: Mapping[str, str]) -> bytes:
-    """Return a request as COPY takes it."""
-    return row_of(
-        request.id,
-        request.created_at,
-        user_id=request.user_id,
-        provider=request.provider,
-        model=request.model,
-        requested_model=request.requested_model,
-        tokens_input=request.tokens_input,
-        tokens_output=request.tokens_output,
-        cost_micro_rub=request.cost_micro_rub,
-        tags=tags,
-    )
-
-
-def _tags(extra: Mapping[str, Stored]) -> tuple[dict[str, str], list[Repair]]:
-    """Return the operator's own columns as tags, and those that cannot be: their values stay in the report."""
-    tags: dict[str, str] = {}
-    left: list[Repair] = []
-    for name, value in extra.items():
-        text = utf8(value) if isinstance(value, Text) else str(value) if isinstance(value, int | float) else None
-        fits = text is not None and len(text) <= MAX_TAG and "\0" not in text and len(name) <= MAX_TAG_NAME
-        if value is None:
-            continue
-        if fits and text is not None and len(tags) < MAX_TAGS:
-            tags[name] = text
-        else:
-            left.append(Repair(name, value, None, "column_left_in_report"))
-    return tags, left
+        return copy_row(*row_of(request, tags))
 
 
 def _told(old: Stored) -> str:

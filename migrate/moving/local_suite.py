@@ -34,13 +34,13 @@ def _asked(question: Callable[..., str], *arguments: object) -> str:
 # Loading these costs more memory than moving all rows, and more time than moving a few.
 def _dsn_of(service: str, variable: str, environment: Mapping[str, str]) -> str:
     from tools.stack.home import home_of
-    from tools.stack.up import describe
+    from tools.stack.up import describe_as_it_is
 
-    return describe(home_of(environment), environment).environments.of(service)[variable]
+    return describe_as_it_is(home_of(environment), environment).environments.of(service)[variable]
 
 
 def _admin_dsn_of(database: str, environment: Mapping[str, str]) -> str:
     from tools.stack.home import home_of
-    from tools.stack.up import describe
+    from tools.stack.up import describe_as_it_is
 
-    return describe(home_of(environment), environment).admin_dsn(database)
+    return describe_as_it_is(home_of(environment), environment).admin_dsn(database)

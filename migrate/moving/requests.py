@@ -12,11 +12,11 @@ from migrate.fates.merging import booked
 from migrate.fates.requests import request_fate
 from migrate.moving.counts import Counts
 from migrate.moving.filling import Filling, MovedRequests, Shown, Way
-from migrate.moving.plain_rows import PlainRows
-from migrate.moving.taken_ids import taken_ids
 from migrate.rules.verdict import Stored
 from migrate.source.scan import Cells, Hole, Scan
 from migrate.source.tables import Table
+from migrate.usage_rows.plain_rows import PlainRows
+from migrate.usage_rows.taken_ids import taken_ids
 from servicekit.errors import ErrorReason, Unavailable
 from services.usage.importing.imports import BEGINNING, Batch
 from services.usage.store import Collision
@@ -61,7 +61,7 @@ class _Batches:
         self._state = state
         # Those behind the last row with a fate will be met again; who writes there may have made them smaller.
         self._holes = [hole for hole in (Hole(*each) for each in state.get("holes", ())) if hole.first <= last]
-        self._pieces = _numbered(scan, table, last)
+        self._pieces = numbered(scan, table, last)
         self._plain = PlainRows(table, way.reading, way.names, way.absent | way.owners.keys())
         self._taken = taken_ids(scan, table, way.seen, self._moves)
 
@@ -98,7 +98,7 @@ class _Batches:
         return isinstance(fate, Moved) and fate.record.user_id not in self._way.absent
 
 
-def _numbered(scan: Scan, table: Table, last: int) -> Iterator[list[tuple[int, Cells]]]:
+def numbered(scan: Scan, table: Table, last: int) -> Iterator[list[tuple[int, Cells]]]:
     """Yield pieces behind a row with the number of each row; without rowids it is a place in the order."""
     if table.has_rowid:
         for piece in scan.cells(None if last <= PEOPLE_MOVED else (last,)):

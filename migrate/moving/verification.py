@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date
+from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from migrate.fates.records import Request
 from migrate.fates.requests import request_fate
 from migrate.moving.edited import edited
 from migrate.moving.owners import owners_in
+from migrate.moving.requests import numbered
 from migrate.moving.run import FIRST_SEEN, Order, reading_of
 from migrate.moving.seen_ids import SeenIds
 from migrate.moving.target import Target
@@ -26,8 +27,11 @@ from migrate.rules.times import Reading
 from migrate.rules.verdict import Stored
 from migrate.source.scan import Scan, read_rows
 from migrate.source.tables import read_layout
-
-Day = tuple[int, ...]
+from migrate.usage_rows.day_sums import Day, day_sums
+from migrate.usage_rows.plain_rows import PlainRow, PlainRows, row_of
+from migrate.usage_rows.tags import tags_of
+from migrate.usage_rows.taken_ids import has_free_id, taken_ids
+from services.usage.importing.imports import BEGINNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ async def verify(order: Order, target: Target, seen: SeenIds, folder: Path | Non
     return [
         *_sets("account", wanted, set(await target.auth.addresses(sorted(wanted)))),
         *_sets("key", _keys(people, how.absent), set(await target.auth.kept_keys())),
-        *_compared(_days(order, how, seen), await target.usage.days()),
+        *_compared(day_sums(_rows(order, how, seen)), await target.usage.days()),
     ]
 
 
@@ -102,30 +106,26 @@ def _keys(people: People, absent: set[str]) -> set[str]:
     return {key.id for key in moved if key.user_id not in absent}
 
 
-def _days(order: Order, how: _Wanted, seen: SeenIds) -> dict[date, Day]:
-    days: dict[date, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for request in _requests(order, how, seen):
-        amounts = (1, request.tokens_input, request.tokens_output, request.cost_micro_rub)
-        sums = days[request.created_at.astimezone(UTC).date()]
-        sums[:] = [total + amount for total, amount in zip(sums, amounts, strict=True)]
-    return {day: tuple(sums) for day, sums in days.items()}
-
-
-def _requests(order: Order, how: _Wanted, seen: SeenIds) -> Iterator[Request]:
+def _rows(order: Order, how: _Wanted, seen: SeenIds) -> Iterator[PlainRow]:
     """Yield what should have moved; the first row of an id is its row."""
     table = read_layout(order.source.database).tables["usage"]
     scan = Scan(order.source.database, table)
-    place = 0
-    for piece in scan.rows():
-        for row in piece:
-            number = row.number if table.has_rowid else place
-            values, reading = how.mended.get(number, (None, how.reading))
-            fate = booked(request_fate(values or scan.named(row), reading, order.names), how.owners)
-            place += 1
-            if not isinstance(fate, Moved) or fate.record.user_id in how.absent:
-                continue
-            if seen.is_first(fate.record.id, place):
-                yield fate.record
+    plain = PlainRows(table, how.reading, order.names, how.absent | how.owners.keys())
+
+    def fate_of(values: Mapping[str, Stored], reading: Reading = how.reading) -> Moved[Request] | None:
+        fate = booked(request_fate(values, reading, order.names), how.owners)
+        return fate if isinstance(fate, Moved) and fate.record.user_id not in how.absent else None
+
+    taken = taken_ids(scan, table, seen, lambda values: fate_of(values) is not None)
+    for number, cells in chain.from_iterable(numbered(scan, table, BEGINNING)):
+        mended = how.mended.get(number)
+        row = plain.read(cells) if mended is None else None
+        if row is not None and taken.is_free(row[0], number):
+            yield row
+            continue
+        fate = fate_of(scan.named(scan.row(cells))) if mended is None else fate_of(*mended)
+        if fate is not None and has_free_id(fate, number, taken):
+            yield row_of(fate.record, tags_of(fate.record.extra)[0])
 
 
 def _sets(noun: str, wanted: set[str], found: set[str]) -> Iterator[Difference]:
@@ -136,4 +136,6 @@ def _sets(noun: str, wanted: set[str], found: set[str]) -> Iterator[Difference]:
 def _compared(wanted: Mapping[date, Day], found: Mapping[date, Day]) -> Iterator[Difference]:
     for day in sorted(wanted.keys() | found.keys()):
         if wanted.get(day) != found.get(day):
-            yield Difference(f"requests, tokens in and out, micro-roubles of {day}", wanted.get(day), found.get(day))
+            yield Difference(
+                f"requests, tokens in and out, micro-roubles, checksum of {day}", wanted.get(day), found.get(day)
+            )

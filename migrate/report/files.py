@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final
@@ -41,9 +42,10 @@ class ReportFiles(ReportLines):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with report_errors(self.folder):
-            for file in (*self._files.values(), self._lock):
-                file.close()
+        # Each of them, also where a full disk fails the first: the lock must not outlive this.
+        with report_errors(self.folder), ExitStack() as closing:
+            for file in (self._lock, *self._files.values()):
+                closing.callback(file.close)
 
     def write(self, name: str, line: Mapping[str, Any]) -> None:
         """Add a line to a file."""

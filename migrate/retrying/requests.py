@@ -12,11 +12,9 @@ from migrate.fates.fate import Moved
 from migrate.fates.requests import request_fate
 from migrate.moving.counts import Counts
 from migrate.moving.filling import Filling, MovedRequests, Shown, Way
-from migrate.moving.plain_rows import PlainRows
 from migrate.moving.requests import put_batch
 from migrate.moving.run import SEEN, Order, way_of
 from migrate.moving.seen_ids import SeenIds
-from migrate.moving.taken_ids import ID
 from migrate.moving.target import Target
 from migrate.report.files import ReportFiles
 from migrate.report.lines import ReportLines
@@ -26,6 +24,8 @@ from migrate.retrying.waiting import SUPERSEDED, Waiting
 from migrate.rules.times import Reading
 from migrate.source.scan import Scan
 from migrate.source.tables import read_layout
+from migrate.usage_rows.plain_rows import PlainRows
+from migrate.usage_rows.taken_ids import ID
 from services.usage.importing.imports import Batch
 
 BATCH: Final = 5_000

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from migrate.__main__ import main
 from migrate.tests.old_database import BOOK, WHEN, make, requests
+from migrate.verbs import verb
 
 HASH = hashlib.sha256(b"rz_live_key").hexdigest()
 USER = ("user-1", "a@b.ru", WHEN, WHEN)
@@ -62,7 +64,53 @@ def test_every_row_is_counted_once_and_every_kind_of_dirt_is_named(
     assert found["addresses_of_several"] == [{"address": "a@b.ru", "user_ids": ["user-1", "user-2"]}]
     assert found["columns"]["users"]["unknown"] == ["tier"]
     assert found["others"] == ["table invoices"]
-    assert found["zone"] == {"naive_times": 1, "later_than_the_file_if_utc": 0, "quietest_hour_as_written": 0}
+    assert found["zone"] == {
+        "naive_times": 1,
+        "later_than_the_file_if_utc": 0,
+        "hours_later_than_the_file_if_utc": 0.0,
+        "keys_used_before_they_were_made_if_utc": 0,
+        "quietest_hour_as_written": 0,
+    }
+
+
+def test_evidence_of_the_zone_is_shown_and_history_asks_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server in Kamchatka wrote just now; a key was used before it was made; providers had a state."""
+    local = (datetime.now(UTC) + timedelta(hours=12)).replace(tzinfo=None).isoformat()
+    row = ("gen-1", "user-1", "gigachat", "GigaChat", 1, 2, 0.5, local)
+    key = ("key-1", "user-1", HASH, "first", WHEN, None, WHEN.replace(" 12:", "T09:"))
+    state = ("s", "gigachat", "GigaChat", "up", 10, 0.5, WHEN)
+    path = make(tmp_path / "old.db", users=[USER], api_keys=[key], usage=[row], provider_status=[state])
+
+    status = main(["inspect", "--source", str(path), "--json", "--naive-zone", "Asia/Kamchatka"])
+
+    assert status == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["zone"]["later_than_the_file_if_utc"] == 1
+    assert 11.0 <= found["zone"]["hours_later_than_the_file_if_utc"] <= 12.0
+    assert found["zone"]["keys_used_before_they_were_made_if_utc"] == 1
+    assert found["tables"]["provider_status"]["quarantined"] == 1
+    assert main(["inspect", "--source", str(path), "--naive-zone", "Asia/Kamchatka"]) == 0
+    said = capsys.readouterr().out
+    assert "quarantined: history_of_1_0: 1" in said
+    assert "1 keys were used before they were made" in said
+
+
+def test_who_ends_a_command_is_told_that_nothing_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(tmp_path / "old.db", users=[USER])
+
+    def pressed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verb, "names_of", pressed)
+
+    assert main(["inspect", "--source", str(path), "--report", str(tmp_path / "report")]) == 130
+    assert capsys.readouterr().err.startswith("interrupted: You ended it. Nothing is lost")
+    last = json.loads((tmp_path / "report" / "log.jsonl").read_text().splitlines()[-1])
+    assert (last["event"], last["status"]) == ("end", 130)
 
 
 def test_a_source_that_cannot_be_read_is_one_line_and_a_status_of_its_own(

@@ -20,8 +20,6 @@ WRONG_COMMAND: Final = 2
 NO_SOURCE: Final = 3
 NO_TARGET: Final = 4
 NO_REPORT: Final = 5
-# As shells have it: 128 and the number of the signal.
-INTERRUPTED: Final = 130
 AGAIN: Final = "Nothing is lost: the same command goes on where it stood."
 
 # What PostgreSQL or the way to it says, the most special first.
@@ -54,7 +52,7 @@ CAUSES: Final[Mapping[type[BaseException], tuple[str, str]]] = {
 }
 # Raised by statements that no room expects to fail.
 RAW: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, Collision, sqlite3.OperationalError)
-FAULTS: Final = (KeyboardInterrupt, WrongDecision, SourceFault, ReportFault, ServiceError, ServerError, *RAW)
+FAULTS: Final = (WrongDecision, SourceFault, ReportFault, ServiceError, ServerError, *RAW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +68,9 @@ class Fault:
         return {"code": self.code, "message": self.message}
 
 
-def fault_of(exc: BaseException) -> Fault:
+def fault_of(exc: Exception) -> Fault:
     """Return how a command ends that met one of `FAULTS`."""
     match exc:
-        case KeyboardInterrupt():
-            return Fault(INTERRUPTED, "interrupted", f"Ended before it was done. {AGAIN}")
         case WrongDecision():
             return Fault(WRONG_COMMAND, exc.code, str(exc))
         case SourceFault():

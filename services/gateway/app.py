@@ -28,13 +28,12 @@ from services.gateway.inference.anthropic.entering import enter, is_anthropic, s
 from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.pages.own_api import OwnApi
+from services.gateway.room_pages import page_endpoints, protocol_endpoints
 from services.gateway.rooms import (
     LISTS_IN_QUERIES,
     ROOM_NEEDS,
     AppDependencies,
     hot_endpoints,
-    page_endpoints,
-    protocol_endpoints,
     routers,
 )
 

@@ -44,16 +44,9 @@ from services.gateway.clients.usage_forecasts.client import ForecastClient
 from services.gateway.clients.usage_insights.client import InsightsClient
 from services.gateway.clients.usage_reports.client import ReportClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
-from services.gateway.console.access import AccessPages
-from services.gateway.console.account import AccountPages
-from services.gateway.console.login import LoginPages
-from services.gateway.console.overview import OverviewPage
-from services.gateway.console.registration import RegistrationPages
-from services.gateway.console.usage.page import UsagePage
 from services.gateway.edge.api_description import (
     OPENAPI_PATH,
 )
-from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.edge.server import health
 from services.gateway.edge.server.health import health_router
 from services.gateway.edge.server.readiness import Readiness
@@ -97,23 +90,12 @@ from services.gateway.management.keys import keys_router
 from services.gateway.management.model_names import model_names_router
 from services.gateway.notifications import routes as notifications
 from services.gateway.notifications.telling import Telling
-from services.gateway.oauth.authorize import Authorization
-from services.gateway.oauth.device import DevicePages
-from services.gateway.oauth.metadata import MetadataEndpoints
-from services.gateway.oauth.token import TokenEndpoints
-from services.gateway.pages.docs_page import docs_endpoint
-from services.gateway.pages.own_api import OwnApi
-from services.gateway.pages.page_endpoint import PageDependencies
-from services.gateway.pages.policy_reports import reports_endpoint
-from services.gateway.pages.static_route import static_endpoint
 from services.gateway.reports import access as reports
 from services.gateway.reports.parts import ReportParts
 from services.gateway.reports.routes import reports_router
 from services.gateway.reports.schedules import schedules_router
 from services.gateway.settings import GatewaySettings
 
-# What is of the protocol was at /oauth/… in release 1.0, and is there still.
-OAUTH_PREFIX: Final = "/oauth"
 # The edge knows no credentials, so what it serves is everybody's.
 EDGE_NEEDS: Final[Needs] = dict.fromkeys((*health.PATHS, OPENAPI_PATH), Open.EVERYONE)
 ROOM_NEEDS: Final = (
@@ -263,38 +245,3 @@ def hot_endpoints(parts: AppDependencies) -> dict[str, ASGIApp]:
         InputTokens(inference, parts.kept_responses),
     )
     return {route.path: route for route in routes}
-
-
-def protocol_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
-    """Return the endpoints of the protocol by path, each also under /oauth."""
-    cors = Cors(parts.settings.oauth.cors_list)
-    endpoints = (
-        *TokenEndpoints(parts.oauth, parts.possession, parts.limit, cors).all(),
-        *MetadataEndpoints(parts.key_set, cors).all(),
-    )
-    return {prefix + endpoint.path: endpoint for endpoint in endpoints for prefix in ("", OAUTH_PREFIX)}
-
-
-def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
-    """Return the pages for people by path; those of the protocol also under /oauth. `api` is what they ask."""
-    settings = parts.settings
-    shared = PageDependencies(parts.key_set, parts.accounts, parts.limit, settings.public_url)
-    authorization = Authorization(shared, parts.oauth, parts.catalog)
-    protocol = (*authorization.all(), *DevicePages(shared, parts.oauth, parts.catalog).all())
-    people = (
-        *LoginPages(shared, authorization, parts.clock).all(),
-        *RegistrationPages(shared).all(),
-        *OverviewPage(shared, api).all(),
-        *UsagePage(shared, api).all(),
-        *AccountPages(shared).all(),
-        *AccessPages(shared, parts.grants, parts.auth, parts.notifications).all(
-            outbox=settings.environment != "production"
-        ),
-        static_endpoint(),
-        reports_endpoint(parts.limit),
-        *([docs_endpoint()] if settings.environment != "production" else []),
-    )
-    return {
-        **{page.path: page for page in (*protocol, *people)},
-        **{OAUTH_PREFIX + page.path: page for page in protocol},
-    }

@@ -173,6 +173,8 @@ class GatewaySettings(BaseSettings):
     """Address of that listener: one that only administrators reach."""
     environment: Literal["development", "production"] = "production"
     """development: /docs, /openapi.json and the outbox of mails are shown."""
+    demo_file: Path | None = None
+    """File of the demo account, as `make up` writes it: visitors at this machine may enter as it; unset: nobody may."""
     auth_target: str = "127.0.0.1:50051"
     """host:port of the auth service."""
     router_target: str = "127.0.0.1:50052"
@@ -254,6 +256,8 @@ class GatewaySettings(BaseSettings):
             yield from secret_faults("GATEWAY_METERING_PROMPT_DIGEST_SECRET", secret)
         if self.environment == "development":
             yield "GATEWAY_ENVIRONMENT: development shows /docs and the outbox of mails; set it to production"
+        if self.demo_file is not None:
+            yield "GATEWAY_DEMO_FILE: anybody at the machine could enter as the demo account; unset it"
         if not self.hsts:
             yield "GATEWAY_HSTS: browsers would go on using http; set it to true (TLS ends in front of the gateway)"
         if any(network.prefixlen == 0 for network in self.trusted_networks):

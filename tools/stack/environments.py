@@ -146,6 +146,7 @@ class Environments:
         }
         return targets | {
             "GATEWAY_ENVIRONMENT": "development",
+            "GATEWAY_DEMO_FILE": str(self._home.demo_env),
             "GATEWAY_REDIS_URL": self._redis_url("gateway"),
             "GATEWAY_JOURNAL_DIR": str(self._home.root / "journal"),
             "GATEWAY_TELL_PEOPLE_EVERY_S": "2",

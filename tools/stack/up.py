@@ -12,12 +12,12 @@ from tools.servers.postgres import SUPERUSER, PostgresServer
 from tools.servers.redis import RedisServer
 from tools.stack.environments import DATABASE, Environments
 from tools.stack.errors import StackError
-from tools.stack.home import REPOSITORY, Home, write_private
+from tools.stack.home import REPOSITORY, Home, read_json, write_private
 from tools.stack.leftovers import end_leftovers
 from tools.stack.program import Program
 from tools.stack.programs import EDGE, STORES, all_programs, migration_command
 from tools.stack.readiness import wait_until_ready
-from tools.stack.remembered import REDIS_USERS, redis_secret, remembered_ports, remembered_secrets
+from tools.stack.remembered import GATEWAY_PORT, REDIS_USERS, redis_secret, remembered_ports, remembered_secrets
 from tools.stack.supervisor import Supervisor
 
 Say = Callable[[str], None]
@@ -66,6 +66,16 @@ def describe(home: Home, caller: Mapping[str, str]) -> Stack:
     environments = Environments(home, caller, ports=ports, secrets=secrets, postgres=postgres_server)
     programs = all_programs(home, caller, environments, postgres=postgres_server, redis=redis_server)
     return Stack(home, supervisor, postgres_server, redis_server, environments, programs, ports, secrets)
+
+
+def describe_as_it_is(home: Home, caller: Mapping[str, str]) -> Stack:
+    """Return the suite of a folder on the ports that it was brought up on: for programs that look for it.
+
+    Raises:
+        ServerError: something it needs is missing, taken or contradictory.
+    """
+    port = read_json(home.run / "ports.json").get(GATEWAY_PORT)
+    return describe(home, {**caller, GATEWAY_PORT: port} if port else caller)
 
 
 def bring_up(stack: Stack, say: Say) -> Demo:

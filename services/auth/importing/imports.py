@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from servicekit.postgres import database_errors
-from services.auth.importing import store
+from services.auth.importing import store, taking_back
 from services.auth.importing.records import Arrival, ImportedAccount, ImportedKey, KeptKey
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
@@ -17,11 +17,11 @@ BATCH: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """What was deleted, and what stays because something that was born here needs it, as (kind, id)."""
+    """What was deleted, and what stays because something that was born here needs it, as (kind, id, needed by)."""
 
     keys: Sequence[str]
     accounts: Sequence[str]
-    staying: Sequence[tuple[str, str]]
+    staying: Sequence[tuple[str, str, str]]
 
 
 class Imports:
@@ -87,11 +87,19 @@ class Imports:
                 yield found
             after = found[-1].id if found else None
 
-    async def take_back(self) -> TakenBack:
-        """Delete what the source brought, but for what something that was born here needs."""
+    async def brought_accounts(self) -> list[str]:
+        """Return the ids of the accounts that the source brought."""
+        async with self._reading() as connection:
+            return await taking_back.brought_accounts(connection, self._source_id)
+
+    async def take_back(self, in_use: Collection[str] = ()) -> TakenBack:
+        """Delete what the source brought, but for what something that was born here needs.
+
+        Args:
+            in_use: accounts on which requests are booked that the source did not bring.
+        """
         async with self._transaction() as connection:
-            keys, accounts = await store.take_back(connection, self._source_id)
-            return TakenBack(keys, accounts, await store.left_behind(connection, self._source_id))
+            return TakenBack(*await taking_back.take_back(connection, self._source_id, in_use))
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[Connection]:

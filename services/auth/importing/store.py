@@ -71,40 +71,6 @@ END AS arrival
 FROM unnest($2::text[], $3::text[]) AS given (id, user_id)
 """
 
-# An account stays when something that was born here is its own; so does a key that made others.
-TAKE_BACK_KEYS: Final = """
-WITH brought AS (
-    SELECT r.id FROM auth.imported_rows AS r WHERE r.source_id = $1 AND r.kind = 'key'
-), gone AS (
-    DELETE FROM auth.api_keys AS k USING brought AS b
-    WHERE k.id = b.id
-        AND NOT EXISTS (SELECT FROM auth.keys_made_by(ARRAY['key:' || k.id]))
-        AND NOT EXISTS (SELECT FROM auth.clients_made_by(ARRAY['key:' || k.id]))
-        AND NOT EXISTS (SELECT FROM auth.api_keys AS later WHERE later.lineage_id = k.id AND later.id <> k.id)
-    RETURNING k.id
-)
-DELETE FROM auth.imported_rows AS r USING gone WHERE r.kind = 'key' AND r.id = gone.id RETURNING r.id
-"""
-
-TAKE_BACK_ACCOUNTS: Final = """
-WITH gone AS (
-    DELETE FROM auth.users AS u USING auth.imported_rows AS r
-    WHERE r.source_id = $1 AND r.kind = 'user' AND u.id = r.id
-        AND u.password_hash IS NULL
-        AND NOT EXISTS (SELECT FROM auth.api_keys AS k WHERE k.user_id = u.id)
-        AND NOT EXISTS (SELECT FROM auth.oauth_grants AS g WHERE g.user_id = u.id)
-        AND NOT EXISTS (SELECT FROM auth.oauth_clients AS c WHERE c.owner_user_id = u.id)
-        AND NOT EXISTS (SELECT FROM auth.external_identities AS e WHERE e.user_id = u.id)
-        AND NOT EXISTS (SELECT FROM auth.model_names AS m WHERE m.user_id = u.id)
-    RETURNING u.id
-)
-DELETE FROM auth.imported_rows AS r USING gone WHERE r.kind = 'user' AND r.id = gone.id RETURNING r.id
-"""
-
-# Switches of keys that are no more.
-FORGET_SWITCHES: Final = "DELETE FROM auth.disabled_credentials WHERE subject = ANY($1::text[])"
-
-LEFT_BEHIND: Final = "SELECT kind, id FROM auth.imported_rows WHERE source_id = $1 ORDER BY kind, id"
 ADDRESSES: Final = """
 SELECT u.id, u.email FROM auth.users AS u JOIN auth.imported_rows AS r ON r.kind = 'user' AND r.id = u.id
 WHERE r.source_id = $1 AND u.id = ANY($2::text[])
@@ -183,14 +149,6 @@ async def insert_keys(connection: Connection, source_id: str, keys: Sequence[Imp
     return _arrivals(inserted, there)
 
 
-async def take_back(connection: Connection, source_id: str) -> tuple[list[str], list[str]]:
-    """Delete the keys and accounts that a source brought and nothing of 1.1 needs; return their ids."""
-    keys = await connection.fetch(TAKE_BACK_KEYS, source_id)
-    await connection.execute(FORGET_SWITCHES, [f"key:{row['id']}" for row in keys])
-    accounts = await connection.fetch(TAKE_BACK_ACCOUNTS, source_id)
-    return [row["id"] for row in keys], [row["id"] for row in accounts]
-
-
 async def addresses(connection: Connection, source_id: str, ids: Sequence[str]) -> dict[str, str]:
     """Return the addresses of accounts that a source brought, by id."""
     return {row["id"]: row["email"] for row in await connection.fetch(ADDRESSES, source_id, ids)}
@@ -218,11 +176,6 @@ async def kept_keys(connection: Connection, source_id: str) -> dict[str, KeptKey
     """Return by id the keys that a source brought, are still here, and were not withdrawn by it since."""
     rows = await connection.fetch(KEPT_KEYS, source_id)
     return {row["id"]: KeptKey(row["user_id"], row["key_hash"], row["hash_kind"], row["expires_at"]) for row in rows}
-
-
-async def left_behind(connection: Connection, source_id: str) -> list[tuple[str, str]]:
-    """Return kind and id of what a source brought and is still here."""
-    return [(row["kind"], row["id"]) for row in await connection.fetch(LEFT_BEHIND, source_id)]
 
 
 def _arrivals(inserted: Sequence[Record], there: Sequence[Record]) -> dict[str, Arrival]:

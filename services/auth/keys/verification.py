@@ -134,6 +134,7 @@ class KeyVerifier:
             time_zone=held.time_zone,
             model_names=model_names,
             cache_ttl_s=key.cache_ttl_s,
+            from_1_0=held.is_imported,
         )
 
 

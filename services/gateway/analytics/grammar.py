@@ -21,8 +21,8 @@ BUCKETS: Final = ("hour", "day", "week", "month")
 DIMENSIONS: Final = ("provider", "model", "version", "key", "app", "status", "endpoint", "error", "tag")
 ADMIN_DIMENSION: Final = "user"
 DEFAULT_PERIOD: Final = "30d"
-# No row is older than the first release.
-BEGINNING: Final = datetime(2023, 1, 1, tzinfo=UTC)
+# No row is older: the move from release 1.0 takes times before for slips of the pen.
+BEGINNING: Final = datetime(2015, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 MAX_TOP: Final = 100
 

@@ -163,6 +163,7 @@ def caller_from_proto(message: pb.Caller) -> Caller:
         time_zone=message.time_zone or "UTC",
         model_names=dict(message.model_names),
         cache_ttl_s=message.cache_ttl_s if message.HasField("cache_ttl_s") else None,
+        from_1_0=message.from_1_0,
     )
 
 

@@ -24,7 +24,8 @@ class Caller:
     that of the key it is bound to ("": none), `authenticated_at_s` when its user proved who they are, in seconds since
     1970 (None: no person stands behind it). `model_names` say which model is meant by a name: "*" by whatever is asked
     for, "default" where nothing is. `quotas` cap requests and tokens on some models. `cache_ttl_s`: answers are cached
-    for so many seconds where a request does not say; 0: as long as this gateway has it, None: not at all.
+    for so many seconds where a request does not say; 0: as long as this gateway has it, None: not at all. `from_1_0`:
+    the key, or the first of its line, is one of release 1.0.
     """
 
     user_id: str
@@ -45,6 +46,7 @@ class Caller:
     authenticated_at_s: float | None = None
     model_names: Mapping[str, str] = field(default_factory=dict)
     cache_ttl_s: int | None = None
+    from_1_0: bool = False
 
     @property
     def own_budget(self) -> Budget | None:

@@ -40,6 +40,9 @@ def auth_key_router(usage: UsageClient, clock: Clock) -> APIRouter:
                 since, until = _period(clock, budget, caller.time_zone)
                 in_period = await usage.get_spend(caller.user_id, subject, since, until, context.call)
             remaining = max(0, budget.limit_micro_rub - in_period)
+        if caller.from_1_0:
+            # 1.0 counted by account, and showed that with each of its keys. No budget of the key did.
+            spent += await usage.get_spend(caller.user_id, f"unkeyed:{caller.user_id}", None, None, context.call)
         return {"data": key_body(caller, spent, budget, remaining)}
 
     return router

@@ -95,6 +95,7 @@ def _rendered(page: PageContext, shown: TemplatePage) -> bytes:
         "csrf": page.csrf if page.browser else "",
         "path": page.path,
         "menu": menu(),
+        "user": page.user,
         "switches": page.switches() if page.scope["method"] == "GET" else [],
         "switch_fields": {},
         **shown.values,

@@ -15,8 +15,8 @@ FOLDER: Final = Path(__file__).parent / "locale"
 
 def load(language: str) -> Mapping[str, str]:
     """Return the texts of a language by their dotted names."""
-    read = tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8"))
-    return MappingProxyType(dict(_flat(read, "")))
+    files = sorted((FOLDER / language).glob("*.toml"))
+    return MappingProxyType(dict(text for file in files for text in _flat(tomllib.loads(file.read_text("utf-8")), "")))
 
 
 def _flat(table: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:

@@ -24,13 +24,13 @@ class Group:
     sections: tuple[Section, ...]
 
 
-def _group(name: str, *sections: str) -> Group:
-    return Group(name, tuple(Section(f"{CONSOLE}/{section}", section) for section in sections))
+def _sections(*names: str) -> tuple[Section, ...]:
+    return tuple(Section(f"{CONSOLE}/{name}", name) for name in names)
 
 
-_OVERVIEW: Final = Group("see", (Section(CONSOLE, "overview"), Section(f"{CONSOLE}/usage", "usage")))
-_ACCESS: Final = _group("access", "keys", "applications")
-_PERSON: Final = _group("person", "profile", "security", "sessions", "data")
+_OVERVIEW: Final = Group("see", (Section(CONSOLE, "overview"), *_sections("usage", "requests", "models")))
+_ACCESS: Final = Group("access", _sections("keys", "applications"))
+_PERSON: Final = Group("person", _sections("profile", "security", "sessions", "data"))
 _LEAVE: Final = Group("leave", (Section("/logout", "logout"),))
 
 

@@ -100,11 +100,11 @@ def _scope(page: PageContext, method: str, path: str, query: bytes, body: bytes)
 
 
 def _enter(page: PageContext, scope: Scope) -> None:
-    """Say who asks: there is no credential in the request, so nobody else could."""
+    """Say who asks: there is no credential in the request, so nobody else could. Without a login: nobody."""
     context = scope[KEY] = RequestContext(scope)
     context.request_id = page.context.request_id
     context.call = replace(page.call, trace=context.call.trace)
-    context.caller = page.known_caller
+    context.caller = page.user.caller if page.user else None
 
 
 class _Gathered:

@@ -92,6 +92,14 @@ def roubles_of(micro_rub: int) -> str:
     return f"{grouped}\u00a0₽" if not rest else f"{grouped},{rest // 10_000:02d}\u00a0₽"
 
 
+def exact_roubles_of(micro_rub: int) -> str:
+    """Return an amount to its last micro-rouble: of one request, which often costs less than a kopeck."""
+    whole, rest = divmod(micro_rub, 1_000_000)
+    kopecks = f"{rest:06d}"
+    shown = kopecks[:2] + kopecks[2:].rstrip("0")
+    return f"{number_of(whole)},{shown}\u00a0₽"
+
+
 def number_of(value: int) -> str:
     """Return a whole number for people, its thousands apart."""
     return f"{value:,}".replace(",", "\u00a0")
@@ -114,6 +122,7 @@ def _signed(value: float, text: str) -> str:
 
 _ENVIRONMENT.filters.update(
     roubles=roubles_of,
+    exact_roubles=exact_roubles_of,
     number=number_of,
     percent=percent_of,
     milliseconds=milliseconds_of,

@@ -15,11 +15,15 @@ _LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One user, or one of this user's keys or grants; an empty key or grant does not narrow."""
+    """One user, or one of this user's keys or grants; an empty key or grant does not narrow.
+
+    `is_unkeyed`: only what names neither, as release 1.0 did.
+    """
 
     user_id: str
     key_id: str = ""
     grant_id: str = ""
+    is_unkeyed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def start_of(day: date) -> datetime:
 
 
 def parse_subject(user_id: str, subject: str) -> Subject:
-    """Return whose spending `subject` ("user:…", "key:…" or "grant:…") of `user_id` means.
+    """Return whose spending `subject` ("user:…", "key:…", "grant:…" or "unkeyed:…") of `user_id` means.
 
     Raises:
         InvalidRequest: the user is missing, the subject is of no known kind or names another user.
@@ -78,13 +82,15 @@ def parse_subject(user_id: str, subject: str) -> Subject:
         raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "user_id is missing or malformed.", param="user_id")
     if kind == "user" and name == user_id:
         return Subject(user_id)
+    if kind == "unkeyed" and name == user_id:
+        return Subject(user_id, is_unkeyed=True)
     if kind == "key" and name:
         return Subject(user_id, key_id=name)
     if kind == "grant" and name:
         return Subject(user_id, grant_id=name)
     raise InvalidRequest(
         ErrorReason.INVALID_PARAMETERS,
-        "subject must be user:<user_id>, key:<id> or grant:<id>.",
+        "subject must be user:<user_id>, key:<id>, grant:<id> or unkeyed:<user_id>.",
         param="subject",
     )
 

@@ -5,13 +5,12 @@ Bytes are made here and nowhere checked: who makes a row has given each of its v
 
 from __future__ import annotations
 
+import json
 import struct
-import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from hashlib import md5
 from typing import Final
-
-import msgspec
 
 # The columns of a row, in order; all others have the values of a request of which nothing more is known.
 COLUMNS: Final = (
@@ -20,13 +19,13 @@ COLUMNS: Final = (
 )  # fmt: skip
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER: Final = b"\xff\xff"
-_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MICRO: Final = 1_000_000
 # A cost is three digits to the base of 10,000: roubles, and two of what is behind the point, of which 6 places count.
 _NUMBERS: Final = struct.Struct(">hi16siqiiiiihhhhhhh").pack
 _LENGTH: Final = struct.Struct(">i").pack
-_encode: Final = msgspec.json.Encoder().encode
+_SUMMED: Final = struct.Struct(">16sqiiq").pack
 
 
 def text_field(text: str) -> bytes:
@@ -36,8 +35,9 @@ def text_field(text: str) -> bytes:
 
 
 def tags_field(tags: Mapping[str, str]) -> bytes:
-    """Return tags as a field: jsonb's first byte is its version."""
-    content = b"\x01" + _encode(tags)
+    """Return tags as a field, spelt and ordered as PostgreSQL shows jsonb, whose first byte is its version."""
+    ordered = sorted(tags.items(), key=lambda tag: (len(tag[0].encode()), tag[0].encode()))
+    content = b"\x01" + json.dumps(dict(ordered), ensure_ascii=False).encode()
     return _LENGTH(len(content)) + content
 
 
@@ -46,7 +46,7 @@ NO_TAGS: Final = tags_field({})
 
 def micros_of(moment: datetime) -> int:
     """Return the microseconds since 2000, by which PostgreSQL counts."""
-    return (moment - _EPOCH) // _MICROSECOND
+    return (moment - EPOCH) // _MICROSECOND
 
 
 def copy_row(
@@ -59,19 +59,27 @@ def copy_row(
     return numbers + texts
 
 
-def row_of(
-    id_: uuid.UUID,
-    created_at: datetime,
-    *,
-    user_id: str,
-    provider: str,
-    model: str,
-    requested_model: str,
-    tokens_input: int,
-    tokens_output: int,
-    cost_micro_rub: int,
-    tags: Mapping[str, str],
-) -> bytes:
-    """Return the row of a request."""
-    texts = b"".join(map(text_field, (user_id, provider, model, requested_model))) + tags_field(tags)
-    return copy_row(id_.bytes, micros_of(created_at), tokens_input, tokens_output, cost_micro_rub, texts)
+def texts_of(user_id: str, provider: str, model: str, requested_model: str, tags: Mapping[str, str]) -> bytes:
+    """Return the fields behind the numbers of a row."""
+    return b"".join(map(text_field, (user_id, provider, model, requested_model))) + tags_field(tags)
+
+
+def checksum(id_: bytes, micros: int, tokens_input: int, tokens_output: int, cost_micro_rub: int, texts: bytes) -> int:
+    """Return what tells a row from one with any other value, as `CHECKSUM` has PostgreSQL count it."""
+    numbers = _SUMMED(id_, micros, tokens_input, tokens_output, cost_micro_rub)
+    return int.from_bytes(md5(numbers + texts, usedforsecurity=False).digest()[:8], "big", signed=True)
+
+
+# Of a stored row, of the same bytes; a text is sent with its length before it.
+_TEXT: Final = "int4send(octet_length({0})) || textsend({0})"
+_TAGS: Final = "int4send(octet_length(metadata::text) + 1) || '\\x01' || textsend(metadata::text)"
+CHECKSUM: Final = "('x' || left(md5({}), 16))::bit(64)::bigint".format(
+    " || ".join(
+        [
+            "uuid_send(id) || timestamptz_send(created_at) || int4send(tokens_input) || int4send(tokens_output)",
+            "int8send((cost * 1000000)::bigint)",
+            *[_TEXT.format(name) for name in ("user_id", "provider", "model", "requested_model")],
+            _TAGS,
+        ]
+    )
+)

@@ -83,14 +83,19 @@ class Imports:
         except asyncpg.UniqueViolationError as exc:
             raise Conflict(ErrorReason.CONFLICT, f"An id is another row's: {exc.detail}", param="id") from exc
 
-    async def days(self) -> dict[date, tuple[int, int, int, int]]:
-        """Return requests, tokens in and out and micro-roubles of the source's rows, by UTC day."""
+    async def days(self) -> dict[date, tuple[int, ...]]:
+        """Return requests, tokens in and out, micro-roubles and checksum of the source's rows, by UTC day."""
         async with self._store.transaction() as transaction:
             return await store.sum_days(transaction.connection, self._tag)
 
     def born_since(self, since: datetime) -> AsyncIterator[BornRequest]:
         """Yield all requests since then that no import brought."""
         return born_since(self._store, since)
+
+    async def users_of_others(self, users: Sequence[str]) -> list[str]:
+        """Return those of the users who have rows that the source did not bring."""
+        async with self._store.transaction() as transaction:
+            return await store.users_of_others(transaction.connection, self._tag, users)
 
     async def take_back(self) -> int:
         """Delete the rows of the source and take their sums off the rollups; return how many there were."""

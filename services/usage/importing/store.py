@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from services.usage.importing.copy_rows import COLUMNS, HEADER, TRAILER
+from servicekit.postgres import sql
+from services.usage.importing.copy_rows import CHECKSUM, COLUMNS, HEADER, TRAILER
 from services.usage.importing.rollup_sql import ADD_ROLLUPS, TAKE_OFF_ROLLUPS
 from services.usage.store.connection import Connection
 
@@ -28,13 +29,17 @@ SELECT $1, old_id, id FROM unnest($2::text[], $3::uuid[]) AS given (old_id, id)
 ON CONFLICT DO NOTHING
 """
 FORGET_IDS: Final = "DELETE FROM usage.import_ids WHERE source_id = $1"
-SUM_DAYS: Final = """
-SELECT (created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS requests, sum(tokens_input)::bigint AS tokens_input,
-       sum(tokens_output)::bigint AS tokens_output, (sum(cost) * 1000000)::bigint AS cost_micro_rub
-FROM usage.usage
-WHERE source = 'imported' AND price_version = $1
-GROUP BY 1
-"""
+SUM_DAYS: Final = sql(
+    """
+    SELECT
+        (created_at AT TIME ZONE 'UTC')::date AS day, count(*), sum(tokens_input), sum(tokens_output),
+        sum(cost) * 1000000, sum({checksum})
+    FROM usage.usage
+    WHERE source = 'imported' AND price_version = $1
+    GROUP BY 1
+    """,
+    checksum=CHECKSUM,
+)
 
 # All rows of a source are read: tens of millions take minutes.
 SUM_TIMEOUT_S: Final = 1_800.0
@@ -45,6 +50,13 @@ STAGE: Final = "SELECT usage.stage_import($1)"
 UNSTAGE: Final = "SELECT usage.unstage_import()"
 INSERT_STAGED: Final = "INSERT INTO usage.usage SELECT * FROM usage.import_rows"
 STAGE_TAKEN_BACK: Final = "INSERT INTO usage.import_rows SELECT * FROM usage.take_back_imported($1, $2, $3)"
+
+USERS_OF_OTHERS: Final = """
+SELECT given.id FROM unnest($1::text[]) AS given (id)
+WHERE EXISTS (
+    SELECT FROM usage.usage AS u WHERE u.user_id = given.id AND (u.source <> 'imported' OR u.price_version <> $2)
+)
+"""
 
 
 async def find_progress(connection: Connection, source_id: str) -> tuple[int, Mapping[str, Any]] | None:
@@ -65,12 +77,10 @@ async def insert_ids(connection: Connection, source_id: str, ids: Mapping[str, s
         await connection.execute(INSERT_IDS, source_id, list(ids), list(ids.values()))
 
 
-async def sum_days(connection: Connection, tag: str) -> dict[date, tuple[int, int, int, int]]:
-    """Return requests, tokens in and out and micro-roubles of a source's rows, by UTC day."""
+async def sum_days(connection: Connection, tag: str) -> dict[date, tuple[int, ...]]:
+    """Return requests, tokens in and out, micro-roubles and checksum of a source's rows, by UTC day."""
     rows = await connection.fetch(SUM_DAYS, tag, timeout=SUM_TIMEOUT_S)
-    return {
-        row["day"]: (row["requests"], row["tokens_input"], row["tokens_output"], row["cost_micro_rub"]) for row in rows
-    }
+    return {row[0]: tuple(map(int, row[1:])) for row in rows}
 
 
 async def span_of(connection: Connection, tag: str) -> tuple[datetime, datetime] | None:
@@ -116,3 +126,8 @@ async def forget(connection: Connection, source_id: str) -> None:
     """Forget a source of which nothing is left."""
     await connection.execute(FORGET_IDS, source_id)
     await connection.execute(FORGET, source_id)
+
+
+async def users_of_others(connection: Connection, tag: str, users: Sequence[str]) -> list[str]:
+    """Return those of the users who have rows that a source did not bring."""
+    return [row["id"] for row in await connection.fetch(USERS_OF_OTHERS, list(users), tag)]

@@ -123,7 +123,7 @@ async def replace(connection: Connection, records: Iterable[UsageRecord]) -> Non
 # Every partition's primary key is asked: an id brought over from release 1.0 does not tell its time.
 FIND_RECORD_OF_USER: Final = sql(
     """
-    SELECT {read}
+    SELECT {read}, created_at
     FROM usage.usage
     WHERE id = $1
         AND user_id = $2
@@ -135,7 +135,14 @@ FIND_RECORD_OF_USER: Final = sql(
 async def find_of_user(connection: Connection, user_id: str, request_id: str) -> UsageRecord | None:
     """Return one request of one user."""
     row = await connection.fetchrow(FIND_RECORD_OF_USER, request_id, user_id)
-    return None if row is None else _record(row)
+    if row is None:
+        return None
+    values = fields_of(row)
+    created_at = values.pop("created_at")
+    if values["source"] is Source.IMPORTED:
+        # Release 1.0 knew one time of a request.
+        values["started_at"] = created_at
+    return UsageRecord(**values)
 
 
 FIND_IMPORTED_ID: Final = "SELECT id::text FROM usage.import_ids WHERE old_id = $1 ORDER BY id LIMIT 1"

@@ -20,6 +20,7 @@ SUM_SPEND: Final = """
         WHERE user_id = $1
             AND ($2::text = '' OR key_id = $2)
             AND ($3::text = '' OR grant_id = $3)
+            AND (NOT $10::boolean OR (key_id = '' AND grant_id = ''))
             AND day >= $4
             AND day < $7
         UNION ALL
@@ -28,6 +29,7 @@ SUM_SPEND: Final = """
         WHERE user_id = $1
             AND ($2::text = '' OR key_id = $2)
             AND ($3::text = '' OR grant_id = $3)
+            AND (NOT $10::boolean OR (key_id = '' AND grant_id = ''))
             AND created_at >= $5
             AND created_at < $6
         UNION ALL
@@ -36,6 +38,7 @@ SUM_SPEND: Final = """
         WHERE user_id = $1
             AND ($2::text = '' OR key_id = $2)
             AND ($3::text = '' OR grant_id = $3)
+            AND (NOT $10::boolean OR (key_id = '' AND grant_id = ''))
             AND created_at >= $8
             AND created_at < $9
     ) AS parts
@@ -55,6 +58,7 @@ async def sum_spend(connection: Connection, subject: Subject, span: Span) -> Spe
         span.first_day_after,
         span.ends_at,
         span.last_day_ends,
+        subject.is_unkeyed,
     )
     assert row is not None  # an aggregate without GROUP BY has one row
     return Spend(**dict(row))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.usage.domain.spend import Span, Subject, parse_subject, span_of, start_of
 
-UNKNOWN_KIND = "subject must be user:<user_id>, key:<id> or grant:<id>."
+UNKNOWN_KIND = "subject must be user:<user_id>, key:<id>, grant:<id> or unkeyed:<user_id>."
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 30), timezones=st.just(UTC))
 
 
@@ -23,6 +23,7 @@ MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 30), timezones=s
         ("key:k:1", Subject("u", key_id="k:1")),
         ("grant:g", Subject("u", grant_id="g")),
         ("key:\0k", Subject("u", key_id="k")),
+        ("unkeyed:u", Subject("u", is_unkeyed=True)),
     ],
 )
 def test_a_subject_is_the_user_or_narrower(subject: str, meant: Subject) -> None:
@@ -30,7 +31,9 @@ def test_a_subject_is_the_user_or_narrower(subject: str, meant: Subject) -> None
     assert parse_subject("u", subject) == meant
 
 
-@pytest.mark.parametrize("subject", ["", "u", "user", "user:", "user:v", "key:", "key", "grant:", "grant", "team:t"])
+@pytest.mark.parametrize(
+    "subject", ["", "u", "user", "user:", "user:v", "key:", "key", "grant:", "grant", "unkeyed:v", "team:t"]
+)
 def test_what_is_no_subject_of_the_user_is_named(subject: str) -> None:
     """Another user's, a kind without a name, and a kind that nobody knows: the field and what it should be."""
     with pytest.raises(InvalidRequest) as refused:

@@ -20,6 +20,7 @@ SELECT u.id, u.email, i.email AS written_to, i.queued_at,
         WHEN u.disabled_at IS NOT NULL OR u.deleted_at IS NOT NULL THEN 'shut'
         WHEN u.password_hash IS NOT NULL
             OR EXISTS (SELECT FROM auth.external_identities AS e WHERE e.user_id = u.id) THEN 'claimed'
+        WHEN lower(i.email) <> lower(u.email) AND lower(u.email) NOT LIKE '%.invalid' THEN 'open'
         WHEN i.outcome IS NOT NULL THEN i.outcome
         WHEN EXISTS (SELECT FROM auth.mails AS m WHERE m.id = i.mail_id AND m.sent_at IS NULL) THEN 'waiting'
         WHEN i.user_id IS NOT NULL THEN 'sent'
@@ -40,7 +41,8 @@ SELECT EXISTS (SELECT FROM auth.imports WHERE source_id = $1)
 # Two that invite at once take turns: the second sees what the first did.
 ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('razvilka.auth.invitations', 0))"
 
-# An invitation that never went out is made anew, but for one that the mail server refused.
+# An invitation that never went out is made anew, but for one that the mail server refused; so is one to an address that
+# is no longer the account's.
 QUEUE_INVITATIONS: Final = """
 WITH invited AS (
     SELECT u.id, u.email, coalesce($3, u.language) AS language
@@ -51,7 +53,8 @@ WITH invited AS (
         AND lower(u.email) NOT LIKE '%.invalid'
         AND NOT EXISTS (SELECT FROM auth.external_identities AS e WHERE e.user_id = u.id)
         AND NOT EXISTS (
-            SELECT FROM auth.invitations AS i WHERE i.user_id = u.id AND (i.outcome IS NULL OR i.outcome = 'refused')
+            SELECT FROM auth.invitations AS i
+            WHERE i.user_id = u.id AND lower(i.email) = lower(u.email) AND (i.outcome IS NULL OR i.outcome = 'refused')
         )
 ), mailed AS (
     INSERT INTO auth.mails (kind, email, language, user_id, created_at, expires_at, next_attempt_at)

@@ -49,7 +49,8 @@ FIND_KEY: Final = """
 SELECT k.id, k.lineage_id, k.user_id, k.key_hash, k.hash_kind, k.pepper_id, k.name, k.prefix, k.last_four, k.scopes,
        k.models, k.ip_allow_list, k.budget_micro_rub, k.budget_period, k.created_at, k.expires_at, k.last_used_at,
        k.revoked_at, k.makers, k.cache_ttl_s, u.tier, u.is_admin, u.time_zone,
-       auth.is_disabled('key:' || k.id) AS is_disabled
+       auth.is_disabled('key:' || k.id) AS is_disabled,
+       EXISTS (SELECT FROM auth.imported_rows AS i WHERE i.kind = 'key' AND i.id = k.lineage_id) AS is_imported
 FROM auth.api_keys AS k
 JOIN auth.users AS u ON u.id = k.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
 WHERE k.key_hash = ANY($1::text[])
@@ -59,7 +60,8 @@ FIND_KEY_BY_ID: Final = """
 SELECT k.id, k.lineage_id, k.user_id, k.key_hash, k.hash_kind, k.pepper_id, k.name, k.prefix, k.last_four, k.scopes,
        k.models, k.ip_allow_list, k.budget_micro_rub, k.budget_period, k.created_at, k.expires_at, k.last_used_at,
        k.revoked_at, k.makers, k.cache_ttl_s, u.tier, u.is_admin, u.time_zone,
-       auth.is_disabled('key:' || k.id) AS is_disabled
+       auth.is_disabled('key:' || k.id) AS is_disabled,
+       EXISTS (SELECT FROM auth.imported_rows AS i WHERE i.kind = 'key' AND i.id = k.lineage_id) AS is_imported
 FROM auth.api_keys AS k
 JOIN auth.users AS u ON u.id = k.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
 WHERE k.id = $1 AND k.user_id = $2

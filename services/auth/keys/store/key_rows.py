@@ -22,6 +22,7 @@ class HeldKey:
     tier: Tier
     time_zone: str
     owner_is_admin: bool
+    is_imported: bool
 
 
 def key_from_row(row: asyncpg.Record) -> ApiKey:
@@ -50,7 +51,7 @@ def key_from_row(row: asyncpg.Record) -> ApiKey:
 def held_key_from_row(row: asyncpg.Record) -> HeldKey:
     """Return what a row of FIND_KEY holds."""
     stored = KeyHash(row["key_hash"], HashKind(row["hash_kind"]), row["pepper_id"])
-    return HeldKey(key_from_row(row), stored, Tier(row["tier"]), row["time_zone"], row["is_admin"])
+    return HeldKey(key_from_row(row), stored, Tier(row["tier"]), row["time_zone"], row["is_admin"], row["is_imported"])
 
 
 def _budget(limit_micro_rub: int | None, period: str | None) -> KeyBudget | None:

@@ -16,6 +16,7 @@ class Caller:
     """The holder of a valid credential. `time_zone` is the account's, by its IANA name: budget periods follow it.
 
     `model_names` say which model is meant by a name, `cache_ttl_s` for how long answers are cached; None: not at all.
+    `from_1_0`: the key, or the first of its line, was brought from release 1.0.
     """
 
     user_id: str
@@ -34,3 +35,4 @@ class Caller:
     model_names: Mapping[str, str] = field(default_factory=dict)
     quotas: tuple[Quota, ...] = ()
     cache_ttl_s: int | None = None
+    from_1_0: bool = False

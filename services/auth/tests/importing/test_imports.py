@@ -54,7 +54,7 @@ async def test_an_imported_key_verifies_as_it_always_did(auth: AuthCaller, auth_
 
     caller = await auth.verify("rz_live_secret")
 
-    assert (caller.user_id, caller.key_id, caller.tier) == ("u", "k", pb.TIER_PRO)
+    assert (caller.user_id, caller.key_id, caller.tier, caller.from_1_0) == ("u", "k", pb.TIER_PRO, True)
     async with asyncio.timeout(20):
         while await auth_pool.fetchval("SELECT hash_kind FROM auth.api_keys WHERE id = 'k'") != "hmac-sha256":
             await asyncio.sleep(0.01)
@@ -77,15 +77,20 @@ async def test_taking_back_leaves_what_was_born_here(auth: AuthCaller, auth_pool
     """An account with a key of 1.1 stays, and so does everything of another source."""
     await Imports(auth_pool, "other.db").accounts([account("o", "o@b.ru")])
     imports = Imports(auth_pool, "old.db")
-    await imports.accounts([account("u", "a@b.ru"), account("v", "v@b.ru")])
+    await imports.accounts([account(name, f"{name}@b.ru") for name in "uvwx"])
     await imports.keys([key("k", "u"), key("l", "v", "second")])
     born_here = await auth.new_key("v", "born here")
+    await auth_pool.execute("""
+        INSERT INTO auth.budgets (id, user_id, subject, measure, period, amount, mode, by_admin, created_at, updated_at)
+        VALUES ('b', 'w', 'user:w', 'cost', 'day', 1, 'hard', false, now(), now())
+    """)
 
-    back = await imports.take_back()
+    back = await imports.take_back(["x"])
 
-    assert (back.keys, back.accounts, back.staying) == (["k", "l"], ["u"], [("user", "v")])
+    assert (back.keys, back.accounts) == (["k", "l"], ["u"])
+    assert back.staying == [("user", "v", "keys"), ("user", "w", "budgets"), ("user", "x", "requests")]
     users = await auth_pool.fetch("SELECT id FROM auth.users ORDER BY id")
     keys = await auth_pool.fetch("SELECT id FROM auth.api_keys ORDER BY id")
-    assert [row["id"] for row in users] == ["o", "v"]
+    assert [row["id"] for row in users] == ["o", "v", "w", "x"]
     assert [row["id"] for row in keys] == [born_here.key.id]
-    assert (await imports.take_back()).accounts == []
+    assert (await imports.take_back(["x"])).accounts == []

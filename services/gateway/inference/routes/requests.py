@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 
@@ -17,6 +17,7 @@ from services.gateway.inference.explaining.request_views import explained_body, 
 from services.gateway.inference.routes.bodies import GenerationBody, RequestBody
 from services.gateway.metering.usage_record import UsageRecord
 
+MAX_OLD_ID: Final = 256
 Current = Annotated[RequestContext, Depends(current_context)]
 
 
@@ -27,16 +28,30 @@ def requests_router(usage: UsageClient, explanations: RedisExplanations, catalog
     async def find(context: RequestContext, text: str, param: str) -> Explanation | UsageRecord:
         request_id = parse_request_id(text)
         if request_id is None:
-            raise NotFound(ErrorReason.NOT_FOUND, "There is no such request.", param=param)
+            return await find_old(context, text, param)
         user_id = context.known_caller.user_id
         # What the settlement said is there from the moment the answer ended; the row comes a moment later, and stays.
         kept = await explanations.find(user_id, request_id)
         known = None if kept is None else decode_explanation(kept)
-        return known or await usage.get_request(user_id, request_id, context.call)
+        try:
+            return known or await usage.get_request(user_id, request_id, context.call)
+        except NotFound:
+            # Release 1.0 called its answers what it liked: what looks like an id of ours may be one of its.
+            return await find_old(context, text, param)
+
+    async def find_old(context: RequestContext, text: str, param: str) -> UsageRecord:
+        nothing = NotFound(ErrorReason.NOT_FOUND, "There is no such request.", param=param)
+        if not 1 <= len(text) <= MAX_OLD_ID or not text.isprintable():
+            raise nothing
+        try:
+            return await usage.get_request(context.known_caller.user_id, text, context.call)
+        except NotFound as exc:
+            raise nothing from exc
 
     @router.get("/v1/generation", response_model=GenerationBody)
     async def get_generation(
-        context: Current, id: Annotated[str, Query(description="The `id` of an answer, or its x-request-id.")]
+        context: Current,
+        id: Annotated[str, Query(description="The `id` of an answer, also of release 1.0, or its x-request-id.")],
     ) -> dict[str, Any]:
         """Return the statistics of one generation, from the moment that its answer has ended."""
         found = await find(context, id, "id")

@@ -39,7 +39,7 @@ def params(**given: Any) -> BucketParams:
         ({"period": "7d"}, datetime(2026, 11, 22, 21, tzinfo=UTC)),
         ({}, datetime(2026, 10, 30, 21, tzinfo=UTC)),
         ({"period": "month"}, datetime(2026, 10, 31, 21, tzinfo=UTC)),
-        ({"period": "all"}, datetime(2023, 1, 1, tzinfo=UTC)),
+        ({"period": "all"}, datetime(2015, 1, 1, tzinfo=UTC)),
         ({"period": "today", "tz": "Asia/Kolkata"}, datetime(2026, 11, 28, 18, 30, tzinfo=UTC)),
         ({"from": "2026-11-01"}, datetime(2026, 10, 31, 21, tzinfo=UTC)),
         ({"from": "2026-11-01", "tz": "UTC"}, datetime(2026, 11, 1, tzinfo=UTC)),

@@ -190,6 +190,8 @@ async def test_only_these_pages_are_open_to_everybody(edge: Edge) -> None:
 
     assert {path for path, page in pages.items() if not page.login_required} == {
         *(
+            "/",
+            "/demo",
             "/login",
             "/login/code",
             "/login/external/{provider_id}",

@@ -14,7 +14,7 @@ from servicekit.errors import ErrorReason, InvalidRequest
 from services.usage.statistics.domain.query import NO_FILTERS, Dimension, Query
 
 SEPARATORS: Final = (",", ";", "\t")
-# No row is older: UUIDv7 ids begin in 1970, usage of release 1.0 in 2023.
+# No row is older: UUIDv7 ids begin in 1970, usage of release 1.0 in 2015.
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -13,7 +13,7 @@ from services.usage.statistics.domain.query import MAX_DIMENSIONS, Bucket
 
 _ZONES: Final = available_timezones()
 # Days: each bucket is a row of the answer, and hours of a zone that is half an hour off are counted from rows.
-LONGEST: Final = {Bucket.HOUR: 8, Bucket.DAY: 400, Bucket.WEEK: 1_200, Bucket.MONTH: 4_000}
+LONGEST: Final = {Bucket.HOUR: 8, Bucket.DAY: 400, Bucket.WEEK: 1_200, Bucket.MONTH: 12_000}
 MAX_VALUES: Final = 100
 MAX_VALUE: Final = 600
 

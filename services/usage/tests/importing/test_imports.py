@@ -12,8 +12,9 @@ import pytest
 
 from servicekit.errors import Conflict, NotFound
 from services.usage.domain.record import Source, Status
-from services.usage.importing.copy_rows import row_of
-from services.usage.importing.imports import BEGINNING, Batch, Imports
+from services.usage.importing import store as importing
+from services.usage.importing.copy_rows import checksum, copy_row, micros_of, texts_of
+from services.usage.importing.imports import BEGINNING, Batch, Imports, tag_of
 from services.usage.ingest import Ingest
 from services.usage.spending import Spending
 from services.usage.store import UsageStore
@@ -29,13 +30,19 @@ def id_of(number: int) -> uuid.UUID:
     return uuid.UUID(int=number, version=4)
 
 
-def row(number: int, at: datetime = OLD, **changes: Any) -> bytes:
-    """Return a row of 1.0."""
+def values(number: int, at: datetime = OLD, **changes: Any) -> tuple[bytes, int, int, int, int, bytes]:
+    """Return what a row of 1.0 is made of."""
     known: dict[str, Any] = {
         "user_id": "user-1", "provider": "gigachat", "model": "gigachat-2:latest", "requested_model": "GigaChat",
-        "tokens_input": 10, "tokens_output": 20, "cost_micro_rub": 1_500, "tags": {},
-    }  # fmt: skip
-    return row_of(id_of(number), at, **known | changes)
+        "tokens_input": 10, "cost": 1_500, "tags": {},
+    } | changes  # fmt: skip
+    texts = texts_of(*(known[name] for name in ("user_id", "provider", "model", "requested_model", "tags")))
+    return id_of(number).bytes, micros_of(at), known["tokens_input"], 20, known["cost"], texts
+
+
+def row(number: int, at: datetime = OLD, **changes: Any) -> bytes:
+    """Return a row of 1.0."""
+    return copy_row(*values(number, at, **changes))
 
 
 def batch(
@@ -91,10 +98,17 @@ async def test_rows_are_stored_as_they_were_given(store: UsageStore, pool: Pool)
     """Every digit of money, every microsecond, texts of any script; what 1.0 did not know is as a row's defaults."""
     at = datetime(2022, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
     costs = [0, 1, 99, 100, 10_000, 1_000_000, 1_010_203, 9_999_999_999]
-    known: dict[str, Any] = {"user_id": "юзер {:}", "tokens_input": 2**31 - 1, "tags": {"команда": 'a\\"b'}}
+    known: dict[str, Any] = {
+        "user_id": "юзер {:}",
+        "tokens_input": 2**31 - 1,
+        "tags": {"команда": 'a\\"b\x1f\x7f', "b": "", "a": "\t"},
+    }
 
-    await Imports(store, "old.db").put(batch(*(row(cost, at, cost_micro_rub=cost, **known) for cost in costs)))
+    await Imports(store, "old.db").put(batch(*(row(cost, at, cost=cost, **known) for cost in costs)))
 
+    sums = (len(costs), len(costs) * (2**31 - 1), len(costs) * 20, sum(costs))
+    checksums = sum(checksum(*values(cost, at, cost=cost, **known)) for cost in costs)
+    assert await Imports(store, "old.db").days() == {at.date(): (*sums, checksums)}
     for cost in costs:
         found = await store.find_of_user("юзер {:}", str(id_of(cost)))
         assert found is not None
@@ -105,6 +119,32 @@ async def test_rows_are_stored_as_they_were_given(store: UsageStore, pool: Pool)
     async with pool.acquire() as connection:
         await connection.execute("SELECT set_config('razvilka.user', '*', false)")
         assert {row_[0] for row_ in await connection.fetch("SELECT created_at FROM usage.usage")} == {at}
+
+
+async def test_the_checksum_of_a_day_tells_any_value_that_changed(store: UsageStore, pool: Pool) -> None:
+    """Sums alone would not see most of these."""
+    await Imports(store, "old.db").put(batch(row(1), row(2, user_id="user-2", tags={"team": "a"})))
+    changes = (
+        "cost = cost + 0.000001",
+        "user_id = 'user-3'",
+        "provider = ''",
+        "model = 'another'",
+        "requested_model = 'another'",
+        "created_at = created_at + interval '1 microsecond'",
+        "id = gen_random_uuid()",
+        """metadata = '{"team": "b"}'""",
+        "tokens_input = tokens_output, tokens_output = tokens_input",
+    )
+
+    async with pool.acquire() as connection:
+        await connection.execute("SELECT set_config('razvilka.user', '*', false)")
+        before = await importing.sum_days(connection, tag_of("old.db"))
+        for change in changes:
+            changing = connection.transaction()
+            await changing.start()
+            await connection.execute(f"UPDATE usage.usage SET {change} WHERE user_id = 'user-2'")
+            assert (await importing.sum_days(connection, tag_of("old.db")))[OLD.date()][4] != before[OLD.date()][4]
+            await changing.rollback()
 
 
 async def test_two_movers_of_one_source_do_not_move_a_row_twice(store: UsageStore, pool: Pool) -> None:

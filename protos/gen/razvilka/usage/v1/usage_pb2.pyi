@@ -416,7 +416,7 @@ class GetSpendRequest(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     subject: _builtins.str
-    """"user:<id>" | "key:<id>" | "grant:<id>" """
+    """"user:<id>" | "key:<id>" | "grant:<id>" | "unkeyed:<user id>": what names neither key nor grant, as in release 1.0"""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """absent: from the beginning"""

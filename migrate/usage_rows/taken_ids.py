@@ -10,12 +10,26 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from migrate.moving.seen_ids import SeenIds
+from migrate.fates.fate import Moved
+from migrate.fates.records import Request
 from migrate.rules.verdict import Stored
 from migrate.source.scan import Scan
 from migrate.source.tables import Table
 
 ID: Final = "id"
+
+
+class Seen(Protocol):
+    """Ids and the number of the row that has each."""
+
+    def is_first(self, found: uuid.UUID, number: int) -> bool:
+        """Tell whether no earlier row has the id, which is the row's from now on."""
+
+    def take(self, id_: bytes, number: int) -> bool:
+        """Tell the same of an id's bytes."""
+
+    def holder(self, id_: bytes) -> int | None:
+        """Return the number of the row that has an id."""
 
 
 class TakenIds(Protocol):
@@ -31,7 +45,7 @@ class TakenIds(Protocol):
 class AllIds:
     """Remembers every id."""
 
-    def __init__(self, seen: SeenIds) -> None:
+    def __init__(self, seen: Seen) -> None:
         self.is_free = seen.take
         self.is_free_for_made = seen.is_first
 
@@ -39,7 +53,7 @@ class AllIds:
 class MadeIds:
     """Remembers ids that were made, and finds the others in the source."""
 
-    def __init__(self, seen: SeenIds, scan: Scan, moves: Callable[[Mapping[str, Stored]], bool]) -> None:
+    def __init__(self, seen: Seen, scan: Scan, moves: Callable[[Mapping[str, Stored]], bool]) -> None:
         """`moves` tells whether a row of the source moves, its id apart."""
         self._seen = seen
         self._scan = scan
@@ -59,6 +73,13 @@ class MadeIds:
         return found is not None and found.number < number and self._moves(self._scan.named(found))
 
 
-def taken_ids(scan: Scan, table: Table, seen: SeenIds, moves: Callable[[Mapping[str, Stored]], bool]) -> TakenIds:
+def has_free_id(fate: Moved[Request], number: int, taken: TakenIds) -> bool:
+    """Tell whether no earlier row has the id of one that would move."""
+    if any(repair.field == ID for repair in fate.repairs):
+        return taken.is_free_for_made(fate.record.id, number)
+    return taken.is_free(fate.record.id.bytes, number)
+
+
+def taken_ids(scan: Scan, table: Table, seen: Seen, moves: Callable[[Mapping[str, Stored]], bool]) -> TakenIds:
     """Return what tells which ids are taken."""
     return MadeIds(seen, scan, moves) if table.has_rowid and scan.is_unique(ID) else AllIds(seen)

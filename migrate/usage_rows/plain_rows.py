@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
 from typing import Final, TypeAlias, TypeVar
 
+from migrate.fates.records import Request
 from migrate.fates.requests import Names
 from migrate.rules.identifiers import read_id
 from migrate.rules.plain import PlainTimes, plain_cost, plain_id, plain_tokens
@@ -14,7 +15,7 @@ from migrate.rules.texts import read_model, read_provider
 from migrate.rules.times import EPOCH, Reading
 from migrate.rules.verdict import Kept, Text
 from migrate.source.tables import TABLES, Table
-from services.usage.importing.copy_rows import NO_TAGS, micros_of, text_field
+from services.usage.importing.copy_rows import NO_TAGS, micros_of, text_field, texts_of
 
 PlainRow: TypeAlias = tuple[bytes, int, int, int, int, bytes]
 """Id, microseconds since 2000, tokens in and out, micro-roubles, and the texts as fields: what `copy_row` takes."""
@@ -80,6 +81,13 @@ class PlainRows:
             return None
         fields = b"".join(map(text_field, (at.value, found.value, model))) + NO_TAGS
         return _known(self._models, (provider, model), fields)
+
+
+def row_of(request: Request, tags: Mapping[str, str]) -> PlainRow:
+    """Return what COPY takes of a request that went the slow way."""
+    texts = texts_of(request.user_id, request.provider, request.model, request.requested_model, tags)
+    amounts = (request.tokens_input, request.tokens_output, request.cost_micro_rub)
+    return request.id.bytes, micros_of(request.created_at), *amounts, texts
 
 
 def _known(known: dict[K, bytes], key: K, fields: bytes) -> bytes:

@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 
 from migrate.fates.fate import Moved
 from migrate.fates.requests import COLUMNS, Names, request_fate
-from migrate.moving.filling import stored_row
-from migrate.moving.plain_rows import PlainRows
 from migrate.rules.times import Reading
 from migrate.rules.verdict import Text
 from migrate.source.tables import TABLES, Table
-from services.usage.importing.copy_rows import copy_row
+from migrate.usage_rows.plain_rows import PlainRows, row_of
 
 NOW: Final = datetime(2026, 11, 29, 12, tzinfo=UTC)
 NAMES: Final = Names({"gigachat": "gigachat", "old": "gigachat"}, {"gigachat": "gigachat-2:latest", "m": "m"})
@@ -89,7 +87,7 @@ def test_what_is_read_quickly_is_what_the_slow_rules_keep(row: tuple[Any, ...], 
         if found is not None:
             assert isinstance(fate, Moved)
             assert (fate.repairs, fate.record.user_id in ABSENT) == ((), False)
-            assert copy_row(*found) == stored_row(fate.record, {})
+            assert found == row_of(fate.record, {})
 
 
 @pytest.mark.parametrize(

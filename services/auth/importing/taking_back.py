@@ -1,0 +1,105 @@
+"""SQL of taking back: what of a source is deleted, and why the rest stays."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from servicekit.postgres import sql
+from services.auth.shared.store.unit_of_work import Connection
+
+# What was born here and needs an account, or a key; NULL: nothing does.
+ACCOUNT_NEEDED_BY: Final = """
+CASE
+    WHEN u.id = ANY($2::text[]) THEN 'requests'
+    WHEN u.password_hash IS NOT NULL THEN 'password'
+    WHEN EXISTS (SELECT FROM auth.api_keys AS k WHERE k.user_id = u.id) THEN 'keys'
+    WHEN EXISTS (SELECT FROM auth.oauth_grants AS g WHERE g.user_id = u.id) THEN 'consents'
+    WHEN EXISTS (SELECT FROM auth.oauth_clients AS c WHERE c.owner_user_id = u.id) THEN 'applications'
+    WHEN EXISTS (SELECT FROM auth.external_identities AS e WHERE e.user_id = u.id) THEN 'logins by other services'
+    WHEN EXISTS (SELECT FROM auth.model_names AS m WHERE m.user_id = u.id) THEN 'model names'
+    WHEN EXISTS (SELECT FROM auth.budgets AS b WHERE b.user_id = u.id) THEN 'budgets'
+    WHEN EXISTS (SELECT FROM auth.organization_members AS o WHERE o.user_id = u.id) THEN 'an organization'
+END
+"""
+KEY_NEEDED_BY: Final = """
+CASE
+    WHEN EXISTS (SELECT FROM auth.keys_made_by(ARRAY['key:' || k.id])) THEN 'keys that it made'
+    WHEN EXISTS (SELECT FROM auth.clients_made_by(ARRAY['key:' || k.id])) THEN 'applications that it made'
+    WHEN EXISTS (SELECT FROM auth.api_keys AS later WHERE later.lineage_id = k.id AND later.id <> k.id)
+        THEN 'the key that followed it'
+END
+"""
+
+TAKE_BACK_KEYS: Final = sql(
+    """
+WITH brought AS (
+    SELECT r.id FROM auth.imported_rows AS r WHERE r.source_id = $1 AND r.kind = 'key'
+), gone AS (
+    DELETE FROM auth.api_keys AS k USING brought AS b WHERE k.id = b.id AND ({needed_by}) IS NULL RETURNING k.id
+)
+DELETE FROM auth.imported_rows AS r USING gone WHERE r.kind = 'key' AND r.id = gone.id RETURNING r.id
+""",
+    needed_by=KEY_NEEDED_BY,
+)
+TAKE_BACK_ACCOUNTS: Final = sql(
+    """
+WITH gone AS (
+    DELETE FROM auth.users AS u USING auth.imported_rows AS r
+    WHERE r.source_id = $1 AND r.kind = 'user' AND u.id = r.id AND ({needed_by}) IS NULL
+    RETURNING u.id
+)
+DELETE FROM auth.imported_rows AS r USING gone WHERE r.kind = 'user' AND r.id = gone.id RETURNING r.id
+""",
+    needed_by=ACCOUNT_NEEDED_BY,
+)
+LEFT_BEHIND: Final = sql(
+    """
+SELECT r.kind, r.id, {account_needed_by} AS needed_by
+FROM auth.imported_rows AS r JOIN auth.users AS u ON u.id = r.id WHERE r.source_id = $1 AND r.kind = 'user'
+UNION ALL
+SELECT r.kind, r.id, {key_needed_by}
+FROM auth.imported_rows AS r JOIN auth.api_keys AS k ON k.id = r.id WHERE r.source_id = $1 AND r.kind = 'key'
+ORDER BY 1, 2
+""",
+    account_needed_by=ACCOUNT_NEEDED_BY,
+    key_needed_by=KEY_NEEDED_BY,
+)
+FORGET_ROWS: Final = """
+DELETE FROM auth.imported_rows AS r WHERE r.source_id = $1
+    AND NOT EXISTS (SELECT FROM auth.users AS u WHERE r.kind = 'user' AND u.id = r.id)
+    AND NOT EXISTS (SELECT FROM auth.api_keys AS k WHERE r.kind = 'key' AND k.id = r.id)
+"""
+BROUGHT_ACCOUNTS: Final = "SELECT id FROM auth.imported_rows WHERE source_id = $1 AND kind = 'user'"
+
+# Switches of keys that are no more.
+FORGET_SWITCHES: Final = "DELETE FROM auth.disabled_credentials WHERE subject = ANY($1::text[])"
+
+
+async def take_back(
+    connection: Connection, source_id: str, in_use: Collection[str]
+) -> tuple[list[str], list[str], list[tuple[str, str, str]]]:
+    """Delete the keys and accounts that a source brought and nothing of 1.1 needs.
+
+    Args:
+        in_use: accounts on which 1.1 has booked requests of its own.
+
+    Returns:
+        The ids of keys and of accounts that are gone; and of what stays kind, id, and what needs it.
+    """
+    keys = await connection.fetch(TAKE_BACK_KEYS, source_id)
+    await connection.execute(FORGET_SWITCHES, [f"key:{row['id']}" for row in keys])
+    accounts = await connection.fetch(TAKE_BACK_ACCOUNTS, source_id, list(in_use))
+    # Deleted here meanwhile, by their owners: nobody brought them back.
+    await connection.execute(FORGET_ROWS, source_id)
+    staying = await connection.fetch(LEFT_BEHIND, source_id, list(in_use))
+    return (
+        [row["id"] for row in keys],
+        [row["id"] for row in accounts],
+        [(row["kind"], row["id"], row["needed_by"]) for row in staying],
+    )
+
+
+async def brought_accounts(connection: Connection, source_id: str) -> list[str]:
+    """Return the ids of the accounts that a source brought."""
+    return [row["id"] for row in await connection.fetch(BROUGHT_ACCOUNTS, source_id)]

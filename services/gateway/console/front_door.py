@@ -1,0 +1,82 @@
+"""/: what this is, whether it works now, and the ways in. Programs get the same as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from servicekit.errors import ErrorReason, NotFound, ServiceError
+from services.gateway.console.demo import DemoFile
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.edge.origin import header
+from services.gateway.pages.answers import Download, PageAnswer, Redirect, TemplatePage
+from services.gateway.pages.menu import CONSOLE
+from services.gateway.pages.own_api import ApiRefused, OwnApi
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import NotLoggedIn, PageDependencies, page_endpoint, require_user
+
+PATH: Final = "/"
+DEMO_PATH: Final = "/demo"
+# What a program that asks for the root wants to know.
+PLACES: Final = {"api": "/v1", "models": "/v1/models", "health": "/health/ready", "providers": "/health/providers"}
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDoor:
+    """The first page. `shows_docs`: whether there is a page about the API."""
+
+    shared: PageDependencies
+    api: OwnApi
+    demo: DemoFile
+    shows_docs: bool
+
+    def all(self) -> list[Endpoint]:
+        """Return the page, and the way in as the demo account."""
+        return [
+            page_endpoint(PATH, self.shared, self.show),
+            page_endpoint(DEMO_PATH, self.shared, None, self.enter_as_demo),
+        ]
+
+    async def show(self, page: PageContext) -> PageAnswer:
+        """Show the page, or tell a program where things are."""
+        if "text/html" not in header(page.scope, b"accept"):
+            return Download(b"application/json", json.dumps({"name": "Razvilka", **PLACES}).encode())
+        await self._recognise(page)
+        values = {
+            "providers": await self._providers(page),
+            "demo": self.demo.account(page.origin),
+            "shows_docs": self.shows_docs,
+            "url": page.public_url,
+        }
+        return TemplatePage("front_door.html", values)
+
+    async def _recognise(self, page: PageContext) -> None:
+        """Let whoever is logged in see their own door; the page is there for everybody else, too."""
+        try:
+            await require_user(page, self.shared.accounts)
+        except (NotLoggedIn, ServiceError):
+            return
+
+    async def _providers(self, page: PageContext) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = (await self.api.get(page, "/health/providers"))["providers"]
+        except ApiRefused:
+            return None
+        return found
+
+    async def enter_as_demo(self, page: PageContext) -> PageAnswer:
+        """Open a session of the demo account, of a local suite, at this machine.
+
+        Raises:
+            NotFound: there is none for this visitor.
+        """
+        demo = self.demo.account(page.origin)
+        if demo is None:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no demo account.")
+        page.log_in(
+            await self.shared.accounts.login(
+                demo.email, demo.password, "", page.origin, page.call, previous=page.session
+            )
+        )
+        return Redirect(CONSOLE)

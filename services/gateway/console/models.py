@@ -1,0 +1,59 @@
+"""/console/models: the catalogue as people compare it: what a name resolves to, windows, prices, ends, health."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.pages.answers import PageAnswer, TemplatePage
+from services.gateway.pages.menu import CONSOLE
+from services.gateway.pages.own_api import ApiRefused, OwnApi
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+
+# People compare the price of so many tokens.
+THOUSAND: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsPage:
+    """The catalogue."""
+
+    shared: PageDependencies
+    api: OwnApi
+
+    def all(self) -> list[Endpoint]:
+        """Return the page."""
+        return [page_endpoint(f"{CONSOLE}/models", self.shared, self.show, login_required=True)]
+
+    async def show(self, page: PageContext) -> PageAnswer:
+        """Show every model that the person may use."""
+        models, health = await asyncio.gather(self.api.get(page, "/v1/models"), self._health(page))
+        rows = [{**model, "price": _price(model), "health": health.get(model["id"])} for model in models["data"]]
+        return TemplatePage("models.html", {"models": rows})
+
+    async def _health(self, page: PageContext) -> Mapping[str, Mapping[str, Any]]:
+        """Return how each model version is now; of none while the routers cannot be asked."""
+        try:
+            found = await self.api.get(page, "/v1/providers/status")
+        except ApiRefused as exc:
+            if exc.status < 500:
+                raise
+            return {}
+        return {model["model"]: model for provider in found["data"] for model in provider["models"]}
+
+
+def _price(model: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Return roubles for a thousand tokens, as exact as the catalogue has them."""
+    pricing = model["pricing"]
+    if pricing is None:
+        return None
+    return {name: _written(Decimal(pricing[name]) * THOUSAND) for name in ("prompt", "completion", "cached_prompt")}
+
+
+def _written(amount: Decimal) -> str:
+    return f"{amount.normalize():f}".replace(".", ",") + "\u00a0₽"

@@ -1,0 +1,57 @@
+"""/console/requests: the log of requests, page by page, and everything that is known of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from services.gateway.console.usage.questions import PERIODS, question_of
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.edge.reading.params import first
+from services.gateway.pages.answers import PageAnswer, TemplatePage
+from services.gateway.pages.menu import CONSOLE
+from services.gateway.pages.own_api import ApiRefused, OwnApi
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+
+PATH: Final = f"{CONSOLE}/requests"
+ROWS: Final = 50
+STATUSES: Final = ("completed", "interrupted", "failed")
+LOG: Final = "requests.html"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPages:
+    """The log, and one request explained."""
+
+    shared: PageDependencies
+    api: OwnApi
+
+    def all(self) -> list[Endpoint]:
+        """Return the pages."""
+        return [
+            page_endpoint(PATH, self.shared, self.show, login_required=True),
+            page_endpoint(f"{PATH}/{{request_id}}", self.shared, self.explain, login_required=True),
+        ]
+
+    async def show(self, page: PageContext) -> PageAnswer:
+        """Show a page of the log, the newest first."""
+        asked, cursor = question_of(page.query, ("cost",)).params, first(page.query, "cursor")
+        choices = {"periods": PERIODS, "statuses": STATUSES}
+        values: dict[str, Any] = {"asked": dict(asked), **choices, "lines": [], "more": "", "refused": None}
+        params = [*asked, ("limit", str(ROWS)), *([("cursor", cursor)] if cursor else [])]
+        try:
+            found = await self.api.get(page, "/v1/usage/requests", params)
+        except ApiRefused as exc:
+            if exc.status != 400:
+                raise
+            return TemplatePage(LOG, {**values, "refused": exc}, 400)
+        more = f"{PATH}?{urlencode([*asked, ('cursor', found['next_cursor'])])}" if found["has_more"] else ""
+        return TemplatePage(LOG, {**values, "lines": found["data"], "more": more})
+
+    async def explain(self, page: PageContext) -> PageAnswer:
+        """Show route, attempts, limits, price and tokens of one request."""
+        request_id = page.scope["path_params"]["request_id"]
+        found = await self.api.get(page, f"/v1/requests/{quote(request_id, safe='')}")
+        return TemplatePage("request.html", {"request": found})

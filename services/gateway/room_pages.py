@@ -1,0 +1,73 @@
+"""What FastAPI does not serve: the endpoints of the protocol and the pages, made of the same parts as the routes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.gateway.console.access import AccessPages
+from services.gateway.console.account import AccountPages
+from services.gateway.console.demo import DemoFile
+from services.gateway.console.front_door import FrontDoor
+from services.gateway.console.login import LoginPages
+from services.gateway.console.models import ModelsPage
+from services.gateway.console.overview import OverviewPage
+from services.gateway.console.registration import RegistrationPages
+from services.gateway.console.requests import RequestPages
+from services.gateway.console.usage.page import UsagePage
+from services.gateway.edge.endpoint import Cors, Endpoint
+from services.gateway.oauth.authorize import Authorization
+from services.gateway.oauth.device import DevicePages
+from services.gateway.oauth.metadata import MetadataEndpoints
+from services.gateway.oauth.token import TokenEndpoints
+from services.gateway.pages.docs_page import docs_endpoint
+from services.gateway.pages.own_api import OwnApi
+from services.gateway.pages.page_endpoint import PageDependencies
+from services.gateway.pages.policy_reports import reports_endpoint
+from services.gateway.pages.static_route import static_endpoint
+from services.gateway.rooms import AppDependencies
+
+# What is of the protocol was at /oauth/… in release 1.0, and is there still.
+OAUTH_PREFIX: Final = "/oauth"
+
+
+def protocol_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
+    """Return the endpoints of the protocol by path, each also under /oauth."""
+    cors = Cors(parts.settings.oauth.cors_list)
+    endpoints = (
+        *TokenEndpoints(parts.oauth, parts.possession, parts.limit, cors).all(),
+        *MetadataEndpoints(parts.key_set, cors).all(),
+    )
+    return {prefix + endpoint.path: endpoint for endpoint in endpoints for prefix in ("", OAUTH_PREFIX)}
+
+
+def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
+    """Return the pages for people by path; those of the protocol also under /oauth. `api` is what they ask."""
+    settings = parts.settings
+    shared = PageDependencies(parts.key_set, parts.accounts, parts.limit, settings.public_url)
+    authorization = Authorization(shared, parts.oauth, parts.catalog)
+    protocol = (*authorization.all(), *DevicePages(shared, parts.oauth, parts.catalog).all())
+    people = (
+        *LoginPages(shared, authorization, parts.clock).all(),
+        *RegistrationPages(shared).all(),
+        *FrontDoor(
+            shared,
+            api,
+            DemoFile(settings.demo_file),
+            shows_docs=settings.environment != "production",
+        ).all(),
+        *OverviewPage(shared, api).all(),
+        *UsagePage(shared, api).all(),
+        *RequestPages(shared, api).all(),
+        *ModelsPage(shared, api).all(),
+        *AccountPages(shared).all(),
+        *AccessPages(shared, parts.grants, parts.auth, parts.notifications).all(
+            outbox=settings.environment != "production"
+        ),
+        static_endpoint(),
+        reports_endpoint(parts.limit),
+        *([docs_endpoint()] if settings.environment != "production" else []),
+    )
+    return {
+        **{page.path: page for page in (*protocol, *people)},
+        **{OAUTH_PREFIX + page.path: page for page in protocol},
+    }

@@ -1,0 +1,58 @@
+"""/console/requests and /console/models: the API's rows for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from razvilka.usage.v1 import statistics_pb2
+
+from services.gateway.tests.backends import Backends
+from services.gateway.tests.conftest import Edge
+from services.gateway.tests.pages.browser import browser, log_in
+
+
+def line(number: int) -> statistics_pb2.RequestLine:
+    """Return a request that cost 0.001234 roubles."""
+    made = statistics_pb2.RequestLine(
+        request_id=f"01900000-0000-7000-8000-{number:012d}", model="yandexgpt:latest", status="completed"
+    )
+    made.created_at.FromDatetime(datetime(2026, 11, 28, 12, tzinfo=UTC))
+    made.tokens_input, made.tokens_output, made.cost_micro_rub, made.latency_ms = 1200, 34, 1234, 560
+    return made
+
+
+async def test_the_log_is_paged_and_tells_costs_to_the_last_micro_rouble(edge: Edge, backends: Backends) -> None:
+    """Fifty a page; the link to older ones goes on where the page ends."""
+    backends.statistics.lines = [line(number) for number in range(60)]
+    async with browser(edge) as client:
+        await log_in(client)
+        page = await client.get("/console/requests?period=all")
+        older = page.text.split('<a class="button plain" href="', 1)[1].split('"', 1)[0].replace("&amp;", "&")
+        rest = await client.get(older)
+
+    assert page.text.count("0,001234\u00a0₽") == 50
+    assert rest.text.count("0,001234\u00a0₽") == 10
+    assert "period=all" in older
+    assert 'rel="next"' not in rest.text
+
+
+async def test_a_request_that_is_not_there_is_a_page_that_says_so(edge: Edge) -> None:
+    """Also for what can be no id."""
+    async with browser(edge) as client:
+        await log_in(client)
+        absent = await client.get("/console/requests/01900000-0000-7000-8000-000000000099")
+        nonsense = await client.get("/console/requests/%3Cscript%3E")
+
+    assert (absent.status_code, nonsense.status_code) == (404, 404)
+    assert "<script" not in nonsense.text
+
+
+async def test_the_catalogue_shows_prices_of_a_thousand_tokens(edge: Edge) -> None:
+    """As exact as the catalogue has them, beside what each name resolves to."""
+    async with browser(edge) as client:
+        await log_in(client)
+        listed = (await edge.client.get("/v1/models")).json()["data"]
+        page = (await client.get("/console/models")).text
+
+    assert all(model["id"] in page for model in listed)
+    assert "\u00a0₽</td>" in page
