@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -38,10 +39,13 @@ VERBS: Final = (
     invite.VERB,
     undo.VERB,
 )
+_SILENT: Final = logging.NullHandler()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; return the exit status."""
+    # What drivers say to a log that nobody set up ends on stderr, beside the one line that tells the fault.
+    logging.getLogger().addHandler(_SILENT)
     typed = sys.argv[1:] if arguments is None else arguments
     given = _parser().parse_args(typed)
     error = None

@@ -21,6 +21,8 @@ LOST: Final = (
     asyncpg.InsufficientResourcesError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    # A COPY whose connection is cut: its transaction cannot even be rolled back.
+    asyncpg.InternalClientError,
     asyncpg.ReadOnlySQLTransactionError,
 )
 

@@ -18,7 +18,7 @@ from migrate.moving.edited import AGAIN, edited
 from migrate.moving.mark import MARK, check_mark
 from migrate.moving.owners import owners_in
 from migrate.moving.requests import Shown
-from migrate.moving.run import ROUND, Order, leave_history, move, move_rest, reading_of, state_of_people
+from migrate.moving.run import ROUND, Order, leave_history, move, move_rest, read_history, reading_of, state_of_people
 from migrate.moving.target import Target
 from migrate.report.files import ReportFiles
 from migrate.report.wholes import HeldLines, Wholes
@@ -90,7 +90,8 @@ async def _follow_wholes(order: Order, layout: Layout, target: Target, report: R
             read_rows(order.source.database, layout.tables["api_keys"]),
             state,
         )
-        history = leave_history(order.source, layout, held)
+        statuses = read_history(order.source, layout)
+        history = leave_history(statuses, held)
     digest = _digest(users, keys, held)
     is_again = state.get(AGAIN, False)
     if digest == state.get(WHOLES) and not is_again:
@@ -102,7 +103,7 @@ async def _follow_wholes(order: Order, layout: Layout, target: Target, report: R
     wholes.write(held, (), report, state[ROUND], number)
     new_state = {
         **state,
-        **state_of_people(users, keys, followed.people, collisions),
+        **state_of_people(users, keys, statuses, followed.people, collisions),
         "provider_status": history.as_json(),
         # Rows of a user who was absent wait, and come back from there only.
         "absent": sorted({*(() if is_again else state["absent"]), *followed.people.absent}),

@@ -83,7 +83,7 @@ def inspect_source(source: Source, reading: Reading, names: Names) -> Inspection
     known = {fate.record.id for fate in people.accounts if isinstance(fate, Moved)}
     _count_requests(source, layout.tables["usage"], reading, names, known, found)
     if HISTORY in layout.tables:
-        found.tables[HISTORY] = _count_history(source.database)
+        found.tables[HISTORY] = _count_history(source.database, layout.tables[HISTORY])
     return found
 
 
@@ -129,10 +129,12 @@ def _is_orphan(user_id: Stored, known: set[str]) -> bool:
     return not isinstance(verdict, Refused) and verdict.value not in known
 
 
-def _count_history(database: sqlite3.Connection) -> TableCount:
+def _count_history(database: sqlite3.Connection, table: Table) -> TableCount:
     # What 1.0 said of providers is history: the routers of 1.1 write their own state every few seconds.
-    (rows,) = database.execute("SELECT count(*) FROM provider_status").fetchone()
-    return TableCount(rows=rows, quarantined=rows, reasons=Counter({("", "history_of_1_0"): rows} if rows else {}))
+    found = read_rows(database, table)
+    rows = len(found.rows)
+    reasons = Counter({("", "history_of_1_0"): rows} if rows else {})
+    return TableCount(rows=rows, quarantined=rows, reasons=reasons, holes=list(found.holes))
 
 
 def _is_whole(database: sqlite3.Connection) -> bool:

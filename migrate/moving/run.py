@@ -20,13 +20,14 @@ from migrate.moving.mark import MARK, check_mark, mark_at
 from migrate.moving.owners import MERGED, Ask, check_still_decided, decided, owners_in
 from migrate.moving.people import MovedPeople, move_people
 from migrate.moving.requests import PEOPLE_MOVED, MovedRequests, Shown, Way, move_requests
-from migrate.moving.seen_ids import SeenIds
+from migrate.moving.seen_ids import SeenIds, forget_ids, opened_ids
 from migrate.moving.target import Target
 from migrate.report.files import ReportFiles
 from migrate.report.lines import ReportLines
 from migrate.report.wholes import HeldLines, Wholes
 from migrate.rules.times import Reading
 from migrate.source.file import Source
+from migrate.source.pages import bad_pages
 from migrate.source.scan import Scan, SourceRows, read_rows
 from migrate.source.tables import Layout, Table, read_layout
 from services.usage.importing.imports import BEGINNING, Batch
@@ -91,7 +92,7 @@ async def move_rest(order: Order, layout: Layout, target: Target, report: Report
     table = layout.tables["usage"]
     check_mark(order.source.database, table, state.get(MARK))
     scan = Scan(order.source.database, table)
-    with SeenIds(report.folder / SEEN) as seen:
+    with opened_ids(report.folder / SEEN) as seen:
         moved = await move_requests(scan, table, way_of(order, state, target, seen, report, shown))
     await _keep_mark(order, table, target)
     summary = _summary(order, layout, state, moved)
@@ -128,7 +129,7 @@ async def _move_people(
 ) -> None:
     report.cut({})
     # What an earlier run saw, whose rows were taken back.
-    (report.folder / SEEN).unlink(missing_ok=True)
+    forget_ids(report.folder / SEEN)
     held, wholes = HeldLines(), Wholes(report.folder)
     users, keys = (read_rows(order.source.database, layout.tables[name]) for name in ("users", "api_keys"))
     collisions = await find_collisions(read_people(users.values, keys.values, order.reading), target.auth)
@@ -139,11 +140,12 @@ async def _move_people(
     begun = {MERGED: merged, FIRST_SEEN: first_seen, ZONE: state.get(ZONE, None if zone is None else zone.key)}
     await target.usage.put(Batch(BEGINNING, BEGINNING, (), {}, begun))
     people = await move_people(users, keys, reading_of(order, begun), merged, target.auth, held)
-    history = leave_history(order.source, layout, held)
+    statuses = read_history(order.source, layout)
+    history = leave_history(statuses, held)
     wholes.write(held, (), report, None, FIRST_ROUND)
     moved = {
         **begun,
-        **state_of_people(users, keys, people, collisions),
+        **state_of_people(users, keys, statuses, people, collisions),
         "provider_status": history.as_json(),
         "absent": sorted(people.absent),
         ROUND: FIRST_ROUND,
@@ -173,23 +175,28 @@ def reading_of(order: Order, state: Mapping[str, Any]) -> Reading:
 
 
 def state_of_people(
-    users: SourceRows, keys: SourceRows, people: MovedPeople, collisions: Sequence[Collision]
+    users: SourceRows, keys: SourceRows, statuses: SourceRows, people: MovedPeople, collisions: Sequence[Collision]
 ) -> dict[str, Any]:
     """Return what the summary says of them."""
     return {
         "users": people.users.as_json(),
         "api_keys": people.keys.as_json(),
-        "unreadable": {"users": _holes(users), "api_keys": _holes(keys)},
+        "unreadable": {"users": _holes(users), "api_keys": _holes(keys), "provider_status": _holes(statuses)},
         "addresses_of_several": [[each.address, *each.user_ids] for each in collisions],
         "accounts_of_1_1": sorted({id_ for each in collisions for id_ in each.user_ids[: each.of_1_1]}),
     }
 
 
-def leave_history(source: Source, layout: Layout, report: ReportLines) -> Counts:
+def read_history(source: Source, layout: Layout) -> SourceRows:
+    """Return what 1.0 said of providers."""
+    table = layout.tables.get("provider_status")
+    return read_rows(source.database, table) if table else SourceRows((), ())
+
+
+def leave_history(statuses: SourceRows, report: ReportLines) -> Counts:
     """Set aside what 1.0 said of providers: the routers of 1.1 write their own state every few seconds."""
     counts = Counts()
-    table = layout.tables.get("provider_status")
-    for number, row in read_rows(source.database, table).rows if table else ():
+    for number, row in statuses.rows:
         report.quarantine("provider_status", number, Quarantined("history_of_1_0"), row)
         counts.quarantined += 1
     return counts
@@ -200,7 +207,7 @@ def _holes(rows: SourceRows) -> list[list[int]]:
 
 
 def _summary(order: Order, layout: Layout, state: Mapping[str, Any], moved: MovedRequests) -> dict[str, Any]:
-    usage_holes = [[hole.first, hole.last] for hole in moved.holes]
+    unreadable = {**state["unreadable"], "usage": [[hole.first, hole.last] for hole in moved.holes]}
     return {
         "source": str(order.source.path),
         "source_id": order.source_id,
@@ -212,7 +219,8 @@ def _summary(order: Order, layout: Layout, state: Mapping[str, Any], moved: Move
             "provider_status": state["provider_status"],
             "usage": {**moved.counts.as_json(), "cost_micro_rub": moved.cost_micro_rub},
         },
-        "unreadable": {**state["unreadable"], "usage": usage_holes},
+        "unreadable": unreadable,
+        "bad_pages": bad_pages(order.source.database) if any(unreadable.values()) else [],
         "addresses_of_several": state["addresses_of_several"],
         "accounts_of_1_1": state.get("accounts_of_1_1", []),
         "merged": state.get(MERGED, {}),

@@ -14,7 +14,7 @@ from migrate.moving.counts import Counts
 from migrate.moving.filling import Filling, MovedRequests, Shown, Way
 from migrate.moving.requests import put_batch
 from migrate.moving.run import SEEN, Order, way_of
-from migrate.moving.seen_ids import SeenIds
+from migrate.moving.seen_ids import SeenIds, opened_ids
 from migrate.moving.target import Target
 from migrate.report.files import ReportFiles
 from migrate.report.lines import ReportLines
@@ -85,7 +85,7 @@ async def _retry(order: Order, rows: list[Waiting], target: Target, report: Repo
     lines = RoundLines(report, state.get(RETRIES, 0) + 1)
     table = read_layout(order.source.database).tables["usage"]
     scan = Scan(order.source.database, table)
-    with SeenIds(report.folder / SEEN) as seen:
+    with opened_ids(report.folder / SEEN) as seen:
         way = way_of(order, state, target, seen, report, shown)
         plain = PlainRows(table, way.reading, way.names, frozenset())
         filling = Filling(way, scan, plain, RetriedIds(seen, scan, way), moved, lines)

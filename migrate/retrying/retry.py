@@ -9,7 +9,7 @@ from typing import Any
 from migrate.following.round import take_round
 from migrate.moving.edited import AGAIN, EDITS
 from migrate.moving.filling import Shown
-from migrate.moving.owners import RENAMED, owners_in
+from migrate.moving.owners import RENAMED, check_still_decided, owners_in
 from migrate.moving.run import Order, move_rest, reading_of
 from migrate.moving.target import Target
 from migrate.report.files import ReportFiles
@@ -55,6 +55,7 @@ async def retry(
     last, state = await target.usage.progress()
     if last == BEGINNING:
         raise WrongEdit("Nothing of this source has moved: start with run.")
+    check_still_decided(state, order.decisions)
     report.cut(state["lengths"])
     waiting = find_waiting(report.folder, edits, order.reading.zone)
     order = replace(order, reading=replace(order.reading, zone=None))

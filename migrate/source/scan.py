@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -19,6 +20,7 @@ MIN_ROWID: Final = -(2**63)
 NEAR: Final = 100_000
 _BELOW: Final = "SELECT {key} FROM {table} WHERE {key} <= 0 ORDER BY {key} DESC LIMIT 1"
 _WITH: Final = "SELECT {key}, {columns} FROM {table} WHERE {column} = ?"
+_FROM: Final = "SELECT {key}, {columns} FROM {table} WHERE {key} >= ? ORDER BY {key} LIMIT 1"
 _BEHIND: Final = "SELECT {key}, {columns} FROM {table} WHERE ({key}) > ({marks}) ORDER BY {key} LIMIT ?"
 _UP_TO: Final = "SELECT {key}, {columns} FROM {table} WHERE {key} <= ? ORDER BY {key} DESC LIMIT ?"
 _FROM_PLACE: Final = "SELECT {key}, {columns} FROM {table} ORDER BY {key} LIMIT ? OFFSET ?"
@@ -180,32 +182,40 @@ class Scan:
         """Return the rows before the hole that begins somewhere behind `after`, else the first one behind it."""
         limit = PIECE // 2
         while limit:
-            if (found := self._tried(after, limit)) is not None:
-                return found
+            with suppress(sqlite3.DatabaseError):
+                return self._read((after,), limit)
             limit //= 2
-        behind = self._end_of_hole(after)
-        self.holes.append(Hole(after + 1, behind))
-        return [] if behind == MAX_ROWID else self._tried(behind, 1) or []
+        end = self._end_of_hole(after + 1)
+        self.holes.append(Hole(after + 1, MAX_ROWID if end is None else end - 1))
+        return [] if end is None else self._first_from(end) or []
 
-    def _end_of_hole(self, after: int) -> int:
-        """Return the last rowid of a hole: no row that can be read is between two bad pages that are near."""
-        near = range(after + 1, min(after + NEAR, MAX_ROWID))
-        return next((number for number in near if self._tried(number, 1) is not None), None) or self._far_end(near[-1])
+    def _end_of_hole(self, first: int) -> int | None:
+        """Return the rowid from which on rows can be read again, None where there are none any more.
 
-    def _far_end(self, after: int) -> int:
-        """Return the last rowid behind which rows can be read again, found by doubling and then by halving."""
+        Each that is near is tried: there may be a good page between two bad ones.
+        """
+        near = range(first, min(first + NEAR, MAX_ROWID))
+        found = next((number for number in near if self._first_from(number) is not None), None)
+        return self._far_end(near[-1]) if found is None else found
+
+    def _far_end(self, bad: int) -> int | None:
+        """Return the same of a hole that is larger, found by doubling and then by halving."""
         step = 1
-        while after + step < MAX_ROWID and self._tried(after + step, 1) is None:
+        while bad + step < MAX_ROWID and self._first_from(bad + step) is None:
             step *= 2
-        bad, good = after + step // 2, min(after + step, MAX_ROWID)
+        bad, good = bad + step // 2, min(bad + step, MAX_ROWID)
         while good - bad > 1:
             middle = (bad + good) // 2
-            bad, good = (middle, good) if self._tried(middle, 1) is None else (bad, middle)
-        return good
+            bad, good = (middle, good) if self._first_from(middle) is None else (bad, middle)
+        return None if good == MAX_ROWID else good
 
-    def _tried(self, after: int, limit: int) -> list[tuple[Any, ...]] | None:
+    def _first_from(self, number: int) -> list[tuple[Any, ...]] | None:
+        """Return the row with a rowid, or the next one; None where it cannot be read.
+
+        Not the first one behind the rowid before: that one may be on the bad page.
+        """
         try:
-            return self._read((after,), limit)
+            return self._database.execute(sql(_FROM, **self._parts), (number,)).fetchall()
         except sqlite3.DatabaseError:
             return None
 

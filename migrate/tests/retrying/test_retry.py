@@ -153,6 +153,8 @@ def test_a_wrong_line_does_nothing_and_a_killed_return_goes_on(
         write(mended, line)
         assert main([*run, "--from-quarantine", str(mended)]) == 2
         assert said in capsys.readouterr().err
+    assert main([*run, "--from-quarantine", str(mended), "--merge-users", "user-1<-user-3"]) == 2
+    assert "undo" in capsys.readouterr().err
     assert contents(report) == before
     assert main([*run, "--naive-zone", "Europe/Moscow"]) == 2
     assert "--from-quarantine" in capsys.readouterr().err

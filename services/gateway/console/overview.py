@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.pages.answers import PageAnswer, TemplatePage
+from services.gateway.edge.reading.params import first
+from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi, Params
 from services.gateway.pages.page_context import PageContext
@@ -24,6 +26,7 @@ PARTS: Final[Mapping[str, tuple[str, Params]]] = {
     "advice": ("/v1/usage/recommendations", ()),
     "anomalies": ("/v1/usage/anomalies", (("limit", "3"),)),
 }
+ADVICE: Final = f"{CONSOLE}/advice"
 # Answers in the language that is asked for; all others have texts in both.
 SPOKEN: Final = frozenset({"/v1/usage/forecast"})
 MOST_ADVICE: Final = 3
@@ -37,14 +40,24 @@ class OverviewPage:
     api: OwnApi
 
     def all(self) -> list[Endpoint]:
-        """Return the page."""
-        return [page_endpoint(CONSOLE, self.shared, self.show, login_required=True)]
+        """Return the page, and what its buttons do."""
+        return [
+            page_endpoint(CONSOLE, self.shared, self.show, login_required=True),
+            page_endpoint(ADVICE, self.shared, None, self.decide, login_required=True),
+        ]
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show each part, or that it cannot be told at the moment."""
         answers = await asyncio.gather(*[self._part(page, *question) for question in PARTS.values()])
         parts = dict(zip(PARTS, answers, strict=True))
         return TemplatePage("overview.html", {**parts, "most_advice": MOST_ADVICE})
+
+    async def decide(self, page: PageContext) -> PageAnswer:
+        """Accept a piece of advice, or dismiss it with a reason."""
+        advice_id = quote(first(page.form, "id"), safe="")
+        order = {"state": first(page.form, "state"), "reason": first(page.form, "reason")}
+        await self.api.send(page, "POST", f"/v1/usage/recommendations/{advice_id}", order)
+        return Redirect(CONSOLE)
 
     async def _part(self, page: PageContext, path: str, params: Params) -> Any:
         try:

@@ -17,7 +17,7 @@ def main() -> int:
     """Kill; return 0 when every row of every move is accounted for."""
     parser = argparse.ArgumentParser(prog="make migrate-kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=300)
-    parser.add_argument("--rows", type=int, default=60_000, help="usage rows of the source")
+    parser.add_argument("--rows", type=int, default=8_000, help="usage rows of the source")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)

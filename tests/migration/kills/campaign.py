@@ -12,10 +12,10 @@ from typing import Final
 
 from tests.migration.installation import Installation, installation
 from tests.migration.kills.server import KillableServer
-from tests.migration.kills.tool import Order, Tool, progress
+from tests.migration.kills.tool import Order, Progress, Tool
 from tools.testing.databases import Databases
 
-POLL_S: Final = 0.01
+POLL_S: Final = 0.02
 DONE: Final = (0, 1)
 NO_TARGET: Final = 4
 
@@ -77,11 +77,13 @@ class Campaign:
 
     def _is_at_a_moment(self, tool: Tool, order: Order) -> bool:
         """Wait for a commit or some, or for none, and a little; False: the tool has ended before."""
-        commits, seen = self._rng.choice([0, 1, 1, 2, 3, 5]), progress(order)
-        while commits and not tool.has_ended:
-            if (now := progress(order)) != seen:
-                commits, seen = commits - 1, now
-            time.sleep(POLL_S)
+        commits = self._rng.choice([0, 1, 1, 2, 3, 5])
+        with Progress(order) as progress:
+            seen = progress.now()
+            while commits and not tool.has_ended:
+                if (now := progress.now()) != seen:
+                    commits, seen = commits - 1, now
+                time.sleep(POLL_S)
         time.sleep(self._rng.uniform(0, 0.25))
         return not tool.has_ended
 

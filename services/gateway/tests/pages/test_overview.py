@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from razvilka.usage.v1 import statistics_pb2
+from razvilka.usage.v1 import insights_pb2, statistics_pb2
 
 from servicekit.errors import ErrorReason, Unavailable
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
-from services.gateway.tests.pages.browser import browser, log_in
+from services.gateway.tests.pages.browser import browser, form_of, log_in, submit
 
 
 def spent(micro_rub: int) -> statistics_pb2.DetailedStats:
@@ -41,6 +41,21 @@ async def test_a_part_that_fails_hides_no_other(edge: Edge, backends: Backends) 
     assert page.status_code == 200
     assert "Сейчас это узнать не получилось" in page.text
     assert "Провайдеры" in page.text
+
+
+async def test_advice_is_accepted_by_a_button(edge: Edge, backends: Backends) -> None:
+    """The decision goes the way of the API, in the person's name; what the API refuses is refused here."""
+    async with browser(edge) as client:
+        await log_in(client)
+        form = form_of(await client.get("/console"), "/console/advice")
+        accepted = await submit(client, form, state="accepted", reason="")
+        after = await client.get("/console")
+        refused = await submit(client, form, state="nonsense")
+
+    assert (accepted.status_code, accepted.headers["location"]) == (303, "/console")
+    assert backends.insights.advice.state == insights_pb2.ADVICE_STATE_ACCEPTED
+    assert 'action="/console/advice"' not in after.text
+    assert refused.status_code == 400
 
 
 async def test_a_person_may_ask_no_more_through_pages_than_the_account_may(edge: Edge, backends: Backends) -> None:
