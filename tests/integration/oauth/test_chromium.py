@@ -25,11 +25,13 @@ TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pra
 PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LISTEN: Final = "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
 MEMBERS: Final = (
-    "/console", "/console/usage", "/console/requests", "/console/profile", "/console/security", "/console/sessions", "/console/applications", "/console/keys", "/console/data",
-    "/device", "/logout",
+    "/console", "/console/usage", "/console/requests", "/console/models", "/console/profile", "/console/security",
+    "/console/sessions", "/console/applications", "/console/keys", "/console/data", "/device", "/logout",
 )  # fmt: skip
-STRANGERS: Final = ("/", "/login", "/registration", "/forgot-password", "/reset-password?token=x", "/verify-email?token=x",
-                    "/authorize?client_id=unknown")  # fmt: skip
+STRANGERS: Final = (
+    "/", "/login", "/registration", "/forgot-password", "/reset-password?token=x", "/verify-email?token=x",
+    "/authorize?client_id=unknown",
+)  # fmt: skip
 PHONE: Final = {"width": 360, "height": 740}
 DESK: Final = {"width": 1200, "height": 900}
 
