@@ -90,7 +90,7 @@ demo-data: $(READY) ## Give the demo account of the running suite ninety days of
 journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "ship-journals DIR", "replay FILE"
 	@$(BIN)/python -m tools.journal $(ARGS)
 
-migrate-1.0: $(READY) ## Move a database of release 1.0: ARGS="inspect|plan|run|follow|cutover|verify|report|invite|undo --source FILE"
+migrate-1.0: $(READY) ## Move a database of release 1.0: ARGS="inspect|plan|run|follow|cutover|way-back|verify|report|invite|undo --source FILE"
 	@$(BIN)/python -m migrate $(ARGS)
 
 migrate-demo: $(READY) ## Make a dirty database of release 1.0 that goes on being written to, and move it; ARGS="--keep DIR"

@@ -18,6 +18,8 @@ from tools.testing.databases import Databases
 POLL_S: Final = 0.02
 DONE: Final = (0, 1)
 NO_TARGET: Final = 4
+# Python ends with status 1 then, too.
+TRACEBACK: Final = "Traceback"
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class Campaign:
             self._kill(tool)
             return False
         status = tool.wait()
-        if status not in DONE:
+        if status not in DONE or TRACEBACK in tool.said:
             self.figures.problems.append(f"status {status}: {tool.said[-500:]}")
         return True
 
@@ -95,7 +97,9 @@ class Campaign:
             return
         self._server.kill()
         status = tool.wait()
-        # It says in one line that the database is away; a traceback has more.
-        if status != NO_TARGET or len(tool.said.splitlines()) > 1:
+        # It may have come to its end before; else it says in one line that the database is away.
+        is_told = status == NO_TARGET and len(tool.said.splitlines()) == 1
+        has_ended = status in DONE and TRACEBACK not in tool.said
+        if not (is_told or has_ended):
             self.figures.problems.append(f"status {status} without PostgreSQL: {tool.said[-500:]}")
         self._server.restart()
