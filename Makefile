@@ -90,7 +90,7 @@ demo-data: $(READY) ## Give the demo account of the running suite ninety days of
 journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "ship-journals DIR", "replay FILE"
 	@$(BIN)/python -m tools.journal $(ARGS)
 
-migrate-1.0: $(READY) ## Move a database of release 1.0: ARGS="inspect|plan|run|follow|cutover|verify|report|invite|undo --source FILE"
+migrate-1.0: $(READY) ## Move a database of release 1.0: ARGS="inspect|plan|run|follow|cutover|way-back|verify|report|invite|undo --source FILE"
 	@$(BIN)/python -m migrate $(ARGS)
 
 migrate-demo: $(READY) ## Make a dirty database of release 1.0 that goes on being written to, and move it; ARGS="--keep DIR"
@@ -138,7 +138,7 @@ queue: $(READY) ## Put 200 callers of 20 users on the providers' real quotas ove
 fuzz-http: $(READY) ## Throw 50,000 strange requests at a gateway; ARGS="--requests 10000 --seed 1"
 	@$(BIN)/python -m tools.fuzz.http $(ARGS)
 
-chaos: $(READY) ## Kill, pause, damage, fill and shift clocks under load, then audit the books; ARGS="--events 100"
+chaos: $(READY) ## Kill, pause, damage, fill, shift clocks under load with budgets, then audit the books; ARGS="--events 100"
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
 fuzz-grpc: $(READY) ## Send random messages to every gRPC service, with and without certificates; ARGS="--messages 100"

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from migrate.report.faults import ReportFault
 from migrate.report.log import RunLog
-from migrate.verbs import cutover, follow, inspect, invite, plan, report, undo, verify
+from migrate.verbs import cutover, follow, inspect, invite, plan, report, undo, verify, way_back
 from migrate.verbs import run as run_verb
 from migrate.verbs.faults import AGAIN, FAULTS, fault_of
 from migrate.verbs.verb import Verb
@@ -34,6 +34,7 @@ VERBS: Final = (
     run_verb.VERB,
     follow.VERB,
     cutover.VERB,
+    way_back.VERB,
     verify.VERB,
     report.VERB,
     invite.VERB,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import random
 import statistics
 import tempfile
@@ -17,7 +18,7 @@ import asyncpg
 import psutil
 
 from bench.usage.dataset import BIGGEST, DAYS, USERS, build
-from bench.usage.ingest import records_per_second
+from bench.usage.ingest import BATCH, WRITERS, records_per_second
 from bench.usage.questions import Ask, questions
 from servicekit.clock import SystemClock
 from services.usage.statistics.detailed import DetailedStatistics
@@ -52,8 +53,12 @@ async def _measure(ask: Ask, rounds: int, server: psutil.Process) -> _Taken:
 
 
 def _cpu_s(server: psutil.Process) -> float:
+    return time.process_time() + _server_cpu_s(server)
+
+
+def _server_cpu_s(server: psutil.Process) -> float:
     times = server.cpu_times()
-    return time.process_time() + times.user + times.system
+    return times.user + times.system
 
 
 async def _ask_all(pool: asyncpg.Pool[asyncpg.Record], now: datetime, rounds: int) -> None:
@@ -73,13 +78,21 @@ async def _ask_all(pool: asyncpg.Pool[asyncpg.Record], now: datetime, rounds: in
 
 
 async def _store_records(pool: asyncpg.Pool[asyncpg.Record], count: int) -> None:
-    server = psutil.Process(await pool.fetchval("SELECT pg_backend_pid()"))
-    cpu = _cpu_s(server)
+    """Store records by several connections; a rate says what the box gives just now, CPU what it takes."""
+    servers = [psutil.Process(pid) for pid in await _processes_of(pool)]
+    ours, theirs = time.process_time(), sum(map(_server_cpu_s, servers))
     rate = await records_per_second(UsageStore(pool), count, random.Random(7))  # noqa: S311 - sizes only
-    spent = (_cpu_s(server) - cpu) * 1e6 / count
+    ours, theirs = time.process_time() - ours, sum(map(_server_cpu_s, servers)) - theirs
     print(
-        f"\nIngest: {rate:,.0f} records/s with their rollups, batches of 500, one writer; {spent:,.0f} µs of CPU each."
+        f"\nIngest: {rate:,.0f} records/s with their rollups, batches of {BATCH}, {WRITERS} writers; CPU of a record:"
+        f" {ours * 1e6 / count:,.0f} µs of the service, {theirs * 1e6 / count:,.0f} µs of PostgreSQL."
     )
+
+
+async def _processes_of(pool: asyncpg.Pool[asyncpg.Record]) -> list[int]:
+    async with contextlib.AsyncExitStack() as taken:
+        connections = [await taken.enter_async_context(pool.acquire()) for _ in range(WRITERS)]
+        return [await connection.fetchval("SELECT pg_backend_pid()") for connection in connections]
 
 
 async def _run(databases: Databases, options: argparse.Namespace) -> None:
@@ -96,6 +109,7 @@ async def _run(databases: Databases, options: argparse.Namespace) -> None:
     alone = {"max_parallel_workers_per_gather": "0"}
     async with asyncpg.create_pool(dsn, min_size=1, max_size=1, command_timeout=600, server_settings=alone) as pool:
         await _ask_all(pool, now, options.rounds)
+    async with asyncpg.create_pool(dsn, min_size=WRITERS, max_size=WRITERS, command_timeout=600) as pool:
         await _store_records(pool, options.records)
 
 

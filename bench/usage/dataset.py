@@ -8,8 +8,7 @@ from typing import Final
 import asyncpg
 
 from servicekit.postgres import sql
-from services.usage.domain.rollup import SUMS
-from services.usage.store.column_sql import SUM_OF_ROWS, listed
+from services.usage.store.rollups import COUNTED, adding
 
 DAYS: Final = 184
 USERS: Final = 2_000
@@ -48,25 +47,10 @@ INSERT_ROWS: Final = """
         FROM generate_series($1::bigint, $2::bigint - 1) AS number
     ) AS drawn
 """
-_ROLLUP: Final = (
-    "INSERT INTO {table} ({key}, {names}) SELECT {key_of_rows}, {sums} FROM usage.usage GROUP BY {key_of_rows}"
+# As ingest adds them, a day at a time.
+ADD_DAY: Final = adding(
+    sql("SELECT {counted} FROM usage.usage WHERE created_at >= $1 AND created_at < $2", counted=COUNTED)
 )
-_DAY: Final = "(created_at AT TIME ZONE 'UTC')::date"
-_HOUR: Final = "date_trunc('hour', created_at, 'UTC')"
-_CALL: Final = "provider, model, status, endpoint, error_code"
-_KEYS: Final = {
-    "usage.rollup_day": (
-        f"user_id, day, key_id, grant_id, client_id, {_CALL}",
-        f"user_id, {_DAY}, key_id, grant_id, client_id, {_CALL}",
-    ),
-    "usage.rollup_day_user": ("day, user_id", f"{_DAY}, user_id"),
-    "usage.rollup_day_platform": (f"day, {_CALL}", f"{_DAY}, {_CALL}"),
-    "usage.rollup_hour_user": (
-        "user_id, hour, provider, model, status",
-        f"user_id, {_HOUR}, provider, model, status",
-    ),
-    "usage.rollup_hour_platform": (f"hour, {_CALL}", f"{_HOUR}, {_CALL}"),
-}
 
 
 async def build(connection: asyncpg.Connection[asyncpg.Record], rows: int, until: datetime) -> None:
@@ -79,9 +63,10 @@ async def build(connection: asyncpg.Connection[asyncpg.Record], rows: int, until
     begin_ms = int((begin - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
     for start in range(0, rows, CHUNK):
         await connection.execute(INSERT_ROWS, start, min(start + CHUNK, rows), begin_ms, step_ms)
-    for table, (key, key_of_rows) in _KEYS.items():
-        names, sums = listed(SUMS), SUM_OF_ROWS
-        await connection.execute(sql(_ROLLUP, table=table, key=key, names=names, key_of_rows=key_of_rows, sums=sums))
+    day = begin.replace(hour=0, minute=0, second=0, microsecond=0)
+    while day < until:
+        await connection.execute(ADD_DAY, day, day + timedelta(days=1))
+        day += timedelta(days=1)
     await connection.execute("VACUUM (ANALYZE)")
 
 

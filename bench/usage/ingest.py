@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -19,14 +21,25 @@ BATCH: Final = 500
 _EMPTY: Final[dict[str, Any]] = {"text": "", "integer": 0, "bigint": 0, "boolean": False, "bytea": b""}
 
 
+# Gateways ship side by side; each has one batch on its way.
+WRITERS: Final = 4
+
+
 async def records_per_second(store: UsageStore, count: int, rng: random.Random) -> float:
-    """Return how many records a second one writer stores."""
+    """Return how many records a second some writers store together."""
     ingest = Ingest(store, IngestSettings(), clock=SystemClock(), rng=rng)
     batches = [[_record(rng) for _ in range(BATCH)] for _ in range(count // BATCH)]
+    await ingest.record([_record(rng)])
     begin = time.perf_counter()
+    async with asyncio.TaskGroup() as writers:
+        for number in range(WRITERS):
+            writers.create_task(_store(ingest, batches[number::WRITERS]))
+    return len(batches) * BATCH / (time.perf_counter() - begin)
+
+
+async def _store(ingest: Ingest, batches: Sequence[Sequence[UsageRecord]]) -> None:
     for batch in batches:
         await ingest.record(batch)
-    return len(batches) * BATCH / (time.perf_counter() - begin)
 
 
 def _record(rng: random.Random) -> UsageRecord:

@@ -1,10 +1,10 @@
-"""cut_over: the last round, with 1.0's writers refused; then go, or back to 1.0 as if nothing had been."""
+"""decide: the last round, while 1.0's writers are refused; then go, or back to 1.0 as if nothing had been."""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,6 @@ from migrate.moving.target import Target
 from migrate.moving.verification import Difference, verify
 from migrate.report.files import ReportFiles
 from migrate.source.faults import SourceFault
-from migrate.source.lock import refuse_writers
 
 GO: Final = "go"
 BACK: Final = "back"
@@ -65,45 +64,28 @@ def reason(difference: Difference) -> str:
     return f"{difference.what}: source {difference.source}, target {difference.target}"
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Who is told: `shown` of usage rows, `before` of the round that 1.0 does not wait for, `decided` of the verdict.
-
-    1.0 is released when `decided` returns.
-    """
-
-    shown: Shown
-    before: Callable[[Round], None]
-    decided: Callable[[Verdict], Awaitable[None]]
-
-
-async def cut_over(order: Order, target: Target, report: ReportFiles, wait_s: float, listener: Listener) -> Verdict:
-    """Take a round, refuse 1.0's writers, take the rest, verify, and say go or back.
-
-    Args:
-        order: of a source that is not held.
-        target: where it goes.
-        report: has the verdict in its summary.
-        wait_s: how long to wait for a write of 1.0.
-        listener: is told.
+def check_is_the_file_itself(order: Order) -> None:
+    """Return when what is read is what can be locked.
 
     Raises:
-        SourceFault: the source cannot be locked, or is a copy. Whatever is raised, 1.0 can write again.
+        SourceFault: it is a copy.
     """
     if order.source.notes:
         raise SourceFault(
             "source_copied",
             f"{order.source.path} could only be read as a copy ({order.source.notes[0]}): open it once with 1.0.",
         )
-    listener.before(await take_round(order, target, report, listener.shown))
-    with refuse_writers(order.source.path, wait_s):
-        verdict = await _decided(order, target, report, listener.shown)
-        report.summary({**verdict.tail.summary, "cutover": verdict.as_json()})
-        await listener.decided(verdict)
-    return verdict
 
 
-async def _decided(order: Order, target: Target, report: ReportFiles, shown: Shown) -> Verdict:
+async def decide(order: Order, target: Target, report: ReportFiles, shown: Shown) -> Verdict:
+    """Take the rest over and verify; 1.0's writers are refused meanwhile (`refuse_writers`).
+
+    Args:
+        order: of a source that is not held, and was opened before it was locked.
+        target: where it goes.
+        report: has the verdict in its summary.
+        shown: is told of usage rows.
+    """
     locked_at, began_at = datetime.now(UTC), time.monotonic()
     tail = await take_round(order, target, report, shown)
     differences = await _verified(order, target, report.folder)
@@ -111,7 +93,9 @@ async def _decided(order: Order, target: Target, report: ReportFiles, shown: Sho
         differences = [Difference("usage rows that 1.0 wrote in spite of the lock", tail.behind, 0), *differences]
     tables = tail.summary["tables"]
     waiting = sum(tables[name]["quarantined"] for name in ("users", "api_keys", "usage"))
-    return Verdict(tail, differences, locked_at, time.monotonic() - began_at, waiting)
+    verdict = Verdict(tail, differences, locked_at, time.monotonic() - began_at, waiting)
+    report.summary({**tail.summary, "cutover": verdict.as_json()})
+    return verdict
 
 
 async def _verified(order: Order, target: Target, report: Path) -> list[Difference]:

@@ -13,6 +13,8 @@ async def find_collisions(people: People, imports: Imports) -> list[Collision]:
     """Return all groups: as people compare addresses, and as the database does, which is asked."""
     alike = await imports.alike(people.addresses)
     within = [(each.user_ids[0], other) for each in people.collisions for other in each.user_ids[1:]]
+    # An account that 1.1 has under the same id and address is no two of them: it is the id that is taken.
+    alike = [(one, other, is_here) for one, other, is_here in alike if one != other]
     of_1_1 = {other for _, other, is_here in alike if is_here}
     groups = _groups([*within, *((one, other) for one, other, _ in alike)])
     return sorted((_collision(group, of_1_1, people.addresses) for group in groups), key=lambda found: found.address)
@@ -31,4 +33,5 @@ def _collision(group: set[str], of_1_1: set[str], addresses: Mapping[str, str]) 
     known = sorted(group & of_1_1)
     # In the order of the rows: the first keeps the address unless 1.1 has it.
     own = [id_ for id_ in addresses if id_ in group and id_ not in of_1_1]
-    return Collision(addresses[own[0]], (*known, *own), len(known))
+    address = next(each for id_, each in addresses.items() if id_ in group)
+    return Collision(address, (*known, *own), len(known))

@@ -40,8 +40,9 @@ def check_mark(database: sqlite3.Connection, table: Table, mark: Mapping[str, An
         return
     raise SourceFault(
         "source_renumbered",
-        "Usage rows that have moved are not where they were: 1.0 deleted some, VACUUM numbered them anew, or this is "
-        "another file. Nothing was moved now; verify tells the days that differ, undo and run move all again.",
+        "Usage rows that have moved are not where they were: 1.0 deleted or changed some, VACUUM numbered them anew, "
+        "or this is another file. Nothing was moved now; verify tells the days that differ, undo and run move all "
+        "again.",
     )
 
 

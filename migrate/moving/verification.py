@@ -27,10 +27,10 @@ from migrate.rules.times import Reading
 from migrate.rules.verdict import Stored
 from migrate.source.scan import Scan, read_rows
 from migrate.source.tables import read_layout
-from migrate.usage_rows.day_sums import Day, day_sums
+from migrate.usage_rows.day_sums import SUMS, Day, day_sums
 from migrate.usage_rows.plain_rows import PlainRow, PlainRows, row_of
 from migrate.usage_rows.tags import tags_of
-from migrate.usage_rows.taken_ids import has_free_id, taken_ids
+from migrate.usage_rows.taken_ids import TakenIds, has_free_id, taken_ids
 from services.usage.importing.imports import BEGINNING
 
 
@@ -111,21 +111,33 @@ def _rows(order: Order, how: _Wanted, seen: SeenIds) -> Iterator[PlainRow]:
     table = read_layout(order.source.database).tables["usage"]
     scan = Scan(order.source.database, table)
     plain = PlainRows(table, how.reading, order.names, how.absent | how.owners.keys())
-
-    def fate_of(values: Mapping[str, Stored], reading: Reading = how.reading) -> Moved[Request] | None:
-        fate = booked(request_fate(values, reading, order.names), how.owners)
-        return fate if isinstance(fate, Moved) and fate.record.user_id not in how.absent else None
-
-    taken = taken_ids(scan, table, seen, lambda values: fate_of(values) is not None)
+    taken = taken_ids(scan, table, seen, lambda values: _moving(values, how.reading, order, how) is not None)
     for number, cells in chain.from_iterable(numbered(scan, table, BEGINNING)):
-        mended = how.mended.get(number)
-        row = plain.read(cells) if mended is None else None
+        row = None if number in how.mended else plain.read(cells)
         if row is not None and taken.is_free(row[0], number):
             yield row
-            continue
-        fate = fate_of(scan.named(scan.row(cells))) if mended is None else fate_of(*mended)
-        if fate is not None and has_free_id(fate, number, taken):
-            yield row_of(fate.record, tags_of(fate.record.extra)[0])
+        else:
+            yield from _slowly(number, scan.named(scan.row(cells)), order, how, taken)
+
+
+def _slowly(
+    number: int, original: Mapping[str, Stored], order: Order, how: _Wanted, taken: TakenIds
+) -> Iterator[PlainRow]:
+    values, reading = how.mended.get(number, (original, how.reading))
+    fate = _moving(values, reading, order, how)
+    if fate is None:
+        return
+    # A person may have given it another id.
+    is_free = (
+        taken.is_free_for_made(fate.record.id, number) if number in how.mended else has_free_id(fate, number, taken)
+    )
+    if is_free:
+        yield row_of(fate.record, tags_of(fate.record.extra)[0])
+
+
+def _moving(values: Mapping[str, Stored], reading: Reading, order: Order, how: _Wanted) -> Moved[Request] | None:
+    fate = booked(request_fate(values, reading, order.names), how.owners)
+    return fate if isinstance(fate, Moved) and fate.record.user_id not in how.absent else None
 
 
 def _sets(noun: str, wanted: set[str], found: set[str]) -> Iterator[Difference]:
@@ -135,7 +147,9 @@ def _sets(noun: str, wanted: set[str], found: set[str]) -> Iterator[Difference]:
 
 def _compared(wanted: Mapping[date, Day], found: Mapping[date, Day]) -> Iterator[Difference]:
     for day in sorted(wanted.keys() | found.keys()):
-        if wanted.get(day) != found.get(day):
-            yield Difference(
-                f"requests, tokens in and out, micro-roubles, checksum of {day}", wanted.get(day), found.get(day)
-            )
+        source, target = wanted.get(day, ()), found.get(day, ())
+        if source[:SUMS] != target[:SUMS]:
+            what = f"requests, tokens in and out, micro-roubles of {day}"
+            yield Difference(what, source[:SUMS] or None, target[:SUMS] or None)
+        elif source != target:
+            yield Difference(f"checksum of {day}, whose sums are the same", source[SUMS], target[SUMS])

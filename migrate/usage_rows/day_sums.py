@@ -13,6 +13,8 @@ from services.usage.importing.copy_rows import EPOCH, checksum
 Day: TypeAlias = tuple[int, ...]
 """Requests, tokens in and out, micro-roubles, and the sum of the rows' checksums."""
 
+# Those before the checksum.
+SUMS: Final = 4
 _A_DAY: Final = 86_400 * 1_000_000
 
 

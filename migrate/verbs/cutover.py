@@ -5,18 +5,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from functools import partial
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
 
-from migrate.following.cutover import Listener, Verdict, cut_over, reason
-from migrate.following.round import Round
+from migrate.following.cutover import Verdict, check_is_the_file_itself, decide, reason
+from migrate.following.round import take_round
+from migrate.moving.requests import Shown
 from migrate.moving.run import Order
-from migrate.moving.target import open_target
+from migrate.moving.target import Target, open_target
 from migrate.report.files import ReportFiles
+from migrate.source.lock import refuse_writers
 from migrate.verbs.follow import round_line, seconds
 from migrate.verbs.progress import marked, progress
 from migrate.verbs.verb import DONE, NEEDS_A_PERSON, Verb, opened_order, print_json
 
+T = TypeVar("T")
 WAIT_S: Final = 30.0
 # All reasons are in summary.json.
 SHOWN: Final = 20
@@ -25,29 +29,44 @@ SHOWN: Final = 20
 def cutover(given: argparse.Namespace) -> int:
     """Cut over; the exit status is 0 for go and 1 for back."""
     quiet = given.json or not sys.stderr.isatty()
+    # The source stays open: closing a descriptor of the file would drop the lock.
     with (
         opened_order(given, is_held=False) as order,
         ReportFiles(given.report) as report,
-        progress(None, quiet=quiet) as shown,
+        progress(None, quiet=quiet) as bar,
     ):
-        listener = Listener(marked(shown, given.log), partial(_before, given), partial(_decided, given))
-        verdict = asyncio.run(_cut_over(order, report, given.wait, listener))
-    if verdict.is_go and not given.json:
-        print("1.0 can write again: it must be stopped now, what it writes from here on is not in 1.1")
+        check_is_the_file_itself(order)
+        shown = marked(bar, given.log)
+        before = asyncio.run(_on_target(take_round, order, report, shown))
+        if not given.json:
+            print(round_line(before), flush=True)
+        with _released_at_last(), refuse_writers(order.source.path, given.wait):
+            verdict = asyncio.run(_on_target(decide, order, report, shown))
+            _tell(given, verdict)
     return DONE if verdict.is_go else NEEDS_A_PERSON
 
 
-async def _cut_over(order: Order, report: ReportFiles, wait_s: float, listener: Listener) -> Verdict:
+async def _on_target(
+    act: Callable[[Order, Target, ReportFiles, Shown], Awaitable[T]], order: Order, report: ReportFiles, shown: Shown
+) -> T:
     async with open_target(order.source_id) as target:
-        return await cut_over(order, target, report, wait_s, listener)
+        return await act(order, target, report, shown)
 
 
-def _before(given: argparse.Namespace, taken: Round) -> None:
-    if not given.json:
-        print(round_line(taken), flush=True)
+@contextmanager
+def _released_at_last() -> Iterator[None]:
+    """Say, however it ends, that 1.0 can write."""
+    try:
+        yield
+    finally:
+        print(
+            "1.0 can write again; what it writes from here on is not in 1.1 unless you follow it",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
-async def _decided(given: argparse.Namespace, verdict: Verdict) -> None:
+def _tell(given: argparse.Namespace, verdict: Verdict) -> None:
     given.log.mark("cutover", **verdict.as_json())
     if given.json:
         print_json(verdict.as_json())
@@ -55,7 +74,7 @@ async def _decided(given: argparse.Namespace, verdict: Verdict) -> None:
         _print(verdict)
     if given.hold and verdict.is_go:
         print("1.0 stays locked. Send its callers to 1.1, stop it, then press Enter.", file=sys.stderr, flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
+        sys.stdin.readline()
 
 
 def _print(verdict: Verdict) -> None:

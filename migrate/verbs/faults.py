@@ -12,7 +12,7 @@ import asyncpg
 from migrate.fates.merging import WrongDecision
 from migrate.report.faults import ReportFault
 from migrate.source.faults import SourceFault
-from servicekit.errors import ServiceError
+from servicekit.errors import ServiceError, Unavailable
 from services.usage.store import Collision
 from tools.servers.errors import ServerError
 
@@ -81,7 +81,7 @@ def fault_of(exc: Exception) -> Fault:
             return Fault(NO_TARGET, "no_target", str(exc))
         case sqlite3.OperationalError():
             return _of_sqlite(exc)
-        case ServiceError() if exc.__cause__ is None:
+        case ServiceError() if exc.__cause__ is None or not isinstance(exc, Unavailable):
             return Fault(NO_TARGET, exc.reason.value.lower(), exc.message)
     return _of_target(exc.__cause__ or exc if isinstance(exc, ServiceError) else exc)
 

@@ -85,7 +85,7 @@ from services.gateway.management.account import account_router, profile_router
 from services.gateway.management.administration import administration_router, credentials_router
 from services.gateway.management.clients import clients_router
 from services.gateway.management.expiring_models import expiring_models_router
-from services.gateway.management.key_info import auth_key_router
+from services.gateway.management.key_info import Spent, auth_key_router
 from services.gateway.management.keys import keys_router
 from services.gateway.management.model_names import model_names_router
 from services.gateway.notifications import routes as notifications
@@ -137,6 +137,7 @@ class AppDependencies:
     administration: AdministrationClient
     budgets: BudgetClient
     standings: Standings
+    spent: Spent
     key_set: KeySet
     limit: OAuthLimit
     refusals: Refusals
@@ -161,7 +162,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         models_router(parts.catalog, parts.clock),
         requests_router(parts.usage, parts.explanations, parts.catalog),
         kept_responses_router(parts.kept_responses),
-        auth_key_router(parts.usage, parts.clock),
+        auth_key_router(parts.spent),
         providers_router(parts.router),
         files_router(
             parts.router.files,

@@ -31,6 +31,7 @@ from services.gateway.identity.assembly import Identity, assemble_identity
 from services.gateway.identity.known_proxies import tell_known_proxies
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.kept_answers import Kept, assemble_kept
+from services.gateway.management.key_info import Spent
 from services.gateway.metering.journal.folder import check_journal_dir
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering
@@ -153,6 +154,7 @@ def _dependencies(
         accounts=clients.accounts,
         administration=clients.administration,
         budgets=clients.budgets,
+        spent=Spent(kept.counts, clients.usage, paid_calls.begin_counting, clock),
         standings=Standings(kept.counts, clients.spend.spend_of, clock),
         key_set=identity.key_set,
         limit=identity.limit,

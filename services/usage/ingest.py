@@ -15,7 +15,6 @@ from servicekit.failpoints import failpoint
 from services.usage import metrics
 from services.usage.domain.batch import Batch, fold, judge
 from services.usage.domain.record import UsageRecord
-from services.usage.domain.rollup import rollups
 from services.usage.domain.validation import Rejected
 from services.usage.settings import IngestSettings
 from services.usage.store import Collision, Refusal, Transaction, UsageStore
@@ -101,29 +100,24 @@ class Ingest:
     async def _store_once(self, batch: Batch) -> Outcome:
         async with self._store.transaction() as transaction:
             inserted_ids = await transaction.insert(batch.records)
-            inserted = [record for record in batch.records if record.request_id in inserted_ids]
             known = [record for record in batch.records if record.request_id not in inserted_ids]
-            replaced, conflicting = await _replace_reaped(transaction, known) if known else ([], ())
-            added = inserted + [record for record, _ in replaced]
-            await transaction.add(rollups(added, [guess for _, guess in replaced]))
+            replaced, conflicting = await _replace_reaped(transaction, known) if known else (0, ())
             failpoint("usage.in_transaction")
         failpoint("usage.after_commit")
         _report(batch.conflicting + conflicting, batch.rejected)
-        duplicates = batch.duplicates + len(known) - len(replaced)
-        return Outcome(len(inserted), duplicates, len(replaced), batch.rejected)
+        duplicates = batch.duplicates + len(known) - replaced
+        return Outcome(len(inserted_ids), duplicates, replaced, batch.rejected)
 
 
-async def _replace_reaped(
-    transaction: Transaction, known: Sequence[UsageRecord]
-) -> tuple[list[tuple[UsageRecord, UsageRecord]], tuple[str, ...]]:
-    """Replace reapers' guesses; return pairs (record, the guess it replaced) and ids that contradict what is stored."""
+async def _replace_reaped(transaction: Transaction, known: Sequence[UsageRecord]) -> tuple[int, tuple[str, ...]]:
+    """Replace reapers' guesses; return how many, and the ids that contradict what is stored."""
     verdict = judge(known, await transaction.find(known))
     if not verdict.replacements:
-        return [], verdict.conflicting
+        return 0, verdict.conflicting
     guesses = await transaction.lock_reaped(verdict.replacements)
     replacing = [record for record in verdict.replacements if record.request_id in guesses]
     await transaction.replace(replacing)
-    return [(record, guesses[record.request_id]) for record in replacing], verdict.conflicting
+    return len(replacing), verdict.conflicting
 
 
 def _report(conflicting: Sequence[str], rejected: Sequence[Rejected]) -> None:

@@ -39,6 +39,7 @@ INVARIANT_ROWS = Gauge("razvilka_usage_invariants_checked_rows", "Rows the last 
 DEFAULT_PARTITION_ROWS = Gauge(
     "razvilka_usage_default_partition_rows", "Usage rows whose month has no partition; must be 0."
 )
+ARCHIVED_ROWS = Counter("razvilka_usage_archived_rows_total", "Rows that were moved to Parquet files.")
 UPKEEP_FAILURES = Counter("razvilka_usage_upkeep_failures_total", "Background jobs that failed, by job.", ["job"])
 ANOMALIES = Counter(
     "razvilka_usage_anomalies_total", "Days and hours found that cost more than they should, by grain.", ["grain"]

@@ -25,6 +25,8 @@ from servicekit.rpc_server import running_server
 from servicekit.trust.callers import CallPolicy
 from servicekit.trust.in_their_name import InTheirName
 from servicekit.trust.user_context import ContextCheck
+from services.usage.archiving.archive import Archive
+from services.usage.archiving.store import ArchiveStore
 from services.usage.callers import CALLERS, IN_THEIR_NAME
 from services.usage.catalog_facts.rpc import CatalogFactsServicer
 from services.usage.catalog_facts.store import FactsStore
@@ -106,6 +108,11 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
             tasks.start(upkeep.keep_partitions(), name="partitions")
             tasks.start(upkeep.keep_checking(), name="invariants")
             tasks.start(upkeep.repeat("insights", settings.insights.every_s, insights.jobs.look), name="insights")
+            if settings.archive.after_months and settings.archive.folder:
+                archive = Archive(
+                    ArchiveStore(pool), settings.archive.folder, settings.archive.after_months, clock=clock
+                )
+                tasks.start(upkeep.repeat("archive", settings.archive.every_s, archive.round), name="archive")
             for job, (work, every_s) in (notifications.jobs | reports.jobs | forecasting.jobs).items():
                 tasks.start(upkeep.repeat(job, every_s, work), name=job)
             yield port

@@ -18,6 +18,7 @@ from servicekit.settings import (
     TelemetrySettings,
     TlsSettings,
 )
+from services.usage.archiving.settings import ArchiveSettings
 from services.usage.forecasting.settings import ForecastSettings
 from services.usage.insights.settings import InsightsSettings
 from services.usage.notifications.settings import (
@@ -70,6 +71,7 @@ class UsageSettings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     partitions: PartitionSettings = PartitionSettings()
     invariants: InvariantSettings = InvariantSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     forecasts: ForecastSettings = ForecastSettings()
     insights: InsightsSettings = InsightsSettings()
     reports: ReportSettings = ReportSettings()

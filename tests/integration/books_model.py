@@ -14,7 +14,7 @@ import redis
 
 from services.gateway.admission.caps import Budget, CapMode
 from services.gateway.admission.codec import admit_payload, settle_payload
-from services.gateway.admission.keys import details_key, owner_of_key, parse_budget_key, shadowed_key
+from services.gateway.admission.keys import details_key, owner_of_key, parse_budget_key, shadowed_key, tally_key
 from services.gateway.admission.periods import BudgetPeriod, id_time_ms
 from services.gateway.admission.redis.scripts import ADMIT, RECONCILE, RECOUNT, RENEW, SEED, SETTLE, Script
 from services.gateway.admission.request import AdmissionRequest
@@ -40,6 +40,7 @@ LIMIT: Final = 5_000
 LEASE_US: Final = 60_000_000
 EPOCH_AHEAD_MS: Final = 5_000
 ESTIMATE: Final = 7
+SPENDER: Final = f"key:{KEY}"
 BUDGETS: Final = (
     Budget(f"key:{KEY}", BudgetPeriod.DAY, LIMIT, id="tight"),
     # Of the same counter: one that could be left out, one that tells, one that watches.
@@ -100,7 +101,7 @@ class BooksModel:
         admitted_us = answer.now_us if answered else 0
         gateway.running[request.request_id] = (
             request,
-            Ticket(USER, request.request_id, admitted_us, request.budget_keys),
+            Ticket(USER, request.request_id, admitted_us, request.counted_keys),
         )
         return True
 
@@ -115,7 +116,7 @@ class BooksModel:
     def admit_alone(self, gateway: Gateway, hold: int) -> None:
         """Redis is away: the gateway decides alone."""
         request = self._request(hold)
-        gateway.running[request.request_id] = (request, Ticket(USER, request.request_id, 0, request.budget_keys))
+        gateway.running[request.request_id] = (request, Ticket(USER, request.request_id, 0, request.counted_keys))
 
     def settle(self, gateway: Gateway, request_id: str, cost: int, *, heard: bool) -> None:
         """Journal a row, then tell Redis; `heard` False: Redis is away, so that waits."""
@@ -192,6 +193,12 @@ class BooksModel:
                 self.epochs[key] = call.epoch_ms
         self.seeds.clear()
 
+    def ask_tally(self) -> None:
+        """Somebody asks what the key has spent in all: that is counted from now on."""
+        key = tally_key(USER, SPENDER)
+        if not self.client.exists(key):
+            self._ask_seed(key)
+
     def ask_recount(self) -> None:
         """The usage service is asked again for every rebuilt counter."""
         for key, epoch_ms in self.epochs.items():
@@ -267,6 +274,7 @@ class BooksModel:
             facts=facts(key_id=KEY),
             budgets=BUDGETS,
             time_zone=ZONE,
+            spender=SPENDER,
         )
 
     def _ask_seed(self, key: str) -> None:

@@ -116,6 +116,12 @@ class BooksMachine(RuleBasedStateMachine):
         self.books.seed()
 
     @rule()
+    def ask_tally(self) -> None:
+        """Somebody asks what the key has spent in all."""
+        self.count()
+        self.books.ask_tally()
+
+    @rule()
     def ask_recount(self) -> None:
         """Usage is asked for rebuilt counters again."""
         self.count()

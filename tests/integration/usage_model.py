@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from services.gateway.admission.keys import CountedSpan
 from services.usage.domain.record import UsageRecord
-from services.usage.domain.rollup import rollups
 from services.usage.tests.records import record
 
 USER: Final = "user-1"
@@ -28,8 +27,8 @@ class UsageModel:
             return
         row = replace(record(), request_id=request_id, user_id=USER, key_id=KEY, cost_micro_rub=cost)
         self.rows[request_id] = row
-        for key, sums in rollups([row]).day:
-            self.days[key] = self.days.get(key, 0) + sums[1]
+        key = (row.user_id, row.created_at.date(), row.key_id)
+        self.days[key] = self.days.get(key, 0) + cost
 
     def spent(self, span: CountedSpan, since: datetime | None, until: datetime | None) -> int:
         """Return what rows of the span cost that were made from `since` until before `until`."""

@@ -11,6 +11,8 @@ from tests.migration.installation import Installation
 from tools.migrate_demo.__main__ import show
 
 
+# Eight programs one after another, on machines that are busy with other tests.
+@pytest.mark.timeout(600)
 def test_every_row_of_the_demo_has_one_fate_though_1_0_wrote_meanwhile(
     target: Installation, postgres_admin_dsn: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

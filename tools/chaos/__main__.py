@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from bench.suite import Suite, running_suite
 from tools.chaos.accounts import Books, wait_for_rest
 from tools.chaos.callers import make_callers
-from tools.chaos.events import Events, Kind
+from tools.chaos.events import NOBODY, Events, Kind
 from tools.chaos.load import Load, Seen
 from tools.chaos.surroundings import clock_environment, small_disk
 from tools.demo_account import Auth
@@ -35,6 +35,8 @@ TIGHT_MICRO_RUB_PER_EVENT: Final = 100_000
 # Until a budget counts at every gateway.
 BUDGETS_KNOWN_S: Final = 6.0
 NEEDS: Final = {Kind.FILL: "the right to mount a tmpfs", Kind.CLOCK: "libfaketime, Debian's package faketime"}
+KILLING: Final = (Kind.KILL, Kind.FLIP, Kind.TEAR)
+TOLD_EVERY: Final = 20
 Happened = Counter[tuple[Kind, str]]
 
 
@@ -82,21 +84,26 @@ async def _storm(
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(load.run(stop))
-        happened = await _harm(events, kinds, rng, arguments)
+        happened = await _harm(events, load, kinds, rng, arguments)
         await load.has_answers(arguments.answers)
         await asyncio.sleep(5.0)
         stop.set()
     print(_table(happened))
+    print(f"SIGKILLs {_kills(happened)}")
     print(_summary(load.seen))
     return await _books(suite, load.seen, rest_s=arguments.rest)
 
 
-async def _harm(events: Events, kinds: Sequence[Kind], rng: random.Random, arguments: argparse.Namespace) -> Happened:
+async def _harm(
+    events: Events, load: Load, kinds: Sequence[Kind], rng: random.Random, arguments: argparse.Namespace
+) -> Happened:
     happened: Happened = Counter()
-    for _ in range(arguments.events):
+    for number in range(1, arguments.events + 1):
         await asyncio.sleep(rng.uniform(*arguments.pause))
         kind = rng.choice(kinds)
         happened[kind, await asyncio.to_thread(events.happen, kind)] += 1
+        if number % TOLD_EVERY == 0:
+            print(f"{number} events, {len(load.seen.completed)} answers, {_kills(happened)} kills", flush=True)
     return happened
 
 
@@ -109,6 +116,11 @@ async def _books(suite: Suite, seen: Seen, *, rest_s: float) -> Books:
     finally:
         await redis.aclose()
         await database.close()
+
+
+def _kills(happened: Happened) -> int:
+    """Return how many processes were killed: damage to the journal begins with killing its gateway."""
+    return sum(count for (kind, whom), count in happened.items() if kind in KILLING and whom != NOBODY)
 
 
 def _summary(seen: Seen) -> str:

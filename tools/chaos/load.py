@@ -26,6 +26,7 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 # As clients do after a failure. Asking at once again would take the cores from what is starting anew.
 RETRY_S: Final = 0.2
 UNAUTHORIZED: Final = 401
+STUCK_S: Final = 300.0
 
 
 @dataclass(slots=True)
@@ -67,9 +68,15 @@ class Load:
                 tasks.create_task(self._ask_for_ever(session, stop))
 
     async def has_answers(self, number: int) -> None:
-        """Return when so many answers have come to their end."""
+        """Return when so many answers have come to their end.
+
+        Raises:
+            TimeoutError: none has come for minutes, though nothing bad happens any more.
+        """
         async with self._progress:
-            await self._progress.wait_for(lambda: len(self.seen.completed) >= number)
+            while len(self.seen.completed) < number:
+                async with asyncio.timeout(STUCK_S):
+                    await self._progress.wait()
 
     async def _ask_for_ever(self, session: aiohttp.ClientSession, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -113,6 +113,18 @@ def test_a_second_run_still_names_what_could_not_be_read(
     assert migrate(*run, capsys=capsys) == first
 
 
+def test_verify_names_a_day_whose_sums_are_right_and_a_value_is_not(
+    dsns: dict[str, str], dirty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    migrate("run", "--source", str(dirty), "--report", str(tmp_path / "report"), capsys=capsys)
+    another = "UPDATE usage.usage SET user_id = 'user-2' WHERE id::text LIKE '%7' RETURNING 1"
+    asyncio.run(stored(dsns["usage"], another))
+
+    status, differences = migrate("verify", "--source", str(dirty), capsys=capsys)
+
+    assert (status, [each["what"] for each in differences]) == (1, ["checksum of 2025-03-04, whose sums are the same"])
+
+
 class Killed(BaseException):
     """The tool dies: nothing of it goes on."""
 

@@ -6,9 +6,10 @@ import asyncio
 import json
 import random
 import resource
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,6 +128,26 @@ def test_a_full_disk_for_the_report_stops_the_run_and_room_lets_it_go_on(
     migrate("undo", "--source", str(old), capsys=capsys)
     assert migrate(*run, str(whole), capsys=capsys) == (0, summary)
     assert {name: lines(report, name) for name in NAMES} == {name: lines(whole, name) for name in NAMES}
+
+
+def test_accounts_that_1_1_has_already_are_nobody_elses(
+    dsns: dict[str, str], old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither one with the same id and address, nor one with the address alone."""
+    there = "INSERT INTO auth.users (id, email) VALUES ('user-1', 'A@b.ru'), ('born', 'c@b.ru') RETURNING id"
+    asyncio.run(stored(dsns["auth"], there))
+    with closing(sqlite3.connect(old)) as database, database:
+        database.execute("INSERT INTO users (id, email) VALUES ('user-2', 'C@b.ru')")
+
+    status, summary = migrate("run", "--source", str(old), "--report", str(tmp_path / "report"), capsys=capsys)
+
+    reasons = [(each["table"], each["reason"]) for each in lines(tmp_path / "report", "quarantine")]
+    assert status == 1
+    assert reasons[0] == ("users", "id_taken_in_1_1")
+    assert set(reasons[1:]) == {("usage", "owner_quarantined")}
+    assert summary["addresses_of_several"] == [["C@b.ru", "born", "user-2"]]
+    users = asyncio.run(stored(dsns["auth"], "SELECT id, email LIKE '%@b.ru' FROM auth.users ORDER BY id"))
+    assert users == [("born", True), ("user-1", True), ("user-2", False)]
 
 
 def test_two_commands_from_two_shells_move_each_row_once(

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from servicekit.postgres import database_errors
 from services.auth.importing import change_store as store
+from services.auth.importing.born import Born, born
 from services.auth.importing.records import ImportedAccount, ImportedKey
 from services.auth.importing.told import (
     REFUSED,
@@ -76,6 +77,10 @@ class Following:
     def __init__(self, pool: Pool, source_id: str) -> None:
         self._pool = pool
         self._source_id = source_id
+
+    async def born(self) -> Born | None:
+        """Return what came into being here since the source was brought; None: it was not."""
+        return await born(self._pool, self._source_id)
 
     async def told(self, kind: str) -> dict[str, Told]:
         """Return what the source last said of its accounts (`user`) or keys (`key`), by id."""

@@ -28,7 +28,7 @@ from services.gateway.admission.degraded.breaker import Breaker
 from services.gateway.admission.degraded.local_limits import LocalLimits
 from services.gateway.admission.degraded.redis_time import RedisTime
 from services.gateway.admission.degraded.replicas import Replicas
-from services.gateway.admission.keys import details_key
+from services.gateway.admission.keys import details_key, tally_key
 from services.gateway.admission.late_settles import LateSettles
 from services.gateway.admission.leases import Leases
 from services.gateway.admission.options import AdmissionOptions
@@ -126,6 +126,10 @@ class Admission:
         """Settle a request that never reached a provider."""
         await self.settle(ticket, 0, 0)
 
+    def begin_counting(self, spender: str, user_id: str) -> None:
+        """Have what a key or a grant spends counted in Redis from now on; what it spent before is asked of usage."""
+        self._rebuild.begin(tally_key(user_id, spender))
+
     def _settlement(self, ticket: Ticket, tokens: int, cost_micro_rub: int, explanation: str = "") -> tuple[str, bytes]:
         payload = settle_payload(
             ticket,
@@ -166,7 +170,7 @@ class Admission:
             if self._local.remember(key, left, epoch):
                 for user_id in self._leases.sharing(request.user_id, (key,)):
                     self._leases.doubt(user_id)
-        ticket = Ticket(request.user_id, request.request_id, answer.now_us, keys)
+        ticket = Ticket(request.user_id, request.request_id, answer.now_us, request.counted_keys)
         report = report_of(answer, request)
         if report.reached:
             metrics.count_told(report.reached)
@@ -180,7 +184,7 @@ class Admission:
             # Redis may have admitted it before its answer was lost.
             self._late.add(*self._settlement(Ticket(request.user_id, request.request_id), 0, 0))
             raise
-        return Admitted(Ticket(request.user_id, request.request_id, 0, request.budget_keys), report, degraded=True)
+        return Admitted(Ticket(request.user_id, request.request_id, 0, request.counted_keys), report, degraded=True)
 
 
 @asynccontextmanager

@@ -64,6 +64,11 @@ class BudgetRebuild:
         except TimeoutError:
             raise spending_unknown(retry_after_s=RETRY_AFTER_S) from None
 
+    def begin(self, key: str) -> None:
+        """Have a counter made, without waiting for it."""
+        if key not in self._under_way:
+            self._begin(key)
+
     def _begin(self, key: str) -> asyncio.Future[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # Nobody may be waiting any more when it fails; that is no "exception was never retrieved".

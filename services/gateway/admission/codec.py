@@ -59,6 +59,7 @@ def admit_payload(request: AdmissionRequest, *, mode: Mode, lease_us: int) -> by
         subjects=subjects_of(request),
         budgets=[_budget_of(counter, request.user_id) for counter in request.counters],
         facts=encode_facts(request.facts),
+        tally=request.tally,
     )
     return pack(call)
 

@@ -89,6 +89,11 @@ def budget_key(user_id: str, subject: str, period: BudgetPeriod, zone: str, at_s
     return f"gw:{{{user_id}}}:{BUDGET}{subject}:{period}{label}"
 
 
+def tally_key(user_id: str, spender: str) -> str:
+    """Return the key of the counter of all that a key or a grant spent: it exists once somebody has asked for it."""
+    return budget_key(user_id, spender, BudgetPeriod.TOTAL, "UTC", 0)
+
+
 @dataclass(frozen=True, slots=True)
 class CountedSpan:
     """What a budget's counters count: whose spending of what, from when until before when (None: no such end)."""

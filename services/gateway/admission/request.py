@@ -8,6 +8,7 @@ from typing import Final
 from servicekit.errors import ErrorReason, QuotaExceeded, Unavailable
 from services.gateway.admission.caps import Budget, CapMode, Counter, Quota, counters_of
 from services.gateway.admission.dimensions import NOT_LIMITED, CallerLimits, Dimension
+from services.gateway.admission.keys import tally_key
 from services.gateway.admission.periods import id_time_ms
 from services.gateway.metering.hold import Ticket
 from services.gateway.metering.usage_record import RequestFacts
@@ -23,8 +24,11 @@ class AdmissionRequest:
         least_hold_micro_rub: the same of the smallest form in which it may be asked.
         quotas: those that cap requests for this model.
         time_zone: of the account, by its IANA name: budget periods follow it.
+        spender: "key:<id>" or "grant:<id>": whose spending is counted for ever, where somebody has asked for it; "": of
+            nobody.
         counters: what counts for its budgets, in the periods that contain the time inside its id.
         budget_keys: their names.
+        tally: the name of the counter of what the spender spent; "": it is one of those already, or there is none.
     """
 
     request_id: str
@@ -39,14 +43,23 @@ class AdmissionRequest:
     quotas: tuple[Quota, ...] = ()
     time_zone: str = "UTC"
     least_hold_micro_rub: int = 0
+    spender: str = ""
     counters: tuple[Counter, ...] = field(init=False, repr=False, compare=False)
     budget_keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    tally: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         at_s = id_time_ms(self.request_id) // 1000 if self.budgets else 0
         counters = counters_of(self.user_id, self.budgets, self.time_zone, at_s) if self.budgets else ()
         object.__setattr__(self, "counters", counters)
         object.__setattr__(self, "budget_keys", tuple([counter.key for counter in counters]))
+        tally = tally_key(self.user_id, self.spender) if self.spender else ""
+        object.__setattr__(self, "tally", "" if tally in self.budget_keys else tally)
+
+    @property
+    def counted_keys(self) -> tuple[str, ...]:
+        """Return the names of all counters that its cost belongs in, where they are."""
+        return (*self.budget_keys, self.tally) if self.tally else self.budget_keys
 
     @property
     def refusing_keys(self) -> tuple[str, ...]:

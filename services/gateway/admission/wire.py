@@ -70,6 +70,7 @@ class AdmitCall(msgspec.Struct, frozen=True):
         tokens: what it may use at most.
         hold: micro-roubles it may cost at most.
         facts: JSON that is kept beside the hold.
+        tally: a counter that is held in where it is there, and that caps nothing; "": none.
     """
 
     request_id: str
@@ -80,6 +81,7 @@ class AdmitCall(msgspec.Struct, frozen=True):
     subjects: list[SubjectWire]
     budgets: list[BudgetWire]
     facts: str
+    tally: str = ""
 
 
 class Violation(msgspec.Struct, frozen=True):

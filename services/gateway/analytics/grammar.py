@@ -130,11 +130,26 @@ def period_of(params: PeriodParams, caller: Caller, now: datetime) -> Period:
             raise refusal("period", "cannot be given together with `from` or `to`")
         if not params.since:
             raise refusal("from", "must be given where `to` is")
-        period = Period(_moment("from", params.since, area), _end(params.until, area, now), zone)
-        if period.until <= period.since:
-            raise refusal("to", "must be later than `from`")
-        return period
+        since, until = _moment("from", params.since, area), _end(params.until, area, now)
+        check_span(since, until, "from", "to", ends_now=not params.until)
+        return Period(max(since, BEGINNING), min(until, _LATEST), zone)
     return Period(_start_of(params.period or DEFAULT_PERIOD, area, now), now, zone)
+
+
+def check_span(since: datetime, until: datetime, first: str, last: str, *, ends_now: bool) -> None:
+    """Refuse a span in which there can be nothing; `first` and `last` are the names of its parameters.
+
+    Raises:
+        InvalidRequest: names the one that is wrong.
+    """
+    if until <= since:
+        if ends_now:
+            raise refusal(first, f"must be in the past where `{last}` is not given")
+        raise refusal(last, f"must be later than `{first}`")
+    if until <= BEGINNING:
+        raise refusal(last, f"must be later than {BEGINNING:%Y-%m-%d}: no request is older")
+    if since >= _LATEST:
+        raise refusal(first, f"must be before {_LATEST:%Y-%m-%d}")
 
 
 def zone_of(tz: str, caller: Caller) -> str:
@@ -165,10 +180,9 @@ def _moment(param: str, text: str, area: ZoneInfo) -> datetime:
         else:
             # A `+` that was not escaped arrives as a space.
             found = datetime.fromisoformat(text.replace(" ", "+"))
-        moment = (found if found.tzinfo else found.replace(tzinfo=area)).astimezone(UTC)
+        return (found if found.tzinfo else found.replace(tzinfo=area)).astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         raise refusal(param, "must be a date like `2026-11-01` or a moment like `2026-11-01T09:30:00+03:00`") from exc
-    return min(max(moment, BEGINNING), _LATEST)
 
 
 def _start_of(name: str, area: ZoneInfo, now: datetime) -> datetime:

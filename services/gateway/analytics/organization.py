@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from servicekit.clock import Clock
-from services.gateway.analytics.grammar import BEGINNING, refusal
+from services.gateway.analytics.grammar import BEGINNING, check_span, refusal
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.usage_statistics.values import Period, Question, Row, Whose
@@ -126,11 +126,12 @@ def _page(params: OrganizationParams, now: datetime) -> Page:
     if limit > most:
         raise refusal("limit", f"is at most {most} where `bucket_width` is {params.bucket_width}")
     width_s = int(width.total_seconds())
-    begin_s = max(_page_start(params.page, params.start_time), int(BEGINNING.timestamp()))
-    begin_s -= begin_s % width_s
     end_s = int(now.timestamp()) if params.end_time is None else params.end_time
-    if end_s <= begin_s:
-        raise refusal("end_time", "must be later than `start_time`")
+    given_s = _page_start(params.page, params.start_time)
+    first = "page" if params.page else "start_time"
+    check_span(_moment(given_s), _moment(end_s), first, "end_time", ends_now=params.end_time is None)
+    begin_s = max(given_s, int(BEGINNING.timestamp()))
+    begin_s -= begin_s % width_s
     until_s = min(begin_s + limit * width_s, end_s)
     period = Period(_moment(begin_s), _moment(until_s), "UTC")
     return Page(period, bucket, width_s, until_s if until_s < end_s else None)

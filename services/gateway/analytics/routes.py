@@ -94,7 +94,7 @@ def usage_router(statistics: StatisticsClient, clock: Clock) -> APIRouter:
         check_names(FilterParams, request.query_params)
         caller = context.known_caller
         period, whose = period_of(params, caller, clock.now()), whose_of(params, caller)
-        question = Question(period, filters=filters_of(params), compared=True)
+        question = Question(period, filters=filters_of(params), quantiles=True, compared=True)
         stats = await statistics.stats(whose, question, context.call)
         models = _known(stats).models
         return {

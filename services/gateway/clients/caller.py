@@ -55,6 +55,11 @@ class Caller:
         return next((budget for budget in own if budget.mode is CapMode.HARD), None)
 
     @property
+    def spender(self) -> str:
+        """Return whose spending is shown: a line of rotated keys, or an application that was let in, again or not."""
+        return f"key:{self.counted_key_id}" if self.key_id else f"grant:{self.grant_id}" if self.grant_id else ""
+
+    @property
     def counted_key_id(self) -> str:
         """Return the key under which spending is booked: the one whose budget it is.
 

@@ -55,6 +55,7 @@ class PaidCalls:
         marks = PromptMarks(settings.metering.prompt_digest_secret.get_secret_value())
         self.dispatch = Dispatch(admission, metering, admitting, marks, clock)
         self.free = FreeCalls(admission, clock, boot_id=boot_id)
+        self.begin_counting = admission.begin_counting
         self.settings = settings
         self.tasks = tasks
         self.cancellations = cancellations

@@ -210,6 +210,7 @@ def admission_request(context: RequestContext, priced: PricedRequest, facts: Req
         budgets=caller.budgets,
         quotas=matching(caller.quotas, model.id),
         time_zone=caller.time_zone,
+        spender=caller.spender,
     )
 
 

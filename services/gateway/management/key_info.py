@@ -1,15 +1,20 @@
-"""GET /v1/auth/key: what the key that asks may do, and what it spent."""
+"""GET /v1/auth/key: what the key that asks may do, and what it spent.
+
+That is as Redis counts it, or, the first time, as the usage service sums it.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
 
+from servicekit.call import CallContext
 from servicekit.clock import Clock
 from services.gateway.admission.caps import Budget
-from services.gateway.admission.periods import BudgetPeriod, moment, window_of
+from services.gateway.admission.keys import budget_key, parse_budget_key, tally_key
+from services.gateway.admission.redis.counts import RedisCounts
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.usage import UsageClient
 from services.gateway.edge.money import roubles
@@ -22,7 +27,50 @@ _INTERVAL = "1m"
 NEEDS: Final[Needs] = {"/v1/auth/key": Open.ANY_CREDENTIAL}
 
 
-def auth_key_router(usage: UsageClient, clock: Clock) -> APIRouter:
+BeginCounting = Callable[[str, str], None]
+"""(spender, user id): have what it spends counted from now on."""
+
+
+class Spent:
+    """Answers at once for whoever has asked before: the counter goes on as admission settles."""
+
+    def __init__(self, counts: RedisCounts, usage: UsageClient, begin_counting: BeginCounting, clock: Clock) -> None:
+        self._counts = counts
+        self._usage = usage
+        self._begin_counting = begin_counting
+        self._clock = clock
+
+    async def of(self, caller: Caller, budget: Budget | None, call: CallContext) -> tuple[int, int]:
+        """Return what the caller's key or grant spent in all, and in the running period of its budget; micro-roubles.
+
+        Raises:
+            ServiceError: Redis does not count it, and the usage service does not say.
+        """
+        ever = tally_key(caller.user_id, caller.spender)
+        lately = ever if budget is None else self._period_key(caller, budget)
+        counted = await self._counts.of_budgets(list(dict.fromkeys((ever, lately))))
+        if ever not in counted:
+            self._begin_counting(caller.spender, caller.user_id)
+        spent = {key: count.spent for key, count in counted.items()}
+        for key in (ever, lately):
+            if key not in spent:
+                span = parse_budget_key(key)
+                asked = (caller.user_id, caller.spender, span.since, span.until)
+                spent[key] = await self._usage.get_spend(*asked, call)
+        return spent[ever] + await self._before(caller, call), spent[lately]
+
+    async def _before(self, caller: Caller, call: CallContext) -> int:
+        """Return what 1.0 counted: by account, and showed with each of its keys. No budget of the key did."""
+        if not caller.from_1_0:
+            return 0
+        return await self._usage.get_spend(caller.user_id, f"unkeyed:{caller.user_id}", None, None, call)
+
+    def _period_key(self, caller: Caller, budget: Budget) -> str:
+        zone = budget.time_zone or caller.time_zone
+        return budget_key(caller.user_id, caller.spender, budget.period, zone, int(self._clock.now().timestamp()))
+
+
+def auth_key_router(spent: Spent) -> APIRouter:
     """Return the route."""
     router = APIRouter(tags=["keys"])
 
@@ -30,28 +78,12 @@ def auth_key_router(usage: UsageClient, clock: Clock) -> APIRouter:
     async def get_key(context: Annotated[RequestContext, Depends(current_context)]) -> dict[str, Any]:
         """Return the label, spend, budget and limits of the key that asks."""
         caller = context.known_caller
-        # A rotated key and an application that was authorized again spend on: this is what their budget counts.
-        subject = f"key:{caller.counted_key_id}" if caller.key_id else f"grant:{caller.grant_id}"
-        spent = await usage.get_spend(caller.user_id, subject, None, None, context.call)
-        budget, remaining = caller.own_budget, None
-        if budget is not None:
-            in_period = spent
-            if budget.period is not BudgetPeriod.TOTAL:
-                since, until = _period(clock, budget, caller.time_zone)
-                in_period = await usage.get_spend(caller.user_id, subject, since, until, context.call)
-            remaining = max(0, budget.limit_micro_rub - in_period)
-        if caller.from_1_0:
-            # 1.0 counted by account, and showed that with each of its keys. No budget of the key did.
-            spent += await usage.get_spend(caller.user_id, f"unkeyed:{caller.user_id}", None, None, context.call)
-        return {"data": key_body(caller, spent, budget, remaining)}
+        budget = caller.own_budget
+        ever, in_period = await spent.of(caller, budget, context.call)
+        remaining = None if budget is None else max(0, budget.limit_micro_rub - in_period)
+        return {"data": key_body(caller, ever, budget, remaining)}
 
     return router
-
-
-def _period(clock: Clock, budget: Budget, zone: str) -> tuple[datetime | None, datetime | None]:
-    """Return beginning and end of the budget's current period in the owner's zone."""
-    window = window_of(budget.period, zone, int(clock.now().timestamp()))
-    return (None, None) if window is None else (moment(window.starts_s), moment(window.ends_s))
 
 
 def key_body(caller: Caller, spent: int, budget: Budget | None, remaining: int | None) -> dict[str, Any]:

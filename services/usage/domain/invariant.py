@@ -16,6 +16,10 @@ class Invariant(StrEnum):
     ROWS_EQUAL_USER_DAYS = "rows_equal_user_days"
     ROWS_EQUAL_PLATFORM_HOURS = "rows_equal_platform_hours"
     ROWS_EQUAL_PLATFORM_DAYS = "rows_equal_platform_days"
+    ROWS_EQUAL_MODEL_DAYS = "rows_equal_model_days"
+    ROWS_EQUAL_KEY_DAYS = "rows_equal_key_days"
+    DAYS_EQUAL_KEY_WEEKS = "days_equal_key_weeks"
+    ROWS_EQUAL_TAGS = "rows_equal_tags"
     ROWS_EQUAL_LATENCY = "rows_equal_latency"
 
 

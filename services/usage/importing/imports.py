@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,6 +12,7 @@ import asyncpg
 
 from servicekit.errors import Conflict, ErrorReason
 from services.usage.importing import store
+from services.usage.importing.born import BornRequest, born_since
 from services.usage.store import UsageStore
 from services.usage.store.connection import Connection
 
@@ -86,6 +87,10 @@ class Imports:
         """Return requests, tokens in and out, micro-roubles and checksum of the source's rows, by UTC day."""
         async with self._store.transaction() as transaction:
             return await store.sum_days(transaction.connection, self._tag)
+
+    def born_since(self, since: datetime) -> AsyncIterator[BornRequest]:
+        """Yield all requests since then that no import brought."""
+        return born_since(self._store, since)
 
     async def users_of_others(self, users: Sequence[str]) -> list[str]:
         """Return those of the users who have rows that the source did not bring."""

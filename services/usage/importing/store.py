@@ -10,8 +10,8 @@ import msgspec
 
 from servicekit.postgres import sql
 from services.usage.importing.copy_rows import CHECKSUM, COLUMNS, HEADER, TRAILER
-from services.usage.importing.rollup_sql import ADD_ROLLUPS, TAKE_OFF_ROLLUPS
 from services.usage.store.connection import Connection
+from services.usage.store.rollups import COUNTED, adding
 
 FIND_PROGRESS: Final = "SELECT last_row, state::text FROM usage.imports WHERE source_id = $1"
 # Two movers of one source: the second finds that the row is not where it left it.
@@ -49,7 +49,8 @@ SELECT min(created_at), max(created_at) FROM usage.usage WHERE source = 'importe
 STAGE: Final = "SELECT usage.stage_import($1)"
 UNSTAGE: Final = "SELECT usage.unstage_import()"
 INSERT_STAGED: Final = "INSERT INTO usage.usage SELECT * FROM usage.import_rows"
-STAGE_TAKEN_BACK: Final = "INSERT INTO usage.import_rows SELECT * FROM usage.take_back_imported($1, $2, $3)"
+ADD_STAGED: Final = adding(sql("SELECT {counted} FROM usage.import_rows", counted=COUNTED))
+TAKE_BACK: Final = adding(sql("SELECT {counted} FROM usage.take_back_imported($1, $2, $3)", counted=COUNTED), sign="-")
 
 USERS_OF_OTHERS: Final = """
 SELECT given.id FROM unnest($1::text[]) AS given (id)
@@ -100,8 +101,7 @@ async def put_rows(connection: Connection, tag: str, rows: Sequence[bytes]) -> N
         "import_rows", schema_name="usage", columns=COLUMNS, format="binary", source=_stream(rows)
     )
     await connection.execute(INSERT_STAGED)
-    for statement in ADD_ROLLUPS:
-        await connection.execute(statement)
+    await connection.execute(ADD_STAGED)
     await connection.execute(UNSTAGE)
 
 
@@ -113,13 +113,9 @@ async def _stream(rows: Sequence[bytes]) -> AsyncIterator[bytes]:
 
 
 async def take_back(connection: Connection, tag: str, since: datetime, until: datetime) -> int:
-    """Delete the rows of a source in a span and take them off the rollups; return how many there were."""
-    await connection.execute(STAGE, tag)
-    told = await connection.execute(STAGE_TAKEN_BACK, tag, since, until)
-    for statement in TAKE_OFF_ROLLUPS:
-        await connection.execute(statement)
-    await connection.execute(UNSTAGE)
-    return int(told.rsplit(" ", 1)[-1])
+    """Delete the rows of a source in a span, take their sums off the rollups, and return how many there were."""
+    count: int = await connection.fetchval(TAKE_BACK, tag, since, until, timeout=SUM_TIMEOUT_S)
+    return count
 
 
 async def forget(connection: Connection, source_id: str) -> None:

@@ -11,7 +11,6 @@ from services.usage.statistics.domain.checking import check_question
 from services.usage.statistics.domain.detailed_stats import Comparison, DetailedStats, Grouping, Period, query_of
 from services.usage.statistics.domain.drivers import changes
 from services.usage.statistics.domain.figures import Figures, Row
-from services.usage.statistics.domain.folding import fold
 from services.usage.statistics.domain.query import Dimension, Query
 from services.usage.statistics.reader import ReadsTogether
 
@@ -34,7 +33,7 @@ class DetailedStatistics:
         """
         check_question(period, grouping)
         as_of = self._clock.now()
-        whole = query_of(user_id, period, replace(grouping, bucket=None, group_by=()))
+        whole = query_of(user_id, period, replace(grouping, bucket=None, group_by=(), top=0))
         queries = [whole]
         if grouping.bucket or grouping.group_by:
             queries.append(query_of(user_id, period, grouping))
@@ -43,11 +42,7 @@ class DetailedStatistics:
         answers = await self._reader.figures_together(queries)
         comparison = _comparison(period.previous(), answers[-3:]) if grouping.compared else None
         rows = answers[1] if grouping.bucket or grouping.group_by else ()
-        return DetailedStats(period, _folded(rows, grouping), _only(answers[0]), comparison, as_of)
-
-
-def _folded(rows: Sequence[Row], grouping: Grouping) -> tuple[Row, ...]:
-    return tuple(fold(rows, grouping.top) if grouping.top and grouping.group_by else rows)
+        return DetailedStats(period, tuple(rows), _only(answers[0]), comparison, as_of)
 
 
 def _questions_of_comparison(whole: Query, previous: Period) -> list[Query]:

@@ -13,27 +13,32 @@ from asyncpg import Record
 from servicekit.postgres import sql
 from services.usage.domain.columns import Bounds, Column
 from services.usage.domain.record import COLUMNS, Attempt, Source, Status, UsageRecord
-from services.usage.store.column_sql import READ, listed, parameters
+from services.usage.store.column_sql import READ, listed
 from services.usage.store.connection import Connection
+from services.usage.store.rollups import COUNTED, adding
 
 # The order of the parameters: what is carried as JSON comes last.
 _JSON: Final = [column for column in COLUMNS if column.is_json]
 _PLAIN: Final = [column for column in COLUMNS if not column.is_json]
 _CREATED_AT: Final = Column(name="created_at", stored_as="created_at", sql_type="timestamptz", bounds=Bounds())
-_ORDER: Final = [*_PLAIN, _CREATED_AT, *_JSON]
+ORDER: Final = [*_PLAIN, _CREATED_AT, *_JSON]
 
-INSERT_RECORDS: Final = sql(
-    """
-    INSERT INTO usage.usage ({stored})
-    SELECT {written}
-    FROM unnest({parameters}) AS new ({names})
-    ON CONFLICT (id, created_at) DO NOTHING
-    RETURNING id::text
-    """,
-    stored=listed(column.stored_as for column in _ORDER),
-    written=listed(column.write.format(column.name) for column in _ORDER),
-    parameters=parameters(column.sql_type for column in _ORDER),
-    names=listed(column.name for column in _ORDER),
+# Each record is one value of the composite type, whose attributes are those of `ORDER`: an array a column would cost
+# the driver, which looks at each element, as much again as everything else here.
+INSERT_RECORDS: Final = adding(
+    sql(
+        """
+        INSERT INTO usage.usage ({stored})
+        SELECT {written}
+        FROM unnest($1::usage.record_1[])
+        ON CONFLICT (id, created_at) DO NOTHING
+        RETURNING {counted}
+        """,
+        stored=listed(column.stored_as for column in ORDER),
+        written=listed(column.write.format(column.name) for column in ORDER),
+        counted=COUNTED,
+    ),
+    answer="id::text",
 )
 
 _plain: Final = attrgetter(*[column.name for column in _PLAIN], "created_at")
@@ -47,9 +52,8 @@ def _values(record: UsageRecord) -> tuple[Any, ...]:
 
 
 async def insert(connection: Connection, records: Sequence[UsageRecord]) -> set[str]:
-    """Insert the records, in the order given, and return the ids of those that were not there yet."""
-    columns = zip(*map(_values, records), strict=True)
-    rows = await connection.fetch(INSERT_RECORDS, *columns)
+    """Insert the records, in the order given, add what is new to the rollups, and return the ids of what is new."""
+    rows = await connection.fetch(INSERT_RECORDS, list(map(_values, records)))
     return {row[0] for row in rows}
 
 
@@ -96,10 +100,10 @@ def _assignment(column: Column) -> str:
 
 
 def _parameter(column: Column) -> str:
-    return f"${_ORDER.index(column) + 1}::{column.sql_type}"
+    return f"${ORDER.index(column) + 1}::{column.sql_type}"
 
 
-_KEY: Final = {column.name: column for column in _ORDER if column.name in {"request_id", "created_at"}}
+_KEY: Final = {column.name: column for column in ORDER if column.name in {"request_id", "created_at"}}
 
 REPLACE_RECORD: Final = sql(
     """
@@ -108,16 +112,34 @@ REPLACE_RECORD: Final = sql(
     WHERE id = {id}
         AND created_at = {created_at}
     """,
-    assignments=listed(_assignment(column) for column in _ORDER if column.name not in _KEY),
+    assignments=listed(_assignment(column) for column in ORDER if column.name not in _KEY),
     id=_parameter(_KEY["request_id"]),
     created_at=_parameter(_KEY["created_at"]),
 )
 
 
-async def replace(connection: Connection, records: Iterable[UsageRecord]) -> None:
-    """Overwrite the stored rows of the same ids."""
+_STORED: Final = sql(
+    """
+    SELECT {counted}
+    FROM usage.usage
+    WHERE id = ANY($1::uuid[])
+        AND created_at BETWEEN $2 AND $3
+    """,
+    counted=COUNTED,
+)
+TAKE_OFF_ROLLUPS: Final = adding(_STORED, sign="-")
+ADD_TO_ROLLUPS: Final = adding(_STORED)
+
+
+async def replace(connection: Connection, records: Sequence[UsageRecord]) -> None:
+    """Overwrite the stored rows of the same ids, and correct the rollups by the difference."""
+    if not records:
+        return
+    rows = _ids_and_span(records)
+    await connection.execute(TAKE_OFF_ROLLUPS, *rows)
     for record in records:
         await connection.execute(REPLACE_RECORD, *_values(record))
+    await connection.execute(ADD_TO_ROLLUPS, *rows)
 
 
 # Every partition's primary key is asked: an id brought over from release 1.0 does not tell its time.

@@ -14,15 +14,17 @@ from servicekit.postgres import database_errors
 from services.usage.domain.invariant import CheckResult
 from services.usage.domain.model_caller import ModelCaller
 from services.usage.domain.record import UsageRecord
-from services.usage.domain.rollup import Rollups
 from services.usage.domain.spend import Span, Spend, Subject
-from services.usage.store import checks, model_callers, partitions, records, rollups, spend
+from services.usage.store import checks, model_callers, partitions, records, spend
 from services.usage.store.connection import Connection
 
 # The policies of row security let a session see nothing before it says whose rows it is for. No user has this name.
 EVERYBODY: Final = "*"
 NAME_USER: Final = "SELECT set_config('razvilka.user', $1, false)"
-READY: Final = "SELECT to_regclass('usage.rollup_hour_latency') IS NOT NULL AND NOT pg_is_in_recovery()"
+# Planning for the very batch takes ten times as long as storing it; there is one good plan for all.
+BEGIN_WRITING: Final = "SELECT set_config('razvilka.user', $1, false), set_config('plan_cache_mode', $2, false)"
+GENERIC_PLAN: Final = "force_generic_plan"
+READY: Final = "SELECT to_regclass('usage.rollup_tag_days') IS NOT NULL AND NOT pg_is_in_recovery()"
 
 _REFUSED: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 _COLLIDED: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -37,13 +39,13 @@ class Refusal(Exception):
 
 
 class Transaction:
-    """One transaction of a writer. Call in this order, which all writers share: insert, lock, replace, add."""
+    """One transaction of a writer. Call in this order, which all writers share: insert, lock, replace."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     async def insert(self, batch: Sequence[UsageRecord]) -> set[str]:
-        """Insert records sorted by id; return the ids of those that were not there yet."""
+        """Insert records sorted by id, and their sums into the rollups; return the ids of those that were not there."""
         return await records.insert(self.connection, batch)
 
     async def find(self, batch: Sequence[UsageRecord]) -> dict[str, UsageRecord]:
@@ -55,12 +57,8 @@ class Transaction:
         return await records.lock_reaped(self.connection, batch)
 
     async def replace(self, batch: Sequence[UsageRecord]) -> None:
-        """Overwrite the stored rows of these ids."""
+        """Overwrite the stored rows of these ids, and correct the rollups."""
         await records.replace(self.connection, batch)
-
-    async def add(self, changes: Rollups) -> None:
-        """Add the changes to the rollups."""
-        await rollups.add(self.connection, changes)
 
 
 class UsageStore:
@@ -74,8 +72,10 @@ class UsageStore:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Yield a transaction; it commits, durably, when the block ends well."""
         try:
-            async with self._connection() as connection, connection.transaction():
-                yield Transaction(connection)
+            with database_errors():
+                async with self._pool.acquire() as connection, connection.transaction():
+                    await connection.execute(BEGIN_WRITING, EVERYBODY, GENERIC_PLAN)
+                    yield Transaction(connection)
         except _COLLIDED as exc:
             raise Collision from exc
         except _REFUSED as exc:

@@ -17,6 +17,8 @@ from services.usage.domain.rollup import SUMS
 from services.usage.ingest import Ingest
 from services.usage.rpc import record_to_proto
 from services.usage.store import UsageStore
+from services.usage.store import rollups as store_rollups
+from services.usage.store.records import ORDER
 from services.usage.tests.records import full_record, record
 from services.usage.upkeep import Upkeep
 
@@ -32,7 +34,8 @@ WIRE_TYPES = {
     "timestamptz": {FieldDescriptor.TYPE_MESSAGE},
 }
 
-ROLLUPS = ("rollup_day", "rollup_day_user", "rollup_day_platform", "rollup_hour_user", "rollup_hour_platform")
+TABLES = (*store_rollups.ROLLUPS, store_rollups.TAGS, store_rollups.WEEK_KEYS)
+ROLLUPS = [table.name for table in TABLES]
 
 
 def bounds_in(message: Any) -> dict[str, dict[str, Any]]:
@@ -112,6 +115,17 @@ async def test_the_table_has_the_columns(pool: Pool) -> None:
     assert (await columns_in(pool, "usage")).keys() == stored | {"created_at"}
 
 
+async def test_a_record_is_sent_as_the_composite_type_says(pool: Pool) -> None:
+    """Attributes are taken by their place: a column more, or in another place, takes a new type."""
+    attributes = await pool.fetch(
+        "SELECT attname::text AS name, format_type(atttypid, NULL) AS type FROM pg_attribute"
+        " WHERE attrelid = 'usage.record_1'::regclass ORDER BY attnum"
+    )
+
+    sent = [(column.name, column.sql_type.replace("timestamptz", "timestamp with time zone")) for column in ORDER]
+    assert [(each["name"], each["type"]) for each in attributes] == sent
+
+
 @pytest.mark.parametrize("table", ROLLUPS)
 async def test_the_rollups_sum_what_the_columns_say(pool: Pool, table: str) -> None:
     """Every bigint of a rollup is a sum, and every sum has its bigint."""
@@ -150,19 +164,20 @@ def without(exact: UsageRecord, name: str) -> UsageRecord:
 
 
 async def test_the_check_notices_a_difference_in_each_sum(ingest: Ingest, upkeep: Upkeep, pool: Pool) -> None:
-    """Rollups of days and hours, of users and of everybody: one more in any sum is a breach."""
+    """Rollups of days, weeks and hours, of users and of everybody: another amount in any sum is a breach of each."""
     await ingest.record([record(1)])
     before = (await upkeep.check_since(None)).counts
     found = {}
-    for table in ROLLUPS:
-        for name in SUMS:
-            await pool.execute(f"UPDATE usage.{table} SET {name} = {name} + 1")
-            found[table, name] = sum((await upkeep.check_since(None)).counts.values())
-            await pool.execute(f"UPDATE usage.{table} SET {name} = {name} - 1")
+    for name in SUMS:
+        for more, table in enumerate(ROLLUPS, 1):
+            await pool.execute(f"UPDATE usage.{table} SET {name} = {name} + $1", more)
+        counts = (await upkeep.check_since(None)).counts
+        found[name] = {invariant for invariant, count in counts.items() if count}
+        for more, table in enumerate(ROLLUPS, 1):
+            await pool.execute(f"UPDATE usage.{table} SET {name} = {name} - $1", more)
 
     assert sum(before.values()) == 0
-    assert found == dict.fromkeys(found, 1)
-    assert len(found) == len(ROLLUPS) * len(SUMS)
+    assert found == {name: {table.invariant for table in TABLES} for name in SUMS}
 
 
 def test_every_field_of_a_record_reaches_the_message() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import random
 from collections import Counter
 from dataclasses import replace
@@ -16,7 +17,6 @@ from hypothesis import strategies as st
 
 from servicekit.testing.fake_clock import MIDDAY
 from services.usage.domain.record import Source, Status, UsageRecord
-from services.usage.domain.rollup import latency_bucket
 from services.usage.ingest import Ingest
 from services.usage.store import UsageStore
 from services.usage.tests.records import record
@@ -106,6 +106,11 @@ async def stored_buckets(pool: Pool) -> Counter[tuple[str, int]]:
     """Return the latency histogram summed over hours and models."""
     rows = await pool.fetch("SELECT metric, bucket, sum(requests)::int FROM usage.rollup_hour_latency GROUP BY 1, 2")
     return Counter({(metric, bucket): requests for metric, bucket, requests in rows if requests})
+
+
+def latency_bucket(milliseconds: int) -> int:
+    """Return the histogram's bucket: bucket b holds values up to 1.08**b ms."""
+    return math.ceil(math.log(milliseconds) / math.log(1.08)) if milliseconds > 1 else 0
 
 
 async def expected_buckets(pool: Pool) -> Counter[tuple[str, int]]:

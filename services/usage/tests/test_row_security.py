@@ -12,6 +12,8 @@ from tools.testing.plugin import MakeDatabaseDsn
 
 TABLES = (
     *("usage.usage", "usage.usage_default", "usage.rollup_day", "usage.rollup_hour_user", "usage.rollup_day_user"),
+    *("usage.rollup_day_user_model", "usage.rollup_day_key", "usage.rollup_week_key"),
+    *("usage.rollup_day_tag", "usage.rollup_tag_days"),
     *("usage.notification_channels", "usage.notification_rules", "usage.notification_events"),
     *("usage.notification_deliveries", "usage.notification_attempts", "usage.notification_people"),
     "usage.notification_outbox",

@@ -37,7 +37,7 @@ PROMISES: Final = (
     "2 mails queued now",
     "taken back: 86 requests",
 )
-LIMIT_S: Final = 600
+LIMIT_S: Final = 3600 if IS_WHOLE else 600
 
 
 def blocks(document: Path) -> list[str]:

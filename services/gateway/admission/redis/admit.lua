@@ -156,6 +156,11 @@ for i, budget in ipairs(a.budgets) do
 end
 if deciding and #cold > 0 then return pack({verdict = COLD, now_us = now, cold = cold}) end
 
+-- Whoever asked what a key has spent has it counted from then on; it caps nothing, and nobody waits for it.
+if a.tally ~= '' and call('HEXISTS', a.tally, 'u') == 1 then
+  budget_keys[#budget_keys + 1], warm[#warm + 1], endless[a.tally] = a.tally, a.tally, true
+end
+
 local figures = {}
 for _, d in ipairs(DIMENSIONS) do
   if d.taken then

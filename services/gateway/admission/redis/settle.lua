@@ -38,6 +38,14 @@ local function spend(key, epoch_ms)
   if epoch_ms and a.made_ms >= tonumber(epoch_ms) then call('HINCRBY', key, 'n', int(a.cost)) end
 end
 
+-- Count the cost of a request in a counter that is there, unless the rows do.
+local function count(key, counters)
+  local epoch_ms = counters[3]
+  -- An older request that ended before the last count: the rows have it, or will when they are counted again.
+  local by_rows = epoch_ms and a.made_ms < tonumber(epoch_ms) and a.settled_us < tonumber(counters[4] or counters[2])
+  if not by_rows then spend(key, epoch_ms) end
+end
+
 local raw = call('HGET', KEYS[1], a.request_id)
 if raw then
   local detail = read(raw)
@@ -52,14 +60,20 @@ if raw then
     end
   end
   for _, owner in ipairs(detail.owners or {}) do call('HDEL', owner, a.request_id) end
+  local held = {}
   for _, key in ipairs(detail.budget_keys) do
+    held[key] = true
     local counters = call('HMGET', key, 'u', 's', 't', 'c')
     if counters[1] then
       if call('HINCRBY', key, 'h', int(0 - detail.hold)) < 0 then call('HSET', key, 'h', 0) end
-      local epoch_ms = counters[3]
-      -- An older request that ended before the last count: the rows have it, or will when they are counted again.
-      local by_rows = epoch_ms and a.made_ms < tonumber(epoch_ms) and a.settled_us < tonumber(counters[4] or counters[2])
-      if not by_rows then spend(key, epoch_ms) end
+      count(key, counters)
+    end
+  end
+  -- A counter that came to be while the request ran holds nothing of it.
+  for _, key in ipairs(a.budget_keys) do
+    if not held[key] then
+      local counters = call('HMGET', key, 'u', 's', 't', 'c')
+      if counters[1] then count(key, counters) end
     end
   end
   if a.admitted_us == 0 then call('SET', mark, '1', 'PX', MARK_TTL_MS) end

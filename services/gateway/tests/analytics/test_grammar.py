@@ -66,6 +66,14 @@ def test_an_end_is_excluded() -> None:
     )
 
 
+@pytest.mark.parametrize("since", ["1970-01-01", "2014-12-31"])
+def test_a_period_from_before_everything_begins_with_everything(since: str) -> None:
+    """Nothing is older, so nothing is left out."""
+    period = period_of(params(**{"from": since, "to": "2016-01-01"}), caller(), NOW)
+
+    assert (period.since, period.until.year) == (datetime(2015, 1, 1, tzinfo=UTC), 2015)
+
+
 @pytest.mark.parametrize(
     ("given", "param", "allowed"),
     [
@@ -74,6 +82,9 @@ def test_an_end_is_excluded() -> None:
         ({"to": "2026-11-01"}, "from", "must be given"),
         ({"from": "yesterday"}, "from", "2026-11-01"),
         ({"from": "2026-11-01", "to": "2026-11-01"}, "to", "later than `from`"),
+        ({"from": "2010-01-01", "to": "2012-01-01"}, "to", "later than 2015-01-01: no request is older"),
+        ({"from": "2030-01-01"}, "from", "in the past where `to` is not given"),
+        ({"from": "9999-06-01", "to": "9999-07-01"}, "from", "before 9999-01-01"),
         ({"from": "9999-12-31T23:59:59-23:59"}, "from", "2026-11-01"),
         ({"tz": "MSK+3"}, "tz", "Europe/Moscow"),
         ({"bucket": "minute"}, "bucket", "hour, day, week, month"),

@@ -122,6 +122,16 @@ async def test_a_comparison_says_what_drove_the_cost(edge: Edge, backends: Backe
     assert body["models"][0]["volume_rub"] == "-0.000007"
 
 
+async def test_a_comparison_compares_durations_too(edge: Edge, backends: Backends) -> None:
+    """They were null, since nobody asked for them."""
+    backends.statistics.stats = answer()
+
+    body = (await edge.client.get("/v1/usage/compare?period=month")).json()
+
+    assert backends.statistics.asked[0].question.quantiles
+    assert body["total"]["latency_ms"]["p50"] == 900.0
+
+
 async def test_a_timeseries_names_its_buckets(edge: Edge, backends: Backends) -> None:
     """Each with the moment at which it begins."""
     backends.statistics.stats = pb.DetailedStats(rows=[pb.StatsRow(starts_at=stamp(), figures=figures(1))])

@@ -163,6 +163,7 @@ async def test_admission_hears_who_asks_for_how_much(pricing: Pricing) -> None:
         limits=CALLER.limits,
         budgets=(BUDGET,),
         time_zone="Europe/Moscow",
+        spender="key:first",
     )
     asked_in.caller = replace(CALLER, budgets=())
     assert admission_request(asked_in, found, FACTS).least_hold_micro_rub == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -73,6 +74,23 @@ async def test_behind_a_flipped_bit_every_answer_has_its_row(tmp_path, redis_cli
     assert fault.start <= len(before) // 4 < fault.end
     assert warnings == [f"1 damaged journal files in {tmp_path / FOLDER}"]
     assert metrics.QUARANTINE._value.get() == 1
+
+
+async def test_a_damaged_segment_keeps_no_room_that_it_never_used(tmp_path, redis_client):
+    """Five of 16 MiB each, of some lines, filled a disk of 96: the gateway took no request ever after."""
+    segment = leave_answers(tmp_path, 100)
+    flip(segment, 10)
+    with segment.open("ab") as file:
+        file.write(bytes(8 << 20) + b"torn")
+    before = segment.read_bytes()
+    with segment.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, len(before))
+
+    await start_and_stop(tmp_path, redis_client, Sink())
+
+    [kept] = (tmp_path / FOLDER).glob("*.seg")
+    assert kept.read_bytes() == before
+    assert kept.stat().st_blocks * 512 < 1 << 20
 
 
 async def test_a_torn_tail_is_normal(tmp_path, redis_client):

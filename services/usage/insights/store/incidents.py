@@ -30,11 +30,13 @@ FIND_DEAR_HOURS: Final = """
     SELECT
         dear.user_id, dear.hour, dear.cost_micro_rub,
         ARRAY(
-            SELECT coalesce(same.cost_micro_rub, 0)
+            SELECT coalesce((
+                SELECT sum(same.cost_micro_rub)
+                FROM usage.rollup_hour_user AS same
+                WHERE same.user_id = dear.user_id
+                    AND same.hour = dear.hour - weeks.number * interval '7 days'
+            ), 0)::bigint
             FROM generate_series(1, $3) AS weeks (number)
-            LEFT JOIN usage.rollup_hour_user AS same
-                ON same.user_id = dear.user_id
-                AND same.hour = dear.hour - weeks.number * interval '7 days'
         ) AS same_hours,
         coalesce((
             SELECT sum(cost_micro_rub)
@@ -44,9 +46,13 @@ FIND_DEAR_HOURS: Final = """
                 AND day < ($1 AT TIME ZONE 'UTC')::date
         ), 0)::bigint / 28 AS mean_day,
         (SELECT min(day) FROM usage.rollup_day WHERE rollup_day.user_id = dear.user_id AND requests > 0) AS first_day
-    FROM usage.rollup_hour_user AS dear
-    WHERE dear.hour >= $1
-        AND dear.cost_micro_rub >= $2
+    FROM (
+        SELECT user_id, hour, sum(cost_micro_rub)::bigint AS cost_micro_rub
+        FROM usage.rollup_hour_user
+        WHERE hour >= $1
+        GROUP BY user_id, hour
+        HAVING sum(cost_micro_rub) >= $2
+    ) AS dear
 """
 
 

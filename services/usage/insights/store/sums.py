@@ -22,11 +22,12 @@ from services.usage.insights.store.sessions import SCAN_TIMEOUT_S
 from services.usage.store.connection import Connection
 
 READ_HOURS: Final = """
-    SELECT hour, requests, cost_micro_rub
+    SELECT hour, sum(requests)::bigint AS requests, sum(cost_micro_rub)::bigint AS cost_micro_rub
     FROM usage.rollup_hour_user
     WHERE user_id = $1
         AND hour >= $2
-        AND requests > 0
+    GROUP BY hour
+    HAVING sum(requests) > 0
     ORDER BY hour
 """
 

@@ -92,4 +92,5 @@ def query_of(user_id: str | None, period: Period, grouping: Grouping) -> Query:
         grouping.group_by,
         grouping.filters,
         quantiles=grouping.quantiles,
+        top=grouping.top,
     )

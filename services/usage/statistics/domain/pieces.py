@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Where a slot of each length begins: an hour, a day, a week.
+_MONDAY: Final = datetime(1970, 1, 5, tzinfo=UTC)
 OUTSIDE: Final = 0
 
 
@@ -39,18 +40,30 @@ class Pieces:
 
 
 def split(moves: Sequence[Move], slot: timedelta) -> tuple[list[Move], list[Move]]:
-    """Return the moves that are whole slots of a finer rollup, and what is left of each on either side for rows."""
+    """Return the moves that are whole slots of a finer rollup, and what is left of each on either side for rows.
+
+    An end of a move is rounded to the nearest slot, and rows that this moved too far are moved back.
+    """
     whole: list[Move] = []
     rest: list[Move] = []
     for move in moves:
-        begin, end = _up(move.since, slot), _down(move.until, slot)
+        # Most questions end now: behind that there is nothing to read, before it there is.
+        begin = _up(move.since, slot) if move.belongs_to == OUTSIDE else _nearest(move.since, slot)
+        end = _nearest(move.until, slot)
         if begin >= end:
             rest.append(move)
             continue
         whole.append(replace(move, since=begin, until=end))
-        edges = (replace(move, until=begin), replace(move, since=end))
+        edges = (_edge(move, move.since, begin), _edge(move, end, move.until))
         rest += [edge for edge in edges if edge.since < edge.until]
     return whole, rest
+
+
+def _edge(move: Move, since: datetime, until: datetime) -> Move:
+    """Return the move of what lies between two moments; back, where the second is the earlier one."""
+    if since <= until:
+        return replace(move, since=since, until=until)
+    return Move(until, since, counted_in=move.belongs_to, belongs_to=move.counted_in)
 
 
 def cut(boundaries: Sequence[datetime], slot: timedelta) -> Pieces:
@@ -81,12 +94,8 @@ def _move(boundary: datetime, place: datetime, number: int, last: int) -> Move |
 
 
 def _nearest(moment: datetime, slot: timedelta) -> datetime:
-    return _EPOCH + (moment - _EPOCH + slot / 2) // slot * slot
+    return _MONDAY + (moment - _MONDAY + slot / 2) // slot * slot
 
 
 def _up(moment: datetime, slot: timedelta) -> datetime:
-    return _EPOCH - (_EPOCH - moment) // slot * slot
-
-
-def _down(moment: datetime, slot: timedelta) -> datetime:
-    return _EPOCH + (moment - _EPOCH) // slot * slot
+    return _MONDAY - (_MONDAY - moment) // slot * slot

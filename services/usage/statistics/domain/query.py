@@ -58,6 +58,7 @@ class Query:
         group_by: at most two dimensions.
         filters: rows whose value of the dimension is one of these; every dimension narrows.
         quantiles: whether durations are wanted too: they cost far more than sums.
+        top: so many groups, by cost, then requests; the others are one row of each bucket. 0: all groups.
     """
 
     user_id: str | None
@@ -68,3 +69,9 @@ class Query:
     group_by: tuple[Dimension, ...] = ()
     filters: Mapping[Dimension, tuple[str, ...]] = field(default_factory=lambda: NO_FILTERS)
     quantiles: bool = False
+    top: int = 0
+
+    @property
+    def is_folded(self) -> bool:
+        """Tell whether groups beyond the largest are one."""
+        return self.top > 0 and bool(self.group_by)

@@ -20,19 +20,29 @@ COLUMN_OF: Final[Mapping[Dimension, str]] = {
     Dimension.ENDPOINT: "endpoint",
     Dimension.ERROR: "error_code",
     Dimension.USER: "user_id",
+    Dimension.TAG: "tag",
 }
-# A row without tags is kept, as the group ''.
+# What the rollup of tags has of a request: each of its tags, and '' once. One without tags is not in it.
 TAGS_OF_ROW: Final = (
+    "CROSS JOIN LATERAL (SELECT '' AS tag UNION ALL"
+    " SELECT name || '=' || value FROM jsonb_each_text(metadata) AS pair (name, value)) AS tags"
+)
+HAS_TAGS: Final = "metadata <> '{}'"
+# A row without tags is kept, as the group ''.
+TAGS_OR_NONE: Final = (
     "LEFT JOIN LATERAL (SELECT name || '=' || value AS tag FROM jsonb_each_text(metadata) AS pair (name, value)) "
     "AS tags ON true"
 )
-TAG: Final = "coalesce(tag, '')"
-HAS_TAG: Final = "EXISTS (SELECT FROM jsonb_each_text(metadata) AS t (k, v) WHERE k || '=' || v = ANY({}))"
+UNTAGGED: Final = "coalesce(tag, '')"
+# The first part finds the index of the rows that have tags.
+HAS_TAG: Final = (
+    "(metadata <> '{{}}' AND EXISTS (SELECT FROM jsonb_each_text(metadata) AS t (k, v) WHERE k || '=' || v = ANY({})))"
+)
 
 
 def expression_of(dimension: Dimension) -> str:
     """Return how a row says its value of the dimension."""
-    return TAG if dimension is Dimension.TAG else COLUMN_OF[dimension]
+    return COLUMN_OF[dimension]
 
 
 def condition_of(dimension: Dimension, parameter: str) -> str:

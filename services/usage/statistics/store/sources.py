@@ -39,17 +39,33 @@ def _daily(table: str, *dimensions: Dimension) -> Rollup:
     return Rollup(table, _DAY, "day", "date", frozenset(dimensions))
 
 
-_OF_MODELS: Final = (Dimension.PROVIDER, Dimension.MODEL, Dimension.VERSION, Dimension.STATUS)
-_OF_CALLS: Final = (*_OF_MODELS, Dimension.ENDPOINT, Dimension.ERROR)
-_DAYS: Final = _daily("usage.rollup_day", *_OF_CALLS, Dimension.KEY, Dimension.APP, Dimension.USER)
+_OF_CALLS: Final = (
+    *(Dimension.PROVIDER, Dimension.MODEL, Dimension.VERSION),
+    *(Dimension.STATUS, Dimension.ENDPOINT, Dimension.ERROR),
+)
+_OF_KEYS: Final = (Dimension.KEY, Dimension.APP, Dimension.USER)
+_KEYS: Final = _daily("usage.rollup_day_key", *_OF_KEYS)
+_TAGS: Final = _daily("usage.rollup_day_tag", Dimension.TAG, Dimension.USER)
+_DAYS: Final = _daily("usage.rollup_day", *_OF_CALLS, *_OF_KEYS)
 # The smallest first.
-_OF_A_USER: Final = (_DAYS, _hourly("usage.rollup_hour_user", *_OF_MODELS, Dimension.USER))
+_OF_A_USER: Final = (
+    _daily("usage.rollup_day_user_model", *_OF_CALLS, Dimension.USER),
+    _KEYS,
+    _DAYS,
+    _TAGS,
+    _hourly("usage.rollup_hour_user", *_OF_CALLS, Dimension.USER),
+)
 _OF_EVERYBODY: Final = (
     _daily("usage.rollup_day_platform", *_OF_CALLS),
     _daily("usage.rollup_day_user", Dimension.USER),
+    _KEYS,
     _DAYS,
+    _TAGS,
     _hourly("usage.rollup_hour_platform", *_OF_CALLS),
 )
+_WEEKS: Final = Rollup("usage.rollup_week_key", timedelta(days=7), "week", "date", frozenset(_OF_KEYS))
+# Of fewer days there are hardly any whole weeks.
+_WEEKS_FROM: Final = timedelta(days=21)
 
 
 def sources_of(query: Query) -> tuple[Rollup | None, Rollup | None]:
@@ -59,4 +75,12 @@ def sources_of(query: Query) -> tuple[Rollup | None, Rollup | None]:
     hours = next((each for each in fitting if each.slot == _HOUR), None)
     # An hour of a day has to be counted from the finer one anyway.
     days = None if query.bucket is Bucket.HOUR else next((each for each in fitting if each.slot == _DAY), None)
+    if days is _KEYS and _is_long(query):
+        return _WEEKS, days
     return (hours, None) if days is None else (days, hours)
+
+
+def _is_long(query: Query) -> bool:
+    """Tell whether weeks of all keys are fewer to read than their days."""
+    is_whole = query.bucket in {None, Bucket.WEEK, Bucket.MONTH}
+    return query.user_id is None and is_whole and query.until - query.since >= _WEEKS_FROM

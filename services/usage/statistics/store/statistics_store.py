@@ -11,30 +11,25 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from servicekit.postgres import database_errors
-from services.usage.domain.rollup import SUMS
 from services.usage.statistics.domain.buckets import starts_of
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
-from services.usage.statistics.domain.pieces import cut
-from services.usage.statistics.domain.query import Bucket, Query
+from services.usage.statistics.domain.folding import fold
+from services.usage.statistics.domain.query import Bucket, Dimension, Query
 from services.usage.statistics.domain.request_line import LogQuery, RequestLine
 from services.usage.statistics.domain.sampling import windows
+from services.usage.statistics.store.counting import Counted, sums_by_tag, sums_of
 from services.usage.statistics.store.request_log import read_page
-from services.usage.statistics.store.sources import sources_of
-from services.usage.statistics.store.statement import (
-    durations_of_rows,
-    shape_of,
-    sums_of_rollup,
-    sums_of_rows,
-    values_for_rollup,
-    values_for_rows,
-    values_for_windows,
-)
+from services.usage.statistics.store.statement import durations_of_rows, shape_of, values_for_windows
 from services.usage.store.connection import Connection
 from services.usage.store.usage_store import EVERYBODY
 
 # Many small parts make a plan look dear; compiling it would take longer than all of them together.
-BEGIN_READING: Final = "SELECT set_config('razvilka.user', $1, false), set_config('jit', 'off', false)"
-_Place = tuple[int, tuple[str, ...]]
+# The sums of ten thousand groups take 10 MB, and PostgreSQL's 4 would send them to the disk.
+BEGIN_READING: Final = (
+    "SELECT set_config('razvilka.user', $1, false), set_config('jit', 'off', false),"
+    " set_config('work_mem', '32MB', false)"
+)
+_DURATIONS: Final = ("latency", "first_token")
 
 
 class StatisticsStore:
@@ -84,37 +79,37 @@ async def answer(connection: Connection, query: Query) -> list[Row]:
     if query.since >= query.until:
         return []
     starts = starts_of(query.bucket, query.zone, query.since, query.until) if query.bucket else [query.since]
-    sums = await _sums(connection, query, starts)
-    durations: dict[_Place, asyncpg.Record] = {}
-    if query.quantiles:
-        chosen = windows(query.since, query.until, sum(row["requests"] for row in sums.values()))
-        values = values_for_windows(query, starts, chosen)
-        durations = _by_place(await connection.fetch(durations_of_rows(shape_of(query)), *values))
-    return [
-        Row(starts[place[0] - 1] if query.bucket else None, place[1], _figures(sums[place], durations.get(place)))
-        for place in sorted(sums)
-    ]
-
-
-async def _sums(connection: Connection, query: Query, starts: list[datetime]) -> dict[_Place, asyncpg.Record]:
-    rollup, finer = sources_of(query)
-    if rollup is None:
-        statement, values = sums_of_rows(shape_of(query)), values_for_rows(query, starts)
+    if Dimension.TAG in query.group_by:
+        counted = await sums_by_tag(connection, query, starts)
     else:
-        pieces = cut([query.since, *starts[1:], query.until], rollup.slot)
-        statement, values = (
-            sums_of_rollup(shape_of(query), rollup, finer),
-            values_for_rollup(query, rollup, finer, pieces),
+        counted = await sums_of(connection, query, starts)
+    durations = await _durations(connection, query, starts, counted) if query.quantiles else {}
+    rows = [
+        Row(
+            starts[each.bucket - 1] if query.bucket else None,
+            each.group,
+            _figures(each, {} if each.is_other else durations.get((each.bucket, each.group), {})),
+            each.is_other,
         )
-    return _by_place(await connection.fetch(statement, *values))
+        for each in sorted(counted, key=lambda each: (each.bucket, each.is_other, each.group))
+    ]
+    # A question by tag has been put together from two, and could not be folded where it was counted.
+    return fold(rows, query.top) if query.is_folded and Dimension.TAG in query.group_by else rows
 
 
-def _by_place(rows: Sequence[asyncpg.Record]) -> dict[_Place, asyncpg.Record]:
-    return {(row["bucket"], tuple(row["values"])): row for row in rows}
+async def _durations(
+    connection: Connection, query: Query, starts: list[datetime], counted: Sequence[Counted]
+) -> dict[tuple[int, tuple[str, ...]], dict[str, Quantiles]]:
+    chosen = windows(query.since, query.until, sum(each.sums["requests"] for each in counted))
+    kept = list({each.group for each in counted if not each.is_other})
+    values = values_for_windows(query, starts, chosen, kept)
+    rows = await connection.fetch(durations_of_rows(shape_of(query)), *values)
+    return {
+        (row["bucket"], tuple(row["values"])): {name: Quantiles(*(row[name] or ())) for name in _DURATIONS}
+        for row in rows
+    }
 
 
-def _figures(sums: asyncpg.Record, durations: asyncpg.Record | None) -> Figures:
-    values: dict[str, Any] = {name: int(sums[name]) for name in SUMS}
-    if durations is not None:
-        values |= {name: Quantiles(*(durations[name] or ())) for name in ("latency", "first_token")}
+def _figures(counted: Counted, durations: dict[str, Quantiles]) -> Figures:
+    values: dict[str, Any] = {**counted.sums, **durations}
     return Figures(**values)

@@ -162,13 +162,16 @@ async def test_what_was_expected_raises_the_bar_of_the_like(
 async def test_an_hour_that_runs_away_is_found_while_it_runs(
     ingest: Ingest, insights: Insights, told, clock: FakeClock, pool: asyncpg.Pool[asyncpg.Record]
 ) -> None:
-    """100 roubles at this hour of other weeks, 500 half an hour into this one: found at the next look, told once."""
+    """100 roubles at this hour of other weeks, 500 by ten models half an hour into this one: found at the next look."""
     noons = [100 if day % 7 == 0 else 0 for day in range(28, 0, -1)]
     await spend(ingest, noons)
     clock.advance(1800)
     writer = Writer(USER, NUMBERS)
     await ingest.record(
-        [writer.row(MIDDAY + timedelta(minutes=minute), cost_micro_rub=50 * ROUBLE) for minute in range(10)]
+        [
+            writer.row(MIDDAY + timedelta(minutes=minute), cost_micro_rub=50 * ROUBLE, model=f"model-{minute}")
+            for minute in range(10)
+        ]
     )
     other = build_insights(pool, told, clock=clock)
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.usage.domain.record import Status, UsageRecord
-from services.usage.domain.rollup import rollups
 from services.usage.reports.domain.order import Format, Kind, Order, Wishes
 from services.usage.reports.generation import Generation
 from services.usage.store import UsageStore
@@ -48,7 +47,6 @@ async def store_history(store: UsageStore, records: Sequence[UsageRecord]) -> No
     """Store requests as ingest does."""
     async with store.transaction() as transaction:
         await transaction.insert(sorted(records, key=lambda each: each.request_id))
-        await transaction.add(rollups(records))
 
 
 def order(format: Format = Format.JSON, kind: Kind = Kind.SUMMARY, **changes: Any) -> Order:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
 import pytest
 
+from services.usage.domain.rollup import TAGS_A_DAY
+from services.usage.statistics.domain.folding import fold
 from services.usage.statistics.domain.query import Bucket, Dimension, Query
 from services.usage.tests.statistics.expected import answered, expected
 from services.usage.tests.statistics.samples import BEGIN, END, ZONES, sample
@@ -46,6 +49,33 @@ async def test_figures_are_the_sums_of_the_requests(stored: StoreUnderTest, zone
 
         assert answered(rows, query) == expected(records, query), query
         assert [(row.starts_at, row.group) for row in rows] == sorted((row.starts_at, row.group) for row in rows)
+
+
+@pytest.mark.parametrize("group_by", [(Dimension.KEY, Dimension.APP), (Dimension.USER,), (Dimension.TAG,)])
+async def test_groups_beyond_the_largest_are_one(stored: StoreUnderTest, group_by: tuple[Dimension, ...]) -> None:
+    """By cost over all buckets; in each bucket the others are a row that says so; durations are of the largest."""
+    await stored.keep(sample(300))
+    span = BEGIN + timedelta(minutes=17), END
+
+    for bucket in (None, Bucket.DAY, Bucket.WEEK):
+        query = Query(None, *span, "Europe/Moscow", bucket, group_by, quantiles=bucket is None)
+        folded = await stored.reader.figures(replace(query, top=1))
+
+        assert list(folded) == fold(await stored.reader.figures(query), 1)
+
+
+async def test_tags_are_told_apart_however_many_there_are(stored: StoreUnderTest) -> None:
+    """Also of a user who gives each request one of its own."""
+    records = [replace(each, metadata={**each.metadata, "id": str(n)}) for n, each in enumerate(sample(TAGS_A_DAY + 9))]
+    await stored.keep([replace(each, user_id="user-1") for each in records[: TAGS_A_DAY // 2]])
+    query = Query("user-1", BEGIN, END, "Europe/Moscow", Bucket.MONTH, (Dimension.TAG,))
+    few = answered(await stored.reader.figures(query), query)
+
+    records = [replace(each, user_id="user-1") for each in records]
+    await stored.keep(records)
+
+    assert answered(await stored.reader.figures(query), query) == expected(records, query)
+    assert len(few) < len(expected(records, query))
 
 
 async def test_each_day_has_its_cost_also_an_empty_one(stored: StoreUnderTest) -> None:

@@ -1,0 +1,74 @@
+"""What came into being here since an import began, and what of it ended, for an installation to be gone back to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from servicekit.postgres import database_errors
+from services.auth.shared.store.unit_of_work import Pool
+
+BEGAN_AT: Final = "SELECT began_at FROM auth.imports WHERE source_id = $1"
+ACCOUNTS: Final = """
+SELECT u.id, u.email, u.created_at, u.updated_at FROM auth.users AS u
+WHERE u.created_at >= $1 AND u.deleted_at IS NULL
+    AND NOT EXISTS (SELECT FROM auth.imported_rows AS r WHERE r.kind = 'user' AND r.id = u.id)
+ORDER BY u.created_at, u.id
+"""
+KEYS: Final = """
+SELECT k.id FROM auth.api_keys AS k
+WHERE k.created_at >= $1 AND k.revoked_at IS NULL
+    AND NOT EXISTS (SELECT FROM auth.imported_rows AS r WHERE r.kind = 'key' AND r.id = k.id)
+ORDER BY k.created_at, k.id
+"""
+ENDED: Final = """
+SELECT r.source_row, k.revoked_at FROM auth.api_keys AS k
+JOIN auth.imported_rows AS r ON r.kind = 'key' AND r.id = k.id
+WHERE r.source_id = $1 AND k.revoked_at IS NOT NULL
+ORDER BY r.source_row
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BornAccount:
+    """An account that no import brought."""
+
+    id: str
+    email: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Born:
+    """What is here and not there.
+
+    Attributes:
+        since: when the import began.
+        keys: ids of keys that were made here: their secrets are hashed otherwise, and verify nowhere else.
+        ended: keys of the source that were revoked here, and when.
+    """
+
+    since: datetime
+    accounts: Sequence[BornAccount]
+    keys: Sequence[str]
+    ended: Sequence[tuple[str, datetime]]
+
+
+async def born(pool: Pool, source_id: str) -> Born | None:
+    """Return what came into being since a source was brought; None: it was not.
+
+    Raises:
+        Unavailable: the database cannot be used now.
+    """
+    with database_errors():
+        async with pool.acquire() as connection:
+            since = await connection.fetchval(BEGAN_AT, source_id)
+            if since is None:
+                return None
+            accounts = [BornAccount(*row) for row in await connection.fetch(ACCOUNTS, since)]
+            keys = [row["id"] for row in await connection.fetch(KEYS, since)]
+            ended = [(row["source_row"], row["revoked_at"]) for row in await connection.fetch(ENDED, source_id)]
+    return Born(since, accounts, keys, ended)

@@ -1,0 +1,91 @@
+"""The sums of a question: from a rollup where one can answer, else from rows; tags from both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from asyncpg import Record
+
+from services.usage.domain.rollup import SUMS, TAGS_A_DAY
+from services.usage.statistics.domain.pieces import cut
+from services.usage.statistics.domain.query import Dimension, Query
+from services.usage.statistics.store.sources import sources_of
+from services.usage.statistics.store.statement import (
+    shape_of,
+    sums_of_rollup,
+    sums_of_rows,
+    values_for_rollup,
+    values_for_rows,
+)
+from services.usage.store.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The sums of a group in a bucket; buckets count from 1. `is_other`: of all groups beyond the largest."""
+
+    bucket: int
+    group: tuple[str, ...]
+    is_other: bool
+    sums: dict[str, int]
+
+
+async def sums_of(connection: Connection, query: Query, starts: list[datetime], *, rows: bool = False) -> list[Counted]:
+    """Return the sums of each group and bucket in which there was a request; `rows`: whatever rollups there are."""
+    rollup, finer = (None, None) if rows else sources_of(query)
+    if rollup is None:
+        statement, values = sums_of_rows(shape_of(query)), values_for_rows(query, starts)
+    else:
+        pieces = cut([query.since, *starts[1:], query.until], rollup.slot)
+        statement, values = (
+            sums_of_rollup(shape_of(query), rollup, finer),
+            values_for_rollup(query, rollup, finer, pieces),
+        )
+    return list(map(_counted, await connection.fetch(statement, *values)))
+
+
+def _counted(row: Record) -> Counted:
+    bucket, values, is_other, *sums = row.values()
+    return Counted(bucket, tuple(values), is_other, dict(zip(SUMS, map(int, sums), strict=True)))
+
+
+HAS_FULL_DAY: Final = """
+    SELECT EXISTS (
+        SELECT
+        FROM usage.rollup_tag_days
+        WHERE tags >= $1
+            AND day BETWEEN $2 AND $3
+            AND ($4::text IS NULL OR user_id = $4)
+    )
+"""
+
+
+async def sums_by_tag(connection: Connection, query: Query, starts: list[datetime]) -> list[Counted]:
+    """Return the sums of each tag, and of the requests without any as the group '': what all have less the tagged.
+
+    Nothing is folded. A day with too many tags is not in the rollup: then tagged rows are read.
+    """
+    place = query.group_by.index(Dimension.TAG)
+    span = [moment.astimezone(UTC).date() for moment in (query.since, query.until)]
+    is_full = await connection.fetchval(HAS_FULL_DAY, TAGS_A_DAY, *span, query.user_id)
+    found = await sums_of(connection, replace(query, top=0), starts, rows=is_full)
+    of_tags = [each for each in found if each.group[place]]
+    if Dimension.TAG in query.filters:
+        return of_tags
+    others = tuple(each for each in query.group_by if each is not Dimension.TAG)
+    totals = await sums_of(connection, replace(query, group_by=others, top=0), starts)
+    tagged = {(each.bucket, _without(each.group, place)): each.sums for each in found if not each.group[place]}
+    rest = [_less(each, tagged.get((each.bucket, each.group)), place) for each in totals]
+    return [*of_tags, *[each for each in rest if each.sums["requests"]]]
+
+
+def _without(group: Sequence[str], place: int) -> tuple[str, ...]:
+    return (*group[:place], *group[place + 1 :])
+
+
+def _less(total: Counted, tagged: dict[str, int] | None, place: int) -> Counted:
+    sums = total.sums if tagged is None else {name: total.sums[name] - tagged[name] for name in SUMS}
+    return replace(total, group=(*total.group[:place], "", *total.group[place:]), sums=sums)
