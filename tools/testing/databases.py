@@ -88,8 +88,9 @@ class Databases:
         )
 
     def _create_database(self, name: str, template: str) -> None:
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        self._execute(create)
+        # By files: through the write-ahead log, which is the default, it takes two to five times the CPU.
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        self._execute(create.format(sql.Identifier(name), sql.Identifier(template)))
 
     def _drop_database(self, name: str) -> None:
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
