@@ -18,6 +18,8 @@ ARGS ?=
 
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where a machine sets it, each of the many processes of a suite would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: migrate-1.0 migrate-demo migrate-fuzz migrate-kills compat-1.0 migration-guide demo-data help setup up down status logs
 .PHONY: psql test test-sdks test-clients fault-matrix test-under-load
