@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import grpc
+import structlog
 
 from servicekit.errors import (
     KINDS,
@@ -31,6 +32,8 @@ from servicekit.errors import (
 
 TRAILER: Final = "razvilka-error-bin"
 
+log = structlog.get_logger()
+
 STATUS_OF_KIND: Final[dict[type[ServiceError], grpc.StatusCode]] = {
     InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
     Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
@@ -43,6 +46,10 @@ STATUS_OF_KIND: Final[dict[type[ServiceError], grpc.StatusCode]] = {
     DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
     Internal: grpc.StatusCode.INTERNAL,
 }
+
+
+# Every error of a server of ours has a trailer, so without one these are what gRPC makes of a server that went away.
+_GONE: Final = frozenset((grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN))
 
 
 def encode(error: ServiceError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, str | bytes], ...]]:
@@ -115,8 +122,14 @@ def _transport_failure(error: grpc.aio.AioRpcError) -> ServiceError:
     code = error.code()
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
         return deadline_exceeded()
-    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+    if code in _GONE or _was_reset(error):
         return unavailable()
     if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
         return too_large()
+    log.warning("rpc.transport_failed", code=code.name, details=error.details())
     return Internal()
+
+
+def _was_reset(error: grpc.aio.AioRpcError) -> bool:
+    # A server that dies in the middle of a call: sometimes its connection ends first, sometimes the call.
+    return error.code() == grpc.StatusCode.INTERNAL and "RST_STREAM" in (error.details() or "")

@@ -21,7 +21,7 @@ from servicekit.errors import (
     ServiceError,
     Unavailable,
 )
-from servicekit.rpc_errors import STATUS_OF_KIND
+from servicekit.rpc_errors import STATUS_OF_KIND, decode
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.tracing import begin_trace
@@ -188,3 +188,26 @@ async def test_not_found_keeps_its_type_for_except_clauses() -> None:
             await get_spend(channel)
 
     assert not issubclass(NotFound, QuotaExceeded)
+
+
+@pytest.mark.parametrize(
+    ("code", "details"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "Socket closed"),
+        (grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2"),
+        (grpc.StatusCode.UNKNOWN, "Stream removed"),
+    ],
+)
+def test_a_server_that_dies_in_the_middle_of_a_call_is_unavailable(code: grpc.StatusCode, details: str) -> None:
+    """However gRPC hears of it, it is no fault of ours: the caller may try again."""
+    nothing = grpc.aio.Metadata()
+
+    assert isinstance(decode(grpc.aio.AioRpcError(code, nothing, nothing, details)), Unavailable)
+
+
+def test_what_the_transport_breaks_itself_is_internal() -> None:
+    """A message that cannot be read is not mended by another try."""
+    nothing = grpc.aio.Metadata()
+    broken = grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, nothing, nothing, "Exception deserializing response!")
+
+    assert isinstance(decode(broken), Internal)

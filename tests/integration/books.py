@@ -53,15 +53,20 @@ class Books:
         wait_until(lambda: self.held(user_id), lambda held: not held, within_s=within_s)
 
     def budget_counters(self, user_id: str) -> dict[str, int]:
-        """Return `u`, used, and `h`, held, of the user's budgets in micro-roubles; {} when Redis has none."""
-        sums: dict[str, int] = {}
+        """Return `u`, used, and `h`, held, of all that a user's keys are counted by, in micro-roubles; {}: by nothing.
+
+        A key may have a counter of its budget's period and one of all it spent: where they differ, one is wrong.
+        """
+        counted: dict[str, list[int]] = {}
         with redis.Redis.from_url(self._stack.redis_url) as client:
             keys: Any = client.keys(f"gw:{{{user_id}}}:b:*")
             for key in keys:
                 values: Any = client.hmget(key, "u", "h")
-                for name, value in zip("uh", values, strict=True):
-                    sums[name] = sums.get(name, 0) + round(float(value or 0))
-        return sums
+                found = [round(float(value or 0)) for value in values]
+                whose = key.decode().rpartition(":")[0]
+                # The one that is wrong is the one that is shown.
+                counted[whose] = max(counted.get(whose, found), found)
+        return dict(zip("uh", map(sum, zip(*counted.values(), strict=True)), strict=True)) if counted else {}
 
     def check(self, user_id: str) -> None:
         """Assert that rows, rollups and (where there is one) the budget's counters agree, and that nothing is held."""

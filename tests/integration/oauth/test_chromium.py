@@ -236,7 +236,7 @@ def test_everything_works_without_scripts(chromium: Chromium, house: House, resi
         visitor.page.wait_for_url("http://127.0.0.1:8399/**")
         assert "code=" in visitor.redirected[-1]
 
-        visitor.open("/console")
+        visitor.open("/console/profile")
         visitor.page.locator("#name").fill("Имя без скриптов")
         visitor.page.locator("main form button").first.click()
 
