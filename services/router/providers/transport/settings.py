@@ -34,7 +34,7 @@ class HttpSettings(Part):
     """Kilobytes of one line of a stream at most."""
     hold_ms: float = Field(10.0, ge=0)
     """Milliseconds that later events of a stream may wait for the next ones, while the process is behind; 0: never."""
-    lag_ms: float = Field(2.0, gt=0)
+    lag_ms: float = Field(1.0, gt=0)
     """Milliseconds by which the event loop is late when the process counts as behind."""
     plaintext_networks: Networks = ""
     """Public networks, commas between, at which an upstream of http:// may answer; private ones always may."""
