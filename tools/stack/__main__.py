@@ -19,8 +19,8 @@ from tools.stack.errors import StackError
 from tools.stack.home import Home, home_of, read_json
 from tools.stack.readiness import is_ready
 from tools.stack.remembered import GATEWAY_PORT
+from tools.stack.start import start
 from tools.stack.supervisor import Supervisor
-from tools.stack.up import bring_up, describe
 
 
 def up(home: Home, _arguments: list[str]) -> None:
@@ -28,8 +28,7 @@ def up(home: Home, _arguments: list[str]) -> None:
     home.prepare()
     with home.locked():
         caller = dict(os.environ)
-        stack = describe(home, caller)
-        demo = bring_up(stack, lambda step: print(f"  ... {step}", flush=True))
+        stack, demo = start(home, caller, lambda step: print(f"  ... {step}", flush=True))
     print(report.announcement(stack, demo, caller))
 
 

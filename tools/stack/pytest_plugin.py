@@ -16,7 +16,7 @@ from tools.servers import ports
 from tools.stack.down import bring_down
 from tools.stack.home import Home
 from tools.stack.running_stack import RunningStack
-from tools.stack.up import bring_up, describe
+from tools.stack.start import start
 
 # A developer's provider credentials must never be spent by a test.
 KEPT: Final = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -48,9 +48,10 @@ def stack(servers_folder: Path, stack_environment: dict[str, str]) -> Iterator[R
         yield RunningStack(demo_from(read_env_file(Path(running))), None)
         return
     home = Home(servers_folder / "stack")
-    parts = describe(home, _caller(servers_folder / "upstreams.yaml") | stack_environment)
+    caller = _caller(servers_folder / "upstreams.yaml") | stack_environment
     try:
-        yield RunningStack(bring_up(parts, lambda _step: None), parts)
+        parts, demo = start(home, caller, lambda _step: None)
+        yield RunningStack(demo, parts)
     finally:
         bring_down(home)
 

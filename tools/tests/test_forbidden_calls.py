@@ -24,6 +24,7 @@ LOOPS: Final = {
     # Its statements follow from the dimensions of a question, which are a closed set; values are parameters.
     "services/usage/statistics/store/request_log.py",
     "services/usage/statistics/store/counting.py",
+    "services/usage/statistics/store/statistics_store.py",
     # Of a file of ours, by a database in this process that knows no others.
     "services/usage/reports/writers/parquet_rows.py",
     "services/usage/archiving/parquet.py",
