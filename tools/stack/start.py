@@ -11,8 +11,8 @@ from tools.stack.down import bring_down
 from tools.stack.home import Home
 from tools.stack.up import Say, Stack, bring_up, describe
 
-# What Python, gRPC and PostgreSQL say of a port that somebody else listens on.
-TAKEN: Final = "already in use"
+# What Python, PostgreSQL and Redis say of a port that somebody else listens on, and what gRPC says.
+TAKEN: Final = ("already in use", "Failed to bind to address")
 TRIES: Final = 3
 
 
@@ -27,7 +27,7 @@ def start(home: Home, caller: Mapping[str, str], say: Say) -> tuple[Stack, Demo]
         try:
             return stack, bring_up(stack, say)
         except ServerError as exc:
-            if TAKEN not in str(exc):
+            if not any(words in str(exc) for words in TAKEN):
                 raise
             # Looked at again, a port that somebody has is not chosen.
             bring_down(home)
