@@ -11,7 +11,7 @@ from typing import Any, Final
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.pages.answers import PageAnswer, TemplatePage
 from services.gateway.pages.menu import CONSOLE
-from services.gateway.pages.own_api import ApiRefused, OwnApi
+from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
@@ -38,12 +38,7 @@ class ModelsPage:
 
     async def _health(self, page: PageContext) -> Mapping[str, Mapping[str, Any]]:
         """Return how each model version is now; of none while the routers cannot be asked."""
-        try:
-            found = await self.api.get(page, "/v1/providers/status")
-        except ApiRefused as exc:
-            if exc.status < 500:
-                raise
-            return {}
+        found = await self.api.get_if_up(page, "/v1/providers/status") or {"data": []}
         return {model["model"]: model for provider in found["data"] for model in provider["models"]}
 
 

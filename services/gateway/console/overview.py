@@ -12,7 +12,7 @@ from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.menu import CONSOLE
-from services.gateway.pages.own_api import ApiRefused, OwnApi, Params
+from services.gateway.pages.own_api import OwnApi, Params
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
@@ -60,10 +60,5 @@ class OverviewPage:
         return Redirect(CONSOLE)
 
     async def _part(self, page: PageContext, path: str, params: Params) -> Any:
-        try:
-            return await self.api.get(page, path, [*params, *([("lang", page.language)] if path in SPOKEN else [])])
-        except ApiRefused as exc:
-            # One part that fails hides no other; what it needs of the caller it has, so this passes.
-            if exc.status < 500:
-                raise
-            return None
+        language = [("lang", page.language)] if path in SPOKEN else []
+        return await self.api.get_if_up(page, path, [*params, *language])

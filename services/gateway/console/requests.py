@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from services.gateway.console.usage.questions import PERIODS, question_of
+from services.gateway.console.usage.questions import PERIODS, asked_of
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, TemplatePage
@@ -37,7 +37,7 @@ class RequestPages:
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show a page of the log, the newest first."""
-        asked, cursor = question_of(page.query, ("cost",)).params, first(page.query, "cursor")
+        asked, cursor = asked_of(page.query), first(page.query, "cursor")
         choices = {"periods": PERIODS, "statuses": STATUSES}
         values: dict[str, Any] = {"asked": dict(asked), **choices, "lines": [], "more": "", "refused": None}
         params = [*asked, ("limit", str(ROWS)), *([("cursor", cursor)] if cursor else [])]

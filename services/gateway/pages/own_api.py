@@ -56,6 +56,19 @@ class OwnApi:
         """
         return json.loads((await self.file(page, path, params)).body)
 
+    async def get_if_up(self, page: PageContext, path: str, params: Params = ()) -> Any:
+        """Return what GET says, or None while what it needs is away: one part of a page that fails hides no other.
+
+        Raises:
+            ApiRefused: it said no to the question.
+        """
+        try:
+            return await self.get(page, path, params)
+        except ApiRefused as exc:
+            if exc.status < 500:
+                raise
+            return None
+
     async def file(self, page: PageContext, path: str, params: Params = ()) -> ApiFile:
         """Return what GET says, whatever it is.
 

@@ -55,12 +55,16 @@ class UsageQuestion:
         return f"?{urlencode([*kept, *[(name, value) for name, value in changes.items() if value]])}"
 
 
+def asked_of(query: Params) -> Params:
+    """Return what an address says of when and which, for the API: whatever is wrong with it, the API says."""
+    return [(name, value) for name, value in query if name in (*WHEN, *FILTERS) and value]
+
+
 def question_of(query: Params, metrics: Sequence[str]) -> UsageQuestion:
     """Return what an address asks. What it says wrongly the API refuses; what only the page knows has a default."""
-    asked = [(name, value) for name, value in query if name in (*WHEN, *FILTERS) and value]
     group, metric = first(query, "group_by"), first(query, "metric")
     return UsageQuestion(
-        asked,
+        asked_of(query),
         group if group in DIMENSIONS else DEFAULT_GROUP,
         first(query, "bucket"),
         metric if metric in metrics else metrics[0],
