@@ -33,15 +33,6 @@ class ApiRefused(Exception):
     param: str
 
 
-@dataclass(frozen=True, slots=True)
-class ApiFile:
-    """An answer that is no JSON: its type, its bytes, and the name under which it is to be saved ("": none)."""
-
-    media_type: str
-    body: bytes
-    disposition: str
-
-
 class OwnApi:
     """Asks the API. `serve` is the application behind the edge."""
 
@@ -54,7 +45,7 @@ class OwnApi:
         Raises:
             ApiRefused: it said no.
         """
-        return json.loads((await self.file(page, path, params)).body)
+        return json.loads(await self._ask(page, "GET", path, urlencode(list(params)).encode(), b""))
 
     async def get_if_up(self, page: PageContext, path: str, params: Params = ()) -> Any:
         """Return what GET says, or None while what it needs is away: one part of a page that fails hides no other.
@@ -69,14 +60,6 @@ class OwnApi:
                 raise
             return None
 
-    async def file(self, page: PageContext, path: str, params: Params = ()) -> ApiFile:
-        """Return what GET says, whatever it is.
-
-        Raises:
-            ApiRefused: it said no.
-        """
-        return await self._ask(page, "GET", path, urlencode(list(params)).encode(), b"")
-
     async def send(self, page: PageContext, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Return what another method says, in JSON's types; None where it says nothing.
 
@@ -84,10 +67,10 @@ class OwnApi:
             ApiRefused: it said no.
         """
         sent = b"" if body is None else json.dumps(body).encode()
-        answer = (await self._ask(page, method, path, b"", sent)).body
+        answer = await self._ask(page, method, path, b"", sent)
         return json.loads(answer) if answer else None
 
-    async def _ask(self, page: PageContext, method: str, path: str, query: bytes, body: bytes) -> ApiFile:
+    async def _ask(self, page: PageContext, method: str, path: str, query: bytes, body: bytes) -> bytes:
         scope = _scope(page, method, path, query, body)
         _enter(page, scope)
         gathered = _Gathered(body)
@@ -126,7 +109,6 @@ class _Gathered:
     def __init__(self, body: bytes) -> None:
         self._body = body
         self._status = 0
-        self._headers: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
 
     async def receive(self) -> Message:
@@ -134,18 +116,17 @@ class _Gathered:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._status, self._headers = message["status"], dict(message["headers"])
+            self._status = message["status"]
         elif message["type"] == "http.response.body":
             self._parts.append(message.get("body", b""))
 
-    def answer(self) -> ApiFile:
+    def answer(self) -> bytes:
         body = b"".join(self._parts)
         if not self._status:
             raise Internal
         if self._status >= 400:
             raise _refused(self._status, body)
-        media_type = self._headers.get(b"content-type", b"").decode("latin-1")
-        return ApiFile(media_type, body, self._headers.get(b"content-disposition", b"").decode("latin-1"))
+        return body
 
 
 def _refused(status: int, body: bytes) -> ApiRefused:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode
 
 from services.gateway.clients.oauth_views import Params
 from services.gateway.edge.reading.params import first
@@ -47,12 +46,6 @@ class UsageQuestion:
     def by_group(self) -> list[tuple[str, str]]:
         """Return the parameters of `GET /v1/usage/summary`."""
         return [*self.params, ("group_by", self.group)]
-
-    def link(self, **changes: str) -> str:
-        """Return the address of the page with other values; "" leaves one out."""
-        now = [*self.params, ("group_by", self.group), ("bucket", self.bucket), ("metric", self.metric)]
-        kept = [(name, value) for name, value in now if value and name not in changes]
-        return f"?{urlencode([*kept, *[(name, value) for name, value in changes.items() if value]])}"
 
 
 def asked_of(query: Params) -> Params:
