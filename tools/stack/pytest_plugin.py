@@ -16,7 +16,7 @@ from tools.servers import ports
 from tools.stack.down import bring_down
 from tools.stack.home import Home
 from tools.stack.running_stack import RunningStack
-from tools.stack.start import start
+from tools.stack.up import start
 
 # A developer's provider credentials must never be spent by a test.
 KEPT: Final = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")

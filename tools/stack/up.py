@@ -4,12 +4,15 @@ import asyncio
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from tools.certificates import ensure_certificates
 from tools.demo_account import Auth, Demo, ensure_demo
 from tools.servers import bootstrap, postgres, redis
+from tools.servers.errors import ServerError
 from tools.servers.postgres import SUPERUSER, PostgresServer
 from tools.servers.redis import RedisServer
+from tools.stack.down import bring_down
 from tools.stack.environments import DATABASE, Environments
 from tools.stack.errors import StackError
 from tools.stack.home import REPOSITORY, Home, read_json, write_private
@@ -21,6 +24,9 @@ from tools.stack.remembered import GATEWAY_PORT, REDIS_USERS, redis_secret, reme
 from tools.stack.supervisor import Supervisor
 
 Say = Callable[[str], None]
+# What Python, PostgreSQL and Redis say of a port that somebody else listens on, and what gRPC says.
+TAKEN: Final = ("already in use", "Failed to bind to address")
+TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,24 @@ def describe_as_it_is(home: Home, caller: Mapping[str, str]) -> Stack:
     """
     port = read_json(home.run / "ports.json").get(GATEWAY_PORT)
     return describe(home, {**caller, GATEWAY_PORT: port} if port else caller)
+
+
+def start(home: Home, caller: Mapping[str, str], say: Say) -> tuple[Stack, Demo]:
+    """Return the running suite; a port that was taken between our look and its program's start is chosen anew.
+
+    Raises:
+        ServerError: a program does not start.
+    """
+    tries = TRIES
+    while True:
+        stack, tries = describe(home, caller), tries - 1
+        try:
+            return stack, bring_up(stack, say)
+        except ServerError as exc:
+            if not tries or not any(words in str(exc) for words in TAKEN):
+                raise
+            # Looked at again, a port that somebody has is not chosen.
+            bring_down(home)
 
 
 def bring_up(stack: Stack, say: Say) -> Demo:

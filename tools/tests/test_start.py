@@ -12,7 +12,7 @@ import pytest
 from tools.servers import ports
 from tools.stack.down import bring_down
 from tools.stack.home import Home
-from tools.stack.start import start
+from tools.stack.up import start
 
 
 @pytest.mark.timeout(300)
