@@ -124,7 +124,7 @@ def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessi
     keys = assemble_keys(settings.key, limits, given, last_use, in_person)
     owners = OwnerServicer(OwnerStore(given.pool), limits, clock=given.clock)
     holders = Holders(keys.verifier, oauth.reader, found)
-    return _Rooms(keys, oauth, accounts, assemble_budgets(limits, given), holders, owners)
+    return _Rooms(keys, oauth, accounts, assemble_budgets(limits, given, in_person), holders, owners)
 
 
 def _context_signer(tls: TlsSettings, clock: Clock) -> ContextSigner | None:

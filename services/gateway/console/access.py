@@ -106,7 +106,7 @@ class AccessPages:
         if password := _field(page, "password"):
             await self.shared.accounts.reauthenticate(page.session, password, page.origin, page.call)
         user_id = page.known_user.profile.user_id
-        return await self.auth.create_key(user_id, order, page.call, maker=None, session=page.session)
+        return await self.auth.create_key(user_id, order, page.call, maker=page.known_caller)
 
     async def revoke_key(self, page: PageContext) -> PageAnswer:
         """End a key."""
