@@ -83,11 +83,11 @@ from services.gateway.management.abuse import abuse_router
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
 from services.gateway.management.administration import administration_router, credentials_router
-from services.gateway.management.clients import clients_router
+from services.gateway.management.credentials.clients import clients_router
+from services.gateway.management.credentials.key_info import Spent, auth_key_router
+from services.gateway.management.credentials.keys import keys_router
+from services.gateway.management.credentials.model_names import model_names_router
 from services.gateway.management.expiring_models import expiring_models_router
-from services.gateway.management.key_info import Spent, auth_key_router
-from services.gateway.management.keys import keys_router
-from services.gateway.management.model_names import model_names_router
 from services.gateway.notifications import routes as notifications
 from services.gateway.notifications.telling import Telling
 from services.gateway.reports import access as reports

@@ -11,13 +11,10 @@ from services.gateway.management import (
     account,
     administration,
     catalog,
-    clients,
     expiring_models,
-    key_info,
-    keys,
-    model_names,
     providers,
 )
+from services.gateway.management.credentials import clients, key_info, keys, model_names
 
 _ROOMS: Final = (
     abuse,
