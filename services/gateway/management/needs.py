@@ -14,7 +14,7 @@ from services.gateway.management import (
     expiring_models,
     providers,
 )
-from services.gateway.management.credentials import clients, key_info, keys, model_names
+from services.gateway.management.credentials import changes, clients, key_info, keys, model_names
 
 _ROOMS: Final = (
     abuse,
@@ -22,6 +22,7 @@ _ROOMS: Final = (
     account,
     administration,
     catalog,
+    changes,
     clients,
     expiring_models,
     key_info,

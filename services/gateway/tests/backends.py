@@ -43,7 +43,7 @@ from razvilka.usage.v1 import (
     usage_pb2_grpc,
 )
 
-from servicekit.errors import ErrorReason, NotFound, ServiceError, Unauthenticated
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError, Unauthenticated
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.trust.callers import CallPolicy
@@ -115,6 +115,24 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         ttl_s = request.cache_ttl_s if request.HasField("cache_ttl_s") else None
         key = self.key(id="key-2", name=request.name, scopes=request.scopes, models=request.models, cache_ttl_s=ttl_s)
         return auth_pb2.CreateApiKeyResponse(key=key, secret="rz_live_fresh")
+
+    async def GetApiKey(self, request: Any, context: Any) -> auth_pb2.GetApiKeyResponse:
+        return auth_pb2.GetApiKeyResponse(key=self._known(request.key_id))
+
+    async def ChangeApiKey(self, request: Any, context: Any) -> auth_pb2.ChangeApiKeyResponse:
+        self.ordered = request
+        key = self._known(request.key_id)
+        if request.name == "\u0007":
+            raise InvalidRequest(
+                ErrorReason.INVALID_PARAMETERS, "The name must have 1 to 100 characters.", param="name"
+            )
+        return auth_pb2.ChangeApiKeyResponse(key=key)
+
+    def _known(self, key_id: str) -> auth_pb2.ApiKey:
+        for key in self.keys or [self.key()]:
+            if key.id == key_id:
+                return key
+        raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
 
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
         return auth_pb2.ListApiKeysResponse(keys=self.keys or [self.key()])
