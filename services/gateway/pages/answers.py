@@ -11,7 +11,7 @@ from services.gateway.edge.problems import Headers, headers_of, status_of
 from services.gateway.edge.respond import Answer
 from services.gateway.pages.menu import menu
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.policy import REPORTING, page_policy
+from services.gateway.pages.policy import REPORTING, page_policy, scripted_policy
 from services.gateway.pages.rendering import render
 
 ERROR: Final = "error.html"
@@ -20,13 +20,14 @@ _HTML: Final = (b"content-type", b"text/html; charset=utf-8")
 
 @dataclass(frozen=True, slots=True)
 class TemplatePage:
-    """A page to show. `targets`: where its forms may lead beside here."""
+    """A page to show. `targets`: where its forms may lead beside here; `scripted`: it brings a script of ours."""
 
     template: str
     values: dict[str, Any] = field(default_factory=dict)
     status: int = 200
     targets: tuple[str, ...] = ()
     headers: Headers = field(default_factory=list)
+    scripted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def page_answer(page: PageContext, answer: PageAnswer) -> Answer:
         headers += [(b"content-type", answer.media_type), *answer.headers]
     else:
         status, body = answer.status, _rendered(page, answer)
-        page.context.policy = page_policy(answer.targets)
+        page.context.policy = scripted_policy() if answer.scripted else page_policy(answer.targets)
         headers += [_HTML, (b"pragma", b"no-cache"), *answer.headers]
     headers += [REPORTING, (b"x-frame-options", b"DENY"), (b"content-length", str(len(body)).encode())]
     return Answer(status, headers, b"" if page.scope["method"] == "HEAD" else body)

@@ -30,10 +30,11 @@ def _sections(*names: str) -> tuple[Section, ...]:
 
 _OVERVIEW: Final = Group("see", (Section(CONSOLE, "overview"), *_sections("usage", "requests", "models")))
 _ACCESS: Final = Group("access", _sections("keys", "applications"))
+_CONTROL: Final = Group("control", _sections("budgets", "alerts", "webhooks", "reports"))
 _PERSON: Final = Group("person", _sections("profile", "security", "sessions", "data"))
 _LEAVE: Final = Group("leave", (Section("/logout", "logout"),))
 
 
 def menu() -> tuple[Group, ...]:
     """Return what a person is shown."""
-    return (_OVERVIEW, _ACCESS, _PERSON, _LEAVE)
+    return (_OVERVIEW, _ACCESS, _CONTROL, _PERSON, _LEAVE)

@@ -89,6 +89,8 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         self.ordered: Any = None
         self.names: dict[tuple[str, str], dict[str, str]] = {}
         self.keys: list[auth_pb2.ApiKey] = []
+        self.no_keys = False
+        self.refusal: ServiceError | None = None
 
     async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:
         self.asked += 1
@@ -111,6 +113,8 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         return auth_pb2.ApiKey(**{**given, "scopes": SCOPES, **changes})
 
     async def CreateApiKey(self, request: Any, context: Any) -> auth_pb2.CreateApiKeyResponse:
+        if self.refusal is not None:
+            raise self.refusal
         self.ordered = request
         ttl_s = request.cache_ttl_s if request.HasField("cache_ttl_s") else None
         key = self.key(id="key-2", name=request.name, scopes=request.scopes, models=request.models, cache_ttl_s=ttl_s)
@@ -135,7 +139,7 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
 
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
-        return auth_pb2.ListApiKeysResponse(keys=self.keys or [self.key()])
+        return auth_pb2.ListApiKeysResponse(keys=[] if self.no_keys else self.keys or [self.key()])
 
     async def GetModelNames(self, request: Any, context: Any) -> auth_pb2.GetModelNamesResponse:
         return auth_pb2.GetModelNamesResponse(names=self.names.get((request.user_id, request.key_id), {}))
