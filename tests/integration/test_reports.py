@@ -17,9 +17,9 @@ import pypdf
 import pytest
 from click.testing import CliRunner
 
+from razvilka_cli import main
 from tests.integration.books import Books
 from tests.integration.waiting import wait_until
-from tools.cli import main
 from tools.stack.running_stack import RunningStack
 
 TODAY = {"period": "today", "tz": "Asia/Kamchatka"}
@@ -119,7 +119,7 @@ def test_the_command_line_says_what_is_wrong(
 
 def test_help_imports_nothing_that_takes_long() -> None:
     """It is what people ask for first."""
-    program = "import sys, tools.cli; print(sorted({'httpx', 'rich', 'pydantic', 'grpc'} & set(sys.modules)))"
+    program = "import sys, razvilka_cli; print(sorted({'httpx', 'rich', 'pydantic', 'grpc'} & set(sys.modules)))"
 
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

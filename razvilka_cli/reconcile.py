@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tools.cli.gateway import answer_of, open_gateway
+from razvilka_cli.gateway import answer_of, open_gateway
 
 COLUMNS: Final = ("date", "model", "cost_rub")
 # Providers round a day's sum to kopecks.

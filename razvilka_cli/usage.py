@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tools.cli.gateway import answer_of, open_gateway
+from razvilka_cli.gateway import answer_of, open_gateway
 
 # What a table shows of each group.
 FIGURES: Final = ("requests", "errors", "tokens_input", "tokens_output", "cost_rub")

@@ -5,6 +5,6 @@ What takes long to import is imported by the command that needs it: `razvilka --
 
 from __future__ import annotations
 
-from tools.cli.commands import main
+from razvilka_cli.commands import main
 
 __all__ = ["main"]

@@ -44,7 +44,7 @@ def report(
     output: Path | None,
 ) -> None:
     """Order a report, wait for it and save it."""
-    from tools.cli.report import filters_of, order_of, save_report
+    from razvilka_cli.report import filters_of, order_of, save_report
 
     given = {"period": period, "from": since, "to": until, "tz": tz}
     wishes = {"format": file_format, "report": report, "lang": lang, "filters": filters_of(filters)}
@@ -63,7 +63,7 @@ def usage(
     connection: tuple[str, str], period: str, since: str, until: str, tz: str, group_by: str, as_json: bool
 ) -> None:
     """Show what was used, grouped."""
-    from tools.cli.usage import show_usage
+    from razvilka_cli.usage import show_usage
 
     params = {"period": period, "from": since, "to": until, "tz": tz, "group_by": group_by}
     show_usage(connection, {name: value for name, value in params.items() if value}, as_json=as_json)
@@ -82,7 +82,7 @@ def reconcile(connection: tuple[str, str], provider: str, statement: Path, tz: s
 
     The exit status is 1 when a line differs by more than a kopeck.
     """
-    from tools.cli.reconcile import reconcile as compare
+    from razvilka_cli.reconcile import reconcile as compare
 
     if compare(connection, provider, statement, tz):
         raise SystemExit(1)

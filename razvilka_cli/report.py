@@ -13,7 +13,7 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tools.cli.gateway import answer_of, check, open_gateway
+from razvilka_cli.gateway import answer_of, check, open_gateway
 
 # A Russian Excel's CSV.
 EXCEL: Final = {"separator": ";", "decimal": ",", "bom": True, "header": "titles"}
