@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from migrate.__main__ import main
+from migrate.report.files import ReportFiles
 from migrate.tests.old_database import BOOK, WHEN, make, requests
 from migrate.verbs import verb
 
@@ -106,8 +107,8 @@ def test_who_ends_a_command_is_told_that_nothing_is_lost(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(verb, "names_of", pressed)
-
-    assert main(["inspect", "--source", str(path), "--report", str(tmp_path / "report")]) == 130
+    with ReportFiles(tmp_path / "report", path):
+        assert main(["inspect", "--source", str(path), "--report", str(tmp_path / "report")]) == 130
     assert capsys.readouterr().err.startswith("interrupted: You ended it. Nothing is lost")
     last = json.loads((tmp_path / "report" / "log.jsonl").read_text().splitlines()[-1])
     assert (last["event"], last["status"]) == ("end", 130)
