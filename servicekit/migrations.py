@@ -12,6 +12,8 @@ import psycopg
 from yoyo import get_backend, read_migrations
 from yoyo.exceptions import LockTimeout
 
+from servicekit.postgres import sql
+
 # How long a migrator waits for another one.
 WAIT_S: Final = 60.0
 POLL_S: Final = 0.2
@@ -31,15 +33,15 @@ WHERE session.datname = current_database() AND session.usename = current_user AN
   AND session.backend_start < row.ctime AT TIME ZONE 'UTC' + interval '5 minutes'
   AND NOT EXISTS (SELECT FROM pg_locks AS asked WHERE asked.pid = session.pid AND asked.locktype = 'advisory')
 """
-_FREE: Final = f"DELETE FROM yoyo_lock AS row WHERE NOT EXISTS ({_ITS_SESSIONS})"  # noqa: S608 - of constants
-_HOLDERS: Final = f"SELECT its.pid, its.application_name FROM yoyo_lock AS row, LATERAL ({_ITS_SESSIONS}) AS its"  # noqa: S608
-_KEY: Final = "hashtextextended('razvilka.migrations.' || %s, 0)"
-_OWNERS: Final = f"""
+_FREE: Final = sql("DELETE FROM yoyo_lock AS row WHERE NOT EXISTS ({sessions})", sessions=_ITS_SESSIONS)
+_HOLDER: Final = sql("SELECT its.* FROM yoyo_lock AS row, LATERAL ({sessions}) AS its", sessions=_ITS_SESSIONS)
+_LOCK: Final = "SELECT pg_advisory_lock(hashtextextended('razvilka.migrations.' || %s, 0))"
+_OWNER: Final = """
 SELECT session.pid, session.application_name
 FROM pg_locks AS held JOIN pg_stat_activity AS session USING (pid)
 WHERE held.locktype = 'advisory' AND held.granted AND session.datname = current_database()
-  AND (held.classid::bigint << 32 | held.objid::bigint) = {_KEY}
-"""  # noqa: S608
+  AND (held.classid::bigint << 32 | held.objid::bigint) = hashtextextended('razvilka.migrations.' || %s, 0)
+"""
 
 
 class MigrationsLocked(Exception):
@@ -70,7 +72,7 @@ def migrate(dsn: str, directory: Path, schema: str, *, wait_s: float = WAIT_S) -
             with backend.lock(timeout=wait_s):
                 return _apply_new(backend, directory)
         except LockTimeout as exc:
-            raise _locked(schema, backend.connection.execute(_HOLDERS).fetchone()) from exc
+            raise _locked(schema, backend.connection.execute(_HOLDER).fetchone()) from exc
 
 
 def _apply_new(backend: Any, directory: Path) -> list[str]:
@@ -88,9 +90,9 @@ def _take_lock(connection: psycopg.Connection[Any], schema: str, wait_s: float) 
     for setting in (*_ENDINGS, ("lock_timeout", f"{round(wait_s * 1000)}ms")):
         connection.execute("SELECT set_config(%s, %s, false)", setting)
     try:
-        connection.execute(f"SELECT pg_advisory_lock({_KEY})", (schema,))
+        connection.execute(_LOCK, (schema,))
     except psycopg.errors.LockNotAvailable as exc:
-        raise _locked(schema, connection.execute(_OWNERS, (schema,)).fetchone()) from exc
+        raise _locked(schema, connection.execute(_OWNER, (schema,)).fetchone()) from exc
     connection.execute("RESET lock_timeout")
 
 
@@ -98,7 +100,7 @@ def _free_row(connection: psycopg.Connection[Any], schema: str, wait_s: float) -
     """Delete the row of a migrator that is no more; wait for one of an earlier release, which has nothing but it."""
     deadline = time.monotonic() + wait_s
     connection.execute(_FREE)
-    while holder := connection.execute(_HOLDERS).fetchone():
+    while holder := connection.execute(_HOLDER).fetchone():
         if time.monotonic() >= deadline:
             raise _locked(schema, holder)
         time.sleep(POLL_S)
