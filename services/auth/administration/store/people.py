@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+import asyncpg
+
 from servicekit.postgres import database_errors
 from services.auth.administration.domain.listed import ListedUser
 from services.auth.shared.domain.tier import Tier
 from services.auth.shared.store.unit_of_work import Connection, Pool
 
 LIST_USERS: Final = """
-SELECT u.id, u.email, u.email_verified_at IS NOT NULL, u.name, u.tier, u.is_admin, u.disabled_at IS NOT NULL,
-    u.created_at, (
+SELECT u.id, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.name, u.tier, u.is_admin,
+    u.disabled_at IS NOT NULL AS is_disabled, u.created_at, (
         SELECT count(*) FROM auth.api_keys AS k
         WHERE k.user_id = u.id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $4)
-    )
+    ) AS live_keys
 FROM auth.users AS u
 WHERE u.deleted_at IS NULL
     AND ($1 = '' OR strpos(lower(u.email), lower($1)) > 0 OR u.id = $1)
@@ -41,7 +43,21 @@ class PeopleStore:
         """Return up to `limit` accounts that the search fits, the newest first, from behind `after_id` on."""
         with database_errors():
             rows = await self._pool.fetch(LIST_USERS, search, after_id, limit, now)
-        return [ListedUser(*row[:4], Tier(row[4]), *row[5:]) for row in rows]
+        return [_listed(row) for row in rows]
+
+
+def _listed(row: asyncpg.Record) -> ListedUser:
+    return ListedUser(
+        id=row["id"],
+        email=row["email"],
+        email_verified=row["email_verified"],
+        name=row["name"],
+        tier=Tier(row["tier"]),
+        is_admin=row["is_admin"],
+        is_disabled=row["is_disabled"],
+        created_at=row["created_at"],
+        live_keys=row["live_keys"],
+    )
 
 
 async def set_tier(connection: Connection, user_id: str, tier: Tier, at: datetime) -> Tier | None:
