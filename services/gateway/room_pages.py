@@ -6,6 +6,7 @@ from typing import Final
 
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
+from services.gateway.console.admin.pages import admin_pages
 from services.gateway.console.demo import DemoFile
 from services.gateway.console.front_door import FrontDoor
 from services.gateway.console.login import LoginPages
@@ -59,6 +60,7 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
         *UsagePage(shared, api).all(),
         *RequestPages(shared, api).all(),
         *ModelsPage(shared, api).all(),
+        *admin_pages(shared, api),
         *AccountPages(shared).all(),
         *AccessPages(shared, parts.grants, parts.auth, parts.notifications).all(
             outbox=settings.environment != "production"
