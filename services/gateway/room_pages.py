@@ -11,6 +11,7 @@ from services.gateway.console.front_door import FrontDoor
 from services.gateway.console.login import LoginPages
 from services.gateway.console.models import ModelsPage
 from services.gateway.console.overview import OverviewPage
+from services.gateway.console.playground.page import PlaygroundPages
 from services.gateway.console.registration import RegistrationPages
 from services.gateway.console.requests import RequestPages
 from services.gateway.console.usage.page import UsagePage
@@ -59,6 +60,7 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
         *UsagePage(shared, api).all(),
         *RequestPages(shared, api).all(),
         *ModelsPage(shared, api).all(),
+        *PlaygroundPages(shared, api).all(),
         *AccountPages(shared).all(),
         *AccessPages(shared, parts.grants, parts.auth, parts.notifications).all(
             outbox=settings.environment != "production"

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from servicekit.errors import ErrorReason, NotFound, ServiceError
 from services.gateway.console.demo import DemoFile
+from services.gateway.console.playground.page import PATH as PLAYGROUND
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.origin import header
+from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import Download, PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
@@ -66,7 +68,7 @@ class FrontDoor:
         return found
 
     async def enter_as_demo(self, page: PageContext) -> PageAnswer:
-        """Open a session of the demo account, of a local suite, at this machine.
+        """Open a session of the demo account, of a local suite, at this machine; its button says where to.
 
         Raises:
             NotFound: there is none for this visitor.
@@ -79,4 +81,4 @@ class FrontDoor:
                 demo.email, demo.password, "", page.origin, page.call, previous=page.session
             )
         )
-        return Redirect(CONSOLE)
+        return Redirect(PLAYGROUND if first(page.form, "to") == "playground" else CONSOLE)

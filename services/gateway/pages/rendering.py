@@ -100,6 +100,11 @@ def exact_roubles_of(micro_rub: int) -> str:
     return f"{number_of(whole)},{shown}\u00a0₽"
 
 
+def roubles_text_of(amount: str) -> str:
+    """Return an amount as the API writes it ("0.001234"), for people and to its last figure."""
+    return f"{amount.replace('.', ',')}\u00a0₽"
+
+
 def number_of(value: int) -> str:
     """Return a whole number for people, its thousands apart."""
     return f"{value:,}".replace(",", "\u00a0")
@@ -123,6 +128,7 @@ def _signed(value: float, text: str) -> str:
 _ENVIRONMENT.filters.update(
     roubles=roubles_of,
     exact_roubles=exact_roubles_of,
+    roubles_text=roubles_text_of,
     number=number_of,
     percent=percent_of,
     milliseconds=milliseconds_of,
