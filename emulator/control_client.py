@@ -43,7 +43,7 @@ class EmulatorControl:
         """Commit a fault on the next `times` fitting calls (-1: until reset), after letting `skip` of them pass.
 
         `model` is any part of the model's name; `operation` is chat, embeddings, tokenize, models, files, token.
-        Token calls (OAuth, IAM) are hit only when operation="token" says so. The fault waits `for_s` at most; 0: no end.
+        Token calls (OAuth, IAM) are hit only when operation="token" says so. It waits `for_s` at most; 0: no end.
         """
         rule: dict[str, Any] = {"fault": fault, "args": args, "times": times, "skip": skip, "chance": chance}
         rule["for_s"] = for_s

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from servicekit.errors import ErrorReason, NotFound, ServiceError
+from services.gateway.console.breaking.page import PATH as BREAK
 from services.gateway.console.demo import DemoFile
 from services.gateway.console.playground.page import PATH as PLAYGROUND
 from services.gateway.edge.endpoint import Endpoint
@@ -20,18 +21,21 @@ from services.gateway.pages.page_endpoint import NotLoggedIn, PageDependencies, 
 
 PATH: Final = "/"
 DEMO_PATH: Final = "/demo"
+# Where the demo user may begin, by the button.
+DEMO_WAYS: Final = {"playground": PLAYGROUND, "break": BREAK}
 # What a program that asks for the root wants to know.
 PLACES: Final = {"api": "/v1", "models": "/v1/models", "health": "/health/ready", "providers": "/health/providers"}
 
 
 @dataclass(frozen=True, slots=True)
 class FrontDoor:
-    """The first page. `shows_docs`: whether there is a page about the API."""
+    """The first page. `shows_docs`: there is a page about the API; `may_break`: there is one to break something."""
 
     shared: PageDependencies
     api: OwnApi
     demo: DemoFile
     shows_docs: bool
+    may_break: bool
 
     def all(self) -> list[Endpoint]:
         """Return the page, and the way in as the demo account."""
@@ -49,6 +53,7 @@ class FrontDoor:
             "providers": await self._providers(page),
             "demo": self.demo.account(page.origin),
             "shows_docs": self.shows_docs,
+            "may_break": self.may_break,
             "url": page.public_url,
         }
         return TemplatePage("front_door.html", values)
@@ -81,4 +86,4 @@ class FrontDoor:
                 demo.email, demo.password, "", page.origin, page.call, previous=page.session
             )
         )
-        return Redirect(PLAYGROUND if first(page.form, "to") == "playground" else CONSOLE)
+        return Redirect(DEMO_WAYS.get(first(page.form, "to"), CONSOLE))
