@@ -17,6 +17,7 @@ from services.gateway.console.overview import OverviewPage
 from services.gateway.console.playground.page import PlaygroundPages
 from services.gateway.console.registration import RegistrationPages
 from services.gateway.console.requests import RequestPages
+from services.gateway.console.status import StatusPage
 from services.gateway.console.usage.page import UsagePage
 from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.oauth.authorize import Authorization
@@ -66,6 +67,7 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
         *ModelsPage(shared, api).all(),
         *_break_pages(parts, shared, api),
         *PlaygroundPages(shared, api).all(),
+        *StatusPage(shared, api).all(),
         *AccountPages(shared).all(),
         *AccessPages(shared, parts.grants, parts.auth, parts.notifications).all(
             outbox=settings.environment != "production"

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from servicekit.errors import ErrorReason, NotFound, ServiceError
+from servicekit.errors import ErrorReason, NotFound
 from services.gateway.console.breaking.page import PATH as BREAK
 from services.gateway.console.demo import DemoFile
 from services.gateway.console.playground.page import PATH as PLAYGROUND
@@ -17,7 +17,7 @@ from services.gateway.pages.answers import Download, PageAnswer, Redirect, Templ
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import NotLoggedIn, PageDependencies, page_endpoint, require_user
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint, recognise
 
 PATH: Final = "/"
 DEMO_PATH: Final = "/demo"
@@ -48,7 +48,7 @@ class FrontDoor:
         """Show the page, or tell a program where things are."""
         if "text/html" not in header(page.scope, b"accept"):
             return Download(b"application/json", json.dumps({"name": "Razvilka", **PLACES}).encode())
-        await self._recognise(page)
+        await recognise(page, self.shared.accounts)
         values = {
             "providers": await self._providers(page),
             "demo": self.demo.account(page.origin),
@@ -57,13 +57,6 @@ class FrontDoor:
             "url": page.public_url,
         }
         return TemplatePage("front_door.html", values)
-
-    async def _recognise(self, page: PageContext) -> None:
-        """Let whoever is logged in see their own door; the page is there for everybody else, too."""
-        try:
-            await require_user(page, self.shared.accounts)
-        except (NotLoggedIn, ServiceError):
-            return
 
     async def _providers(self, page: PageContext) -> dict[str, Any] | None:
         try:

@@ -155,6 +155,14 @@ async def require_user(page: PageContext, accounts: AccountClient) -> LoggedInUs
     return page.user
 
 
+async def recognise(page: PageContext, accounts: AccountClient) -> None:
+    """Let whoever is logged in see their own of a page that is there for everybody."""
+    try:
+        await require_user(page, accounts)
+    except (NotLoggedIn, ServiceError):
+        return
+
+
 def _own_address(page: PageContext) -> str:
     # A form that came after its session ended is not repeated: its page is shown anew.
     user_code = first(page.query, "user_code") or first(page.form, "user_code")
