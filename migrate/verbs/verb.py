@@ -39,7 +39,8 @@ class Verb:
         text: what it does, for --help.
         act: does it; returns the exit status.
         add_arguments: those that not every verb takes.
-        needs_report: whether there must be a folder for the report; every verb logs there what it was asked.
+        needs_report: whether it writes to a report, whose folder must be named. The others log there what they were
+            asked if it is named, and then it must be there: a folder that is made for a slip of the pen helps nobody.
     """
 
     name: str

@@ -132,6 +132,8 @@ class AdmissionSettings(Part):
     budget_wait_s: float = Field(5.0, ge=0, le=30)
     """Seconds a request waits for others of its budget to be settled when that may make room for it; 0: none."""
 
+    budget_share_without_redis: float = Field(0.8, ge=0, le=0.8)
+    """Part of what a hard budget had left that gateways may spend while Redis is lost; 0: such requests are refused."""
     explained_s: float = Field(600.0, ge=0)
     """Seconds that GET /v1/requests/{id} knows all of a request that ended, about 1 kB of Redis each; 0: never."""
 
