@@ -19,6 +19,9 @@ from services.gateway.analytics.insights import AskedFor, insights_router
 from services.gateway.analytics.ledger import ledger_router
 from services.gateway.analytics.organization import organization_router
 from services.gateway.analytics.routes import usage_router
+from services.gateway.availability import routes as availability
+from services.gateway.availability.public_status import PublicStatus
+from services.gateway.availability.routes import status_router
 from services.gateway.batches import access as batches
 from services.gateway.batches.holders import Holders
 from services.gateway.batches.line_answers import LineAnswers
@@ -109,6 +112,7 @@ ROOM_NEEDS: Final = (
     budgets.NEEDS,
     budget_administration.NEEDS,
     notifications.NEEDS,
+    availability.NEEDS,
     *needs.NEEDS,
     *analytics.NEEDS,
 )
@@ -174,6 +178,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         ),
         batches_router(parts.router.batches, parts.batch_news),
         health_router(parts.readiness),
+        _status_router(parts),
         profile_router(parts.accounts, parts.limit),
         account_router(parts.accounts, parts.limit),
         sessions_router(parts.accounts),
@@ -228,6 +233,13 @@ def _inference(parts: AppDependencies) -> InferenceDependencies:
         idempotency=parts.idempotency,
         cache=parts.settings.cache,
     )
+
+
+def _status_router(parts: AppDependencies) -> APIRouter:
+    async def address() -> str:
+        return parts.settings.public_url or (await parts.key_set.published()).issuer
+
+    return status_router(PublicStatus(parts.router, parts.statistics, parts.clock), address)
 
 
 def _report_routers(parts: AppDependencies) -> tuple[APIRouter, ...]:

@@ -28,7 +28,7 @@ def _sections(*names: str) -> tuple[Section, ...]:
     return tuple(Section(f"{CONSOLE}/{name}", name) for name in names)
 
 
-_OVERVIEW: Final = Group("see", (Section(CONSOLE, "overview"), *_sections("usage", "requests", "models")))
+_OVERVIEW: Final = Group("see", (Section(CONSOLE, "overview"), *_sections("usage", "requests", "models", "playground")))
 _ACCESS: Final = Group("access", _sections("keys", "applications"))
 _PERSON: Final = Group("person", _sections("profile", "security", "sessions", "data"))
 _ADMIN: Final = Group(
