@@ -11,8 +11,8 @@ import pytest
 from click import ClickException
 from click.testing import CliRunner
 
-from tools.cli.commands import main
-from tools.cli.reconcile import Difference, differences, read_statement
+from razvilka_cli.actions.reconcile import Difference, differences, read_statement
+from razvilka_cli.commands import main
 from tools.demo_calls import DemoCalls
 from tools.stack.running_stack import RunningStack
 

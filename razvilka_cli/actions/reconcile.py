@@ -13,12 +13,15 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from tools.cli.gateway import answer_of, open_gateway
+from razvilka_cli.errors import Failure, Status
+from razvilka_cli.gateway import answer_of
+from razvilka_cli.invocation import Invocation
+from razvilka_cli.output import show_json, show_table
+from razvilka_cli.session import open_gateway
 
 COLUMNS: Final = ("date", "model", "cost_rub")
+COLUMNS_SHOWN: Final = ("day", "model", "stated, ₽", "billed, ₽", "difference, ₽")
 # Providers round a day's sum to kopecks.
 A_KOPECK: Final = Decimal("0.01")
 Place = tuple[date, str]
@@ -35,19 +38,22 @@ class Difference:
     billed: Decimal | None
 
 
-def reconcile(connection: tuple[str, str], provider: str, statement: Path, tz: str) -> int:
+def reconcile(invocation: Invocation, provider: str, statement: Path, tz: str) -> int:
     """Print what differs; return how many lines do.
 
     Raises:
-        ClickException: the file or the gateway cannot be read.
+        Failure: the file or the gateway cannot be read.
     """
     stated = read_statement(statement)
     if not stated:
-        raise click.ClickException(f"{statement} has no line.")
+        raise _bad_statement(f"{statement} has no line.", "Give one with a line for each day and model.")
     first, last = min(day for day, _ in stated), max(day for day, _ in stated)
-    found = list(differences(stated, _billed(connection, provider, (first, last), tz)))
+    found = list(differences(stated, _billed(invocation, provider, (first, last), tz)))
+    if invocation.as_json:
+        show_json(_as_json(found, len(stated)))
+        return len(found)
     if found:
-        Console().print(_table(found))
+        show_table(COLUMNS_SHOWN, map(_row, found), right=COLUMNS_SHOWN[2:])
     click.echo(f"{len(stated)} lines of {provider}, {len(found)} differ")
     return len(found)
 
@@ -56,7 +62,7 @@ def read_statement(path: Path) -> Sums:
     """Return the sums of a file with the columns date, model and cost_rub; lines of one day and model are added up.
 
     Raises:
-        ClickException: a column is missing or a value is none; the line is named.
+        Failure: a column is missing or a value is none; the line is named.
     """
     sums: dict[Place, Decimal] = defaultdict(Decimal)
     try:
@@ -64,11 +70,11 @@ def read_statement(path: Path) -> Sums:
             rows = csv.DictReader(file)
             absent = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
             if absent:
-                raise click.ClickException(f"{path} has no column {', '.join(absent)}.")
+                raise _bad_statement(f"{path} has no column {', '.join(absent)}.", f"It needs {', '.join(COLUMNS)}.")
             for row in rows:
                 sums[_place(row, path, rows.line_num)] += _amount(row, path, rows.line_num)
     except (OSError, UnicodeDecodeError) as exc:
-        raise click.ClickException(f"{path} cannot be read: {exc}") from exc
+        raise _bad_statement(f"{path} cannot be read: {exc}.", "It must be CSV in UTF-8.") from exc
     return sums
 
 
@@ -84,20 +90,20 @@ def _place(row: Mapping[str, str], path: Path, line: int) -> Place:
     try:
         return date.fromisoformat(row["date"].strip()), row["model"].strip()
     except (ValueError, AttributeError) as exc:
-        raise click.ClickException(f"{path}, line {line}: date must be a day, like 2026-11-29.") from exc
+        raise _bad_statement(f"{path}, line {line}: date must be a day.", "Write it like 2026-11-29.") from exc
 
 
 def _amount(row: Mapping[str, str], path: Path, line: int) -> Decimal:
     try:
         amount = Decimal(row["cost_rub"].strip().replace(",", "."))
     except (InvalidOperation, AttributeError) as exc:
-        raise click.ClickException(f"{path}, line {line}: cost_rub must be a number.") from exc
+        raise _bad_amount(path, line) from exc
     if not amount.is_finite():
-        raise click.ClickException(f"{path}, line {line}: cost_rub must be a number.")
+        raise _bad_amount(path, line)
     return amount
 
 
-def _billed(connection: tuple[str, str], provider: str, days: tuple[date, date], tz: str) -> Sums:
+def _billed(invocation: Invocation, provider: str, days: tuple[date, date], tz: str) -> Sums:
     """Return what everybody was billed for the provider's models, by day in the zone."""
     params = {
         "user_id": "*",
@@ -109,7 +115,7 @@ def _billed(connection: tuple[str, str], provider: str, days: tuple[date, date],
         "provider": provider,
         "top": "100",
     }
-    with open_gateway(connection) as client:
+    with open_gateway(invocation) as client:
         answer: dict[str, Any] = answer_of(client.get("/v1/usage/timeseries", params=params))
     sums: dict[Place, Decimal] = defaultdict(Decimal)
     for row in answer["data"]:
@@ -119,15 +125,26 @@ def _billed(connection: tuple[str, str], provider: str, days: tuple[date, date],
     return sums
 
 
-def _table(found: list[Difference]) -> Table:
-    table = Table()
-    for name in ("day", "model", "stated, ₽", "billed, ₽", "difference, ₽"):
-        table.add_column(name, justify="left" if name in ("day", "model") else "right")
-    for each in found:
-        difference = (each.stated or Decimal()) - (each.billed or Decimal())
-        table.add_row(str(each.day), each.model, _shown(each.stated), _shown(each.billed), f"{difference:+}")
-    return table
+def _row(each: Difference) -> tuple[str, ...]:
+    difference = (each.stated or Decimal()) - (each.billed or Decimal())
+    return (str(each.day), each.model, _shown(each.stated), _shown(each.billed), f"{difference:+}")
+
+
+def _as_json(found: list[Difference], lines: int) -> dict[str, Any]:
+    rows = [
+        dict(zip(("day", "model", "stated_rub", "billed_rub", "difference_rub"), _row(each), strict=True))
+        for each in found
+    ]
+    return {"lines": lines, "differences": rows}
 
 
 def _shown(amount: Decimal | None) -> str:
     return "–" if amount is None else str(amount)
+
+
+def _bad_amount(path: Path, line: int) -> Failure:
+    return _bad_statement(f"{path}, line {line}: cost_rub must be a number.", "Write it like 12.50.")
+
+
+def _bad_statement(message: str, fix: str) -> Failure:
+    return Failure(message, Status.USAGE, code="bad_statement", fix=fix)

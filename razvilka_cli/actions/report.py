@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import httpx
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tools.cli.gateway import answer_of, check, open_gateway
+from razvilka_cli.errors import Failure, Status
+from razvilka_cli.gateway import answer_of, check
+from razvilka_cli.invocation import Invocation
+from razvilka_cli.output import console, note, show_json
+from razvilka_cli.session import open_gateway
 
 # A Russian Excel's CSV.
 EXCEL: Final = {"separator": ";", "decimal": ",", "bom": True, "header": "titles"}
 POLL_S: Final = 1.0
 Order = dict[str, Any]
-
-
-def filters_of(given: Iterable[str]) -> dict[str, list[str]]:
-    """Return filters by name.
-
-    Raises:
-        UsageError: one has no `=`.
-    """
-    filters: dict[str, list[str]] = {}
-    for each in given:
-        name, equals, value = each.partition("=")
-        if not equals:
-            raise click.UsageError(f"--filter {each}: must be NAME=VALUE, as model=yandexgpt")
-        filters.setdefault(name, []).append(value)
-    return filters
 
 
 def order_of(wishes: Order, period: dict[str, str], *, excel: bool) -> Order:
@@ -42,25 +30,28 @@ def order_of(wishes: Order, period: dict[str, str], *, excel: bool) -> Order:
     return {**order, "csv": EXCEL} if excel else order
 
 
-def save_report(connection: tuple[str, str], order: Order, output: Path | None) -> None:
+def save_report(invocation: Invocation, order: Order, output: Path | None) -> None:
     """Order a report and save it, showing how far it is.
 
     Raises:
-        ClickException: it failed, or what arrived is not what was made.
+        Failure: it failed, or what arrived is not what was made.
     """
-    with open_gateway(connection) as client, _progress() as progress:
+    with open_gateway(invocation) as client, _progress() as progress:
         report = answer_of(client.post("/v1/reports", json=order))
         report = _wait(client, report, progress, time.sleep)
         path = _path(output, report["file_name"])
         _download(client, report, path, progress)
-    Console(stderr=True).print(f"{report['rows']} requests, sha256 {report['sha256']}", highlight=False)
+    if invocation.as_json:
+        show_json({**report, "path": str(path)})
+        return
+    note(f"{report['rows']} requests, sha256 {report['sha256']}")
     click.echo(path)
 
 
 def _progress() -> Progress:
     share = TextColumn("{task.percentage:>3.0f} %")
     columns = (TextColumn("{task.description}"), BarColumn(), share, TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    return Progress(*columns, console=console(err=True), transient=True)
 
 
 def _wait(
@@ -72,29 +63,41 @@ def _wait(
         sleep(POLL_S)
         report = answer_of(client.get(f"/v1/reports/{report['id']}"))
     if report["status"] == "failed":
-        raise click.ClickException(report["error"] or "The report could not be made.")
+        raise Failure(report["error"] or "The report could not be made.", Status.SERVER, code="report_failed")
     progress.remove_task(task)
     return report
 
 
 def _path(output: Path | None, file_name: str) -> Path:
+    # A name, whatever the gateway says: it does not choose the folder.
+    name = Path(file_name).name
     if output is None:
-        return Path(file_name)
-    return output / file_name if output.is_dir() else output
+        return Path(name)
+    return output / name if output.is_dir() else output
 
 
 def _download(client: httpx.Client, report: dict[str, Any], path: Path, progress: Progress) -> None:
-    task, digest = progress.add_task("download", total=report["size_bytes"]), hashlib.sha256()
     part = path.with_name(path.name + ".part")
+    try:
+        digest = _written(client, report, part, progress)
+        if digest != report["sha256"]:
+            message = "What arrived is not the report that was made (its sha256 differs)."
+            raise Failure(message, Status.SERVER, code="damaged", fix="Try again.")
+        # A file with the report's name is whole, always.
+        part.replace(path)
+    except OSError as exc:
+        raise Failure(f"{path} cannot be written: {exc.strerror}.", Status.USAGE, code="output") from exc
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _written(client: httpx.Client, report: dict[str, Any], part: Path, progress: Progress) -> str:
+    task, digest = progress.add_task("download", total=report["size_bytes"]), hashlib.sha256()
     with client.stream("GET", f"/v1/reports/{report['id']}/content") as response, part.open("wb") as file:
         check(response)
         for piece in response.iter_bytes():
             _keep(piece, file.write, digest.update, progress, task)
-    if digest.hexdigest() != report["sha256"]:
-        part.unlink()
-        raise click.ClickException("What arrived is not the report that was made (its sha256 differs). Try again.")
-    # A file with the report's name is whole, always.
-    part.replace(path)
+    return digest.hexdigest()
 
 
 def _keep(
