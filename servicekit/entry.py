@@ -80,7 +80,7 @@ async def _awaited(serve: Callable[[], Awaitable[None]]) -> None:
 
 def _migrate(service: str, migrations: Path) -> None:
     # Not at the top: what serves needs none of it.
-    from servicekit.migrations import migrate
+    from servicekit.migrations import MigrationsLocked, migrate
 
     variable = f"{service.upper()}_MIGRATIONS_DSN"
     try:
@@ -90,5 +90,9 @@ def _migrate(service: str, migrations: Path) -> None:
     if not dsn:
         raise SystemExit(f"{variable}: set it to the DSN of the role that owns schema {service}")
     telemetry.configure(service, TelemetrySettings())
-    for name in migrate(dsn, migrations, service):
+    try:
+        applied = migrate(dsn, migrations, service)
+    except MigrationsLocked as exc:
+        raise SystemExit(str(exc)) from exc
+    for name in applied:
         log.info("migration.applied", name=name)

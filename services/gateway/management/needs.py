@@ -15,6 +15,7 @@ from services.gateway.management import (
     providers,
 )
 from services.gateway.management.credentials import changes, clients, key_info, keys, model_names
+from services.gateway.management.people import routes as people
 
 _ROOMS: Final = (
     abuse,
@@ -28,6 +29,7 @@ _ROOMS: Final = (
     key_info,
     keys,
     model_names,
+    people,
     providers,
 )
 NEEDS: Final[tuple[Needs, ...]] = tuple(room.NEEDS for room in _ROOMS)

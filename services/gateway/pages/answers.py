@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from starlette.types import Send
 
 from servicekit.errors import Internal, NotFound, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.edge.header_values import address_value
@@ -47,7 +50,16 @@ class Download:
     cache_control: bytes = b"no-store"
 
 
-PageAnswer = TemplatePage | Redirect | Download
+@dataclass(frozen=True, slots=True)
+class FromApi:
+    """What the API answers, as it makes it: `serve` sends it. For scripts of ours."""
+
+    serve: Callable[[Send], Awaitable[None]]
+
+
+# What becomes a page.
+Rendered = TemplatePage | Redirect | Download
+PageAnswer = Rendered | FromApi
 
 
 def error_page(error: str, description: str, status: int, headers: Headers | None = None) -> TemplatePage:
@@ -71,7 +83,7 @@ def failure_page(error: ServiceError) -> TemplatePage:
     return error_page(code, "", status, wait)
 
 
-def page_answer(page: PageContext, answer: PageAnswer) -> Answer:
+def page_answer(page: PageContext, answer: Rendered) -> Answer:
     """Return a page's answer with the cookies that were set on the way."""
     headers: Headers = [(b"set-cookie", cookie) for cookie in page.set_cookies]
     status, body = 200, b""
@@ -95,7 +107,7 @@ def _rendered(page: PageContext, shown: TemplatePage) -> bytes:
     values: dict[str, Any] = {
         "csrf": page.csrf if page.browser else "",
         "path": page.path,
-        "menu": menu(),
+        "menu": menu(is_admin=page.is_admin),
         "user": page.user,
         "switches": page.switches() if page.scope["method"] == "GET" else [],
         "switch_fields": {},

@@ -186,6 +186,7 @@ async def test_only_these_pages_are_open_to_everybody(edge: Edge) -> None:
         *(
             "/",
             "/demo",
+            "/status",
             "/login",
             "/login/code",
             "/login/external/{provider_id}",
