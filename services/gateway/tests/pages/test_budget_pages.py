@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from razvilka.auth.v1 import auth_pb2, budgets_pb2
 
+from servicekit.errors import ErrorReason, Unauthenticated
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
-from services.gateway.tests.identity_backends import SESSION
+from services.gateway.tests.identity_backends import PASSWORD, SESSION
 from services.gateway.tests.pages.browser import browser, form_of, log_in, submit
 
 NEW = "/console/budgets/new"
@@ -78,3 +79,22 @@ async def test_what_was_not_set_here_cannot_be_changed_here(edge: Edge) -> None:
     assert "came with the key" in listed
     assert "/console/budgets/key" not in listed
     assert {page.status_code for page in absent} == {404}
+
+
+async def test_removing_a_budget_asks_an_old_session_for_the_password(edge: Edge, backends: Backends) -> None:
+    """On the page that asks whether it is to go; an unattended screen lifts no cap."""
+    async with browser(edge) as client:
+        await log_in(client)
+        form = form_of(await client.get(NEW), NEW)
+        await submit(client, form, owner="user:", limit="5", measure="cost", period="month", mode="hard")
+        id = next(cap.id for cap in backends.budgets.caps.values() if cap.source == "set")
+        delete = f"/console/budgets/{id}/delete"
+        backends.budgets.refusal = Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "Log in.", param="session_id")
+        asked = await submit(client, form_of(await client.get(delete), delete))
+        wrong = await submit(client, form_of(asked, delete), password="no")
+        backends.budgets.refusal = None
+        removed = await submit(client, form_of(asked, delete), password=PASSWORD)
+
+    assert (asked.status_code, wrong.status_code, removed.status_code) == (403, 400, 303)
+    assert "password" in form_of(wrong, delete).fields
+    assert [cap.id for cap in backends.budgets.caps.values()] == ["key:key-1"]
