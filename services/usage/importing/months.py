@@ -64,8 +64,17 @@ async def attach(connection: Connection, tag: str, month: date) -> None:
     await connection.execute(BEGIN_SUMMING)
     if await _patiently(connection, INDEX_APART, tag, month):
         table = await connection.fetchval(NAME_APART, tag, month)
-        await connection.fetchval(adding_month(table), timeout=SUM_TIMEOUT_S)
+        await _add(connection, table)
         await _patiently(connection, ATTACH_APART, tag, month)
+
+
+async def _add(connection: Connection, table: str) -> None:
+    """Add the sums of a month; most often they are the first of its days."""
+    try:
+        async with connection.transaction():
+            await connection.fetchval(adding_month(table, is_new=True), timeout=SUM_TIMEOUT_S)
+    except asyncpg.UniqueViolationError:
+        await connection.fetchval(adding_month(table, is_new=False), timeout=SUM_TIMEOUT_S)
 
 
 async def _patiently(connection: Connection, query: str, tag: str, month: date) -> bool:

@@ -52,13 +52,19 @@ _INTO_ROLLUP: Final = """
         FROM {grain}
         {grouped}
         ORDER BY {places}
-        ON CONFLICT ({key}) DO UPDATE SET {add}
+        {onto}
     )
 """
+_ONTO: Final = "ON CONFLICT ({key}) DO UPDATE SET {add}"
 
 
-def adding_month(table: str) -> str:
-    """Return the statement that adds the rows of a table, all of one import, to every rollup; it tells how many."""
+def adding_month(table: str, *, is_new: bool) -> str:
+    """Return the statement that adds the rows of a table, all of one import, to every rollup; it tells how many.
+
+    Args:
+        table: with rows of one month.
+        is_new: nobody has sums of its days yet, else the statement fails; it takes two thirds of the time.
+    """
     return sql(
         _STATEMENT,
         table=table,
@@ -67,13 +73,13 @@ def adding_month(table: str) -> str:
         of_rows=listed(f"{expression} AS {name}" for name, expression in _OF_ROWS.items()),
         slots=listed(f"{expression} AS {name}" for name, expression in _SLOTS_OF_HOUR.items()),
         of_hours=listed(f"sum({name})::bigint AS {name}" for name in _OF_ROWS),
-        rollups=listed(_into(rollup) for rollup in (WEEK_KEYS, *ROLLUPS)),
+        rollups=listed(_into(rollup, is_new=is_new) for rollup in (WEEK_KEYS, *ROLLUPS)),
         counted=COUNTED,
         tags=into_tags(listed(f"sum({name})" for name in SUMS)),
     )
 
 
-def _into(rollup: RollupTable) -> str:
+def _into(rollup: RollupTable, *, is_new: bool) -> str:
     grain, slot = ("hours", "hour") if "hour" in rollup.key else ("days", "day")
     varying = [name for name in rollup.key if name not in _ALWAYS]
     is_grain = {*_TOLD_APART, slot} <= set(varying)
@@ -89,5 +95,6 @@ def _into(rollup: RollupTable) -> str:
         grain=grain,
         grouped="" if is_grain else f"GROUP BY {places}",
         places=places,
-        add=ADD,
+        # A week may be shared with the month beside it.
+        onto="" if is_new and rollup is not WEEK_KEYS else sql(_ONTO, key=listed(rollup.key), add=ADD),
     )
