@@ -10,14 +10,14 @@ from prometheus_client import REGISTRY
 FILE: Final = Path(__file__).parents[1] / "docs" / "metrics.md"
 # In this order: a metric is listed under the first room that declares it.
 ROOMS: Final = {
-    "Every service": ("servicekit.rpc_server",),
+    "Every service": ("servicekit.rpc_server", "servicekit.postgres"),
     "Gateway": tuple(
         f"services.gateway.{room}.metrics"
         for room in ("edge", "identity", "admission", "metering", "clients", "inference", "pages", "batches")
     ),
     "Auth": tuple(f"services.auth.{room}.metrics" for room in ("shared", "keys", "accounts", "oauth")),
     "Router": ("services.router.metrics", "services.router.circuits.metrics"),
-    "Usage": tuple(f"services.usage.{room}metrics" for room in ("", "forecasting.", "notifications.")),
+    "Usage": tuple(f"services.usage.{room}metrics" for room in ("", "forecasting.", "notifications.", "reports.")),
 }
 HEAD: Final = """\
 # Metrics
