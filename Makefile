@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: migrate-1.0 migrate-demo migrate-fuzz migrate-kills compat-1.0 migration-guide demo-data help setup up down status logs
 .PHONY: psql test test-sdks test-clients fault-matrix test-under-load
-.PHONY: mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
+.PHONY: observability mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
 
@@ -173,6 +173,10 @@ migration-guide: $(READY) ## Follow docs/migration/guide.md to the letter, again
 
 fault-matrix: $(READY) ## Let providers fail in twenty ways; writes the table of docs/reliability.md
 	@RAZVILKA_WRITE_FAULT_MATRIX=1 $(BIN)/python -m pytest tests/integration/faults -q -n 0 $(ARGS)
+
+observability: $(READY) ## Check rules, alarms and dashboards with Prometheus' own tools, which must be installed
+	@for tool in prometheus promtool amtool; do command -v $$tool >/dev/null || { echo "$$tool is missing: Debian has it in prometheus and prometheus-alertmanager" >&2; exit 1; }; done
+	@$(BIN)/python -m pytest tools/tests/test_alert_rules.py -q -n 0 $(ARGS)
 
 test-under-load: $(READY) ## Run every test beside four busy processes: no result may depend on speed
 	@$(BIN)/python -m tools.under_load $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)
