@@ -120,6 +120,9 @@ QUEUE_REFUSALS: Final = Counter(
     ["line", "reason"],
 )
 SLOTS_IN_USE: Final = Gauge("razvilka_router_slots_in_use", "Slots that calls of this router use, by line.", ["line"])
+SLOTS_QUOTA: Final = Gauge(
+    "razvilka_router_slots_quota", "Slots that the quota has for all routers together, by line; 0: no limit.", ["line"]
+)
 SLOT_EXCHANGES: Final = Counter(
     "razvilka_router_slot_exchanges_total",
     "Statements to the lines in Redis by outcome (ok, lost).",
