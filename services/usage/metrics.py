@@ -51,7 +51,7 @@ BACKUP_FINISHED = Gauge(
 )
 BACKUP_FINISHED.set(math.nan)
 ARCHIVED_ROWS = Counter("razvilka_usage_archived_rows_total", "Rows that were moved to Parquet files.")
-UPKEEP_FAILURES = Counter("razvilka_usage_upkeep_failures_total", "Background jobs that failed, by job.", ["job"])
+UPKEEP_FAILURES = Counter("razvilka_usage_upkeep_failures_total", "Background jobs that failed, by task.", ["task"])
 ANOMALIES = Counter(
     "razvilka_usage_anomalies_total", "Days and hours found that cost more than they should, by grain.", ["grain"]
 )

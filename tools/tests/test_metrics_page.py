@@ -26,6 +26,15 @@ def test_a_metric_that_answers_nothing_is_refused_by_name() -> None:
         question_of("razvilka_new_total", ASKED)
 
 
+def test_no_label_is_one_that_prometheus_gives_itself() -> None:
+    """It would rename ours to exported_job, and an alarm that asks for it would never ring."""
+    labels = re.findall(r"^\| `razvilka_\w+` \| \w+ \| ([^|]*) \|", FILE.read_text(), re.MULTILINE)
+    ours = {label for cell in labels for label in re.findall(r"`(\w+)`", cell)}
+
+    assert ours
+    assert ours.isdisjoint({"job", "instance", "le", "quantile"})
+
+
 def test_every_question_is_answered() -> None:
     """A question whose metric is gone would be asked for ever."""
     names = re.findall(r"^\| `(razvilka_\w+)`", FILE.read_text(), re.MULTILINE)

@@ -21,4 +21,4 @@ AUDIT_CHAIN_INTACT = Gauge(
 # Not 0: a database that is away at the start would ring the alarm of a broken chain.
 AUDIT_CHAIN_INTACT.set(math.nan)
 AUDIT_ROWS_CHECKED = Gauge("razvilka_auth_audit_rows_checked", "Number of the last audit row that was checked.")
-UPKEEP_FAILURES = Counter("razvilka_auth_upkeep_failures_total", "Background jobs that failed, by job.", ["job"])
+UPKEEP_FAILURES = Counter("razvilka_auth_upkeep_failures_total", "Background jobs that failed, by task.", ["task"])
