@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
+import psycopg
+import structlog
+from psycopg import sql
 from yoyo import get_backend, read_migrations
+
+log = structlog.get_logger()
+
+LOOK_EVERY_S: Final = 1.0
+CONNECT_TIMEOUT_S: Final = 5
 
 
 def migrate(dsn: str, directory: Path, schema: str) -> list[str]:
@@ -24,6 +34,38 @@ def migrate(dsn: str, directory: Path, schema: str) -> list[str]:
         names = [migration.id for migration in pending]
         backend.apply_migrations(pending)
     return names
+
+
+def await_migrations(dsn: str, directory: Path, schema: str) -> None:
+    """Return when everything in `directory` is applied to `schema`; say what is missing whenever that changes.
+
+    For a program's start beside the one that migrates, in any order. Blocking, without an end of its own: whoever
+    started it gives up. A schema that is ahead, of a later release, is fine.
+
+    Args:
+        dsn: postgresql:// of the service's own role, which reads yoyo's book-keeping.
+        directory: files `NNNN_what.sql`.
+        schema: where the tables and the book-keeping are.
+    """
+    wanted, said = {file.stem for file in directory.glob("*.sql")}, ""
+    while missing := _missing(dsn, schema, wanted):
+        if missing != said:
+            log.info("migration.awaited", schema=schema, missing=missing)
+        said = missing
+        time.sleep(LOOK_EVERY_S)
+
+
+def _missing(dsn: str, schema: str, wanted: set[str]) -> str:
+    """Return in a few words what is missing, empty when nothing is."""
+    question = sql.SQL("SELECT migration_id FROM {}._yoyo_migration").format(sql.Identifier(schema))
+    try:
+        with psycopg.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+            applied = {row[0] for row in connection.execute(question)}
+    except psycopg.errors.UndefinedTable:
+        applied = set()
+    except psycopg.Error as exc:
+        return f"the database: {str(exc).strip().partition(chr(10))[0]}"
+    return ", ".join(sorted(wanted - applied))
 
 
 def _with_schema(dsn: str, schema: str) -> str:
