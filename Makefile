@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: psql test test-sdks test-clients fault-matrix test-under-load
 .PHONY: mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
-.PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
+.PHONY: chart rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ protos-check: $(READY) ## Fail when generated Python differs from the .proto fil
 
 metrics-page: $(READY) ## Generate docs/metrics.md from the declared metrics
 	@$(BIN)/python -m tools.metrics_page
+
+chart: $(READY) ## Generate the Helm chart deploy/chart from deploy/k8s; ARGS=--check to compare (needs kubectl)
+	@$(BIN)/python -m tools.chart $(ARGS)
 
 env-example: $(READY) ## Generate .env.example from the settings classes
 	@$(BIN)/python -m tools.env_example

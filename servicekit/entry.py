@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 import os
@@ -99,7 +100,7 @@ def _await_migrations(service: str, migrations: Path) -> None:
         f"{service.upper()}_POSTGRES_DSN", f"set it to the DSN of the role that the {service} service logs in as"
     )
     telemetry.configure(service, TelemetrySettings())
-    await_migrations(dsn, migrations, service)
+    asyncio.run(await_migrations(dsn, migrations, service))
 
 
 def _dsn(variable: str, remedy: str) -> str:

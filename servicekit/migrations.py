@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-import psycopg
+import asyncpg
 import structlog
-from psycopg import sql
 from yoyo import get_backend, read_migrations
+
+from servicekit.postgres import LOST, sql
 
 log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 1.0
-CONNECT_TIMEOUT_S: Final = 5
+CONNECT_TIMEOUT_S: Final = 5.0
+APPLIED: Final = "SELECT migration_id FROM {schema}._yoyo_migration"
 
 
 def migrate(dsn: str, directory: Path, schema: str) -> list[str]:
@@ -36,36 +38,42 @@ def migrate(dsn: str, directory: Path, schema: str) -> list[str]:
     return names
 
 
-def await_migrations(dsn: str, directory: Path, schema: str) -> None:
+async def await_migrations(dsn: str, directory: Path, schema: str) -> None:
     """Return when everything in `directory` is applied to `schema`; say what is missing whenever that changes.
 
-    For a program's start beside the one that migrates, in any order. Blocking, without an end of its own: whoever
-    started it gives up. A schema that is ahead, of a later release, is fine.
+    For a program's start beside the one that migrates, in any order. Without an end of its own: whoever started it
+    gives up. A schema that is ahead, of a later release, is fine.
 
     Args:
         dsn: postgresql:// of the service's own role, which reads yoyo's book-keeping.
         directory: files `NNNN_what.sql`.
         schema: where the tables and the book-keeping are.
     """
-    wanted, said = {file.stem for file in directory.glob("*.sql")}, ""
-    while missing := _missing(dsn, schema, wanted):
+    wanted, said = _names(directory), ""
+    while missing := await _missing(dsn, schema, wanted):
         if missing != said:
             log.info("migration.awaited", schema=schema, missing=missing)
         said = missing
-        time.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _missing(dsn: str, schema: str, wanted: set[str]) -> str:
+def _names(directory: Path) -> set[str]:
+    return {file.stem for file in directory.glob("*.sql")}
+
+
+async def _missing(dsn: str, schema: str, wanted: set[str]) -> str:
     """Return in a few words what is missing, empty when nothing is."""
-    question = sql.SQL("SELECT migration_id FROM {}._yoyo_migration").format(sql.Identifier(schema))
     try:
-        with psycopg.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S) as connection:
-            applied = {row[0] for row in connection.execute(question)}
-    except psycopg.errors.UndefinedTable:
-        applied = set()
-    except psycopg.Error as exc:
-        return f"the database: {str(exc).strip().partition(chr(10))[0]}"
-    return ", ".join(sorted(wanted - applied))
+        connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
+    except (*LOST, asyncpg.PostgresError) as exc:
+        return f"the database: {exc or type(exc).__name__}"
+    try:
+        rows = await connection.fetch(sql(APPLIED, schema=schema), timeout=CONNECT_TIMEOUT_S)
+    except (*LOST, asyncpg.PostgresError) as exc:
+        return f"the schema: {exc or type(exc).__name__}"
+    finally:
+        connection.terminate()
+    return ", ".join(sorted(wanted - {row["migration_id"] for row in rows}))
 
 
 def _with_schema(dsn: str, schema: str) -> str:
