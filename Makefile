@@ -25,7 +25,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: psql test test-sdks test-clients fault-matrix test-under-load
 .PHONY: mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
-.PHONY: backup restore restore-proof chart rolling-restart rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
+.PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone
+.PHONY: backup restore restore-proof chart rolling-restart
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -94,6 +95,12 @@ demo-data: $(READY) ## Give the demo account of the running suite ninety days of
 
 journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "ship-journals DIR", "replay FILE"
 	@$(BIN)/python -m tools.journal $(ARGS)
+
+cli-alone: $(READY) ## Install the command line into an environment of its own and time `razvilka --help`
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/cli-alone
+	@$(BIN)/uv pip install --quiet --python $(VENV)/cli-alone/bin/python ./razvilka_cli
+	@$(VENV)/cli-alone/bin/razvilka --help >/dev/null
+	@time $(VENV)/cli-alone/bin/razvilka --help >/dev/null
 
 migrate-1.0: $(READY) ## Move a database of release 1.0: ARGS="inspect|plan|run|follow|cutover|way-back|verify|report|invite|undo --source FILE"
 	@$(BIN)/python -m migrate $(ARGS)

@@ -85,11 +85,15 @@ async def _awaited(serve: Callable[[], Awaitable[None]]) -> None:
 
 def _migrate(service: str, migrations: Path) -> None:
     # Not at the top: what serves needs none of it.
-    from servicekit.migrations import migrate
+    from servicekit.migrations import MigrationsLocked, migrate
 
     dsn = _dsn(f"{service.upper()}_MIGRATIONS_DSN", f"set it to the DSN of the role that owns schema {service}")
     telemetry.configure(service, TelemetrySettings())
-    for name in migrate(dsn, migrations, service):
+    try:
+        applied = migrate(dsn, migrations, service)
+    except MigrationsLocked as exc:
+        raise SystemExit(str(exc)) from exc
+    for name in applied:
         log.info("migration.applied", name=name)
 
 

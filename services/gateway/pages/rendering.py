@@ -48,8 +48,8 @@ def render(template: str, language: str, values: Mapping[str, Any], *, time_zone
     def moment(when: datetime | None) -> str:
         return "–" if when is None else when.astimezone(zone).strftime(_FORMATS[language])
 
-    def instant(text: str) -> str:
-        return moment(datetime.fromisoformat(text))
+    def instant(text: str | None) -> str:
+        return moment(None if text is None else datetime.fromisoformat(text))
 
     page = _ENVIRONMENT.get_template(template)
     own = {
@@ -100,6 +100,11 @@ def exact_roubles_of(micro_rub: int) -> str:
     return f"{number_of(whole)},{shown}\u00a0₽"
 
 
+def roubles_text_of(amount: str) -> str:
+    """Return an amount as the API writes it ("0.001234"), for people and to its last figure."""
+    return f"{amount.replace('.', ',')}\u00a0₽"
+
+
 def number_of(value: int) -> str:
     """Return a whole number for people, its thousands apart."""
     return f"{value:,}".replace(",", "\u00a0")
@@ -116,6 +121,11 @@ def percent_of(share: float) -> str:
     return f"{text}\u00a0%"
 
 
+def exact_percent_of(share: float) -> str:
+    """Return a part of one in per cent with two places: 99.99 is not 100."""
+    return f"{100 * share:.2f}".replace(".00", "").replace(".", ",") + "\u00a0%"
+
+
 def _signed(value: float, text: str) -> str:
     return f"+{text}" if value > 0 else text
 
@@ -123,8 +133,10 @@ def _signed(value: float, text: str) -> str:
 _ENVIRONMENT.filters.update(
     roubles=roubles_of,
     exact_roubles=exact_roubles_of,
+    roubles_text=roubles_text_of,
     number=number_of,
     percent=percent_of,
+    percent_exact=exact_percent_of,
     milliseconds=milliseconds_of,
     signed_roubles=lambda micro_rub: _signed(micro_rub, roubles_of(micro_rub)),
     # The API tells changes in per cent already.
