@@ -18,6 +18,16 @@ class Pricing(BaseModel):
     version: str
 
 
+class DatedPricing(BaseModel):
+    """Roubles for one token from a day on, until the next entry's."""
+
+    valid_from: str
+    prompt: str
+    completion: str
+    cached_prompt: str
+    version: str
+
+
 class Architecture(BaseModel):
     """What goes in and out; the lists are what pickers of models filter by."""
 
@@ -60,8 +70,10 @@ class ModelBody(BaseModel):
     kind: str
     type: str
     resolved_model: str
+    resolved_since: str | None
     aliases: list[str]
     pricing: Pricing | None
+    price_history: list[DatedPricing]
     context_length: int | None
     architecture: Architecture
     limits: ModelLimits
