@@ -6,6 +6,7 @@ from typing import Final
 
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
+from services.gateway.console.admin.pages import admin_pages
 from services.gateway.console.breaking.emulated import EmulatedProvider
 from services.gateway.console.breaking.faults import PROVIDER
 from services.gateway.console.breaking.page import BreakPages
@@ -65,6 +66,7 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
         *UsagePage(shared, api).all(),
         *RequestPages(shared, api).all(),
         *ModelsPage(shared, api).all(),
+        *admin_pages(shared, api),
         *_break_pages(parts, shared, api),
         *PlaygroundPages(shared, api).all(),
         *StatusPage(shared, api).all(),

@@ -34,7 +34,8 @@ from services.gateway.budgets.administration import admin_budgets_router, organi
 from services.gateway.budgets.routes import budgets_router
 from services.gateway.budgets.standing import Standings
 from services.gateway.clients.accounts import AccountClient
-from services.gateway.clients.administration import AdministrationClient
+from services.gateway.clients.administration.client import AdministrationClient
+from services.gateway.clients.administration.people import PeopleClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.budgets.client import BudgetClient
 from services.gateway.clients.catalog import CatalogWatch
@@ -91,6 +92,7 @@ from services.gateway.management.expiring_models import expiring_models_router
 from services.gateway.management.key_info import Spent, auth_key_router
 from services.gateway.management.keys import keys_router
 from services.gateway.management.model_names import model_names_router
+from services.gateway.management.people.routes import people_router
 from services.gateway.notifications import routes as notifications
 from services.gateway.notifications.telling import Telling
 from services.gateway.reports import access as reports
@@ -139,6 +141,7 @@ class AppDependencies:
     grants: GrantClient
     accounts: AccountClient
     administration: AdministrationClient
+    people: PeopleClient
     budgets: BudgetClient
     standings: Standings
     spent: Spent
@@ -185,6 +188,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         clients_router(parts.grants, _step_up(parts)),
         administration_router(parts.administration, parts.limit),
         credentials_router(parts.administration, parts.limit),
+        people_router(parts.people),
         abuse_router(parts.refusals),
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
         budgets_router(parts.budgets, parts.standings, _step_up(parts)),

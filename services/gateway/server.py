@@ -153,6 +153,7 @@ def _dependencies(
         grants=clients.grants,
         accounts=clients.accounts,
         administration=clients.administration,
+        people=clients.people,
         budgets=clients.budgets,
         spent=Spent(kept.counts, clients.usage, paid_calls.begin_counting, clock),
         standings=Standings(kept.counts, clients.spend.spend_of, clock),

@@ -107,7 +107,7 @@ def _rendered(page: PageContext, shown: TemplatePage) -> bytes:
     values: dict[str, Any] = {
         "csrf": page.csrf if page.browser else "",
         "path": page.path,
-        "menu": menu(),
+        "menu": menu(is_admin=page.is_admin),
         "user": page.user,
         "switches": page.switches() if page.scope["method"] == "GET" else [],
         "switch_fields": {},

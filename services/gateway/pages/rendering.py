@@ -48,8 +48,8 @@ def render(template: str, language: str, values: Mapping[str, Any], *, time_zone
     def moment(when: datetime | None) -> str:
         return "–" if when is None else when.astimezone(zone).strftime(_FORMATS[language])
 
-    def instant(text: str) -> str:
-        return moment(datetime.fromisoformat(text))
+    def instant(text: str | None) -> str:
+        return moment(None if text is None else datetime.fromisoformat(text))
 
     page = _ENVIRONMENT.get_template(template)
     own = {
