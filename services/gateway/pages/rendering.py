@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from services.gateway.pages.language import LANGUAGES, TEXTS
-from services.gateway.pages.numbers import numbers_of
+from services.gateway.pages.numbers import Numbers, numbers_of
 from services.gateway.pages.static_files import URLS
 
 _ENVIRONMENT: Final = Environment(
@@ -90,30 +90,24 @@ def micro_rub_of(text: str) -> int | None:
     return int(whole) * 1_000_000 + int(fraction.ljust(2, "0") or 0) * 10_000
 
 
-def _filter(name: str) -> Callable[..., str]:
+def _filter(write: Callable[[Numbers, Any], str]) -> Callable[..., str]:
     """Return a template's filter: how figures are written in the language of the page."""
 
     @pass_context
     def written(context: Context, value: Any) -> str:
-        text: str = getattr(numbers_of(context["language"]), name)(value)
-        return text
+        return write(numbers_of(context["language"]), value)
 
     return written
 
 
 _ENVIRONMENT.filters.update(
-    {
-        name: _filter(name)
-        for name in (
-            "roubles",
-            "exact_roubles",
-            "roubles_text",
-            "number",
-            "percent",
-            "percent_exact",
-            "milliseconds",
-            "signed_roubles",
-            "signed_percent",
-        )
-    }
+    roubles=_filter(Numbers.roubles),
+    exact_roubles=_filter(Numbers.exact_roubles),
+    roubles_text=_filter(Numbers.roubles_text),
+    number=_filter(Numbers.number),
+    percent=_filter(Numbers.percent),
+    percent_exact=_filter(Numbers.percent_exact),
+    milliseconds=_filter(Numbers.milliseconds),
+    signed_roubles=_filter(Numbers.signed_roubles),
+    signed_percent=_filter(Numbers.signed_percent),
 )
