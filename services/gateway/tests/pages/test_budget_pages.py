@@ -41,7 +41,7 @@ async def test_a_budget_is_set_changed_and_removed(edge: Edge, backends: Backend
     assert (made.status_code, changed.status_code, removed.status_code) == (303, 303, 303)
     assert (first.order.owner, first.order.owner_id, first.order.amount) == ("key", "key-1", 10**15)
     assert (first.order.mode, first.session_id, first.HasField("maker")) == (auth_pb2.CAP_MODE_SHADOW, SESSION, False)
-    assert "1\u00a0000\u00a0000\u00a0000,00\u00a0₽" in listed.text
+    assert "₽1,000,000,000.00" in listed.text
     assert "Requests it would have refused: 0" in listed.text
     assert (second.order.amount, isinstance(third, budgets_pb2.DeleteBudgetRequest)) == (1, True)
 
