@@ -243,8 +243,10 @@ class GatewaySettings(BaseSettings):
     """Pages of other sites that may call the API: origins separated by commas, or *; empty: none."""
     hsts: bool = False
     """Send Strict-Transport-Security: only where TLS is in front."""
+    leave_s: float = Field(0.0, ge=0)
+    """Seconds from SIGTERM in which /ready says no and requests are still taken: what a balancer needs to notice."""
     grace_s: float = Field(30.0, ge=0)
-    """Seconds from SIGTERM to the end; streams are cut with an error event 10 s earlier."""
+    """Seconds from then to the end; streams are cut with an error event 10 s earlier."""
 
     @field_validator("emulator_control_url")
     @classmethod
