@@ -105,10 +105,12 @@ async def test_nobody_from_elsewhere_can_break_anything(local: Edge, emulator: R
         elsewhere = await client.get("/console")
         answers = [await client.get(PATH), await client.get(f"{PATH}/effect"), await submit(client, form, fault="slow")]
         answers.append(await submit(client, Form(f"{PATH}/ask", form.fields)))
+        del client.headers["x-forwarded-for"]
+        answers.append(await client.get(PATH, headers={"host": "evil.example"}))
         client.cookies.clear()
-        answers.append(await client.get(PATH))
+        answers.append(await client.get(PATH, headers={"host": "evil.example"}))
 
-    assert [answer.status_code for answer in answers] == [404] * 5
+    assert [answer.status_code for answer in answers] == [404] * 6
     assert (PATH in here.text, PATH in elsewhere.text) == (True, False)
     assert (await emulator.control.call("GET", "faults"))["rules"] == []
 
