@@ -72,7 +72,10 @@ async def test_failures_are_not_looked_for_among_the_others(connection: Connecti
     """A thousand requests that ended well are newer than those that are asked for; who asks for both has both."""
     # What PostgreSQL plans from the sixth time on: it does not see the parameters then.
     await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-    failed = ({Dimension.STATUS: ("failed",)}, {Dimension.ERROR: ("provider_error", "other")})
+    failed: list[dict[Dimension, tuple[str, ...]]] = [
+        {Dimension.STATUS: ("failed",)},
+        {Dimension.ERROR: ("provider_error", "other")},
+    ]
     for user_id, filters in product((None, "user-False"), failed):
         before = await connection.fetchval(TOUCHED)
 
