@@ -59,20 +59,24 @@ _INTO_ROLLUP: Final = """
         ON CONFLICT ({key}) DO UPDATE SET {add}
     ),
 """
+COUNT_LATENCY: Final = """
+    SELECT
+        hour, provider, model, metric,
+        CASE WHEN ms > 1 THEN ceil(ln(ms::float8) / {log_growth})::smallint ELSE 0 END AS bucket,
+        {sign}count(*)
+    FROM counted
+    CROSS JOIN LATERAL (
+        VALUES ('latency', latency_ms, source <> 'imported'), ('first_token', first_token_ms, first_token_ms > 0)
+    ) AS measured (metric, ms, holds)
+    WHERE holds
+    GROUP BY 1, 2, 3, 4, 5
+    ORDER BY 1, 2, 3, 4, 5
+"""
+LOG_GROWTH: Final = repr(math.log(BUCKET_GROWTH))
 _INTO_LATENCY: Final = """
     rollup_hour_latency AS (
         INSERT INTO usage.rollup_hour_latency AS old (hour, provider, model, metric, bucket, requests)
-        SELECT
-            hour, provider, model, metric,
-            CASE WHEN ms > 1 THEN ceil(ln(ms::float8) / {log_growth})::smallint ELSE 0 END AS bucket,
-            {sign}count(*)
-        FROM counted
-        CROSS JOIN LATERAL (
-            VALUES ('latency', latency_ms, source <> 'imported'), ('first_token', first_token_ms, first_token_ms > 0)
-        ) AS measured (metric, ms, holds)
-        WHERE holds
-        GROUP BY 1, 2, 3, 4, 5
-        ORDER BY 1, 2, 3, 4, 5
+        {count}
         ON CONFLICT (hour, provider, model, metric, bucket) DO UPDATE SET requests = old.requests + excluded.requests
     ),
 """
@@ -132,7 +136,7 @@ def adding(rows: str, *, sign: str = "", answer: str = "count(*)") -> str:
         sql(_INTO_ROLLUP, name=table.name, key=listed(table.key), places=_places(table), **parts)
         for table in (WEEK_KEYS, *ROLLUPS)
     )
-    latency = sql(_INTO_LATENCY, sign=sign, log_growth=repr(math.log(BUCKET_GROWTH)))
+    latency = sql(_INTO_LATENCY, count=sql(COUNT_LATENCY, sign=sign, log_growth=LOG_GROWTH))
     tags = into_tags(sums)
     statement = sql(
         "WITH counted AS ({rows}),{filled} SELECT {answer} FROM counted",
