@@ -54,6 +54,12 @@ def marked(shown: Shown, log: RunLog) -> Shown:
     return show
 
 
+def tell_months_left(months: int, *, quiet: bool) -> None:
+    """Say that rows are not all: each month that waits takes a while."""
+    if not quiet:
+        print(f"usage: months left to be given indexes and sums: {months}", file=sys.stderr, flush=True)
+
+
 def _bar(total: int | None) -> Progress:
     share = TextColumn("{task.completed:,.0f}" + (" rows" if total is None else f" of {total:,} rows"))
     columns = (TextColumn("{task.description}"), BarColumn(), share, _Rate(), TimeRemainingColumn())
