@@ -24,7 +24,7 @@ def inspect(given: argparse.Namespace) -> int:
     if given.json:
         print_json(found.as_json())
     else:
-        print(*lines(found), sep="\n")
+        print(*lines(found, given.naive_zone and given.naive_zone.key), sep="\n")
     return NEEDS_A_PERSON if found.needs_a_person else DONE
 
 
