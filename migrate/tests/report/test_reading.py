@@ -62,7 +62,8 @@ def test_reasons_are_counted_with_three_examples_and_what_to_decide_has_its_comm
             f"{folder}/quarantine.jsonl --naive-zone ZONE"),
         (5, f"razvilka-migrate run --source 'old 1.db' --report {folder} --from-quarantine FILE"),
         (1, "razvilka-migrate undo --source 'old 1.db'; then "
-            f"razvilka-migrate run --source 'old 1.db' --report {folder} --naive-zone Europe/Moscow --merge-users 'user-1<-user-2'"),
+            f"razvilka-migrate run --source 'old 1.db' --report {folder} --naive-zone Europe/Moscow "
+            "--merge-users 'user-1<-user-2'"),
         (1, ""),
         (0, ""),
     ]  # fmt: skip
