@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
+import asyncpg
 import psycopg
+import structlog
 from yoyo import get_backend, read_migrations
 from yoyo.exceptions import LockTimeout
 
-from servicekit.postgres import sql
+from servicekit.postgres import LOST, sql
+
+log = structlog.get_logger()
 
 # How long a migrator waits for another one.
 WAIT_S: Final = 60.0
 POLL_S: Final = 0.2
+# How often whoever waits for migrations looks for them.
+LOOK_EVERY_S: Final = 1.0
+CONNECT_TIMEOUT_S: Final = 5.0
+APPLIED: Final = "SELECT migration_id FROM {schema}._yoyo_migration"
 # A client whose machine is gone says no goodbye; PostgreSQL finds out within half a minute, and lets its lock go.
 _ENDINGS: Final = (
     ("tcp_keepalives_idle", "10"),
@@ -73,6 +82,44 @@ def migrate(dsn: str, directory: Path, schema: str, *, wait_s: float = WAIT_S) -
                 return _apply_new(backend, directory)
         except LockTimeout as exc:
             raise _locked(schema, backend.connection.execute(_HOLDER).fetchone()) from exc
+
+
+async def await_migrations(dsn: str, directory: Path, schema: str) -> None:
+    """Return when everything in `directory` is applied to `schema`; say what is missing whenever that changes.
+
+    For a program's start beside the one that migrates, in any order. Without an end of its own: whoever started it
+    gives up. A schema that is ahead, of a later release, is fine.
+
+    Args:
+        dsn: postgresql:// of the service's own role, which reads yoyo's book-keeping.
+        directory: files `NNNN_what.sql`.
+        schema: where the tables and the book-keeping are.
+    """
+    wanted, said = _names(directory), ""
+    while missing := await _missing(dsn, schema, wanted):
+        if missing != said:
+            log.info("migration.awaited", schema=schema, missing=missing)
+        said = missing
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _names(directory: Path) -> set[str]:
+    return {file.stem for file in directory.glob("*.sql")}
+
+
+async def _missing(dsn: str, schema: str, wanted: set[str]) -> str:
+    """Return in a few words what is missing, empty when nothing is."""
+    try:
+        connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
+    except (*LOST, asyncpg.PostgresError) as exc:
+        return f"the database: {exc or type(exc).__name__}"
+    try:
+        rows = await connection.fetch(sql(APPLIED, schema=schema), timeout=CONNECT_TIMEOUT_S)
+    except (*LOST, asyncpg.PostgresError) as exc:
+        return f"the schema: {exc or type(exc).__name__}"
+    finally:
+        connection.terminate()
+    return ", ".join(sorted(wanted - {row["migration_id"] for row in rows}))
 
 
 def _apply_new(backend: Any, directory: Path) -> list[str]:
