@@ -25,7 +25,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: psql test test-sdks test-clients fault-matrix test-under-load
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
-.PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates
+.PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone
+.PHONY: backup restore restore-proof chart rolling-restart
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -84,6 +85,9 @@ metrics-page: $(READY) ## Generate docs/metrics.md from the declared metrics
 dashboards: $(READY) ## Generate Grafana's dashboards from tools/dashboards
 	@$(BIN)/python -m tools.dashboards
 
+chart: $(READY) ## Generate the Helm chart deploy/chart from deploy/k8s; ARGS=--check to compare (needs kubectl)
+	@$(BIN)/python -m tools.chart $(ARGS)
+
 env-example: $(READY) ## Generate .env.example from the settings classes
 	@$(BIN)/python -m tools.env_example
 
@@ -95,6 +99,12 @@ demo-data: $(READY) ## Give the demo account of the running suite ninety days of
 
 journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "ship-journals DIR", "replay FILE"
 	@$(BIN)/python -m tools.journal $(ARGS)
+
+cli-alone: $(READY) ## Install the command line into an environment of its own and time `razvilka --help`
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/cli-alone
+	@$(BIN)/uv pip install --quiet --python $(VENV)/cli-alone/bin/python ./razvilka_cli
+	@$(VENV)/cli-alone/bin/razvilka --help >/dev/null
+	@time $(VENV)/cli-alone/bin/razvilka --help >/dev/null
 
 migrate-1.0: $(READY) ## Move a database of release 1.0: ARGS="inspect|plan|run|follow|cutover|way-back|verify|report|invite|undo --source FILE"
 	@$(BIN)/python -m migrate $(ARGS)
@@ -117,11 +127,23 @@ bench-usage: $(READY) ## Ask ten million usage rows every question of the API, a
 bench-migration: $(READY) ## Move a clean database of 1.0, verify it, beside pgloader where it is; ARGS="--rows 5000000"
 	@$(BIN)/python -m bench.migration $(ARGS)
 
+rolling-restart: $(READY) ## Restart everything under load behind Caddy; exit 1 when a caller noticed; ARGS="--rate 20 --streams 10"
+	@$(BIN)/python -m tools.rolling_restart $(ARGS)
+
 outage: $(READY) ## Kill one provider under load and bring it back; say what callers saw, exit 1 when it was too much
 	@$(BIN)/python -m bench.outage $(ARGS)
 
 bench-peers: $(READY) ## Measure ours beside LiteLLM, Portkey, MLflow and nginx, installed for it; ARGS="--only portkey"
 	@$(BIN)/python -m bench.peers $(ARGS)
+
+backup: $(READY) ## Keep everything but Redis while it runs: ARGS=FOLDER, else below .razvilka/backups
+	@$(BIN)/python -m tools.backup take $(ARGS)
+
+restore: $(READY) ## Bring a backup back into an empty folder, verify it, start: RAZVILKA_HOME=ANOTHER make restore ARGS=FOLDER
+	@$(BIN)/python -m tools.backup restore $(ARGS)
+
+restore-proof: $(READY) ## Back up under load, restore into a fresh suite, compare every figure
+	@RAZVILKA_WHOLE_RESTORE=1 $(BIN)/python -m pytest tests/integration/test_backup.py -q -n 0 $(ARGS)
 
 rotate-signing-key: $(READY) ## Have the next signing key made now; the present one verifies until its tokens end
 	@$(BIN)/python -m tools.rotation signing-key

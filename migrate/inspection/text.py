@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from migrate.inspection.inspect import Inspection
 from migrate.inspection.tally import TableCount, ZoneEvidence
+from migrate.report.words import REASONS
 
 
 def lines(found: Inspection) -> Iterator[str]:
@@ -46,6 +47,6 @@ def _of_table(found: Inspection, name: str, count: TableCount) -> Iterator[str]:
     for (column, rule), rows in count.repairs.most_common():
         yield f"  repaired {column}: {rule}: {rows}"
     for (column, reason), rows in count.reasons.most_common():
-        yield f"  quarantined{f' by {column}' if column else ''}: {reason}: {rows}"
+        yield f"  quarantined{f' by {column}' if column else ''}: {reason}: {rows} ({REASONS[reason]})"
     for hole in count.holes:
         yield f"  UNREADABLE: rowids {hole.first} to {hole.last}"

@@ -121,7 +121,7 @@ async def _keep_mark(order: Order, table: Table, target: Target) -> None:
     last, state = await target.usage.progress()
     mark = mark_at(order.source.database, table, last)
     if mark is not None and mark != state.get(MARK):
-        await target.usage.put(Batch(last, last, (), {}, {**state, MARK: mark}))
+        await target.usage.put(Batch(last, last, {}, {}, {**state, MARK: mark}))
 
 
 async def _move_people(
@@ -138,7 +138,7 @@ async def _move_people(
     first_seen = state.get(FIRST_SEEN, order.reading.now.isoformat())
     zone = order.reading.zone
     begun = {MERGED: merged, FIRST_SEEN: first_seen, ZONE: state.get(ZONE, None if zone is None else zone.key)}
-    await target.usage.put(Batch(BEGINNING, BEGINNING, (), {}, begun))
+    await target.usage.put(Batch(BEGINNING, BEGINNING, {}, {}, begun))
     people = await move_people(users, keys, reading_of(order, begun), merged, target.auth, held)
     statuses = read_history(order.source, layout)
     history = leave_history(statuses, held)
@@ -151,7 +151,7 @@ async def _move_people(
         ROUND: FIRST_ROUND,
         "lengths": report.sync(),
     }
-    await target.usage.put(Batch(BEGINNING, PEOPLE_MOVED, (), {}, moved))
+    await target.usage.put(Batch(BEGINNING, PEOPLE_MOVED, {}, {}, moved))
     wholes.forget(FIRST_ROUND)
 
 

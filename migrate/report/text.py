@@ -8,6 +8,7 @@ from typing import Any
 
 from migrate.report.decisions import ToDecide
 from migrate.report.reading import Findings, Kind
+from migrate.report.words import REASONS
 
 
 def as_json(found: Findings, decisions: Sequence[ToDecide]) -> dict[str, Any]:
@@ -55,7 +56,9 @@ def _waiting(kind: Kind, rows: int, examples: Sequence[Mapping[str, Any]]) -> st
     table, field, reason = kind
     column = f"{table}.{field}" if field else table
     shown = "; ".join(f"rowid {each['rowid']}: {_value(each['value'])}" for each in examples)
-    return f"quarantined by {column}: {reason}: {rows} ({shown})"
+    # A folder of a later release may have reasons that we do not know.
+    words = f", {REASONS[reason]}" if reason in REASONS else ""
+    return f"quarantined by {column}: {reason}{words}: {rows} ({shown})"
 
 
 def _value(stored: Mapping[str, Any]) -> str:

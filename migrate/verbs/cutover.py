@@ -32,7 +32,7 @@ def cutover(given: argparse.Namespace) -> int:
     # The source stays open: closing a descriptor of the file would drop the lock.
     with (
         opened_order(given, is_held=False) as order,
-        ReportFiles(given.report) as report,
+        ReportFiles(given.report, given.source) as report,
         progress(None, quiet=quiet) as bar,
     ):
         check_is_the_file_itself(order)

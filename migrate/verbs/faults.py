@@ -43,6 +43,10 @@ CAUSES: Final[Mapping[type[BaseException], tuple[str, str]]] = {
     asyncpg.UndefinedColumnError: ("target_not_1_1", "The migrations of 1.1 have not all run there: run them."),
     asyncpg.UndefinedFunctionError: ("target_not_1_1", "The migrations of 1.1 have not all run there: run them."),
     asyncpg.InvalidSchemaNameError: ("target_not_1_1", "The migrations of 1.1 have not run there: run them."),
+    asyncpg.LockNotAvailableError: (
+        "target_busy",
+        "A backup or a long query of 1.1 reads what has to change: wait for its end.",
+    ),
     Collision: ("target_busy", "Another writer of 1.1 was in the way again and again."),
     TimeoutError: ("target_slow", "PostgreSQL did not answer in time."),
     asyncpg.PostgresConnectionError: ("target_lost", "The connection to PostgreSQL was cut."),

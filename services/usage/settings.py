@@ -36,7 +36,9 @@ class IngestSettings(Part):
     """How batches of records are stored."""
 
     batch_max: int = Field(5000, ge=1)
-    """Records in one call at most."""
+    """Records in one call at most, and in one transaction."""
+    transactions: int = Field(2, ge=1)
+    """Transactions at one time; batches that come meanwhile share the next one."""
     tries_max: int = Field(5, ge=1)
     """Times a transaction is tried when PostgreSQL ends it by a deadlock or a serialization failure."""
 

@@ -63,6 +63,17 @@ def test_every_row_has_one_fate_and_the_report_tells_it(
     assert users == [("user-1", "free"), ("user-2", "free")]
 
 
+def test_inspect_counts_what_run_then_does(
+    dsns: dict[str, str], dirty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, seen = migrate("inspect", "--source", str(dirty), capsys=capsys)
+    _, summary = migrate("run", "--source", str(dirty), "--report", str(tmp_path / "report"), capsys=capsys)
+
+    for name, counts in summary["tables"].items():
+        fates = ("rows", "as_it_is", "repaired", "quarantined")
+        assert [seen["tables"][name][fate] for fate in fates] == [counts[fate] for fate in fates]
+
+
 def test_running_again_changes_nothing_and_verify_finds_nothing(
     dsns: dict[str, str], dirty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

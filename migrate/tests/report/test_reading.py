@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import migrate
 from migrate.__main__ import main
+from migrate.fates.accounts import NO_OWNER
 from migrate.fates.fate import Quarantined, Repair
 from migrate.report.files import ReportFiles
+from migrate.report.words import REASONS
 from migrate.rules.verdict import Text
+from services.auth.importing.records import Arrival
 
 TABLES = {"usage": {"rows": 9, "as_it_is": 2, "repaired": 1, "quarantined": 6}}
 SUMMARY: dict[str, Any] = {
@@ -65,7 +70,10 @@ def test_text_tells_bytes_and_never_the_key_that_lay_open(folder: Path, capsys: 
     main(["report", "--source", "old.db", "--report", str(folder)])
 
     said = capsys.readouterr().out
-    assert "quarantined by provider_status: history_of_1_0: 1 (rowid 1: text x'ff')" in said
+    assert (
+        "quarantined by usage.cost: cost_negative, a cost below zero, perhaps a refund: 5 (rowid 0: real -1.0;" in said
+    )
+    assert ", 1.1 writes its own: 1 (rowid 1: text x'ff')" in said
     assert "TO DECIDE: usage: rowids 7 to 9 cannot be read" in said
     assert "rz_live_secret" not in said
 
@@ -95,3 +103,16 @@ def test_a_folder_without_a_report_is_one_line(tmp_path: Path, capsys: pytest.Ca
             }
         },
     )
+
+
+def test_every_reason_of_the_quarantine_is_said_in_words() -> None:
+    """Found where it is written, so that a new one is not forgotten."""
+    rooms = Path(migrate.__path__[0])
+    text = "".join(path.read_text() for room in ("fates", "moving", "rules") for path in (rooms / room).glob("*.py"))
+    written = set(re.findall(r'(?:Refused|Quarantined)\(\s*"([a-z0-9_]+)"', text))
+    made = {f"{arrival}_in_1_1" for arrival in Arrival if arrival not in (Arrival.INSERTED, Arrival.THERE_BEFORE)}
+    made |= {f"{noun}_{what}" for noun in ("model", "provider") for what in ("unreadable", "too_long")}
+
+    assert len(written) > 30
+    assert REASONS.keys() >= written | made | set(NO_OWNER)
+    assert [reason for reason in REASONS.keys() - made if f'"{reason}"' not in text] == []

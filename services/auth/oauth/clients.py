@@ -12,7 +12,7 @@ from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound
 from services.auth.oauth import metrics
 from services.auth.oauth.audit_events import audit_event
-from services.auth.oauth.domain.client import EXCHANGE_CLIENT_ID, Client, hash_secret
+from services.auth.oauth.domain.client import BUILT_IN, Client, hash_secret
 from services.auth.oauth.domain.client_order import (
     CLIENT_ID,
     ClientOrder,
@@ -136,7 +136,7 @@ class Clients:
         """
         if owner_user_id:
             check_id(owner_user_id, param="client_id", noun="application")
-        deletable = CLIENT_ID.fullmatch(client_id) and client_id != EXCHANGE_CLIENT_ID
+        deletable = CLIENT_ID.fullmatch(client_id) and client_id not in BUILT_IN
         if not deletable or not await self._units.run(partial(_delete, owner_user_id, client_id)):
             raise NotFound(ErrorReason.NOT_FOUND, "There is no such application.", param="client_id")
         metrics.REVOCATIONS.labels(RevokedKind.CLIENT.value).inc()

@@ -31,7 +31,7 @@ class DemoFile:
 
     def account(self, visitor: Origin) -> DemoAccount | None:
         """Return the account for a visitor at this machine; nobody else is let in without a password."""
-        if self._path is None or not _is_here(visitor.ip):
+        if self._path is None or not is_here(visitor.ip):
             return None
         try:
             lines = self._path.read_text("utf-8").splitlines()
@@ -42,7 +42,8 @@ class DemoFile:
         return DemoAccount(email, password, api_key) if email and password and api_key else None
 
 
-def _is_here(address: str) -> bool:
+def is_here(address: str) -> bool:
+    """Tell whether somebody is at this very machine."""
     try:
         return ip_address(address).is_loopback
     except ValueError:

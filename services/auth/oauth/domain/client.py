@@ -16,6 +16,10 @@ from services.auth.shared.domain.scope import Scope
 NO_HASH: Final = bytes(32)
 # The client of everybody who trades in a token of release 1.0; made by migration 0100.
 EXCHANGE_CLIENT_ID: Final = "razvilka-exchange"
+# The command line, at every gateway; made by migration 0186.
+COMMAND_LINE_CLIENT_ID: Final = "razvilka-cli"
+# They may be disabled, not deleted: no migration would bring them back.
+BUILT_IN: Final = frozenset({EXCHANGE_CLIENT_ID, COMMAND_LINE_CLIENT_ID})
 
 
 class GrantType(StrEnum):

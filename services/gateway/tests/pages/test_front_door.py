@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from services.gateway.clients.oauth_views import Origin
 from services.gateway.console.demo import DemoFile
 from services.gateway.tests.conftest import Edge, StartGateway
@@ -57,6 +59,20 @@ async def test_one_click_enters_as_the_demo_user_of_a_local_suite(start_gateway:
     assert "rz_live_demo" in page.text
     assert (entered.status_code, entered.headers["location"]) == (303, "/console")
     assert console.status_code == 200
+
+
+@pytest.mark.parametrize(("to", "place"), [("playground", "/console/playground"), ("//evil.example", "/console")])
+async def test_one_click_leads_to_the_playground(
+    start_gateway: StartGateway, tmp_path: Path, to: str, place: str
+) -> None:
+    """Its own button of the same form; nothing else that a form names is a way."""
+    edge = await start_gateway(demo_file=demo_file(tmp_path))
+    async with browser(edge) as client:
+        form = form_of(await client.get("/", headers=HTML), "/demo")
+        entered = await submit(client, form, to=to)
+
+    assert ("to", "playground") in form.buttons
+    assert entered.headers["location"] == place
 
 
 async def test_whoever_is_logged_in_is_shown_the_way_to_the_console(edge: Edge) -> None:
