@@ -130,7 +130,9 @@ class PaidCall:
             context = self.context
             context.first_token_ms = context.elapsed_ms
             if context.cache_status is not CacheStatus.HIT:
-                metrics.first_token(self.route.provider, self.route.model).observe(context.elapsed_s)
+                metrics.first_token(self.route.provider, self.route.model).observe(
+                    context.elapsed_s, context.span.exemplar
+                )
 
     def answered(self, route: Route, chars: int, usage: TokenUsage | None) -> None:
         """Note an answer that a provider has made: it is billed, whatever becomes of others in the same request."""
