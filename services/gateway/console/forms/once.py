@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from servicekit.clock import Clock
+from services.gateway.console.sealed import LIFE_S, seal, unseal
 from services.gateway.pages.answers import TemplatePage
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.sealed import LIFE_S, seal, unseal
 
 COOKIE: Final = "once"
 
