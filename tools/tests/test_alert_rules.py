@@ -142,6 +142,20 @@ def test_availability_counts_exactly_the_errors_that_are_not_the_callers() -> No
         assert all(re.fullmatch(routes.group(1), route) for route in paid)
 
 
+def test_the_jobs_that_alarms_ask_for_are_those_that_are_scraped() -> None:
+    """By another name a service that is there would be missing for ever, in Compose or in Kubernetes."""
+    asked = set(re.findall(r'absent\(up\{job="([^"]+)"\}\)', ALERTS["ServiceDown"]["expr"]))
+    config = yaml.load((FOLDER.parent / "prometheus.yml").read_text(), yaml.CSafeLoader)
+    monitor_file = REPOSITORY / "deploy" / "k8s" / "components" / "pod-monitor" / "pod-monitor.yaml"
+    monitor = yaml.load(monitor_file.read_text(), yaml.CSafeLoader)["spec"]
+    (pods,) = monitor["selector"]["matchExpressions"]
+    (relabelled,) = monitor["podMetricsEndpoints"][0]["relabelings"]
+
+    assert {job["job_name"] for job in config["scrape_configs"]} == asked
+    assert relabelled["targetLabel"] == "job"
+    assert {relabelled["replacement"].replace("$1", name) for name in pods["values"]} == asked
+
+
 @needs_promtool
 @pytest.mark.parametrize("file", RULES, ids=lambda file: str(file.name))
 def test_prometheus_takes_the_rules(file: Path) -> None:
