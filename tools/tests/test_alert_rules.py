@@ -86,6 +86,13 @@ def test_every_alarm_says_how_urgent_it_is_whose_and_what_to_read(name: str) -> 
     assert all(len(part.strip()) > 20 for part in re.split(r"^## .*$", text, flags=re.MULTILINE)[1:])
 
 
+def test_the_page_of_what_was_seen_has_every_alarm_once() -> None:
+    """A new alarm is injected, or said to be played only: `make alerts`."""
+    text = (RUNBOOKS.parent / "alerts.md").read_text()
+
+    assert sorted(re.findall(r"^\| \[(\w+)\]", text, re.MULTILINE)) == sorted(ALERTS)
+
+
 def test_each_alarm_has_a_name_and_a_page_of_its_own() -> None:
     """Two rules of one name are one alarm to whoever silences it; a page without an alarm is never opened."""
     names = [rule["alert"] for file in RULES for rule in rules(file) if "alert" in rule]
