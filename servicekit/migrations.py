@@ -38,7 +38,7 @@ _ENDINGS: Final = (
 _ITS_SESSIONS: Final = """
 SELECT session.pid, session.application_name
 FROM pg_stat_activity AS session
-WHERE session.datname = current_database() AND session.usename = current_user AND session.pid <> pg_backend_pid()
+WHERE session.datname = current_database() AND session.usename = session_user AND session.pid <> pg_backend_pid()
   AND session.backend_start < row.ctime AT TIME ZONE 'UTC' + interval '5 minutes'
   AND NOT EXISTS (SELECT FROM pg_locks AS asked WHERE asked.pid = session.pid AND asked.locktype = 'advisory')
 """

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from migrate.fates.accounts import People, read_people
+from migrate.fates.fate import Moved
+from migrate.fates.left_columns import left_columns
 from migrate.fates.merging import Collision
 from migrate.fates.requests import Names
 from migrate.inspection.requests import RequestCounting
@@ -89,7 +91,8 @@ def _count_people(database: sqlite3.Connection, layout: Layout, reading: Reading
     for name, source, fates in (("users", users, people.accounts), ("api_keys", keys, people.keys)):
         found.tables[name] = TableCount(holes=list(source.holes))
         for fate in fates:
-            found.tables[name].count(fate)
+            left = left_columns(fate.record) if isinstance(fate, Moved) else ()
+            found.tables[name].count(fate, left)
     found.collisions = tuple(people.collisions)
     for row in keys.values:
         found.zone.see_key(row.get("created_at"), row.get("last_used_at"))

@@ -19,6 +19,7 @@ from migrate.rules.verdict import Refused, Stored, Text
 from migrate.source.file import Source
 from migrate.source.scan import Row, Scan
 from migrate.source.tables import Table
+from migrate.usage_rows.tags import tags_of
 from migrate.usage_rows.taken_ids import ID, Seen, TakenIds, has_free_id, taken_ids
 
 NAIVE_LENGTH: Final = 19
@@ -43,7 +44,7 @@ class RequestCounting:
         for number, row in self._numbered():
             values = self._scan.named(row)
             fate = self._fate(values, number, taken)
-            found.count(fate)
+            found.count(fate, tags_of(fate.record.extra)[1] if isinstance(fate, Moved) else ())
             found.orphans += isinstance(fate, Moved) and self._is_orphan(values["user_id"])
             written = values["created_at"]
             if isinstance(written, Text) and len(written) >= NAIVE_LENGTH and written[10:11] == b"T":

@@ -47,6 +47,7 @@ class Way:
         owners: on whose account rows of a user are booked, where it is not the user's own.
         seen: ids that earlier rows have.
         shown: is told how many rows have a fate.
+        months_left: is told how many months wait for their indexes and sums behind the last row.
     """
 
     source_id: str
@@ -58,6 +59,7 @@ class Way:
     seen: SeenIds
     report: ReportFiles
     shown: Shown
+    months_left: Shown
 
 
 class Filling:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from importlib.util import find_spec
 from typing import TypeVar
+
+from tools.servers.errors import ServerError
 
 T = TypeVar("T")
 
@@ -38,6 +41,8 @@ def auth_of_local_suite(environment: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _asked(question: Callable[..., T], *arguments: object) -> T:
+    if find_spec("tools.stack") is None:
+        raise ServerError("No databases of 1.1 are named: set AUTH_POSTGRES_DSN and USAGE_POSTGRES_DSN.")
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh) as executor:
         return executor.submit(question, *arguments).result()

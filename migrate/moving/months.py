@@ -22,8 +22,10 @@ AT_ONCE: Final = 2
 class MonthsApart:
     """Has months take their places: one at a time while batches are put, several when all have been."""
 
-    def __init__(self, imports: Imports, group: TaskGroup) -> None:
+    def __init__(self, imports: Imports, group: TaskGroup, left: Callable[[int], None]) -> None:
+        """`left` is told how many months there are to be attached, behind the last row."""
         self._imports = imports
+        self._left = left
         self._group = group
         self._task: Task[None] | None = None
         self._month: date | None = None
@@ -56,15 +58,15 @@ class MonthsApart:
         """
         if self._task is not None:
             await self._task
-        rest = iter(sorted(await self._imports.months_apart()))
-
-        async def attach_some() -> None:
-            for month in rest:
-                await self._attach(month)
-
+        rest = sorted(await self._imports.months_apart(), reverse=True)
         async with TaskGroup() as group:
             for _ in range(AT_ONCE):
-                group.create_task(attach_some())
+                group.create_task(self._attach_some(rest))
+
+    async def _attach_some(self, rest: list[date]) -> None:
+        while rest:
+            self._left(len(rest))
+            await self._attach(rest.pop())
 
     async def _attach(self, month: date) -> None:
         await persistently(lambda: self._imports.attach(month))

@@ -43,7 +43,7 @@ async def move_requests(scan: Scan, table: Table, way: Way) -> MovedRequests:
     batches = _Batches(scan, table, way, last, state)
     with _as_it_is():
         async with asyncio.TaskGroup() as group:
-            await _move(batches, MonthsApart(way.imports, group), way.shown)
+            await _move(batches, MonthsApart(way.imports, group, way.months_left), way.shown)
     return batches.moved
 
 

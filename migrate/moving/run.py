@@ -41,6 +41,10 @@ FIRST_SEEN: Final = "first_seen"
 ZONE: Final = "naive_zone"
 
 
+def _tell_nobody(months: int) -> None:
+    del months
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is to be moved, and how its values are to be read.
@@ -48,6 +52,7 @@ class Order:
     Attributes:
         decisions: which of the accounts with one address become one; all others stay apart.
         ask: asks a person for more of them.
+        months_left: is told how many months of usage, whose rows are there, wait for their indexes and sums.
     """
 
     source: Source
@@ -56,6 +61,7 @@ class Order:
     names: Names
     decisions: Sequence[Decision] = ()
     ask: Ask | None = None
+    months_left: Shown = _tell_nobody
 
 
 def source_id_of(path: Path) -> str:
@@ -114,6 +120,7 @@ def way_of(
         seen,
         report,
         shown,
+        order.months_left,
     )
 
 

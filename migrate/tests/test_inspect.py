@@ -124,7 +124,9 @@ def test_evidence_of_the_zone_is_shown_and_history_asks_nobody(
     assert main(["inspect", "--source", str(path), "--naive-zone", "Asia/Kamchatka"]) == 0
     said = capsys.readouterr().out
     assert "quarantined: history_of_1_0: 1 (" in said
-    assert "1 keys were used before they were made" in said
+    assert "1 keys were used before they were made, if both times are UTC: you stated Asia/Kamchatka" in said
+    assert "the quietest hour as written is" in said
+    assert "--naive-zone" not in said
 
 
 def test_who_ends_a_command_is_told_that_nothing_is_lost(

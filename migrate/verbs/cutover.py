@@ -85,7 +85,8 @@ def _print(verdict: Verdict) -> None:
     if len(verdict.differences) > SHOWN:
         print(f"and {len(verdict.differences) - SHOWN} more, all in summary.json")
     said = "GO" if verdict.is_go else "BACK, 1.0 goes on"
-    print(f"{said}: 1.0 could not write for {verdict.downtime_s:.1f} s; {verdict.waiting} rows wait for a person")
+    waiting = f"{verdict.waiting} rows wait for a person: see report"
+    print(f"{said}: 1.0 could not write for {verdict.downtime_s:.1f} s; {waiting}")
     sys.stdout.flush()
 
 

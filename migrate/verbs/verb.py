@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -20,6 +21,7 @@ from migrate.rules.times import Reading
 from migrate.source.file import open_source
 from migrate.source.scan import count_rows
 from migrate.source.tables import read_layout
+from migrate.verbs.progress import tell_months_left
 
 DONE: Final = 0
 NEEDS_A_PERSON: Final = 1
@@ -77,7 +79,8 @@ def opened_order(
         tempfile.TemporaryDirectory(prefix="razvilka-migrate-") as aside,
         open_source(given.source, Path(aside), is_held=is_held) as source,
     ):
-        yield Order(source, source_id_of(given.source), reading, names_of(), decisions, ask)
+        tell = partial(tell_months_left, quiet=given.json)
+        yield Order(source, source_id_of(given.source), reading, names_of(), decisions, ask, tell)
 
 
 def rows_of_usage(order: Order) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from migrate.moving.key_proof import KeyProof, prove_keys
 from migrate.moving.run import Order
-from migrate.moving.seen_ids import SeenIds
+from migrate.moving.seen_ids import opened_ids
 from migrate.moving.target import open_target
 from migrate.moving.verification import Difference
 from migrate.moving.verification import verify as compare
@@ -65,7 +65,7 @@ async def _verify(
     order: Order, folder: Path, given: argparse.Namespace
 ) -> tuple[list[Difference], KeyProof, KnownProof | None]:
     async with open_target(order.source_id) as target:
-        with SeenIds(folder / "seen.db") as seen:
+        with opened_ids(folder / "seen.db") as seen:
             differences = await compare(order, target, seen, given.report)
         # Before known keys are used, which hashes them anew.
         proof = await prove_keys(order, target)

@@ -103,6 +103,15 @@ def test_a_run_that_is_killed_while_a_month_takes_its_place_goes_on(
     assert migrate("undo", "--source", str(old), capsys=capsys)[1]["requests"] == 500
 
 
+def test_who_waits_is_told_how_many_months_are_left(
+    dsns: dict[str, str], old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bar is full then, and the run is not at its end."""
+    assert main(["run", "--source", str(old), "--report", str(tmp_path / "report")]) == 0
+
+    assert "usage: months left to be given indexes and sums: 1\n" in capsys.readouterr().err
+
+
 def test_a_run_that_never_came_to_its_end_can_be_undone(
     dsns: dict[str, str], old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,8 +120,13 @@ def test_a_run_that_never_came_to_its_end_can_be_undone(
         with pytest.raises(Killed):
             main(["run", "--source", str(old), "--report", str(tmp_path / "report"), "--json"])
 
+    _, differences = migrate("verify", "--source", str(old), capsys=capsys)
     status, taken = migrate("undo", "--source", str(old), capsys=capsys)
 
+    # April may have been at it, too.
+    waiting = differences[0]["what"].removeprefix("months that wait for a run to come to its end: ").split(", ")
+    assert waiting[-1] == "2025-05"
+    assert [each["what"][-10:-3] for each in differences[1:]] == waiting
     assert (status, taken["requests"]) == (0, 500)
     assert asyncio.run(
         stored(dsns["usage"], "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'import\\_%\\_20%'")

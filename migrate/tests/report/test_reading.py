@@ -13,7 +13,7 @@ import migrate
 from migrate.__main__ import main
 from migrate.fates.accounts import NO_OWNER
 from migrate.fates.fate import Quarantined, Repair
-from migrate.report.files import ReportFiles
+from migrate.report.files import TRIAL, ReportFiles
 from migrate.report.words import REASONS
 from migrate.rules.verdict import Text
 from services.auth.importing.records import Arrival
@@ -24,6 +24,7 @@ SUMMARY: dict[str, Any] = {
     "unreadable": {"usage": [[7, 9]]},
     "addresses_of_several": [["a@b.ru", "user-1", "user-2"], ["c@b.ru", "user-3", "user-4"]],
     "merged": {"user-4": "user-3"},
+    "naive_zone": "Europe/Moscow",
 }
 
 
@@ -60,7 +61,9 @@ def test_reasons_are_counted_with_three_examples_and_what_to_decide_has_its_comm
         (1, f"razvilka-migrate run --source 'old 1.db' --report {folder} --from-quarantine "
             f"{folder}/quarantine.jsonl --naive-zone ZONE"),
         (5, f"razvilka-migrate run --source 'old 1.db' --report {folder} --from-quarantine FILE"),
-        (1, "razvilka-migrate undo --source 'old 1.db'; then run ... --merge-users 'user-1<-user-2'"),
+        (1, "razvilka-migrate undo --source 'old 1.db'; then "
+            f"razvilka-migrate run --source 'old 1.db' --report {folder} --naive-zone Europe/Moscow "
+            "--merge-users 'user-1<-user-2'"),
         (1, ""),
         (0, ""),
     ]  # fmt: skip
@@ -76,6 +79,32 @@ def test_text_tells_bytes_and_never_the_key_that_lay_open(folder: Path, capsys: 
     assert ", 1.1 writes its own: 1 (rowid 1: text x'ff')" in said
     assert "TO DECIDE: usage: rowids 7 to 9 cannot be read" in said
     assert "rz_live_secret" not in said
+
+
+def test_the_report_of_a_trial_says_so_and_names_no_command_that_would_be_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows come back from the quarantine of a run, and a run does not go into the folder of a trial."""
+    (folder / TRIAL).touch()
+    main(["report", "--source", "old.db", "--report", str(folder)])
+
+    said = capsys.readouterr().out.splitlines()
+    commands = [line.strip() for line in said if line.startswith("  ")]
+    assert said[0] == "A TRIAL: what would become of each row; nothing of it has moved"
+    assert commands == [
+        "razvilka-migrate run --source old.db --report DIR --naive-zone ZONE",
+        "razvilka-migrate run --source old.db --report DIR --from-quarantine FILE",
+        "razvilka-migrate run --source old.db --report DIR --naive-zone Europe/Moscow --merge-users 'user-1<-user-2'",
+    ]
+
+
+def test_a_value_is_shown_as_long_as_a_line_bears(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with ReportFiles(folder) as files:
+        files.quarantine("usage", 9, Quarantined("model_too_long", "model"), {"model": Text(b"m" * 100_000)})
+
+    main(["report", "--source", "old.db", "--report", str(folder)])
+
+    assert f"(rowid 9: text '{'m' * 70}... (100000 letters)')" in capsys.readouterr().out
 
 
 def test_a_line_that_a_killed_run_did_not_finish_is_no_fault_and_a_damaged_one_is(

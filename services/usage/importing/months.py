@@ -22,10 +22,11 @@ NAME_APART: Final = "SELECT usage.name_month_apart($1, $2)"
 INDEX_APART: Final = "SELECT usage.index_month_apart($1, $2)"
 ATTACH_APART: Final = "SELECT usage.attach_month_apart($1, $2)"
 DROP_APART: Final = "SELECT usage.drop_months_apart($1)"
-# One large question in place of many small ones: memory for it, no compiler, and an end where the tool was killed.
+# One large question in place of many small ones: memory for it (each sort takes so much, and more is no faster), no
+# compiler, and an end where the tool was killed.
 BEGIN_SUMMING: Final = """
 SELECT
-    set_config('work_mem', '64MB', true), set_config('jit', 'off', true),
+    set_config('work_mem', '16MB', true), set_config('jit', 'off', true),
     set_config('client_connection_check_interval', '1s', true)
 """
 # A backup, or a long question, keeps a month from becoming a partition: it is tried for two minutes.

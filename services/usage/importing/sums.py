@@ -12,7 +12,7 @@ from servicekit.postgres import sql
 from services.usage.domain.record import COLUMNS
 from services.usage.domain.rollup import SUMS
 from services.usage.importing import copy_rows
-from services.usage.store.column_sql import SLOTS_OF_ROW, listed
+from services.usage.store.column_sql import listed
 from services.usage.store.rollups import ADD, COUNTED, ROLLUPS, WEEK_KEYS, RollupTable, into_tags
 
 # What a row that COPY brings has in columns that it does not name, as the table's defaults say.
@@ -31,7 +31,7 @@ _SLOTS_OF_HOUR: Final = {
 }
 _STATEMENT: Final = """
     WITH hours AS MATERIALIZED (
-        SELECT {told_apart}, {hour} AS hour, {of_rows}
+        SELECT {told_apart}, date_bin('1 hour', created_at, '2000-01-01 00:00:00+00') AS hour, {of_rows}
         FROM usage.{table}
         GROUP BY {told_apart}, hour
     ),
@@ -69,7 +69,6 @@ def adding_month(table: str, *, is_new: bool) -> str:
         _STATEMENT,
         table=table,
         told_apart=listed(_TOLD_APART),
-        hour=SLOTS_OF_ROW["hour"],
         of_rows=listed(f"{expression} AS {name}" for name, expression in _OF_ROWS.items()),
         slots=listed(f"{expression} AS {name}" for name, expression in _SLOTS_OF_HOUR.items()),
         of_hours=listed(f"sum({name})::bigint AS {name}" for name in _OF_ROWS),

@@ -15,7 +15,7 @@ from razvilka.usage.v1 import statistics_pb2_grpc as pb_grpc
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.usage.statistics.domain.detailed_stats import Comparison, DetailedStats, Grouping, Period
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
-from services.usage.statistics.domain.query import Bucket, Dimension
+from services.usage.statistics.domain.query import Bucket, Dimension, RowPosition
 from services.usage.statistics.domain.request_line import LogQuery, Position, RequestLine
 from services.usage.statistics.request_log import RequestLog
 
@@ -107,7 +107,7 @@ def grouping_from_proto(message: pb.StatsQuestion) -> Grouping:
     """Return how the period is divided.
 
     Raises:
-        InvalidRequest: nobody knows the dimension.
+        InvalidRequest: nobody knows the dimension, or a moment is beyond the calendar.
     """
     return Grouping(
         bucket=_BUCKETS.get(message.bucket),
@@ -116,7 +116,13 @@ def grouping_from_proto(message: pb.StatsQuestion) -> Grouping:
         top=max(0, message.top),
         quantiles=message.quantiles,
         compared=message.compared,
+        limit=max(0, message.limit),
+        after=_row_position(message.after) if message.HasField("after") else None,
     )
+
+
+def _row_position(message: pb.StatsPosition) -> RowPosition:
+    return RowPosition(_moment(message.starts_at, "page"), tuple(message.group))
 
 
 def log_query_from_proto(user_id: str | None, message: pb.RequestsQuestion) -> LogQuery:

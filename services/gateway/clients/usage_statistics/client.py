@@ -98,6 +98,10 @@ _change: Final = attrgetter(*[each.name for each in fields(ModelChange)])
 
 
 def _question(question: Question) -> pb.StatsQuestion:
+    after = None
+    if question.after is not None:
+        starts_at, group = question.after
+        after = pb.StatsPosition(starts_at=timestamp(starts_at), group=group)
     return pb.StatsQuestion(
         period=_period(question.period),
         bucket=_bucket(question.bucket),
@@ -106,6 +110,8 @@ def _question(question: Question) -> pb.StatsQuestion:
         top=question.top,
         quantiles=question.quantiles,
         compared=question.compared,
+        limit=question.limit,
+        after=after,
     )
 
 

@@ -33,7 +33,10 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of a period; `top` 0: all groups, `bucket` "": the period is one."""
+    """What is asked of a period; `top` 0: all groups, `bucket` "": the period is one, `limit` 0: all rows.
+
+    `after` is the bucket and group of the row where the page before ended.
+    """
 
     period: Period
     bucket: str = ""
@@ -42,6 +45,8 @@ class Question:
     top: int = 0
     quantiles: bool = False
     compared: bool = False
+    limit: int = 0
+    after: tuple[datetime, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,11 +111,15 @@ class StatsQuestion(_message.Message):
     TOP_FIELD_NUMBER: _builtins.int
     QUANTILES_FIELD_NUMBER: _builtins.int
     COMPARED_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     bucket: Global___Bucket.ValueType
     top: _builtins.int
     """so many groups by cost, the others as one; 0: all"""
     quantiles: _builtins.bool
     compared: _builtins.bool
+    limit: _builtins.int
+    """rows at most, 1 to 1,001, of a question with a bucket; 0: all"""
     @_builtins.property
     def period(self) -> Global___UsagePeriod: ...
     @_builtins.property
@@ -124,6 +128,10 @@ class StatsQuestion(_message.Message):
 
     @_builtins.property
     def filters(self) -> _containers.RepeatedCompositeFieldContainer[Global___UsageFilter]: ...
+    @_builtins.property
+    def after(self) -> Global___StatsPosition:
+        """of the last row of the page before; absent: from the beginning"""
+
     def __init__(
         self,
         *,
@@ -134,14 +142,42 @@ class StatsQuestion(_message.Message):
         top: _builtins.int = ...,
         quantiles: _builtins.bool = ...,
         compared: _builtins.bool = ...,
+        limit: _builtins.int = ...,
+        after: Global___StatsPosition | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["period", b"period"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket", b"bucket", "compared", b"compared", "filters", b"filters", "group_by", b"group_by", "period", b"period", "quantiles", b"quantiles", "top", b"top"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "bucket", b"bucket", "compared", b"compared", "filters", b"filters", "group_by", b"group_by", "limit", b"limit", "period", b"period", "quantiles", b"quantiles", "top", b"top"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StatsQuestion: _TypeAlias = StatsQuestion  # noqa: Y015
+
+@_typing.final
+class StatsPosition(_message.Message):
+    """Where a page of rows ended: they are in the order of this pair."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STARTS_AT_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def starts_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def group(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        starts_at: _timestamp_pb2.Timestamp | None = ...,
+        group: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["starts_at", b"starts_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "starts_at", b"starts_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StatsPosition: _TypeAlias = StatsPosition  # noqa: Y015
 
 @_typing.final
 class DurationQuantiles(_message.Message):
