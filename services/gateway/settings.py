@@ -248,6 +248,13 @@ class GatewaySettings(BaseSettings):
     grace_s: float = Field(30.0, ge=0)
     """Seconds from then to the end; streams are cut with an error event 10 s earlier."""
 
+    @field_validator("emulator_control_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http://, or be empty")
+        return value
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks_parse(cls, value: str) -> str:

@@ -27,8 +27,8 @@ KUBERNETES = "1.32"
 SERVICES = ("auth", "router", "usage", "gateway")
 # Groups of operators, whose schemas are not Kubernetes' own.
 OPERATORS = ("monitoring.coreos.com", "external-secrets.io", "gateway.networking.k8s.io")
-# PostgreSQL, Redis, names, HTTPS, mail, GigaChat's tokens, traces: what is not in the cluster's pods of ours.
-OUTSIDE = {53, 443, 465, 587, 4317, 5432, 6379, 9443}
+# PostgreSQL, Redis and its sentinels, names, HTTPS, mail, tokens of GigaChat, traces: what no pod of ours listens on.
+OUTSIDE = {53, 443, 465, 587, 4317, 5432, 6379, 9443, 26379}
 # The picture of docs/architecture.md: who calls whom.
 CALLS = {("gateway", "auth"), ("gateway", "router"), ("gateway", "usage")}
 METRICS_PORT = 9090

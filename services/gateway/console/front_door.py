@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from servicekit.errors import ErrorReason, NotFound
 from services.gateway.console.breaking.page import PATH as BREAK
-from services.gateway.console.demo import DemoFile
+from services.gateway.console.demo import DemoAccount, DemoFile, is_local
 from services.gateway.console.playground.page import PATH as PLAYGROUND
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.origin import header
@@ -51,12 +51,15 @@ class FrontDoor:
         await recognise(page, self.shared.accounts)
         values = {
             "providers": await self._providers(page),
-            "demo": self.demo.account(page.origin),
+            "demo": self._demo(page),
             "shows_docs": self.shows_docs,
             "may_break": self.may_break,
             "url": page.public_url,
         }
         return TemplatePage("front_door.html", values)
+
+    def _demo(self, page: PageContext) -> DemoAccount | None:
+        return self.demo.account(page.origin) if is_local(page) else None
 
     async def _providers(self, page: PageContext) -> dict[str, Any] | None:
         try:
@@ -71,7 +74,7 @@ class FrontDoor:
         Raises:
             NotFound: there is none for this visitor.
         """
-        demo = self.demo.account(page.origin)
+        demo = self._demo(page)
         if demo is None:
             raise NotFound(ErrorReason.NOT_FOUND, "There is no demo account.")
         page.log_in(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from services.gateway.console.demo import is_here
+from services.gateway.console.demo import is_local
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
@@ -52,7 +52,7 @@ class OverviewPage:
         """Show each part, or that it cannot be told at the moment."""
         answers = await asyncio.gather(*[self._part(page, *question) for question in PARTS.values()])
         parts = dict(zip(PARTS, answers, strict=True))
-        can_break = self.may_break and is_here(page.origin.ip)
+        can_break = self.may_break and is_local(page)
         return TemplatePage("overview.html", {**parts, "most_advice": MOST_ADVICE, "can_break": can_break})
 
     async def decide(self, page: PageContext) -> PageAnswer:

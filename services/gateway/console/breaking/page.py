@@ -12,7 +12,7 @@ from urllib.parse import quote
 from servicekit.errors import ErrorReason, NotFound, ServiceError
 from services.gateway.console.breaking.emulated import EmulatedProvider
 from services.gateway.console.breaking.faults import ALARMS, FAULTS, PROVIDER, button_of, for_a_minute
-from services.gateway.console.demo import is_here
+from services.gateway.console.demo import is_local
 from services.gateway.console.playground.question import once_name
 from services.gateway.console.playground.snippets import CHAT
 from services.gateway.edge.endpoint import Endpoint
@@ -54,7 +54,7 @@ class BreakPages:
 
     def _here(self, handle: Handle) -> Handle:
         async def guarded(page: PageContext) -> PageAnswer:
-            if not is_here(page.origin.ip):
+            if not is_local(page):
                 raise NotFound(ErrorReason.NOT_FOUND, "There is nothing at this path.")
             await require_user(page, self.shared.accounts)
             return await handle(page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -12,6 +13,8 @@ from services.gateway.clients.oauth_views import Params
 from services.gateway.edge.reading.params import every, first
 
 MOST_MODELS: Final = 2
+# Levels of JSON that no honest description of a tool has.
+DEEPEST: Final = 48
 # Of the texts that say what is wrong with a field.
 NO_MESSAGE: Final = "playground.no_message"
 NO_MODEL: Final = "playground.no_model"
@@ -117,15 +120,30 @@ def _tools(text: str) -> list[Any] | None:
         return None
     try:
         tools = json.loads(text, parse_constant=_no_number)
-        # Half of a pair of surrogates is JSON, and no text.
-        json.dumps(tools, ensure_ascii=False).encode()
+        # Half of a pair of surrogates is JSON, and no text; 1e999 is a number of JSON, and of nothing else.
+        json.dumps(tools, ensure_ascii=False, allow_nan=False).encode()
     except json.JSONDecodeError as exc:
         raise FieldFault("tools", NO_TOOLS, line=exc.lineno, column=exc.colno) from exc
     except (ValueError, RecursionError) as exc:
         raise FieldFault("tools", NO_TOOLS, line=1, column=1) from exc
-    if not isinstance(tools, list):
+    if not isinstance(tools, list) or _is_deep(tools):
         raise FieldFault("tools", NO_TOOLS, line=1, column=1)
     return tools or None
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [item for each in level for item in _items(each)]
+        if not level:
+            return False
+    return True
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _no_number(name: str) -> None:

@@ -6,7 +6,6 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pprint import pformat
 from typing import Any, Final
 
 KEY_VARIABLE: Final = "RAZVILKA_API_KEY"
@@ -45,7 +44,7 @@ def _curl(url: str, body: Mapping[str, Any]) -> str:
 
 
 def _python(url: str, body: Mapping[str, Any]) -> str:
-    given = "\n".join(f"{_INDENT}{name}={_indented(value)}," for name, value in body.items())
+    given = "\n".join(f"{_INDENT}{name}={_literal(value, _INDENT)}," for name, value in body.items())
     return f"""import os
 
 from openai import OpenAI
@@ -57,8 +56,16 @@ answer = client.chat.completions.create(
 print(answer.choices[0].message.content)"""
 
 
-def _indented(value: Any) -> str:
-    return pformat(value, width=100, sort_dicts=False).replace("\n", f"\n{_INDENT}")
+def _literal(value: Any, margin: str) -> str:
+    """Return JSON's values as Python writes them, a line each."""
+    inner = margin + _INDENT
+    if isinstance(value, dict) and value:
+        lines = [f"{inner}{name!r}: {_literal(item, inner)},\n" for name, item in value.items()]
+        return "{\n" + "".join(lines) + margin + "}"
+    if isinstance(value, list) and value:
+        lines = [f"{inner}{_literal(item, inner)},\n" for item in value]
+        return "[\n" + "".join(lines) + margin + "]"
+    return repr(value)
 
 
 def _javascript(url: str, body: Mapping[str, Any]) -> str:

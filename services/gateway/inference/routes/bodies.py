@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from services.gateway.inference.routes.canaries import CanaryBody
+from services.gateway.inference.routes.canary_bodies import CanaryBody
 
 
 class Pricing(BaseModel):

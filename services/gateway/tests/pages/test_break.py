@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from pydantic import SecretStr, ValidationError
 
 from emulator.testing import RunningEmulator, running_emulator
 from servicekit.errors import ErrorReason, Unavailable
+from servicekit.settings import RedisSettings
 from services.gateway.console.breaking.faults import FAULTS, button_of, for_a_minute
 from services.gateway.settings import GatewaySettings
 from services.gateway.tests.backends import Backends
@@ -103,10 +105,12 @@ async def test_nobody_from_elsewhere_can_break_anything(local: Edge, emulator: R
         elsewhere = await client.get("/console")
         answers = [await client.get(PATH), await client.get(f"{PATH}/effect"), await submit(client, form, fault="slow")]
         answers.append(await submit(client, Form(f"{PATH}/ask", form.fields)))
+        del client.headers["x-forwarded-for"]
+        answers.append(await client.get(PATH, headers={"host": "evil.example"}))
         client.cookies.clear()
-        answers.append(await client.get(PATH))
+        answers.append(await client.get(PATH, headers={"host": "evil.example"}))
 
-    assert [answer.status_code for answer in answers] == [404] * 5
+    assert [answer.status_code for answer in answers] == [404] * 6
     assert (PATH in here.text, PATH in elsewhere.text) == (True, False)
     assert (await emulator.control.call("GET", "faults"))["rules"] == []
 
@@ -138,3 +142,10 @@ def test_what_was_broken_elsewhere_is_no_button_s() -> None:
     """Every button is known by its fault, and nothing else is."""
     assert [button_of(for_a_minute(name)) for name in FAULTS] == list(FAULTS)
     assert button_of(None) == ""
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:18080", "unix:/x"])
+def test_an_address_that_is_none_stops_the_start(url: str) -> None:
+    """The message names the setting and what it must be."""
+    with pytest.raises(ValidationError, match=r"emulator_control_url\n.*must begin with http://"):
+        GatewaySettings(redis=RedisSettings(url=SecretStr("redis://127.0.0.1/0")), emulator_control_url=url)

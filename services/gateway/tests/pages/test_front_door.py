@@ -85,6 +85,19 @@ async def test_whoever_is_logged_in_is_shown_the_way_to_the_console(edge: Edge) 
     assert 'href="/registration"' not in page.text
 
 
+@pytest.mark.parametrize("host", ["evil.example:8080", "127.0.0.1.evil.example", "", "[::1", "localhost.evil"])
+async def test_a_name_of_somebody_else_s_shows_no_demo_account(
+    start_gateway: StartGateway, tmp_path: Path, host: str
+) -> None:
+    """Whatever leads to this machine by a name of a site's own brings that site's scripts along."""
+    edge = await start_gateway(demo_file=demo_file(tmp_path))
+    async with browser(edge) as client:
+        page = await client.get("/", headers={**HTML, "host": host})
+
+    assert "rz_live_demo" not in page.text
+    assert 'action="/demo"' not in page.text
+
+
 def test_only_visitors_at_the_machine_are_told_of_the_demo_account(tmp_path: Path) -> None:
     """A suite that listens to the network lets nobody in from there without a password; half a file is none."""
     file = DemoFile(demo_file(tmp_path))

@@ -152,6 +152,8 @@ async def test_what_the_api_refuses_is_shown_with_its_code_and_a_hint(edge: Edge
         ("tools", "[" * 50_000, "Это не список инструментов"),
         ("tools", '["\\ud800"]', "Это не список инструментов"),
         ("tools", "[NaN]", "Это не список инструментов"),
+        ("tools", "[1e999]", "Это не список инструментов"),
+        ("tools", "[" * 500 + "]" * 500, "Это не список инструментов"),
         ("model", "", "Выберите модель."),
     ],
 )
@@ -204,7 +206,7 @@ async def test_the_page_runs_scripts_of_ours_only(edge: Edge) -> None:
 def test_snippets_ask_what_was_asked() -> None:
     """Whatever was typed stays one argument of the shell and one value of the program."""
     hostile = 'It\'s "$(rm -rf /)" `x` \\ \n</script> \u2028 я'
-    tools = '[{"type": "function", "function": {"name": "f"}}]'
+    tools = '[{"type": "function", "function": {"name": "f", "strict": true, "parameters": {}}, "x": [null, "true"]}]'
     [body] = Question(("m'o",), hostile, hostile, "0,7", "9", tools).bodies()
 
     curl, python, javascript = snippets_of("http://127.0.0.1:8080", body)
