@@ -31,6 +31,9 @@ def backup(home: Home, arguments: list[str]) -> None:
     stack = describe_as_it_is(home, os.environ)
     folder = Path(arguments[0]) if arguments else home.root / BACKUPS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     taken = take(folder.resolve(), stack.admin_dsn(DATABASE), journals=_journals(stack), secrets=_secrets(home))
+    # Whoever is alarmed by the age of the last backup looks at this file.
+    if stamp := stack.environments.of("usage").get("USAGE_BACKUP_STAMP"):
+        Path(stamp).touch()
     print(f"{folder}: {_told(taken)}")
 
 
