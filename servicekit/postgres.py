@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import asyncpg
+from prometheus_client import Gauge
 
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.settings import PostgresSettings
@@ -25,13 +26,22 @@ LOST: Final = (
     asyncpg.InternalClientError,
     asyncpg.ReadOnlySQLTransactionError,
 )
+CONNECTIONS: Final = Gauge(
+    "razvilka_postgres_connections",
+    "Connections to PostgreSQL of each pool of the process: open, idle of these, and the most that it opens.",
+    ["pool", "state"],
+)
 
 
 @asynccontextmanager
-async def open_pool(settings: PostgresSettings) -> AsyncIterator[asyncpg.Pool]:
+async def open_pool(settings: PostgresSettings, *, name: str = "service") -> AsyncIterator[asyncpg.Pool]:
     """Yield a pool as the service's own role; every statement has a time limit.
 
     The pool opens its first connection when it is used, so a service starts (not ready) while PostgreSQL is down.
+
+    Args:
+        settings: where, as whom, how many connections.
+        name: tells pools of one process apart in metrics.
     """
     pool = await asyncpg.create_pool(
         settings.dsn.get_secret_value(),
@@ -41,6 +51,9 @@ async def open_pool(settings: PostgresSettings) -> AsyncIterator[asyncpg.Pool]:
         command_timeout=settings.statement_timeout_s,
         max_inactive_connection_lifetime=300.0,
     )
+    CONNECTIONS.labels(name, "open").set_function(pool.get_size)
+    CONNECTIONS.labels(name, "idle").set_function(pool.get_idle_size)
+    CONNECTIONS.labels(name, "most").set(settings.pool_max)
     try:
         yield pool
     finally:

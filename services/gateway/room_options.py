@@ -15,6 +15,7 @@ def admission_options(settings: GatewaySettings) -> AdmissionOptions:
         renew_every_s=given.lease_s / 3,
         replicas=given.replicas,
         reconcile_every_s=given.reconcile_every_s,
+        budget_share=given.budget_share_without_redis,
         explained_s=given.explained_s,
     )
 

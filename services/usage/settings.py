@@ -13,6 +13,7 @@ from servicekit.settings import (
     SERVICE_CONFIG,
     GrpcSettings,
     MetricsSettings,
+    OptionalPath,
     Part,
     PostgresSettings,
     TelemetrySettings,
@@ -74,6 +75,8 @@ class UsageSettings(BaseSettings):
     partitions: PartitionSettings = PartitionSettings()
     invariants: InvariantSettings = InvariantSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    backup_stamp: OptionalPath = None
+    """A file that every finished backup touches; its age is exported, and alarmed when it is over 26 hours."""
     forecasts: ForecastSettings = ForecastSettings()
     insights: InsightsSettings = InsightsSettings()
     reports: ReportSettings = ReportSettings()

@@ -5,6 +5,7 @@ tests that must reach behind its HTTP face are skipped.
 """
 
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,8 @@ from tools.stack.up import start
 # A developer's provider credentials must never be spent by a test.
 KEPT: Final = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 DEMO_ENV_VARIABLE: Final = "RAZVILKA_TEST_DEMO_ENV"
+# Running suites at the same time: one alone waits more than it works, more than two want more than two cores.
+SUITES: Final = 2
 # The emulator's third listener, as an OpenAI-compatible upstream like any other.
 UPSTREAMS: Final = """\
 upstreams:
@@ -81,8 +84,9 @@ def _caller(upstreams: Path) -> dict[str, str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all tests of the running suite in one process of a parallel run: one suite is enough for the machine."""
+    """Keep the tests of the running suite in a few processes of a parallel run, those of a file together."""
     for item in items:
         if "stack" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("stack"))
+            number = zlib.crc32(item.nodeid.partition("::")[0].encode()) % SUITES
+            item.add_marker(pytest.mark.xdist_group(f"stack-{number}"))
             item.add_marker(pytest.mark.stack)

@@ -15,6 +15,7 @@ class AdmissionOptions:
         renew_every_s: how often the leases of running requests are prolonged.
         replicas: how many gateways share the limits; 0 counts those that registered in Redis.
         local_share: part of `limit / replicas` that a gateway grants while Redis is lost.
+        budget_share: part of what a budget had left that all gateways may spend while Redis is lost; 0: nothing.
         degraded_budget_share: part of a budget that one gateway may spend at most while Redis is lost.
         rebuild_timeout_s: how long a caller waits for its budget's counters to be rebuilt.
         reconcile_every_s: how often budget counters at rest are compared with stored usage.
@@ -30,6 +31,7 @@ class AdmissionOptions:
     breaker_open_s: float = 5.0
     replicas: int = 0
     local_share: float = 0.8
+    budget_share: float = 0.8
     degraded_budget_share: float = 0.01
     rebuild_timeout_s: float = 2.0
     max_late_settles: int = 20_000

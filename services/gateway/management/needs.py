@@ -11,13 +11,11 @@ from services.gateway.management import (
     account,
     administration,
     catalog,
-    clients,
     expiring_models,
-    key_info,
-    keys,
-    model_names,
     providers,
 )
+from services.gateway.management.credentials import changes, clients, key_info, keys, model_names
+from services.gateway.management.people import routes as people
 
 _ROOMS: Final = (
     abuse,
@@ -25,11 +23,13 @@ _ROOMS: Final = (
     account,
     administration,
     catalog,
+    changes,
     clients,
     expiring_models,
     key_info,
     keys,
     model_names,
+    people,
     providers,
 )
 NEEDS: Final[tuple[Needs, ...]] = tuple(room.NEEDS for room in _ROOMS)

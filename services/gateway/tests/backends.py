@@ -11,6 +11,8 @@ from typing import Any
 from razvilka.auth.v1 import (
     account_pb2,
     account_pb2_grpc,
+    administration_pb2,
+    administration_pb2_grpc,
     auth_pb2,
     auth_pb2_grpc,
     budgets_pb2,
@@ -43,11 +45,12 @@ from razvilka.usage.v1 import (
     usage_pb2_grpc,
 )
 
-from servicekit.errors import ErrorReason, NotFound, ServiceError, Unauthenticated
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError, Unauthenticated
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
+from services.gateway.tests.administration_backend import FakeAdministration
 from services.gateway.tests.budget_backend import FakeBudgets, FakeSharedSpend
 from services.gateway.tests.forecast_backend import FakeForecasts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts
@@ -89,6 +92,8 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         self.ordered: Any = None
         self.names: dict[tuple[str, str], dict[str, str]] = {}
         self.keys: list[auth_pb2.ApiKey] = []
+        self.no_keys = False
+        self.refusal: ServiceError | None = None
 
     async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:
         self.asked += 1
@@ -111,13 +116,33 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         return auth_pb2.ApiKey(**{**given, "scopes": SCOPES, **changes})
 
     async def CreateApiKey(self, request: Any, context: Any) -> auth_pb2.CreateApiKeyResponse:
+        if self.refusal is not None:
+            raise self.refusal
         self.ordered = request
         ttl_s = request.cache_ttl_s if request.HasField("cache_ttl_s") else None
         key = self.key(id="key-2", name=request.name, scopes=request.scopes, models=request.models, cache_ttl_s=ttl_s)
         return auth_pb2.CreateApiKeyResponse(key=key, secret="rz_live_fresh")
 
+    async def GetApiKey(self, request: Any, context: Any) -> auth_pb2.GetApiKeyResponse:
+        return auth_pb2.GetApiKeyResponse(key=self._known(request.key_id))
+
+    async def ChangeApiKey(self, request: Any, context: Any) -> auth_pb2.ChangeApiKeyResponse:
+        self.ordered = request
+        key = self._known(request.key_id)
+        if request.name == "\u0007":
+            raise InvalidRequest(
+                ErrorReason.INVALID_PARAMETERS, "The name must have 1 to 100 characters.", param="name"
+            )
+        return auth_pb2.ChangeApiKeyResponse(key=key)
+
+    def _known(self, key_id: str) -> auth_pb2.ApiKey:
+        for key in self.keys or [self.key()]:
+            if key.id == key_id:
+                return key
+        raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
+
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
-        return auth_pb2.ListApiKeysResponse(keys=self.keys or [self.key()])
+        return auth_pb2.ListApiKeysResponse(keys=[] if self.no_keys else self.keys or [self.key()])
 
     async def GetModelNames(self, request: Any, context: Any) -> auth_pb2.GetModelNamesResponse:
         return auth_pb2.GetModelNamesResponse(names=self.names.get((request.user_id, request.key_id), {}))
@@ -145,6 +170,7 @@ class Backends:
     auth: FakeAuth
     oauth: FakeOAuth
     accounts: FakeAccounts
+    administration: FakeAdministration
     budgets: FakeBudgets
     shared_spend: FakeSharedSpend
     router: FakeRouter
@@ -178,13 +204,14 @@ async def running_backends() -> AsyncIterator[Backends]:
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
     catalog_facts, notifications, owners = FakeCatalogFacts(), FakeNotifications(), FakeOwners()
     forecasts, insights, reports = FakeForecasts(), FakeInsights(), FakeReports()
-    budgets, shared_spend = FakeBudgets(), FakeSharedSpend()
+    budgets, shared_spend, administration = FakeBudgets(), FakeSharedSpend(), FakeAdministration()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
         auth_pb2_grpc.add_AuthServiceServicer_to_server(auth, server)
         oauth_pb2_grpc.add_OAuthServiceServicer_to_server(oauth, server)
         account_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
+        administration_pb2_grpc.add_AdministrationServiceServicer_to_server(administration, server)
         user_context_pb2_grpc.add_UserContextServiceServicer_to_server(user_contexts, server)
         budgets_pb2_grpc.add_BudgetServiceServicer_to_server(budgets, server)
         owners_pb2_grpc.add_OwnerServiceServicer_to_server(owners, server)
@@ -205,7 +232,15 @@ async def running_backends() -> AsyncIterator[Backends]:
         "usage_target": register_usage,
     }
     files = {
-        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, owners_pb2, budgets_pb2),
+        "auth_target": (
+            auth_pb2,
+            oauth_pb2,
+            account_pb2,
+            user_context_pb2,
+            owners_pb2,
+            budgets_pb2,
+            administration_pb2,
+        ),
         "router_target": (pb, admin_pb2, batches_pb2),
         "usage_target": (
             usage_pb2,
@@ -228,6 +263,7 @@ async def running_backends() -> AsyncIterator[Backends]:
             auth=auth,
             oauth=oauth,
             accounts=accounts,
+            administration=administration,
             budgets=budgets,
             shared_spend=shared_spend,
             router=router,

@@ -67,7 +67,7 @@ async def test_a_caller_may_be_answered_by_one_model_only(stub: Stub, emulator: 
 async def test_the_model_that_was_fastest_lately_comes_first(stub: Stub, emulator: RunningEmulator, ask: Ask) -> None:
     """What answers of the same kind have shown counts; where nothing was seen yet the written order does."""
     names = ["yandexgpt:latest", "gigachat", "yandexgpt-lite:latest"]
-    await ask(stub, prompt("gigachat", "[[fault:latency ms=2000]] раз"))
+    await ask(stub, prompt("gigachat", "[[text:раз]][[fault:slow gap_ms=400 size=64]]"))
     await ask(stub, prompt("yandexgpt-lite"))
 
     for sort, expected in (("latency", "yandexgpt-lite:latest"), ("throughput", "yandexgpt-lite:latest")):

@@ -69,6 +69,20 @@ class StatisticsServicer(pb_grpc.StatisticsServiceServicer):
         found = await self._log.page(log_query_from_proto(request.of_user_id or None, request.question))
         return pb.ListRequestsOfOthersResponse(lines=map(line_to_proto, found))
 
+    async def GetPlatformHealth(
+        self, request: pb.GetPlatformHealthRequest, context: Context
+    ) -> pb.GetPlatformHealthResponse:
+        """Return how everybody's requests ended, and how soon answers began."""
+        period = period_from_proto(request.period)
+        by_ending = Grouping(_BUCKETS.get(request.bucket), (Dimension.VERSION, Dimension.ERROR))
+        ended = await self._stats.get_detailed_stats(None, period, by_ending)
+        begun = await self._stats.get_detailed_stats(
+            None, period, Grouping(group_by=(Dimension.VERSION,), quantiles=True)
+        )
+        return pb.GetPlatformHealthResponse(
+            endings=map(_ending_to_proto, ended.rows), paces=map(_pace_to_proto, begun.rows)
+        )
+
     async def _answer(self, user_id: str | None, question: pb.StatsQuestion) -> pb.DetailedStats:
         period, grouping = period_from_proto(question.period), grouping_from_proto(question)
         return stats_to_proto(await self._stats.get_detailed_stats(user_id, period, grouping))
@@ -184,6 +198,18 @@ def row_to_proto(row: Row) -> pb.StatsRow:
     if row.starts_at is not None:
         message.starts_at.FromDatetime(row.starts_at)
     return message
+
+
+def _ending_to_proto(row: Row) -> pb.Endings:
+    version, error = row.group
+    message = pb.Endings(version=version, error=error, requests=row.figures.requests)
+    if row.starts_at is not None:
+        message.starts_at.FromDatetime(row.starts_at)
+    return message
+
+
+def _pace_to_proto(row: Row) -> pb.Pace:
+    return pb.Pace(version=row.group[0], first_token=_quantiles(row.figures.first_token))
 
 
 def figures_to_proto(figures: Figures) -> pb.UsageFigures:

@@ -156,6 +156,7 @@ async def test_owners_create_what_is_allowed_only(flow: Flow) -> None:
         ({"scopes": ["dance"]}, InvalidRequest),
         ({"client_id": "a b"}, InvalidRequest),
         ({"client_id": "razvilka-exchange"}, Conflict),
+        ({"client_id": "razvilka-cli"}, Conflict),
         ({"owner_user_id": "nobody"}, NotFound),
         ({"owner_user_id": "a\x00"}, NotFound),
         ({"owner_user_id": flow.user_id, "scopes": ["admin"]}, PermissionDenied),
@@ -175,6 +176,16 @@ async def test_native_applications_may_have_their_own_scheme(flow: Flow) -> None
     assert step.WhichOneof("next") == "consent"
     with pytest.raises(InvalidRequest):
         await flow.app(redirect_uris=["notes:/cb"])
+
+
+@pytest.mark.parametrize("client_id", ["razvilka-exchange", "razvilka-cli"])
+async def test_what_every_gateway_has_is_not_deleted(flow: Flow, client_id: str) -> None:
+    """Not by an administrator either: no migration would bring it back."""
+    with pytest.raises(NotFound):
+        await flow.call(pb.DeleteClientRequest(client_id=client_id))
+
+    clients = (await flow.call(pb.ListClientsRequest())).clients
+    assert client_id in {client.client_id for client in clients}
 
 
 async def test_owners_see_and_end_their_own_only(flow: Flow) -> None:

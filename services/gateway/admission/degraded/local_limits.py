@@ -147,9 +147,12 @@ class LocalLimits:
 
     def _allowance(self, limit_micro_rub: int, key: str) -> int:
         """Return what all gateways together may spend of a budget: a share of what is left, little if nobody knows."""
+        share = self._options.budget_share
+        if share == 0:
+            return 0
         fresh = self._fresh(key)
         if fresh is not None:
-            return max(0, int(fresh.micro_rub * self._options.local_share))
+            return max(0, int(fresh.micro_rub * share))
         cap = int(limit_micro_rub * self._options.degraded_budget_share)
         stale = self._remainders.get(key)
         return cap if stale is None else min(cap, max(0, stale.micro_rub))

@@ -158,3 +158,21 @@ class RequestLine:
     first_token_ms: int
     cache_status: str
     tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How many requests of everybody ended alike in a bucket; `error` is "" where they were answered."""
+
+    starts_at: datetime
+    version: str
+    error: str
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformHealth:
+    """How requests of everybody ended, and by version how soon answers began."""
+
+    endings: tuple[Ending, ...]
+    first_tokens: Mapping[str, Quantiles]

@@ -165,6 +165,16 @@ def test_what_a_budget_had_left_counts_for_a_minute() -> None:
     assert not limits.knows((KEY,))
 
 
+def test_a_share_of_nothing_refuses_what_has_a_hard_budget_and_nothing_else() -> None:
+    """Whoever would rather refuse than overdraw says so; what only tells or watches goes on."""
+    limits = LocalLimits(FakeClock(), AdmissionOptions(budget_share=0), replicas=lambda: 1)
+    limits.remember(KEY, 1000, 1)
+
+    with pytest.raises(Unavailable):
+        limits.admit(spend(1))
+    assert limits.admit(request()).figures == ()
+
+
 @pytest.mark.parametrize(
     ("left", "age_s", "limit", "replicas", "allowed"),
     [

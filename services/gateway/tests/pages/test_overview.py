@@ -27,7 +27,7 @@ async def test_the_overview_asks_the_api_in_the_name_of_who_is_logged_in(edge: E
 
     assert page.status_code == 200
     assert "1\u00a0234\u00a0567,89\u00a0₽" in page.text
-    assert "запросов: 1\u00a0234" in page.text
+    assert "1\u00a0234 запроса" in page.text
     assert {asked.user_id for asked in backends.statistics.asked} == {backends.accounts.profile.user_id}
 
 
@@ -67,3 +67,5 @@ async def test_a_person_may_ask_no_more_through_pages_than_the_account_may(edge:
 
     assert page.status_code == 403
     assert page.headers["content-type"].startswith("text/html")
+    # In the frame of the console: the sections that they may see are one step away.
+    assert 'href="/console/models"' in page.text

@@ -1,0 +1,120 @@
+"""How the program ends: one line for every failure, an exit status for every end, no traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import click
+
+from razvilka_cli.errors import Failure, Status, told_as_json
+from razvilka_cli.invocation import Invocation
+
+DEBUG_VARIABLE: Final = "RAZVILKA_CLI_DEBUG"
+
+
+def _speak_json(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        context.ensure_object(Invocation).as_json = True
+
+
+def json_option() -> click.Option:
+    """Return `--json`: every command has it, after its name or before."""
+    return click.Option(
+        ["--json"], is_flag=True, expose_value=False, callback=_speak_json, help="JSON, as the gateway has it."
+    )
+
+
+class Command(click.Command):
+    """A command with `--json`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.params.append(json_option())
+
+
+class Group(click.Group):
+    """Commands under one name."""
+
+    command_class = Command
+
+
+class Program(Group):
+    """The command `razvilka` itself."""
+
+    group_class = Group
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> Any:
+        """Run, and end the process with the status that says how it went."""
+        if not extra.pop("standalone_mode", True):
+            return super().main(args, prog_name, standalone_mode=False, **extra)
+        _survive_any_text()
+        try:
+            status = super().main(args, prog_name, standalone_mode=False, **extra)
+        except click.ClickException as exc:
+            exc.show()
+            status = exc.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("Interrupted.", err=True)
+            status = Status.INTERRUPTED
+        sys.exit(int(status) if isinstance(status, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _ending(ctx):
+            result = super().invoke(ctx)
+            # Here, and not when the interpreter ends: a reader that has gone is no failure of ours.
+            sys.stdout.flush()
+            return result
+
+
+@contextlib.contextmanager
+def _ending(context: click.Context) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        _forget_stdout()
+        context.exit(Status.NO_READER)
+    except click.UsageError:
+        raise
+    except click.ClickException as exc:
+        _tell(exc, context)
+        context.exit(exc.exit_code)
+    except (click.Abort, click.exceptions.Exit, KeyboardInterrupt):
+        raise
+    except Exception as exc:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        _tell(_unforeseen(exc), context)
+        context.exit(Status.INTERNAL)
+
+
+def _tell(error: click.ClickException, context: click.Context) -> None:
+    if context.ensure_object(Invocation).as_json:
+        click.echo(json.dumps(told_as_json(error), ensure_ascii=False), err=True)
+    else:
+        error.show()
+
+
+def _unforeseen(error: Exception) -> Failure:
+    fix = f"{DEBUG_VARIABLE}=1 shows where."
+    return Failure(f"{type(error).__name__}: {error}", Status.INTERNAL, code="internal", fix=fix)
+
+
+def _survive_any_text() -> None:
+    # A terminal of another encoding shows a question mark where it has no letter.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _forget_stdout() -> None:
+    # The interpreter flushes it once more at its end, and would complain.
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
