@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: psql test test-sdks test-clients fault-matrix test-under-load
 .PHONY: mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
-.PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone
+.PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -91,6 +91,9 @@ demo-data: $(READY) ## Give the demo account of the running suite ninety days of
 
 journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "ship-journals DIR", "replay FILE"
 	@$(BIN)/python -m tools.journal $(ARGS)
+
+assets: $(READY) ## Fetch the vendored files of pages from their packages again, and compare
+	@$(BIN)/python -m tools.assets
 
 cli-alone: $(READY) ## Install the command line into an environment of its own and time `razvilka --help`
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/cli-alone
