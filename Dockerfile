@@ -1,10 +1,29 @@
 # One image recipe for every program: docker build --build-arg SERVICE=gateway|auth|router|usage .
 # The emulator: docker build --build-arg SERVICE=emulator --build-arg PACKAGE=emulator .
 # The operator's tools: docker build --build-arg SERVICE=tools --build-arg PACKAGE=tools .
+# The move from release 1.0: docker build --build-arg CODE=migrate --build-arg SERVICE=migrate . (docs/migration/containers.md)
 # It is a release, and its base is named by digest (docs/operations/production.md says how to find and renew it):
 #   --build-arg BASE=python:3.11-slim-bookworm@sha256:...
 # Only a build with --build-arg PROFILE=local, as Compose makes, may take whatever the tag means today.
 ARG BASE=python:3.11-slim-bookworm
+ARG CODE=program
+# What images differ by. Nobody but the program itself, and what all services share:
+FROM scratch AS program-code
+ARG SERVICE=gateway
+ARG PACKAGE=services/${SERVICE}
+COPY services/__init__.py services/__main__.py services/
+COPY ${PACKAGE} ${PACKAGE}
+
+# The move goes through the entrances of auth and usage, asks auth as the gateway does, and knows the router's models.
+FROM scratch AS migrate-code
+COPY services services
+COPY migrate migrate
+COPY tools/__init__.py tools/
+COPY tools/servers/__init__.py tools/servers/errors.py tools/servers/bootstrap.py tools/servers/
+COPY deploy/postgres/bootstrap.sql deploy/postgres/
+
+FROM ${CODE}-code AS code
+
 FROM ${BASE} AS packages
 ARG BASE
 ARG PROFILE=production
@@ -23,7 +42,6 @@ RUN python -m venv --copies /opt/venv \
 
 FROM ${BASE}
 ARG SERVICE=gateway
-ARG PACKAGE=services/${SERVICE}
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/app:/app/protos/gen \
     PYTHONUNBUFFERED=1 \
@@ -39,8 +57,7 @@ WORKDIR /app
 COPY --from=packages /opt/venv /opt/venv
 COPY protos/gen/razvilka protos/gen/razvilka
 COPY servicekit servicekit
-COPY services/__init__.py services/__main__.py services/
-COPY ${PACKAGE} ${PACKAGE}
+COPY --from=code / /app/
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /app
 # Last, since nothing can be run afterwards: whoever breaks into a program finds no shell, no package manager and no
 # interpreter but Python's.

@@ -23,9 +23,10 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: migrate-1.0 migrate-demo migrate-fuzz migrate-kills compat-1.0 migration-guide demo-data help setup up down status logs
 .PHONY: psql test test-sdks test-clients fault-matrix test-under-load
-.PHONY: mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
-.PHONY: bench-migration outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
+.PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
+.PHONY: bench-migration migration-times outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
+.PHONY: backup restore restore-proof chart rolling-restart
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -63,6 +64,7 @@ lint: $(READY) protos-check ## Check style, types, import rules, dead code, meas
 	@$(BIN)/python -m tools.measures
 	@$(BIN)/python -m tools.env_example --check
 	@$(BIN)/python -m tools.metrics_page --check
+	@$(BIN)/python -m tools.dashboards --check
 
 fmt: $(READY) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
@@ -79,6 +81,12 @@ protos-check: $(READY) ## Fail when generated Python differs from the .proto fil
 
 metrics-page: $(READY) ## Generate docs/metrics.md from the declared metrics
 	@$(BIN)/python -m tools.metrics_page
+
+dashboards: $(READY) ## Generate Grafana's dashboards from tools/dashboards
+	@$(BIN)/python -m tools.dashboards
+
+chart: $(READY) ## Generate the Helm chart deploy/chart from deploy/k8s; ARGS=--check to compare (needs kubectl)
+	@$(BIN)/python -m tools.chart $(ARGS)
 
 env-example: $(READY) ## Generate .env.example from the settings classes
 	@$(BIN)/python -m tools.env_example
@@ -119,14 +127,29 @@ bench: $(READY) ## Measure throughput, added latency, CPU and memory
 bench-usage: $(READY) ## Ask ten million usage rows every question of the API, and store records; ARGS="--rows 1000000"
 	@$(BIN)/python -m bench.usage $(ARGS)
 
+migration-times: $(READY) ## Measure each step of the night at 10⁵, 10⁶ and 10⁷ rows, for docs/migration/guide.md; ARGS="--rows 100000"
+	@$(BIN)/python -m bench.migration.times $(ARGS)
+
 bench-migration: $(READY) ## Move a clean database of 1.0, verify it, beside pgloader where it is; ARGS="--rows 5000000"
 	@$(BIN)/python -m bench.migration $(ARGS)
+
+rolling-restart: $(READY) ## Restart everything under load behind Caddy; exit 1 when a caller noticed; ARGS="--rate 20 --streams 10"
+	@$(BIN)/python -m tools.rolling_restart $(ARGS)
 
 outage: $(READY) ## Kill one provider under load and bring it back; say what callers saw, exit 1 when it was too much
 	@$(BIN)/python -m bench.outage $(ARGS)
 
 bench-peers: $(READY) ## Measure ours beside LiteLLM, Portkey, MLflow and nginx, installed for it; ARGS="--only portkey"
 	@$(BIN)/python -m bench.peers $(ARGS)
+
+backup: $(READY) ## Keep everything but Redis while it runs: ARGS=FOLDER, else below .razvilka/backups
+	@$(BIN)/python -m tools.backup take $(ARGS)
+
+restore: $(READY) ## Bring a backup back into an empty folder, verify it, start: RAZVILKA_HOME=ANOTHER make restore ARGS=FOLDER
+	@$(BIN)/python -m tools.backup restore $(ARGS)
+
+restore-proof: $(READY) ## Back up under load, restore into a fresh suite, compare every figure
+	@RAZVILKA_WHOLE_RESTORE=1 $(BIN)/python -m pytest tests/integration/test_backup.py -q -n 0 $(ARGS)
 
 rotate-signing-key: $(READY) ## Have the next signing key made now; the present one verifies until its tokens end
 	@$(BIN)/python -m tools.rotation signing-key
@@ -182,6 +205,15 @@ migration-guide: $(READY) ## Follow docs/migration/guide.md to the letter, again
 
 fault-matrix: $(READY) ## Let providers fail in twenty ways; writes the table of docs/reliability.md
 	@RAZVILKA_WRITE_FAULT_MATRIX=1 $(BIN)/python -m pytest tests/integration/faults -q -n 0 $(ARGS)
+
+observability: $(READY) ## Check rules, alarms and dashboards with Prometheus' own tools, which must be installed
+	@for tool in prometheus promtool amtool; do command -v $$tool >/dev/null || { echo "$$tool is missing: Debian has it in prometheus and prometheus-alertmanager" >&2; exit 1; }; done
+	@RAZVILKA_WITH_PROMETHEUS=1 $(BIN)/python -m pytest tools/tests/test_alert_rules.py tools/tests/test_dashboards.py \
+	  tests/observability/test_dashboards.py -q -n 0 $(ARGS)
+	@RAZVILKA_SERIES_USERS=10000 $(BIN)/python -m pytest services/gateway/tests/test_series.py -q -n 0
+
+alerts: $(READY) ## Inject faults into a suite, see alarms ring at a real Alertmanager, mend, see them end; writes docs/operations/alerts.md
+	@RAZVILKA_WITH_PROMETHEUS=1 RAZVILKA_WRITE_ALERTS=1 $(BIN)/python -m pytest tests/observability/test_alerts.py -q -n 0 $(ARGS)
 
 test-under-load: $(READY) ## Run every test beside four busy processes: no result may depend on speed
 	@$(BIN)/python -m tools.under_load $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)

@@ -16,7 +16,7 @@ from emulator.wire.faults import FAULTS, Rule, make_fault
 from emulator.wire.replies import Exchange, Reply, SentResponse, content_length, head
 from emulator.yandex.auth import YandexAccess
 
-_RULE_FIELDS = ("provider", "model", "operation", "times", "skip", "chance")
+_RULE_FIELDS = ("provider", "model", "operation", "times", "skip", "chance", "for_s")
 
 
 @dataclass(slots=True)
@@ -58,6 +58,7 @@ class ControlSurface(Surface):
             "GET /control/addresses": self._addresses,
             "GET /control/faults": self._list_faults,
             "POST /control/faults": self._add_fault,
+            "DELETE /control/faults": self._remove_faults,
             "POST /control/replays": self._replay,
             "GET /control/golden": self._golden,
             "GET /control/ground-truth": self._ground_truth,
@@ -97,7 +98,15 @@ class ControlSurface(Surface):
         return self._running_at.shown()
 
     def _list_faults(self, body: dict[str, Any]) -> Any:
-        return {"known": FAULTS, "modes": FORMS, "pending": self.core.faults.pending()}
+        return {
+            "known": FAULTS,
+            "modes": FORMS,
+            "pending": self.core.faults.pending(),
+            "rules": self.core.faults.shown(),
+        }
+
+    def _remove_faults(self, body: dict[str, Any]) -> Any:
+        return {"removed": self.core.faults.remove(body.get("provider"))}
 
     def _add_fault(self, body: dict[str, Any]) -> Any:
         fault = make_fault(str(body["fault"]), body.get("args") or {})

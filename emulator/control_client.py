@@ -37,14 +37,16 @@ class EmulatorControl:
         times: int = 1,
         skip: int = 0,
         chance: float = 1.0,
+        for_s: float = 0.0,
         **args: object,
     ) -> None:
         """Commit a fault on the next `times` fitting calls (-1: until reset), after letting `skip` of them pass.
 
         `model` is any part of the model's name; `operation` is chat, embeddings, tokenize, models, files, token.
-        Token calls (OAuth, IAM) are hit only when operation="token" says so.
+        Token calls (OAuth, IAM) are hit only when operation="token" says so. It waits `for_s` at most; 0: no end.
         """
         rule: dict[str, Any] = {"fault": fault, "args": args, "times": times, "skip": skip, "chance": chance}
+        rule["for_s"] = for_s
         named = {"provider": provider, "model": model, "operation": operation}
         await self.call("POST", "faults", rule | {key: value for key, value in named.items() if value is not None})
 

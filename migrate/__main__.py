@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from migrate.report.faults import ReportFault
 from migrate.report.log import RunLog
+from migrate.report.ownership import check_is_report, check_source
 from migrate.verbs import cutover, follow, inspect, invite, plan, report, undo, verify, way_back
 from migrate.verbs import run as run_verb
 from migrate.verbs.faults import AGAIN, FAULTS, fault_of
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(typed)
     error = None
     try:
+        _check_folder(given)
         given.log = RunLog(given.report)
         given.log.start(given.verb, typed)
         status: int = given.act(given)
@@ -63,6 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(given, error)
     _end(given, status, error)
     return status
+
+
+def _check_folder(given: argparse.Namespace) -> None:
+    if given.report is not None:
+        check_source(given.report, given.source)
+        if not given.writes_report:
+            check_is_report(given.report)
 
 
 def _say(given: argparse.Namespace, error: dict[str, str]) -> None:
@@ -91,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add(known: Any, verb: Verb) -> None:
     parser: argparse.ArgumentParser = known.add_parser(verb.name, help=verb.text)
-    parser.set_defaults(act=verb.act, verb=verb.name)
+    parser.set_defaults(act=verb.act, verb=verb.name, writes_report=verb.needs_report)
     parser.add_argument("--source", type=Path, required=True, help="the SQLite file of release 1.0; it may be in use")
     parser.add_argument("--naive-zone", type=_zone, help="IANA zone of times that say none (Europe/Moscow)")
     parser.add_argument("--json", action="store_true", help="for programs")

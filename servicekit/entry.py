@@ -1,7 +1,8 @@
-"""`python -m services.<name> serve|migrate`: the same two words for every service."""
+"""`python -m services.<name> serve|migrate|await-migrations`: the same words for every service."""
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 import os
@@ -44,8 +45,12 @@ def run(service: str, serve: Callable[[], Awaitable[None]], migrations: Path | N
         uvloop.run(_awaited(serve))
     elif command == "migrate" and migrations is not None:
         _migrate(service, migrations)
+    elif command == "await-migrations" and migrations is not None:
+        _await_migrations(service, migrations)
     else:
-        raise SystemExit(f"usage: python -m services.{service} serve{'|migrate' if migrations else ''}")
+        raise SystemExit(
+            f"usage: python -m services.{service} serve{'|migrate|await-migrations' if migrations else ''}"
+        )
 
 
 def collect_garbage_seldom() -> None:
@@ -80,15 +85,33 @@ async def _awaited(serve: Callable[[], Awaitable[None]]) -> None:
 
 def _migrate(service: str, migrations: Path) -> None:
     # Not at the top: what serves needs none of it.
-    from servicekit.migrations import migrate
+    from servicekit.migrations import MigrationsLocked, migrate
 
-    variable = f"{service.upper()}_MIGRATIONS_DSN"
+    dsn = _dsn(f"{service.upper()}_MIGRATIONS_DSN", f"set it to the DSN of the role that owns schema {service}")
+    telemetry.configure(service, TelemetrySettings())
+    try:
+        applied = migrate(dsn, migrations, service)
+    except MigrationsLocked as exc:
+        raise SystemExit(str(exc)) from exc
+    for name in applied:
+        log.info("migration.applied", name=name)
+
+
+def _await_migrations(service: str, migrations: Path) -> None:
+    from servicekit.migrations import await_migrations
+
+    dsn = _dsn(
+        f"{service.upper()}_POSTGRES_DSN", f"set it to the DSN of the role that the {service} service logs in as"
+    )
+    telemetry.configure(service, TelemetrySettings())
+    asyncio.run(await_migrations(dsn, migrations, service))
+
+
+def _dsn(variable: str, remedy: str) -> str:
     try:
         dsn = read_environment({**os.environ}, variable, frozenset({variable})).get(variable)
     except BadEnvironment as exc:
         raise SystemExit(str(exc)) from exc
     if not dsn:
-        raise SystemExit(f"{variable}: set it to the DSN of the role that owns schema {service}")
-    telemetry.configure(service, TelemetrySettings())
-    for name in migrate(dsn, migrations, service):
-        log.info("migration.applied", name=name)
+        raise SystemExit(f"{variable}: {remedy}")
+    return dsn

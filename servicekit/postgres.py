@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import asyncpg
+from prometheus_client import Gauge
 
 from servicekit.errors import ErrorReason, Unavailable
 from servicekit.settings import PostgresSettings
@@ -25,6 +26,11 @@ LOST: Final = (
     asyncpg.InternalClientError,
     asyncpg.ReadOnlySQLTransactionError,
 )
+CONNECTIONS: Final = Gauge(
+    "razvilka_postgres_connections",
+    "Connections to PostgreSQL: open, idle of these, and the most that the pool opens.",
+    ["state"],
+)
 
 
 @asynccontextmanager
@@ -41,6 +47,9 @@ async def open_pool(settings: PostgresSettings) -> AsyncIterator[asyncpg.Pool]:
         command_timeout=settings.statement_timeout_s,
         max_inactive_connection_lifetime=300.0,
     )
+    CONNECTIONS.labels("open").set_function(pool.get_size)
+    CONNECTIONS.labels("idle").set_function(pool.get_idle_size)
+    CONNECTIONS.labels("most").set(settings.pool_max)
     try:
         yield pool
     finally:

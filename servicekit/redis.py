@@ -4,38 +4,60 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 from servicekit.settings import RedisSettings
+
+
+class _PrimaryPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Connections to whichever server Sentinel calls the primary; when all are in use, one waits for one."""
 
 
 @asynccontextmanager
 async def open_redis(settings: RedisSettings, *, timeout_ms: int | None = None) -> AsyncIterator[Redis]:
     """Yield a client that never waits longer than `timeout_ms`, else the settings' own, for one answer.
 
-    One retry without delay: it only heals a connection that the server closed while it was idle.
+    One retry without delay: it only heals a connection that the server closed while it was idle. With sentinels it goes
+    to the primary that they name; whoever met a server that is no primary any more asks them anew.
     """
     timeout_s = (timeout_ms or settings.timeout_ms) / 1000
+    async with _open_pool(settings, timeout_s) as pool:
+        client = Redis(connection_pool=pool)
+        try:
+            yield client
+        finally:
+            await client.aclose()
+            await pool.disconnect()
+
+
+@asynccontextmanager
+async def _open_pool(settings: RedisSettings, timeout_s: float) -> AsyncIterator[BlockingConnectionPool]:
     trust = {"ssl_ca_certs": str(settings.ca)} if settings.ca else {}
-    pool = BlockingConnectionPool.from_url(
-        settings.url.get_secret_value(),
-        max_connections=settings.pool_max,
-        timeout=timeout_s,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 1),
-        health_check_interval=0,
-        **trust,
-    )
-    client = Redis(connection_pool=pool)
+    limits = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, **trust}
+    waiting: dict[str, Any] = {"max_connections": settings.pool_max, "timeout": timeout_s}
+    rest = {**waiting, "retry": Retry(NoBackoff(), 1), "health_check_interval": 0}
+    url = settings.url.get_secret_value()
+    if not settings.sentinels:
+        yield BlockingConnectionPool.from_url(url, **limits, **rest)
+        return
+    given: dict[str, Any] = {**parse_url(url)}
+    is_tls = given.pop("connection_class", None) is SSLConnection
+    of_server = {name: value for name, value in given.items() if name not in ("host", "port", "path")}
+    password = settings.sentinel_password.get_secret_value() or None
+    asking = {**limits, "ssl": is_tls, "password": password}
+    sentinel = Sentinel(settings.sentinel_addresses(), sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
     try:
-        yield client
+        found = _PrimaryPool(settings.primary, sentinel, ssl=is_tls, **of_server, **limits, **rest)  # type: ignore[no-untyped-call]
+        yield found
     finally:
-        await client.aclose()
-        await pool.disconnect()
+        for client in sentinel.sentinels:
+            await client.aclose()
 
 
 async def published(client: Redis, channel: str, *, poll_s: float) -> AsyncGenerator[bytes | None, None]:

@@ -20,6 +20,7 @@ from servicekit.call import ServedCall, from_metadata
 from servicekit.errors import ErrorReason, InvalidRequest, PermissionDenied, ServiceError
 from servicekit.rpc_errors import encode
 from servicekit.settings import GrpcSettings, TlsSettings
+from servicekit.telemetry import watch_loop
 from servicekit.trust.callers import CallPolicy, RegisteredMethods, names_of
 from servicekit.trust.certificate_files import CertificateFiles, Material
 
@@ -61,6 +62,7 @@ async def running_server(
     log.info("rpc.listening", host=settings.host, port=port)
     async with lifecycle.background() as tasks:
         tasks.start(_poll_health(checks, ready), name="health")
+        tasks.start(watch_loop(), name="event_loop")
         try:
             yield port
         finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 
@@ -48,6 +48,26 @@ class RedisSettings(Part):
     """Milliseconds to wait for a connection or an answer before Redis counts as lost."""
     pool_max: int = Field(64, ge=1)
     """Connections at most."""
+    sentinels: str = ""
+    """host:port of each Redis Sentinel, comma-separated: they say where the primary is, not the URL; empty: none."""
+    sentinel_password: SecretStr = SecretStr("")
+    """What the sentinels themselves want; empty: nothing."""
+    primary: str = "razvilka"
+    """Name under which the sentinels watch the primary."""
+
+    @field_validator("sentinels")
+    @classmethod
+    def _sentinels_parse(cls, value: str) -> str:
+        for each in filter(None, value.split(",")):
+            host, _, port = each.strip().rpartition(":")
+            if not host or not port.isdigit() or not 0 < int(port) < 65536:
+                raise ValueError(f"{each.strip()} is no host:port")
+        return value
+
+    def sentinel_addresses(self) -> list[tuple[str, int]]:
+        """Return host and port of each sentinel."""
+        parts = [each.strip().rpartition(":") for each in self.sentinels.split(",") if each.strip()]
+        return [(host, int(port)) for host, _, port in parts]
 
 
 class PatientRedisSettings(RedisSettings):

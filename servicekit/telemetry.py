@@ -1,14 +1,18 @@
-"""Logs and traces, configured once. Metrics are declared by each service and served by `serve_metrics`."""
+"""Logs and traces, configured once; how late the event loop is.
+
+Metrics are declared by each service and served by `serve_metrics`.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import structlog
-from prometheus_client import start_http_server
+from prometheus_client import Histogram, disable_created_metrics, start_http_server
 
 from servicekit.settings import MetricsSettings, TelemetrySettings
 from servicekit.tracing.spans import record_with
@@ -18,6 +22,13 @@ if TYPE_CHECKING:
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=repr)
 _recorder: OtlpRecorder | None = None
+
+LOOK_EVERY_S: Final = 0.1
+LOOP_LAG: Final = Histogram(
+    "razvilka_event_loop_lag_seconds",
+    "Seconds that the event loop was late for a task that slept.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
 
 
 def configure(service: str, settings: TelemetrySettings) -> None:
@@ -35,7 +46,18 @@ def shutdown() -> None:
 def serve_metrics(settings: MetricsSettings) -> None:
     """Serve `/metrics` from a thread of its own, so that a scrape never holds the event loop."""
     if settings.port:
+        # The time at which each series began is a series more for each: nobody asks for it.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # its library has no types here
         start_http_server(settings.port, addr=settings.host)
+
+
+async def watch_loop() -> None:
+    """Measure for ever how late the event loop wakes who sleeps: the first sign that a process has too much to do."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LOOK_EVERY_S
+        await asyncio.sleep(LOOK_EVERY_S)
+        LOOP_LAG.observe(max(0.0, loop.time() - due))
 
 
 def _configure_traces(service: str, settings: TelemetrySettings) -> None:

@@ -35,6 +35,12 @@ SUITE: Final = """
 
 # postgresql:// of a role that may create a database for the trial; the local suite needs none.
 #RAZVILKA_SCRATCH_DSN=
+
+# ---- `razvilka-migrate verify --known-keys`
+
+# host:port of the running auth's gRPC, and the folder of the certificate named "operator"; the local suite needs none.
+#RAZVILKA_AUTH_TARGET=
+#RAZVILKA_OPERATOR_TLS_DIR=
 """
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from bench.migration import peer
 from bench.migration.dataset import make_clean
 from bench.migration.programs import Measured, measure
 from bench.migration.server import Server, durable_server
+from bench.migration.watch import Watch
 from tools.testing.databases import Databases
 
 TOOL: Final = (sys.executable, "-m", "migrate")
@@ -34,27 +36,42 @@ def main() -> int:
         size = source.stat().st_size / 2**20
         print(f"{options.rows:,} usage rows of a year, {size:,.0f} MiB; load {os.getloadavg()[0]:.1f}")
         print(HEAD)
-        is_whole = _ours(server, source, Path(folder) / "report", options.rows)
-        if peer.is_there() and not options.no_pgloader:
-            _pgloader(server, source, Path(folder), options.rows)
-    return 0 if is_whole else 1
+        moved = _ours(server, source, Path(folder) / "report", options.rows)
+        if moved.is_whole and peer.is_there() and not options.no_pgloader:
+            _compare(moved, _pgloader(server, source, Path(folder), options.rows), options.rows)
+    return 0 if moved.is_whole else 1
 
 
-def _ours(server: Server, source: Path, report: Path, rows: int) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """How a move went.
+
+    Attributes:
+        wall_s: until `run` had ended, months with their indexes and sums.
+        stored_s: until the last row was stored.
+    """
+
+    is_whole: bool
+    wall_s: float
+    stored_s: float | None
+
+
+def _ours(server: Server, source: Path, report: Path, rows: int) -> _Moved:
     databases = Databases(server.dsn)
     environment = {f"{name.upper()}_POSTGRES_DSN": databases.create(name) for name in ("auth", "usage")}
     begin, cpu = server.log.stat().st_size, server.cpu_s()
-    moved = measure((*TOOL, "run", "--source", str(source), "--report", str(report), "--json"), environment)
+    with Watch(environment["USAGE_POSTGRES_DSN"], rows) as watch:
+        moved = measure((*TOOL, "run", "--source", str(source), "--report", str(report), "--json"), environment)
     _print("run", moved, server.cpu_s() - cpu, rows)
     kinds = server.seconds_by_kind(begin)
     cpu = server.cpu_s()
     verified = measure((*TOOL, "verify", "--source", str(source), "--json"), environment)
     _print("verify", verified, server.cpu_s() - cpu, rows)
     _print_kinds(kinds, rows)
-    return _whole("run", moved) and _whole("verify", verified)
+    return _Moved(_whole("run", moved) and _whole("verify", verified), moved.wall_s, watch.stored_s)
 
 
-def _pgloader(server: Server, source: Path, folder: Path, rows: int) -> None:
+def _pgloader(server: Server, source: Path, folder: Path, rows: int) -> float:
     cpu = server.cpu_s()
     measured, found = peer.load(server, source, folder)
     _print("pgloader", measured, server.cpu_s() - cpu, rows)
@@ -62,6 +79,18 @@ def _pgloader(server: Server, source: Path, folder: Path, rows: int) -> None:
         f"\npgloader: {found:,} of {rows:,} rows, into a plain table with the same indexes, without checks, sums and "
         "a record of repairs. Into the real, partitioned one it moves nothing."
     )
+    return measured.wall_s
+
+
+def _compare(moved: _Moved, pgloader_s: float, rows: int) -> None:
+    """Say how many times pgloader's rows a second these are: with what it does not do, and up to the last row."""
+    said = (
+        f"{rows / moved.wall_s:,.0f} rows/s, {pgloader_s / moved.wall_s:.2f} times pgloader, indexes and sums included"
+    )
+    if moved.stored_s is not None:
+        rate = f"{rows / moved.stored_s:,.0f} rows/s, {pgloader_s / moved.stored_s:.2f} times pgloader"
+        said += f"; the last row was stored after {moved.stored_s:.1f} s: {rate}"
+    print(said)
 
 
 def _print(what: str, used: Measured, server_s: float, rows: int) -> None:

@@ -26,9 +26,12 @@ _LOGGED: Final = ("log_min_duration_statement=0", "log_line_prefix=", "log_check
 _LINE: Final = re.compile(r"duration: ([0-9.]+) ms  (?:statement|execute [^:]*):\s+(.{1,80})", re.DOTALL)
 # What a statement is for, by how it begins; the first that fits.
 _KINDS: Final = {
-    "rollups": r"INSERT INTO usage\.rollup",
     "COPY": r"COPY ",
-    "rows and indexes": r"INSERT INTO usage\.usage",
+    "indexes of months": r"SELECT usage\.index_month_apart",
+    "sums of months": r"\s*WITH hours",
+    "attaching months": r"SELECT usage\.attach_month_apart",
+    "rows of batches with their indexes": r"INSERT INTO usage\.usage",
+    "sums of batches": r"WITH counted",
     "commit": r"COMMIT",
 }
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import asyncpg
 
-from servicekit.postgres import sql
-from services.usage.store.rollups import COUNTED, adding
+from bench.usage.sums import FILLINGS
 
 DAYS: Final = 184
 USERS: Final = 2_000
 BIGGEST: Final = "user-0"
-CHUNK: Final = 500_000
+# Chunks are written side by side, and rows of one user shall lie in order of time nevertheless.
+CHUNK: Final = 50_000
+_AT_ONCE: Final = 2
+_IN_BULK: Final = {"session_replication_role": "replica", "work_mem": "512MB", "maintenance_work_mem": "512MB"}
 
 # A user's rank is its share to the fourth: of 2,000 users the first has 15 % of the rows. Rows come in time order.
 INSERT_ROWS: Final = """
@@ -47,27 +51,38 @@ INSERT_ROWS: Final = """
         FROM generate_series($1::bigint, $2::bigint - 1) AS number
     ) AS drawn
 """
-# As ingest adds them, a day at a time.
-ADD_DAY: Final = adding(
-    sql("SELECT {counted} FROM usage.usage WHERE created_at >= $1 AND created_at < $2", counted=COUNTED)
-)
 
 
-async def build(connection: asyncpg.Connection[asyncpg.Record], rows: int, until: datetime) -> None:
-    """Write so many rows that end at a moment, and their rollups, and have PostgreSQL look at them."""
-    begin = until - timedelta(days=DAYS)
-    await connection.execute("SET session_replication_role = replica")
-    for month in _months(begin.date(), until.date()):
-        await connection.execute("SELECT usage.ensure_month($1)", month)
-    step_ms = DAYS * 86_400_000 / rows
-    begin_ms = int((begin - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
-    for start in range(0, rows, CHUNK):
-        await connection.execute(INSERT_ROWS, start, min(start + CHUNK, rows), begin_ms, step_ms)
-    day = begin.replace(hour=0, minute=0, second=0, microsecond=0)
-    while day < until:
-        await connection.execute(ADD_DAY, day, day + timedelta(days=1))
-        day += timedelta(days=1)
-    await connection.execute("VACUUM (ANALYZE)")
+async def build(dsn: str, rows: int, until: datetime) -> None:
+    """Write so many rows that end at a moment, and their rollups, and have PostgreSQL look at them.
+
+    `dsn` is a superuser's. Two connections work side by side: that is what the promised machine has.
+    """
+    async with asyncpg.create_pool(dsn, min_size=_AT_ONCE, max_size=_AT_ONCE, server_settings=_IN_BULK) as pool:
+        begin = until - timedelta(days=DAYS)
+        for month in _months(begin.date(), until.date()):
+            await pool.execute("SELECT usage.ensure_month($1)", month)
+        step_ms = DAYS * 86_400_000 / rows
+        begin_ms = int((begin - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
+        chunks = [(start, min(start + CHUNK, rows), begin_ms, step_ms) for start in range(0, rows, CHUNK)]
+        async with asyncio.TaskGroup() as writers:
+            for number in range(_AT_ONCE):
+                writers.create_task(_insert(pool, chunks[number::_AT_ONCE]))
+        await pool.execute("VACUUM (ANALYZE) usage.usage")
+        async with asyncio.TaskGroup() as fillers:
+            for statements in FILLINGS:
+                fillers.create_task(_fill(pool, statements))
+        await pool.execute("VACUUM (ANALYZE)")
+
+
+async def _insert(pool: asyncpg.Pool[asyncpg.Record], chunks: Sequence[tuple[int, int, int, float]]) -> None:
+    for chunk in chunks:
+        await pool.execute(INSERT_ROWS, *chunk)
+
+
+async def _fill(pool: asyncpg.Pool[asyncpg.Record], statements: Sequence[str]) -> None:
+    for statement in statements:
+        await pool.execute(statement)
 
 
 def _months(first: date, last: date) -> list[date]:

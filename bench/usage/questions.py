@@ -37,10 +37,10 @@ STATS: Final[dict[str, tuple[float, str, Grouping]]] = {
     "timeseries, 90 d, days by model": (90, ZONE, Grouping(Bucket.DAY, (Dimension.MODEL,))),
     "timeseries, 184 d, weeks by model": (184, ZONE, Grouping(Bucket.WEEK, (Dimension.MODEL,))),
     "timeseries, 30 d, days by tag": (30, ZONE, Grouping(Bucket.DAY, (Dimension.TAG,))),
-    "organization usage, 7 d, UTC days by version and key": (
+    "organization usage, 7 d, UTC days by version and key, a page of 1,000": (
         7,
         "UTC",
-        Grouping(Bucket.DAY, (Dimension.VERSION, Dimension.KEY)),
+        Grouping(Bucket.DAY, (Dimension.VERSION, Dimension.KEY), limit=1_001),
     ),
 }
 OF_EVERYBODY_ONLY: Final[dict[str, tuple[float, str, Grouping]]] = {
@@ -53,7 +53,7 @@ def questions(stats: DetailedStatistics, log: RequestLog, user_id: str | None, n
     """Return what to ask by name."""
     asked = STATS if user_id is not None else STATS | OF_EVERYBODY_ONLY
     found = {
-        name: _stats(stats, user_id, Period(now - timedelta(days=days), now, zone), grouping)
+        name: _stats(stats, user_id, Period(_since(now, days, zone), now, zone), grouping)
         for name, (days, zone, grouping) in asked.items()
     }
     month = LogQuery(user_id, now - timedelta(days=30), now)
@@ -62,6 +62,12 @@ def questions(stats: DetailedStatistics, log: RequestLog, user_id: str | None, n
         "requests, 100 that failed": lambda: log.page(LogQuery(user_id, month.since, now, FAILED)),
         "export, a page of 1,000": lambda: log.page(LogQuery(user_id, month.since, now, oldest_first=True, limit=1000)),
     }
+
+
+def _since(now: datetime, days: float, zone: str) -> datetime:
+    """Return where a period begins; the API whose buckets are those of UTC cuts it at them."""
+    since = now - timedelta(days=days)
+    return since if zone != "UTC" else since.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _stats(stats: DetailedStatistics, user_id: str | None, period: Period, grouping: Grouping) -> Ask:

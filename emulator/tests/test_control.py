@@ -194,3 +194,40 @@ async def test_a_replay_does_not_use_up_a_scripted_fault(emulator: RunningEmulat
     await emulator.control.replay("yandex/error_403_role")
 
     assert [(await ask_yandex("x"))[0] for _ in range(3)] == [403, 503, 200]
+
+
+async def test_a_fault_for_a_time_heals_by_itself(emulator: RunningEmulator, ask_yandex: Ask) -> None:
+    """Until then every call fails, and the list says how long it will go on."""
+    await emulator.control.fail("status", provider="yandex", times=-1, for_s=30)
+    [rule] = (await emulator.control.call("GET", "faults"))["rules"]
+    failed = (await ask_yandex("x"))[0]
+
+    await emulator.control.call("DELETE", "faults")
+    await emulator.control.fail("status", provider="yandex", times=-1, for_s=1e-9)
+
+    assert (rule["fault"], rule["provider"], failed) == ("status", "yandex", 500)
+    assert 0 < rule["left_s"] <= 30
+    assert (await ask_yandex("x"))[0] == 200
+    assert (await emulator.control.call("GET", "faults"))["rules"] == []
+
+
+async def test_the_faults_of_one_provider_can_be_taken_back(
+    emulator: RunningEmulator, ask_yandex: Ask, ask_gigachat: Ask
+) -> None:
+    """Those of others stay, and so does the log."""
+    await emulator.control.fail("status", provider="yandex", times=-1)
+    await emulator.control.fail("status", provider="gigachat", times=-1)
+
+    removed = await emulator.control.call("DELETE", "faults", {"provider": "gigachat"})
+
+    assert removed == {"removed": 1}
+    assert [(await ask_yandex("x"))[0], (await ask_gigachat("x"))[0]] == [500, 200]
+
+
+@pytest.mark.parametrize("for_s", [-1, float("inf"), "soon"])
+async def test_a_fault_for_no_time_is_refused(emulator: RunningEmulator, for_s: object) -> None:
+    """The rule is not taken."""
+    with pytest.raises(ControlError):
+        await emulator.control.call("POST", "faults", {"fault": "status", "for_s": for_s})
+
+    assert (await emulator.control.call("GET", "faults"))["rules"] == []

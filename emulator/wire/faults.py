@@ -1,7 +1,9 @@
 """Faults by name: how a test asks for one, and the script that hands them out call by call."""
 
+import math
 import random
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -110,7 +112,10 @@ def make_fault(name: str, args: Mapping[str, object]) -> Fault:
 
 @dataclass(slots=True)
 class Rule:
-    """A fault waiting in the script and the calls it is meant for; None matches anything."""
+    """A fault waiting in the script and the calls it is meant for; None matches anything.
+
+    It waits `for_s` seconds at most; 0: until it is used up.
+    """
 
     fault: Fault
     provider: str | None = None
@@ -119,6 +124,8 @@ class Rule:
     times: int = 1
     skip: int = 0
     chance: float = 1.0
+    for_s: float = 0.0
+    ends_at: float = math.inf
 
     def matches(self, provider: str, operation: str, model: str) -> bool:
         """Tell whether the rule is about this call; token calls must be named to be hit."""
@@ -140,8 +147,43 @@ class FaultScript:
         self._random = random.Random(seed)  # noqa: S311 - a test's dice, not a secret
 
     def add(self, rule: Rule) -> None:
-        """Put a rule at the end of the queue."""
+        """Put a rule at the end of the queue.
+
+        Raises:
+            ValueError: it would wait for no time.
+        """
+        if not 0 <= rule.for_s < math.inf:
+            raise ValueError("for_s must be seconds, 0 for no end")
+        if rule.for_s:
+            rule.ends_at = time.monotonic() + rule.for_s
         self._rules.append(rule)
+
+    def remove(self, provider: str | None) -> int:
+        """Forget the rules that name this provider (None: all); return how many there were."""
+        kept = [] if provider is None else [rule for rule in self._waiting() if rule.provider != provider]
+        removed, self._rules = len(self._waiting()) - len(kept), kept
+        return removed
+
+    def shown(self) -> list[dict[str, object]]:
+        """Return the rules that wait; `left_s` is None of those without an end."""
+        now = time.monotonic()
+        return [
+            {
+                "fault": rule.fault.name,
+                "args": rule.fault.args,
+                "provider": rule.provider,
+                "model": rule.model,
+                "operation": rule.operation,
+                "times": rule.times,
+                "left_s": None if rule.ends_at == math.inf else rule.ends_at - now,
+            }
+            for rule in self._waiting()
+        ]
+
+    def _waiting(self) -> list[Rule]:
+        now = time.monotonic()
+        self._rules = [rule for rule in self._rules if rule.ends_at > now]
+        return self._rules
 
     def clear(self) -> None:
         """Forget all rules."""
@@ -149,11 +191,11 @@ class FaultScript:
 
     def pending(self) -> int:
         """Return how many rules still wait."""
-        return len(self._rules)
+        return len(self._waiting())
 
     def take(self, provider: str, operation: str, model: str) -> Fault | None:
         """Return the fault for this call, if any, and use it up."""
-        for rule in self._rules:
+        for rule in self._waiting():
             if not rule.matches(provider, operation, model):
                 continue
             if rule.skip > 0:

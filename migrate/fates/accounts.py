@@ -22,7 +22,7 @@ Columns: TypeAlias = Mapping[str, Stored]
 USER_COLUMNS: Final = ("id", "email", "created_at", "updated_at")
 KEY_COLUMNS: Final = ("id", "user_id", "key_hash", "name", "created_at", "expires_at", "last_used_at")
 NOBODY: Final[Mapping[str, str]] = {}
-_NO_OWNER: Final = ("orphan", "owner_quarantined")
+NO_OWNER: Final = ("orphan", "owner_quarantined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _key_fate(row: Columns, reading: Reading, owners: Mapping[str | None, Fate[A
     owner = owners.get(_user_id(row["user_id"]))
     if not isinstance(owner, Moved):
         # Such a key verifies for nobody.
-        return Quarantined(_NO_OWNER[owner is not None], "user_id")
+        return Quarantined(NO_OWNER[owner is not None], "user_id")
     account = owner.record
 
     def key(fields: Fields) -> Key:

@@ -14,7 +14,7 @@ from migrate.following.round import Round, take_round
 from migrate.moving.key_proof import prove_keys
 from migrate.moving.requests import Shown
 from migrate.moving.run import Order
-from migrate.moving.seen_ids import SeenIds
+from migrate.moving.seen_ids import opened_ids
 from migrate.moving.target import Target
 from migrate.moving.verification import Difference, verify
 from migrate.report.files import ReportFiles
@@ -99,6 +99,6 @@ async def decide(order: Order, target: Target, report: ReportFiles, shown: Shown
 
 
 async def _verified(order: Order, target: Target, report: Path) -> list[Difference]:
-    with tempfile.TemporaryDirectory() as folder, SeenIds(Path(folder) / "seen.db") as seen:
+    with tempfile.TemporaryDirectory() as folder, opened_ids(Path(folder) / "seen.db") as seen:
         differences = await verify(order, target, seen, report)
     return [*differences, *(await prove_keys(order, target)).differences]

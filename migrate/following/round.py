@@ -112,7 +112,7 @@ async def _follow_wholes(order: Order, layout: Layout, target: Target, report: R
         WHOLES: digest,
         "lengths": report.sync(),
     }
-    await target.usage.put(Batch(last, last, (), {}, new_state))
+    await target.usage.put(Batch(last, last, {}, {}, new_state))
     wholes.forget(number)
     return followed.new, followed.changed
 

@@ -5,23 +5,21 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from migrate.fates.accounts import People, read_people
 from migrate.fates.fate import Moved
+from migrate.fates.left_columns import left_columns
 from migrate.fates.merging import Collision
-from migrate.fates.requests import Names, request_fate
+from migrate.fates.requests import Names
+from migrate.inspection.requests import RequestCounting
 from migrate.inspection.tally import TableCount, ZoneEvidence
-from migrate.rules.identifiers import read_id
 from migrate.rules.times import Reading
-from migrate.rules.verdict import Refused, Stored, Text
 from migrate.source.file import Source
-from migrate.source.scan import Scan, read_rows
+from migrate.source.scan import read_rows
 from migrate.source.tables import Layout, Table, read_layout
+from migrate.usage_rows.taken_ids import Seen
 
-NAIVE_LENGTH: Final = 19
 # Its rows have no place in 1.1, and nobody has to decide about them.
 HISTORY: Final = "provider_status"
 
@@ -71,8 +69,8 @@ class Inspection:
         }
 
 
-def inspect_source(source: Source, reading: Reading, names: Names) -> Inspection:
-    """Count what is in the source.
+def inspect_source(source: Source, reading: Reading, names: Names, seen: Seen) -> Inspection:
+    """Count what is in the source; `seen` remembers ids, outside of memory.
 
     Raises:
         SourceFault: it is no database of release 1.0.
@@ -80,8 +78,8 @@ def inspect_source(source: Source, reading: Reading, names: Names) -> Inspection
     layout = read_layout(source.database)
     found = Inspection(layout, source.notes, _is_whole(source.database))
     people = _count_people(source.database, layout, reading, found)
-    known = {fate.record.id for fate in people.accounts if isinstance(fate, Moved)}
-    _count_requests(source, layout.tables["usage"], reading, names, known, found)
+    counting = RequestCounting(source, layout.tables["usage"], reading, names, people)
+    found.tables["usage"] = counting.count(seen, found.zone)
     if HISTORY in layout.tables:
         found.tables[HISTORY] = _count_history(source.database, layout.tables[HISTORY])
     return found
@@ -93,40 +91,12 @@ def _count_people(database: sqlite3.Connection, layout: Layout, reading: Reading
     for name, source, fates in (("users", users, people.accounts), ("api_keys", keys, people.keys)):
         found.tables[name] = TableCount(holes=list(source.holes))
         for fate in fates:
-            found.tables[name].count(fate)
+            left = left_columns(fate.record) if isinstance(fate, Moved) else ()
+            found.tables[name].count(fate, left)
     found.collisions = tuple(people.collisions)
     for row in keys.values:
         found.zone.see_key(row.get("created_at"), row.get("last_used_at"))
     return people
-
-
-def _count_requests(
-    source: Source, table: Table, reading: Reading, names: Names, known: set[str], found: Inspection
-) -> None:
-    count = found.tables["usage"] = TableCount()
-    changed_at = _changed_at(source.path)
-    scan = Scan(source.database, table)
-    for piece in scan.rows():
-        for row in piece:
-            values = scan.named(row)
-            fate = request_fate(values, reading, names)
-            count.count(fate)
-            count.orphans += isinstance(fate, Moved) and _is_orphan(values["user_id"], known)
-            written = values["created_at"]
-            if isinstance(written, Text) and len(written) >= NAIVE_LENGTH and written[10:11] == b"T":
-                found.zone.see(written, changed_at)
-    count.holes = scan.holes
-
-
-def _changed_at(path: Path) -> datetime:
-    """Return when 1.0 wrote last: what it wrote may be in the file beside."""
-    beside = path.with_name(path.name + "-wal")
-    return datetime.fromtimestamp(max(each.stat().st_mtime for each in (path, beside) if each.exists()), UTC)
-
-
-def _is_orphan(user_id: Stored, known: set[str]) -> bool:
-    verdict = read_id(user_id, "user")
-    return not isinstance(verdict, Refused) and verdict.value not in known
 
 
 def _count_history(database: sqlite3.Connection, table: Table) -> TableCount:

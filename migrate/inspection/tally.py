@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from migrate.fates.fate import Fate, Moved, Quarantined
+from migrate.fates.fate import Fate, Moved, Quarantined, Repair
 from migrate.rules.verdict import Stored, Text
 from migrate.source.scan import Hole
 
@@ -37,18 +37,18 @@ class TableCount:
     orphans: int = 0
     holes: list[Hole] = field(default_factory=list)
 
-    def count(self, fate: Fate[Any]) -> None:
-        """Count a row."""
+    def count(self, fate: Fate[Any], left: Iterable[Repair] = ()) -> None:
+        """Count a row; `left`: its columns that 1.1 has no place for."""
         self.rows += 1
         match fate:
             case Quarantined(reason, name):
                 self.quarantined += 1
                 self.reasons[name, reason] += 1
-            case Moved(_, ()):
-                self.as_it_is += 1
             case Moved(_, repairs):
-                self.repaired += 1
-                self.repairs.update((repair.field, repair.rule) for repair in repairs)
+                all_of_them = [(repair.field, repair.rule) for repair in (*repairs, *left)]
+                self.repaired += bool(all_of_them)
+                self.as_it_is += not all_of_them
+                self.repairs.update(all_of_them)
 
     def as_json(self) -> dict[str, Any]:
         """Return the counts in JSON's types."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -21,7 +22,7 @@ from migrate.source.scan import Cells, Hole, Scan
 from migrate.usage_rows.plain_rows import PlainRows, row_of
 from migrate.usage_rows.tags import tags_of
 from migrate.usage_rows.taken_ids import ID, TakenIds, has_free_id
-from services.usage.importing.copy_rows import copy_row
+from services.usage.importing.copy_rows import copy_row, month_at
 from services.usage.importing.imports import Imports
 
 Shown = Callable[[int], None]
@@ -46,6 +47,7 @@ class Way:
         owners: on whose account rows of a user are booked, where it is not the user's own.
         seen: ids that earlier rows have.
         shown: is told how many rows have a fate.
+        months_left: is told how many months wait for their indexes and sums behind the last row.
     """
 
     source_id: str
@@ -57,14 +59,14 @@ class Way:
     seen: SeenIds
     report: ReportFiles
     shown: Shown
+    months_left: Shown
 
 
 class Filling:
     """The rows of a stretch as COPY takes them, and what the report says of it.
 
     Attributes:
-        rows: those that move.
-        months: in which those lie that went the slow way.
+        rows: those that move, by the first days of their months.
         ids: old ids that became others.
         size: how many rows were taken, whatever became of them.
     """
@@ -79,8 +81,7 @@ class Filling:
         report: ReportLines | None = None,
     ) -> None:
         """`report` takes the lines; None: the way's own does."""
-        self.rows: list[bytes] = []
-        self.months: set[date] = set()
+        self.rows: dict[date, list[bytes]] = defaultdict(list)
         self.ids: dict[str, str] = {}
         self.size = 0
         self._way = way
@@ -94,41 +95,43 @@ class Filling:
         """Give a row another fate, with the values that a person gave it; tell whether it moves now."""
         self.size += 1
         self._moved.counts.quarantined -= 1
-        rows = list(self._slowly(number, {**original, **edit}, at, original))
-        self.rows.extend(rows)
-        return bool(rows)
+        return self._take_slowly(number, {**original, **edit}, at, original)
 
     def take(self, piece: Iterable[tuple[int, Cells]]) -> None:
         """Give rows, each with the number that names it, their fates."""
         read, is_free = self._plain.read, self._taken.is_free
         rows: list[bytes] = []
-        slow: list[bytes] = []
-        cost = 0
+        begin = end = plain = cost = 0
         for number, cells in piece:
             self.size += 1
             row = read(cells)
             if row is not None and is_free(row[0], number):
+                if not begin <= row[1] < end:
+                    month, begin, end = month_at(row[1])
+                    rows = self.rows[month]
                 rows.append(copy_row(*row))
+                plain += 1
                 cost += row[4]
             else:
                 values = self._scan.named(self._scan.row(cells))
-                slow.extend(self._slowly(number, values, self._way.reading, values))
-        self._moved.counts.as_it_is += len(rows)
+                self._take_slowly(number, values, self._way.reading, values)
+        self._moved.counts.as_it_is += plain
         self._moved.cost_micro_rub += cost
-        self.rows.append(b"".join((*rows, *slow)))
 
-    def _slowly(
+    def _take_slowly(
         self, number: int, values: Mapping[str, Stored], reading: Reading, original: Mapping[str, Stored]
-    ) -> Iterator[bytes]:
+    ) -> bool:
         fate = booked(request_fate(values, reading, self._way.names), self._way.owners)
         if isinstance(fate, Moved):
             reason = self._reason_to_wait(fate, number)
             if reason is None:
-                yield self._moving(number, original, fate, edits_of(original, values))
-                return
+                month = fate.record.created_at.date().replace(day=1)
+                self.rows[month].append(self._moving(number, original, fate, edits_of(original, values)))
+                return True
             fate = reason
         self._moved.counts.quarantined += 1
         self._report.quarantine("usage", number, fate, original)
+        return False
 
     def _reason_to_wait(self, fate: Moved[Request], number: int) -> Quarantined | None:
         request = fate.record
@@ -145,7 +148,6 @@ class Filling:
         counts.repaired += bool(repairs)
         counts.as_it_is += not repairs
         self._moved.cost_micro_rub += request.cost_micro_rub
-        self.months.add(request.created_at.date().replace(day=1))
         new_id = str(request.id)
         for repair in repairs:
             self._report.repair("usage", number, new_id, repair)

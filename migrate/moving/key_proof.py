@@ -42,9 +42,18 @@ class KeyProof:
 
 async def prove_keys(order: Order, target: Target) -> KeyProof:
     """Compare every key that both sides have, and look a sample up as auth does when a request comes."""
+    both, kept = await keys_of_both(order, target)
+    plain = [key for key in both if kept[key.id].hash_kind == HashKind.SHA256]
+    sample = plain[:: max(1, len(plain) // SAMPLE)]
+    differences = [*_compared(both, kept), *await _not_found(sample, target)]
+    return KeyProof(len(plain), len(both) - len(plain), len(sample), differences)
+
+
+async def keys_of_both(order: Order, target: Target) -> tuple[list[Key], Mapping[str, KeptKey]]:
+    """Return the keys that both sides have as the source says them, and by id as auth has them."""
     _, state = await target.usage.progress()
     if FIRST_SEEN not in state:
-        return KeyProof()
+        return [], {}
     layout = read_layout(order.source.database)
     users, keys = edited(
         read_rows(order.source.database, layout.tables["users"]),
@@ -53,11 +62,7 @@ async def prove_keys(order: Order, target: Target) -> KeyProof:
     )
     people = read_people(users.values, keys.values, reading_of(order, state), owners_in(state))
     kept = await target.auth.kept_keys()
-    both = [fate.record for fate in people.keys if isinstance(fate, Moved) and fate.record.id in kept]
-    plain = [key for key in both if kept[key.id].hash_kind == HashKind.SHA256]
-    sample = plain[:: max(1, len(plain) // SAMPLE)]
-    differences = [*_compared(both, kept), *await _not_found(sample, target)]
-    return KeyProof(len(plain), len(both) - len(plain), len(sample), differences)
+    return [fate.record for fate in people.keys if isinstance(fate, Moved) and fate.record.id in kept], kept
 
 
 def _compared(keys: Iterable[Key], kept: Mapping[str, KeptKey]) -> Iterator[Difference]:

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from migrate.fates.accounts import read_people
 from migrate.fates.fate import Fate, Moved, Quarantined, Repair, edits_of
+from migrate.fates.left_columns import TIER, left_columns, tier_of
 from migrate.fates.records import Account, Key
 from migrate.moving.counts import Counts
 from migrate.report.lines import ReportLines
@@ -21,7 +22,6 @@ from services.auth.shared.domain.tier import Tier
 
 BATCH: Final = 1_000
 # What an account or a key of 1.1 has a place for, beside the columns of the book.
-TIER: Final = "tier"
 _HERE: Final = (Arrival.INSERTED, Arrival.THERE_BEFORE)
 R = TypeVar("R", Account, Key)
 
@@ -168,7 +168,7 @@ def _note(
         counts.quarantined += 1
         report.quarantine(table, number, fate, original)
         return
-    record, repairs = fate.record, [*edits_of(original, row), *fate.repairs, *_left_in_report(fate.record)]
+    record, repairs = fate.record, [*edits_of(original, row), *fate.repairs, *left_columns(fate.record)]
     counts.repaired += bool(repairs)
     counts.as_it_is += not repairs
     for repair in repairs:
@@ -177,22 +177,10 @@ def _note(
             report.mapping(table, original["id"], record.id)
 
 
-def _left_in_report(record: Account | Key) -> Iterator[Repair]:
-    """Yield the operator's own columns that 1.1 has no place for: their values stay in the report."""
-    has_place = isinstance(record, Account) and not record.is_merged_away
-    for name, value in record.extra.items():
-        if value is not None and not (has_place and name == TIER and _tier_of(value) is not None):
-            yield Repair(name, value, None, "column_left_in_report")
-
-
 def account_of(record: Account) -> ImportedAccount:
     """Return an account as auth takes it."""
-    tier = _tier_of(record.extra.get(TIER)) or Tier.FREE
+    tier = tier_of(record.extra.get(TIER)) or Tier.FREE
     return ImportedAccount(record.id, record.email, tier, record.created_at, record.updated_at, record.id)
-
-
-def _tier_of(value: Stored) -> Tier | None:
-    return next((tier for tier in Tier if isinstance(value, bytes) and tier.value.encode() == value.lower()), None)
 
 
 def key_of(record: Key) -> ImportedKey:

@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from migrate.fates.fate import Moved
 from migrate.fates.merging import booked
 from migrate.fates.requests import request_fate
 from migrate.moving.counts import Counts
 from migrate.moving.filling import Filling, MovedRequests, Shown, Way
+from migrate.moving.months import MonthsApart, persistently
 from migrate.rules.verdict import Stored
 from migrate.source.scan import Cells, Hole, Scan
 from migrate.source.tables import Table
 from migrate.usage_rows.plain_rows import PlainRows
 from migrate.usage_rows.taken_ids import taken_ids
-from servicekit.errors import ErrorReason, Unavailable
 from services.usage.importing.imports import BEGINNING, Batch
-from services.usage.store import Collision
 
 __all__ = ["BATCH", "PEOPLE_MOVED", "MovedRequests", "Shown", "Way", "move_requests", "put_batch"]
 
 # Rows of a transaction: a second of work, which a crash loses.
 BATCH: Final = 50_000
-# How often a batch is tried that live traffic gets in the way of.
-TRIES: Final = 5
 # Where a run stands when users and keys have moved and no usage row has.
 PEOPLE_MOVED: Final = BEGINNING + 1
-T = TypeVar("T")
 
 
 async def move_requests(scan: Scan, table: Table, way: Way) -> MovedRequests:
     """Move all rows behind the last one that has a fate.
 
-    While PostgreSQL stores a batch the next one is made.
+    While PostgreSQL stores a batch the next one is made. Months that were built apart are part of usage at the end.
 
     Raises:
         Unavailable: the database went away, or live traffic was in the way again and again.
@@ -44,10 +41,21 @@ async def move_requests(scan: Scan, table: Table, way: Way) -> MovedRequests:
     last, state = await way.imports.progress()
     way.report.cut(state["lengths"])
     batches = _Batches(scan, table, way, last, state)
+    with _as_it_is():
+        async with asyncio.TaskGroup() as group:
+            await _move(batches, MonthsApart(way.imports, group, way.months_left), way.shown)
+    return batches.moved
+
+
+async def _move(batches: _Batches, months: MonthsApart, shown: Shown) -> None:
     batch = await batches.next()
     while batch is not None:
-        batch = await _both(put_batch(way, batch), batches.next())
-    return batches.moved
+        async with asyncio.TaskGroup() as group:
+            group.create_task(months.put(batch))
+            following = group.create_task(batches.next())
+        shown(batch.state["counts"]["rows"])
+        batch = following.result()
+    await months.attach_rest()
 
 
 class _Batches:
@@ -79,7 +87,7 @@ class _Batches:
         if not filling.size:
             return None
         self._way.seen.keep()
-        batch = Batch(self._last, to, filling.rows, filling.ids, self._kept(), self._plain.months | filling.months)
+        batch = Batch(self._last, to, filling.rows, filling.ids, self._kept(), filling.size >= BATCH)
         self._last = to
         return batch
 
@@ -112,33 +120,25 @@ def numbered(scan: Scan, table: Table, last: int) -> Iterator[list[tuple[int, Ce
 
 
 async def put_batch(way: Way, batch: Batch) -> None:
-    """Store a batch, past live traffic that gets in its way.
+    """Store a batch of which no month is built apart.
 
     Raises:
         Unavailable: the database went away, or live traffic was in the way again and again.
         Conflict: another run moves the source, or an id is another row's.
     """
-    for left in reversed(range(TRIES)):
-        try:
-            await way.imports.put(batch)
-            break
-        except Collision as exc:
-            if not left:
-                raise Unavailable(
-                    ErrorReason.DATABASE_ERROR, "Live traffic is in the way of a batch. Run it again."
-                ) from exc
+    await persistently(lambda: way.imports.put(batch))
     way.shown(batch.state["counts"]["rows"])
 
 
-async def _both(put: Coroutine[Any, Any, None], made: Coroutine[Any, Any, T]) -> T:
-    """Await both; return what is made. What fails is raised as it is, and ends the other."""
+@contextmanager
+def _as_it_is() -> Iterator[None]:
+    """Raise the first of what failed at the same time as it is."""
     failure: BaseException | None = None
     try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(put)
-            task = group.create_task(made)
+        yield
     except BaseExceptionGroup as failed:
-        failure = failed.exceptions[0]
+        failure = failed
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
     if failure is not None:
         raise failure
-    return task.result()

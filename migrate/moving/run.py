@@ -41,6 +41,10 @@ FIRST_SEEN: Final = "first_seen"
 ZONE: Final = "naive_zone"
 
 
+def _tell_nobody(months: int) -> None:
+    del months
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is to be moved, and how its values are to be read.
@@ -48,6 +52,7 @@ class Order:
     Attributes:
         decisions: which of the accounts with one address become one; all others stay apart.
         ask: asks a person for more of them.
+        months_left: is told how many months of usage, whose rows are there, wait for their indexes and sums.
     """
 
     source: Source
@@ -56,6 +61,7 @@ class Order:
     names: Names
     decisions: Sequence[Decision] = ()
     ask: Ask | None = None
+    months_left: Shown = _tell_nobody
 
 
 def source_id_of(path: Path) -> str:
@@ -114,6 +120,7 @@ def way_of(
         seen,
         report,
         shown,
+        order.months_left,
     )
 
 
@@ -121,7 +128,7 @@ async def _keep_mark(order: Order, table: Table, target: Target) -> None:
     last, state = await target.usage.progress()
     mark = mark_at(order.source.database, table, last)
     if mark is not None and mark != state.get(MARK):
-        await target.usage.put(Batch(last, last, (), {}, {**state, MARK: mark}))
+        await target.usage.put(Batch(last, last, {}, {}, {**state, MARK: mark}))
 
 
 async def _move_people(
@@ -138,7 +145,7 @@ async def _move_people(
     first_seen = state.get(FIRST_SEEN, order.reading.now.isoformat())
     zone = order.reading.zone
     begun = {MERGED: merged, FIRST_SEEN: first_seen, ZONE: state.get(ZONE, None if zone is None else zone.key)}
-    await target.usage.put(Batch(BEGINNING, BEGINNING, (), {}, begun))
+    await target.usage.put(Batch(BEGINNING, BEGINNING, {}, {}, begun))
     people = await move_people(users, keys, reading_of(order, begun), merged, target.auth, held)
     statuses = read_history(order.source, layout)
     history = leave_history(statuses, held)
@@ -151,7 +158,7 @@ async def _move_people(
         ROUND: FIRST_ROUND,
         "lengths": report.sync(),
     }
-    await target.usage.put(Batch(BEGINNING, PEOPLE_MOVED, (), {}, moved))
+    await target.usage.put(Batch(BEGINNING, PEOPLE_MOVED, {}, {}, moved))
     wholes.forget(FIRST_ROUND)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain
@@ -79,6 +80,7 @@ async def verify(order: Order, target: Target, seen: SeenIds, folder: Path | Non
     own = (fate.record for fate in people.accounts if isinstance(fate, Moved))
     wanted = {record.id for record in own if not record.is_merged_away} - how.absent
     return [
+        *_waiting(await target.usage.months_apart()),
         *_sets("account", wanted, set(await target.auth.addresses(sorted(wanted)))),
         *_sets("key", _keys(people, how.absent), set(await target.auth.kept_keys())),
         *_compared(day_sums(_rows(order, how, seen)), await target.usage.days()),
@@ -138,6 +140,12 @@ def _slowly(
 def _moving(values: Mapping[str, Stored], reading: Reading, order: Order, how: _Wanted) -> Moved[Request] | None:
     fate = booked(request_fate(values, reading, order.names), how.owners)
     return fate if isinstance(fate, Moved) and fate.record.user_id not in how.absent else None
+
+
+def _waiting(months: AbstractSet[date]) -> Iterator[Difference]:
+    if months:
+        named = ", ".join(f"{month:%Y-%m}" for month in sorted(months))
+        yield Difference(f"months that wait for a run to come to its end: {named}", len(months), 0)
 
 
 def _sets(noun: str, wanted: set[str], found: set[str]) -> Iterator[Difference]:

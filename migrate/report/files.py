@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 
 from migrate.report.faults import ReportFault, report_errors
 from migrate.report.lines import ReportLines
+from migrate.report.ownership import mark_source
 
 NAMES: Final = ("quarantine", "repairs", "id_map", "edited")
 SUMMARY: Final = "summary.json"
@@ -23,8 +24,8 @@ TRIAL: Final = "trial"
 class ReportFiles(ReportLines):
     """The files of a run in its folder; only their owner can read them: they have addresses and hashes of keys."""
 
-    def __init__(self, folder: Path, *, is_trial: bool = False) -> None:
-        """Open the folder, which is made; a trial's folder is never a run's.
+    def __init__(self, folder: Path, source: Path | None = None, *, is_trial: bool = False) -> None:
+        """Open the folder, which is made; a trial's folder is never a run's, nor one source's another one's.
 
         Raises:
             ReportFault: it cannot be written, or another command writes there; so does every method.
@@ -34,6 +35,8 @@ class ReportFiles(ReportLines):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _locked(folder / LOCK)
             _check_kind(folder, is_trial=is_trial)
+            if source is not None:
+                mark_source(folder, source)
             self._files: dict[str, IO[bytes]] = {name: _opened(folder / f"{name}.jsonl") for name in NAMES}
 
     def __enter__(self) -> ReportFiles:

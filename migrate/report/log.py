@@ -22,6 +22,11 @@ class RunLog:
     """
 
     def __init__(self, folder: Path | None) -> None:
+        """Open the log; the folder is made.
+
+        Raises:
+            ReportFault: it cannot be written.
+        """
         self._path = None if folder is None else folder / LOG
         self._file: IO[bytes] | None = None
         self._marked = 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from migrate.report.faults import ReportFault
-from migrate.report.files import SUMMARY
+from migrate.report.files import SUMMARY, TRIAL
 from migrate.report.lines import WITHHELD
 
 EXAMPLES: Final = 3
@@ -25,6 +25,7 @@ class Findings:
 
     Attributes:
         folder: of the report.
+        is_trial: whether it is of a plan: nothing of it has moved.
         summary: of the last run that came to its end; None: there was none.
         repairs: how many by kind.
         waiting: rows in quarantine that have not come back, by kind.
@@ -34,6 +35,7 @@ class Findings:
     """
 
     folder: Path
+    is_trial: bool = False
     summary: Mapping[str, Any] | None = None
     repairs: Counter[Kind] = field(default_factory=Counter)
     waiting: Counter[Kind] = field(default_factory=Counter)
@@ -46,11 +48,9 @@ def read_report(folder: Path) -> Findings:
     """Return what a folder says.
 
     Raises:
-        ReportFault: it is no folder of a report, or a line of it cannot be read.
+        ReportFault: a line of it cannot be read.
     """
-    if not (folder / "quarantine.jsonl").exists():
-        raise ReportFault("report_missing", f"{folder} has no report: name the folder that run or plan wrote to.")
-    found = Findings(folder, _summary(folder / SUMMARY))
+    found = Findings(folder, (folder / TRIAL).exists(), _summary(folder / SUMMARY))
     for line in latest_lines(folder / "quarantine.jsonl"):
         if "superseded" in line:
             found.back[line["table"]] += 1

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from migrate.report.decisions import ToDecide
 from migrate.report.reading import Findings, Kind
+from migrate.report.words import REASONS
+
+SHOWN: Final = 70
 
 
 def as_json(found: Findings, decisions: Sequence[ToDecide]) -> dict[str, Any]:
@@ -26,6 +29,8 @@ def as_json(found: Findings, decisions: Sequence[ToDecide]) -> dict[str, Any]:
 
 def lines(found: Findings, decisions: Sequence[ToDecide]) -> Iterator[str]:
     """Yield the findings, a line each."""
+    if found.is_trial:
+        yield "A TRIAL: what would become of each row; nothing of it has moved"
     if found.summary is None:
         yield "no run came to its end: start it again with the same words, it goes on where it stood"
     else:
@@ -45,23 +50,36 @@ def lines(found: Findings, decisions: Sequence[ToDecide]) -> Iterator[str]:
 def table_lines(tables: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     """Yield how many rows of each table had which fate."""
     for name, counts in tables.items():
+        money = f"; {_roubles(counts['cost_micro_rub'])} roubles moved" if "cost_micro_rub" in counts else ""
         yield (
             f"{name}: {counts['rows']} rows, {counts['as_it_is']} as they are, {counts['repaired']} repaired, "
-            f"{counts['quarantined']} quarantined"
+            f"{counts['quarantined']} quarantined{money}"
         )
+
+
+def _roubles(micro: int) -> str:
+    return f"{micro // 10**6:,}.{micro % 10**6:06}"
 
 
 def _waiting(kind: Kind, rows: int, examples: Sequence[Mapping[str, Any]]) -> str:
     table, field, reason = kind
     column = f"{table}.{field}" if field else table
     shown = "; ".join(f"rowid {each['rowid']}: {_value(each['value'])}" for each in examples)
-    return f"quarantined by {column}: {reason}: {rows} ({shown})"
+    # A folder of a later release may have reasons that we do not know.
+    words = f", {REASONS[reason]}" if reason in REASONS else ""
+    return f"quarantined by {column}: {reason}{words}: {rows} ({shown})"
 
 
 def _value(stored: Mapping[str, Any]) -> str:
     if "hex" in stored:
-        return f"{stored['class']} x'{stored['hex']}'"
-    return f"{stored['class']} {stored['value']!r}" if "value" in stored else str(stored["class"])
+        return f"{stored['class']} x'{_cut(stored['hex'])}'"
+    return f"{stored['class']} {_cut(stored['value'])!r}" if "value" in stored else str(stored["class"])
+
+
+def _cut(value: Any) -> Any:
+    """Return a value as long as a line bears; the whole of it is in the folder."""
+    is_long = isinstance(value, str) and len(value) > SHOWN
+    return f"{value[:SHOWN]}... ({len(value)} letters)" if is_long else value
 
 
 def _ordered(counts: Counter[Kind]) -> list[tuple[Kind, int]]:

@@ -91,7 +91,7 @@ async def _retry(order: Order, rows: list[Waiting], target: Target, report: Repo
         filling = Filling(way, scan, plain, RetriedIds(seen, scan, way), moved, lines)
         back = [row for row in rows if _moves(row, filling, way.reading, lines)]
         seen.keep()
-        await put_batch(way, Batch(last, last, filling.rows, filling.ids, _kept(state, moved, report), filling.months))
+        await put_batch(way, Batch(last, last, filling.rows, filling.ids, _kept(state, moved, report)))
     return len(back)
 
 

@@ -78,7 +78,7 @@ async def _keep_edits(waiting: Sequence[Waiting], state: Mapping[str, Any], read
         shown = {name: as_stored(value) for name, value in in_stated_zone(row, reading).items()}
         edits.setdefault(row.table, {})[str(row.number)] = shown
     renamed = {**state.get(RENAMED, {}), **_renamed(people)}
-    await target.usage.put(Batch(last, last, (), {}, {**state, EDITS: edits, RENAMED: renamed, AGAIN: True}))
+    await target.usage.put(Batch(last, last, {}, {}, {**state, EDITS: edits, RENAMED: renamed, AGAIN: True}))
 
 
 def _renamed(people: Sequence[Waiting]) -> dict[str, str]:

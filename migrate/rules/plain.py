@@ -6,7 +6,6 @@ What is none here may be kept, repaired or refused there. Values are as `Scan.ce
 from __future__ import annotations
 
 import re
-from datetime import date
 from typing import Final
 
 from migrate.rules.money import MAX_MICRO_RUB
@@ -61,11 +60,6 @@ class PlainTimes:
         """`reading` says how the slow rule would read them."""
         self._days = _Days(reading)
 
-    @property
-    def months(self) -> set[date]:
-        """Return the months of what was read, by their first days."""
-        return self._days.months
-
     def micros(self, cell: object) -> int | None:
         """Return a moment."""
         if type(cell) is not str:
@@ -91,7 +85,6 @@ class _Days(dict[str, int]):
 
     def __init__(self, reading: Reading) -> None:
         super().__init__()
-        self.months: set[date] = set()
         self._reading = reading
 
     def __missing__(self, start: str) -> int:
@@ -103,6 +96,5 @@ class _Days(dict[str, int]):
         )
         if not isinstance(first, Kept) or not isinstance(last, Kept):
             raise KeyError(start)
-        self.months.add(first.value.date().replace(day=1))
         self[start] = int((first.value - EPOCH).total_seconds()) * _SECOND
         return self[start]

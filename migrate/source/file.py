@@ -133,15 +133,22 @@ def _is_hot(path: Path) -> bool:
 
 
 def _copied(path: Path, aside: Path) -> Path:
-    aside.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for suffix in ("", "-wal", "-journal"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            shutil.copyfile(part, aside / part.name)
     copy = aside / path.name
-    # Opened for writing once: SQLite rolls back what was not committed, or takes over the log.
-    with closing(sqlite3.connect(copy)) as database:
-        database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    try:
+        aside.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for suffix in ("", "-wal", "-journal"):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                shutil.copyfile(part, aside / part.name)
+        # Opened for writing once: SQLite rolls back what was not committed, or takes over the log.
+        with closing(sqlite3.connect(copy)) as database:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except (OSError, sqlite3.OperationalError) as exc:
+        raise SourceFault(
+            "source_not_copied",
+            f"{path} can be read only as a copy, which cannot be made in {aside.parent} ({exc}): make room there, or "
+            "name another folder by TMPDIR.",
+        ) from exc
     return copy
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from migrate.__main__ import main
+from migrate.report.files import ReportFiles
 from migrate.tests.old_database import BOOK, WHEN, make, requests
 from migrate.verbs import verb
 
@@ -73,6 +74,35 @@ def test_every_row_is_counted_once_and_every_kind_of_dirt_is_named(
     }
 
 
+def test_ids_that_are_there_twice_are_counted_as_run_would_leave_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second row of an id waits, whatever it is written like; one whose first row waits itself does not."""
+    id_ = requests(1)[0][0]
+    plain = requests(1)[0][1:]
+    refused = (*plain[:5], -1.0, WHEN)
+    rows = [
+        (id_, *plain), (id_.upper(), *plain), (id_.replace("-", ""), *plain),
+        ("gen-1", *refused), ("gen-1", *plain), ("gen-1", *plain), (id_, *refused),
+    ]  # fmt: skip
+    keyless = BOOK.replace("CREATE TABLE usage (id TEXT PRIMARY KEY,", "CREATE TABLE usage (id TEXT,")
+    path = make(tmp_path / "old.db", keyless, users=[USER], usage=rows)
+
+    status = main(["inspect", "--source", str(path), "--json"])
+
+    usage = json.loads(capsys.readouterr().out)["tables"]["usage"]
+    assert status == 1
+    assert (usage["as_it_is"], usage["repaired"], usage["quarantined"]) == (1, 1, 5)
+    assert usage["reasons"] == [
+        {"field": "id", "reason": "id_taken", "rows": 3}, {"field": "cost", "reason": "cost_negative", "rows": 2},
+    ]  # fmt: skip
+    assert main(["inspect", "--source", str(path)]) == 1
+    assert (
+        "quarantined by id: id_taken: 3 (an earlier row has this id, perhaps in other letters)"
+        in capsys.readouterr().out
+    )
+
+
 def test_evidence_of_the_zone_is_shown_and_history_asks_nobody(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,8 +123,10 @@ def test_evidence_of_the_zone_is_shown_and_history_asks_nobody(
     assert found["tables"]["provider_status"]["quarantined"] == 1
     assert main(["inspect", "--source", str(path), "--naive-zone", "Asia/Kamchatka"]) == 0
     said = capsys.readouterr().out
-    assert "quarantined: history_of_1_0: 1" in said
-    assert "1 keys were used before they were made" in said
+    assert "quarantined: history_of_1_0: 1 (" in said
+    assert "1 keys were used before they were made, if both times are UTC: you stated Asia/Kamchatka" in said
+    assert "the quietest hour as written is" in said
+    assert "--naive-zone" not in said
 
 
 def test_who_ends_a_command_is_told_that_nothing_is_lost(
@@ -106,8 +138,8 @@ def test_who_ends_a_command_is_told_that_nothing_is_lost(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(verb, "names_of", pressed)
-
-    assert main(["inspect", "--source", str(path), "--report", str(tmp_path / "report")]) == 130
+    with ReportFiles(tmp_path / "report", path):
+        assert main(["inspect", "--source", str(path), "--report", str(tmp_path / "report")]) == 130
     assert capsys.readouterr().err.startswith("interrupted: You ended it. Nothing is lost")
     last = json.loads((tmp_path / "report" / "log.jsonl").read_text().splitlines()[-1])
     assert (last["event"], last["status"]) == ("end", 130)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import date
 from typing import Final, TypeAlias, TypeVar
 
 from migrate.fates.records import Request
@@ -42,11 +41,6 @@ class PlainRows:
         self._models: dict[tuple[str, str], bytes] = {}
         self._names = names
         self._special = special
-
-    @property
-    def months(self) -> set[date]:
-        """Return the months of what was read, by their first days."""
-        return self._times.months
 
     def read(self, cells: Sequence[object]) -> PlainRow | None:
         """Return the row, unless something in it is not plain."""

@@ -32,7 +32,7 @@ def cutover(given: argparse.Namespace) -> int:
     # The source stays open: closing a descriptor of the file would drop the lock.
     with (
         opened_order(given, is_held=False) as order,
-        ReportFiles(given.report) as report,
+        ReportFiles(given.report, given.source) as report,
         progress(None, quiet=quiet) as bar,
     ):
         check_is_the_file_itself(order)
@@ -85,7 +85,8 @@ def _print(verdict: Verdict) -> None:
     if len(verdict.differences) > SHOWN:
         print(f"and {len(verdict.differences) - SHOWN} more, all in summary.json")
     said = "GO" if verdict.is_go else "BACK, 1.0 goes on"
-    print(f"{said}: 1.0 could not write for {verdict.downtime_s:.1f} s; {verdict.waiting} rows wait for a person")
+    waiting = f"{verdict.waiting} rows wait for a person: see report"
+    print(f"{said}: 1.0 could not write for {verdict.downtime_s:.1f} s; {waiting}")
     sys.stdout.flush()
 
 

@@ -43,6 +43,10 @@ CAUSES: Final[Mapping[type[BaseException], tuple[str, str]]] = {
     asyncpg.UndefinedColumnError: ("target_not_1_1", "The migrations of 1.1 have not all run there: run them."),
     asyncpg.UndefinedFunctionError: ("target_not_1_1", "The migrations of 1.1 have not all run there: run them."),
     asyncpg.InvalidSchemaNameError: ("target_not_1_1", "The migrations of 1.1 have not run there: run them."),
+    asyncpg.LockNotAvailableError: (
+        "target_busy",
+        "A backup or a long query of 1.1 reads what has to change: wait for its end.",
+    ),
     Collision: ("target_busy", "Another writer of 1.1 was in the way again and again."),
     TimeoutError: ("target_slow", "PostgreSQL did not answer in time."),
     asyncpg.PostgresConnectionError: ("target_lost", "The connection to PostgreSQL was cut."),
@@ -52,7 +56,7 @@ CAUSES: Final[Mapping[type[BaseException], tuple[str, str]]] = {
 }
 # Raised by statements that no room expects to fail.
 RAW: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, Collision, sqlite3.OperationalError)
-FAULTS: Final = (WrongDecision, SourceFault, ReportFault, ServiceError, ServerError, *RAW)
+FAULTS: Final = (WrongDecision, SourceFault, ReportFault, ServiceError, ServerError, OSError, *RAW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ def fault_of(exc: Exception) -> Fault:
             return Fault(NO_TARGET, "no_target", str(exc))
         case sqlite3.OperationalError():
             return _of_sqlite(exc)
+        case OSError() if exc.filename is not None or isinstance(exc, FileNotFoundError):
+            return _of_file(exc)
         case ServiceError() if exc.__cause__ is None or not isinstance(exc, Unavailable):
             return Fault(NO_TARGET, exc.reason.value.lower(), exc.message)
     return _of_target(exc.__cause__ or exc if isinstance(exc, ServiceError) else exc)
@@ -91,6 +97,15 @@ def _of_target(cause: BaseException) -> Fault:
         if isinstance(cause, kind):
             return Fault(NO_TARGET, code, f"{text} ({_one_line(cause)}) {AGAIN}")
     return Fault(NO_TARGET, "target_failed", f"PostgreSQL refuses: {_one_line(cause)} {AGAIN}")
+
+
+def _of_file(exc: OSError) -> Fault:
+    return Fault(
+        NO_REPORT,
+        "file_unusable",
+        f"A file cannot be used: {_one_line(exc)}. Make room or give the right; TMPDIR names the folder of temporary "
+        f"files. {AGAIN}",
+    )
 
 
 def _of_sqlite(exc: sqlite3.OperationalError) -> Fault:

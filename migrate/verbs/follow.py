@@ -25,7 +25,10 @@ EVERY_S: Final = 5.0
 def follow(given: argparse.Namespace) -> int:
     """Follow 1.0 until the rest is small, or until Ctrl-C."""
     told: list[Round] = []
-    with ReportFiles(given.report) as report, progress(None, quiet=given.json or not sys.stderr.isatty()) as shown:
+    with (
+        ReportFiles(given.report, given.source) as report,
+        progress(None, quiet=given.json or not sys.stderr.isatty()) as shown,
+    ):
         listener = Listener(marked(shown, given.log), partial(_tell, given, told), partial(_tell_why, given))
         try:
             asyncio.run(_follow(given, report, listener))

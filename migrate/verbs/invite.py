@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from migrate.inviting.opted_out import OptedOut, read_opted_out
 from migrate.inviting.pace import Pace, pieces, read_pace
@@ -15,7 +15,7 @@ from migrate.inviting.record import counted, still_to_invite, write_record
 from migrate.moving.run import source_id_of
 from migrate.moving.target import open_auth
 from migrate.source.faults import SourceFault
-from migrate.verbs.verb import DONE, NEEDS_A_PERSON, Verb, print_json
+from migrate.verbs.verb import DONE, NEEDS_A_PERSON, Verb, checked, print_json
 from servicekit.clock import SystemClock
 from servicekit.errors import NotFound
 from services.auth.accounts.domain.invitation import Invitation
@@ -23,7 +23,6 @@ from services.auth.accounts.mail.invitations import Invitations
 from services.auth.accounts.store.invitations import InvitationStore
 
 STOPPED: Final = 130
-T = TypeVar("T")
 
 
 def invite(given: argparse.Namespace) -> int:
@@ -85,31 +84,19 @@ def _print_summary(summary: dict[str, Any], strangers: Sequence[str]) -> None:
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--rate", type=_checked(read_pace), default=Pace(1.0), help="5/s, 100/min or 1000/h; 1/s when not said"
+        "--rate", type=checked(read_pace), default=Pace(1.0), help="5/s, 100/min or 1000/h; 1/s when not said"
     )
-    parser.add_argument("--limit", type=_checked(_count), help="invite so many in this run")
+    parser.add_argument("--limit", type=checked(_count), help="invite so many in this run")
     parser.add_argument("--language", choices=("ru", "en"), help="of the mails; the account's when not said")
     parser.add_argument(
         "--except",
         dest="opted_out",
-        type=_checked(lambda path: read_opted_out(Path(path))),
+        type=checked(lambda path: read_opted_out(Path(path))),
         default=OptedOut(),
         metavar="FILE",
         help="addresses or account ids, one a line, that are not written to",
     )
     parser.add_argument("--no-mail", action="store_true", help="write the record of who would be invited, to nobody")
-
-
-def _checked(read: Callable[[str], T]) -> Callable[[str], T]:
-    """Return a reader whose errors say more than that the value is invalid."""
-
-    def checked(text: str) -> T:
-        try:
-            return read(text)
-        except ValueError as exc:
-            raise argparse.ArgumentTypeError(str(exc)) from exc
-
-    return checked
 
 
 def _count(text: str) -> int:

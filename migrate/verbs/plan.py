@@ -24,7 +24,7 @@ def plan(given: argparse.Namespace) -> int:
     """Try the move out."""
     with (
         opened_order(given, *decisions_of(given)) as order,
-        ReportFiles(given.report, is_trial=True) as report,
+        ReportFiles(given.report, given.source, is_trial=True) as report,
         progress(rows_of_usage(order), quiet=given.json) as shown,
     ):
         summary = asyncio.run(_plan(order, report, marked(shown, given.log)))

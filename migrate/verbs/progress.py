@@ -54,6 +54,12 @@ def marked(shown: Shown, log: RunLog) -> Shown:
     return show
 
 
+def tell_months_left(months: int, *, quiet: bool) -> None:
+    """Say that rows are not all: each month that waits takes a while."""
+    if not quiet:
+        print(f"usage: months left to be given indexes and sums: {months}", file=sys.stderr, flush=True)
+
+
 def _bar(total: int | None) -> Progress:
     share = TextColumn("{task.completed:,.0f}" + (" rows" if total is None else f" of {total:,} rows"))
     columns = (TextColumn("{task.description}"), BarColumn(), share, _Rate(), TimeRemainingColumn())
@@ -86,11 +92,13 @@ class _Lines:
         step = 100 * rows // self._total // STEP if self._total else rows // 1_000_000
         if step > self._step:
             self._step = step
-            rate = (rows - before) / (now - began_at) if now > began_at else 0.0
+            # Nobody knows how fast the rows came that were done when it was first told.
+            rate = (rows - before) / (now - began_at) if now > began_at and rows > before else 0.0
             print(f"usage: {rows:,}{self._rest(rows, rate)}", file=sys.stderr, flush=True)
 
     def _rest(self, rows: int, rate: float) -> str:
+        fast = f", {rate:,.0f} rows/s" if rate else ""
         if self._total is None:
-            return f" rows, {rate:,.0f} rows/s"
+            return f" rows{fast}"
         left = f", {max(0, self._total - rows) / rate / 60:,.1f} min left" if rate else ""
-        return f" of {self._total:,} rows, {rate:,.0f} rows/s{left}"
+        return f" of {self._total:,} rows{fast}{left}"

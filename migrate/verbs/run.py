@@ -28,7 +28,7 @@ def run(given: argparse.Namespace) -> int:
     edits = None if given.from_quarantine is None else read_edits(given.from_quarantine)
     with (
         opened_order(given, *decisions_of(given)) as order,
-        ReportFiles(given.report) as report,
+        ReportFiles(given.report, given.source) as report,
         progress(rows_of_usage(order), quiet=given.json) as shown,
     ):
         summary = asyncio.run(_run(order, edits, report, marked(shown, given.log)))

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from migrate.fates.merging import Decision
 from migrate.moving.owners import Ask
@@ -20,9 +21,23 @@ from migrate.rules.times import Reading
 from migrate.source.file import open_source
 from migrate.source.scan import count_rows
 from migrate.source.tables import read_layout
+from migrate.verbs.progress import tell_months_left
 
 DONE: Final = 0
 NEEDS_A_PERSON: Final = 1
+T = TypeVar("T")
+
+
+def checked(read: Callable[[str], T]) -> Callable[[str], T]:
+    """Return a reader whose errors say more than that the value is invalid."""
+
+    def checked(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as exc:
+            raise argparse.ArgumentTypeError(str(exc)) from exc
+
+    return checked
 
 
 def no_more_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +54,8 @@ class Verb:
         text: what it does, for --help.
         act: does it; returns the exit status.
         add_arguments: those that not every verb takes.
-        needs_report: whether there must be a folder for the report; every verb logs there what it was asked.
+        needs_report: whether it writes to a report, whose folder must be named. The others log there what they were
+            asked if it is named, and then it must be there: a folder that is made for a slip of the pen helps nobody.
     """
 
     name: str
@@ -63,7 +79,8 @@ def opened_order(
         tempfile.TemporaryDirectory(prefix="razvilka-migrate-") as aside,
         open_source(given.source, Path(aside), is_held=is_held) as source,
     ):
-        yield Order(source, source_id_of(given.source), reading, names_of(), decisions, ask)
+        tell = partial(tell_months_left, quiet=given.json)
+        yield Order(source, source_id_of(given.source), reading, names_of(), decisions, ask, tell)
 
 
 def rows_of_usage(order: Order) -> int | None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import platform
 import resource
 import subprocess
 import sys
+import time
 from typing import Final
 
 import pytest
+
+from servicekit import telemetry
+from servicekit.testing.sampled import sampled
 
 NASTY: Final = 'a\r\n{"event":"forged"}\x1b[31m\x00 …'
 WRITE: Final = """
@@ -29,6 +34,7 @@ entry.run("test", serve)
 """
 HASH_PASSWORDS: Final = """
 import sys
+import time
 from servicekit import entry
 def resident_mib():
     return int(open("/proc/self/statm").read().split()[1]) * 4 / 1024
@@ -68,3 +74,17 @@ def test_a_service_gives_back_what_a_password_took() -> None:
     said = subprocess.run([sys.executable, "-c", HASH_PASSWORDS], capture_output=True, text=True, check=True)
 
     assert float(said.stdout) < 4
+
+
+async def test_a_loop_that_was_held_up_is_seen() -> None:
+    """Whoever blocks it for a while is late for everybody: the histogram says by how much."""
+    before = sampled("razvilka_event_loop_lag_seconds_sum")
+    watching = asyncio.ensure_future(telemetry.watch_loop())
+    await asyncio.sleep(0)
+
+    time.sleep(telemetry.LOOK_EVERY_S + 0.3)  # noqa: ASYNC251 - it is what is measured
+    while sampled("razvilka_event_loop_lag_seconds_sum") == before:
+        await asyncio.sleep(0)
+
+    watching.cancel()
+    assert sampled("razvilka_event_loop_lag_seconds_sum") >= before + 0.3

@@ -99,6 +99,11 @@ class Span:
         self._span = span
         self.context = context
 
+    @property
+    def exemplar(self) -> dict[str, str] | None:
+        """What a histogram keeps beside a measurement, so that a slow bucket leads to a trace; None: there is none."""
+        return None if self._span is None else {"trace_id": self.context.trace_id}
+
     def set(self, key: str, value: str | int | float | bool) -> None:
         """Add an attribute (OpenTelemetry semantic conventions; never a prompt, key or token)."""
         if self._span is not None:

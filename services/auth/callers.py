@@ -85,6 +85,12 @@ BUDGETS: Final = {
     # For what an organization spent, when its counter is rebuilt: nobody is there who could show anything.
     "ListMemberships": GATEWAY,
 }
+ADMINISTRATION: Final = {
+    "ListUsers": GATEWAY,
+    "SetTier": GATEWAY,
+    "ListAuditEvents": GATEWAY,
+    "CheckAuditLog": GATEWAY,
+}
 # Asked in nobody's name: by the gateway that tells usage, again and again, of those who have channels.
 OWNERS: Final = {"GetOwners": GATEWAY}
 USER_CONTEXTS: Final = {"SignUserContext": GATEWAY}
@@ -106,6 +112,7 @@ IN_THEIR_NAME: Final = {
             "CreateOrganization",
             "DeleteOrganization",
             "SetMember",
+            *ADMINISTRATION,
         ),
         UserRow("admin_user_id", "admin"),
     ),
@@ -125,6 +132,7 @@ CALLERS: Final = {
         ("OAuthService", OAUTH),
         ("AccountService", ACCOUNTS),
         ("BudgetService", BUDGETS),
+        ("AdministrationService", ADMINISTRATION),
         ("UserContextService", USER_CONTEXTS),
         ("OwnerService", OWNERS),
     )

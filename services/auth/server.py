@@ -13,6 +13,7 @@ import grpc
 import structlog
 from razvilka.auth.v1 import (
     account_pb2_grpc,
+    administration_pb2_grpc,
     auth_pb2_grpc,
     budgets_pb2_grpc,
     oauth_pb2_grpc,
@@ -32,6 +33,8 @@ from servicekit.trust.certificate_files import CertificateFiles
 from servicekit.trust.in_their_name import InTheirName
 from servicekit.trust.user_context import ContextSigner
 from services.auth.accounts.assembly import Accounts, assemble_accounts
+from services.auth.administration.assembly import assemble_administration
+from services.auth.administration.rpc import AdministrationServicer
 from services.auth.budgets.assembly import assemble_budgets
 from services.auth.budgets.rpc import BudgetServicer
 from services.auth.callers import CALLERS, IN_THEIR_NAME
@@ -104,6 +107,7 @@ class _Rooms:
     budgets: BudgetServicer
     holders: Holders
     owners: OwnerServicer
+    administration: AdministrationServicer
 
 
 def _dependencies(
@@ -124,7 +128,8 @@ def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessi
     keys = assemble_keys(settings.key, limits, given, last_use, in_person)
     owners = OwnerServicer(OwnerStore(given.pool), limits, clock=given.clock)
     holders = Holders(keys.verifier, oauth.reader, found)
-    return _Rooms(keys, oauth, accounts, assemble_budgets(limits, given), holders, owners)
+    administration = assemble_administration(given)
+    return _Rooms(keys, oauth, accounts, assemble_budgets(limits, given), holders, owners, administration)
 
 
 def _context_signer(tls: TlsSettings, clock: Clock) -> ContextSigner | None:
@@ -139,6 +144,7 @@ def _register(rooms: _Rooms, contexts: UserContextServicer, server: grpc.aio.Ser
     oauth_pb2_grpc.add_OAuthServiceServicer_to_server(behind_check(rooms.oauth.servicer), server)
     account_pb2_grpc.add_AccountServiceServicer_to_server(behind_check(rooms.accounts.servicer), server)
     budgets_pb2_grpc.add_BudgetServiceServicer_to_server(behind_check(rooms.budgets), server)
+    administration_pb2_grpc.add_AdministrationServiceServicer_to_server(behind_check(rooms.administration), server)
     owners_pb2_grpc.add_OwnerServiceServicer_to_server(rooms.owners, server)
     user_context_pb2_grpc.add_UserContextServiceServicer_to_server(contexts, server)
 

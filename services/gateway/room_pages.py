@@ -6,13 +6,19 @@ from typing import Final
 
 from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
+from services.gateway.console.admin.pages import admin_pages
+from services.gateway.console.breaking.emulated import EmulatedProvider
+from services.gateway.console.breaking.faults import PROVIDER
+from services.gateway.console.breaking.page import BreakPages
 from services.gateway.console.demo import DemoFile
 from services.gateway.console.front_door import FrontDoor
 from services.gateway.console.login import LoginPages
 from services.gateway.console.models import ModelsPage
 from services.gateway.console.overview import OverviewPage
+from services.gateway.console.playground.page import PlaygroundPages
 from services.gateway.console.registration import RegistrationPages
 from services.gateway.console.requests import RequestPages
+from services.gateway.console.status import StatusPage
 from services.gateway.console.usage.page import UsagePage
 from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.oauth.authorize import Authorization
@@ -54,11 +60,16 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
             api,
             DemoFile(settings.demo_file),
             shows_docs=settings.environment != "production",
+            may_break=bool(settings.emulator_control_url),
         ).all(),
-        *OverviewPage(shared, api).all(),
+        *OverviewPage(shared, api, may_break=bool(settings.emulator_control_url)).all(),
         *UsagePage(shared, api).all(),
         *RequestPages(shared, api).all(),
         *ModelsPage(shared, api).all(),
+        *admin_pages(shared, api),
+        *_break_pages(parts, shared, api),
+        *PlaygroundPages(shared, api).all(),
+        *StatusPage(shared, api).all(),
         *AccountPages(shared).all(),
         *AccessPages(shared, parts.grants, parts.auth, parts.notifications).all(
             outbox=settings.environment != "production"
@@ -71,3 +82,8 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
         **{page.path: page for page in (*protocol, *people)},
         **{OAUTH_PREFIX + page.path: page for page in protocol},
     }
+
+
+def _break_pages(parts: AppDependencies, shared: PageDependencies, api: OwnApi) -> list[Endpoint]:
+    url = parts.settings.emulator_control_url
+    return BreakPages(shared, api, EmulatedProvider(url, PROVIDER)).all() if url else []

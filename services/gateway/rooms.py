@@ -19,6 +19,9 @@ from services.gateway.analytics.insights import AskedFor, insights_router
 from services.gateway.analytics.ledger import ledger_router
 from services.gateway.analytics.organization import organization_router
 from services.gateway.analytics.routes import usage_router
+from services.gateway.availability import routes as availability
+from services.gateway.availability.public_status import PublicStatus
+from services.gateway.availability.routes import status_router
 from services.gateway.batches import access as batches
 from services.gateway.batches.holders import Holders
 from services.gateway.batches.line_answers import LineAnswers
@@ -31,7 +34,8 @@ from services.gateway.budgets.administration import admin_budgets_router, organi
 from services.gateway.budgets.routes import budgets_router
 from services.gateway.budgets.standing import Standings
 from services.gateway.clients.accounts import AccountClient
-from services.gateway.clients.administration import AdministrationClient
+from services.gateway.clients.administration.client import AdministrationClient
+from services.gateway.clients.administration.people import PeopleClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.budgets.client import BudgetClient
 from services.gateway.clients.catalog import CatalogWatch
@@ -88,6 +92,7 @@ from services.gateway.management.expiring_models import expiring_models_router
 from services.gateway.management.key_info import Spent, auth_key_router
 from services.gateway.management.keys import keys_router
 from services.gateway.management.model_names import model_names_router
+from services.gateway.management.people.routes import people_router
 from services.gateway.notifications import routes as notifications
 from services.gateway.notifications.telling import Telling
 from services.gateway.reports import access as reports
@@ -107,6 +112,7 @@ ROOM_NEEDS: Final = (
     budgets.NEEDS,
     budget_administration.NEEDS,
     notifications.NEEDS,
+    availability.NEEDS,
     *needs.NEEDS,
     *analytics.NEEDS,
 )
@@ -135,6 +141,7 @@ class AppDependencies:
     grants: GrantClient
     accounts: AccountClient
     administration: AdministrationClient
+    people: PeopleClient
     budgets: BudgetClient
     standings: Standings
     spent: Spent
@@ -171,6 +178,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         ),
         batches_router(parts.router.batches, parts.batch_news),
         health_router(parts.readiness),
+        _status_router(parts),
         profile_router(parts.accounts, parts.limit),
         account_router(parts.accounts, parts.limit),
         sessions_router(parts.accounts),
@@ -180,6 +188,7 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         clients_router(parts.grants, _step_up(parts)),
         administration_router(parts.administration, parts.limit),
         credentials_router(parts.administration, parts.limit),
+        people_router(parts.people),
         abuse_router(parts.refusals),
         expiring_models_router(parts.usage, parts.catalog, parts.clock),
         budgets_router(parts.budgets, parts.standings, _step_up(parts)),
@@ -224,6 +233,13 @@ def _inference(parts: AppDependencies) -> InferenceDependencies:
         idempotency=parts.idempotency,
         cache=parts.settings.cache,
     )
+
+
+def _status_router(parts: AppDependencies) -> APIRouter:
+    async def address() -> str:
+        return parts.settings.public_url or (await parts.key_set.published()).issuer
+
+    return status_router(PublicStatus(parts.router, parts.statistics, parts.clock), address)
 
 
 def _report_routers(parts: AppDependencies) -> tuple[APIRouter, ...]:

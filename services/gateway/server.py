@@ -96,9 +96,10 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
         work.start(identity.refusals.run(), name="refusals")
         work.start(parts.readiness.run(), name="readiness")
         work.start(parts.telling.serve(), name="people")
+        work.start(telemetry.watch_loop(), name="event_loop")
         cancellations = parts.paid_calls.cancellations
         lines = await stack.enter_async_context(lifecycle.background(grace_s=SETTLE_GRACE_S))
-        port = await stack.enter_async_context(listening(app, settings, parts.readiness, cancellations))
+        port = await stack.enter_async_context(listening(app, settings, parts.readiness, cancellations, clock))
         # The first to end: what is answered then is finished or given back, and nothing more is taken.
         taking = await stack.enter_async_context(lifecycle.background())
         if settings.batches.parallel:
@@ -153,6 +154,7 @@ def _dependencies(
         grants=clients.grants,
         accounts=clients.accounts,
         administration=clients.administration,
+        people=clients.people,
         budgets=clients.budgets,
         spent=Spent(kept.counts, clients.usage, paid_calls.begin_counting, clock),
         standings=Standings(kept.counts, clients.spend.spend_of, clock),

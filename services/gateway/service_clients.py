@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from servicekit.clock import Clock
 from servicekit.rpc_client import open_channel, peer_of
 from services.gateway.clients.accounts import AccountClient
-from services.gateway.clients.administration import AdministrationClient
+from services.gateway.clients.administration.client import AdministrationClient
+from services.gateway.clients.administration.people import PeopleClient
 from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.budgets.client import BudgetClient
 from services.gateway.clients.budgets.shared_spend import SharedSpend
@@ -36,6 +37,7 @@ class Clients:
     grants: GrantClient
     accounts: AccountClient
     administration: AdministrationClient
+    people: PeopleClient
     router: RouterClient
     usage: UsageClient
     statistics: StatisticsClient
@@ -66,6 +68,7 @@ async def open_clients(stack: AsyncExitStack, settings: GatewaySettings, clock: 
         GrantClient(auth, deadline_s=settings.auth_timeout_s),
         AccountClient(auth, deadline_s=settings.account_timeout_s),
         AdministrationClient(auth, deadline_s=settings.auth_timeout_s),
+        PeopleClient(auth, deadline_s=settings.auth_timeout_s),
         router,
         used,
         StatisticsClient(usage, contexts.signed),

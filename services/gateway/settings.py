@@ -177,6 +177,8 @@ class GatewaySettings(BaseSettings):
     """development: /docs, /openapi.json and the outbox of mails are shown."""
     demo_file: Path | None = None
     """File of the demo account, as `make up` writes it: visitors at this machine may enter as it; unset: nobody may."""
+    emulator_control_url: str = ""
+    """Address of the emulator's control API (http://127.0.0.1:18080): /console/break; empty: there is no such page."""
     auth_target: str = "127.0.0.1:50051"
     """host:port of the auth service."""
     router_target: str = "127.0.0.1:50052"
@@ -241,8 +243,17 @@ class GatewaySettings(BaseSettings):
     """Pages of other sites that may call the API: origins separated by commas, or *; empty: none."""
     hsts: bool = False
     """Send Strict-Transport-Security: only where TLS is in front."""
+    leave_s: float = Field(0.0, ge=0)
+    """Seconds from SIGTERM in which /ready says no and requests are still taken: what a balancer needs to notice."""
     grace_s: float = Field(30.0, ge=0)
-    """Seconds from SIGTERM to the end; streams are cut with an error event 10 s earlier."""
+    """Seconds from then to the end; streams are cut with an error event 10 s earlier."""
+
+    @field_validator("emulator_control_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http://, or be empty")
+        return value
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -260,6 +271,8 @@ class GatewaySettings(BaseSettings):
             yield "GATEWAY_ENVIRONMENT: development shows /docs and the outbox of mails; set it to production"
         if self.demo_file is not None:
             yield "GATEWAY_DEMO_FILE: anybody at the machine could enter as the demo account; unset it"
+        if self.emulator_control_url:
+            yield "GATEWAY_EMULATOR_CONTROL_URL: anybody at the machine could break a provider; unset it"
         if not self.hsts:
             yield "GATEWAY_HSTS: browsers would go on using http; set it to true (TLS ends in front of the gateway)"
         if any(network.prefixlen == 0 for network in self.trusted_networks):

@@ -50,6 +50,21 @@ TOKEN_REFRESHES: Final = Counter(
     "Provider access tokens got, by source (issued, shared).",
     ["provider", "source"],
 )
+TOKEN_REFRESH_FAILURES: Final = Counter(
+    "razvilka_router_token_refresh_failures_total",
+    "Times that a provider gave no access token when one was needed.",
+    ["provider"],
+)
+MODEL_SHUTDOWN: Final = Gauge(
+    "razvilka_router_model_shutdown_timestamp_seconds",
+    "Unix time from which a model is not served any more; models without such a date have no series.",
+    ["provider", "model"],
+)
+MODEL_RESOLVED: Final = Gauge(
+    "razvilka_router_model_resolved_info",
+    "Always 1: the provider's model that a model of the catalogue stands for now, as the catalogue writes it.",
+    ["provider", "model", "resolved"],
+)
 CATALOG_RELOADS: Final = Counter(
     "razvilka_router_catalog_reloads_total", "Reloads of the catalogue by outcome (ok, refused).", ["outcome"]
 )
@@ -105,6 +120,9 @@ QUEUE_REFUSALS: Final = Counter(
     ["line", "reason"],
 )
 SLOTS_IN_USE: Final = Gauge("razvilka_router_slots_in_use", "Slots that calls of this router use, by line.", ["line"])
+SLOTS_QUOTA: Final = Gauge(
+    "razvilka_router_slots_quota", "Slots that the quota has for all routers together, by line; 0: no limit.", ["line"]
+)
 SLOT_EXCHANGES: Final = Counter(
     "razvilka_router_slot_exchanges_total",
     "Statements to the lines in Redis by outcome (ok, lost).",
@@ -129,6 +147,9 @@ class LineMetrics(NamedTuple):
 @cache
 def of_line(line: str) -> LineMetrics:
     """Return what is measured of a line."""
+    # There from the start: of a counter that begins with its first refusal Prometheus sees no increase.
+    for reason in ("full", "too_long", "late"):
+        QUEUE_REFUSALS.labels(line, reason)
     return LineMetrics(
         QUEUE_WAITING.labels(line),
         QUEUE_AHEAD.labels(line),

@@ -250,7 +250,7 @@ def model_to_proto(listed: ListedModel) -> pb.Model:
         writes_schemas_out=listed.writes_schemas_out,
         batch_shares=map(_batch_share_to_proto, model.batch_shares if listed.defers else ()),
     )
-    for name in ("shutdown_at", "deprecated_at", "created_at"):
+    for name in ("shutdown_at", "deprecated_at", "created_at", "resolved_since"):
         if (timestamp := getattr(model, name)) is not None:
             getattr(message, name).FromDatetime(timestamp)
     return message

@@ -28,10 +28,10 @@ REPORTS: Final = (
 INSIGHTS: Final = ("GetPatterns", "ListIncidents", "GiveFeedback", "ListRecommendations", "DecideRecommendation")
 READS_NOTIFICATIONS: Final = UserRow("user_id", "usage:read")
 WRITES_NOTIFICATIONS: Final = UserRow("user_id", "notifications:write")
-STATISTICS: Final = ("GetStats", "GetStatsOfOthers", "ListRequests", "ListRequestsOfOthers")
+STATISTICS: Final = ("GetStats", "GetStatsOfOthers", "ListRequests", "ListRequestsOfOthers", "GetPlatformHealth")
 # Calls in a user's name show a context of that user, signed by auth. `Record` and `GetSpend` are the gateway's own: it
 # keeps the books and rebuilds budgets from them, with nobody there who could show anything; so are `ListWatched` and
-# `PutPeople`. Whoever unsubscribes shows the link from a mail.
+# `PutPeople`. What `GetPlatformHealth` tells is nobody's. Whoever unsubscribes shows the link from a mail.
 IN_THEIR_NAME: Final = {
     "GetRequest": UserRow("user_id", "usage:read"),
     "CheckLedger": UserRow("admin_user_id", "admin"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import chain
+from operator import attrgetter
 from typing import Final
 
 import structlog
@@ -13,10 +15,11 @@ from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, Unavailable
 from servicekit.failpoints import failpoint
 from services.usage import metrics
-from services.usage.domain.batch import Batch, fold, judge
+from services.usage.domain.batch import Batch, Outcome, Stored, fold, judge
 from services.usage.domain.record import UsageRecord
 from services.usage.domain.validation import Rejected
 from services.usage.settings import IngestSettings
+from services.usage.shared_transactions import SharedTransactions
 from services.usage.store import Collision, Refusal, Transaction, UsageStore
 
 log = structlog.get_logger()
@@ -24,16 +27,6 @@ log = structlog.get_logger()
 # A deadlock's partner needs about one transaction's time, 10 ms, to be done.
 RETRY_BASE_S: Final = 0.010
 RETRY_MAX_S: Final = 0.200
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a batch: the four sum up to the records received."""
-
-    inserted: int
-    duplicates: int
-    replaced: int
-    rejected: tuple[Rejected, ...]
 
 
 class Ingest:
@@ -44,6 +37,9 @@ class Ingest:
         self._settings = settings
         self._clock = clock
         self._rng = rng
+        self._transactions = SharedTransactions(
+            self._store_together, at_once=settings.transactions, records_max=settings.batch_max
+        )
 
     def now_us(self) -> int:
         """Return the clock by which records are judged, in Unix microseconds."""
@@ -62,18 +58,30 @@ class Ingest:
             )
         started = self._clock.monotonic()
         outcome = await self._store_batch(fold(records, now=self._clock.now()))
+        _report(outcome)
         _count(len(records), outcome, self._clock.monotonic() - started)
         return outcome
 
     async def _store_batch(self, batch: Batch) -> Outcome:
         if not batch.records:
-            _report(batch.conflicting, batch.rejected)
-            return Outcome(0, batch.duplicates, 0, batch.rejected)
+            return Outcome(0, batch.duplicates, 0, batch.rejected, batch.conflicting)
         await self._store.ensure_months(batch.months())
+        return await self._transactions.store(batch)
+
+    async def _store_together(self, batches: Sequence[Batch]) -> Sequence[Outcome]:
         try:
-            return await self._try_repeatedly(batch)
+            stored = await self._try_repeatedly(batches)
         except Refusal:
-            return await self._store_batch(await self._without_refused(batch))
+            return [await self._store_alone(batch, is_refused=len(batches) == 1) for batch in batches]
+        return [stored.outcome_of(batch) for batch in batches]
+
+    async def _store_alone(self, batch: Batch, *, is_refused: bool) -> Outcome:
+        """Store a batch whose own records, or others with which it was to be stored, PostgreSQL refused."""
+        fit = await self._without_refused(batch) if is_refused else batch
+        if not fit.records:
+            return Outcome(0, fit.duplicates, 0, fit.rejected, fit.conflicting)
+        (outcome,) = await self._store_together([fit])
+        return outcome
 
     async def _without_refused(self, batch: Batch) -> Batch:
         """Leave out what PostgreSQL refuses although we found it fit: one such record must not block the others."""
@@ -84,10 +92,12 @@ class Ingest:
         kept = tuple(record for record in batch.records if record.request_id not in refused)
         return replace(batch, records=kept, rejected=batch.rejected + rejected)
 
-    async def _try_repeatedly(self, batch: Batch) -> Outcome:
+    async def _try_repeatedly(self, batches: Sequence[Batch]) -> Stored:
+        # In the order that all writers share.
+        records = sorted(chain.from_iterable(batch.records for batch in batches), key=attrgetter("request_id"))
         for tried in range(1, self._settings.tries_max + 1):
             try:
-                return await self._store_once(batch)
+                return await self._store_once(records)
             except Collision as exc:
                 if tried == self._settings.tries_max:
                     raise Unavailable(
@@ -97,34 +107,34 @@ class Ingest:
                 await self._clock.sleep(self._rng.uniform(0, min(RETRY_MAX_S, RETRY_BASE_S * 2**tried)))
         raise AssertionError("the last try returns or raises")
 
-    async def _store_once(self, batch: Batch) -> Outcome:
+    async def _store_once(self, records: Sequence[UsageRecord]) -> Stored:
         async with self._store.transaction() as transaction:
-            inserted_ids = await transaction.insert(batch.records)
-            known = [record for record in batch.records if record.request_id not in inserted_ids]
-            replaced, conflicting = await _replace_reaped(transaction, known) if known else (0, ())
+            inserted = await transaction.insert(records)
+            known = [record for record in records if record.request_id not in inserted]
+            replaced, conflicting = await _replace_reaped(transaction, known) if known else (frozenset(), ())
             failpoint("usage.in_transaction")
         failpoint("usage.after_commit")
-        _report(batch.conflicting + conflicting, batch.rejected)
-        duplicates = batch.duplicates + len(known) - replaced
-        return Outcome(len(inserted_ids), duplicates, replaced, batch.rejected)
+        return Stored(inserted, replaced, frozenset(conflicting))
 
 
-async def _replace_reaped(transaction: Transaction, known: Sequence[UsageRecord]) -> tuple[int, tuple[str, ...]]:
-    """Replace reapers' guesses; return how many, and the ids that contradict what is stored."""
+async def _replace_reaped(
+    transaction: Transaction, known: Sequence[UsageRecord]
+) -> tuple[frozenset[str], Sequence[str]]:
+    """Replace reapers' guesses; return the ids of those, and of what contradicts what is stored."""
     verdict = judge(known, await transaction.find(known))
     if not verdict.replacements:
-        return 0, verdict.conflicting
+        return frozenset(), verdict.conflicting
     guesses = await transaction.lock_reaped(verdict.replacements)
     replacing = [record for record in verdict.replacements if record.request_id in guesses]
     await transaction.replace(replacing)
-    return len(replacing), verdict.conflicting
+    return frozenset(record.request_id for record in replacing), verdict.conflicting
 
 
-def _report(conflicting: Sequence[str], rejected: Sequence[Rejected]) -> None:
-    for request_id in conflicting:
+def _report(outcome: Outcome) -> None:
+    for request_id in outcome.conflicting:
         metrics.CONFLICTING_DUPLICATES.inc()
         log.error("usage.conflicting_duplicate", request_id=request_id)
-    for problem in rejected:
+    for problem in outcome.rejected:
         log.error("usage.rejected", request_id=problem.request_id, field=problem.field, problem=problem.message)
 
 

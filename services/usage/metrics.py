@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import Counter, Gauge, Histogram
 
 RECORDS = Counter(
@@ -39,8 +41,17 @@ INVARIANT_ROWS = Gauge("razvilka_usage_invariants_checked_rows", "Rows the last 
 DEFAULT_PARTITION_ROWS = Gauge(
     "razvilka_usage_default_partition_rows", "Usage rows whose month has no partition; must be 0."
 )
+PARTITIONS_UNTIL = Gauge(
+    "razvilka_usage_partitions_until_timestamp_seconds",
+    "Unix time until which rows have a partition, as the last successful look at the partitions left it.",
+)
+BACKUP_FINISHED = Gauge(
+    "razvilka_usage_backup_finished_timestamp_seconds",
+    "Unix time at which the last backup was finished, 0 without one; NaN when USAGE_BACKUP_STAMP is not set.",
+)
+BACKUP_FINISHED.set(math.nan)
 ARCHIVED_ROWS = Counter("razvilka_usage_archived_rows_total", "Rows that were moved to Parquet files.")
-UPKEEP_FAILURES = Counter("razvilka_usage_upkeep_failures_total", "Background jobs that failed, by job.", ["job"])
+UPKEEP_FAILURES = Counter("razvilka_usage_upkeep_failures_total", "Background jobs that failed, by task.", ["task"])
 ANOMALIES = Counter(
     "razvilka_usage_anomalies_total", "Days and hours found that cost more than they should, by grain.", ["grain"]
 )

@@ -107,6 +107,8 @@ async def running(settings: UsageSettings, *, clock: Clock) -> AsyncIterator[int
         async with running_server(settings.grpc, register, store.is_ready, policy, settings.tls) as port:
             tasks.start(upkeep.keep_partitions(), name="partitions")
             tasks.start(upkeep.keep_checking(), name="invariants")
+            if settings.backup_stamp is not None:
+                tasks.start(upkeep.keep_watching_backups(settings.backup_stamp), name="backup_stamp")
             tasks.start(upkeep.repeat("insights", settings.insights.every_s, insights.jobs.look), name="insights")
             if settings.archive.after_months and settings.archive.folder:
                 archive = Archive(

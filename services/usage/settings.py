@@ -13,6 +13,7 @@ from servicekit.settings import (
     SERVICE_CONFIG,
     GrpcSettings,
     MetricsSettings,
+    OptionalPath,
     Part,
     PostgresSettings,
     TelemetrySettings,
@@ -35,7 +36,9 @@ class IngestSettings(Part):
     """How batches of records are stored."""
 
     batch_max: int = Field(5000, ge=1)
-    """Records in one call at most."""
+    """Records in one call at most, and in one transaction."""
+    transactions: int = Field(2, ge=1)
+    """Transactions at one time; batches that come meanwhile share the next one."""
     tries_max: int = Field(5, ge=1)
     """Times a transaction is tried when PostgreSQL ends it by a deadlock or a serialization failure."""
 
@@ -72,6 +75,8 @@ class UsageSettings(BaseSettings):
     partitions: PartitionSettings = PartitionSettings()
     invariants: InvariantSettings = InvariantSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    backup_stamp: OptionalPath = None
+    """A file that every finished backup touches; its age is exported, and alarmed when it is over 26 hours."""
     forecasts: ForecastSettings = ForecastSettings()
     insights: InsightsSettings = InsightsSettings()
     reports: ReportSettings = ReportSettings()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -21,6 +24,7 @@ log = structlog.get_logger()
 
 # A job that failed (PostgreSQL is down) is tried again soon: partitions are needed before the first row.
 RETRY_S: Final = 10.0
+BACKUP_EVERY_S: Final = 60.0
 
 
 class Upkeep:
@@ -44,7 +48,9 @@ class Upkeep:
 
     async def make_partitions(self) -> None:
         """Make the partitions of this month and the coming ones; count the rows that have none."""
-        await self._store.ensure_months(set(months_from(self._clock.now().date(), self._partitions.months_ahead)))
+        *months, end = months_from(self._clock.now().date(), self._partitions.months_ahead + 1)
+        await self._store.ensure_months(set(months))
+        metrics.PARTITIONS_UNTIL.set(start_of(end).timestamp())
         strays = await self._store.count_strays()
         metrics.DEFAULT_PARTITION_ROWS.set(strays)
         if strays:
@@ -59,6 +65,10 @@ class Upkeep:
         metrics.INVARIANTS_CHECKED_SECONDS.set(self._clock.now().timestamp())
         for broken in result.broken:
             log.error("usage.invariant_broken", invariant=broken.invariant.value, detail=broken.detail)
+
+    async def keep_watching_backups(self, stamp: Path) -> None:
+        """Export the time at which the last backup touched its file, again and again."""
+        await self.repeat("backup_stamp", BACKUP_EVERY_S, partial(watch_backup, stamp))
 
     async def check_since(self, since: datetime | None) -> CheckResult:
         """Return what is broken since the start of that UTC day; None means what the job checks."""
@@ -82,3 +92,12 @@ class Upkeep:
                 metrics.UPKEEP_FAILURES.labels(job).inc()
                 log.exception("usage.upkeep_failed", job=job)
             await self._clock.sleep(wait_s)
+
+
+async def watch_backup(stamp: Path) -> None:
+    """Export the modification time of the file, 0 when there is none: no backup was ever finished."""
+    try:
+        finished_at = (await asyncio.to_thread(stamp.stat)).st_mtime
+    except FileNotFoundError:
+        finished_at = 0.0
+    metrics.BACKUP_FINISHED.set(finished_at)

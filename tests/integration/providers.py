@@ -22,6 +22,10 @@ class Providers:
         """Commit a fault, see `EmulatorControl.fail`."""
         self._run(lambda control: control.fail(fault, **arguments))
 
+    def expire_tokens(self) -> None:
+        """End all access tokens that were given out."""
+        self._run(lambda control: control.expire_tokens())
+
     def reset(self) -> None:
         """Forget faults and what was asked."""
         self._run(lambda control: control.reset())

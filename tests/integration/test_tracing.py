@@ -6,6 +6,7 @@ import json
 import secrets
 from typing import Any, Final
 
+import httpx
 import pytest
 
 from tests.integration.books import Books
@@ -140,3 +141,20 @@ def test_the_request_id_is_known_everywhere(stack: RunningStack, providers: Prov
     # What failed in tests before may have left a circuit that this call closes.
     events = [line["event"] for line in lines(stack, "router", heard.request_id)]
     assert [event for event in events if event != "router.circuit"] == ["router.retry"]
+
+
+def test_a_measurement_leads_to_a_trace(stack: RunningStack) -> None:
+    """Whoever sees a slow bucket finds a request of it: histograms keep the trace id of the last one in each."""
+    trace_id = secrets.token_hex(16)
+    headers = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
+    accepted = {"accept": "application/openmetrics-text; version=1.0.0"}
+
+    def asked_and_scraped() -> str:
+        # Again, when another test's request came between: a bucket has one exemplar.
+        ask(stack.url, stack.api_key, QUESTION, model="yandexgpt:latest", stream=True, headers=headers)
+        return httpx.get(stack.metrics_url("gateway"), headers=accepted, trust_env=False, timeout=10).text
+
+    text = wait_until(asked_and_scraped, lambda text: text.count(f'# {{trace_id="{trace_id}"}}') >= 2)
+
+    measured = {line.partition("_bucket")[0] for line in text.splitlines() if trace_id in line}
+    assert measured == {"razvilka_gateway_request_seconds", "razvilka_gateway_first_token_seconds"}

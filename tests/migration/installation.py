@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
@@ -18,6 +18,12 @@ from tests.migration.checker.check import check
 from tests.migration.checker.verdict import Problem
 
 Connection = psycopg.Connection[Any]
+
+# But for the default partition.
+MONTHS: Final = """
+SELECT inhrelid::regclass::text FROM pg_inherits
+WHERE inhparent = 'usage.usage'::regclass AND inhrelid <> 'usage.usage_default'::regclass
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,12 @@ class Installation:
             for table in tables:
                 connection.execute(f"DELETE FROM {schema}.{table}")
             connection.commit()
+
+    def forget_months(self) -> None:
+        """Drop the months of rows: the next move finds 1.1 as new as the first one did."""
+        for (name,) in self.usage.execute(MONTHS).fetchall():
+            self.usage.execute(f"DROP TABLE {name}")
+        self.usage.commit()
 
 
 def _of_rows(usage: Connection) -> list[str]:

@@ -150,7 +150,13 @@ class Environments:
             "GATEWAY_REDIS_URL": self._redis_url("gateway"),
             "GATEWAY_JOURNAL_DIR": str(self._home.root / "journal"),
             "GATEWAY_TELL_PEOPLE_EVERY_S": "2",
+            **self._breakable(),
         }
+
+    def _breakable(self) -> dict[str, str]:
+        """Return where the console may break GigaChat: only the one that the emulator plays."""
+        played = any(row.access.surface == "gigachat" and not row.access.is_real(self._caller) for row in BUILT_IN)
+        return {"GATEWAY_EMULATOR_CONTROL_URL": self._emulator_addresses()["control"]} if played else {}
 
     def _provider(self, access: Access) -> dict[str, str]:
         given = access.translated(self._caller)

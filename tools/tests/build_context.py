@@ -53,21 +53,52 @@ def context(repository: Path) -> list[str]:
     return [path for path in listed.stdout.splitlines() if (repository / path).exists() and not ignored(path, patterns)]
 
 
+@dataclass(slots=True)
+class Stage:
+    """A stage of a build: what it begins with, and what follows."""
+
+    base: str
+    instructions: list[Instruction]
+
+
 def last_stage(dockerfile: str, arguments: dict[str, str]) -> list[Instruction]:
-    """Return the instructions of the stage that becomes the image, after its FROM."""
-    stage: list[Instruction] = []
-    values: dict[str, str] = {}
+    """Return the instructions of the stage that becomes the image; what it takes of the stage `code` is put in."""
+    stages = _stages(dockerfile, arguments)
+    return [each for instruction in stages[""].instructions for each in _inlined(instruction, stages)]
+
+
+def _stages(dockerfile: str, arguments: dict[str, str]) -> dict[str, Stage]:
+    """Return the stages by their names; the last one has none."""
+    stages: dict[str, Stage] = {}
+    general: dict[str, str] = {}
+    values, stage = general, Stage("", [])
     for line in _lines(dockerfile):
         word, _, rest = line.partition(" ")
-        rest = _filled(rest.strip(), values)
+        rest = _filled(rest.strip(), general if word == "FROM" else values)
         if word == "FROM":
-            stage, values = [], {}
+            base, _, name = rest.partition(" AS ")
+            stage, values = Stage(base, []), {}
+            stages[name] = stage
         elif word == "ARG":
             name, _, default = rest.partition("=")
             values[name] = arguments.get(name, default)
         else:
-            stage.append(Instruction(word, rest))
-    return stage
+            stage.instructions.append(Instruction(word, rest))
+    return stages
+
+
+def _inlined(instruction: Instruction, stages: dict[str, Stage]) -> Iterator[Instruction]:
+    if instruction.word == "COPY" and instruction.rest.startswith("--from=code / "):
+        target = instruction.rest.split()[-1]
+        for each in stages[stages["code"].base].instructions:
+            yield Instruction(each.word, _moved(each.rest, target))
+    else:
+        yield instruction
+
+
+def _moved(copy: str, target: str) -> str:
+    *sources, place = copy.split()
+    return " ".join([*sources, target + place])
 
 
 def _lines(dockerfile: str) -> Iterator[str]:

@@ -1,31 +1,47 @@
-"""Alert rules speak of metrics that exist, and send whoever is woken to a page that exists."""
+"""Alert rules speak of metrics that exist, ring when they should, and send whoever is woken to a page that helps."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 
+from services.gateway.edge.problems import RENDERING
+from services.gateway.inference.routes import access
 from tools import metrics_page
 from tools.stack.home import REPOSITORY
 
-RULES: Final = sorted((REPOSITORY / "deploy" / "observability" / "rules").glob("*.yaml"))
-PLAYED: Final = sorted((REPOSITORY / "deploy" / "observability" / "rules" / "tests").glob("*.yaml"))
+FOLDER: Final = REPOSITORY / "deploy" / "observability" / "rules"
+RULES: Final = sorted(FOLDER.glob("*.yaml"))
+PLAYED: Final = sorted((FOLDER / "tests").glob("*.yaml"))
+RUNBOOKS: Final = REPOSITORY / "docs" / "operations" / "runbooks"
+HEADINGS: Final = ["What it means", "How to see it", "How to mend it", "How to prove it is mended"]
 METRIC: Final = re.compile(r"razvilka_\w+")
+RECORDED: Final = re.compile(r"razvilka:\w+:\w+")
 # A histogram is declared by its name alone.
 PART: Final = re.compile(r"_(bucket|sum|count)$")
 # The page is generated from the declared metrics, and `make lint` checks that it is whole.
 DECLARED: Final = frozenset(re.findall(r"^\| `(razvilka_\w+)` \|", metrics_page.FILE.read_text(), re.MULTILINE))
-OWNERS: Final = {"billing", "operations"}
+OWNERS: Final = {"billing", "operations", "security"}
+SETTINGS: Final = frozenset(re.findall(r"^#?([A-Z]+_\w+)=", (REPOSITORY / ".env.example").read_text(), re.MULTILINE))
+needs_promtool: Final = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not on PATH: Debian's package prometheus has it"
+)
 
 
-def alerts(file: Path) -> list[dict[str, Any]]:
-    return [rule for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+def rules(file: Path) -> list[dict[str, Any]]:
+    return [rule for group in yaml.load(file.read_text(), yaml.CSafeLoader)["groups"] for rule in group["rules"]]
+
+
+ALERTS: Final = {rule["alert"]: rule for file in RULES for rule in rules(file) if "alert" in rule}
+RECORDS: Final = {rule["record"] for file in RULES for rule in rules(file) if "record" in rule}
+PLAYS: Final = [play for file in PLAYED for play in yaml.load(file.read_text(), yaml.CSafeLoader)["tests"]]
 
 
 def anchors(page: Path) -> set[str]:
@@ -34,36 +50,99 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+@cache
+def sources() -> str:
+    """Return all of the gateway: routes are looked for in it."""
+    return " ".join(file.read_text() for file in (REPOSITORY / "services" / "gateway").rglob("*.py"))
+
+
+def metrics_of(text: str) -> set[str]:
+    return {PART.sub("", name) for name in METRIC.findall(text)}
+
+
 @pytest.mark.parametrize("file", RULES, ids=lambda file: str(file.name))
 def test_every_metric_of_a_rule_is_declared(file: Path) -> None:
     """A rule on a metric that was renamed never fires, and nobody sees that."""
-    used = {PART.sub("", name) for rule in alerts(file) for name in METRIC.findall(rule["expr"])}
+    text = " ".join(rule["expr"] for rule in rules(file))
 
-    assert used
-    assert used <= DECLARED
-
-
-@pytest.mark.parametrize("file", RULES, ids=lambda file: str(file.name))
-def test_every_alarm_says_how_urgent_it_is_whose_and_what_to_read(file: Path) -> None:
-    """Who is woken at night has a page, with a heading for this alarm."""
-    for rule in alerts(file):
-        page, _, anchor = rule["annotations"]["runbook"].partition("#")
-        assert rule["labels"]["severity"] in ("page", "ticket"), rule["alert"]
-        assert rule["labels"]["owner"] in OWNERS, rule["alert"]
-        assert rule["annotations"]["summary"], rule["alert"]
-        assert not anchor or anchor in anchors(REPOSITORY / page), rule["alert"]
-        assert (REPOSITORY / page).is_file(), rule["alert"]
+    assert metrics_of(text)
+    assert metrics_of(text) <= DECLARED
+    assert set(RECORDED.findall(text)) <= RECORDS
 
 
-def test_each_alarm_has_a_name_of_its_own() -> None:
-    """Two rules of one name are one alarm to whoever silences it."""
-    names = [rule["alert"] for file in RULES for rule in alerts(file)]
+@pytest.mark.parametrize("name", ALERTS)
+def test_every_alarm_says_how_urgent_it_is_whose_and_what_to_read(name: str) -> None:
+    """The page has the alarm's own name, and repeats what the rule says of it."""
+    rule = ALERTS[name]
+    labels, page = rule["labels"], REPOSITORY / rule["annotations"]["runbook"]
 
-    assert names
+    assert labels["severity"] in ("page", "ticket")
+    assert labels["owner"] in OWNERS
+    assert rule["annotations"]["summary"]
+    assert page == RUNBOOKS / f"{name}.md"
+    text = page.read_text()
+    assert text.startswith(f"# {name}\n\nSeverity **{labels['severity']}**, owner **{labels['owner']}**")
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == HEADINGS
+    assert all(len(part.strip()) > 20 for part in re.split(r"^## .*$", text, flags=re.MULTILINE)[1:])
+
+
+def test_each_alarm_has_a_name_and_a_page_of_its_own() -> None:
+    """Two rules of one name are one alarm to whoever silences it; a page without an alarm is never opened."""
+    names = [rule["alert"] for file in RULES for rule in rules(file) if "alert" in rule]
+
     assert len(names) == len(set(names))
+    assert {page.stem for page in RUNBOOKS.glob("*.md")} == set(names)
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on PATH")
+@pytest.mark.parametrize("name", ALERTS)
+def test_what_a_runbook_names_exists(name: str) -> None:
+    """At three in the morning nobody looks for the new name of a metric, a setting, a route or a page."""
+    page = RUNBOOKS / f"{name}.md"
+    text = page.read_text()
+    links = [link.partition("#") for link in re.findall(r"\]\(([^)]+)\)", text)]
+    routes = re.findall(r"`(?:GET|POST|DELETE) (/v1/[^?`]+)", text)
+    settings = re.findall(r"\b((?:GATEWAY|AUTH|ROUTER|USAGE)_[A-Z][A-Z_]+[A-Z])\b(?!…)", text)
+
+    assert metrics_of(text) <= DECLARED
+    assert set(RECORDED.findall(text)) <= RECORDS
+    assert [route for route in routes if f'"{route}"' not in sources()] == []
+    assert [setting for setting in settings if setting.removesuffix("_FILE") not in SETTINGS] == []
+    assert [link for link, _, _ in links if not (page.parent / link).exists()] == []
+    assert [a for link, _, a in links if a and a not in anchors(page.parent / link)] == []
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_every_alarm_is_played_ringing_and_silent(name: str) -> None:
+    """A rule without a test of both is a wish."""
+    played = [each for play in PLAYS for each in play.get("alert_rule_test", ()) if each["alertname"] == name]
+
+    assert any(each["exp_alerts"] for each in played)
+    assert any(not each["exp_alerts"] for each in played)
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+def test_every_recorded_series_is_played(name: str) -> None:
+    """What dashboards and alarms build on has figures that somebody worked out."""
+    asked = [each["expr"] for play in PLAYS for each in play.get("promql_expr_test", ())]
+
+    assert any(re.search(rf"{re.escape(name)}\b", expr) for expr in asked)
+
+
+def test_availability_counts_exactly_the_errors_that_are_not_the_callers() -> None:
+    """A new reason with a status of 500 and more counts; one of the caller's never does."""
+    exprs = [rule["expr"] for rule in rules(FOLDER / "slo.yaml") if rule.get("labels") == {"slo": "availability"}]
+    ours = sorted(reason.value.lower() for reason, rendering in RENDERING.items() if rendering.status >= 500)
+    paid = (access.CHAT, access.COMPLETIONS, access.EMBEDDINGS, access.MESSAGES, access.RESPONSES)
+
+    for expr in exprs:
+        codes, routes = re.search(r'code=~"([^"]+)"', expr), re.search(r'route=~"([^"]+)"', expr)
+        assert codes is not None
+        assert codes.group(1).split("|") == ours
+        assert routes is not None
+        assert all(re.fullmatch(routes.group(1), route) for route in paid)
+
+
+@needs_promtool
 @pytest.mark.parametrize("file", RULES, ids=lambda file: str(file.name))
 def test_prometheus_takes_the_rules(file: Path) -> None:
     """Its own checker reads expressions and templates."""
@@ -72,10 +151,20 @@ def test_prometheus_takes_the_rules(file: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on PATH")
+@needs_promtool
 @pytest.mark.parametrize("file", PLAYED, ids=lambda file: str(file.name))
 def test_alarms_ring_when_they_should_and_not_before(file: Path) -> None:
-    """Prometheus's own player of series: which alarm rings at which minute, and what it says."""
+    """Prometheus's own player of series: which alarm rings at which minute, what it says, and when it ends."""
     done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not on PATH: Debian's prometheus-alertmanager")
+def test_alertmanager_takes_its_configuration() -> None:
+    """Its own checker reads routes, receivers and inhibitions."""
+    file = FOLDER.parent / "alertmanager.yml"
+
+    done = subprocess.run(["amtool", "check-config", str(file)], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -52,6 +52,15 @@ def test_the_emulator_plays_both_providers_by_default():
     assert uses_emulator({})
 
 
+def test_only_an_emulated_gigachat_can_be_broken():
+    """The console has the emulator's control as long as it plays GigaChat, and no longer."""
+    played, real = environments(), environments({"GIGACHAT_CREDENTIALS": "bWluZQ=="})
+
+    control = f"http://127.0.0.1:{PORTS['EMULATOR_CONTROL_PORT']}"
+    assert played.of("gateway")["GATEWAY_EMULATOR_CONTROL_URL"] == control
+    assert "GATEWAY_EMULATOR_CONTROL_URL" not in real.of("gateway")
+
+
 def test_yandex_credentials_make_that_provider_the_real_one():
     """The emulator stands aside for it, and for it only."""
     caller = {"YC_API_KEY": "AQVN-mine", "YC_FOLDER_ID": "b1gmine"}

@@ -23,6 +23,7 @@ PROGRAMS = {
     "gateway": {"SERVICE": "gateway"},
     "emulator": {"SERVICE": "emulator", "PACKAGE": "emulator"},
     "tools": {"SERVICE": "tools", "PACKAGE": "tools"},
+    "migrate": {"SERVICE": "migrate", "CODE": "migrate"},
 }
 # Bytes 4 to 8 of a .pyc (PEP 552): hash-based, and the hash is not checked.
 UNCHECKED_HASH = b"\x01\x00\x00\x00"
@@ -241,3 +242,19 @@ def test_compose_is_the_one_that_builds_for_local_use():
     compose = (REPOSITORY / "docker-compose.yml").read_text()
 
     assert compose.count("args: {") == compose.count("args: {PROFILE: local, ") > 0
+
+
+def test_the_image_of_the_move_says_what_is_missing_where_no_suite_can_be_found(files, tmp_path):
+    """It has nothing of the local suite: databases are named, or the one line names the variables."""
+    for copy in copies(last_stage(DOCKERFILE, PROGRAMS["migrate"])):
+        perform(copy, files, REPOSITORY, tmp_path)
+    app = tmp_path / "app"
+    path = os.pathsep.join([str(app), str(app / "protos" / "gen"), str(Path(pytest.__file__).parents[1])])
+
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "migrate", "report", "--source", "old.db"],
+        cwd=app, env={"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 4
+    assert done.stderr == "no_target: No databases of 1.1 are named: set AUTH_POSTGRES_DSN and USAGE_POSTGRES_DSN.\n"

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from migrate.source import scan
 from migrate.tests.commands import contents, lines, migrate, stored
 from migrate.tests.old_database import WHEN, make, requests, spoil
 from services.usage.importing.imports import Batch, Imports
+from tools.migrate_demo import old_database
 
 
 def write_one_more(path: Path) -> None:
@@ -61,6 +63,23 @@ def test_every_row_has_one_fate_and_the_report_tells_it(
     assert [(str(cost), rows_, traces) for cost, rows_, traces in rows] == [("1.150000", 402, 400)]
     users = asyncio.run(stored(dsns["auth"], "SELECT id, tier FROM auth.users ORDER BY id"))
     assert users == [("user-1", "free"), ("user-2", "free")]
+
+
+def test_inspect_counts_what_run_then_does(
+    dsns: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of each kind of dirt that is known."""
+    old = tmp_path / "old.db"
+    old_database.make(old, 50, datetime(2026, 11, 1, tzinfo=UTC))
+    order = ("--source", str(old), "--naive-zone", "Europe/Moscow")
+
+    _, seen = migrate("inspect", *order, capsys=capsys)
+    _, summary = migrate("run", *order, "--report", str(tmp_path / "report"), capsys=capsys)
+
+    for name, counts in summary["tables"].items():
+        fates = ("rows", "as_it_is", "repaired", "quarantined")
+        assert [seen["tables"][name][fate] for fate in fates] == [counts[fate] for fate in fates]
+    assert summary["tables"]["usage"]["quarantined"] > 20
 
 
 def test_running_again_changes_nothing_and_verify_finds_nothing(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.__main__ import main
+from migrate.__main__ import VERBS, main
 from migrate.fates.fate import Quarantined
 from migrate.report.faults import ReportFault
 from migrate.report.files import ReportFiles
@@ -35,6 +35,43 @@ def test_a_second_command_does_not_get_into_the_folder_of_the_first(tmp_path: Pa
         pass
 
 
+def left(folder: Path) -> dict[str, bytes]:
+    """Return what is in a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("verb", ["inspect", "verify", "report", "undo"])
+def test_a_verb_that_writes_no_report_makes_no_folder_for_a_slip_of_the_pen(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor a log in a folder that is somebody else's."""
+    path = make(tmp_path / "old.db")
+    (tmp_path / "letters").mkdir()
+    for folder in ("typo", "letters"):
+        assert main([verb, "--source", str(path), "--report", str(tmp_path / folder)]) == 5
+        assert capsys.readouterr().err.startswith(f"report_missing: {tmp_path / folder} has no report: ")
+
+    assert not (tmp_path / "typo").exists()
+    assert left(tmp_path / "letters") == {}
+
+
+@pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
+def test_the_report_of_one_source_is_never_another_ones(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run of the second would begin by emptying the files of the first, with all that waits in them."""
+    first, second = (make(tmp_path / f"{name}.db") for name in ("first", "second"))
+    with ReportFiles(tmp_path / "report", first) as report:
+        report.quarantine("users", 1, Quarantined("id_missing", "id"), {"id": None})
+    before = left(tmp_path / "report")
+
+    assert main([verb, "--source", str(second), "--report", str(tmp_path / "report")]) == 5
+
+    said = capsys.readouterr().err
+    assert said.startswith(f"report_elsewhere: {tmp_path / 'report'} has the report of {first}: ")
+    assert left(tmp_path / "report") == before
+
+
 def test_a_folder_that_cannot_be_made_is_one_line_and_a_status_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,9 +85,11 @@ def test_a_folder_that_cannot_be_made_is_one_line_and_a_status_of_its_own(
 
 def test_the_log_tells_what_was_asked_and_how_it_ended(tmp_path: Path) -> None:
     path = make(tmp_path / "old.db")
-    (tmp_path / "empty.db").touch()
-    for source in ("old.db", "empty.db"):
-        main(["inspect", "--source", str(tmp_path / source), "--report", str(tmp_path / "report"), "--json"])
+    inspect = ["inspect", "--source", str(path), "--report", str(tmp_path / "report"), "--json"]
+    with ReportFiles(tmp_path / "report"):
+        main(inspect)
+        path.write_bytes(b"")
+        main(inspect)
 
     log = tmp_path / "report" / "log.jsonl"
     lines = [json.loads(line) for line in log.read_text().splitlines()]

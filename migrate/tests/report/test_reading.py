@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import migrate
 from migrate.__main__ import main
+from migrate.fates.accounts import NO_OWNER
 from migrate.fates.fate import Quarantined, Repair
-from migrate.report.files import ReportFiles
+from migrate.report.files import TRIAL, ReportFiles
+from migrate.report.words import REASONS
 from migrate.rules.verdict import Text
+from services.auth.importing.records import Arrival
 
 TABLES = {"usage": {"rows": 9, "as_it_is": 2, "repaired": 1, "quarantined": 6}}
 SUMMARY: dict[str, Any] = {
@@ -19,6 +24,7 @@ SUMMARY: dict[str, Any] = {
     "unreadable": {"usage": [[7, 9]]},
     "addresses_of_several": [["a@b.ru", "user-1", "user-2"], ["c@b.ru", "user-3", "user-4"]],
     "merged": {"user-4": "user-3"},
+    "naive_zone": "Europe/Moscow",
 }
 
 
@@ -55,7 +61,9 @@ def test_reasons_are_counted_with_three_examples_and_what_to_decide_has_its_comm
         (1, f"razvilka-migrate run --source 'old 1.db' --report {folder} --from-quarantine "
             f"{folder}/quarantine.jsonl --naive-zone ZONE"),
         (5, f"razvilka-migrate run --source 'old 1.db' --report {folder} --from-quarantine FILE"),
-        (1, "razvilka-migrate undo --source 'old 1.db'; then run ... --merge-users 'user-1<-user-2'"),
+        (1, "razvilka-migrate undo --source 'old 1.db'; then "
+            f"razvilka-migrate run --source 'old 1.db' --report {folder} --naive-zone Europe/Moscow "
+            "--merge-users 'user-1<-user-2'"),
         (1, ""),
         (0, ""),
     ]  # fmt: skip
@@ -65,9 +73,38 @@ def test_text_tells_bytes_and_never_the_key_that_lay_open(folder: Path, capsys: 
     main(["report", "--source", "old.db", "--report", str(folder)])
 
     said = capsys.readouterr().out
-    assert "quarantined by provider_status: history_of_1_0: 1 (rowid 1: text x'ff')" in said
+    assert (
+        "quarantined by usage.cost: cost_negative, a cost below zero, perhaps a refund: 5 (rowid 0: real -1.0;" in said
+    )
+    assert ", 1.1 writes its own: 1 (rowid 1: text x'ff')" in said
     assert "TO DECIDE: usage: rowids 7 to 9 cannot be read" in said
     assert "rz_live_secret" not in said
+
+
+def test_the_report_of_a_trial_says_so_and_names_no_command_that_would_be_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows come back from the quarantine of a run, and a run does not go into the folder of a trial."""
+    (folder / TRIAL).touch()
+    main(["report", "--source", "old.db", "--report", str(folder)])
+
+    said = capsys.readouterr().out.splitlines()
+    commands = [line.strip() for line in said if line.startswith("  ")]
+    assert said[0] == "A TRIAL: what would become of each row; nothing of it has moved"
+    assert commands == [
+        "razvilka-migrate run --source old.db --report DIR --naive-zone ZONE",
+        "razvilka-migrate run --source old.db --report DIR --from-quarantine FILE",
+        "razvilka-migrate run --source old.db --report DIR --naive-zone Europe/Moscow --merge-users 'user-1<-user-2'",
+    ]
+
+
+def test_a_value_is_shown_as_long_as_a_line_bears(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with ReportFiles(folder) as files:
+        files.quarantine("usage", 9, Quarantined("model_too_long", "model"), {"model": Text(b"m" * 100_000)})
+
+    main(["report", "--source", "old.db", "--report", str(folder)])
+
+    assert f"(rowid 9: text '{'m' * 70}... (100000 letters)')" in capsys.readouterr().out
 
 
 def test_a_line_that_a_killed_run_did_not_finish_is_no_fault_and_a_damaged_one_is(
@@ -95,3 +132,16 @@ def test_a_folder_without_a_report_is_one_line(tmp_path: Path, capsys: pytest.Ca
             }
         },
     )
+
+
+def test_every_reason_of_the_quarantine_is_said_in_words() -> None:
+    """Found where it is written, so that a new one is not forgotten."""
+    rooms = Path(migrate.__path__[0])
+    text = "".join(path.read_text() for room in ("fates", "moving", "rules") for path in (rooms / room).glob("*.py"))
+    written = set(re.findall(r'(?:Refused|Quarantined)\(\s*"([a-z0-9_]+)"', text))
+    made = {f"{arrival}_in_1_1" for arrival in Arrival if arrival not in (Arrival.INSERTED, Arrival.THERE_BEFORE)}
+    made |= {f"{noun}_{what}" for noun in ("model", "provider") for what in ("unreadable", "too_long")}
+
+    assert len(written) > 30
+    assert REASONS.keys() >= written | made | set(NO_OWNER)
+    assert [reason for reason in REASONS.keys() - made if f'"{reason}"' not in text] == []

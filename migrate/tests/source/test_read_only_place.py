@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import shutil
 import sqlite3
 import tempfile
@@ -15,6 +16,7 @@ from typing import Final
 
 import pytest
 
+from migrate.source.faults import SourceFault
 from migrate.source.file import open_source
 from migrate.tests.old_database import make, requests
 
@@ -68,3 +70,26 @@ def test_a_copy_is_read_with_what_is_only_in_its_log(folder: Path, tmp_path: Pat
     assert count == ROWS
     assert notes == ("read_only_place: a copy with its -wal file was read",)
     assert sorted(path.name for path in still.iterdir()) == ["old.db", "old.db-wal"]
+
+
+def test_no_room_for_the_copy_is_one_line(tmp_path: Path) -> None:
+    """A dead writer's journal is beside the file, so a copy of it is rolled back: 200 kB where 50 are left."""
+    live, died = make(tmp_path / "live.db", usage=requests(2_000)), tmp_path / "died"
+    died.mkdir()
+    with closing(sqlite3.connect(live)) as writer:
+        writer.execute("PRAGMA cache_size=1")
+        writer.execute("UPDATE usage SET model = 'never committed'")
+        for suffix in ("", "-journal"):
+            shutil.copyfile(f"{live}{suffix}", died / f"old.db{suffix}")
+        writer.rollback()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(SourceFault) as caught, open_source(died / "old.db", tmp_path / "aside" / "copy"):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert caught.value.code == "source_not_copied"
+    assert f"{tmp_path / 'aside'} (" in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -105,3 +105,26 @@ def test_honest_rows_go_the_quick_way(changed: dict[str, Any]) -> None:
 
     assert plain.read((1, *(row[name] for name in ORDER), None)) is not None
     assert set(COLUMNS) == set(ORDER)
+
+
+@pytest.mark.parametrize("fraction", [".1234567", ".000000001", ".999999999"])
+def test_more_digits_than_postgresql_keeps_go_the_slow_way_which_tells_that_it_cuts_them(fraction: str) -> None:
+    plain, reading = reader()
+    written = f"2025-03-04 12:00:00{fraction}Z"
+    row = HONEST | {"created_at": written}
+    fate = request_fate({name: stored(cell) for name, cell in row.items()}, reading, NAMES)
+
+    assert plain.read((1, *(row[name] for name in ORDER), None)) is None
+    assert isinstance(fate, Moved)
+    assert [(repair.field, repair.rule) for repair in fate.repairs] == [("created_at", "cut_to_microseconds")]
+
+
+def test_zeros_behind_the_microseconds_cut_nothing() -> None:
+    plain, _ = reader()
+    exact, longer = (
+        plain.read((1, *((HONEST | {"created_at": f"2025-03-04 12:00:00.5{zeros}Z"})[name] for name in ORDER), None))
+        for zeros in ("", "00000000")
+    )
+
+    assert exact is not None
+    assert exact == longer

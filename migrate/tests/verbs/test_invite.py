@@ -91,7 +91,7 @@ def test_a_source_that_was_not_moved_is_one_line(
 ) -> None:
     capsys.readouterr()
 
-    status = main(["invite", "--source", str(tmp_path / "other.db"), "--report", str(tmp_path / "report")])
+    status = main(["invite", "--source", str(tmp_path / "other.db"), "--report", str(tmp_path / "other")])
 
     assert status == 3
     assert capsys.readouterr().err.startswith("not_moved: Nothing was moved from ")

@@ -16,6 +16,7 @@ def test_a_line_is_said_each_time_that_a_part_is_done(capsys: pytest.CaptureFixt
     assert [line.split(" rows", 1)[0] for line in said] == [
         f"usage: {rows} of 1,000" for rows in ("100", "500", "1,000")
     ]
+    assert said[0] == "usage: 100 of 1,000 rows"
     assert "min left" in said[1]
 
 

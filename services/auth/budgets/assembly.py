@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 
-from services.auth.budgets.administrators import Administrators
 from services.auth.budgets.management import Budgets
 from services.auth.budgets.membership import Organizations
 from services.auth.budgets.rpc import BudgetServicer
 from services.auth.budgets.store.caps import BudgetStore
 from services.auth.budgets.store.organizations import OrganizationStore
+from services.auth.shared.administrators import Administrators
 from services.auth.shared.dependencies import Dependencies
 from services.auth.shared.domain.tier import Tier, TierLimits
 from services.auth.shared.store.accounts import AccountStore

@@ -11,7 +11,6 @@ from uuid import UUID
 from servicekit.call import current_call
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, PermissionDenied
-from services.auth.budgets.administrators import Administrators
 from services.auth.budgets.domain.cap import Cap, CapOrder, Owner, Source, check_change, check_new
 from services.auth.budgets.store.caps import (
     BudgetStore,
@@ -23,6 +22,7 @@ from services.auth.budgets.store.caps import (
     insert_cap,
     update_cap,
 )
+from services.auth.shared.administrators import Administrators
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction, AuditEvent
 from services.auth.shared.domain.bounds import check_room

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from servicekit.call import current_call
 from servicekit.errors import Conflict, ErrorReason, NotFound
-from services.auth.budgets.administrators import Administrators
 from services.auth.budgets.domain.cap import Owner
 from services.auth.budgets.domain.organization import DEFAULT_ZONE, Membership, Organization, check_name
 from services.auth.budgets.store.caps import delete_caps_of, find_owner
@@ -19,6 +18,7 @@ from services.auth.budgets.store.organizations import (
     insert_organization,
     organization_of,
 )
+from services.auth.shared.administrators import Administrators
 from services.auth.shared.domain.audit import AuditAction, AuditEvent
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.time_zone import check_time_zone

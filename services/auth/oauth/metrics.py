@@ -20,6 +20,9 @@ REFRESHES = Counter("razvilka_auth_oauth_refreshes_total", "Refresh tokens trade
 REUSES = Counter(
     "razvilka_auth_oauth_reuse_detected_total", "Codes and refresh tokens presented a second time.", ["what"]
 )
+# There from the start: of a counter that begins with 1 Prometheus sees no increase.
+for _what in ("code", "refresh_token"):
+    REUSES.labels(_what)
 REVOCATIONS = Counter("razvilka_auth_oauth_revocations_total", "Grants, tokens and clients ended early.", ["kind"])
 JWKS_AGE = Gauge("razvilka_auth_oauth_jwks_age_seconds", "Seconds since the key that signs now began to sign.")
 JWKS_KEYS = Gauge("razvilka_auth_oauth_jwks_keys", "Public keys that are published.")

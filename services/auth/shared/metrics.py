@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import Counter, Gauge, Histogram
 
 REVOCATION_PUBLISH_SECONDS = Histogram(
@@ -13,7 +15,10 @@ REVOCATIONS_WAITING = Gauge(
     "razvilka_auth_revocations_waiting", "Revocations that the gateways have not been told (at most 1,000 are counted)."
 )
 AUDIT_CHAIN_INTACT = Gauge(
-    "razvilka_auth_audit_chain_intact", "1 while every row of the audit log follows from the one before, else 0."
+    "razvilka_auth_audit_chain_intact",
+    "1 while every row of the audit log follows from the one before, else 0; NaN before the first check.",
 )
+# Not 0: a database that is away at the start would ring the alarm of a broken chain.
+AUDIT_CHAIN_INTACT.set(math.nan)
 AUDIT_ROWS_CHECKED = Gauge("razvilka_auth_audit_rows_checked", "Number of the last audit row that was checked.")
-UPKEEP_FAILURES = Counter("razvilka_auth_upkeep_failures_total", "Background jobs that failed, by job.", ["job"])
+UPKEEP_FAILURES = Counter("razvilka_auth_upkeep_failures_total", "Background jobs that failed, by task.", ["task"])

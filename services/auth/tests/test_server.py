@@ -161,4 +161,4 @@ async def test_upkeep_survives_a_job_that_fails(clock: FakeClock) -> None:
     task.cancel()
 
     assert runs == [0, 10, 20, 3620]
-    assert REGISTRY.get_sample_value("razvilka_auth_upkeep_failures_total", {"job": "test"}) == 2
+    assert REGISTRY.get_sample_value("razvilka_auth_upkeep_failures_total", {"task": "test"}) == 2

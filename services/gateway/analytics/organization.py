@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from servicekit.clock import Clock
+from services.gateway.analytics import page_token
 from services.gateway.analytics.grammar import BEGINNING, check_span, refusal
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.usage_statistics.client import StatisticsClient
@@ -37,6 +39,8 @@ _LISTS: Final = ("group_by", "models", "api_key_ids", "user_ids", "project_ids")
 LISTS: Final = frozenset({*_LISTS, *[f"{name}[]" for name in _LISTS]})
 COMPLETIONS: Final = ("chat.completions", "completions", "messages", "responses")
 WIDTHS: Final = {"1h": (timedelta(hours=1), "hour", 24, 168), "1d": (timedelta(days=1), "day", 7, 180)}
+# Of a page, over all its buckets: the usage of a day by model and key may be a hundred thousand results.
+RESULTS_MAX: Final = 1_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Show = Callable[[Row, dict[str, str | None]], dict[str, Any]]
@@ -50,7 +54,7 @@ class OrganizationParams(BaseModel):
     end_time: int | None = Field(None, ge=0, le=10**11, description="Unix seconds, excluded; without it: now.")
     bucket_width: str = Field("1d", description="`1h` or `1d`, in UTC.")
     limit: int | None = Field(None, ge=1, description="Buckets of a page: 24 or 7 unless said, 168 or 180 at most.")
-    page: str = Field("", max_length=32, description="`next_page` of the page before.")
+    page: str = Field("", max_length=4096, description="`next_page` of the page before.")
     group_by: Texts
     models: Texts
     api_key_ids: Texts
@@ -60,12 +64,17 @@ class OrganizationParams(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The buckets of a page: where each begins and ends, and where the next page begins, in Unix seconds."""
+    """The buckets of a page: where each begins and ends, and where the next page begins, in Unix seconds.
+
+    Attributes:
+        after: the group in the first bucket behind which the page begins; None: it begins with the bucket.
+    """
 
     period: Period
     bucket: str
     width_s: int
     next_s: int | None
+    after: tuple[str, ...] | None
 
 
 def organization_router(statistics: StatisticsClient, clock: Clock) -> APIRouter:
@@ -76,12 +85,13 @@ def organization_router(statistics: StatisticsClient, clock: Clock) -> APIRouter
         request: Request, context: RequestContext, given: OrganizationParams, groups: dict[str, str | None], show: Show
     ) -> dict[str, Any]:
         params = _with_brackets(given, request)
-        page = _page(params, clock.now())
         named, asked = _groups(params.group_by, groups)
+        page = _page(params, clock.now(), len(asked))
         whose, filters = _whose(params, context.known_caller), _filters(params)
         if groups is USAGE_GROUPS:
             filters["endpoint"] = COMPLETIONS
-        question = Question(page.period, page.bucket, asked, filters)
+        after = None if page.after is None else (page.period.since, page.after)
+        question = Question(page.period, page.bucket, asked, filters, limit=RESULTS_MAX + 1, after=after)
         stats = await statistics.stats(whose, question, context.call)
         return _body(page, stats.rows, lambda row: show(row, _values(row, named, asked, groups)))
 
@@ -118,7 +128,7 @@ def _with_brackets(params: OrganizationParams, request: Request) -> Organization
     return params.model_copy(update=added)
 
 
-def _page(params: OrganizationParams, now: datetime) -> Page:
+def _page(params: OrganizationParams, now: datetime, dimensions: int) -> Page:
     if params.bucket_width not in WIDTHS:
         raise refusal("bucket_width", f"must be {' or '.join(WIDTHS)}")
     width, bucket, usual, most = WIDTHS[params.bucket_width]
@@ -127,23 +137,15 @@ def _page(params: OrganizationParams, now: datetime) -> Page:
         raise refusal("limit", f"is at most {most} where `bucket_width` is {params.bucket_width}")
     width_s = int(width.total_seconds())
     end_s = int(now.timestamp()) if params.end_time is None else params.end_time
-    given_s = _page_start(params.page, params.start_time)
+    begins_s, after = page_token.read(params.page, dimensions) if params.page else (params.start_time, None)
+    given_s = max(begins_s, params.start_time)
     first = "page" if params.page else "start_time"
     check_span(_moment(given_s), _moment(end_s), first, "end_time", ends_now=params.end_time is None)
     begin_s = max(given_s, int(BEGINNING.timestamp()))
     begin_s -= begin_s % width_s
     until_s = min(begin_s + limit * width_s, end_s)
     period = Period(_moment(begin_s), _moment(until_s), "UTC")
-    return Page(period, bucket, width_s, until_s if until_s < end_s else None)
-
-
-def _page_start(page: str, start_s: int) -> int:
-    if not page:
-        return start_s
-    text = page.removeprefix("page_")
-    if text == page or not (text.isascii() and text.isdigit()):
-        raise refusal("page", "must be `next_page` of an earlier page")
-    return max(int(text), start_s)
+    return Page(period, bucket, width_s, until_s if until_s < end_s else None, after)
 
 
 def _moment(unix_s: int) -> datetime:
@@ -189,17 +191,29 @@ def _values(
 
 def _body(page: Page, rows: Sequence[Row], show: Callable[[Row], dict[str, Any]]) -> dict[str, Any]:
     begin_s, end_s = int(page.period.since.timestamp()), int(page.period.until.timestamp())
+    shown, following = rows[:RESULTS_MAX], None if page.next_s is None else page_token.of(page.next_s)
+    if len(rows) > RESULTS_MAX:
+        # The bucket that the next result lies in comes again, without those that were shown.
+        next_s, last = _starts_s(rows[RESULTS_MAX]), rows[RESULTS_MAX - 1]
+        following = page_token.of(next_s, last.group if _starts_s(last) == next_s else None)
+        end_s = _starts_s(last) + page.width_s
+    results: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in shown:
+        results[_starts_s(row)].append(show(row))
     buckets = [
         {
             "object": "bucket",
             "start_time": start_s,
-            "end_time": min(start_s + page.width_s, end_s),
-            "results": [show(row) for row in rows if row.starts_at == _moment(start_s)],
+            "end_time": min(start_s + page.width_s, int(page.period.until.timestamp())),
+            "results": results[start_s],
         }
         for start_s in range(begin_s, end_s, page.width_s)
     ]
-    following = None if page.next_s is None else f"page_{page.next_s}"
     return {"object": "page", "data": buckets, "has_more": following is not None, "next_page": following}
+
+
+def _starts_s(row: Row) -> int:
+    return int(row.starts_at.timestamp()) if row.starts_at else 0
 
 
 def _usage_result(row: Row, group: dict[str, str | None]) -> dict[str, Any]:

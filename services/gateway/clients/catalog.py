@@ -54,6 +54,8 @@ class Model:
     shutdown_at: datetime | None = None
     deprecated_at: datetime | None = None
     created_at: datetime | None = None
+    # Since when the name has stood for `resolved_model`, where it may come to stand for another.
+    resolved_since: datetime | None = None
     description: str = ""
     fallbacks: tuple[str, ...] = ()
     chars_per_token: float = 3.0

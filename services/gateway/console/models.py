@@ -17,6 +17,7 @@ from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 # People compare the price of so many tokens.
 THOUSAND: Final = 1000
+PARTS: Final = ("prompt", "completion", "cached_prompt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,17 @@ class ModelsPage:
     async def show(self, page: PageContext) -> PageAnswer:
         """Show every model that the person may use."""
         models, health = await asyncio.gather(self.api.get(page, "/v1/models"), self._health(page))
-        rows = [{**model, "price": _price(model), "health": health.get(model["id"])} for model in models["data"]]
-        return TemplatePage("models.html", {"models": rows})
+        rows = [
+            {
+                **model,
+                "price": None if model["pricing"] is None else _per_thousand(model["pricing"]),
+                # The newest first, as people look for it.
+                "history": [_dated(price) for price in reversed(model["price_history"])],
+                "health": health.get(model["id"]),
+            }
+            for model in models["data"]
+        ]
+        return TemplatePage("models.html", {"models": rows, "price_parts": PARTS})
 
     async def _health(self, page: PageContext) -> Mapping[str, Mapping[str, Any]]:
         """Return how each model version is now; of none while the routers cannot be asked."""
@@ -42,12 +52,13 @@ class ModelsPage:
         return {model["model"]: model for provider in found["data"] for model in provider["models"]}
 
 
-def _price(model: Mapping[str, Any]) -> Mapping[str, str] | None:
+def _per_thousand(pricing: Mapping[str, str]) -> Mapping[str, str]:
     """Return roubles for a thousand tokens, as exact as the catalogue has them."""
-    pricing = model["pricing"]
-    if pricing is None:
-        return None
-    return {name: _written(Decimal(pricing[name]) * THOUSAND) for name in ("prompt", "completion", "cached_prompt")}
+    return {name: _written(Decimal(pricing[name]) * THOUSAND) for name in PARTS}
+
+
+def _dated(price: Mapping[str, str]) -> Mapping[str, str]:
+    return {"valid_from": price["valid_from"], **_per_thousand(price)}
 
 
 def _written(amount: Decimal) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
+from services.gateway.console.demo import is_local
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
@@ -34,10 +35,11 @@ MOST_ADVICE: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class OverviewPage:
-    """The first page of the console."""
+    """The first page of the console. `may_break`: a visitor at this machine is shown where to break something."""
 
     shared: PageDependencies
     api: OwnApi
+    may_break: bool
 
     def all(self) -> list[Endpoint]:
         """Return the page, and what its buttons do."""
@@ -50,7 +52,8 @@ class OverviewPage:
         """Show each part, or that it cannot be told at the moment."""
         answers = await asyncio.gather(*[self._part(page, *question) for question in PARTS.values()])
         parts = dict(zip(PARTS, answers, strict=True))
-        return TemplatePage("overview.html", {**parts, "most_advice": MOST_ADVICE})
+        can_break = self.may_break and is_local(page)
+        return TemplatePage("overview.html", {**parts, "most_advice": MOST_ADVICE, "can_break": can_break})
 
     async def decide(self, page: PageContext) -> PageAnswer:
         """Accept a piece of advice, or dismiss it with a reason."""

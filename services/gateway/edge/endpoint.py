@@ -19,7 +19,7 @@ from services.gateway.edge.header_values import plain_value
 from services.gateway.edge.origin import header
 from services.gateway.edge.problems import Headers, code_of
 from services.gateway.edge.request_context import RequestContext, context_of
-from services.gateway.edge.respond import Answer, send_answer
+from services.gateway.edge.respond import Answer, Handover, send_answer
 
 # What a page of another site reads of an answer beside its body.
 EXPOSED: Final = (b"access-control-expose-headers", b"www-authenticate, dpop-nonce, retry-after")
@@ -28,8 +28,8 @@ EXPOSED: Final = (b"access-control-expose-headers", b"www-authenticate, dpop-non
 class Responder(Protocol):
     """What answers one request."""
 
-    async def answer(self, receive: Receive) -> Answer:
-        """Return the answer.
+    async def answer(self, receive: Receive) -> Answer | Handover:
+        """Return the answer, or who gives it.
 
         Raises:
             OAuthRefused: what was sent will not do.
@@ -96,11 +96,14 @@ class Endpoint:
             await send_answer(send, self._preflight(self.cors.headers(scope)))
             return
         answer = await self._answer(scope, receive, context)
+        if isinstance(answer, Handover):
+            await answer.serve(send)
+            return
         if self.cors:
             answer.headers.extend([*self.cors.headers(scope), EXPOSED])
         await send_answer(send, answer)
 
-    async def _answer(self, scope: Scope, receive: Receive, context: RequestContext) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive, context: RequestContext) -> Answer | Handover:
         responder = self.responder(scope, context)
         try:
             if scope["method"] not in self.methods:

@@ -161,7 +161,7 @@ def close(context: RequestContext) -> None:
     route = context.route or _UNKNOWN
     method = context.method if context.method in _METHODS else _UNKNOWN
     metrics.requests(route, method, context.status).inc()
-    metrics.seconds(route).observe(seconds)
+    metrics.seconds(route).observe(seconds, context.span.exemplar)
     if context.error_code:
         metrics.ERRORS.labels(route, context.error_code).inc()
     access_log.write(context, seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.types import Send
@@ -19,6 +19,13 @@ class Answer:
     status: int
     headers: Headers
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """An answer that somebody else makes and sends: `serve` does."""
+
+    serve: Callable[[Send], Awaitable[None]]
 
 
 def json_answer(status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:

@@ -33,8 +33,7 @@ from services.gateway.metering.metering import Meter, Metering
 from services.gateway.metering.usage_record import Attempt, Outcome, Source, Status, TokenUsage
 from services.gateway.settings import GatewaySettings
 
-# In the router's error: what calls of the failed request have used all the same.
-USED = "used"
+USED = "used"  # in the router's error: what calls of the failed request have used all the same
 
 
 class PaidCalls:
@@ -130,7 +129,8 @@ class PaidCall:
             context = self.context
             context.first_token_ms = context.elapsed_ms
             if context.cache_status is not CacheStatus.HIT:
-                metrics.first_token(self.route.provider, self.route.model).observe(context.elapsed_s)
+                seconds = metrics.first_token(self.route.provider, self.route.model)
+                seconds.observe(context.elapsed_s, context.span.exemplar)
 
     def answered(self, route: Route, chars: int, usage: TokenUsage | None) -> None:
         """Note an answer that a provider has made: it is billed, whatever becomes of others in the same request."""

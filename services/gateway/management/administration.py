@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
 
-from services.gateway.clients.administration import AdministrationClient, Credential, Order
+from services.gateway.clients.administration.client import AdministrationClient, Credential, Order
 from services.gateway.edge.origin import origin_of
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import Needs, Scope

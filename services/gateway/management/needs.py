@@ -18,6 +18,7 @@ from services.gateway.management import (
     model_names,
     providers,
 )
+from services.gateway.management.people import routes as people
 
 _ROOMS: Final = (
     abuse,
@@ -30,6 +31,7 @@ _ROOMS: Final = (
     key_info,
     keys,
     model_names,
+    people,
     providers,
 )
 NEEDS: Final[tuple[Needs, ...]] = tuple(room.NEEDS for room in _ROOMS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.gateway.clients.administration import AdministrationClient
+from services.gateway.clients.administration.client import AdministrationClient
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management import catalog, providers

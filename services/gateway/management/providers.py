@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from services.gateway.clients.administration import AdministrationClient, Order
+from services.gateway.clients.administration.client import AdministrationClient, Order
 from services.gateway.clients.router.administration import (
     CircuitState,
     DrainOrder,

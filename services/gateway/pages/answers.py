@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from starlette.types import Send
 
 from servicekit.errors import Internal, NotFound, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.edge.header_values import address_value
@@ -11,7 +14,7 @@ from services.gateway.edge.problems import Headers, headers_of, status_of
 from services.gateway.edge.respond import Answer
 from services.gateway.pages.menu import menu
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.policy import REPORTING, page_policy
+from services.gateway.pages.policy import REPORTING, page_policy, scripted_policy
 from services.gateway.pages.rendering import render
 
 ERROR: Final = "error.html"
@@ -20,13 +23,14 @@ _HTML: Final = (b"content-type", b"text/html; charset=utf-8")
 
 @dataclass(frozen=True, slots=True)
 class TemplatePage:
-    """A page to show. `targets`: where its forms may lead beside here."""
+    """A page to show. `targets`: where its forms may lead beside here; `scripted`: it brings a script of ours."""
 
     template: str
     values: dict[str, Any] = field(default_factory=dict)
     status: int = 200
     targets: tuple[str, ...] = ()
     headers: Headers = field(default_factory=list)
+    scripted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,16 @@ class Download:
     cache_control: bytes = b"no-store"
 
 
-PageAnswer = TemplatePage | Redirect | Download
+@dataclass(frozen=True, slots=True)
+class FromApi:
+    """What the API answers, as it makes it: `serve` sends it. For scripts of ours."""
+
+    serve: Callable[[Send], Awaitable[None]]
+
+
+# What becomes a page.
+Rendered = TemplatePage | Redirect | Download
+PageAnswer = Rendered | FromApi
 
 
 def error_page(error: str, description: str, status: int, headers: Headers | None = None) -> TemplatePage:
@@ -70,7 +83,7 @@ def failure_page(error: ServiceError) -> TemplatePage:
     return error_page(code, "", status, wait)
 
 
-def page_answer(page: PageContext, answer: PageAnswer) -> Answer:
+def page_answer(page: PageContext, answer: Rendered) -> Answer:
     """Return a page's answer with the cookies that were set on the way."""
     headers: Headers = [(b"set-cookie", cookie) for cookie in page.set_cookies]
     status, body = 200, b""
@@ -84,7 +97,7 @@ def page_answer(page: PageContext, answer: PageAnswer) -> Answer:
         headers += [(b"content-type", answer.media_type), *answer.headers]
     else:
         status, body = answer.status, _rendered(page, answer)
-        page.context.policy = page_policy(answer.targets)
+        page.context.policy = scripted_policy() if answer.scripted else page_policy(answer.targets)
         headers += [_HTML, (b"pragma", b"no-cache"), *answer.headers]
     headers += [REPORTING, (b"x-frame-options", b"DENY"), (b"content-length", str(len(body)).encode())]
     return Answer(status, headers, b"" if page.scope["method"] == "HEAD" else body)
@@ -94,7 +107,7 @@ def _rendered(page: PageContext, shown: TemplatePage) -> bytes:
     values: dict[str, Any] = {
         "csrf": page.csrf if page.browser else "",
         "path": page.path,
-        "menu": menu(),
+        "menu": menu(is_admin=page.is_admin),
         "user": page.user,
         "switches": page.switches() if page.scope["method"] == "GET" else [],
         "switch_fields": {},

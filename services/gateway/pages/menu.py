@@ -28,12 +28,16 @@ def _sections(*names: str) -> tuple[Section, ...]:
     return tuple(Section(f"{CONSOLE}/{name}", name) for name in names)
 
 
-_OVERVIEW: Final = Group("see", (Section(CONSOLE, "overview"), *_sections("usage", "requests", "models")))
+_OVERVIEW: Final = Group("see", (Section(CONSOLE, "overview"), *_sections("usage", "requests", "models", "playground")))
 _ACCESS: Final = Group("access", _sections("keys", "applications"))
 _PERSON: Final = Group("person", _sections("profile", "security", "sessions", "data"))
+_ADMIN: Final = Group(
+    "admin",
+    tuple(Section(f"{CONSOLE}/admin/{name}", f"admin_{name}") for name in ("people", "providers", "catalog", "audit")),
+)
 _LEAVE: Final = Group("leave", (Section("/logout", "logout"),))
 
 
-def menu() -> tuple[Group, ...]:
+def menu(*, is_admin: bool = False) -> tuple[Group, ...]:
     """Return what a person is shown."""
-    return (_OVERVIEW, _ACCESS, _PERSON, _LEAVE)
+    return (_OVERVIEW, _ACCESS, *([_ADMIN] if is_admin else []), _PERSON, _LEAVE)

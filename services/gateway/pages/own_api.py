@@ -1,7 +1,8 @@
 """The public API, asked within this process in the name of whoever is logged in.
 
 A page can thus show nothing that the API would not say, and do nothing that it would not do: the same routes, scopes,
-checks and bodies. There is no second hop, no credential on the way and no limit of an address.
+checks and bodies. There is no second hop, no credential on the way and no limit of an address. What it pays for
+is billed to that person as every other request.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.call import TRACEPARENT
 from servicekit.errors import Internal
+from services.gateway.edge.problems import Headers
 from services.gateway.edge.request_context import KEY, RequestContext
 from services.gateway.pages.page_context import PageContext
 
@@ -25,12 +27,13 @@ _JSON: Final = (b"content-type", b"application/json")
 
 @dataclass(frozen=True, slots=True)
 class ApiRefused(Exception):
-    """The API said no: with which status and code, in which sentence, about which field ("": none)."""
+    """The API said no: status, code, a sentence, the field that it is about ("": none), the refused request."""
 
     status: int
     code: str
     message: str
     param: str
+    request_id: str = ""
 
 
 class OwnApi:
@@ -70,16 +73,51 @@ class OwnApi:
         answer = await self._ask(page, method, path, b"", sent)
         return json.loads(answer) if answer else None
 
+    async def pay(self, page: PageContext, path: str, body: Mapping[str, Any], *, once: str) -> Any:
+        """Return what a paid route says. `once` names the question: asked again, it has the same answer and bill.
+
+        Raises:
+            ApiRefused: it said no.
+        """
+        sent = json.dumps(body).encode()
+        scope = _scope(page, "POST", path, b"", sent)
+        scope["headers"].append((b"idempotency-key", once.encode()))
+        # One page may pay for several: each is a request of its own in the books.
+        _enter(page, scope, RequestContext(scope))
+        gathered = _Gathered(sent)
+        await self._serve(scope, gathered.receive, gathered.send)
+        return json.loads(gathered.answer())
+
+    async def hand_over(self, page: PageContext, path: str, body: Mapping[str, Any], send: Send) -> None:
+        """Have a paid route answer the page's own request, as it makes the answer, to whoever opened the page.
+
+        When their connection is lost, it ends and is billed as for every caller who leaves.
+        """
+        sent = json.dumps(body).encode()
+        scope = _scope(page, "POST", path, b"", sent)
+        context = scope[KEY] = page.context
+        context.caller = page.known_caller
+        await self._serve(scope, _body_of(sent), send)
+
     async def _ask(self, page: PageContext, method: str, path: str, query: bytes, body: bytes) -> bytes:
         scope = _scope(page, method, path, query, body)
-        _enter(page, scope)
+        context = RequestContext(scope)
+        context.request_id = page.context.request_id
+        _enter(page, scope, context)
         gathered = _Gathered(body)
         await self._serve(scope, gathered.receive, gathered.send)
         return gathered.answer()
 
 
+def _body_of(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
 def _scope(page: PageContext, method: str, path: str, query: bytes, body: bytes) -> Scope:
-    headers = [(TRACEPARENT.encode(), page.call.trace.traceparent.encode())]
+    headers: Headers = [(TRACEPARENT.encode(), page.call.trace.traceparent.encode())]
     if body:
         headers += [_JSON, (b"content-length", str(len(body)).encode())]
     kept = {name: page.scope[name] for name in ("type", "asgi", "http_version", "scheme", "server", "client")}
@@ -95,11 +133,10 @@ def _scope(page: PageContext, method: str, path: str, query: bytes, body: bytes)
     }
 
 
-def _enter(page: PageContext, scope: Scope) -> None:
+def _enter(page: PageContext, scope: Scope, context: RequestContext) -> None:
     """Say who asks: there is no credential in the request, so nobody else could. Without a login: nobody."""
-    context = scope[KEY] = RequestContext(scope)
-    context.request_id = page.context.request_id
-    context.call = replace(page.call, trace=context.call.trace)
+    scope[KEY] = context
+    context.call = replace(page.call, trace=context.call.trace, request_id=context.request_id)
     context.caller = page.user.caller if page.user else None
 
 
@@ -107,12 +144,9 @@ class _Gathered:
     """An answer, gathered from what the application sends."""
 
     def __init__(self, body: bytes) -> None:
-        self._body = body
+        self.receive = _body_of(body)
         self._status = 0
         self._parts: list[bytes] = []
-
-    async def receive(self) -> Message:
-        return {"type": "http.request", "body": self._body, "more_body": False}
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -131,4 +165,5 @@ class _Gathered:
 
 def _refused(status: int, body: bytes) -> ApiRefused:
     error = json.loads(body)["error"]
-    return ApiRefused(status, error["code"], error["message"], error.get("param") or "")
+    request_id = error.get("details", {}).get("request_id", "")
+    return ApiRefused(status, error["code"], error["message"], error.get("param") or "", request_id)

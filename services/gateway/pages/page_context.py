@@ -16,6 +16,7 @@ from services.gateway.clients.oauth_views import Origin, Params
 from services.gateway.edge.origin import header
 from services.gateway.edge.reading.params import first
 from services.gateway.edge.request_context import RequestContext
+from services.gateway.identity.access import Scope as CredentialScope
 from services.gateway.pages import cookies, forms
 from services.gateway.pages.cookies import CookieJar
 from services.gateway.pages.language import LANGUAGES, choose
@@ -108,6 +109,12 @@ class PageContext:
         if caller is None:
             raise RuntimeError("the session was opened in this very request")
         return caller
+
+    @property
+    def is_admin(self) -> bool:
+        """Tell whether who is logged in is shown the pages of administrators; the API decides on each question."""
+        caller = self.user.caller if self.user else None
+        return caller is not None and CredentialScope.ADMIN in caller.scopes
 
     def log_in(self, logged_in: LoggedIn) -> None:
         """Take over a fresh session: forms shown from now on belong to it."""

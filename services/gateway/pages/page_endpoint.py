@@ -14,13 +14,14 @@ from services.gateway.clients.oauth_views import OAuthRefused
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.origin import header, origin_of
 from services.gateway.edge.problems import Headers
+from services.gateway.edge.reading.body import SMALL, BodyLimits
 from services.gateway.edge.reading.params import first, parse_params, read_form
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.edge.respond import Answer
+from services.gateway.edge.respond import Answer, Handover
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.identity.key_sets import KeySet
 from services.gateway.pages import forms, metrics
-from services.gateway.pages.answers import PageAnswer, Redirect, error_page, failure_page, page_answer
+from services.gateway.pages.answers import FromApi, PageAnswer, Redirect, error_page, failure_page, page_answer
 from services.gateway.pages.cookies import CookieJar
 from services.gateway.pages.own_api import ApiRefused
 from services.gateway.pages.page_context import LoggedInUser, PageContext
@@ -54,6 +55,7 @@ def page_endpoint(
     *,
     login_required: bool = False,
     foreign_posts: bool = False,
+    form_limits: BodyLimits = SMALL,
 ) -> Endpoint:
     """Return a page.
 
@@ -64,9 +66,11 @@ def page_endpoint(
         post: takes its form.
         login_required: only for people who are logged in; others are sent to log in and come back.
         foreign_posts: other sites may post here: the authorization endpoint (OpenID Connect Core 3.1.2.1).
+        form_limits: what a form may weigh.
     """
     handlers = {method: handle for method, handle in (("GET", get), ("HEAD", get), ("POST", post)) if handle}
-    return Endpoint(path, tuple(handlers), Page(shared, handlers, login_required, foreign_posts), shared.limit)
+    definition = Page(shared, handlers, login_required, foreign_posts, form_limits)
+    return Endpoint(path, tuple(handlers), definition, shared.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class Page:
     handlers: Mapping[str, Handle]
     login_required: bool
     foreign_posts: bool
+    form_limits: BodyLimits
 
     def __call__(self, scope: Scope, context: RequestContext) -> PageResponder:
         """Return what answers one request; until its cookies are read, it speaks the browser's language."""
@@ -93,10 +98,11 @@ class PageResponder:
     page: PageContext
     definition: Page
 
-    async def answer(self, receive: Receive) -> Answer:
+    async def answer(self, receive: Receive) -> Answer | Handover:
         """Return what the page says, or the way to the login."""
         try:
-            return page_answer(self.page, await self._answered(receive))
+            answer = await self._answered(receive)
+            return Handover(answer.serve) if isinstance(answer, FromApi) else page_answer(self.page, answer)
         except ApiRefused as exc:
             self.page.context.error_code = exc.code
             return page_answer(self.page, error_page(exc.code, exc.message, exc.status))
@@ -110,7 +116,7 @@ class PageResponder:
         page.query = parse_params(page.scope["query_string"])
         page.begin()
         if page.scope["method"] == "POST":
-            page.form = await read_form(page.scope, receive)
+            page.form = await read_form(page.scope, receive, definition.form_limits)
             page.choose_language()
             if not definition.foreign_posts:
                 _check_form(page)
@@ -147,6 +153,14 @@ async def require_user(page: PageContext, accounts: AccountClient) -> LoggedInUs
         page.context.call = replace(page.context.call, credential=b"Session " + page.session.encode())
         page.choose_language(page.user.profile.language)
     return page.user
+
+
+async def recognise(page: PageContext, accounts: AccountClient) -> None:
+    """Let whoever is logged in see their own of a page that is there for everybody."""
+    try:
+        await require_user(page, accounts)
+    except (NotLoggedIn, ServiceError):
+        return
 
 
 def _own_address(page: PageContext) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from services.gateway.pages.language import LANGUAGES, TEXTS
+from services.gateway.pages.numbers import Numbers, numbers_of
 from services.gateway.pages.static_files import URLS
 
 _ENVIRONMENT: Final = Environment(
@@ -21,7 +23,6 @@ _ENVIRONMENT: Final = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_FORMATS: Final = {"ru": "%d.%m.%Y %H:%M", "en": "%d %b %Y, %H:%M"}
 
 
 class Translator:
@@ -36,6 +37,12 @@ class Translator:
         text = self._texts[name]
         return text.format(**values) if values else text
 
+    def count(self, name: str, count: int, /, **values: object) -> str:
+        """Return the text in the form that its noun has beside a count, which is {count} in it."""
+        numbers = numbers_of(self.language)
+        text = self._texts[f"{name}.{numbers.plural(count)}"]
+        return text.format(count=numbers.number(count), **values)
+
     def known(self, name: str, fallback: str) -> str:
         """Return the text, or `fallback` when there is none by this name."""
         return self._texts.get(name, fallback)
@@ -46,10 +53,10 @@ def render(template: str, language: str, values: Mapping[str, Any], *, time_zone
     zone = _zone(time_zone)
 
     def moment(when: datetime | None) -> str:
-        return "–" if when is None else when.astimezone(zone).strftime(_FORMATS[language])
+        return numbers_of(language).moment(when, zone)
 
-    def instant(text: str) -> str:
-        return moment(datetime.fromisoformat(text))
+    def instant(text: str | None) -> str:
+        return moment(None if text is None else datetime.fromisoformat(text))
 
     page = _ENVIRONMENT.get_template(template)
     own = {
@@ -83,50 +90,24 @@ def micro_rub_of(text: str) -> int | None:
     return int(whole) * 1_000_000 + int(fraction.ljust(2, "0") or 0) * 10_000
 
 
-def roubles_of(micro_rub: int) -> str:
-    """Return an amount for people: whole roubles, or with kopecks when there are any."""
-    if micro_rub < 0:
-        return f"−{roubles_of(-micro_rub)}"
-    whole, rest = divmod(micro_rub, 1_000_000)
-    grouped = f"{whole:,}".replace(",", "\u00a0")
-    return f"{grouped}\u00a0₽" if not rest else f"{grouped},{rest // 10_000:02d}\u00a0₽"
+def _filter(write: Callable[[Numbers, Any], str]) -> Callable[..., str]:
+    """Return a template's filter: how figures are written in the language of the page."""
 
+    @pass_context
+    def written(context: Context, value: Any) -> str:
+        return write(numbers_of(context["language"]), value)
 
-def exact_roubles_of(micro_rub: int) -> str:
-    """Return an amount to its last micro-rouble: of one request, which often costs less than a kopeck."""
-    whole, rest = divmod(micro_rub, 1_000_000)
-    kopecks = f"{rest:06d}"
-    shown = kopecks[:2] + kopecks[2:].rstrip("0")
-    return f"{number_of(whole)},{shown}\u00a0₽"
-
-
-def number_of(value: int) -> str:
-    """Return a whole number for people, its thousands apart."""
-    return f"{value:,}".replace(",", "\u00a0")
-
-
-def milliseconds_of(value: float | None) -> str:
-    """Return how long something took; ms are understood in both languages."""
-    return "–" if value is None else f"{number_of(round(value))}\u00a0ms"
-
-
-def percent_of(share: float) -> str:
-    """Return a part of one in per cent, with one place where it is not whole."""
-    text = f"{100 * share:.1f}".removesuffix(".0").replace(".", ",").replace("-", "−")
-    return f"{text}\u00a0%"
-
-
-def _signed(value: float, text: str) -> str:
-    return f"+{text}" if value > 0 else text
+    return written
 
 
 _ENVIRONMENT.filters.update(
-    roubles=roubles_of,
-    exact_roubles=exact_roubles_of,
-    number=number_of,
-    percent=percent_of,
-    milliseconds=milliseconds_of,
-    signed_roubles=lambda micro_rub: _signed(micro_rub, roubles_of(micro_rub)),
-    # The API tells changes in per cent already.
-    signed_percent=lambda change: _signed(change, percent_of(change / 100)),
+    roubles=_filter(Numbers.roubles),
+    exact_roubles=_filter(Numbers.exact_roubles),
+    roubles_text=_filter(Numbers.roubles_text),
+    number=_filter(Numbers.number),
+    percent=_filter(Numbers.percent),
+    percent_exact=_filter(Numbers.percent_exact),
+    milliseconds=_filter(Numbers.milliseconds),
+    signed_roubles=_filter(Numbers.signed_roubles),
+    signed_percent=_filter(Numbers.signed_percent),
 )

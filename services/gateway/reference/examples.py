@@ -78,7 +78,7 @@ def _first_choice(choices: list[Schema], depth: int) -> Schema:
 
 def _by_type(schema: Schema, schemas: dict[str, Schema], name: str, depth: int) -> Any:
     kind = schema.get("type", "object" if "properties" in schema else "string")
-    for value in VALUES.get(name, ()):
+    for value in () if schema.get("properties") else VALUES.get(name, ()):
         if isinstance(value, _TYPES.get(kind, ())) and not (isinstance(value, bool) and kind != "boolean"):
             return value
     if kind == "array":

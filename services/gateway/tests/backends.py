@@ -11,6 +11,8 @@ from typing import Any
 from razvilka.auth.v1 import (
     account_pb2,
     account_pb2_grpc,
+    administration_pb2,
+    administration_pb2_grpc,
     auth_pb2,
     auth_pb2_grpc,
     budgets_pb2,
@@ -48,6 +50,7 @@ from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.trust.callers import CallPolicy
 from services.gateway.tests.account_backend import FakeAccounts
+from services.gateway.tests.administration_backend import FakeAdministration
 from services.gateway.tests.budget_backend import FakeBudgets, FakeSharedSpend
 from services.gateway.tests.forecast_backend import FakeForecasts
 from services.gateway.tests.identity_backends import FakeOAuth, FakeUserContexts
@@ -145,6 +148,7 @@ class Backends:
     auth: FakeAuth
     oauth: FakeOAuth
     accounts: FakeAccounts
+    administration: FakeAdministration
     budgets: FakeBudgets
     shared_spend: FakeSharedSpend
     router: FakeRouter
@@ -178,13 +182,14 @@ async def running_backends() -> AsyncIterator[Backends]:
     oauth, accounts, user_contexts = FakeOAuth(), FakeAccounts(), FakeUserContexts()
     catalog_facts, notifications, owners = FakeCatalogFacts(), FakeNotifications(), FakeOwners()
     forecasts, insights, reports = FakeForecasts(), FakeInsights(), FakeReports()
-    budgets, shared_spend = FakeBudgets(), FakeSharedSpend()
+    budgets, shared_spend, administration = FakeBudgets(), FakeSharedSpend(), FakeAdministration()
     oauth.grants["grant-1"] = caller(key_id="", key_name="", grant_id="grant-1", client_id="app-1")
 
     def register_auth(server: Any) -> None:
         auth_pb2_grpc.add_AuthServiceServicer_to_server(auth, server)
         oauth_pb2_grpc.add_OAuthServiceServicer_to_server(oauth, server)
         account_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
+        administration_pb2_grpc.add_AdministrationServiceServicer_to_server(administration, server)
         user_context_pb2_grpc.add_UserContextServiceServicer_to_server(user_contexts, server)
         budgets_pb2_grpc.add_BudgetServiceServicer_to_server(budgets, server)
         owners_pb2_grpc.add_OwnerServiceServicer_to_server(owners, server)
@@ -205,7 +210,15 @@ async def running_backends() -> AsyncIterator[Backends]:
         "usage_target": register_usage,
     }
     files = {
-        "auth_target": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2, owners_pb2, budgets_pb2),
+        "auth_target": (
+            auth_pb2,
+            oauth_pb2,
+            account_pb2,
+            user_context_pb2,
+            owners_pb2,
+            budgets_pb2,
+            administration_pb2,
+        ),
         "router_target": (pb, admin_pb2, batches_pb2),
         "usage_target": (
             usage_pb2,
@@ -228,6 +241,7 @@ async def running_backends() -> AsyncIterator[Backends]:
             auth=auth,
             oauth=oauth,
             accounts=accounts,
+            administration=administration,
             budgets=budgets,
             shared_spend=shared_spend,
             router=router,

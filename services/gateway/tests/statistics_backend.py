@@ -17,6 +17,7 @@ class FakeStatistics(statistics_pb2_grpc.StatisticsServiceServicer):
     def __init__(self) -> None:
         self.stats = pb.DetailedStats()
         self.stats.previous.SetInParent()
+        self.health = pb.GetPlatformHealthResponse()
         self.lines: list[pb.RequestLine] = []
         self.asked: list[Any] = []
         self.shown: list[bytes] = []
@@ -37,6 +38,10 @@ class FakeStatistics(statistics_pb2_grpc.StatisticsServiceServicer):
     async def ListRequestsOfOthers(self, request: Any, context: Any) -> pb.ListRequestsOfOthersResponse:
         self._note(request, context)
         return pb.ListRequestsOfOthersResponse(lines=self._page(request.question))
+
+    async def GetPlatformHealth(self, request: Any, context: Any) -> pb.GetPlatformHealthResponse:
+        self._note(request, context)
+        return self.health
 
     def _note(self, request: Any, context: Any) -> None:
         self.asked.append(request)

@@ -162,6 +162,7 @@ def _channel_model(
         created_at=channel.created_at or target.created_at,
         deprecated_at=channel.deprecated_at or target.deprecated_at,
         shutdown_at=channel.shutdown_at or target.shutdown_at,
+        resolved_since=periods[current].since,
         description=channel.description or target.description,
     )
 

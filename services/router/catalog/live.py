@@ -154,6 +154,17 @@ class LiveCatalog:
             counts[model.provider] = counts.get(model.provider, 0) + 1
         for provider, count in counts.items():
             metrics.CATALOG_MODELS.labels(provider).set(count)
+        _show_versions(catalog.models)
+
+
+def _show_versions(models: Sequence[Model]) -> None:
+    """Export what each model stands for and when it ends; what left the catalogue leaves the metrics."""
+    metrics.MODEL_RESOLVED.clear()
+    metrics.MODEL_SHUTDOWN.clear()
+    for model in models:
+        metrics.MODEL_RESOLVED.labels(model.provider, model.id, model.resolved_model).set(1)
+        if model.shutdown_at is not None:
+            metrics.MODEL_SHUTDOWN.labels(model.provider, model.id).set(model.shutdown_at.timestamp())
 
 
 def _overridden(models: Sequence[Model], overrides: Overrides) -> tuple[list[Model], str]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from services.router.circuits import metrics
 from services.router.circuits.domain.circuit import Circuit, State
-from services.router.circuits.domain.news import Drain
+from services.router.circuits.domain.news import OPENING_CAUSES, Drain
 from services.router.circuits.domain.target import SkipReason, Target
 from services.router.circuits.settings import CircuitSettings
 
@@ -96,6 +96,7 @@ class Entries:
 
     def _begun(self, entry: Entry) -> Entry:
         entry.drained = self._is_drained(entry.target)
+        metrics.begin(entry.target.provider, entry.target.model, OPENING_CAUSES)
         entry.show()
         return entry
 

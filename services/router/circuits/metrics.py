@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import Counter, Gauge
@@ -37,4 +38,17 @@ SHARED: Final = Counter(
     "Changes of circuits by direction (sent, heard, read) and outcome (ok, failed).",
     ["direction", "outcome"],
 )
+
+
+def begin(provider: str, model: str, causes: Iterable[str]) -> None:
+    """Let the counters of a target be there before they count.
+
+    Of a counter that begins with 1 Prometheus sees no increase, and the first refusal of a credential rings an alarm.
+    """
+    for cause in causes:
+        OPENINGS.labels(provider, model, cause)
+    if model:
+        NO_HEALTHY.labels(model)
+
+
 DRAINED: Final = Gauge("razvilka_router_drains", "Drains that an administrator has ordered.")

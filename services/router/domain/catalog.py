@@ -86,6 +86,8 @@ class Model:
     created_at: datetime | None = None
     deprecated_at: datetime | None = None
     shutdown_at: datetime | None = None
+    # Of a channel: since when it has stood for this model.
+    resolved_since: datetime | None = None
     description: str = ""
     chars_per_token: float = 4.0
     tokens_per_message: int = 0

@@ -100,6 +100,16 @@ def test_channels_move_on_their_day() -> None:
     assert found("yandexgpt:rc", shipped_catalog(datetime(2025, 8, 27, tzinfo=UTC))).resolved_model == "yandexgpt-5-pro"
 
 
+def test_a_channel_tells_since_when_it_stands_for_its_model() -> None:
+    """On the day of the switch it is that day; a model that stands for itself has none."""
+    before, after = (found("yandexgpt:rc", shipped_catalog(datetime(2025, 8, day, tzinfo=UTC))) for day in (27, 28))
+
+    assert before.resolved_since is not None
+    assert after.resolved_since is not None
+    assert before.resolved_since < datetime(2025, 8, 27, tzinfo=UTC) < after.resolved_since
+    assert found("gigachat-embeddings").resolved_since is None
+
+
 @pytest.mark.parametrize("family", ["yandexgpt", "yandexgpt-lite", "yandexgpt-32k"])
 def test_every_family_has_its_three_channels_and_the_old_one_names_its_successor(family: str) -> None:
     """With the days on which it was given up and ends."""

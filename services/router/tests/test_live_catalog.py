@@ -9,11 +9,13 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from servicekit import postgres, redis
 from servicekit.settings import PostgresSettings, RedisSettings
 from servicekit.testing import FakeClock
+from servicekit.testing.sampled import sampled
 from services.router import metrics
 from services.router.cache import ChannelCache
 from services.router.catalog.files import SHIPPED, CatalogFiles
@@ -64,6 +66,23 @@ async def test_a_changed_file_counts_within_one_look(
 
     assert model(live, "gigachat").prices[-1].input_micro_rub_per_1k == 70_000
     assert live.current().version != before.version
+
+
+async def test_what_a_model_stands_for_and_when_it_ends_is_exported(
+    folder: Path, make_database: MakeDatabase, redis_client: Redis, clock: FakeClock
+) -> None:
+    """An alarm rings a month before the last day, and a graph shows when a channel moved."""
+    live = opened(folder, await make_database("router"), redis_client, clock)
+    lite = model(live, "gigachat")
+    labels = {"provider": "gigachat", "model": "gigachat"}
+    assert REGISTRY.get_sample_value("razvilka_router_model_shutdown_timestamp_seconds", labels) is None
+
+    rewrite(folder / "gigachat.yaml", "  - id: gigachat\n", "  - id: gigachat\n    shutdown_at: 2027-03-01T00:00:00Z\n")
+    await live.look_at_files()
+
+    ends_at = datetime(2027, 3, 1, tzinfo=UTC).timestamp()
+    assert sampled("razvilka_router_model_shutdown_timestamp_seconds", **labels) == ends_at
+    assert sampled("razvilka_router_model_resolved_info", **labels, resolved=lite.resolved_model) == 1
 
 
 @pytest.mark.parametrize("damage", ["channels: [", "channels: 7", "provider: gigachat\nprovder: x", ""])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -31,6 +31,40 @@ class Verdict:
 
     replacements: tuple[UsageRecord, ...]
     conflicting: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch: the first four sum up to the records received.
+
+    Attributes:
+        conflicting: ids of duplicates that contradict what was kept.
+    """
+
+    inserted: int
+    duplicates: int
+    replaced: int
+    rejected: tuple[Rejected, ...]
+    conflicting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of records that were stored together, by their ids; what is in none of these was a duplicate."""
+
+    inserted: Set[str]
+    replaced: Set[str]
+    conflicting: Set[str]
+
+    def outcome_of(self, batch: Batch) -> Outcome:
+        """Return what became of one of the batches."""
+        ids = [record.request_id for record in batch.records]
+        inserted, replaced = (
+            sum(request_id in those for request_id in ids) for those in (self.inserted, self.replaced)
+        )
+        conflicting = tuple([request_id for request_id in ids if request_id in self.conflicting])
+        duplicates = batch.duplicates + len(ids) - inserted - replaced
+        return Outcome(inserted, duplicates, replaced, batch.rejected, batch.conflicting + conflicting)
 
 
 def fold(records: Iterable[UsageRecord], *, now: datetime) -> Batch:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import struct
+from calendar import monthrange
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from hashlib import md5
 from typing import Final
 
@@ -22,6 +24,7 @@ TRAILER: Final = b"\xff\xff"
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MICRO: Final = 1_000_000
+_A_DAY: Final = 86_400 * _MICRO
 # A cost is three digits to the base of 10,000: roubles, and two of what is behind the point, of which 6 places count.
 _NUMBERS: Final = struct.Struct(">hi16siqiiiiihhhhhhh").pack
 _LENGTH: Final = struct.Struct(">i").pack
@@ -47,6 +50,18 @@ NO_TAGS: Final = tags_field({})
 def micros_of(moment: datetime) -> int:
     """Return the microseconds since 2000, by which PostgreSQL counts."""
     return (moment - EPOCH) // _MICROSECOND
+
+
+def month_at(micros: int) -> tuple[date, int, int]:
+    """Return the first day of the UTC month of a moment, its first microsecond since 2000, and that of the next."""
+    return _month_of_day(micros // _A_DAY)
+
+
+@lru_cache(maxsize=8_192)
+def _month_of_day(day: int) -> tuple[date, int, int]:
+    month = (EPOCH.date() + timedelta(days=day)).replace(day=1)
+    begin = (month - EPOCH.date()).days * _A_DAY
+    return month, begin, begin + monthrange(month.year, month.month)[1] * _A_DAY
 
 
 def copy_row(

@@ -46,6 +46,8 @@ SUM_TIMEOUT_S: Final = 1_800.0
 FIND_SPAN: Final = """
 SELECT min(created_at), max(created_at) FROM usage.usage WHERE source = 'imported' AND price_version = $1
 """
+# Rows that are sent at once.
+PIECE: Final = 1_000
 STAGE: Final = "SELECT usage.stage_import($1)"
 UNSTAGE: Final = "SELECT usage.unstage_import()"
 INSERT_STAGED: Final = "INSERT INTO usage.usage SELECT * FROM usage.import_rows"
@@ -57,6 +59,8 @@ SELECT given.id FROM unnest($1::text[]) AS given (id)
 WHERE EXISTS (
     SELECT FROM usage.usage AS u WHERE u.user_id = given.id AND (u.source <> 'imported' OR u.price_version <> $2)
 )
+UNION
+SELECT id FROM usage.users_of_others_apart($2, $1) AS apart (id)
 """
 
 
@@ -98,17 +102,18 @@ async def put_rows(connection: Connection, tag: str, rows: Sequence[bytes]) -> N
     """
     await connection.execute(STAGE, tag)
     await connection.copy_to_table(
-        "import_rows", schema_name="usage", columns=COLUMNS, format="binary", source=_stream(rows)
+        "import_rows", schema_name="usage", columns=COLUMNS, format="binary", source=stream(rows)
     )
     await connection.execute(INSERT_STAGED)
     await connection.execute(ADD_STAGED)
     await connection.execute(UNSTAGE)
 
 
-async def _stream(rows: Sequence[bytes]) -> AsyncIterator[bytes]:
+async def stream(rows: Sequence[bytes]) -> AsyncIterator[bytes]:
+    """Yield rows as COPY takes them, many at a time."""
     yield HEADER
-    for row in rows:
-        yield row
+    for first in range(0, len(rows), PIECE):
+        yield b"".join(rows[first : first + PIECE])
     yield TRAILER
 
 

@@ -33,7 +33,7 @@ class DetailedStatistics:
         """
         check_question(period, grouping)
         as_of = self._clock.now()
-        whole = query_of(user_id, period, replace(grouping, bucket=None, group_by=(), top=0))
+        whole = query_of(user_id, period, replace(grouping, bucket=None, group_by=(), top=0, limit=0, after=None))
         queries = [whole]
         if grouping.bucket or grouping.group_by:
             queries.append(query_of(user_id, period, grouping))

@@ -15,7 +15,7 @@ from razvilka.usage.v1 import statistics_pb2_grpc as pb_grpc
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.usage.statistics.domain.detailed_stats import Comparison, DetailedStats, Grouping, Period
 from services.usage.statistics.domain.figures import Figures, Quantiles, Row
-from services.usage.statistics.domain.query import Bucket, Dimension
+from services.usage.statistics.domain.query import Bucket, Dimension, RowPosition
 from services.usage.statistics.domain.request_line import LogQuery, Position, RequestLine
 from services.usage.statistics.request_log import RequestLog
 
@@ -69,6 +69,20 @@ class StatisticsServicer(pb_grpc.StatisticsServiceServicer):
         found = await self._log.page(log_query_from_proto(request.of_user_id or None, request.question))
         return pb.ListRequestsOfOthersResponse(lines=map(line_to_proto, found))
 
+    async def GetPlatformHealth(
+        self, request: pb.GetPlatformHealthRequest, context: Context
+    ) -> pb.GetPlatformHealthResponse:
+        """Return how everybody's requests ended, and how soon answers began."""
+        period = period_from_proto(request.period)
+        by_ending = Grouping(_BUCKETS.get(request.bucket), (Dimension.VERSION, Dimension.ERROR))
+        ended = await self._stats.get_detailed_stats(None, period, by_ending)
+        begun = await self._stats.get_detailed_stats(
+            None, period, Grouping(group_by=(Dimension.VERSION,), quantiles=True)
+        )
+        return pb.GetPlatformHealthResponse(
+            endings=map(_ending_to_proto, ended.rows), paces=map(_pace_to_proto, begun.rows)
+        )
+
     async def _answer(self, user_id: str | None, question: pb.StatsQuestion) -> pb.DetailedStats:
         period, grouping = period_from_proto(question.period), grouping_from_proto(question)
         return stats_to_proto(await self._stats.get_detailed_stats(user_id, period, grouping))
@@ -93,7 +107,7 @@ def grouping_from_proto(message: pb.StatsQuestion) -> Grouping:
     """Return how the period is divided.
 
     Raises:
-        InvalidRequest: nobody knows the dimension.
+        InvalidRequest: nobody knows the dimension, or a moment is beyond the calendar.
     """
     return Grouping(
         bucket=_BUCKETS.get(message.bucket),
@@ -102,7 +116,13 @@ def grouping_from_proto(message: pb.StatsQuestion) -> Grouping:
         top=max(0, message.top),
         quantiles=message.quantiles,
         compared=message.compared,
+        limit=max(0, message.limit),
+        after=_row_position(message.after) if message.HasField("after") else None,
     )
+
+
+def _row_position(message: pb.StatsPosition) -> RowPosition:
+    return RowPosition(_moment(message.starts_at, "page"), tuple(message.group))
 
 
 def log_query_from_proto(user_id: str | None, message: pb.RequestsQuestion) -> LogQuery:
@@ -178,6 +198,18 @@ def row_to_proto(row: Row) -> pb.StatsRow:
     if row.starts_at is not None:
         message.starts_at.FromDatetime(row.starts_at)
     return message
+
+
+def _ending_to_proto(row: Row) -> pb.Endings:
+    version, error = row.group
+    message = pb.Endings(version=version, error=error, requests=row.figures.requests)
+    if row.starts_at is not None:
+        message.starts_at.FromDatetime(row.starts_at)
+    return message
+
+
+def _pace_to_proto(row: Row) -> pb.Pace:
+    return pb.Pace(version=row.group[0], first_token=_quantiles(row.figures.first_token))
 
 
 def figures_to_proto(figures: Figures) -> pb.UsageFigures:

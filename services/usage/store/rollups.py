@@ -47,7 +47,7 @@ COUNTED: Final = listed(
         *[f"{expression} AS {name}" for name, expression in AMOUNTS_OF_ROW.items()],
     ]
 )
-_ADD: Final = listed(f"{name} = old.{name} + excluded.{name}" for name in SUMS)
+ADD: Final = listed(f"{name} = old.{name} + excluded.{name}" for name in SUMS)
 # The same order in every writer, so that they wait for each other's rows in one order.
 _INTO_ROLLUP: Final = """
     {name} AS (
@@ -59,20 +59,23 @@ _INTO_ROLLUP: Final = """
         ON CONFLICT ({key}) DO UPDATE SET {add}
     ),
 """
+_COUNT_LATENCY: Final = """
+    SELECT
+        hour, provider, model, metric,
+        CASE WHEN ms > 1 THEN ceil(ln(ms::float8) / {log_growth})::smallint ELSE 0 END AS bucket,
+        {sign}count(*)
+    FROM counted
+    CROSS JOIN LATERAL (
+        VALUES ('latency', latency_ms, source <> 'imported'), ('first_token', first_token_ms, first_token_ms > 0)
+    ) AS measured (metric, ms, holds)
+    WHERE holds
+    GROUP BY 1, 2, 3, 4, 5
+    ORDER BY 1, 2, 3, 4, 5
+"""
 _INTO_LATENCY: Final = """
     rollup_hour_latency AS (
         INSERT INTO usage.rollup_hour_latency AS old (hour, provider, model, metric, bucket, requests)
-        SELECT
-            hour, provider, model, metric,
-            CASE WHEN ms > 1 THEN ceil(ln(ms::float8) / {log_growth})::smallint ELSE 0 END AS bucket,
-            {sign}count(*)
-        FROM counted
-        CROSS JOIN LATERAL (
-            VALUES ('latency', latency_ms, source <> 'imported'), ('first_token', first_token_ms, first_token_ms > 0)
-        ) AS measured (metric, ms, holds)
-        WHERE holds
-        GROUP BY 1, 2, 3, 4, 5
-        ORDER BY 1, 2, 3, 4, 5
+        {count}
         ON CONFLICT (hour, provider, model, metric, bucket) DO UPDATE SET requests = old.requests + excluded.requests
     ),
 """
@@ -127,13 +130,13 @@ def adding(rows: str, *, sign: str = "", answer: str = "count(*)") -> str:
         answer: what the statement tells of `counted`.
     """
     sums = listed(f"{sign}sum({name})" for name in SUMS)
-    parts = {"names": listed(SUMS), "sums": sums, "add": _ADD}
+    parts = {"names": listed(SUMS), "sums": sums, "add": ADD}
     tables = "".join(
         sql(_INTO_ROLLUP, name=table.name, key=listed(table.key), places=_places(table), **parts)
         for table in (WEEK_KEYS, *ROLLUPS)
     )
-    latency = sql(_INTO_LATENCY, sign=sign, log_growth=repr(math.log(BUCKET_GROWTH)))
-    tags = sql(_INTO_TAGS, **parts, max_tag_bytes=str(MAX_TAG_BYTES), tags_a_day=str(TAGS_A_DAY))
+    latency = sql(_INTO_LATENCY, count=latency_counts(sign=sign))
+    tags = into_tags(sums)
     statement = sql(
         "WITH counted AS ({rows}),{filled} SELECT {answer} FROM counted",
         rows=rows,
@@ -142,6 +145,17 @@ def adding(rows: str, *, sign: str = "", answer: str = "count(*)") -> str:
     )
     # The driver keeps prepared what is shorter than 15 KiB; planning this takes ten times as long as a small batch.
     return " ".join(statement.split())
+
+
+def latency_counts(*, sign: str = "") -> str:
+    """Return the query that counts `counted` by the bucket of their times; `-` counts backwards."""
+    return sql(_COUNT_LATENCY, sign=sign, log_growth=repr(math.log(BUCKET_GROWTH)))
+
+
+def into_tags(sums: str) -> str:
+    """Return the part of a statement that adds the sums of `counted` by tag; `sums` are what is added."""
+    fixed = {"max_tag_bytes": str(MAX_TAG_BYTES), "tags_a_day": str(TAGS_A_DAY)}
+    return sql(_INTO_TAGS, names=listed(SUMS), sums=sums, add=ADD, **fixed)
 
 
 def _places(table: RollupTable) -> str:

@@ -100,7 +100,8 @@ async def test_eight_writers_of_the_same_keys_do_not_deadlock(
     dsn = await make_database_dsn("usage")
     async with asyncpg.create_pool(dsn, min_size=8, max_size=8, server_settings=EVERYBODY) as pool:
         store = UsageStore(pool)
-        ingest = Ingest(store, IngestSettings(), clock=FakeClock(auto_advance=True), rng=random.Random(1))
+        settings = IngestSettings(transactions=8)
+        ingest = Ingest(store, settings, clock=FakeClock(auto_advance=True), rng=random.Random(1))
         batches = [batches_of(task) for task in range(8)]
 
         async def write(task: int) -> int:

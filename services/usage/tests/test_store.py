@@ -137,7 +137,7 @@ async def test_a_new_partition_has_the_parents_indexes(store: UsageStore, pool: 
     await store.ensure_months({date(2026, 11, 1)})
 
     names = "SELECT count(*) FROM pg_indexes WHERE schemaname = 'usage' AND tablename = $1"
-    assert await pool.fetchval(names, "usage_2026_11") == await pool.fetchval(names, "usage") == 5
+    assert await pool.fetchval(names, "usage_2026_11") == await pool.fetchval(names, "usage") == 7
     invalid = (
         "SELECT count(*) FROM pg_index JOIN pg_class ON oid = indexrelid WHERE NOT indisvalid AND relname LIKE 'usage%'"
     )

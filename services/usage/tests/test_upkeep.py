@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeAlias
 
 import asyncpg
@@ -15,12 +17,13 @@ from prometheus_client import REGISTRY
 from servicekit.lifecycle import background
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
+from servicekit.testing.sampled import sampled
 from services.usage.domain.invariant import Invariant
 from services.usage.ingest import Ingest
 from services.usage.settings import InvariantSettings, PartitionSettings
 from services.usage.store import UsageStore
 from services.usage.tests.records import record
-from services.usage.upkeep import RETRY_S, Upkeep
+from services.usage.upkeep import RETRY_S, Upkeep, watch_backup
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -116,6 +119,27 @@ async def test_rows_without_a_partition_raise_an_alarm(ingest: Ingest, upkeep: U
     await upkeep.make_partitions()
 
     assert REGISTRY.get_sample_value("razvilka_usage_default_partition_rows") == 1
+
+
+async def test_how_long_partitions_last_is_exported(upkeep: Upkeep) -> None:
+    """An alarm can ring weeks before the first row without one."""
+    await upkeep.make_partitions()
+
+    assert sampled("razvilka_usage_partitions_until_timestamp_seconds") == datetime(2027, 2, 1, tzinfo=UTC).timestamp()
+
+
+async def test_the_time_of_the_last_backup_is_exported(tmp_path: Path) -> None:
+    """0 before the first one, so that also a backup that was never made rings."""
+    stamp = tmp_path / "backup"
+    await watch_backup(stamp)
+    before = sampled("razvilka_usage_backup_finished_timestamp_seconds")
+    stamp.touch()
+    os.utime(stamp, (1_790_000_000, 1_790_000_000))
+
+    await watch_backup(stamp)
+
+    assert before == 0
+    assert sampled("razvilka_usage_backup_finished_timestamp_seconds") == 1_790_000_000
 
 
 async def test_a_job_that_failed_is_tried_again_soon(clock: FakeClock) -> None:

@@ -56,6 +56,7 @@ class Campaign:
         report = self._folder / f"report-{self.figures.moves}"
         with self._installation() as target:
             target.empty()
+            target.forget_months()
             order = Order(self._source, report, target.dsns)
         while not self._attempt(order, may_kill=self.figures.kills.total() < kills):
             pass

@@ -21,6 +21,11 @@ FORKS.set_forkserver_preload([__name__])
 ZONE: Final = "Europe/Moscow"
 # A hundredth of what it is: a small source has as many commits as a large one.
 BATCH: Final = 500
+# How far rows have come, and how many months have taken their places.
+MOVED: Final = """
+SELECT max(last_row), count(*), (SELECT count(*) FROM pg_inherits WHERE inhparent = 'usage.usage'::regclass)
+FROM usage.imports
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +95,4 @@ class Progress:
     def now(self) -> tuple[Any, ...]:
         """Return something that changes with each commit of the move."""
         people = self._auth.execute("SELECT count(*) FROM auth.imported_rows").fetchone()
-        return people, self._usage.execute("SELECT max(last_row), count(*) FROM usage.imports").fetchone()
+        return people, self._usage.execute(MOVED).fetchone()

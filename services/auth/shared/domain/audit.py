@@ -34,6 +34,7 @@ class AuditAction(StrEnum):
     USER_SEEDED = "user.seeded"
     USER_DISABLED = "user.disabled"
     USER_ENABLED = "user.enabled"
+    TIER_CHANGED = "user.tier_changed"
     KEY_DISABLED = "key.disabled"
     KEY_ENABLED = "key.enabled"
     CLIENT_DISABLED = "client.disabled"

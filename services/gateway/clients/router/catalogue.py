@@ -50,6 +50,7 @@ def model_from_proto(message: pb.Model) -> Model:
         shutdown_at=moment(message, "shutdown_at"),
         deprecated_at=moment(message, "deprecated_at"),
         created_at=moment(message, "created_at"),
+        resolved_since=moment(message, "resolved_since"),
         description=message.description,
         fallbacks=tuple(message.fallbacks),
         chars_per_token=message.chars_per_token or 3.0,

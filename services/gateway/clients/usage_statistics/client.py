@@ -16,11 +16,13 @@ from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.timestamps import moment, timestamp
 from services.gateway.clients.usage_statistics.values import (
+    Ending,
     Figures,
     Filters,
     LogQuestion,
     ModelChange,
     Period,
+    PlatformHealth,
     Previous,
     Quantiles,
     Question,
@@ -73,6 +75,15 @@ class StatisticsClient:
             answer = await self._ask(self._stub.ListRequestsOfOthers, request, call)
         return [_line(line) for line in answer.lines]
 
+    async def platform_health(self, period: Period, bucket: str, call: CallContext) -> PlatformHealth:
+        """Return how requests of everybody ended, in nobody's name."""
+        request = pb.GetPlatformHealthRequest(period=_period(period), bucket=_bucket(bucket))
+        answer = await rpc_client.unary(self._stub.GetPlatformHealth, request, deadline_s=DEADLINE_S, call=call)
+        return PlatformHealth(
+            tuple([_ending(each) for each in answer.endings]),
+            {pace.version: _quantiles(pace.first_token) for pace in answer.paces},
+        )
+
     async def _ask(self, method: Any, request: Message, call: CallContext) -> Any:
         user_context = await self._in_whose_name(call)
         return await rpc_client.unary(method, request, deadline_s=DEADLINE_S, call=call, user_context=user_context)
@@ -87,15 +98,29 @@ _change: Final = attrgetter(*[each.name for each in fields(ModelChange)])
 
 
 def _question(question: Question) -> pb.StatsQuestion:
+    after = None
+    if question.after is not None:
+        starts_at, group = question.after
+        after = pb.StatsPosition(starts_at=timestamp(starts_at), group=group)
     return pb.StatsQuestion(
         period=_period(question.period),
-        bucket=pb.Bucket.Value(f"BUCKET_{question.bucket.upper() or 'UNSPECIFIED'}"),
+        bucket=_bucket(question.bucket),
         group_by=question.group_by,
         filters=_filters(question.filters),
         top=question.top,
         quantiles=question.quantiles,
         compared=question.compared,
+        limit=question.limit,
+        after=after,
     )
+
+
+def _bucket(name: str) -> pb.Bucket.ValueType:
+    return pb.Bucket.Value(f"BUCKET_{name.upper() or 'UNSPECIFIED'}")
+
+
+def _ending(message: pb.Endings) -> Ending:
+    return Ending(message.starts_at.ToDatetime(UTC), message.version, message.error, message.requests)
 
 
 def _log_question(question: LogQuestion) -> pb.RequestsQuestion:

@@ -33,7 +33,10 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of a period; `top` 0: all groups, `bucket` "": the period is one."""
+    """What is asked of a period; `top` 0: all groups, `bucket` "": the period is one, `limit` 0: all rows.
+
+    `after` is the bucket and group of the row where the page before ended.
+    """
 
     period: Period
     bucket: str = ""
@@ -42,6 +45,8 @@ class Question:
     top: int = 0
     quantiles: bool = False
     compared: bool = False
+    limit: int = 0
+    after: tuple[datetime, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +158,21 @@ class RequestLine:
     first_token_ms: int
     cache_status: str
     tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How many requests of everybody ended alike in a bucket; `error` is "" where they were answered."""
+
+    starts_at: datetime
+    version: str
+    error: str
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformHealth:
+    """How requests of everybody ended, and by version how soon answers began."""
+
+    endings: tuple[Ending, ...]
+    first_tokens: Mapping[str, Quantiles]

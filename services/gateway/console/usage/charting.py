@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from servicekit.charts.chart import Chart, Series
 from services.gateway.console.usage.metrics import Metric
+from services.gateway.pages.numbers import Numbers
 
 Row = Mapping[str, Any]
 # How a bucket is called on an axis.
@@ -25,7 +27,7 @@ class Words:
     other: str
 
 
-def chart_of(answer: Mapping[str, Any], metric: Metric, words: Words) -> Chart:
+def chart_of(answer: Mapping[str, Any], metric: Metric, words: Words, numbers: Numbers) -> Chart:
     """Return the chart of an answer of `GET /v1/usage/timeseries`.
 
     Buckets in which nothing was asked are in the answer of nobody, so they are no columns here either.
@@ -39,7 +41,7 @@ def chart_of(answer: Mapping[str, Any], metric: Metric, words: Words) -> Chart:
         words.title,
         [datetime.fromisoformat(start).astimezone(zone).strftime(label) for start in starts],
         [Series(name, [values.get((name, start)) for start in starts]) for name in names],
-        metric.shown,
+        partial(metric.shown, numbers),
         metric.shape,
     )
 

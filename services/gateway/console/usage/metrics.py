@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from servicekit.charts.chart import Shape
-from services.gateway.pages.rendering import milliseconds_of, number_of, roubles_of
+from services.gateway.pages.numbers import Numbers
 
 Figures = Mapping[str, Any]
 
@@ -17,16 +17,16 @@ class Metric:
     """A metric. `value` is None where the figures say nothing of it; sums are bars, quantiles are lines."""
 
     value: Callable[[Figures], float | None]
-    shown: Callable[[float], str]
+    shown: Callable[[Numbers, float], str]
     shape: Shape = Shape.BARS
 
 
-def _roubles(value: float) -> str:
-    return roubles_of(round(value))
+def _roubles(numbers: Numbers, value: float) -> str:
+    return numbers.roubles(round(value))
 
 
-def _count(value: float) -> str:
-    return number_of(round(value))
+def _count(numbers: Numbers, value: float) -> str:
+    return numbers.number(round(value))
 
 
 def _tokens(figures: Figures) -> float:
@@ -38,6 +38,6 @@ METRICS: Final[Mapping[str, Metric]] = {
     "requests": Metric(lambda figures: figures["requests"], _count),
     "tokens": Metric(_tokens, _count),
     "errors": Metric(lambda figures: figures["errors"], _count),
-    "latency": Metric(lambda figures: figures["latency_ms"]["p95"], milliseconds_of, Shape.LINES),
-    "first_token": Metric(lambda figures: figures["first_token_ms"]["p95"], milliseconds_of, Shape.LINES),
+    "latency": Metric(lambda figures: figures["latency_ms"]["p95"], Numbers.milliseconds, Shape.LINES),
+    "first_token": Metric(lambda figures: figures["first_token_ms"]["p95"], Numbers.milliseconds, Shape.LINES),
 }

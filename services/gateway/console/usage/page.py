@@ -15,6 +15,7 @@ from services.gateway.edge.endpoint import Endpoint
 from services.gateway.pages.answers import PageAnswer, TemplatePage
 from services.gateway.pages.language import TEXTS
 from services.gateway.pages.menu import CONSOLE
+from services.gateway.pages.numbers import numbers_of
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
@@ -53,7 +54,7 @@ class UsagePage:
             self.api.get(page, "/v1/usage/compare", asked.params),
         )
         words = _words(page.language, asked)
-        chart = chart_of(series, METRICS[asked.metric], words)
+        chart = chart_of(series, METRICS[asked.metric], words, numbers_of(page.language))
         groups = [{"name": name_of(row, words), **row} for row in summary["data"]]
         return {
             "chart": chart,

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.clients.oauth_views import OAuthRefused, Params
 from services.gateway.edge.problems import status_of
-from services.gateway.edge.reading.body import SMALL, read_body
+from services.gateway.edge.reading.body import SMALL, BodyLimits, read_body
 
 MAX_PARAMS: Final = 200
 FORM: Final = b"application/x-www-form-urlencoded"
@@ -59,7 +59,7 @@ def _text(raw: bytes) -> str:
     return text
 
 
-async def read_form(scope: Scope, receive: Receive) -> Params:
+async def read_form(scope: Scope, receive: Receive, limits: BodyLimits = SMALL) -> Params:
     """Return the parameters of a form body.
 
     Raises:
@@ -67,7 +67,7 @@ async def read_form(scope: Scope, receive: Receive) -> Params:
     """
     if content_type(scope) != FORM:
         raise OAuthRefused("invalid_request", "The body must be application/x-www-form-urlencoded.")
-    return parse_params(await read_small_body(scope, receive))
+    return parse_params(await read_small_body(scope, receive, limits))
 
 
 def content_type(scope: Scope) -> bytes:
@@ -76,14 +76,14 @@ def content_type(scope: Scope) -> bytes:
     return given[0].partition(b";")[0].strip().lower() if len(given) == 1 else b""
 
 
-async def read_small_body(scope: Scope, receive: Receive) -> bytes:
+async def read_small_body(scope: Scope, receive: Receive, limits: BodyLimits = SMALL) -> bytes:
     """Return the body.
 
     Raises:
         OAuthRefused: it is larger than any honest one, encoded, or trickles in.
     """
     try:
-        return await read_body(scope, receive, SMALL)
+        return await read_body(scope, receive, limits)
     except InvalidRequest as exc:
         status = status_of(exc)
         raise OAuthRefused("invalid_request", exc.message, 400 if status == 415 else status) from exc

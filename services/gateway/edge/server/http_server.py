@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from servicekit import lifecycle
+from servicekit.clock import Clock
 from services.gateway.edge import cancellation
 from services.gateway.edge.cancellation import Cancellations
 from services.gateway.edge.server.admin_listener import marked
@@ -36,9 +37,9 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def listening(
-    app: ASGIApp, settings: GatewaySettings, readiness: Readiness, cancellations: Cancellations
+    app: ASGIApp, settings: GatewaySettings, readiness: Readiness, cancellations: Cancellations, clock: Clock
 ) -> AsyncIterator[int]:
-    """Serve `app` and yield the port; leaving the block ends what runs, within `grace_s`."""
+    """Serve `app` and yield the port; leaving the block takes `leave_s`, then ends what runs, within `grace_s`."""
     listener = socket.create_server((settings.host, settings.port), backlog=2048, reuse_port=False)
     port: int = listener.getsockname()[1]
     servers = {_Server(_uvicorn_config(app, settings)): listener}
@@ -51,6 +52,8 @@ async def listening(
             yield port
         finally:
             readiness.stop()
+            # Whoever was told that this one serves sends requests until it has been told otherwise.
+            await clock.sleep(settings.leave_s)
             for server in servers:
                 server.should_exit = True
             loop = asyncio.get_running_loop()

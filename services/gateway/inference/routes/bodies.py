@@ -6,6 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
+from services.gateway.inference.routes.canary_bodies import CanaryBody
+
 
 class Pricing(BaseModel):
     """Roubles for one token, as decimals; `request` is always 0."""
@@ -15,6 +17,16 @@ class Pricing(BaseModel):
     cached_prompt: str
     request: str
     currency: str
+    version: str
+
+
+class DatedPricing(BaseModel):
+    """Roubles for one token from a day on, until the next entry's."""
+
+    valid_from: str
+    prompt: str
+    completion: str
+    cached_prompt: str
     version: str
 
 
@@ -60,8 +72,10 @@ class ModelBody(BaseModel):
     kind: str
     type: str
     resolved_model: str
+    resolved_since: str | None
     aliases: list[str]
     pricing: Pricing | None
+    price_history: list[DatedPricing]
     context_length: int | None
     architecture: Architecture
     limits: ModelLimits
@@ -257,26 +271,6 @@ class ProviderStatusBody(BaseModel):
     success_rate: float
     calls: int
     models: list[ModelStatusBody]
-
-
-class CanarySideBody(BaseModel):
-    """One side of a canary: sums of answers and failures, and averages of an answer."""
-
-    side: str
-    resolved_model: str
-    answers: int
-    failures: int
-    success_rate: float | None
-    first_content_ms: int | None
-    tokens_output: int | None
-    cost_rub: str | None
-
-
-class CanaryBody(BaseModel):
-    """A model of whose callers some are answered by another version."""
-
-    model: str
-    sides: list[CanarySideBody]
 
 
 class ProvidersBody(BaseModel):

@@ -11,12 +11,13 @@ from fastapi import Path as PathParam
 from fastapi.responses import JSONResponse, Response
 
 from servicekit.clock import Clock
-from services.gateway.clients.catalog import CatalogWatch, Model
+from services.gateway.clients.catalog import CatalogWatch, DatedPrice, Model
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.identity.access import check_model, may_use
 from services.gateway.inference.anthropic.entering import speaks_anthropic
 from services.gateway.inference.anthropic.model_list import model_info, model_page
 from services.gateway.inference.routes.bodies import ModelBody, ModelList, ParametersBody
+from services.gateway.metering.usage_record import Price
 
 # Medians of what callers of a chat API give when a catalogue says nothing: OpenAI's own defaults.
 _MEDIANS: Final = {"temperature": 1.0, "top_p": 1.0, "frequency_penalty": 0.0, "presence_penalty": 0.0}
@@ -101,8 +102,10 @@ def model_body(model: Model, now: datetime, *, allowed: bool) -> dict[str, Any]:
         "kind": model.kind,
         "type": model.kind,
         "resolved_model": model.resolved_model,
+        "resolved_since": _date(model.resolved_since),
         "aliases": list(model.aliases),
         "pricing": _pricing(model, now),
+        "price_history": [_dated(dated) for dated in model.prices],
         "context_length": model.context_length or None,
         "architecture": _architecture(model),
         "limits": {
@@ -152,15 +155,22 @@ def _pricing(model: Model, now: datetime) -> dict[str, str] | None:
     price = model.known_price_at(now)
     if price is None:
         return None
+    return {**_parts(price), "request": "0", "currency": "RUB"}
+
+
+def _parts(price: Price) -> dict[str, str]:
     cached = price.cached_micro_rub_per_1k
     return {
         "prompt": _per_token(price.input_micro_rub_per_1k),
         "completion": _per_token(price.output_micro_rub_per_1k),
         "cached_prompt": _per_token(price.input_micro_rub_per_1k if cached is None else cached),
-        "request": "0",
-        "currency": "RUB",
         "version": price.version,
     }
+
+
+def _dated(dated: DatedPrice) -> dict[str, str]:
+    """Return a price with its day; prices to come are known, too."""
+    return {"valid_from": dated.valid_from.date().isoformat(), **_parts(dated.price)}
 
 
 def _per_token(micro_rub_per_1k: int) -> str:

@@ -13,7 +13,7 @@ from services.gateway.clients.completion import ModelStatus
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.edge.request_context import RequestContext, current_context
 from services.gateway.inference.routes.bodies import ProviderHealthBody, ProvidersBody
-from services.gateway.inference.routes.canaries import compared
+from services.gateway.inference.routes.canary_bodies import compared
 
 OPERATIONAL: Final = "operational"
 DEGRADED: Final = "degraded"

@@ -51,6 +51,32 @@ async def test_usage_comes_in_buckets_with_page_tokens(edge: Edge, backends: Bac
     assert ("endpoint", "chat.completions") in [(each.dimension, each.values[0]) for each in question.filters]
 
 
+@pytest.mark.parametrize(
+    ("of_first_day", "token", "buckets"),
+    [(700, f"page_{START + DAY}_WyLQvNC-0LTQtdC70YwtOTk5Il0", 2), (1_000, f"page_{START + DAY}", 1)],
+)
+async def test_a_page_has_a_thousand_results_at_most(
+    edge: Edge, backends: Backends, of_first_day: int, token: str, buckets: int
+) -> None:
+    """The bucket in which it ends comes again with the others; one that ends with it does not."""
+    rows = [row(int(number >= of_first_day), f"модель-{number}") for number in range(1_001)]
+    backends.statistics.stats = pb.DetailedStats(rows=rows)
+    url = f"{USAGE}?start_time={START + 3_600}&end_time={START + 3 * DAY}&group_by=model"
+
+    first = (await edge.client.get(url)).json()
+    backends.statistics.stats = pb.DetailedStats(rows=rows[1_000:])
+    second = (await edge.client.get(f"{url}&page={first['next_page']}")).json()
+
+    assert (first["has_more"], first["next_page"], len(first["data"])) == (True, token, buckets)
+    shown = [result["model"] for page in (first, second) for bucket in page["data"] for result in bucket["results"]]
+    assert shown == [f"модель-{number}" for number in range(1_001)]
+    assert (second["has_more"], second["data"][0]["start_time"]) == (False, START + DAY)
+    asked = [each.question for each in backends.statistics.asked]
+    assert [each.limit for each in asked] == [1_001] * 2
+    assert (asked[0].HasField("after"), asked[1].HasField("after")) == (False, buckets == 2)
+    assert list(asked[1].after.group) == (["модель-999"] if buckets == 2 else [])
+
+
 async def test_costs_are_roubles_by_line_item(edge: Edge, backends: Backends) -> None:
     """A number as there, and exactly beside it."""
     backends.statistics.stats = pb.DetailedStats(rows=[row(0, "gigachat-pro")])
@@ -102,6 +128,11 @@ async def test_anybody_else_sees_its_own(edge: Edge, backends: Backends) -> None
         (f"start_time={START}&page=page_99999999999", "page"),
         (f"start_time={START}&group_by=colour", "group_by"),
         (f"start_time={START}&page=7", "page"),
+        (f"start_time={START}&page=page_999999999999999", "page"),
+        (f"start_time={START}&page=page_{START}_WyJhIl0", "page"),
+        (f"start_time={START}&group_by=model&page=page_{START}_W10", "page"),
+        (f"start_time={START}&group_by=model&page=page_{START}_WzFd", "page"),
+        (f"start_time={START}&group_by=model&page=page_{START}_A", "page"),
         (f"start_time={START}&project_ids=p", "project_ids"),
         (f"start_time={START}&colour=red", "colour"),
         (f"start_time={START}&limit[]=1", "limit[]"),

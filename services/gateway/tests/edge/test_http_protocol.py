@@ -58,7 +58,7 @@ async def serve() -> AsyncIterator[Serve]:
         redis = RedisSettings(url=SecretStr("redis://127.0.0.1:1"))
         settings = GatewaySettings(port=0, redis=redis, grace_s=0.2, limit=LimitSettings(**limits))
         edge = Edge(app, {}, hsts=False, cors=ApiCors(Cors(())), note_refusal=lambda _: None)
-        entered = listening(edge, settings, Readiness({}, SystemClock()), Cancellations())
+        entered = listening(edge, settings, Readiness({}, SystemClock()), Cancellations(), SystemClock())
         stack.append(entered)
         port: int = await entered.__aenter__()
         return port

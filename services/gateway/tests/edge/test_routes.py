@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,12 +15,15 @@ from prometheus_client import REGISTRY
 from razvilka.auth.v1 import auth_pb2
 from redis.asyncio import Redis
 
+from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, Internal
+from services.gateway.server import Gateway
 from services.gateway.tests.backends import KEY, Backends, caller
-from services.gateway.tests.conftest import Edge, StartGateway
+from services.gateway.tests.conftest import AUTHORITIES, Edge, StartGateway, running_edge
 
 CHAT = "/v1/chat/completions"
 HELLO: dict[str, Any] = {"model": "yandexgpt", "messages": [{"role": "user", "content": "Привет"}]}
+LEAVE_S = 5.0
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -125,6 +129,47 @@ async def test_a_stopping_gateway_is_not_ready(edge: Edge) -> None:
     answer = await edge.client.get("/ready")
 
     assert (answer.status_code, answer.json()["checks"]["accepting"]) == (503, False)
+
+
+class Noticing(SystemClock):
+    """A clock by which balancers take as long to notice as the test says."""
+
+    def __init__(self) -> None:
+        self.noticed = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        await (self.noticed.wait() if seconds == LEAVE_S else super().sleep(seconds))
+
+
+async def test_a_gateway_that_leaves_says_so_before_it_takes_no_more_requests(
+    backends: Backends, redis_url: str, tmp_path: Path
+) -> None:
+    """A balancer that still believes in it loses nothing; when its time to notice is over, nobody listens."""
+    clock, leave, folder = Noticing(), asyncio.Event(), tmp_path / "journal"
+    started: asyncio.Queue[Gateway] = asyncio.Queue()
+
+    async def serve() -> None:
+        async with running_edge(backends.targets, redis_url, folder, clock=clock, leave_s=LEAVE_S) as edge:
+            started.put_nowait(edge.gateway)
+            await leave.wait()
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(serve())
+        gateway = await started.get()
+        headers, url = {"Authorization": f"Bearer {KEY}"}, f"http://127.0.0.1:{gateway.port}"
+        async with httpx.AsyncClient(base_url=url, verify=AUTHORITIES, headers=headers) as client:
+            leave.set()
+            while gateway.readiness.is_ready:
+                await asyncio.sleep(0.01)
+            ready, models = await client.get("/ready"), await client.get("/v1/models")
+        clock.noticed.set()
+        await serving
+        async with httpx.AsyncClient(base_url=url, verify=AUTHORITIES) as client:
+            with pytest.raises(httpx.ConnectError):
+                await client.get("/health")
+
+    assert (ready.status_code, ready.json()["checks"]["accepting"]) == (503, False)
+    assert models.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/nothing", "/health", CHAT])

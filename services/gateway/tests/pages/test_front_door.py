@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from services.gateway.clients.oauth_views import Origin
 from services.gateway.console.demo import DemoFile
 from services.gateway.tests.conftest import Edge, StartGateway
@@ -59,6 +61,20 @@ async def test_one_click_enters_as_the_demo_user_of_a_local_suite(start_gateway:
     assert console.status_code == 200
 
 
+@pytest.mark.parametrize(("to", "place"), [("playground", "/console/playground"), ("//evil.example", "/console")])
+async def test_one_click_leads_to_the_playground(
+    start_gateway: StartGateway, tmp_path: Path, to: str, place: str
+) -> None:
+    """Its own button of the same form; nothing else that a form names is a way."""
+    edge = await start_gateway(demo_file=demo_file(tmp_path))
+    async with browser(edge) as client:
+        form = form_of(await client.get("/", headers=HTML), "/demo")
+        entered = await submit(client, form, to=to)
+
+    assert ("to", "playground") in form.buttons
+    assert entered.headers["location"] == place
+
+
 async def test_whoever_is_logged_in_is_shown_the_way_to_the_console(edge: Edge) -> None:
     """The door knows its people."""
     async with browser(edge) as client:
@@ -67,6 +83,19 @@ async def test_whoever_is_logged_in_is_shown_the_way_to_the_console(edge: Edge) 
 
     assert 'href="/console"' in page.text
     assert 'href="/registration"' not in page.text
+
+
+@pytest.mark.parametrize("host", ["evil.example:8080", "127.0.0.1.evil.example", "", "[::1", "localhost.evil"])
+async def test_a_name_of_somebody_else_s_shows_no_demo_account(
+    start_gateway: StartGateway, tmp_path: Path, host: str
+) -> None:
+    """Whatever leads to this machine by a name of a site's own brings that site's scripts along."""
+    edge = await start_gateway(demo_file=demo_file(tmp_path))
+    async with browser(edge) as client:
+        page = await client.get("/", headers={**HTML, "host": host})
+
+    assert "rz_live_demo" not in page.text
+    assert 'action="/demo"' not in page.text
 
 
 def test_only_visitors_at_the_machine_are_told_of_the_demo_account(tmp_path: Path) -> None:

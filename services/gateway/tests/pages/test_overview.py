@@ -27,7 +27,7 @@ async def test_the_overview_asks_the_api_in_the_name_of_who_is_logged_in(edge: E
 
     assert page.status_code == 200
     assert "1\u00a0234\u00a0567,89\u00a0₽" in page.text
-    assert "запросов: 1\u00a0234" in page.text
+    assert "1\u00a0234 запроса" in page.text
     assert {asked.user_id for asked in backends.statistics.asked} == {backends.accounts.profile.user_id}
 
 

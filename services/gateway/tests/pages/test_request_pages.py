@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from google.protobuf.timestamp_pb2 import Timestamp
+from razvilka.router.v1 import router_pb2 as pb
 from razvilka.usage.v1 import statistics_pb2
 
 from services.gateway.tests.backends import Backends
 from services.gateway.tests.conftest import Edge
 from services.gateway.tests.pages.browser import browser, log_in
+from services.gateway.tests.router_backend import model
 
 
 def line(number: int) -> statistics_pb2.RequestLine:
@@ -56,3 +59,27 @@ async def test_the_catalogue_shows_prices_of_a_thousand_tokens(edge: Edge) -> No
 
     assert all(model["id"] in page for model in listed)
     assert "\u00a0₽</td>" in page
+
+
+async def test_a_model_tells_what_it_stands_for_and_what_it_cost_before(edge: Edge, backends: Backends) -> None:
+    """Since when the name stands for it, features, the prices with their days, and the way to try it."""
+    old, new = Timestamp(seconds=1_700_000_000), Timestamp(seconds=1_770_000_000)
+    prices = [
+        pb.Price(version="a", input_micro_rub_per_1k=1_500_000, output_micro_rub_per_1k=2_000_000, valid_from=old)
+    ]
+    prices.append(pb.Price(version="b", input_micro_rub_per_1k=65_000, output_micro_rub_per_1k=65_000, valid_from=new))
+    made = model("gigachat-pro", prices=prices, resolved_since=old, supported_features=["vision"])
+    backends.router.models = [made]
+    backends.router.version = "2"
+    await edge.gateway.catalog.refresh()
+    async with browser(edge) as client:
+        await log_in(client)
+        page = (await client.get("/console/models")).text
+    [told] = (await edge.client.get("/v1/models")).json()["data"]
+
+    assert told["resolved_since"] == "2023-11-14"
+    assert [price["prompt"] for price in told["price_history"]] == ["0.0015", "0.000065"]
+    assert "→ gigachat-pro-build-7 с 2023-11-14" in page
+    assert page.index("с 2026-02-02: 0,065") < page.index("с 2023-11-14: 1,5")
+    assert "видит картинки" in page
+    assert 'href="/console/playground?model=gigachat-pro"' in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from services.router.circuits.domain.circuit import State
 from services.router.circuits.domain.target import Target
@@ -26,6 +27,10 @@ class Cause(StrEnum):
     """An administrator closed it."""
     RETRY_AFTER = "retry_after"
     """The provider asked for a pause."""
+
+
+OPENING_CAUSES: Final = (Cause.FAILURES, Cause.SLOW, Cause.REFUSED, Cause.SPENT, Cause.PROBE)
+"""What opens a circuit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def _bearer(
     issue: Callable[[], Awaitable[AccessToken]], share: TokenShare, clock: Clock, *, secret: str
 ) -> Credentials:
     shared = SharedToken(issue, share, clock, provider="gigachat", secret=secret)
-    return BearerTokens(SingleFlight(shared.fetch, clock))
+    return BearerTokens(SingleFlight(shared.fetch, clock, provider="gigachat"))
 
 
 def certificate_of(settings: GigaChatSettings) -> ClientCertificate | None:

@@ -58,11 +58,14 @@ class TokenShare(Protocol):
 class SingleFlight:
     """Holds one token; however many ask at once, it is got once, and its failure is told to all who waited."""
 
-    def __init__(self, fetch: Callable[[AccessToken | None], Awaitable[AccessToken]], clock: Clock) -> None:
+    def __init__(
+        self, fetch: Callable[[AccessToken | None], Awaitable[AccessToken]], clock: Clock, *, provider: str
+    ) -> None:
         self._fetch = fetch
         self._clock = clock
         self._token: AccessToken | None = None
         self._lock = asyncio.Lock()
+        self._failed = metrics.TOKEN_REFRESH_FAILURES.labels(provider)
         self._failures = 0
         self._failure: ServiceError | None = None
 
@@ -96,6 +99,7 @@ class SingleFlight:
             token = await self._fetch(old)
         except ServiceError as exc:
             self._failures += 1
+            self._failed.inc()
             self._failure = exc
             raise
         self._token = token

@@ -62,7 +62,7 @@ def credentials_of(settings: YandexSettings, http: HttpClient, clock: Clock) -> 
         return FixedHeader(header)
     issue = _issuer(settings, http, clock)
     if issue is not None:
-        return BearerTokens(SingleFlight(issue, clock))
+        return BearerTokens(SingleFlight(issue, clock, provider="yandexgpt"))
     return FixedHeader(header) if header else NoCredentials("YandexGPT")
 
 

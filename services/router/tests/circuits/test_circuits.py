@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from servicekit.errors import ServiceError
 from servicekit.testing import FakeClock
@@ -49,6 +50,19 @@ def fail(circuits: Circuits, model: Named, error: ServiceError | None = None, ti
 
 def target(model: Named) -> Target:
     return Target(model.provider, ONLY_CREDENTIAL, model.id)
+
+
+def test_what_alarms_count_is_there_before_it_counts(clock: FakeClock) -> None:
+    """Of a counter that begins with 1 Prometheus sees no increase: the first refusal would ring nothing."""
+    model = Named("yandexgpt", "never-asked-before")
+
+    admitted(circuits_on(clock), model)
+
+    labels = {"provider": "yandexgpt", "model": "never-asked-before"}
+    for cause in ("refused", "spent", "failures", "slow", "probe"):
+        name = "razvilka_router_circuit_openings_total"
+        assert REGISTRY.get_sample_value(name, {**labels, "cause": cause}) == 0
+    assert REGISTRY.get_sample_value("razvilka_router_no_healthy_provider_total", {"model": model.id}) == 0
 
 
 def test_an_open_circuit_is_passed_over_and_named(clock: FakeClock) -> None:

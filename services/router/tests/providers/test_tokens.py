@@ -17,6 +17,7 @@ from emulator.testing import OPENAI_API_KEY, YANDEX_FOLDER, RunningEmulator
 from servicekit.clock import SystemClock
 from servicekit.errors import ErrorReason, ServiceError
 from servicekit.testing import FakeClock
+from servicekit.testing.sampled import sampled
 from services.router.cache import RedisTokenShare
 from services.router.providers.gigachat.token import unix_seconds
 from services.router.providers.transport.access_token import AccessToken, SharedToken, SingleFlight
@@ -74,12 +75,15 @@ async def test_a_failure_is_told_to_all_who_waited() -> None:
         await asyncio.sleep(0)
         raise ServiceError(ErrorReason.PROVIDER_UNAVAILABLE, "down")
 
-    tokens = SingleFlight(fetch, SystemClock())
+    tokens = SingleFlight(fetch, SystemClock(), provider="gigachat")
+
+    failures_before = sampled("razvilka_router_token_refresh_failures_total", provider="gigachat")
 
     outcomes = await asyncio.gather(*(tokens.get() for _ in range(10)), return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes] == [ServiceError] * 10
     assert calls == 1
+    assert sampled("razvilka_router_token_refresh_failures_total", provider="gigachat") == failures_before + 1
 
 
 async def test_a_cancelled_caller_does_not_take_the_token_away() -> None:
@@ -92,7 +96,7 @@ async def test_a_cancelled_caller_does_not_take_the_token_away() -> None:
             await asyncio.Event().wait()
         return AccessToken("good", SystemClock().now().timestamp() + 60)
 
-    tokens = SingleFlight(fetch, SystemClock())
+    tokens = SingleFlight(fetch, SystemClock(), provider="gigachat")
     async with asyncio.TaskGroup() as group:
         first, second = group.create_task(tokens.get()), group.create_task(tokens.get())
         await began.wait()

@@ -9,12 +9,14 @@ from zoneinfo import available_timezones
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.usage.statistics.domain.detailed_stats import Grouping, Period
-from services.usage.statistics.domain.query import MAX_DIMENSIONS, Bucket
+from services.usage.statistics.domain.query import MAX_DIMENSIONS, Bucket, Dimension
 
 _ZONES: Final = available_timezones()
 # Days: each bucket is a row of the answer, and hours of a zone that is half an hour off are counted from rows.
 LONGEST: Final = {Bucket.HOUR: 8, Bucket.DAY: 400, Bucket.WEEK: 1_200, Bucket.MONTH: 12_000}
 MAX_VALUES: Final = 100
+# A page of an API has a thousand; one more tells whether there are others.
+MAX_ROWS: Final = 1_001
 MAX_VALUE: Final = 600
 
 
@@ -30,6 +32,18 @@ def check_question(period: Period, grouping: Grouping) -> None:
         raise _refusal("group_by", f"takes at most {MAX_DIMENSIONS} different dimensions")
     for dimension, values in grouping.filters.items():
         check_values(dimension.value, values)
+    if grouping.limit or grouping.after:
+        _check_page(grouping)
+
+
+def _check_page(grouping: Grouping) -> None:
+    if not 1 <= grouping.limit <= MAX_ROWS:
+        raise _refusal("limit", f"must be 1 to {MAX_ROWS} rows")
+    if grouping.bucket is None or grouping.top or Dimension.TAG in grouping.group_by:
+        raise _refusal("limit", "takes a `bucket`, and neither `top` nor groups by `tag`")
+    if grouping.after and len(grouping.after.group) != len(grouping.group_by):
+        raise _refusal("page", "must be what an earlier page of the same `group_by` gave")
+    check_values("page", grouping.after.group if grouping.after else ())
 
 
 def check_period(period: Period) -> None:

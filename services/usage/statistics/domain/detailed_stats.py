@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from services.usage.statistics.domain.drivers import ModelChange
 from services.usage.statistics.domain.figures import Figures, Row
-from services.usage.statistics.domain.query import NO_FILTERS, Bucket, Dimension, Query
+from services.usage.statistics.domain.query import NO_FILTERS, Bucket, Dimension, Query, RowPosition
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Grouping:
         top: so many groups, by cost, then requests; the others become one. 0: all groups.
         quantiles: of durations, in the total and in the rows.
         compared: with the previous period of the same length.
+        limit: so many rows, the first ones behind `after`. 0: all rows.
+        after: where the page before ended.
     """
 
     bucket: Bucket | None = None
@@ -49,6 +51,8 @@ class Grouping:
     top: int = 0
     quantiles: bool = False
     compared: bool = False
+    limit: int = 0
+    after: RowPosition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +97,6 @@ def query_of(user_id: str | None, period: Period, grouping: Grouping) -> Query:
         grouping.filters,
         quantiles=grouping.quantiles,
         top=grouping.top,
+        limit=grouping.limit,
+        after=grouping.after,
     )

@@ -46,6 +46,14 @@ NO_FILTERS: Final[Mapping[Dimension, tuple[str, ...]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
+class RowPosition:
+    """Where a page of rows ended: they are in the order of this pair, groups by the code points of their values."""
+
+    starts_at: datetime
+    group: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question.
 
@@ -59,6 +67,8 @@ class Query:
         filters: rows whose value of the dimension is one of these; every dimension narrows.
         quantiles: whether durations are wanted too: they cost far more than sums.
         top: so many groups, by cost, then requests; the others are one row of each bucket. 0: all groups.
+        limit: rows at most, of a question with buckets; what lies behind them is not counted. 0: all rows.
+        after: the row behind which to go on; None: from the beginning.
     """
 
     user_id: str | None
@@ -70,6 +80,8 @@ class Query:
     filters: Mapping[Dimension, tuple[str, ...]] = field(default_factory=lambda: NO_FILTERS)
     quantiles: bool = False
     top: int = 0
+    limit: int = 0
+    after: RowPosition | None = None
 
     @property
     def is_folded(self) -> bool:

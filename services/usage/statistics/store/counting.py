@@ -12,14 +12,9 @@ from asyncpg import Record
 from services.usage.domain.rollup import SUMS, TAGS_A_DAY
 from services.usage.statistics.domain.pieces import cut
 from services.usage.statistics.domain.query import Dimension, Query
+from services.usage.statistics.store.parameters import values_for_rollup, values_for_rows
 from services.usage.statistics.store.sources import sources_of
-from services.usage.statistics.store.statement import (
-    shape_of,
-    sums_of_rollup,
-    sums_of_rows,
-    values_for_rollup,
-    values_for_rows,
-)
+from services.usage.statistics.store.statement import shape_of, sums_of_rollup, sums_of_rows
 from services.usage.store.connection import Connection
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from servicekit.postgres import sql
 from services.usage.domain.rollup import SUMS
-from services.usage.statistics.domain.pieces import Move, Pieces, split
 from services.usage.statistics.domain.query import Dimension, Query
 from services.usage.statistics.store.row_sql import (
     HAS_TAGS,
@@ -96,6 +93,9 @@ _FROM_FINER: Final = """
         ) AS found
 """
 _EACH: Final = "SELECT bucket, ARRAY[{places}]::text[] AS values, false AS is_other, {plain} FROM answer"
+# A page: PostgreSQL leaves out the groups before it already where it reads. The order is that of Python's texts.
+_NEXT: Final = """{each} {behind} ORDER BY bucket, {ordered} LIMIT {limit}"""
+_BEHIND: Final = "WHERE ({ordered}) > ({position})"
 # Those that cost most over all buckets, and in each bucket one row of all others.
 _LARGEST: Final = """
     , kept AS (
@@ -137,7 +137,6 @@ _DURATIONS: Final = """
     percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY first_token_ms)
         FILTER (WHERE first_token_ms > 0) AS first_token
 """
-Windows = Sequence[tuple[datetime, datetime]]
 _ROW_PARAMETERS: Final = 4
 _ROLLUP_PARAMETERS: Final = 8
 _FINER_PARAMETERS: Final = 4
@@ -151,56 +150,20 @@ class Shape:
     group_by: tuple[Dimension, ...]
     filtered: tuple[Dimension, ...]
     is_folded: bool
+    is_limited: bool
+    is_continued: bool
 
 
 def shape_of(query: Query) -> Shape:
     """Return the shape of a question."""
-    return Shape(query.user_id is None, query.group_by, tuple(sorted(query.filters)), query.is_folded)
-
-
-def values_for_rows(query: Query, starts: list[datetime]) -> tuple[Any, ...]:
-    """Return the parameters of a statement about rows."""
-    return (query.user_id, query.since, query.until, starts, *_wanted(query), *_top(query))
-
-
-def values_for_windows(
-    query: Query, starts: list[datetime], windows: Windows, kept: Sequence[tuple[str, ...]]
-) -> tuple[Any, ...]:
-    """Return the parameters of a statement about the rows in some windows; `kept` has the groups of a folded answer."""
-    since, until = [begin for begin, _ in windows], [end for _, end in windows]
-    columns = [[group[place] for group in kept] for place in range(len(query.group_by))] if query.is_folded else []
-    return (query.user_id, since, until, starts, *_wanted(query), *columns)
-
-
-def values_for_rollup(query: Query, rollup: Rollup, finer: Rollup | None, pieces: Pieces) -> tuple[Any, ...]:
-    """Return the parameters of a statement about a rollup, and a finer one where there is one."""
-    places = [_place(each, rollup) for each in (*pieces.starts, pieces.ends_at)]
-    bounds = (query.user_id, places[0], places[-1], places[:-1])
-    if finer is None:
-        return (*bounds, *_columns(pieces.moves), *_wanted(query), *_top(query))
-    whole, rest = split(pieces.moves, finer.slot)
-    return (*bounds, *_columns(rest), *_columns(whole), *_wanted(query), *_top(query))
-
-
-def _columns(moves: Sequence[Move]) -> tuple[list[Any], ...]:
-    return (
-        [move.since for move in moves],
-        [move.until for move in moves],
-        [move.counted_in for move in moves],
-        [move.belongs_to for move in moves],
+    return Shape(
+        query.user_id is None,
+        query.group_by,
+        tuple(sorted(query.filters)),
+        query.is_folded,
+        query.limit > 0,
+        query.after is not None,
     )
-
-
-def _place(moment: datetime, rollup: Rollup) -> Any:
-    return moment.astimezone(UTC).date() if rollup.time_type == "date" else moment
-
-
-def _wanted(query: Query) -> list[list[str]]:
-    return [list(query.filters[dimension]) for dimension in sorted(query.filters)]
-
-
-def _top(query: Query) -> list[int]:
-    return [query.top] if query.is_folded else []
 
 
 @lru_cache(maxsize=256)
@@ -254,15 +217,25 @@ def _finer(finer: Rollup, parts: dict[str, str]) -> str:
 
 def _ending(shape: Shape, parameters: int) -> str:
     names = [f"group_{place}" for place, _ in enumerate(shape.group_by, 1)]
-    return sql(
-        _LARGEST if shape.is_folded else _EACH,
-        places=listed(names),
-        ordered=listed(f'{name} COLLATE "C"' for name in names),
-        blanks=listed("''" for _ in names),
-        plain=listed(SUMS),
-        sums=_SUMS,
-        top=f"${parameters + len(shape.filtered) + 1}",
-    )
+    number = parameters + len(shape.filtered) + 1
+    parts = {
+        "places": listed(names),
+        "ordered": listed(f'{name} COLLATE "C"' for name in names),
+        "blanks": listed("''" for _ in names),
+        "plain": listed(SUMS),
+        "sums": _SUMS,
+    }
+    if shape.is_limited:
+        return _next(shape, number, parts)
+    return sql(_LARGEST if shape.is_folded else _EACH, **parts, top=f"${number}")
+
+
+def _next(shape: Shape, number: int, parts: dict[str, str]) -> str:
+    position = listed(f"${number + place}::text" for place, _ in enumerate(shape.group_by, 1))
+    is_behind = shape.is_continued and shape.group_by
+    behind = sql(_BEHIND, **parts, position=position) if is_behind else ""
+    order = parts["ordered"] or "1"
+    return sql(_NEXT, each=sql(_EACH, **parts), behind=behind, ordered=order, limit=f"${number}")
 
 
 def _parts(shape: Shape, parameters: int) -> dict[str, str]:

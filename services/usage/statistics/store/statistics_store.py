@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -18,8 +20,9 @@ from services.usage.statistics.domain.query import Bucket, Dimension, Query
 from services.usage.statistics.domain.request_line import LogQuery, RequestLine
 from services.usage.statistics.domain.sampling import windows
 from services.usage.statistics.store.counting import Counted, sums_by_tag, sums_of
+from services.usage.statistics.store.parameters import values_for_windows
 from services.usage.statistics.store.request_log import read_page
-from services.usage.statistics.store.statement import durations_of_rows, shape_of, values_for_windows
+from services.usage.statistics.store.statement import durations_of_rows, shape_of
 from services.usage.store.connection import Connection
 from services.usage.store.usage_store import EVERYBODY
 
@@ -79,6 +82,28 @@ async def answer(connection: Connection, query: Query) -> list[Row]:
     if query.since >= query.until:
         return []
     starts = starts_of(query.bucket, query.zone, query.since, query.until) if query.bucket else [query.since]
+    if query.limit:
+        return await _page(connection, query, starts)
+    return await _rows_of(connection, query, starts)
+
+
+async def _page(connection: Connection, query: Query, starts: list[datetime]) -> list[Row]:
+    """Return the rows behind the position: from its bucket, then twice as many buckets each time, until it is full."""
+    rows: list[Row] = []
+    begin, many = bisect_right(starts, query.after.starts_at) - 1 if query.after else 0, 1
+    part = query if begin >= 0 and query.group_by else replace(query, after=None)
+    # Without groups a bucket has one row, which is behind us.
+    begin = max(begin, 0) if query.group_by or query.after is None else begin + 1
+    while begin < len(starts) and len(rows) < query.limit:
+        end = begin + many
+        since, until = max(query.since, starts[begin]), starts[end] if end < len(starts) else query.until
+        part = replace(part, since=since, until=until, limit=query.limit - len(rows))
+        rows += await _rows_of(connection, part, starts[begin:end])
+        part, begin, many = replace(part, after=None), end, 2 * many
+    return rows
+
+
+async def _rows_of(connection: Connection, query: Query, starts: list[datetime]) -> list[Row]:
     if Dimension.TAG in query.group_by:
         counted = await sums_by_tag(connection, query, starts)
     else:

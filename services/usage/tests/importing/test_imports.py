@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 import asyncpg
@@ -13,7 +13,7 @@ import pytest
 from servicekit.errors import Conflict, NotFound
 from services.usage.domain.record import Source, Status
 from services.usage.importing import store as importing
-from services.usage.importing.copy_rows import checksum, copy_row, micros_of, texts_of
+from services.usage.importing.copy_rows import checksum, copy_row, micros_of, month_at, texts_of
 from services.usage.importing.imports import BEGINNING, Batch, Imports, tag_of
 from services.usage.ingest import Ingest
 from services.usage.spending import Spending
@@ -46,11 +46,19 @@ def row(number: int, at: datetime = OLD, **changes: Any) -> bytes:
 
 
 def batch(
-    *rows: bytes, from_row: int = BEGINNING, to_row: int = 1, ids: dict[str, str] | None = None, months: int = 8
+    *rows: bytes,
+    from_row: int = BEGINNING,
+    to_row: int = 1,
+    ids: dict[str, str] | None = None,
+    builds_apart: bool = False,
 ) -> Batch:
-    """Return a batch of rows of 2022, from May on."""
-    first_days = {OLD.date().replace(day=1, month=5 + month) for month in range(months)}
-    return Batch(from_row, to_row, rows, ids or {}, {"rows": to_row}, first_days)
+    """Return a batch of rows."""
+    by_month: dict[date, list[bytes]] = {}
+    for each in rows:
+        # The time is the second field.
+        micros = int.from_bytes(each[26:34], "big", signed=True)
+        by_month.setdefault(month_at(micros)[0], []).append(each)
+    return Batch(from_row, to_row, by_month, ids or {}, {"rows": to_row}, builds_apart)
 
 
 async def sums(pool: Pool) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from servicekit.errors import InvalidRequest
 from services.usage.statistics.domain.checking import check_question
 from services.usage.statistics.domain.detailed_stats import Grouping, Period
-from services.usage.statistics.domain.query import Bucket, Dimension
+from services.usage.statistics.domain.query import Bucket, Dimension, RowPosition
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -30,6 +30,13 @@ def days(count: float, zone: str = "UTC") -> Period:
         (days(1), Grouping(group_by=(Dimension.KEY, Dimension.APP, Dimension.TAG)), "group_by"),
         (days(1), Grouping(filters={Dimension.MODEL: ("a\0",)}), "model"),
         (days(1), Grouping(filters={Dimension.KEY: ("k",) * 101}), "key"),
+        (days(1), Grouping(Bucket.DAY, limit=1_002), "limit"),
+        (days(1), Grouping(limit=1), "limit"),
+        (days(1), Grouping(Bucket.DAY, (Dimension.KEY,), top=1, limit=1), "limit"),
+        (days(1), Grouping(Bucket.DAY, (Dimension.TAG,), limit=1), "limit"),
+        (days(1), Grouping(Bucket.DAY, after=RowPosition(NOW, ())), "limit"),
+        (days(1), Grouping(Bucket.DAY, (Dimension.KEY,), limit=1, after=RowPosition(NOW, ())), "page"),
+        (days(1), Grouping(Bucket.DAY, (Dimension.KEY,), limit=1, after=RowPosition(NOW, ("a\0",))), "page"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_refused(period: Period, grouping: Grouping, param: str) -> None:

@@ -20,7 +20,7 @@ from servicekit.rpc_client import open_channel, unary
 from servicekit.settings import PostgresSettings
 from servicekit.testing import FakeClock
 from servicekit.testing.fake_clock import MIDDAY
-from services.usage.domain.record import UsageRecord
+from services.usage.domain.record import Status, UsageRecord
 from services.usage.rpc import record_to_proto
 from services.usage.server import running
 from services.usage.settings import UsageSettings
@@ -125,3 +125,28 @@ async def test_administrators_see_everybody(channel: grpc.aio.Channel) -> None:
 
     assert [row.group[0] for row in all_users.stats.rows] == ["user-1", "user-2"]
     assert [line.user_id for line in lines.lines] == ["user-2"]
+
+
+async def test_the_health_of_the_platform_names_nobody(channel: grpc.aio.Channel) -> None:
+    """Requests of all users by version and error, in buckets; how soon answers began, of the whole period."""
+    failed = replace(record(9), status=Status.FAILED, error_code="provider_timeout")
+    await send(channel, [failed])
+    request = pb.GetPlatformHealthRequest(
+        period=period(MIDDAY - timedelta(days=2), MIDDAY + timedelta(hours=1)), bucket=pb.BUCKET_DAY
+    )
+
+    request.period.zone = "UTC"
+    answer = await unary(StatisticsServiceStub(channel).GetPlatformHealth, request, deadline_s=LONG_S)
+
+    ended = [(each.starts_at.ToDatetime(UTC).day, each.version, each.error, each.requests) for each in answer.endings]
+    yesterday, today = (MIDDAY - timedelta(days=1)).day, MIDDAY.day
+    assert sorted(ended) == sorted(
+        [
+            (yesterday, failed.model, "", 1),
+            (today, failed.model, "", 2),
+            (today, failed.model, "provider_timeout", 1),
+            (today, "gigachat-pro", "", 1),
+        ]
+    )
+    assert {pace.version for pace in answer.paces} == {failed.model, "gigachat-pro"}
+    assert "user" not in str(answer)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
+from itertools import combinations, product
 
 import pytest
 
 from services.usage.domain.rollup import TAGS_A_DAY
+from services.usage.statistics.domain.figures import Row
 from services.usage.statistics.domain.folding import fold
-from services.usage.statistics.domain.query import Bucket, Dimension, Query
+from services.usage.statistics.domain.query import Bucket, Dimension, Query, RowPosition
 from services.usage.tests.statistics.expected import answered, expected
 from services.usage.tests.statistics.samples import BEGIN, END, ZONES, sample
 from services.usage.tests.store_contract.conftest import StoreUnderTest
@@ -62,6 +64,48 @@ async def test_groups_beyond_the_largest_are_one(stored: StoreUnderTest, group_b
         folded = await stored.reader.figures(replace(query, top=1))
 
         assert list(folded) == fold(await stored.reader.figures(query), 1)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "Europe/Berlin"])
+async def test_pages_have_every_row_once_and_in_order(stored: StoreUnderTest, zone: str) -> None:
+    """Whatever is asked for and however small they are; an end within a bucket leads into it again."""
+    await stored.keep(sample(300))
+    whole = (None, BEGIN + timedelta(hours=2, minutes=7), END, zone)
+    for limit, group_by in product((1, 4, 1_000), ((), (Dimension.KEY,), (Dimension.VERSION, Dimension.KEY))):
+        query = Query(*whole, Bucket.DAY, group_by, FILTERS[1], limit=limit)
+
+        pages = [page async for page in pages_of(stored, query)]
+
+        assert [row for page in pages for row in page] == await stored.reader.figures(replace(query, limit=0))
+        assert {len(page) for page in pages[:-1]} <= {limit}
+
+
+async def pages_of(stored: StoreUnderTest, query: Query) -> AsyncIterator[Sequence[Row]]:
+    """Yield the pages."""
+    while page := await stored.reader.figures(query):
+        yield page
+        assert page[-1].starts_at is not None
+        query = replace(query, after=RowPosition(page[-1].starts_at, page[-1].group))
+
+
+async def test_a_page_begins_behind_any_position(stored: StoreUnderTest) -> None:
+    """Before the period, in a bucket that has no row any more, behind a group that there never was."""
+    await stored.keep(sample(300))
+    query = Query("user-1", BEGIN, END, "UTC", Bucket.DAY, (Dimension.KEY,), limit=5)
+    rows = await stored.reader.figures(replace(query, limit=0))
+    third = rows[2].starts_at
+    assert third is not None
+    behind = len([row for row in rows if row.starts_at and row.starts_at <= third])
+
+    for position, begins_at in (
+        (RowPosition(BEGIN - timedelta(days=400), ("key-1",)), 0),
+        (
+            RowPosition(third + timedelta(hours=3), ("\U0010ffff",)),
+            behind,
+        ),
+    ):
+        found = await stored.reader.figures(replace(query, after=position))
+        assert list(found) == list(rows[begins_at : begins_at + 5]), position
 
 
 async def test_tags_are_told_apart_however_many_there_are(stored: StoreUnderTest) -> None:

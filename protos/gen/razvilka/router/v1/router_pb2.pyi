@@ -1283,6 +1283,7 @@ class Model(_message.Message):
     LEARNED_SHARES_FIELD_NUMBER: _builtins.int
     SUCCESSOR_FIELD_NUMBER: _builtins.int
     BATCH_SHARES_FIELD_NUMBER: _builtins.int
+    RESOLVED_SINCE_FIELD_NUMBER: _builtins.int
     WRITES_SCHEMAS_OUT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"yandexgpt:latest", "gigachat-pro" """
@@ -1344,6 +1345,10 @@ class Model(_message.Message):
     def batch_shares(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchShare]:
         """oldest first; none: its provider takes no deferred calls for it"""
 
+    @_builtins.property
+    def resolved_since(self) -> _timestamp_pb2.Timestamp:
+        """of a channel: since when it has stood for resolved_model"""
+
     def __init__(
         self,
         *,
@@ -1373,11 +1378,12 @@ class Model(_message.Message):
         learned_shares: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         successor: _builtins.str = ...,
         batch_shares: _abc.Iterable[Global___BatchShare] | None = ...,
+        resolved_since: _timestamp_pb2.Timestamp | None = ...,
         writes_schemas_out: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deprecated_at", b"deprecated_at", "shutdown_at", b"shutdown_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deprecated_at", b"deprecated_at", "resolved_since", b"resolved_since", "shutdown_at", b"shutdown_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "batch_shares", b"batch_shares", "bills_input_per_choice", b"bills_input_per_choice", "chars_per_token", b"chars_per_token", "context_length", b"context_length", "created_at", b"created_at", "default_parameters", b"default_parameters", "deprecated_at", b"deprecated_at", "description", b"description", "fallbacks", b"fallbacks", "id", b"id", "kind", b"kind", "learned_shares", b"learned_shares", "max_output_tokens", b"max_output_tokens", "modality", b"modality", "name", b"name", "on_disconnect", b"on_disconnect", "prices", b"prices", "provider", b"provider", "resolved_model", b"resolved_model", "shutdown_at", b"shutdown_at", "successor", b"successor", "supported_features", b"supported_features", "supported_parameters", b"supported_parameters", "tokens_per_message", b"tokens_per_message", "version", b"version", "writes_schemas_out", b"writes_schemas_out"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "batch_shares", b"batch_shares", "bills_input_per_choice", b"bills_input_per_choice", "chars_per_token", b"chars_per_token", "context_length", b"context_length", "created_at", b"created_at", "default_parameters", b"default_parameters", "deprecated_at", b"deprecated_at", "description", b"description", "fallbacks", b"fallbacks", "id", b"id", "kind", b"kind", "learned_shares", b"learned_shares", "max_output_tokens", b"max_output_tokens", "modality", b"modality", "name", b"name", "on_disconnect", b"on_disconnect", "prices", b"prices", "provider", b"provider", "resolved_model", b"resolved_model", "resolved_since", b"resolved_since", "shutdown_at", b"shutdown_at", "successor", b"successor", "supported_features", b"supported_features", "supported_parameters", b"supported_parameters", "tokens_per_message", b"tokens_per_message", "version", b"version", "writes_schemas_out", b"writes_schemas_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

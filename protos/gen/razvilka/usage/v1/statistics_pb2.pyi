@@ -111,11 +111,15 @@ class StatsQuestion(_message.Message):
     TOP_FIELD_NUMBER: _builtins.int
     QUANTILES_FIELD_NUMBER: _builtins.int
     COMPARED_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     bucket: Global___Bucket.ValueType
     top: _builtins.int
     """so many groups by cost, the others as one; 0: all"""
     quantiles: _builtins.bool
     compared: _builtins.bool
+    limit: _builtins.int
+    """rows at most, 1 to 1,001, of a question with a bucket; 0: all"""
     @_builtins.property
     def period(self) -> Global___UsagePeriod: ...
     @_builtins.property
@@ -124,6 +128,10 @@ class StatsQuestion(_message.Message):
 
     @_builtins.property
     def filters(self) -> _containers.RepeatedCompositeFieldContainer[Global___UsageFilter]: ...
+    @_builtins.property
+    def after(self) -> Global___StatsPosition:
+        """of the last row of the page before; absent: from the beginning"""
+
     def __init__(
         self,
         *,
@@ -134,14 +142,42 @@ class StatsQuestion(_message.Message):
         top: _builtins.int = ...,
         quantiles: _builtins.bool = ...,
         compared: _builtins.bool = ...,
+        limit: _builtins.int = ...,
+        after: Global___StatsPosition | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["period", b"period"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket", b"bucket", "compared", b"compared", "filters", b"filters", "group_by", b"group_by", "period", b"period", "quantiles", b"quantiles", "top", b"top"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "bucket", b"bucket", "compared", b"compared", "filters", b"filters", "group_by", b"group_by", "limit", b"limit", "period", b"period", "quantiles", b"quantiles", "top", b"top"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StatsQuestion: _TypeAlias = StatsQuestion  # noqa: Y015
+
+@_typing.final
+class StatsPosition(_message.Message):
+    """Where a page of rows ended: they are in the order of this pair."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STARTS_AT_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def starts_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def group(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        starts_at: _timestamp_pb2.Timestamp | None = ...,
+        group: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["starts_at", b"starts_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "starts_at", b"starts_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StatsPosition: _TypeAlias = StatsPosition  # noqa: Y015
 
 @_typing.final
 class DurationQuantiles(_message.Message):
@@ -706,3 +742,111 @@ class ListRequestsOfOthersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListRequestsOfOthersResponse: _TypeAlias = ListRequestsOfOthersResponse  # noqa: Y015
+
+@_typing.final
+class GetPlatformHealthRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERIOD_FIELD_NUMBER: _builtins.int
+    BUCKET_FIELD_NUMBER: _builtins.int
+    bucket: Global___Bucket.ValueType
+    @_builtins.property
+    def period(self) -> Global___UsagePeriod: ...
+    def __init__(
+        self,
+        *,
+        period: Global___UsagePeriod | None = ...,
+        bucket: Global___Bucket.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["period", b"period"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket", b"bucket", "period", b"period"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPlatformHealthRequest: _TypeAlias = GetPlatformHealthRequest  # noqa: Y015
+
+@_typing.final
+class Endings(_message.Message):
+    """Requests that ended alike."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STARTS_AT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    error: _builtins.str
+    """empty: it was answered"""
+    requests: _builtins.int
+    @_builtins.property
+    def starts_at(self) -> _timestamp_pb2.Timestamp:
+        """absent: there are no buckets"""
+
+    def __init__(
+        self,
+        *,
+        starts_at: _timestamp_pb2.Timestamp | None = ...,
+        version: _builtins.str = ...,
+        error: _builtins.str = ...,
+        requests: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["starts_at", b"starts_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "requests", b"requests", "starts_at", b"starts_at", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Endings: _TypeAlias = Endings  # noqa: Y015
+
+@_typing.final
+class Pace(_message.Message):
+    """How soon answers begin."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    FIRST_TOKEN_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    @_builtins.property
+    def first_token(self) -> Global___DurationQuantiles: ...
+    def __init__(
+        self,
+        *,
+        version: _builtins.str = ...,
+        first_token: Global___DurationQuantiles | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_token", b"first_token"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_token", b"first_token", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pace: _TypeAlias = Pace  # noqa: Y015
+
+@_typing.final
+class GetPlatformHealthResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDINGS_FIELD_NUMBER: _builtins.int
+    PACES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def endings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Endings]: ...
+    @_builtins.property
+    def paces(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pace]:
+        """of the whole period"""
+
+    def __init__(
+        self,
+        *,
+        endings: _abc.Iterable[Global___Endings] | None = ...,
+        paces: _abc.Iterable[Global___Pace] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endings", b"endings", "paces", b"paces"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPlatformHealthResponse: _TypeAlias = GetPlatformHealthResponse  # noqa: Y015

@@ -56,6 +56,11 @@ class StatisticsServiceStub:
                 request_serializer=razvilka_dot_usage_dot_v1_dot_statistics__pb2.ListRequestsOfOthersRequest.SerializeToString,
                 response_deserializer=razvilka_dot_usage_dot_v1_dot_statistics__pb2.ListRequestsOfOthersResponse.FromString,
                 _registered_method=True)
+        self.GetPlatformHealth = channel.unary_unary(
+                '/razvilka.usage.v1.StatisticsService/GetPlatformHealth',
+                request_serializer=razvilka_dot_usage_dot_v1_dot_statistics__pb2.GetPlatformHealthRequest.SerializeToString,
+                response_deserializer=razvilka_dot_usage_dot_v1_dot_statistics__pb2.GetPlatformHealthResponse.FromString,
+                _registered_method=True)
 
 
 class StatisticsServiceServicer:
@@ -92,6 +97,14 @@ class StatisticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPlatformHealth(self, request, context):
+        """GetPlatformHealth returns how the requests of everybody ended and how soon they began to be answered, by model
+        version. It names nobody, and can be asked in nobody's name: the page about the state of the service is public.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StatisticsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -114,6 +127,11 @@ def add_StatisticsServiceServicer_to_server(servicer, server):
                     servicer.ListRequestsOfOthers,
                     request_deserializer=razvilka_dot_usage_dot_v1_dot_statistics__pb2.ListRequestsOfOthersRequest.FromString,
                     response_serializer=razvilka_dot_usage_dot_v1_dot_statistics__pb2.ListRequestsOfOthersResponse.SerializeToString,
+            ),
+            'GetPlatformHealth': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPlatformHealth,
+                    request_deserializer=razvilka_dot_usage_dot_v1_dot_statistics__pb2.GetPlatformHealthRequest.FromString,
+                    response_serializer=razvilka_dot_usage_dot_v1_dot_statistics__pb2.GetPlatformHealthResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -226,6 +244,33 @@ class StatisticsService:
             '/razvilka.usage.v1.StatisticsService/ListRequestsOfOthers',
             razvilka_dot_usage_dot_v1_dot_statistics__pb2.ListRequestsOfOthersRequest.SerializeToString,
             razvilka_dot_usage_dot_v1_dot_statistics__pb2.ListRequestsOfOthersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPlatformHealth(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.usage.v1.StatisticsService/GetPlatformHealth',
+            razvilka_dot_usage_dot_v1_dot_statistics__pb2.GetPlatformHealthRequest.SerializeToString,
+            razvilka_dot_usage_dot_v1_dot_statistics__pb2.GetPlatformHealthResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,10 @@ class StatisticsServiceStub:
     """ListRequests returns a page of the requests of one user."""
     ListRequestsOfOthers: _grpc.UnaryUnaryMultiCallable[_statistics_pb2.ListRequestsOfOthersRequest, _statistics_pb2.ListRequestsOfOthersResponse]
     """ListRequestsOfOthers returns a page of those of any user, or of everybody: for an administrator."""
+    GetPlatformHealth: _grpc.UnaryUnaryMultiCallable[_statistics_pb2.GetPlatformHealthRequest, _statistics_pb2.GetPlatformHealthResponse]
+    """GetPlatformHealth returns how the requests of everybody ended and how soon they began to be answered, by model
+    version. It names nobody, and can be asked in nobody's name: the page about the state of the service is public.
+    """
 
 @_typing.type_check_only
 class StatisticsServiceAsyncStub(StatisticsServiceStub):
@@ -63,6 +67,10 @@ class StatisticsServiceAsyncStub(StatisticsServiceStub):
     """ListRequests returns a page of the requests of one user."""
     ListRequestsOfOthers: _aio.UnaryUnaryMultiCallable[_statistics_pb2.ListRequestsOfOthersRequest, _statistics_pb2.ListRequestsOfOthersResponse]  # type: ignore[assignment]
     """ListRequestsOfOthers returns a page of those of any user, or of everybody: for an administrator."""
+    GetPlatformHealth: _aio.UnaryUnaryMultiCallable[_statistics_pb2.GetPlatformHealthRequest, _statistics_pb2.GetPlatformHealthResponse]  # type: ignore[assignment]
+    """GetPlatformHealth returns how the requests of everybody ended and how soon they began to be answered, by model
+    version. It names nobody, and can be asked in nobody's name: the page about the state of the service is public.
+    """
 
 class StatisticsServiceServicer(metaclass=_abc_1.ABCMeta):
     """A dimension is named as the API names it: provider, model, version, key, app, status, endpoint, error, tag, user.
@@ -102,5 +110,15 @@ class StatisticsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_statistics_pb2.ListRequestsOfOthersResponse, _abc.Awaitable[_statistics_pb2.ListRequestsOfOthersResponse]]:
         """ListRequestsOfOthers returns a page of those of any user, or of everybody: for an administrator."""
+
+    @_abc_1.abstractmethod
+    def GetPlatformHealth(
+        self,
+        request: _statistics_pb2.GetPlatformHealthRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_statistics_pb2.GetPlatformHealthResponse, _abc.Awaitable[_statistics_pb2.GetPlatformHealthResponse]]:
+        """GetPlatformHealth returns how the requests of everybody ended and how soon they began to be answered, by model
+        version. It names nobody, and can be asked in nobody's name: the page about the state of the service is public.
+        """
 
 def add_StatisticsServiceServicer_to_server(servicer: StatisticsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

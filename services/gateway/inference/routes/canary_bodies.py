@@ -6,8 +6,30 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
+from pydantic import BaseModel
+
 from services.gateway.clients.completion import CanarySide
 from services.gateway.edge.money import roubles
+
+
+class CanarySideBody(BaseModel):
+    """One side of a canary: sums of answers and failures, and averages of an answer."""
+
+    side: str
+    resolved_model: str
+    answers: int
+    failures: int
+    success_rate: float | None
+    first_content_ms: int | None
+    tokens_output: int | None
+    cost_rub: str | None
+
+
+class CanaryBody(BaseModel):
+    """A model of whose callers some are answered by another version."""
+
+    model: str
+    sides: list[CanarySideBody]
 
 
 def compared(sides: Iterable[CanarySide]) -> list[dict[str, Any]]:

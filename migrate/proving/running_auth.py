@@ -1,0 +1,98 @@
+"""Who verifies a known key: the running auth, by the RPC that gateways call, or else auth's store."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from migrate.moving.local_suite import auth_of_local_suite
+from migrate.moving.target import AUTH, Target
+from tools.servers.errors import ServerError
+
+TARGET: Final = "RAZVILKA_AUTH_TARGET"
+TLS_DIR: Final = "RAZVILKA_OPERATOR_TLS_DIR"
+DEADLINE_S: Final = 10.0
+# Whose key it is, and its id.
+Holder = tuple[str, str]
+
+
+class Verifier(Protocol):
+    """Verifies keys.
+
+    Attributes:
+        name: who it is, for the operator.
+        knows_used: whether it verifies also those that were used in 1.1 and so are hashed anew.
+    """
+
+    name: str
+    knows_used: bool
+
+    async def holder(self, secret: str) -> Holder | None:
+        """Return who holds a key; None: nobody, it is revoked or expired.
+
+        Raises:
+            ServerError: the running auth cannot be asked.
+            Unavailable: its database cannot.
+        """
+
+
+class StoredKeys:
+    """Auth's store, which knows the hash of 1.0 only: for that of 1.1 the pepper is needed, which auth alone has."""
+
+    knows_used = False
+
+    def __init__(self, target: Target, now: datetime) -> None:
+        self.name = f"auth's store: {TARGET} is not set, so the running auth was not asked"
+        self._keys = target.keys
+        self._now = now
+
+    async def holder(self, secret: str) -> Holder | None:
+        """Return who holds a key; None: nobody, it is revoked, switched off or expired, or hashed anew."""
+        held = await self._keys.find([hashlib.sha256(secret.encode()).hexdigest()])
+        if held is None or held.key.is_revoked() or held.key.is_disabled or held.key.is_expired(self._now):
+            return None
+        return held.key.user_id, held.key.id
+
+
+@asynccontextmanager
+async def open_verifier(
+    target: Target, now: datetime, environment: Mapping[str, str] = os.environ
+) -> AsyncIterator[Verifier]:
+    """Yield the running auth where its address is told or that of the local suite, else its store.
+
+    Raises:
+        ServerError: the running auth's certificate files cannot be used.
+    """
+    place = _place(environment)
+    if place is None:
+        yield StoredKeys(target, now)
+        return
+    # Whoever has no known keys shall not pay for gRPC and what the gateway's client loads.
+    from migrate.proving.asked_auth import open_auth_client
+
+    async with open_auth_client(*place, deadline_s=DEADLINE_S) as verifier:
+        yield verifier
+
+
+def _place(environment: Mapping[str, str]) -> tuple[str, Path | None] | None:
+    """Return host:port, and the folder of the operator's certificate, None where calls are plaintext."""
+    if address := environment.get(TARGET):
+        folder = environment.get(TLS_DIR)
+        return address, Path(folder) if folder else None
+    if environment.get(AUTH):
+        return None
+    address, folder = auth_of_local_suite(environment)
+    return address, Path(folder)
+
+
+def unreachable(address: str, why: object) -> ServerError:
+    """Return what is told of an auth that does not answer."""
+    return ServerError(
+        f"The running auth at {address} cannot be asked ({' '.join(str(why).split())}): start it, or correct {TARGET} "
+        f"and {TLS_DIR}, which names the folder of the operator's certificate."
+    )

@@ -1,0 +1,51 @@
+"""What the reasons of the quarantine mean, for who reads them at night: docs/migration/inspect.md has the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+REASONS: Final[Mapping[str, str]] = {
+    "address_taken_in_1_1": "an account of 1.1 has this address",
+    "cost_missing": "no cost: nobody can tell what it was",
+    "cost_negative": "a cost below zero, perhaps a refund",
+    "cost_not_a_number": "a text that is no number with a point",
+    "cost_not_finite": "infinity, or no number",
+    "cost_too_large": "10,000 roubles or more for one request",
+    "hash_of_two_users": "keys of several users have this hash: whose it is is no guess",
+    "hash_taken_in_1_1": "1.1 has another key of this hash",
+    "hash_twice": "an earlier row has this hash, and is the key",
+    "history_of_1_0": "what 1.0 said of its providers; nobody has to decide, 1.1 writes its own",
+    "id_missing": "no id",
+    "id_not_text": "an id that is no text",
+    "id_of_two_users": "several ids of 1.0 would be this one in 1.1 (5 and '5'): who pays is no guess",
+    "id_taken": "an earlier row has this id, perhaps in other letters",
+    "id_taken_in_1_1": "1.1 has this id already, not from this source",
+    "key_hash_missing": "no hash: the key cannot work",
+    "key_hash_not_text": "a hash in bytes of another length than SHA-256's",
+    "key_hash_of_another_kind": "no SHA-256: the key cannot be verified",
+    "local_time_twice_or_never": "the clock of that zone showed it twice or never",
+    "model_missing": "no model",
+    "model_too_long": "a model's name of more than 256 letters",
+    "model_unreadable": "bytes that are no text",
+    "no_such_day": "a day that there is not",
+    "no_such_time_of_day": "an hour, minute or second that there is not",
+    "no_such_zone": "a zone that there is not",
+    "no_owner_in_1_1": "its user is not in 1.1",
+    "number_is_no_time": "a number that is no time since 2015, however it is counted",
+    "number_is_several_times": "a number that is a time in several ways",
+    "orphan": "its user is not there",
+    "owner_quarantined": "its user waits: it comes back with the user",
+    "provider_too_long": "a provider's name of more than 256 letters",
+    "provider_unreadable": "bytes that are no text",
+    "time_before_2015": "before 2015, when there was no 1.0",
+    "time_beyond_year_9999": "beyond the year 9999",
+    "time_in_the_future": "later than now",
+    "time_missing": "no time",
+    "time_unreadable": "no shape of a time that is known",
+    "time_without_zone": "it says no zone: state the server's by --naive-zone",
+    "tokens_missing": "no number of tokens",
+    "tokens_negative": "fewer than none",
+    "tokens_not_a_whole_number": "no whole number",
+    "tokens_too_many": "2^31 tokens or more",
+}

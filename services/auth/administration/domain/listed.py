@@ -1,0 +1,52 @@
+"""Pages of people, and what a check of the audit log found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from services.auth.shared.domain.audit import ChainHead
+from services.auth.shared.domain.tier import Tier
+
+DEFAULT_PAGE: Final = 50
+MOST_ROWS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ListedUser:
+    """An account as administrators see it; `live_keys` are neither revoked nor expired."""
+
+    id: str
+    email: str = field(repr=False)
+    email_verified: bool
+    name: str = field(repr=False)
+    tier: Tier
+    is_admin: bool
+    is_disabled: bool
+    created_at: datetime
+    live_keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuestion:
+    """Which rows: each text exactly, "" any; `before`: only lower numbers, 0 any."""
+
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCheck:
+    """The last row that is as it was written, the first that is not (None: none), and whether the end was reached."""
+
+    head: ChainHead
+    broken_at: int | None
+    is_complete: bool
+
+
+def page_size(given: int) -> int:
+    """Return how many rows a page has: what is asked for, within what a page may have."""
+    return min(given, MOST_ROWS) if given > 0 else DEFAULT_PAGE

@@ -1,0 +1,66 @@
+"""Accounts as administrators see them, and the tier that they give."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from services.auth.administration.domain.listed import ListedUser, page_size
+from services.auth.administration.store.people import PeopleStore, set_tier
+from services.auth.shared.administrators import Administrators
+from services.auth.shared.domain.audit import AuditAction, AuditEvent
+from services.auth.shared.domain.identifier import check_id
+from services.auth.shared.domain.tier import Tier
+from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
+
+LONGEST_SEARCH: Final = 254
+
+
+class People:
+    """Lists accounts, and changes their tier."""
+
+    def __init__(self, store: PeopleStore, administrators: Administrators, units: UnitsOfWork, *, clock: Clock) -> None:
+        self._store = store
+        self._administrators = administrators
+        self._units = units
+        self._clock = clock
+
+    async def list_users(
+        self, admin_user_id: str, search: str, after_id: str, size: int
+    ) -> tuple[list[ListedUser], bool]:
+        """Return a page of accounts, and whether there are more.
+
+        Raises:
+            PermissionDenied: who asks is no administrator.
+            InvalidRequest: no address is that long.
+        """
+        await self._administrators.check(admin_user_id)
+        if len(search) > LONGEST_SEARCH or "\0" in search:
+            raise InvalidRequest(ErrorReason.INVALID_PARAMETERS, "No address looks like this.", param="search")
+        if after_id:
+            check_id(after_id, param="cursor", noun="user")
+        limit = page_size(size)
+        found = await self._store.list_users(search.strip(), after_id, limit + 1, self._clock.now())
+        return found[:limit], len(found) > limit
+
+    async def set_tier(self, admin_user_id: str, user_id: str, tier: Tier) -> None:
+        """Give an account a tier.
+
+        Raises:
+            PermissionDenied: who asks is no administrator.
+            NotFound: there is no such account.
+        """
+        await self._administrators.check(admin_user_id)
+        check_id(user_id, param="user_id", noun="user")
+
+        async def change(unit: UnitOfWork) -> None:
+            before = await set_tier(unit.connection, user_id, tier, unit.at)
+            if before is None:
+                raise NotFound(ErrorReason.NOT_FOUND, "There is no such user.", param="user_id")
+            if before is not tier:
+                details = {"before": before.value, "after": tier.value}
+                actor = f"user:{admin_user_id}"
+                unit.record(AuditEvent(unit.at, actor, AuditAction.TIER_CHANGED, f"user:{user_id}", details))
+
+        await self._units.run(change)

@@ -1,0 +1,1 @@
+"""Reads people and the audit log, page by page."""

@@ -1,0 +1,61 @@
+"""Administrators read the audit log, and have its chain checked."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import asyncpg
+from razvilka.auth.v1 import administration_pb2 as pb
+
+from services.auth.administration import audit
+from services.auth.tests.administration.conftest import Asking
+from tools.testing.databases import Databases
+
+FORGE = "UPDATE auth.audit_log SET actor = 'user:other' WHERE seq = 2"
+INSERT = """
+INSERT INTO auth.audit_log (at, actor, action, subject, details)
+SELECT now(), 'system', 'key.created', 'key:' || n, '{}' FROM generate_series(1, $1::int) AS n
+"""
+
+
+async def test_the_newest_rows_come_first_and_can_be_asked_for_one_by_one(
+    asking: Asking, auth_pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    """Page by page; by subject, actor and action alone or together."""
+    await auth_pool.execute(INSERT, 3)
+
+    first = await asking.call(pb.ListAuditEventsRequest(action="key.created", limit=2))
+    rest = await asking.call(pb.ListAuditEventsRequest(action="key.created", limit=2, before=first.rows[-1].number))
+    one = await asking.call(pb.ListAuditEventsRequest(actor="system", action="key.created", subject="key:2"))
+
+    assert [row.subject for row in (*first.rows, *rest.rows)] == ["key:3", "key:2", "key:1"]
+    assert (first.has_more, rest.has_more) == (True, False)
+    assert [row.subject for row in one.rows] == ["key:2"]
+    assert (await asking.call(pb.ListAuditEventsRequest(subject="key:9"))).rows == []
+
+
+async def test_a_whole_chain_is_said_to_be_whole(asking: Asking, auth_pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """Over more rows than are read at once."""
+    await auth_pool.execute(INSERT, audit.BATCH + 1)
+    last = await auth_pool.fetchrow("SELECT seq, hash FROM auth.audit_log ORDER BY seq DESC LIMIT 1")
+
+    found = await asking.call(pb.CheckAuditLogRequest())
+
+    assert last is not None
+    assert (found.checked, found.broken_at, found.complete, found.head_hash) == (last["seq"], 0, True, last["hash"])
+
+
+async def test_a_forged_row_is_found(
+    asking: Asking, auth_pool: asyncpg.Pool[asyncpg.Record], auth_dsn: str, databases: Databases
+) -> None:
+    """Also one that was checked before it was forged, by whoever could switch the triggers off."""
+    await auth_pool.execute(INSERT, 3)
+    whole = await asking.call(pb.CheckAuditLogRequest())
+    owner = await asyncpg.connect(databases.dsn("auth", urlsplit(auth_dsn).path[1:], owner=True))
+    await owner.execute("ALTER TABLE auth.audit_log DISABLE TRIGGER USER")
+    await owner.execute(FORGE)
+    await owner.close()
+
+    found = await asking.call(pb.CheckAuditLogRequest())
+
+    assert (whole.broken_at, found.broken_at, found.checked, found.complete) == (0, 2, 1, True)

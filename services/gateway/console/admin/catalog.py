@@ -1,0 +1,85 @@
+"""/console/admin/catalog: which models are on, what they cost from when on, who still calls what ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from services.gateway.console.admin.orders import Order, give, part
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.edge.reading.params import first
+from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
+from services.gateway.pages.menu import CONSOLE
+from services.gateway.pages.own_api import OwnApi
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+
+PATH: Final = f"{CONSOLE}/admin/catalog"
+CATALOG: Final = "/v1/admin/catalog"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogPage:
+    """The catalogue as those who run the suite see it."""
+
+    shared: PageDependencies
+    api: OwnApi
+
+    def all(self) -> list[Endpoint]:
+        """Return the page."""
+        return [page_endpoint(PATH, self.shared, self.show, self.change, login_required=True)]
+
+    async def show(self, page: PageContext) -> PageAnswer:
+        """Show the models, what differs from the catalogue's files, the prices of one, and what ends."""
+        model = first(page.query, "model")
+        overrides, ending, models = await asyncio.gather(
+            self.api.get(page, f"{CATALOG}/overrides"),
+            self.api.get_if_up(page, "/v1/admin/models/expiring"),
+            self.api.get(page, "/v1/models"),
+        )
+        names = {each["id"] for each in models["data"]} | {each["model"] for each in overrides["data"]}
+        prices = await self.api.get(page, f"{CATALOG}/prices", [("model", model)]) if model else {"data": []}
+        values = {
+            "models": sorted(names),
+            "differing": {each["model"]: each for each in overrides["data"]},
+            "history": overrides["history"],
+            "ending": ending,
+            "chosen": model,
+            "prices": prices["data"],
+        }
+        return TemplatePage("admin/catalog.html", values)
+
+    async def change(self, page: PageContext) -> PageAnswer:
+        """Switch a model off or on, have it be as its file says again, or give it a price."""
+        order = first(page.form, "order")
+        override = f"{CATALOG}/overrides/{part(page, 'model')}"
+        # What else differs stays as it is: an override is given whole.
+        patch = await self._patch(page, first(page.form, "model")) if order in ("off", "on") else {}
+        orders = {
+            "off": Order("PUT", override, {**patch, "enabled": False}),
+            "on": Order("PUT", override, {**patch, "enabled": True}),
+            "remove": Order("DELETE", override),
+            "price": Order("POST", f"{CATALOG}/prices", _price(page)),
+        }
+        await give(self.api, page, orders)
+        shown = {"model": first(page.form, "model")} if order == "price" else {}
+        return Redirect(f"{PATH}?{urlencode(shown)}" if shown else PATH)
+
+    async def _patch(self, page: PageContext, model: str) -> Mapping[str, Any]:
+        overrides = await self.api.get(page, f"{CATALOG}/overrides")
+        return next((each["patch"] for each in overrides["data"] if each["model"] == model), {})
+
+
+def _price(page: PageContext) -> dict[str, Any]:
+    """Return the order of a price: roubles with a comma or a point, from midnight in Moscow of a day."""
+    given = {name: first(page.form, name).strip().replace(",", ".") for name in ("input", "output", "cached")}
+    day = first(page.form, "valid_from")
+    return {
+        "model": first(page.form, "model"),
+        "valid_from": f"{day}T00:00:00+03:00",
+        "source": first(page.form, "source"),
+        **{name: value for name, value in given.items() if value},
+    }

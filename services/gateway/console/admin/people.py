@@ -1,0 +1,56 @@
+"""/console/admin/people: who is there, on which tier, shut or open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from services.gateway.console.admin.orders import Order, give, part
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.edge.reading.params import first
+from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
+from services.gateway.pages.menu import CONSOLE
+from services.gateway.pages.own_api import OwnApi
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+
+PATH: Final = f"{CONSOLE}/admin/people"
+USERS: Final = "/v1/admin/users"
+TIERS: Final = ("free", "pro", "enterprise")
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """Accounts of others."""
+
+    shared: PageDependencies
+    api: OwnApi
+
+    def all(self) -> list[Endpoint]:
+        """Return the page."""
+        return [page_endpoint(PATH, self.shared, self.show, self.change, login_required=True)]
+
+    async def show(self, page: PageContext) -> PageAnswer:
+        """Show a page of accounts, the newest first."""
+        search, cursor = first(page.query, "search").strip(), first(page.query, "cursor")
+        found = await self.api.get(page, USERS, [("search", search), ("cursor", cursor)])
+        more = _address(search, found["next_cursor"]) if found["has_more"] else ""
+        values = {"people": found["data"], "search": search, "more": more, "tiers": TIERS}
+        return TemplatePage("admin/people.html", {**values, "own_id": page.known_caller.user_id})
+
+    async def change(self, page: PageContext) -> PageAnswer:
+        """Shut an account, open it, or give it a tier."""
+        user = f"{USERS}/{part(page, 'user_id')}"
+        orders = {
+            "disable": Order("POST", f"{user}/disable"),
+            "enable": Order("POST", f"{user}/enable"),
+            "tier": Order("PATCH", user, {"tier": first(page.form, "tier")}),
+        }
+        await give(self.api, page, orders)
+        return Redirect(_address(first(page.form, "search")))
+
+
+def _address(search: str, cursor: str = "") -> str:
+    asked = [(name, value) for name, value in (("search", search), ("cursor", cursor)) if value]
+    return f"{PATH}?{urlencode(asked)}" if asked else PATH

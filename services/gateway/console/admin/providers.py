@@ -1,0 +1,55 @@
+"""/console/admin/providers: circuits and drains, and what they were lately."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.gateway.console.admin.orders import Order, give, part
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.edge.reading.params import first
+from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
+from services.gateway.pages.menu import CONSOLE
+from services.gateway.pages.own_api import OwnApi
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+
+PATH: Final = f"{CONSOLE}/admin/providers"
+PROVIDERS: Final = "/v1/admin/providers"
+MOST_PAST: Final = "30"
+
+
+@dataclass(frozen=True, slots=True)
+class ProvidersPage:
+    """The providers as those who run the suite see them."""
+
+    shared: PageDependencies
+    api: OwnApi
+
+    def all(self) -> list[Endpoint]:
+        """Return the page."""
+        return [page_endpoint(PATH, self.shared, self.show, self.change, login_required=True)]
+
+    async def show(self, page: PageContext) -> PageAnswer:
+        """Show every circuit and drain, and the last changes."""
+        circuits, past, status = await asyncio.gather(
+            self.api.get(page, f"{PROVIDERS}/circuits"),
+            self.api.get_if_up(page, f"{PROVIDERS}/history", [("limit", MOST_PAST)]),
+            self.api.get_if_up(page, "/v1/providers/status"),
+        )
+        names = sorted({provider["provider"] for provider in (status or {"data": []})["data"]})
+        values = {"circuits": circuits["data"], "drains": circuits["drains"], "past": past, "providers": names}
+        return TemplatePage("admin/providers.html", values)
+
+    async def change(self, page: PageContext) -> PageAnswer:
+        """Drain, take a drain back, or close circuits."""
+        provider = f"{PROVIDERS}/{part(page, 'provider')}"
+        scope: dict[str, Any] = {name: first(page.form, name) for name in ("credential", "model")}
+        orders = {
+            "drain": Order("POST", f"{provider}/drain", {**scope, "reason": first(page.form, "reason")}),
+            "undrain": Order("POST", f"{provider}/undrain", scope),
+            "reset": Order("POST", f"{provider}/reset", scope),
+        }
+        await give(self.api, page, orders)
+        return Redirect(PATH)

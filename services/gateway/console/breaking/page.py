@@ -1,0 +1,148 @@
+"""/console/break: buttons that break the emulated GigaChat, a question to it, and what comes of both."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from servicekit.errors import ErrorReason, NotFound, ServiceError
+from services.gateway.console.breaking.emulated import EmulatedProvider
+from services.gateway.console.breaking.faults import ALARMS, FAULTS, PROVIDER, button_of, for_a_minute
+from services.gateway.console.demo import is_local
+from services.gateway.console.playground.question import once_name
+from services.gateway.console.playground.snippets import CHAT
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.edge.reading.params import first
+from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
+from services.gateway.pages.language import TEXTS
+from services.gateway.pages.menu import CONSOLE
+from services.gateway.pages.own_api import ApiRefused, OwnApi
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint, require_user
+
+PATH: Final = f"{CONSOLE}/break"
+HEAL: Final = "heal"
+TEMPLATE: Final = "break.html"
+# As many failures in a row open a circuit (ROUTER_CIRCUITS_CONSECUTIVE).
+MANY: Final = 5
+# A short answer, whose price is there in a second.
+MOST_TOKENS: Final = 40
+LATEST: Final = (("limit", "6"), ("period", "today"))
+Handle = Callable[[PageContext], Awaitable[PageAnswer]]
+
+
+@dataclass(frozen=True, slots=True)
+class BreakPages:
+    """The buttons, the question, and the part of the page that is looked at again and again."""
+
+    shared: PageDependencies
+    api: OwnApi
+    provider: EmulatedProvider
+
+    def all(self) -> list[Endpoint]:
+        """Return the pages. Whoever is elsewhere is told that there are none, logged in or not."""
+        here = self._here
+        return [
+            page_endpoint(PATH, self.shared, here(self.show), here(self.change)),
+            page_endpoint(f"{PATH}/ask", self.shared, None, here(self.ask)),
+            page_endpoint(f"{PATH}/effect", self.shared, here(self.show_effect)),
+        ]
+
+    def _here(self, handle: Handle) -> Handle:
+        async def guarded(page: PageContext) -> PageAnswer:
+            if not is_local(page):
+                raise NotFound(ErrorReason.NOT_FOUND, "There is nothing at this path.")
+            await require_user(page, self.shared.accounts)
+            return await handle(page)
+
+        return guarded
+
+    async def show(self, page: PageContext) -> PageAnswer:
+        """Show the buttons, what they do now, and the question that was just asked."""
+        asked = first(page.query, "request")
+        request = await self._request(page, asked) if asked else None
+        return await self._page(page, {"request": request})
+
+    async def change(self, page: PageContext) -> PageAnswer:
+        """Break the provider for a minute, or heal it.
+
+        Raises:
+            NotFound: there is no such button.
+        """
+        pressed = first(page.form, "fault")
+        if pressed == HEAL:
+            await self.provider.heal()
+            return Redirect(PATH)
+        fault = for_a_minute(pressed)
+        if fault is None:
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such fault.")
+        await self.provider.commit(fault)
+        return Redirect(PATH)
+
+    async def ask(self, page: PageContext) -> PageAnswer:
+        """Ask the provider once or several times, with another one to stand in, and show the last of it."""
+        count = MANY if first(page.form, "many") else 1
+        body = _question(page, await self.api.get(page, "/v1/models"))
+        name = first(page.form, "once") or secrets.token_urlsafe(16)
+        # One after the other, so that a circuit that opens is seen by those that follow.
+        answers = [await self._asked(page, body, once_name(name, at, body)) for at in range(count)]
+        last = answers[-1]
+        if isinstance(last, ApiRefused):
+            return await self._page(page, {"refused": last, "request": await self._request(page, last.request_id)})
+        return Redirect(f"{PATH}?request={quote(last, safe='')}")
+
+    async def show_effect(self, page: PageContext) -> PageAnswer:
+        """Return the part of the page that changes by itself."""
+        return TemplatePage("break_effect.html", await self._effect(page))
+
+    async def _page(self, page: PageContext, values: Mapping[str, Any]) -> TemplatePage:
+        shown = {"refused": None, "once": secrets.token_urlsafe(16), "faults": tuple(FAULTS), "many": MANY, **values}
+        return TemplatePage(TEMPLATE, {**shown, **await self._effect(page)}, scripted=True)
+
+    async def _effect(self, page: PageContext) -> dict[str, Any]:
+        providers, lines, fault = await asyncio.gather(
+            self.api.get_if_up(page, "/v1/providers/status"),
+            self.api.get_if_up(page, "/v1/usage/requests", LATEST),
+            self._fault(),
+        )
+        known = (providers or {"data": []})["data"]
+        broken = button_of(fault)
+        return {
+            "provider": next((each for each in known if each["provider"] == PROVIDER), None),
+            "lines": (lines or {"data": []})["data"],
+            "fault": broken,
+            "left_s": 0 if fault is None else round(fault.left_s),
+            "alarm": ALARMS.get(broken, ""),
+        }
+
+    async def _fault(self) -> Any:
+        try:
+            return await self.provider.fault()
+        except ServiceError:
+            return None
+
+    async def _asked(self, page: PageContext, body: Mapping[str, Any], once: str) -> str | ApiRefused:
+        try:
+            answer_id: str = (await self.api.pay(page, CHAT, body, once=once))["id"]
+        except ApiRefused as exc:
+            return exc
+        return answer_id
+
+    async def _request(self, page: PageContext, request_id: str) -> Any:
+        try:
+            return await self.api.get(page, f"/v1/requests/{quote(request_id, safe='')}")
+        except ApiRefused:
+            return None
+
+
+def _question(page: PageContext, models: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a question to the provider that breaks, and to the first model of another one if it cannot answer."""
+    chats = [model for model in models["data"] if model["kind"] == "chat" and model["pricing"] is not None]
+    own = [model["id"] for model in chats if model["provider"] == PROVIDER][:1]
+    others = [model["id"] for model in chats if model["provider"] != PROVIDER][:1]
+    message = {"role": "user", "content": TEXTS[page.language]["break.question"]}
+    return {"models": [*own, *others], "messages": [message], "max_tokens": MOST_TOKENS}

@@ -1,0 +1,95 @@
+"""Numbers, roubles, shares, times and plurals as people of a language write them: by Unicode's CLDR, with Babel."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final
+
+from babel import Locale
+from babel.dates import format_datetime
+from babel.numbers import format_decimal, format_percent
+
+MICRO: Final = 1_000_000
+ABSENT: Final = "–"
+# English of Europe: a day before its month, and no noon and midnight at twelve.
+LOCALES: Final = {"ru": "ru", "en": "en_GB"}
+# A date of numbers is read at once in Russian; in English nobody knows which of them is the month.
+MOMENTS: Final = {"ru": "dd.MM.yyyy HH:mm", "en": "d MMM y, HH:mm"}
+# With the sign where a language writes it.
+ROUBLES: Final = {"ru": "{sign}{amount}\u00a0₽", "en": "{sign}₽{amount}"}
+MINUS: Final = "−"
+
+
+class Numbers:
+    """Writes figures in one language."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._locale = Locale.parse(LOCALES[language])
+
+    def roubles(self, micro_rub: int) -> str:
+        """Return an amount: whole roubles, or with kopecks when there are any."""
+        return self._roubles(micro_rub, "#,##0.00" if micro_rub % MICRO else "#,##0")
+
+    def exact_roubles(self, micro_rub: int) -> str:
+        """Return an amount to its last micro-rouble: of one request, which often costs less than a kopeck."""
+        return self._roubles(micro_rub, "#,##0.00####")
+
+    def roubles_text(self, amount: str) -> str:
+        """Return an amount as the API writes it ("0.001234"), to its last figure."""
+        places = len(amount.partition(".")[2])
+        return self._roubles(int(Decimal(amount) * MICRO), f"#,##0.{'0' * places}" if places else "#,##0")
+
+    def number(self, value: int) -> str:
+        """Return a whole number, its thousands apart."""
+        return str(format_decimal(value, "#,##0", locale=self._locale))
+
+    def milliseconds(self, value: float | None) -> str:
+        """Return how long something took."""
+        unit = "мс" if self._language == "ru" else "ms"
+        return ABSENT if value is None else f"{self.number(round(value))}\u00a0{unit}"
+
+    def percent(self, share: float) -> str:
+        """Return a part of one in per cent, with one place where it is not whole."""
+        return self._percent(share, "#,##0.#")
+
+    def percent_exact(self, share: float) -> str:
+        """Return a part of one in per cent with two places: 99.99 is not 100."""
+        return self._percent(share, "#,##0.##")
+
+    def signed_roubles(self, micro_rub: int) -> str:
+        """Return a change of an amount."""
+        return f"+{self.roubles(micro_rub)}" if micro_rub > 0 else self.roubles(micro_rub)
+
+    def signed_percent(self, change: float) -> str:
+        """Return a change that the API tells in per cent."""
+        text = self.percent(change / 100)
+        return f"+{text}" if change > 0 else text
+
+    def moment(self, when: datetime | None, zone: tzinfo) -> str:
+        """Return a day and a time in a zone."""
+        if when is None:
+            return ABSENT
+        return str(format_datetime(when.astimezone(zone), MOMENTS[self._language], locale=self._locale))
+
+    def plural(self, count: int) -> str:
+        """Return which form a noun has beside a count: one, few, many or other."""
+        return str(self._locale.plural_form(count))
+
+    def _roubles(self, micro_rub: int, pattern: str) -> str:
+        amount = format_decimal(Decimal(abs(micro_rub)) / MICRO, pattern, locale=self._locale)
+        return ROUBLES[self._language].format(sign=MINUS if micro_rub < 0 else "", amount=amount)
+
+    def _percent(self, share: float, pattern: str) -> str:
+        blank = "\u00a0" if self._language == "ru" else ""
+        # A share of 0.9999 is a float: its shortest decimal is what was meant.
+        text = format_percent(Decimal(str(share)), f"{pattern}{blank}%", locale=self._locale)
+        return str(text).replace("-", MINUS)
+
+
+@lru_cache(maxsize=len(LOCALES))
+def numbers_of(language: str) -> Numbers:
+    """Return what writes figures in a language."""
+    return Numbers(language)

@@ -1,0 +1,145 @@
+"""The pages of administrators: what they show, what their buttons order, and who may see them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from razvilka.auth.v1 import administration_pb2 as pb
+from razvilka.auth.v1 import auth_pb2
+
+from services.gateway.identity.access import Scope
+from services.gateway.tests.backends import Backends
+from services.gateway.tests.conftest import Edge
+from services.gateway.tests.pages.browser import browser, forms_of, log_in, submit
+
+PAGES = [f"/console/admin/{name}" for name in ("people", "providers", "catalog", "audit")]
+
+
+@pytest.fixture
+async def client(edge: Edge, backends: Backends) -> AsyncIterator[httpx.AsyncClient]:
+    """Return the browser of an administrator who is logged in."""
+    backends.accounts.scopes = [scope.value for scope in Scope]
+    async with browser(edge) as client:
+        await log_in(client)
+        yield client
+
+
+async def test_only_administrators_see_their_pages(edge: Edge, backends: Backends) -> None:
+    """Others are refused as by the API, and their menu does not name them."""
+    async with browser(edge) as client:
+        await log_in(client)
+        refused = [(await client.get(path)).status_code for path in PAGES]
+        menu = (await client.get("/console")).text
+
+    assert refused == [403] * len(PAGES)
+    assert "/console/admin/" not in menu
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+async def test_each_page_names_all_in_both_languages(client: httpx.AsyncClient, language: str) -> None:
+    """And the menu of an administrator leads to each."""
+    shown = [await client.get(path, params={"lang": language}) for path in PAGES]
+
+    assert [page.status_code for page in shown] == [200] * len(PAGES)
+    assert all(f'href="{path}"' in shown[0].text for path in PAGES)
+
+
+async def test_an_account_is_shut_opened_and_given_a_tier_by_buttons(
+    client: httpx.AsyncClient, backends: Backends
+) -> None:
+    """The search stays; a person's own account has no such button."""
+    me = pb.ListedUser(user_id=backends.accounts.profile.user_id, email="me@example.ru", tier=auth_pb2.TIER_FREE)
+    backends.administration.users.append(me)
+    page = await client.get("/console/admin/people", params={"search": "anna"})
+    forms = [form for form in forms_of(page) if form.action == "/console/admin/people" and "user_id" in form.fields]
+    tier, shut, own_tier = forms
+
+    moved = await submit(client, tier, order="tier", tier="enterprise")
+    await submit(client, shut, order="disable")
+    await submit(client, shut, order="enable")
+
+    assert (moved.status_code, moved.headers["location"]) == (303, "/console/admin/people?search=anna")
+    assert [asked.tier for asked in backends.administration.requests if isinstance(asked, pb.SetTierRequest)] == [3]
+    switched = [asked for asked in backends.accounts.requests if hasattr(asked, "disabled")]
+    assert [(asked.user_id, asked.disabled) for asked in switched] == [("user-9", True), ("user-9", False)]
+    assert own_tier.fields["user_id"] == me.user_id
+
+
+async def test_the_next_page_of_people_keeps_the_search(client: httpx.AsyncClient, backends: Backends) -> None:
+    """By a link that works without scripts."""
+    backends.administration.has_more = True
+
+    page = await client.get("/console/admin/people", params={"search": "a+b@example.ru"})
+
+    assert 'href="/console/admin/people?search=a%2Bb%40example.ru&amp;cursor=user-9"' in page.text
+
+
+async def test_a_provider_is_drained_with_a_reason_and_taken_back(
+    client: httpx.AsyncClient, backends: Backends
+) -> None:
+    """What is drained has a button; so has a circuit that is open."""
+    page = await client.get("/console/admin/providers")
+    drain = next(form for form in forms_of(page) if ("order", "drain") in form.buttons)
+
+    await submit(client, drain, order="drain", provider="gigachat", reason="works")
+
+    (noted,) = [asked for asked in backends.accounts.requests if getattr(asked, "order", "")]
+    assert (noted.order, noted.subject, noted.details["reason"]) == ("provider.drain", "provider:gigachat", "works")
+
+
+async def test_a_model_is_switched_off_and_nothing_else_of_it_changes(
+    client: httpx.AsyncClient, backends: Backends
+) -> None:
+    """What differed already is sent again: the API takes an override whole."""
+    overrides = await client.get("/console/admin/catalog")
+    form = next(form for form in forms_of(overrides) if ("order", "off") in form.buttons)
+
+    moved = await submit(client, form, order="off")
+
+    (order,) = backends.router.providers.orders
+    assert moved.headers["location"] == "/console/admin/catalog"
+    assert json.loads(order.patch_json)["enabled"] is False
+
+
+async def test_a_price_is_given_in_roubles_with_a_comma(client: httpx.AsyncClient, backends: Backends) -> None:
+    """From midnight in Moscow of the day that was chosen."""
+    page = await client.get("/console/admin/catalog", params={"model": "gigachat-pro"})
+    form = next(form for form in forms_of(page) if ("order", "price") in form.buttons)
+
+    await submit(
+        client, form, order="price", valid_from="2027-01-01", input="0,07", output="0,2", cached="", source="contract"
+    )
+
+    order = backends.router.providers.orders[-1]
+    assert (order.price.input_micro_rub_per_1k, order.price.output_micro_rub_per_1k) == (70_000, 200_000)
+    assert order.price.valid_from.ToDatetime().isoformat() == "2026-12-31T21:00:00"
+
+
+async def test_the_audit_log_is_shown_and_checked(client: httpx.AsyncClient, backends: Backends) -> None:
+    """Whole, broken with its row, and the books beside it."""
+    backends.administration.has_more = True
+    page = await client.get("/console/admin/audit", params={"actor": "user:boss"})
+    chain = next(form for form in forms_of(page) if ("order", "chain") in form.buttons)
+    whole = await submit(client, chain, order="chain")
+    backends.administration.check = pb.CheckAuditLogResponse(checked=2, broken_at=3, complete=True)
+    broken = await submit(client, chain, order="chain")
+    books = await submit(client, chain, order="ledger")
+
+    assert "user.disabled" in page.text
+    assert 'href="/console/admin/audit?actor=user%3Aboss&amp;before=7"' in page.text
+    assert "Цепь цела, строк: 7." in whole.text
+    assert "Цепь разорвана на строке 3." in broken.text
+    assert books.status_code == 200
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_an_order_that_no_button_gives_is_refused(client: httpx.AsyncClient, path: str) -> None:
+    """And changes nothing."""
+    form = next(form for form in forms_of(await client.get("/console/admin/audit")) if "csrf" in form.fields)
+
+    answer = await client.post(path, data={**form.fields, "order": "x"}, headers={"sec-fetch-site": "same-origin"})
+
+    assert answer.status_code == 400

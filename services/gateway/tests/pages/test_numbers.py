@@ -1,0 +1,70 @@
+"""Figures as people of each language write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.pages.numbers import numbers_of
+from services.gateway.pages.rendering import Translator
+
+BILLION = 10**9 * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("micro_rub", "ru", "en"),
+    [
+        (0, "0\xa0₽", "₽0"),
+        (1_234_000_000, "1\xa0234\xa0₽", "₽1,234"),
+        (99_900_000, "99,90\xa0₽", "₽99.90"),
+        (-5_500_000, "−5,50\xa0₽", "−₽5.50"),
+        (BILLION, "1\xa0000\xa0000\xa0000\xa0₽", "₽1,000,000,000"),
+    ],
+)
+def test_amounts_are_written_to_the_kopeck(micro_rub: int, ru: str, en: str) -> None:
+    """Whole roubles without a tail."""
+    assert [numbers_of("ru").roubles(micro_rub), numbers_of("en").roubles(micro_rub)] == [ru, en]
+
+
+@given(st.integers(0, 10**15), st.sampled_from(["ru", "en"]))
+def test_the_last_micro_rouble_of_an_exact_amount_is_there(micro_rub: int, language: str) -> None:
+    """However large it is: what is written can be read back."""
+    text = numbers_of(language).exact_roubles(micro_rub)
+    plain = text.replace("₽", "").replace("\xa0", "").replace("," if language == "en" else " ", "").replace(",", ".")
+    whole, _, fraction = plain.partition(".")
+
+    assert int(whole) * 1_000_000 + int(fraction.ljust(6, "0")) == micro_rub
+
+
+def test_shares_times_and_moments_are_written_in_each_language() -> None:
+    """99.99 % is not 100; a day is before its month."""
+    ru, en = numbers_of("ru"), numbers_of("en")
+    noon = datetime(2026, 11, 29, 12, 5, tzinfo=UTC)
+
+    assert (ru.percent(0.5), en.percent(0.5)) == ("50\xa0%", "50%")
+    assert (ru.percent_exact(0.9999), en.percent_exact(0.9999)) == ("99,99\xa0%", "99.99%")
+    assert (ru.signed_percent(12.5), en.signed_percent(-12.5)) == ("+12,5\xa0%", "−12.5%")
+    assert (ru.milliseconds(1234.4), en.milliseconds(None)) == ("1\xa0234\xa0мс", "–")
+    assert ru.moment(noon, ZoneInfo("Europe/Moscow")) == "29.11.2026 15:05"
+    assert en.moment(noon, ZoneInfo("Europe/Moscow")) == "29 Nov 2026, 15:05"
+    assert (ru.roubles_text("0.001234"), en.roubles_text("12")) == ("0,001234\xa0₽", "₽12")
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (0, "0 запросов"),
+        (1, "1 запрос"),
+        (2, "2 запроса"),
+        (11, "11 запросов"),
+        (21, "21 запрос"),
+        (1234, "1\xa0234 запроса"),
+    ],
+)
+def test_a_noun_agrees_with_its_count(count: int, expected: str) -> None:
+    """In Russian there are three forms."""
+    assert Translator("ru").count("count.requests", count) == expected

@@ -1,0 +1,135 @@
+"""Faults of the books: of the journal, of rows and sums, of the backup."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from tests.observability.scene import Scene, fault
+
+# Within the last record that was written: it is not confirmed yet.
+BYTES_BEFORE_END = 20
+
+
+def journal_of(scene: Scene) -> Path:
+    return scene.stack.parts.home.root / "journal"
+
+
+def newest_segment(scene: Scene) -> Path:
+    return max(journal_of(scene).glob("*/*.seg"), key=lambda each: each.stat().st_mtime)
+
+
+def flip_a_bit(segment: Path) -> None:
+    written = len(segment.read_bytes().rstrip(b"\0"))
+    with segment.open("r+b") as file:
+        file.seek(written - BYTES_BEFORE_END)
+        (byte,) = file.read(1)
+        file.seek(written - BYTES_BEFORE_END)
+        file.write(bytes([byte ^ 1]))
+
+
+def clear_quarantine(scene: Scene) -> None:
+    for file in (journal_of(scene) / "quarantine").iterdir():
+        file.unlink()
+
+
+@fault("JournalBehind", done="the usage service is stopped", mended="it is started")
+def usage_is_away(scene: Scene) -> Iterator[None]:
+    scene.stack.stop("usage")
+    assert scene.ask("yandexgpt-lite") == 200
+    yield
+    scene.stack.start("usage")
+
+
+@fault(
+    "JournalNotReady",
+    done="a bit flips in a gateway's own journal, before its records are confirmed",
+    mended="the gateway is restarted, and the file moved out of the quarantine",
+)
+def its_own_journal_is_damaged(scene: Scene) -> Iterator[None]:
+    scene.stack.stop("usage")
+    for _ in range(3):
+        scene.ask("yandexgpt-lite")
+    flip_a_bit(newest_segment(scene))
+    scene.stack.start("usage")
+    scene.meanwhile = lambda: scene.ask("yandexgpt-lite")
+    yield
+    scene.stack.kill("gateway")
+    scene.stack.wait_until_ready()
+    clear_quarantine(scene)
+
+
+@fault(
+    "JournalDamaged",
+    "JournalInQuarantine",
+    done="the gateway is killed, and a bit of its journal flips",
+    mended="file and note are moved out of the quarantine",
+)
+def a_bit_flips(scene: Scene) -> Iterator[None]:
+    scene.stack.stop("usage")
+    for _ in range(3):
+        scene.ask("yandexgpt-lite")
+    segment = newest_segment(scene)
+    psutil.Process(scene.stack.pid("gateway")).kill()
+    flip_a_bit(segment)
+    scene.stack.start("usage")
+    scene.stack.wait_until_ready()
+    yield
+    clear_quarantine(scene)
+
+
+@fault(
+    "JournalFilesTakenAway",
+    done="somebody removes the journal's files under the running gateway",
+    mended="nobody does it again",
+)
+def files_are_taken_away(scene: Scene) -> Iterator[None]:
+    assert scene.ask("yandexgpt-lite") == 200
+    for file in journal_of(scene).glob("*/*.seg"):
+        file.unlink()
+    scene.meanwhile = lambda: scene.ask("yandexgpt-lite")
+    yield
+
+
+@fault("BooksDisagree", done="somebody changes a sum by hand", mended="the change is undone")
+def a_sum_is_changed(scene: Scene) -> Iterator[None]:
+    assert scene.ask("yandexgpt-lite") == 200
+    scene.sql("UPDATE usage.rollup_day SET cost_micro_rub = cost_micro_rub + 1")
+    yield
+    scene.sql("UPDATE usage.rollup_day SET cost_micro_rub = cost_micro_rub - 1")
+
+
+@fault(
+    "BooksUnchecked",
+    done="the service's role may not read a table of sums any more",
+    mended="the right is given back",
+)
+def nobody_checks(scene: Scene) -> Iterator[None]:
+    scene.sql("REVOKE SELECT ON usage.rollup_day_platform FROM razvilka_usage")
+    yield
+    scene.sql("GRANT SELECT ON usage.rollup_day_platform TO razvilka_usage")
+
+
+@fault(
+    "RowsWithoutPartition",
+    done="a row of the year 2016 is stored",
+    mended="usage.ensure_month makes its partition",
+)
+def a_row_of_another_century(scene: Scene) -> Iterator[None]:
+    scene.sql(
+        "INSERT INTO usage.usage (id, created_at, user_id, provider, model, tokens_input, tokens_output, cost)"
+        " VALUES (gen_random_uuid(), '2016-01-05', gen_random_uuid(), 'p', 'm', 1, 1, 0)"
+    )
+    yield
+    scene.sql("SELECT usage.ensure_month('2016-01-01')")
+
+
+@fault("BackupOld", done="the last backup was made two days ago", mended="one is made")
+def no_backup(scene: Scene) -> Iterator[None]:
+    two_days_ago = scene.backup_stamp.stat().st_mtime - 2 * 86400
+    os.utime(scene.backup_stamp, (two_days_ago, two_days_ago))
+    yield
+    scene.backup_stamp.touch()
