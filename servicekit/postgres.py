@@ -28,16 +28,20 @@ LOST: Final = (
 )
 CONNECTIONS: Final = Gauge(
     "razvilka_postgres_connections",
-    "Connections to PostgreSQL: open, idle of these, and the most that the pool opens.",
-    ["state"],
+    "Connections to PostgreSQL of each pool of the process: open, idle of these, and the most that it opens.",
+    ["pool", "state"],
 )
 
 
 @asynccontextmanager
-async def open_pool(settings: PostgresSettings) -> AsyncIterator[asyncpg.Pool]:
+async def open_pool(settings: PostgresSettings, *, name: str = "service") -> AsyncIterator[asyncpg.Pool]:
     """Yield a pool as the service's own role; every statement has a time limit.
 
     The pool opens its first connection when it is used, so a service starts (not ready) while PostgreSQL is down.
+
+    Args:
+        settings: where, as whom, how many connections.
+        name: tells pools of one process apart in metrics.
     """
     pool = await asyncpg.create_pool(
         settings.dsn.get_secret_value(),
@@ -47,9 +51,9 @@ async def open_pool(settings: PostgresSettings) -> AsyncIterator[asyncpg.Pool]:
         command_timeout=settings.statement_timeout_s,
         max_inactive_connection_lifetime=300.0,
     )
-    CONNECTIONS.labels("open").set_function(pool.get_size)
-    CONNECTIONS.labels("idle").set_function(pool.get_idle_size)
-    CONNECTIONS.labels("most").set(settings.pool_max)
+    CONNECTIONS.labels(name, "open").set_function(pool.get_size)
+    CONNECTIONS.labels(name, "idle").set_function(pool.get_idle_size)
+    CONNECTIONS.labels(name, "most").set(settings.pool_max)
     try:
         yield pool
     finally:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.auth.shared.domain.scope import DEFAULT_KEY_SCOPES, SCOPES, Scope, ScopeKind
-from services.gateway.console import access as key_form
+from services.gateway.console.keys import orders as key_form
 from services.gateway.identity.access import Scope as NeededScope
 from services.gateway.pages.language import TEXTS
 from services.gateway.rooms import ROOM_NEEDS
@@ -37,7 +37,7 @@ def test_a_person_decides_about_a_sentence_not_about_a_name(language):
 
 def test_the_form_for_keys_ticks_what_a_key_gets_when_nothing_is_named():
     """A person who changes nothing and a program that names nothing get the same."""
-    assert {scope.value for scope in key_form.DEFAULT_KEY_SCOPES} == {scope.value for scope in DEFAULT_KEY_SCOPES}
+    assert {scope.value for scope in key_form.DEFAULT_SCOPES} == {scope.value for scope in DEFAULT_KEY_SCOPES}
 
 
 def test_the_demo_applications_may_ask_for_everything_but_administration():

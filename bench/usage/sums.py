@@ -11,7 +11,7 @@ from typing import Final
 from servicekit.postgres import sql
 from services.usage.domain.rollup import SUMS
 from services.usage.store.column_sql import SLOTS_OF_ROW, SUM_OF_ROWS, listed
-from services.usage.store.rollups import COUNTED, ROLLUPS, TAGS, WEEK_KEYS, RollupTable, latency_counts
+from services.usage.store.rollups import COUNTED, ROLLUPS, TAGS, WEEK_KEYS, RollupTable, count_latency
 
 _OF_ROWS: Final = "SELECT {key_of_rows}, {sum_of_rows} FROM usage.usage GROUP BY {positions}"
 _OF_DAYS: Final = "SELECT {key_of_days}, {added_up} FROM usage.rollup_day GROUP BY {positions}"
@@ -65,7 +65,7 @@ FILLINGS: Final = (
     [_filling(_DAYS, _OF_ROWS), *[_filling(table, _OF_DAYS) for table in _COARSE]],
     [
         *[_filling(table, _OF_ROWS) for table in _HOURLY],
-        sql(_FILL_LATENCY, counted=COUNTED, count=latency_counts()),
+        sql(_FILL_LATENCY, counted=COUNTED, count=count_latency()),
         _filling(TAGS, _OF_TAGGED_ROWS),
         _FILL_TAG_DAYS,
     ],

@@ -14,6 +14,8 @@ BOTH: Final = (*GATEWAY, *OPERATOR)
 KEYS: Final = {
     "CreateApiKey": BOTH,
     "ListApiKeys": GATEWAY,
+    "GetApiKey": GATEWAY,
+    "ChangeApiKey": BOTH,
     "RevokeApiKey": BOTH,
     "RotateApiKey": BOTH,
     "VerifyApiKey": BOTH,
@@ -39,6 +41,8 @@ OAUTH: Final = {
     "ListGrants": GATEWAY,
     "RevokeGrant": GATEWAY,
     "CreateClient": BOTH,
+    "ChangeClient": GATEWAY,
+    "RotateClientSecret": GATEWAY,
     "ListClients": BOTH,
     "DeleteClient": GATEWAY,
     "ListRevocations": GATEWAY,
@@ -97,8 +101,8 @@ USER_CONTEXTS: Final = {"SignUserContext": GATEWAY}
 # Calls in a user's name: the field of the request that names who asks, and the scope that it takes. The call shows a
 # credential of theirs that has it.
 IN_THEIR_NAME: Final = {
-    "ListApiKeys": UserRow("user_id", "keys:read"),
-    **dict.fromkeys(("CreateApiKey", "RevokeApiKey", "RotateApiKey"), UserRow("user_id", "keys:write")),
+    **dict.fromkeys(("ListApiKeys", "GetApiKey"), UserRow("user_id", "keys:read")),
+    **dict.fromkeys(("CreateApiKey", "ChangeApiKey", "RevokeApiKey", "RotateApiKey"), UserRow("user_id", "keys:write")),
     "GetModelNames": UserRow("user_id", "keys:read"),
     "SetModelNames": UserRow("user_id", "keys:write"),
     "ListBudgets": UserRow("user_id", "usage:read"),
@@ -118,7 +122,10 @@ IN_THEIR_NAME: Final = {
     ),
     "ListGrants": UserRow("user_id", "profile:read"),
     "RevokeGrant": UserRow("user_id", "profile:write"),
-    **dict.fromkeys(("CreateClient", "ListClients", "DeleteClient"), UserRow("owner_user_id", "clients:write")),
+    **dict.fromkeys(
+        ("CreateClient", "ListClients", "ChangeClient", "RotateClientSecret", "DeleteClient"),
+        UserRow("owner_user_id", "clients:write"),
+    ),
     **dict.fromkeys(("GetProfile", "ExportAccount", "ListSessions"), UserRow("user_id", "profile:read")),
     **dict.fromkeys(("UpdateProfile", "DeleteAccount", "RevokeSession"), UserRow("user_id", "profile:write")),
     **dict.fromkeys(("ChangePassword", "EnrollTotp"), UserRow("user_id", "profile:write")),

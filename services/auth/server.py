@@ -129,7 +129,7 @@ def _rooms(settings: AuthSettings, given: Dependencies, last_use: LastUse, sessi
     owners = OwnerServicer(OwnerStore(given.pool), limits, clock=given.clock)
     holders = Holders(keys.verifier, oauth.reader, found)
     administration = assemble_administration(given)
-    return _Rooms(keys, oauth, accounts, assemble_budgets(limits, given), holders, owners, administration)
+    return _Rooms(keys, oauth, accounts, assemble_budgets(limits, given, in_person), holders, owners, administration)
 
 
 def _context_signer(tls: TlsSettings, clock: Clock) -> ContextSigner | None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.gateway.console.access import AccessPages
 from services.gateway.console.account import AccountPages
 from services.gateway.console.admin.pages import admin_pages
+from services.gateway.console.applications.pages import ApplicationPages
 from services.gateway.console.breaking.emulated import EmulatedProvider
 from services.gateway.console.breaking.faults import PROVIDER
 from services.gateway.console.breaking.page import BreakPages
+from services.gateway.console.budgets.pages import BudgetPages
+from services.gateway.console.data import DataPages
 from services.gateway.console.demo import DemoFile
 from services.gateway.console.front_door import FrontDoor
+from services.gateway.console.keys.naming import NamePages
+from services.gateway.console.keys.pages import KeyPages
 from services.gateway.console.login import LoginPages
 from services.gateway.console.models import ModelsPage
+from services.gateway.console.notices.assembly import notice_pages
 from services.gateway.console.overview import OverviewPage
 from services.gateway.console.playground.page import PlaygroundPages
 from services.gateway.console.registration import RegistrationPages
+from services.gateway.console.reports.pages import ReportPages
 from services.gateway.console.requests import RequestPages
 from services.gateway.console.status import StatusPage
 from services.gateway.console.usage.page import UsagePage
@@ -66,14 +72,18 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
         *UsagePage(shared, api).all(),
         *RequestPages(shared, api).all(),
         *ModelsPage(shared, api).all(),
+        *NamePages(shared, api).all(),
+        *KeyPages(shared, api, parts.clock).all(),
+        *ApplicationPages(shared, api, parts.clock).all(),
+        *BudgetPages(shared, api).all(),
+        *notice_pages(shared, api, parts.clock),
+        *ReportPages(shared, api).all(),
         *admin_pages(shared, api),
         *_break_pages(parts, shared, api),
         *PlaygroundPages(shared, api).all(),
         *StatusPage(shared, api).all(),
         *AccountPages(shared).all(),
-        *AccessPages(shared, parts.grants, parts.auth, parts.notifications).all(
-            outbox=settings.environment != "production"
-        ),
+        *DataPages(shared, parts.notifications).all(outbox=settings.environment != "production"),
         static_endpoint(),
         reports_endpoint(parts.limit),
         *([docs_endpoint()] if settings.environment != "production" else []),

@@ -87,11 +87,12 @@ from services.gateway.management.abuse import abuse_router
 from services.gateway.management.access import grants_router, sessions_router
 from services.gateway.management.account import account_router, profile_router
 from services.gateway.management.administration import administration_router, credentials_router
-from services.gateway.management.clients import clients_router
+from services.gateway.management.credentials.changes import client_changes_router, key_changes_router
+from services.gateway.management.credentials.clients import clients_router
+from services.gateway.management.credentials.key_info import Spent, auth_key_router
+from services.gateway.management.credentials.keys import keys_router
+from services.gateway.management.credentials.model_names import model_names_router
 from services.gateway.management.expiring_models import expiring_models_router
-from services.gateway.management.key_info import Spent, auth_key_router
-from services.gateway.management.keys import keys_router
-from services.gateway.management.model_names import model_names_router
 from services.gateway.management.people.routes import people_router
 from services.gateway.notifications import routes as notifications
 from services.gateway.notifications.telling import Telling
@@ -184,8 +185,10 @@ def routers(parts: AppDependencies) -> tuple[APIRouter, ...]:
         sessions_router(parts.accounts),
         grants_router(parts.grants),
         keys_router(parts.auth, parts.catalog, _step_up(parts), parts.settings.cache),
+        key_changes_router(parts.auth, parts.catalog, _step_up(parts), parts.settings.cache),
         model_names_router(parts.auth, parts.catalog),
         clients_router(parts.grants, _step_up(parts)),
+        client_changes_router(parts.grants, _step_up(parts)),
         administration_router(parts.administration, parts.limit),
         credentials_router(parts.administration, parts.limit),
         people_router(parts.people),

@@ -31,7 +31,7 @@ from services.gateway.identity.assembly import Identity, assemble_identity
 from services.gateway.identity.known_proxies import tell_known_proxies
 from services.gateway.inference.paid_call import PaidCalls
 from services.gateway.kept_answers import Kept, assemble_kept
-from services.gateway.management.key_info import Spent
+from services.gateway.management.credentials.key_info import Spent
 from services.gateway.metering.journal.folder import check_journal_dir
 from services.gateway.metering.leader_election import LeaderElection
 from services.gateway.metering.metering import Metering, open_metering

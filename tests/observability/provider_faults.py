@@ -46,7 +46,7 @@ def a_model_flaps(scene: Scene) -> Iterator[None]:
     mended="it begins at once again",
 )
 def yandexgpt_is_slow(scene: Scene) -> Iterator[None]:
-    scene.providers.fail("latency", provider="yandexgpt", ms=3000, times=-1)
+    scene.providers.fail("latency", provider="yandex", ms=3000, times=-1)
     scene.meanwhile = lambda: scene.ask("yandexgpt-lite", stream=True)
     yield
     scene.providers.reset()
@@ -73,7 +73,7 @@ def everything_is_drained(scene: Scene) -> Iterator[None]:
     mended="the key is good again, and the provider is reset",
 )
 def a_key_is_refused(scene: Scene) -> Iterator[None]:
-    scene.providers.fail("status", provider="yandexgpt", code=401, times=-1)
+    scene.providers.fail("status", provider="yandex", code=401, times=-1)
     for _ in range(4):
         scene.ask("yandexgpt-lite")
     yield

@@ -32,6 +32,7 @@ class Scene:
     stack: RunningStack
     providers: Providers
     backup_stamp: Path
+    archive: Path
     meanwhile: Callable[[], object] = field(default=_nothing)
 
     def ask(self, model: str, *, stream: bool = False) -> int:

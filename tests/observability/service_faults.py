@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import httpx
 
+from tests.integration.waiting import wait_until
 from tests.oauth_kit.house import House
 from tests.observability.load import log_in_wrongly
 from tests.observability.scene import Scene, fault
@@ -33,7 +35,7 @@ def the_router_is_gone(scene: Scene) -> Iterator[None]:
 @fault(
     "EventLoopLate",
     done="the router gets no CPU for four tenths of every second",
-    mended="it gets it",
+    mended="it gets its CPU back",
 )
 def a_starved_router(scene: Scene) -> Iterator[None]:
     enough = threading.Event()
@@ -96,15 +98,22 @@ def certificates_end(scene: Scene) -> Iterator[None]:
     "SlotsAlone",
     "RevocationsNotHeard",
     "RevocationsLate",
-    done="Redis is stopped, and a key is revoked meanwhile",
+    "BudgetsDegraded",
+    done="Redis is stopped while an answer is made, and a key is revoked meanwhile",
     mended="Redis is started",
 )
 def redis_is_lost(scene: Scene) -> Iterator[None]:
     key = scene.stack.issue_key()
+    scene.providers.fail("latency", provider="yandex", ms=8000)
+    asking = threading.Thread(target=lambda: scene.ask("yandexgpt-lite"))
+    asking.start()
+    metrics = scene.stack.metrics_url("gateway")
+    wait_until(lambda: "razvilka_gateway_in_flight 1.0" in httpx.get(metrics, trust_env=False).text)
     scene.stack.stop("redis")
     scene.stack.revoke_key(key)
     scene.meanwhile = lambda: (scene.ask("yandexgpt-lite"), scene.ask("gigachat-max"))
     yield
+    asking.join()
     scene.stack.start("redis")
 
 

@@ -31,6 +31,9 @@ ENVIRONMENT = {
     "ROUTER_RELOAD_S": "0.5",
     "ROUTER_GIGACHAT_CONCURRENCY": "1",
     "ROUTER_SLOTS_PLACES": "2",
+    "GATEWAY_ADMISSION_RECONCILE_EVERY_S": "1",
+    "USAGE_ARCHIVE_AFTER_MONTHS": "3",
+    "USAGE_ARCHIVE_EVERY_S": "1",
     "USAGE_INVARIANTS_EVERY_S": "1",
     "USAGE_PARTITIONS_EVERY_S": "1",
     "USAGE_POSTGRES_POOL_MAX": "2",
@@ -44,12 +47,14 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     home: Path = tmp_path_factory.mktemp("suite")
     stamp = home / "backup-stamp"
     stamp.touch()
-    environment = {**ENVIRONMENT, "USAGE_BACKUP_STAMP": str(stamp)}
+    archive = home / "archive"
+    archive.mkdir()
+    environment = {**ENVIRONMENT, "USAGE_BACKUP_STAMP": str(stamp), "USAGE_ARCHIVE_FOLDER": str(archive)}
     with small_disk(home / "journal") as is_small, running_suite(home, environment) as suite:
         if not is_small:
             pytest.skip("no right to mount a small disk for the journal: it would have to fill yours")
         stack = RunningStack(suite.demo, suite.stack)
-        yield Scene(stack, Providers(stack.emulator_url), stamp)
+        yield Scene(stack, Providers(stack.emulator_url), stamp, archive)
 
 
 @pytest.fixture(scope="module")

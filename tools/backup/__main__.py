@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from tools.backup.database import BackupError, Figures, figures, restore
 from tools.servers import bootstrap
 from tools.servers.errors import ServerError
 from tools.stack import report
+from tools.stack.down import bring_down
 from tools.stack.environments import DATABASE
 from tools.stack.home import Home, home_of
 from tools.stack.supervisor import Supervisor
@@ -29,6 +31,9 @@ def backup(home: Home, arguments: list[str]) -> None:
     stack = describe_as_it_is(home, os.environ)
     folder = Path(arguments[0]) if arguments else home.root / BACKUPS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     taken = take(folder.resolve(), stack.admin_dsn(DATABASE), journals=_journals(stack), secrets=_secrets(home))
+    # Whoever is alarmed by the age of the last backup looks at this file.
+    if stamp := stack.environments.of("usage").get("USAGE_BACKUP_STAMP"):
+        Path(stamp).touch()
     print(f"{folder}: {_told(taken)}")
 
 
@@ -46,10 +51,21 @@ def bring_back(home: Home, arguments: list[str]) -> None:
     with home.locked():
         caller = dict(os.environ)
         put_back(folder, journals=home.root / "journal", secrets=_secrets(home))
-        _verify(kept, _restored(describe(home, caller), folder))
-        print(f"restored and verified: {_told(kept)}", flush=True)
-        stack, demo = start(home, caller, lambda step: print(f"  ... {step}", flush=True))
+        with _nothing_left_running(home):
+            _verify(kept, _restored(describe(home, caller), folder))
+            print(f"restored and verified: {_told(kept)}", flush=True)
+            stack, demo = start(home, caller, lambda step: print(f"  ... {step}", flush=True))
     print(report.announcement(stack, demo, caller))
+
+
+@contextmanager
+def _nothing_left_running(home: Home) -> Iterator[None]:
+    """Stop what the block started when it fails; the folder stays as evidence, and is not restored into again."""
+    try:
+        yield
+    except BaseException:
+        bring_down(home)
+        raise
 
 
 def _restored(stack: Stack, folder: Path) -> Figures:

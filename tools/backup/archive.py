@@ -30,11 +30,21 @@ def take(folder: Path, dsn: str, *, journals: Path, secrets: Path) -> Figures:
     Raises:
         BackupError: the folder is taken, or something cannot be read.
     """
-    part = folder.with_name(f".{folder.name}.part")
     if folder.exists():
         raise BackupError(f"{folder} exists: name a folder that does not")
+    part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(mode=PRIVATE, parents=True)
+    try:
+        found = _fill(part, dsn, journals, secrets)
+        # Complete or not there: what was cut off in the middle is no backup, and is not taken for one.
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return found
+
+
+def _fill(part: Path, dsn: str, journals: Path, secrets: Path) -> Figures:
     copy_journals(journals, part / JOURNALS)
     write_private(part / SECRETS_FILE, secrets.read_text())
     found = dump(dsn, part / DATABASE_FILE)
@@ -42,8 +52,6 @@ def take(folder: Path, dsn: str, *, journals: Path, secrets: Path) -> Figures:
     copy_segments_again(journals, part / JOURNALS)
     told = {"layout": LAYOUT, "taken_at": datetime.now(UTC).isoformat(), **asdict(found)}
     write_private(part / MANIFEST, json.dumps(told, indent=2))
-    # Complete or not there: what was cut off in the middle is no backup, and is not taken for one.
-    part.rename(folder)
     return found
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -64,7 +66,7 @@ def dump(dsn: str, file: Path) -> Figures:
     Raises:
         BackupError: pg_dump failed.
     """
-    with psycopg.connect(dsn) as connection:
+    with _connected(dsn) as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         snapshot = _one(connection, "SELECT pg_export_snapshot()")
         schemas = [f"--schema={schema}" for schema in SCHEMAS]
@@ -83,8 +85,17 @@ def restore(dsn: str, file: Path) -> None:
 
 def figures(dsn: str) -> Figures:
     """Return what a database holds."""
-    with psycopg.connect(dsn) as connection:
+    with _connected(dsn) as connection:
         return _figures(connection)
+
+
+@contextmanager
+def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
+    try:
+        with psycopg.connect(dsn) as connection:
+            yield connection
+    except psycopg.OperationalError as exc:
+        raise BackupError(f"PostgreSQL: {_first_line(str(exc))}") from exc
 
 
 def _figures(connection: psycopg.Connection[Any]) -> Figures:

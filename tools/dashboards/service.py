@@ -216,7 +216,7 @@ CAPACITY: Final = Board(
                     (
                         'razvilka_postgres_connections{state="open"}'
                         ' - ignoring (state) razvilka_postgres_connections{state="idle"}',
-                        "{{job}} {{instance}}",
+                        "{{job}} {{instance}} {{pool}}",
                     ),
                 ),
                 graph(

@@ -44,6 +44,8 @@ def main() -> int:
     parser.add_argument("--settle", type=float, default=5.0, help="seconds of load before, between and after")
     parser.add_argument("--rest", type=float, default=120.0, help="seconds the books are given to come to rest")
     arguments = parser.parse_args()
+    if arguments.rate <= 0 or min(arguments.gateways, arguments.behind) < 1 or arguments.streams < 0:
+        parser.error("--rate must be above 0, --gateways and --behind at least 1, --streams not below 0")
     home = Path(os.environ.get("RAZVILKA_HOME", ".razvilka")) / "rolling-restart"
     try:
         with running_suite(home) as suite:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,13 +22,20 @@ REDIS_IMAGE: Final = "redis:7"
 
 
 @contextlib.contextmanager
-def found_postgres(folder: Path) -> Iterator[str]:
-    """Yield the DSN of a PostgreSQL superuser; what is started here is stopped at the end."""
+def found_postgres(folder: Path, *settings: str) -> Iterator[str]:
+    """Yield the DSN of a PostgreSQL superuser; what is started here is stopped at the end.
+
+    Args:
+        folder: where one of our own lives.
+        settings: `name=value` of one that is started here, besides those of a throwaway.
+    """
     given = os.environ.get(POSTGRES_VARIABLE)
     if given:
         yield given
         return
-    with _container_or(_postgres_container, lambda: throwaway.throwaway_postgres(folder)) as dsn:
+    with _container_or(
+        lambda: _postgres_container(settings), lambda: throwaway.throwaway_postgres(folder, *settings)
+    ) as dsn:
         yield dsn
 
 
@@ -73,9 +80,10 @@ def _container_or(in_container: Callable[[], Server], own: Callable[[], Server])
 
 
 @contextlib.contextmanager
-def _postgres_container() -> Iterator[str]:
+def _postgres_container(settings: Sequence[str]) -> Iterator[str]:
     container = PostgresContainer(POSTGRES_IMAGE, username="postgres", password="throwaway", dbname="postgres")
-    container.with_command("postgres -c fsync=off -c synchronous_commit=off -c full_page_writes=off")
+    unsafe = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+    container.with_command("postgres" + "".join(f" -c {setting}" for setting in (*unsafe, *settings)))
     with container:
         yield container.get_connection_url(driver=None)
 

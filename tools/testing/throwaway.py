@@ -75,14 +75,16 @@ def _remove_if_abandoned(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def throwaway_postgres(folder: Path) -> Iterator[str]:
-    """Run PostgreSQL in the folder and yield its superuser's DSN."""
+def throwaway_postgres(folder: Path, *settings: str) -> Iterator[str]:
+    """Run PostgreSQL in the folder and yield its superuser's DSN; `settings` (`name=value`) outdo those of tests."""
     password = "throwaway"
     for attempt in range(1, ATTEMPTS + 1):
         # Between choosing a free port and listening on it somebody else may take it: choose again.
         server = postgres.prepare(folder / "postgres", free_port())
         server.initialise(password, durable=False)
-        with _running(server.command(*postgres.THROWAWAY), folder / "postgres.log", signal.SIGINT) as process:
+        with _running(
+            server.command(*postgres.THROWAWAY, *settings), folder / "postgres.log", signal.SIGINT
+        ) as process:
             try:
                 postgres.wait_until_ready(server.dsn(password), process_ended=lambda: process.poll() is not None)
             except ServerError:

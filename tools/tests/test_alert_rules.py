@@ -86,6 +86,13 @@ def test_every_alarm_says_how_urgent_it_is_whose_and_what_to_read(name: str) -> 
     assert all(len(part.strip()) > 20 for part in re.split(r"^## .*$", text, flags=re.MULTILINE)[1:])
 
 
+def test_the_page_of_what_was_seen_has_every_alarm_once() -> None:
+    """A new alarm is injected, or said to be played only: `make alerts`."""
+    text = (RUNBOOKS.parent / "alerts.md").read_text()
+
+    assert sorted(re.findall(r"^\| \[(\w+)\]", text, re.MULTILINE)) == sorted(ALERTS)
+
+
 def test_each_alarm_has_a_name_and_a_page_of_its_own() -> None:
     """Two rules of one name are one alarm to whoever silences it; a page without an alarm is never opened."""
     names = [rule["alert"] for file in RULES for rule in rules(file) if "alert" in rule]
@@ -140,6 +147,20 @@ def test_availability_counts_exactly_the_errors_that_are_not_the_callers() -> No
         assert codes.group(1).split("|") == ours
         assert routes is not None
         assert all(re.fullmatch(routes.group(1), route) for route in paid)
+
+
+def test_the_jobs_that_alarms_ask_for_are_those_that_are_scraped() -> None:
+    """By another name a service that is there would be missing for ever, in Compose or in Kubernetes."""
+    asked = set(re.findall(r'absent\(up\{job="([^"]+)"\}\)', ALERTS["ServiceDown"]["expr"]))
+    config = yaml.load((FOLDER.parent / "prometheus.yml").read_text(), yaml.CSafeLoader)
+    monitor_file = REPOSITORY / "deploy" / "k8s" / "components" / "pod-monitor" / "pod-monitor.yaml"
+    monitor = yaml.load(monitor_file.read_text(), yaml.CSafeLoader)["spec"]
+    (pods,) = monitor["selector"]["matchExpressions"]
+    (relabelled,) = monitor["podMetricsEndpoints"][0]["relabelings"]
+
+    assert {job["job_name"] for job in config["scrape_configs"]} == asked
+    assert relabelled["targetLabel"] == "job"
+    assert {relabelled["replacement"].replace("$1", name) for name in pods["values"]} == asked
 
 
 @needs_promtool

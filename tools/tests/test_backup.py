@@ -94,6 +94,16 @@ async def test_a_backup_is_a_folder_that_only_its_owner_reads(source: str, tmp_p
         take(folder, source, journals=journal, secrets=secrets)
 
 
+def test_a_backup_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """Neither under its name nor beside it: what is half there would be restored some day, or fill the disk."""
+    (tmp_path / "secrets.json").write_text("{}")
+    nobody = "postgresql://nobody@127.0.0.1:1/nothing"
+
+    with pytest.raises(BackupError, match=r"^PostgreSQL: .*refused"):
+        take(tmp_path / "kept", nobody, journals=tmp_path / "journal", secrets=tmp_path / "secrets.json")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["secrets.json"]
+
+
 FRAMES = [frame(b"first", 0), frame(b"second", 1), frame(b"third", 2)]
 HOLE = FRAMES[0] + bytes(len(FRAMES[1])) + FRAMES[2]
 

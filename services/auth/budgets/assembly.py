@@ -13,10 +13,11 @@ from services.auth.budgets.store.organizations import OrganizationStore
 from services.auth.shared.administrators import Administrators
 from services.auth.shared.dependencies import Dependencies
 from services.auth.shared.domain.tier import Tier, TierLimits
+from services.auth.shared.in_person import InPerson
 from services.auth.shared.store.accounts import AccountStore
 
 
-def assemble_budgets(limits: Mapping[Tier, TierLimits], given: Dependencies) -> BudgetServicer:
+def assemble_budgets(limits: Mapping[Tier, TierLimits], given: Dependencies, in_person: InPerson) -> BudgetServicer:
     """Return what serves them."""
     accounts = AccountStore(given.pool)
     administrators = Administrators(accounts)
@@ -25,6 +26,7 @@ def assemble_budgets(limits: Mapping[Tier, TierLimits], given: Dependencies) -> 
         accounts,
         administrators,
         given.units,
+        in_person,
         limits,
         clock=given.clock,
         new_id=uuid.uuid4,

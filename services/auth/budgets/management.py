@@ -27,9 +27,10 @@ from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction, AuditEvent
 from services.auth.shared.domain.bounds import check_room
 from services.auth.shared.domain.budget import CapMode
-from services.auth.shared.domain.delegation import Authority
+from services.auth.shared.domain.delegation import Asker, Authority
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.tier import Tier, TierLimits
+from services.auth.shared.in_person import InPerson
 from services.auth.shared.store.accounts import AccountStore, lock_account
 from services.auth.shared.store.makers import hold_maker
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
@@ -47,6 +48,7 @@ class Budgets:
         accounts: AccountStore,
         administrators: Administrators,
         units: UnitsOfWork,
+        in_person: InPerson,
         limits: Mapping[Tier, TierLimits],
         *,
         clock: Clock,
@@ -56,6 +58,7 @@ class Budgets:
         self._accounts = accounts
         self._administrators = administrators
         self._units = units
+        self._in_person = in_person
         self._limits = limits
         self._clock = clock
         self._new_id = new_id
@@ -85,7 +88,7 @@ class Budgets:
             return await self._store.list_of_organization(organization_id)
         return await self.list_of(user_id)
 
-    async def put(self, user_id: str, order: CapOrder, maker: Authority | None) -> Cap:
+    async def put(self, user_id: str, order: CapOrder, asker: Asker) -> Cap:
         """Set a cap of a user's own, or change one; gateways follow within seconds.
 
         Raises:
@@ -93,12 +96,14 @@ class Budgets:
             NotFound: there is no such cap, key or application of theirs.
             PermissionDenied: an administrator set it, or the credential that asks has a budget of its own.
             Conflict: they have as many as they may have.
+            Unauthenticated: the credential ended meanwhile, or nobody asks who may.
         """
         check_id(user_id, param="user_id", noun="user")
+        await self._in_person.check(asker, user_id)
         id = str(self._new_id())
 
         async def save(unit: UnitOfWork) -> Cap:
-            await _hold_free_maker(unit, user_id, maker)
+            await _hold_free_maker(unit, user_id, asker.maker)
             if order.id:
                 return await _change(unit, order, user_id, by_admin=False)
             return await _create(unit, id, order, user_id, by_admin=False)
@@ -122,17 +127,18 @@ class Budgets:
 
         return await self._units.run(save)
 
-    async def delete(self, user_id: str, id: str, maker: Authority | None) -> None:
+    async def delete(self, user_id: str, id: str, asker: Asker) -> None:
         """Remove a cap of a user's own.
 
         Raises:
             NotFound: there is none.
-            PermissionDenied: as of `put`.
+            PermissionDenied, Unauthenticated: as of `put`.
         """
         check_id(user_id, param="user_id", noun="user")
+        await self._in_person.check(asker, user_id)
 
         async def remove(unit: UnitOfWork) -> None:
-            await _hold_free_maker(unit, user_id, maker)
+            await _hold_free_maker(unit, user_id, asker.maker)
             await _remove(unit, await _held(unit, id, user_id, by_admin=False), user_id)
 
         await self._units.run(remove)
@@ -171,9 +177,7 @@ class Budgets:
 async def _hold_free_maker(unit: UnitOfWork, user_id: str, maker: Authority | None) -> None:
     """Refuse who could free themselves: a credential with a budget of its own sets and lifts none."""
     held = await hold_maker(unit, maker, user_id)
-    if held is None:
-        raise PermissionDenied(ErrorReason.PERMISSION_DENIED, "Show the key or token that asks.")
-    if held.has_own_budget:
+    if held is not None and held.has_own_budget:
         text = "A credential with a budget of its own changes no budgets; use another one."
         raise PermissionDenied(ErrorReason.PERMISSION_DENIED, text)
 

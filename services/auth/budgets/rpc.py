@@ -11,6 +11,7 @@ from services.auth.budgets.domain.organization import Membership, Organization
 from services.auth.budgets.management import Budgets
 from services.auth.budgets.membership import Organizations
 from services.auth.shared.domain.budget import CapMode
+from services.auth.shared.domain.delegation import Asker
 from services.auth.shared.rpc_values import (
     MODE_FROM_PROTO,
     MODE_TO_PROTO,
@@ -33,12 +34,12 @@ class BudgetServicer(pb_grpc.BudgetServiceServicer):
 
     async def PutBudget(self, request: pb.PutBudgetRequest, context: Context) -> pb.PutBudgetResponse:
         """Set or change a cap of the user's own."""
-        cap = await self._budgets.put(request.user_id, order_from_proto(request.order), authority_of(request))
+        cap = await self._budgets.put(request.user_id, order_from_proto(request.order), asker_of(request))
         return pb.PutBudgetResponse(cap=cap_to_proto(cap))
 
     async def DeleteBudget(self, request: pb.DeleteBudgetRequest, context: Context) -> pb.DeleteBudgetResponse:
         """Remove a cap of the user's own."""
-        await self._budgets.delete(request.user_id, request.id, authority_of(request))
+        await self._budgets.delete(request.user_id, request.id, asker_of(request))
         return pb.DeleteBudgetResponse()
 
     async def AdministerListBudgets(
@@ -94,6 +95,11 @@ class BudgetServicer(pb_grpc.BudgetServiceServicer):
         """List who belonged to an organization and when."""
         found = await self._organizations.memberships(request.organization_id)
         return pb.ListMembershipsResponse(memberships=map(membership_to_proto, found))
+
+
+def asker_of(request: pb.PutBudgetRequest | pb.DeleteBudgetRequest) -> Asker:
+    """Return who asks: a credential, or a person in their session."""
+    return Asker(authority_of(request), request.session_id)
 
 
 def order_from_proto(order: pb.CapOrder) -> CapOrder:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from services.auth.keys.changing import KeyChanges
 from services.auth.keys.last_use import LastUse
 from services.auth.keys.management import ApiKeys
 from services.auth.keys.naming import ModelNaming
@@ -54,5 +55,6 @@ def assemble_keys(
         clock=given.clock,
         background=given.background,
     )
-    servicer = KeyServicer(management, verifier, ModelNaming(names, given.units))
+    changes = KeyChanges(store, given.units, in_person, clock=given.clock)
+    servicer = KeyServicer(management, changes, verifier, ModelNaming(names, given.units))
     return Keys(servicer, verifier, PepperCensus(store, hasher))

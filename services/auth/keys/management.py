@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from servicekit.call import current_call
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound
 from services.auth.keys import metrics
+from services.auth.keys.audit_events import key_event
 from services.auth.keys.domain import api_key, page
 from services.auth.keys.domain.api_key import ApiKey
 from services.auth.keys.domain.key_hash import KeyHasher
@@ -24,7 +24,7 @@ from services.auth.keys.store.api_keys import (
     revoke_key,
     shorten_key,
 )
-from services.auth.shared.domain.audit import AuditAction, AuditEvent
+from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.bounds import Bounds, check_room
 from services.auth.shared.domain.delegation import Asker, Authority, Delegation, Made, delegate, makers_of
 from services.auth.shared.domain.identifier import check_id
@@ -104,7 +104,7 @@ class ApiKeys:
                 checked = check_order(replace(order, maker=maker), unit.at, owner_is_admin=is_admin)
                 key = _new_key(key_id, checked, secret, unit.at)
                 await insert_key(unit.connection, key, self._hasher.hash(secret))
-            unit.record(_event(AuditAction.KEY_CREATED, key.user_id, key.id, unit.at))
+            unit.record(key_event(AuditAction.KEY_CREATED, key.user_id, key.id, unit.at))
             return key
 
         key = await self._units.run(insert)
@@ -134,7 +134,7 @@ class ApiKeys:
                 await insert_key(unit.connection, key, self._hasher.hash(secret))
             # What the key made goes on with its successor.
             await adopt(unit.connection, f"key:{key_id}", f"key:{key.id}")
-            unit.record(_event(AuditAction.KEY_ROTATED, user_id, key_id, unit.at))
+            unit.record(key_event(AuditAction.KEY_ROTATED, user_id, key_id, unit.at))
             if not overlap_s:
                 # Over by its date already; this tells the gateways, which would believe in it for seconds.
                 await _revoke(unit, user_id, key_id)
@@ -213,7 +213,7 @@ async def _revoke(unit: UnitOfWork, user_id: str, key_id: str) -> bool:
     if not is_revoked:
         return False
     await unit.revoke(RevokedKind.KEY, key_id)
-    unit.record(_event(AuditAction.KEY_REVOKED, user_id, key_id, unit.at))
+    unit.record(key_event(AuditAction.KEY_REVOKED, user_id, key_id, unit.at))
     return True
 
 
@@ -255,7 +255,3 @@ def _successor(old: ApiKey, key_id: str, secret: str, makers: tuple[str, ...], n
     prefix, last_four = api_key.shown_parts(secret)
     shown = replace(old, id=key_id, prefix=prefix, last_four=last_four, makers=makers)
     return replace(shown, created_at=now, last_used_at=None, revoked_at=None)
-
-
-def _event(action: AuditAction, user_id: str, key_id: str, at: datetime) -> AuditEvent:
-    return AuditEvent(at, f"user:{user_id}", action, f"key:{key_id}", {"request_id": current_call().request_id})

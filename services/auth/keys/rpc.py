@@ -5,6 +5,7 @@ from __future__ import annotations
 from razvilka.auth.v1 import auth_pb2 as pb
 from razvilka.auth.v1 import auth_pb2_grpc as pb_grpc
 
+from services.auth.keys.changing import KeyChange, KeyChanges
 from services.auth.keys.domain.api_key import ApiKey
 from services.auth.keys.domain.key_order import KeyOrder
 from services.auth.keys.management import ApiKeys
@@ -25,8 +26,9 @@ from services.auth.shared.rpc_values import (
 class KeyServicer(pb_grpc.AuthServiceServicer):
     """API keys on the wire."""
 
-    def __init__(self, keys: ApiKeys, verifier: KeyVerifier, naming: ModelNaming) -> None:
+    def __init__(self, keys: ApiKeys, changes: KeyChanges, verifier: KeyVerifier, naming: ModelNaming) -> None:
         self._keys = keys
+        self._changes = changes
         self._verifier = verifier
         self._naming = naming
 
@@ -41,6 +43,15 @@ class KeyServicer(pb_grpc.AuthServiceServicer):
         return pb.ListApiKeysResponse(
             keys=[key_to_proto(key) for key in page.keys], next_page_token=page.next_page_token
         )
+
+    async def GetApiKey(self, request: pb.GetApiKeyRequest, context: Context) -> pb.GetApiKeyResponse:
+        """Return one key."""
+        return pb.GetApiKeyResponse(key=key_to_proto(await self._changes.get(request.user_id, request.key_id)))
+
+    async def ChangeApiKey(self, request: pb.ChangeApiKeyRequest, context: Context) -> pb.ChangeApiKeyResponse:
+        """Change what a key may do."""
+        key = await self._changes.change(change_from_proto(request), asker_of(request, context))
+        return pb.ChangeApiKeyResponse(key=key_to_proto(key))
 
     async def RotateApiKey(self, request: pb.RotateApiKeyRequest, context: Context) -> pb.RotateApiKeyResponse:
         """Issue a key in place of another, which goes on for a while."""
@@ -85,6 +96,21 @@ def order_from_proto(request: pb.CreateApiKeyRequest) -> KeyOrder:
     )
 
 
+def change_from_proto(request: pb.ChangeApiKeyRequest) -> KeyChange:
+    """Return what is to be different; a name that is no field is refused by the use case."""
+    said = {
+        "name": request.name,
+        "scopes": frozenset(request.scopes),
+        "models": tuple(request.models),
+        "ip_allow_list": tuple(request.ip_allow_list),
+        "expires_at": timestamp_from_proto(request.expires_at, "expires_at")
+        if request.HasField("expires_at")
+        else None,
+        "cache_ttl_s": request.cache_ttl_s if request.HasField("cache_ttl_s") else None,
+    }
+    return KeyChange(request.user_id, request.key_id, {name: said.get(name) for name in request.changed})
+
+
 def key_to_proto(key: ApiKey) -> pb.ApiKey:
     """Return the key as lists show it."""
     return pb.ApiKey(
@@ -102,6 +128,7 @@ def key_to_proto(key: ApiKey) -> pb.ApiKey:
         revoked_at=timestamp_to_proto(key.revoked_at),
         disabled=key.is_disabled,
         cache_ttl_s=key.cache_ttl_s,
+        lineage_id=key.lineage_id,
         budget_micro_rub=key.budget.limit_micro_rub if key.budget else 0,
         budget_period=PERIOD_TO_PROTO[key.budget.period] if key.budget else pb.BUDGET_PERIOD_UNSPECIFIED,
     )

@@ -13,6 +13,7 @@ from services.auth.oauth.cache.devices import DeviceCache
 from services.auth.oauth.cache.pending_requests import PendingCache
 from services.auth.oauth.cache.pushed_requests import PushedRequests
 from services.auth.oauth.cache.used_proofs import UsedProofs
+from services.auth.oauth.client_changes import ClientChanges
 from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.grant import Lives
 from services.auth.oauth.domain.signing_key import RotationRules
@@ -144,6 +145,7 @@ def _use_cases(parts: _Parts, limits: Mapping[Tier, TierLimits], reader: TokenRe
         inspection=inspection,
         devices=devices,
         clients=parts.clients,
+        client_changes=ClientChanges(given.units, InPerson(parts.sessions, clock=given.clock)),
         grants=Grants(
             parts.grants,
             parts.accounts,

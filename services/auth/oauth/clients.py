@@ -12,7 +12,7 @@ from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound
 from services.auth.oauth import metrics
 from services.auth.oauth.audit_events import audit_event
-from services.auth.oauth.domain.client import BUILT_IN, Client, hash_secret
+from services.auth.oauth.domain.client import BUILT_IN, Client, hash_secret, is_secret_of
 from services.auth.oauth.domain.client_order import (
     CLIENT_ID,
     ClientOrder,
@@ -20,6 +20,7 @@ from services.auth.oauth.domain.client_order import (
     check_client_order,
     delegated,
     order_from_metadata,
+    refused_field,
 )
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal
 from services.auth.oauth.domain.token import SecretKind, new_secret
@@ -81,6 +82,10 @@ class Clients:
         over = client is None or client.is_disabled or client.is_expired(self._clock.now())
         return None if over else client
 
+    def is_secret_of(self, client: Client | None, secret: str) -> bool:
+        """Tell in constant time whether this is a secret of the client's that works now."""
+        return is_secret_of(client, secret, self._clock.now())
+
     async def register(self, metadata_json: str, authorization: str) -> dict[str, Any] | OAuthRefusal:
         """Answer the registration endpoint (RFC 7591): an application registers itself."""
         try:
@@ -113,8 +118,7 @@ class Clients:
         try:
             checked = check_client_order(order, private_schemes=True)
         except OAuthRefusal as refusal:
-            redirect = refusal.error is OAuthError.INVALID_REDIRECT_URI
-            raise _invalid(refusal.description, "redirect_uris" if redirect else "client") from refusal
+            raise _invalid(refusal.description, refused_field(refusal)) from refusal
         await self._in_person.check(asker, order.owner_user_id or "")
         if order.owner_user_id is None:
             return await self._insert(checked, client_id, ADMINISTRATOR, None, owner_is_admin=True)

@@ -9,6 +9,7 @@ from razvilka.auth.v1 import oauth_pb2_grpc as pb_grpc
 
 from services.auth.oauth import rpc_messages as messages
 from services.auth.oauth.audit_events import enter_origin
+from services.auth.oauth.client_changes import ClientChanges
 from services.auth.oauth.clients import Clients
 from services.auth.oauth.domain.authorization import Decision
 from services.auth.oauth.domain.refusal import OAuthRefusal
@@ -42,6 +43,7 @@ class OAuthUseCases:
     pushed: PushedAuthorization
     devices: DeviceFlows
     clients: Clients
+    client_changes: ClientChanges
     grants: Grants
     discovery: Discovery
     ring: KeyRing
@@ -190,6 +192,21 @@ class OAuthServicer(pb_grpc.OAuthServiceServicer):
         """List a user's applications."""
         found = await self._cases.clients.list_of(request.owner_user_id)
         return pb.ListClientsResponse(clients=[messages.client_to_proto(client) for client in found])
+
+    async def ChangeClient(self, request: pb.ChangeClientRequest, context: Context) -> pb.ChangeClientResponse:
+        """Change an application."""
+        change = messages.change_from_proto(request)
+        client = await self._cases.client_changes.change(change, asker_of(request, context))
+        return pb.ChangeClientResponse(client=messages.client_to_proto(client))
+
+    async def RotateClientSecret(
+        self, request: pb.RotateClientSecretRequest, context: Context
+    ) -> pb.RotateClientSecretResponse:
+        """Give an application a fresh secret."""
+        ids = (request.owner_user_id, request.client_id)
+        asker = asker_of(request, context)
+        fresh = await self._cases.client_changes.rotate_secret(*ids, request.overlap_s, asker)
+        return pb.RotateClientSecretResponse(client=messages.client_to_proto(fresh.client), client_secret=fresh.secret)
 
     async def DeleteClient(self, request: pb.DeleteClientRequest, context: Context) -> pb.DeleteClientResponse:
         """End an application with all its grants."""

@@ -9,6 +9,7 @@ from typing import Any
 from razvilka.auth.v1 import auth_pb2
 from razvilka.auth.v1 import oauth_pb2 as pb
 
+from services.auth.oauth.client_changes import ClientChange
 from services.auth.oauth.domain.client import Client
 from services.auth.oauth.domain.client_order import DEFAULT_SCOPES, ClientOrder, ordered_grant_types
 from services.auth.oauth.domain.grant import Allowance, Grant
@@ -145,6 +146,23 @@ def order_from_proto(request: pb.CreateClientRequest) -> ClientOrder:
         dpop_bound=request.dpop_bound_access_tokens,
         requires_pushed=request.require_pushed_authorization_requests,
     )
+
+
+def change_from_proto(request: pb.ChangeClientRequest) -> ClientChange:
+    """Return what is to be different; a name that is no field is refused by the use case.
+
+    Raises:
+        InvalidRequest: a scope is unknown.
+    """
+    said = {
+        "name": request.name.strip(),
+        "redirect_uris": tuple(request.redirect_uris),
+        "scopes": parse_scopes(request.scopes),
+        "dpop_bound": request.dpop_bound,
+        "requires_pushed": request.requires_pushed,
+    }
+    given = {name: said.get(name) for name in request.changed}
+    return ClientChange(request.owner_user_id, request.client_id, given)
 
 
 def _default_scopes(request: pb.CreateClientRequest) -> frozenset[Scope]:

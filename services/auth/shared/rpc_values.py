@@ -143,7 +143,10 @@ def timestamp_from_proto(stamp: Timestamp, param: str) -> datetime:
     return EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1_000)
 
 
-MakingRequest: TypeAlias = "pb.CreateApiKeyRequest | pb.RotateApiKeyRequest | oauth_pb2.CreateClientRequest"
+MakingRequest: TypeAlias = (
+    "pb.CreateApiKeyRequest | pb.ChangeApiKeyRequest | pb.RotateApiKeyRequest | oauth_pb2.CreateClientRequest"
+    " | oauth_pb2.ChangeClientRequest | oauth_pb2.RotateClientSecretRequest"
+)
 AskingRequest: TypeAlias = "MakingRequest | budgets_pb2.PutBudgetRequest | budgets_pb2.DeleteBudgetRequest"
 
 

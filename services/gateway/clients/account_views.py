@@ -87,7 +87,7 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class KeyView:
-    """An API key as lists show it."""
+    """An API key as lists show it. `lineage_id`: the first of its line of rotations, whose budgets are its own."""
 
     id: str
     name: str
@@ -104,6 +104,7 @@ class KeyView:
     budget_period: BudgetPeriod | None
     disabled: bool
     cache_ttl_s: int | None
+    lineage_id: str
 
 
 @dataclass(frozen=True, slots=True)

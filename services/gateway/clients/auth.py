@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, Final
 
 import grpc
 from razvilka.auth.v1 import auth_pb2 as pb
@@ -19,6 +19,9 @@ from services.gateway.clients.account_views import IssuedKey, KeyView, NewKey
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.periods import DIMENSION_OF, MODES, PERIODS, TIERS, period_to_proto
 from services.gateway.clients.timestamps import moment, timestamp
+
+# As `page_endpoint` shows whoever is logged in; no HTTP request of others can: its scheme is none of HTTP's.
+SESSION: Final = b"Session"
 
 
 class AuthClient:
@@ -55,15 +58,13 @@ class AuthClient:
         answer = await rpc_client.unary(self._stub.GetKeyHolder, request, deadline_s=self._deadline_s, call=call)
         return caller_from_proto(answer.caller)
 
-    async def create_key(
-        self, user_id: str, order: NewKey, call: CallContext, *, maker: Caller | None, session: str = ""
-    ) -> IssuedKey:
-        """Make a key for a user. `maker`: the credential that asks; None: the user in person, in that session.
+    async def create_key(self, user_id: str, order: NewKey, call: CallContext, *, maker: Caller) -> IssuedKey:
+        """Make a key for a user. `maker`: the credential that asks, or the user in person.
 
         Raises:
             PermissionDenied: the maker may not make such a key.
             InvalidRequest: a field is wrong; it is named.
-            Unauthenticated: nobody has proved in that session, within ten minutes, who they are.
+            Unauthenticated: nobody has proved in their session, within ten minutes, who they are.
         """
         request = pb.CreateApiKeyRequest(
             user_id=user_id,
@@ -75,11 +76,41 @@ class AuthClient:
             budget_micro_rub=order.budget_micro_rub,
             budget_period=period_to_proto(order.budget_period),
             maker=authority_to_proto(maker),
-            session_id=session,
+            session_id=session_of(call),
             cache_ttl_s=order.cache_ttl_s,
         )
         answer = await self._ask(self._stub.CreateApiKey, request, call)
         return IssuedKey(key_from_proto(answer.key), answer.secret)
+
+    async def get_key(self, user_id: str, key_id: str, call: CallContext) -> KeyView:
+        """Return one of a user's keys, ended or not.
+
+        Raises:
+            NotFound: absent, or someone else's.
+        """
+        answer = await self._ask(self._stub.GetApiKey, pb.GetApiKeyRequest(user_id=user_id, key_id=key_id), call)
+        return key_from_proto(answer.key)
+
+    async def change_key(
+        self, user_id: str, key_id: str, given: Mapping[str, Any], call: CallContext, *, maker: Caller
+    ) -> KeyView:
+        """Change what is given of a key: some of the fields of NewKey but its budget.
+
+        Raises:
+            PermissionDenied: the maker asks for more than the key has.
+            InvalidRequest: a field is wrong; it is named.
+            NotFound: absent, ended, or someone else's.
+        """
+        end = {"expires_at": timestamp(given["expires_at"])} if "expires_at" in given else {}
+        request = pb.ChangeApiKeyRequest(
+            user_id=user_id,
+            key_id=key_id,
+            changed=list(given),
+            **{**given, **end},
+            maker=authority_to_proto(maker),
+            session_id=session_of(call),
+        )
+        return key_from_proto((await self._ask(self._stub.ChangeApiKey, request, call)).key)
 
     async def list_keys(
         self, user_id: str, call: CallContext, *, size: int = 50, page: str = ""
@@ -99,7 +130,11 @@ class AuthClient:
             NotFound: absent, ended, or someone else's.
         """
         request = pb.RotateApiKeyRequest(
-            user_id=user_id, key_id=key_id, overlap_s=overlap_s, maker=authority_to_proto(maker)
+            user_id=user_id,
+            key_id=key_id,
+            overlap_s=overlap_s,
+            maker=authority_to_proto(maker),
+            session_id=session_of(call),
         )
         answer = await self._ask(self._stub.RotateApiKey, request, call)
         return IssuedKey(key_from_proto(answer.key), answer.secret)
@@ -185,9 +220,15 @@ def quota_from_proto(message: pb.Quota) -> Quota:
     return Quota(message.id, message.subject, message.models, dimension, message.limit, MODES[message.mode])
 
 
-def authority_to_proto(maker: Caller | None) -> pb.Authority | None:
-    """Return what a credential may do itself, for auth to bound by it what the credential makes."""
-    if maker is None:
+def session_of(call: CallContext) -> str:
+    """Return the secret of the login session in which a person asks; "": a key or a token does."""
+    scheme, _, secret = call.credential.partition(b" ")
+    return secret.decode("latin-1") if scheme == SESSION else ""
+
+
+def authority_to_proto(maker: Caller) -> pb.Authority | None:
+    """Return what a credential may do, for auth to bound by it what the credential makes; None: a person asks."""
+    if maker.is_person:
         return None
     return pb.Authority(
         scopes=sorted(maker.scopes),
@@ -224,6 +265,7 @@ def key_from_proto(message: pb.ApiKey) -> KeyView:
         budget_period=PERIODS.get(message.budget_period),
         disabled=message.disabled,
         cache_ttl_s=message.cache_ttl_s if message.HasField("cache_ttl_s") else None,
+        lineage_id=message.lineage_id or message.id,
     )
 
 

@@ -55,6 +55,11 @@ class Caller:
         return next((budget for budget in own if budget.mode is CapMode.HARD), None)
 
     @property
+    def is_person(self) -> bool:
+        """Tell whether somebody asks who is logged in, with no key or application between."""
+        return not (self.key_id or self.grant_id)
+
+    @property
     def spender(self) -> str:
         """Return whose spending is shown: a line of rotated keys, or an application that was let in, again or not."""
         return f"key:{self.counted_key_id}" if self.key_id else f"grant:{self.grant_id}" if self.grant_id else ""

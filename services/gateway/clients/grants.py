@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -10,7 +11,7 @@ from razvilka.auth.v1 import oauth_pb2_grpc
 
 from servicekit import rpc_client
 from servicekit.call import CallContext
-from services.gateway.clients.auth import authority_to_proto
+from services.gateway.clients.auth import authority_to_proto, session_of
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.oauth_views import Application, GrantView, NewApplication
 from services.gateway.clients.periods import PERIODS
@@ -59,8 +60,49 @@ class GrantClient:
             dpop_bound_access_tokens=order.dpop_bound,
             require_pushed_authorization_requests=order.requires_pushed,
             maker=authority_to_proto(maker),
+            session_id=session_of(call),
         )
         answer = await self._ask(self._stub.CreateClient, request, call)
+        return application_from_proto(answer.client), str(answer.client_secret)
+
+    async def change_client(
+        self, owner: str, client_id: str, given: Mapping[str, Any], call: CallContext, *, maker: Caller
+    ) -> Application:
+        """Change what is given of an application: name, redirect_uris, scopes, dpop_bound, requires_pushed.
+
+        Raises:
+            PermissionDenied: the maker asks for more than the application has.
+            InvalidRequest: a field is wrong; it is named.
+            NotFound: absent, or someone else's.
+        """
+        request = pb.ChangeClientRequest(
+            owner_user_id=owner,
+            client_id=client_id,
+            changed=list(given),
+            **given,
+            maker=authority_to_proto(maker),
+            session_id=session_of(call),
+        )
+        return application_from_proto((await self._ask(self._stub.ChangeClient, request, call)).client)
+
+    async def rotate_secret(
+        self, owner: str, client_id: str, overlap_s: int, call: CallContext, *, maker: Caller
+    ) -> tuple[Application, str]:
+        """Give an application a fresh secret; the one before works for `overlap_s` seconds more.
+
+        Raises:
+            PermissionDenied: the maker could not make such an application.
+            InvalidRequest: it is a public one.
+            NotFound: absent, or someone else's.
+        """
+        request = pb.RotateClientSecretRequest(
+            owner_user_id=owner,
+            client_id=client_id,
+            overlap_s=overlap_s,
+            maker=authority_to_proto(maker),
+            session_id=session_of(call),
+        )
+        answer = await self._ask(self._stub.RotateClientSecret, request, call)
         return application_from_proto(answer.client), str(answer.client_secret)
 
     async def list_clients(self, owner: str, call: CallContext) -> list[Application]:

@@ -1,4 +1,4 @@
-"""The pages for people: log in, register, profile, security, sessions, applications, keys, data.
+"""The pages for people: doors, account and usage, and a room each for what they manage, try out and administer.
 
 They show and change only what the services behind the API allow.
 """

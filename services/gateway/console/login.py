@@ -9,6 +9,7 @@ from typing import Final
 from servicekit.clock import Clock
 from servicekit.errors import Conflict, ErrorReason, QuotaExceeded, ServiceError, Unauthenticated
 from services.gateway.clients.account_views import LoggedIn
+from services.gateway.console.sealed import seal, unseal
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.problems import headers_of
 from services.gateway.edge.reading.params import first
@@ -18,7 +19,6 @@ from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage, e
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 from services.gateway.pages.policy import form_targets
-from services.gateway.pages.sealed import seal, unseal
 
 HOME: Final = "/console"
 # Where a login may lead: our own pages. Anything else would be an open redirect.

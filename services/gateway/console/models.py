@@ -54,12 +54,8 @@ class ModelsPage:
 
 def _per_thousand(pricing: Mapping[str, str]) -> Mapping[str, str]:
     """Return roubles for a thousand tokens, as exact as the catalogue has them."""
-    return {name: _written(Decimal(pricing[name]) * THOUSAND) for name in PARTS}
+    return {name: f"{(Decimal(pricing[name]) * THOUSAND).normalize():f}" for name in PARTS}
 
 
 def _dated(price: Mapping[str, str]) -> Mapping[str, str]:
     return {"valid_from": price["valid_from"], **_per_thousand(price)}
-
-
-def _written(amount: Decimal) -> str:
-    return f"{amount.normalize():f}".replace(".", ",") + "\u00a0₽"

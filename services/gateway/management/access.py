@@ -17,7 +17,7 @@ from services.gateway.management.bodies import (
     RevokedBody,
     SessionList,
 )
-from services.gateway.management.keys import budget_body
+from services.gateway.management.credentials.keys import budget_body
 
 Asked = Annotated[RequestContext, Depends(current_context)]
 

@@ -65,7 +65,7 @@ class AccountDeletion(Strict):
 
 
 class KeyOut(BaseModel):
-    """An API key without its secret."""
+    """An API key without its secret. `first_key_id`: the first of its line of rotations; budgets name that one."""
 
     id: str
     name: str
@@ -81,6 +81,7 @@ class KeyOut(BaseModel):
     revoked_at: datetime | None
     disabled: bool
     cache: CacheDefault
+    first_key_id: str
 
 
 class KeyMade(KeyOut):

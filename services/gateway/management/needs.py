@@ -11,13 +11,10 @@ from services.gateway.management import (
     account,
     administration,
     catalog,
-    clients,
     expiring_models,
-    key_info,
-    keys,
-    model_names,
     providers,
 )
+from services.gateway.management.credentials import changes, clients, key_info, keys, model_names
 from services.gateway.management.people import routes as people
 
 _ROOMS: Final = (
@@ -26,6 +23,7 @@ _ROOMS: Final = (
     account,
     administration,
     catalog,
+    changes,
     clients,
     expiring_models,
     key_info,

@@ -30,6 +30,7 @@ def _sections(*names: str) -> tuple[Section, ...]:
 
 _OVERVIEW: Final = Group("see", (Section(CONSOLE, "overview"), *_sections("usage", "requests", "models", "playground")))
 _ACCESS: Final = Group("access", _sections("keys", "applications"))
+_CONTROL: Final = Group("control", _sections("budgets", "alerts", "webhooks", "reports"))
 _PERSON: Final = Group("person", _sections("profile", "security", "sessions", "data"))
 _ADMIN: Final = Group(
     "admin",
@@ -40,4 +41,4 @@ _LEAVE: Final = Group("leave", (Section("/logout", "logout"),))
 
 def menu(*, is_admin: bool = False) -> tuple[Group, ...]:
     """Return what a person is shown."""
-    return (_OVERVIEW, _ACCESS, *([_ADMIN] if is_admin else []), _PERSON, _LEAVE)
+    return (_OVERVIEW, _ACCESS, _CONTROL, *([_ADMIN] if is_admin else []), _PERSON, _LEAVE)

@@ -56,7 +56,7 @@ def render(template: str, language: str, values: Mapping[str, Any], *, time_zone
         return numbers_of(language).moment(when, zone)
 
     def instant(text: str | None) -> str:
-        return moment(None if text is None else datetime.fromisoformat(text))
+        return moment(datetime.fromisoformat(text) if text else None)
 
     page = _ENVIRONMENT.get_template(template)
     own = {

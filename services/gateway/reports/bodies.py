@@ -56,6 +56,7 @@ class ScheduleOrder(WishesBody):
     every: Literal["day", "week", "month"]
     at: Text = Field("09:00", max_length=5, description="Of the clock in `tz`.")
     when_empty: Literal["skip", "report"] = Field("skip", description="What about a period without requests.")
+    paused: StrictBool = Field(False, description="No report comes; none that was missed when it goes on.")
 
 
 class ReportBody(BaseModel):
@@ -106,6 +107,7 @@ class ScheduleBody(BaseModel):
     lang: str
     filters: dict[str, list[str]]
     csv: CsvBody
+    paused: bool
     next_at: datetime | None
     created_at: datetime | None
 

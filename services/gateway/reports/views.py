@@ -45,7 +45,7 @@ def wishes_of(order: WishesBody, params: FilterParams, tz: str, key_names: dict[
 
 def rhythm_of(order: ScheduleOrder) -> Rhythm:
     """Return when the reports come."""
-    return Rhythm(order.every, order.at, order.when_empty)
+    return Rhythm(order.every, order.at, order.when_empty, order.paused)
 
 
 def report_body(report: ReportView, public_url: str) -> ReportBody:
@@ -91,6 +91,7 @@ def schedule_body(schedule: ScheduleView) -> ScheduleBody:
         lang=wishes.lang,
         filters={name: list(values) for name, values in wishes.filters.items()},
         csv=_csv(wishes),
+        paused=rhythm.paused,
         next_at=schedule.next_at,
         created_at=schedule.created_at,
     )

@@ -100,6 +100,11 @@ class FakeAccounts(account_pb2_grpc.AccountServiceServicer):
             raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "Wrong password.")
         return account_pb2.ChangePasswordResponse()
 
+    async def Reauthenticate(self, request: Any, context: Any) -> account_pb2.ReauthenticateResponse:
+        if request.password != PASSWORD:
+            raise Unauthenticated(ErrorReason.INVALID_CREDENTIALS, "Wrong password.")
+        return account_pb2.ReauthenticateResponse()
+
     async def EnrollTotp(self, request: Any, context: Any) -> account_pb2.EnrollTotpResponse:
         return account_pb2.EnrollTotpResponse(secret="JBSWY3DP", otpauth_uri="otpauth://totp/x", qr_svg="<svg/>")
 

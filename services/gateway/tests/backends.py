@@ -45,7 +45,7 @@ from razvilka.usage.v1 import (
     usage_pb2_grpc,
 )
 
-from servicekit.errors import ErrorReason, NotFound, ServiceError, Unauthenticated
+from servicekit.errors import ErrorReason, InvalidRequest, NotFound, ServiceError, Unauthenticated
 from servicekit.rpc_server import running_server
 from servicekit.settings import GrpcSettings
 from servicekit.trust.callers import CallPolicy
@@ -92,6 +92,8 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         self.ordered: Any = None
         self.names: dict[tuple[str, str], dict[str, str]] = {}
         self.keys: list[auth_pb2.ApiKey] = []
+        self.no_keys = False
+        self.refusal: ServiceError | None = None
 
     async def VerifyApiKey(self, request: Any, context: Any) -> auth_pb2.VerifyApiKeyResponse:
         self.asked += 1
@@ -114,13 +116,33 @@ class FakeAuth(auth_pb2_grpc.AuthServiceServicer):
         return auth_pb2.ApiKey(**{**given, "scopes": SCOPES, **changes})
 
     async def CreateApiKey(self, request: Any, context: Any) -> auth_pb2.CreateApiKeyResponse:
+        if self.refusal is not None:
+            raise self.refusal
         self.ordered = request
         ttl_s = request.cache_ttl_s if request.HasField("cache_ttl_s") else None
         key = self.key(id="key-2", name=request.name, scopes=request.scopes, models=request.models, cache_ttl_s=ttl_s)
         return auth_pb2.CreateApiKeyResponse(key=key, secret="rz_live_fresh")
 
+    async def GetApiKey(self, request: Any, context: Any) -> auth_pb2.GetApiKeyResponse:
+        return auth_pb2.GetApiKeyResponse(key=self._known(request.key_id))
+
+    async def ChangeApiKey(self, request: Any, context: Any) -> auth_pb2.ChangeApiKeyResponse:
+        self.ordered = request
+        key = self._known(request.key_id)
+        if request.name == "\u0007":
+            raise InvalidRequest(
+                ErrorReason.INVALID_PARAMETERS, "The name must have 1 to 100 characters.", param="name"
+            )
+        return auth_pb2.ChangeApiKeyResponse(key=key)
+
+    def _known(self, key_id: str) -> auth_pb2.ApiKey:
+        for key in self.keys or [self.key()]:
+            if key.id == key_id:
+                return key
+        raise NotFound(ErrorReason.NOT_FOUND, "There is no such key.")
+
     async def ListApiKeys(self, request: Any, context: Any) -> auth_pb2.ListApiKeysResponse:
-        return auth_pb2.ListApiKeysResponse(keys=self.keys or [self.key()])
+        return auth_pb2.ListApiKeysResponse(keys=[] if self.no_keys else self.keys or [self.key()])
 
     async def GetModelNames(self, request: Any, context: Any) -> auth_pb2.GetModelNamesResponse:
         return auth_pb2.GetModelNamesResponse(names=self.names.get((request.user_id, request.key_id), {}))

@@ -8,7 +8,7 @@ from razvilka.auth.v1 import budgets_pb2 as pb
 from razvilka.auth.v1 import budgets_pb2_grpc
 from razvilka.usage.v1 import shared_spend_pb2, shared_spend_pb2_grpc
 
-from servicekit.errors import ErrorReason, NotFound
+from servicekit.errors import ErrorReason, NotFound, ServiceError
 
 ZONE = "Europe/Moscow"
 
@@ -32,6 +32,7 @@ class FakeBudgets(budgets_pb2_grpc.BudgetServiceServicer):
         self.organizations: dict[str, pb.Organization] = {}
         self.memberships: list[pb.Membership] = []
         self.requests: list[Any] = []
+        self.refusal: ServiceError | None = None
 
     async def ListBudgets(self, request: Any, context: Any) -> pb.ListBudgetsResponse:
         return pb.ListBudgetsResponse(caps=[cap for cap in self.caps.values() if cap.user_id == request.user_id])
@@ -41,6 +42,8 @@ class FakeBudgets(budgets_pb2_grpc.BudgetServiceServicer):
         return pb.PutBudgetResponse(cap=self._put(request.order, request.user_id, by_admin=False))
 
     async def DeleteBudget(self, request: Any, context: Any) -> pb.DeleteBudgetResponse:
+        if self.refusal is not None:
+            raise self.refusal
         self.requests.append(request)
         del self.caps[request.id]
         return pb.DeleteBudgetResponse()

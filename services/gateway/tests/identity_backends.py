@@ -227,10 +227,23 @@ class FakeOAuth(oauth_pb2_grpc.OAuthServiceServicer):
         self._note(request)
         return oauth_pb2.ListClientsResponse(clients=[self.client])
 
+    async def ChangeClient(self, request: Any, context: Any) -> oauth_pb2.ChangeClientResponse:
+        self._note(request)
+        self._check_own(request.client_id)
+        return oauth_pb2.ChangeClientResponse(client=self.client)
+
+    async def RotateClientSecret(self, request: Any, context: Any) -> oauth_pb2.RotateClientSecretResponse:
+        self._note(request)
+        self._check_own(request.client_id)
+        return oauth_pb2.RotateClientSecretResponse(client=self.client, client_secret="rz_cs_2")
+
+    def _check_own(self, client_id: str) -> None:
+        if client_id != "app-1":
+            raise NotFound(ErrorReason.NOT_FOUND, "There is no such application.")
+
     async def DeleteClient(self, request: Any, context: Any) -> oauth_pb2.DeleteClientResponse:
         self._note(request)
-        if request.client_id != "app-1":
-            raise NotFound(ErrorReason.NOT_FOUND, "There is no such application.")
+        self._check_own(request.client_id)
         return oauth_pb2.DeleteClientResponse()
 
     async def ListRevocations(self, request: Any, context: Any) -> oauth_pb2.ListRevocationsResponse:

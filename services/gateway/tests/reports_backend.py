@@ -113,6 +113,7 @@ class FakeReports(reports_pb2_grpc.ReportServiceServicer):
             at=order.at,
             when_empty=order.when_empty,
             wishes=order.wishes,
+            paused=order.paused,
             next_at=Timestamp(seconds=1_800_000_000),
         )
         self.schedules[request.user_id, schedule_id] = schedule

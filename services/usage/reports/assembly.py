@@ -75,7 +75,7 @@ async def open_reports(
     of the same reports waits for them.
     """
     patient = {"pool_max": settings.parallel + 1, "statement_timeout_s": settings.statement_timeout_s}
-    async with open_pool(postgres.model_copy(update=patient)) as snapshot_pool:
+    async with open_pool(postgres.model_copy(update=patient), name="reports") as snapshot_pool:
         yield build_reports(pool, snapshot_pool, settings, around)
 
 

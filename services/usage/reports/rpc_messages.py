@@ -67,7 +67,7 @@ def rhythm_from_proto(message: pb.ScheduleOrder) -> Rhythm:
     if at.tzinfo is not None:
         raise _invalid("at", "must have no time zone: `tz` is that of the report")
     every = _value(Every, message.every, "every")
-    return Rhythm(every, at, _value(WhenEmpty, message.when_empty, "when_empty"))
+    return Rhythm(every, at, _value(WhenEmpty, message.when_empty, "when_empty"), message.paused)
 
 
 def wishes_to_proto(wishes: Wishes) -> pb.ReportWishes:
@@ -119,6 +119,7 @@ def schedule_to_proto(schedule: Schedule) -> pb.Schedule:
         wishes=wishes_to_proto(schedule.wishes),
         next_at=stamp(schedule.next_at),
         created_at=stamp(schedule.created_at),
+        paused=schedule.paused,
     )
 
 

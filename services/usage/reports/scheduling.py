@@ -19,11 +19,12 @@ from services.usage.reports.writers.formats import check_writable
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When a schedule's reports come, and whether one comes when there is nothing to say."""
+    """When a schedule's reports come, whether one comes when there is nothing to say, and whether none comes at all."""
 
     every: Every
     at: time
     when_empty: WhenEmpty
+    paused: bool = False
 
 
 class Schedules:
@@ -95,9 +96,8 @@ class Schedules:
         check_writable(wishes)
         now = self._clock.now()
         due = next_due(rhythm.every, rhythm.at, zone_of(wishes), now)
-        schedule = Schedule(
-            schedule_id, user_id, rhythm.every, rhythm.at, wishes, rhythm.when_empty, next_at=due, created_at=now
-        )
+        when = (rhythm.every, rhythm.at, wishes, rhythm.when_empty)
+        schedule = Schedule(schedule_id, user_id, *when, next_at=due, created_at=now, paused=rhythm.paused)
         await self._store.put(schedule)
         return schedule
 

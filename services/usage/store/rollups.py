@@ -135,7 +135,7 @@ def adding(rows: str, *, sign: str = "", answer: str = "count(*)") -> str:
         sql(_INTO_ROLLUP, name=table.name, key=listed(table.key), places=_places(table), **parts)
         for table in (WEEK_KEYS, *ROLLUPS)
     )
-    latency = sql(_INTO_LATENCY, count=latency_counts(sign=sign))
+    latency = sql(_INTO_LATENCY, count=count_latency(sign))
     tags = into_tags(sums)
     statement = sql(
         "WITH counted AS ({rows}),{filled} SELECT {answer} FROM counted",
@@ -147,8 +147,8 @@ def adding(rows: str, *, sign: str = "", answer: str = "count(*)") -> str:
     return " ".join(statement.split())
 
 
-def latency_counts(*, sign: str = "") -> str:
-    """Return the query that counts `counted` by the bucket of their times; `-` counts backwards."""
+def count_latency(sign: str = "") -> str:
+    """Return the query that counts durations of `counted` by bucket; `sign` as in `adding`."""
     return sql(_COUNT_LATENCY, sign=sign, log_growth=repr(math.log(BUCKET_GROWTH)))
 
 

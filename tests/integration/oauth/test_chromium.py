@@ -3,27 +3,19 @@
 RAZVILKA_SCREENSHOTS names a folder that gets a picture of every page.
 """
 
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import pyotp
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
 
+from tests.browser.visiting import DESK, PHONE, Visitor, axe_source, context_of, running_chromium
 from tests.oauth_kit.application import Application, Pkce
 from tests.oauth_kit.house import House
-from tests.oauth_kit.node import find_node
 from tests.oauth_kit.people import Person
-from tools.browser.browser import any_address
 
-TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-LISTEN: Final = "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
 MEMBERS: Final = (
     "/console", "/console/usage", "/console/requests", "/console/models", "/console/profile", "/console/security",
     "/console/sessions", "/console/applications", "/console/keys", "/console/data", "/device", "/logout",
@@ -32,27 +24,19 @@ STRANGERS: Final = (
     "/", "/login", "/registration", "/forgot-password", "/reset-password?token=x", "/verify-email?token=x",
     "/authorize?client_id=unknown",
 )  # fmt: skip
-PHONE: Final = {"width": 360, "height": 740}
-DESK: Final = {"width": 1200, "height": 900}
 
 
 @pytest.fixture(scope="module")
 def chromium(resident: Person, newcomers: dict[str, Person]) -> Iterator[Chromium]:
     """Chromium as it is installed on this machine. Started last: beside Playwright's event loop no other can run."""
-    program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip(f"there is no Chromium on this machine: none of {', '.join(PROGRAMS)}")
-    with sync_playwright() as playwright:
-        # As root, in a container, it has no sandbox of its own.
-        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--no-proxy-server"])
+    with running_chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
 def axe() -> str:
     """The source of axe-core."""
-    return (find_node().folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    return axe_source()
 
 
 @pytest.fixture(scope="module")
@@ -75,83 +59,6 @@ def newcomers(house: House) -> dict[str, Person]:
     if house.stack.own is None:
         return {}
     return {language: house.new_person() for language in ("ru", "en")}
-
-
-class Visitor:
-    """A page that notes what goes wrong in it."""
-
-    def __init__(self, context: BrowserContext, url: str, axe: str, label: str) -> None:
-        self.url = url
-        self.page: Page = context.new_page()
-        self.troubles: list[str] = []
-        self.redirected: list[str] = []
-        self._axe = axe
-        self._label = label
-        self.page.on("console", lambda message: self._note(message.type, message.text))
-        self.page.on("pageerror", lambda error: self._note("error", str(error)))
-        self.page.route("http://127.0.0.1:8399/**", self._arrive)
-
-    def _note(self, kind: str, text: str) -> None:
-        # A page with status 400 is reported as a failed load; that is what was asked for.
-        if kind in ("error", "warning") and "Failed to load resource" not in text:
-            self.troubles.append(text)
-
-    def _arrive(self, route: Route) -> None:
-        self.redirected.append(route.request.url)
-        route.fulfill(status=200, content_type="text/html", body="<!DOCTYPE html><title>arrived</title>arrived")
-
-    def check(self, name: str, language: str) -> None:
-        """Run axe-core on what is shown, light and dark, look for a horizontal scroll bar, take pictures."""
-        assert self.page.locator("html").get_attribute("lang") == language, name
-        self.page.evaluate(self._axe)
-        self.page.emulate_media(color_scheme="light")
-        self._picture(f"{name}-light")
-        self._run_axe(name, {"type": "tag", "values": TAGS})
-        self.page.emulate_media(color_scheme="dark")
-        self._picture(f"{name}-dark")
-        # Of all rules only this one looks at colours; the others have said what they have to say.
-        self._run_axe(name, {"type": "rule", "values": ["color-contrast"]})
-        broken = self.page.evaluate("[...document.images].filter(each => !each.naturalWidth).map(each => each.alt)")
-        assert broken == [], (name, broken)
-        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, (name, wide)
-        assert self.troubles == [], (name, self.troubles)
-
-    def _run_axe(self, name: str, only: dict[str, Any]) -> None:
-        script = "only => axe.run(document, {runOnly: only, resultTypes: ['violations']})"
-        found: dict[str, Any] = self.page.evaluate(script, only)
-        violations = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
-        assert violations == [], (name, violations)
-
-    def _picture(self, name: str) -> None:
-        folder = os.environ.get("RAZVILKA_SCREENSHOTS")
-        if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=str(Path(folder) / f"{self._label}-{name}.png"), full_page=True)
-
-    def open(self, path: str) -> None:
-        """Go to a page of ours."""
-        self.page.goto(path if path.startswith("http") else self.url + path)
-
-    def log_in(self, person: Person) -> None:
-        """Fill in the login form that is shown, by keyboard."""
-        self.page.locator("#email").fill(person.email)
-        self.page.locator("#password").fill(person.password)
-        self.page.locator("#password").press("Enter")
-
-
-def context_of(chromium: Chromium, language: str, size: Any, *, script: bool = True) -> BrowserContext:
-    made = chromium.new_context(
-        locale={"ru": "ru-RU", "en": "en-US"}[language],
-        viewport=size,
-        java_script_enabled=script,
-        extra_http_headers={"x-forwarded-for": any_address()},
-        reduced_motion="reduce",
-    )
-    made.set_default_timeout(15_000)
-    if script:
-        made.add_init_script(LISTEN)
-    return made
 
 
 def authorize_url(house: House, client: Application) -> str:

@@ -19,13 +19,16 @@ JSON_DOORS: Final[dict[tuple[str, str], Any]] = {
     ("POST", "/v1/embeddings"): {"model": "text-embeddings", "input": ["a", "b"], "dimensions": 3},
     ("POST", "/v1/keys"): {"name": "CI", "scopes": ["models:read"], "budget": {"limit_micro_rub": 5, "period": "day"}},
     ("POST", "/v1/keys/key-1/rotate"): {"overlap_s": 60},
+    ("PATCH", "/v1/keys/key-1"): {"name": "CI", "expires_at": "2030-01-31T00:00:00Z", "cache": {"mode": "on"}},
+    ("PATCH", "/v1/clients/app-1"): {"name": "CLI", "redirect_uris": ["https://a.example/cb"]},
     ("POST", "/v1/clients"): {"name": "CLI", "redirect_uris": ["https://a.example/cb"], "confidential": True},
     ("PATCH", "/v1/users/me"): {"name": "Маша", "language": "en"},
     ("DELETE", "/v1/users/me"): {"password": "wrong"},
     ("POST", "/register"): {"client_name": "a", "redirect_uris": ["https://a.example/cb"]},
     ("POST", "/csp-reports"): {"csp-report": {"violated-directive": "img-src"}},
 }  # fmt: skip
-FORM_DOORS: Final = ("/login", "/registration", "/forgot-password", "/reset-password", "/console/keys",
+FORM_DOORS: Final = ("/login", "/registration", "/forgot-password", "/reset-password", "/console/keys/new",
+                     "/console/keys/a", "/console/budgets/new", "/console/webhooks/new", "/console/reports",
                      "/console/profile", "/authorize/consent", "/device", "/logout", "/nothing")  # fmt: skip
 OAUTH_DOORS: Final = ("/token", "/oauth/token", "/par", "/revoke", "/introspect", "/device_authorization", "/authorize")
 READABLE: Final = ("/v1/models", "/v1/models/yandexgpt", "/v1/auth/key", "/v1/generation?id=a", "/v1/requests/a",
@@ -33,7 +36,8 @@ READABLE: Final = ("/v1/models", "/v1/models/yandexgpt", "/v1/auth/key", "/v1/ge
                    "/.well-known/openid-configuration", "/console", "/v1/sessions", "/v1/grants")  # fmt: skip
 FIELDS: Final = ("grant_type", "code", "client_id", "client_secret", "redirect_uri", "scope", "state", "code_verifier",
                  "refresh_token", "username", "password", "email", "csrf", "pending_id", "token", "decision",
-                 "budget", "next", "user_code", "response_type", "code_challenge", "device_code")  # fmt: skip
+                 "budget", "scopes", "limit", "next",
+                 "user_code", "response_type", "code_challenge", "device_code")  # fmt: skip
 TEXTS: Final = (
     "",
     "a",

@@ -96,6 +96,22 @@ WHERE k.id = old.id
 RETURNING old.*
 """
 
+# Held until it is changed: of two who change it, the second sees what the first made of it.
+HOLD_KEY: Final = """
+SELECT id, lineage_id, user_id, name, prefix, last_four, scopes, models, ip_allow_list, budget_micro_rub, budget_period,
+       created_at, expires_at, last_used_at, revoked_at, makers, cache_ttl_s,
+       auth.is_disabled('key:' || id) AS is_disabled
+FROM auth.api_keys
+WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3)
+FOR NO KEY UPDATE
+"""
+
+UPDATE_KEY: Final = """
+UPDATE auth.api_keys
+SET name = $2, scopes = $3, models = $4, ip_allow_list = $5, expires_at = $6, cache_ttl_s = $7
+WHERE id = $1
+"""
+
 FIND_REVOKED_AT: Final = """
 SELECT revoked_at
 FROM auth.api_keys
@@ -156,6 +172,18 @@ async def shorten_key(
     """Have a live key end at `ends_at`, unless it would earlier; return it as it was. None: the user has none such."""
     row = await connection.fetchrow(SHORTEN_KEY, key_id, user_id, at, ends_at)
     return None if row is None else key_from_row(row)
+
+
+async def hold_key(connection: Connection, user_id: str, key_id: str, at: datetime) -> ApiKey | None:
+    """Return a live key that nobody else changes until the commit; None: the user has none such."""
+    row = await connection.fetchrow(HOLD_KEY, key_id, user_id, at)
+    return None if row is None else key_from_row(row)
+
+
+async def update_key(connection: Connection, key: ApiKey) -> None:
+    """Store what a key may do."""
+    lists = (sorted(key.scopes), list(key.models), list(key.ip_allow_list))
+    await connection.execute(UPDATE_KEY, key.id, key.name, *lists, key.expires_at, key.cache_ttl_s)
 
 
 async def revoke_key(connection: Connection, user_id: str, key_id: str, at: datetime) -> bool:

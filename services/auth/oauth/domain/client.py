@@ -47,6 +47,7 @@ class Client:
     Its `makers` bound it: when one ends, it ends; `models` and `ip_allow_list` are for what it does in its own name.
     `dpop_bound`: it gets no token that is not bound to a key (RFC 9449 5.2).
     `requires_pushed`: its authorization requests come by way of /par only (RFC 9126 6).
+    `previous_secret_hash`: of the secret before, which works until `previous_secret_until`.
     `is_disabled`: an administrator switched it off, or what made it, and may switch it on again.
     """
 
@@ -67,6 +68,8 @@ class Client:
     dpop_bound: bool = False
     requires_pushed: bool = False
     is_disabled: bool = False
+    previous_secret_hash: bytes | None = None
+    previous_secret_until: datetime | None = None
 
     @property
     def powers(self) -> Powers:
@@ -82,6 +85,11 @@ class Client:
         """Tell whether its time is over."""
         return self.expires_at is not None and now >= self.expires_at
 
+    def previous_secret_at(self, now: datetime) -> bytes | None:
+        """Return the hash of the secret before while it works."""
+        until = self.previous_secret_until
+        return self.previous_secret_hash if until is not None and now < until else None
+
     def may(self, grant_type: GrantType) -> bool:
         """Tell whether it may get tokens this way."""
         return grant_type in self.grant_types
@@ -95,8 +103,9 @@ def hash_secret(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-def is_secret_of(client: Client | None, secret: str) -> bool:
-    """Tell in constant time whether this is the client's secret; never for public or unknown clients."""
-    stored = client.secret_hash if client else None
-    same = hmac.compare_digest(stored or NO_HASH, hash_secret(secret))
-    return same and stored is not None
+def is_secret_of(client: Client | None, secret: str, now: datetime) -> bool:
+    """Tell in constant time whether this is a secret of the client's; never for public or unknown clients."""
+    given = hash_secret(secret)
+    stored = (client.secret_hash, client.previous_secret_at(now)) if client else (None, None)
+    same = [hmac.compare_digest(each or NO_HASH, given) and each is not None for each in stored]
+    return any(same)

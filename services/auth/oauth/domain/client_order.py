@@ -108,6 +108,17 @@ def check_client_order(order: ClientOrder, *, private_schemes: bool) -> ClientOr
     return order
 
 
+def refused_field(refusal: OAuthRefusal) -> str:
+    """Return the field of an order that a refusal is about."""
+    if refusal.error is OAuthError.INVALID_REDIRECT_URI:
+        return "redirect_uris"
+    return next((field for word, field in _NAMED.items() if word in refusal.description), "client")
+
+
+# What the refusals of `check_client_order` speak of.
+_NAMED: Final = {"The name": "name", "grant type": "grant_types"}
+
+
 def _check_grant_types(order: ClientOrder) -> None:
     if not order.grant_types:
         raise _invalid("A client needs a grant type.")

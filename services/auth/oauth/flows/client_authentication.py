@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from services.auth.oauth.clients import Clients
-from services.auth.oauth.domain.client import AuthMethod, Client, is_secret_of
+from services.auth.oauth.domain.client import AuthMethod, Client
 from services.auth.oauth.domain.params import Params
 from services.auth.oauth.domain.refusal import OAuthError, OAuthRefusal, invalid_request
 from services.auth.oauth.flows.client_limit import ClientLimit
@@ -43,7 +43,7 @@ class ClientAuthenticator:
         given = _credentials(params, authorization)
         client = await self._clients.find(given.client_id)
         # Compared for unknown clients too: they take the same steps.
-        genuine = is_secret_of(client, given.secret or "")
+        genuine = self._clients.is_secret_of(client, given.secret or "")
         if client is None or given.method not in client.auth_methods:
             raise _refused(given)
         if client.is_confidential and not genuine:

@@ -26,6 +26,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 CLIENT_COLUMNS: Final = """
     c.id, c.owner_user_id, c.name, c.secret_hash, c.auth_methods, c.redirect_uris, c.scopes, c.grant_types,
     c.client_uri, c.created_at, c.makers, c.models, c.ip_allow_list, c.expires_at, c.dpop_bound, c.requires_pushed,
+    c.previous_secret_hash, c.previous_secret_until,
     auth.is_disabled('client:' || c.id) AS is_disabled
 """
 
@@ -61,6 +62,29 @@ SELECT id
 FROM auth.oauth_clients
 WHERE id = $1 AND ($2::text IS NULL OR owner_user_id = $2)
 FOR UPDATE
+"""
+
+# Of its owner's, whoever disabled it. Held until it is changed.
+HOLD_OWN_CLIENT: Final = sql(
+    """
+SELECT {client}
+FROM auth.oauth_clients AS c
+WHERE c.id = $1 AND c.owner_user_id = $2 AND (c.expires_at IS NULL OR c.expires_at > $3)
+FOR UPDATE OF c
+""",
+    client=CLIENT_COLUMNS,
+)
+
+UPDATE_CLIENT: Final = """
+UPDATE auth.oauth_clients
+SET name = $2, redirect_uris = $3, scopes = $4, dpop_bound = $5, requires_pushed = $6
+WHERE id = $1
+"""
+
+UPDATE_SECRET: Final = """
+UPDATE auth.oauth_clients
+SET secret_hash = $2, previous_secret_hash = $3, previous_secret_until = $4, makers = $5
+WHERE id = $1
 """
 
 DELETE_CLIENT: Final = """
@@ -107,6 +131,24 @@ async def end_client(unit: UnitOfWork, client_id: str, owner_user_id: str | None
     return True
 
 
+async def hold_own_client(connection: Connection, owner_user_id: str, client_id: str, at: datetime) -> Client | None:
+    """Return an owner's application that nobody else changes until the commit; None: they have none such."""
+    row = await connection.fetchrow(HOLD_OWN_CLIENT, client_id, owner_user_id, at)
+    return None if row is None else client_from_row(row)
+
+
+async def update_client(connection: Connection, client: Client) -> None:
+    """Store what an application is."""
+    row = (client.name, list(client.redirect_uris), sorted(client.scopes), client.dpop_bound, client.requires_pushed)
+    await connection.execute(UPDATE_CLIENT, client.id, *row)
+
+
+async def update_secret(connection: Connection, client: Client) -> None:
+    """Store its secret and the one before, and with whom it ends."""
+    row = (client.secret_hash, client.previous_secret_hash, client.previous_secret_until, list(client.makers))
+    await connection.execute(UPDATE_SECRET, client.id, *row)
+
+
 class ClientStore:
     """Applications."""
 
@@ -146,4 +188,6 @@ def client_from_row(row: asyncpg.Record) -> Client:
         dpop_bound=row["dpop_bound"],
         requires_pushed=row["requires_pushed"],
         is_disabled=row["is_disabled"],
+        previous_secret_hash=row["previous_secret_hash"],
+        previous_secret_until=row["previous_secret_until"],
     )

@@ -24,6 +24,7 @@ class AuditAction(StrEnum):
 
     USER_CREATED = "user.created"
     KEY_CREATED = "key.created"
+    KEY_CHANGED = "key.changed"
     KEY_REHASHED = "key.rehashed"
     KEY_REVOKED = "key.revoked"
     KEY_ROTATED = "key.rotated"
@@ -53,6 +54,8 @@ class AuditAction(StrEnum):
     IDENTITY_LINKED = "identity.linked"
     SESSION_REVOKED = "session.revoked"
     CLIENT_REGISTERED = "client.registered"
+    CLIENT_CHANGED = "client.changed"
+    CLIENT_SECRET_ROTATED = "client.secret_rotated"
     CLIENT_DELETED = "client.deleted"
     CONSENT_GIVEN = "consent.given"
     CONSENT_DENIED = "consent.denied"

@@ -121,6 +121,16 @@ def delegate(delegation: Delegation) -> Powers:
     return powers
 
 
+def is_within(powers: Powers, bounds: Powers) -> bool:
+    """Tell whether these powers go nowhere beyond others: in scopes, models, addresses and time."""
+    try:
+        for rule in _BOUNDS:
+            rule(Made.KEY, powers, Authority(bounds))
+    except PermissionDenied:
+        return False
+    return True
+
+
 def earliest(*ends: datetime | None) -> datetime | None:
     """Return the first of several ends; None stands for never."""
     return min((end for end in ends if end is not None), default=None)

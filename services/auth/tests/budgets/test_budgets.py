@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from razvilka.auth.v1 import auth_pb2, budgets_pb2
 
-from servicekit.errors import Conflict, InvalidRequest, NotFound, PermissionDenied
+from servicekit.errors import Conflict, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
 from services.auth.budgets.management import MOST_CAPS
 from services.auth.shared.domain.tier import Tier
 from services.auth.tests.budgets.kit import BudgetCaller, maker_of, order
@@ -107,7 +107,7 @@ async def test_a_credential_with_a_budget_of_its_own_changes_no_budgets(budgets:
             await budgets.delete(user, key_id, made.id)
     with pytest.raises(PermissionDenied):
         await budgets.auth.call(auth_pb2.CreateApiKeyRequest(user_id=user, name="free", maker=maker_of(later.key.id)))
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(Unauthenticated):
         await budgets.call(budgets_pb2.DeleteBudgetRequest(user_id=user, id=made.id))
 
 

@@ -14,7 +14,7 @@ from razvilka.auth.v1 import budgets_pb2 as pb
 from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.admission.caps import CapMode
-from services.gateway.clients.auth import authority_to_proto
+from services.gateway.clients.auth import authority_to_proto, session_of
 from services.gateway.clients.budgets.shared_spend import Membership
 from services.gateway.clients.caller import Caller
 from services.gateway.clients.periods import MODES
@@ -102,7 +102,10 @@ class BudgetClient:
             Conflict: they have as many as they may have.
         """
         request = pb.PutBudgetRequest(
-            user_id=maker.user_id, order=order_to_proto(order), maker=authority_to_proto(maker)
+            user_id=maker.user_id,
+            order=order_to_proto(order),
+            maker=authority_to_proto(maker),
+            session_id=session_of(call),
         )
         return cap_from_proto((await self._ask(self._stub.PutBudget, request, call)).cap)
 
@@ -113,7 +116,9 @@ class BudgetClient:
             NotFound: there is none.
             PermissionDenied: an administrator set it, or the credential has a budget of its own.
         """
-        request = pb.DeleteBudgetRequest(user_id=maker.user_id, id=id, maker=authority_to_proto(maker))
+        request = pb.DeleteBudgetRequest(
+            user_id=maker.user_id, id=id, maker=authority_to_proto(maker), session_id=session_of(call)
+        )
         await self._ask(self._stub.DeleteBudget, request, call)
 
     async def list_as_admin(

@@ -13,7 +13,11 @@ from services.gateway.clients.usage_reports.values import ReportLink, ReportView
 def order_to_proto(wishes: ReportWishes, rhythm: Rhythm) -> pb.ScheduleOrder:
     """Return the message."""
     return pb.ScheduleOrder(
-        every=rhythm.every, at=rhythm.at, when_empty=rhythm.when_empty, wishes=wishes_to_proto(wishes)
+        every=rhythm.every,
+        at=rhythm.at,
+        when_empty=rhythm.when_empty,
+        wishes=wishes_to_proto(wishes),
+        paused=rhythm.paused,
     )
 
 
@@ -77,7 +81,7 @@ def schedule_from_proto(message: pb.Schedule) -> ScheduleView:
     return ScheduleView(
         id=message.id,
         wishes=_wishes(message.wishes),
-        rhythm=Rhythm(message.every, message.at, message.when_empty),
+        rhythm=Rhythm(message.every, message.at, message.when_empty, message.paused),
         next_at=moment(message, "next_at"),
         created_at=moment(message, "created_at"),
     )

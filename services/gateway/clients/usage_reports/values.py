@@ -56,11 +56,12 @@ class ReportView:
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When a schedule's reports come: `at` (09:00) of the clock in the zone of the report."""
+    """When a schedule's reports come: `at` (09:00) of the clock in the zone of the report; `paused`: none does."""
 
     every: str
     at: str
     when_empty: str
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

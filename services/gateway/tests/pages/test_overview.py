@@ -67,3 +67,5 @@ async def test_a_person_may_ask_no_more_through_pages_than_the_account_may(edge:
 
     assert page.status_code == 403
     assert page.headers["content-type"].startswith("text/html")
+    # In the frame of the console: the sections that they may see are one step away.
+    assert 'href="/console/models"' in page.text

@@ -25,8 +25,26 @@ MEMBERS = [
     "/console/security",
     "/console/sessions",
     "/console/applications",
+    "/console/applications/new",
+    "/console/applications/app-1",
+    "/console/applications/app-1/delete",
     "/console/keys",
+    "/console/keys/new",
+    "/console/keys/names",
+    "/console/keys/key-1",
+    "/console/keys/key-1/rotate",
+    "/console/keys/key-1/names",
+    "/console/keys/key-1/revoke",
     "/console/data",
+    "/console/reports",
+    "/console/reports/schedules/new",
+    "/console/budgets",
+    "/console/budgets/new",
+    "/console/alerts",
+    "/console/alerts/new",
+    "/console/alerts/channels/new",
+    "/console/webhooks",
+    "/console/webhooks/new",
     "/device",
 ]
 HEADERS = {
@@ -55,7 +73,7 @@ def check_page(page: httpx.Response, language: str) -> None:
     ids = re.findall(r'\sid="([^"]+)"', page.text)
     assert len(ids) == len(set(ids)), page.url
     labels = set(re.findall(r'<label for="([^"]+)"', page.text))
-    visible = re.findall(r'<(?:input|select)[^>]*\sid="([^"]+)"', page.text)
+    visible = re.findall(r'<(?:input|select|textarea)[^>]*\sid="([^"]+)"', page.text)
     assert set(visible) <= labels, page.url
 
 
@@ -63,6 +81,7 @@ def check_page(page: httpx.Response, language: str) -> None:
 async def test_every_page_is_strict_about_itself(edge: Edge, backends: Backends, language: str) -> None:
     """No script, no style but our sheet, no framing, no referrer, no storing; in both languages (rules 10 to 12)."""
     backends.accounts.profile.language = language
+    backends.accounts.scopes += ["clients:write"]
     async with browser(edge, **{"accept-language": language}) as client:
         pages = [await client.get(path) for path in [*OPEN, AUTHORIZE, "/authorize", "/dev/outbox", "/console/nothing"]]
         pages.append(await log_in(client, AUTHORIZE))

@@ -87,6 +87,7 @@ class Schedule:
         every: which period; a week's report comes on Monday, a month's on the first.
         at: of the clock in the zone of the wishes, on the day after the period.
         next_at: when the next one is due.
+        paused: none comes, and none that was missed when it goes on.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Schedule:
     when_empty: WhenEmpty
     next_at: datetime
     created_at: datetime
+    paused: bool = False
 
     def due_order(self) -> Order:
         """Return what is ordered at `next_at`: the period that ended before."""

@@ -19,13 +19,13 @@ from services.usage.reports.store.report_store import INSERT as INSERT_REPORT
 from services.usage.reports.store.report_store import values_of
 from services.usage.store.connection import Connection
 
-_COLUMNS: Final = "id::text, user_id, every, at, wishes::text, when_empty, next_at, created_at"
+_COLUMNS: Final = "id::text, user_id, every, at, wishes::text, when_empty, next_at, created_at, paused"
 PUT: Final = """
-    INSERT INTO usage.report_schedules (id, user_id, every, at, wishes, when_empty, next_at, created_at)
-    VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)
+    INSERT INTO usage.report_schedules (id, user_id, every, at, wishes, when_empty, next_at, created_at, paused)
+    VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9)
     ON CONFLICT (id) DO UPDATE
     SET every = excluded.every, at = excluded.at, wishes = excluded.wishes, when_empty = excluded.when_empty,
-        next_at = excluded.next_at
+        next_at = excluded.next_at, paused = excluded.paused
 """
 COUNT: Final = "SELECT count(*) FROM usage.report_schedules WHERE user_id = $1"
 FIND: Final = sql("SELECT {columns} FROM usage.report_schedules WHERE id = $1 AND user_id = $2", columns=_COLUMNS)
@@ -37,7 +37,7 @@ CLAIM_DUE: Final = sql(
     """
     SELECT {columns}
     FROM usage.report_schedules
-    WHERE next_at <= $1
+    WHERE next_at <= $1 AND NOT paused
     ORDER BY next_at
     LIMIT 1
     FOR UPDATE SKIP LOCKED
@@ -63,7 +63,13 @@ class ScheduleStore:
         values = (schedule.every.value, schedule.at, encode(schedule.wishes), schedule.when_empty.value)
         async with connection_of(self._pool, schedule.user_id) as connection:
             await connection.execute(
-                PUT, UUID(schedule.id), schedule.user_id, *values, schedule.next_at, schedule.created_at
+                PUT,
+                UUID(schedule.id),
+                schedule.user_id,
+                *values,
+                schedule.next_at,
+                schedule.created_at,
+                schedule.paused,
             )
 
     async def count(self, user_id: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
@@ -65,6 +66,27 @@ async def test_a_due_report_is_ordered_once_however_many_look(make_room, store, 
     assert report.file_name == "razvilka-requests-2026-11-23-2026-11-23.csv"
     moved = await rooms[0].schedules.find("user-1", schedule.id)
     assert (schedule.next_at.hour, moved.next_at - schedule.next_at) == (6, timedelta(days=1))
+
+
+async def test_a_paused_schedule_orders_nothing_and_goes_on_without_what_it_missed(make_room, store, clock):
+    """Days later its next report is of the day before, and of that day only."""
+    room = make_room()
+    await store_history(store, [record(number, clock.now() + timedelta(days=number)) for number in range(5)])
+    schedule = await room.schedules.create("user-1", MOSCOW, DAILY)
+    resting = await room.schedules.replace("user-1", schedule.id, MOSCOW, replace(DAILY, paused=True))
+    clock.advance(3 * DAY_S)
+    await room.upkeep.round()
+    nothing = await room.reports.list("user-1")
+
+    await room.schedules.replace("user-1", schedule.id, MOSCOW, DAILY)
+    await room.upkeep.round()
+    clock.advance(DAY_S)
+    await room.upkeep.round()
+
+    (report,) = await room.reports.list("user-1")
+    assert (resting.paused, nothing) == (True, [])
+    assert report.order.until - report.order.since == timedelta(days=1)
+    assert clock.now() - report.order.until < timedelta(days=1)
 
 
 async def test_owners_are_told_once_of_reports_that_they_did_not_wait_for(make_room, store, clock, told):

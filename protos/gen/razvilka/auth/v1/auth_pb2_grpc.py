@@ -44,6 +44,16 @@ class AuthServiceStub:
                 request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.ListApiKeysRequest.SerializeToString,
                 response_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.ListApiKeysResponse.FromString,
                 _registered_method=True)
+        self.GetApiKey = channel.unary_unary(
+                '/razvilka.auth.v1.AuthService/GetApiKey',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.GetApiKeyRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.GetApiKeyResponse.FromString,
+                _registered_method=True)
+        self.ChangeApiKey = channel.unary_unary(
+                '/razvilka.auth.v1.AuthService/ChangeApiKey',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.ChangeApiKeyRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.ChangeApiKeyResponse.FromString,
+                _registered_method=True)
         self.RevokeApiKey = channel.unary_unary(
                 '/razvilka.auth.v1.AuthService/RevokeApiKey',
                 request_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.RevokeApiKeyRequest.SerializeToString,
@@ -89,6 +99,22 @@ class AuthServiceServicer:
 
     def ListApiKeys(self, request, context):
         """ListApiKeys lists a user's keys, newest first, without their secrets.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetApiKey(self, request, context):
+        """GetApiKey returns one key without its secret. Errors: NOT_FOUND (absent or someone else's).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeApiKey(self, request, context):
+        """ChangeApiKey changes what a key may do; gateways follow within seconds. A credential only narrows a key, its owner in
+        person may widen it. Errors: NOT_FOUND (absent, ended, or someone else's), INVALID_PARAMETERS, PERMISSION_DENIED,
+        INVALID_CREDENTIALS (nobody asks).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -150,6 +176,16 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.ListApiKeys,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.ListApiKeysRequest.FromString,
                     response_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.ListApiKeysResponse.SerializeToString,
+            ),
+            'GetApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetApiKey,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.GetApiKeyRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.GetApiKeyResponse.SerializeToString,
+            ),
+            'ChangeApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeApiKey,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.ChangeApiKeyRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_auth__pb2.ChangeApiKeyResponse.SerializeToString,
             ),
             'RevokeApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.RevokeApiKey,
@@ -236,6 +272,60 @@ class AuthService:
             '/razvilka.auth.v1.AuthService/ListApiKeys',
             razvilka_dot_auth_dot_v1_dot_auth__pb2.ListApiKeysRequest.SerializeToString,
             razvilka_dot_auth_dot_v1_dot_auth__pb2.ListApiKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.AuthService/GetApiKey',
+            razvilka_dot_auth_dot_v1_dot_auth__pb2.GetApiKeyRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_auth__pb2.GetApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.AuthService/ChangeApiKey',
+            razvilka_dot_auth_dot_v1_dot_auth__pb2.ChangeApiKeyRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_auth__pb2.ChangeApiKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,13 @@ class AuthServiceStub:
     """
     ListApiKeys: _grpc.UnaryUnaryMultiCallable[_auth_pb2.ListApiKeysRequest, _auth_pb2.ListApiKeysResponse]
     """ListApiKeys lists a user's keys, newest first, without their secrets."""
+    GetApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.GetApiKeyRequest, _auth_pb2.GetApiKeyResponse]
+    """GetApiKey returns one key without its secret. Errors: NOT_FOUND (absent or someone else's)."""
+    ChangeApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.ChangeApiKeyRequest, _auth_pb2.ChangeApiKeyResponse]
+    """ChangeApiKey changes what a key may do; gateways follow within seconds. A credential only narrows a key, its owner in
+    person may widen it. Errors: NOT_FOUND (absent, ended, or someone else's), INVALID_PARAMETERS, PERMISSION_DENIED,
+    INVALID_CREDENTIALS (nobody asks).
+    """
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.RevokeApiKeyRequest, _auth_pb2.RevokeApiKeyResponse]
     """RevokeApiKey ends a key on every gateway. Idempotent. Errors: NOT_FOUND (absent or someone else's)."""
     RotateApiKey: _grpc.UnaryUnaryMultiCallable[_auth_pb2.RotateApiKeyRequest, _auth_pb2.RotateApiKeyResponse]
@@ -63,6 +70,13 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListApiKeysRequest, _auth_pb2.ListApiKeysResponse]  # type: ignore[assignment]
     """ListApiKeys lists a user's keys, newest first, without their secrets."""
+    GetApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.GetApiKeyRequest, _auth_pb2.GetApiKeyResponse]  # type: ignore[assignment]
+    """GetApiKey returns one key without its secret. Errors: NOT_FOUND (absent or someone else's)."""
+    ChangeApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.ChangeApiKeyRequest, _auth_pb2.ChangeApiKeyResponse]  # type: ignore[assignment]
+    """ChangeApiKey changes what a key may do; gateways follow within seconds. A credential only narrows a key, its owner in
+    person may widen it. Errors: NOT_FOUND (absent, ended, or someone else's), INVALID_PARAMETERS, PERMISSION_DENIED,
+    INVALID_CREDENTIALS (nobody asks).
+    """
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.RevokeApiKeyRequest, _auth_pb2.RevokeApiKeyResponse]  # type: ignore[assignment]
     """RevokeApiKey ends a key on every gateway. Idempotent. Errors: NOT_FOUND (absent or someone else's)."""
     RotateApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.RotateApiKeyRequest, _auth_pb2.RotateApiKeyResponse]  # type: ignore[assignment]
@@ -98,6 +112,25 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_pb2.ListApiKeysResponse, _abc.Awaitable[_auth_pb2.ListApiKeysResponse]]:
         """ListApiKeys lists a user's keys, newest first, without their secrets."""
+
+    @_abc_1.abstractmethod
+    def GetApiKey(
+        self,
+        request: _auth_pb2.GetApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.GetApiKeyResponse, _abc.Awaitable[_auth_pb2.GetApiKeyResponse]]:
+        """GetApiKey returns one key without its secret. Errors: NOT_FOUND (absent or someone else's)."""
+
+    @_abc_1.abstractmethod
+    def ChangeApiKey(
+        self,
+        request: _auth_pb2.ChangeApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_pb2.ChangeApiKeyResponse, _abc.Awaitable[_auth_pb2.ChangeApiKeyResponse]]:
+        """ChangeApiKey changes what a key may do; gateways follow within seconds. A credential only narrows a key, its owner in
+        person may widen it. Errors: NOT_FOUND (absent, ended, or someone else's), INVALID_PARAMETERS, PERMISSION_DENIED,
+        INVALID_CREDENTIALS (nobody asks).
+        """
 
     @_abc_1.abstractmethod
     def RevokeApiKey(

@@ -182,7 +182,10 @@ class PutBudgetRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
     MAKER_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
+    session_id: _builtins.str
+    """without it: the user's own login session, fresh within ten minutes"""
     @_builtins.property
     def order(self) -> Global___CapOrder: ...
     @_builtins.property
@@ -195,10 +198,11 @@ class PutBudgetRequest(_message.Message):
         user_id: _builtins.str = ...,
         order: Global___CapOrder | None = ...,
         maker: _auth_pb2.Authority | None = ...,
+        session_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["maker", b"maker", "order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["maker", b"maker", "order", b"order", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["maker", b"maker", "order", b"order", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -231,8 +235,11 @@ class DeleteBudgetRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
     MAKER_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     id: _builtins.str
+    session_id: _builtins.str
+    """as of PutBudget"""
     @_builtins.property
     def maker(self) -> _auth_pb2.Authority:
         """the credential that asks"""
@@ -243,10 +250,11 @@ class DeleteBudgetRequest(_message.Message):
         user_id: _builtins.str = ...,
         id: _builtins.str = ...,
         maker: _auth_pb2.Authority | None = ...,
+        session_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["maker", b"maker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "maker", b"maker", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "maker", b"maker", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1263,6 +1263,149 @@ class ListClientsResponse(_message.Message):
 Global___ListClientsResponse: _TypeAlias = ListClientsResponse  # noqa: Y015
 
 @_typing.final
+class ChangeClientRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_USER_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REDIRECT_URIS_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    DPOP_BOUND_FIELD_NUMBER: _builtins.int
+    REQUIRES_PUSHED_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    BY_OPERATOR_FIELD_NUMBER: _builtins.int
+    owner_user_id: _builtins.str
+    client_id: _builtins.str
+    name: _builtins.str
+    dpop_bound: _builtins.bool
+    requires_pushed: _builtins.bool
+    session_id: _builtins.str
+    """without it: as for CreateApiKey"""
+    by_operator: _builtins.bool
+    @_builtins.property
+    def changed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which of the fields below are meant; the others stay: "name", "redirect_uris", "scopes", "dpop_bound",
+        "requires_pushed".
+        """
+
+    @_builtins.property
+    def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def maker(self) -> _auth_pb2.Authority:
+        """the credential that asks"""
+
+    def __init__(
+        self,
+        *,
+        owner_user_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        changed: _abc.Iterable[_builtins.str] | None = ...,
+        name: _builtins.str = ...,
+        redirect_uris: _abc.Iterable[_builtins.str] | None = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        dpop_bound: _builtins.bool = ...,
+        requires_pushed: _builtins.bool = ...,
+        maker: _auth_pb2.Authority | None = ...,
+        session_id: _builtins.str = ...,
+        by_operator: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["maker", b"maker"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_operator", b"by_operator", "changed", b"changed", "client_id", b"client_id", "dpop_bound", b"dpop_bound", "maker", b"maker", "name", b"name", "owner_user_id", b"owner_user_id", "redirect_uris", b"redirect_uris", "requires_pushed", b"requires_pushed", "scopes", b"scopes", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeClientRequest: _TypeAlias = ChangeClientRequest  # noqa: Y015
+
+@_typing.final
+class ChangeClientResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def client(self) -> Global___Client: ...
+    def __init__(
+        self,
+        *,
+        client: Global___Client | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeClientResponse: _TypeAlias = ChangeClientResponse  # noqa: Y015
+
+@_typing.final
+class RotateClientSecretRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_USER_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    OVERLAP_S_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    BY_OPERATOR_FIELD_NUMBER: _builtins.int
+    owner_user_id: _builtins.str
+    client_id: _builtins.str
+    overlap_s: _builtins.int
+    """seconds the secret before goes on working; 0: it ends now"""
+    session_id: _builtins.str
+    """without it: as for CreateApiKey"""
+    by_operator: _builtins.bool
+    @_builtins.property
+    def maker(self) -> _auth_pb2.Authority:
+        """the credential that asks"""
+
+    def __init__(
+        self,
+        *,
+        owner_user_id: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        overlap_s: _builtins.int = ...,
+        maker: _auth_pb2.Authority | None = ...,
+        session_id: _builtins.str = ...,
+        by_operator: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["maker", b"maker"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_operator", b"by_operator", "client_id", b"client_id", "maker", b"maker", "overlap_s", b"overlap_s", "owner_user_id", b"owner_user_id", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateClientSecretRequest: _TypeAlias = RotateClientSecretRequest  # noqa: Y015
+
+@_typing.final
+class RotateClientSecretResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    client_secret: _builtins.str
+    """shown once"""
+    @_builtins.property
+    def client(self) -> Global___Client: ...
+    def __init__(
+        self,
+        *,
+        client: Global___Client | None = ...,
+        client_secret: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "client_secret", b"client_secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateClientSecretResponse: _TypeAlias = RotateClientSecretResponse  # noqa: Y015
+
+@_typing.final
 class DeleteClientRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -124,6 +124,16 @@ class OAuthServiceStub:
                 request_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.ListClientsRequest.SerializeToString,
                 response_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.ListClientsResponse.FromString,
                 _registered_method=True)
+        self.ChangeClient = channel.unary_unary(
+                '/razvilka.auth.v1.OAuthService/ChangeClient',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.ChangeClientRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.ChangeClientResponse.FromString,
+                _registered_method=True)
+        self.RotateClientSecret = channel.unary_unary(
+                '/razvilka.auth.v1.OAuthService/RotateClientSecret',
+                request_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.RotateClientSecretRequest.SerializeToString,
+                response_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.RotateClientSecretResponse.FromString,
+                _registered_method=True)
         self.DeleteClient = channel.unary_unary(
                 '/razvilka.auth.v1.OAuthService/DeleteClient',
                 request_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.DeleteClientRequest.SerializeToString,
@@ -268,6 +278,22 @@ class OAuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChangeClient(self, request, context):
+        """ChangeClient changes an application of its owner's. A credential only narrows it, its owner in person may widen it.
+        Errors: NOT_FOUND, INVALID_PARAMETERS, PERMISSION_DENIED, INVALID_CREDENTIALS (nobody asks).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateClientSecret(self, request, context):
+        """RotateClientSecret gives a confidential application a fresh secret; the one before works beside it until the overlap
+        is over. Errors: as of ChangeClient.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteClient(self, request, context):
         """DeleteClient ends an application with all its grants. Errors: NOT_FOUND.
         """
@@ -374,6 +400,16 @@ def add_OAuthServiceServicer_to_server(servicer, server):
                     servicer.ListClients,
                     request_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.ListClientsRequest.FromString,
                     response_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.ListClientsResponse.SerializeToString,
+            ),
+            'ChangeClient': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeClient,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.ChangeClientRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.ChangeClientResponse.SerializeToString,
+            ),
+            'RotateClientSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateClientSecret,
+                    request_deserializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.RotateClientSecretRequest.FromString,
+                    response_serializer=razvilka_dot_auth_dot_v1_dot_oauth__pb2.RotateClientSecretResponse.SerializeToString,
             ),
             'DeleteClient': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteClient,
@@ -872,6 +908,60 @@ class OAuthService:
             '/razvilka.auth.v1.OAuthService/ListClients',
             razvilka_dot_auth_dot_v1_dot_oauth__pb2.ListClientsRequest.SerializeToString,
             razvilka_dot_auth_dot_v1_dot_oauth__pb2.ListClientsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeClient(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.OAuthService/ChangeClient',
+            razvilka_dot_auth_dot_v1_dot_oauth__pb2.ChangeClientRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_oauth__pb2.ChangeClientResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateClientSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/razvilka.auth.v1.OAuthService/RotateClientSecret',
+            razvilka_dot_auth_dot_v1_dot_oauth__pb2.RotateClientSecretRequest.SerializeToString,
+            razvilka_dot_auth_dot_v1_dot_oauth__pb2.RotateClientSecretResponse.FromString,
             options,
             channel_credentials,
             insecure,

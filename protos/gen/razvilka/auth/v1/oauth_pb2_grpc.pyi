@@ -75,6 +75,14 @@ class OAuthServiceStub:
     """
     ListClients: _grpc.UnaryUnaryMultiCallable[_oauth_pb2.ListClientsRequest, _oauth_pb2.ListClientsResponse]
     """ListClients lists a user's applications."""
+    ChangeClient: _grpc.UnaryUnaryMultiCallable[_oauth_pb2.ChangeClientRequest, _oauth_pb2.ChangeClientResponse]
+    """ChangeClient changes an application of its owner's. A credential only narrows it, its owner in person may widen it.
+    Errors: NOT_FOUND, INVALID_PARAMETERS, PERMISSION_DENIED, INVALID_CREDENTIALS (nobody asks).
+    """
+    RotateClientSecret: _grpc.UnaryUnaryMultiCallable[_oauth_pb2.RotateClientSecretRequest, _oauth_pb2.RotateClientSecretResponse]
+    """RotateClientSecret gives a confidential application a fresh secret; the one before works beside it until the overlap
+    is over. Errors: as of ChangeClient.
+    """
     DeleteClient: _grpc.UnaryUnaryMultiCallable[_oauth_pb2.DeleteClientRequest, _oauth_pb2.DeleteClientResponse]
     """DeleteClient ends an application with all its grants. Errors: NOT_FOUND."""
     ListRevocations: _grpc.UnaryUnaryMultiCallable[_oauth_pb2.ListRevocationsRequest, _oauth_pb2.ListRevocationsResponse]
@@ -125,6 +133,14 @@ class OAuthServiceAsyncStub(OAuthServiceStub):
     """
     ListClients: _aio.UnaryUnaryMultiCallable[_oauth_pb2.ListClientsRequest, _oauth_pb2.ListClientsResponse]  # type: ignore[assignment]
     """ListClients lists a user's applications."""
+    ChangeClient: _aio.UnaryUnaryMultiCallable[_oauth_pb2.ChangeClientRequest, _oauth_pb2.ChangeClientResponse]  # type: ignore[assignment]
+    """ChangeClient changes an application of its owner's. A credential only narrows it, its owner in person may widen it.
+    Errors: NOT_FOUND, INVALID_PARAMETERS, PERMISSION_DENIED, INVALID_CREDENTIALS (nobody asks).
+    """
+    RotateClientSecret: _aio.UnaryUnaryMultiCallable[_oauth_pb2.RotateClientSecretRequest, _oauth_pb2.RotateClientSecretResponse]  # type: ignore[assignment]
+    """RotateClientSecret gives a confidential application a fresh secret; the one before works beside it until the overlap
+    is over. Errors: as of ChangeClient.
+    """
     DeleteClient: _aio.UnaryUnaryMultiCallable[_oauth_pb2.DeleteClientRequest, _oauth_pb2.DeleteClientResponse]  # type: ignore[assignment]
     """DeleteClient ends an application with all its grants. Errors: NOT_FOUND."""
     ListRevocations: _aio.UnaryUnaryMultiCallable[_oauth_pb2.ListRevocationsRequest, _oauth_pb2.ListRevocationsResponse]  # type: ignore[assignment]
@@ -280,6 +296,26 @@ class OAuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_oauth_pb2.ListClientsResponse, _abc.Awaitable[_oauth_pb2.ListClientsResponse]]:
         """ListClients lists a user's applications."""
+
+    @_abc_1.abstractmethod
+    def ChangeClient(
+        self,
+        request: _oauth_pb2.ChangeClientRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_oauth_pb2.ChangeClientResponse, _abc.Awaitable[_oauth_pb2.ChangeClientResponse]]:
+        """ChangeClient changes an application of its owner's. A credential only narrows it, its owner in person may widen it.
+        Errors: NOT_FOUND, INVALID_PARAMETERS, PERMISSION_DENIED, INVALID_CREDENTIALS (nobody asks).
+        """
+
+    @_abc_1.abstractmethod
+    def RotateClientSecret(
+        self,
+        request: _oauth_pb2.RotateClientSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_oauth_pb2.RotateClientSecretResponse, _abc.Awaitable[_oauth_pb2.RotateClientSecretResponse]]:
+        """RotateClientSecret gives a confidential application a fresh secret; the one before works beside it until the overlap
+        is over. Errors: as of ChangeClient.
+        """
 
     @_abc_1.abstractmethod
     def DeleteClient(

@@ -511,6 +511,7 @@ class Schedule(_message.Message):
     WISHES_FIELD_NUMBER: _builtins.int
     NEXT_AT_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     every: _builtins.str
     """"day" | "week" (on Monday) | "month" (on the first)"""
@@ -518,6 +519,8 @@ class Schedule(_message.Message):
     """"09:00" of the clock in the zone of the wishes"""
     when_empty: _builtins.str
     """what about a period without requests: "skip" | "report" """
+    paused: _builtins.bool
+    """no report comes until it goes on; none that was missed meanwhile"""
     @_builtins.property
     def wishes(self) -> Global___ReportWishes: ...
     @_builtins.property
@@ -534,10 +537,11 @@ class Schedule(_message.Message):
         wishes: Global___ReportWishes | None = ...,
         next_at: _timestamp_pb2.Timestamp | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        paused: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "next_at", b"next_at", "wishes", b"wishes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "created_at", b"created_at", "every", b"every", "id", b"id", "next_at", b"next_at", "when_empty", b"when_empty", "wishes", b"wishes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "created_at", b"created_at", "every", b"every", "id", b"id", "next_at", b"next_at", "paused", b"paused", "when_empty", b"when_empty", "wishes", b"wishes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -551,9 +555,11 @@ class ScheduleOrder(_message.Message):
     AT_FIELD_NUMBER: _builtins.int
     WHEN_EMPTY_FIELD_NUMBER: _builtins.int
     WISHES_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
     every: _builtins.str
     at: _builtins.str
     when_empty: _builtins.str
+    paused: _builtins.bool
     @_builtins.property
     def wishes(self) -> Global___ReportWishes: ...
     def __init__(
@@ -563,10 +569,11 @@ class ScheduleOrder(_message.Message):
         at: _builtins.str = ...,
         when_empty: _builtins.str = ...,
         wishes: Global___ReportWishes | None = ...,
+        paused: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["wishes", b"wishes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "every", b"every", "when_empty", b"when_empty", "wishes", b"wishes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "every", b"every", "paused", b"paused", "when_empty", b"when_empty", "wishes", b"wishes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -176,6 +176,7 @@ def key_body(key: KeyView) -> dict[str, Any]:
         "revoked_at": key.revoked_at,
         "disabled": key.disabled,
         "cache": cache_default_of(key.cache_ttl_s),
+        "first_key_id": key.lineage_id,
     }
 
 

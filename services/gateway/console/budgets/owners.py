@@ -1,0 +1,37 @@
+"""Whose budgets there are: the account's, its keys' and its applications', by the names that people gave them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from services.gateway.pages.own_api import OwnApi
+from services.gateway.pages.page_context import PageContext
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Names by owner and id. A key is known by the first of its line, an application by its grant."""
+
+    keys: dict[str, str]
+    apps: dict[str, str]
+
+    def name(self, owner: str, owner_id: str) -> str:
+        """Return the name of an owner; "" for the account, an organization, and what is gone."""
+        return {"key": self.keys, "app": self.apps}.get(owner, {}).get(owner_id, "")
+
+
+async def owners_of(page: PageContext, api: OwnApi) -> Owners:
+    """Return who can have budgets; without the names that cannot be told at the moment."""
+    keys, grants = await asyncio.gather(
+        api.get_if_up(page, "/v1/keys", (("limit", "100"),)), api.get_if_up(page, "/v1/grants")
+    )
+    live = [key for key in _data(keys) if not key["revoked_at"]]
+    # A rotated key goes by the name of its successor, which comes first.
+    named = {key["first_key_id"]: key["name"] for key in reversed(live)}
+    return Owners(named, {grant["id"]: grant["client_name"] for grant in _data(grants)})
+
+
+def _data(found: Any) -> list[Any]:
+    return list(found["data"]) if found else []

@@ -1,0 +1,77 @@
+"""/console: what is known of whoever is logged in, and leaving; mails of a local suite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from servicekit.errors import InvalidRequest, PermissionDenied, QuotaExceeded, ServiceError, Unauthenticated
+from services.gateway.clients.notifications.client import NotificationClient
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.edge.reading.params import first
+from services.gateway.pages.answers import Download, PageAnswer, TemplatePage
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+
+MAX_FIELD: Final = 1024
+MOST_MAILS: Final = 50
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class DataPages:
+    """Export, deletion, mails."""
+
+    shared: PageDependencies
+    notifications: NotificationClient
+
+    def all(self, *, outbox: bool) -> list[Endpoint]:
+        """Return the pages; the outbox only outside production."""
+        shared = self.shared
+        pages = [
+            page_endpoint("/console/data", shared, self.show_data, login_required=True),
+            page_endpoint("/console/export", shared, None, self.export, login_required=True),
+            page_endpoint("/console/delete", shared, None, self.delete, login_required=True),
+        ]
+        return [*pages, page_endpoint("/dev/outbox", shared, self.show_outbox)] if outbox else pages
+
+    async def show_data(self, page: PageContext) -> PageAnswer:
+        """Show export and deletion."""
+        return TemplatePage("data.html", {"profile": page.known_user.profile, "error": ""})
+
+    async def export(self, page: PageContext) -> PageAnswer:
+        """Return everything that is known of the user."""
+        body = await self.shared.accounts.export_account(page.known_user.profile.user_id, page.call)
+        name = b'attachment; filename="razvilka-account.json"'
+        return Download(b"application/json", body, [(b"content-disposition", name)])
+
+    async def delete(self, page: PageContext) -> PageAnswer:
+        """End the account."""
+        profile = page.known_user.profile
+        try:
+            password = _field(page, "password")
+            await self.shared.accounts.delete_account(
+                profile.user_id, password, page.origin, page.call, session=page.session
+            )
+        except (InvalidRequest, Unauthenticated, QuotaExceeded, PermissionDenied) as exc:
+            return TemplatePage("data.html", {"profile": profile, "error": _refusal(exc)}, 400)
+        page.log_out()
+        return TemplatePage("message.html", {"title": "data.deleted_title", "text": "data.deleted", "link": "/login"})
+
+    async def show_outbox(self, page: PageContext) -> PageAnswer:
+        """Show the mails that were not sent because no server is set."""
+        of_accounts = await self.shared.accounts.list_outbox(page.call)
+        of_notifications = await self.notifications.list_mails(MOST_MAILS, page.call)
+        mails = sorted((*of_accounts, *of_notifications), key=lambda mail: mail.sent_at or NEVER, reverse=True)
+        return TemplatePage("outbox.html", {"mails": mails})
+
+
+def _refusal(error: ServiceError) -> str:
+    if error.param == "session_id":
+        return "security.prove"
+    return "login.too_many" if isinstance(error, QuotaExceeded) else "security.wrong_password"
+
+
+def _field(page: PageContext, name: str) -> str:
+    return first(page.form, name)[:MAX_FIELD]

@@ -1,0 +1,69 @@
+"""Amounts and days as people write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from services.gateway.console.forms.faults import FormRefused
+
+# Ten places before the point: a thousand million roubles, which is the most that the API takes.
+_ROUBLES: Final = re.compile(r"([0-9]{1,10})(?:[.,]([0-9]{1,6}))?")
+_COUNT: Final = re.compile(r"[0-9]{1,15}")
+_BLANKS: Final = str.maketrans("", "", " \u00a0\u202f")
+
+
+def micro_rub_in(text: str, field: str) -> int:
+    """Return an amount such as "1 500" or "99,90" in micro-roubles; "" is 0.
+
+    Raises:
+        FormRefused: it is none.
+    """
+    bare = text.translate(_BLANKS).removesuffix("₽")
+    found = _ROUBLES.fullmatch(bare)
+    if bare and found is None:
+        raise FormRefused(field, "forms.bad_amount")
+    return 0 if found is None else int(found[1]) * 1_000_000 + int((found[2] or "").ljust(6, "0"))
+
+
+def count_in(text: str, field: str) -> int:
+    """Return a whole number; "" is 0.
+
+    Raises:
+        FormRefused: it is none.
+    """
+    bare = text.translate(_BLANKS)
+    if bare and _COUNT.fullmatch(bare) is None:
+        raise FormRefused(field, "forms.bad_number")
+    return int(bare or 0)
+
+
+def end_of_day(text: str, field: str, time_zone: str) -> str | None:
+    """Return the moment at which a day of a zone ends, as the API has it; None for no day.
+
+    Raises:
+        FormRefused: it is no day.
+    """
+    if not text:
+        return None
+    try:
+        following = date.fromisoformat(text) + timedelta(days=1)
+        return datetime.combine(following, time(), ZoneInfo(time_zone or "UTC")).isoformat()
+    except (ValueError, OverflowError) as exc:
+        raise FormRefused(field, "forms.bad_day") from exc
+
+
+def last_day(moment: str | None, time_zone: str) -> str:
+    """Return the last day of which a moment of the API is not before the end; "" for none."""
+    if moment is None:
+        return ""
+    ends = datetime.fromisoformat(moment).astimezone(ZoneInfo(time_zone or "UTC"))
+    return (ends - timedelta(microseconds=1)).date().isoformat()
+
+
+def roubles_in_field(micro_rub: int) -> str:
+    """Return an amount as a field of a form shows it, exactly: "1500" or "99,9"."""
+    whole, rest = divmod(micro_rub, 1_000_000)
+    return f"{whole},{rest:06d}".rstrip("0").rstrip(",") if rest else str(whole)

@@ -1,0 +1,170 @@
+"""/console/alerts: the rules, which say of what somebody is told; and the list of mails and chats."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from servicekit.errors import ErrorReason, NotFound
+from services.gateway.console.budgets.owners import Owners, owners_of
+from services.gateway.console.forms.confirming import confirm
+from services.gateway.console.forms.draft import Draft, draft_of
+from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
+from services.gateway.console.forms.values import count_in
+from services.gateway.console.notices.channels import ALERTS, CHANNELS, HOOKS
+from services.gateway.edge.endpoint import Endpoint
+from services.gateway.edge.reading.params import first
+from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
+from services.gateway.pages.own_api import ApiRefused, OwnApi
+from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+
+API: Final = "/v1/alerts"
+RULE: Final = f"{ALERTS}/rules/{{rule_id}}"
+EVENTS: Final = (
+    "budget.threshold", "budget.forecast", "anomaly.detected", "model.sunset", "key.expiring", "report.ready",
+    "usage.daily_summary",
+)  # fmt: skip
+FIELDS: Final = ("kind", "channels", "subject", "thresholds", "cooldown_s")
+_DONE: Final = {name: f"alerts.done_{name}" for name in ("made", "changed", "deleted")}
+
+
+@dataclass(frozen=True, slots=True)
+class RulePages:
+    """Rules: the list, a new one, changed, switched, deleted."""
+
+    shared: PageDependencies
+    api: OwnApi
+
+    def all(self) -> list[Endpoint]:
+        """Return the pages."""
+        pages = (
+            (ALERTS, self.show, None),
+            (f"{ALERTS}/new", self.ask, self.create),
+            (RULE, self.ask_change, self.change),
+            (f"{RULE}/switch", None, self.switch),
+            (f"{RULE}/delete", self.ask_end, self.end),
+        )
+        return [page_endpoint(path, self.shared, get, post, login_required=True) for path, get, post in pages]
+
+    async def show(self, page: PageContext) -> PageAnswer:
+        """List rules and channels."""
+        rules, channels, owners = await asyncio.gather(
+            self.api.get(page, API), self._channels(page), owners_of(page, self.api)
+        )
+        values = {
+            "rules": [{**rule, "about": _about(rule["subject"] or "", owners)} for rule in rules["data"]],
+            "names": {channel["id"]: channel for channel in channels},
+            "channels": [channel for channel in channels if channel["kind"] != "webhook"],
+            "done": _DONE.get(first(page.query, "done"), ""),
+        }
+        return TemplatePage("alerts/list.html", values)
+
+    async def _channels(self, page: PageContext) -> list[Any]:
+        mails, hooks = await asyncio.gather(self.api.get(page, CHANNELS.api), self.api.get(page, HOOKS.api))
+        bare = {"url": "", "chat_id": None}
+        mine = [*mails["data"], *({**hook, "kind": "webhook"} for hook in hooks["data"])]
+        return [{**bare, **channel} for channel in mine]
+
+    async def ask(self, page: PageContext) -> PageAnswer:
+        """Show the form for a new rule."""
+        channels = [channel["id"] for channel in await self._channels(page) if channel["enabled"]]
+        return await self._form(page, draft_of(kind=EVENTS[0], channels=channels, thresholds="50, 80, 90, 100"))
+
+    async def _form(
+        self, page: PageContext, draft: Draft, fault: Fault | None = None, rule: Any = None
+    ) -> TemplatePage:
+        channels, owners = await asyncio.gather(self._channels(page), owners_of(page, self.api))
+        own = {f"user:{page.known_user.profile.user_id}": ""}
+        subjects = {**own, **_named("key", owners.keys), **_named("grant", owners.apps)}
+        values = {
+            "draft": draft,
+            "fault": fault,
+            "rule": rule,
+            "channels": channels,
+            "subjects": subjects,
+            "events": EVENTS,
+        }
+        return TemplatePage("alerts/form.html", values, fault.status if fault else 200)
+
+    async def create(self, page: PageContext) -> PageAnswer:
+        """Make a rule."""
+        draft = Draft(page.form)
+        try:
+            await self.api.send(page, "POST", API, {"kind": draft.one("kind"), **_said(draft)})
+        except (ApiRefused, FormRefused) as exc:
+            return await self._form(page, draft, fault_of(exc, "alerts", FIELDS))
+        return Redirect(f"{ALERTS}?done=made")
+
+    async def ask_change(self, page: PageContext) -> PageAnswer:
+        """Show what a rule says now, to change it."""
+        rule = await self._rule(page)
+        thresholds = ", ".join(map(str, rule["thresholds"]))
+        draft = draft_of(
+            kind=rule["kind"],
+            channels=rule["channels"],
+            subject=rule["subject"] or "",
+            thresholds=thresholds,
+            cooldown_s=str(rule["cooldown_s"] or ""),
+        )
+        return await self._form(page, draft, rule=rule)
+
+    async def change(self, page: PageContext) -> PageAnswer:
+        """Change a rule; its kind stays."""
+        draft, rule = Draft(page.form), await self._rule(page)
+        try:
+            await self.api.send(page, "PATCH", f"{API}/{_id(page)}", _said(draft))
+        except (ApiRefused, FormRefused) as exc:
+            return await self._form(page, draft, fault_of(exc, "alerts", FIELDS), rule)
+        return Redirect(f"{ALERTS}?done=changed")
+
+    async def switch(self, page: PageContext) -> PageAnswer:
+        """Switch a rule on or off."""
+        await self.api.send(page, "PATCH", f"{API}/{_id(page)}", {"enabled": first(page.form, "enabled") == "on"})
+        return Redirect(f"{ALERTS}?done=changed")
+
+    async def ask_end(self, page: PageContext) -> PageAnswer:
+        """Ask whether a rule is to go."""
+        await self._rule(page)
+        return confirm(page, "alerts.delete", "", ALERTS)
+
+    async def end(self, page: PageContext) -> PageAnswer:
+        """Forget a rule."""
+        await self.api.send(page, "DELETE", f"{API}/{_id(page)}")
+        return Redirect(f"{ALERTS}?done=deleted")
+
+    async def _rule(self, page: PageContext) -> Any:
+        wanted = page.scope["path_params"]["rule_id"]
+        for rule in (await self.api.get(page, API))["data"]:
+            if rule["id"] == wanted:
+                return rule
+        raise NotFound(ErrorReason.NOT_FOUND, "There is no such rule.")
+
+
+def _said(draft: Draft) -> dict[str, Any]:
+    channels = draft.every("channels")
+    if not channels:
+        raise FormRefused("channels", "alerts.no_channel")
+    of_budget = draft.one("kind") == "budget.threshold"
+    thresholds = [count_in(text.rstrip("% "), "thresholds") for text in draft.lines("thresholds")]
+    return {
+        "channels": channels,
+        "subject": draft.one("subject"),
+        "thresholds": thresholds if of_budget else [],
+        "cooldown_s": count_in(draft.one("cooldown_s"), "cooldown_s"),
+    }
+
+
+def _about(subject: str, owners: Owners) -> str:
+    kind, _, owner_id = subject.partition(":")
+    return owners.name("app" if kind == "grant" else kind, owner_id) or subject
+
+
+def _named(kind: str, owners: dict[str, str]) -> dict[str, str]:
+    return {f"{kind}:{owner_id}": name for owner_id, name in owners.items()}
+
+
+def _id(page: PageContext) -> str:
+    return quote(page.scope["path_params"]["rule_id"], safe="")

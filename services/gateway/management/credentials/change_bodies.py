@@ -1,0 +1,44 @@
+"""Bodies of changes of keys and applications."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field, StrictBool, StrictInt, StrictStr
+
+from services.gateway.management.bodies import CacheDefault, Strict
+
+Text = StrictStr
+
+
+class KeyChangeBody(Strict):
+    """What is to be different of a key; what is left out stays. `expires_at` null: it never ends.
+
+    A key or an application only narrows a key; to widen it, log in to the console.
+    """
+
+    name: Text | None = Field(None, min_length=1, max_length=100)
+    scopes: list[Text] | None = Field(None, min_length=1, max_length=32)
+    models: list[Text] | None = Field(None, max_length=100, description="Empty: every model.")
+    ip_allow_list: list[Text] | None = Field(None, max_length=100, description="CIDR blocks; empty: any address.")
+    expires_at: datetime | None = None
+    cache: CacheDefault | None = None
+
+
+class ClientChangeBody(Strict):
+    """What is to be different of an application; what is left out stays.
+
+    A key or an application only narrows an application; to widen it, log in to the console.
+    """
+
+    name: Text | None = Field(None, min_length=1, max_length=100)
+    redirect_uris: list[Text] | None = Field(None, max_length=20)
+    scopes: list[Text] | None = Field(None, min_length=1, max_length=32)
+    dpop_bound_access_tokens: StrictBool | None = None
+    require_pushed_authorization_requests: StrictBool | None = None
+
+
+class ClientSecretRotationBody(Strict):
+    """How long the secret before goes on working beside the fresh one."""
+
+    overlap_s: StrictInt = Field(86_400, ge=0, le=30 * 86_400)
