@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: psql test test-sdks test-clients fault-matrix test-under-load
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration migration-times outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
-.PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone
+.PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
 .PHONY: backup restore restore-proof chart rolling-restart
 
 help: ## Show what there is
@@ -99,6 +99,9 @@ demo-data: $(READY) ## Give the demo account of the running suite ninety days of
 
 journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "ship-journals DIR", "replay FILE"
 	@$(BIN)/python -m tools.journal $(ARGS)
+
+assets: $(READY) ## Fetch the vendored files of pages from their packages again, and compare
+	@$(BIN)/python -m tools.assets
 
 cli-alone: $(READY) ## Install the command line into an environment of its own and time `razvilka --help`
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/cli-alone

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from fastapi import Depends, FastAPI, Request
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
@@ -28,6 +30,7 @@ from services.gateway.inference.anthropic.entering import enter, is_anthropic, s
 from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.pages.own_api import OwnApi
+from services.gateway.reference.completing import complete
 from services.gateway.room_pages import page_endpoints, protocol_endpoints
 from services.gateway.rooms import (
     LISTS_IN_QUERIES,
@@ -131,5 +134,5 @@ def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
         components={**components(), **body_components()},
-        needs_credential=lambda method, path: table.need_of(method, path) is not Open.EVERYONE,
+        complete=functools.partial(complete, need_of=table.need_of),
     )

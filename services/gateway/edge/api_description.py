@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from services.gateway.edge.errors.error_body import ErrorBody
-from services.gateway.edge.problems import RENDERING
 
 TITLE: Final = "Razvilka"
 VERSION: Final = "1.1.0"
@@ -64,12 +63,12 @@ class Description:
     Args:
         hot: operations by path.
         components: the schemas that the hot operations refer to.
-        needs_credential: (method, path template) -> whether a credential is needed.
+        complete: adds to the whole what only rooms above know.
     """
 
     hot: Mapping[str, HotOperation]
     components: Mapping[str, Any]
-    needs_credential: Callable[[str, str], bool]
+    complete: Callable[[dict[str, Any]], None]
 
 
 def describe(app: FastAPI, about: Callable[[], Description]) -> None:
@@ -99,14 +98,10 @@ def _describe(app: FastAPI, description: Description) -> dict[str, Any]:
     schemas = whole.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(description.components)
     schemas.update(_error_schemas())
-    whole["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     for path, operation in description.hot.items():
         whole["paths"][path] = {"post": _hot_operation(path, operation)}
-    for path, item in whole["paths"].items():
-        for method, operation in item.items():
-            _add_common(operation)
-            if description.needs_credential(method.upper(), path.replace("{model_id}", "{model_id:path}")):
-                operation["security"] = [{"key": []}]
+    _forget_foreign_errors(whole)
+    description.complete(whole)
     return whole
 
 
@@ -132,10 +127,10 @@ def _hot_operation(path: str, operation: HotOperation) -> dict[str, Any]:
     }
 
 
-def _add_common(operation: dict[str, Any]) -> None:
-    responses = operation["responses"]
+def _forget_foreign_errors(whole: dict[str, Any]) -> None:
     # FastAPI documents its own 422; our handler answers 400 with our body.
-    responses.pop("422", None)
-    body = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}
-    for status in sorted({rendering.status for rendering in RENDERING.values()}):
-        responses.setdefault(str(status), {"description": "An error.", "content": body})
+    for item in whole["paths"].values():
+        for operation in item.values():
+            operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        whole["components"]["schemas"].pop(name, None)

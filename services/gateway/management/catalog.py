@@ -19,12 +19,12 @@ from services.gateway.identity.access import Needs, Scope
 from services.gateway.identity.address_limit import OAuthLimit
 from services.gateway.management.administration import NotedOrders
 from services.gateway.management.catalog_bodies import (
+    DatedPriceBody,
     MovedBody,
     MoveOrderBody,
     OverrideBody,
     OverrideList,
     OverrideOrderBody,
-    PriceBody,
     PriceList,
     PriceOrderBody,
     RemovedOverrideBody,
@@ -143,7 +143,7 @@ def dated_orders_router(orders: CatalogOrders) -> APIRouter:
     """Return the routes whose orders count from a moment to come."""
     router = APIRouter(tags=["administration"])
 
-    @router.post(PRICES, response_model=PriceBody, openapi_extra=body_description(PriceOrderBody))
+    @router.post(PRICES, response_model=DatedPriceBody, openapi_extra=body_description(PriceOrderBody))
     async def add_price(
         request: Request, order: Annotated[PriceOrderBody, Depends(json_of(PriceOrderBody))]
     ) -> dict[str, Any]:

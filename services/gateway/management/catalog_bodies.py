@@ -69,7 +69,7 @@ class OverrideList(BaseModel):
     history: list[OverrideBody]
 
 
-class PriceBody(BaseModel):
+class DatedPriceBody(BaseModel):
     """A price; `by` is null when it stands in a catalogue file."""
 
     model: str
@@ -86,7 +86,7 @@ class PriceBody(BaseModel):
 class PriceList(BaseModel):
     """Prices, oldest first."""
 
-    data: list[PriceBody]
+    data: list[DatedPriceBody]
 
 
 class RemovedOverrideBody(BaseModel):

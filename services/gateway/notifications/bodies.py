@@ -143,7 +143,7 @@ class SecretRotationBody(Strict):
     overlap_s: StrictInt = Field(86_400, ge=0, le=7 * 86_400)
 
 
-class AttemptBody(BaseModel):
+class DeliveryAttemptBody(BaseModel):
     """One attempt. `problem` is null when it arrived."""
 
     at: datetime | None
@@ -162,7 +162,7 @@ class DeliveryBody(BaseModel):
     occurred_at: datetime | None
     state: str
     next_attempt_at: datetime | None
-    attempts: list[AttemptBody]
+    attempts: list[DeliveryAttemptBody]
 
 
 class DeliveryList(BaseModel):

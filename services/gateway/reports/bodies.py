@@ -118,7 +118,7 @@ class ScheduleList(BaseModel):
     data: list[ScheduleBody]
 
 
-class DeletedBody(BaseModel):
+class DeletedReportBody(BaseModel):
     """What is no more."""
 
     id: str

@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from services.gateway.clients.usage_reports.values import ReportContent, ReportLink
 from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.reports.access import CONTENT, DOWNLOAD, REPORT, REPORTS
-from services.gateway.reports.bodies import DeletedBody, ReportBody, ReportList, ReportOrder
+from services.gateway.reports.bodies import DeletedReportBody, ReportBody, ReportList, ReportOrder
 from services.gateway.reports.parts import Asked, ReportParts
 from services.gateway.reports.views import report_body
 
@@ -66,11 +66,11 @@ def _add_one(router: APIRouter, parts: ReportParts) -> None:
         found = await parts.reports.find(context.known_caller.user_id, report_id, context.call)
         return report_body(found, await parts.base_url())
 
-    @router.delete(REPORT, response_model=DeletedBody)
-    async def delete_report(context: Asked, report_id: ReportId) -> DeletedBody:
+    @router.delete(REPORT, response_model=DeletedReportBody)
+    async def delete_report(context: Asked, report_id: ReportId) -> DeletedReportBody:
         """Delete a report and its content, whether it is done or not; links to it open nothing any more."""
         await parts.reports.delete(context.known_caller.user_id, report_id, context.call)
-        return DeletedBody(id=report_id, object="report")
+        return DeletedReportBody(id=report_id, object="report")
 
 
 def _add_content(router: APIRouter, parts: ReportParts) -> None:

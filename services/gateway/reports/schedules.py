@@ -9,7 +9,7 @@ from fastapi import Path as PathParam
 
 from services.gateway.edge.reading.json_body import body_description, json_of
 from services.gateway.reports.access import SCHEDULE, SCHEDULES
-from services.gateway.reports.bodies import DeletedBody, ScheduleBody, ScheduleList, ScheduleOrder
+from services.gateway.reports.bodies import DeletedReportBody, ScheduleBody, ScheduleList, ScheduleOrder
 from services.gateway.reports.parts import Asked, ReportParts
 from services.gateway.reports.views import rhythm_of, schedule_body
 
@@ -55,8 +55,8 @@ def _add_one(router: APIRouter, parts: ReportParts) -> None:
         changed = await parts.reports.replace_schedule(user_id, schedule_id, wishes, rhythm, context.call)
         return schedule_body(changed)
 
-    @router.delete(SCHEDULE, response_model=DeletedBody)
-    async def delete_schedule(context: Asked, schedule_id: ScheduleId) -> DeletedBody:
+    @router.delete(SCHEDULE, response_model=DeletedReportBody)
+    async def delete_schedule(context: Asked, schedule_id: ScheduleId) -> DeletedReportBody:
         """Delete a schedule; reports that it made stay."""
         await parts.reports.delete_schedule(context.known_caller.user_id, schedule_id, context.call)
-        return DeletedBody(id=schedule_id, object="report_schedule")
+        return DeletedReportBody(id=schedule_id, object="report_schedule")

@@ -146,7 +146,7 @@ class ToolDefinition(Struct, gc=False):
     strict: bool | None = None
 
 
-class ToolChoice(Struct, gc=False):
+class MessagesToolChoice(Struct, gc=False):
     """Whether and which tools are called."""
 
     type: Literal["auto", "any", "tool", "none"]
@@ -194,7 +194,7 @@ class MessagesRequest(Struct, gc=False):
     top_p: Probability | None = None
     top_k: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
     tools: Annotated[list[ToolDefinition], Meta(max_length=128)] | None = None
-    tool_choice: ToolChoice | None = None
+    tool_choice: MessagesToolChoice | None = None
     thinking: Thinking | None = None
     metadata: Metadata | None = None
     output_config: OutputConfig | None = None

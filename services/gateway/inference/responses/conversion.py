@@ -12,8 +12,8 @@ from services.gateway.edge.reading.field_origins import Origin, Origins
 from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.inference.responses.schemas import (
     ResponsesRequest,
+    ResponsesToolChoice,
     TextFormat,
-    ToolChoice,
 )
 from services.gateway.inference.responses.tools import offered
 from services.gateway.inference.responses.turns import Turns, not_offered
@@ -116,7 +116,7 @@ def _said(input: str | list[Raw]) -> Turns:
 
 def _choose(chat: ChatRequest, request: ResponsesRequest, tools: Sequence[Tool], left_out: list[str]) -> None:
     choice = request.tool_choice
-    if isinstance(choice, ToolChoice):
+    if isinstance(choice, ResponsesToolChoice):
         if choice.type == "allowed_tools":
             chat.tool_choice = (choice.mode or "auto") if chat.tools else None
         elif choice.type == "function":

@@ -113,7 +113,7 @@ class NamedTool(Struct, gc=False):
     name: FunctionName | None = None
 
 
-class ToolChoice(Struct, gc=False):
+class ResponsesToolChoice(Struct, gc=False):
     """Force one function, or allow only some."""
 
     type: ShortText
@@ -156,7 +156,7 @@ class ResponsesRequest(Struct, gc=False):
     temperature: Temperature | None = None
     top_p: Probability | None = None
     tools: Annotated[list[Raw], Meta(max_length=128)] | None = None
-    tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
+    tool_choice: Literal["none", "auto", "required"] | ResponsesToolChoice | None = None
     parallel_tool_calls: bool | None = None
     text: TextOptions | None = None
     reasoning: Reasoning | None = None

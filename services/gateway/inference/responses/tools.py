@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from services.gateway.edge.reading.json_body import decode_part
-from services.gateway.inference.responses.schemas import ToolChoice, ToolDefinition
+from services.gateway.inference.responses.schemas import ResponsesToolChoice, ToolDefinition
 from services.gateway.inference.responses.turns import given, name_in_chat
 from services.gateway.inference.schemas import FunctionDefinition, Tool
 
@@ -70,6 +70,6 @@ def _add(
 
 
 def _allowed(choice: object) -> set[str | None] | None:
-    if not isinstance(choice, ToolChoice) or choice.type != "allowed_tools":
+    if not isinstance(choice, ResponsesToolChoice) or choice.type != "allowed_tools":
         return None
     return {tool.name for tool in choice.tools or ()}

@@ -240,7 +240,7 @@ async def test_the_description_tells_the_truth_about_the_hot_routes(edge: Edge) 
     body = operation["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/ChatRequest"}
     assert set(operation["responses"]["200"]["content"]) == {"application/json", "text/event-stream"}
-    assert operation["security"] == [{"key": []}]
+    assert operation["security"] == [{scheme: ["completions:write"]} for scheme in ("key", "oauth")]
     assert "security" not in described["paths"]["/health"]["get"]
     references = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(described)))
     assert references <= set(described["components"]["schemas"])

@@ -244,7 +244,7 @@ async def test_the_description_names_the_scopes_routes(edge: Edge) -> None:
     """The management API is in /openapi.json, with security."""
     described = (await edge.client.get("/openapi.json")).json()["paths"]
 
-    assert described["/v1/keys"]["post"]["security"] == [{"key": []}]
+    assert described["/v1/keys"]["post"]["security"] == [{"key": ["keys:write"]}, {"oauth": ["keys:write"]}]
     assert {"get", "patch", "delete"} <= described["/v1/users/me"].keys()
 
 
