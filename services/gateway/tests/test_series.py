@@ -19,8 +19,10 @@ AT_ONCE: Final = 16
 SAID: Final = [{"role": "user", "content": "hi"}]
 
 
-def exported_series() -> int:
-    return sum(len(family.samples) for family in REGISTRY.collect() if family.name.startswith("razvilka_"))
+# RPCs are measured by the services behind it, which run in this process here.
+def exported_series() -> set[str]:
+    families = [family for family in REGISTRY.collect() if family.name.startswith("razvilka_gateway_")]
+    return {f"{sample.name}{sample.labels}" for family in families for sample in family.samples}
 
 
 async def ask(edge: Edge, number: int) -> None:
@@ -56,5 +58,5 @@ async def test_series_do_not_grow_with_users(edge: Edge, backends: Backends) -> 
             for number in range(begin, min(begin + AT_ONCE, USERS)):
                 asking.create_task(ask(edge, number))
 
-    assert exported_series() == before
-    assert before < 3000
+    assert exported_series() - before == set()
+    assert len(before) < 3000
