@@ -54,13 +54,12 @@ _FROM_ROLLUP: Final = """
         {finer}
     ),
     parts AS (
-        SELECT width_bucket({time}, $4::{time_type}[]) AS bucket{named}, {sums}
+        SELECT width_bucket({time}, $4::{time_type}[]) AS bucket{named}, {plain}
         FROM {table}
         WHERE {whose}
             AND {time} >= $2
             AND {time} < $3
             {filters}
-        GROUP BY {positions}
         UNION ALL
         SELECT belongs_to{names}, {plain}
         FROM moved
@@ -98,17 +97,18 @@ _NEXT: Final = """{each} {behind} ORDER BY bucket, {ordered} LIMIT {limit}"""
 _BEHIND: Final = "WHERE ({ordered}) > ({position})"
 # Those that cost most over all buckets, and in each bucket one row of all others.
 _LARGEST: Final = """
-    , kept AS (
-        SELECT {places}
+    , kept AS MATERIALIZED (
+        SELECT {places}, true AS is_kept
         FROM answer
         GROUP BY {places}
         ORDER BY sum(cost_micro_rub) DESC, sum(requests) DESC, {ordered}
         LIMIT {top}
     )
     SELECT
-        bucket, CASE WHEN is_kept THEN ARRAY[{places}] ELSE ARRAY[{blanks}] END AS values, NOT is_kept AS is_other,
-        {sums}
-    FROM (SELECT answer.*, ({places}) IN (SELECT {places} FROM kept) AS is_kept FROM answer) AS judged
+        bucket, CASE WHEN is_kept THEN ARRAY[{places}] ELSE ARRAY[{blanks}] END AS values,
+        is_kept IS NULL AS is_other, {sums}
+    FROM answer
+    LEFT JOIN kept USING ({places})
     GROUP BY 1, 2, 3
 """
 # Each window is the beginning of one of many equal parts of the period. OFFSET keeps the planner from turning it into

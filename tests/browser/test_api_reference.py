@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.integration.oauth.test_chromium import LISTEN, PROGRAMS
+from tests.browser.visiting import LISTEN, running_chromium
 from tools.stack.running_stack import RunningStack
 
 
 @pytest.fixture
 def page(stack: RunningStack) -> Iterator[Page]:
     """The reference, loaded; what goes wrong in it is noted in `page.troubles`."""
-    program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip(f"there is no Chromium on this machine: none of {', '.join(PROGRAMS)}")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--no-proxy-server"])
+    with running_chromium() as browser:
         opened = browser.new_page()
         opened.add_init_script(LISTEN)
         opened.set_default_timeout(60_000)
         opened.goto(f"{stack.url}/docs")
         opened.locator(".opblock").first.wait_for()
         yield opened
-        browser.close()
 
 
 def picture_of(page: Page) -> None:
