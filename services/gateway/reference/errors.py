@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, Final
 
+from servicekit.errors import ErrorReason
 from services.gateway.edge.problems import RENDERING
 from services.gateway.reference.glossary import ERRORS
 from services.gateway.reference.operations import Operation, Whole, operations_of
 
 SCHEMA: Final = {"$ref": "#/components/schemas/ErrorBody"}
 # What any request may meet: a query that cannot be meant, too many requests, we, and what we need.
-ANYWHERE: Final = (400, 404, 405, 429, 500, 503, 504)
+ANYWHERE: Final = (400, 404, 405, 429, 431, 500, 503, 504)
+# The server refuses these before any route is found, in this form at every path.
+TOO_LONG: Final = 431
 WITH_CREDENTIAL: Final = (401, 403)
 WITH_BODY: Final = (408, 413, 415)
 OF_CHANGES: Final = (409,)
@@ -37,6 +40,7 @@ def codes_by_status() -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
     for reason, rendering in RENDERING.items():
         found[rendering.status].append(reason.value.lower())
+    found[TOO_LONG].append(ErrorReason.INVALID_REQUEST.value.lower())
     return dict(sorted(found.items()))
 
 
@@ -45,13 +49,11 @@ def declare_errors(whole: Whole) -> None:
     codes = codes_by_status()
     whole["components"]["responses"] = {_name(status): _response(status, codes[status]) for status in codes}
     whole["components"]["headers"] = _HEADERS
-    for method, path, operation in operations_of(whole):
+    for method, _, operation in operations_of(whole):
         for status, response in operation["responses"].items():
             if "$ref" not in response:
                 _describe_good(status, response)
-        if not path.startswith("/v1/") and "security" not in operation and _is_of_oauth(operation):
-            continue
-        for status in statuses_of(method, operation):
+        for status in [TOO_LONG] if _is_of_oauth(operation) else statuses_of(method, operation):
             operation["responses"].setdefault(str(status), {"$ref": f"#/components/responses/{_name(status)}"})
 
 
