@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: migrate-1.0 migrate-demo migrate-fuzz migrate-kills compat-1.0 migration-guide demo-data help setup up down status logs
 .PHONY: psql test test-sdks test-clients fault-matrix test-under-load
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
-.PHONY: bench-migration migration-times outage chaos lock check clean holds queue fuzz-http fuzz-grpc audit books forecast-eval anomaly-eval
+.PHONY: bench-migration migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
 .PHONY: backup restore restore-proof chart rolling-restart
 
@@ -174,6 +174,9 @@ fuzz-http: $(READY) ## Throw 50,000 strange requests at a gateway; ARGS="--reque
 
 chaos: $(READY) ## Kill, pause, damage, fill, shift clocks under load with budgets, then audit the books; ARGS="--events 100"
 	@$(BIN)/python -m tools.chaos $(ARGS)
+
+fuzz-description: $(READY) ## Ask the running API what its description allows and forbids, one case for each limit of each field
+	@RAZVILKA_WHOLE_DESCRIPTION=1 $(BIN)/python -m pytest tests/integration/test_api_description.py -q -n 0 $(ARGS)
 
 fuzz-grpc: $(READY) ## Send random messages to every gRPC service, with and without certificates; ARGS="--messages 100"
 	@$(BIN)/python -m tools.fuzz.grpc $(ARGS)

@@ -39,7 +39,7 @@ def make_clean(path: Path, rows: int) -> None:
 
 def _requests(chance: random.Random, users: list[str], rows: int) -> Iterator[tuple[Any, ...]]:
     for number in range(rows):
-        at = BEGIN + YEAR * number / rows
+        at = BEGIN + YEAR * (number / rows)
         # Of 1,000 users the first 100 have a third of the rows.
         user = users[int(USERS * chance.random() ** 2)]
         provider, model = MODELS[int(len(MODELS) * chance.random() ** 2)]

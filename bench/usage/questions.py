@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from services.usage.statistics.detailed import DetailedStatistics
 from services.usage.statistics.domain.detailed_stats import Grouping, Period
@@ -16,14 +17,12 @@ Ask = Callable[[], Awaitable[object]]
 
 ZONE: Final = "Europe/Moscow"
 # Name -> days before now, zone, and what is asked. A summary also has durations and the period before.
+_BY_KEY: Final = Grouping(group_by=(Dimension.KEY, Dimension.APP), top=10, quantiles=True, compared=True)
 STATS: Final[dict[str, tuple[float, str, Grouping]]] = {
     "summary, 30 d": (30, ZONE, Grouping(quantiles=True, compared=True)),
     "summary, 30 d, by model": (30, ZONE, Grouping(group_by=(Dimension.MODEL,), quantiles=True, compared=True)),
-    "summary, 30 d, by key and app": (
-        30,
-        ZONE,
-        Grouping(group_by=(Dimension.KEY, Dimension.APP), top=10, quantiles=True, compared=True),
-    ),
+    "summary, 30 d, by key and app": (30, ZONE, _BY_KEY),
+    "summary, 29.7 d from any moment, by key and app": (29.7, ZONE, _BY_KEY),
     "compare, 30 d": (30, ZONE, Grouping(compared=True)),
     "timeseries, 1 d, hours": (1, ZONE, Grouping(Bucket.HOUR)),
     "timeseries, 7 d, hours by model": (7, ZONE, Grouping(Bucket.HOUR, (Dimension.MODEL,))),
@@ -65,9 +64,11 @@ def questions(stats: DetailedStatistics, log: RequestLog, user_id: str | None, n
 
 
 def _since(now: datetime, days: float, zone: str) -> datetime:
-    """Return where a period begins; the API whose buckets are those of UTC cuts it at them."""
-    since = now - timedelta(days=days)
-    return since if zone != "UTC" else since.replace(hour=0, minute=0, second=0, microsecond=0)
+    """Return where a period begins: `period=30d` does at the midnight of 29 days ago; a day or a fraction anywhere."""
+    if days <= 1 or days % 1:
+        return now - timedelta(days=days)
+    today = now.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=days - 1)
 
 
 def _stats(stats: DetailedStatistics, user_id: str | None, period: Period, grouping: Grouping) -> Ask:

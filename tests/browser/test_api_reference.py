@@ -37,7 +37,7 @@ def test_it_is_searched_shows_samples_and_calls(page: Page, stack: RunningStack)
     troubles: list[str] = []
     page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
     page.locator(".operation-filter-input").fill("overlap_s POST")
-    expect(page.locator(".opblock")).to_have_count(2)
+    expect(page.locator(".opblock")).to_have_count(3)
     found = page.locator(".opblock", has_text="/v1/keys/{key_id}/rotate")
     found.locator(".opblock-summary-control").click()
     sample = found.locator("details[data-sample='curl']")

@@ -11,7 +11,15 @@ from typing import Any, Final
 import httpx
 import pytest
 import redis
-from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_grpc, budgets_pb2, oauth_pb2
+from razvilka.auth.v1 import (
+    account_pb2,
+    account_pb2_grpc,
+    administration_pb2,
+    auth_pb2,
+    auth_pb2_grpc,
+    budgets_pb2,
+    oauth_pb2,
+)
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from servicekit.call import CallContext
@@ -265,7 +273,7 @@ def test_every_call_that_names_who_asks_is_checked() -> None:
     exempt = {"GetGrant", "GetKeyHolder"}
     naming = {
         method.name
-        for file in (auth_pb2, oauth_pb2, account_pb2, budgets_pb2)
+        for file in (auth_pb2, oauth_pb2, account_pb2, administration_pb2, budgets_pb2)
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
         if {"user_id", "owner_user_id", "admin_user_id"} & set(method.input_type.fields_by_name)

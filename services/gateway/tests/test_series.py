@@ -15,6 +15,8 @@ from services.gateway.tests.conftest import Edge
 # `make observability` asks with ten thousand.
 USERS: Final = int(os.environ.get("RAZVILKA_SERIES_USERS", "60"))
 FIRST: Final = 8
+# So many are asked by a process that runs no other test, whose series would be counted as well.
+ALONE: Final = 10_000
 AT_ONCE: Final = 16
 SAID: Final = [{"role": "user", "content": "hi"}]
 
@@ -59,4 +61,5 @@ async def test_series_do_not_grow_with_users(edge: Edge, backends: Backends) -> 
                 asking.create_task(ask(edge, number))
 
     assert exported_series() - before == set()
-    assert len(before) < 3000
+    if USERS >= ALONE:
+        assert len(before) < 3000

@@ -58,6 +58,9 @@ def test_only_these_routes_of_the_api_are_open_to_everybody() -> None:
         "/health/providers",
         "/ready",
         "/openapi.json",
+        # The state of the service, which names nobody.
+        "/status.json",
+        "/status.rss",
         "/v1/auth/key",
         # By the link in a mail, and by a link that is signed and ends.
         "/unsubscribe",
