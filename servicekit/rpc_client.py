@@ -34,7 +34,8 @@ _OPTIONS: Final[list[tuple[str, Any]]] = [
     ("grpc.max_send_message_length", _LIMIT),
     # A restarted service is found again within a fraction of a second, not after gRPC's default of up to 120 s.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # By its name a pause, in fact how long a connection may take to be made, its handshakes with a busy peer included.
+    ("grpc.min_reconnect_backoff_ms", 2000),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
