@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from razvilka.usage.v1 import usage_pb2_grpc
 
@@ -31,7 +32,7 @@ async def test_a_connection_whose_handshake_takes_half_a_second_is_made() -> Non
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
         await asyncio.gather(forward(reader, there_writer), forward(there_reader, writer), return_exceptions=True)
 
-    def register(server: object) -> None:
+    def register(server: Any) -> None:
         usage_pb2_grpc.add_UsageServiceServicer_to_server(Servicer(), server)
 
     async with running_server(GrpcSettings(grace_s=0), register, is_ready, POLICY) as port:
