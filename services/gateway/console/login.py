@@ -114,7 +114,7 @@ class LoginPages:
         """Send the browser to another provider. By a page: form-action does not know the provider's address."""
         pending_id = first(page.form, "pending_id")
         return_to = f"{PENDING_PREFIX}{pending_id}" if pending_id else safe_next(first(page.form, "next"))
-        provider_id = page.scope["path_params"]["provider_id"]
+        provider_id = page.path_value("provider_id")
         url, cookie = await self.shared.accounts.start_external_login(
             provider_id, return_to, _callback(page, provider_id), page.call
         )
@@ -123,7 +123,7 @@ class LoginPages:
 
     async def finish_external(self, page: PageContext) -> PageAnswer:
         """Take what the provider sent back."""
-        provider_id = page.scope["path_params"]["provider_id"]
+        provider_id = page.path_value("provider_id")
         cookie = page.jar.read(page.scope["headers"], cookies.EXTERNAL)
         page.set_cookies.append(page.jar.write(cookies.EXTERNAL, ""))
         try:

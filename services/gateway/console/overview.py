@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 from services.gateway.console.demo import is_local
 from services.gateway.edge.endpoint import Endpoint
@@ -14,7 +13,7 @@ from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import OwnApi, Params
-from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_context import PageContext, part_of_path
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 # Each part of the page and the question that it shows the answer to.
@@ -57,7 +56,7 @@ class OverviewPage:
 
     async def decide(self, page: PageContext) -> PageAnswer:
         """Accept a piece of advice, or dismiss it with a reason."""
-        advice_id = quote(first(page.form, "id"), safe="")
+        advice_id = part_of_path(first(page.form, "id"))
         order = {"state": first(page.form, "state"), "reason": first(page.form, "reason")}
         await self.api.send(page, "POST", f"/v1/usage/recommendations/{advice_id}", order)
         return Redirect(CONSOLE)

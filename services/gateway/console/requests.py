@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from services.gateway.console.usage.questions import PERIODS, asked_of
 from services.gateway.edge.endpoint import Endpoint
@@ -52,6 +52,5 @@ class RequestPages:
 
     async def explain(self, page: PageContext) -> PageAnswer:
         """Show route, attempts, limits, price and tokens of one request."""
-        request_id = page.scope["path_params"]["request_id"]
-        found = await self.api.get(page, f"/v1/requests/{quote(request_id, safe='')}")
+        found = await self.api.get(page, f"/v1/requests/{page.path_part('request_id')}")
         return TemplatePage("request.html", {"request": found})

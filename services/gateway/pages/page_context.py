@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.types import Scope
 
@@ -22,6 +22,11 @@ from services.gateway.pages.cookies import CookieJar
 from services.gateway.pages.language import LANGUAGES, choose
 
 LANGUAGE_FIELD: Final = "lang"
+
+
+def part_of_path(text: str) -> str:
+    """Return any text as one part of a path."""
+    return quote(text, safe="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,15 @@ class PageContext:
         """Return the path of the page."""
         path: str = self.scope["path"]
         return path
+
+    def path_value(self, name: str) -> str:
+        """Return what stands in the path at a place of the route, decoded."""
+        value: str = self.scope["path_params"][name]
+        return value
+
+    def path_part(self, name: str) -> str:
+        """Return the same as a part of another path."""
+        return part_of_path(self.path_value(name))
 
     @property
     def csrf(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
@@ -71,6 +71,11 @@ def page_endpoint(
     handlers = {method: handle for method, handle in (("GET", get), ("HEAD", get), ("POST", post)) if handle}
     definition = Page(shared, handlers, login_required, foreign_posts, form_limits)
     return Endpoint(path, tuple(handlers), definition, shared.limit)
+
+
+def member_pages(shared: PageDependencies, pages: Iterable[tuple[str, Handle | None, Handle | None]]) -> list[Endpoint]:
+    """Return pages for people who are logged in, each of its path, what shows it, and what takes its form."""
+    return [page_endpoint(path, shared, get, post, login_required=True) for path, get, post in pages]
 
 
 @dataclass(frozen=True, slots=True)

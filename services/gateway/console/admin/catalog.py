@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from services.gateway.console.admin.orders import Order, give, part
+from services.gateway.console.admin.orders import Order, give
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import OwnApi
-from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_context import PageContext, part_of_path
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 PATH: Final = f"{CONSOLE}/admin/catalog"
@@ -55,7 +55,7 @@ class CatalogPage:
     async def change(self, page: PageContext) -> PageAnswer:
         """Switch a model off or on, have it be as its file says again, or give it a price."""
         order = first(page.form, "order")
-        override = f"{CATALOG}/overrides/{part(page, 'model')}"
+        override = f"{CATALOG}/overrides/{part_of_path(first(page.form, 'model'))}"
         # What else differs stays as it is: an override is given whole.
         patch = await self._patch(page, first(page.form, "model")) if order in ("off", "on") else {}
         orders = {

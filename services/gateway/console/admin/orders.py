@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.reading.params import first
@@ -20,11 +19,6 @@ class Order:
     method: str
     path: str
     body: Mapping[str, Any] | None = None
-
-
-def part(page: PageContext, name: str) -> str:
-    """Return a field of the form as a part of a path."""
-    return quote(first(page.form, name), safe="")
 
 
 async def give(api: OwnApi, page: PageContext, orders: Mapping[str, Order]) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from services.gateway.console.admin.orders import Order, give, part
+from services.gateway.console.admin.orders import Order, give
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import OwnApi
-from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_context import PageContext, part_of_path
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 PATH: Final = f"{CONSOLE}/admin/people"
@@ -41,7 +41,7 @@ class PeoplePage:
 
     async def change(self, page: PageContext) -> PageAnswer:
         """Shut an account, open it, or give it a tier."""
-        user = f"{USERS}/{part(page, 'user_id')}"
+        user = f"{USERS}/{part_of_path(first(page.form, 'user_id'))}"
         orders = {
             "disable": Order("POST", f"{user}/disable"),
             "enable": Order("POST", f"{user}/enable"),

@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.gateway.console.admin.orders import Order, give, part
+from services.gateway.console.admin.orders import Order, give
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import OwnApi
-from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_context import PageContext, part_of_path
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 PATH: Final = f"{CONSOLE}/admin/providers"
@@ -44,7 +44,7 @@ class ProvidersPage:
 
     async def change(self, page: PageContext) -> PageAnswer:
         """Drain, take a drain back, or close circuits."""
-        provider = f"{PROVIDERS}/{part(page, 'provider')}"
+        provider = f"{PROVIDERS}/{part_of_path(first(page.form, 'provider'))}"
         scope: dict[str, Any] = {name: first(page.form, name) for name in ("credential", "model")}
         orders = {
             "drain": Order("POST", f"{provider}/drain", {**scope, "reason": first(page.form, "reason")}),

@@ -5,29 +5,28 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, NotFound
 from services.gateway.console.applications import orders
 from services.gateway.console.forms.confirming import confirm
 from services.gateway.console.forms.draft import Draft, draft_of
 from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
 from services.gateway.console.forms.once import ShownOnce
 from services.gateway.console.forms.proof import prove
+from services.gateway.console.forms.shown import done_of, form_page, one_of
 from services.gateway.console.forms.values import count_in
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
-from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_context import PageContext, part_of_path
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 PATH: Final = f"{CONSOLE}/applications"
 ONE: Final = f"{PATH}/{{client_id}}"
 API: Final = "/v1/clients"
-_DONE: Final = {name: f"clients.done_{name}" for name in ("made", "changed", "deleted", "ended")}
+DONE: Final = ("made", "changed", "deleted", "ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class ApplicationPages:
             (f"{ONE}/rotate", self.ask_secret, self.rotate),
             (f"{ONE}/delete", self.ask_end, self.end),
         )
-        return [page_endpoint(path, self.shared, get, post, login_required=True) for path, get, post in pages]
+        return member_pages(self.shared, pages)
 
     @property
     def _once(self) -> ShownOnce:
@@ -57,7 +56,7 @@ class ApplicationPages:
     async def show(self, page: PageContext) -> PageAnswer:
         """List what was let in, and what was registered."""
         grants, clients = await asyncio.gather(self.api.get(page, "/v1/grants"), self._clients(page))
-        done = _DONE.get(first(page.query, "done"), "")
+        done = done_of(page, "clients", DONE)
         return TemplatePage("applications/list.html", {"grants": grants["data"], "clients": clients, "done": done})
 
     async def _clients(self, page: PageContext) -> list[Any] | None:
@@ -72,7 +71,7 @@ class ApplicationPages:
 
     async def end_grant(self, page: PageContext) -> PageAnswer:
         """End the access of one with all its tokens."""
-        await self.api.send(page, "DELETE", f"/v1/grants/{quote(first(page.form, 'grant_id'), safe='')}")
+        await self.api.send(page, "DELETE", f"/v1/grants/{part_of_path(first(page.form, 'grant_id'))}")
         return Redirect(f"{PATH}?done=ended")
 
     async def ask(self, page: PageContext) -> PageAnswer:
@@ -82,12 +81,11 @@ class ApplicationPages:
     def _form(self, draft: Draft, fault: Fault | None = None, client: Any = None) -> TemplatePage:
         values = {
             "draft": draft,
-            "fault": fault,
             "client": client,
             "scopes": orders.SCOPES,
             "grant_types": orders.GRANT_TYPES,
         }
-        return TemplatePage("applications/form.html", values, fault.status if fault else 200)
+        return form_page("applications/form.html", values, fault)
 
     async def create(self, page: PageContext) -> PageAnswer:
         """Register one; the secret of a confidential one is shown on a page of its own."""
@@ -103,11 +101,8 @@ class ApplicationPages:
         return Redirect(f"{PATH}/made")
 
     async def _client(self, page: PageContext) -> Any:
-        wanted = page.scope["path_params"]["client_id"]
-        for client in (await self.api.get(page, API))["data"]:
-            if client["client_id"] == wanted:
-                return client
-        raise NotFound(ErrorReason.NOT_FOUND, "There is no such application.")
+        clients = (await self.api.get(page, API))["data"]
+        return one_of(clients, page.path_value("client_id"), "application", name="client_id")
 
     async def ask_change(self, page: PageContext) -> PageAnswer:
         """Show what one is now, to change it."""
@@ -121,7 +116,7 @@ class ApplicationPages:
             await prove(page, self.shared.accounts)
             wanted = orders.changes_of(draft, orders.draft_of_client(client))
             if wanted:
-                await self.api.send(page, "PATCH", f"{API}/{_id(page)}", wanted)
+                await self.api.send(page, "PATCH", _api(page), wanted)
         except (ApiRefused, FormRefused) as exc:
             return self._form(draft, fault_of(exc, "clients", orders.FIELDS), client)
         return Redirect(f"{PATH}?done=changed")
@@ -131,8 +126,8 @@ class ApplicationPages:
         return await self._rotation(page, draft_of(overlap_s="86400"))
 
     async def _rotation(self, page: PageContext, draft: Draft, fault: Fault | None = None) -> TemplatePage:
-        values = {"client": await self._client(page), "draft": draft, "fault": fault, "overlaps": orders.OVERLAPS}
-        return TemplatePage("applications/rotate.html", values, fault.status if fault else 200)
+        values = {"client": await self._client(page), "draft": draft, "overlaps": orders.OVERLAPS}
+        return form_page("applications/rotate.html", values, fault)
 
     async def rotate(self, page: PageContext) -> PageAnswer:
         """Make a fresh secret, and show it on a page of its own."""
@@ -140,7 +135,7 @@ class ApplicationPages:
         try:
             await prove(page, self.shared.accounts)
             order = {"overlap_s": count_in(draft.one("overlap_s"), "overlap_s")}
-            made = await self.api.send(page, "POST", f"{API}/{_id(page)}/rotate", order)
+            made = await self.api.send(page, "POST", f"{_api(page)}/rotate", order)
         except (ApiRefused, FormRefused) as exc:
             return await self._rotation(page, draft, fault_of(exc, "clients", orders.FIELDS))
         self._once.keep(page, made["client_secret"], made["client_id"])
@@ -152,9 +147,10 @@ class ApplicationPages:
 
     async def end(self, page: PageContext) -> PageAnswer:
         """End one with all that it was let in for."""
-        await self.api.send(page, "DELETE", f"{API}/{_id(page)}")
+        await self.api.send(page, "DELETE", _api(page))
         return Redirect(f"{PATH}?done=deleted")
 
 
-def _id(page: PageContext) -> str:
-    return quote(page.scope["path_params"]["client_id"], safe="")
+def _api(page: PageContext) -> str:
+    """Return where the API has the application that the page is about."""
+    return f"{API}/{page.path_part('client_id')}"

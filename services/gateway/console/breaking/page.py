@@ -21,7 +21,7 @@ from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.language import TEXTS
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
-from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_context import PageContext, part_of_path
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint, require_user
 
 PATH: Final = f"{CONSOLE}/break"
@@ -134,7 +134,7 @@ class BreakPages:
 
     async def _request(self, page: PageContext, request_id: str) -> Any:
         try:
-            return await self.api.get(page, f"/v1/requests/{quote(request_id, safe='')}")
+            return await self.api.get(page, f"/v1/requests/{part_of_path(request_id)}")
         except ApiRefused:
             return None
 

@@ -5,27 +5,25 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
-from servicekit.errors import ErrorReason, NotFound
 from services.gateway.console.budgets import orders
 from services.gateway.console.budgets.owners import owners_of
 from services.gateway.console.forms.confirming import confirm
 from services.gateway.console.forms.draft import Draft
 from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
 from services.gateway.console.forms.proof import prove
+from services.gateway.console.forms.shown import done_of, form_page, one_of
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 PATH: Final = f"{CONSOLE}/budgets"
 ONE: Final = f"{PATH}/{{budget_id}}"
 API: Final = "/v1/budgets"
-_DONE: Final = {name: f"budgets.done_{name}" for name in ("set", "changed", "removed")}
+DONE: Final = ("set", "changed", "removed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class BudgetPages:
             (ONE, self.ask_change, self.change),
             (f"{ONE}/delete", self.ask_removal, self.remove),
         )
-        return [page_endpoint(path, self.shared, get, post, login_required=True) for path, get, post in pages]
+        return member_pages(self.shared, pages)
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show everything that caps the account, and when at the present pace a limit is reached."""
@@ -56,7 +54,7 @@ class BudgetPages:
         values = {
             "budgets": budgets,
             "limit_eta": (forecast or {}).get("limit_eta"),
-            "done": _DONE.get(first(page.query, "done"), ""),
+            "done": done_of(page, "budgets", DONE),
         }
         return TemplatePage("budgets/list.html", values)
 
@@ -68,14 +66,13 @@ class BudgetPages:
         owners = await owners_of(page, self.api)
         values = {
             "draft": draft,
-            "fault": fault,
             "keys": owners.keys,
             "apps": owners.apps,
             "measures": orders.MEASURES,
             "periods": orders.PERIODS,
             "modes": orders.MODES,
         }
-        return TemplatePage("budgets/new.html", values, fault.status if fault else 200)
+        return form_page("budgets/new.html", values, fault)
 
     async def create(self, page: PageContext) -> PageAnswer:
         """Set one."""
@@ -88,11 +85,9 @@ class BudgetPages:
         return Redirect(f"{PATH}?done=set")
 
     async def _budget(self, page: PageContext) -> Any:
-        wanted = page.scope["path_params"]["budget_id"]
         found = (await self.api.get(page, API))["data"]
-        budget = next((each for each in found if each["id"] == wanted and each["source"] == "set"), None)
-        if budget is None:
-            raise NotFound(ErrorReason.NOT_FOUND, "There is no such budget.")
+        mine = [each for each in found if each["source"] == "set"]
+        budget = one_of(mine, page.path_value("budget_id"), "budget")
         owners = await owners_of(page, self.api)
         return {**budget, "name": owners.name(budget["owner"], budget["owner_id"])}
 
@@ -102,15 +97,15 @@ class BudgetPages:
         return self._change_form(budget, orders.draft_of_budget(budget))
 
     def _change_form(self, budget: Any, draft: Draft, fault: Fault | None = None) -> TemplatePage:
-        values = {"budget": budget, "draft": draft, "fault": fault, "modes": orders.MODES}
-        return TemplatePage("budgets/change.html", values, fault.status if fault else 200)
+        values = {"budget": budget, "draft": draft, "modes": orders.MODES}
+        return form_page("budgets/change.html", values, fault)
 
     async def change(self, page: PageContext) -> PageAnswer:
         """Change limit or mode."""
         draft, budget = Draft(page.form), await self._budget(page)
         try:
             await prove(page, self.shared.accounts)
-            await self.api.send(page, "PATCH", f"{API}/{_id(page)}", orders.change_of(draft, budget["measure"]))
+            await self.api.send(page, "PATCH", _api(page), orders.change_of(draft, budget["measure"]))
         except (ApiRefused, FormRefused) as exc:
             return self._change_form(budget, draft, _fault_of(exc))
         return Redirect(f"{PATH}?done=changed")
@@ -123,7 +118,7 @@ class BudgetPages:
         """Remove one."""
         try:
             await prove(page, self.shared.accounts)
-            await self.api.send(page, "DELETE", f"{API}/{_id(page)}")
+            await self.api.send(page, "DELETE", _api(page))
         except (ApiRefused, FormRefused) as exc:
             fault = fault_of(exc, "budgets", ())
             return confirm(page, "budgets.delete", "", PATH, fault)
@@ -138,5 +133,6 @@ def _fault_of(refused: ApiRefused | FormRefused) -> Fault:
     return fault_of(refused, "budgets", orders.FIELDS)
 
 
-def _id(page: PageContext) -> str:
-    return quote(page.scope["path_params"]["budget_id"], safe="")
+def _api(page: PageContext) -> str:
+    """Return where the API has the budget that the page is about."""
+    return f"{API}/{page.path_part('budget_id')}"

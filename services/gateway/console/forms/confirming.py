@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.gateway.console.forms.faults import Fault
+from services.gateway.console.forms.shown import form_page
 from services.gateway.pages.answers import TemplatePage
 from services.gateway.pages.page_context import PageContext
 
@@ -17,5 +18,5 @@ def confirm(page: PageContext, question: str, name: str, back: str, fault: Fault
         back: where "no" leads, and the section of the menu.
         fault: why it could not be done.
     """
-    values = {"question": question, "name": name, "back": back, "fault": fault, "action": page.path}
-    return TemplatePage("parts/confirm.html", values, fault.status if fault else 200)
+    values = {"question": question, "name": name, "back": back, "action": page.path}
+    return form_page("parts/confirm.html", values, fault)

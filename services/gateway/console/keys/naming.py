@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 from services.gateway.console.forms.draft import Draft, draft_of
 from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
+from services.gateway.console.forms.shown import form_page
 from services.gateway.console.keys.orders import names_of
 from services.gateway.console.keys.pages import API, ONE, PATH
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.own_api import ApiRefused, OwnApi
-from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_context import PageContext, part_of_path
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 OF_ACCOUNT: Final = f"{PATH}/names"
 BLANK_ROWS: Final = 3
@@ -29,8 +29,7 @@ class NamePages:
 
     def all(self) -> list[Endpoint]:
         """Return the pages."""
-        paths = (OF_ACCOUNT, f"{ONE}/names")
-        return [page_endpoint(path, self.shared, self.show, self.set, login_required=True) for path in paths]
+        return member_pages(self.shared, [(path, self.show, self.set) for path in (OF_ACCOUNT, f"{ONE}/names")])
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show the names there are, and rows for more."""
@@ -39,13 +38,13 @@ class NamePages:
 
     async def _form(self, page: PageContext, draft: Draft, fault: Fault | None = None) -> TemplatePage:
         key_id = page.scope["path_params"].get("key_id", "")
-        key = await self.api.get(page, f"{API}/{quote(key_id, safe='')}") if key_id else None
+        key = await self.api.get(page, f"{API}/{part_of_path(key_id)}") if key_id else None
         models: Any = await self.api.get_if_up(page, "/v1/models") or {"data": []}
         given = [value for name, value in draft.pairs if name == "name"]
         meant = [value for name, value in draft.pairs if name == "model"]
         rows = [*zip(given, meant, strict=False), *[("", "")] * BLANK_ROWS]
-        values = {"draft": draft, "fault": fault, "key": key, "rows": rows, "models": models["data"]}
-        return TemplatePage("keys/names.html", values, fault.status if fault else 200)
+        values = {"draft": draft, "key": key, "rows": rows, "models": models["data"]}
+        return form_page("keys/names.html", values, fault)
 
     async def set(self, page: PageContext) -> PageAnswer:
         """Replace them."""
@@ -59,4 +58,4 @@ class NamePages:
 
 def _api(page: PageContext) -> str:
     key_id = page.scope["path_params"].get("key_id", "")
-    return f"{API}/{quote(key_id, safe='')}/model-names" if key_id else "/v1/users/me/model-names"
+    return f"{API}/{part_of_path(key_id)}/model-names" if key_id else "/v1/users/me/model-names"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from servicekit.clock import Clock
 from services.gateway.console.forms.confirming import confirm
@@ -13,6 +13,7 @@ from services.gateway.console.forms.draft import Draft
 from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
 from services.gateway.console.forms.once import ShownOnce
 from services.gateway.console.forms.proof import prove
+from services.gateway.console.forms.shown import done_of, form_page
 from services.gateway.console.forms.values import count_in
 from services.gateway.console.keys import orders
 from services.gateway.console.keys.listing import rows_of, state_of
@@ -22,12 +23,13 @@ from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 PATH: Final = f"{CONSOLE}/keys"
 ONE: Final = f"{PATH}/{{key_id}}"
 API: Final = "/v1/keys"
 ROWS: Final = 50
+DONE: Final = ("changed", "revoked", "named")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class KeyPages:
             (f"{ONE}/rotate", self.ask_rotation, self.rotate),
             (f"{ONE}/revoke", self.ask_revocation, self.revoke),
         )
-        return [page_endpoint(path, self.shared, get, post, login_required=True) for path, get, post in pages]
+        return member_pages(self.shared, pages)
 
     @property
     def _once(self) -> ShownOnce:
@@ -66,7 +68,7 @@ class KeyPages:
             "ended": [row for row in rows if row["state"] in ("revoked", "expired")],
             "more": f"{PATH}?{urlencode({'page': following})}" if following else "",
             "first_page": not cursor,
-            "done": _DONE.get(first(page.query, "done"), ""),
+            "done": done_of(page, "keys", DONE),
         }
         return TemplatePage("keys/list.html", values)
 
@@ -79,14 +81,13 @@ class KeyPages:
         known = [model["id"] for model in models["data"]]
         values = {
             "draft": draft,
-            "fault": fault,
             "key": key,
             "models": [*known, *(name for name in draft.every("models") if name not in known)],
             "scopes": orders.SCOPES,
             "periods": orders.PERIODS,
             "caches": orders.CACHES,
         }
-        return TemplatePage("keys/form.html", values, fault.status if fault else 200)
+        return form_page("keys/form.html", values, fault)
 
     async def create(self, page: PageContext) -> PageAnswer:
         """Make a key, and show it on a page of its own."""
@@ -100,7 +101,7 @@ class KeyPages:
         return Redirect(f"{PATH}/made")
 
     async def _key(self, page: PageContext) -> Any:
-        return await self.api.get(page, f"{API}/{_id(page)}")
+        return await self.api.get(page, _api(page))
 
     async def ask_change(self, page: PageContext) -> PageAnswer:
         """Show what a key is now, to change it."""
@@ -116,7 +117,7 @@ class KeyPages:
             await prove(page, self.shared.accounts)
             wanted = orders.changes_of(draft, orders.draft_of_key(key, _zone(page)), _zone(page))
             if wanted:
-                await self.api.send(page, "PATCH", f"{API}/{_id(page)}", wanted)
+                await self.api.send(page, "PATCH", _api(page), wanted)
         except (ApiRefused, FormRefused) as exc:
             return await self._form(page, draft, fault_of(exc, "keys", orders.FIELDS), key)
         return Redirect(f"{PATH}?done=changed")
@@ -126,8 +127,8 @@ class KeyPages:
         return await self._rotation(page, Draft([("overlap_s", "86400")]))
 
     async def _rotation(self, page: PageContext, draft: Draft, fault: Fault | None = None) -> TemplatePage:
-        values = {"key": await self._key(page), "draft": draft, "fault": fault, "overlaps": orders.OVERLAPS}
-        return TemplatePage("keys/rotate.html", values, fault.status if fault else 200)
+        values = {"key": await self._key(page), "draft": draft, "overlaps": orders.OVERLAPS}
+        return form_page("keys/rotate.html", values, fault)
 
     async def rotate(self, page: PageContext) -> PageAnswer:
         """Make the successor, and show it on a page of its own."""
@@ -135,7 +136,7 @@ class KeyPages:
         try:
             await prove(page, self.shared.accounts)
             overlap_s = count_in(draft.one("overlap_s"), "overlap_s")
-            made = await self.api.send(page, "POST", f"{API}/{_id(page)}/rotate", {"overlap_s": overlap_s})
+            made = await self.api.send(page, "POST", f"{_api(page)}/rotate", {"overlap_s": overlap_s})
         except (ApiRefused, FormRefused) as exc:
             return await self._rotation(page, draft, fault_of(exc, "keys", orders.FIELDS))
         self._once.keep(page, made["key"], made["name"])
@@ -147,16 +148,14 @@ class KeyPages:
 
     async def revoke(self, page: PageContext) -> PageAnswer:
         """End a key."""
-        await self.api.send(page, "DELETE", f"{API}/{_id(page)}")
+        await self.api.send(page, "DELETE", _api(page))
         return Redirect(f"{PATH}?done=revoked")
-
-
-_DONE: Final = {name: f"keys.done_{name}" for name in ("changed", "revoked", "named")}
 
 
 def _zone(page: PageContext) -> str:
     return page.known_user.profile.time_zone
 
 
-def _id(page: PageContext) -> str:
-    return quote(page.scope["path_params"]["key_id"], safe="")
+def _api(page: PageContext) -> str:
+    """Return where the API has the key that the page is about."""
+    return f"{API}/{page.path_part('key_id')}"

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from servicekit.errors import ErrorReason, NotFound
 from services.gateway.console.forms.confirming import confirm
 from services.gateway.console.forms.draft import Draft, draft_of
 from services.gateway.console.forms.faults import Fault, fault_of
 from services.gateway.console.forms.once import ShownOnce
+from services.gateway.console.forms.shown import done_of, form_page, one_of
 from services.gateway.console.notices.channels import Kind
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.own_api import ApiRefused, OwnApi
-from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_context import PageContext, part_of_path
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 ROWS: Final = 20
 DONE: Final = ("changed", "tested", "redelivered", "confirmed", "switched")
@@ -45,15 +45,15 @@ class ChannelPages:
             (f"{one}/redeliver", None, self.redeliver),
             (f"{one}/delete", self.ask_end, self.end),
         )
-        return [page_endpoint(path, self.shared, get, post, login_required=True) for path, get, post in pages]
+        return member_pages(self.shared, pages)
 
     async def ask(self, page: PageContext) -> PageAnswer:
         """Show the form for a new one."""
         return self._form(draft_of(kind="email"))
 
     def _form(self, draft: Draft, fault: Fault | None = None) -> TemplatePage:
-        values = {"draft": draft, "fault": fault, "kind": self.kind}
-        return TemplatePage(f"{self.kind.room}/new.html", values, fault.status if fault else 200)
+        values = {"draft": draft, "kind": self.kind}
+        return form_page(f"{self.kind.room}/new.html", values, fault)
 
     async def create(self, page: PageContext) -> PageAnswer:
         """Make one; its secret is shown on a page of its own."""
@@ -66,7 +66,7 @@ class ChannelPages:
         if "secret" in made:
             self.once.keep(page, made["secret"], made["url"])
             return Redirect(f"{self.kind.path}/made")
-        return Redirect(f"{self.kind.path}/{quote(made['id'], safe='')}")
+        return Redirect(f"{self.kind.path}/{part_of_path(made['id'])}")
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show one with what went by it."""
@@ -84,12 +84,11 @@ class ChannelPages:
             "deliveries": found and found["data"],
             "more": f"{here}?{urlencode({'page': following})}" if following else "",
             "draft": draft,
-            "fault": fault,
             "kind": self.kind,
             "here_path": here,
-            "done": _done(page),
+            "done": done_of(page, "notices", DONE),
         }
-        return TemplatePage(f"{self.kind.room}/one.html", values, fault.status if fault else 200)
+        return form_page(f"{self.kind.room}/one.html", values, fault)
 
     async def change(self, page: PageContext) -> PageAnswer:
         """Change name and address."""
@@ -116,7 +115,7 @@ class ChannelPages:
     async def redeliver(self, page: PageContext) -> PageAnswer:
         """Send something on its way again."""
         draft, channel = Draft(page.form), await self._channel(page)
-        again = f"/deliveries/{quote(draft.one('delivery_id'), safe='')}/redeliver"
+        again = f"/deliveries/{part_of_path(draft.one('delivery_id'))}/redeliver"
         return await self._try(page, channel, draft, ("POST", again, None), "redelivered")
 
     async def _try(
@@ -141,19 +140,11 @@ class ChannelPages:
         return Redirect(f"{self.kind.back}?done=deleted")
 
     async def _channel(self, page: PageContext) -> Any:
-        wanted = page.scope["path_params"]["channel_id"]
-        for channel in (await self.api.get(page, self.kind.api))["data"]:
-            if channel["id"] == wanted:
-                return channel
-        raise NotFound(ErrorReason.NOT_FOUND, "There is no such channel.")
+        channels = (await self.api.get(page, self.kind.api))["data"]
+        return one_of(channels, page.path_value("channel_id"), "channel")
 
     def _api(self, page: PageContext) -> str:
-        return f"{self.kind.api}/{quote(page.scope['path_params']['channel_id'], safe='')}"
+        return f"{self.kind.api}/{page.path_part('channel_id')}"
 
     def _here(self, page: PageContext) -> str:
-        return f"{self.kind.path}/{quote(page.scope['path_params']['channel_id'], safe='')}"
-
-
-def _done(page: PageContext) -> str:
-    done = first(page.query, "done")
-    return f"notices.done_{done}" if done in DONE else ""
+        return f"{self.kind.path}/{page.path_part('channel_id')}"

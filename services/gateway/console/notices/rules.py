@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
-from servicekit.errors import ErrorReason, NotFound
 from services.gateway.console.budgets.owners import Owners, owners_of
 from services.gateway.console.forms.confirming import confirm
 from services.gateway.console.forms.draft import Draft, draft_of
 from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
+from services.gateway.console.forms.shown import done_of, form_page, one_of
 from services.gateway.console.forms.values import count_in
 from services.gateway.console.notices.channels import ALERTS, CHANNELS, HOOKS
 from services.gateway.edge.endpoint import Endpoint
@@ -19,7 +18,7 @@ from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 API: Final = "/v1/alerts"
 RULE: Final = f"{ALERTS}/rules/{{rule_id}}"
@@ -28,7 +27,7 @@ EVENTS: Final = (
     "usage.daily_summary",
 )  # fmt: skip
 FIELDS: Final = ("kind", "channels", "subject", "thresholds", "cooldown_s")
-_DONE: Final = {name: f"alerts.done_{name}" for name in ("made", "changed", "deleted")}
+DONE: Final = ("made", "changed", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class RulePages:
             (f"{RULE}/switch", None, self.switch),
             (f"{RULE}/delete", self.ask_end, self.end),
         )
-        return [page_endpoint(path, self.shared, get, post, login_required=True) for path, get, post in pages]
+        return member_pages(self.shared, pages)
 
     async def show(self, page: PageContext) -> PageAnswer:
         """List rules and channels."""
@@ -58,7 +57,7 @@ class RulePages:
             "rules": [{**rule, "about": _about(rule["subject"] or "", owners)} for rule in rules["data"]],
             "names": {channel["id"]: channel for channel in channels},
             "channels": [channel for channel in channels if channel["kind"] != "webhook"],
-            "done": _DONE.get(first(page.query, "done"), ""),
+            "done": done_of(page, "alerts", DONE),
         }
         return TemplatePage("alerts/list.html", values)
 
@@ -81,13 +80,12 @@ class RulePages:
         subjects = {**own, **_named("key", owners.keys), **_named("grant", owners.apps)}
         values = {
             "draft": draft,
-            "fault": fault,
             "rule": rule,
             "channels": channels,
             "subjects": subjects,
             "events": EVENTS,
         }
-        return TemplatePage("alerts/form.html", values, fault.status if fault else 200)
+        return form_page("alerts/form.html", values, fault)
 
     async def create(self, page: PageContext) -> PageAnswer:
         """Make a rule."""
@@ -115,14 +113,14 @@ class RulePages:
         """Change a rule; its kind stays."""
         draft, rule = Draft(page.form), await self._rule(page)
         try:
-            await self.api.send(page, "PATCH", f"{API}/{_id(page)}", _said(draft))
+            await self.api.send(page, "PATCH", _api(page), _said(draft))
         except (ApiRefused, FormRefused) as exc:
             return await self._form(page, draft, fault_of(exc, "alerts", FIELDS), rule)
         return Redirect(f"{ALERTS}?done=changed")
 
     async def switch(self, page: PageContext) -> PageAnswer:
         """Switch a rule on or off."""
-        await self.api.send(page, "PATCH", f"{API}/{_id(page)}", {"enabled": first(page.form, "enabled") == "on"})
+        await self.api.send(page, "PATCH", _api(page), {"enabled": first(page.form, "enabled") == "on"})
         return Redirect(f"{ALERTS}?done=changed")
 
     async def ask_end(self, page: PageContext) -> PageAnswer:
@@ -132,15 +130,11 @@ class RulePages:
 
     async def end(self, page: PageContext) -> PageAnswer:
         """Forget a rule."""
-        await self.api.send(page, "DELETE", f"{API}/{_id(page)}")
+        await self.api.send(page, "DELETE", _api(page))
         return Redirect(f"{ALERTS}?done=deleted")
 
     async def _rule(self, page: PageContext) -> Any:
-        wanted = page.scope["path_params"]["rule_id"]
-        for rule in (await self.api.get(page, API))["data"]:
-            if rule["id"] == wanted:
-                return rule
-        raise NotFound(ErrorReason.NOT_FOUND, "There is no such rule.")
+        return one_of((await self.api.get(page, API))["data"], page.path_value("rule_id"), "rule")
 
 
 def _said(draft: Draft) -> dict[str, Any]:
@@ -166,5 +160,6 @@ def _named(kind: str, owners: dict[str, str]) -> dict[str, str]:
     return {f"{kind}:{owner_id}": name for owner_id, name in owners.items()}
 
 
-def _id(page: PageContext) -> str:
-    return quote(page.scope["path_params"]["rule_id"], safe="")
+def _api(page: PageContext) -> str:
+    """Return where the API has the rule that the page is about."""
+    return f"{API}/{page.path_part('rule_id')}"

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 from services.gateway.console.forms.draft import Draft, draft_of
 from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
 from services.gateway.console.forms.once import ShownOnce
+from services.gateway.console.forms.shown import done_of, form_page
 from services.gateway.console.forms.values import count_in
 from services.gateway.console.notices.channels import HOOKS, WEBHOOKS
 from services.gateway.edge.endpoint import Endpoint
-from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 OVERLAPS: Final = (0, 3600, 86_400, 604_800)
 
@@ -32,12 +31,12 @@ class WebhookPages:
     def all(self) -> list[Endpoint]:
         """Return the pages."""
         pages = ((WEBHOOKS, self.show, None), (f"{WEBHOOKS}/{{channel_id}}/rotate", self.ask_secret, self.rotate))
-        return [page_endpoint(path, self.shared, get, post, login_required=True) for path, get, post in pages]
+        return member_pages(self.shared, pages)
 
     async def show(self, page: PageContext) -> PageAnswer:
         """List the webhooks."""
         found = await self.api.get(page, HOOKS.api)
-        done = "webhooks.done_deleted" if first(page.query, "done") == "deleted" else ""
+        done = done_of(page, "webhooks", ("deleted",))
         return TemplatePage("webhooks/list.html", {"webhooks": found["data"], "done": done})
 
     async def ask_secret(self, page: PageContext) -> PageAnswer:
@@ -45,13 +44,13 @@ class WebhookPages:
         return await self._rotation(page, draft_of(overlap_s="86400"))
 
     async def _rotation(self, page: PageContext, draft: Draft, fault: Fault | None = None) -> TemplatePage:
-        values: dict[str, Any] = {"draft": draft, "fault": fault, "overlaps": OVERLAPS}
-        return TemplatePage("webhooks/rotate.html", values, fault.status if fault else 200)
+        values: dict[str, Any] = {"draft": draft, "overlaps": OVERLAPS}
+        return form_page("webhooks/rotate.html", values, fault)
 
     async def rotate(self, page: PageContext) -> PageAnswer:
         """Make a fresh secret, and show it on a page of its own."""
         draft = Draft(page.form)
-        path = f"{HOOKS.api}/{quote(page.scope['path_params']['channel_id'], safe='')}/rotate"
+        path = f"{HOOKS.api}/{page.path_part('channel_id')}/rotate"
         try:
             order = {"overlap_s": count_in(draft.one("overlap_s"), "overlap_s")}
             made = await self.api.send(page, "POST", path, order)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
-from urllib.parse import quote
 
 from services.gateway.console.playground.question import (
     FieldFault,
@@ -25,7 +24,7 @@ from services.gateway.pages.answers import FromApi, PageAnswer, TemplatePage
 from services.gateway.pages.language import TEXTS
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
-from services.gateway.pages.page_context import PageContext
+from services.gateway.pages.page_context import PageContext, part_of_path
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 PATH: Final = f"{CONSOLE}/playground"
@@ -121,7 +120,7 @@ class PlaygroundPages:
 
 
 def _place(answer_id: str) -> str:
-    return f"/v1/requests/{quote(answer_id, safe='')}"
+    return f"/v1/requests/{part_of_path(answer_id)}"
 
 
 def _form(

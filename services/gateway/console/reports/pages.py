@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from services.gateway.console.forms.confirming import confirm
 from services.gateway.console.forms.draft import Draft
 from services.gateway.console.forms.faults import Fault, fault_of
+from services.gateway.console.forms.shown import done_of, form_page
 from services.gateway.console.reports import orders
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
@@ -18,7 +19,7 @@ from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
 from services.gateway.pages.page_context import PageContext
-from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
+from services.gateway.pages.page_endpoint import PageDependencies, member_pages
 
 PATH: Final = f"{CONSOLE}/reports"
 SCHEDULES: Final = f"{PATH}/schedules"
@@ -30,7 +31,7 @@ CHOICES: Final = {
     "periods": orders.PERIODS,
     "rhythms": orders.RHYTHMS,
 }
-_DONE: Final = {name: f"reports.done_{name}" for name in ("ordered", "deleted", "scheduled", "switched", "unscheduled")}
+DONE: Final = ("ordered", "deleted", "scheduled", "switched", "unscheduled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class ReportPages:
             (f"{SCHEDULES}/{{schedule_id}}/delete", self.ask_schedule_end, self.end_schedule),
             (f"{PATH}/{{report_id}}/delete", self.ask_end, self.end),
         )
-        return [page_endpoint(path, self.shared, get, post, login_required=True) for path, get, post in pages]
+        return member_pages(self.shared, pages)
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show the form, the reports there are, and the schedules."""
@@ -60,13 +61,12 @@ class ReportPages:
         values = {
             **CHOICES,
             "draft": draft,
-            "fault": fault,
             "reports": [{**each, "link": _link(each)} for each in reports["data"]],
             "schedules": schedules["data"],
             "busy": fault is None and any(each["status"] in ("queued", "running") for each in reports["data"]),
-            "done": _DONE.get(first(page.query, "done"), ""),
+            "done": done_of(page, "reports", DONE),
         }
-        return TemplatePage("reports/list.html", values, fault.status if fault else 200)
+        return form_page("reports/list.html", values, fault)
 
     async def order(self, page: PageContext) -> PageAnswer:
         """Order a report; the page follows it."""
@@ -79,12 +79,12 @@ class ReportPages:
 
     async def ask_end(self, page: PageContext) -> PageAnswer:
         """Ask whether a report is to go."""
-        report = await self.api.get(page, f"{API}/{_id(page, 'report_id')}")
+        report = await self.api.get(page, f"{API}/{page.path_part('report_id')}")
         return confirm(page, "reports.delete", report["file_name"], PATH)
 
     async def end(self, page: PageContext) -> PageAnswer:
         """Delete a report, or stop it."""
-        await self.api.send(page, "DELETE", f"{API}/{_id(page, 'report_id')}")
+        await self.api.send(page, "DELETE", f"{API}/{page.path_part('report_id')}")
         return Redirect(f"{PATH}?done=deleted")
 
     async def ask_schedule(self, page: PageContext) -> PageAnswer:
@@ -92,9 +92,7 @@ class ReportPages:
         return self._schedule_form(orders.blank(page.language))
 
     def _schedule_form(self, draft: Draft, fault: Fault | None = None) -> TemplatePage:
-        return TemplatePage(
-            "reports/schedule.html", {**CHOICES, "draft": draft, "fault": fault}, fault.status if fault else 200
-        )
+        return form_page("reports/schedule.html", {**CHOICES, "draft": draft}, fault)
 
     async def schedule(self, page: PageContext) -> PageAnswer:
         """Have reports made again and again."""
@@ -107,7 +105,7 @@ class ReportPages:
 
     async def switch(self, page: PageContext) -> PageAnswer:
         """Have a schedule rest, or go on."""
-        path = f"{API_SCHEDULES}/{_id(page, 'schedule_id')}"
+        path = f"{API_SCHEDULES}/{page.path_part('schedule_id')}"
         now = await self.api.get(page, path)
         said = {name: now[name] for name in orders.SCHEDULE if now[name] is not None}
         await self.api.send(page, "PUT", path, {**said, "paused": first(page.form, "paused") == "on"})
@@ -115,12 +113,12 @@ class ReportPages:
 
     async def ask_schedule_end(self, page: PageContext) -> PageAnswer:
         """Ask whether a schedule is to go."""
-        await self.api.get(page, f"{API_SCHEDULES}/{_id(page, 'schedule_id')}")
+        await self.api.get(page, f"{API_SCHEDULES}/{page.path_part('schedule_id')}")
         return confirm(page, "reports.unschedule", "", PATH)
 
     async def end_schedule(self, page: PageContext) -> PageAnswer:
         """Delete a schedule; what it made stays."""
-        await self.api.send(page, "DELETE", f"{API_SCHEDULES}/{_id(page, 'schedule_id')}")
+        await self.api.send(page, "DELETE", f"{API_SCHEDULES}/{page.path_part('schedule_id')}")
         return Redirect(f"{PATH}?done=unscheduled")
 
 
@@ -130,7 +128,3 @@ def _link(report: Mapping[str, Any]) -> str:
         return ""
     parts = urlsplit(report["url"])
     return f"{parts.path}?{parts.query}"
-
-
-def _id(page: PageContext, name: str) -> str:
-    return quote(page.scope["path_params"][name], safe="")
