@@ -128,32 +128,6 @@
     }
   }
 
-  // Without scripts a snippet is selected by hand.
-  function offerCopies() {
-    for (const button of document.querySelectorAll("button.copies")) {
-      button.hidden = false;
-    }
-  }
-
-  document.addEventListener("click", async (event) => {
-    const button = event.target.closest("button.copies");
-    if (button === null) {
-      return;
-    }
-    const snippet = button.parentElement.querySelector("pre");
-    window.getSelection().selectAllChildren(snippet);
-    try {
-      await navigator.clipboard.writeText(snippet.textContent);
-    } catch {
-      // Pages without TLS have no clipboard elsewhere than on this machine; what is selected can be copied all the same.
-      if (!document.execCommand("copy")) {
-        return;
-      }
-    }
-    button.textContent = button.dataset.done;
-  });
-  offerCopies();
-
   form.addEventListener("submit", async (event) => {
     const asksCode = event.submitter && event.submitter.name === "act";
     if (asksCode || !form.elements.stream.checked) {
