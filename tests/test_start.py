@@ -19,6 +19,7 @@ NOT_AT_START: Final = (
     "xlsxwriter",
     "duckdb",
     "rich",  # terminals
+    "services.gateway.reference.completing",  # the description of the API
     "pygments",
 )
 IMPORT: Final = "import sys, importlib; [importlib.import_module(name) for name in sys.argv[1:]]; print(*sys.modules)"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import functools
+from functools import partial
+from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from starlette.routing import BaseRoute, Match, Route
@@ -30,7 +31,6 @@ from services.gateway.inference.anthropic.entering import enter, is_anthropic, s
 from services.gateway.inference.routes.access import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.pages.own_api import OwnApi
-from services.gateway.reference.completing import complete
 from services.gateway.room_pages import page_endpoints, protocol_endpoints
 from services.gateway.rooms import (
     LISTS_IN_QUERIES,
@@ -134,5 +134,12 @@ def _description(table: AccessTable) -> Description:
     return Description(
         hot=OPERATIONS,
         components={**components(), **body_components()},
-        complete=functools.partial(complete, need_of=table.need_of),
+        complete=partial(_complete, table),
     )
+
+
+def _complete(table: AccessTable, whole: dict[str, Any]) -> None:
+    # Not at the top: its words and examples are read from files, for those who ask for the description.
+    from services.gateway.reference.completing import complete
+
+    complete(whole, table.need_of)
