@@ -15,7 +15,7 @@ import structlog
 from yoyo import get_backend, read_migrations
 from yoyo.exceptions import LockTimeout
 
-from servicekit.postgres import LOST, sql
+from servicekit.postgres import UNUSABLE, sql
 
 log = structlog.get_logger()
 
@@ -111,11 +111,11 @@ async def _missing(dsn: str, schema: str, wanted: set[str]) -> str:
     """Return in a few words what is missing, empty when nothing is."""
     try:
         connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
-    except (*LOST, asyncpg.PostgresError) as exc:
+    except UNUSABLE as exc:
         return f"the database: {exc or type(exc).__name__}"
     try:
         rows = await connection.fetch(sql(APPLIED, schema=schema), timeout=CONNECT_TIMEOUT_S)
-    except (*LOST, asyncpg.PostgresError) as exc:
+    except UNUSABLE as exc:
         return f"the schema: {exc or type(exc).__name__}"
     finally:
         connection.terminate()

@@ -26,6 +26,8 @@ LOST: Final = (
     asyncpg.InternalClientError,
     asyncpg.ReadOnlySQLTransactionError,
 )
+# The same, or it answers that it cannot: a schema that is not migrated yet, a right that is missing.
+UNUSABLE: Final = (*LOST, asyncpg.PostgresError)
 CONNECTIONS: Final = Gauge(
     "razvilka_postgres_connections",
     "Connections to PostgreSQL of each pool of the process: open, idle of these, and the most that it opens.",

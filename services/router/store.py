@@ -11,14 +11,11 @@ from typing import Any, Final, TypeAlias
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from servicekit.postgres import LOST
 from services.router.domain.catalog import Price
 from services.router.domain.overrides import Move, Ordered, Overrides, PatchOrder, PriceOrder
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
-# What asyncpg raises when PostgreSQL is away, slow, or not migrated yet.
-UNUSABLE: Final = (*LOST, asyncpg.PostgresError)
 
 
 class RouterStore:

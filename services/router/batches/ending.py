@@ -12,6 +12,7 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import NotFound
+from servicekit.postgres import UNUSABLE
 from services.router.batches.domain.result_lines import EndedLine, result_line
 from services.router.batches.domain.values import Batch, Counts, LineResult, Owner, Purpose, Status
 from services.router.batches.files import MEGABYTE, new_file_id
@@ -21,7 +22,7 @@ from services.router.batches.store.batches import BatchStore
 from services.router.batches.store.deferred_calls import DeferredCallStore
 from services.router.batches.store.files import FileStore
 from services.router.batches.store.lines import LineStore, StoredLine
-from services.router.store import UNUSABLE, Connection, Pool
+from services.router.store import Connection, Pool
 
 log = structlog.get_logger()
 

@@ -17,12 +17,13 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, InvalidRequest, NotFound, Unavailable
+from servicekit.postgres import UNUSABLE
 from services.router.catalog.build import price_entries
 from services.router.catalog.document import ChannelEntry, ModelEntry, ProviderDocument
 from services.router.catalog.live import LiveCatalog
 from services.router.domain.catalog import Catalog, Model, Price
 from services.router.domain.overrides import BadPatch, Move, Ordered, PatchOrder, PriceOrder, patched
-from services.router.store import UNUSABLE, RouterStore
+from services.router.store import RouterStore
 
 log = structlog.get_logger()
 

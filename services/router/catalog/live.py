@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
+from servicekit.postgres import UNUSABLE
 from services.router import metrics
 from services.router.cache import ChannelCache
 from services.router.catalog.build import CatalogError, build_catalog, catalog_version
@@ -18,7 +19,7 @@ from services.router.catalog.edits import edited
 from services.router.catalog.files import CatalogFiles, Files, Stamp
 from services.router.domain.catalog import Catalog, Model
 from services.router.domain.overrides import BadPatch, Overrides, patched, with_prices
-from services.router.store import UNUSABLE, RouterStore
+from services.router.store import RouterStore
 
 log = structlog.get_logger()
 

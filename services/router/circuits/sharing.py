@@ -12,13 +12,13 @@ from typing import Final
 import structlog
 
 from servicekit.clock import Clock
+from servicekit.postgres import UNUSABLE
 from services.router import metrics as router_metrics
 from services.router.circuits import metrics
 from services.router.circuits.channel import LOST, News, NewsChannel
 from services.router.circuits.circuits import Circuits
 from services.router.circuits.domain.news import Change
 from services.router.circuits.store import CircuitStore
-from services.router.store import UNUSABLE
 
 log = structlog.get_logger()
 

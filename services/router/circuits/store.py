@@ -13,7 +13,7 @@ from services.router.store import Pool
 
 
 class CircuitStore:
-    """Tables `circuits` and `drains`. Methods raise what is in `services.router.store.UNUSABLE`."""
+    """Tables `circuits` and `drains`. Methods raise what is in `servicekit.postgres.UNUSABLE`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -8,6 +8,7 @@ import structlog
 
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, Unavailable
+from servicekit.postgres import UNUSABLE
 from services.router.circuits.circuits import Circuits
 from services.router.circuits.domain.news import CircuitView, Drain
 from services.router.circuits.domain.target import Target
@@ -16,7 +17,6 @@ from services.router.circuits.store import CircuitStore
 from services.router.domain.catalog import Catalog
 from services.router.status.domain.health import ModelHealth
 from services.router.status.store import StatusStore
-from services.router.store import UNUSABLE
 
 log = structlog.get_logger()
 

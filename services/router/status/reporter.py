@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from servicekit.clock import Clock
+from servicekit.postgres import UNUSABLE
 from services.router import metrics
 from services.router.circuits.channel import LOST, NewsChannel
 from services.router.circuits.circuits import Circuits
@@ -17,7 +18,6 @@ from services.router.domain.catalog import Catalog, Model
 from services.router.status.domain.health import UNKNOWN, HealthTracker, ModelHealth, Seen
 from services.router.status.domain.judgement import begun, judged
 from services.router.status.store import StatusStore
-from services.router.store import UNUSABLE
 
 log = structlog.get_logger()
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from servicekit.postgres import LOST
-from services.router.store import UNUSABLE
+from servicekit.postgres import LOST, UNUSABLE
 
 
 @pytest.mark.parametrize("failure", LOST, ids=lambda failure: failure.__name__)

@@ -6,7 +6,7 @@ from typing import Final
 
 import asyncpg
 
-from servicekit.postgres import LOST
+from servicekit.postgres import UNUSABLE
 
 # Fails while the migrations have not run, or the role may not read.
 PROBE: Final = """
@@ -21,6 +21,6 @@ async def is_migrated(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
     """Tell whether PostgreSQL answers within a second and has our tables."""
     try:
         await pool.execute(PROBE, timeout=1.0)
-    except (*LOST, asyncpg.PostgresError):
+    except UNUSABLE:
         return False
     return True
