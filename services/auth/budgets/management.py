@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from servicekit.call import current_call
 from servicekit.clock import Clock
 from servicekit.errors import ErrorReason, NotFound, PermissionDenied
 from services.auth.budgets.domain.cap import Cap, CapOrder, Owner, Source, check_change, check_new
@@ -23,6 +22,7 @@ from services.auth.budgets.store.caps import (
     update_cap,
 )
 from services.auth.shared.administrators import Administrators
+from services.auth.shared.audit_events import event_of_call
 from services.auth.shared.domain.account import Account
 from services.auth.shared.domain.audit import AuditAction, AuditEvent
 from services.auth.shared.domain.bounds import check_room
@@ -244,7 +244,6 @@ async def _remove(unit: UnitOfWork, cap: Cap, actor_id: str) -> None:
 
 def _event(action: AuditAction, cap: Cap, actor_id: str, unit: UnitOfWork) -> AuditEvent:
     details = {
-        "request_id": current_call().request_id,
         "budget": cap.id,
         "measure": cap.measure,
         "period": cap.period,
@@ -252,4 +251,4 @@ def _event(action: AuditAction, cap: Cap, actor_id: str, unit: UnitOfWork) -> Au
         "amount": str(cap.amount),
         "mode": cap.mode.value,
     }
-    return AuditEvent(unit.at, f"user:{actor_id}", action, cap.subject, details)
+    return event_of_call(unit.at, f"user:{actor_id}", action, cap.subject, **details)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from servicekit.call import current_call
 from servicekit.errors import Conflict, ErrorReason, NotFound
 from services.auth.budgets.domain.cap import Owner
 from services.auth.budgets.domain.organization import DEFAULT_ZONE, Membership, Organization, check_name
@@ -19,6 +18,7 @@ from services.auth.budgets.store.organizations import (
     organization_of,
 )
 from services.auth.shared.administrators import Administrators
+from services.auth.shared.audit_events import event_of_call
 from services.auth.shared.domain.audit import AuditAction, AuditEvent
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.time_zone import check_time_zone
@@ -137,5 +137,5 @@ def _no_organization() -> NotFound:
 
 
 def _event(action: AuditAction, admin_user_id: str, organization_id: str, unit: UnitOfWork, **facts: str) -> AuditEvent:
-    details = {"request_id": current_call().request_id, **facts}
-    return AuditEvent(unit.at, f"user:{admin_user_id}", action, f"{Owner.ORGANIZATION}:{organization_id}", details)
+    subject = f"{Owner.ORGANIZATION}:{organization_id}"
+    return event_of_call(unit.at, f"user:{admin_user_id}", action, subject, **facts)

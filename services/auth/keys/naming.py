@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from servicekit.call import current_call
 from servicekit.errors import ErrorReason, NotFound
-from services.auth.shared.domain.audit import AuditAction, AuditEvent
+from services.auth.shared.audit_events import event_of_call
+from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.model_names import check_names
 from services.auth.shared.store.accounts import lock_account
@@ -46,8 +46,9 @@ class ModelNaming:
             async with unit.rows_of(user_id):
                 await save_names(unit.connection, user_id, line, checked, unit.at)
             subject = f"key:{key_id}" if key_id else f"user:{user_id}"
-            details = {"request_id": current_call().request_id, "names": ", ".join(checked)}
-            unit.record(AuditEvent(unit.at, f"user:{user_id}", AuditAction.MODELS_NAMED, subject, details))
+            unit.record(
+                event_of_call(unit.at, f"user:{user_id}", AuditAction.MODELS_NAMED, subject, names=", ".join(checked))
+            )
 
         await self._units.run(save)
         return checked

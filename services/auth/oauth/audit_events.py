@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextvars import ContextVar
 from datetime import datetime
 
-from servicekit.call import current_call
 from services.auth.oauth.domain.code import AuthorizationCode
 from services.auth.oauth.domain.grant import Grant
 from services.auth.oauth.domain.scope_parameter import as_text
+from services.auth.shared.audit_events import event_of_call
 from services.auth.shared.domain.audit import AuditAction, AuditEvent
 
 MAX_ADDRESS_LENGTH = 64
@@ -29,7 +29,7 @@ def current_address() -> str:
 def audit_event(action: AuditAction, at: datetime, *, actor: str, subject: str, **details: str) -> AuditEvent:
     """Return an entry; details never hold a secret."""
     where = {"ip": _address.get()} if _address.get() else {}
-    return AuditEvent(at, actor, action, subject, {**details, **where, "request_id": current_call().request_id})
+    return event_of_call(at, actor, action, subject, **{**details, **where})
 
 
 def issue_event(action: AuditAction, grant: Grant, now: datetime, jti: str) -> AuditEvent:

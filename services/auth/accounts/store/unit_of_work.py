@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
-from servicekit.call import current_call
 from servicekit.failpoints import failpoint
 from services.auth.accounts.domain.login_session import LoginSession
 from services.auth.accounts.domain.mail import NewMail
 from services.auth.accounts.store.mails import insert_mail
-from services.auth.shared.domain.audit import AuditAction, AuditEvent
+from services.auth.shared.audit_events import event_of_call
+from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.origin import Origin
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.store.unit_of_work import Connection, UnitOfWork, UnitsOfWork
@@ -38,10 +38,8 @@ class AccountUnit(UnitOfWork):
 
     def note_of(self, action: AuditAction, subject: str, actor: str, **details: str) -> None:
         """Have the audit log say that the actor did this to something, such as `key:<id>`."""
-        facts = {"request_id": current_call().request_id, **details}
-        if self._origin.ip:
-            facts["ip"] = self._origin.ip
-        self.record(AuditEvent(self.at, actor, action, subject, facts))
+        where = {"ip": self._origin.ip} if self._origin.ip else {}
+        self.record(event_of_call(self.at, actor, action, subject, **{**details, **where}))
 
     async def revoke_sessions(self, sessions: Iterable[LoginSession]) -> None:
         """Have the gateways told that these sessions ended."""
