@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
 from uuid import UUID
 
 from servicekit.clock import Clock
-from servicekit.errors import ErrorReason, InvalidRequest, NotFound
+from servicekit.errors import ErrorReason, NotFound
 from services.auth.keys import metrics
 from services.auth.keys.audit_events import key_event
 from services.auth.keys.domain import api_key, page
@@ -28,15 +27,13 @@ from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.bounds import Bounds, check_room
 from services.auth.shared.domain.delegation import Asker, Authority, Delegation, Made, delegate, makers_of
 from services.auth.shared.domain.identifier import check_id
+from services.auth.shared.domain.overlap import check_overlap
 from services.auth.shared.domain.revocation import RevokedKind
 from services.auth.shared.in_person import InPerson
 from services.auth.shared.store.accounts import lock_account
 from services.auth.shared.store.descendants import adopt
 from services.auth.shared.store.makers import hold_maker
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
-
-# Longer than a month, the old key was not rotated but doubled.
-MAX_OVERLAP_S: Final = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,18 +212,6 @@ async def _revoke(unit: UnitOfWork, user_id: str, key_id: str) -> bool:
     await unit.revoke(RevokedKind.KEY, key_id)
     unit.record(key_event(AuditAction.KEY_REVOKED, user_id, key_id, unit.at))
     return True
-
-
-def check_overlap(overlap_s: int) -> None:
-    """Refuse an overlap out of bounds.
-
-    Raises:
-        InvalidRequest: it is.
-    """
-    if not 0 <= overlap_s <= MAX_OVERLAP_S:
-        raise InvalidRequest(
-            ErrorReason.INVALID_PARAMETERS, f"The overlap must be 0 to {MAX_OVERLAP_S} seconds.", param="overlap_s"
-        )
 
 
 def _new_key(key_id: str, order: CheckedOrder, secret: str, now: datetime) -> ApiKey:

@@ -26,14 +26,13 @@ from services.auth.shared.domain.delegation import (
     makers_of,
 )
 from services.auth.shared.domain.identifier import check_id
+from services.auth.shared.domain.overlap import check_overlap
 from services.auth.shared.in_person import InPerson
 from services.auth.shared.store.accounts import lock_account
 from services.auth.shared.store.makers import hold_maker
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
 
 CHANGEABLE: Final = ("name", "redirect_uris", "scopes", "dpop_bound", "requires_pushed")
-# As of keys: longer than a month, a secret was not rotated but doubled.
-MAX_OVERLAP_S: Final = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +106,7 @@ class ClientChanges:
             Unauthenticated: it ended meanwhile, or nobody asks who may.
         """
         _check_ids(owner_user_id, client_id)
-        if not 0 <= overlap_s <= MAX_OVERLAP_S:
-            raise _invalid(f"The overlap must be 0 to {MAX_OVERLAP_S} seconds.", "overlap_s")
+        check_overlap(overlap_s)
         await self._in_person.check(asker, owner_user_id)
         secret = new_secret(SecretKind.CLIENT_SECRET)
 

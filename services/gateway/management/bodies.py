@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 Period = Literal["day", "month", "total"]
 Text = StrictStr
+# As auth has it.
+MOST_OVERLAP_S: Final = 30 * 86_400
 
 
 class Strict(BaseModel):
@@ -145,7 +147,7 @@ class ExpiringModels(BaseModel):
 class RotationBody(Strict):
     """How long the old key goes on working beside the new one."""
 
-    overlap_s: StrictInt = Field(3600, ge=0, le=30 * 86_400)
+    overlap_s: StrictInt = Field(3600, ge=0, le=MOST_OVERLAP_S)
 
 
 class RevokedBody(BaseModel):

@@ -18,7 +18,6 @@ SCOPES: Final = (*IDENTITY, *(scope.value for scope in Scope if scope is not Sco
 DEFAULT_SCOPES: Final = ("openid", "models:read", "completions:write")
 FIELDS: Final = ("name", "redirect_uris", "scopes", "grant_types", "overlap_s")
 FLAGS: Final = ("dpop_bound_access_tokens", "require_pushed_authorization_requests")
-OVERLAPS: Final = (0, 3600, 86_400, 7 * 86_400, 30 * 86_400)
 
 
 def blank() -> Draft:

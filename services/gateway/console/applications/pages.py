@@ -14,7 +14,7 @@ from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
 from services.gateway.console.forms.once import ShownOnce
 from services.gateway.console.forms.proof import prove
 from services.gateway.console.forms.shown import done_of, form_page, one_of
-from services.gateway.console.forms.values import count_in
+from services.gateway.console.forms.values import OVERLAPS, count_in
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
@@ -126,7 +126,7 @@ class ApplicationPages:
         return await self._rotation(page, draft_of(overlap_s="86400"))
 
     async def _rotation(self, page: PageContext, draft: Draft, fault: Fault | None = None) -> TemplatePage:
-        values = {"client": await self._client(page), "draft": draft, "overlaps": orders.OVERLAPS}
+        values = {"client": await self._client(page), "draft": draft, "overlaps": OVERLAPS}
         return form_page("applications/rotate.html", values, fault)
 
     async def rotate(self, page: PageContext) -> PageAnswer:

@@ -11,6 +11,8 @@ from services.gateway.console.forms.faults import FormRefused
 
 # Ten places before the point: a thousand million roubles, which is the most that the API takes.
 _ROUBLES: Final = re.compile(r"([0-9]{1,10})(?:[.,]([0-9]{1,6}))?")
+# Seconds for which an old secret of a key or an application may go on working, as forms offer them.
+OVERLAPS: Final = (0, 3600, 86_400, 7 * 86_400, 30 * 86_400)
 _COUNT: Final = re.compile(r"[0-9]{1,15}")
 _BLANKS: Final = str.maketrans("", "", " \u00a0\u202f")
 

@@ -18,7 +18,6 @@ DEFAULT_SCOPES: Final = (
 )  # fmt: skip
 PERIODS: Final = ("month", "day", "total")
 CACHES: Final = ("off", "on")
-OVERLAPS: Final = (0, 3600, 86_400, 7 * 86_400, 30 * 86_400)
 # Of the form, which shows what the API says of each.
 FIELDS: Final = ("name", "scopes", "models", "ip_allow_list", "expires_at", "budget", "cache", "overlap_s")
 

@@ -14,7 +14,7 @@ from services.gateway.console.forms.faults import Fault, FormRefused, fault_of
 from services.gateway.console.forms.once import ShownOnce
 from services.gateway.console.forms.proof import prove
 from services.gateway.console.forms.shown import done_of, form_page
-from services.gateway.console.forms.values import count_in
+from services.gateway.console.forms.values import OVERLAPS, count_in
 from services.gateway.console.keys import orders
 from services.gateway.console.keys.listing import rows_of, state_of
 from services.gateway.edge.endpoint import Endpoint
@@ -127,7 +127,7 @@ class KeyPages:
         return await self._rotation(page, Draft([("overlap_s", "86400")]))
 
     async def _rotation(self, page: PageContext, draft: Draft, fault: Fault | None = None) -> TemplatePage:
-        values = {"key": await self._key(page), "draft": draft, "overlaps": orders.OVERLAPS}
+        values = {"key": await self._key(page), "draft": draft, "overlaps": OVERLAPS}
         return form_page("keys/rotate.html", values, fault)
 
     async def rotate(self, page: PageContext) -> PageAnswer:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
-from services.gateway.management.bodies import CacheDefault, Strict
+from services.gateway.management.bodies import MOST_OVERLAP_S, CacheDefault, Strict
 
 Text = StrictStr
 
@@ -41,4 +41,4 @@ class ClientChangeBody(Strict):
 class ClientSecretRotationBody(Strict):
     """How long the secret before goes on working beside the fresh one."""
 
-    overlap_s: StrictInt = Field(86_400, ge=0, le=30 * 86_400)
+    overlap_s: StrictInt = Field(86_400, ge=0, le=MOST_OVERLAP_S)

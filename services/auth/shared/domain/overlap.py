@@ -1,0 +1,22 @@
+"""How long a secret may go on working beside the one that took its place."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from servicekit.errors import ErrorReason, InvalidRequest
+
+# Longer than a month, the old one was not rotated but doubled.
+MAX_OVERLAP_S: Final = 30 * 86_400
+
+
+def check_overlap(overlap_s: int) -> None:
+    """Refuse an overlap out of bounds.
+
+    Raises:
+        InvalidRequest: it is.
+    """
+    if not 0 <= overlap_s <= MAX_OVERLAP_S:
+        raise InvalidRequest(
+            ErrorReason.INVALID_PARAMETERS, f"The overlap must be 0 to {MAX_OVERLAP_S} seconds.", param="overlap_s"
+        )
