@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from services.gateway.availability.spans import SPANS
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, TemplatePage
@@ -16,7 +17,6 @@ from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint, recognise
 
 PATH: Final = "/status"
-SPANS: Final = ("24h", "7d", "90d")
 # Of so many incidents, the newest, a person is told how many of their requests they affected.
 MOST_LOOKED_AT: Final = 8
 # Below these shares a bar is not good, and bad.
@@ -40,11 +40,11 @@ class StatusPage:
         await recognise(page, self.shared.accounts)
         status = await self.api.get(page, "/status.json")
         asked = first(page.query, "span")
-        span = asked if asked in SPANS else SPANS[0]
+        span = asked if asked in SPANS else next(iter(SPANS))
         values = {
             "status": status,
             "span": span,
-            "spans": SPANS,
+            "spans": tuple(SPANS),
             "providers": [_provider(each, span) for each in status["providers"] or ()],
             "incidents": await self._incidents(page, status["incidents"]),
         }

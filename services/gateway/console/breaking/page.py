@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 from servicekit.errors import ErrorReason, NotFound, ServiceError
 from services.gateway.console.breaking.emulated import EmulatedProvider
 from services.gateway.console.breaking.faults import ALARMS, FAULTS, PROVIDER, button_of, for_a_minute
 from services.gateway.console.demo import is_local
+from services.gateway.console.playground.asked import chat_models, known_request
 from services.gateway.console.playground.question import once_name
 from services.gateway.console.playground.snippets import CHAT
 from services.gateway.edge.endpoint import Endpoint
@@ -64,7 +64,7 @@ class BreakPages:
     async def show(self, page: PageContext) -> PageAnswer:
         """Show the buttons, what they do now, and the question that was just asked."""
         asked = first(page.query, "request")
-        request = await self._request(page, asked) if asked else None
+        request = await known_request(page, self.api, asked) if asked else None
         return await self._page(page, {"request": request})
 
     async def change(self, page: PageContext) -> PageAnswer:
@@ -86,14 +86,16 @@ class BreakPages:
     async def ask(self, page: PageContext) -> PageAnswer:
         """Ask the provider once or several times, with another one to stand in, and show the last of it."""
         count = MANY if first(page.form, "many") else 1
-        body = _question(page, await self.api.get(page, "/v1/models"))
+        body = _question(page, await chat_models(page, self.api))
         name = first(page.form, "once") or secrets.token_urlsafe(16)
         # One after the other, so that a circuit that opens is seen by those that follow.
         answers = [await self._asked(page, body, once_name(name, at, body)) for at in range(count)]
         last = answers[-1]
         if isinstance(last, ApiRefused):
-            return await self._page(page, {"refused": last, "request": await self._request(page, last.request_id)})
-        return Redirect(f"{PATH}?request={quote(last, safe='')}")
+            return await self._page(
+                page, {"refused": last, "request": await known_request(page, self.api, last.request_id)}
+            )
+        return Redirect(f"{PATH}?request={part_of_path(last)}")
 
     async def show_effect(self, page: PageContext) -> PageAnswer:
         """Return the part of the page that changes by itself."""
@@ -132,16 +134,9 @@ class BreakPages:
             return exc
         return answer_id
 
-    async def _request(self, page: PageContext, request_id: str) -> Any:
-        try:
-            return await self.api.get(page, f"/v1/requests/{part_of_path(request_id)}")
-        except ApiRefused:
-            return None
 
-
-def _question(page: PageContext, models: Mapping[str, Any]) -> dict[str, Any]:
+def _question(page: PageContext, chats: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return a question to the provider that breaks, and to the first model of another one if it cannot answer."""
-    chats = [model for model in models["data"] if model["kind"] == "chat" and model["pricing"] is not None]
     own = [model["id"] for model in chats if model["provider"] == PROVIDER][:1]
     others = [model["id"] for model in chats if model["provider"] != PROVIDER][:1]
     message = {"role": "user", "content": TEXTS[page.language]["break.question"]}

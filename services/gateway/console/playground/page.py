@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from services.gateway.console.playground.asked import chat_models, known_request, place_of_request
 from services.gateway.console.playground.question import (
     FieldFault,
     Question,
@@ -24,7 +25,7 @@ from services.gateway.pages.answers import FromApi, PageAnswer, TemplatePage
 from services.gateway.pages.language import TEXTS
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
-from services.gateway.pages.page_context import PageContext, part_of_path
+from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 
 PATH: Final = f"{CONSOLE}/playground"
@@ -66,7 +67,7 @@ class PlaygroundPages:
 
     async def show(self, page: PageContext) -> PageAnswer:
         """Show an empty form, or one of the model in the address."""
-        models = await self._models(page)
+        models = await chat_models(page, self.api)
         wanted = first(page.query, "model")
         known = [model["id"] for model in models]
         chosen = (wanted,) if wanted in known else tuple(known[:1])
@@ -75,7 +76,7 @@ class PlaygroundPages:
 
     async def ask(self, page: PageContext) -> PageAnswer:
         """Show what was answered, whole; or only the code that asks it."""
-        question, models = question_in(page.form), await self._models(page)
+        question, models = question_in(page.form), await chat_models(page, self.api)
         try:
             bodies = question.bodies()
         except FieldFault as exc:
@@ -92,35 +93,20 @@ class PlaygroundPages:
         try:
             body = question.bodies()[0]
         except FieldFault as exc:
-            return _form(page, await self._models(page), question, fault=exc)
+            return _form(page, await chat_models(page, self.api), question, fault=exc)
         return FromApi(partial(self.api.hand_over, page, CHAT, streamed(body)))
 
     async def figures(self, page: PageContext) -> PageAnswer:
         """Return what an answer took and cost, as a part of the page."""
-        found = await self.api.get(page, _place(first(page.query, "id")))
+        found = await self.api.get(page, place_of_request(first(page.query, "id")))
         return TemplatePage("playground_figures.html", {"request": found})
-
-    async def _models(self, page: PageContext) -> list[dict[str, Any]]:
-        found = await self.api.get(page, "/v1/models")
-        return [model for model in found["data"] if model["kind"] == "chat" and model["pricing"] is not None]
 
     async def _told(self, page: PageContext, body: dict[str, Any], once: str) -> Told:
         try:
             answer = await self.api.pay(page, CHAT, body, once=once)
         except ApiRefused as exc:
             return Told(body["model"], refused=exc)
-        return Told(body["model"], answer, await self._request(page, answer["id"]))
-
-    async def _request(self, page: PageContext, answer_id: str) -> Any:
-        """Return what is known of a request; None where nothing is yet: its answer was paid for all the same."""
-        try:
-            return await self.api.get(page, _place(answer_id))
-        except ApiRefused:
-            return None
-
-
-def _place(answer_id: str) -> str:
-    return f"/v1/requests/{part_of_path(answer_id)}"
+        return Told(body["model"], answer, await known_request(page, self.api, answer["id"]))
 
 
 def _form(
