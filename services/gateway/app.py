@@ -30,7 +30,7 @@ from services.gateway.edge.server.admin_listener import is_elsewhere
 from services.gateway.identity.access import AccessTable, Open
 from services.gateway.inference.anthropic.entering import enter, is_anthropic, speak_anthropic, speaks_anthropic
 from services.gateway.inference.keeping.orders import Admit, KeptOrders
-from services.gateway.inference.routes.access import BOTH_SPEAK
+from services.gateway.inference.paths import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.room_pages import page_endpoints, protocol_endpoints

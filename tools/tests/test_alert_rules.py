@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from services.gateway.edge.problems import RENDERING
-from services.gateway.inference.routes import access
+from services.gateway.inference import paths
 from tools import metrics_page
 from tools.stack.home import REPOSITORY
 
@@ -139,7 +139,7 @@ def test_availability_counts_exactly_the_errors_that_are_not_the_callers() -> No
     """A new reason with a status of 500 and more counts; one of the caller's never does."""
     exprs = [rule["expr"] for rule in rules(FOLDER / "slo.yaml") if rule.get("labels") == {"slo": "availability"}]
     ours = sorted(reason.value.lower() for reason, rendering in RENDERING.items() if rendering.status >= 500)
-    paid = (access.CHAT, access.COMPLETIONS, access.EMBEDDINGS, access.MESSAGES, access.RESPONSES)
+    paid = (paths.CHAT, paths.COMPLETIONS, paths.EMBEDDINGS, paths.MESSAGES, paths.RESPONSES)
 
     for expr in exprs:
         codes, routes = re.search(r'code=~"([^"]+)"', expr), re.search(r'route=~"([^"]+)"', expr)
