@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 
+from services.gateway.edge.money import roubles
 from services.gateway.pages.language import LANGUAGES, TEXTS
 from services.gateway.pages.numbers import Numbers, numbers_of
 from services.gateway.pages.static_files import URLS
@@ -87,7 +89,14 @@ def _filter(write: Callable[[Numbers, Any], str]) -> Callable[..., str]:
     return written
 
 
+def _sum(numbers: Numbers, micro_rub: int) -> Markup:
+    """Return an amount as people read it; to its last micro-rouble for who points at it, and for programs."""
+    whole = Markup('<data value="{}" title="{}">{}</data>')
+    return whole.format(roubles(micro_rub), numbers.exact_roubles(micro_rub), numbers.roubles(micro_rub))
+
+
 _ENVIRONMENT.filters.update(
+    sum_of=_filter(_sum),
     roubles=_filter(Numbers.roubles),
     exact_roubles=_filter(Numbers.exact_roubles),
     roubles_text=_filter(Numbers.roubles_text),
