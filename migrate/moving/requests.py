@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import count
 from typing import Any, Final
 
 from migrate.fates.fate import Moved
@@ -77,9 +76,9 @@ class _Batches:
         """Return the next batch, None behind the last row; other tasks run between its pieces."""
         filling = Filling(self._way, self._scan, self._plain, self._taken, self.moved)
         to = self._last
-        for piece in self._pieces:
-            filling.take(piece)
-            to = piece[-1][0]
+        for numbers, rows in self._pieces:
+            filling.take(numbers, rows)
+            to = numbers[-1]
             await asyncio.sleep(0)
             if filling.size >= BATCH:
                 break
@@ -106,17 +105,19 @@ class _Batches:
         return isinstance(fate, Moved) and fate.record.user_id not in self._way.absent
 
 
-def numbered(scan: Scan, table: Table, last: int) -> Iterator[list[tuple[int, Cells]]]:
-    """Yield pieces behind a row with the number of each row; without rowids it is a place in the order."""
+def numbered(scan: Scan, table: Table, last: int) -> Iterator[tuple[Sequence[int], Sequence[Cells]]]:
+    """Yield pieces behind a row, the numbers of their rows beside them; without rowids it is a place in the order."""
     if table.has_rowid:
         for piece in scan.cells(None if last <= PEOPLE_MOVED else (last,)):
-            yield [(cells[0], cells) for cells in piece]  # type: ignore[misc]
+            yield [cells[0] for cells in piece], piece  # type: ignore[misc]
         return
-    places = count()
+    begin = 0
     for piece in scan.cells():
-        behind = [(place, cells) for cells in piece if (place := next(places)) > last]
-        if behind:
-            yield behind
+        end = begin + len(piece)
+        first = max(begin, last + 1)
+        if first < end:
+            yield range(first, end), piece[first - begin :]
+        begin = end
 
 
 async def put_batch(way: Way, batch: Batch) -> None:
