@@ -14,6 +14,7 @@ from migrate.moving.counts import Counts
 from migrate.moving.filling import Filling, MovedRequests, Shown, Way
 from migrate.moving.months import MonthsApart, persistently
 from migrate.rules.verdict import Stored
+from migrate.source.faults import SourceFault
 from migrate.source.scan import Cells, Hole, Scan
 from migrate.source.tables import Table
 from migrate.usage_rows.plain_rows import PlainRows
@@ -82,6 +83,7 @@ class _Batches:
             await asyncio.sleep(0)
             if filling.size >= BATCH:
                 break
+        _check_number(to, filling.size)
         self.moved.holes = (*self._holes, *self._scan.holes)
         if not filling.size:
             return None
@@ -103,6 +105,16 @@ class _Batches:
     def _moves(self, values: Mapping[str, Stored]) -> bool:
         fate = booked(request_fate(values, self._way.reading, self._way.names), self._way.owners)
         return isinstance(fate, Moved) and fate.record.user_id not in self._way.absent
+
+
+def _check_number(last: int, rows: int) -> None:
+    """Refuse a last row whose number says where a run stands that has moved no row."""
+    if rows and last <= PEOPLE_MOVED:
+        raise SourceFault(
+            "source_low_rowids",
+            "No usage row has a rowid above -9223372036854775807, where counting begins. Stop 1.0, number them anew "
+            '(sqlite3: UPDATE "usage" SET rowid = rowid + 9223372036854775807), and run it again.',
+        )
 
 
 def numbered(scan: Scan, table: Table, last: int) -> Iterator[tuple[Sequence[int], Sequence[Cells]]]:
