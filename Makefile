@@ -38,7 +38,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 up: $(READY) ## Start the whole suite and print an address, a key and a curl that works
-	@$(BIN)/python -m tools.stack up
+	@RAZVILKA_PROBE_EVERY_S="$${RAZVILKA_PROBE_EVERY_S-300}" $(BIN)/python -m tools.stack up
 
 down: $(READY) ## Stop what `make up` started; the data stays
 	@$(BIN)/python -m tools.stack down
