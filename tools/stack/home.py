@@ -64,6 +64,11 @@ class Home:
         return self.root / "demo.env"
 
     @property
+    def probe_key(self) -> Path:
+        """Return the file with the key that pays for probes."""
+        return self.root / "probes.key"
+
+    @property
     def socket(self) -> Path:
         """Return the supervisor's control socket, elsewhere when the folder's own path is too long for one."""
         own = self.run / "supervisor.sock"
