@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
-.PHONY: capacity backup restore restore-proof chart rolling-restart
+.PHONY: capacity backup restore restore-proof chart rolling-restart pages-walk
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -102,6 +102,9 @@ journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "s
 
 assets: $(READY) ## Fetch the vendored files of pages from their packages again, and compare
 	@$(BIN)/python -m tools.assets
+
+pages-walk: $(READY) ## Look at every page in Chromium in each language, scheme, size and state; pictures in build/pages; ARGS="-k every"
+	@RAZVILKA_PAGES_WALK=1 $(BIN)/python -m pytest tests/browser/walk -q -n 0 --timeout=3600 $(ARGS)
 
 cli-alone: $(READY) ## Install the command line into an environment of its own and time `razvilka --help`
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/cli-alone

@@ -37,6 +37,10 @@ class Numbers:
         """Return an amount to its last micro-rouble: of one request, which often costs less than a kopeck."""
         return self._roubles(micro_rub, "#,##0.00####")
 
+    def fine_roubles(self, micro_rub: int) -> str:
+        """Return an amount to its last micro-rouble with four places at least, so that a column of them is in line."""
+        return self._roubles(micro_rub, "#,##0.0000##")
+
     def roubles_text(self, amount: str) -> str:
         """Return an amount as the API writes it ("0.001234"), to its last figure."""
         places = len(amount.partition(".")[2])

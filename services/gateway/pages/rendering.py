@@ -100,8 +100,15 @@ def _filter(write: Callable[[Numbers, Any], str]) -> Callable[..., str]:
     return written
 
 
+def _heading(text: str) -> str:
+    """Return what stands within sentences elsewhere as a heading: it begins with a capital."""
+    return text[:1].upper() + text[1:]
+
+
 _ENVIRONMENT.filters.update(
+    heading=_heading,
     roubles=_filter(Numbers.roubles),
+    fine_roubles=_filter(Numbers.fine_roubles),
     exact_roubles=_filter(Numbers.exact_roubles),
     roubles_text=_filter(Numbers.roubles_text),
     number=_filter(Numbers.number),
