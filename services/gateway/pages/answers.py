@@ -12,6 +12,7 @@ from servicekit.errors import Internal, NotFound, QuotaExceeded, ServiceError, U
 from services.gateway.edge.header_values import address_value
 from services.gateway.edge.problems import Headers, headers_of, status_of
 from services.gateway.edge.respond import Answer
+from services.gateway.pages.forms import once_token
 from services.gateway.pages.menu import menu
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.policy import REPORTING, page_policy, scripted_policy
@@ -106,6 +107,7 @@ def page_answer(page: PageContext, answer: Rendered) -> Answer:
 def _rendered(page: PageContext, shown: TemplatePage) -> bytes:
     values: dict[str, Any] = {
         "csrf": page.csrf if page.browser else "",
+        "once_token": once_token,
         "path": page.path,
         "menu": menu(is_admin=page.is_admin),
         "user": page.user,

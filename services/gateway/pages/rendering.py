@@ -77,19 +77,6 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def micro_rub_of(text: str) -> int | None:
-    """Return roubles as a person writes them ("500", "99,90") in micro-roubles; "" is 0, None is no amount."""
-    text = text.strip().replace("\u00a0", "").replace(" ", "").replace(",", ".")
-    if not text:
-        return 0
-    whole, dot, fraction = text.partition(".")
-    if not whole.isdecimal() or not whole.isascii() or len(whole) > 9 or (dot and not fraction.isdecimal()):
-        return None
-    if not fraction.isascii() or len(fraction) > 2:
-        return None
-    return int(whole) * 1_000_000 + int(fraction.ljust(2, "0") or 0) * 10_000
-
-
 def _filter(write: Callable[[Numbers, Any], str]) -> Callable[..., str]:
     """Return a template's filter: how figures are written in the language of the page."""
 
