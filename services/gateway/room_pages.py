@@ -31,11 +31,11 @@ from services.gateway.oauth.authorize import Authorization
 from services.gateway.oauth.device import DevicePages
 from services.gateway.oauth.metadata import MetadataEndpoints
 from services.gateway.oauth.token import TokenEndpoints
-from services.gateway.pages.docs_page import docs_endpoint
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_endpoint import PageDependencies
 from services.gateway.pages.policy_reports import reports_endpoint
 from services.gateway.pages.static_route import static_endpoint
+from services.gateway.reference.docs_page import docs_endpoint
 from services.gateway.rooms import AppDependencies
 
 # What is of the protocol was at /oauth/… in release 1.0, and is there still.
