@@ -13,8 +13,9 @@ PACKED: Final = (b"content-encoding", b"gzip")
 VARY: Final = (b"vary", b"accept-encoding")
 # Packing costs less than a packet only where a body takes more than one.
 WORTH_BYTES: Final = 1_400
-# What is packed once is packed well.
+# What is packed once is packed well; a page that is made for one visitor, in about 1 ms for 100 kB.
 ONCE: Final = 9
+EACH_TIME: Final = 4
 
 
 def takes_gzip(scope: Scope) -> bool:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup, escape
 
 from services.gateway.pages.language import LANGUAGES, TEXTS
 from services.gateway.pages.numbers import Numbers, numbers_of
@@ -100,7 +101,14 @@ def _filter(write: Callable[[Numbers, Any], str]) -> Callable[..., str]:
     return written
 
 
+def coded(text: str) -> Markup:
+    """Return a text of ours as HTML: what stands between backticks is code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
+
+
 _ENVIRONMENT.filters.update(
+    coded=coded,
     roubles=_filter(Numbers.roubles),
     exact_roubles=_filter(Numbers.exact_roubles),
     roubles_text=_filter(Numbers.roubles_text),

@@ -53,3 +53,16 @@ def test_every_file_that_is_worth_it_was_packed_once() -> None:
         assert PREFIX + name in URLS.values()
         assert not file.packed or gzip.decompress(file.packed) == file.body
     assert all(file.packed for name, file in FILES.items() if name.startswith(("console.", "playground.")))
+
+
+async def test_a_page_is_packed_for_whoever_takes_that(edge: Edge) -> None:
+    """One page, two forms; what is no page of ours goes as it is."""
+    packed = await edge.client.get("/login", headers={"accept-encoding": "gzip"})
+    plain = await edge.client.get("/login", headers={"accept-encoding": "identity"})
+    download = await edge.client.get("/", headers={"accept": "application/json", "accept-encoding": "gzip"})
+
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) < len(plain.content) < len(packed.content) + 200
+    assert "content-encoding" not in plain.headers
+    assert {each.headers["vary"] for each in (packed, plain)} == {"accept-encoding"}
+    assert "content-encoding" not in download.headers
