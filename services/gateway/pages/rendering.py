@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup, escape
 
 from services.gateway.pages.language import LANGUAGES, TEXTS
 from services.gateway.pages.numbers import Numbers, numbers_of
@@ -92,8 +93,15 @@ def _heading(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def coded(text: str) -> Markup:
+    """Return a text of ours as HTML: what stands between backticks is code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
+
+
 _ENVIRONMENT.filters.update(
     heading=_heading,
+    coded=coded,
     roubles=_filter(Numbers.roubles),
     fine_roubles=_filter(Numbers.fine_roubles),
     exact_roubles=_filter(Numbers.exact_roubles),
