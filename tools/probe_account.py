@@ -6,7 +6,7 @@ from typing import Final
 
 from tools.demo_account import Auth
 from tools.demo_calls import DemoCalls
-from tools.stack.home import write_private
+from tools.private_file import write_private
 
 EMAIL: Final = "probes@example.com"
 NAME: Final = "Probes"

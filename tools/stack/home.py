@@ -121,12 +121,3 @@ def read_json(path: Path) -> dict[str, str]:
         return {str(name): str(value) for name, value in json.loads(path.read_text()).items()}
     except FileNotFoundError:
         return {}
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace the file as a whole; only its owner may read it."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.touch(mode=0o600)
-    draft.chmod(0o600)
-    draft.write_text(text)
-    draft.replace(path)

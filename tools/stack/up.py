@@ -8,6 +8,7 @@ from typing import Final
 
 from tools.certificates import ensure_certificates
 from tools.demo_account import Auth, Demo, ensure_demo
+from tools.private_file import write_private
 from tools.probe_account import ensure_probe_key
 from tools.servers import bootstrap, postgres, redis
 from tools.servers.errors import ServerError
@@ -16,7 +17,7 @@ from tools.servers.redis import RedisServer
 from tools.stack.down import bring_down
 from tools.stack.environments import DATABASE, Environments
 from tools.stack.errors import StackError
-from tools.stack.home import REPOSITORY, Home, read_json, write_private
+from tools.stack.home import REPOSITORY, Home, read_json
 from tools.stack.leftovers import end_leftovers
 from tools.stack.program import Program
 from tools.stack.programs import EDGE, STORES, all_programs, migration_command
