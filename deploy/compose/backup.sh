@@ -3,10 +3,10 @@
 # A backup is a folder: database.dump, figures.txt (what was in it, read in the same snapshot), journals. It has its name
 # only when it is whole.
 set -eu
-backups=/backups
-journal=/var/lib/razvilka/journal
-figures=/etc/razvilka/figures.sql
-PGPASSWORD=$(cat /run/razvilka/admin-password)
+backups=${BACKUP_FOLDER:-/backups}
+journal=${BACKUP_JOURNAL:-/var/lib/razvilka/journal}
+figures=${BACKUP_FIGURES:-/etc/razvilka/figures.sql}
+PGPASSWORD=${PGPASSWORD:-$(cat /run/razvilka/admin-password)}
 export PGPASSWORD
 umask 077
 
@@ -46,7 +46,8 @@ SQL
 
 # A file that is gone when it is to be copied was shipped in between.
 copy_journals() {
-  (cd "$journal" && find . -type f -name "$1" ! -name '*.spare') | while read -r file; do
+  files=$(cd "$journal" && find . -type f -name "$1" ! -name '*.spare') || fail "the journals in $journal cannot be read"
+  for file in $files; do
     mkdir -p "$part/journals/${file%/*}"
     cp -p "$journal/$file" "$part/journals/$file" 2> /dev/null || [ ! -e "$journal/$file" ] || fail "cannot read $journal/$file"
   done
@@ -55,7 +56,8 @@ copy_journals() {
 restore() {
   from=$backups/${1:-}
   [ -n "${1:-}" ] && [ -e "$from/figures.txt" ] || fail "name a backup, one of: $(ls "$backups" | grep '^20' | tr '\n' ' ')"
-  [ -z "$(psql -qAt -c "SELECT 1 FROM pg_stat_activity WHERE usename IN ('razvilka_auth', 'razvilka_router', 'razvilka_usage') LIMIT 1")" ] ||
+  busy="SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND usename LIKE 'razvilka\_%' LIMIT 1"
+  [ -z "$(psql --no-psqlrc -qAt -c "$busy")" ] ||
     fail "the services are running: docker compose stop gateway auth router usage"
   # Schemas go as a whole: pg_restore --clean cannot drop what partitions inherit. A dump that ends too early ends in what is
   # no SQL, and nothing is changed.
@@ -64,11 +66,12 @@ restore() {
     pg_restore --file=- "$from/database.dump" || echo 'the dump is damaged;'
   } | psql --no-psqlrc -v ON_ERROR_STOP=1 -q --single-transaction > /dev/null ||
     fail "nothing was changed: the dump is damaged, or does not fit this database"
-  psql --no-psqlrc -v ON_ERROR_STOP=1 -qAt -F ' ' -o /tmp/found.txt -f "$figures"
-  diff "$from/figures.txt" /tmp/found.txt || fail "what was restored is not what was kept: < was kept, > is there"
+  found=$(mktemp)
+  psql --no-psqlrc -v ON_ERROR_STOP=1 -qAt -F ' ' -o "$found" -f "$figures"
+  diff "$from/figures.txt" "$found" || fail "what was restored is not what was kept: < was kept, > is there"
   # Of this journal, not instead of it: what it holds was served.
   [ ! -d "$from/journals" ] || cp -pRn "$from/journals/." "$journal/"
-  echo "restored and verified: $(wc -l < /tmp/found.txt) figures; next: docker compose up -d --wait"
+  echo "restored and verified: $(wc -l < "$found") figures; next: docker compose up -d --wait"
 }
 
 nightly() {
