@@ -68,7 +68,7 @@ _CONSOLE: Final = tuple(
         "/webhooks", "/webhooks/new", "/webhooks/made",
         "/reports", "/reports/schedules/new", "/reports/schedules/{schedule_id}/delete", "/reports/{report_id}/delete",
         "/profile", "/security", "/sessions", "/data",
-        "/admin/people", "/admin/providers", "/admin/catalog", "/admin/audit",
+        "/admin/people", "/admin/providers", "/admin/catalog", "/admin/audit", "/style",
     )
 )  # fmt: skip
 _HOOKS: Final = tuple(

@@ -74,3 +74,8 @@ def fill_in(browser: Browser, path: str, values: Mapping[str, str]) -> None:
 
 def _form_of(html: str, path: str) -> Form:
     return next(form for form in forms_in(html) if form.method == "post" and form.action == path)
+
+
+def make_administrator(house: House, user_id: str) -> None:
+    """Give an account the rights that only the operator gives."""
+    house.stack.query("UPDATE auth.users SET is_admin = true WHERE id = $1", user_id)
