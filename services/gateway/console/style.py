@@ -45,12 +45,12 @@ DAYS: Final = ("01.11", "02.11", "03.11", "04.11", "05.11", "06.11", "07.11")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token. `pixels`: how large, 0.0 for a colour."""
+    """A token. `size`: in pixels, 0.0 for a colour."""
 
     name: str
     value: str
     kind: str
-    pixels: float = 0.0
+    size: float = 0.0
 
 
 def tokens_in(sheet: str) -> Iterator[Token]:

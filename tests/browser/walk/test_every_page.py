@@ -1,21 +1,17 @@
 """Every page in ru and en, light and dark, on a phone and on a desk; by keyboard; without scripts."""
 
-import asyncio
 import os
 import re
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
 from playwright.sync_api import Browser as Chromium
 
-from tests.browser.visiting import DESK, PHONE, Visitor, axe_source, context_of, running_chromium
+from tests.browser.visiting import DESK, PHONE, Visitor, axe_source, context_of
 from tests.browser.walk.looking import FOLDER, Look, keyboard_faults
 from tests.browser.walk.places import PLACES, Place
-from tests.browser.walk.residents import Resident, furnish, make_administrator
+from tests.browser.walk.residents import Resident
 from tests.oauth_kit.house import House
-from tests.oauth_kit.people import Person
-from tools.demo_data.__main__ import write
 
 pytestmark = pytest.mark.skipif("RAZVILKA_PAGES_WALK" not in os.environ, reason="make pages-walk")
 SIZES: Final = {"phone": PHONE, "desk": DESK}
@@ -24,23 +20,6 @@ COMBINATIONS: Final = pytest.mark.parametrize(
 )
 # What a page says, line by line, and what stands on its buttons that submit nothing.
 Lines = tuple[set[str], set[str]]
-
-
-@pytest.fixture(scope="module")
-def resident(house: House) -> Resident:
-    """The demo person with ninety days of usage, one of everything, and the rights of an administrator."""
-    demo = house.stack.demo
-    asyncio.run(write(house.stack.parts.home))
-    make_administrator(house, demo.demo_user_id)
-    return furnish(house, Person(demo.demo_user_id, demo.demo_email, demo.demo_password))
-
-
-@pytest.fixture(scope="module")
-def chromium(resident: Resident) -> Iterator[Chromium]:
-    """Chromium; started when everybody is there."""
-    assert resident.ids
-    with running_chromium() as launched:
-        yield launched
 
 
 def places() -> list[Place]:
