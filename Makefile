@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: migrate-1.0 migrate-demo migrate-fuzz migrate-kills compat-1.0 migration-guide demo-data help setup up down status logs
 .PHONY: psql test test-sdks test-clients fault-matrix test-under-load
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
-.PHONY: bench-migration migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
+.PHONY: bench-migration bench-pages migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
 .PHONY: capacity backup restore restore-proof chart rolling-restart pages-walk compose-check
 
@@ -129,6 +129,9 @@ bench: $(READY) ## Measure throughput, added latency, CPU and memory
 
 bench-usage: $(READY) ## Ask ten million usage rows every question of the API, and store records; ARGS="--rows 1000000"
 	@$(BIN)/python -m bench.usage $(ARGS)
+
+bench-pages: $(READY) ## Weigh every page and time it for the demo user and the biggest one; exit 1 beyond the limits; ARGS="--rows 10000000"
+	@$(BIN)/python -m bench.pages $(ARGS)
 
 migration-times: $(READY) ## Measure each step of the night at 10⁵, 10⁶ and 10⁷ rows, for docs/migration/guide.md; ARGS="--rows 100000"
 	@$(BIN)/python -m bench.migration.times $(ARGS)
