@@ -97,7 +97,7 @@ def started_redis(folder: Path, **environment: str) -> subprocess.CompletedProce
         stub.write_text(f"#!/bin/sh\n{text}\n")
         stub.chmod(0o755)
     script, template = REPOSITORY / "deploy/redis/start.sh", REPOSITORY / "deploy/redis/users.acl"
-    command = ["sh", script, template, folder / "users.acl"]
+    command: list[str | Path] = ["sh", script, template, folder / "users.acl"]
     (folder / "id").write_text("#!/bin/sh\necho 10001\n")
     (folder / "id").chmod(0o755)
     return subprocess.run(
