@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from services.gateway.edge.money import roubles
 from services.gateway.pages.language import LANGUAGES, TEXTS
@@ -95,9 +95,24 @@ def _sum(numbers: Numbers, micro_rub: int) -> Markup:
     return whole.format(roubles(micro_rub), numbers.exact_roubles(micro_rub), numbers.roubles(micro_rub))
 
 
+def _heading(text: str) -> str:
+    """Return what stands within sentences elsewhere as a heading: it begins with a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def coded(text: str) -> Markup:
+    """Return a text of ours as HTML: what stands between backticks is code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
+
+
 _ENVIRONMENT.filters.update(
     sum_of=_filter(_sum),
+    heading=_heading,
+    coded=coded,
     roubles=_filter(Numbers.roubles),
+    fine_roubles=_filter(Numbers.fine_roubles),
+    fine_roubles_text=_filter(Numbers.fine_roubles_text),
     exact_roubles=_filter(Numbers.exact_roubles),
     roubles_text=_filter(Numbers.roubles_text),
     number=_filter(Numbers.number),

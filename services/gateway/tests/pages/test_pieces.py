@@ -104,7 +104,16 @@ def test_form_tokens_belong_to_one_browser_and_session() -> None:
     assert is_own_token(token, "b", "s")
     assert not any(is_own_token(given, *pair) for given, pair in [
         (token, ("b", "t")), (token, ("c", "s")), (form_token("", ""), ("", "")), ("я", ("b", "s")),
+        ("я" * 86, ("b", "s")), ("A" * 86, ("b", "s")), ("!" * 86, ("b", "s")), (token[:-2], ("b", "s")),
     ])  # fmt: skip
+
+
+def test_no_two_form_tokens_are_alike() -> None:
+    """Pages are packed: a token that is the same on each of them could be guessed from their lengths."""
+    tokens = {form_token("b", "s") for _ in range(8)}
+
+    assert len(tokens) == 8
+    assert all(is_own_token(token, "b", "s") for token in tokens)
 
 
 def test_an_origin_is_ours_by_its_host() -> None:
