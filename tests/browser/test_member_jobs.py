@@ -92,7 +92,7 @@ def test_somebody_finds_a_request_from_the_overview_on(visitor: Visitor) -> None
     page.locator("#group_by").select_option("provider")
     page.locator("form.filters button").click()
     expect(page.locator("main table").last).to_contain_text("gigachat")
-    assert "group_by=provider" in page.url
+    expect(page).to_have_url(re.compile("group_by=provider"))
     visitor.open("/console/requests")
     page.locator("#status").select_option("completed")
     page.locator("form.filters button").click()

@@ -44,22 +44,23 @@ class KeptOrders:
             body = await read_body(scope, receive, SMALL)
             # One key is for one thing: the path says of which.
             said = scope["path"].encode() + b"\n" + body
-            await self._idempotency.answer(context, said, send, lambda: _first(scope, _again(body, receive), send, app))
+            sent: list[Message] = []
+            await self._idempotency.answer(context, said, send, lambda: _first(scope, _again(body, receive), sent, app))
+            # The key of what was refused is free by now: whoever hears of it may mend it at once.
+            for message in sent:
+                await send(message)
         except ServiceError as exc:
             await refuse(context, exc, send)
 
 
-async def _first(scope: Scope, receive: Receive, send: Send, app: ASGIApp) -> None:
-    """Carry the order out; its answer goes out when it is kept."""
-    sent: list[Message] = []
+async def _first(scope: Scope, receive: Receive, sent: list[Message], app: ASGIApp) -> None:
+    """Carry the order out, and keep its answer."""
 
     async def gather(message: Message) -> None:
         sent.append(message)
 
     await app(scope, receive, gather)
     await _keep(context_of(scope), sent)
-    for message in sent:
-        await send(message)
 
 
 async def _keep(context: RequestContext, sent: list[Message]) -> None:
