@@ -97,6 +97,9 @@ oauth-demo: $(READY) ## Walk through the OAuth flow against the running suite; A
 demo-data: $(READY) ## Give the demo account of the running suite ninety days of usage
 	@$(BIN)/python -m tools.demo_data
 
+first-minute: up demo-data ## Walk a newcomer's first minute in Chromium through the suite; print its seconds
+	@$(BIN)/python -m tools.browser.first_minute
+
 journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "ship-journals DIR", "replay FILE"
 	@$(BIN)/python -m tools.journal $(ARGS)
 

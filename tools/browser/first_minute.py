@@ -1,0 +1,96 @@
+"""`python -m tools.browser.first_minute`: what a newcomer sees in the first minute of the suite that runs here.
+
+Chromium opens the printed address, without a key or an account. Each step is timed and printed; a step that shows
+nothing ends the walk with status 1.
+"""
+
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from typing import Final
+
+from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as NothingShown
+
+from tools.demo_account import demo_from, read_env_file
+from tools.stack.home import home_of
+
+Step = Callable[[Page], None]
+PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def enter(page: Page) -> None:
+    """One click lets in; the month's end is forecast."""
+    page.locator("form[action='/demo'] button").first.click()
+    page.wait_for_url("**/console")
+    expect(page.locator(".tiles .figure").nth(2)).to_have_text(re.compile(r"\d"))
+
+
+def charts(page: Page) -> None:
+    """All usage, by model: demo data has ninety days of it."""
+    page.goto(page.url.partition("/console")[0] + "/console/usage?period=all&group_by=model")
+    expect(page.locator("figure.plot svg.chart")).to_be_visible()
+
+
+def ask(page: Page) -> None:
+    """An answer streams in the playground, and has its price."""
+    page.goto(page.url.partition("/console")[0] + "/console/playground")
+    page.locator("form#playground button[type=submit]").first.click()
+    expect(page.locator("#answers .said").first).to_have_text(re.compile(r"\S"))
+    expect(page.locator("#answers .figures")).to_contain_text("₽")
+
+
+def break_and_heal(page: Page) -> None:
+    """GigaChat fails, another model answers; it is healed, and answers itself."""
+    page.goto(page.url.partition("/console")[0] + "/console/break")
+    for button, state, stand_ins in (("failing", "warn", 1), ("heal", "good", 0)):
+        page.locator(f"button[value={button}]").click()
+        expect(page.locator(f"#effect .note.{state}")).to_be_visible()
+        page.locator("form[action='/console/break/ask'] button").first.click()
+        page.wait_for_url("**/console/break?request=*")
+        expect(page.locator("#asked .figures")).to_contain_text("₽")
+        expect(page.locator("#asked .figures .tag")).to_have_count(stand_ins)
+
+
+STEPS: Final[dict[str, Step]] = {
+    "entered, the month's end forecast": enter,
+    "ninety days in charts": charts,
+    "an answer streamed, with its price": ask,
+    "GigaChat broken and healed": break_and_heal,
+}
+
+
+def walk(page: Page, url: str) -> None:
+    """Walk, and print how long each step took."""
+    started = time.monotonic()
+    page.goto(url)
+    for name, step in STEPS.items():
+        step(page)
+        print(f"  {time.monotonic() - started:5.1f} s  {name}", flush=True)
+
+
+def main() -> int:
+    """Walk through the suite that runs here; return the exit status."""
+    demo = demo_from(read_env_file(home_of(dict(os.environ)).demo_env))
+    program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+    if program is None:
+        print(f"  there is no Chromium on this machine: none of {', '.join(PROGRAMS)}", file=sys.stderr)
+        return 2
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--no-proxy-server"])
+        page = launched.new_page(locale="en-US")
+        try:
+            walk(page, demo.url)
+        except (AssertionError, NothingShown) as exc:
+            print(f"  nothing shown: {exc}", file=sys.stderr)
+            return 1
+        finally:
+            launched.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
