@@ -1,7 +1,7 @@
 """A chart as SVG: no script, no style but attributes, so that any page's policy and any renderer takes it.
 
 Each part has a class beside its colour: a page may give it the colours of its scheme. A part's value is its title,
-which browsers show under the pointer.
+which browsers show under the pointer. `data-left` and `data-step` say where columns are, for scripts.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def draw(chart: Chart, width: int = 720, height: int = 240, font: str = "sans-se
     parts = [*_grid(chart, plane, marks), *_band(chart.band, plane), *_drawn(chart, plane), *_labels(chart, plane)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" class="chart" '
+        f'data-left="{LEFT}" data-step="{plane.step:.3f}" '
         f'font-family="{escape(font)}" font-size="{FONT}"><title>{escape(chart.title)}</title>{"".join(parts)}</svg>'
     )
 
