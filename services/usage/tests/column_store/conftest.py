@@ -8,8 +8,7 @@ import asyncpg
 import pytest
 
 from servicekit.testing import FakeClock
-from services.usage.tests.column_store.opened import ColumnsUnderTest, open_columns
-from services.usage.tests.store_contract.conftest import CHOSEN
+from services.usage.tests.column_store.opened import CHOSEN, ColumnsUnderTest, open_columns
 from tools.testing.plugin import EVERYBODY, MakeDatabaseDsn
 
 # These take a minute: `make test-clickhouse` asks for them, every run of the suite for the others.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +17,7 @@ from services.usage.settings import IngestSettings
 from services.usage.statistics.reader import ReadsLog, ReadsTogether
 from services.usage.statistics.store import StatisticsStore
 from services.usage.store import UsageStore
-from services.usage.tests.column_store.opened import open_columns
+from services.usage.tests.column_store.opened import CHOSEN, open_columns
 from tools.testing.plugin import MakeDatabase
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -59,8 +58,6 @@ async def _clickhouse(request: pytest.FixtureRequest, pool: Pool, clock: FakeClo
 
 
 STORES: Final = {"postgres": _postgres, "clickhouse": _clickhouse}
-# All of it on the column store takes longer than the suite has: `make test-clickhouse` asks for it.
-CHOSEN: Final = os.environ.get("RAZVILKA_TEST_USAGE_STORES", "postgres").split(",")
 
 
 @pytest.fixture(params=CHOSEN)
