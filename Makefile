@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
-.PHONY: backup restore restore-proof chart rolling-restart
+.PHONY: backup restore restore-proof rotation-proof chart rolling-restart upgrade-proof operations-proof
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -136,6 +136,9 @@ bench-migration: $(READY) ## Move a clean database of 1.0, verify it, beside pgl
 rolling-restart: $(READY) ## Restart everything under load behind Caddy; exit 1 when a caller noticed; ARGS="--rate 20 --streams 10"
 	@$(BIN)/python -m tools.rolling_restart $(ARGS)
 
+upgrade-proof: $(READY) ## Roll an earlier release to this tree and back under load; ARGS="--from v1.1.0 --rate 20"
+	@$(BIN)/python -m tools.upgrade_proof $(ARGS)
+
 outage: $(READY) ## Kill one provider under load and bring it back; say what callers saw, exit 1 when it was too much
 	@$(BIN)/python -m bench.outage $(ARGS)
 
@@ -150,6 +153,15 @@ restore: $(READY) ## Bring a backup back into an empty folder, verify it, start:
 
 restore-proof: $(READY) ## Back up under load, restore into a fresh suite, compare every figure
 	@RAZVILKA_WHOLE_RESTORE=1 $(BIN)/python -m pytest tests/integration/test_backup.py -q -n 0 $(ARGS)
+
+rotation-proof: $(READY) ## Rotate keys, pepper, passwords and certificates of a suite under load
+	@$(BIN)/python -m pytest tests/integration/test_rotation.py -q -n 0
+
+operations-proof: $(READY) ## Rolling restart, upgrade and back, restore, rotations: what CI runs every night
+	@$(MAKE) rolling-restart ARGS="--rate 20 --streams 10"
+	@$(MAKE) upgrade-proof ARGS="--rate 20 --streams 10"
+	@$(MAKE) restore-proof ARGS=
+	@$(MAKE) rotation-proof
 
 rotate-signing-key: $(READY) ## Have the next signing key made now; the present one verifies until its tokens end
 	@$(BIN)/python -m tools.rotation signing-key
