@@ -15,6 +15,12 @@ PROTOS := $(wildcard protos/razvilka/*/v1/*.proto)
 # One more than the two cores that most machines of this kind have: tests wait for processes and clocks, too.
 TEST_PROCESSES ?= 4
 ARGS ?=
+# Their fixtures make a cluster; tests that pull one server's plug or read all its keys stay with one.
+ON_A_CLUSTER := $(addprefix services/,\
+  gateway/tests/admission/test_admission.py gateway/tests/admission/test_caps.py gateway/tests/admission/test_cluster.py \
+  gateway/tests/admission/test_decisions.py gateway/tests/admission/test_holds.py gateway/tests/admission/test_races.py \
+  gateway/tests/admission/test_cluster_books.py gateway/tests/admission/test_tally.py \
+  auth/tests/accounts/test_sessions.py auth/tests/shared/test_revocation.py router/tests/slots/test_exchange.py)
 
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -26,7 +32,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
-.PHONY: backup restore restore-proof rotation-proof chart rolling-restart upgrade-proof operations-proof
+.PHONY: backup restore restore-proof rotation-proof chart rolling-restart upgrade-proof operations-proof test-cluster
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -229,6 +235,9 @@ observability: $(READY) ## Check rules, alarms and dashboards with Prometheus' o
 
 alerts: $(READY) ## Inject faults into a suite, see alarms ring at a real Alertmanager, mend, see them end; writes docs/operations/alerts.md
 	@RAZVILKA_WITH_PROMETHEUS=1 RAZVILKA_WRITE_ALERTS=1 $(BIN)/python -m pytest tests/observability/test_alerts.py -q -n 0 $(ARGS)
+
+test-cluster: $(READY) ## Run the tests of what uses Redis on a Redis Cluster of three primaries
+	@RAZVILKA_TEST_CLUSTER=1 RAZVILKA_CLUSTER_STEPS=5000 $(BIN)/python -m pytest -n 2 $(ON_A_CLUSTER) $(ARGS)
 
 test-under-load: $(READY) ## Run every test beside four busy processes: no result may depend on speed
 	@$(BIN)/python -m tools.under_load $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)
