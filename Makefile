@@ -30,9 +30,9 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: migrate-1.0 migrate-demo migrate-fuzz migrate-kills compat-1.0 migration-guide demo-data help setup up down status logs
 .PHONY: psql test test-sdks test-clients fault-matrix test-under-load
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
-.PHONY: bench-migration migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
+.PHONY: bench-migration bench-pages migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
-.PHONY: backup restore restore-proof rotation-proof chart rolling-restart upgrade-proof operations-proof test-cluster
+.PHONY: backup restore restore-proof rotation-proof chart rolling-restart upgrade-proof operations-proof test-cluster capacity pages-walk compose-check
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -44,7 +44,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 up: $(READY) ## Start the whole suite and print an address, a key and a curl that works
-	@$(BIN)/python -m tools.stack up
+	@RAZVILKA_PROBE_EVERY_S="$${RAZVILKA_PROBE_EVERY_S-300}" $(BIN)/python -m tools.stack up
 
 down: $(READY) ## Stop what `make up` started; the data stays
 	@$(BIN)/python -m tools.stack down
@@ -109,6 +109,9 @@ journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "s
 assets: $(READY) ## Fetch the vendored files of pages from their packages again, and compare
 	@$(BIN)/python -m tools.assets
 
+pages-walk: $(READY) ## Look at every page in Chromium in each language, scheme, size and state; pictures in build/pages; ARGS="-k every"
+	@RAZVILKA_PAGES_WALK=1 $(BIN)/python -m pytest tests/browser/walk -q -n 0 --timeout=3600 $(ARGS)
+
 cli-alone: $(READY) ## Install the command line into an environment of its own and time `razvilka --help`
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/cli-alone
 	@$(BIN)/uv pip install --quiet --python $(VENV)/cli-alone/bin/python ./razvilka_cli
@@ -132,6 +135,9 @@ bench: $(READY) ## Measure throughput, added latency, CPU and memory
 
 bench-usage: $(READY) ## Ask ten million usage rows every question of the API, and store records; ARGS="--rows 1000000"
 	@$(BIN)/python -m bench.usage $(ARGS)
+
+bench-pages: $(READY) ## Weigh every page and time it for the demo user and the biggest one; exit 1 beyond the limits; ARGS="--rows 10000000"
+	@$(BIN)/python -m bench.pages $(ARGS)
 
 migration-times: $(READY) ## Measure each step of the night at 10⁵, 10⁶ and 10⁷ rows, for docs/migration/guide.md; ARGS="--rows 100000"
 	@$(BIN)/python -m bench.migration.times $(ARGS)
@@ -218,6 +224,11 @@ test-sdks: $(READY) ## Run the providers' own SDKs against the emulator, each in
 test-clients: $(READY) ## Run client libraries against the suite, each in an environment made for it; writes docs/clients.md
 	@RAZVILKA_TEST_CLIENTS=1 $(BIN)/python -m pytest tests/compat/clients -n 0 $(ARGS)
 
+compose-check: $(READY) ## Run the client, OAuth and console suites against a suite that runs elsewhere: ARGS=demo.env
+	@test -s "$(ARGS)" || { echo "name the file that the service demo of Compose printed: make compose-check ARGS=demo.env (docs/operations/compose.md)" >&2; exit 2; }
+	@RAZVILKA_TEST_DEMO_ENV="$(abspath $(ARGS))" $(BIN)/python -m pytest -q -n 0 -rs --ignore=tests/compat/sdk --ignore=tests/compat/release_1_0 \
+	  tests/compat tests/integration/oauth tests/browser
+
 compat-1.0: $(READY) ## Hold the contract of release 1.0 against a suite that was moved, or COMPAT_URL=… COMPAT_KEY=…
 	@$(BIN)/python -m pytest tests/compat/release_1_0/test_exchanges.py -q -n 0 $(ARGS)
 
@@ -232,6 +243,9 @@ observability: $(READY) ## Check rules, alarms and dashboards with Prometheus' o
 	@RAZVILKA_WITH_PROMETHEUS=1 $(BIN)/python -m pytest tools/tests/test_alert_rules.py tools/tests/test_dashboards.py \
 	  tests/observability/test_dashboards.py -q -n 0 $(ARGS)
 	@RAZVILKA_SERIES_USERS=10000 $(BIN)/python -m pytest services/gateway/tests/test_series.py -q -n 0
+
+capacity: $(READY) ## Say what a rate needs: ARGS="--rate 1000 --streams 50"; --write renews docs/operations/capacity.md
+	@$(BIN)/python -m tools.capacity $(ARGS)
 
 alerts: $(READY) ## Inject faults into a suite, see alarms ring at a real Alertmanager, mend, see them end; writes docs/operations/alerts.md
 	@RAZVILKA_WITH_PROMETHEUS=1 RAZVILKA_WRITE_ALERTS=1 $(BIN)/python -m pytest tests/observability/test_alerts.py -q -n 0 $(ARGS)

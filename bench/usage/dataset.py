@@ -29,7 +29,7 @@ INSERT_ROWS: Final = """
     SELECT
         (lpad(to_hex(ms), 12, '0') || '7' || substr(md5(number::text), 1, 3) || '8' || substr(md5(number::text), 4, 15))
             ::uuid,
-        'user-' || person, 'key-' || person || '-' || number % 3,
+        CASE WHEN person = 0 THEN $5 ELSE 'user-' || person END, 'key-' || person || '-' || number % 3,
         CASE WHEN by_app THEN 'grant-' || person ELSE '' END,
         CASE WHEN by_app THEN 'app-' || person % 7 ELSE '' END, 'provider-' || model % 4,
         'model-' || model || ':latest',
@@ -53,10 +53,11 @@ INSERT_ROWS: Final = """
 """
 
 
-async def build(dsn: str, rows: int, until: datetime) -> None:
+async def build(dsn: str, rows: int, until: datetime, *, biggest: str = BIGGEST) -> None:
     """Write so many rows that end at a moment, and their rollups, and have PostgreSQL look at them.
 
-    `dsn` is a superuser's. Two connections work side by side: that is what the promised machine has.
+    `dsn` is a superuser's; `biggest` is the id of the user who has most of them. Two connections work side by side:
+    that is what the promised machine has.
     """
     async with asyncpg.create_pool(dsn, min_size=_AT_ONCE, max_size=_AT_ONCE, server_settings=_IN_BULK) as pool:
         begin = until - timedelta(days=DAYS)
@@ -64,7 +65,7 @@ async def build(dsn: str, rows: int, until: datetime) -> None:
             await pool.execute("SELECT usage.ensure_month($1)", month)
         step_ms = DAYS * 86_400_000 / rows
         begin_ms = int((begin - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
-        chunks = [(start, min(start + CHUNK, rows), begin_ms, step_ms) for start in range(0, rows, CHUNK)]
+        chunks = [(start, min(start + CHUNK, rows), begin_ms, step_ms, biggest) for start in range(0, rows, CHUNK)]
         async with asyncio.TaskGroup() as writers:
             for number in range(_AT_ONCE):
                 writers.create_task(_insert(pool, chunks[number::_AT_ONCE]))
@@ -75,7 +76,7 @@ async def build(dsn: str, rows: int, until: datetime) -> None:
         await pool.execute("VACUUM (ANALYZE)")
 
 
-async def _insert(pool: asyncpg.Pool[asyncpg.Record], chunks: Sequence[tuple[int, int, int, float]]) -> None:
+async def _insert(pool: asyncpg.Pool[asyncpg.Record], chunks: Sequence[tuple[int, int, int, float, str]]) -> None:
     for chunk in chunks:
         await pool.execute(INSERT_ROWS, *chunk)
 

@@ -25,17 +25,18 @@ from services.gateway.console.registration import RegistrationPages
 from services.gateway.console.reports.pages import ReportPages
 from services.gateway.console.requests import RequestPages
 from services.gateway.console.status import StatusPage
+from services.gateway.console.style import StylePage
 from services.gateway.console.usage.page import UsagePage
 from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.oauth.authorize import Authorization
 from services.gateway.oauth.device import DevicePages
 from services.gateway.oauth.metadata import MetadataEndpoints
 from services.gateway.oauth.token import TokenEndpoints
-from services.gateway.pages.docs_page import docs_endpoint
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.pages.page_endpoint import PageDependencies
 from services.gateway.pages.policy_reports import reports_endpoint
 from services.gateway.pages.static_route import static_endpoint
+from services.gateway.reference.shown.pages import ReferencePages
 from services.gateway.rooms import AppDependencies
 
 # What is of the protocol was at /oauth/… in release 1.0, and is there still.
@@ -55,7 +56,8 @@ def protocol_endpoints(parts: AppDependencies) -> dict[str, Endpoint]:
 def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
     """Return the pages for people by path; those of the protocol also under /oauth. `api` is what they ask."""
     settings = parts.settings
-    shared = PageDependencies(parts.key_set, parts.accounts, parts.limit, settings.public_url)
+    shows_docs = settings.environment != "production"
+    shared = PageDependencies(parts.key_set, parts.accounts, parts.limit, settings.public_url, shows_docs)
     authorization = Authorization(shared, parts.oauth, parts.catalog)
     protocol = (*authorization.all(), *DevicePages(shared, parts.oauth, parts.catalog).all())
     people = (
@@ -65,7 +67,6 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
             shared,
             api,
             DemoFile(settings.demo_file),
-            shows_docs=settings.environment != "production",
             may_break=bool(settings.emulator_control_url),
         ).all(),
         *OverviewPage(shared, api, may_break=bool(settings.emulator_control_url)).all(),
@@ -86,7 +87,7 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
         *DataPages(shared, parts.notifications).all(outbox=settings.environment != "production"),
         static_endpoint(),
         reports_endpoint(parts.limit),
-        *([docs_endpoint()] if settings.environment != "production" else []),
+        *([*ReferencePages(shared, api).all(), *StylePage(shared).all()] if shows_docs else []),
     )
     return {
         **{page.path: page for page in (*protocol, *people)},

@@ -1,57 +1,61 @@
-"""/docs in a browser: it searches everything that is said, shows how an operation is called, and calls it."""
+"""/docs in a browser: searched while one types, read without scripts, and what reads is run."""
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, expect
 
-from tests.browser.visiting import LISTEN, running_chromium
+from tests.browser.visiting import DESK, PHONE, Visitor, axe_source, context_of, running_chromium
 from tools.stack.running_stack import RunningStack
 
 
-@pytest.fixture
-def page(stack: RunningStack) -> Iterator[Page]:
-    """The reference, loaded; what goes wrong in it is noted in `page.troubles`."""
-    with running_chromium() as browser:
-        opened = browser.new_page()
-        opened.add_init_script(LISTEN)
-        opened.set_default_timeout(60_000)
-        opened.goto(f"{stack.url}/docs")
-        opened.locator(".opblock").first.wait_for()
-        yield opened
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    """Chromium as it is installed on this machine."""
+    with running_chromium() as launched:
+        yield launched
 
 
-def picture_of(page: Page) -> None:
-    """Take a picture where somebody wants to look at it."""
-    folder = os.environ.get("RAZVILKA_SCREENSHOTS")
-    if folder:
-        page.screenshot(path=Path(folder) / "docs.png", full_page=True)
+def found_in(page: Page) -> list[str]:
+    """Return the paths of the operations that are shown."""
+    return page.locator("#found .operations > li > a > code").all_inner_texts()
 
 
-def test_it_is_searched_shows_samples_and_calls(page: Page, stack: RunningStack) -> None:
-    """Words of a body's example find the operation, though its summary has none of them."""
-    troubles: list[str] = []
-    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
-    page.locator(".operation-filter-input").fill("overlap_s POST")
-    expect(page.locator(".opblock")).to_have_count(3)
-    found = page.locator(".opblock", has_text="/v1/keys/{key_id}/rotate")
-    found.locator(".opblock-summary-control").click()
-    sample = found.locator("details[data-sample='curl']")
-    sample.locator("summary").click()
-    expect(sample.locator("pre")).to_contain_text('curl -sS -X POST "$RAZVILKA_URL/v1/keys/$KEY_ID/rotate"')
-    expect(found.locator("details[data-sample='Python'] pre")).to_contain_text("import httpx")
-    expect(found).to_contain_text("insufficient_scope")
+@pytest.mark.parametrize(("language", "size"), [("ru", PHONE), ("en", DESK)], ids=["ru-phone", "en-desk"])
+def test_it_is_searched_while_one_types_and_every_kind_of_page_is_sound(
+    chromium: Chromium, stack: RunningStack, language: str, size: dict[str, int]
+) -> None:
+    """Words of a description find the operation; the address follows; no violation of policy or accessibility."""
+    with context_of(chromium, language, size) as context:
+        visitor = Visitor(context, stack.url, axe_source(), f"docs-{language}")
+        visitor.open(f"/docs?lang={language}")
+        visitor.check("index", language)
+        visitor.page.locator("#q").press_sequentially("overlap_s POST")
+        expect(visitor.page.locator("#found .operations > li")).to_have_count(3)
+        expect(visitor.page).to_have_url(re.compile(r"/docs\?q=overlap_s(\+|%20)POST$"))
+        assert visitor.page.locator("#q").input_value() == "overlap_s POST"
+        visitor.check("search", language)
+        visitor.page.locator("#found a", has_text="/v1/keys/{key_id}/rotate").click()
+        rotation = visitor.page.locator("#rotate_key")
+        expect(rotation.locator("pre").first).to_contain_text('curl -sS -X POST "$RAZVILKA_URL/v1/keys/$KEY_ID/rotate"')
+        visitor.check("room", language)
+        visitor.open("/docs/errors")
+        visitor.check("errors", language)
 
-    page.locator(".operation-filter-input").fill("/health/providers")
-    health = page.locator(".opblock", has_text="/health/providers")
-    health.locator(".opblock-summary-control").click()
-    health.get_by_role("button", name="Try it out").click()
-    health.get_by_role("button", name="Execute").click()
-    expect(health.locator(".live-responses-table")).to_contain_text("yandexgpt")
 
-    picture_of(page)
-    assert troubles == []
+def test_without_scripts_it_is_searched_and_run(chromium: Chromium, stack: RunningStack) -> None:
+    """The same answers, a page each."""
+    with context_of(chromium, "en", DESK, script=False) as context:
+        visitor = Visitor(context, stack.url, "", "docs-plain")
+        visitor.open("/docs")
+        visitor.page.locator("#q").fill("overlap_s POST")
+        visitor.page.locator("#q").press("Enter")
+        assert len(found_in(visitor.page)) == 3
+        visitor.open("/docs?q=/health/providers")
+        visitor.page.locator("#found a", has_text="/health/providers").first.click()
+        visitor.page.locator("#get_providers_health a", has_text="Run it here").click()
+        expect(visitor.page.locator("#answer")).to_contain_text("yandexgpt")

@@ -16,7 +16,6 @@ from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_g
 
 from servicekit.rpc_client import unary
 from tools.demo_account import Auth, Demo
-from tools.fuzz.grpc.attack import Target
 from tools.servers.ports import LOOPBACK
 from tools.stack.environments import DATABASE
 from tools.stack.readiness import wait_until_ready
@@ -25,6 +24,15 @@ from tools.stack.up import Stack
 TIERS: Final = {"free": auth_pb2.TIER_FREE, "pro": auth_pb2.TIER_PRO, "enterprise": auth_pb2.TIER_ENTERPRISE}
 CHANGE_DEADLINE_S: Final = 60.0
 RPC_DEADLINE_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A running service's gRPC port, and the folder of everybody's certificates."""
+
+    service: str
+    address: str
+    tls: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +46,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class RunningStack:
-    """A running suite; `own` is None when it was started by somebody else and only its HTTP face is in reach."""
+    """A running suite; `own` is None when it was started by somebody else and only its HTTP face is in reach.
+
+    `operator` is auth of such a suite, where its address and the operator's certificate were given.
+    """
 
     demo: Demo
     own: Stack | None
+    operator: Auth | None = None
 
     @property
     def parts(self) -> Stack:
@@ -77,7 +89,9 @@ class RunningStack:
 
     @property
     def auth(self) -> Auth:
-        """Return the auth service, as an operator calls it."""
+        """Return the auth service, as an operator calls it; skip the test where that cannot be."""
+        if self.operator is not None:
+            return self.operator
         return Auth(f"{LOOPBACK}:{self.parts.ports['AUTH_GRPC_PORT']}", self.parts.home.tls / "operator")
 
     @property

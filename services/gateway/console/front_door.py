@@ -29,12 +29,11 @@ PLACES: Final = {"api": "/v1", "models": "/v1/models", "health": "/health/ready"
 
 @dataclass(frozen=True, slots=True)
 class FrontDoor:
-    """The first page. `shows_docs`: there is a page about the API; `may_break`: there is one to break something."""
+    """The first page. `may_break`: there is one to break something."""
 
     shared: PageDependencies
     api: OwnApi
     demo: DemoFile
-    shows_docs: bool
     may_break: bool
 
     def all(self) -> list[Endpoint]:
@@ -52,7 +51,7 @@ class FrontDoor:
         values = {
             "providers": await self._providers(page),
             "demo": self._demo(page),
-            "shows_docs": self.shows_docs,
+            "shows_docs": page.shows_docs,
             "may_break": self.may_break,
             "url": page.public_url,
         }

@@ -52,7 +52,9 @@ class OverviewPage:
         answers = await asyncio.gather(*[self._part(page, *question) for question in PARTS.values()])
         parts = dict(zip(PARTS, answers, strict=True))
         can_break = self.may_break and is_local(page)
-        return TemplatePage("overview.html", {**parts, "most_advice": MOST_ADVICE, "can_break": can_break})
+        return TemplatePage(
+            "overview.html", {**parts, "most_advice": MOST_ADVICE, "can_break": can_break}, scripted=True
+        )
 
     async def decide(self, page: PageContext) -> PageAnswer:
         """Accept a piece of advice, or dismiss it with a reason."""

@@ -46,9 +46,9 @@ class RequestPages:
         except ApiRefused as exc:
             if exc.status != 400:
                 raise
-            return TemplatePage(LOG, {**values, "refused": exc}, 400)
+            return TemplatePage(LOG, {**values, "refused": exc}, 400, scripted=True)
         more = f"{PATH}?{urlencode([*asked, ('cursor', found['next_cursor'])])}" if found["has_more"] else ""
-        return TemplatePage(LOG, {**values, "lines": found["data"], "more": more})
+        return TemplatePage(LOG, {**values, "lines": found["data"], "more": more}, scripted=True)
 
     async def explain(self, page: PageContext) -> PageAnswer:
         """Show route, attempts, limits, price and tokens of one request."""

@@ -49,7 +49,7 @@ class StatusPage:
             "incidents": await self._incidents(page, status["incidents"]),
         }
         page.context.cache_control = b"private, max-age=30"
-        return TemplatePage("status.html", values)
+        return TemplatePage("status.html", values, scripted=True)
 
     async def _incidents(self, page: PageContext, incidents: Sequence[Mapping[str, Any]] | None) -> Any:
         if incidents is None:

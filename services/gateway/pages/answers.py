@@ -12,6 +12,8 @@ from servicekit.errors import Internal, NotFound, QuotaExceeded, ServiceError, U
 from services.gateway.edge.header_values import address_value
 from services.gateway.edge.problems import Headers, headers_of, status_of
 from services.gateway.edge.respond import Answer
+from services.gateway.pages.compressing import EACH_TIME, PACKED, VARY, pack, takes_gzip
+from services.gateway.pages.forms import once_token
 from services.gateway.pages.menu import menu
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.policy import REPORTING, page_policy, scripted_policy
@@ -96,18 +98,25 @@ def page_answer(page: PageContext, answer: Rendered) -> Answer:
         page.context.cache_control = answer.cache_control
         headers += [(b"content-type", answer.media_type), *answer.headers]
     else:
-        status, body = answer.status, _rendered(page, answer)
+        status = answer.status
+        body, packing = _packed(page, _rendered(page, answer))
         page.context.policy = scripted_policy() if answer.scripted else page_policy(answer.targets)
-        headers += [_HTML, (b"pragma", b"no-cache"), *answer.headers]
+        headers += [_HTML, (b"pragma", b"no-cache"), *packing, *answer.headers]
     headers += [REPORTING, (b"x-frame-options", b"DENY"), (b"content-length", str(len(body)).encode())]
     return Answer(status, headers, b"" if page.scope["method"] == "HEAD" else body)
+
+
+def _packed(page: PageContext, body: bytes) -> tuple[bytes, Headers]:
+    packed = pack(body, EACH_TIME) if takes_gzip(page.scope) else b""
+    return (packed, [PACKED, VARY]) if packed else (body, [VARY])
 
 
 def _rendered(page: PageContext, shown: TemplatePage) -> bytes:
     values: dict[str, Any] = {
         "csrf": page.csrf if page.browser else "",
+        "once_token": once_token,
         "path": page.path,
-        "menu": menu(is_admin=page.is_admin),
+        "menu": menu(is_admin=page.is_admin, shows_docs=page.shows_docs),
         "user": page.user,
         "switches": page.switches() if page.scope["method"] == "GET" else [],
         "switch_fields": {},

@@ -36,9 +36,11 @@ _ADMIN: Final = Group(
     "admin",
     tuple(Section(f"{CONSOLE}/admin/{name}", f"admin_{name}") for name in ("people", "providers", "catalog", "audit")),
 )
+_DOCS: Final = Group("programs", (Section("/docs", "docs"),))
 _LEAVE: Final = Group("leave", (Section("/logout", "logout"),))
 
 
-def menu(*, is_admin: bool = False) -> tuple[Group, ...]:
+def menu(*, is_admin: bool = False, shows_docs: bool = False) -> tuple[Group, ...]:
     """Return what a person is shown."""
-    return (_OVERVIEW, _ACCESS, _CONTROL, *([_ADMIN] if is_admin else []), _PERSON, _LEAVE)
+    docs, admin = [_DOCS] if shows_docs else [], [_ADMIN] if is_admin else []
+    return (_OVERVIEW, _ACCESS, _CONTROL, *docs, *admin, _PERSON, _LEAVE)

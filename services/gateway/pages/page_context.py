@@ -54,6 +54,7 @@ class PageContext:
     language: str = ""
     user: LoggedInUser | None = None
     set_cookies: list[bytes] = field(default_factory=list)
+    shows_docs: bool = False
 
     def begin(self) -> None:
         """Read the cookies; a browser without a name gets one."""

@@ -31,12 +31,13 @@ Handle = Callable[[PageContext], Awaitable[PageAnswer]]
 
 @dataclass(frozen=True, slots=True)
 class PageDependencies:
-    """What all pages are made with."""
+    """What all pages are made with. `shows_docs`: there are pages about the API."""
 
     key_set: KeySet
     accounts: AccountClient
     limit: OAuthLimit
     public_url: str
+    shows_docs: bool = False
 
     async def address(self) -> str:
         """Return our address as browsers see it.
@@ -117,6 +118,7 @@ class PageResponder:
     async def _answered(self, receive: Receive) -> PageAnswer:
         page, definition = self.page, self.definition
         page.public_url = await definition.shared.address()
+        page.shows_docs = definition.shared.shows_docs
         page.jar = CookieJar(secure=page.public_url.startswith("https://"))
         page.query = parse_params(page.scope["query_string"])
         page.begin()

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup, escape
 
 from services.gateway.pages.language import LANGUAGES, TEXTS
 from services.gateway.pages.numbers import Numbers, numbers_of
@@ -77,19 +78,6 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def micro_rub_of(text: str) -> int | None:
-    """Return roubles as a person writes them ("500", "99,90") in micro-roubles; "" is 0, None is no amount."""
-    text = text.strip().replace("\u00a0", "").replace(" ", "").replace(",", ".")
-    if not text:
-        return 0
-    whole, dot, fraction = text.partition(".")
-    if not whole.isdecimal() or not whole.isascii() or len(whole) > 9 or (dot and not fraction.isdecimal()):
-        return None
-    if not fraction.isascii() or len(fraction) > 2:
-        return None
-    return int(whole) * 1_000_000 + int(fraction.ljust(2, "0") or 0) * 10_000
-
-
 def _filter(write: Callable[[Numbers, Any], str]) -> Callable[..., str]:
     """Return a template's filter: how figures are written in the language of the page."""
 
@@ -100,8 +88,23 @@ def _filter(write: Callable[[Numbers, Any], str]) -> Callable[..., str]:
     return written
 
 
+def _heading(text: str) -> str:
+    """Return what stands within sentences elsewhere as a heading: it begins with a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def coded(text: str) -> Markup:
+    """Return a text of ours as HTML: what stands between backticks is code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
+
+
 _ENVIRONMENT.filters.update(
+    heading=_heading,
+    coded=coded,
     roubles=_filter(Numbers.roubles),
+    fine_roubles=_filter(Numbers.fine_roubles),
+    fine_roubles_text=_filter(Numbers.fine_roubles_text),
     exact_roubles=_filter(Numbers.exact_roubles),
     roubles_text=_filter(Numbers.roubles_text),
     number=_filter(Numbers.number),

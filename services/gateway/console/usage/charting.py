@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -44,6 +44,25 @@ def chart_of(answer: Mapping[str, Any], metric: Metric, words: Words, numbers: N
         partial(metric.shown, numbers),
         metric.shape,
     )
+
+
+def days_of(answer: Mapping[str, Any]) -> list[str]:
+    """Return the day on which each column begins and at last the one after them all; [] where they are hours.
+
+    So much of an address narrows the page to columns that are looked at: `to` is excluded.
+    """
+    starts = sorted({row["starts_at"] for row in answer["data"]})
+    if not starts or answer["bucket"] == "hour":
+        return []
+    zone = ZoneInfo(answer["period"]["time_zone"])
+    days = [datetime.fromisoformat(start).astimezone(zone).date() for start in starts]
+    return [day.isoformat() for day in (*days, _next_start(days[-1], answer["bucket"]))]
+
+
+def _next_start(day: date, bucket: str) -> date:
+    if bucket == "month":
+        return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return day + timedelta(days=7 if bucket == "week" else 1)
 
 
 def name_of(row: Row, words: Words) -> str:

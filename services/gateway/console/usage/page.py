@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from servicekit.charts.svg import COLOURS, draw
-from services.gateway.console.usage.charting import Words, chart_of, name_of
+from services.gateway.console.usage.charting import Words, chart_of, days_of, name_of
 from services.gateway.console.usage.metrics import METRICS
 from services.gateway.console.usage.questions import BUCKETS, DIMENSIONS, PERIODS, UsageQuestion, question_of
 from services.gateway.edge.endpoint import Endpoint
@@ -44,8 +44,8 @@ class UsagePage:
         except ApiRefused as exc:
             if exc.status != 400:
                 raise
-            return TemplatePage("usage.html", {**values, "refused": exc}, 400)
-        return TemplatePage("usage.html", {**values, **answers})
+            return TemplatePage("usage.html", {**values, "refused": exc}, 400, scripted=True)
+        return TemplatePage("usage.html", {**values, **answers}, scripted=True)
 
     async def _answers(self, page: PageContext, asked: UsageQuestion) -> Mapping[str, Any]:
         series, summary, compared = await asyncio.gather(
@@ -59,6 +59,7 @@ class UsagePage:
         return {
             "chart": chart,
             "drawn": draw(chart) if chart.labels else "",
+            "days": days_of(series),
             "colours": len(COLOURS),
             "summary": summary,
             "groups": groups,

@@ -20,29 +20,10 @@ from services.gateway.reference import glossary
 from services.gateway.reference.examples import REQUESTS
 from services.gateway.reference.operations import NAMES, Whole, first_sentence, operations_of
 from services.gateway.reference.protocol import PATHS
-from services.gateway.tests.conftest import Edge
 from services.gateway.tests.reference import rules
 
 # Of the protocol, and described as one of them: the other one, and what people's browsers post.
 SAID_ELSEWHERE = {"/.well-known/openid-configuration"}
-
-
-@pytest.fixture
-def app(edge: Edge) -> Application:
-    """The application."""
-    assert isinstance(edge.gateway.app, Application)
-    return edge.gateway.app
-
-
-_MADE: list[Whole] = []
-
-
-@pytest.fixture
-def whole(request: pytest.FixtureRequest) -> Whole:
-    """Its description: made once, for it takes a second, and no test changes it."""
-    if not _MADE:
-        _MADE.append(request.getfixturevalue("app").openapi())
-    return _MADE[0]
 
 
 def test_it_is_an_openapi_description(whole: Whole) -> None:

@@ -1,0 +1,36 @@
+// What htmx is told by listening: it evaluates nothing, so conditions cannot stand in its attributes.
+// Without scripts all of this are plain forms and links to the same addresses.
+"use strict";
+(() => {
+  const pathOf = (address) => new URL(address, location.href).pathname;
+  const isLive = (element) => element.matches("[data-live]");
+
+  // Nobody looks: nothing is asked.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && isLive(event.detail.elt)) {
+      event.preventDefault();
+      return;
+    }
+    event.detail.target.setAttribute("aria-busy", "true");
+  });
+
+  document.addEventListener("htmx:afterRequest", (event) => event.detail.target.removeAttribute("aria-busy"));
+
+  // A refused question is shown as the page that explains it. Anything else without the part that was asked for
+  // (a login that ended, an error) is gone to, or, where nobody asked, left alone: the next click says so.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr, target, elt, pathInfo } = event.detail;
+    const isPart = pathOf(xhr.responseURL) === pathOf(pathInfo.requestPath) && xhr.responseText.includes(`id="${target.id}"`);
+    event.detail.isError = false;
+    event.detail.shouldSwap = isPart;
+    if (!isPart && !isLive(elt)) {
+      location.assign(pathInfo.finalRequestPath);
+    }
+  });
+
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) {
+      document.querySelectorAll("[data-live]").forEach((part) => htmx.trigger(part, "look"));
+    }
+  });
+})();

@@ -1,0 +1,113 @@
+"""Filters, live parts, the log and charts in a browser: what changes without a new page, and by keyboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.visiting import DESK, Visitor, axe_source, context_of, running_chromium
+from tools.stack.running_stack import RunningStack
+
+BODY = {"model": "yandexgpt:latest", "messages": [{"role": "user", "content": "Где север? [[tokens:5]]"}]}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    """Chromium as it is installed on this machine."""
+    with running_chromium() as launched:
+        yield launched
+
+
+def visitor_of(context: BrowserContext, stack: RunningStack) -> Visitor:
+    """Return the demo user in front of the console."""
+    visitor = Visitor(context, stack.url, axe_source(), "partial")
+    context.set_extra_http_headers({})
+    visitor.open("/")
+    visitor.page.locator("form[action='/demo'] button").first.click()
+    return visitor
+
+
+def ask(stack: RunningStack, count: int) -> None:
+    """Have the demo account ask so many questions."""
+    headers = {"authorization": f"Bearer {stack.api_key}"}
+    for _ in range(count):
+        httpx.post(f"{stack.url}/v1/chat/completions", json=BODY, headers=headers, trust_env=False).raise_for_status()
+
+
+def until_shown(page: Page, address: str, part: str, count: int) -> None:
+    """Open a page again until what was asked is in its books."""
+    expect(page.locator("h1")).to_be_visible()
+    for _ in range(100):
+        page.goto(address)
+        if page.locator(part).count() >= count:
+            return
+    raise AssertionError(f"{part} at {address} is there {page.locator(part).count()} times")
+
+
+def test_filters_change_chart_table_and_address_without_a_new_page(chromium: Chromium, stack: RunningStack) -> None:
+    """The page's own script lives on, the way back leads back, and a column is read and opened by keyboard."""
+    ask(stack, 2)
+    with context_of(chromium, "en", DESK) as context:
+        visitor = visitor_of(context, stack)
+        page = visitor.page
+        until_shown(page, f"{stack.url}/console/usage?bucket=day&lang=en", "figure.plot svg", 1)
+        page.evaluate("window.stayed = true")
+        page.locator("#metric").select_option("requests")
+        expect(page).to_have_url(re.compile("metric=requests"))
+        expect(page.locator("#figures > h2").first).to_contain_text("Requests")
+        assert page.evaluate("window.stayed")
+        slider = page.locator(".reading input")
+        expect(slider).to_have_attribute("aria-valuetext", re.compile("yandexgpt"))
+        assert page.locator(".read").inner_text() == slider.get_attribute("aria-valuetext")
+        visitor.check("usage", "en")
+        page.locator(".reading button").focus()
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile(r"from=\d{4}-\d\d-\d\d"))
+        expect(page.locator("figure.plot")).to_be_visible()
+        assert page.evaluate("window.stayed")
+        page.locator("#from").fill("2026-01-01")
+        page.locator("#to").fill("2020-01-01")
+        expect(page.locator("#figures [role=alert]")).to_be_visible()
+        page.evaluate("history.back()")
+        expect(page.locator("#figures [role=alert]")).to_have_count(0)
+        assert visitor.troubles == []
+
+
+def test_the_log_grows_by_its_next_page(chromium: Chromium, stack: RunningStack) -> None:
+    """Older requests come below those that are there; the link goes when there are no more."""
+    ask(stack, 52)
+    with context_of(chromium, "en", DESK) as context:
+        visitor = visitor_of(context, stack)
+        page = visitor.page
+        until_shown(page, f"{stack.url}/console/requests?lang=en", "#older", 1)
+        first = page.locator("#rows > tr").count()
+        page.locator("#older").click()
+        expect(page.locator("#rows > tr")).not_to_have_count(first)
+        addresses = page.locator("#rows > tr a").evaluate_all("all => all.map(each => each.href)")
+        assert len(set(addresses)) == len(addresses) > first
+        page.locator("#status").select_option("failed")
+        expect(page).to_have_url(re.compile("status=failed"))
+        visitor.check("requests", "en")
+
+
+@pytest.mark.parametrize("path", ["/console", "/status"])
+def test_live_parts_are_asked_again_when_somebody_looks(chromium: Chromium, stack: RunningStack, path: str) -> None:
+    """And keep what is there when the login has ended meanwhile."""
+    with context_of(chromium, "en", DESK) as context:
+        visitor = visitor_of(context, stack)
+        page = visitor.page
+        visitor.open(path)
+        page.evaluate("document.getElementById('live').dataset.old = 'yes'")
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(page.locator("#live[data-old]")).to_have_count(0)
+        page.evaluate("document.getElementById('live').dataset.old = 'yes'")
+        context.clear_cookies()
+        with page.expect_response(lambda answer: answer.status == 200):
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(page.locator("#live")).to_have_count(1)
+        assert visitor.troubles == []
