@@ -263,7 +263,7 @@ async def test_one_line_is_logged_and_nothing_secret(edge: Edge, capsys: pytest.
     assert "invalid_key" in lines[1]
 
 
-async def test_healthy_answers_to_a_balancer_are_for_debugging_only(edge: Edge, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_balancers_healthy_answers_are_for_debugging(edge: Edge, capsys: pytest.CaptureFixture[str]) -> None:
     """They are counted; a line each would be 43,000 a day for every balancer."""
     assert (await edge.client.get("/health")).status_code == 200
     await edge.client.get("/v1/models")
