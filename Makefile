@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration bench-pages migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
-.PHONY: backup restore restore-proof chart rolling-restart
+.PHONY: capacity backup restore restore-proof chart rolling-restart pages-walk
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 up: $(READY) ## Start the whole suite and print an address, a key and a curl that works
-	@$(BIN)/python -m tools.stack up
+	@RAZVILKA_PROBE_EVERY_S="$${RAZVILKA_PROBE_EVERY_S-300}" $(BIN)/python -m tools.stack up
 
 down: $(READY) ## Stop what `make up` started; the data stays
 	@$(BIN)/python -m tools.stack down
@@ -102,6 +102,9 @@ journal: $(READY) ## Look into journals or dead letters: ARGS="inspect PATH", "s
 
 assets: $(READY) ## Fetch the vendored files of pages from their packages again, and compare
 	@$(BIN)/python -m tools.assets
+
+pages-walk: $(READY) ## Look at every page in Chromium in each language, scheme, size and state; pictures in build/pages; ARGS="-k every"
+	@RAZVILKA_PAGES_WALK=1 $(BIN)/python -m pytest tests/browser/walk -q -n 0 --timeout=3600 $(ARGS)
 
 cli-alone: $(READY) ## Install the command line into an environment of its own and time `razvilka --help`
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/cli-alone
@@ -217,6 +220,9 @@ observability: $(READY) ## Check rules, alarms and dashboards with Prometheus' o
 	@RAZVILKA_WITH_PROMETHEUS=1 $(BIN)/python -m pytest tools/tests/test_alert_rules.py tools/tests/test_dashboards.py \
 	  tests/observability/test_dashboards.py -q -n 0 $(ARGS)
 	@RAZVILKA_SERIES_USERS=10000 $(BIN)/python -m pytest services/gateway/tests/test_series.py -q -n 0
+
+capacity: $(READY) ## Say what a rate needs: ARGS="--rate 1000 --streams 50"; --write renews docs/operations/capacity.md
+	@$(BIN)/python -m tools.capacity $(ARGS)
 
 alerts: $(READY) ## Inject faults into a suite, see alarms ring at a real Alertmanager, mend, see them end; writes docs/operations/alerts.md
 	@RAZVILKA_WITH_PROMETHEUS=1 RAZVILKA_WRITE_ALERTS=1 $(BIN)/python -m pytest tests/observability/test_alerts.py -q -n 0 $(ARGS)

@@ -16,7 +16,18 @@ import structlog
 from prometheus_client import Gauge, Histogram
 from structlog.contextvars import bind_contextvars
 
-from servicekit.errors import DeadlineExceeded, ErrorReason, Internal, ServiceError
+from servicekit.errors import (
+    Conflict,
+    DeadlineExceeded,
+    ErrorReason,
+    Internal,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    QuotaExceeded,
+    ServiceError,
+    Unauthenticated,
+)
 from servicekit.tracing import SpanKind, TraceContext, begin_trace, start_span
 
 log = structlog.get_logger()
@@ -82,6 +93,10 @@ def enter_call(call: CallContext) -> None:
     bind_contextvars(request_id=call.request_id, trace_id=call.trace.trace_id)
 
 
+# What is wrong with a request is no failure of ours: anybody could send us any number of them.
+OF_CALLERS: Final = (InvalidRequest, Unauthenticated, PermissionDenied, NotFound, Conflict, QuotaExceeded)
+
+
 class ServedCall:
     """Around one call, as an async context manager: a failure inside is told to the caller and ends here.
 
@@ -127,16 +142,16 @@ class ServedCall:
             self._close("OK")
             return False
         if isinstance(failure, asyncio.CancelledError | GeneratorExit):
-            self._close("CANCELLED")
+            self._close("CANCELLED", is_ours=False)
             return False
         error = self._as_service_error(failure)
-        self._close(error.reason.value)
+        self._close(error.reason.value, is_ours=not isinstance(error, OF_CALLERS))
         await self._fail(error)
         return True
 
-    def _close(self, outcome: str) -> None:
+    def _close(self, outcome: str, *, is_ours: bool = False) -> None:
         if outcome != "OK":
-            self._span.fail(outcome)
+            self._span.fail(outcome, is_ours=is_ours)
         self._span.__exit__(None, None, None)
         IN_FLIGHT.labels(self._method).dec()
         SECONDS.labels(self._method, outcome).observe(time.perf_counter() - self._started)

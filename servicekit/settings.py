@@ -118,7 +118,9 @@ class TelemetrySettings(Part):
     otlp_endpoint: str = ""
     """host:port or URL of an OTLP/gRPC collector; empty: no traces are exported."""
     sample_ratio: float = Field(1.0, ge=0, le=1)
-    """Share of traces begun here that are exported; a caller's own decision is kept."""
+    """Share of traces begun here that are exported; a caller's own decision is kept. Those that fail always are."""
+    slow_s: float = Field(30.0, gt=0)
+    """Seconds after which a trace is exported for being slow, though chance or its caller left it out."""
 
 
 SERVICE_CONFIG = SettingsConfigDict(

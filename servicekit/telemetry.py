@@ -67,7 +67,7 @@ def _configure_traces(service: str, settings: TelemetrySettings) -> None:
     # Not at the top: its libraries take 13 MB.
     from servicekit.tracing.otlp import OtlpRecorder
 
-    _recorder = OtlpRecorder(service, settings.otlp_endpoint, settings.sample_ratio)
+    _recorder = OtlpRecorder(service, settings.otlp_endpoint, settings.sample_ratio, slow_s=settings.slow_s)
     record_with(_recorder)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any, Final
 
-from services.gateway.inference.schemas import ChatRequest
+from services.gateway.schemas.inference import ChatRequest
 from tests.random_schemas import rich_schema
 from tools.holds.traffic import CODE, ENGLISH, RUSSIAN, request_of
 

@@ -19,6 +19,7 @@ from razvilka.auth.v1 import oauth_pb2
 
 from servicekit.rpc_client import Peer, open_channel
 from tools.demo_calls import DemoCalls, DemoClient
+from tools.private_file import write_private
 
 EMAIL: Final = "demo@example.com"
 EXPORT: Final = "export "
@@ -106,7 +107,7 @@ async def ensure_demo(file: Path, *, auth: Auth, url: str, registration_token: s
             confidential.secret,
             registration_token,
         )
-    _write_private(file, demo.text)
+    write_private(file, demo.text)
     return demo
 
 
@@ -154,13 +155,6 @@ def read_env_file(file: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     return dict(line.removeprefix(EXPORT).split("=", 1) for line in lines if "=" in line)
-
-
-def _write_private(file: Path, text: str) -> None:
-    draft = file.with_name(f"{file.name}.new")
-    draft.touch(mode=0o600)
-    draft.write_text(text)
-    draft.replace(file)
 
 
 async def main(auth_target: str, tls_dir: str, file: str, url: str) -> None:

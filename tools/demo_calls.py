@@ -58,10 +58,10 @@ class DemoCalls:
             return None
         return str(answer.profile.email)
 
-    async def seed(self, email: str, password: str) -> str | None:
+    async def seed(self, email: str, password: str, *, name: str = NAME, admin: bool = True) -> str | None:
         """Make or update a verified person; return the id, None where people cannot be seeded."""
         request = account_pb2.SeedUserRequest(
-            email=email, password=password, name=NAME, tier=auth_pb2.TIER_ENTERPRISE, admin=True
+            email=email, password=password, name=name, tier=auth_pb2.TIER_ENTERPRISE, admin=admin
         )
         try:
             answer = await unary(self._people.SeedUser, request, deadline_s=DEADLINE_S, wait_for_ready=True)
@@ -69,9 +69,11 @@ class DemoCalls:
             return None
         return str(answer.user_id)
 
-    async def new_key(self, user_id: str, name: str, scopes: Sequence[str]) -> str:
-        """Make an API key and return it."""
+    async def new_key(self, user_id: str, name: str, scopes: Sequence[str], *, monthly_micro_rub: int = 0) -> str:
+        """Make an API key and return it; 0: its account's budget is its own."""
         request = auth_pb2.CreateApiKeyRequest(user_id=user_id, name=name, scopes=scopes, by_operator=True)
+        if monthly_micro_rub:
+            request.budget_micro_rub, request.budget_period = monthly_micro_rub, auth_pb2.BUDGET_PERIOD_MONTH
         answer = await unary(self._keys.CreateApiKey, request, deadline_s=DEADLINE_S, wait_for_ready=True)
         return str(answer.secret)
 

@@ -16,7 +16,7 @@ ROOMS: Final = {
     "Every service": ("servicekit.rpc_server", "servicekit.postgres"),
     "Gateway": tuple(
         f"services.gateway.{room}.metrics"
-        for room in ("edge", "identity", "admission", "metering", "clients", "inference", "pages", "batches")
+        for room in ("edge", "identity", "admission", "metering", "clients", "inference", "pages", "batches", "probing")
     ),
     "Auth": tuple(f"services.auth.{room}.metrics" for room in ("shared", "keys", "accounts", "oauth")),
     "Router": ("services.router.metrics", "services.router.circuits.metrics"),

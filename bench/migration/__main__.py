@@ -49,11 +49,13 @@ class _Moved:
     Attributes:
         wall_s: until `run` had ended, months with their indexes and sums.
         stored_s: until the last row was stored.
+        indexed_s: until all rows had their indexes.
     """
 
     is_whole: bool
     wall_s: float
     stored_s: float | None
+    indexed_s: float | None
 
 
 def _ours(server: Server, source: Path, report: Path, rows: int) -> _Moved:
@@ -68,7 +70,7 @@ def _ours(server: Server, source: Path, report: Path, rows: int) -> _Moved:
     verified = measure((*TOOL, "verify", "--source", str(source), "--json"), environment)
     _print("verify", verified, server.cpu_s() - cpu, rows)
     _print_kinds(kinds, rows)
-    return _Moved(_whole("run", moved) and _whole("verify", verified), moved.wall_s, watch.stored_s)
+    return _Moved(_whole("run", moved) and _whole("verify", verified), moved.wall_s, watch.stored_s, watch.indexed_s)
 
 
 def _pgloader(server: Server, source: Path, folder: Path, rows: int) -> float:
@@ -83,14 +85,16 @@ def _pgloader(server: Server, source: Path, folder: Path, rows: int) -> float:
 
 
 def _compare(moved: _Moved, pgloader_s: float, rows: int) -> None:
-    """Say how many times pgloader's rows a second these are: with what it does not do, and up to the last row."""
-    said = (
-        f"{rows / moved.wall_s:,.0f} rows/s, {pgloader_s / moved.wall_s:.2f} times pgloader, indexes and sums included"
-    )
-    if moved.stored_s is not None:
-        rate = f"{rows / moved.stored_s:,.0f} rows/s, {pgloader_s / moved.stored_s:.2f} times pgloader"
-        said += f"; the last row was stored after {moved.stored_s:.1f} s: {rate}"
-    print(said)
+    """Say how many times pgloader's rows a second these are, at each point of the way."""
+    points = {
+        "stored, checked and noted as moved": moved.stored_s,
+        "the same, and indexed: what pgloader does, like for like": moved.indexed_s,
+        "all in, with the sums of eleven tables": moved.wall_s,
+    }
+    print("\n| until rows are | seconds | rows/s | times pgloader |\n|---|---|---|---|")
+    for point, seconds in points.items():
+        if seconds is not None:
+            print(f"| {point} | {seconds:.1f} | {rows / seconds:,.0f} | {pgloader_s / seconds:.2f} |")
 
 
 def _print(what: str, used: Measured, server_s: float, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""Watch: when the last row of a move was stored, which is before its month has indexes and sums."""
+"""Watch: when the last row of a move was stored, and when every row had the indexes of the table it goes to."""
 
 from __future__ import annotations
 
@@ -10,14 +10,29 @@ from typing import Final
 import psycopg
 
 POLL_S: Final = 0.1
-_STORED: Final = "SELECT coalesce(max((state->'counts'->>'rows')::bigint), 0) FROM usage.imports"
+# Months that are built apart have a primary key when they have all indexes: one transaction makes them.
+_REACHED: Final = """
+SELECT
+    (SELECT coalesce(max((state->'counts'->>'rows')::bigint), 0) FROM usage.imports),
+    (SELECT count(*)
+    FROM pg_class AS c
+    WHERE c.relnamespace = 'usage'::regnamespace AND c.relkind = 'r' AND starts_with(c.relname, 'import_')
+        AND c.relname ~ '_[0-9]{4}_[0-9]{2}$'
+        AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary))
+"""
 
 
 class Watch:
-    """Asks a database of usage while a move goes on; `stored_s` are the seconds until all rows were there."""
+    """Asks a database of usage while a move goes on.
+
+    Attributes:
+        stored_s: seconds until all rows were stored, checked and noted as moved.
+        indexed_s: seconds until all of them had their indexes, too.
+    """
 
     def __init__(self, dsn: str, rows: int) -> None:
         self.stored_s: float | None = None
+        self.indexed_s: float | None = None
         self._rows = rows
         self._ended = threading.Event()
         self._connection = psycopg.connect(dsn, autocommit=True)
@@ -36,7 +51,10 @@ class Watch:
 
     def _watch(self) -> None:
         began_at = time.monotonic()
-        while self.stored_s is None and not self._ended.wait(POLL_S):
-            found = self._connection.execute(_STORED).fetchone()
-            if found is not None and found[0] >= self._rows:
-                self.stored_s = time.monotonic() - began_at
+        while self.indexed_s is None and not self._ended.wait(POLL_S):
+            rows, without_indexes = self._connection.execute(_REACHED).fetchone() or (0, 0)
+            if rows < self._rows:
+                continue
+            passed_s = time.monotonic() - began_at
+            self.stored_s = self.stored_s or passed_s
+            self.indexed_s = None if without_indexes else passed_s

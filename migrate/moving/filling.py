@@ -12,6 +12,7 @@ from migrate.fates.merging import booked
 from migrate.fates.records import Request
 from migrate.fates.requests import Names, request_fate
 from migrate.moving.counts import Counts
+from migrate.moving.months import MonthsLeft
 from migrate.moving.seen_ids import SeenIds
 from migrate.report.files import ReportFiles
 from migrate.report.lines import ReportLines
@@ -47,7 +48,7 @@ class Way:
         owners: on whose account rows of a user are booked, where it is not the user's own.
         seen: ids that earlier rows have.
         shown: is told how many rows have a fate.
-        months_left: is told how many months wait for their indexes and sums behind the last row.
+        months_left: is told how many months wait for what behind the last row.
     """
 
     source_id: str
@@ -59,7 +60,7 @@ class Way:
     seen: SeenIds
     report: ReportFiles
     shown: Shown
-    months_left: Shown
+    months_left: MonthsLeft
 
 
 class Filling:

@@ -17,6 +17,7 @@ from migrate.fates.requests import Names
 from migrate.moving.collisions import find_collisions
 from migrate.moving.counts import Counts
 from migrate.moving.mark import MARK, check_mark, mark_at
+from migrate.moving.months import MonthsLeft, tell_nobody
 from migrate.moving.owners import MERGED, Ask, check_still_decided, decided, owners_in
 from migrate.moving.people import MovedPeople, move_people
 from migrate.moving.requests import PEOPLE_MOVED, MovedRequests, Shown, Way, move_requests
@@ -41,10 +42,6 @@ FIRST_SEEN: Final = "first_seen"
 ZONE: Final = "naive_zone"
 
 
-def _tell_nobody(months: int) -> None:
-    del months
-
-
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is to be moved, and how its values are to be read.
@@ -52,7 +49,7 @@ class Order:
     Attributes:
         decisions: which of the accounts with one address become one; all others stay apart.
         ask: asks a person for more of them.
-        months_left: is told how many months of usage, whose rows are there, wait for their indexes and sums.
+        months_left: is told how many months of usage, whose rows are there, wait for what.
     """
 
     source: Source
@@ -61,7 +58,7 @@ class Order:
     names: Names
     decisions: Sequence[Decision] = ()
     ask: Ask | None = None
-    months_left: Shown = _tell_nobody
+    months_left: MonthsLeft = tell_nobody
 
 
 def source_id_of(path: Path) -> str:

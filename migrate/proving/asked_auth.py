@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from migrate.proving.running_auth import Holder, unreachable
+from migrate.proving.verifier import Holder, unreachable
 from servicekit.call import current_call
 from servicekit.errors import ServiceError, Unauthenticated
 from servicekit.rpc_client import Peer, open_channel

@@ -13,7 +13,7 @@ from migrate.moving.key_proof import keys_of_both
 from migrate.moving.run import Order
 from migrate.moving.target import Target
 from migrate.moving.verification import Difference
-from migrate.proving.running_auth import Verifier
+from migrate.proving.verifier import Verifier
 from services.auth.importing.records import KeptKey
 from services.auth.keys.domain.key_hash import HashKind
 

@@ -8,37 +8,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from migrate.moving.local_suite import auth_of_local_suite
 from migrate.moving.target import AUTH, Target
-from tools.servers.errors import ServerError
+from migrate.proving.verifier import TARGET, TLS_DIR, Holder, Verifier
 
-TARGET: Final = "RAZVILKA_AUTH_TARGET"
-TLS_DIR: Final = "RAZVILKA_OPERATOR_TLS_DIR"
 DEADLINE_S: Final = 10.0
-# Whose key it is, and its id.
-Holder = tuple[str, str]
-
-
-class Verifier(Protocol):
-    """Verifies keys.
-
-    Attributes:
-        name: who it is, for the operator.
-        knows_used: whether it verifies also those that were used in 1.1 and so are hashed anew.
-    """
-
-    name: str
-    knows_used: bool
-
-    async def holder(self, secret: str) -> Holder | None:
-        """Return who holds a key; None: nobody, it is revoked or expired.
-
-        Raises:
-            ServerError: the running auth cannot be asked.
-            Unavailable: its database cannot.
-        """
 
 
 class StoredKeys:
@@ -88,11 +64,3 @@ def _place(environment: Mapping[str, str]) -> tuple[str, Path | None] | None:
         return None
     address, folder = auth_of_local_suite(environment)
     return address, Path(folder)
-
-
-def unreachable(address: str, why: object) -> ServerError:
-    """Return what is told of an auth that does not answer."""
-    return ServerError(
-        f"The running auth at {address} cannot be asked ({' '.join(str(why).split())}): start it, or correct {TARGET} "
-        f"and {TLS_DIR}, which names the folder of the operator's certificate."
-    )

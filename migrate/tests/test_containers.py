@@ -12,7 +12,7 @@ import yaml
 from migrate.__main__ import VERBS
 from migrate.moving.target import AUTH, USAGE
 from migrate.planning.scratch import SCRATCH
-from migrate.proving.running_auth import TARGET, TLS_DIR
+from migrate.proving.verifier import TARGET, TLS_DIR
 from tools.tests.test_kubernetes import BASE, KUBERNETES, documents, program
 
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text())

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from migrate.moving.months import Stage
 from migrate.report.log import RunLog
 
 Shown = Callable[[int], None]
@@ -54,10 +55,13 @@ def marked(shown: Shown, log: RunLog) -> Shown:
     return show
 
 
-def tell_months_left(months: int, *, quiet: bool) -> None:
-    """Say that rows are not all: each month that waits takes a while."""
+def tell_months_left(stage: Stage, months: int, *, quiet: bool, log: RunLog) -> None:
+    """Say that a full bar is not the end: each month that waits takes a while; the log has when none does any more."""
+    if not months:
+        log.mark(f"usage {stage.value}")
     if not quiet:
-        print(f"usage: months left to be given indexes and sums: {months}", file=sys.stderr, flush=True)
+        said = f"months that wait for {stage.value}: {months}" if months else f"all months have their {stage.value}"
+        print(f"usage: {said}", file=sys.stderr, flush=True)
 
 
 def _bar(total: int | None) -> Progress:

@@ -79,7 +79,7 @@ def opened_order(
         tempfile.TemporaryDirectory(prefix="razvilka-migrate-") as aside,
         open_source(given.source, Path(aside), is_held=is_held) as source,
     ):
-        tell = partial(tell_months_left, quiet=given.json)
+        tell = partial(tell_months_left, quiet=given.json, log=given.log)
         yield Order(source, source_id_of(given.source), reading, names_of(), decisions, ask, tell)
 
 

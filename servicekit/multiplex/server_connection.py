@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import grpc
 import structlog
 
 from servicekit import lifecycle
 from servicekit.errors import Internal
-from servicekit.multiplex.frames import AnswerFrame, Call, CallFrame, Cancel, Credit, Draining, Failure
+from servicekit.multiplex.frames import AnswerFrame, Call, CallFrame, Cancel, Credit, Draining, Failure, HandlerCodec
 from servicekit.multiplex.handlers import Handler
 from servicekit.multiplex.outbox import Outbox
 from servicekit.multiplex.server_call import ServerCall
-
-if TYPE_CHECKING:
-    from servicekit.multiplex.server import MultiplexServer
+from servicekit.multiplex.settings import MultiplexServerSettings
+from servicekit.multiplex.work_in_hand import WorkInHand
 
 log = structlog.get_logger()
 
@@ -23,15 +23,25 @@ log = structlog.get_logger()
 class ServerConnection:
     """Reads frames, runs a task for each call, writes what the tasks say."""
 
-    def __init__(self, server: MultiplexServer, context: Any) -> None:
-        self._server = server
+    def __init__(
+        self,
+        context: Any,
+        handlers: Mapping[str, Handler],
+        codec: HandlerCodec,
+        settings: MultiplexServerSettings,
+        work: WorkInHand,
+    ) -> None:
         self._context = context
+        self._handlers = handlers
+        self._codec = codec
+        self._settings = settings
+        self._work = work
         self._calls: dict[int, ServerCall] = {}
         self._last_id = 0
         self._drain_above: int | None = None
         self._no_more = False
         self._over = False
-        self._outbox: Outbox[AnswerFrame] = Outbox(self._write, message_bytes=server.settings.message_kb * 1024)
+        self._outbox: Outbox[AnswerFrame] = Outbox(self._write, message_bytes=settings.message_kb * 1024)
 
     async def run(self) -> None:
         """Serve until there is nothing more to serve. Cancelled when the caller is gone, and the calls with it."""
@@ -57,7 +67,7 @@ class ServerConnection:
     async def _receive(self) -> None:
         try:
             while (message := await self._context.read()) is not grpc.aio.EOF:
-                for frame in self._server.codec.decode(message):
+                for frame in self._codec.decode(message):
                     self._take(frame)
         except Exception:
             # A caller that cannot be understood is not heard any further; its calls cannot be told apart.
@@ -79,17 +89,16 @@ class ServerConnection:
         if self._over or (self._drain_above is not None and frame.call_id > self._drain_above):
             return  # the caller hears of it by the RPC's end, or by the frame already sent
         self._last_id = frame.call_id
-        handler = self._server.handlers.get(frame.method)
-        refusal = Internal() if handler is None else self._server.admit(frame.method, frame.size)
+        handler = self._handlers.get(frame.method)
+        refusal = Internal() if handler is None else self._work.admit(frame.method, frame.size)
         if handler is None or refusal is not None:
             self._outbox.send(Failure(frame.call_id, refusal or Internal()))
             return
         self._start(frame, handler)
 
     def _start(self, frame: Call, handler: Handler) -> None:
-        server = self._server
-        limit = server.settings.payload_mb * 1024 * 1024
-        call = ServerCall(frame, self._outbox, server.codec, payload_bytes=limit)
+        limit = self._settings.payload_mb * 1024 * 1024
+        call = ServerCall(frame, self._outbox, self._codec, payload_bytes=limit)
         self._calls[frame.call_id] = call
         call.task = self._tasks.start(call.run(handler), name=frame.method)
         call.task.add_done_callback(lambda _: self._end(frame.call_id, frame.size))
@@ -105,7 +114,7 @@ class ServerConnection:
 
     def _end(self, call_id: int, size: int) -> None:
         self._calls.pop(call_id, None)
-        self._server.release(size)
+        self._work.release(size)
         self._close_when_done()
 
     def _close_when_done(self) -> None:
@@ -113,4 +122,4 @@ class ServerConnection:
             self._outbox.close()
 
     async def _write(self, frames: list[AnswerFrame]) -> None:
-        await self._context.write(self._server.codec.encode(frames))
+        await self._context.write(self._codec.encode(frames))

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.trace import SpanKind as OtlpKind
 
+from servicekit.tracing.held import HeldSpan, HeldTraces
 from servicekit.tracing.spans import Attributes, SpanKind, TraceContext
+
+SCOPE: Final = "razvilka"
 
 
 class OtlpSpan:
     """One span that is recorded."""
 
-    __slots__ = ("_span", "span_id")
+    __slots__ = ("_span", "is_sent", "span_id")
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
+        self.is_sent = True
         self.span_id = format(span.get_span_context().span_id, "016x")
 
     def set(self, key: str, value: str | int | float | bool) -> None:
         """Add an attribute."""
         self._span.set_attribute(key, value)
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str, *, is_ours: bool = True) -> None:
         """Mark the step as failed."""
+        del is_ours
         self._span.set_attribute("error.type", reason)
         self._span.set_status(Status(StatusCode.ERROR, reason))
 
@@ -39,12 +47,15 @@ class OtlpSpan:
 class OtlpRecorder:
     """Records spans and sends them in batches from a thread of its own."""
 
-    def __init__(self, service: str, endpoint: str, sample_ratio: float) -> None:
+    def __init__(self, service: str, endpoint: str, sample_ratio: float, *, slow_s: float) -> None:
         self.sample_ratio = sample_ratio
         exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https://"))
-        self._provider = TracerProvider(resource=Resource.create({"service.name": f"razvilka-{service}"}))
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
-        self._tracer = self._provider.get_tracer("razvilka")
+        self._resource = Resource.create({"service.name": f"razvilka-{service}"})
+        self._provider = TracerProvider(resource=self._resource)
+        self._processor = BatchSpanProcessor(exporter)
+        self._provider.add_span_processor(self._processor)
+        self._tracer = self._provider.get_tracer(SCOPE)
+        self._held = HeldTraces(self._send, slow_s=slow_s)
 
     def start(self, name: str, parent: TraceContext, kind: SpanKind, attributes: Attributes | None) -> OtlpSpan:
         """Begin a step under `parent`."""
@@ -52,6 +63,30 @@ class OtlpRecorder:
         context = trace.set_span_in_context(NonRecordingSpan(remote))
         return OtlpSpan(
             self._tracer.start_span(name, context=context, kind=OtlpKind[kind.value], attributes=attributes)
+        )
+
+    def hold(self, name: str, parent: TraceContext, kind: SpanKind, attributes: Attributes | None) -> HeldSpan:
+        """Begin a step under `parent` that is sent if its trace fails or is slow."""
+        return self._held.start(name, parent, kind, attributes)
+
+    def _send(self, span: HeldSpan) -> None:
+        trace_id, flags = int(span.parent.trace_id, 16), TraceFlags(TraceFlags.SAMPLED)
+        attributes = {**span.attributes, "razvilka.held": True}
+        if span.failed:
+            attributes["error.type"] = span.failed
+        self._processor.on_end(
+            ReadableSpan(
+                span.name,
+                context=SpanContext(trace_id, int(span.span_id, 16), is_remote=False, trace_flags=flags),
+                parent=SpanContext(trace_id, int(span.parent.span_id, 16), is_remote=True, trace_flags=flags),
+                resource=self._resource,
+                attributes=attributes,
+                kind=OtlpKind[span.kind.value],
+                status=Status(StatusCode.ERROR, span.failed) if span.failed else Status(),
+                start_time=span.began_ns,
+                end_time=span.ended_ns,
+                instrumentation_scope=InstrumentationScope(SCOPE),
+            )
         )
 
     def shutdown(self) -> None:

@@ -1,7 +1,8 @@
 """Trace contexts and spans, which cost nothing while nothing records them.
 
-A span object is made only when an exporter is configured and the trace is sampled (W3C Trace Context; the caller's
-decision is kept). Auto-instrumentation is not used: on the hot path it costs more than the request itself.
+A span object is made only when an exporter is configured. A trace that is not sampled (W3C Trace Context; the caller's
+decision is kept) is sent all the same when it failed or was slow (`held`). Auto-instrumentation is not used: on the hot
+path it costs more than the request itself.
 """
 
 from __future__ import annotations
@@ -47,13 +48,15 @@ class RecordedSpan(Protocol):
     """One timed step that is sent when it ends."""
 
     span_id: str
+    is_sent: bool
+    """Whether it is sent, or was: of a step that is held nobody knows before it ends."""
 
     def set(self, key: str, value: str | int | float | bool) -> None:
         """Add an attribute."""
         ...
 
-    def fail(self, reason: str) -> None:
-        """Mark the step as failed."""
+    def fail(self, reason: str, *, is_ours: bool = True) -> None:
+        """Mark the step as failed; `is_ours`: it is no doing of the caller's."""
         ...
 
     def end(self) -> None:
@@ -67,7 +70,11 @@ class Recorder(Protocol):
     sample_ratio: float
 
     def start(self, name: str, parent: TraceContext, kind: SpanKind, attributes: Attributes | None) -> RecordedSpan:
-        """Begin a step under `parent`."""
+        """Begin a step under `parent`, which is sampled."""
+        ...
+
+    def hold(self, name: str, parent: TraceContext, kind: SpanKind, attributes: Attributes | None) -> RecordedSpan:
+        """Begin a step under `parent`, which is not: it is sent if its trace turns out to be worth it."""
         ...
 
 
@@ -102,17 +109,17 @@ class Span:
     @property
     def exemplar(self) -> dict[str, str] | None:
         """What a histogram keeps beside a measurement, so that a slow bucket leads to a trace; None: there is none."""
-        return None if self._span is None else {"trace_id": self.context.trace_id}
+        return {"trace_id": self.context.trace_id} if self._span is not None and self._span.is_sent else None
 
     def set(self, key: str, value: str | int | float | bool) -> None:
         """Add an attribute (OpenTelemetry semantic conventions; never a prompt, key or token)."""
         if self._span is not None:
             self._span.set(key, value)
 
-    def fail(self, reason: str) -> None:
-        """Mark the step as failed for `reason`, a code."""
+    def fail(self, reason: str, *, is_ours: bool = True) -> None:
+        """Mark the step as failed for `reason`, a code; what is the caller's own doing is not sent for that alone."""
         if self._span is not None:
-            self._span.fail(reason)
+            self._span.fail(reason, is_ours=is_ours)
 
     def __enter__(self) -> Span:
         return self
@@ -132,7 +139,8 @@ def start_span(
     attributes: Attributes | None = None,
 ) -> Span:
     """Begin a step under `parent`; pass `span.context` on to what it calls."""
-    if _recorder is None or not parent.sampled:
+    if _recorder is None:
         return Span(None, parent)
-    span = _recorder.start(name, parent, kind, attributes)
+    begin = _recorder.start if parent.sampled else _recorder.hold
+    span = begin(name, parent, kind, attributes)
     return Span(span, replace(parent, span_id=span.span_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -28,7 +29,8 @@ from services.gateway.edge.request_context import context_of
 from services.gateway.edge.server.admin_listener import is_elsewhere
 from services.gateway.identity.access import AccessTable, Open
 from services.gateway.inference.anthropic.entering import enter, is_anthropic, speak_anthropic, speaks_anthropic
-from services.gateway.inference.routes.access import BOTH_SPEAK
+from services.gateway.inference.keeping.orders import Admit, KeptOrders
+from services.gateway.inference.paths import BOTH_SPEAK
 from services.gateway.inference.routes.description import OPERATIONS, components
 from services.gateway.pages.own_api import OwnApi
 from services.gateway.room_pages import page_endpoints, protocol_endpoints
@@ -45,6 +47,7 @@ class Application(FastAPI):
     """FastAPI behind the edge: its own layers cost the hot routes a tenth of their time, so those are not in them."""
 
     edge: Edge
+    orders: KeptOrders
     known_routes: tuple[BaseRoute, ...]
 
     def methods_at(self, request: Request) -> set[str]:
@@ -61,10 +64,19 @@ class Application(FastAPI):
 
     async def serve_by_framework(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request of any route but the hot ones."""
-        if scope["type"] == "http" and is_anthropic(scope["path"]):
-            # Other methods, and paths at which nothing is: its clients read errors in their own form only.
-            speak_anthropic(context_of(scope))
+        if scope["type"] == "http":
+            if is_anthropic(scope["path"]):
+                # Other methods, and paths at which nothing is: its clients read errors in their own form only.
+                speak_anthropic(context_of(scope))
+            if self.orders.concerns(scope):
+                await self.orders.serve(scope, receive, send, super().__call__)
+                return
         await super().__call__(scope, receive, send)
+
+    def route_of(self, scope: Scope) -> str | None:
+        """Return the template of the path at which a request is served; None: nothing is there."""
+        known = (route for route in self.known_routes if isinstance(route, Route))
+        return next((route.path for route in known if route.matches(scope)[0] is Match.FULL), None)
 
 
 def build_app(parts: AppDependencies) -> FastAPI:
@@ -81,8 +93,10 @@ def build_app(parts: AppDependencies) -> FastAPI:
     endpoints = {**protocol_endpoints(parts), **page_endpoints(parts, OwnApi(serve))}
     # The protocol authenticates its clients itself, and pages have sessions.
     table = AccessTable(*ROOM_NEEDS, dict.fromkeys(endpoints, Open.EVERYONE))
-    app = _bare_application(parts, table)
+    admit = partial(_admit, parts, table)
+    app = _bare_application(admit)
     hot = hot_endpoints(parts)
+    app.orders = KeptOrders(parts.idempotency, _admission(app, table, admit), hot)
     # Registered all the same: for other methods (405), and for the description.
     app.router.routes[:0] = [Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()]
     app.router.routes.extend(Route(path, endpoint) for path, endpoint in endpoints.items())
@@ -105,18 +119,33 @@ def build_app(parts: AppDependencies) -> FastAPI:
     return app
 
 
-def _bare_application(parts: AppDependencies, table: AccessTable) -> Application:
-    has_admin_listener = parts.settings.admin_port is not None
+async def _admit(parts: AppDependencies, table: AccessTable, scope: Scope, route: str) -> None:
+    """Let a request in at a route: refuse who may not, and what could be understood in two ways."""
+    context = context_of(scope)
+    check_query(scope["query_string"], LISTS_IN_QUERIES.get(route, ()))
+    if parts.settings.admin_port is not None and is_elsewhere(scope, route):
+        raise NotFound(ErrorReason.NOT_FOUND, NOTHING)
+    if route in BOTH_SPEAK and speaks_anthropic(scope):
+        enter(context)
+    await parts.authenticator.enter(context, table.need_of(scope["method"], route))
 
+
+def _admission(app: Application, table: AccessTable, admit: Callable[[Scope, str], Awaitable[None]]) -> Admit:
+    """Return what lets an order in before the framework does."""
+
+    async def admitted(scope: Scope) -> str | None:
+        route = app.route_of(scope)
+        if route is None or table.need_of(scope["method"], route) is Open.EVERYONE:
+            return None
+        await admit(scope, route)
+        return route
+
+    return admitted
+
+
+def _bare_application(admit: Callable[[Scope, str], Awaitable[None]]) -> Application:
     async def authenticate(request: Request) -> None:
-        route: str = request.scope["route"].path
-        check_query(request.scope["query_string"], LISTS_IN_QUERIES.get(route, ()))
-        if has_admin_listener and is_elsewhere(request.scope, route):
-            raise NotFound(ErrorReason.NOT_FOUND, NOTHING)
-        need = table.need_of(request.method, route)
-        if route in BOTH_SPEAK and speaks_anthropic(request.scope):
-            enter(context_of(request.scope))
-        await parts.authenticator.enter(context_of(request.scope), need)
+        await admit(request.scope, request.scope["route"].path)
 
     return Application(
         title=TITLE,

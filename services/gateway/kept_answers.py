@@ -11,6 +11,7 @@ from services.gateway.admission.redis.counts import RedisCounts
 from services.gateway.admission.redis.explanations import RedisExplanations
 from services.gateway.clients.kept.answer_cache import RedisAnswerCache
 from services.gateway.clients.kept.idempotency import IdempotencyStore
+from services.gateway.clients.kept.probe_results import ProbeResults
 from services.gateway.clients.kept.response_store import RedisResponseStore
 from services.gateway.inference.caching.answer_cache import AnswerCache
 from services.gateway.inference.keeping.idempotency import Idempotency
@@ -21,13 +22,14 @@ from services.gateway.settings import GatewaySettings
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of answers: for a next turn, a retry, the same question, for who asks what became of one; counts."""
+    """What is kept: for a next turn, a retry, the same question, for who asks what became of one; counts; probes."""
 
     responses: KeptResponses
     idempotency: Idempotency
     cache: AnswerCache
     explanations: RedisExplanations
     counts: RedisCounts
+    probes: ProbeResults
 
 
 def assemble_kept(settings: GatewaySettings, redis: Redis, patient: Redis, paid_calls: PaidCalls, clock: Clock) -> Kept:
@@ -45,4 +47,5 @@ def assemble_kept(settings: GatewaySettings, redis: Redis, patient: Redis, paid_
         AnswerCache(RedisAnswerCache(redis), price_percent=settings.cache.price_percent),
         RedisExplanations(redis),
         RedisCounts(redis),
+        ProbeResults(redis, clock, every_s=settings.probes.every_s),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ from services.gateway.clients.auth import AuthClient
 from services.gateway.clients.budgets.client import BudgetClient
 from services.gateway.clients.catalog import CatalogWatch
 from services.gateway.clients.grants import GrantClient
+from services.gateway.clients.kept.probe_results import ProbeResults
 from services.gateway.clients.notifications.client import NotificationClient
 from services.gateway.clients.oauth import OAuthClient
 from services.gateway.clients.router.client import RouterClient
@@ -94,8 +96,12 @@ from services.gateway.management.credentials.keys import keys_router
 from services.gateway.management.credentials.model_names import model_names_router
 from services.gateway.management.expiring_models import expiring_models_router
 from services.gateway.management.people.routes import people_router
+from services.gateway.metering.interfaces import ElectsLeader
 from services.gateway.notifications import routes as notifications
 from services.gateway.notifications.telling import Telling
+from services.gateway.probing.probe import Probed, Version, probe
+from services.gateway.probing.prober import Prober
+from services.gateway.probing.versions import versions_of
 from services.gateway.reports import access as reports
 from services.gateway.reports.parts import ReportParts
 from services.gateway.reports.routes import reports_router
@@ -152,6 +158,7 @@ class AppDependencies:
     paid_calls: PaidCalls
     kept_responses: KeptResponses
     explanations: RedisExplanations
+    probes: ProbeResults
     idempotency: Idempotency
     cache: AnswerCache
     holders: Holders
@@ -225,6 +232,30 @@ def batch_runner(parts: AppDependencies, worker: str, tasks: Background) -> Batc
     )
 
 
+def prober(parts: AppDependencies, app: ASGIApp, election: ElectsLeader) -> Prober:
+    """Return what asks each version every so often, through `app`, as any caller does."""
+    given = parts.settings.probes
+    if given.key_file is None:
+        raise ValueError("probes have no key: the settings let nobody begin without one")
+
+    def versions() -> tuple[Version, ...]:
+        return versions_of(parts.catalog.current(), given.named, parts.clock.now()) if parts.catalog.is_ready else ()
+
+    async def keep(probed: Probed) -> None:
+        await parts.probes.keep(probed.version.model, probed.outcome.value, probed.first_token_s)
+
+    return Prober(
+        election,
+        versions,
+        lambda version, key: probe(app, version, key, timeout_s=given.timeout_s),
+        keep,
+        key_file=given.key_file,
+        every_s=given.every_s,
+        clock=parts.clock,
+        rng=random.Random(),  # noqa: S311 - chance spreads probes, nothing is kept secret by it
+    )
+
+
 def _inference(parts: AppDependencies) -> InferenceDependencies:
     return InferenceDependencies(
         authenticator=parts.authenticator,
@@ -242,7 +273,7 @@ def _status_router(parts: AppDependencies) -> APIRouter:
     async def address() -> str:
         return parts.settings.public_url or (await parts.key_set.published()).issuer
 
-    return status_router(PublicStatus(parts.router, parts.statistics, parts.clock), address)
+    return status_router(PublicStatus(parts.router, parts.statistics, parts.probes, parts.clock), address)
 
 
 def _report_routers(parts: AppDependencies) -> tuple[APIRouter, ...]:

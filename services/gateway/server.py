@@ -38,7 +38,7 @@ from services.gateway.metering.metering import Metering, open_metering
 from services.gateway.metering.readiness.clock_watch import ClockWatch
 from services.gateway.notifications.telling import Telling
 from services.gateway.room_options import admission_options, metering_options
-from services.gateway.rooms import AppDependencies, batch_runner
+from services.gateway.rooms import AppDependencies, batch_runner, prober
 from services.gateway.service_clients import Clients, open_clients
 from services.gateway.settings import GatewaySettings
 
@@ -106,6 +106,8 @@ async def open_gateway(settings: GatewaySettings, clock: Clock | None = None) ->
             runner = batch_runner(parts, uuid.uuid4().hex, lines)
             taking.start(runner.run(), name="batches")
             taking.start(runner.renew(), name="batches.renew")
+        if settings.probes.every_s:
+            taking.start(prober(parts, app, LeaderElection(redis)).serve(), name="probes")
         yield Gateway(port, app, parts.readiness, cancellations, parts.catalog)
 
 
@@ -166,6 +168,7 @@ def _dependencies(
         paid_calls=paid_calls,
         kept_responses=kept.responses,
         explanations=kept.explanations,
+        probes=kept.probes,
         idempotency=kept.idempotency,
         cache=kept.cache,
         readiness=Readiness(_checks(clients, catalog, metering), clock, _details(metering, catalog)),

@@ -21,6 +21,7 @@ from servicekit.settings import (
     TelemetrySettings,
     TlsSettings,
 )
+from services.gateway.work_settings import BatchSettings, ProbeSettings
 
 Network = IPv4Network | IPv6Network
 # A shorter one could be tried out.
@@ -83,25 +84,6 @@ class CacheSettings(Part):
     """The longest that a caller may say, in seconds."""
     price_percent: int = Field(0, ge=0, le=100)
     """What an answer from the cache costs, in percent of what it would cost anew."""
-
-
-class BatchSettings(Part):
-    """Files of callers and batches: /v1/files and /v1/batches."""
-
-    file_mb: int = Field(100, ge=1)
-    """Megabytes of an upload at most; the router's own limit (ROUTER_BATCHES_FILE_MB) counts too."""
-    upload_s: float = Field(600.0, gt=0)
-    """Seconds a client has to send a file."""
-    lines: int = Field(50_000, ge=1)
-    """Requests of one batch at most."""
-    parallel: int = Field(32, ge=0)
-    """Requests of batches that this gateway has answered at once; 0: it works on none."""
-    poll_s: float = Field(1.0, gt=0)
-    """Seconds between two looks for work while there is none."""
-    renew_s: float = Field(20.0, gt=0)
-    """Seconds between two signs of life, well below the router's lease (ROUTER_BATCHES_LEASE_S)."""
-    line_s: float = Field(3600.0, gt=0)
-    """Seconds one request of a batch may take: providers answer deferred calls when they have room."""
 
 
 class OAuthSettings(Part):
@@ -213,6 +195,8 @@ class GatewaySettings(BaseSettings):
     """The cache of answers."""
     batches: BatchSettings = BatchSettings()
     """Files of callers and batches."""
+    probes: ProbeSettings = ProbeSettings()
+    """Questions that the gateway itself asks every model version."""
     oauth: OAuthSettings = OAuthSettings()
     """The OAuth endpoints and the pages."""
     public_url: str = ""

@@ -43,6 +43,13 @@ def axe_source() -> str:
     return (find_node().folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
+def axe_violations(page: Page, only: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return what axe-core, loaded before, finds by the rules of `only`: each with the elements that it is about."""
+    script = "only => axe.run(document, {runOnly: only, resultTypes: ['violations']})"
+    found: dict[str, Any] = page.evaluate(script, only)
+    return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
+
+
 class Visitor:
     """A page that notes what goes wrong in it."""
 
@@ -84,9 +91,7 @@ class Visitor:
         assert self.troubles == [], (name, self.troubles)
 
     def _run_axe(self, name: str, only: dict[str, Any]) -> None:
-        script = "only => axe.run(document, {runOnly: only, resultTypes: ['violations']})"
-        found: dict[str, Any] = self.page.evaluate(script, only)
-        violations = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
+        violations = axe_violations(self.page, only)
         assert violations == [], (name, violations)
 
     def _picture(self, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from services.gateway.inference.schemas import ChatRequest, EmbeddingRequest
+from services.gateway.schemas.inference import ChatRequest, EmbeddingRequest
 from services.router.catalog.document import ProviderDocument
 from services.router.catalog.files import CatalogFiles
 

@@ -85,6 +85,33 @@ def test_a_caller_that_does_not_sample_is_not_recorded(
     assert [row["trace_id"] for row in books.wait_for_rows(account.user_id, 2)] == [trace_id, sampled_id]
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_what_fails_is_recorded_though_nobody_sampled_it(
+    stack: RunningStack, spans: SpanReceiver, stream: bool
+) -> None:
+    """Whole, from both services and in one tree; a wrong key is the caller's own doing, and leaves nothing."""
+    account = stack.new_account()
+    trace_id, refused_id = secrets.token_hex(16), secrets.token_hex(16)
+    fault = "cut_mid_stream after=2" if stream else "status code=500"
+    question = f"{QUESTION} [[fault:{fault}]]"
+    unsampled = {"traceparent": f"00-{refused_id}-{secrets.token_hex(8)}-00"}
+    assert ask(stack.url, "rz_live_wrong", QUESTION, headers=unsampled).status == 401
+
+    headers = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-00"}
+    heard = ask(stack.url, account.key, question, model="gigachat-pro", stream=stream, headers=headers)
+
+    found = spans.wait_for(trace_id, lambda all_: {"gateway.request", "provider.call"} <= {span.name for span in all_})
+    edge = next(span for span in found if span.name == "gateway.request")
+    failed = next(span for span in found if span.name == "provider.call")
+    rpc = next(span for span in found if span.span_id == failed.parent_id)
+    assert rpc.parent_id == edge.span_id
+    assert failed.attributes["error.type"].startswith("PROVIDER_")
+    assert edge.attributes["error.type"] == "provider_error"
+    assert edge.attributes["razvilka.request_id"] == heard.request_id
+    assert edge.attributes["gen_ai.operation.name"] == "chat"
+    assert spans.of_trace(refused_id) == []
+
+
 @pytest.mark.parametrize("traceparent", ["", "nonsense", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", "ff-" + "a" * 60])
 def test_a_malformed_trace_begins_a_new_one(stack: RunningStack, books: Books, traceparent: str) -> None:
     """Nothing of the caller's nonsense goes on; the request is traced nevertheless."""

@@ -20,16 +20,16 @@ class Person:
     password: str = field(repr=False)
 
 
-def seed_person(auth: Auth) -> Person:
+def seed_person(auth: Auth, name: str = "Тест Тестов", *, is_admin: bool = False) -> Person:
     """Make a person of the enterprise tier."""
     email, password = f"p{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(18)
-    return Person(asyncio.run(_seed(auth, email, password)), email, password)
+    return Person(asyncio.run(_seed(auth, email, password, name, is_admin)), email, password)
 
 
-async def _seed(auth: Auth, email: str, password: str) -> str:
+async def _seed(auth: Auth, email: str, password: str, name: str, is_admin: bool) -> str:
     async with auth.channel() as channel:
         stub: Any = account_pb2_grpc.AccountServiceStub(channel)
         request = account_pb2.SeedUserRequest(
-            email=email, password=password, name="Тест Тестов", tier=auth_pb2.TIER_ENTERPRISE
+            email=email, password=password, name=name, tier=auth_pb2.TIER_ENTERPRISE, admin=is_admin
         )
         return str((await unary(stub.SeedUser, request, deadline_s=15)).user_id)

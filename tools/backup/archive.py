@@ -11,7 +11,7 @@ from typing import Final
 
 from tools.backup.database import ELSEWHERE, BackupError, Figures, dump
 from tools.backup.journals import PRIVATE, copy_journals, copy_segments_again
-from tools.stack.home import write_private
+from tools.private_file import write_private
 
 MANIFEST: Final = "manifest.json"
 DATABASE_FILE: Final = "database.dump"

@@ -10,10 +10,10 @@ from typing import Final
 from services.gateway.clients.catalog import Model
 from services.gateway.inference.estimate import affordable_output, estimate
 from services.gateway.inference.pricing import LEAST_OUTPUT, ROOMY_OUTPUT
-from services.gateway.inference.schemas import ChatRequest
 from services.gateway.inference.size.prompt_size import PromptSize, chat_size
 from services.gateway.metering.settle import cost_micro_rub
 from services.gateway.metering.usage_record import Price, TokenUsage
+from services.gateway.schemas.inference import ChatRequest
 from services.gateway.settings import AdmissionSettings
 from services.router.domain.token_shares import TokenShares
 from tools.holds.dialects import DIALECTS, Dialect

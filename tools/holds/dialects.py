@@ -16,9 +16,9 @@ from emulator.toy_model.answer import Ask, compose
 from emulator.yandex import native_format
 from services.gateway.clients.catalog import Model
 from services.gateway.clients.router.prompt import Asker, to_prompt
-from services.gateway.inference.schemas import ChatRequest
 from services.gateway.inference.size.prompt_size import ENVELOPE_TOKENS, chat_size
 from services.gateway.metering.usage_record import TokenUsage
+from services.gateway.schemas.inference import ChatRequest
 from services.router.domain import catalog
 from services.router.domain.completion import Prompt
 from services.router.domain.tool_call_id import ToolCallIds

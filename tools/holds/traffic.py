@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from services.gateway.inference.conversation import normalise
-from services.gateway.inference.schemas import ChatRequest
+from services.gateway.schemas.inference import ChatRequest
 
 _RUSSIAN: Final = "и в не что он на я с как это по но они к у ты из мы за вы так же от все договор поставка"
 _ENGLISH: Final = "the of and to in is that for it as with was on be by this contract delivery summary please"

@@ -15,13 +15,14 @@ from servicekit.errors import ServiceError
 from servicekit.rpc_client import unary
 from tools.certificates import reissue_certificates
 from tools.demo_account import Auth
+from tools.private_file import write_private
 from tools.rotation.secrets_file import with_new_password, with_new_pepper
 from tools.servers import bootstrap
 from tools.servers.errors import ServerError
 from tools.servers.ports import LOOPBACK
 from tools.stack.environments import DATABASE
 from tools.stack.errors import StackError
-from tools.stack.home import Home, home_of, read_json, write_private
+from tools.stack.home import Home, home_of, read_json
 from tools.stack.readiness import wait_until_ready
 from tools.stack.up import describe
 

@@ -23,6 +23,7 @@ SYSTEM_NAMES: Final = frozenset({"PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDI
 SYSTEM_PREFIXES: Final = ("LANG", "LC_", "SSL_CERT_", "OTEL_", "PYTHON", "RAZVILKA_", "COVERAGE_")
 # The last is the one word that our targets take; a variable so named is nobody's key.
 OF_MAKE: Final = ("MAKE", "MFLAGS", "SERVICE")
+PROBE_EVERY_S: Final = "RAZVILKA_PROBE_EVERY_S"
 PROXY_NAMES: Final = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"})
 
 
@@ -150,8 +151,16 @@ class Environments:
             "GATEWAY_REDIS_URL": self._redis_url("gateway"),
             "GATEWAY_JOURNAL_DIR": str(self._home.root / "journal"),
             "GATEWAY_TELL_PEOPLE_EVERY_S": "2",
+            "GATEWAY_PROBES_KEY_FILE": str(self._home.probe_key),
+            **self._probed(),
             **self._breakable(),
         }
+
+    def _probed(self) -> dict[str, str]:
+        """Return how often versions are probed: as `make up` says, where that costs nobody anything."""
+        every_s = self._caller.get(PROBE_EVERY_S, "")
+        is_free = not any(row.access.is_real(self._caller) for row in BUILT_IN)
+        return {"GATEWAY_PROBES_EVERY_S": every_s} if every_s and is_free else {}
 
     def _breakable(self) -> dict[str, str]:
         """Return where the console may break GigaChat: only the one that the emulator plays."""

@@ -64,6 +64,11 @@ class Home:
         return self.root / "demo.env"
 
     @property
+    def probe_key(self) -> Path:
+        """Return the file with the key that pays for probes."""
+        return self.root / "probes.key"
+
+    @property
     def socket(self) -> Path:
         """Return the supervisor's control socket, elsewhere when the folder's own path is too long for one."""
         own = self.run / "supervisor.sock"
@@ -116,12 +121,3 @@ def read_json(path: Path) -> dict[str, str]:
         return {str(name): str(value) for name, value in json.loads(path.read_text()).items()}
     except FileNotFoundError:
         return {}
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace the file as a whole; only its owner may read it."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.touch(mode=0o600)
-    draft.chmod(0o600)
-    draft.write_text(text)
-    draft.replace(path)

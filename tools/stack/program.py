@@ -5,7 +5,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.stack.home import Home, write_private
+from tools.private_file import write_private
+from tools.stack.home import Home
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from emulator.listeners import EmulatorSettings
+from tools.private_file import write_private
 from tools.servers import ports
 from tools.servers.bootstrap import all_roles
 from tools.servers.postgres import SUPERUSER
 from tools.stack.errors import StackError
-from tools.stack.home import Home, read_json, write_private
+from tools.stack.home import Home, read_json
 
 GATEWAY_PORT: Final = "GATEWAY_PORT"
 DEFAULT_GATEWAY_PORT: Final = "8080"

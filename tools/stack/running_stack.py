@@ -16,7 +16,6 @@ from razvilka.auth.v1 import account_pb2, account_pb2_grpc, auth_pb2, auth_pb2_g
 
 from servicekit.rpc_client import unary
 from tools.demo_account import Auth, Demo
-from tools.fuzz.grpc.attack import Target
 from tools.servers.ports import LOOPBACK
 from tools.stack.environments import DATABASE
 from tools.stack.readiness import wait_until_ready
@@ -25,6 +24,15 @@ from tools.stack.up import Stack
 TIERS: Final = {"free": auth_pb2.TIER_FREE, "pro": auth_pb2.TIER_PRO, "enterprise": auth_pb2.TIER_ENTERPRISE}
 CHANGE_DEADLINE_S: Final = 60.0
 RPC_DEADLINE_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A running service's gRPC port, and the folder of everybody's certificates."""
+
+    service: str
+    address: str
+    tls: Path
 
 
 @dataclass(frozen=True, slots=True)

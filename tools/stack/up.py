@@ -8,6 +8,8 @@ from typing import Final
 
 from tools.certificates import ensure_certificates
 from tools.demo_account import Auth, Demo, ensure_demo
+from tools.private_file import write_private
+from tools.probe_account import ensure_probe_key
 from tools.servers import bootstrap, postgres, redis
 from tools.servers.errors import ServerError
 from tools.servers.postgres import SUPERUSER, PostgresServer
@@ -15,7 +17,7 @@ from tools.servers.redis import RedisServer
 from tools.stack.down import bring_down
 from tools.stack.environments import DATABASE, Environments
 from tools.stack.errors import StackError
-from tools.stack.home import REPOSITORY, Home, read_json, write_private
+from tools.stack.home import REPOSITORY, Home, read_json
 from tools.stack.leftovers import end_leftovers
 from tools.stack.program import Program
 from tools.stack.programs import EDGE, STORES, all_programs, migration_command
@@ -118,6 +120,8 @@ def bring_up(stack: Stack, say: Say) -> Demo:
             stack.supervisor.start(program.name)
     wait_until_ready(stack.home, stack.supervisor, stack.url)
     auth = Auth(f"127.0.0.1:{stack.ports['AUTH_GRPC_PORT']}", stack.home.tls / "operator")
+    if float(stack.environments.of("gateway").get("GATEWAY_PROBES_EVERY_S", "0")):
+        asyncio.run(ensure_probe_key(stack.home.probe_key, auth))
     token = stack.environments.registration_token
     return asyncio.run(ensure_demo(stack.home.demo_env, auth=auth, url=stack.url, registration_token=token))
 

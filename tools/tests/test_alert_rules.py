@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from services.gateway.edge.problems import RENDERING
-from services.gateway.inference.routes import access
+from services.gateway.inference import paths
 from tools import metrics_page
 from tools.stack.home import REPOSITORY
 
@@ -113,7 +113,7 @@ def test_what_a_runbook_names_exists(name: str) -> None:
     assert metrics_of(text) <= DECLARED
     assert set(RECORDED.findall(text)) <= RECORDS
     assert [route for route in routes if f'"{route}"' not in sources()] == []
-    assert [setting for setting in settings if setting.removesuffix("_FILE") not in SETTINGS] == []
+    assert [each for each in settings if not {each, each.removesuffix("_FILE")} & SETTINGS] == []
     assert [link for link, _, _ in links if not (page.parent / link).exists()] == []
     assert [a for link, _, a in links if a and a not in anchors(page.parent / link)] == []
 
@@ -139,7 +139,7 @@ def test_availability_counts_exactly_the_errors_that_are_not_the_callers() -> No
     """A new reason with a status of 500 and more counts; one of the caller's never does."""
     exprs = [rule["expr"] for rule in rules(FOLDER / "slo.yaml") if rule.get("labels") == {"slo": "availability"}]
     ours = sorted(reason.value.lower() for reason, rendering in RENDERING.items() if rendering.status >= 500)
-    paid = (access.CHAT, access.COMPLETIONS, access.EMBEDDINGS, access.MESSAGES, access.RESPONSES)
+    paid = (paths.CHAT, paths.COMPLETIONS, paths.EMBEDDINGS, paths.MESSAGES, paths.RESPONSES)
 
     for expr in exprs:
         codes, routes = re.search(r'code=~"([^"]+)"', expr), re.search(r'route=~"([^"]+)"', expr)

@@ -6,7 +6,9 @@ from dataclasses import replace
 import httpx
 
 from tools.demo_account import Demo, demo_from, ensure_demo, read_env_file
+from tools.probe_account import ensure_probe_key
 
+HELLO = {"role": "user", "content": "Привет"}
 OLD_FIELDS = ("RAZVILKA_URL", "RAZVILKA_API_KEY", "RAZVILKA_ADMIN_KEY", "RAZVILKA_DEMO_USER_ID")
 
 
@@ -49,6 +51,24 @@ def test_a_lost_file_makes_new_keys_for_the_same_person(stack, tmp_path):
 
     assert demo.demo_user_id == stack.demo.demo_user_id
     assert demo.api_key != stack.demo.api_key
+
+
+def test_probes_have_a_key_of_their_own_that_is_made_once(stack, tmp_path):
+    """It may ask models and nothing else, has a budget, and belongs to nobody who logs in."""
+    file = tmp_path / "probes.key"
+    asyncio.run(ensure_probe_key(file, stack.auth))
+    key = file.read_text()
+    asyncio.run(ensure_probe_key(file, stack.auth))
+    with httpx.Client(base_url=stack.url, headers={"authorization": f"Bearer {key}"}) as client:
+        asked = client.post("/v1/chat/completions", json={"model": "yandexgpt-lite", "messages": [HELLO]})
+        others = client.get("/v1/keys")
+    budgets = stack.query("SELECT DISTINCT budget_micro_rub, budget_period FROM auth.api_keys WHERE name = 'Probes'")
+
+    assert file.read_text() == key
+    assert file.stat().st_mode & 0o077 == 0
+    assert asked.status_code == 200
+    assert [tuple(budget) for budget in budgets] == [(5_000_000_000, "month")]
+    assert others.status_code == 403
 
 
 def test_the_demo_key_may_make_keys(stack):

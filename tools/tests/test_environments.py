@@ -43,6 +43,20 @@ def test_the_callers_settings_win():
     assert made["GATEWAY_ROUTER_TARGET"] == f"127.0.0.1:{PORTS['ROUTER_GRPC_PORT']}"
 
 
+@pytest.mark.parametrize(
+    ("caller", "every_s"),
+    [
+        ({}, None),
+        ({"RAZVILKA_PROBE_EVERY_S": "300"}, "300"),
+        ({"RAZVILKA_PROBE_EVERY_S": "300", "YC_API_KEY": "k", "YC_FOLDER_ID": "f"}, None),
+        ({"RAZVILKA_PROBE_EVERY_S": "300", "GATEWAY_PROBES_EVERY_S": "60"}, "60"),
+    ],
+)
+def test_versions_are_probed_unasked_only_where_it_costs_nothing(caller, every_s):
+    """A real provider is asked by the gateway itself only when somebody has said so."""
+    assert environments(caller).of("gateway").get("GATEWAY_PROBES_EVERY_S") == every_s
+
+
 def test_the_emulator_plays_both_providers_by_default():
     """Without credentials nothing leaves the machine."""
     router = environments().of("router")

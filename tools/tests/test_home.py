@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tools.private_file import write_private
 from tools.stack import home as home_module
 from tools.stack.errors import StackError
-from tools.stack.home import REPOSITORY, Home, home_of, write_private
+from tools.stack.home import REPOSITORY, Home, home_of
 
 
 def test_the_folder_is_named_by_the_environment_or_is_in_the_checkout(tmp_path):

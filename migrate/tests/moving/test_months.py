@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
@@ -42,26 +43,30 @@ def old(tmp_path: Path) -> Path:
     return make(tmp_path / "old.db", users=[("user-1", "a@b.ru", WHEN, WHEN)], usage=rows)
 
 
-def watched(told: list[str], kill_at: tuple[int, bool] | None = None) -> Callable[[Imports, date], Awaitable[None]]:
-    """Return an `attach` that tells what it does, and is killed before or behind the n-th."""
-    attach = Imports.attach
+def watched(
+    told: list[str], kill_at: tuple[int, bool] | None = None, step: str = "attach"
+) -> Callable[[Imports, date], Awaitable[None]]:
+    """Return a step of months that tells what it does, and is killed before or behind the n-th."""
+    act_on = getattr(Imports, step)
 
     async def act(self: Imports, month: date) -> None:
         told.append(f"{month:%m}")
         is_here = kill_at is not None and len(told) == kill_at[0]
         if is_here and kill_at is not None and kill_at[1]:
             raise Killed
-        await attach(self, month)
+        await act_on(self, month)
         if is_here:
             raise Killed
 
     return act
 
 
-def test_months_without_new_rows_take_their_places_while_others_come_in(
+def test_months_without_new_rows_get_their_indexes_while_others_come_in(
     dsns: dict[str, str], old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And sums only when every row is stored and indexed."""
     order: list[Any] = []
+    monkeypatch.setattr(Imports, "index", watched(order, step="index"))
     monkeypatch.setattr(Imports, "attach", watched(order))
     put = Imports.put
 
@@ -74,22 +79,24 @@ def test_months_without_new_rows_take_their_places_while_others_come_in(
     status, summary = migrate("run", "--source", str(old), "--report", str(tmp_path / "report"), capsys=capsys)
 
     assert (status, summary["tables"]["usage"]["rows"]) == (0, 500)
-    assert sorted(filter(None, order)) == ["01", "02", "03", "04", "05"]
+    months = [each for each in order if each is not None]
+    assert sorted(months[:5]) == sorted(months[5:]) == ["01", "02", "03", "04", "05"]
     # January does not wait for the last batch; the last month has to.
     assert order.index("01") < 19 < order.index("05")
     assert migrate("verify", "--source", str(old), capsys=capsys) == (0, [])
     assert asyncio.run(stored(dsns["usage"], SUMS)) == [(500, 500 * 1_500)]
 
 
+@pytest.mark.parametrize("step", ["index", "attach"])
 @pytest.mark.parametrize("kill_at", [(1, True), (2, False), (5, True), (5, False)], ids=str)
 def test_a_run_that_is_killed_while_a_month_takes_its_place_goes_on(
-    kill_at: tuple[int, bool], dsns: dict[str, str], old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    step: str, kill_at: tuple[int, bool], dsns: dict[str, str], old: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """By run, or by follow."""
     run = ["run", "--source", str(old), "--report", str(tmp_path / "report")]
     with monkeypatch.context() as dangerous:
-        dangerous.setattr(Imports, "attach", watched([], kill_at))
+        dangerous.setattr(Imports, step, watched([], kill_at, step))
         with pytest.raises(Killed):
             main([*run, "--json"])
 
@@ -103,13 +110,22 @@ def test_a_run_that_is_killed_while_a_month_takes_its_place_goes_on(
     assert migrate("undo", "--source", str(old), capsys=capsys)[1]["requests"] == 500
 
 
-def test_who_waits_is_told_how_many_months_are_left(
+def test_who_waits_is_told_what_months_wait_for(
     dsns: dict[str, str], old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The bar is full then, and the run is not at its end."""
+    """The bar is full then, and the run is not at its end; the log has when they waited no more."""
     assert main(["run", "--source", str(old), "--report", str(tmp_path / "report")]) == 0
 
-    assert "usage: months left to be given indexes and sums: 1\n" in capsys.readouterr().err
+    told = [line for line in capsys.readouterr().err.splitlines() if "months" in line]
+    indexed, summed = "usage: all months have their indexes", "usage: all months have their sums"
+    first_sum = told.index("usage: months that wait for sums: 5")
+    assert told.index("usage: months that wait for indexes: 1") < told.index(indexed) == first_sum - 1
+    assert told[-1] == summed
+    log = [json.loads(line) for line in (tmp_path / "report" / "log.jsonl").read_text().splitlines()]
+    assert [line["what"] for line in log if line.get("what", "").startswith("usage ")] == [
+        "usage indexes",
+        "usage sums",
+    ]
 
 
 def test_a_run_that_never_came_to_its_end_can_be_undone(

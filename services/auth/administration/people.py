@@ -9,7 +9,8 @@ from servicekit.errors import ErrorReason, InvalidRequest, NotFound
 from services.auth.administration.domain.listed import ListedUser, page_size
 from services.auth.administration.store.people import PeopleStore, set_tier
 from services.auth.shared.administrators import Administrators
-from services.auth.shared.domain.audit import AuditAction, AuditEvent
+from services.auth.shared.audit_events import event_of_call
+from services.auth.shared.domain.audit import AuditAction
 from services.auth.shared.domain.identifier import check_id
 from services.auth.shared.domain.tier import Tier
 from services.auth.shared.store.unit_of_work import UnitOfWork, UnitsOfWork
@@ -61,6 +62,6 @@ class People:
             if before is not tier:
                 details = {"before": before.value, "after": tier.value}
                 actor = f"user:{admin_user_id}"
-                unit.record(AuditEvent(unit.at, actor, AuditAction.TIER_CHANGED, f"user:{user_id}", details))
+                unit.record(event_of_call(unit.at, actor, AuditAction.TIER_CHANGED, f"user:{user_id}", **details))
 
         await self._units.run(change)

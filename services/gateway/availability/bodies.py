@@ -19,6 +19,14 @@ class SpanBody(BaseModel):
     bars: list[float | None] = Field(description="The availability of each step, the last of which is not over yet.")
 
 
+class ProbeBody(BaseModel):
+    """A small question that we asked the version ourselves, as its users do."""
+
+    at: datetime
+    answered: bool = Field(description="Whether it answered within a minute or so, on its own.")
+    first_token_ms: int | None = Field(description="Null: there was none.")
+
+
 class VersionStatusBody(BaseModel):
     """A model version: how it is now, and over spans; a span that cannot be told is null."""
 
@@ -26,6 +34,7 @@ class VersionStatusBody(BaseModel):
     status: str = Field(description="`operational`, `degraded`, `down` or `unknown`: nobody has asked.")
     reason: str | None
     since: datetime | None
+    probe: ProbeBody | None = Field(description="The last one; null: we have not asked lately.")
     spans: dict[str, SpanBody | None] = Field(description="By `24h`, `7d` and `90d`.")
 
 

@@ -16,6 +16,7 @@ from services.gateway.availability.remembered import Remembered
 from services.gateway.availability.shares import VersionShares, shares_of
 from services.gateway.availability.spans import KEPT_S, SPANS, Span
 from services.gateway.clients.completion import ModelStatus
+from services.gateway.clients.kept.probe_results import LastProbe, ProbeResults
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.usage_statistics.client import StatisticsClient
 from services.gateway.clients.usage_statistics.values import Period
@@ -25,6 +26,9 @@ from services.gateway.inference.routes.provider_status import by_provider, overa
 MOST_STATUSES: Final = 1000
 MOST_INCIDENTS: Final = 50
 LONGEST: Final = timedelta(days=90)
+# Outcomes of probes.
+ANSWERED: Final = "answered"
+REFUSED: Final = "refused"
 Shares = Mapping[str, VersionShares]
 
 
@@ -39,12 +43,14 @@ class _Asked:
 class PublicStatus:
     """Asks routers and usage at most every half minute, however many look."""
 
-    def __init__(self, router: RouterClient, statistics: StatisticsClient, clock: Clock) -> None:
+    def __init__(self, router: RouterClient, statistics: StatisticsClient, probes: ProbeResults, clock: Clock) -> None:
         self._router = router
         self._statistics = statistics
+        self._probes = probes
         self._clock = clock
         self._statuses: Remembered[list[ModelStatus]] = Remembered(clock, KEPT_S)
         self._incidents: Remembered[list[Incident]] = Remembered(clock, KEPT_S)
+        self._last: Remembered[dict[str, LastProbe]] = Remembered(clock, KEPT_S)
         kept = {name: Remembered[_Asked](clock, span.kept_s) for name, span in SPANS.items()}
         self._spans: Mapping[str, Remembered[_Asked]] = kept
 
@@ -52,12 +58,13 @@ class PublicStatus:
         """Return the status as JSON; parts that nobody can tell are null."""
         # Nobody's call: whoever asks first does so for all.
         call = CallContext(call.request_id, call.trace)
-        statuses, incidents, asked = await asyncio.gather(
+        statuses, incidents, asked, probes = await asyncio.gather(
             self._statuses.get(partial(self._router.provider_status, call)),
             self._incidents.get(partial(self._find_incidents, call)),
             self._figures(call),
+            self._last.get(self._probes.last),
         )
-        providers = None if statuses is None else _providers(statuses, asked)
+        providers = None if statuses is None else _providers(statuses, asked, probes or {})
         return {
             "status": overall([each.status for each in statuses or ()]),
             "updated_at": self._clock.now(),
@@ -81,21 +88,30 @@ class PublicStatus:
         return _Asked(begins_at, shares_of(health, span, begins_at))
 
 
-def _providers(statuses: Sequence[ModelStatus], asked: Mapping[str, _Asked | None]) -> list[dict[str, Any]]:
+def _providers(
+    statuses: Sequence[ModelStatus], asked: Mapping[str, _Asked | None], probes: Mapping[str, LastProbe]
+) -> list[dict[str, Any]]:
     return [
         {
             "provider": provider["provider"],
             "status": provider["status"],
             "since": provider["since"],
-            "models": [_model(model, asked) for model in provider["models"]],
+            "models": [_model(model, asked, probes.get(model["model"])) for model in provider["models"]],
         }
         for provider in by_provider(statuses)
     ]
 
 
-def _model(model: Mapping[str, Any], asked: Mapping[str, _Asked | None]) -> dict[str, Any]:
+def _model(model: Mapping[str, Any], asked: Mapping[str, _Asked | None], probe: LastProbe | None) -> dict[str, Any]:
     told = {name: model[name] for name in ("model", "status", "reason", "since")}
-    return {**told, "spans": {name: _span_body(name, model["model"], found) for name, found in asked.items()}}
+    spans = {name: _span_body(name, model["model"], found) for name, found in asked.items()}
+    # What is wrong with the probes' own key says nothing of the model.
+    is_known = probe is not None and probe.outcome != REFUSED
+    return {**told, "probe": _probe_body(probe) if probe and is_known else None, "spans": spans}
+
+
+def _probe_body(probe: LastProbe) -> dict[str, Any]:
+    return {"at": probe.at, "answered": probe.outcome == ANSWERED, "first_token_ms": probe.first_token_ms}
 
 
 def _span_body(name: str, version: str, asked: _Asked | None) -> dict[str, Any] | None:

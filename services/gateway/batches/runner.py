@@ -13,7 +13,7 @@ from services.gateway.batches import metrics
 from services.gateway.batches.line_answers import LineAnswers
 from services.gateway.batches.looking import Looking
 from services.gateway.clients.router.batch_work import BatchWorkClient, ClaimedLine
-from services.gateway.settings import BatchSettings
+from services.gateway.work_settings import BatchSettings
 
 log = structlog.get_logger()
 

@@ -26,11 +26,11 @@ ABOUT: Final = (
 DOCS_PATH: Final = "/docs"
 OPENAPI_PATH: Final = "/openapi.json"
 REF: Final = "#/components/schemas/{name}"
-_IDEMPOTENCY_KEY: Final = {
+IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "The same request with the same key gets the same answer for a day, and is billed once.",
+    "description": "The same request with the same key gets the same answer for a day, and is done and billed once.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
 }
 
@@ -118,7 +118,7 @@ def _hot_operation(path: str, operation: HotOperation) -> dict[str, Any]:
         "tags": [operation.tag],
         "summary": operation.summary,
         "operationId": path.removeprefix("/v1/").replace("/", "_"),
-        "parameters": [_IDEMPOTENCY_KEY] if operation.is_billed else [],
+        "parameters": [IDEMPOTENCY_KEY] if operation.is_billed else [],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": {"$ref": REF.format(name=operation.body.__name__)}}},

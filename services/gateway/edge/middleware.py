@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from servicekit.errors import Internal, ServiceError
 from services.gateway.edge import access_log, metrics
 from services.gateway.edge.api_cors import ApiCors
+from services.gateway.edge.cancellation import SHUTDOWN
 from services.gateway.edge.errors.json_errors import api_error
 from services.gateway.edge.problems import Headers
 from services.gateway.edge.reading.body import ClientDisconnected
@@ -35,6 +36,8 @@ _API_POLICY: Final = (
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _UNKNOWN: Final = "unknown"
+# By the semantic conventions of OpenTelemetry; all others chat.
+_OPERATIONS: Final = {"/v1/completions": "text_completion", "/v1/embeddings": "embeddings"}
 
 
 class Edge:
@@ -145,14 +148,22 @@ def describe_served(context: RequestContext) -> None:
     context.route = _route_of(context)
     span = context.span
     span.set("http.route", context.route)
+    span.set("razvilka.request_id", context.request_id)
     span.set("http.response.status_code", context.status)
     if context.model:
+        span.set("gen_ai.operation.name", _OPERATIONS.get(context.route, "chat"))
+        span.set("gen_ai.provider.name", context.provider)
         span.set("gen_ai.request.model", context.requested_model)
         span.set("gen_ai.response.model", context.resolved_model)
         span.set("gen_ai.usage.input_tokens", context.tokens_in)
         span.set("gen_ai.usage.output_tokens", context.tokens_out)
-    if context.status >= 500:
+    if context.status >= 500 or _broke_off(context):
         span.fail(context.error_code or str(context.status))
+
+
+def _broke_off(context: RequestContext) -> bool:
+    """Tell whether an answer that had begun ended with an error that is not its reader's doing."""
+    return context.status < 400 and bool(context.error_code) and context.cut in ("", SHUTDOWN)
 
 
 def close(context: RequestContext) -> None:

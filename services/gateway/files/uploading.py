@@ -12,7 +12,7 @@ from services.gateway.clients.router.stored_files import StoredFile, StoredFileC
 from services.gateway.edge.reading.body import BodyLimits, feed_body
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.files.multipart import MultipartForm
-from services.gateway.settings import BatchSettings
+from services.gateway.work_settings import BatchSettings
 
 PART_BYTES: Final = 1024 * 1024
 # Boundaries and fields around the file.

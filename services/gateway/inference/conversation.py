@@ -8,13 +8,13 @@ from typing import Final
 import msgspec
 
 from services.gateway.edge.reading.json_body import decode_part, invalid_field
-from services.gateway.inference.schemas import (
+from services.gateway.inference.tool_use import as_function_call, normalise_tools
+from services.gateway.schemas.inference import (
     ChatMessage,
     ChatRequest,
     ContentPart,
     ToolCall,
 )
-from services.gateway.inference.tool_use import as_function_call, normalise_tools
 
 # Each is decoded by itself: twice as many would hold everybody else up.
 MAX_PARTS: Final = 2000

@@ -10,9 +10,9 @@ import msgspec
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError
 from services.gateway.clients.completion import Route
 from services.gateway.edge.request_context import RequestContext
-from services.gateway.inference.steering.schemas import ProviderPreferences, left_out, requires_all
 from services.gateway.metering.storable import MAX_TEXT
 from services.gateway.metering.usage_record import Attempt
+from services.gateway.schemas.steering import ProviderPreferences, left_out, requires_all
 
 # Anybody's text: a header and a row have room for a few names.
 MOST_NAMES: Final = 20

@@ -12,8 +12,8 @@ from services.gateway.clients.completion import Completion, End, StreamPart, cha
 from services.gateway.clients.router.client import RouterClient
 from services.gateway.clients.router.prompt import Asker
 from services.gateway.inference.paid_call import PaidCall
-from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import Attempt, total_usage
+from services.gateway.schemas.inference import ChatRequest
 
 # The share of a provider's slots that lines of batches have (ROUTER_SLOTS_SHARES).
 BATCH_TIER: Final = "batch"

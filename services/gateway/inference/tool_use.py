@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from services.gateway.edge.reading.json_body import invalid_field
-from services.gateway.inference.schemas import (
+from services.gateway.schemas.inference import (
     AllowedToolsChoice,
     ChatRequest,
     CustomTool,

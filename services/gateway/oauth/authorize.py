@@ -22,10 +22,10 @@ from services.gateway.clients.oauth_views import (
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first, ticked
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage, error_page
+from services.gateway.pages.numbers import micro_rub_of
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.page_endpoint import PageDependencies, page_endpoint
 from services.gateway.pages.policy import form_targets
-from services.gateway.pages.rendering import micro_rub_of
 
 # They say who the user is and come with each other; there is nothing to untick.
 FIXED_SCOPES: Final = frozenset({"openid"})

@@ -13,6 +13,7 @@ from services.gateway.edge.header_values import address_value
 from services.gateway.edge.problems import Headers, headers_of, status_of
 from services.gateway.edge.respond import Answer
 from services.gateway.pages.compressing import EACH_TIME, PACKED, VARY, pack, takes_gzip
+from services.gateway.pages.forms import once_token
 from services.gateway.pages.menu import menu
 from services.gateway.pages.page_context import PageContext
 from services.gateway.pages.policy import REPORTING, page_policy, scripted_policy
@@ -113,6 +114,7 @@ def _packed(page: PageContext, body: bytes) -> tuple[bytes, Headers]:
 def _rendered(page: PageContext, shown: TemplatePage) -> bytes:
     values: dict[str, Any] = {
         "csrf": page.csrf if page.browser else "",
+        "once_token": once_token,
         "path": page.path,
         "menu": menu(is_admin=page.is_admin, shows_docs=page.shows_docs),
         "user": page.user,

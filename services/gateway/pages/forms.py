@@ -14,6 +14,8 @@ from hashlib import sha256
 from typing import Final
 
 FIELD: Final = "csrf"
+# What names a form that was shown once: sent twice, by a double click, it orders one thing.
+ONCE: Final = "once"
 _LABEL: Final = b"razvilka form "
 _PAD_BYTES: Final = 32
 # 64 bytes in base64 without its padding.
@@ -24,6 +26,16 @@ def form_token(browser: str, session: str) -> str:
     """Return what forms of this browser and session carry; each time another text."""
     pad = secrets.token_bytes(_PAD_BYTES)
     return base64.urlsafe_b64encode(pad + _xor(pad, _mac(browser, session))).rstrip(b"=").decode()
+
+
+def once_token() -> str:
+    """Return a fresh name for a form that is about to be shown."""
+    return secrets.token_urlsafe(16)
+
+
+def order_name(token: str, said: str) -> str:
+    """Return what names one order of a form: of the same form it is the same one, said otherwise it is another."""
+    return sha256(f"{token}\n{said}".encode()).hexdigest()
 
 
 def is_own_token(given: str, browser: str, session: str) -> bool:

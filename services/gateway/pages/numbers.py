@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -10,6 +11,12 @@ from typing import Final
 from babel import Locale
 from babel.dates import format_datetime
 from babel.numbers import format_decimal, format_percent
+
+# The most that the API takes of one amount: a thousand million roubles.
+MOST_MICRO_RUB: Final = 10**15
+# Ten places before the point hold that; micro-roubles are six behind it.
+_ROUBLES: Final = re.compile(r"([0-9]{1,10})(?:[.,]([0-9]{1,6}))?")
+BLANKS: Final = str.maketrans("", "", " \u00a0\u202f")
 
 MICRO: Final = 1_000_000
 ABSENT: Final = "–"
@@ -36,6 +43,10 @@ class Numbers:
     def exact_roubles(self, micro_rub: int) -> str:
         """Return an amount to its last micro-rouble: of one request, which often costs less than a kopeck."""
         return self._roubles(micro_rub, "#,##0.00####")
+
+    def fine_roubles(self, micro_rub: int) -> str:
+        """Return an amount to its last micro-rouble with four places at least, so that a column of them is in line."""
+        return self._roubles(micro_rub, "#,##0.0000##")
 
     def roubles_text(self, amount: str) -> str:
         """Return an amount as the API writes it ("0.001234"), to its last figure."""
@@ -93,3 +104,15 @@ class Numbers:
 def numbers_of(language: str) -> Numbers:
     """Return what writes figures in a language."""
     return Numbers(language)
+
+
+def micro_rub_of(text: str) -> int | None:
+    """Return an amount such as "1 500 ₽" or "99,90" in micro-roubles; "" is 0, None is no amount, or one too large."""
+    bare = text.strip().translate(BLANKS).removesuffix("₽")
+    if not bare:
+        return 0
+    found = _ROUBLES.fullmatch(bare)
+    if found is None:
+        return None
+    micro_rub = int(found[1]) * 1_000_000 + int((found[2] or "").ljust(6, "0"))
+    return micro_rub if micro_rub <= MOST_MICRO_RUB else None

@@ -18,7 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from servicekit.call import TRACEPARENT
 from servicekit.errors import Internal
 from services.gateway.edge.problems import Headers
+from services.gateway.edge.reading.params import first
 from services.gateway.edge.request_context import KEY, RequestContext
+from services.gateway.pages import forms
 from services.gateway.pages.page_context import PageContext
 
 Params = Iterable[tuple[str, str]]
@@ -66,12 +68,22 @@ class OwnApi:
     async def send(self, page: PageContext, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Return what another method says, in JSON's types; None where it says nothing.
 
+        A POST for a form that was sent twice is carried out once: it has the same answer again.
+
         Raises:
             ApiRefused: it said no.
         """
         sent = b"" if body is None else json.dumps(body).encode()
-        answer = await self._ask(page, method, path, b"", sent)
+        answer = await self._ask(page, method, path, b"", sent, _order_of(page, path, sent))
         return json.loads(answer) if answer else None
+
+    async def check(self, page: PageContext, path: str) -> Any:
+        """Return what a POST says that changes nothing: asked again, it looks again.
+
+        Raises:
+            ApiRefused: it said no.
+        """
+        return json.loads(await self._ask(page, "POST", path, b"", b""))
 
     async def pay(self, page: PageContext, path: str, body: Mapping[str, Any], *, once: str) -> Any:
         """Return what a paid route says. `once` names the question: asked again, it has the same answer and bill.
@@ -99,14 +111,23 @@ class OwnApi:
         context.caller = page.known_caller
         await self._serve(scope, _body_of(sent), send)
 
-    async def _ask(self, page: PageContext, method: str, path: str, query: bytes, body: bytes) -> bytes:
+    async def _ask(
+        self, page: PageContext, method: str, path: str, query: bytes, body: bytes, headers: Headers | None = None
+    ) -> bytes:
         scope = _scope(page, method, path, query, body)
+        scope["headers"] += headers or []
         context = RequestContext(scope)
         context.request_id = page.context.request_id
         _enter(page, scope, context)
         gathered = _Gathered(body)
         await self._serve(scope, gathered.receive, gathered.send)
         return gathered.answer()
+
+
+def _order_of(page: PageContext, path: str, body: bytes) -> Headers:
+    """Return the header that names what a form orders, so that the API does it once: it looks at it of POST only."""
+    token = first(page.form, forms.ONCE)
+    return [(b"idempotency-key", forms.order_name(token, f"{path}\n{body.decode()}").encode())] if token else []
 
 
 def _body_of(body: bytes) -> Receive:

@@ -78,19 +78,6 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def micro_rub_of(text: str) -> int | None:
-    """Return roubles as a person writes them ("500", "99,90") in micro-roubles; "" is 0, None is no amount."""
-    text = text.strip().replace("\u00a0", "").replace(" ", "").replace(",", ".")
-    if not text:
-        return 0
-    whole, dot, fraction = text.partition(".")
-    if not whole.isdecimal() or not whole.isascii() or len(whole) > 9 or (dot and not fraction.isdecimal()):
-        return None
-    if not fraction.isascii() or len(fraction) > 2:
-        return None
-    return int(whole) * 1_000_000 + int(fraction.ljust(2, "0") or 0) * 10_000
-
-
 def _filter(write: Callable[[Numbers, Any], str]) -> Callable[..., str]:
     """Return a template's filter: how figures are written in the language of the page."""
 
@@ -101,6 +88,11 @@ def _filter(write: Callable[[Numbers, Any], str]) -> Callable[..., str]:
     return written
 
 
+def _heading(text: str) -> str:
+    """Return what stands within sentences elsewhere as a heading: it begins with a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def coded(text: str) -> Markup:
     """Return a text of ours as HTML: what stands between backticks is code."""
     parts = [escape(part) for part in text.split("`")]
@@ -108,8 +100,10 @@ def coded(text: str) -> Markup:
 
 
 _ENVIRONMENT.filters.update(
+    heading=_heading,
     coded=coded,
     roubles=_filter(Numbers.roubles),
+    fine_roubles=_filter(Numbers.fine_roubles),
     exact_roubles=_filter(Numbers.exact_roubles),
     roubles_text=_filter(Numbers.roubles_text),
     number=_filter(Numbers.number),

@@ -7,6 +7,7 @@ from services.gateway.reference.examples import add_examples
 from services.gateway.reference.glossary import describe_fields, describe_tags
 from services.gateway.reference.operations import Whole, name_operations
 from services.gateway.reference.protocol import add_protocol
+from services.gateway.reference.repeating import declare_keys
 from services.gateway.reference.samples import add_samples
 from services.gateway.reference.security import NeedOf, declare_security
 
@@ -20,6 +21,7 @@ def complete(whole: Whole, need_of: NeedOf) -> None:
     name_operations(whole)
     add_protocol(whole)
     declare_security(whole, need_of)
+    declare_keys(whole)
     describe_tags(whole)
     describe_fields(whole)
     add_examples(whole)

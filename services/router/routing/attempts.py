@@ -109,7 +109,7 @@ class Attempts:
                 failure = exc
             except BaseException:
                 self._circuits.left(attempt.admission)
-                attempt.span.fail("CANCELLED")
+                attempt.span.fail("CANCELLED", is_ours=False)
                 attempt.span.__exit__(None, None, None)
                 attempt.call.end(cut=True)
                 raise
@@ -151,7 +151,8 @@ class Attempts:
         if attempt.call.provider_request_id:
             attempt.span.set("razvilka.provider_request_id", attempt.call.provider_request_id)
         if reason:
-            attempt.span.fail(reason)
+            # All others are about the request, or the caller left.
+            attempt.span.fail(reason, is_ours=reason.startswith("PROVIDER_"))
         attempt.span.__exit__(None, None, None)
         if error is not None:
             self._teach(attempt, error)
@@ -245,6 +246,7 @@ class Attempts:
         request.tries_of_candidate += 1
         here = current_call()
         span = start_span("provider.call", here.trace, kind=SpanKind.CLIENT)
+        span.set("gen_ai.operation.name", "embeddings" if model.kind == "embedding" else "chat")
         span.set("gen_ai.provider.name", model.provider)
         span.set("gen_ai.request.model", model.resolved_model)
         headers = {TRACEPARENT: span.context.traceparent}

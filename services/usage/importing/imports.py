@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -15,6 +15,7 @@ from servicekit.errors import Conflict, ErrorReason, Unavailable
 from services.usage.importing import months, store
 from services.usage.importing.born import BornRequest, born_since
 from services.usage.store import UsageStore
+from services.usage.store.connection import Connection
 
 BEGINNING: Final = -(2**63)
 A_DAY: Final = timedelta(days=1)
@@ -107,8 +108,19 @@ class Imports:
         """Return the months whose rows wait for `attach`: till then nobody sees them."""
         return (await self._apart()).keys()
 
+    async def index(self, month: date) -> None:
+        """Give a month that was built apart its indexes: from then on its rows are as safe as any, and are not seen.
+
+        No batch with rows of it may be put meanwhile; behind it, any may.
+
+        Raises:
+            Conflict, Collision, Unavailable: as `attach`.
+        """
+        async with self._alone_at(month) as connection:
+            await months.index(connection, self._tag, month)
+
     async def attach(self, month: date) -> None:
-        """Have a month that was built apart take its place, with its sums, all at once.
+        """Have a month that was built apart take its place, with its indexes and its sums, all at once.
 
         No batch with rows of it may be put meanwhile.
 
@@ -117,17 +129,22 @@ class Imports:
             Collision: another writer was in the way; try again.
             Unavailable: somebody reads the table without end, a backup perhaps.
         """
+        async with self._alone_at(month) as connection:
+            await months.attach(connection, self._tag, month)
+        (await self._apart()).pop(month, None)
+        self._not_apart.add(month)
+
+    @asynccontextmanager
+    async def _alone_at(self, month: date) -> AsyncIterator[Connection]:
         try:
             async with self._store.transaction() as transaction:
                 with _conflicts():
-                    await months.attach(transaction.connection, self._tag, month)
+                    yield transaction.connection
         except asyncpg.LockNotAvailableError as exc:
             raise Unavailable(
                 ErrorReason.DATABASE_ERROR,
                 f"A backup or a long query reads the rows of {month:%Y-%m}: wait for its end.",
             ) from exc
-        (await self._apart()).pop(month, None)
-        self._not_apart.add(month)
 
     async def days(self) -> dict[date, tuple[int, ...]]:
         """Return requests, tokens in and out, micro-roubles and checksum of the source's rows, by UTC day."""

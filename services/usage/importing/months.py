@@ -55,15 +55,24 @@ async def copy(connection: Connection, table: str, rows: Sequence[bytes]) -> Non
     )
 
 
-async def attach(connection: Connection, tag: str, month: date) -> None:
-    """Make a month part of usage, with its indexes and its sums; nothing, where it is already.
+async def index(connection: Connection, tag: str, month: date) -> bool:
+    """Give a month the indexes that it has not, and keep all others from it; False: it is part of usage already.
 
     Raises:
         asyncpg.UniqueViolationError: an id is there twice at the same time.
         asyncpg.LockNotAvailableError: somebody reads the table all the time.
     """
+    return await _patiently(connection, INDEX_APART, tag, month)
+
+
+async def attach(connection: Connection, tag: str, month: date) -> None:
+    """Make a month part of usage, with its indexes and its sums; nothing, where it is already.
+
+    Raises:
+        asyncpg.UniqueViolationError, asyncpg.LockNotAvailableError: as `index`.
+    """
     await connection.execute(BEGIN_SUMMING)
-    if await _patiently(connection, INDEX_APART, tag, month):
+    if await index(connection, tag, month):
         table = await connection.fetchval(NAME_APART, tag, month)
         await _add(connection, table)
         await _patiently(connection, ATTACH_APART, tag, month)

@@ -8,7 +8,6 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from razvilka.usage.v1 import catalog_facts_pb2, forecasts_pb2, insights_pb2, us
 
 from servicekit.rpc_client import Peer, open_channel
 from tools.fuzz.grpc.messages import Messages
+from tools.stack.running_stack import Target
 
 FILES: Final[Mapping[str, tuple[ModuleType, ...]]] = {
     "auth": (auth_pb2, oauth_pb2, account_pb2, user_context_pb2),
@@ -33,15 +33,6 @@ TRIES: Final = 10
 DEADLINE_S: Final = 20.0
 # What no input may cause: the service did not foresee it.
 OUR_FAULT: Final = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS})
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A running service, and the folder of everybody's certificates."""
-
-    service: str
-    address: str
-    tls: Path
 
 
 @dataclass(slots=True)

@@ -11,11 +11,15 @@ from razvilka.auth.v1.administration_pb2_grpc import AdministrationServiceStub
 from razvilka.auth.v1.auth_pb2_grpc import AuthServiceStub
 
 from servicekit import rpc_client
+from servicekit.call import CallContext
 from servicekit.errors import ServiceError
 from servicekit.testing import FakeClock
+from servicekit.tracing import begin_trace
 from services.auth.server import running
 from services.auth.settings import AuthSettings
 from services.auth.tests.conftest import AuthCaller
+
+REQUEST_ID = "request-of-an-administrator"
 
 
 class Asking:
@@ -30,7 +34,8 @@ class Asking:
         """Send a request to the RPC of its name; who is not named is the administrator."""
         request.admin_user_id = request.admin_user_id or self.admin
         method = type(request).__name__.removesuffix("Request")
-        return await rpc_client.unary(getattr(self._stub, method), request, deadline_s=60.0)
+        call = CallContext(REQUEST_ID, begin_trace(None))
+        return await rpc_client.unary(getattr(self._stub, method), request, deadline_s=60.0, call=call)
 
     async def refused(self, request: Any) -> ServiceError:
         """Return the error that the request is answered with."""

@@ -11,7 +11,7 @@ from razvilka.auth.v1 import auth_pb2
 
 from servicekit.errors import ErrorReason
 from servicekit.testing import FakeClock
-from services.auth.tests.administration.conftest import Asking
+from services.auth.tests.administration.conftest import REQUEST_ID, Asking
 
 DISABLE = "UPDATE auth.users SET disabled_at = now() WHERE id = $1"
 TIER_ROWS = "SELECT actor, details FROM auth.audit_log WHERE action = 'user.tier_changed'"
@@ -70,7 +70,8 @@ async def test_a_tier_is_given_and_noted_once(asking: Asking, auth_pool: asyncpg
 
     (row,) = await auth_pool.fetch(TIER_ROWS)
     assert (await asking.auth.verify(key.secret)).tier == auth_pb2.TIER_PRO
-    assert (row["actor"], json.loads(row["details"])) == (f"user:{asking.admin}", {"before": "free", "after": "pro"})
+    noted = {"before": "free", "after": "pro", "request_id": REQUEST_ID}
+    assert (row["actor"], json.loads(row["details"])) == (f"user:{asking.admin}", noted)
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ from services.gateway.clients.router.prompt import Asker, Lesson, to_prompt
 from services.gateway.clients.router.stored_files import StoredFileClient
 from services.gateway.clients.router.tokens import TokenClient
 from services.gateway.clients.user_contexts import InWhoseName, of_nobody
-from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import Attempt, TokenUsage
+from services.gateway.schemas.inference import ChatRequest
 
 LIST_DEADLINE_S = 5.0
 

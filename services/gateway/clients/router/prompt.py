@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 from razvilka.router.v1 import router_pb2 as pb
 
-from services.gateway.inference.schemas import (
+from services.gateway.schemas.inference import (
     ChatMessage,
     ChatRequest,
     FunctionDefinition,

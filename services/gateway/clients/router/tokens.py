@@ -12,7 +12,7 @@ from servicekit import rpc_client
 from servicekit.call import CallContext
 from services.gateway.clients.completion import Route
 from services.gateway.clients.router.prompt import Asker, to_prompt
-from services.gateway.inference.schemas import ChatRequest
+from services.gateway.schemas.inference import ChatRequest
 
 DEADLINE_S: Final = 30.0
 

@@ -41,7 +41,7 @@ class AuditPages:
         """Walk the chain, or compare the books, and say what was found."""
         match first(page.form, "order"):
             case "chain":
-                found = await self.api.send(page, "POST", f"{AUDIT}/check")
+                found = await self.api.check(page, f"{AUDIT}/check")
             case "ledger":
                 found = await self.api.get(page, "/v1/usage/ledger/check", [("days", LEDGER_DAYS)])
             case _:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +17,7 @@ from services.gateway.console.playground.snippets import CHAT
 from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import PageAnswer, Redirect, TemplatePage
+from services.gateway.pages.forms import ONCE, once_token
 from services.gateway.pages.language import TEXTS
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
@@ -87,7 +87,7 @@ class BreakPages:
         """Ask the provider once or several times, with another one to stand in, and show the last of it."""
         count = MANY if first(page.form, "many") else 1
         body = _question(page, await chat_models(page, self.api))
-        name = first(page.form, "once") or secrets.token_urlsafe(16)
+        name = first(page.form, ONCE) or once_token()
         # One after the other, so that a circuit that opens is seen by those that follow.
         answers = [await self._asked(page, body, once_name(name, at, body)) for at in range(count)]
         last = answers[-1]
@@ -102,7 +102,7 @@ class BreakPages:
         return TemplatePage("break_effect.html", await self._effect(page))
 
     async def _page(self, page: PageContext, values: Mapping[str, Any]) -> TemplatePage:
-        shown = {"refused": None, "once": secrets.token_urlsafe(16), "faults": tuple(FAULTS), "many": MANY, **values}
+        shown = {"refused": None, "faults": tuple(FAULTS), "many": MANY, **values}
         return TemplatePage(TEMPLATE, {**shown, **await self._effect(page)}, scripted=True)
 
     async def _effect(self, page: PageContext) -> dict[str, Any]:

@@ -8,13 +8,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from services.gateway.console.forms.faults import FormRefused
+from services.gateway.pages.numbers import BLANKS, micro_rub_of
 
-# Ten places before the point: a thousand million roubles, which is the most that the API takes.
-_ROUBLES: Final = re.compile(r"([0-9]{1,10})(?:[.,]([0-9]{1,6}))?")
 # Seconds for which an old secret of a key or an application may go on working, as forms offer them.
 OVERLAPS: Final = (0, 3600, 86_400, 7 * 86_400, 30 * 86_400)
 _COUNT: Final = re.compile(r"[0-9]{1,15}")
-_BLANKS: Final = str.maketrans("", "", " \u00a0\u202f")
 
 
 def micro_rub_in(text: str, field: str) -> int:
@@ -23,11 +21,10 @@ def micro_rub_in(text: str, field: str) -> int:
     Raises:
         FormRefused: it is none.
     """
-    bare = text.translate(_BLANKS).removesuffix("₽")
-    found = _ROUBLES.fullmatch(bare)
-    if bare and found is None:
+    micro_rub = micro_rub_of(text)
+    if micro_rub is None:
         raise FormRefused(field, "forms.bad_amount")
-    return 0 if found is None else int(found[1]) * 1_000_000 + int((found[2] or "").ljust(6, "0"))
+    return micro_rub
 
 
 def count_in(text: str, field: str) -> int:
@@ -36,7 +33,7 @@ def count_in(text: str, field: str) -> int:
     Raises:
         FormRefused: it is none.
     """
-    bare = text.translate(_BLANKS)
+    bare = text.translate(BLANKS)
     if bare and _COUNT.fullmatch(bare) is None:
         raise FormRefused(field, "forms.bad_number")
     return int(bare or 0)

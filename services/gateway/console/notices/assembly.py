@@ -15,9 +15,10 @@ from services.gateway.pages.page_endpoint import PageDependencies
 
 def notice_pages(shared: PageDependencies, api: OwnApi, clock: Clock) -> list[Endpoint]:
     """Return the pages."""
-    secrets = {kind: ShownOnce(clock, kind.room, kind.back) for kind in (HOOKS, CHANNELS)}
+    once = ShownOnce(clock, HOOKS.room, HOOKS.back)
     return [
         *RulePages(shared, api).all(),
-        *WebhookPages(shared, api, secrets[HOOKS]).all(),
-        *(page for kind, once in secrets.items() for page in ChannelPages(shared, api, kind, once).all()),
+        *WebhookPages(shared, api, once).all(),
+        *ChannelPages(shared, api, HOOKS, once).all(),
+        *ChannelPages(shared, api, CHANNELS, None).all(),
     ]

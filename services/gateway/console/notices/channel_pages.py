@@ -25,19 +25,19 @@ DONE: Final = ("changed", "tested", "redelivered", "confirmed", "switched")
 
 @dataclass(frozen=True, slots=True)
 class ChannelPages:
-    """Channels of one kind. `once` shows the secrets of those that have one."""
+    """Channels of one kind. `once` shows the secrets of those that have one, else it is None."""
 
     shared: PageDependencies
     api: OwnApi
     kind: Kind
-    once: ShownOnce
+    once: ShownOnce | None
 
     def all(self) -> list[Endpoint]:
         """Return the pages; those with a name of their own before those of a channel."""
         one = f"{self.kind.path}/{{channel_id}}"
         pages = (
             (f"{self.kind.path}/new", self.ask, self.create),
-            (f"{self.kind.path}/made", self.once.show, None),
+            *([(f"{self.kind.path}/made", self.once.show, None)] if self.once else []),
             (one, self.show, self.change),
             (f"{one}/test", None, self.test),
             (f"{one}/switch", None, self.switch),
@@ -63,7 +63,7 @@ class ChannelPages:
             made = await self.api.send(page, "POST", self.kind.api, order)
         except ApiRefused as exc:
             return self._form(draft, fault_of(exc, self.kind.room, self.kind.fields))
-        if "secret" in made:
+        if self.once:
             self.once.keep(page, made["secret"], made["url"])
             return Redirect(f"{self.kind.path}/made")
         return Redirect(f"{self.kind.path}/{part_of_path(made['id'])}")

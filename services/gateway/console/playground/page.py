@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from services.gateway.edge.endpoint import Endpoint
 from services.gateway.edge.reading.body import BodyLimits
 from services.gateway.edge.reading.params import first
 from services.gateway.pages.answers import FromApi, PageAnswer, TemplatePage
+from services.gateway.pages.forms import ONCE, once_token
 from services.gateway.pages.language import TEXTS
 from services.gateway.pages.menu import CONSOLE
 from services.gateway.pages.own_api import ApiRefused, OwnApi
@@ -32,8 +32,6 @@ PATH: Final = f"{CONSOLE}/playground"
 TEMPLATE: Final = "playground.html"
 # Some forty thousand letters of Russian, of which a form makes six bytes each.
 FORM: Final = BodyLimits(size=256 * 1024, seconds=10.0, depth=1, elements=100)
-# What names a form that was shown once, in a field of its own.
-ONCE: Final = "once"
 # The button that asks nothing, and shows the code.
 ACTION, CODE = "act", "code"
 HINT: Final = "hint."
@@ -83,7 +81,7 @@ class PlaygroundPages:
             return _form(page, models, question, fault=exc)
         if first(page.form, ACTION) == CODE:
             return _form(page, models, question)
-        name = first(page.form, ONCE) or secrets.token_urlsafe(16)
+        name = first(page.form, ONCE) or once_token()
         asked = [self._told(page, body, once_name(name, at, body)) for at, body in enumerate(bodies)]
         return _form(page, models, question, told=await asyncio.gather(*asked))
 
@@ -120,7 +118,6 @@ def _form(
     values = {
         "models": models,
         "question": question,
-        "once": secrets.token_urlsafe(16),
         "fault": fault,
         "told": told or [],
         "hints": _hints(page.language),

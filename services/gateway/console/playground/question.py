@@ -6,11 +6,11 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Final
 
 from services.gateway.clients.oauth_views import Params
 from services.gateway.edge.reading.params import every, first
+from services.gateway.pages.forms import order_name
 
 MOST_MODELS: Final = 2
 # Levels of JSON that no honest description of a tool has.
@@ -86,8 +86,7 @@ def question_in(form: Params) -> Question:
 
 def once_name(form_name: str, at: int, body: dict[str, Any]) -> str:
     """Return what names one question of a form that was shown once: sent twice it is the same one, changed another."""
-    said = f"{form_name}\n{at}\n{json.dumps(body)}"
-    return sha256(said.encode()).hexdigest()
+    return order_name(form_name, f"{at}\n{json.dumps(body)}")
 
 
 def streamed(body: dict[str, Any]) -> dict[str, Any]:

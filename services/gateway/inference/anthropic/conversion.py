@@ -16,7 +16,7 @@ from services.gateway.inference.anthropic.schemas import (
     answer_schema,
 )
 from services.gateway.inference.anthropic.turns import Turns
-from services.gateway.inference.schemas import (
+from services.gateway.schemas.inference import (
     ChatMessage,
     ChatRequest,
     FunctionDefinition,

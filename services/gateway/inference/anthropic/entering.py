@@ -10,7 +10,7 @@ from servicekit.errors import ErrorReason, Unauthenticated
 from services.gateway.edge.origin import header
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.anthropic.errors import error_body
-from services.gateway.inference.routes.access import MESSAGES
+from services.gateway.inference.paths import MESSAGES
 
 _TWO_KEYS: Final = "`x-api-key` and `Authorization` hold different credentials: send one (field `x-api-key`)."
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Raw, Struct
 
-from services.gateway.inference.schemas import (
+from services.gateway.schemas.inference import (
     MAX_MESSAGES,
     Effort,
     FunctionName,
@@ -20,7 +20,7 @@ from services.gateway.inference.schemas import (
     StopList,
     TokenCount,
 )
-from services.gateway.inference.steering.schemas import ModelNames, ProviderPreferences, Way
+from services.gateway.schemas.steering import ModelNames, ProviderPreferences, Way
 
 CallId = Annotated[str, Meta(min_length=1, max_length=1024)]
 

@@ -30,7 +30,7 @@ from services.gateway.inference.anthropic.schemas import (
     UrlSource,
 )
 from services.gateway.inference.conversation import MAX_PARTS
-from services.gateway.inference.schemas import ChatMessage, FunctionCall, ToolCall
+from services.gateway.schemas.inference import ChatMessage, FunctionCall, ToolCall
 
 _HEAD: Final = msgspec.json.Decoder(BlockHead)
 _BLOCK: Final = msgspec.json.Decoder(Block)

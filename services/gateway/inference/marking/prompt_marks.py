@@ -16,8 +16,8 @@ import msgspec
 
 from services.gateway.edge.reading.heavy_step import heavy_step
 from services.gateway.inference.pricing import PricedRequest
-from services.gateway.inference.schemas import ChatRequest
 from services.gateway.metering.usage_record import Trait
+from services.gateway.schemas.inference import ChatRequest
 
 DIGEST_BYTES: Final = 16
 # Who is asked, how the answer is sent, for whom and where it is cached: the prompt is the same.

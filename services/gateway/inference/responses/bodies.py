@@ -14,8 +14,8 @@ from services.gateway.edge.money import roubles
 from services.gateway.edge.problems import RENDERING, code_of
 from services.gateway.inference.responses.kept import item_id
 from services.gateway.inference.responses.schemas import ResponsesRequest
-from services.gateway.inference.schemas import ChatMessage, FunctionCall, ToolCall
 from services.gateway.metering.usage_record import TokenUsage
+from services.gateway.schemas.inference import ChatMessage, FunctionCall, ToolCall
 
 # Why an answer is not whole, by OpenAI's finish reason.
 _RATES: Final = frozenset(

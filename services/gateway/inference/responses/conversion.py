@@ -17,7 +17,7 @@ from services.gateway.inference.responses.schemas import (
 )
 from services.gateway.inference.responses.tools import offered
 from services.gateway.inference.responses.turns import Turns, not_offered
-from services.gateway.inference.schemas import (
+from services.gateway.schemas.inference import (
     ChatMessage,
     ChatRequest,
     FunctionNamed,

@@ -21,9 +21,9 @@ from services.gateway.inference.responses.bodies import (
     response_usage,
     text_part,
 )
-from services.gateway.inference.schemas import ChatMessage, FunctionCall, ToolCall
 from services.gateway.inference.streaming.event_stream import event
 from services.gateway.metering.usage_record import TokenUsage
+from services.gateway.schemas.inference import ChatMessage, FunctionCall, ToolCall
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from services.gateway.inference.keeping.sealing import Seal, grown, shrunk
-from services.gateway.inference.schemas import ChatMessage
+from services.gateway.schemas.inference import ChatMessage
 
 PREFIX: Final = "resp_"
 # Beside the digits of the request's id, which stands in logs: what makes the id a secret.

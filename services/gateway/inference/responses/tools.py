@@ -12,7 +12,7 @@ from msgspec import Raw
 from services.gateway.edge.reading.json_body import decode_part
 from services.gateway.inference.responses.schemas import ResponsesToolChoice, ToolDefinition
 from services.gateway.inference.responses.turns import given, name_in_chat
-from services.gateway.inference.schemas import FunctionDefinition, Tool
+from services.gateway.schemas.inference import FunctionDefinition, Tool
 
 _TOOL: Final = msgspec.json.Decoder(ToolDefinition)
 

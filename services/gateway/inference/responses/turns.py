@@ -22,7 +22,7 @@ from services.gateway.inference.responses.schemas import (
     MessageItem,
     ReasoningItem,
 )
-from services.gateway.inference.schemas import ChatMessage, FunctionCall, ToolCall
+from services.gateway.schemas.inference import ChatMessage, FunctionCall, ToolCall
 
 # What a function may be called in a chat, and what of it tells shortened names apart.
 _LONGEST_NAME: Final = 64

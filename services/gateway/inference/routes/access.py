@@ -1,24 +1,22 @@
-"""What the routes of inference need, and the paths of the hot ones."""
+"""What the routes of inference need."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from services.gateway.identity.access import Needs, Open, Scope
-
-CHAT: Final = "/v1/chat/completions"
-COMPLETIONS: Final = "/v1/completions"
-EMBEDDINGS: Final = "/v1/embeddings"
-MESSAGES: Final = "/v1/messages"
-RESPONSES: Final = "/v1/responses"
-TOKENIZE: Final = "/v1/tokenize"
-INPUT_TOKENS: Final = "/v1/responses/input_tokens"
-COUNT_TOKENS: Final = "/v1/messages/count_tokens"
-
-MODELS: Final = "/v1/models"
-MODEL: Final = "/v1/models/{model_id:path}"
-# Where Anthropic's clients ask too, and are answered in their form.
-BOTH_SPEAK: Final = frozenset((MODELS, MODEL))
+from services.gateway.inference.paths import (
+    CHAT,
+    COMPLETIONS,
+    COUNT_TOKENS,
+    EMBEDDINGS,
+    INPUT_TOKENS,
+    MESSAGES,
+    MODEL,
+    MODELS,
+    RESPONSES,
+    TOKENIZE,
+)
 
 NEEDS: Final[Needs] = {
     CHAT: Scope.COMPLETIONS_WRITE,

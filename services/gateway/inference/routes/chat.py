@@ -11,13 +11,13 @@ from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.conversation import normalise
 from services.gateway.inference.explanation import leave_out
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id, chat_completion
+from services.gateway.inference.paths import CHAT
 from services.gateway.inference.prompt_list import PromptList
-from services.gateway.inference.routes.access import CHAT
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
-from services.gateway.inference.schemas import ChatRequest
 from services.gateway.inference.size.prompt_size import chat_size
 from services.gateway.inference.steering.choice import steering_of
 from services.gateway.inference.streaming.event_stream import ChatFrames, includes_usage
+from services.gateway.schemas.inference import ChatRequest
 
 
 class ChatCompletions(PaidRoute[ChatRequest]):

@@ -8,8 +8,7 @@ import msgspec
 
 from services.gateway.edge.api_description import REF, HotOperation
 from services.gateway.inference.anthropic.schemas import MessagesRequest
-from services.gateway.inference.responses.schemas import ResponsesRequest
-from services.gateway.inference.routes.access import (
+from services.gateway.inference.paths import (
     CHAT,
     COMPLETIONS,
     COUNT_TOKENS,
@@ -19,8 +18,9 @@ from services.gateway.inference.routes.access import (
     RESPONSES,
     TOKENIZE,
 )
-from services.gateway.inference.schemas import ChatRequest, CompletionRequest, ContentPart, EmbeddingRequest
+from services.gateway.inference.responses.schemas import ResponsesRequest
 from services.gateway.inference.tokens.counting import TokenizeRequest
+from services.gateway.schemas.inference import ChatRequest, CompletionRequest, ContentPart, EmbeddingRequest
 
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _COST: Final = {"type": "string", "pattern": r"^\d+\.\d{6}$", "description": "Roubles, exactly."}

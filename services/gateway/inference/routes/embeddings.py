@@ -15,14 +15,14 @@ from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.explanation import leave_out
 from services.gateway.inference.openai_bodies import embedding_list
 from services.gateway.inference.paid_call import PaidCall
+from services.gateway.inference.paths import EMBEDDINGS
 from services.gateway.inference.prompt_list import asker_of
-from services.gateway.inference.routes.access import EMBEDDINGS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
-from services.gateway.inference.schemas import EmbeddingRequest
 from services.gateway.inference.size.prompt_size import embedding_size
 from services.gateway.inference.steering.choice import preferred
-from services.gateway.inference.steering.schemas import requires_all
 from services.gateway.inference.tokens.token_arrays import input_texts
+from services.gateway.schemas.inference import EmbeddingRequest
+from services.gateway.schemas.steering import requires_all
 
 TOKEN_FACTOR: Final = 4
 

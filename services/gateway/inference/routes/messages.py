@@ -19,13 +19,13 @@ from services.gateway.inference.anthropic.schemas import MessagesRequest
 from services.gateway.inference.conversation import normalise
 from services.gateway.inference.explanation import leave_out
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id
+from services.gateway.inference.paths import COUNT_TOKENS, MESSAGES
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.prompt_list import PromptList
-from services.gateway.inference.routes.access import COUNT_TOKENS, MESSAGES
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
-from services.gateway.inference.schemas import ChatRequest
 from services.gateway.inference.size.prompt_size import chat_size
 from services.gateway.inference.steering.choice import steering_of
+from services.gateway.schemas.inference import ChatRequest
 
 
 class _AnthropicRoute(PaidRoute[MessagesRequest]):

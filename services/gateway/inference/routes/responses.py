@@ -17,6 +17,7 @@ from services.gateway.edge.respond import send_json
 from services.gateway.inference.conversation import normalise
 from services.gateway.inference.explanation import leave_out
 from services.gateway.inference.openai_bodies import encode
+from services.gateway.inference.paths import INPUT_TOKENS, RESPONSES
 from services.gateway.inference.pricing import PricedRequest
 from services.gateway.inference.prompt_list import PromptList
 from services.gateway.inference.responses.bodies import ResponseHead, answered, ended, items_of, response_usage
@@ -25,12 +26,11 @@ from services.gateway.inference.responses.frames import ResponseFrames
 from services.gateway.inference.responses.kept import KeptResponse, KeptResponses, new_response_id
 from services.gateway.inference.responses.references import References
 from services.gateway.inference.responses.schemas import ResponsesRequest
-from services.gateway.inference.routes.access import INPUT_TOKENS, RESPONSES
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
-from services.gateway.inference.schemas import ChatMessage
 from services.gateway.inference.size.prompt_size import chat_size
 from services.gateway.inference.steering.choice import steering_of
 from services.gateway.metering.usage_record import TokenUsage
+from services.gateway.schemas.inference import ChatMessage
 
 
 @dataclass(slots=True)

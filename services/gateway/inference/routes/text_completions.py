@@ -11,14 +11,14 @@ from servicekit.errors import ErrorReason, InvalidRequest
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.inference.explanation import leave_out
 from services.gateway.inference.openai_bodies import AnswerHead, answer_id, text_completion
+from services.gateway.inference.paths import COMPLETIONS
 from services.gateway.inference.prompt_list import PromptList
-from services.gateway.inference.routes.access import COMPLETIONS
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
-from services.gateway.inference.schemas import ChatMessage, ChatRequest, CompletionRequest
 from services.gateway.inference.size.prompt_size import chats_size
 from services.gateway.inference.steering.choice import steering_of
 from services.gateway.inference.streaming.event_stream import TextFrames, includes_usage
 from services.gateway.inference.texts import texts_of
+from services.gateway.schemas.inference import ChatMessage, ChatRequest, CompletionRequest
 
 
 class TextCompletions(PaidRoute[CompletionRequest]):

@@ -8,7 +8,7 @@ from services.gateway.clients.router.prompt import Asker
 from services.gateway.edge.request_context import RequestContext
 from services.gateway.edge.respond import send_json
 from services.gateway.inference.answer_headers import answer_headers
-from services.gateway.inference.routes.access import TOKENIZE
+from services.gateway.inference.paths import TOKENIZE
 from services.gateway.inference.routes.paid_route import InferenceDependencies, PaidRoute
 from services.gateway.inference.tokens.counting import TokenizeRequest, question_of, tokens_body
 

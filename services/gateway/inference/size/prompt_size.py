@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from services.gateway.inference.schemas import ChatMessage, ChatRequest, ToolCall
 from services.gateway.inference.size.text_size import TextSize, size_of, total
 from services.gateway.inference.size.written_out import Schemas
+from services.gateway.schemas.inference import ChatMessage, ChatRequest, ToolCall
 
 # What a dialect puts around a tool, a call, a result or a schema: names of fields, brackets, quotes.
 ENVELOPE_TOKENS: Final = 64

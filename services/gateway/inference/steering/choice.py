@@ -15,8 +15,8 @@ from services.gateway.clients.router.prompt import Candidates
 from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.identity.access import check_model, may_use
 from services.gateway.inference.steering.names import default_model, meant
-from services.gateway.inference.steering.schemas import MaxPrice, ProviderPreferences
 from services.gateway.metering.usage_record import Price
+from services.gateway.schemas.steering import MaxPrice, ProviderPreferences
 
 Priced = tuple[Model, Price]
 # Prices of the catalogue are micro-roubles per 1,000 tokens: a thousandth of a rouble per 1,000,000.

@@ -9,8 +9,8 @@ from servicekit.errors import ServiceError
 from services.gateway.clients.completion import Delta, ToolCallPart
 from services.gateway.edge.problems import encode_body
 from services.gateway.inference.openai_bodies import AnswerHead, encode, legacy_finish, usage_body
-from services.gateway.inference.schemas import StreamOptions
 from services.gateway.metering.usage_record import TokenUsage
+from services.gateway.schemas.inference import StreamOptions
 
 DONE: Final = b"data: [DONE]\n\n"
 KEEPALIVE: Final = b": keep-alive\n\n"

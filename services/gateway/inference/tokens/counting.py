@@ -13,8 +13,8 @@ from services.gateway.clients.catalog import Model
 from services.gateway.edge.reading.json_body import invalid_field
 from services.gateway.inference.conversation import normalise
 from services.gateway.inference.estimate import tokens_of
-from services.gateway.inference.schemas import MAX_MESSAGES, ChatMessage, ChatRequest, CustomTool, ModelId, Tool
 from services.gateway.inference.size.prompt_size import PromptSize, chat_size, embedding_size
+from services.gateway.schemas.inference import MAX_MESSAGES, ChatMessage, ChatRequest, CustomTool, ModelId, Tool
 
 # Each is a call to the provider, and providers allow 50 a second to everybody together.
 MAX_TEXTS: Final = 32

@@ -13,10 +13,10 @@ from razvilka.router.v1 import batches_pb2 as pb
 from razvilka.router.v1 import router_pb2
 
 from servicekit.errors import ErrorReason, InvalidRequest, ServiceError, Unavailable
-from services.gateway.settings import BatchSettings
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import StartGateway
 from services.gateway.tests.router_backend import MODELS
+from services.gateway.work_settings import BatchSettings
 
 SOON = BatchSettings(poll_s=0.02)
 LATER = Timestamp(seconds=4_000_000_000)

@@ -12,7 +12,7 @@ from servicekit.errors import InvalidRequest
 from services.gateway.edge.reading.allowed_values import allowed_values
 from services.gateway.edge.reading.body import BodyLimits
 from services.gateway.edge.reading.json_body import decode
-from services.gateway.inference.schemas import ChatRequest
+from services.gateway.schemas.inference import ChatRequest
 
 LIMITS = BodyLimits(size=10**6, seconds=1, depth=100, elements=10**4)
 HELLO = {"model": "m", "messages": [{"role": "user", "content": "Привет"}]}

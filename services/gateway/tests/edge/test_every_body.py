@@ -18,9 +18,10 @@ from services.gateway.edge.reading import body, json_body, params
 from services.gateway.identity.access import AccessTable, Open, Scope
 from services.gateway.pages import policy_reports
 from services.gateway.rooms import ROOM_NEEDS
-from services.gateway.settings import BatchSettings, LimitSettings
+from services.gateway.settings import LimitSettings
 from services.gateway.tests.backends import KEY, Backends, caller
 from services.gateway.tests.conftest import Edge, StartGateway
+from services.gateway.work_settings import BatchSettings
 
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 DEEP = b'{"name":' * 80 + b"1" + b"}" * 80

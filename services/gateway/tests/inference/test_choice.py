@@ -16,8 +16,8 @@ from services.gateway.clients.catalog import Catalog, DatedPrice, Model
 from services.gateway.clients.router.prompt import Candidates
 from services.gateway.inference.steering.choice import Steering, choose, preferred
 from services.gateway.inference.steering.names import default_model, meant
-from services.gateway.inference.steering.schemas import ProviderPreferences, left_out
 from services.gateway.metering.usage_record import Price
+from services.gateway.schemas.steering import ProviderPreferences, left_out
 
 CALLER = Caller("user-1", "key-1", "laptop", "pro", frozenset())
 SOON = MIDDAY + timedelta(days=1)

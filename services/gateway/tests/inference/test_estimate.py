@@ -25,10 +25,10 @@ from services.gateway.inference.estimate import (
     tokens_of,
     worst,
 )
-from services.gateway.inference.schemas import ChatRequest
 from services.gateway.inference.size.prompt_size import ENVELOPE_TOKENS, chat_size, chats_size, embedding_size
 from services.gateway.inference.size.text_size import Script
 from services.gateway.metering.usage_record import Price
+from services.gateway.schemas.inference import ChatRequest
 
 PRICE = Price("v1", 200_000, 400_000)
 IN, OUT = 200, 400  # micro-roubles a token

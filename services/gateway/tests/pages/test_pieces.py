@@ -9,9 +9,8 @@ import pytest
 from services.gateway.pages.cookies import CookieJar
 from services.gateway.pages.forms import form_token, is_own_origin, is_own_token
 from services.gateway.pages.language import LANGUAGES, TEXTS, choose
-from services.gateway.pages.numbers import numbers_of
+from services.gateway.pages.numbers import micro_rub_of, numbers_of
 from services.gateway.pages.policy import form_targets
-from services.gateway.pages.rendering import micro_rub_of
 from services.gateway.pages.static_files import FILES
 
 
@@ -68,7 +67,9 @@ def test_the_first_wish_that_can_be_met_is(wishes: tuple[str, ...], expected: st
     ("text", "expected"),
     [
         ("", 0), ("500", 500_000_000), (" 1 000 ", 10**9), ("99,9", 99_900_000), ("0.01", 10_000), ("0", 0),
-        ("1.234", None), ("-1", None), ("1e3", None), ("NaN", None), (".", None), ("1.", None), ("9" * 10, None),
+        ("1.234567", 1_234_567), ("1,2345678", None), ("1 500 ₽", 1_500_000_000), ("1000000000", 10**15),
+        ("1000000000,000001", None), ("9999999999", None), ("-1", None),
+        ("1e3", None), ("NaN", None), (".", None), ("1.", None), ("9" * 11, None),
         ("²", None),
     ],
 )  # fmt: skip

@@ -103,6 +103,26 @@ async def test_nobody_sees_a_row_of_a_month_that_waits(store: UsageStore, pool: 
     assert (await store.check(EVER)).broken == ()
 
 
+async def test_a_month_that_has_its_indexes_takes_more_rows_and_has_an_id_once(store: UsageStore, pool: Pool) -> None:
+    """Nobody sees its rows: it is summed and attached as others are, and has indexes once."""
+    imports = Imports(store, "old.db")
+    await imports.put(apart(*ROWS[:30], to_row=30))
+    for month in FIRSTS[:1] * 2:
+        await imports.index(month)
+
+    with pytest.raises(Conflict, match="is another row's"):
+        await imports.put(apart(*ROWS[:31], from_row=30, to_row=60))
+    assert not any((await everything(pool)).values())
+    await imports.put(apart(*ROWS[30:], from_row=30, to_row=60))
+    await attach_all(imports)
+
+    assert len((await everything(pool))["usage"]) == 60
+    assert (await store.check(EVER)).broken == ()
+    assert len((await seen_by_all(pool, INDEXES))[0]) == await pool.fetchval(
+        "SELECT count(*) FROM pg_index WHERE indrelid = 'usage.usage'::regclass"
+    )
+
+
 async def test_a_mover_that_was_killed_is_followed_by_one_that_goes_on(store: UsageStore, pool: Pool) -> None:
     """Rows of the same month go to its table, few as they are; a month that has taken its place stays there."""
     first = Imports(store, "old.db")
@@ -156,8 +176,9 @@ async def test_an_id_that_is_there_twice_stops_its_month_and_no_other(store: Usa
     imports = Imports(store, "old.db")
     await imports.put(apart(*ROWS, ROWS[0]))
 
-    with pytest.raises(Conflict, match="is another row's"):
-        await imports.attach(FIRSTS[0])
+    for act in (imports.index, imports.attach):
+        with pytest.raises(Conflict, match="is another row's"):
+            await act(FIRSTS[0])
     await imports.attach(FIRSTS[1])
 
     assert list(await imports.months_apart()) == FIRSTS[:1]
@@ -192,8 +213,9 @@ async def test_a_backup_that_reads_the_rows_is_told_of_and_waited_for(
     name = await pool.fetchval(months.NAME_APART, "import:old.db", FIRSTS[0])
     async with pool.acquire() as backup, backup.transaction():
         await backup.execute(f"SELECT FROM usage.{name}")
-        with pytest.raises(Unavailable, match="A backup or a long query"):
-            await imports.attach(FIRSTS[0])
+        for act in (imports.index, imports.attach):
+            with pytest.raises(Unavailable, match="A backup or a long query"):
+                await act(FIRSTS[0])
     assert not any((await everything(pool)).values())
 
     await attach_all(imports)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from services.gateway.inference.steering.schemas import ModelNames, ProviderPreferences, Way
+from services.gateway.schemas.steering import ModelNames, ProviderPreferences, Way
 
 MAX_MESSAGES: Final = 1000
 MAX_TOKENS: Final = 10_000_000

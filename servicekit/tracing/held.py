@@ -1,0 +1,99 @@
+"""Spans of traces that chance left out, held until it is known whether they are worth sending: failed, or slow.
+
+Chance decides when a trace begins, and it cannot know how it ends. So each process keeps what it sees of such a trace
+while a step of it is open here, which costs a small object a step, and decides when the last one ends. Each decides for
+its own part, and all by the same rule: what fails or takes long below does so above as well.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+from servicekit.tracing.spans import Attributes, SpanKind, TraceContext
+
+
+class HeldSpan:
+    """One step of a trace that chance left out; times in nanoseconds since 1970."""
+
+    __slots__ = (
+        "_end", "attributes", "began_ns", "ended_ns", "failed", "is_sent", "is_worth", "kind", "name", "parent",
+        "span_id",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        parent: TraceContext,
+        kind: SpanKind,
+        attributes: Attributes | None,
+        end: Callable[[HeldSpan], None],
+    ) -> None:
+        self.name = name
+        self.parent = parent
+        self.kind = kind
+        self.attributes: dict[str, str | int | float | bool] = dict(attributes or ())
+        # No secret: it only must not be another span's, and not 0.
+        self.span_id = f"{random.getrandbits(64) | 1:016x}"
+        self.began_ns = time.time_ns()
+        self.ended_ns = 0
+        self.failed = ""
+        self.is_worth = False
+        self.is_sent = False
+        self._end = end
+
+    def set(self, key: str, value: str | int | float | bool) -> None:
+        """Add an attribute."""
+        self.attributes[key] = value
+
+    def fail(self, reason: str, *, is_ours: bool = True) -> None:
+        """Mark the step as failed; what is the caller's own doing is no reason to send it."""
+        self.failed = reason
+        self.is_worth = self.is_worth or is_ours
+
+    def end(self) -> None:
+        """Take the time; the last one of its trace here decides about all."""
+        self.ended_ns = time.time_ns()
+        self._end(self)
+
+
+class _Part:
+    """What this process has seen of one trace."""
+
+    __slots__ = ("ended", "open")
+
+    def __init__(self) -> None:
+        self.open = 0
+        self.ended: list[HeldSpan] = []
+
+
+class HeldTraces:
+    """The traces that are under way here and were left out."""
+
+    def __init__(self, send: Callable[[HeldSpan], None], *, slow_s: float) -> None:
+        self._send = send
+        self._slow_ns = slow_s * 1e9
+        self._parts: dict[str, _Part] = {}
+
+    def __len__(self) -> int:
+        """Return how many are under way."""
+        return len(self._parts)
+
+    def start(self, name: str, parent: TraceContext, kind: SpanKind, attributes: Attributes | None) -> HeldSpan:
+        """Begin a step under `parent`."""
+        part = self._parts.setdefault(parent.trace_id, _Part())
+        part.open += 1
+        return HeldSpan(name, parent, kind, attributes, self._ended)
+
+    def _ended(self, span: HeldSpan) -> None:
+        part = self._parts[span.parent.trace_id]
+        part.ended.append(span)
+        part.open -= 1
+        if part.open:
+            return
+        del self._parts[span.parent.trace_id]
+        if any(each.is_worth or each.ended_ns - each.began_ns >= self._slow_ns for each in part.ended):
+            for each in part.ended:
+                each.is_sent = True
+                self._send(each)

@@ -1,0 +1,67 @@
+"""How the last probe of each version went, in Redis, where every gateway sees it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from servicekit.clock import Clock
+from servicekit.errors import ErrorReason, Unavailable
+
+log = structlog.get_logger()
+
+KEY: Final = "gw:probes"
+# Of probes that were due and not made: then it is not known any more how the version is.
+ROUNDS: Final = 3
+
+
+class LastProbe(msgspec.Struct, frozen=True):
+    """The last probe of a version; `outcome`: answered, failed or refused."""
+
+    at: datetime
+    outcome: str
+    first_token_ms: int | None
+
+
+class ProbeResults:
+    """Keeps them for three rounds of `every_s`."""
+
+    def __init__(self, client: Redis, clock: Clock, *, every_s: float) -> None:
+        self._client = client
+        self._clock = clock
+        self._kept_s = max(1, round(ROUNDS * every_s))
+
+    async def keep(self, model: str, outcome: str, first_token_s: float | None) -> None:
+        """Note how a probe went. Never raises: what Redis does not hear, nobody sees."""
+        first_ms = None if first_token_s is None else round(first_token_s * 1000)
+        last = msgspec.json.encode(LastProbe(self._clock.now(), outcome, first_ms))
+        try:
+            async with self._client.pipeline(transaction=False) as pipeline:
+                pipeline.hset(KEY, model, last)
+                pipeline.expire(KEY, self._kept_s)
+                await pipeline.execute()
+        except (RedisError, OSError, TimeoutError) as exc:
+            log.debug("probes.not_kept", error=type(exc).__name__)
+
+    async def last(self) -> dict[str, LastProbe]:
+        """Return the last probe of each version that was probed lately, by its model.
+
+        Raises:
+            Unavailable: Redis cannot say.
+        """
+        try:
+            found = await self._client.hgetall(KEY)
+        except (RedisError, OSError, TimeoutError) as exc:
+            raise Unavailable(ErrorReason.CACHE_ERROR, "Redis cannot tell how probes went.") from exc
+        kept = {_text(model): msgspec.json.decode(value, type=LastProbe) for model, value in found.items()}
+        oldest = self._clock.now().timestamp() - self._kept_s
+        return {model: last for model, last in kept.items() if last.at.timestamp() >= oldest}
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name

@@ -1,0 +1,209 @@
+"""Probes: each version is asked as a caller asks it, for money, and what was found is told."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from razvilka.auth.v1 import auth_pb2
+
+from servicekit.errors import ErrorReason, ProviderFailed
+from servicekit.testing import FakeClock
+from servicekit.testing.sampled import sampled
+from services.gateway.metering.leader_election import LeaderElection
+from services.gateway.probing.probe import Outcome, Probed, Version
+from services.gateway.probing.prober import Prober
+from services.gateway.tests.backends import KEY, Backends
+from services.gateway.tests.conftest import Edge, StartGateway
+from services.gateway.work_settings import ProbeSettings
+
+LATEST = {"provider": "yandexgpt", "model": "yandexgpt:latest"}
+QUICK = {"every_s": 0.2}
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    """Return a file with a key that works."""
+    file = tmp_path / "probes.key"
+    file.write_text(f"{KEY}\n")
+    return file
+
+
+def counted(outcome: str, **labels: str) -> float:
+    return sampled("razvilka_gateway_probes_total", **{**LATEST, **labels}, outcome=outcome)
+
+
+def contains(file: Path, content: bytes | None) -> None:
+    file.unlink(missing_ok=True)
+    if content is not None:
+        file.write_bytes(content)
+
+
+async def until(is_so: Callable[[], Any]) -> None:
+    async with asyncio.timeout(30):
+        while not is_so():
+            await asyncio.sleep(0.01)
+
+
+async def until_refused_twice() -> None:
+    # The first may have been under way.
+    before = counted("refused")
+    await until(lambda: counted("refused") >= before + 2)
+
+
+async def last_of(edge: Edge, model: str = "yandexgpt:latest") -> Any:
+    status = (await edge.client.get("/status.json")).json()
+    [found] = [each for provider in status["providers"] for each in provider["models"] if each["model"] == model]
+    return found["probe"]
+
+
+async def test_every_version_that_chats_is_asked_for_money_and_nobody_stands_in(
+    backends: Backends, start_gateway: StartGateway, key_file: Path
+) -> None:
+    """Those without a price, and those that only embed, are not."""
+    before = counted("answered")
+    edge = await start_gateway(probes=ProbeSettings(key_file=key_file, **QUICK))
+    asked = {"yandexgpt:latest", "gigachat-pro", "yandexgpt:deprecated"}
+    await until(lambda: {each.model for each in backends.router.prompts} == asked and counted("answered") > before)
+
+    await until(lambda: backends.usage.rows)
+    row = next(iter(backends.usage.rows.values()))
+    assert (row.user_id, row.key_id) == ("user-1", "key-1")
+    assert row.cost_micro_rub > 0
+    assert all(each.alone for each in backends.router.prompts)
+    assert sampled("razvilka_gateway_probe_answered", **LATEST) == 1
+    assert sampled("razvilka_gateway_probe_seconds", **LATEST) > 0
+    probe = await last_of(edge)
+    assert probe["answered"]
+    assert probe["first_token_ms"] >= 1
+    page = await edge.client.get("/status", headers={"accept-language": "en"})
+    assert "Our own question" in page.text
+
+
+async def test_a_version_that_fails_is_told(backends: Backends, start_gateway: StartGateway, key_file: Path) -> None:
+    """Before the first user has noticed; the gauge says which."""
+    before = counted("failed")
+    backends.router.failure = ProviderFailed(ErrorReason.PROVIDER_ERROR, "It fell over.")
+    edge = await start_gateway(probes=ProbeSettings(key_file=key_file, models="yandexgpt", **QUICK))
+    await until(lambda: counted("failed") > before)
+
+    assert sampled("razvilka_gateway_probe_answered", **LATEST) == 0
+    assert (await last_of(edge))["answered"] is False
+
+
+async def test_a_version_that_breaks_off_in_the_middle_has_failed(
+    backends: Backends, start_gateway: StartGateway, key_file: Path
+) -> None:
+    """Its status was 200: the error came later."""
+    before = counted("failed")
+    backends.router.failure = ProviderFailed(ErrorReason.PROVIDER_ERROR, "It fell over.")
+    backends.router.fail_at = 2
+    await start_gateway(probes=ProbeSettings(key_file=key_file, models="yandexgpt", **QUICK))
+
+    await until(lambda: counted("failed") > before)
+
+
+async def test_a_version_that_says_nothing_in_time_has_failed(
+    backends: Backends, start_gateway: StartGateway, key_file: Path
+) -> None:
+    """The probe leaves as a caller does, and what was made until then is billed."""
+    before = counted("failed")
+    backends.router.hold = asyncio.Event()
+    backends.router.hold_at = 0
+    given = ProbeSettings(key_file=key_file, models="yandexgpt", timeout_s=0.2, **QUICK)
+    await start_gateway(probes=given)
+
+    await until(lambda: counted("failed") > before)
+    await until(lambda: backends.usage.rows)
+
+
+async def test_a_spent_budget_refuses_probes_too(
+    backends: Backends, start_gateway: StartGateway, key_file: Path
+) -> None:
+    """That says nothing of the version, so nothing is told of it; nor is anybody asked."""
+    budget = auth_pb2.Budget(subject="key:key-1", period=auth_pb2.BUDGET_PERIOD_TOTAL, limit_micro_rub=1)
+    backends.auth.callers[KEY].budgets.append(budget)
+    before = counted("refused")
+    edge = await start_gateway(probes=ProbeSettings(key_file=key_file, models="yandexgpt", **QUICK))
+    await until(lambda: counted("refused") > before)
+
+    assert backends.router.prompts == []
+    assert await last_of(edge) is None
+
+
+async def test_without_a_key_probes_are_refused_until_there_is_one(start_gateway: StartGateway, key_file: Path) -> None:
+    """No file, one that is no text, an empty one: the gateway serves all the same, and reads it again."""
+    contains(key_file, None)
+    await start_gateway(probes=ProbeSettings(key_file=key_file, models="yandexgpt", **QUICK))
+    for content in (None, b"\xff\xfe\x00", b""):
+        contains(key_file, content)
+        await until_refused_twice()
+
+    answered = counted("answered")
+    contains(key_file, KEY.encode())
+
+    await until(lambda: counted("answered") > answered)
+
+
+async def test_a_name_that_stands_for_nothing_is_refused_by_name(start_gateway: StartGateway, key_file: Path) -> None:
+    """A typo in the setting does not stay unseen."""
+    await start_gateway(probes=ProbeSettings(key_file=key_file, models="yandexgtp, yandexgpt", **QUICK))
+
+    await until(lambda: counted("refused", provider="unknown", model="yandexgtp"))
+    await until(lambda: counted("answered"))
+
+
+async def test_of_two_gateways_one_asks_and_the_other_goes_on(redis_client: Any, key_file: Path) -> None:
+    """When the first ends. Neither begins at once: a fleet that starts would ask everybody everything."""
+    asked: list[str] = []
+
+    async def kept(_: Probed) -> None:
+        """Tell nobody."""
+
+    def running(name: str) -> asyncio.Task[None]:
+        async def ask(version: Version, key: str) -> Probed:
+            asked.append(name)
+            return Probed(version, Outcome.ANSWERED, request_id=key)
+
+        clock = FakeClock(auto_advance=True)
+        prober = Prober(
+            LeaderElection(redis_client),
+            lambda: (Version("yandexgpt", "yandexgpt:latest"),),
+            ask,
+            kept,
+            key_file=key_file,
+            every_s=60,
+            clock=clock,
+            rng=random.Random(7),
+        )
+        return asyncio.create_task(prober.serve())
+
+    first = running("first")
+    await until(lambda: len(asked) >= 1)
+    second = running("second")
+    await until(lambda: len(asked) >= 5)
+    first.cancel()
+    await until(lambda: asked[-1] == "second")
+    second.cancel()
+    await asyncio.gather(first, second, return_exceptions=True)
+
+    assert asked.index("second") == asked.count("first")
+    assert sampled("razvilka_gateway_probe_answered", **LATEST) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"every_s": 300}, "GATEWAY_PROBES_KEY_FILE"),
+        ({"every_s": -1}, "every_s"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_by_name(given: dict[str, Any], named: str) -> None:
+    """Before anything runs."""
+    with pytest.raises(ValidationError, match=named):
+        ProbeSettings(**given)
