@@ -2,6 +2,7 @@
 # The emulator: docker build --build-arg SERVICE=emulator --build-arg PACKAGE=emulator .
 # The operator's tools: docker build --build-arg SERVICE=tools --build-arg PACKAGE=tools .
 # The move from release 1.0: docker build --build-arg CODE=migrate --build-arg SERVICE=migrate . (docs/migration/containers.md)
+# Podman 4 finds the stage that a default names only when it is told: --build-arg CODE=program for all others.
 # It is a release, and its base is named by digest (docs/operations/production.md says how to find and renew it):
 #   --build-arg BASE=python:3.11-slim-bookworm@sha256:...
 # Only a build with --build-arg PROFILE=local, as Compose makes, may take whatever the tag means today.

@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration bench-pages migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
-.PHONY: capacity backup restore restore-proof chart rolling-restart pages-walk
+.PHONY: capacity backup restore restore-proof chart rolling-restart pages-walk compose-check
 
 help: ## Show what there is
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -205,6 +205,11 @@ test-sdks: $(READY) ## Run the providers' own SDKs against the emulator, each in
 
 test-clients: $(READY) ## Run client libraries against the suite, each in an environment made for it; writes docs/clients.md
 	@RAZVILKA_TEST_CLIENTS=1 $(BIN)/python -m pytest tests/compat/clients -n 0 $(ARGS)
+
+compose-check: $(READY) ## Run the client, OAuth and console suites against a suite that runs elsewhere: ARGS=demo.env
+	@test -s "$(ARGS)" || { echo "name the file that the service demo of Compose printed: make compose-check ARGS=demo.env (docs/operations/compose.md)" >&2; exit 2; }
+	@RAZVILKA_TEST_DEMO_ENV="$(abspath $(ARGS))" $(BIN)/python -m pytest -q -n 0 -rs --ignore=tests/compat/sdk --ignore=tests/compat/release_1_0 \
+	  tests/compat tests/integration/oauth tests/browser
 
 compat-1.0: $(READY) ## Hold the contract of release 1.0 against a suite that was moved, or COMPAT_URL=… COMPAT_KEY=…
 	@$(BIN)/python -m pytest tests/compat/release_1_0/test_exchanges.py -q -n 0 $(ARGS)

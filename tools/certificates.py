@@ -1,11 +1,16 @@
-"""An authority of our own and a certificate for each service: `python -m tools.certificates FOLDER`.
+"""An authority of our own and a certificate each: `python -m tools.certificates FOLDER [STORE ...] [--daily]`.
 
 For one machine and for Compose. A cluster has cert-manager; what it must issue is in docs/operations/certificates.md.
-Run again it renews what has lived half of its time; running services take the new files up by themselves.
+Run again it renews what has lived half of its time; running services take the new files up by themselves. Stores
+(`postgres`, `redis`) get a certificate, too, where they are named. With `--daily` it stays and looks every day.
 """
 
+import argparse
 import os
+import signal
 import sys
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +37,8 @@ CERTIFICATE_LIVES: Final = timedelta(days=30)
 # Clocks differ; a certificate that begins in the future is refused.
 EARLIER: Final = timedelta(minutes=5)
 AUTHORITY_FOLDER: Final = "authority"
+STORES: Final = ("postgres", "redis")
+DAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +64,15 @@ class Issued:
         return begins <= now < begins + (ends - begins) / 2
 
 
-def ensure_certificates(folder: Path, now: datetime | None = None) -> None:
-    """Make or renew the certificates of every holder: `folder/<holder>/{tls.crt,tls.key,ca.crt}`.
+def ensure_certificates(folder: Path, now: datetime | None = None, *, stores: Sequence[str] = ()) -> None:
+    """Make or renew the certificates of every holder and of `stores`: `folder/<holder>/{tls.crt,tls.key,ca.crt}`.
 
     After a change of the authority both are believed until the next renewal, so that no connection is refused
     meanwhile.
     """
     now = now or datetime.now(UTC)
     authority, believed = _ensure_authority(folder / AUTHORITY_FOLDER, now)
-    for holder in HOLDERS:
+    for holder in (*HOLDERS, *stores):
         place = folder / holder
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Whom to believe comes first: a peer may show a certificate of the new authority at once.
@@ -177,5 +184,28 @@ def _replace(file: Path, content: bytes) -> None:
     os.replace(draft, file)
 
 
+def main(arguments: Sequence[str]) -> None:
+    """Make what is missing or due; with `--daily` return when asked to end."""
+    parser = argparse.ArgumentParser(prog="python -m tools.certificates", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("stores", nargs="*", metavar="STORE", help=" or ".join(STORES))
+    parser.add_argument("--daily", action="store_true", help="stay, and renew what is due every day")
+    given = parser.parse_args(arguments)
+    if unknown := sorted(set(given.stores) - set(STORES)):
+        parser.error(f"{unknown[0]} is no store of ours: {' or '.join(STORES)}")
+    ensure_certificates(given.folder, stores=given.stores)
+    if given.daily:
+        _every_day(lambda: ensure_certificates(given.folder, stores=given.stores))
+
+
+def _every_day(renew: Callable[[], None]) -> None:
+    """Call it once a day until the process is asked to end: as a container's first process it must listen itself."""
+    ended = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: ended.set())
+    while not ended.wait(DAY_S):
+        renew()
+
+
 if __name__ == "__main__":
-    ensure_certificates(Path(sys.argv[1]))
+    main(sys.argv[1:])

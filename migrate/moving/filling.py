@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -20,10 +20,11 @@ from migrate.report.values import as_stored
 from migrate.rules.times import Reading
 from migrate.rules.verdict import Stored
 from migrate.source.scan import Cells, Hole, Scan
+from migrate.usage_rows.plain_pieces import Columns, PlainPieces
 from migrate.usage_rows.plain_rows import PlainRows, row_of
 from migrate.usage_rows.tags import tags_of
 from migrate.usage_rows.taken_ids import ID, TakenIds, has_free_id
-from services.usage.importing.copy_rows import copy_row, month_at
+from services.usage.importing.copy_rows import copy_row, copy_rows, month_at
 from services.usage.importing.imports import Imports
 
 Shown = Callable[[int], None]
@@ -67,7 +68,7 @@ class Filling:
     """The rows of a stretch as COPY takes them, and what the report says of it.
 
     Attributes:
-        rows: those that move, by the first days of their months.
+        rows: those that move, by the first days of their months; each of the bytes has one or several.
         ids: old ids that became others.
         size: how many rows were taken, whatever became of them.
     """
@@ -88,6 +89,7 @@ class Filling:
         self._way = way
         self._scan = scan
         self._plain = plain
+        self._pieces = PlainPieces(plain)
         self._taken = taken
         self._moved = moved
         self._report = way.report if report is None else report
@@ -98,26 +100,36 @@ class Filling:
         self._moved.counts.quarantined -= 1
         return self._take_slowly(number, {**original, **edit}, at, original)
 
-    def take(self, piece: Iterable[tuple[int, Cells]]) -> None:
-        """Give rows, each with the number that names it, their fates."""
-        read, is_free = self._plain.read, self._taken.is_free
-        rows: list[bytes] = []
-        begin = end = plain = cost = 0
-        for number, cells in piece:
-            self.size += 1
-            row = read(cells)
-            if row is not None and is_free(row[0], number):
-                if not begin <= row[1] < end:
-                    month, begin, end = month_at(row[1])
-                    rows = self.rows[month]
-                rows.append(copy_row(*row))
-                plain += 1
-                cost += row[4]
+    def take(self, numbers: Sequence[int], rows: Sequence[Cells]) -> None:
+        """Give rows, each with the number that names it, their fates; there is one at least."""
+        self.size += len(rows)
+        columns = self._pieces.read(rows)
+        if columns is not None and self._taken.are_free(columns[0], numbers):
+            self._take_columns(columns)
+        else:
+            self._take_each(numbers, rows)
+
+    def _take_columns(self, columns: Columns) -> None:
+        moments, costs = columns[1], columns[4]
+        month, _, end = month_at(min(moments))
+        if max(moments) < end:
+            self.rows[month].append(copy_rows(*columns))
+        else:
+            for row in zip(*columns, strict=True):
+                self.rows[month_at(row[1])[0]].append(copy_row(*row))
+        self._moved.counts.as_it_is += len(moments)
+        self._moved.cost_micro_rub += sum(costs)
+
+    def _take_each(self, numbers: Sequence[int], rows: Sequence[Cells]) -> None:
+        for number, cells in zip(numbers, rows, strict=True):
+            row = self._plain.read(cells)
+            if row is not None and self._taken.is_free(row[0], number):
+                self.rows[month_at(row[1])[0]].append(copy_row(*row))
+                self._moved.counts.as_it_is += 1
+                self._moved.cost_micro_rub += row[4]
             else:
                 values = self._scan.named(self._scan.row(cells))
                 self._take_slowly(number, values, self._way.reading, values)
-        self._moved.counts.as_it_is += plain
-        self._moved.cost_micro_rub += cost
 
     def _take_slowly(
         self, number: int, values: Mapping[str, Stored], reading: Reading, original: Mapping[str, Stored]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import count
 from typing import Any, Final
 
 from migrate.fates.fate import Moved
@@ -15,6 +14,7 @@ from migrate.moving.counts import Counts
 from migrate.moving.filling import Filling, MovedRequests, Shown, Way
 from migrate.moving.months import MonthsApart, persistently
 from migrate.rules.verdict import Stored
+from migrate.source.faults import SourceFault
 from migrate.source.scan import Cells, Hole, Scan
 from migrate.source.tables import Table
 from migrate.usage_rows.plain_rows import PlainRows
@@ -77,12 +77,13 @@ class _Batches:
         """Return the next batch, None behind the last row; other tasks run between its pieces."""
         filling = Filling(self._way, self._scan, self._plain, self._taken, self.moved)
         to = self._last
-        for piece in self._pieces:
-            filling.take(piece)
-            to = piece[-1][0]
+        for numbers, rows in self._pieces:
+            filling.take(numbers, rows)
+            to = numbers[-1]
             await asyncio.sleep(0)
             if filling.size >= BATCH:
                 break
+        _check_number(to, filling.size)
         self.moved.holes = (*self._holes, *self._scan.holes)
         if not filling.size:
             return None
@@ -106,17 +107,29 @@ class _Batches:
         return isinstance(fate, Moved) and fate.record.user_id not in self._way.absent
 
 
-def numbered(scan: Scan, table: Table, last: int) -> Iterator[list[tuple[int, Cells]]]:
-    """Yield pieces behind a row with the number of each row; without rowids it is a place in the order."""
+def _check_number(last: int, rows: int) -> None:
+    """Refuse a last row whose number says where a run stands that has moved no row."""
+    if rows and last <= PEOPLE_MOVED:
+        raise SourceFault(
+            "source_low_rowids",
+            "No usage row has a rowid above -9223372036854775807, where counting begins. Stop 1.0, number them anew "
+            '(sqlite3: UPDATE "usage" SET rowid = rowid + 9223372036854775807), and run it again.',
+        )
+
+
+def numbered(scan: Scan, table: Table, last: int) -> Iterator[tuple[Sequence[int], Sequence[Cells]]]:
+    """Yield pieces behind a row, the numbers of their rows beside them; without rowids it is a place in the order."""
     if table.has_rowid:
         for piece in scan.cells(None if last <= PEOPLE_MOVED else (last,)):
-            yield [(cells[0], cells) for cells in piece]  # type: ignore[misc]
+            yield [cells[0] for cells in piece], piece  # type: ignore[misc]
         return
-    places = count()
+    begin = 0
     for piece in scan.cells():
-        behind = [(place, cells) for cells in piece if (place := next(places)) > last]
-        if behind:
-            yield behind
+        end = begin + len(piece)
+        first = max(begin, last + 1)
+        if first < end:
+            yield range(first, end), piece[first - begin :]
+        begin = end
 
 
 async def put_batch(way: Way, batch: Batch) -> None:

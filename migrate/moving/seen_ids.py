@@ -54,6 +54,11 @@ class SeenIds:
         found = self._database.execute("SELECT number FROM seen WHERE id = ?", (id_,)).fetchone()
         return None if found is None else int(found[0])
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether no row has an id."""
+        return not self._has_some
+
     def keep(self) -> None:
         """Write what was seen."""
         self._database.execute("COMMIT")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import chain
+from itertools import chain, starmap
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -114,7 +114,7 @@ def _rows(order: Order, how: _Wanted, seen: SeenIds) -> Iterator[PlainRow]:
     scan = Scan(order.source.database, table)
     plain = PlainRows(table, how.reading, order.names, how.absent | how.owners.keys())
     taken = taken_ids(scan, table, seen, lambda values: _moving(values, how.reading, order, how) is not None)
-    for number, cells in chain.from_iterable(numbered(scan, table, BEGINNING)):
+    for number, cells in chain.from_iterable(starmap(zip, numbered(scan, table, BEGINNING))):
         row = None if number in how.mended else plain.read(cells)
         if row is not None and taken.is_free(row[0], number):
             yield row

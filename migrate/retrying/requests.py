@@ -25,14 +25,14 @@ from migrate.rules.times import Reading
 from migrate.source.scan import Scan
 from migrate.source.tables import read_layout
 from migrate.usage_rows.plain_rows import PlainRows
-from migrate.usage_rows.taken_ids import ID
+from migrate.usage_rows.taken_ids import ID, TakenIds
 from services.usage.importing.imports import Batch
 
 BATCH: Final = 5_000
 RETRIES: Final = "retries"
 
 
-class RetriedIds:
+class RetriedIds(TakenIds):
     """Tells which ids are taken: an edited one may be that of any row, also of one behind."""
 
     def __init__(self, seen: SeenIds, scan: Scan, way: Way) -> None:

@@ -6,7 +6,8 @@ What is none here may be kept, repaired or refused there. Values are as `Scan.ce
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from migrate.rules.money import MAX_MICRO_RUB
 from migrate.rules.times import EPOCH, Reading, read_time
@@ -22,6 +23,9 @@ _MINUTES: Final = {
     f"{hour:02}:{minute:02}:": (hour * 60 + minute) * 60 * _SECOND for hour in range(24) for minute in range(60)
 }
 _SECONDS: Final = {f"{second:02}": second * _SECOND for second in range(60)}
+_WITHIN_HOUR: Final = {
+    f"{minute:02}:{second:02}": (minute * 60 + second) * _SECOND for minute in range(60) for second in range(60)
+}
 _ENDS: Final = ("00:00:00", "23:59:59.999999")
 _MICRO: Final = 1e6
 _TOO_MUCH: Final = (MAX_MICRO_RUB + 1) // 1_000_000
@@ -59,6 +63,16 @@ class PlainTimes:
     def __init__(self, reading: Reading) -> None:
         """`reading` says how the slow rule would read them."""
         self._days = _Days(reading)
+        self._hours = _Hours(self._days)
+
+    def column(self, cells: Sequence[Any]) -> list[int] | None:
+        """Return moments, unless one of them is not plain."""
+        hours = self._hours
+        try:
+            return [hours[cell[:14]] + _WITHIN_HOUR[cell[14:]] for cell in cells]
+        except (KeyError, TypeError):  # with parts of a second, perhaps
+            found = list(map(self.micros, cells))
+        return None if None in found else found  # type: ignore[return-value]
 
     def micros(self, cell: object) -> int | None:
         """Return a moment."""
@@ -97,4 +111,18 @@ class _Days(dict[str, int]):
         if not isinstance(first, Kept) or not isinstance(last, Kept):
             raise KeyError(start)
         self[start] = int((first.value - EPOCH).total_seconds()) * _SECOND
+        return self[start]
+
+
+class _Hours(dict[str, int]):
+    """The first microsecond of each hour by its text, a blank between day and time."""
+
+    def __init__(self, days: _Days) -> None:
+        super().__init__()
+        self._days = days
+
+    def __missing__(self, start: object) -> int:
+        if type(start) is not str or start[10:11] != " ":
+            raise KeyError(start)
+        self[start] = self._days[start[:11]] + _MINUTES[start[11:] + "00:"]
         return self[start]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from migrate.fates.records import Request
 from migrate.fates.requests import Names
@@ -22,12 +22,16 @@ PlainRow: TypeAlias = tuple[bytes, int, int, int, int, bytes]
 _COLUMNS: Final = (*TABLES["usage"][0], *TABLES["usage"][1])
 # Users and models come again and again; of more than so many only the last are remembered.
 MAX_KNOWN: Final = 50_000
-_SINCE_2000: Final = micros_of(EPOCH)
+SINCE_2000: Final = micros_of(EPOCH)
 K = TypeVar("K")
 
 
 class PlainRows:
-    """Reads rows as `Scan.cells` yields them; what it does not read goes the slow way, and may be as good."""
+    """Reads rows as `Scan.cells` yields them; what it does not read goes the slow way, and may be as good.
+
+    Attributes:
+        times: reads moments.
+    """
 
     def __init__(self, table: Table, reading: Reading, names: Names, special: AbstractSet[str]) -> None:
         """`special` are ids of users whose rows must go the slow way: their account is not theirs."""
@@ -36,7 +40,7 @@ class PlainRows:
         # Without one of the columns each row is repaired.
         self._is_possible = table.columns == _COLUMNS
         self._nothing = (None,) * len(table.unknown)
-        self._times = PlainTimes(reading)
+        self.times = PlainTimes(reading)
         self._users: dict[str, bytes] = {}
         self._models: dict[tuple[str, str], bytes] = {}
         self._names = names
@@ -47,16 +51,28 @@ class PlainRows:
         if cells[self._end :] != self._nothing or not self._is_possible:
             return None
         id_, user_id, model, tokens_input, tokens_output, cost, created_at, provider = cells[self._begin : self._end]
-        # Keys are texts: no number or BLOB is equal to one.
-        user = self._users.get(user_id) or self._user(user_id)  # type: ignore[call-overload]
-        models = self._models.get((provider, model)) or self._model(provider, model)  # type: ignore[arg-type]
+        user, models = self.user(user_id), self.model(provider, model)
         tokens_in, tokens_out = plain_tokens(tokens_input), plain_tokens(tokens_output)
         if user is None or models is None or tokens_in is None or tokens_out is None:
             return None
         micro_rub, raw = plain_cost(cost), plain_id(id_)
-        if micro_rub is None or raw is None or (micros := self._times.micros(created_at)) is None:
+        if micro_rub is None or raw is None or (micros := self.times.micros(created_at)) is None:
             return None
-        return raw, micros + _SINCE_2000, tokens_in, tokens_out, micro_rub, user + models
+        return raw, micros + SINCE_2000, tokens_in, tokens_out, micro_rub, user + models
+
+    def named(self, columns: Sequence[Sequence[Any]], nothing: Sequence[None]) -> Sequence[Sequence[Any]] | None:
+        """Return the columns of a piece that 1.0 has, unless another column has something or one is missing."""
+        has_more = any(column != nothing for column in columns[self._end :])
+        return columns[self._begin : self._end] if self._is_possible and not has_more else None
+
+    def user(self, cell: object) -> bytes | None:
+        """Return an id of a user as a field."""
+        # Keys are texts: no number or BLOB is equal to one.
+        return self._users.get(cell) or self._user(cell)  # type: ignore[call-overload]
+
+    def model(self, provider: object, model: object) -> bytes | None:
+        """Return the fields behind a user's."""
+        return self._models.get((provider, model)) or self._model(provider, model)  # type: ignore[arg-type]
 
     def _user(self, cell: object) -> bytes | None:
         if type(cell) is not str:

@@ -7,7 +7,7 @@ the made ones are remembered then.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from migrate.fates.fate import Moved
@@ -31,6 +31,10 @@ class Seen(Protocol):
     def holder(self, id_: bytes) -> int | None:
         """Return the number of the row that has an id."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether no row has one."""
+
 
 class TakenIds(Protocol):
     """Tells whether a row may have an id."""
@@ -38,19 +42,30 @@ class TakenIds(Protocol):
     def is_free(self, id_: bytes, number: int) -> bool:
         """Tell whether no earlier row has an id that moves as it is."""
 
+    def are_free(self, ids: Sequence[bytes], numbers: Sequence[int]) -> bool:
+        """Tell whether rows may have such ids, each its own; asked about those up to the first that may not."""
+        return all(map(self.is_free, ids, numbers))
+
     def is_free_for_made(self, id_: uuid.UUID, number: int) -> bool:
         """Tell the same of an id that was made of another, or rewritten."""
 
 
-class AllIds:
+class AllIds(TakenIds):
     """Remembers every id."""
 
     def __init__(self, seen: Seen) -> None:
-        self.is_free = seen.take
-        self.is_free_for_made = seen.is_first
+        self._seen = seen
+
+    def is_free(self, id_: bytes, number: int) -> bool:
+        """Tell whether no earlier row has an id."""
+        return self._seen.take(id_, number)
+
+    def is_free_for_made(self, id_: uuid.UUID, number: int) -> bool:
+        """Tell the same of an id that was made."""
+        return self._seen.is_first(id_, number)
 
 
-class MadeIds:
+class MadeIds(TakenIds):
     """Remembers ids that were made, and finds the others in the source."""
 
     def __init__(self, seen: Seen, scan: Scan, moves: Callable[[Mapping[str, Stored]], bool]) -> None:
@@ -62,6 +77,10 @@ class MadeIds:
     def is_free(self, id_: bytes, number: int) -> bool:
         """Tell whether no earlier row has an id that moves as it is."""
         return self._seen.holder(id_) in (None, number)
+
+    def are_free(self, ids: Sequence[bytes], numbers: Sequence[int]) -> bool:
+        """Tell whether rows may have such ids, each its own."""
+        return self._seen.is_empty or all(map(self.is_free, ids, numbers))
 
     def is_free_for_made(self, id_: uuid.UUID, number: int) -> bool:
         """Tell whether no earlier row has an id that was made."""

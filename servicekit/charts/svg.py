@@ -24,6 +24,8 @@ TOP: Final = 10
 BOTTOM: Final = 26
 LABEL_WIDTH: Final = 62
 FONT: Final = 12
+# How wide a figure of a label is at most, in any font that is at hand.
+FIGURE_WIDTH: Final = 7.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,14 @@ class _Plane:
     height: int
     columns: int
     top: float
+    left: float
 
     @property
     def step(self) -> float:
-        return (self.width - LEFT - RIGHT) / max(1, self.columns)
+        return (self.width - self.left - RIGHT) / max(1, self.columns)
 
     def x(self, column: int) -> float:
-        return LEFT + self.step * (column + 0.5)
+        return self.left + self.step * (column + 0.5)
 
     def y(self, value: float) -> float:
         return self.height - BOTTOM - (self.height - TOP - BOTTOM) * value / self.top
@@ -49,7 +52,8 @@ class _Plane:
 def draw(chart: Chart, width: int = 720, height: int = 240, font: str = "sans-serif") -> str:
     """Return the chart as an SVG element of this size in pixels; it shrinks with what it stands in."""
     marks = ticks(chart.highest)
-    plane = _Plane(width, height, len(chart.labels), marks[-1])
+    left = max(LEFT, 8 + FIGURE_WIDTH * max(len(chart.shown(mark)) for mark in marks))
+    plane = _Plane(width, height, len(chart.labels), marks[-1], left)
     parts = [*_grid(chart, plane, marks), *_band(chart.band, plane), *_drawn(chart, plane), *_labels(chart, plane)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" class="chart" '
@@ -60,14 +64,14 @@ def draw(chart: Chart, width: int = 720, height: int = 240, font: str = "sans-se
 
 def _grid(chart: Chart, plane: _Plane, marks: Sequence[float]) -> Iterator[str]:
     for mark in marks:
-        y = _px(plane.y(mark))
-        yield f'<line class="grid" x1="{LEFT}" x2="{plane.width - RIGHT}" y1="{y}" y2="{y}" stroke="{LINE}"/>'
+        y, left, beside = _px(plane.y(mark)), _px(plane.left), _px(plane.left - 8)
+        yield f'<line class="grid" x1="{left}" x2="{plane.width - RIGHT}" y1="{y}" y2="{y}" stroke="{LINE}"/>'
         text = escape(chart.shown(mark))
-        yield f'<text class="axis" x="{LEFT - 8}" y="{y}" dy="4" text-anchor="end" fill="{INK}">{text}</text>'
+        yield f'<text class="axis" x="{beside}" y="{y}" dy="4" text-anchor="end" fill="{INK}">{text}</text>'
 
 
 def _labels(chart: Chart, plane: _Plane) -> Iterator[str]:
-    most = max(1, int((plane.width - LEFT - RIGHT) / LABEL_WIDTH))
+    most = max(1, int((plane.width - plane.left - RIGHT) / LABEL_WIDTH))
     y = plane.height - BOTTOM + 18
     for place in with_room(chart.labels, most):
         text = escape(chart.labels[place])

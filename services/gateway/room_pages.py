@@ -25,6 +25,7 @@ from services.gateway.console.registration import RegistrationPages
 from services.gateway.console.reports.pages import ReportPages
 from services.gateway.console.requests import RequestPages
 from services.gateway.console.status import StatusPage
+from services.gateway.console.style import StylePage
 from services.gateway.console.usage.page import UsagePage
 from services.gateway.edge.endpoint import Cors, Endpoint
 from services.gateway.oauth.authorize import Authorization
@@ -86,7 +87,7 @@ def page_endpoints(parts: AppDependencies, api: OwnApi) -> dict[str, Endpoint]:
         *DataPages(shared, parts.notifications).all(outbox=settings.environment != "production"),
         static_endpoint(),
         reports_endpoint(parts.limit),
-        *(ReferencePages(shared, api).all() if shows_docs else []),
+        *([*ReferencePages(shared, api).all(), *StylePage(shared).all()] if shows_docs else []),
     )
     return {
         **{page.path: page for page in (*protocol, *people)},

@@ -30,7 +30,7 @@ class House:
 
     def person(self) -> Person:
         """Return somebody whose account stays as it is; of a suite that was started elsewhere the demo person."""
-        if self.stack.own is None:
+        if self.stack.own is None and self.stack.operator is None:
             demo = self.stack.demo
             return Person(demo.demo_user_id, demo.demo_email, demo.demo_password)
         return self.new_person()

@@ -1,7 +1,8 @@
 """The fixture `stack`: the whole suite as real processes, started once for all tests that ask for it.
 
 RAZVILKA_TEST_DEMO_ENV names the `demo.env` of a suite that runs already (in containers, say): it is used instead, and
-tests that must reach behind its HTTP face are skipped.
+tests that must reach behind its HTTP face are skipped. Where the file has RAZVILKA_AUTH_TARGET (host:port) and
+RAZVILKA_OPERATOR_TLS_DIR as well, tests make accounts and keys of their own there.
 """
 
 import os
@@ -12,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from tools.demo_account import demo_from, read_env_file
+from tools.demo_account import Auth, demo_from, read_env_file
 from tools.servers import ports
 from tools.stack.down import bring_down
 from tools.stack.home import Home
@@ -48,7 +49,7 @@ def stack(servers_folder: Path, stack_environment: dict[str, str]) -> Iterator[R
     """Return the running suite: PostgreSQL, Redis, emulator and the four services, on free ports."""
     running = os.environ.get(DEMO_ENV_VARIABLE)
     if running:
-        yield RunningStack(demo_from(read_env_file(Path(running))), None)
+        yield _elsewhere(Path(running))
         return
     home = Home(servers_folder / "stack")
     caller = _caller(servers_folder / "upstreams.yaml") | stack_environment
@@ -57,6 +58,15 @@ def stack(servers_folder: Path, stack_environment: dict[str, str]) -> Iterator[R
         yield RunningStack(demo, parts)
     finally:
         bring_down(home)
+
+
+def _elsewhere(file: Path) -> RunningStack:
+    known = read_env_file(file)
+    if not known.get("RAZVILKA_URL"):
+        told = f"{DEMO_ENV_VARIABLE}={file}: RAZVILKA_URL is missing; the service `demo` of Compose prints such a file"
+        raise pytest.UsageError(told)
+    target, folder = known.get("RAZVILKA_AUTH_TARGET"), known.get("RAZVILKA_OPERATOR_TLS_DIR")
+    return RunningStack(demo_from(known), None, Auth(target, Path(folder)) if target and folder else None)
 
 
 def _caller(upstreams: Path) -> dict[str, str]:

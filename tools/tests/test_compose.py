@@ -90,6 +90,44 @@ def test_redis_starts_with_the_users_that_make_up_gives_it(tmp_path):
     assert "_REDIS_PASSWORD" not in done.stdout
 
 
+def started_redis(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the container's script up to the server, which prints how it is started."""
+    for name, text in (("docker-entrypoint.sh", 'printf "%s\\n" "$*"; env'), ("redis-cli", ""), ("sleep", "exit 1")):
+        stub = folder / name
+        stub.write_text(f"#!/bin/sh\n{text}\n")
+        stub.chmod(0o755)
+    script, template = REPOSITORY / "deploy/redis/start.sh", REPOSITORY / "deploy/redis/users.acl"
+    command: list[str | Path] = ["sh", script, template, folder / "users.acl"]
+    (folder / "id").write_text("#!/bin/sh\necho 10001\n")
+    (folder / "id").chmod(0o755)
+    return subprocess.run(
+        command, env={"PATH": f"{folder}:/usr/bin:/bin"} | environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_redis_reads_passwords_from_files_and_speaks_nothing_but_tls(tmp_path):
+    """As the small production starts it: no port without TLS, no password in the process."""
+    passwords = {"gateway": "g w", "auth": "a'$(x)", "router": "r/&", "operator": "o"}
+    for user, password in passwords.items():
+        (tmp_path / user).write_text(f"{password}\n")
+
+    done = started_redis(tmp_path, REDIS_SECRETS_DIR=str(tmp_path), REDIS_TLS_DIR="/etc/razvilka/tls")
+
+    assert done.returncode == 0
+    assert (tmp_path / "users.acl").read_text() == users_text(passwords)
+    assert "--port 0 --tls-port 6379" in done.stdout
+    assert "--tls-key-file /etc/razvilka/tls/tls.key" in done.stdout
+    assert "_REDIS_PASSWORD" not in done.stdout
+
+
+def test_redis_without_the_password_of_a_user_is_refused_in_one_line(tmp_path):
+    """The file that is missing, and whose password it is."""
+    done = started_redis(tmp_path, REDIS_SECRETS_DIR=str(tmp_path))
+
+    assert done.returncode == 1
+    assert done.stderr == f"start.sh: {tmp_path}/gateway is missing: the password of gateway\n"
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_root_filesystems_are_read_only_and_our_programs_are_not_root(name):
     """What a break-in could change is what a program must write."""

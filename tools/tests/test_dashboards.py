@@ -53,6 +53,17 @@ def test_panels_ask_the_source_that_is_provisioned() -> None:
     assert asked == {each["uid"] for each in sources}
 
 
+def test_a_measurement_leads_to_its_trace() -> None:
+    """Exemplars are written with the label that Grafana follows, to a source that is provisioned."""
+    folder = GRAFANA / "datasources"
+    [prometheus] = yaml.safe_load((folder / "prometheus.yaml").read_text())["datasources"]
+    [jaeger] = yaml.safe_load((folder / "jaeger.yaml").read_text())["datasources"]
+
+    [followed] = prometheus["jsonData"]["exemplarTraceIdDestinations"]
+
+    assert followed == {"name": "trace_id", "datasourceUid": jaeger["uid"]}
+
+
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on PATH: Debian's package prometheus")
 def test_prometheus_can_read_every_query(tmp_path: Path) -> None:
     """All of them as recording rules for its own checker; `make observability` asks them of a running one."""

@@ -25,8 +25,13 @@ from tools.migrate_demo import old_database
 def write_one_more(path: Path) -> None:
     """Be release 1.0, which goes on."""
     row = "'new', user_id, provider, model, 1, 1, 1.0, created_at, NULL"
+    change(path, f"INSERT INTO usage SELECT {row} FROM usage LIMIT 1")
+
+
+def change(path: Path, sql: str) -> None:
+    """Change the source."""
     with closing(sqlite3.connect(path)) as writer, writer:
-        writer.execute(f"INSERT INTO usage SELECT {row} FROM usage LIMIT 1")
+        writer.execute(sql)
 
 
 def test_every_row_has_one_fate_and_the_report_tells_it(
@@ -109,6 +114,23 @@ def test_what_1_0_wrote_since_moves_with_the_next_run(
 
     assert summary["tables"]["usage"]["rows"] == 405
     assert migrate("verify", "--source", str(dirty), capsys=capsys) == (0, [])
+
+
+def test_rows_that_only_have_the_lowest_numbers_are_not_taken_for_a_beginning(
+    dsns: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those name where a run stands that has moved nothing: the next one would have moved all again."""
+    path = make(tmp_path / "old.db", users=[("user-1", "a@b.ru", WHEN, WHEN)], usage=requests(2))
+    change(path, "UPDATE usage SET rowid = rowid - 2 - 9223372036854775807")
+    run = ("run", "--source", str(path), "--report", str(tmp_path / "report"))
+    status, said = migrate(*run, capsys=capsys)
+    assert (status, said["error"]["code"]) == (3, "source_low_rowids")
+    change(path, said["error"]["message"].split("sqlite3: ")[1].split(")")[0])
+
+    for _ in range(2):
+        status, summary = migrate(*run, capsys=capsys)
+        assert (status, summary["tables"]["usage"]["rows"]) == (0, 2)
+    assert migrate("verify", "--source", str(path), capsys=capsys) == (0, [])
 
 
 def test_a_second_run_still_names_what_could_not_be_read(

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from migrate.fates.fate import Moved
 from migrate.fates.requests import COLUMNS, Names, request_fate
+from migrate.rules.plain_columns import plain_ids
 from migrate.rules.times import Reading
 from migrate.rules.verdict import Text
 from migrate.source.tables import TABLES, Table
+from migrate.usage_rows.plain_pieces import PlainPieces
 from migrate.usage_rows.plain_rows import PlainRows, row_of
 
 NOW: Final = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -105,6 +107,41 @@ def test_honest_rows_go_the_quick_way(changed: dict[str, Any]) -> None:
 
     assert plain.read((1, *(row[name] for name in ORDER), None)) is not None
     assert set(COLUMNS) == set(ORDER)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(rows, max_size=2), st.lists(st.integers(0, 5), min_size=1, max_size=6), st.sampled_from([None, "UTC"]))
+def test_pieces_are_read_as_their_rows_are(odd: list[tuple[Any, ...]], order: list[int], zone: str | None) -> None:
+    """Or not at all: one that is not plain leaves the others to be read by themselves."""
+    plain, _ = reader(zone)
+    known = [*odd, (*HONEST.values(), None)]
+    piece = [(number, *known[place % len(known)]) for number, place in enumerate(order)]
+
+    found = PlainPieces(plain).read(piece)
+
+    one_by_one = [plain.read(cells) for cells in piece]
+    if found is not None:
+        assert list(zip(*found, strict=True)) == one_by_one
+    elif all(cells[1:] == (*HONEST.values(), None) for cells in piece):
+        pytest.fail("an honest piece was not read")
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        # A break or a dash that is another's, a blank, a digit that is none, parts that are as long together.
+        ["8f14e45f-ceea-467f-9b3d-0a1b2c3d4e5", "ff14e45f-ceea-467f-9b3d-0a1b2c3d4e5f0"],
+        ["8f14e45f-ceea-467f-9b3d-0a1b2c3d4e5f\n8f14e45f-ceea-467f-9b3d-0a1b2c3d4e5f"],
+        ["8f14e45f-ceea-467f-9b3d-0a1b2c3d4e5-"], ["8f14e45f-ceea-467f-9b3d-0a1b2c3d4e5 "],
+        ["8f14e45f-ceea-467f-9b3d-0a1b2c3d4e5\n"], ["8f14e45f-ceea-467f-9b3d-0a1b2c3d4e5٣"],
+        ["8F14e45f-ceea-467f-9b3d-0a1b2c3d4e5f"], ["8f14e45f-ceea-767f-9b3d-0a1b2c3d4e5f"],
+        ["8f14e45fceea467f9b3d0a1b2c3d4e5f0000"], [None], [1],
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_ids_that_are_not_spelt_as_usual_are_not_read_together(ids: list[Any]) -> None:
+    assert plain_ids(ids) is None
+    assert plain_ids([HONEST["id"], *ids]) is None
 
 
 @pytest.mark.parametrize("fraction", [".1234567", ".000000001", ".999999999"])

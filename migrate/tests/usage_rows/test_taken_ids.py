@@ -47,7 +47,9 @@ def fates(path: Path, folder: Path, *, again: bool = False) -> tuple[type, list[
         found: list[bool | None] = []
         for _ in range(1 + again):  # rows behind the last commit are read again
             found = []
-            for number, cells in (each for piece in numbered(scan, table, BEGINNING) for each in piece):
+            for number, cells in (
+                each for piece in numbered(scan, table, BEGINNING) for each in zip(*piece, strict=True)
+            ):
                 fate = request_fate(scan.named(scan.row(cells)), READING, NAMES)
                 found.append(has_free_id(fate, number, taken) if isinstance(fate, Moved) else None)
         return type(taken), found

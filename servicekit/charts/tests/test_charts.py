@@ -79,3 +79,14 @@ def test_series_of_another_length_are_refused() -> None:
     """A value without a label, or a label without a value, would move all that follow."""
     with pytest.raises(ValueError, match="one value for each label"):
         Chart("t", ["a"], [Series("s", [1, 2])], roubles)
+
+
+def test_a_billion_has_room_beside_its_axis() -> None:
+    """The axis moves aside for what its marks are called: no label begins left of the picture."""
+    chart = Chart("", ["a"], [Series("b", [999_999_999.9])], lambda value: f"{value:,.0f} ₽".replace(",", " "))
+
+    marks = [each for each in ElementTree.fromstring(draw(chart)).iter() if each.get("text-anchor") == "end"]
+
+    assert max(len(mark.text or "") for mark in marks) == len("1 000 000 000 ₽")
+    # Figures of a font of twelve pixels are seven wide, as a rule.
+    assert all(float(mark.attrib["x"]) - 7 * len(mark.text or "") >= 0 for mark in marks)

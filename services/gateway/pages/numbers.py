@@ -48,6 +48,10 @@ class Numbers:
         """Return an amount to its last micro-rouble with four places at least, so that a column of them is in line."""
         return self._roubles(micro_rub, "#,##0.0000##")
 
+    def fine_roubles_text(self, amount: str) -> str:
+        """Return an amount as the API writes it, to its last figure, with four places at least."""
+        return self._written(Decimal(amount), "#,##0.0000#####")
+
     def roubles_text(self, amount: str) -> str:
         """Return an amount as the API writes it ("0.001234"), to its last figure."""
         places = len(amount.partition(".")[2])
@@ -90,8 +94,11 @@ class Numbers:
         return str(self._locale.plural_form(count))
 
     def _roubles(self, micro_rub: int, pattern: str) -> str:
-        amount = format_decimal(Decimal(abs(micro_rub)) / MICRO, pattern, locale=self._locale)
-        return ROUBLES[self._language].format(sign=MINUS if micro_rub < 0 else "", amount=amount)
+        return self._written(Decimal(micro_rub) / MICRO, pattern)
+
+    def _written(self, roubles: Decimal, pattern: str) -> str:
+        amount = format_decimal(abs(roubles), pattern, locale=self._locale)
+        return ROUBLES[self._language].format(sign=MINUS if roubles < 0 else "", amount=amount)
 
     def _percent(self, share: float, pattern: str) -> str:
         blank = "\u00a0" if self._language == "ru" else ""

@@ -104,6 +104,7 @@ _ENVIRONMENT.filters.update(
     coded=coded,
     roubles=_filter(Numbers.roubles),
     fine_roubles=_filter(Numbers.fine_roubles),
+    fine_roubles_text=_filter(Numbers.fine_roubles_text),
     exact_roubles=_filter(Numbers.exact_roubles),
     roubles_text=_filter(Numbers.roubles_text),
     number=_filter(Numbers.number),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import struct
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from hashlib import md5
@@ -26,7 +26,10 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _MICRO: Final = 1_000_000
 _A_DAY: Final = 86_400 * _MICRO
 # A cost is three digits to the base of 10,000: roubles, and two of what is behind the point, of which 6 places count.
-_NUMBERS: Final = struct.Struct(">hi16siqiiiiihhhhhhh").pack
+_NUMBERS: Final = struct.Struct(">6s16siqiiii12shhh").pack
+# Before an id: how many columns, its length; before the digits of a cost: its length, how many, weight, sign, places.
+_BEGIN: Final = struct.pack(">hi", 10, 16)
+_COST: Final = struct.pack(">ihhhh", 14, 3, 0, 0, 6)
 _LENGTH: Final = struct.Struct(">i").pack
 _SUMMED: Final = struct.Struct(">16sqiiq").pack
 
@@ -68,10 +71,25 @@ def copy_row(
     id_: bytes, micros: int, tokens_input: int, tokens_output: int, cost_micro_rub: int, texts: bytes
 ) -> bytes:
     """Return a row; `texts` are the fields of user, provider, both models and tags, behind one another."""
-    roubles, micro = divmod(cost_micro_rub, _MICRO)
-    cost = (3, 0, 0, 6, roubles, micro // 100, micro % 100 * 100)
-    numbers = _NUMBERS(10, 16, id_, 8, micros, 4, tokens_input, 4, tokens_output, 14, *cost)
-    return numbers + texts
+    return copy_rows((id_,), (micros,), (tokens_input,), (tokens_output,), (cost_micro_rub,), (texts,))
+
+
+def copy_rows(
+    ids: Sequence[bytes],
+    micros: Sequence[int],
+    tokens_input: Sequence[int],
+    tokens_output: Sequence[int],
+    costs_micro_rub: Sequence[int],
+    texts: Sequence[bytes],
+) -> bytes:
+    """Return rows behind one another, of what `copy_row` takes of each."""
+    columns = zip(ids, micros, tokens_input, tokens_output, costs_micro_rub, texts, strict=True)
+    rows = [
+        _NUMBERS(_BEGIN, id_, 8, at, 4, given, 4, taken, _COST, cost // _MICRO, cost // 100 % 10_000, cost % 100 * 100)
+        + text
+        for id_, at, given, taken, cost, text in columns
+    ]
+    return b"".join(rows)
 
 
 def texts_of(user_id: str, provider: str, model: str, requested_model: str, tags: Mapping[str, str]) -> bytes:

@@ -28,7 +28,7 @@ class Batch:
     Attributes:
         from_row: the last row before it.
         to_row: its last row.
-        rows: those that move, as `copy_rows` makes them, by the first days of their months.
+        rows: those that move, as `copy_rows` makes them, one or several each, by the first days of their months.
         ids: old ids that became others.
         state: what the mover wants to know when it goes on behind this batch.
         builds_apart: whether months that nobody writes to are built apart: many rows come, and `attach` is called at

@@ -46,8 +46,8 @@ SUM_TIMEOUT_S: Final = 1_800.0
 FIND_SPAN: Final = """
 SELECT min(created_at), max(created_at) FROM usage.usage WHERE source = 'imported' AND price_version = $1
 """
-# Rows that are sent at once.
-PIECE: Final = 1_000
+# Bytes that are sent at once, or somewhat more.
+PIECE: Final = 128 * 1024
 STAGE: Final = "SELECT usage.stage_import($1)"
 UNSTAGE: Final = "SELECT usage.unstage_import()"
 INSERT_STAGED: Final = "INSERT INTO usage.usage SELECT * FROM usage.import_rows"
@@ -110,11 +110,18 @@ async def put_rows(connection: Connection, tag: str, rows: Sequence[bytes]) -> N
 
 
 async def stream(rows: Sequence[bytes]) -> AsyncIterator[bytes]:
-    """Yield rows as COPY takes them, many at a time."""
+    """Yield rows as COPY takes them, many at a time; each of the bytes has one or several."""
     yield HEADER
-    for first in range(0, len(rows), PIECE):
-        yield b"".join(rows[first : first + PIECE])
-    yield TRAILER
+    piece: list[bytes] = []
+    size = 0
+    for each in rows:
+        piece.append(each)
+        size += len(each)
+        if size >= PIECE:
+            yield b"".join(piece)
+            piece.clear()
+            size = 0
+    yield b"".join((*piece, TRAILER))
 
 
 async def take_back(connection: Connection, tag: str, since: datetime, until: datetime) -> int:

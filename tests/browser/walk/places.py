@@ -48,11 +48,10 @@ def _open(*routes: str) -> tuple[Place, ...]:
 
 _HOOK: Final = {"channel_id": "webhook_id"}
 _OPEN: Final = (
-    *_open("/", "/status", "/login", "/registration", "/forgot-password"),
+    *_open("/", "/status", "/login", "/registration", "/forgot-password", "/docs", "/docs/errors", "/docs/{room}"),
     Place("/reset-password", "?token=x", is_open=True),
     Place("/verify-email", "?token=x", is_open=True),
     Place("/authorize", "?client_id=unknown", is_open=True),
-    *_open("/docs", "/docs/errors", "/docs/{room}", "/docs/run/{operation_id}"),
 )
 _CONSOLE: Final = tuple(
     Place(f"/console{path}")
@@ -69,13 +68,13 @@ _CONSOLE: Final = tuple(
         "/webhooks", "/webhooks/new", "/webhooks/made",
         "/reports", "/reports/schedules/new", "/reports/schedules/{schedule_id}/delete", "/reports/{report_id}/delete",
         "/profile", "/security", "/sessions", "/data",
-        "/admin/people", "/admin/providers", "/admin/catalog", "/admin/audit",
+        "/admin/people", "/admin/providers", "/admin/catalog", "/admin/audit", "/style",
     )
 )  # fmt: skip
 _HOOKS: Final = tuple(
     Place(f"/console/webhooks/{{channel_id}}{path}", params=_HOOK) for path in ("", "/rotate", "/delete")
 )
-_MIDDLE: Final = (Place("/device"), Place("/logout"), Place("/dev/outbox"))
+_MIDDLE: Final = (Place("/device"), Place("/logout"), Place("/dev/outbox"), Place("/docs/run/{operation_id}"))
 PLACES: Final = (*_OPEN, *_CONSOLE, *_HOOKS, *_MIDDLE)
 
 # Routes that answer a GET but are no page to look at, with the reason.

@@ -12,10 +12,9 @@ from tools.browser.forms import Form, forms_in
 
 # What a page names its things by, in the addresses of its links.
 ID: Final = r"([^/\"?]+)"
-NOT_IDS: Final = ("new", "made", "names")
+NOT_IDS: Final = ("new", "made", "names", "errors")
 IDS: Final = {
-    "room": ("/docs", r'href="/docs/(keys)"'),
-    "operation_id": ("/docs/keys", r'href="/docs/run/(list_keys)"'),
+    "room": ("/docs", f'"/docs/{ID}"'),
     "request_id": ("/console/requests", f'"/console/requests/{ID}"'),
     "key_id": ("/console/keys", f'"/console/keys/{ID}/revoke'),
     "client_id": ("/console/applications", f'"/console/applications/{ID}/rotate'),
@@ -26,6 +25,8 @@ IDS: Final = {
     "schedule_id": ("/console/reports", f'"/console/reports/schedules/{ID}/delete'),
     "report_id": ("/console/reports", f'"/console/reports/{ID}/delete'),
 }
+# Of the API, one that can be run on its page.
+OPERATION: Final = "list_models"
 NAME: Final = "Магазин"
 # What is made, in this order: each form with what is typed into it.
 FORMS: Final[tuple[tuple[str, Mapping[str, str]], ...]] = (
@@ -60,7 +61,7 @@ def ids_of(browser: Browser) -> dict[str, str]:
     """Return the ids that a person's pages link to; of what they have not, none."""
     found = {name: re.findall(pattern, browser.get(path).text) for name, (path, pattern) in IDS.items()}
     own = {name: [each for each in ids if each not in NOT_IDS] for name, ids in found.items()}
-    return {name: ids[0] for name, ids in own.items() if ids}
+    return {"operation_id": OPERATION} | {name: ids[0] for name, ids in own.items() if ids}
 
 
 def fill_in(browser: Browser, path: str, values: Mapping[str, str]) -> None:
@@ -76,3 +77,8 @@ def fill_in(browser: Browser, path: str, values: Mapping[str, str]) -> None:
 
 def _form_of(html: str, path: str) -> Form:
     return next(form for form in forms_in(html) if form.method == "post" and form.action == path)
+
+
+def make_administrator(house: House, user_id: str) -> None:
+    """Give an account the rights that only the operator gives."""
+    house.stack.query("UPDATE auth.users SET is_admin = true WHERE id = $1", user_id)

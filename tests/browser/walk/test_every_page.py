@@ -1,44 +1,25 @@
 """Every page in ru and en, light and dark, on a phone and on a desk; by keyboard; without scripts."""
 
-import asyncio
 import os
 import re
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
 from playwright.sync_api import Browser as Chromium
 
-from tests.browser.visiting import DESK, PHONE, Visitor, axe_source, context_of, running_chromium
+from tests.browser.visiting import DESK, PHONE, Visitor, axe_source, context_of
 from tests.browser.walk.looking import FOLDER, Look, keyboard_faults
 from tests.browser.walk.places import PLACES, Place
-from tests.browser.walk.residents import Resident, furnish
+from tests.browser.walk.residents import Resident
 from tests.oauth_kit.house import House
-from tests.oauth_kit.people import Person
-from tools.demo_data.__main__ import write
 
 pytestmark = pytest.mark.skipif("RAZVILKA_PAGES_WALK" not in os.environ, reason="make pages-walk")
 SIZES: Final = {"phone": PHONE, "desk": DESK}
 COMBINATIONS: Final = pytest.mark.parametrize(
     ("language", "size"), [(language, size) for language in ("ru", "en") for size in SIZES]
 )
-
-
-@pytest.fixture(scope="module")
-def resident(house: House) -> Resident:
-    """The demo person with ninety days of usage, one of everything, and the rights of an administrator."""
-    demo = house.stack.demo
-    asyncio.run(write(house.stack.parts.home))
-    house.stack.query("UPDATE auth.users SET is_admin = true WHERE id = $1", demo.demo_user_id)
-    return furnish(house, Person(demo.demo_user_id, demo.demo_email, demo.demo_password))
-
-
-@pytest.fixture(scope="module")
-def chromium(resident: Resident) -> Iterator[Chromium]:
-    """Chromium; started when everybody is there."""
-    assert resident.ids
-    with running_chromium() as launched:
-        yield launched
+# What a page says, line by line, and what stands on its buttons that submit nothing.
+Lines = tuple[set[str], set[str]]
 
 
 def places() -> list[Place]:
@@ -65,6 +46,31 @@ def test_every_page_is_fit_to_be_seen(chromium: Chromium, house: House, resident
 
     (FOLDER / f"faults-{language}-{size}.txt").write_text("\n".join(faults))
     assert not faults, "\n".join(faults)
+
+
+def test_every_page_says_the_same_without_scripts(chromium: Chromium, house: House, resident: Resident):
+    """What scripts add is buttons that only they can serve; digits aside, which change by the second."""
+    told = {script: _told(chromium, house, resident, script=script) for script in (True, False)}
+
+    assert {name: lines for name, (lines, _) in told[False].items()} == {
+        name: lines - buttons for name, (lines, buttons) in told[True].items()
+    }
+
+
+def _told(chromium: Chromium, house: House, resident: Resident, *, script: bool) -> dict[str, Lines]:
+    """Return what each page says, line by line, and what stands on its buttons that submit nothing."""
+    told = {}
+    with context_of(chromium, "en", DESK, script=script) as context:
+        visitor = Visitor(context, house.url, "", "en")
+        page = visitor.page
+        visitor.open("/login?lang=en")
+        visitor.log_in(resident.person)
+        page.wait_for_url("**/console")
+        for place in places():
+            visitor.open(place.path(resident.ids))
+            lines = {re.sub(r"\d+", "#", line).strip() for line in page.locator("main").inner_text().splitlines()}
+            told[place.name] = (lines, set(page.locator("main button[type=button]").all_inner_texts()) - {""})
+    return told
 
 
 def look_at(visitor: Visitor, place: Place, resident: Resident, look: Look) -> list[str]:

@@ -33,8 +33,10 @@ async def test_only_administrators_see_their_pages(edge: Edge, backends: Backend
         await log_in(client)
         refused = [(await client.get(path)).status_code for path in PAGES]
         menu = (await client.get("/console")).text
+        told = (await client.get(PAGES[0], params={"lang": "en"})).text
 
     assert refused == [403] * len(PAGES)
+    assert "This page is not for your account" in told
     assert "/console/admin/" not in menu
 
 

@@ -68,3 +68,22 @@ def test_shares_times_and_moments_are_written_in_each_language() -> None:
 def test_a_noun_agrees_with_its_count(count: int, expected: str) -> None:
     """In Russian there are three forms."""
     assert Translator("ru").count("count.requests", count) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "amount", "shown"),
+    [
+        ("ru", "20.000000000", "20,0000\u00a0₽"),
+        ("en", "0.000000123", "₽0.000000123"),
+        ("ru", "1234.5", "1\u00a0234,5000\u00a0₽"),
+    ],
+)
+def test_lines_of_a_price_are_told_to_the_last_figure(language: str, amount: str, shown: str) -> None:
+    """A thousandth of a micro-rouble is not lost, and none has a tail of zeros."""
+    assert numbers_of(language).fine_roubles_text(amount) == shown
+
+
+def test_costs_of_a_column_are_in_line() -> None:
+    """Four places at least, six when they say something."""
+    assert numbers_of("en").fine_roubles(59_000) == "₽0.0590"
+    assert numbers_of("en").fine_roubles(1) == "₽0.000001"

@@ -1,0 +1,97 @@
+#!/bin/sh
+# Backups of a small production: backup.sh now | nightly | restore NAME. docs/operations/compose.md, docs/operations/backup.md
+# A backup is a folder: database.dump, figures.txt (what was in it, read in the same snapshot), journals. It has its name
+# only when it is whole.
+set -eu
+backups=${BACKUP_FOLDER:-/backups}
+journal=${BACKUP_JOURNAL:-/var/lib/razvilka/journal}
+figures=${BACKUP_FIGURES:-/etc/razvilka/figures.sql}
+PGPASSWORD=${PGPASSWORD:-$(cat /run/razvilka/admin-password)}
+export PGPASSWORD
+umask 077
+
+fail() {
+  echo "backup.sh: $1" >&2
+  exit 1
+}
+
+take() {
+  name=$(date -u +%Y%m%dT%H%M%SZ)
+  part=$backups/.$name.part
+  rm -rf "$backups"/.*.part
+  mkdir "$part"
+  # Journals first, the database after them: what is shipped in between is in both, and a request has one row. Segments once
+  # more at the end, for what has ended meanwhile.
+  copy_journals '*'
+  psql --no-psqlrc -v ON_ERROR_STOP=1 -qAt -F ' ' -o "$part/figures.txt" -v file="$part/database.dump" -f - <<SQL
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SELECT pg_export_snapshot() AS snapshot \gset
+\setenv SNAPSHOT :snapshot
+\setenv DUMP :file
+\! pg_dump --format=custom --schema=auth --schema=router --schema=usage --snapshot="\$SNAPSHOT" --file="\$DUMP" || rm -f "\$DUMP"
+\i $figures
+COMMIT;
+SQL
+  pg_restore --list "$part/database.dump" > /dev/null || fail "pg_dump made nothing that can be restored"
+  copy_journals '*.seg'
+  mv "$part" "$backups/$name"
+  # The usage service tells the age of this file; an alarm rings when it is over 26 hours.
+  touch "$backups/last"
+  chmod 0644 "$backups/last"
+  ls -d "$backups"/20* | sort -r | tail -n +$((${BACKUP_KEEP:-14} + 1)) | while read -r old; do rm -rf "$old"; done
+  echo "backup $name: $(wc -l < "$backups/$name/figures.txt") figures, $(du -sh "$backups/$name" | cut -f 1)"
+  # Certificates that were renewed are read now.
+  psql --no-psqlrc -qAt -c 'SELECT pg_reload_conf()' > /dev/null
+}
+
+# A file that is gone when it is to be copied was shipped in between.
+copy_journals() {
+  files=$(cd "$journal" && find . -type f -name "$1" ! -name '*.spare') || fail "the journals in $journal cannot be read"
+  for file in $files; do
+    mkdir -p "$part/journals/${file%/*}"
+    cp -p "$journal/$file" "$part/journals/$file" 2> /dev/null || [ ! -e "$journal/$file" ] || fail "cannot read $journal/$file"
+  done
+}
+
+restore() {
+  from=$backups/${1:-}
+  [ -n "${1:-}" ] && [ -e "$from/figures.txt" ] || fail "name a backup, one of: $(ls "$backups" | grep '^20' | tr '\n' ' ')"
+  busy="SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND usename LIKE 'razvilka\_%' LIMIT 1"
+  [ -z "$(psql --no-psqlrc -qAt -c "$busy")" ] ||
+    fail "the services are running: docker compose stop gateway auth router usage"
+  # Schemas go as a whole: pg_restore --clean cannot drop what partitions inherit. A dump that ends too early ends in what is
+  # no SQL, and nothing is changed.
+  {
+    echo 'SET client_min_messages = warning; DROP SCHEMA IF EXISTS auth, router, usage CASCADE;'
+    pg_restore --file=- "$from/database.dump" || echo 'the dump is damaged;'
+  } | psql --no-psqlrc -v ON_ERROR_STOP=1 -q --single-transaction > /dev/null ||
+    fail "nothing was changed: the dump is damaged, or does not fit this database"
+  found=$(mktemp)
+  psql --no-psqlrc -v ON_ERROR_STOP=1 -qAt -F ' ' -o "$found" -f "$figures"
+  diff "$from/figures.txt" "$found" || fail "what was restored is not what was kept: < was kept, > is there"
+  # Of this journal, not instead of it: what it holds was served.
+  [ ! -d "$from/journals" ] || cp -pRn "$from/journals/." "$journal/"
+  echo "restored and verified: $(wc -l < "$found") figures; next: docker compose up -d --wait"
+}
+
+nightly() {
+  # A suite that has never been backed up is not left so until the night.
+  [ -e "$backups/last" ] || sh "$0" now || echo "backup.sh: no first backup" >&2
+  while true; do
+    at=$(date -u -d "$(date -u +%F) ${BACKUP_AT:-02:30}" +%s) || fail "RAZVILKA_BACKUP_AT=${BACKUP_AT}: give a time such as 02:30 (UTC)"
+    now=$(date -u +%s)
+    [ "$at" -gt "$now" ] || at=$((at + 86400))
+    # In the background, so that the container ends when it is asked to.
+    sleep $((at - now)) &
+    wait $!
+    sh "$0" now || echo "backup.sh: no backup tonight" >&2
+  done
+}
+
+trap 'exit 0' TERM INT
+case "${1:-}" in
+  now) take ;;
+  nightly) nightly ;;
+  restore) restore "${2:-}" ;;
+  *) echo "usage: backup.sh now | nightly | restore NAME" >&2; exit 2 ;;
+esac

@@ -1,0 +1,129 @@
+"""The nightly backup of Compose, by its own script on a real PostgreSQL: kept whole, brought back whole, or refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from tools.servers import binaries
+from tools.testing.plugin import MakeDatabaseDsn
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "compose"
+ADD = """
+INSERT INTO usage.usage (id, created_at, user_id, provider, model, tokens_input, tokens_output, cost)
+SELECT gen_random_uuid(), now(), gen_random_uuid(), 'p', 'm', 1, 1, 0.000123 FROM generate_series(1, %s)
+"""
+Script = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+async def dsn(make_database_dsn: MakeDatabaseDsn, postgres_admin_dsn: str) -> str:
+    """Return the administrator's DSN of a database with seven rows of usage, in partitions as they are."""
+    made = urlunsplit(urlsplit(postgres_admin_dsn)._replace(path=urlsplit(await make_database_dsn("usage")).path))
+    with psycopg.connect(made) as connection:
+        connection.execute(ADD, [7])
+    return made
+
+
+@pytest.fixture
+def script(dsn: str, tmp_path: Path) -> Script:
+    """Return the script as the container runs it, with the folders of this test."""
+    parts = urlsplit(dsn)
+    environment = {
+        "PATH": f"{binaries.postgres_bin_dir()}:{os.environ['PATH']}",
+        "PGHOST": str(parts.hostname),
+        "PGPORT": str(parts.port),
+        "PGUSER": unquote(parts.username or ""),
+        "PGPASSWORD": unquote(parts.password or ""),
+        "PGDATABASE": parts.path[1:],
+        "BACKUP_KEEP": "2",
+        "BACKUP_FOLDER": str(tmp_path / "backups"),
+        "BACKUP_JOURNAL": str(tmp_path / "journal"),
+        "BACKUP_FIGURES": str(FOLDER / "figures.sql"),
+    }
+    for name in ("backups", "journal"):
+        (tmp_path / name).mkdir()
+
+    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = ["sh", str(FOLDER / "backup.sh"), *arguments]
+        return subprocess.run(command, env=environment | more, cwd="/", capture_output=True, text=True)
+
+    return run
+
+
+def rows(dsn: str) -> int:
+    with psycopg.connect(dsn) as connection:
+        found = connection.execute("SELECT count(*) FROM usage.usage").fetchone()
+    return int(found[0]) if found else -1
+
+
+def only_backup(tmp_path: Path) -> Path:
+    [kept] = (tmp_path / "backups").glob("2*")
+    return kept
+
+
+def test_what_was_kept_comes_back_over_what_is_there(script: Script, dsn: str, tmp_path: Path) -> None:
+    """Also over tables in partitions; journals are added to those that are there, and never overwrite them."""
+    segment = tmp_path / "journal" / "boot" / "00000001.seg"
+    segment.parent.mkdir()
+    segment.write_bytes(b"kept")
+    (segment.parent / "00000002.spare").write_bytes(b"room")
+    taken = script("now")
+    assert (taken.returncode, taken.stderr) == (0, "")
+    with psycopg.connect(dsn) as connection:
+        connection.execute("DELETE FROM usage.usage WHERE cost > 0")
+        connection.execute("DROP TABLE usage.rollup_day CASCADE")
+    segment.unlink()
+
+    brought = script("restore", only_backup(tmp_path).name)
+
+    assert (brought.returncode, brought.stderr) == (0, "")
+    assert "restored and verified" in brought.stdout
+    assert rows(dsn) == 7
+    assert segment.read_bytes() == b"kept"
+    assert (tmp_path / "backups" / "last").exists()
+    assert not list(only_backup(tmp_path).rglob("*.spare"))
+
+
+def test_a_dump_that_was_cut_off_changes_nothing(script: Script, dsn: str, tmp_path: Path) -> None:
+    """One transaction, ended by what is no SQL."""
+    script("now")
+    dump = only_backup(tmp_path) / "database.dump"
+    dump.write_bytes(dump.read_bytes()[: dump.stat().st_size * 9 // 10])
+    with psycopg.connect(dsn) as connection:
+        connection.execute(ADD, [5])
+
+    refused = script("restore", only_backup(tmp_path).name)
+
+    assert refused.returncode == 1
+    assert "nothing was changed" in refused.stderr
+    assert rows(dsn) == 12
+
+
+def test_what_is_no_backup_is_refused_with_the_names_of_those_that_are(script: Script, tmp_path: Path) -> None:
+    """Whoever restores in the night need not look for them."""
+    script("now")
+
+    refused = script("restore", "yesterday")
+
+    assert refused.returncode == 1
+    assert refused.stderr.strip() == f"backup.sh: name a backup, one of: {only_backup(tmp_path).name}"
+
+
+@pytest.mark.parametrize("missing", ["journal", "database"])
+def test_what_cannot_be_read_leaves_no_backup(script: Script, tmp_path: Path, missing: str) -> None:
+    """Neither a folder under its name nor the stamp that silences the alarm."""
+    if missing == "journal":
+        (tmp_path / "journal").rmdir()
+
+    failed = script("now", **({"PGDATABASE": "nowhere"} if missing == "database" else {}))
+
+    assert failed.returncode != 0
+    assert missing in failed.stderr
+    assert list((tmp_path / "backups").glob("[!.]*")) == []
