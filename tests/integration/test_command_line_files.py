@@ -55,7 +55,7 @@ def run(*arguments: str, status: int = 0, **environment: str) -> Result:
 
 def test_a_report_is_ordered_waited_for_and_saved(stack: RunningStack, key: str, tmp_path: Path) -> None:
     """As a document and as a workbook, each of which opens and names the model."""
-    given = {"RAZVILKA_URL": stack.url, "RAZVILKA_API_KEY": key}
+    given: dict[str, Any] = {"RAZVILKA_URL": stack.url, "RAZVILKA_API_KEY": key}
     run("report", "--period", "today", "-o", str(tmp_path / "today.pdf"), **given)
     run("report", "--period", "today", "--format", "xlsx", "-o", str(tmp_path / "today.xlsx"), **given)
 
