@@ -28,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: migrate-1.0 migrate-demo migrate-fuzz migrate-kills compat-1.0 migration-guide demo-data help setup up down status logs
-.PHONY: psql test test-sdks test-clients fault-matrix test-under-load
+.PHONY: psql bench-clickhouse test-clickhouse test test-sdks test-clients fault-matrix test-under-load
 .PHONY: alerts observability dashboards mutation lint fmt types protos protos-check env-example metrics-page oauth-demo journal bench bench-peers
 .PHONY: bench-migration bench-pages migration-times outage chaos lock check clean holds queue fuzz-http fuzz-description fuzz-grpc audit books forecast-eval anomaly-eval
 .PHONY: rotate-signing-key rotate-pepper rotate-database-password rotate-certificates cli-alone assets
@@ -135,6 +135,13 @@ bench: $(READY) ## Measure throughput, added latency, CPU and memory
 
 bench-usage: $(READY) ## Ask ten million usage rows every question of the API, and store records; ARGS="--rows 1000000"
 	@$(BIN)/python -m bench.usage $(ARGS)
+
+bench-clickhouse: $(READY) ## Ask a hundred million rows of the column store every question; ARGS="--rows 1000000 --url http://…"
+	@$(BIN)/python -m bench.usage.columns $(ARGS)
+
+test-clickhouse: $(READY) ## Hold the column store to the whole contract of the store of usage, on ClickHouse's engine
+	@RAZVILKA_TEST_USAGE_STORES=clickhouse $(BIN)/python -m pytest services/usage/tests/store_contract \
+	  services/usage/tests/column_store -n 0 $(ARGS)
 
 bench-pages: $(READY) ## Weigh every page and time it for the demo user and the biggest one; exit 1 beyond the limits; ARGS="--rows 10000000"
 	@$(BIN)/python -m bench.pages $(ARGS)

@@ -13,6 +13,7 @@ import redis.asyncio
 
 from servicekit.testing.fake_clock import FakeClock
 from tools.servers import ports
+from tools.servers.column_engine import running_engine
 from tools.servers.redis_cluster import RedisCluster, running_cluster
 from tools.testing import throwaway
 from tools.testing.databases import Databases
@@ -88,6 +89,13 @@ def worker_number(request: pytest.FixtureRequest) -> int:
     """Return 0, 1, 2 ... for the processes of a parallel run, 0 for the only one."""
     workerinput = getattr(request.config, "workerinput", {"workerid": "gw0"})
     return int(str(workerinput["workerid"]).removeprefix("gw"))
+
+
+@pytest.fixture(scope="session")
+def column_engine_url(servers_folder: Path) -> Iterator[str]:
+    """Return the address of ClickHouse's engine behind its HTTP interface."""
+    with running_engine(servers_folder / "column_engine") as url:
+        yield url
 
 
 @pytest.fixture
