@@ -20,7 +20,7 @@ ON_A_CLUSTER := $(addprefix services/,\
   gateway/tests/admission/test_admission.py gateway/tests/admission/test_caps.py gateway/tests/admission/test_cluster.py \
   gateway/tests/admission/test_decisions.py gateway/tests/admission/test_holds.py gateway/tests/admission/test_races.py \
   gateway/tests/admission/test_cluster_books.py gateway/tests/admission/test_tally.py \
-  auth/tests/accounts/test_sessions.py auth/tests/shared/test_revocation.py router/tests/slots/test_exchange.py)
+  auth/tests/accounts/test_sessions.py router/tests/slots/test_exchange.py)
 
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -72,7 +72,7 @@ class ClusterClient(RedisCluster):
         except RedisClusterException as exc:
             raise RedisConnectionError(str(exc)) from exc
 
-    def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> ClusterPipeline:
+    def pipeline(self, transaction: Any | None = None, *_: Any, **__: Any) -> ClusterPipeline:
         """Return what gathers commands; a transaction must have all its keys in one slot."""
         return _Pipeline(self, transaction)  # type: ignore[abstract]
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import redis
-from redis.crc import key_slot
 
 from tools.servers.errors import ServerError
 from tools.servers.ports import LOOPBACK, free_port
@@ -72,14 +71,6 @@ class RedisCluster:
         for node in self.alive:
             if node.ask("ROLE")[0] == b"master":
                 node.client.flushall()
-
-    def owner_of(self, key: str) -> Node:
-        """Return the primary that has the key."""
-        slot = key_slot(key.encode())
-        for first, last, (_, port, *_more), *_replicas in self.alive[0].ask("CLUSTER SLOTS"):
-            if first <= slot <= last:
-                return next(node for node in self.nodes if node.port == port)
-        raise ServerError(f"nobody has slot {slot}")
 
     def wait(self) -> None:
         """Return when all of them know of each other and every slot is served.
